@@ -1,0 +1,1 @@
+"""The instruction set: opcodes, one encode/decode table, and kernel-style text."""

@@ -1,0 +1,108 @@
+"""Frozen data every stage shares: what a loader makes and the verifier, JIT and machine read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from vm.isa.insn import Insn
+
+if TYPE_CHECKING:
+    from vm.btf.types import Btf
+
+
+class LineInfo(NamedTuple):
+    """One struct bpf_line_info, resolved: from slot `insn_off` on, instructions belong to this line."""
+
+    insn_off: int
+    file: str
+    line: int
+    column: int
+    text: str  # the source line as the compiler stored it in BTF
+
+
+class FuncInfo(NamedTuple):
+    """One struct bpf_func_info: the function that starts at slot `insn_off`.
+
+    `name` is the symbol's; `type_id` the BTF id of its FUNC (0: the object has no BTF for it).
+    """
+
+    insn_off: int
+    type_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapSpec:
+    """A map as it would be given to BPF_MAP_CREATE; sizes in bytes, numbers as in enum bpf_map_type.
+
+    `initial` is the content of a global-data map's only value (.data, .rodata, .bss) or None.
+    `frozen` is set for .rodata: neither side may write it after loading.
+    `name` is the kernel's (15 characters); `full_name` the one in the source.
+    `inner` is the template of a map-in-map. `init_slots` maps slot -> index into Object.maps
+    (map-in-map) or function name (PROG_ARRAY), as libbpf's static initialisation does.
+    """
+
+    name: str
+    map_type: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    map_flags: int = 0
+    map_extra: int = 0
+    full_name: str = ""
+    btf_key_type_id: int = 0
+    btf_value_type_id: int = 0
+    initial: bytes | None = None
+    frozen: bool = False
+    inner: MapSpec | None = None
+    init_slots: tuple[tuple[int, int | str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program, relocated as libbpf would hand it to BPF_PROG_LOAD.
+
+    Subprograms it calls are appended to `insns`. 64-bit immediate loads of maps have
+    src_reg PSEUDO_MAP_FD or PSEUDO_MAP_VALUE and imm = index into `maps` (there are no file descriptors here).
+    prog_type, expected_attach_type and prog_flags are the UAPI numbers.
+    """
+
+    name: str
+    section: str
+    prog_type: int
+    insns: tuple[Insn, ...]
+    maps: tuple[MapSpec, ...] = ()
+    expected_attach_type: int = 0
+    prog_flags: int = 0
+    license: str = "GPL"
+    attach_btf_name: str = ""  # hook or function of fentry, LSM, tp_btf, struct_ops … programs
+    func_infos: tuple[FuncInfo, ...] = ()
+    line_infos: tuple[LineInfo, ...] = ()
+    btf: Btf | None = field(default=None, repr=False)
+
+    @property
+    def gpl_compatible(self) -> bool:
+        """As license_is_gpl_compatible() in include/linux/license.h."""
+        return self.license in GPL_LICENSES
+
+
+GPL_LICENSES = frozenset(
+    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """Everything one source (C, assembly, hex or ELF) holds.
+
+    `errors` names programs that cannot be loaded, with the sentence that says why:
+    the others are still usable.
+    """
+
+    name: str
+    programs: tuple[Program, ...]
+    maps: tuple[MapSpec, ...] = ()
+    license: str = ""
+    btf: Btf | None = field(default=None, repr=False)
+    errors: tuple[tuple[str, str], ...] = ()
