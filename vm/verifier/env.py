@@ -1,0 +1,247 @@
+"""One walk's context (struct bpf_verifier_env): the program, options, counters, the log and the states.
+
+Every check takes it first. It has no logic beyond keeping its own invariants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, NoReturn, final
+
+from vm.isa.insn import Insn
+from vm.program import Program
+from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
+from vm.verifier.state.aux import InsnAux, SubprogInfo
+from vm.verifier.state.frame import FuncState
+from vm.verifier.state.reg import RegState
+from vm.verifier.state.vstate import VerifierState, copy_verifier_state
+
+BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
+BPF_COMPLEXITY_LIMIT_JMP_SEQ: Final = 8192
+BPF_COMPLEXITY_LIMIT_STATES: Final = 64
+
+# errno values the verifier returns
+EPERM: Final = 1
+ENOENT: Final = 2
+E2BIG: Final = 7
+EAGAIN: Final = 11
+ENOMEM: Final = 12
+EACCES: Final = 13
+EFAULT: Final = 14
+EINVAL: Final = 22
+ENOSPC: Final = 28
+ERANGE: Final = 34
+ELOOP: Final = 40
+EPROTO: Final = 71
+EOPNOTSUPP: Final = 95
+ENOTSUPP: Final = 524
+
+BPF_F_STRICT_ALIGNMENT: Final = 1 << 0
+BPF_F_ANY_ALIGNMENT: Final = 1 << 1
+BPF_F_TEST_STATE_FREQ: Final = 1 << 3
+BPF_F_SLEEPABLE: Final = 1 << 4
+BPF_F_XDP_HAS_FRAGS: Final = 1 << 5
+BPF_F_TEST_REG_INVARIANTS: Final = 1 << 7
+
+
+class Reject(Exception):
+    """The program is refused. errno is positive here (EACCES); what was said is in the log already.
+
+    regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index), or -1.
+    """
+
+    def __init__(self, errno: int, regno: int = -1, spi: int = -1) -> None:
+        super().__init__(errno)
+        self.errno = errno
+        self.regno = regno
+        self.spi = spi
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """log_level 0-2; record: keep the trace; privileged: CAP_BPF and CAP_PERFMON (False: as an unprivileged user)."""
+
+    log_level: int = 2
+    record: bool = True
+    privileged: bool = True
+    prog_flags: int = 0
+    max_seconds: float = 0.0
+
+
+class StackElem(NamedTuple):
+    """struct bpf_verifier_stack_elem: a branch still to be walked. push_step and path are the trace's."""
+
+    st: VerifierState
+    insn_idx: int
+    prev_insn_idx: int
+    log_pos: int
+    push_step: int
+    path: int
+
+
+@final
+class HistEntry:
+    """struct bpf_insn_hist_entry."""
+
+    __slots__ = ("idx", "prev_idx", "flags", "linked_regs")
+
+    def __init__(self, idx: int, prev_idx: int, flags: int, linked_regs: int) -> None:
+        self.idx: int = idx
+        self.prev_idx: int = prev_idx
+        self.flags: int = flags
+        self.linked_regs: int = linked_regs
+
+
+@final
+class StateListEntry:
+    """struct bpf_verifier_state_list: one checkpoint of an instruction, newest first in its list."""
+
+    __slots__ = ("state", "miss_cnt", "hit_cnt")
+
+    def __init__(self, state: VerifierState) -> None:
+        self.state: VerifierState = state
+        self.miss_cnt: int = 0
+        self.hit_cnt: int = 0
+
+
+@final
+class VerifierEnv:
+    """struct bpf_verifier_env."""
+
+    def __init__(self, program: Program, options: VerifyOptions) -> None:
+        self.program: Program = program
+        self.options: VerifyOptions = options
+        self.insns: list[Insn] = list(program.insns)
+        self.aux: list[InsnAux] = [InsnAux(i) for i in range(len(program.insns))]
+        self.subprogs: list[SubprogInfo] = []
+        self.insn_idx: int = 0
+        self.prev_insn_idx: int = -1
+        self.log: Log = Log(options.log_level)
+
+        priv = options.privileged
+        flags = program.prog_flags | options.prog_flags
+        self.allow_ptr_leaks: bool = priv
+        self.allow_uninit_stack: bool = priv
+        self.bpf_capable: bool = priv
+        self.bypass_spec_v1: bool = priv
+        self.bypass_spec_v4: bool = priv
+        self.explore_alu_limits: bool = False
+        self.strict_alignment: bool = bool(flags & BPF_F_STRICT_ALIGNMENT) and not flags & BPF_F_ANY_ALIGNMENT
+        self.test_state_freq: bool = priv and bool(flags & BPF_F_TEST_STATE_FREQ)
+        self.test_reg_invariants: bool = bool(flags & BPF_F_TEST_REG_INVARIANTS)
+        self.sleepable: bool = bool(flags & BPF_F_SLEEPABLE)
+        self.seen_direct_write: bool = False
+        self.seen_exception: bool = False
+        self.exception_callback_subprog: int = 0
+        self.hidden_subprog_cnt: int = 0
+        self.changes_pkt_data: bool = False  # a freplace or main program's own mark
+
+        self.cur_state: VerifierState = VerifierState()
+        self.head: list[StackElem] = []
+        self.explored_states: dict[int, list[StateListEntry]] = {}
+        self.insn_hist: list[HistEntry] = []
+        self.cur_hist_ent: HistEntry | None = None
+        self.id_gen: int = 0
+        self.used_maps: list[int] = []
+
+        self.pass_cnt: int = 0
+        self.insn_processed: int = 0
+        self.prev_insn_processed: int = 0
+        self.jmps_processed: int = 0
+        self.prev_jmps_processed: int = 0
+        self.max_states_per_insn: int = 0
+        self.total_states: int = 0
+        self.peak_states: int = 0
+        self.longest_mark_read_walk: int = 0
+
+        self.scratched_regs: int = 0
+        self.scratched_stack_slots: int = 0
+        self.prev_log_pos: int = 0
+        self.prev_linfo: int = -1
+
+        # The trace's own counters; see recorder.py.
+        self.step: int = -1
+        self.path: int = 0
+
+    # -- shorthands ----------------------------------------------------------
+
+    @property
+    def cur(self) -> FuncState:
+        """The current frame (cur_func())."""
+        return self.cur_state.frame[-1]
+
+    @property
+    def regs(self) -> list[RegState]:
+        """Registers of the current frame (cur_regs())."""
+        return self.cur_state.frame[-1].regs
+
+    def func(self, reg: RegState) -> FuncState:
+        """The frame a stack pointer points into (func())."""
+        return self.cur_state.frame[reg.frameno]
+
+    def new_id(self) -> int:
+        """++env->id_gen."""
+        self.id_gen += 1
+        return self.id_gen
+
+    # -- what is said --------------------------------------------------------
+
+    def verbose(self, text: str) -> None:
+        """verbose(): a piece of log text, exactly the kernel's words."""
+        self.log.text(text)
+
+    def reject(self, errno: int, text: str, regno: int = -1, spi: int = -1) -> NoReturn:
+        """verbose() and return -errno, as nearly every check ends."""
+        self.log.text(text)
+        raise Reject(errno, regno, spi)
+
+    def print_verifier_state(self, state: FuncState, print_all: bool) -> None:
+        """print_verifier_state() after other text on the same line."""
+        if self.log.level:
+            self.log.state(snapshot(state, print_all, self.scratched_regs, self.scratched_stack_slots), -2)
+        if not print_all:
+            self.mark_verifier_state_clean()
+
+    def print_insn_state(self, state: FuncState) -> None:
+        """print_insn_state(): on the instruction's line if nothing was said since, else on its own."""
+        joined = self.prev_log_pos and self.prev_log_pos == self.log.pos
+        if self.log.level:
+            s = snapshot(state, False, self.scratched_regs, self.scratched_stack_slots)
+            self.log.state(s, -1 if joined else self.insn_idx)
+        self.mark_verifier_state_clean()
+
+    # -- which slots changed since the last print ----------------------------
+
+    def mark_reg_scratched(self, regno: int) -> None:
+        self.scratched_regs |= 1 << regno
+
+    def mark_stack_slot_scratched(self, spi: int) -> None:
+        self.scratched_stack_slots |= 1 << spi
+
+    def mark_verifier_state_clean(self) -> None:
+        self.scratched_regs = 0
+        self.scratched_stack_slots = 0
+
+    def mark_verifier_state_scratched(self) -> None:
+        self.scratched_regs = 0xFFFFFFFF
+        self.scratched_stack_slots = 0xFFFFFFFFFFFFFFFF
+
+    # -- branches still to be walked -----------------------------------------
+
+    def push_stack(self, insn_idx: int, prev_insn_idx: int, speculative: bool) -> VerifierState:
+        """push_stack(): remember the other branch; the returned state may still be changed by the caller."""
+        st = copy_verifier_state(self.cur_state)
+        st.speculative = st.speculative or speculative
+        self.push_elem(st, insn_idx, prev_insn_idx)
+        if st.parent is not None:
+            st.parent.branches += 1
+        return st
+
+    def push_elem(self, st: VerifierState, insn_idx: int, prev_insn_idx: int) -> None:
+        self.head.append(StackElem(st, insn_idx, prev_insn_idx, self.log.pos, self.step, self.path))
+        if len(self.head) > BPF_COMPLEXITY_LIMIT_JMP_SEQ:
+            self.reject(E2BIG, f"The sequence of {len(self.head)} jumps is too complex.\n")
+
+    def pop_log(self) -> bool:
+        """Whether the log of a finished path is forgotten (level 1)."""
+        return not self.log.level & BPF_LOG_LEVEL2

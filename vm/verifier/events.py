@@ -1,0 +1,108 @@
+"""What the walk says while it goes: log entries as data. report/ turns them into the kernel's text.
+
+The kernel compares positions in its log to decide what to join on a line; here a position is
+the number of entries, which orders the same way because nothing empty is ever logged.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, final
+
+from vm.verifier.state.frame import FuncState, Reference
+from vm.verifier.state.reg import RegState
+
+BPF_LOG_LEVEL1: Final = 1
+BPF_LOG_LEVEL2: Final = 2
+
+TEXT: Final = 0
+LINE: Final = 1
+INSN: Final = 2
+STATE: Final = 3
+
+
+class SlotSnapshot(NamedTuple):
+    """A register or stack slot as it was when it was logged. idx: 0-10, or 11 + spi."""
+
+    idx: int
+    live: int
+    slot_type: tuple[int, ...]
+    reg: RegState
+
+
+class StateSnapshot(NamedTuple):
+    """What print_verifier_state() prints: one frame's chosen slots."""
+
+    frameno: int
+    slots: tuple[SlotSnapshot, ...]
+    refs: tuple[Reference, ...]
+    in_callback_fn: bool
+    in_async_callback_fn: bool
+
+
+class LogEntry(NamedTuple):
+    """One piece of log.
+
+    TEXT: `text` as it stands. LINE: source line of line-info record `number`. INSN: instruction `number`, "7: (bf) r1 = r2\\n".
+    STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
+    instruction logged just before, else the insn_idx that heads its line.
+    `step` is the trace step it belongs to.
+    """
+
+    kind: int
+    number: int
+    text: str
+    state: StateSnapshot | None
+    step: int
+
+
+def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int) -> StateSnapshot:
+    """The slots print_verifier_state() would look at: all, or the scratched ones."""
+    marks = state.live.marks
+    slots = [
+        SlotSnapshot(i, marks[i], (), reg)
+        for i, reg in enumerate(state.regs)
+        if reg.type != 0 and (print_all or regs_mask >> i & 1)
+    ]
+    if state.stack and (print_all or stack_mask):
+        slots += [
+            SlotSnapshot(11 + i, marks[11 + i], slot.slot_type, slot.spilled_ptr)
+            for i, slot in enumerate(state.stack)
+            if print_all or stack_mask >> i & 1
+        ]
+    return StateSnapshot(
+        state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn
+    )
+
+
+@final
+class Log:
+    """The verifier's log as a list of entries, at one level (0: nothing is kept)."""
+
+    __slots__ = ("level", "entries", "step")
+
+    def __init__(self, level: int) -> None:
+        self.level: int = level
+        self.entries: list[LogEntry] = []
+        self.step: int = 0
+
+    @property
+    def pos(self) -> int:
+        """bpf_verifier_log.end_pos."""
+        return len(self.entries)
+
+    def reset(self, pos: int) -> None:
+        """bpf_vlog_reset(): forget what was said after `pos`."""
+        del self.entries[pos:]
+
+    def text(self, text: str) -> None:
+        if self.level and text:
+            self.entries.append(LogEntry(TEXT, 0, text, None, self.step))
+
+    def line(self, record: int) -> None:
+        self.entries.append(LogEntry(LINE, record, "", None, self.step))
+
+    def insn(self, insn_idx: int) -> None:
+        self.entries.append(LogEntry(INSN, insn_idx, "", None, self.step))
+
+    def state(self, state: StateSnapshot, heading: int) -> None:
+        self.entries.append(LogEntry(STATE, heading, "", state, self.step))

@@ -1,0 +1,107 @@
+"""All frames and the walk's bookkeeping at one moment (struct bpf_verifier_state)."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, final
+
+from vm.isa.opcodes import MAX_BPF_REG
+from vm.verifier.state.frame import FuncState
+
+MAX_CALL_FRAMES: Final = 8
+
+
+class ActiveLock(NamedTuple):
+    """struct bpf_active_lock: ptr names the map ("map:3") or "btf", id is the register's; ptr "" is none."""
+
+    ptr: str
+    id: int
+
+
+NO_LOCK: Final = ActiveLock("", 0)
+
+
+@final
+class VerifierState:
+    """struct bpf_verifier_state. `step` is the trace step at which a checkpoint was made (-1: none)."""
+
+    __slots__ = (
+        "frame", "parent", "branches", "insn_idx", "active_lock", "speculative", "active_rcu_lock",
+        "active_preempt_lock", "used_as_loop_entry", "in_sleepable", "first_insn_idx", "last_insn_idx", "loop_entry",
+        "insn_hist_start", "insn_hist_end", "dfs_depth", "callback_unroll_depth", "may_goto_depth", "step",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.frame: list[FuncState] = []
+        self.parent: VerifierState | None = None
+        self.branches: int = 1
+        self.insn_idx: int = 0
+        self.active_lock: ActiveLock = NO_LOCK
+        self.speculative: bool = False
+        self.active_rcu_lock: bool = False
+        self.active_preempt_lock: int = 0
+        self.used_as_loop_entry: bool = False
+        self.in_sleepable: bool = False
+        self.first_insn_idx: int = 0
+        self.last_insn_idx: int = -1
+        self.loop_entry: VerifierState | None = None
+        self.insn_hist_start: int = 0
+        self.insn_hist_end: int = 0
+        self.dfs_depth: int = 0
+        self.callback_unroll_depth: int = 0
+        self.may_goto_depth: int = 0
+        self.step: int = -1
+
+    @property
+    def curframe(self) -> int:
+        return len(self.frame) - 1
+
+    @property
+    def cur(self) -> FuncState:
+        """The innermost frame (cur_func())."""
+        return self.frame[-1]
+
+
+def copy_verifier_state(src: VerifierState) -> VerifierState:
+    """copy_verifier_state(): a state of its own that shares all values. insn_idx is not copied, as in the kernel."""
+    dst = VerifierState()
+    dst.frame = [f.copy() for f in src.frame]
+    assign_bookkeeping(dst, src)
+    return dst
+
+
+def assign_bookkeeping(dst: VerifierState, src: VerifierState) -> None:
+    dst.parent = src.parent
+    dst.branches = src.branches
+    dst.active_lock = src.active_lock
+    dst.speculative = src.speculative
+    dst.active_rcu_lock = src.active_rcu_lock
+    dst.active_preempt_lock = src.active_preempt_lock
+    dst.used_as_loop_entry = src.used_as_loop_entry
+    dst.in_sleepable = src.in_sleepable
+    dst.first_insn_idx = src.first_insn_idx
+    dst.last_insn_idx = src.last_insn_idx
+    dst.loop_entry = src.loop_entry
+    dst.insn_hist_start = src.insn_hist_start
+    dst.insn_hist_end = src.insn_hist_end
+    dst.dfs_depth = src.dfs_depth
+    dst.callback_unroll_depth = src.callback_unroll_depth
+    dst.may_goto_depth = src.may_goto_depth
+
+
+def connect_parentage(cur: VerifierState, new: VerifierState) -> None:
+    """The end of is_state_visited(): `cur` becomes the child of its checkpoint `new`.
+
+    The current frame's r0-r9 and callers' r6-r9 and all stack slots descend from `new`;
+    marks start afresh. R10 never has a parent.
+    """
+    for f, nf in zip(cur.frame, new.frame, strict=True):
+        row, parent = f.live, nf.live
+        first = 6 if f is not cur.frame[-1] else 0
+        for i in range(first, 10):
+            row.parents[i] = parent
+        n = len(f.stack)
+        row.parents[MAX_BPF_REG:] = [parent] * n
+        row.marks[:10] = [0] * 10
+        row.marks[MAX_BPF_REG:] = [0] * n
+        if row.shifted:
+            row.shifted = {i: t for i, t in row.shifted.items() if i < first} or None
