@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, final
 
 from vm.verifier.state.frame import FuncState, Reference
 from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg_types import STACK_DYNPTR
 
 BPF_LOG_LEVEL1: Final = 1
 BPF_LOG_LEVEL2: Final = 2
@@ -63,12 +64,13 @@ def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int)
         for i, reg in enumerate(state.regs)
         if reg.type != 0 and (print_all or regs_mask >> i & 1)
     ]
-    if state.stack and (print_all or stack_mask):
-        slots += [
-            SlotSnapshot(11 + i, marks[11 + i], slot.slot_type, slot.spilled_ptr)
-            for i, slot in enumerate(state.stack)
-            if print_all or stack_mask >> i & 1
-        ]
+    wanted = 0
+    for i, slot in enumerate(state.stack):
+        # A dynptr's text stands in its second slot, which need not have changed itself.
+        if print_all or stack_mask >> i & 1 or wanted >> i & 1:
+            slots.append(SlotSnapshot(11 + i, marks[11 + i], slot.slot_type, slot.spilled_ptr))
+            if slot.slot_type[7] == STACK_DYNPTR:
+                wanted |= 1 << i + 1
     return StateSnapshot(
         state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn
     )

@@ -1,0 +1,1 @@
+"""Text for people: reads values, never changes them (kernel/bpf/log.c)."""

@@ -1,0 +1,98 @@
+"""The verifier's log as text, byte for byte as Linux 6.12 writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vm.isa.insn import Insn
+from vm.isa.text import insn_text
+from vm.program import LineInfo, Program
+from vm.verifier.events import INSN, LINE, STATE, TEXT, LogEntry
+from vm.verifier.report.state_text import TypeNames, state_text
+
+BPF_LOG_MIN_ALIGNMENT = 8
+BPF_LOG_ALIGNMENT = 40
+
+# isspace() in the kernel's C locale (and 0xa0, which UTF-8 text never holds alone).
+_SPACE = " \t\n\v\f\r"
+# Where maps would lie in a kernel: any address of that shape, the same at every run.
+_MAP_ADDRESS = 0xFFFF888100000000
+_VALUE_ADDRESS = 0xFFFFC90000000000
+
+
+class RenderedLog(NamedTuple):
+    """text, and (line number, step) for every line that belongs to a step of the trace."""
+
+    text: str
+    line_steps: tuple[tuple[int, int], ...]
+
+
+def line_text(info: LineInfo) -> str:
+    """The text verbose_linfo() prints for a record, with its newline."""
+    file = info.file.rsplit("/", 1)[-1]
+    return f"{info.text.lstrip(_SPACE)} @ {file}:{info.line}\n"
+
+
+def vlog_alignment(pos: int) -> int:
+    """vlog_alignment(): width of the gap before a joined state."""
+    wanted = max(pos + BPF_LOG_MIN_ALIGNMENT // 2, BPF_LOG_ALIGNMENT)
+    return (wanted + BPF_LOG_MIN_ALIGNMENT - 1) // BPF_LOG_MIN_ALIGNMENT * BPF_LOG_MIN_ALIGNMENT - pos - 1
+
+
+def address_text(insn: Insn, imm: int) -> str:
+    """What a pseudo 64-bit load prints: a made-up kernel address for maps and symbols, the number otherwise."""
+    if insn.src_reg in (1, 5):
+        return f"{_MAP_ADDRESS + ((imm & 0xFFFFFFFF) << 12):#x}"
+    if insn.src_reg in (2, 6):
+        return f"{_VALUE_ADDRESS + ((imm & 0xFFFFFFFF) << 24) + (imm >> 32):#x}"
+    if insn.src_reg == 3:
+        return f"{0xFFFFFFFF81000000 + (imm & 0xFFFFFF):#x}"
+    return f"{imm:#x}"
+
+
+def render(
+    entries: Sequence[LogEntry],
+    program: Program,
+    insns: Sequence[Insn],
+    call_name: Callable[[Insn], str | None] | None = None,
+    *,
+    allow_ptr_leaks: bool = True,
+) -> RenderedLog:
+    """All entries as the kernel's text."""
+    names = TypeNames(program.maps)
+    texts: dict[int, str] = {}
+    out: list[str] = []
+    line_steps: list[tuple[int, int]] = []
+    line = 0
+    width = 0
+    for e in entries:
+        if e.kind == TEXT:
+            piece = e.text
+        elif e.kind == LINE:
+            piece = "; " + line_text(program.line_infos[e.number])
+        elif e.kind == INSN:
+            if e.number not in texts:
+                texts[e.number] = insn_text(
+                    insns, e.number, call_name=call_name, imm_name=address_text, allow_ptr_leaks=allow_ptr_leaks
+                )
+            # The kernel measures the line with its newline.
+            piece = f"{e.number}: {texts[e.number]}\n"
+            width = len(piece.encode())
+        else:
+            assert e.state is not None
+            text = state_text(e.state, names)
+            if e.number == -1:
+                out[-1] = out[-1][:-1]
+                line -= 1
+                # "%*c;": a blank right-aligned in the gap's width, then the semicolon.
+                piece = " " * vlog_alignment(width) + ";" + text + "\n"
+            elif e.number == -2:
+                piece = text + "\n"
+            else:
+                piece = f"{e.number}:{text}\n"
+        if e.kind in (INSN, STATE) and e.step >= 0 and (not line_steps or line_steps[-1][0] != line):
+            line_steps.append((line, e.step))
+        out.append(piece)
+        line += piece.count("\n")
+    return RenderedLog("".join(out), tuple(line_steps))
