@@ -5,6 +5,7 @@ Every check takes it first. It has no logic beyond keeping its own invariants.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn, final
 
@@ -162,6 +163,8 @@ class VerifierEnv:
         # The trace's own counters; see recorder.py.
         self.step: int = -1
         self.path: int = 0
+        self.pruned_by: int = -1  # step of the checkpoint that covered the last pruned path
+        self._line_starts: list[int] = [info.insn_off for info in program.line_infos]
 
     # -- shorthands ----------------------------------------------------------
 
@@ -183,6 +186,10 @@ class VerifierEnv:
         """++env->id_gen."""
         self.id_gen += 1
         return self.id_gen
+
+    def line_record(self, insn_idx: int) -> int:
+        """find_linfo(): index into program.line_infos of the record that covers insn_idx, -1 without any."""
+        return max(bisect_right(self._line_starts, insn_idx) - 1, 0) if self._line_starts else -1
 
     # -- what is said --------------------------------------------------------
 

@@ -108,3 +108,15 @@ class Log:
 
     def state(self, state: StateSnapshot, heading: int) -> None:
         self.entries.append(LogEntry(STATE, heading, "", state, self.step))
+
+    def last_words(self, end: int) -> str:
+        """The last whole message said before entry `end`: why a program was refused."""
+        words = ""
+        for entry in reversed(self.entries[:end]):
+            if entry.kind != TEXT:
+                break
+            words = entry.text + words
+            if words.strip("\n").count("\n"):
+                break
+        lines = words.strip("\n").split("\n")
+        return lines[-1]

@@ -1,0 +1,67 @@
+"""Which check an instruction class gets. No logic of its own (the big switch of do_check())."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.verifier.check_insn import alu, atomic, jump, ld_imm
+from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.mem import access
+
+Check = Callable[[VerifierEnv, Insn], None]
+
+
+def check_ldx(env: VerifierEnv, insn: Insn) -> None:
+    is_ldsx = o.mode(insn.code) == o.MEMSX
+    access.check_load_mem(env, insn, is_ldsx=is_ldsx, allow_trust_mismatch=True, ctx="ldx")
+    env.insn_idx += 1
+
+
+def check_stx(env: VerifierEnv, insn: Insn) -> None:
+    if o.mode(insn.code) == o.ATOMIC:
+        atomic.check_atomic(env, insn)
+    elif o.mode(insn.code) != o.MEM or insn.imm != 0:
+        env.reject(EINVAL, "BPF_STX uses reserved fields\n")
+    else:
+        access.check_store_reg(env, insn)
+    env.insn_idx += 1
+
+
+def check_st(env: VerifierEnv, insn: Insn) -> None:
+    if o.mode(insn.code) != o.MEM or insn.src_reg != o.R0:
+        env.reject(EINVAL, "BPF_ST uses reserved fields\n")
+    access.check_store_imm(env, insn)
+    env.insn_idx += 1
+
+
+def check_alu(env: VerifierEnv, insn: Insn) -> None:
+    alu.check_alu_op(env, insn)
+    env.insn_idx += 1
+
+
+def check_ld(env: VerifierEnv, insn: Insn) -> None:
+    mode = o.mode(insn.code)
+    if mode in (o.ABS, o.IND):
+        ld_imm.check_ld_abs(env, insn)
+    elif mode == o.IMM:
+        ld_imm.check_ld_imm(env, insn)
+        env.insn_idx += 1
+        env.aux[env.insn_idx].seen = env.pass_cnt
+    else:
+        env.reject(EINVAL, "invalid BPF_LD mode\n")
+    env.insn_idx += 1
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    check_ld,
+    check_ldx,
+    check_st,
+    check_stx,
+    check_alu,
+    jump.check_jump,
+    jump.check_jump,
+    check_alu,
+)
