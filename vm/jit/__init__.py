@@ -1,0 +1,8 @@
+"""Machine code: a rewritten program to the x86-64 bytes Linux 6.12 would run."""
+
+from __future__ import annotations
+
+from vm.jit.image import Image, ImageReloc
+from vm.jit.translate import translate
+
+__all__ = ["Image", "ImageReloc", "translate"]

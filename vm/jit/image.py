@@ -9,7 +9,11 @@ from typing import NamedTuple
 class ImageReloc(NamedTuple):
     """`size` bytes at `offset` of the image hold a run-time address (see `kind` and `name`).
 
-    kind -- helper, map, map_value, func, kernel; `name` says which (map: its index as text).
+    kind -- helper, map_helper, kfunc: a call's four bytes, relative to their end;
+            subprog: the same for function number `name` of the image, already filled in for an image in one piece;
+            map, map_value: eight bytes, the address itself plus `addend`; `name` is the map's index as text;
+            func, ksym: four bytes, the address's low half, sign-extended (func: `name` is the function's number);
+            arena: kern_vm_start (eight bytes) or user_vm_start (four, the address shifted right by `addend`)
     """
 
     offset: int
@@ -17,6 +21,15 @@ class ImageReloc(NamedTuple):
     kind: str
     name: str
     addend: int = 0
+
+
+class Probed(NamedTuple):
+    """An access that may fault: `length` bytes of code at `offset`; then register `clears` (x86 number, -1: none) is
+    zeroed and execution goes on behind them."""
+
+    offset: int
+    length: int
+    clears: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,7 @@ class Image:
     func_lens  -- bytes of each function, in order
     insn_offsets -- for each slot of the rewritten program, the offset in `code` where its machine code starts
     orig_idx   -- for each slot of the rewritten program, the slot of the original one it stems from
+    probed     -- accesses whose faults are handled, in order of their offset
     """
 
     code: bytes
@@ -34,3 +48,4 @@ class Image:
     insn_offsets: tuple[int, ...]
     orig_idx: tuple[int, ...]
     relocs: tuple[ImageReloc, ...]
+    probed: tuple[Probed, ...] = ()
