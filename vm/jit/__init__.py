@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vm.jit.image import Image, ImageReloc
+from vm.jit.listing import ListedInsn, listing
 from vm.jit.translate import translate
 
-__all__ = ["Image", "ImageReloc", "translate"]
+__all__ = ["Image", "ImageReloc", "ListedInsn", "listing", "translate"]

@@ -26,7 +26,7 @@ MAX_TAIL_CALL_CNT: Final = 33
 TAIL_CALL_OFFSET: Final = 16
 # offsetof() in struct bpf_array and struct bpf_prog.
 ARRAY_MAX_ENTRIES: Final = 36
-ARRAY_PTRS: Final = 248
+ARRAY_PTRS: Final = 264
 PROG_BPF_FUNC: Final = 48
 
 # References in a 64-bit load whose value is a sign-extended 32-bit address (kernel text and data, BPF code).
@@ -39,6 +39,7 @@ class Frame:
 
     refs -- slot of the function -> what its immediate refers to
     boundary -- the main function of a program that may throw: all callee-saved registers are pushed
+    populated -- "map:slot" of the program arrays' slots that hold a program from the start
     """
 
     insns: Sequence[Insn]
@@ -49,6 +50,7 @@ class Frame:
     exception_cb: bool
     boundary: bool
     arena: bool
+    populated: frozenset[str] = frozenset()
 
     @property
     def stack_size(self) -> int:
@@ -116,8 +118,11 @@ def epilogue(frame: Frame) -> bytes:
     return _pop_all(frame) + x86.LEAVE + x86.RET_INT3
 
 
-def _tail_call(frame: Frame, direct: bool) -> bytes:
-    """The jump into another program. Through the map at run time, or through a site the kernel patches (`direct`)."""
+def _tail_call(insn: Insn, slot: int, frame: Frame) -> Piece:
+    """The jump into another program: through the map at run time, or, where map and slot are known, a site to patch.
+
+    A patched site's jump past it becomes a no-op, and the no-op at its end the jump (bpf_tail_call_direct_fixup).
+    """
     counter = x86.reg_reg(b"\x8b", Reg.RAX, Reg.RBP, True)[:-1] + bytes((x86.modrm(2, Reg.RAX, Reg.RBP),))
     counter += x86.le32(frame.tail_call_counter)
     counter += x86.rex(True, 0, Reg.RAX) + bytes((0x83, x86.modrm(0, 7, Reg.RAX), MAX_TAIL_CALL_CNT))
@@ -125,10 +130,12 @@ def _tail_call(frame: Frame, direct: bool) -> bytes:
     leaving += x86.pop(Reg.RAX) * 2
     if frame.stack_depth:
         leaving += x86.reg_only(b"\x81", 0, Reg.RSP, True) + x86.le32(frame.stack_size)
-    if direct:
-        leaving += x86.nops(5)
-        bypass = x86.jump_near(None, len(leaving))
-        return counter + x86.jump_short(Cond.AE, len(bypass + leaving)) + bypass + leaving
+    if insn.imm:
+        patched = frame.refs[slot].name in frame.populated
+        leaving += x86.jump_near(None, 0) if patched else x86.nops(5)
+        bypass = x86.nops(5) if patched else x86.jump_near(None, len(leaving))
+        code = counter + x86.jump_short(Cond.AE, len(bypass + leaving)) + bypass + leaving
+        return Piece(code, relocs=(PieceReloc(len(code) - 4, 4, True),) if patched else ())
     leaving += x86.rex(True, Reg.RCX, Reg.RCX) + b"\x8b" + x86.memory(Reg.RCX, Reg.RCX, PROG_BPF_FUNC)
     leaving += x86.group1_imm("add", Reg.RCX, TAIL_CALL_OFFSET, True) + b"\xff\xe1\xcc"
     entry = x86.rex(True, Reg.RCX, Reg.RSI) + bytes((0x8B, x86.modrm(2, Reg.RCX, x86.SIB_FOLLOWS)))
@@ -137,7 +144,7 @@ def _tail_call(frame: Frame, direct: bool) -> bytes:
     rest = entry + leaving
     rest = counter + x86.jump_short(Cond.AE, len(rest)) + rest
     bounds = x86.mov(Reg.RDX, Reg.RDX, w=False) + b"\x39" + x86.memory(Reg.RDX, Reg.RSI, ARRAY_MAX_ENTRIES)
-    return bounds + x86.jump_short(Cond.BE, len(rest)) + rest
+    return Piece(bounds + x86.jump_short(Cond.BE, len(rest)) + rest)
 
 
 def _call(insn: Insn, slot: int, frame: Frame) -> Piece:
@@ -220,7 +227,7 @@ def _other(insn: Insn, slot: int, frame: Frame) -> Piece:
     if code == bpf.JMP32 | bpf.JA:
         return Piece(b"", flow=JUMP, target=slot + 1 + insn.imm)
     if code == TAIL_CALL:
-        return Piece(_tail_call(frame, direct=insn.imm != 0))
+        return _tail_call(insn, slot, frame)
     if is_cast_user(insn):
         return _cast_user(insn)
     raise NotEmulated(f"machine code for opcode {code:#04x}")

@@ -11,6 +11,8 @@ class ImageReloc(NamedTuple):
 
     kind -- helper, map_helper, kfunc: a call's four bytes, relative to their end;
             subprog: the same for function number `name` of the image, already filled in for an image in one piece;
+            tail_call: the same for what program array slot `name` ("map:slot") holds, past its first
+            TAIL_CALL_OFFSET bytes;
             map, map_value: eight bytes, the address itself plus `addend`; `name` is the map's index as text;
             func, ksym: four bytes, the address's low half, sign-extended (func: `name` is the function's number);
             arena: kern_vm_start (eight bytes) or user_vm_start (four, the address shifted right by `addend`)

@@ -52,8 +52,11 @@ def _frame(rewritten: Rewritten, number: int, start: int, end: int, arena: bool)
         is_subprog=number > 0,
         tail_call_reachable="tail_call_reachable" in own,
         exception_cb="exception_cb" in own,
-        boundary=number == 0 and any("exception_cb" in one for one in rewritten.func_flags),
+        boundary="exception_boundary" in own,
         arena=arena,
+        populated=frozenset(
+            f"{idx}:{key}" for idx, spec in enumerate(rewritten.program.maps) for key, _ in spec.init_slots
+        ),
     )
 
 
