@@ -1,0 +1,162 @@
+"""From source to run, one function a stage: the only place that strings the stages together.
+
+The command line and the worker both call this, so they cannot say different things.
+Every stage raises InputError (or its kin) with a sentence for a person; a rejection by the verifier is a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vm.errors import InputError
+from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from vm.compile import Compilation
+    from vm.jit.image import Image
+    from vm.rewritten import Rewritten
+    from vm.runner.execution import Execution
+    from vm.runner.inputs import RunInput, RunLimits
+    from vm.verifier.env import VerifierEnv
+    from vm.verifier.trace import Verification
+
+MAX_ELF_BYTES = 1 << 20
+MAX_SOURCE_BYTES = 64 * 1024
+
+KINDS = ("c", "asm", "hex", "elf")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the user gave. kind is one of KINDS; `data` is the text in UTF-8, or the ELF's bytes."""
+
+    kind: str
+    data: bytes
+    name: str = "program"
+
+    def text(self) -> str:
+        """The text of a C, assembly or hex source; InputError if it is none."""
+        if len(self.data) > MAX_SOURCE_BYTES:
+            raise InputError(
+                f"The source has {len(self.data):,} bytes; the most this takes is {MAX_SOURCE_BYTES:,} (64 KiB)."
+            )
+        try:
+            text = self.data.decode()
+        except UnicodeDecodeError as e:
+            raise InputError(f"The source is no UTF-8 text (byte {e.start}).") from None
+        if not text.strip():
+            raise InputError("The source is empty: write a program, or take one of the examples.")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """opt: O0-O2; mcpu: v1-v4; prog_type: section name of assembly and hex programs ("xdp")."""
+
+    opt: str = "O2"
+    mcpu: str = "v3"
+    fix_includes: bool = False
+    prog_type: str = "xdp"
+
+
+def compile_source(source: Source, options: BuildOptions) -> Compilation:
+    """C to an object file. A program that does not compile is a Compilation with ok=False."""
+    from vm.compile import CompileOptions, compile_c
+
+    return compile_c(
+        source.text(), CompileOptions(opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes)
+    )
+
+
+def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -> Object:
+    """The programs and maps of a source; `compiled` is clang's object for C."""
+    if source.kind == "asm":
+        from vm.asm import assemble
+
+        return assemble(source.text(), name=source.name, prog_type=options.prog_type)
+    if source.kind == "hex":
+        from vm.asm import from_hex
+
+        return from_hex(source.text(), name=source.name, prog_type=options.prog_type)
+    from vm.elf import load_object
+
+    data = compiled if compiled is not None else source.data
+    if len(data) > MAX_ELF_BYTES:
+        raise InputError(f"The object has {len(data):,} bytes; the most this takes is {MAX_ELF_BYTES:,} (1 MiB).")
+    return load_object(data, source.name)
+
+
+def choose(obj: Object, name: str) -> Program:
+    """The program called `name`, or the first one; InputError says what there is."""
+    if not name and obj.programs:
+        return obj.programs[0]
+    for program in obj.programs:
+        if program.name == name:
+            return program
+    for program_name, why in obj.errors:
+        if not name or program_name == name:
+            raise InputError(f"{program_name}: {why}")
+    raise InputError(f"There is no program {name!r}; there are: {_names(p.name for p in obj.programs)}.")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def verify(
+    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True, max_seconds: float = 0.0
+) -> tuple[Verification, VerifierEnv]:
+    """What Linux 6.12 says of the program, and the environment the fixups read."""
+    from vm.verifier.check import verify_env
+    from vm.verifier.env import VerifyOptions
+
+    return verify_env(
+        program,
+        VerifyOptions(log_level=log_level, record=record, privileged=privileged, max_seconds=max_seconds),
+    )
+
+
+def rewrite(env: VerifierEnv) -> Rewritten:
+    """The verified program as the kernel would run it (bpftool prog dump xlated)."""
+    from vm.verifier.fixups import rewrite as fix
+
+    return fix(env)
+
+
+def unverified(program: Program) -> Rewritten:
+    """A program nobody verified, as it stands: for the interpreter only, which checks every access itself."""
+    from vm.rewritten import Rewritten
+
+    return Rewritten(
+        program=program,
+        insns=program.insns,
+        orig_idx=tuple(range(len(program.insns))),
+        func_starts=(0,),
+        stack_depths=(512,),
+        refs={},
+    )
+
+
+def translate(rewritten: Rewritten) -> Image:
+    """The x86-64 code Linux 6.12's JIT would make of it."""
+    from vm.jit import translate as jit
+
+    return jit(rewritten)
+
+
+def execute(
+    rewritten: Rewritten,
+    image: Image | None,
+    inputs: Sequence[RunInput],
+    limits: RunLimits,
+    *,
+    record: bool = True,
+) -> list[Execution]:
+    """One run an input, maps kept from run to run; with an image on the machine, without in the interpreter."""
+    from vm.runner import interp, machine
+
+    if image is None:
+        return interp.interpret_all(rewritten, inputs, limits, record=record)
+    return machine.run_all(rewritten, image, inputs, limits, record=record)
