@@ -1,0 +1,35 @@
+"""How results leave the command line: JSON lines on standard output, or text for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Final
+
+DONE: Final = 0
+REJECTED: Final = 1
+BAD_INPUT: Final = 2
+LIMIT: Final = 3
+
+
+class Reporter:
+    """Writes lines and remembers the worst exit status."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.status = DONE
+
+    def line(self, record: dict[str, Any], text: str = "") -> None:
+        """One result: as JSON, or as `text`."""
+        if self.as_json:
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+        elif text:
+            print(text, flush=True)
+
+    def complain(self, message: str, status: int) -> None:
+        """A sentence on standard error."""
+        print(message, file=sys.stderr, flush=True)
+        self.worst(status)
+
+    def worst(self, status: int) -> None:
+        self.status = max(self.status, status)
