@@ -126,16 +126,32 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 
 
 def unverified(program: Program) -> Rewritten:
-    """A program nobody verified, as it stands: for the interpreter only, which checks every access itself."""
-    from vm.rewritten import Rewritten
+    """A program nobody verified, as it stands. The interpreter checks its every access; the machine its every page."""
+    from vm.isa import opcodes as o
+    from vm.rewritten import AddressRef, Rewritten
 
+    starts = {0}
+    refs: dict[int, AddressRef] = {}
+    map_loads = {o.PSEUDO_MAP_FD: "map", o.PSEUDO_MAP_VALUE: "map_value"}
+    for idx, insn in enumerate(program.insns):
+        if insn.code == o.JMP | o.CALL:
+            if insn.src_reg == o.PSEUDO_CALL:
+                starts.add(idx + 1 + insn.imm)
+            elif insn.src_reg == 0:
+                refs[idx] = AddressRef("helper", str(insn.imm))
+        elif insn.code == o.LD_IMM64 and insn.src_reg in map_loads and idx + 1 < len(program.insns):
+            refs[idx] = AddressRef(map_loads[insn.src_reg], str(insn.imm), program.insns[idx + 1].imm)
+        elif insn.code == o.LD_IMM64 and insn.src_reg == o.PSEUDO_FUNC:
+            starts.add(idx + 1 + insn.imm)
+            refs[idx] = AddressRef("func", str(idx + 1 + insn.imm))
+    func_starts = tuple(sorted(s for s in starts if 0 <= s < len(program.insns)))
     return Rewritten(
         program=program,
         insns=program.insns,
         orig_idx=tuple(range(len(program.insns))),
-        func_starts=(0,),
-        stack_depths=(512,),
-        refs={},
+        func_starts=func_starts,
+        stack_depths=(o.MAX_BPF_STACK,) * len(func_starts),
+        refs=refs,
     )
 
 
