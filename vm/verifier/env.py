@@ -25,10 +25,13 @@ BPF_COMPLEXITY_LIMIT_STATES: Final = 64
 EPERM: Final = 1
 ENOENT: Final = 2
 E2BIG: Final = 7
+EBADF: Final = 9
 EAGAIN: Final = 11
 ENOMEM: Final = 12
 EACCES: Final = 13
 EFAULT: Final = 14
+EBUSY: Final = 16
+EEXIST: Final = 17
 EINVAL: Final = 22
 ENOSPC: Final = 28
 ERANGE: Final = 34
@@ -144,6 +147,7 @@ class VerifierEnv:
         self.cur_hist_ent: HistEntry | None = None
         self.id_gen: int = 0
         self.used_maps: list[int] = []
+        self.arena_map: int = -1  # index into Program.maps
 
         self.pass_cnt: int = 0
         self.insn_processed: int = 0

@@ -1,0 +1,114 @@
+"""The program's own BTF: function and line records (check_btf_info_early, check_btf_info)."""
+
+from __future__ import annotations
+
+from vm.btf.types import GLOBAL, Btf, Kind
+from vm.program import FuncInfo, LineInfo, Program
+from vm.verifier.env import EINVAL, VerifierEnv
+
+
+def func_infos(program: Program) -> tuple[FuncInfo, ...]:
+    """The records the loader gives to the kernel: none if the object has no BTF for them."""
+    if program.btf is None or any(not info.type_id for info in program.func_infos):
+        return ()
+    return program.func_infos
+
+
+def line_infos(program: Program) -> tuple[LineInfo, ...]:
+    """The line records the loader gives to the kernel: none without BTF."""
+    return program.line_infos if program.btf is not None else ()
+
+
+def _check_abnormal_return(env: VerifierEnv) -> None:
+    for i in range(1, len(env.subprogs)):
+        if env.subprogs[i].has_ld_abs:
+            env.reject(EINVAL, "LD_ABS is not allowed in subprogs without BTF\n")
+        if env.subprogs[i].has_tail_call:
+            env.reject(EINVAL, "tail_call is not allowed in subprogs without BTF\n")
+
+
+def check_btf_info_early(env: VerifierEnv) -> None:
+    """Function records before the functions are known: in order, and of functions."""
+    infos = func_infos(env.program)
+    btf = env.program.btf
+    if not infos or btf is None:
+        return
+    previous = 0
+    for i, info in enumerate(infos):
+        if i == 0:
+            if info.insn_off:
+                env.reject(EINVAL, f"nonzero insn_off {info.insn_off} for the first func info record")
+        elif info.insn_off <= previous:
+            env.reject(
+                EINVAL,
+                f"same or smaller insn offset ({info.insn_off}) than previous func info record ({previous})",
+            )
+        if not 0 < info.type_id < len(btf) or btf.type(info.type_id).kind is not Kind.FUNC:
+            env.reject(EINVAL, f"invalid type id {info.type_id} in func info")
+        previous = info.insn_off
+
+
+def check_btf_info(env: VerifierEnv) -> None:
+    """Function and line records against the functions found in the instructions."""
+    if not func_infos(env.program):
+        _check_abnormal_return(env)
+    else:
+        _check_btf_func(env)
+    _check_btf_line(env)
+
+
+def _returns_scalar(btf: Btf, func_id: int) -> bool:
+    """Does the function return an enum or an integer of at most eight bytes (btf_type_is_small_int)?"""
+    returned = btf.skip_modifiers(btf.type(btf.type(func_id).type_id).type_id)
+    if returned.kind in (Kind.ENUM, Kind.ENUM64):
+        return True
+    return returned.kind is Kind.INT and returned.size <= 8
+
+
+def _check_btf_func(env: VerifierEnv) -> None:
+    infos = func_infos(env.program)
+    btf = env.program.btf
+    assert btf is not None
+    if len(infos) != len(env.subprogs):
+        env.reject(EINVAL, "number of funcs in func_info doesn't match number of subprogs\n")
+    for i, info in enumerate(infos):
+        subprog = env.subprogs[i]
+        func = btf.type(info.type_id)
+        subprog.name = func.name
+        subprog.type_id = info.type_id
+        subprog.is_global = func.linkage == GLOBAL
+        if subprog.start != info.insn_off:
+            env.reject(EINVAL, "func_info BTF section doesn't match subprog layout in BPF program\n")
+        if not i or _returns_scalar(btf, info.type_id):
+            continue
+        if subprog.has_ld_abs:
+            env.reject(EINVAL, "LD_ABS is only allowed in functions that return 'int'.\n")
+        if subprog.has_tail_call:
+            env.reject(EINVAL, "tail_call is only allowed in functions that return 'int'.\n")
+
+
+def _check_btf_line(env: VerifierEnv) -> None:
+    lines = line_infos(env.program)
+    if not lines:
+        return
+    previous = 0
+    count = len(env.insns)
+    s = 0
+    for i, line in enumerate(lines):
+        if (i and line.insn_off <= previous) or line.insn_off >= count:
+            env.reject(
+                EINVAL,
+                f"Invalid line_info[{i}].insn_off:{line.insn_off} (prev_offset:{previous} prog->len:{count})\n",
+            )
+        if not env.insns[line.insn_off].code:
+            env.reject(EINVAL, f"Invalid insn code at line_info[{i}].insn_off\n")
+        if s != len(env.subprogs):
+            start = env.subprogs[s].start
+            if line.insn_off == start:
+                env.subprogs[s].linfo_idx = i
+                s += 1
+            elif start < line.insn_off:
+                env.reject(EINVAL, f"missing bpf_line_info for func#{s}\n")
+        previous = line.insn_off
+    if s != len(env.subprogs):
+        env.reject(EINVAL, f"missing bpf_line_info for {len(env.subprogs) - s} funcs starting from func#{s}\n")

@@ -1,0 +1,89 @@
+"""Spill/fill pairs clang puts around calls that keep their caller's registers (mark_fastcall_patterns)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.isa import opcodes as op
+from vm.isa.insn import Insn
+from vm.kernel.types import RET_VOID
+from vm.verifier.classify import CALL_INSN, FUNC_GET_SMP_PROCESSOR_ID, is_helper_call
+from vm.verifier.env import VerifierEnv
+from vm.verifier.prepass.subprogs import subprog_end
+from vm.verifier.protos import get_helper_proto
+from vm.verifier.state.aux import SubprogInfo
+
+CALLER_SAVED_REGS: Final = 6
+ALL_CALLER_SAVED_REGS: Final = (1 << CALLER_SAVED_REGS) - 1
+_SPILL: Final = op.STX | op.MEM | op.DW
+_FILL: Final = op.LDX | op.MEM | op.DW
+
+# verifier_inlines_helper_call(): replaced by instructions that touch r0 only.
+INLINED_HELPERS: Final = frozenset({FUNC_GET_SMP_PROCESSOR_ID})
+
+
+def _clobbered_regs(env: VerifierEnv, call: Insn) -> tuple[int, bool]:
+    """(registers the call changes by its prototype, as bits; whether the call is replaced by such instructions)."""
+    if not is_helper_call(call):
+        return ALL_CALLER_SAVED_REGS, False
+    proto = get_helper_proto(env, call.imm)
+    if proto is None:
+        return ALL_CALLER_SAVED_REGS, False
+    mask = 1 if proto.ret_type != RET_VOID else 0
+    for i, arg_type in enumerate(proto.arg_types):
+        if arg_type:
+            mask |= 2 << i
+    return mask, proto.allow_fastcall and call.imm in INLINED_HELPERS
+
+
+def _mark_call(env: VerifierEnv, subprog: SubprogInfo, insn_idx: int, lowest_off: int) -> None:
+    insns = env.insns
+    aux = env.aux
+    clobbered, can_be_inlined = _clobbered_regs(env, insns[insn_idx])
+    if clobbered == ALL_CALLER_SAVED_REGS:
+        return
+    expected = ~clobbered & ALL_CALLER_SAVED_REGS
+    off = lowest_off
+    i = 1
+    while i <= CALLER_SAVED_REGS:
+        before, after = insn_idx - i, insn_idx + i
+        if before < 0 or after >= len(insns):
+            break
+        # A jump to the first spill enters the pattern as a whole; any other one does not.
+        if aux[before + 1].jump_target or aux[after].jump_target:
+            break
+        stx, ldx = insns[before], insns[after]
+        if stx.code != _SPILL or ldx.code != _FILL or stx.dst_reg != op.REG_FP or ldx.src_reg != op.REG_FP:
+            break
+        if stx.src_reg != ldx.dst_reg or not expected >> stx.src_reg & 1:
+            break
+        if stx.off != off or ldx.off != off:
+            break
+        expected &= ~(1 << stx.src_reg)
+        aux[before].fastcall_pattern = True
+        aux[after].fastcall_pattern = True
+        i += 1
+        off += 8
+    if i == 1:
+        return
+    if can_be_inlined:
+        aux[insn_idx].fastcall_spills_num = i - 1
+    else:
+        # The call of a helper this kernel does not replace: its pairs stay, and so does their stack.
+        subprog.keep_fastcall_stack = True
+    subprog.fastcall_stack_off = min(subprog.fastcall_stack_off, off)
+
+
+def mark_fastcall_patterns(env: VerifierEnv) -> None:
+    """Mark, in env.aux and env.subprogs, the pairs that may be removed after the walk."""
+    for s in range(len(env.subprogs)):
+        subprog = env.subprogs[s]
+        slots = range(subprog.start, subprog_end(env, s))
+        lowest_off = 0
+        for i in slots:
+            insn = env.insns[i]
+            if insn.code == _SPILL and insn.dst_reg == op.REG_FP:
+                lowest_off = min(lowest_off, insn.off)
+        for i in slots:
+            if env.insns[i].code == CALL_INSN:
+                _mark_call(env, subprog, i, lowest_off)

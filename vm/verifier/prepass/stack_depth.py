@@ -1,0 +1,101 @@
+"""Stack over all frames of every call chain (check_max_stack_depth)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.isa.opcodes import MAX_BPF_STACK
+from vm.verifier.classify import is_pseudo_call, is_pseudo_func, is_pseudo_kfunc_call
+from vm.verifier.env import E2BIG, EACCES, EINVAL, VerifierEnv
+from vm.verifier.prepass.kfuncs import kfunc_call_kind
+from vm.verifier.prepass.subprogs import find_subprog, subprog_end
+
+MAX_CALL_FRAMES: Final = 8
+# A caller's stack stays below a tail-calling callee's: 33 times 256 bytes is what the kernel stack can bear.
+TAIL_CALL_MAX_DEPTH: Final = 256
+
+
+def round_up_stack_depth(depth: int) -> int:
+    """Bytes the JIT reserves for `depth` bytes of BPF stack."""
+    return (depth + 15) & ~15
+
+
+def check_max_stack_depth(env: VerifierEnv) -> None:
+    """Reject call chains over 512 bytes or eight frames; mark subprograms from which a tail call can be reached.
+
+    Asynchronous callbacks are chains of their own. x86-64's JIT of 6.12 has no private stacks, so every frame counts.
+    """
+    for idx in range(len(env.subprogs) - 1, -1, -1):
+        if not idx or env.subprogs[idx].is_async_cb:
+            _check_chain(env, idx)
+
+
+def _enter(env: VerifierEnv, idx: int, frames: list[tuple[int, int]], depth: int) -> int:
+    """Add the frame of subprogram idx to the chain; its new depth in bytes."""
+    info = env.subprogs[idx]
+    if info.has_ld_abs and (info.is_cb or any(env.subprogs[caller].is_cb for _, caller in frames)):
+        env.reject(EINVAL, "cannot use BPF_LD_[ABS|IND] within callback\n")
+    if idx and info.has_tail_call and depth >= TAIL_CALL_MAX_DEPTH:
+        env.reject(
+            EACCES,
+            f"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large\n",
+        )
+    depth += round_up_stack_depth(info.stack_depth)
+    if depth > MAX_BPF_STACK:
+        env.reject(EACCES, f"combined stack size of {len(frames) + 1} calls is {depth}. Too large\n")
+    return depth
+
+
+def _check_throw(env: VerifierEnv, i: int, idx: int, frames: list[tuple[int, int]]) -> None:
+    if kfunc_call_kind(env, env.insns[i]) != "throw":
+        return
+    if env.subprogs[idx].is_cb or any(env.subprogs[caller].is_cb for _, caller in frames):
+        env.reject(EINVAL, f"bpf_throw kfunc (insn {i}) cannot be called from callback subprog {idx}\n")
+
+
+def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
+    """Does the reference to subprogram `callee` at slot i deepen the stack?"""
+    info = env.subprogs[callee]
+    if not info.is_async_cb:
+        return True
+    if not is_pseudo_call(env.insns[i]):
+        return False
+    if info.is_exception_cb:
+        env.reject(EINVAL, f"insn {i} cannot call exception cb directly\n")
+    return True
+
+
+def _check_chain(env: VerifierEnv, idx: int) -> None:
+    subprogs = env.subprogs
+    frames: list[tuple[int, int]] = []  # (slot to return to, subprogram it is in)
+    tail_call_reachable = False
+    depth = _enter(env, idx, frames, 0)
+    i = subprogs[idx].start
+    while True:
+        end = subprog_end(env, idx)
+        while i < end:
+            insn = env.insns[i]
+            if is_pseudo_kfunc_call(insn) and not insn.off:
+                _check_throw(env, i, idx, frames)
+            elif is_pseudo_call(insn) or is_pseudo_func(insn):
+                callee = find_subprog(env, i + insn.imm + 1)
+                if _is_entered(env, i, callee):
+                    frames.append((i + 1, idx))
+                    idx = callee
+                    tail_call_reachable |= subprogs[idx].has_tail_call
+                    if len(frames) >= MAX_CALL_FRAMES:
+                        env.reject(E2BIG, f"the call stack of {len(frames)} frames is too deep !\n")
+                    depth = _enter(env, idx, frames, depth)
+                    i = subprogs[idx].start
+                    end = subprog_end(env, idx)
+                    continue
+            i += 1
+        if tail_call_reachable:
+            for _, caller in frames:
+                if subprogs[caller].is_exception_cb:
+                    env.reject(EINVAL, "cannot tail call within exception cb\n")
+                subprogs[caller].tail_call_reachable = True
+        if not frames:
+            return
+        depth -= round_up_stack_depth(subprogs[idx].stack_depth)
+        i, idx = frames.pop()

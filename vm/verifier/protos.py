@@ -1,0 +1,12 @@
+"""Which helpers this program may call, and what they take (get_helper_proto)."""
+
+from __future__ import annotations
+
+from vm.kernel.helpers import FuncProto, helper_proto
+from vm.verifier.env import VerifierEnv
+
+
+def get_helper_proto(env: VerifierEnv, func_id: int) -> FuncProto | None:
+    """The prototype of helper `func_id` for programs of this type; None if they may not call it."""
+    program = env.program
+    return helper_proto(program.prog_type, program.expected_attach_type, func_id)
