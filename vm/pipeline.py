@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
     from vm.runner.inputs import RunInput, RunLimits
+    from vm.verifier.check import Walk
     from vm.verifier.env import VerifierEnv
     from vm.verifier.trace import Verification
 
@@ -105,17 +106,22 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def verify(
-    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True, max_seconds: float = 0.0
-) -> tuple[Verification, VerifierEnv]:
-    """What Linux 6.12 says of the program, and the environment the fixups read."""
-    from vm.verifier.check import verify_env
+def walk(program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True) -> Walk:
+    """A verification to take in slices (see vm.verifier.check.Walk)."""
+    from vm.verifier.check import Walk
     from vm.verifier.env import VerifyOptions
 
-    return verify_env(
-        program,
-        VerifyOptions(log_level=log_level, record=record, privileged=privileged, max_seconds=max_seconds),
-    )
+    return Walk(program, VerifyOptions(log_level=log_level, record=record, privileged=privileged))
+
+
+def verify(
+    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True
+) -> tuple[Verification, VerifierEnv]:
+    """What Linux 6.12 says of the program, and the environment the fixups read."""
+    w = walk(program, log_level=log_level, record=record, privileged=privileged)
+    for _ in w.advance():
+        pass
+    return w.result(), w.env
 
 
 def rewrite(env: VerifierEnv) -> Rewritten:

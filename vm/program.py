@@ -87,9 +87,7 @@ class Program:
         return self.license in GPL_LICENSES
 
 
-GPL_LICENSES = frozenset(
-    {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
-)
+GPL_LICENSES = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,4 +283,3 @@ VERBS: Final[dict[str, Callable[[Namespace, Reporter], int]]] = {
     "jit": jit,
     "run": run,
 }
-

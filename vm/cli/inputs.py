@@ -38,7 +38,9 @@ def read_source(path: str) -> Source:
     name = Path(path).name
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
     if kind is None:
-        raise InputError(f"{path}: what is it? Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions).")
+        raise InputError(
+            f"{path}: what is it? Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions)."
+        )
     if kind == "bin":
         return Source("hex", data.hex().encode(), name)
     return Source(kind, data, name)

@@ -17,7 +17,9 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(name: str, text: str, many: bool = True) -> argparse.ArgumentParser:
         v = verbs.add_parser(name, help=text, description=text)
-        v.add_argument("files", metavar="FILE", nargs="+" if many else 1, help="C, .o, .s/.asm (assembly), .hex or .bin")
+        v.add_argument(
+            "files", metavar="FILE", nargs="+" if many else 1, help="C, .o, .s/.asm (assembly), .hex or .bin"
+        )
         v.add_argument("--json", action="store_true", help="one line of JSON a program (or run)")
         v.add_argument("--opt", choices=["O0", "O1", "O2"], default="O2", help="clang's optimisation level")
         v.add_argument("--mcpu", choices=["v1", "v2", "v3", "v4"], default="v3", help="BPF instruction set version")
@@ -40,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     what = r.add_mutually_exclusive_group()
     what.add_argument("--packet", metavar="X.pcap|X.bin|HEX", help="the packet(s)")
     what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values")
-    what.add_argument("--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number")
+    what.add_argument(
+        "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"
+    )
     r.add_argument("--engine", choices=["jit", "interpreter"], default=None)
     r.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
     r.add_argument("--unverified", action="store_true", help="run what the verifier refuses, or would")

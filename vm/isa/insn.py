@@ -35,9 +35,7 @@ def decode(data: bytes) -> tuple[Insn, ...]:
     """Instruction slots of `data`; InputError if its length is no multiple of eight."""
     if len(data) % INSN_SIZE:
         raise InputError(f"{len(data)} bytes are no whole number of 8-byte instructions.")
-    return tuple(
-        Insn(code, regs & 0xF, regs >> 4, off, imm) for code, regs, off, imm in _FORMAT.iter_unpack(data)
-    )
+    return tuple(Insn(code, regs & 0xF, regs >> 4, off, imm) for code, regs, off, imm in _FORMAT.iter_unpack(data))
 
 
 def encode(insns: Iterable[Insn]) -> bytes:

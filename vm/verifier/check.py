@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vm.program import Program
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
@@ -33,55 +35,78 @@ PREPASSES = (
 def verify(program: Program, options: VerifyOptions | None = None) -> Verification:
     """What Linux 6.12 would say of `program`: verdict, log and the trace of the walk.
 
-    Raises NotEmulated where the emulation does not cover what the program uses, and LimitError
-    past options.max_seconds; never guesses.
+    Raises NotEmulated where the emulation does not cover what the program uses; never guesses.
     """
-    return verify_env(program, options)[0]
+    walk = Walk(program, options)
+    for _ in walk.advance():
+        pass
+    return walk.result()
 
 
-def verify_env(program: Program, options: VerifyOptions | None = None) -> tuple[Verification, VerifierEnv]:
-    """verify(), and the environment it left: the fixups read its per-instruction data."""
-    options = options or VerifyOptions()
-    env = VerifierEnv(program, options)
-    recorder = Recorder(TypeNames(program.maps)) if options.record else None
-    reject: Reject | None = None
-    try:
-        for prepass in PREPASSES:
-            prepass(env)
-        env.insn_idx = 0
-        loop.do_check_common(env, 0, recorder)
-        loop.do_check_subprogs(env, recorder)
-        check_max_stack_depth(env)
-    except Reject as e:
-        reject = e
-        if recorder is not None and env.step == len(recorder):
-            recorder.add_failed(env.insn_idx)
-    if recorder is not None and reject is not None and len(recorder):
-        recorder.end_path("reject")
-    said = len(env.log.entries)
-    env.verbose(
-        f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "
-        f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
-        f"peak_states {env.peak_states} mark_read {env.longest_mark_read_walk}\n"
-    )
-    rendered = render(
-        env.log.entries, program, program.insns, call_name(env), allow_ptr_leaks=env.allow_ptr_leaks
-    )
-    if recorder is not None:
-        recorder.set_log_steps(rendered.line_steps)
-    message = env.log.last_words(said) if reject is not None else ""
-    failure = None
-    if reject is not None:
-        step = len(recorder) - 1 if recorder is not None and env.step >= 0 else -1
-        where = f"r{reject.regno}" if reject.regno >= 0 else f"fp-{8 * (reject.spi + 1)}" if reject.spi >= 0 else ""
-        failure = Failure(step, env.insn_idx, where, message)
-    verification = Verification(
-        verdict="accept" if reject is None else "reject",
-        errno=0 if reject is None else -reject.errno,
-        message=message,
-        insns_processed=env.insn_processed,
-        log=rendered.text,
-        trace=recorder,
-        failure=failure,
-    )
-    return verification, env
+class Walk:
+    """One verification, taken in slices: advance(), look at `recorder` meanwhile, then result().
+
+    `env` holds what the fixups read.
+    """
+
+    def __init__(self, program: Program, options: VerifyOptions | None = None) -> None:
+        options = options or VerifyOptions()
+        self.env = VerifierEnv(program, options)
+        self.recorder = Recorder(TypeNames(program.maps)) if options.record else None
+        self.rejected: Reject | None = None
+
+    def advance(self) -> Iterator[None]:
+        """The passes of bpf_check(), pausing every thousand instructions or so."""
+        env, recorder = self.env, self.recorder
+        try:
+            for prepass in PREPASSES:
+                prepass(env)
+            env.insn_idx = 0
+            yield from loop.do_check_common(env, 0, recorder)
+            yield from loop.do_check_subprogs(env, recorder)
+            check_max_stack_depth(env)
+        except Reject as e:
+            self.rejected = e
+            if recorder is not None and len(recorder) == env.step:
+                recorder.add_failed(env.insn_idx)
+            if recorder is not None and len(recorder):
+                recorder.end_path("reject")
+
+    def result(self) -> Verification:
+        """Verdict, log and trace of a finished walk."""
+        env, recorder, rejected = self.env, self.recorder, self.rejected
+        said = len(env.log.entries)
+        env.verbose(
+            f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "
+            f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
+            f"peak_states {env.peak_states} mark_read {env.longest_mark_read_walk}\n"
+        )
+        rendered = render(
+            env.log.entries,
+            env.program,
+            env.program.insns,
+            call_name(env),
+            allow_ptr_leaks=env.allow_ptr_leaks,
+        )
+        if recorder is not None:
+            recorder.set_log_steps(rendered.line_steps)
+        message, failure = "", None
+        if rejected is not None:
+            message = env.log.last_words(said)
+            step = env.step if recorder is not None else -1
+            failure = Failure(step, env.insn_idx, _slot_name(rejected), message)
+        return Verification(
+            verdict="accept" if rejected is None else "reject",
+            errno=0 if rejected is None else -rejected.errno,
+            message=message,
+            insns_processed=env.insn_processed,
+            log=rendered.text,
+            trace=recorder,
+            failure=failure,
+        )
+
+
+def _slot_name(rejected: Reject) -> str:
+    if rejected.regno >= 0:
+        return f"r{rejected.regno}"
+    return f"fp-{8 * (rejected.spi + 1)}" if rejected.spi >= 0 else ""

@@ -63,13 +63,15 @@ class Reject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """log_level 0-2; record: keep the trace; privileged: CAP_BPF and CAP_PERFMON (False: as an unprivileged user)."""
+    """log_level 0-2; record: keep the trace; privileged: CAP_BPF and CAP_PERFMON (False: as an unprivileged user).
+
+    prog_flags are added to the program's own (BPF_F_TEST_STATE_FREQ and the like).
+    """
 
     log_level: int = 2
     record: bool = True
     privileged: bool = True
     prog_flags: int = 0
-    max_seconds: float = 0.0
 
 
 class StackElem(NamedTuple):
@@ -159,6 +161,9 @@ class VerifierEnv:
         self.peak_states: int = 0
         self.longest_mark_read_walk: int = 0
 
+        # Where do_check() stands between two slices: the instruction walked last, and whether a path was just taken up.
+        self.walked_idx: int = -1
+        self.do_print_state: bool = False
         self.scratched_regs: int = 0
         self.scratched_stack_slots: int = 0
         self.prev_log_pos: int = 0

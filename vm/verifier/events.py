@@ -71,9 +71,7 @@ def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int)
             slots.append(SlotSnapshot(11 + i, marks[11 + i], slot.slot_type, slot.spilled_ptr))
             if slot.slot_type[7] == STACK_DYNPTR:
                 wanted |= 1 << i + 1
-    return StateSnapshot(
-        state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn
-    )
+    return StateSnapshot(state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn)
 
 
 @final

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
+from typing import Final
 
-from vm.errors import LimitError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier import dispatch
@@ -17,20 +17,23 @@ from vm.verifier.env import (
     E2BIG,
     EFAULT,
     EINVAL,
-    Reject,
     VerifierEnv,
 )
+from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.prune.branches import update_branch_counts
 from vm.verifier.prune.visited import is_state_visited
 from vm.verifier.recorder import Recorder
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState
 from vm.verifier.state.vstate import VerifierState
 
-_CLOCK_EVERY = 1024
+SLICE: Final = 1024
 
 
-def do_check_common(env: VerifierEnv, subprogno: int, recorder: Recorder | None) -> None:
-    """Walks one function from its entry with nothing known but its arguments; raises Reject."""
+def do_check_common(env: VerifierEnv, subprogno: int, recorder: Recorder | None) -> Iterator[None]:
+    """Walks one function from its entry with nothing known but its arguments; raises Reject.
+
+    Pauses (yields) every SLICE instructions, so that a caller can tell how far the walk is.
+    """
     env.prev_linfo = -1
     env.pass_cnt += 1
     state = VerifierState()
@@ -41,107 +44,108 @@ def do_check_common(env: VerifierEnv, subprogno: int, recorder: Recorder | None)
     func_args.init_args(env, subprogno)
     if recorder is not None:
         recorder.begin_function(state)
-    do_check(env, recorder)
+        env.path = recorder.path
+    env.walked_idx = -1
+    env.do_print_state = False
+    while not do_check(env, recorder):
+        yield
     if env.pop_log():
         env.log.reset(0)
     env.explored_states.clear()
 
 
-def do_check(env: VerifierEnv, recorder: Recorder | None) -> None:
-    """do_check(): every path from env.insn_idx on."""
-    prev_insn_idx = -1
-    do_print_state = False
+def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
+    """do_check(): up to SLICE instructions from env.insn_idx on; True when no path is left."""
     insns, aux, log = env.insns, env.aux, env.log
     insn_cnt = len(insns)
-    deadline = time.monotonic() + env.options.max_seconds if env.options.max_seconds else 0.0
-    while True:
+    pause = env.insn_processed + SLICE
+    while env.insn_processed < pause:
         env.cur_hist_ent = None
-        env.prev_insn_idx = prev_insn_idx
+        env.prev_insn_idx = env.walked_idx
         idx = env.insn_idx
         if not 0 <= idx < insn_cnt:
             env.reject(EFAULT, f"invalid insn idx {idx} insn_cnt {insn_cnt}\n")
         env.insn_processed += 1
         if env.insn_processed > BPF_COMPLEXITY_LIMIT_INSNS:
             env.reject(E2BIG, f"BPF program is too large. Processed {env.insn_processed} insn\n")
-        if deadline and env.insn_processed % _CLOCK_EVERY == 0 and time.monotonic() > deadline:
-            raise LimitError("The walk took longer than this server allows.", "time")
         state = env.cur_state
-        state.last_insn_idx = prev_insn_idx
+        state.last_insn_idx = env.walked_idx
         a = aux[idx]
-        done = False
         if a.prune_point and is_state_visited(env, idx):
-            _say_safe(env, do_print_state)
+            _say_safe(env)
             if recorder is not None:
                 recorder.end_path("safe", env.pruned_by)
-            done = True
-        if not done:
+        else:
             if a.jmp_point:
                 push_insn_history(env, state, 0, 0)
             if log.level:
-                _say_insn(env, idx, do_print_state)
-                if log.level & 2:
-                    do_print_state = False
+                _say_insn(env, idx)
             a.seen = env.pass_cnt
-            prev_insn_idx = idx
+            env.walked_idx = idx
             env.step += 1
             log.step = env.step
             insn = insns[idx]
-            left_function = False
+            done = False
             if insn.code == EXIT_INSN or (insn.code == CALL_INSN and insn.src_reg == o.PSEUDO_KFUNC_CALL):
-                done, left_function = _exit_or_kfunc(env, insn)
+                done = _exit_or_kfunc(env, insn)
             else:
                 dispatch.CHECKS[insn.code & 0x07](env, insn)
             if recorder is not None:
                 recorder.add(idx, env.cur_state)
             if not done:
-                do_print_state = do_print_state or left_function
                 continue
             if recorder is not None:
                 recorder.end_path("exit")
-        # process_bpf_exit
-        env.mark_verifier_state_scratched()
-        update_branch_counts(env, env.cur_state)
-        if not env.head:
-            return
-        elem = env.head.pop()
-        env.cur_state = elem.st
-        if env.pop_log():
-            log.reset(elem.log_pos)
-        env.insn_idx = elem.insn_idx
-        prev_insn_idx = elem.prev_insn_idx
-        if recorder is not None:
-            recorder.begin_path(elem.path, elem.push_step, elem.st)
-            env.path = recorder.path
-        do_print_state = True
+        if not _next_path(env, recorder):
+            return True
+    return False
 
 
-def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> tuple[bool, bool]:
-    """(the path is over, a called function returned)."""
+def _next_path(env: VerifierEnv, recorder: Recorder | None) -> bool:
+    """process_bpf_exit: takes up the branch pushed last; False if there is none."""
+    env.mark_verifier_state_scratched()
+    update_branch_counts(env, env.cur_state)
+    if not env.head:
+        return False
+    elem = env.head.pop()
+    env.cur_state = elem.st
+    if env.pop_log():
+        env.log.reset(elem.log_pos)
+    env.insn_idx = elem.insn_idx
+    env.walked_idx = elem.prev_insn_idx
+    if recorder is not None:
+        recorder.begin_path(elem.path, elem.push_step, elem.st)
+        env.path = recorder.path
+    env.do_print_state = True
+    return True
+
+
+def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
+    """Whether the path is over."""
+    env.jmps_processed += 1
     exception_exit = False
     if insn.code == CALL_INSN:
-        env.jmps_processed += 1
         if not kfunc.check_call(env, insn):
-            return False, False
+            return False
         exception_exit = True
-    else:
-        env.jmps_processed += 1
-        if insn.code != EXIT_INSN or insn.imm or insn.src_reg or insn.dst_reg:
-            env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
+    elif insn.imm or insn.src_reg or insn.dst_reg:
+        env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
     exit_checks.check_regions_closed(env, exception_exit)
     exit_checks.check_reference_leak(env, exception_exit)
     if exception_exit:
-        return True, False
+        return True
     if env.cur_state.curframe:
         subprog.prepare_func_exit(env)
-        return False, True
+        env.do_print_state = True
+        return False
     exit_checks.check_return_code(env, o.R0, "R0")
-    return True, False
+    return True
 
 
-def _say_safe(env: VerifierEnv, do_print_state: bool) -> None:
+def _say_safe(env: VerifierEnv) -> None:
     if not env.log.level:
         return
-    if do_print_state:
+    if env.do_print_state:
         env.verbose(f"\nfrom {env.prev_insn_idx} to {env.insn_idx}{_speculative(env)}: safe\n")
     else:
         env.verbose(f"{env.insn_idx}: safe\n")
@@ -151,12 +155,13 @@ def _speculative(env: VerifierEnv) -> str:
     return " (speculative execution)" if env.cur_state.speculative else ""
 
 
-def _say_insn(env: VerifierEnv, idx: int, do_print_state: bool) -> None:
+def _say_insn(env: VerifierEnv, idx: int) -> None:
     log = env.log
     frame = env.cur_state.frame[-1]
-    if log.level & 2 and do_print_state:
+    if log.level & BPF_LOG_LEVEL2 and env.do_print_state:
         env.verbose(f"\nfrom {env.prev_insn_idx} to {idx}{_speculative(env)}:")
         env.print_verifier_state(frame, True)
+        env.do_print_state = False
     if env.scratched_regs or env.scratched_stack_slots:
         env.print_insn_state(frame)
     say_line(env, idx)
@@ -177,7 +182,7 @@ def say_line(env: VerifierEnv, idx: int) -> None:
     env.prev_linfo = record
 
 
-def do_check_subprogs(env: VerifierEnv, recorder: Recorder | None) -> None:
+def do_check_subprogs(env: VerifierEnv, recorder: Recorder | None) -> Iterator[None]:
     """do_check_subprogs(): each global function that is called, on its own, for any arguments."""
     if not env.program.func_infos:
         return
@@ -191,10 +196,7 @@ def do_check_subprogs(env: VerifierEnv, recorder: Recorder | None) -> None:
             if not sub.is_global or not sub.called or sub.verified:
                 continue
             env.insn_idx = sub.start
-            do_check_common(env, i, recorder)
+            yield from do_check_common(env, i, recorder)
             env.verbose(f"Func#{i} ('{sub.name}') is safe for any args that match its prototype\n")
             sub.verified = True
             again = True
-
-
-__all__ = ["Reject", "do_check_common", "do_check_subprogs"]

@@ -215,9 +215,7 @@ class Recorder:
         )
 
 
-def _slots(
-    snap: tuple[FrameSnapshot, ...], other: tuple[FrameSnapshot, ...]
-) -> dict[str, RegState | StackSlot]:
+def _slots(snap: tuple[FrameSnapshot, ...], other: tuple[FrameSnapshot, ...]) -> dict[str, RegState | StackSlot]:
     """Live slots by name; frames and lists that `other` shares are left out."""
     out: dict[str, RegState | StackSlot] = {}
     for i, f in enumerate(snap):
