@@ -1,0 +1,485 @@
+"""Precision: which scalars a decision depended on, found by walking the instructions back.
+
+mark_chain_precision() of Linux 6.12. Only checkpoints are marked: the state being walked is not
+compared with anything before it becomes one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+from vm.isa import opcodes as o
+from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
+from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
+from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg_types import SCALAR_VALUE
+from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
+
+# Flags of a history entry: the frame (3 bits) and slot (6 bits) of a stack access, and what a jump compared.
+INSN_F_FRAMENO_MASK: Final = 0x7
+INSN_F_SPI_MASK: Final = 0x3F
+INSN_F_SPI_SHIFT: Final = 3
+INSN_F_STACK_ACCESS: Final = 1 << 9
+INSN_F_DST_REG_STACK: Final = 1 << 10
+INSN_F_SRC_REG_STACK: Final = 1 << 11
+
+LINKED_REGS_MAX: Final = 6
+_LR_ENTRY_BITS: Final = 10
+_LR_SIZE_BITS: Final = 4
+
+BPF_REGMASK_ARGS: Final = 0b111110
+
+_DONE: Final = 0
+_GIVE_UP: Final = 1
+_NONE: Final = -1
+
+
+def insn_stack_access_flags(frameno: int, spi: int) -> int:
+    """History flags of an access to slot `spi` of frame `frameno`."""
+    return INSN_F_STACK_ACCESS | spi << INSN_F_SPI_SHIFT | frameno
+
+
+def linked_regs_pack(linked: list[tuple[int, int, bool]]) -> int:
+    """Up to six (frame, register or spi, is a register) in one number, as a history entry keeps them."""
+    value = 0
+    for frameno, idx, is_reg in linked:
+        value = value << _LR_ENTRY_BITS | frameno | idx << 3 | is_reg << 9
+    return value << _LR_SIZE_BITS | len(linked)
+
+
+def linked_regs_unpack(value: int) -> list[tuple[int, int, bool]]:
+    """The inverse, last entry first as the kernel unpacks it."""
+    count = value & (1 << _LR_SIZE_BITS) - 1
+    value >>= _LR_SIZE_BITS
+    linked = []
+    for _ in range(count):
+        linked.append((value & 7, value >> 3 & 0x3F, value >> 9 & 1 != 0))
+        value >>= _LR_ENTRY_BITS
+    return linked
+
+
+def push_insn_history(env: VerifierEnv, cur: VerifierState, flags: int, linked_regs: int) -> None:
+    """push_insn_history(): remember that the instruction at hand was visited, and what it touched."""
+    entry = env.cur_hist_ent
+    if entry is not None:
+        entry.flags |= flags
+        entry.linked_regs = linked_regs
+        return
+    entry = HistEntry(env.insn_idx, env.prev_insn_idx, flags, linked_regs)
+    end = cur.insn_hist_end
+    hist = env.insn_hist
+    if end < len(hist):
+        hist[end] = entry
+    else:
+        hist.append(entry)
+    cur.insn_hist_end = end + 1
+    env.cur_hist_ent = entry
+
+
+@final
+class Backtrack:
+    """struct backtrack_state: per frame, the registers and stack slots whose exact value mattered."""
+
+    __slots__ = ("frame", "regs", "slots")
+
+    def __init__(self, frame: int) -> None:
+        self.frame: int = frame
+        self.regs: list[int] = [0] * MAX_CALL_FRAMES
+        self.slots: list[int] = [0] * MAX_CALL_FRAMES
+
+    def empty(self) -> bool:
+        wanted = 0
+        for i in range(self.frame + 1):
+            wanted |= self.regs[i] | self.slots[i]
+        return wanted == 0
+
+    def is_reg_set(self, regno: int) -> bool:
+        return self.regs[self.frame] >> regno & 1 != 0
+
+    def set_reg(self, regno: int) -> None:
+        self.regs[self.frame] |= 1 << regno
+
+    def clear_reg(self, regno: int) -> None:
+        self.regs[self.frame] &= ~(1 << regno)
+
+    def reset(self) -> None:
+        self.frame = 0
+        self.regs = [0] * MAX_CALL_FRAMES
+        self.slots = [0] * MAX_CALL_FRAMES
+
+
+def reg_mask_text(mask: int) -> str:
+    """fmt_reg_mask(): "r0,r2"."""
+    return ",".join(f"r{i}" for i in range(16) if mask >> i & 1)
+
+
+def stack_mask_text(mask: int) -> str:
+    """fmt_stack_mask(): "-8,-24"."""
+    return ",".join(str(-(i + 1) * 8) for i in range(64) if mask >> i & 1)
+
+
+def mark_chain_precision(env: VerifierEnv, regno: int) -> None:
+    """The exact value of scalar register `regno` of the current frame matters from here back."""
+    if not env.bpf_capable:
+        return
+    state = env.cur_state
+    bt = Backtrack(state.curframe)
+    if state.frame[-1].regs[regno].type != SCALAR_VALUE:
+        env.reject(EFAULT, "")
+    bt.set_reg(regno)
+    _mark_chain(env, bt)
+
+
+def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
+    """The same for everything set in `bt`."""
+    if not env.bpf_capable:
+        return
+    bt.frame = env.cur_state.curframe
+    if not bt.empty():
+        _mark_chain(env, bt)
+
+
+def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
+    st: VerifierState | None = env.cur_state
+    say = env.log.level & BPF_LOG_LEVEL2 != 0
+    first_idx = env.cur_state.first_insn_idx
+    last_idx = env.insn_idx
+    subseq_idx = -1
+    skip_first = True
+    while st is not None:
+        if say:
+            env.verbose(
+                f"mark_precise: frame{bt.frame}: last_idx {last_idx} first_idx {first_idx} subseq_idx {subseq_idx} \n"
+            )
+        if last_idx < 0:
+            _reach_entry(env, bt, st)
+            return
+        end = st.insn_hist_end
+        idx = last_idx
+        while True:
+            if skip_first:
+                skip_first = False
+            elif _step_back(env, bt, st, idx, subseq_idx, end, say):
+                _mark_all_scalars_precise(env, env.cur_state)
+                bt.reset()
+                return
+            if bt.empty():
+                return
+            subseq_idx = idx
+            # The instruction before this one: the recorded one, else the one above.
+            count = end - st.insn_hist_start
+            last = env.insn_hist[end - 1] if count else None
+            if idx == st.first_insn_idx and (count == 0 or (count == 1 and last is not None and last.idx == idx)):
+                break
+            if last is not None and last.idx == idx:
+                end -= 1
+                idx = last.prev_idx
+            else:
+                idx -= 1
+            if idx < 0 or idx >= len(env.insns):
+                env.reject(EFAULT, f"BUG backtracking idx {idx}\n")
+        st = st.parent
+        if st is None:
+            break
+        _mark_state(env, bt, st, say)
+        if bt.empty():
+            return
+        subseq_idx = first_idx
+        last_idx = st.last_insn_idx
+        first_idx = st.first_insn_idx
+    if not bt.empty():
+        _mark_all_scalars_precise(env, env.cur_state)
+        bt.reset()
+
+
+def _step_back(
+    env: VerifierEnv, bt: Backtrack, st: VerifierState, idx: int, subseq_idx: int, end: int, say: bool
+) -> bool:
+    """backtrack_insn() of one instruction; True: cannot be followed, everything has to be precise."""
+    if env.insns[idx].code == 0:
+        return False
+    if say:
+        env.verbose(
+            f"mark_precise: frame{bt.frame}: regs={reg_mask_text(bt.regs[bt.frame])} "
+            f"stack={stack_mask_text(bt.slots[bt.frame])} before "
+        )
+        env.log.insn(idx)
+    hist: HistEntry | None = None
+    if end > st.insn_hist_start:
+        hist = env.insn_hist[end - 1]
+        if hist.idx != idx:
+            hist = None
+    linked = hist is not None and hist.linked_regs != 0
+    if linked and hist is not None:
+        _sync_linked_regs(bt, hist.linked_regs)
+    done = _backtrack_insn(env, bt, idx, subseq_idx, hist)
+    if done == _GIVE_UP:
+        return True
+    if done == _NONE and linked and hist is not None:
+        _sync_linked_regs(bt, hist.linked_regs)
+    return False
+
+
+def _sync_linked_regs(bt: Backtrack, packed: int) -> None:
+    """Registers that had their ranges in common at a jump need precision in common."""
+    linked = linked_regs_unpack(packed)
+    for frameno, idx, is_reg in linked:
+        if (bt.regs if is_reg else bt.slots)[frameno] >> idx & 1:
+            break
+    else:
+        return
+    for frameno, idx, is_reg in linked:
+        (bt.regs if is_reg else bt.slots)[frameno] |= 1 << idx
+
+
+def _backtrack_insn(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist: HistEntry | None) -> int:
+    """What is needed before instruction `idx` for what is needed after it.
+
+    _DONE: nothing more is to be done; _NONE: linked registers are looked at again; _GIVE_UP: cannot be followed.
+    """
+    insn = env.insns[idx]
+    code = insn.code
+    cls = code & 0x07
+    if cls in (o.ALU, o.ALU64):
+        return _backtrack_alu(bt, code, insn.dst_reg, insn.src_reg)
+    atomic_fetch = cls == o.STX and code & 0xE0 == o.ATOMIC and insn.imm & o.FETCH != 0
+    if cls == o.LDX or atomic_fetch:
+        load_reg = insn.dst_reg
+        if atomic_fetch:
+            load_reg = o.R0 if insn.imm == o.CMPXCHG else insn.src_reg
+        if not bt.is_reg_set(load_reg):
+            return _DONE
+        bt.clear_reg(load_reg)
+        # Precision survives in the stack only.
+        if hist is None or not hist.flags & INSN_F_STACK_ACCESS:
+            return _DONE
+        frameno = hist.flags & INSN_F_FRAMENO_MASK
+        bt.slots[frameno] |= 1 << (hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
+        return _NONE
+    if cls in (o.ST, o.STX):
+        # A scalar is no address: this is pointer subtraction, which is not followed.
+        if bt.is_reg_set(insn.dst_reg):
+            return _GIVE_UP
+        if hist is None or not hist.flags & INSN_F_STACK_ACCESS:
+            return _DONE
+        frameno = hist.flags & INSN_F_FRAMENO_MASK
+        slot = 1 << (hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
+        if not bt.slots[frameno] & slot:
+            return _DONE
+        bt.slots[frameno] &= ~slot
+        if cls == o.STX:
+            bt.set_reg(insn.src_reg)
+        return _NONE
+    if cls in (o.JMP, o.JMP32):
+        return _backtrack_jump(env, bt, idx, subseq_idx, hist)
+    mode = code & 0xE0
+    if mode == o.IMM:
+        bt.clear_reg(insn.dst_reg)
+        return _DONE
+    if mode in (o.IND, o.ABS):
+        if bt.is_reg_set(insn.dst_reg):
+            return _GIVE_UP
+        # Failing to load leaves the function.
+        if subseq_idx != idx + 1:
+            _enter(env, bt)
+        return _DONE
+    return _NONE
+
+
+def _backtrack_alu(bt: Backtrack, code: int, dst: int, src: int) -> int:
+    if not bt.is_reg_set(dst):
+        return _DONE
+    op = code & 0xF0
+    if op in (o.END, o.NEG):
+        return _DONE
+    if op == o.MOV:
+        bt.clear_reg(dst)
+    if code & 0x08 and src != o.REG_FP:
+        bt.set_reg(src)
+    return _NONE
+
+
+def _backtrack_jump(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist: HistEntry | None) -> int:
+    insn = env.insns[idx]
+    op = insn.code & 0xF0
+    if insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL:
+        return _backtrack_call(env, bt, idx)
+    if env.aux[idx].calls_callback and idx != subseq_idx - 1:
+        # From a callback back to the helper that ran it: its arguments are none of the caller's.
+        _expect(env, bt, ~BPF_REGMASK_ARGS, slots=True)
+        bt.regs[bt.frame] &= ~BPF_REGMASK_ARGS
+        _leave(env, bt)
+        return _DONE
+    if op == o.CALL:
+        if insn.src_reg == o.PSEUDO_KFUNC_CALL and insn.imm == 0:
+            return _GIVE_UP
+        bt.clear_reg(o.R0)
+        _expect(env, bt, BPF_REGMASK_ARGS)
+        return _NONE
+    if op == o.EXIT:
+        call = env.insns[subseq_idx - 1] if subseq_idx >= 1 else None
+        from_call = call is not None and call.code == o.JMP | o.CALL and call.src_reg == o.PSEUDO_CALL
+        r0_precise = from_call and bt.is_reg_set(o.R0)
+        if from_call:
+            _expect(env, bt, BPF_REGMASK_ARGS)
+        bt.clear_reg(o.R0)
+        _enter(env, bt)
+        if r0_precise:
+            bt.set_reg(o.R0)
+        return _DONE
+    if insn.code & 0x08:
+        if not bt.is_reg_set(insn.dst_reg) and not bt.is_reg_set(insn.src_reg):
+            return _DONE
+        if hist is None or not hist.flags & INSN_F_SRC_REG_STACK:
+            bt.set_reg(insn.src_reg)
+        if hist is None or not hist.flags & INSN_F_DST_REG_STACK:
+            bt.set_reg(insn.dst_reg)
+    return _NONE
+
+
+def _backtrack_call(env: VerifierEnv, bt: Backtrack, idx: int) -> int:
+    """Back out of a subprogram to its caller, or over a call of a global function."""
+    target = idx + env.insns[idx].imm + 1
+    for sub in env.subprogs:
+        if sub.start == target:
+            break
+    else:
+        env.reject(EFAULT, "")
+    if sub.is_global:
+        _expect(env, bt, BPF_REGMASK_ARGS)
+        bt.clear_reg(o.R0)
+        return _DONE
+    _expect(env, bt, ~BPF_REGMASK_ARGS, slots=True)
+    args = bt.regs[bt.frame]
+    bt.regs[bt.frame] = 0
+    _leave(env, bt)
+    bt.regs[bt.frame] |= args
+    return _DONE
+
+
+def _expect(env: VerifierEnv, bt: Backtrack, forbidden: int, slots: bool = False) -> None:
+    """The kernel's own sanity checks; they have never to fire."""
+    if bt.regs[bt.frame] & forbidden:
+        env.reject(EFAULT, f"BUG regs {bt.regs[bt.frame]:x}\n")
+    if slots and bt.slots[bt.frame]:
+        env.reject(EFAULT, f"BUG stack slots {bt.slots[bt.frame]:x}\n")
+
+
+def _enter(env: VerifierEnv, bt: Backtrack) -> None:
+    if bt.frame == MAX_CALL_FRAMES - 1:
+        env.reject(EFAULT, f"BUG subprog enter from frame {bt.frame}\n")
+    bt.frame += 1
+
+
+def _leave(env: VerifierEnv, bt: Backtrack) -> None:
+    if bt.frame == 0:
+        env.reject(EFAULT, "BUG subprog exit from frame 0\n")
+    bt.frame -= 1
+
+
+def _precise(reg: RegState) -> RegState:
+    r = reg.clone()
+    r.precise = True
+    return r
+
+
+def _reach_entry(env: VerifierEnv, bt: Backtrack, st: VerifierState) -> None:
+    """The walk back came to the entry of a global function: only its arguments may still be wanted."""
+    frame = st.frame[0]
+    mask = bt.regs[bt.frame]
+    slots = bt.slots[bt.frame]
+    if (
+        st.curframe == 0
+        and frame.subprogno > 0
+        and frame.callsite == BPF_MAIN_FUNC
+        and not slots
+        and not mask & ~BPF_REGMASK_ARGS
+    ):
+        for i in range(1, 6):
+            if mask >> i & 1 and frame.regs[i].type == SCALAR_VALUE:
+                frame.regs[i] = _precise(frame.regs[i])
+        return
+    env.reject(
+        EFAULT,
+        f"BUG backtracking func entry subprog {frame.subprogno} reg_mask {mask:x} stack_mask {slots:x}\n",
+    )
+
+
+def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -> None:
+    """Mark what is wanted in a checkpoint; what is precise already was followed before."""
+    for fr in range(bt.frame, -1, -1):
+        frame = st.frame[fr]
+        mask = bt.regs[fr]
+        for i in range(o.MAX_BPF_REG):
+            if not mask >> i & 1:
+                continue
+            reg = frame.regs[i]
+            if reg.type != SCALAR_VALUE or reg.precise:
+                bt.regs[fr] &= ~(1 << i)
+            else:
+                frame.regs[i] = _precise(reg)
+        if bt.slots[fr]:
+            _mark_stack(env, bt, fr, frame)
+        if say:
+            env.verbose(
+                f"mark_precise: frame{fr}: parent state regs={reg_mask_text(bt.regs[fr])} "
+                f"stack={stack_mask_text(bt.slots[fr])}: "
+            )
+            env.print_verifier_state(frame, True)
+
+
+def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> None:
+    mask = bt.slots[fr]
+    for i in range(64):
+        if not mask >> i & 1:
+            continue
+        if i >= len(frame.stack):
+            env.reject(EFAULT, f"BUG backtracking (stack slot {i}, total slots {len(frame.stack)})\n")
+        slot = frame.stack[i]
+        reg = slot.spilled_ptr
+        if not slot.is_spill() or reg.type != SCALAR_VALUE or reg.precise:
+            bt.slots[fr] &= ~(1 << i)
+        else:
+            frame.stack[i] = StackSlot(slot.slot_type, _precise(reg))
+
+
+def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
+    """Give up following: every scalar of every checkpoint on this path counts as precise."""
+    say = env.log.level & BPF_LOG_LEVEL2 != 0
+    if say:
+        env.verbose(f"mark_precise: frame{cur.curframe}: falling back to forcing all scalars precise\n")
+    st = cur.parent
+    while st is not None:
+        for fr, frame in enumerate(st.frame):
+            for i in range(o.REG_FP):
+                reg = frame.regs[i]
+                if reg.type == SCALAR_VALUE and not reg.precise:
+                    frame.regs[i] = _precise(reg)
+                    if say:
+                        env.verbose(f"force_precise: frame{fr}: forcing r{i} to be precise\n")
+            for i, slot in enumerate(frame.stack):
+                reg = slot.spilled_ptr
+                if slot.is_spill() and reg.type == SCALAR_VALUE and not reg.precise:
+                    frame.stack[i] = StackSlot(slot.slot_type, _precise(reg))
+                    if say:
+                        env.verbose(f"force_precise: frame{fr}: forcing fp{-(i + 1) * 8} to be precise\n")
+        st = st.parent
+
+
+def mark_all_scalars_imprecise(state: VerifierState) -> None:
+    """Forget inherited marks: what is to be a checkpoint gets its own from its continuation."""
+    for frame in state.frame:
+        regs = frame.regs
+        for i in range(o.REG_FP):
+            reg = regs[i]
+            if reg.precise and reg.type == SCALAR_VALUE:
+                r = reg.clone()
+                r.precise = False
+                regs[i] = r
+        for i, slot in enumerate(frame.stack):
+            reg = slot.spilled_ptr
+            if reg.precise and slot.is_spill() and reg.type == SCALAR_VALUE:
+                r = reg.clone()
+                r.precise = False
+                frame.stack[i] = StackSlot(slot.slot_type, r)
