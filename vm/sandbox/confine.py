@@ -48,7 +48,7 @@ def confine_self(
 
     read, write -- further paths (directories with all below them, or files) it may read, or change
     limits -- `wall` and `text` mean nothing here: the parent process holds those
-    python -- whether modules not yet imported must stay importable (scapy opens a socket when imported: import it before)
+    python -- whether modules not yet imported must stay importable (scapy opens a socket when it is: import it before)
     die_with_parent -- kill this process when the *thread* that started it ends
 
     Afterwards the process can neither start others nor open sockets; descriptors it has already
