@@ -1,0 +1,1 @@
+"""vm values -> what templates and scripts read: the only such place."""

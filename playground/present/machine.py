@@ -1,0 +1,109 @@
+"""Runs as protocol messages: what the program returned, its steps, maps and output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from vm.program import Program
+from vm.runner.execution import X86_REGS, Execution, RunStep
+
+CHUNK: Final = 256
+MAX_ENTRIES: Final = 256
+MAX_EVENTS: Final = 2000
+
+MAP_TYPES: Final = {
+    1: "hash", 2: "array", 3: "prog_array", 4: "perf_event_array", 5: "percpu_hash", 6: "percpu_array",
+    7: "stack_trace", 8: "cgroup_array", 9: "lru_hash", 10: "lru_percpu_hash", 11: "lpm_trie", 12: "array_of_maps",
+    13: "hash_of_maps", 14: "devmap", 15: "sockmap", 16: "cpumap", 17: "xskmap", 18: "sockhash",
+    19: "cgroup_storage", 20: "reuseport_sockarray", 21: "percpu_cgroup_storage", 22: "queue", 23: "stack",
+    24: "sk_storage", 25: "devmap_hash", 26: "struct_ops", 27: "ringbuf", 28: "inode_storage", 29: "task_storage",
+    30: "bloom_filter", 31: "user_ringbuf", 32: "cgrp_storage", 33: "arena",
+}  # fmt: skip
+
+
+def run_chunks(run: int, execution: Execution) -> Iterator[dict[str, Any]]:
+    """The steps of one run as `steps` messages."""
+    steps = execution.steps
+    total = len(steps)
+    for start in range(0, total, CHUNK):
+        before = steps[start - 1] if start else None
+        yield {
+            "type": "steps", "stage": "run", "run": run, "from": start, "total": total,
+            "keyframe": _keyframe(before, steps[:start]),
+            "steps": [
+                _step(steps[i], steps[i - 1] if i else None) for i in range(start, min(start + CHUNK, total))
+            ],
+        }  # fmt: skip
+
+
+def _keyframe(before: RunStep | None, earlier: Sequence[RunStep]) -> dict[str, Any]:
+    if before is None:
+        return {"regs": {}, "x": {}, "mem": []}
+    memory: dict[int, dict[str, str]] = {}
+    for step in earlier[-4 * CHUNK :]:
+        for w in step.writes:
+            memory[w.address] = {"addr": f"{w.address:#x}", "hex": w.data.hex(), "name": w.name}
+    return {
+        "regs": {f"r{i}": f"{v:#x}" for i, v in enumerate(before.regs)},
+        "x": {name: f"{v:#x}" for name, v in zip(X86_REGS, before.x86, strict=False)},
+        "mem": list(memory.values())[-256:],
+    }
+
+
+def _step(step: RunStep, before: RunStep | None) -> dict[str, Any]:
+    old = before.regs if before is not None else ()
+    old_x = before.x86 if before is not None else ()
+    out: dict[str, Any] = {
+        "insn": step.insn_idx,
+        "x86": step.x86_off,
+        "regs": {f"r{i}": f"{v:#x}" for i, v in enumerate(step.regs) if i >= len(old) or old[i] != v},
+    }
+    if step.x86:
+        out["x"] = {
+            name: f"{v:#x}"
+            for i, (name, v) in enumerate(zip(X86_REGS, step.x86, strict=False))
+            if i >= len(old_x) or old_x[i] != v
+        }
+    if step.writes:
+        out["mem"] = [{"addr": f"{w.address:#x}", "hex": w.data.hex(), "name": w.name} for w in step.writes]
+    if step.event >= 0:
+        out["event"] = step.event
+    if step.frameno:
+        out["frame"] = step.frameno
+    return out
+
+
+def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
+    """The fields of the `run` stage message; maps are as the last run left them."""
+    last = runs[-1]
+    return {
+        "engine": last.engine,
+        "runs": [
+            {
+                "r0": f"{x.r0:#x}",
+                "result": x.result,
+                "packet_out": x.packet_out.hex() if x.packet_out is not None else None,
+                "insns": x.insns,
+                "steps": len(x.steps),
+                "steps_cut": x.steps_cut,
+                "fault": x.fault._asdict() if x.fault is not None else None,
+            }
+            for x in runs
+        ],
+        "maps": {spec.full_name or spec.name: _map_json(spec.map_type, last.maps.get(spec.name, ())) for spec in program.maps},
+        "events": [
+            {"run": n, "step": e.step, "kind": e.kind, "text": e.text, "hex": e.data[:4096].hex()}
+            for n, x in enumerate(runs)
+            for e in list(x.events)[:MAX_EVENTS]
+        ][:MAX_EVENTS],
+        "memory": [{"name": r.name, "address": f"{r.address:#x}", "size": r.size} for r in last.regions],
+    }
+
+
+def _map_json(map_type: int, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+    return {
+        "type": MAP_TYPES.get(map_type, str(map_type)),
+        "entries": [[k.hex(), v[:4096].hex(), ""] for k, v in entries[:MAX_ENTRIES]],
+        "cut": max(0, len(entries) - MAX_ENTRIES),
+    }

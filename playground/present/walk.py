@@ -1,0 +1,193 @@
+"""The verifier's walk as protocol messages: chunks of steps, each with a keyframe (docs/protocol.md, "Steps")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from vm.isa import opcodes as o
+from vm.isa.operands import reads
+from vm.program import Program
+from vm.verifier.recorder import Recorder
+from vm.verifier.trace import RegView, Verification
+
+CHUNK: Final = 256
+LOG_HEAD_LINES: Final = 3000
+LOG_TAIL_LINES: Final = 3000
+
+
+def reg_json(view: RegView) -> dict[str, Any]:
+    """A Reg of the protocol, without `w`."""
+    out: dict[str, Any] = {"k": view.kind, "t": view.text}
+    if view.maybe_null:
+        out["null"] = True
+    if view.precise:
+        out["p"] = True
+    if view.scalar is not None:
+        s = view.scalar
+        out["s"] = {
+            "umin": str(s.umin), "umax": str(s.umax), "smin": str(s.smin), "smax": str(s.smax),
+            "value": f"{s.value:#x}", "mask": f"{s.mask:#x}",
+            "u32min": s.u32_min, "u32max": s.u32_max, "s32min": s.s32_min, "s32max": s.s32_max,
+        }  # fmt: skip
+    for key, value in (
+        ("off", view.off), ("range", view.range), ("id", view.id), ("ref", view.ref_obj_id), ("map", view.map),
+        ("size", view.size),
+    ):  # fmt: skip
+        if value:
+            out[key] = value
+    return out
+
+
+class WalkEncoder:
+    """Turns a growing Recorder into `steps` messages; chunks() may be called again as it grows."""
+
+    def __init__(self, program: Program, recorder: Recorder) -> None:
+        self._program = program
+        self._recorder = recorder
+        self._done = 0
+        self._path = -1
+        self._written: dict[str, int] = {}
+        # (step, who wrote what) where a branch may have been pushed; paths are taken up last in, first out.
+        self._forks: list[tuple[int, dict[str, int]]] = []
+        self._cache: dict[tuple[int, int], dict[str, Any]] = {}
+        self._old: dict[str, Any] = {}
+
+    def chunks(self, *, final: bool) -> Iterator[dict[str, Any]]:
+        """Whole chunks there are by now; the last, short one only when `final`."""
+        total = len(self._recorder)
+        while self._done + CHUNK <= total or (final and self._done < total):
+            start = self._done
+            keyframe = self._keyframe(start)
+            steps = [self._step(i) for i in range(start, min(start + CHUNK, total))]
+            self._done = start + len(steps)
+            yield {
+                "type": "steps", "stage": "verify", "from": start, "total": total, "keyframe": keyframe, "steps": steps,
+            }  # fmt: skip
+
+    def _reg(self, value: Any, name: str, step: int) -> dict[str, Any]:
+        frameno = int(name.split(":")[0]) if ":" in name else 0
+        # Values are never changed and the recorder keeps them alive: their identity is a key.
+        key = (id(value), frameno)
+        found = self._cache.get(key)
+        if found is None:
+            found = reg_json(self._recorder.view(value, self._recorder.raw(step), name))
+            self._cache[key] = found
+        return found
+
+    def _keyframe(self, start: int) -> dict[str, Any]:
+        before = start - 1
+        state = {
+            name: {**self._reg(value, name, before), "w": self._written.get(name, -1)}
+            for name, value in self._recorder.slots(before).items()
+        }
+        if start == 0:
+            self._old = dict(self._recorder.slots(-1))
+        return {"state": state, "depth": len(self._recorder.raw(before))}
+
+    def _step(self, i: int) -> dict[str, Any]:
+        r = self._recorder
+        insn = self._program.insns[r.insn_idx(i)]
+        snap, before = r.raw(i), r.before(i)
+        frame = f"{snap[-1].frameno}:" if len(snap) > 1 else ""
+        wrote, _ = r.changes(i)
+        out: dict[str, Any] = {"insn": r.insn_idx(i), "path": r.path_of(i), "frame": snap[-1].frameno if snap else 0}
+        if r.path_of(i) != self._path:
+            self._enter_path(r.path_of(i), before)
+        if i > 0 and snap is r.raw(i - 1):
+            new = self._old
+        else:
+            new = dict(r.slots(i))
+            changed = {n: self._reg(v, n, i) for n, v in new.items() if self._old.get(n) is not v}
+            gone = [n for n in self._old if n not in new]
+            if changed:
+                out["set"] = changed
+            if gone:
+                out["del"] = gone
+            if i == 0 or len(snap) != len(r.raw(i - 1)):
+                out["depth"] = len(snap)
+        if before != i - 1:
+            # Steps are told as changes to the step above them; what this one did is something else here.
+            out["prev"] = before
+            out["wrote"] = list(wrote)
+        read = [f"{frame}r{n}" for n in reads(insn)]
+        if read:
+            out["read"] = read
+        for name in wrote:
+            self._written[name] = i
+        self._old = new
+        if o.cls(insn.code) in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.JA, o.EXIT):
+            self._forks.append((i, dict(self._written)))
+        return out
+
+    def _enter_path(self, path: int, before: int) -> None:
+        self._path = path
+        while self._forks and self._forks[-1][0] > before:
+            self._forks.pop()
+        if before < 0:
+            self._written = {}
+        elif self._forks and self._forks[-1][0] == before:
+            self._written = dict(self._forks[-1][1])
+
+
+def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tuple[int, int]]]:
+    """(text, bytes left out, line -> step): a long log keeps its beginning and, above all, its end."""
+    lines = log.split("\n")
+    left_out = len(lines) - LOG_HEAD_LINES - LOG_TAIL_LINES
+    if left_out <= 0:
+        return log, 0, steps
+    head, tail = lines[:LOG_HEAD_LINES], lines[-LOG_TAIL_LINES:]
+    cut = sum(len(line) + 1 for line in lines[LOG_HEAD_LINES:-LOG_TAIL_LINES])
+    text = "\n".join([*head, f"… {left_out:,} lines left out …", *tail])
+    resume = LOG_HEAD_LINES + left_out
+    kept = [
+        (line if line < LOG_HEAD_LINES else line - left_out + 1, step)
+        for line, step in steps
+        if line < LOG_HEAD_LINES or line >= resume
+    ]
+    return text, cut, kept
+
+
+def verdict_json(program: Program, verification: Verification, recorder: Recorder) -> dict[str, Any]:
+    """The fields of the `verify` stage message."""
+    log, cut, log_steps = cut_log(verification.log, list(recorder.log_steps))
+    failure = verification.failure
+    fail = None
+    if failure is not None:
+        line = line_of(program, failure.insn_idx)
+        fail = {"step": failure.step, "insn": failure.insn_idx, "line": line, "reg": failure.reg}
+    return {
+        "verdict": verification.verdict,
+        "errno": verification.errno,
+        "message": verification.message,
+        "steps": len(recorder),
+        "insns_processed": verification.insns_processed,
+        "log": log,
+        "log_cut": cut,
+        "log_steps": log_steps,
+        "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
+        "fail": fail,
+        "paths": [
+            {
+                "id": p.id, "parent": p.parent, "push_step": p.push_step, "first_step": p.first_step,
+                "last_step": p.last_step, "end": p.end, "pruned_by": p.pruned_by,
+            }
+            for p in list(recorder.paths)[:MAX_PATHS]
+        ],
+        "paths_total": len(recorder.paths),
+        "not_emulated": list(verification.not_emulated),
+    }  # fmt: skip
+
+
+MAX_PATHS: Final = 5000
+
+
+def line_of(program: Program, insn_idx: int) -> int | None:
+    """1-based source line of an instruction, None without line info."""
+    found = None
+    for info in program.line_infos:
+        if info.insn_off > insn_idx:
+            break
+        found = info
+    return found.line if found is not None else None
