@@ -91,7 +91,9 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
             }
             for x in runs
         ],
-        "maps": {spec.full_name or spec.name: _map_json(spec.map_type, last.maps.get(spec.name, ())) for spec in program.maps},
+        "maps": {
+            spec.full_name or spec.name: _map_json(spec.map_type, last.maps.get(spec.name, ())) for spec in program.maps
+        },
         "events": [
             {"run": n, "step": e.step, "kind": e.kind, "text": e.text, "hex": e.data[:4096].hex()}
             for n, x in enumerate(runs)
