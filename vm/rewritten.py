@@ -12,8 +12,9 @@ from vm.program import Program
 class AddressRef(NamedTuple):
     """The slot's immediate is the run-time address of something (imm itself is 0 or an addend).
 
-    kind -- map (struct bpf_map), map_value, helper, map_helper (a map operation called directly, e.g. __htab_map_lookup_elem),
-            kfunc, func (a subprogram's code), ksym, tail_call (a tail call to a known slot of a known program array)
+    kind -- map (struct bpf_map), map_value, helper, kfunc,
+            map_helper (a map operation called directly, e.g. __htab_map_lookup_elem),
+            func (a subprogram's code), ksym, tail_call (a tail call to a known slot of a known program array)
     name -- index of the map in Program.maps as text, "map:slot" of a tail call, the subprogram's number, or the
             symbol's name
     """
@@ -31,8 +32,9 @@ class Rewritten:
     func_starts  -- first slot of each function, main first, in order
     stack_depths -- bytes of stack each function uses (bpf_subprog_info.stack_depth)
     refs         -- slot -> what its immediate (calls, 64-bit loads) refers to
-    func_flags   -- for each function, a set of: tail_call_reachable, exception_cb, exception_boundary (the main function
-                    of a program that can throw), hidden (added by the verifier, not shown), changes_pkt_data, is_async_cb
+    func_flags   -- for each function, a set of: tail_call_reachable, exception_cb,
+                    exception_boundary (the main function of a program that can throw),
+                    hidden (added by the verifier, not shown), changes_pkt_data, is_async_cb
     zext         -- the verifier inserted explicit zero extensions (never on x86-64)
     """
 

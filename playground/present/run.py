@@ -151,7 +151,11 @@ class _Job:
         self.image = pipeline.translate(self.rewritten)
         rows = [
             {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx}
-            for row in machine_listing(self.image, self.program)
+            for row in machine_listing(
+                self.image,
+                [m.full_name or m.name for m in self.program.maps],
+                [f.name for f in self.program.func_infos],
+            )
         ]
         size = len(self.image.code)
         yield {

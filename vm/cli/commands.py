@@ -208,7 +208,10 @@ def xlated_relocs(rewritten: Rewritten) -> list[list[int]]:
 def _listing_text(path: str, program: Program, rewritten: Rewritten, image: Any) -> str:
     from vm.jit.listing import listing
 
-    rows = [f"{row.off:5x}: {row.hex:<32} {row.text}" for row in listing(image)]
+    rows = [
+        f"{row.off:5x}: {row.hex:<32} {row.text}"
+        for row in listing(image, [m.full_name or m.name for m in program.maps])
+    ]
     return f"{path}: {program.name}: {len(image.code)} bytes\n" + "\n".join(rows)
 
 

@@ -7,7 +7,7 @@ from vm.isa.insn import Insn
 
 
 def reads(insn: Insn) -> tuple[int, ...]:
-    """Register numbers the instruction reads. A helper call may read fewer than r1-r5: which is the prototype's to say."""
+    """Register numbers the instruction reads; for a helper call r1-r5, though its prototype may take fewer."""
     code = insn.code
     cls = o.cls(code)
     if cls in (o.ALU, o.ALU64):

@@ -43,7 +43,8 @@ class StateSnapshot(NamedTuple):
 class LogEntry(NamedTuple):
     """One piece of log.
 
-    TEXT: `text` as it stands. LINE: source line of line-info record `number`. INSN: instruction `number`, "7: (bf) r1 = r2\\n".
+    TEXT: `text` as it stands. LINE: source line of line-info record `number`.
+    INSN: instruction `number`, "7: (bf) r1 = r2\\n".
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
     `step` is the trace step it belongs to.
