@@ -1,0 +1,102 @@
+"""Settings from the environment. A value that cannot be meant stops the start, with a sentence."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """yes/no, true/false, on/off or 1/0."""
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in ("1", "yes", "true", "on"):
+        return True
+    if value in ("0", "no", "false", "off"):
+        return False
+    raise ImproperlyConfigured(f"{name} is {value!r}: it has to be yes or no.")
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        result = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it has to be a whole number.") from None
+    if not low <= result <= high:
+        raise ImproperlyConfigured(f"{name} is {result}: it has to be between {low} and {high}.")
+    return result
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """A list separated by commas."""
+    return [word.strip() for word in text(name).split(",") if word.strip()] or list(default)
+
+
+def secret(name: str, path: Path) -> str:
+    """The value of `name`, or of the file at `path`, made on the first start and readable by its owner alone."""
+    value = text(name)
+    if value:
+        if len(value) < 32:
+            raise ImproperlyConfigured(f"{name} has {len(value)} characters: it has to have 32 or more.")
+        return value
+    try:
+        value = path.read_text().strip()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # another process was first
+            return secret(name, path)
+        value = secrets.token_urlsafe(48)
+        with os.fdopen(handle, "w") as out:
+            out.write(value + "\n")
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}); set {name} or mend the file.") from None
+    if len(value) < 32:
+        raise ImproperlyConfigured(f"{path} does not hold a secret of 32 characters or more; delete it or set {name}.")
+    return value
+
+
+def database(name: str, default: Path) -> dict[str, Any]:
+    """sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SQLite at `default` when not set.
+
+    SQLite runs in WAL mode with synchronous=FULL: a link that was answered for is on the disk.
+    """
+    url = urlsplit(text(name))
+    if not url.scheme or url.scheme == "sqlite":
+        path = unquote(url.path.removeprefix("/")) if url.scheme else ""
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": path or default,
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 10,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            },
+        }
+    if url.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured(f"{name} starts with {url.scheme}:// — it has to be sqlite:///PATH or postgres://…")
+    if not url.hostname or not url.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} needs a host and a database: postgres://USER:PASSWORD@HOST:5432/NAME")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.strip("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": url.hostname,
+        "PORT": url.port or 5432,
+        "CONN_HEALTH_CHECKS": True,
+    }

@@ -1,0 +1,99 @@
+"""Frames: one protocol message as it leaves a worker, lies in the spool file and is read again.
+
+A frame is a header and zlib-compressed JSON. The header says what the web process has to know without
+opening the JSON: whether it is a chunk of steps, of which stage, and from where to where.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import Any, BinaryIO, NamedTuple
+
+HEADER = struct.Struct("<IIBBII")
+"""Length of the payload, length of the JSON in it, kind, stage, first step, step after the last."""
+
+READY, MESSAGE, STEPS, END = 1, 2, 3, 4
+STAGES = ("", "compile", "load", "verify", "jit", "run")
+PAYLOAD_BYTES = 64 << 20
+JSON_BYTES = 64 << 20
+
+
+class FrameError(Exception):
+    """What came is no frame: the worker that sent it is not to be trusted further."""
+
+
+class Frame(NamedTuple):
+    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage`; payload is compressed JSON of raw bytes."""
+
+    kind: int
+    stage: str
+    first: int
+    to: int
+    raw: int
+    payload: bytes
+
+    def encoded(self) -> bytes:
+        head = HEADER.pack(len(self.payload), self.raw, self.kind, STAGES.index(self.stage), self.first, self.to)
+        return head + self.payload
+
+    def text(self) -> str:
+        return inflate(self.payload, self.raw)
+
+    def value(self) -> Any:
+        return json.loads(self.text())
+
+
+def pack(kind: int, message: dict[str, Any]) -> Frame:
+    """A frame of `message`; for STEPS it has to have stage, from and steps."""
+    data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+    if len(data) > JSON_BYTES:
+        raise FrameError(f"a {message.get('type')} message has {len(data)} bytes")
+    stage, first, to = "", 0, 0
+    if kind == STEPS:
+        stage, first = message["stage"], message["from"]
+        to = first + len(message["steps"])
+    return Frame(kind, stage, first, to, len(data), zlib.compress(data, 1))
+
+
+def inflate(payload: bytes, raw: int) -> str:
+    """The JSON text; FrameError when it is not exactly `raw` bytes, however little was sent."""
+    opened = zlib.decompressobj()
+    try:
+        data = opened.decompress(payload, raw + 1)
+    except zlib.error as error:
+        raise FrameError(f"a payload is no zlib data: {error}") from None
+    if len(data) != raw or not opened.eof or opened.unused_data:
+        raise FrameError("a payload has another length than its header says")
+    return data.decode("utf-8", "replace")
+
+
+class Header(NamedTuple):
+    length: int
+    raw: int
+    kind: int
+    stage: str
+    first: int
+    to: int
+
+
+def read_header(data: bytes) -> Header:
+    length, raw, kind, stage, first, to = HEADER.unpack(data)
+    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= END or stage >= len(STAGES) or to < first:
+        raise FrameError("a header holds what no frame has")
+    return Header(length, raw, kind, STAGES[stage], first, to)
+
+
+def read_frame(stream: BinaryIO) -> Frame | None:
+    """The next frame, or None at the end of the stream."""
+    head = stream.read(HEADER.size)
+    if not head:
+        return None
+    if len(head) < HEADER.size:
+        raise FrameError("a stream ends in the middle of a header")
+    header = read_header(head)
+    payload = stream.read(header.length)
+    if len(payload) < header.length:
+        raise FrameError("a stream ends in the middle of a frame")
+    return Frame(header.kind, header.stage, header.first, header.to, header.raw, payload)

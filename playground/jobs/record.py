@@ -1,0 +1,114 @@
+"""What a run said, from its first message to its last: a file of frames, and an index of it in memory.
+
+The file is written while sockets read it. What stands in memory is the index: a walk of 200,000 steps is 800 entries.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from playground.jobs.frames import HEADER, STEPS, Frame, FrameError, inflate, read_header
+
+CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
+WINDOW = 1024  # most steps one `window` message may ask for
+
+
+class Entry(NamedTuple):
+    """Where a message lies in the file; a chunk of steps says which."""
+
+    offset: int
+    length: int
+    raw: int
+    stage: str
+    first: int
+    to: int
+
+    @property
+    def is_steps(self) -> bool:
+        return self.stage != ""
+
+
+class Record:
+    """Append frames, read messages by index, find the chunks of a window. One writer, any number of readers."""
+
+    def __init__(self, path: Path, handle: int, size: int = 0) -> None:
+        self.path = path
+        self.entries: list[Entry] = []
+        self.size = size
+        self._handle = handle
+        self._chunks: dict[str, list[Entry]] = {}
+        self._firsts: dict[str, list[int]] = {}
+
+    @classmethod
+    def create(cls, path: Path) -> Record:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return cls(path, os.open(path, flags, 0o600))
+
+    @classmethod
+    def open(cls, path: Path) -> Record:
+        """A finished record. FileNotFoundError, or FrameError when the file is damaged."""
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        record = cls(path, handle)
+        try:
+            end = os.fstat(handle).st_size
+            while record.size < end:
+                header = read_header(os.pread(handle, HEADER.size, record.size).ljust(HEADER.size, b"\xff"))
+                if record.size + HEADER.size + header.length > end:
+                    raise FrameError("a record ends in the middle of a frame")
+                stage = header.stage if header.kind == STEPS else ""
+                record._add(header.length, header.raw, stage, header.first, header.to)
+        except FrameError:
+            record.close()
+            raise
+        return record
+
+    def append(self, frame: Frame) -> None:
+        """Write a frame at the end. OSError when the disk is full; FrameError when steps do not follow each other."""
+        stage = frame.stage if frame.kind == STEPS else ""
+        if stage and frame.first != self.total(stage):
+            raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage)}")
+        data = frame.encoded()
+        written = 0
+        while written < len(data):
+            written += os.pwrite(self._handle, data[written:], self.size + written)
+        self._add(len(frame.payload), frame.raw, stage, frame.first, frame.to)
+
+    def _add(self, length: int, raw: int, stage: str, first: int, to: int) -> None:
+        entry = Entry(self.size + HEADER.size, length, raw, stage, first, to)
+        self.entries.append(entry)
+        if stage:
+            self._chunks.setdefault(stage, []).append(entry)
+            self._firsts.setdefault(stage, []).append(first)
+        self.size += HEADER.size + length
+
+    def text(self, entry: Entry) -> str:
+        """The JSON of a message, as it is sent."""
+        return inflate(os.pread(self._handle, entry.length, entry.offset), entry.raw)
+
+    def total(self, stage: str) -> int:
+        """How many steps of `stage` there are by now."""
+        chunks = self._chunks.get(stage)
+        return chunks[-1].to if chunks else 0
+
+    def window(self, stage: str, first: int, to: int) -> Iterator[Entry]:
+        """The whole chunks that hold steps [first, to) as far as they are there."""
+        chunks = self._chunks.get(stage, [])
+        start = max(0, bisect_right(self._firsts.get(stage, []), first) - 1)
+        for entry in chunks[start:]:
+            if entry.first >= to:
+                break
+            if entry.to > first:
+                yield entry
+
+    def sync(self) -> None:
+        os.fsync(self._handle)
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1

@@ -1,0 +1,31 @@
+"""What is stored for good: shared programs."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Link(models.Model):
+    """A shared program. Never changed once written: the database itself refuses it (migration 0002).
+
+    id         -- first 16 characters of base32(HMAC-SHA256(LINK_KEY, body)), see playground/links.py
+    digest     -- SHA-256 of body, checked at every read
+    body       -- canonical JSON: {"schema": 1, "request": …, "title": …}
+    toolchain  -- what compiled and walked it when it was shared, for people
+    tombstone  -- why it was taken down; empty while it stands. The id is never used again
+    """
+
+    id = models.CharField(primary_key=True, max_length=16)
+    digest = models.CharField(max_length=64)
+    schema = models.PositiveSmallIntegerField()
+    body = models.TextField()
+    toolchain = models.CharField(max_length=200)
+    created = models.DateTimeField(auto_now_add=True)
+    tombstone = models.CharField(max_length=400, blank=True, default="")
+
+    class Meta:
+        app_label = "playground"
+        db_table = "playground_link"
+
+    def __str__(self) -> str:
+        return self.id

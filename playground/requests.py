@@ -1,0 +1,184 @@
+"""What a run or share request may hold: shape and size, said in sentences. Nothing of it is interpreted here."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+KINDS = ("c", "asm", "hex", "elf")
+SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file"}
+OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
+    # name: (default, allowed values or None for checked elsewhere)
+    "program": ("", None),
+    "opt": ("O2", ("O0", "O1", "O2", "O3", "Os", "Oz")),
+    "mcpu": ("v3", ("v1", "v2", "v3", "v4")),
+    "fix_includes": (False, (False, True)),
+    "prog_type": ("xdp", None),
+    "verify": (True, (False, True)),
+    "engine": ("jit", ("jit", "interpreter")),
+}
+INPUT_FIELDS = {"none": (), "packet": ("hex",), "pcap": ("base64",), "event": ("name", "values")}
+NAME_LENGTH = 128
+
+
+class BadRequest(Exception):
+    """A sentence for the person who sent it; `code` is bad_request or size."""
+
+    def __init__(self, message: str, code: str = "bad_request") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+
+def check_request(value: Any) -> dict[str, Any]:
+    """The request with every option filled in, in one spelling: what is run, shared and looked up."""
+    if not isinstance(value, dict):
+        raise BadRequest("A request has to be an object with kind, source, options and input.")
+    _known(value, ("kind", "source", "options", "input"), "The request")
+    kind = value.get("kind")
+    if kind not in KINDS:
+        raise BadRequest(f"The kind of the source has to be one of {', '.join(KINDS)}.")
+    return {
+        "kind": kind,
+        "source": _source(kind, value.get("source")),
+        "options": _options(value.get("options", {})),
+        "input": _input(value.get("input", {"kind": "none"})),
+    }
+
+
+def check_title(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > NAME_LENGTH:
+        raise BadRequest(f"A title has to be text of at most {NAME_LENGTH} characters.")
+    return value
+
+
+def size(count: int) -> str:
+    """1536 -> "1.5 KiB"."""
+    for unit, step in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= step:
+            return f"{count / step:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{count} bytes"
+
+
+def _known(value: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
+    for name in value:
+        if name not in names:
+            raise BadRequest(f"{what} has a field {name[:40]!r} that is not known here.")
+
+
+def _source(kind: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadRequest("The source has to be text.")
+    if kind == "elf":
+        length = _base64_length(value, "The object file", settings.ELF_BYTES)
+        if not length:
+            raise BadRequest("The object file is empty.")
+        return value
+    if not value.strip():
+        raise BadRequest(f"There is no source: write or paste some {SENT_AS[kind]} first.")
+    length = len(_utf8(value, "The source"))
+    if length > settings.SOURCE_BYTES:
+        raise BadRequest(
+            f"The source has {size(length)}; at most {size(settings.SOURCE_BYTES)} are taken. "
+            "Leave out what the program does not need, or compile it yourself and upload the object file.",
+            "size",
+        )
+    if "\0" in value:
+        raise BadRequest("The source holds a NUL character: it is not a text file.")
+    return value
+
+
+def _utf8(value: str, what: str) -> bytes:
+    try:
+        return value.encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{what} holds half a character (an unpaired surrogate), which cannot be stored.") from None
+
+
+def _base64_length(value: Any, what: str, most: int) -> int:
+    if not isinstance(value, str):
+        raise BadRequest(f"{what} has to be sent as base64 text.")
+    if len(value) > most * 4 // 3 + 4:
+        raise BadRequest(f"{what} has about {size(len(value) * 3 // 4)}; at most {size(most)} are taken.", "size")
+    try:
+        return len(base64.b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        raise BadRequest(f"{what} did not arrive whole: it is not base64 text.") from None
+
+
+def _options(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadRequest("The options have to be an object.")
+    _known(value, tuple(OPTIONS), "The options")
+    result = {}
+    for name, (default, allowed) in OPTIONS.items():
+        chosen = value.get(name, default)
+        if allowed is None:
+            if not isinstance(chosen, str) or len(chosen) > NAME_LENGTH:
+                raise BadRequest(f"The option {name} has to be text of at most {NAME_LENGTH} characters.")
+            _utf8(chosen, f"The option {name}")
+        elif type(chosen) is not type(default) or chosen not in allowed:
+            said = ", ".join("yes" if word is True else "no" if word is False else str(word) for word in allowed)
+            raise BadRequest(f"The option {name} has to be one of: {said}.")
+        result[name] = chosen
+    return result
+
+
+def _input(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.get("kind") not in INPUT_FIELDS:
+        raise BadRequest(f"The input has to be an object whose kind is one of {', '.join(INPUT_FIELDS)}.")
+    kind = value["kind"]
+    _known(value, ("kind", *INPUT_FIELDS[kind]), f"The {kind} input")
+    if kind == "packet":
+        return {"kind": kind, "hex": _packet(value.get("hex"))}
+    if kind == "pcap":
+        _base64_length(value.get("base64"), "The capture", settings.PCAP_BYTES)
+        return {"kind": kind, "base64": value["base64"]}
+    if kind == "event":
+        return {"kind": kind, "name": _name(value.get("name", "")), "values": _values(value.get("values", {}))}
+    return {"kind": "none"}
+
+
+def _packet(value: Any) -> str:
+    if not isinstance(value, str):
+        raise BadRequest("The packet has to be hex text.")
+    if len(value) > settings.PACKET_BYTES * 4:
+        raise BadRequest(
+            f"The packet has about {size(len(value) // 2)}; at most {size(settings.PACKET_BYTES)} are taken.", "size"
+        )
+    digits = "".join(value.split())
+    odd = next((char for char in digits if char not in "0123456789abcdefABCDEF"), None)
+    if odd is not None:
+        raise BadRequest(f"The packet holds {odd!r}, which is not a hex digit.")
+    if len(digits) % 2:
+        raise BadRequest("The packet has an odd number of hex digits: a byte is two.")
+    if len(digits) // 2 > settings.PACKET_BYTES:
+        raise BadRequest(
+            f"The packet has {size(len(digits) // 2)}; at most {size(settings.PACKET_BYTES)} are taken.", "size"
+        )
+    return digits.lower()
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > NAME_LENGTH:
+        raise BadRequest(f"The event's name has to be text of at most {NAME_LENGTH} characters.")
+    _utf8(value, "The event's name")
+    return value
+
+
+def _values(value: Any) -> dict[str, str | int]:
+    if not isinstance(value, dict) or len(value) > 64:
+        raise BadRequest("The event's values have to be an object of at most 64 names.")
+    for name, item in value.items():
+        if len(name) > NAME_LENGTH or isinstance(item, bool) or not isinstance(item, (str, int)):
+            raise BadRequest("Each value of an event has to be text or a whole number under a short name.")
+        if isinstance(item, str) and len(item) > 4096:
+            raise BadRequest(f"The event's value {name} is longer than 4096 characters.", "size")
+        _utf8(name + str(item)[:4096] if isinstance(item, str) else name, "The event")
+        if isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
+            raise BadRequest(f"The event's value {name} does not fit 64 bits.")
+    return dict(value)

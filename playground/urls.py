@@ -1,0 +1,25 @@
+"""Addresses. docs/web.md says what each answers."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from playground.links import ID_PATTERN
+from playground.views import health, pages, share
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("examples/", pages.examples, name="examples"),
+    path("examples/<slug:name>", pages.example, name="example"),
+    path("examples/<slug:name>.json", pages.example_json, name="example-json"),
+    re_path(f"^s/(?P<link_id>{ID_PATTERN})$", share.shared, name="shared"),
+    re_path(f"^s/(?P<link_id>{ID_PATTERN})\\.json$", share.shared_json, name="shared-json"),
+    path("share", share.share_form, name="share"),
+    path("api/share", share.share_api, name="share-api"),
+    path("healthz", health.healthz, name="healthz"),
+]
+
+handler400 = "playground.views.errors.bad_request"
+handler403 = "playground.views.errors.forbidden"
+handler404 = "playground.views.errors.not_found"
+handler500 = "playground.views.errors.server_error"

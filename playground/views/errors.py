@@ -1,0 +1,43 @@
+"""Errors as a person reads them: a page, or JSON where JSON was asked for."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+SENTENCES = {
+    400: "The request could not be understood.",
+    403: "This is refused.",
+    404: "There is nothing at this address.",
+    500: "Something went wrong on the server. It is our fault, and it has been written down.",
+}
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or request.path.endswith(".json") or request.path == "/healthz"
+
+
+def error_response(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
+    message = message or SENTENCES.get(status, "")
+    if wants_json(request):
+        return JsonResponse({"error": message}, status=status)
+    context = {"status": status, "title": HTTPStatus(status).phrase, "message": message}
+    return render(request, "error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_response(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_response(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return error_response(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return error_response(request, 500)

@@ -1,0 +1,92 @@
+"""The page itself, with a program in it, and the list of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from playground.examples import Example, all_examples, default_example
+from playground.jobs.service import stored_record, toolchain, version
+
+SCHEMA = 1
+
+
+def config() -> dict[str, Any]:
+    """What the page's scripts have to know of this server."""
+    return {
+        "ws": "/ws/run",
+        "share": "/api/share",
+        "examples": "/examples/",
+        "limits": limits(),
+        "version": version(),
+    }
+
+
+def limits() -> dict[str, int]:
+    from playground.jobs.record import CHUNK, WINDOW
+
+    return {
+        "source_bytes": settings.SOURCE_BYTES,
+        "elf_bytes": settings.ELF_BYTES,
+        "pcap_bytes": settings.PCAP_BYTES,
+        "packet_bytes": settings.PACKET_BYTES,
+        "message_bytes": settings.MESSAGE_BYTES,
+        "window": WINDOW,
+        "chunk": CHUNK,
+    }
+
+
+def program_value(request: Mapping[str, Any], **known: Any) -> dict[str, Any]:
+    """The Program of docs/web.md."""
+    base = {"schema": SCHEMA, "id": None, "example": None, "title": "", "toolchain": toolchain(), "created": None}
+    return {**base, **known, "request": request}
+
+
+def page(request: HttpRequest, program: Mapping[str, Any]) -> HttpResponse:
+    context = {
+        "program": program,
+        "record": stored_record(program["request"]),
+        "config": config(),
+        "examples": [example.listed() for example in all_examples().values()],
+    }
+    return render(request, "page.html", context)
+
+
+def _example_program(example: Example) -> dict[str, Any]:
+    return program_value(example.request, example=example.name, title=example.title)
+
+
+def _find(name: str) -> Example:
+    found = all_examples().get(name)
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    return page(request, _example_program(default_example()))
+
+
+@require_safe
+def example(request: HttpRequest, name: str) -> HttpResponse:
+    return page(request, _example_program(_find(name)))
+
+
+@require_safe
+def example_json(request: HttpRequest, name: str) -> HttpResponse:
+    program = _example_program(_find(name))
+    return JsonResponse({"program": program, "record": stored_record(program["request"])})
+
+
+@require_safe
+def examples(request: HttpRequest) -> HttpResponse:
+    template = "partials/examples.html" if request.headers.get("HX-Request") == "true" else "examples.html"
+    response = render(request, template, {"examples": [item.listed() for item in all_examples().values()]})
+    response["Vary"] = "HX-Request"
+    return response

@@ -1,0 +1,115 @@
+"""Making and opening share links."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
+
+from playground import links, throttle
+from playground.jobs.service import toolchain
+from playground.models import Link
+from playground.requests import BadRequest, check_request, check_title, size
+from playground.views.errors import error_response
+from playground.views.pages import page, program_value
+
+log = logging.getLogger("playground.share")
+
+
+class Refused(Exception):
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
+    if len(text) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source are stored.")
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict):
+            raise BadRequest("What is shared has to be an object with kind, source, options and input.")
+        title = check_title(value.pop("title", ""))
+        checked = check_request(value)
+    except BadRequest as error:
+        raise Refused(413 if error.code == "size" else 400, error.message) from None
+    except (ValueError, RecursionError):
+        raise Refused(400, "What is shared did not arrive whole: it is not JSON.") from None
+    if not throttle.allow("share", request, settings.SHARES_PER_HOUR):
+        raise Refused(429, "Too many programs were shared from your address this hour; try again later.")
+    try:
+        return links.save(checked, title, toolchain())
+    except (DatabaseError, links.BrokenLink):
+        log.exception("a link could not be stored")
+        raise Refused(503, "The link could not be stored. Your program is still in the editor; try again.") from None
+
+
+def _absolute(request: HttpRequest, link: Link) -> str:
+    return request.build_absolute_uri(f"/s/{link.pk}")
+
+
+@require_POST
+def share_api(request: HttpRequest) -> HttpResponse:
+    if request.content_type != "application/json":
+        return error_response(request, 415, "Send the program as application/json.")
+    try:
+        saved = _store(request, request.body)
+    except Refused as refused:
+        return error_response(request, refused.status, refused.message)
+    answer = {"id": saved.link.pk, "url": _absolute(request, saved.link), "created": saved.link.created.isoformat()}
+    return JsonResponse(answer, status=201 if saved.new else 200)
+
+
+@require_POST
+def share_form(request: HttpRequest) -> HttpResponse:
+    context = {"url": "", "id": "", "error": ""}
+    status = 200
+    try:
+        saved = _store(request, request.POST.get("program", ""))
+        context.update(url=_absolute(request, saved.link), id=saved.link.pk)
+    except Refused as refused:
+        context["error"] = refused.message
+        status = refused.status
+    return render(request, "partials/share.html", context, status=status)
+
+
+def _open(link_id: str) -> Mapping[str, Any]:
+    link = Link.objects.filter(pk=link_id).first()
+    if link is None:
+        raise Http404
+    if link.tombstone:
+        raise Refused(410, f"This program was taken down: {link.tombstone}")
+    try:
+        stored = links.content(link)
+    except links.BrokenLink as error:
+        log.error("%s", error)
+        raise Refused(500, "What is stored under this link is damaged, so it is not shown.") from None
+    return program_value(
+        stored["request"], id=link.pk, title=stored["title"], toolchain=link.toolchain, created=link.created.isoformat()
+    )
+
+
+@require_safe
+def shared(request: HttpRequest, link_id: str) -> HttpResponse:
+    try:
+        response = page(request, _open(link_id))
+    except Refused as refused:
+        return error_response(request, refused.status, refused.message)
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@require_safe
+def shared_json(request: HttpRequest, link_id: str) -> HttpResponse:
+    try:
+        return JsonResponse({"program": _open(link_id)})
+    except Refused as refused:
+        return error_response(request, refused.status, refused.message)
