@@ -211,6 +211,18 @@ class VerifierEnv:
         self.log.text(text)
         raise Reject(errno, regno, spi)
 
+    def say_line(self, insn_idx: int) -> None:
+        """verbose_linfo(): the source line, if it is another one than the last said."""
+        record = self.line_record(insn_idx)
+        prev = self.prev_linfo
+        if record < 0 or record == prev:
+            return
+        infos = self.program.line_infos
+        if prev >= 0 and infos[prev].file == infos[record].file and infos[prev].line == infos[record].line:
+            return
+        self.log.line(record)
+        self.prev_linfo = record
+
     def print_verifier_state(self, state: FuncState, print_all: bool) -> None:
         """print_verifier_state() after other text on the same line."""
         if self.log.level:

@@ -164,22 +164,9 @@ def _say_insn(env: VerifierEnv, idx: int) -> None:
         env.do_print_state = False
     if env.scratched_regs or env.scratched_stack_slots:
         env.print_insn_state(frame)
-    say_line(env, idx)
+    env.say_line(idx)
     log.insn(idx)
     env.prev_log_pos = log.pos
-
-
-def say_line(env: VerifierEnv, idx: int) -> None:
-    """verbose_linfo(): the source line, if it is another one than the last said."""
-    record = env.line_record(idx)
-    if record < 0 or record == env.prev_linfo:
-        return
-    infos = env.program.line_infos
-    prev = env.prev_linfo
-    if prev >= 0 and infos[prev].file == infos[record].file and infos[prev].line == infos[record].line:
-        return
-    env.log.line(record)
-    env.prev_linfo = record
 
 
 def do_check_subprogs(env: VerifierEnv, recorder: Recorder | None) -> Iterator[None]:

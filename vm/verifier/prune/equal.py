@@ -1,0 +1,238 @@
+"""Does a checkpoint cover the current state (states_equal() of Linux 6.12)?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.isa.opcodes import MAX_BPF_REG
+from vm.verifier.domain.scalar import Scalar, same
+from vm.verifier.domain.tnum import tnum_in
+from vm.verifier.env import VerifierEnv
+from vm.verifier.explored import IdMap, regs_exact, same_head
+from vm.verifier.state.frame import FuncState, StackSlot
+from vm.verifier.state.reg import RegState, unknown_scalar
+from vm.verifier.state.reg_types import (
+    BPF_ADD_CONST,
+    BPF_BASE_TYPE_MASK,
+    NOT_INIT,
+    PTR_TO_ARENA,
+    PTR_TO_BUF,
+    PTR_TO_MAP_KEY,
+    PTR_TO_MAP_VALUE,
+    PTR_TO_MEM,
+    PTR_TO_PACKET,
+    PTR_TO_PACKET_META,
+    PTR_TO_STACK,
+    PTR_TO_TP_BUFFER,
+    REG_LIVE_READ,
+    SCALAR_VALUE,
+    STACK_DYNPTR,
+    STACK_INVALID,
+    STACK_ITER,
+    STACK_MISC,
+    STACK_SPILL,
+    STACK_ZERO,
+)
+from vm.verifier.state.vstate import VerifierState
+
+# enum exact_level
+NOT_EXACT: Final = 0
+EXACT: Final = 1
+RANGE_WITHIN: Final = 2
+
+_RANGED: Final = frozenset({PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, PTR_TO_MEM, PTR_TO_BUF, PTR_TO_TP_BUFFER})
+_UNBOUND_REG: Final = unknown_scalar()
+
+
+def states_equal(env: VerifierEnv, old: VerifierState, cur: VerifierState, exact: int) -> bool:
+    """Whether what was found of `old` holds for `cur`.
+
+    exact -- NOT_EXACT: only what old's continuation read and relied on is compared; RANGE_WITHIN: everything,
+    by ranges; EXACT: everything, for equality.
+    """
+    if len(old.frame) != len(cur.frame):
+        return False
+    if old.speculative and not cur.speculative:
+        return False
+    if old.active_lock.ptr != cur.active_lock.ptr or (old.active_lock.id != 0) != (cur.active_lock.id != 0):
+        return False
+    idmap = IdMap(env.id_gen)
+    if old.active_lock.id and not idmap.check_ids(old.active_lock.id, cur.active_lock.id):
+        return False
+    if (
+        old.active_rcu_lock != cur.active_rcu_lock
+        or old.active_preempt_lock != cur.active_preempt_lock
+        or old.in_sleepable != cur.in_sleepable
+    ):
+        return False
+    for fold, fcur in zip(old.frame, cur.frame, strict=True):
+        if fold.callsite != fcur.callsite or not _func_states_equal(env, fold, fcur, idmap, exact):
+            return False
+    return True
+
+
+def _func_states_equal(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, exact: int) -> bool:
+    if old.callback_depth > cur.callback_depth:
+        return False
+    marks = old.live.marks
+    old_regs = old.regs
+    cur_regs = cur.regs
+    for i in range(MAX_BPF_REG):
+        # What the old state did not use is decided here: most registers of most comparisons.
+        if exact == NOT_EXACT and not marks[i] & REG_LIVE_READ:
+            continue
+        if not regsafe(env, old_regs[i], cur_regs[i], idmap, exact):
+            return False
+    return _stacksafe(env, old, cur, idmap, exact) and _refsafe(old, cur, idmap)
+
+
+def _range_within(old: Scalar, cur: Scalar) -> bool:
+    return old is cur or (
+        old.umin <= cur.umin
+        and old.umax >= cur.umax
+        and old.smin <= cur.smin
+        and old.smax >= cur.smax
+        and old.u32_min <= cur.u32_min
+        and old.u32_max >= cur.u32_max
+        and old.s32_min <= cur.s32_min
+        and old.s32_max >= cur.s32_max
+        and tnum_in(old.var_off, cur.var_off)
+    )
+
+
+def _check_scalar_ids(old_id: int, cur_id: int, idmap: IdMap) -> bool:
+    """A register that was linked to others has to be linked likewise."""
+    if not old_id:
+        return True
+    if not cur_id:
+        idmap.tmp_id_gen += 1
+        cur_id = idmap.tmp_id_gen
+    if not idmap.check_ids(old_id, cur_id):
+        return False
+    if old_id & BPF_ADD_CONST:
+        return idmap.check_ids(old_id & ~BPF_ADD_CONST, cur_id & ~BPF_ADD_CONST)
+    return True
+
+
+def regsafe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, exact: int) -> bool:
+    """regsafe() of a register the old state read (the caller asks about others with NOT_EXACT)."""
+    if exact == EXACT:
+        return regs_exact(old, cur, idmap)
+    if old.type == NOT_INIT and (exact == NOT_EXACT or cur.type == NOT_INIT):
+        return True
+    if old.type != cur.type:
+        return False
+    if old.type == SCALAR_VALUE:
+        return _scalar_safe(env, old, cur, idmap, exact)
+    base = old.type & BPF_BASE_TYPE_MASK
+    if base in _RANGED:
+        return (
+            same_head(old, cur)
+            and _range_within(old.scalar, cur.scalar)
+            and idmap.check_ids(old.id, cur.id)
+            and idmap.check_ids(old.ref_obj_id, cur.ref_obj_id)
+        )
+    if base in (PTR_TO_PACKET, PTR_TO_PACKET_META):
+        # At least as much has to be known to be readable.
+        if old.range < 0 or cur.range < 0:
+            if old.range != cur.range:
+                return False
+        elif old.range > cur.range:
+            return False
+        return old.off == cur.off and idmap.check_ids(old.id, cur.id) and _range_within(old.scalar, cur.scalar)
+    if base == PTR_TO_STACK:
+        return regs_exact(old, cur, idmap) and old.frameno == cur.frameno
+    if base == PTR_TO_ARENA:
+        return True
+    return regs_exact(old, cur, idmap)
+
+
+def _scalar_safe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, exact: int) -> bool:
+    if env.explore_alu_limits:
+        return same_head(old, cur) and same(old.scalar, cur.scalar) and _check_scalar_ids(old.id, cur.id, idmap)
+    if not old.precise and exact == NOT_EXACT:
+        return True
+    if old.id:
+        # Linked at a distance and linked directly mean different things.
+        if (old.id ^ cur.id) & BPF_ADD_CONST:
+            return False
+        if old.id & BPF_ADD_CONST and old.off != cur.off:
+            return False
+        if not _check_scalar_ids(old.id, cur.id, idmap):
+            return False
+    return _range_within(old.scalar, cur.scalar)
+
+
+def _scalar_reg_for_stack(env: VerifierEnv, slot: StackSlot) -> RegState | None:
+    """The number a slot holds: a spilled one, or any number where every byte is anything."""
+    if slot.slot_type[0] == STACK_SPILL and slot.spilled_ptr.type == SCALAR_VALUE:
+        return slot.spilled_ptr
+    for kind in slot.slot_type:
+        if kind != STACK_MISC and not (kind == STACK_INVALID and env.allow_uninit_stack):
+            return None
+    return _UNBOUND_REG
+
+
+def _stacksafe(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, exact: int) -> bool:
+    marks = old.live.marks
+    for spi, slot in enumerate(old.stack):
+        here = cur.stack[spi] if spi < len(cur.stack) else None
+        if exact == NOT_EXACT:
+            if not marks[MAX_BPF_REG + spi] & REG_LIVE_READ:
+                continue
+        elif here is None:
+            return False
+        if not _slot_safe(env, slot, here, idmap, exact):
+            return False
+    return True
+
+
+def _slot_safe(env: VerifierEnv, old: StackSlot, cur: StackSlot | None, idmap: IdMap, exact: int) -> bool:
+    """One slot, byte by byte in the kernel's order."""
+    for j in range(8):
+        kind = old.slot_type[j]
+        if exact != NOT_EXACT and (cur is None or kind != cur.slot_type[j]):
+            return False
+        if kind == STACK_INVALID or (kind == STACK_MISC and env.allow_uninit_stack):
+            continue
+        if cur is None:
+            return False
+        old_reg = _scalar_reg_for_stack(env, old)
+        if old_reg is not None:
+            cur_reg = _scalar_reg_for_stack(env, cur)
+            if cur_reg is not None:
+                return regsafe(env, old_reg, cur_reg, idmap, exact)
+        if kind == STACK_MISC and cur.slot_type[j] == STACK_ZERO:
+            continue
+        if kind != cur.slot_type[j]:
+            return False
+        if j == 7 and not _same_contents(env, kind, old.spilled_ptr, cur.spilled_ptr, idmap, exact):
+            return False
+    return True
+
+
+def _same_contents(env: VerifierEnv, kind: int, old: RegState, cur: RegState, idmap: IdMap, exact: int) -> bool:
+    if kind == STACK_SPILL:
+        return regsafe(env, old, cur, idmap, exact)
+    if kind == STACK_DYNPTR:
+        return (
+            old.dynptr_type == cur.dynptr_type
+            and old.first_slot == cur.first_slot
+            and idmap.check_ids(old.ref_obj_id, cur.ref_obj_id)
+        )
+    if kind == STACK_ITER:
+        # The depth differs at each round and means nothing for safety.
+        return (
+            old.type == cur.type
+            and old.btf is cur.btf
+            and old.btf_id == cur.btf_id
+            and old.iter_state == cur.iter_state
+            and idmap.check_ids(old.ref_obj_id, cur.ref_obj_id)
+        )
+    return True
+
+
+def _refsafe(old: FuncState, cur: FuncState, idmap: IdMap) -> bool:
+    if len(old.refs) != len(cur.refs):
+        return False
+    return all(idmap.check_ids(a.id, b.id) for a, b in zip(old.refs, cur.refs, strict=True))

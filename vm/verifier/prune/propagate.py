@@ -1,0 +1,61 @@
+"""What a covered path owes: the reads and the precision of the continuation that covers it."""
+
+from __future__ import annotations
+
+from vm.isa.opcodes import MAX_BPF_REG, REG_FP
+from vm.verifier.backtrack import Backtrack, mark_chain_precision_batch
+from vm.verifier.env import VerifierEnv
+from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.liveness import mark_read, propagate_read
+from vm.verifier.state.frame import LiveRow
+from vm.verifier.state.reg_types import REG_LIVE_READ, REG_LIVE_READ64, SCALAR_VALUE
+from vm.verifier.state.vstate import VerifierState
+
+
+def propagate_liveness(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> None:
+    """propagate_liveness(): slots `old`'s continuation read count as read by `cur` and its parents.
+
+    The path to `old` is another one, so cur's own write marks screen nothing off.
+    """
+    last = len(old.frame) - 1
+    for fr, (fold, fcur) in enumerate(zip(old.frame, cur.frame, strict=True)):
+        for i in range(6 if fr < last else 0, REG_FP):
+            _propagate_slot(env, fold.live, fcur.live, i)
+        for i in range(MAX_BPF_REG, MAX_BPF_REG + min(len(fold.stack), len(fcur.stack))):
+            _propagate_slot(env, fold.live, fcur.live, i)
+
+
+def _propagate_slot(env: VerifierEnv, old: LiveRow, cur: LiveRow, idx: int) -> None:
+    flag = old.marks[idx] & REG_LIVE_READ
+    if not flag:
+        return
+    known = cur.marks[idx] & REG_LIVE_READ
+    if known in (REG_LIVE_READ64, flag):
+        return
+    if old.parents[idx] is cur and old.parent_index(idx) == idx:
+        mark_read(env, old, idx, flag)
+    else:
+        propagate_read(env, cur, idx, flag)
+
+
+def propagate_precision(env: VerifierEnv, old: VerifierState) -> None:
+    """propagate_precision(): scalars that had to be precise in `old` have to be in the current state's past."""
+    bt = Backtrack(old.curframe)
+    say = env.log.level & BPF_LOG_LEVEL2 != 0
+    for fr in range(old.curframe, -1, -1):
+        frame = old.frame[fr]
+        marks = frame.live.marks
+        names = []
+        for i in range(REG_FP):
+            reg = frame.regs[i]
+            if reg.precise and reg.type == SCALAR_VALUE and marks[i] & REG_LIVE_READ:
+                bt.regs[fr] |= 1 << i
+                names.append(f"r{i}")
+        for i, slot in enumerate(frame.stack):
+            reg = slot.spilled_ptr
+            if reg.precise and reg.type == SCALAR_VALUE and slot.is_spill() and marks[MAX_BPF_REG + i] & REG_LIVE_READ:
+                bt.slots[fr] |= 1 << i
+                names.append(f"fp{-(i + 1) * 8}")
+        if names:
+            env.verbose((f"frame {fr}: propagating " + ",".join(names) if say else "") + "\n")
+    mark_chain_precision_batch(env, bt)

@@ -1,0 +1,167 @@
+"""At a pruning point: is this state covered, is it an endless loop, shall it be remembered (is_state_visited())?"""
+
+from __future__ import annotations
+
+from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
+from vm.verifier.classify import is_may_goto_insn
+from vm.verifier.domain.scalar import s64, same
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, EINVAL, StateListEntry, VerifierEnv
+from vm.verifier.explored import explored_state, same_head
+from vm.verifier.prune.branches import get_loop_entry, update_loop_entry
+from vm.verifier.prune.clean import clean_live_states
+from vm.verifier.prune.equal import EXACT, NOT_EXACT, RANGE_WITHIN, states_equal
+from vm.verifier.prune.propagate import propagate_liveness, propagate_precision
+from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg_types import BPF_ITER_STATE_ACTIVE, REG_LIVE_DONE, STACK_ITER
+from vm.verifier.state.vstate import VerifierState, connect_parentage, copy_verifier_state
+
+_MAX_HISTORY = 40
+_HIT = 0
+_MISS = 1
+_MISS_KEEP = 2
+
+
+def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
+    """Whether the path ends here because a checkpoint covers it; else the state may become a checkpoint."""
+    cur = env.cur_state
+    forced = env.aux[insn_idx].force_checkpoint
+    force_new = env.test_state_freq or forced or cur.insn_hist_end - cur.insn_hist_start > _MAX_HISTORY
+    jumps = env.jmps_processed - env.prev_jmps_processed
+    insns = env.insn_processed - env.prev_insn_processed
+    add_new = force_new or (jumps >= 2 and insns >= 8)
+    chain = explored_state(env, insn_idx)
+    clean_live_states(chain, insn_idx, cur)
+    states_cnt = 0
+    i = 0
+    while i < len(chain):
+        entry = chain[i]
+        states_cnt += 1
+        if entry.state.insn_idx != insn_idx:
+            i += 1
+            continue
+        found = _compare(env, entry.state, cur, insn_idx)
+        if found == _HIT:
+            entry.hit_cnt += 1
+            env.pruned_by = entry.state.step
+            propagate_liveness(env, entry.state, cur)
+            if env.aux[env.insn_idx].jmp_point:
+                push_insn_history(env, cur, 0, 0)
+            propagate_precision(env, entry.state)
+            return True
+        if found == _MISS_KEEP and not force_new and jumps < 20 and insns < 100:
+            # In a loop checkpoints of every round would only cost.
+            add_new = False
+        if add_new:
+            entry.miss_cnt += 1
+        patience = 64 if forced and entry.state.branches > 0 else 3
+        if entry.miss_cnt > entry.hit_cnt * patience + patience:
+            del chain[i]
+            if entry.state.frame[0].live.marks[0] & REG_LIVE_DONE and not entry.state.used_as_loop_entry:
+                env.peak_states -= 1
+            continue
+        i += 1
+    if env.max_states_per_insn < states_cnt:
+        env.max_states_per_insn = states_cnt
+    if not env.bpf_capable and states_cnt > BPF_COMPLEXITY_LIMIT_STATES:
+        return False
+    if add_new:
+        _remember(env, chain, cur, insn_idx)
+    return False
+
+
+def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx: int) -> int:
+    """_HIT: `old` covers `cur`; _MISS; _MISS_KEEP: not, and `old` is on the path being walked."""
+    if not old.branches:
+        loop_entry = get_loop_entry(old) if old.loop_entry is not None else None
+        force_exact = loop_entry is not None and loop_entry.branches > 0
+        if not states_equal(env, old, cur, RANGE_WITHIN if force_exact else NOT_EXACT):
+            return _MISS
+        if force_exact and loop_entry is not None:
+            update_loop_entry(cur, loop_entry)
+        return _HIT
+    frame = old.frame[-1]
+    if frame.in_async_callback_fn and frame.async_entry_cnt != cur.frame[-1].async_entry_cnt:
+        return _MISS_KEEP
+    a = env.aux[insn_idx]
+    if a.is_iter_next:
+        if states_equal(env, old, cur, RANGE_WITHIN) and _iter_active(env, cur):
+            update_loop_entry(cur, old)
+            return _HIT
+        return _MISS_KEEP
+    if (
+        is_may_goto_insn(env.insns[insn_idx])
+        and old.may_goto_depth != cur.may_goto_depth
+        and states_equal(env, old, cur, RANGE_WITHIN)
+    ):
+        update_loop_entry(cur, old)
+        return _HIT
+    if a.calls_callback:
+        return _HIT if states_equal(env, old, cur, RANGE_WITHIN) else _MISS_KEEP
+    if (
+        _maybe_looping(old, cur)
+        and states_equal(env, old, cur, EXACT)
+        and not _iter_active_depths_differ(old, cur)
+        and old.may_goto_depth == cur.may_goto_depth
+        and old.callback_unroll_depth == cur.callback_unroll_depth
+    ):
+        _say_infinite_loop(env, old, cur, insn_idx)
+    return _MISS_KEEP
+
+
+def _say_infinite_loop(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx: int) -> None:
+    env.say_line(insn_idx)
+    env.verbose(f"infinite loop detected at insn {insn_idx}\n")
+    env.verbose("cur state:")
+    env.print_verifier_state(cur.frame[-1], True)
+    env.verbose("old state:")
+    env.print_verifier_state(old.frame[len(cur.frame) - 1], True)
+    env.reject(EINVAL, "")
+
+
+def _same_value(a: RegState, b: RegState) -> bool:
+    return a is b or (same_head(a, b) and same(a.scalar, b.scalar) and a.id == b.id and a.ref_obj_id == b.ref_obj_id)
+
+
+def _maybe_looping(old: VerifierState, cur: VerifierState) -> bool:
+    """states_maybe_looping(): a quick look at the current frame's registers."""
+    if len(old.frame) != len(cur.frame):
+        return False
+    return all(_same_value(a, b) for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs, strict=True))
+
+
+def _iter_active(env: VerifierEnv, cur: VerifierState) -> bool:
+    """Whether the iterator r1 points to may still have elements."""
+    reg = cur.frame[-1].regs[1]
+    spi = (-(reg.off + s64(reg.scalar.var_off.value)) - 1) // 8
+    slot = cur.frame[reg.frameno].stack[spi]
+    return slot.spilled_ptr.iter_state == BPF_ITER_STATE_ACTIVE
+
+
+def _iter_active_depths_differ(old: VerifierState, cur: VerifierState) -> bool:
+    """iter_active_depths_differ(): another round of an iterator is no endless loop."""
+    for fold, fcur in zip(old.frame, cur.frame, strict=True):
+        for i, slot in enumerate(fold.stack):
+            if slot.slot_type[0] != STACK_ITER or slot.spilled_ptr.iter_state != BPF_ITER_STATE_ACTIVE:
+                continue
+            if fcur.stack[i].spilled_ptr.iter_depth != slot.spilled_ptr.iter_depth:
+                return True
+    return False
+
+
+def _remember(env: VerifierEnv, chain: list[StateListEntry], cur: VerifierState, insn_idx: int) -> None:
+    """The current state becomes a checkpoint, and goes on as its child."""
+    env.total_states += 1
+    env.peak_states += 1
+    env.prev_jmps_processed = env.jmps_processed
+    env.prev_insn_processed = env.insn_processed
+    if env.bpf_capable:
+        mark_all_scalars_imprecise(cur)
+    new = copy_verifier_state(cur)
+    new.insn_idx = insn_idx
+    new.step = env.step
+    cur.parent = new
+    cur.first_insn_idx = insn_idx
+    cur.insn_hist_start = cur.insn_hist_end
+    cur.dfs_depth = new.dfs_depth + 1
+    chain.insert(0, StateListEntry(new))
+    connect_parentage(cur, new)
