@@ -1,0 +1,1 @@
+"""What `make bench` runs: ratios within one run, medians, printed as a table."""
