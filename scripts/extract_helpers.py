@@ -1,0 +1,240 @@
+"""Writes vm/kernel/data/helpers.json: every helper, its prototypes, and who may call which.
+
+usage: python scripts/extract_helpers.py VMLINUX BPF_HELPER_DEFS_H
+
+Prototypes are the `struct bpf_func_proto` objects of the image. Who may call which is asked
+of the kernel's own get_func_proto functions, run on an emulated processor for every program
+type, attach type and the other things they look at (sleepable, the hook, capabilities).
+Declarations are those of bpf_helper_defs.h, which libbpf generates from the UAPI header.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from kernel_call import KernelMachine  # noqa: E402
+from kernel_image import KernelImage  # noqa: E402
+
+from vm.btf.types import Btf, Kind  # noqa: E402
+
+# Attach types whose programs of a type are told apart by get_func_proto; 0 stands for the rest.
+ATTACH = {
+    "BPF_PROG_TYPE_CGROUP_SKB": r"BPF_CGROUP_INET_[EI]",
+    "BPF_PROG_TYPE_CGROUP_SOCK": r"BPF_CGROUP_INET.*(SOCK_|POST_BIND)",
+    "BPF_PROG_TYPE_CGROUP_SOCK_ADDR": r"BPF_CGROUP_(INET[46]_(BIND|CONN|GET)|UDP|UNIX)",
+    "BPF_PROG_TYPE_CGROUP_SOCKOPT": r"BPF_CGROUP_.ETSOCKOPT",
+    "BPF_PROG_TYPE_TRACING": r"BPF_TRACE_(RAW_TP|FENTRY|FEXIT|ITER)|BPF_MODIFY_RETURN",
+    "BPF_PROG_TYPE_LSM": r"BPF_LSM_",
+    "BPF_PROG_TYPE_KPROBE": r"BPF_TRACE_.PROBE_(MULTI|SESSION)|BPF_TRACE_KPROBE",
+    "BPF_PROG_TYPE_XDP": r"BPF_XDP",
+    "BPF_PROG_TYPE_SK_REUSEPORT": r"BPF_SK_REUSEPORT",
+    "BPF_PROG_TYPE_SCHED_CLS": r"BPF_(TCX|NETKIT)_",
+    "BPF_PROG_TYPE_SK_SKB": r"BPF_SK_SKB",
+}
+STRUCT_OPS = {
+    "tcp_congestion_ops": "bpf_tcp_ca_verifier_ops",
+    "bpf_dummy_ops": "bpf_dummy_verifier_ops",
+    "sched_ext_ops": "bpf_scx_verifier_ops",
+    "hid_bpf_ops": "hid_bpf_verifier_ops",
+}
+ITERS = {"tcp": "bpf_iter_tcp_get_func_proto", "unix": "bpf_iter_unix_get_func_proto"}
+MAX_HELPER = 212
+PTR_POISON = 0xDEAD00000000EB9F  # BPF_PTR_POISON: the verifier finds the type from the arguments
+
+
+class Asker:
+    """A fake struct bpf_prog, and the kernel's functions called with it."""
+
+    def __init__(self, image: KernelImage, btf: Btf) -> None:
+        self.image, self.btf = image, btf
+        self.machine = machine = KernelMachine(image)
+        self.prog, self.aux = machine.alloc(4096), machine.alloc(8192)
+        machine.write(self.prog + btf.offset_of("bpf_prog", "aux"), self.aux, 8)
+        machine.answer("bpf_token_capable", 1)
+        machine.answer("mutex_lock", 0)
+        machine.answer("mutex_unlock", 0)
+        for name in ("__queue_work", "__set_printk_clr_event"):  # switch the trace_printk event on
+            machine.answer(name, 0)
+        machine.answer("metadata_dst_alloc_percpu", 1)  # bpf_get_skb_set_tunnel_proto
+        # The list of iterator targets is built at boot: empty here.
+        for symbol in image.symbols:
+            if symbol.name == "targets":
+                machine.write(symbol.address, symbol.address, 8)
+
+    def set_prog(self, prog_type: int, attach: int, sleepable: bool, hook: int = 0, member: int = 0) -> None:
+        btf, machine = self.btf, self.machine
+        machine.write(self.prog + btf.offset_of("bpf_prog", "type"), prog_type, 4)
+        machine.write(self.prog + btf.offset_of("bpf_prog", "expected_attach_type"), member or attach, 4)
+        flag = btf.field("bpf_prog", "sleepable")
+        old = machine.read(self.prog + flag.offset, 1) & ~(1 << flag.bit)
+        machine.write(self.prog + flag.offset, old | sleepable << flag.bit, 1)
+        machine.write(self.aux + btf.offset_of("bpf_prog_aux", "attach_btf_id"), hook, 4)
+
+    def row(self, *functions: int) -> list[str]:
+        """Symbol of the prototype for each helper id ("" none); the first function that has one says it."""
+        out = []
+        for func_id in range(MAX_HELPER):
+            address = 0
+            for function in functions:
+                address = address or self.machine.call(function, func_id, self.prog)
+            out.append(self.proto_symbol(address) if address else "")
+        return out
+
+    def proto_symbol(self, address: int) -> str:
+        return next(n for n in self.image.by_address[address] if "proto" in n)
+
+
+def proto(image: KernelImage, btf: Btf, symbol: str, address: int) -> dict[str, object]:
+    """One struct bpf_func_proto as JSON."""
+    raw = image.read(address, btf.struct("bpf_func_proto").size)
+
+    def number(path: str) -> int:
+        field = btf.field("bpf_func_proto", path)
+        return int.from_bytes(raw[field.offset : field.offset + field.size], "little")
+
+    def type_name(pointer: int) -> str:
+        if pointer == PTR_POISON:
+            return "*"
+        (btf_id,) = struct.unpack("<I", image.read(pointer, 4))
+        return btf.type(btf_id).name if btf_id else "void"
+
+    args = struct.unpack_from("<5I", raw, btf.offset_of("bpf_func_proto", "arg_type"))
+    extra = struct.unpack_from("<5Q", raw, btf.offset_of("bpf_func_proto", "arg_btf_id"))
+    sizes = [0] * 5
+    ids = [""] * 5
+    for index, value in enumerate(extra):
+        if value >= 1 << 32:
+            ids[index] = type_name(value)
+        else:
+            sizes[index] = value
+    ret = number("ret_btf_id")
+    allowed = number("allowed")
+    func = number("func")
+    out: dict[str, object] = {
+        "symbol": symbol,
+        "func": next((n for n in image.by_address.get(func, []) if not n.startswith("__pfx_")), "") if func else "",
+        "ret": number("ret_type"),
+        "args": list(args),
+    }
+    while out["args"] and not out["args"][-1]:
+        out["args"].pop()
+    optional = {
+        "sizes": sizes if any(sizes) else None,
+        "btf_ids": ids if any(ids) else None,
+        "ret_btf_id": type_name(ret) if ret else None,
+        "allowed": next(n for n in image.by_address[allowed] if not n.startswith("__pfx_")) if allowed else None,
+    }
+    optional |= {flag: number(flag) or None for flag in ("gpl_only", "pkt_access", "might_sleep", "allow_fastcall")}
+    return out | {key: value for key, value in optional.items() if value is not None}
+
+
+def declarations(header: str) -> dict[int, tuple[str, str, list[list[str]]]]:
+    """id -> name, return type, [[type, name]...] from bpf_helper_defs.h."""
+    out = {}
+    pattern = re.compile(r"^(?:__bpf_fastcall )?static (.+?)\(\* const (\w+)\)\((.*)\) = \(void \*\) (\d+);", re.M)
+    for ret, name, params, func_id in pattern.findall(header):
+        args = []
+        for param in params.split(", "):
+            found = re.fullmatch(r"(.*?)(\w+)", param)
+            if param == "...":
+                args.append(["...", ""])
+            elif param != "void" and found:
+                args.append([found[1].strip(), found[2]])
+        out[int(func_id)] = (name, ret.strip(), args)
+    return out
+
+
+def main() -> None:
+    image = KernelImage(Path(sys.argv[1]))
+    btf = Btf(image.btf)
+    asker = Asker(image, btf)
+
+    def enum(name: str) -> dict[str, int]:
+        found = btf.find(name, Kind.ENUM)
+        assert found
+        return {e.name: e.value for e in found.enumerators}
+
+    progs, attaches = enum("bpf_prog_type"), enum("bpf_attach_type")
+    table = image.by_name["bpf_verifier_ops"].address
+    rows: dict[str, list[str]] = {}
+    for prog_name, prog_type in progs.items():
+        if prog_name.startswith("__") or prog_name == "BPF_PROG_TYPE_STRUCT_OPS":
+            continue
+        (ops,) = struct.unpack("<Q", image.read(table + 8 * prog_type, 8))
+        function = struct.unpack("<Q", image.read(ops, 8))[0] if ops else 0
+        if not function:
+            continue
+        pattern = ATTACH.get(prog_name)
+        for attach in [0, *(v for n, v in attaches.items() if pattern and re.match(pattern, n) and v)]:
+            for sleepable in (False, True):
+                asker.set_prog(prog_type, attach, sleepable)
+                rows[f"{prog_type}/{attach}{'/sleepable' if sleepable else ''}"] = asker.row(function)
+            if attach == attaches["BPF_TRACE_ITER"]:
+                for target, extra in ITERS.items():
+                    asker.set_prog(prog_type, attach, False)
+                    rows[f"{prog_type}/{attach}/{target}"] = asker.row(function, image.by_name[extra].address)
+            if attach == attaches["BPF_LSM_CGROUP"]:
+                for group in ("locked", "unlocked"):
+                    ids = image.by_name[f"bpf_lsm_{group}_sockopt_hooks"].address
+                    count, *hooks = struct.unpack("<64I", image.read(ids, 256))
+                    for hook in hooks[:count]:
+                        asker.set_prog(prog_type, attach, False, hook)
+                        name = btf.type(hook).name.removeprefix("bpf_lsm_")
+                        rows[f"{prog_type}/{attach}/{name}"] = asker.row(function)
+        if prog_name in ("BPF_PROG_TYPE_SOCKET_FILTER", "BPF_PROG_TYPE_CGROUP_SKB"):
+            asker.machine.answer("bpf_token_capable", 0)
+            asker.set_prog(prog_type, 0, False)
+            rows[f"{prog_type}/0/unprivileged"] = asker.row(function)
+            asker.machine.answer("bpf_token_capable", 1)
+    prog_type = progs["BPF_PROG_TYPE_STRUCT_OPS"]
+    for ops_name, symbol in STRUCT_OPS.items():
+        if symbol not in image.by_name:
+            print("not in this kernel:", symbol)
+            continue
+        (function,) = struct.unpack("<Q", image.read(image.by_name[symbol].address, 8))
+        if not function:
+            rows[f"{prog_type}/0/{ops_name}"] = [""] * MAX_HELPER
+            continue
+        owner = btf.struct(ops_name)
+        for member in ("", "release") if ops_name == "tcp_congestion_ops" else ("",):
+            index = next((i for i, m in enumerate(owner.members) if m.name == member), 0)
+            asker.machine.write(asker.aux + btf.offset_of("bpf_prog_aux", "attach_btf_id"), owner.id, 4)
+            asker.set_prog(prog_type, 0, False, owner.id, index)
+            rows[f"{prog_type}/{index if member else 0}/{ops_name}"] = asker.row(function)
+    symbols = sorted({s for row in rows.values() for s in row if s})
+    addresses = {n: image.by_name[n].address for n in symbols}
+    decls = declarations(Path(sys.argv[2]).read_text())
+    unique: dict[tuple[str, ...], str] = {}
+    access: dict[str, str] = {}
+    tables: list[list[int]] = []
+    for key, row in rows.items():
+        row_key = tuple(row)
+        if row_key not in unique:
+            unique[row_key] = str(len(tables))
+            tables.append([symbols.index(s) + 1 if s else 0 for s in row])
+        access[key] = unique[row_key]
+    lines = ["{", f' "source": {json.dumps(image.banner)},']
+    lines.append(' "helpers": [')
+    lines.append(",\n".join("  " + json.dumps([i, *decls[i]], separators=(",", ":")) for i in sorted(decls)))
+    lines.append(' ],\n "protos": [')
+    facts = [proto(image, btf, s, addresses[s]) for s in symbols]
+    lines.append(",\n".join("  " + json.dumps(f, separators=(",", ":")) for f in facts))
+    lines.append(' ],\n "tables": [')
+    lines.append(",\n".join("  " + json.dumps(t, separators=(",", ":")) for t in tables))
+    lines.append(' ],\n "access": ' + json.dumps({k: int(v) for k, v in access.items()}))
+    lines.append("}\n")
+    out = ROOT / "vm/kernel/data/helpers.json"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text("\n".join(lines))
+    print(f"{len(decls)} helpers, {len(symbols)} prototypes, {len(rows)} cases, {len(tables)} tables")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Whether BTF that a user sent is sound: references, names, cycles, sizes (btf_check_all_metas and resolve)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vm.btf.types import MAX_USER_TYPES, MODIFIERS, Kind
+
+if TYPE_CHECKING:
+    from vm.btf.types import Btf, Type
+
+# What a value of a type needs the size of. Pointers and functions end the walk.
+_CONTAINS = MODIFIERS | {Kind.ARRAY, Kind.VAR}
+
+
+def check(btf: Btf) -> None:
+    """InputError unless every type reads well, refers to types there are, and has a size that ends."""
+    from vm.btf.types import _bad
+
+    if len(btf) > MAX_USER_TYPES:
+        raise _bad(f"it has {len(btf)} types; at most {MAX_USER_TYPES} are read")
+    count = len(btf)
+    for found in btf:
+        for ref in _references(found):
+            if ref >= count:
+                raise _bad(f"type {found.id} refers to type {ref}, and there are {count}")
+    _check_cycles(btf)
+    for found in btf:
+        if found.kind is Kind.ARRAY:
+            btf.size_of(found.id)
+
+
+def _references(found: Type) -> tuple[int, ...]:
+    kind = found.kind
+    if kind in (Kind.STRUCT, Kind.UNION):
+        return tuple(m.type_id for m in found.members)
+    if kind is Kind.DATASEC:
+        return tuple(v.type_id for v in found.variables)
+    if kind is Kind.FUNC_PROTO:
+        return (found.type_id, *(p.type_id for p in found.params))
+    if kind is Kind.ARRAY:
+        return (found.type_id, found.index_type)
+    return (found.type_id,) if found.type_id else ()
+
+
+def _inside(found: Type) -> tuple[int, ...]:
+    """Types a value of this type holds."""
+    if found.kind in (Kind.STRUCT, Kind.UNION):
+        return tuple(m.type_id for m in found.members)
+    if found.kind is Kind.DATASEC:
+        return tuple(v.type_id for v in found.variables)
+    return (found.type_id,) if found.kind in _CONTAINS else ()
+
+
+def _check_cycles(btf: Btf) -> None:
+    from vm.btf.types import _bad
+
+    done = bytearray(len(btf))  # 1: on the way down, 2: finished
+    for start in range(1, len(btf)):
+        if done[start]:
+            continue
+        stack = [(start, iter(_inside(btf.type(start))))]
+        done[start] = 1
+        while stack:
+            type_id, rest = stack[-1]
+            inner = next(rest, None)
+            if inner is None:
+                done[type_id] = 2
+                stack.pop()
+            elif done[inner] == 1:
+                raise _bad(f"type {inner} contains itself")
+            elif not done[inner]:
+                done[inner] = 1
+                stack.append((inner, iter(_inside(btf.type(inner)))))

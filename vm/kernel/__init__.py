@@ -1,0 +1,1 @@
+"""Facts of Linux 6.12 as data, extracted by scripts/ from a kernel image."""

@@ -1,0 +1,838 @@
+"""Enumerators of Linux, as Final numbers with the kernel's names.
+
+Written by scripts/extract_types.py from the BTF of Linux version 6.12.117+deb12-cloud-amd64.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# enum bpf_prog_type
+BPF_PROG_TYPE_UNSPEC: Final = 0
+BPF_PROG_TYPE_SOCKET_FILTER: Final = 1
+BPF_PROG_TYPE_KPROBE: Final = 2
+BPF_PROG_TYPE_SCHED_CLS: Final = 3
+BPF_PROG_TYPE_SCHED_ACT: Final = 4
+BPF_PROG_TYPE_TRACEPOINT: Final = 5
+BPF_PROG_TYPE_XDP: Final = 6
+BPF_PROG_TYPE_PERF_EVENT: Final = 7
+BPF_PROG_TYPE_CGROUP_SKB: Final = 8
+BPF_PROG_TYPE_CGROUP_SOCK: Final = 9
+BPF_PROG_TYPE_LWT_IN: Final = 10
+BPF_PROG_TYPE_LWT_OUT: Final = 11
+BPF_PROG_TYPE_LWT_XMIT: Final = 12
+BPF_PROG_TYPE_SOCK_OPS: Final = 13
+BPF_PROG_TYPE_SK_SKB: Final = 14
+BPF_PROG_TYPE_CGROUP_DEVICE: Final = 15
+BPF_PROG_TYPE_SK_MSG: Final = 16
+BPF_PROG_TYPE_RAW_TRACEPOINT: Final = 17
+BPF_PROG_TYPE_CGROUP_SOCK_ADDR: Final = 18
+BPF_PROG_TYPE_LWT_SEG6LOCAL: Final = 19
+BPF_PROG_TYPE_LIRC_MODE2: Final = 20
+BPF_PROG_TYPE_SK_REUSEPORT: Final = 21
+BPF_PROG_TYPE_FLOW_DISSECTOR: Final = 22
+BPF_PROG_TYPE_CGROUP_SYSCTL: Final = 23
+BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE: Final = 24
+BPF_PROG_TYPE_CGROUP_SOCKOPT: Final = 25
+BPF_PROG_TYPE_TRACING: Final = 26
+BPF_PROG_TYPE_STRUCT_OPS: Final = 27
+BPF_PROG_TYPE_EXT: Final = 28
+BPF_PROG_TYPE_LSM: Final = 29
+BPF_PROG_TYPE_SK_LOOKUP: Final = 30
+BPF_PROG_TYPE_SYSCALL: Final = 31
+BPF_PROG_TYPE_NETFILTER: Final = 32
+
+# enum bpf_attach_type
+BPF_CGROUP_INET_INGRESS: Final = 0
+BPF_CGROUP_INET_EGRESS: Final = 1
+BPF_CGROUP_INET_SOCK_CREATE: Final = 2
+BPF_CGROUP_SOCK_OPS: Final = 3
+BPF_SK_SKB_STREAM_PARSER: Final = 4
+BPF_SK_SKB_STREAM_VERDICT: Final = 5
+BPF_CGROUP_DEVICE: Final = 6
+BPF_SK_MSG_VERDICT: Final = 7
+BPF_CGROUP_INET4_BIND: Final = 8
+BPF_CGROUP_INET6_BIND: Final = 9
+BPF_CGROUP_INET4_CONNECT: Final = 10
+BPF_CGROUP_INET6_CONNECT: Final = 11
+BPF_CGROUP_INET4_POST_BIND: Final = 12
+BPF_CGROUP_INET6_POST_BIND: Final = 13
+BPF_CGROUP_UDP4_SENDMSG: Final = 14
+BPF_CGROUP_UDP6_SENDMSG: Final = 15
+BPF_LIRC_MODE2: Final = 16
+BPF_FLOW_DISSECTOR: Final = 17
+BPF_CGROUP_SYSCTL: Final = 18
+BPF_CGROUP_UDP4_RECVMSG: Final = 19
+BPF_CGROUP_UDP6_RECVMSG: Final = 20
+BPF_CGROUP_GETSOCKOPT: Final = 21
+BPF_CGROUP_SETSOCKOPT: Final = 22
+BPF_TRACE_RAW_TP: Final = 23
+BPF_TRACE_FENTRY: Final = 24
+BPF_TRACE_FEXIT: Final = 25
+BPF_MODIFY_RETURN: Final = 26
+BPF_LSM_MAC: Final = 27
+BPF_TRACE_ITER: Final = 28
+BPF_CGROUP_INET4_GETPEERNAME: Final = 29
+BPF_CGROUP_INET6_GETPEERNAME: Final = 30
+BPF_CGROUP_INET4_GETSOCKNAME: Final = 31
+BPF_CGROUP_INET6_GETSOCKNAME: Final = 32
+BPF_XDP_DEVMAP: Final = 33
+BPF_CGROUP_INET_SOCK_RELEASE: Final = 34
+BPF_XDP_CPUMAP: Final = 35
+BPF_SK_LOOKUP: Final = 36
+BPF_XDP: Final = 37
+BPF_SK_SKB_VERDICT: Final = 38
+BPF_SK_REUSEPORT_SELECT: Final = 39
+BPF_SK_REUSEPORT_SELECT_OR_MIGRATE: Final = 40
+BPF_PERF_EVENT: Final = 41
+BPF_TRACE_KPROBE_MULTI: Final = 42
+BPF_LSM_CGROUP: Final = 43
+BPF_STRUCT_OPS: Final = 44
+BPF_NETFILTER: Final = 45
+BPF_TCX_INGRESS: Final = 46
+BPF_TCX_EGRESS: Final = 47
+BPF_TRACE_UPROBE_MULTI: Final = 48
+BPF_CGROUP_UNIX_CONNECT: Final = 49
+BPF_CGROUP_UNIX_SENDMSG: Final = 50
+BPF_CGROUP_UNIX_RECVMSG: Final = 51
+BPF_CGROUP_UNIX_GETPEERNAME: Final = 52
+BPF_CGROUP_UNIX_GETSOCKNAME: Final = 53
+BPF_NETKIT_PRIMARY: Final = 54
+BPF_NETKIT_PEER: Final = 55
+BPF_TRACE_KPROBE_SESSION: Final = 56
+
+# enum bpf_map_type
+BPF_MAP_TYPE_UNSPEC: Final = 0
+BPF_MAP_TYPE_HASH: Final = 1
+BPF_MAP_TYPE_ARRAY: Final = 2
+BPF_MAP_TYPE_PROG_ARRAY: Final = 3
+BPF_MAP_TYPE_PERF_EVENT_ARRAY: Final = 4
+BPF_MAP_TYPE_PERCPU_HASH: Final = 5
+BPF_MAP_TYPE_PERCPU_ARRAY: Final = 6
+BPF_MAP_TYPE_STACK_TRACE: Final = 7
+BPF_MAP_TYPE_CGROUP_ARRAY: Final = 8
+BPF_MAP_TYPE_LRU_HASH: Final = 9
+BPF_MAP_TYPE_LRU_PERCPU_HASH: Final = 10
+BPF_MAP_TYPE_LPM_TRIE: Final = 11
+BPF_MAP_TYPE_ARRAY_OF_MAPS: Final = 12
+BPF_MAP_TYPE_HASH_OF_MAPS: Final = 13
+BPF_MAP_TYPE_DEVMAP: Final = 14
+BPF_MAP_TYPE_SOCKMAP: Final = 15
+BPF_MAP_TYPE_CPUMAP: Final = 16
+BPF_MAP_TYPE_XSKMAP: Final = 17
+BPF_MAP_TYPE_SOCKHASH: Final = 18
+BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED: Final = 19
+BPF_MAP_TYPE_CGROUP_STORAGE: Final = 19
+BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: Final = 20
+BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED: Final = 21
+BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: Final = 21
+BPF_MAP_TYPE_QUEUE: Final = 22
+BPF_MAP_TYPE_STACK: Final = 23
+BPF_MAP_TYPE_SK_STORAGE: Final = 24
+BPF_MAP_TYPE_DEVMAP_HASH: Final = 25
+BPF_MAP_TYPE_STRUCT_OPS: Final = 26
+BPF_MAP_TYPE_RINGBUF: Final = 27
+BPF_MAP_TYPE_INODE_STORAGE: Final = 28
+BPF_MAP_TYPE_TASK_STORAGE: Final = 29
+BPF_MAP_TYPE_BLOOM_FILTER: Final = 30
+BPF_MAP_TYPE_USER_RINGBUF: Final = 31
+BPF_MAP_TYPE_CGRP_STORAGE: Final = 32
+BPF_MAP_TYPE_ARENA: Final = 33
+
+# enum bpf_arg_type
+ARG_DONTCARE: Final = 0
+ARG_CONST_MAP_PTR: Final = 1
+ARG_PTR_TO_MAP_KEY: Final = 2
+ARG_PTR_TO_MAP_VALUE: Final = 3
+ARG_PTR_TO_MEM: Final = 4
+ARG_PTR_TO_ARENA: Final = 5
+ARG_CONST_SIZE: Final = 6
+ARG_CONST_SIZE_OR_ZERO: Final = 7
+ARG_PTR_TO_CTX: Final = 8
+ARG_ANYTHING: Final = 9
+ARG_SCALAR: Final = 10
+ARG_PTR_TO_SPIN_LOCK: Final = 11
+ARG_PTR_TO_SOCK_COMMON: Final = 12
+ARG_PTR_TO_SOCKET: Final = 13
+ARG_PTR_TO_BTF_ID: Final = 14
+ARG_PTR_TO_RINGBUF_MEM: Final = 15
+ARG_CONST_ALLOC_SIZE_OR_ZERO: Final = 16
+ARG_PTR_TO_BTF_ID_SOCK_COMMON: Final = 17
+ARG_PTR_TO_PERCPU_BTF_ID: Final = 18
+ARG_PTR_TO_FUNC: Final = 19
+ARG_PTR_TO_STACK: Final = 20
+ARG_PTR_TO_CONST_STR: Final = 21
+ARG_PTR_TO_TIMER: Final = 22
+ARG_KPTR_XCHG_DEST: Final = 23
+ARG_PTR_TO_DYNPTR: Final = 24
+ARG_PTR_TO_MAP_VALUE_OR_NULL: Final = 259
+ARG_PTR_TO_MEM_OR_NULL: Final = 260
+ARG_PTR_TO_CTX_OR_NULL: Final = 264
+ARG_PTR_TO_SOCKET_OR_NULL: Final = 269
+ARG_PTR_TO_STACK_OR_NULL: Final = 276
+ARG_PTR_TO_BTF_ID_OR_NULL: Final = 270
+ARG_PTR_TO_UNINIT_MEM: Final = 0x4008004
+ARG_PTR_TO_FIXED_SIZE_MEM: Final = 0x40004
+
+# enum bpf_return_type
+RET_INTEGER: Final = 0
+RET_VOID: Final = 1
+RET_PTR_TO_MAP_VALUE: Final = 2
+RET_PTR_TO_SOCKET: Final = 3
+RET_PTR_TO_TCP_SOCK: Final = 4
+RET_PTR_TO_SOCK_COMMON: Final = 5
+RET_PTR_TO_MEM: Final = 6
+RET_PTR_TO_MEM_OR_BTF_ID: Final = 7
+RET_PTR_TO_BTF_ID: Final = 8
+RET_PTR_TO_MAP_VALUE_OR_NULL: Final = 258
+RET_PTR_TO_SOCKET_OR_NULL: Final = 259
+RET_PTR_TO_TCP_SOCK_OR_NULL: Final = 260
+RET_PTR_TO_SOCK_COMMON_OR_NULL: Final = 261
+RET_PTR_TO_RINGBUF_MEM_OR_NULL: Final = 1286
+RET_PTR_TO_DYNPTR_MEM_OR_NULL: Final = 262
+RET_PTR_TO_BTF_ID_OR_NULL: Final = 264
+RET_PTR_TO_BTF_ID_TRUSTED: Final = 0x100008
+
+# enum bpf_reg_type
+NOT_INIT: Final = 0
+SCALAR_VALUE: Final = 1
+PTR_TO_CTX: Final = 2
+CONST_PTR_TO_MAP: Final = 3
+PTR_TO_MAP_VALUE: Final = 4
+PTR_TO_MAP_KEY: Final = 5
+PTR_TO_STACK: Final = 6
+PTR_TO_PACKET_META: Final = 7
+PTR_TO_PACKET: Final = 8
+PTR_TO_PACKET_END: Final = 9
+PTR_TO_FLOW_KEYS: Final = 10
+PTR_TO_SOCKET: Final = 11
+PTR_TO_SOCK_COMMON: Final = 12
+PTR_TO_TCP_SOCK: Final = 13
+PTR_TO_TP_BUFFER: Final = 14
+PTR_TO_XDP_SOCK: Final = 15
+PTR_TO_BTF_ID: Final = 16
+PTR_TO_MEM: Final = 17
+PTR_TO_ARENA: Final = 18
+PTR_TO_BUF: Final = 19
+PTR_TO_FUNC: Final = 20
+CONST_PTR_TO_DYNPTR: Final = 21
+PTR_TO_MAP_VALUE_OR_NULL: Final = 260
+PTR_TO_SOCKET_OR_NULL: Final = 267
+PTR_TO_SOCK_COMMON_OR_NULL: Final = 268
+PTR_TO_TCP_SOCK_OR_NULL: Final = 269
+PTR_TO_BTF_ID_OR_NULL: Final = 272
+
+# enum bpf_type_flag
+PTR_MAYBE_NULL: Final = 256
+MEM_RDONLY: Final = 512
+MEM_RINGBUF: Final = 1024
+MEM_USER: Final = 2048
+MEM_PERCPU: Final = 0x1000
+OBJ_RELEASE: Final = 0x2000
+PTR_UNTRUSTED: Final = 0x4000
+MEM_UNINIT: Final = 0x8000
+DYNPTR_TYPE_LOCAL: Final = 0x10000
+DYNPTR_TYPE_RINGBUF: Final = 0x20000
+MEM_FIXED_SIZE: Final = 0x40000
+MEM_ALLOC: Final = 0x80000
+PTR_TRUSTED: Final = 0x100000
+MEM_RCU: Final = 0x200000
+NON_OWN_REF: Final = 0x400000
+DYNPTR_TYPE_SKB: Final = 0x800000
+DYNPTR_TYPE_XDP: Final = 0x1000000
+MEM_ALIGNED: Final = 0x2000000
+MEM_WRITE: Final = 0x4000000
+
+# enum bpf_access_type
+BPF_READ: Final = 1
+BPF_WRITE: Final = 2
+
+# enum bpf_stack_slot_type
+STACK_INVALID: Final = 0
+STACK_SPILL: Final = 1
+STACK_MISC: Final = 2
+STACK_ZERO: Final = 3
+STACK_DYNPTR: Final = 4
+STACK_ITER: Final = 5
+
+# enum bpf_dynptr_type
+BPF_DYNPTR_TYPE_INVALID: Final = 0
+BPF_DYNPTR_TYPE_LOCAL: Final = 1
+BPF_DYNPTR_TYPE_RINGBUF: Final = 2
+BPF_DYNPTR_TYPE_SKB: Final = 3
+BPF_DYNPTR_TYPE_XDP: Final = 4
+
+# enum bpf_iter_state
+BPF_ITER_STATE_INVALID: Final = 0
+BPF_ITER_STATE_ACTIVE: Final = 1
+BPF_ITER_STATE_DRAINED: Final = 2
+
+# enum bpf_core_relo_kind
+BPF_CORE_FIELD_BYTE_OFFSET: Final = 0
+BPF_CORE_FIELD_BYTE_SIZE: Final = 1
+BPF_CORE_FIELD_EXISTS: Final = 2
+BPF_CORE_FIELD_SIGNED: Final = 3
+BPF_CORE_FIELD_LSHIFT_U64: Final = 4
+BPF_CORE_FIELD_RSHIFT_U64: Final = 5
+BPF_CORE_TYPE_ID_LOCAL: Final = 6
+BPF_CORE_TYPE_ID_TARGET: Final = 7
+BPF_CORE_TYPE_EXISTS: Final = 8
+BPF_CORE_TYPE_SIZE: Final = 9
+BPF_CORE_ENUMVAL_EXISTS: Final = 10
+BPF_CORE_ENUMVAL_VALUE: Final = 11
+BPF_CORE_TYPE_MATCHES: Final = 12
+
+# enum bpf_tramp_prog_type
+BPF_TRAMP_FENTRY: Final = 0
+BPF_TRAMP_FEXIT: Final = 1
+BPF_TRAMP_MODIFY_RETURN: Final = 2
+BPF_TRAMP_MAX: Final = 3
+BPF_TRAMP_REPLACE: Final = 4
+
+# enum bpf_cmd
+BPF_MAP_CREATE: Final = 0
+BPF_MAP_LOOKUP_ELEM: Final = 1
+BPF_MAP_UPDATE_ELEM: Final = 2
+BPF_MAP_DELETE_ELEM: Final = 3
+BPF_MAP_GET_NEXT_KEY: Final = 4
+BPF_PROG_LOAD: Final = 5
+BPF_OBJ_PIN: Final = 6
+BPF_OBJ_GET: Final = 7
+BPF_PROG_ATTACH: Final = 8
+BPF_PROG_DETACH: Final = 9
+BPF_PROG_TEST_RUN: Final = 10
+BPF_PROG_RUN: Final = 10
+BPF_PROG_GET_NEXT_ID: Final = 11
+BPF_MAP_GET_NEXT_ID: Final = 12
+BPF_PROG_GET_FD_BY_ID: Final = 13
+BPF_MAP_GET_FD_BY_ID: Final = 14
+BPF_OBJ_GET_INFO_BY_FD: Final = 15
+BPF_PROG_QUERY: Final = 16
+BPF_RAW_TRACEPOINT_OPEN: Final = 17
+BPF_BTF_LOAD: Final = 18
+BPF_BTF_GET_FD_BY_ID: Final = 19
+BPF_TASK_FD_QUERY: Final = 20
+BPF_MAP_LOOKUP_AND_DELETE_ELEM: Final = 21
+BPF_MAP_FREEZE: Final = 22
+BPF_BTF_GET_NEXT_ID: Final = 23
+BPF_MAP_LOOKUP_BATCH: Final = 24
+BPF_MAP_LOOKUP_AND_DELETE_BATCH: Final = 25
+BPF_MAP_UPDATE_BATCH: Final = 26
+BPF_MAP_DELETE_BATCH: Final = 27
+BPF_LINK_CREATE: Final = 28
+BPF_LINK_UPDATE: Final = 29
+BPF_LINK_GET_FD_BY_ID: Final = 30
+BPF_LINK_GET_NEXT_ID: Final = 31
+BPF_ENABLE_STATS: Final = 32
+BPF_ITER_CREATE: Final = 33
+BPF_LINK_DETACH: Final = 34
+BPF_PROG_BIND_MAP: Final = 35
+BPF_TOKEN_CREATE: Final = 36
+
+# enum bpf_link_type
+BPF_LINK_TYPE_UNSPEC: Final = 0
+BPF_LINK_TYPE_RAW_TRACEPOINT: Final = 1
+BPF_LINK_TYPE_TRACING: Final = 2
+BPF_LINK_TYPE_CGROUP: Final = 3
+BPF_LINK_TYPE_ITER: Final = 4
+BPF_LINK_TYPE_NETNS: Final = 5
+BPF_LINK_TYPE_XDP: Final = 6
+BPF_LINK_TYPE_PERF_EVENT: Final = 7
+BPF_LINK_TYPE_KPROBE_MULTI: Final = 8
+BPF_LINK_TYPE_STRUCT_OPS: Final = 9
+BPF_LINK_TYPE_NETFILTER: Final = 10
+BPF_LINK_TYPE_TCX: Final = 11
+BPF_LINK_TYPE_UPROBE_MULTI: Final = 12
+BPF_LINK_TYPE_NETKIT: Final = 13
+BPF_LINK_TYPE_SOCKMAP: Final = 14
+
+# enum btf_field_type
+BPF_SPIN_LOCK: Final = 1
+BPF_TIMER: Final = 2
+BPF_KPTR_UNREF: Final = 4
+BPF_KPTR_REF: Final = 8
+BPF_KPTR_PERCPU: Final = 16
+BPF_KPTR: Final = 28
+BPF_LIST_HEAD: Final = 32
+BPF_LIST_NODE: Final = 64
+BPF_RB_ROOT: Final = 128
+BPF_RB_NODE: Final = 256
+BPF_GRAPH_NODE: Final = 320
+BPF_GRAPH_ROOT: Final = 160
+BPF_REFCOUNT: Final = 512
+BPF_WORKQUEUE: Final = 1024
+
+# enum bpf_iter_feature
+BPF_ITER_RESCHED: Final = 1
+
+# enum bpf_adj_room_mode
+BPF_ADJ_ROOM_NET: Final = 0
+BPF_ADJ_ROOM_MAC: Final = 1
+
+# enum bpf_hdr_start_off
+BPF_HDR_START_MAC: Final = 0
+BPF_HDR_START_NET: Final = 1
+
+# enum bpf_lwt_encap_mode
+BPF_LWT_ENCAP_SEG6: Final = 0
+BPF_LWT_ENCAP_SEG6_INLINE: Final = 1
+BPF_LWT_ENCAP_IP: Final = 2
+
+# enum bpf_ret_code
+BPF_OK: Final = 0
+BPF_DROP: Final = 2
+BPF_REDIRECT: Final = 7
+BPF_LWT_REROUTE: Final = 128
+BPF_FLOW_DISSECTOR_CONTINUE: Final = 129
+
+# enum xdp_action
+XDP_ABORTED: Final = 0
+XDP_DROP: Final = 1
+XDP_PASS: Final = 2
+XDP_TX: Final = 3
+XDP_REDIRECT: Final = 4
+
+# enum tcx_action_base
+TCX_NEXT: Final = -1
+TCX_PASS: Final = 0
+TCX_DROP: Final = 2
+TCX_REDIRECT: Final = 7
+
+# enum with BPF_F_INDEX_MASK
+BPF_F_INDEX_MASK: Final = 0xFFFFFFFF
+BPF_F_CURRENT_CPU: Final = 0xFFFFFFFF
+BPF_F_CTXLEN_MASK: Final = 0xFFFFF00000000
+
+# enum with BPF_ANY
+BPF_ANY: Final = 0
+BPF_NOEXIST: Final = 1
+BPF_EXIST: Final = 2
+BPF_F_LOCK: Final = 4
+
+# enum with BPF_F_NO_PREALLOC
+BPF_F_NO_PREALLOC: Final = 1
+BPF_F_NO_COMMON_LRU: Final = 2
+BPF_F_NUMA_NODE: Final = 4
+BPF_F_RDONLY: Final = 8
+BPF_F_WRONLY: Final = 16
+BPF_F_STACK_BUILD_ID: Final = 32
+BPF_F_ZERO_SEED: Final = 64
+BPF_F_RDONLY_PROG: Final = 128
+BPF_F_WRONLY_PROG: Final = 256
+BPF_F_CLONE: Final = 512
+BPF_F_MMAPABLE: Final = 1024
+BPF_F_PRESERVE_ELEMS: Final = 2048
+BPF_F_INNER_MAP: Final = 0x1000
+BPF_F_LINK: Final = 0x2000
+BPF_F_PATH_FD: Final = 0x4000
+BPF_F_VTYPE_BTF_OBJ_FD: Final = 0x8000
+BPF_F_TOKEN_FD: Final = 0x10000
+BPF_F_SEGV_ON_FAULT: Final = 0x20000
+BPF_F_NO_USER_CONV: Final = 0x40000
+
+# enum with BPF_RB_NO_WAKEUP
+BPF_RB_NO_WAKEUP: Final = 1
+BPF_RB_FORCE_WAKEUP: Final = 2
+
+# enum with BPF_F_RECOMPUTE_CSUM
+BPF_F_RECOMPUTE_CSUM: Final = 1
+BPF_F_INVALIDATE_HASH: Final = 2
+
+# Which of the names above belong to which enum, in its order.
+ENUMS: Final[dict[str, tuple[str, ...]]] = {
+    "bpf_prog_type": (
+        "BPF_PROG_TYPE_UNSPEC",
+        "BPF_PROG_TYPE_SOCKET_FILTER",
+        "BPF_PROG_TYPE_KPROBE",
+        "BPF_PROG_TYPE_SCHED_CLS",
+        "BPF_PROG_TYPE_SCHED_ACT",
+        "BPF_PROG_TYPE_TRACEPOINT",
+        "BPF_PROG_TYPE_XDP",
+        "BPF_PROG_TYPE_PERF_EVENT",
+        "BPF_PROG_TYPE_CGROUP_SKB",
+        "BPF_PROG_TYPE_CGROUP_SOCK",
+        "BPF_PROG_TYPE_LWT_IN",
+        "BPF_PROG_TYPE_LWT_OUT",
+        "BPF_PROG_TYPE_LWT_XMIT",
+        "BPF_PROG_TYPE_SOCK_OPS",
+        "BPF_PROG_TYPE_SK_SKB",
+        "BPF_PROG_TYPE_CGROUP_DEVICE",
+        "BPF_PROG_TYPE_SK_MSG",
+        "BPF_PROG_TYPE_RAW_TRACEPOINT",
+        "BPF_PROG_TYPE_CGROUP_SOCK_ADDR",
+        "BPF_PROG_TYPE_LWT_SEG6LOCAL",
+        "BPF_PROG_TYPE_LIRC_MODE2",
+        "BPF_PROG_TYPE_SK_REUSEPORT",
+        "BPF_PROG_TYPE_FLOW_DISSECTOR",
+        "BPF_PROG_TYPE_CGROUP_SYSCTL",
+        "BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE",
+        "BPF_PROG_TYPE_CGROUP_SOCKOPT",
+        "BPF_PROG_TYPE_TRACING",
+        "BPF_PROG_TYPE_STRUCT_OPS",
+        "BPF_PROG_TYPE_EXT",
+        "BPF_PROG_TYPE_LSM",
+        "BPF_PROG_TYPE_SK_LOOKUP",
+        "BPF_PROG_TYPE_SYSCALL",
+        "BPF_PROG_TYPE_NETFILTER",
+    ),
+    "bpf_attach_type": (
+        "BPF_CGROUP_INET_INGRESS",
+        "BPF_CGROUP_INET_EGRESS",
+        "BPF_CGROUP_INET_SOCK_CREATE",
+        "BPF_CGROUP_SOCK_OPS",
+        "BPF_SK_SKB_STREAM_PARSER",
+        "BPF_SK_SKB_STREAM_VERDICT",
+        "BPF_CGROUP_DEVICE",
+        "BPF_SK_MSG_VERDICT",
+        "BPF_CGROUP_INET4_BIND",
+        "BPF_CGROUP_INET6_BIND",
+        "BPF_CGROUP_INET4_CONNECT",
+        "BPF_CGROUP_INET6_CONNECT",
+        "BPF_CGROUP_INET4_POST_BIND",
+        "BPF_CGROUP_INET6_POST_BIND",
+        "BPF_CGROUP_UDP4_SENDMSG",
+        "BPF_CGROUP_UDP6_SENDMSG",
+        "BPF_LIRC_MODE2",
+        "BPF_FLOW_DISSECTOR",
+        "BPF_CGROUP_SYSCTL",
+        "BPF_CGROUP_UDP4_RECVMSG",
+        "BPF_CGROUP_UDP6_RECVMSG",
+        "BPF_CGROUP_GETSOCKOPT",
+        "BPF_CGROUP_SETSOCKOPT",
+        "BPF_TRACE_RAW_TP",
+        "BPF_TRACE_FENTRY",
+        "BPF_TRACE_FEXIT",
+        "BPF_MODIFY_RETURN",
+        "BPF_LSM_MAC",
+        "BPF_TRACE_ITER",
+        "BPF_CGROUP_INET4_GETPEERNAME",
+        "BPF_CGROUP_INET6_GETPEERNAME",
+        "BPF_CGROUP_INET4_GETSOCKNAME",
+        "BPF_CGROUP_INET6_GETSOCKNAME",
+        "BPF_XDP_DEVMAP",
+        "BPF_CGROUP_INET_SOCK_RELEASE",
+        "BPF_XDP_CPUMAP",
+        "BPF_SK_LOOKUP",
+        "BPF_XDP",
+        "BPF_SK_SKB_VERDICT",
+        "BPF_SK_REUSEPORT_SELECT",
+        "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE",
+        "BPF_PERF_EVENT",
+        "BPF_TRACE_KPROBE_MULTI",
+        "BPF_LSM_CGROUP",
+        "BPF_STRUCT_OPS",
+        "BPF_NETFILTER",
+        "BPF_TCX_INGRESS",
+        "BPF_TCX_EGRESS",
+        "BPF_TRACE_UPROBE_MULTI",
+        "BPF_CGROUP_UNIX_CONNECT",
+        "BPF_CGROUP_UNIX_SENDMSG",
+        "BPF_CGROUP_UNIX_RECVMSG",
+        "BPF_CGROUP_UNIX_GETPEERNAME",
+        "BPF_CGROUP_UNIX_GETSOCKNAME",
+        "BPF_NETKIT_PRIMARY",
+        "BPF_NETKIT_PEER",
+        "BPF_TRACE_KPROBE_SESSION",
+    ),
+    "bpf_map_type": (
+        "BPF_MAP_TYPE_UNSPEC",
+        "BPF_MAP_TYPE_HASH",
+        "BPF_MAP_TYPE_ARRAY",
+        "BPF_MAP_TYPE_PROG_ARRAY",
+        "BPF_MAP_TYPE_PERF_EVENT_ARRAY",
+        "BPF_MAP_TYPE_PERCPU_HASH",
+        "BPF_MAP_TYPE_PERCPU_ARRAY",
+        "BPF_MAP_TYPE_STACK_TRACE",
+        "BPF_MAP_TYPE_CGROUP_ARRAY",
+        "BPF_MAP_TYPE_LRU_HASH",
+        "BPF_MAP_TYPE_LRU_PERCPU_HASH",
+        "BPF_MAP_TYPE_LPM_TRIE",
+        "BPF_MAP_TYPE_ARRAY_OF_MAPS",
+        "BPF_MAP_TYPE_HASH_OF_MAPS",
+        "BPF_MAP_TYPE_DEVMAP",
+        "BPF_MAP_TYPE_SOCKMAP",
+        "BPF_MAP_TYPE_CPUMAP",
+        "BPF_MAP_TYPE_XSKMAP",
+        "BPF_MAP_TYPE_SOCKHASH",
+        "BPF_MAP_TYPE_CGROUP_STORAGE_DEPRECATED",
+        "BPF_MAP_TYPE_CGROUP_STORAGE",
+        "BPF_MAP_TYPE_REUSEPORT_SOCKARRAY",
+        "BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE_DEPRECATED",
+        "BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE",
+        "BPF_MAP_TYPE_QUEUE",
+        "BPF_MAP_TYPE_STACK",
+        "BPF_MAP_TYPE_SK_STORAGE",
+        "BPF_MAP_TYPE_DEVMAP_HASH",
+        "BPF_MAP_TYPE_STRUCT_OPS",
+        "BPF_MAP_TYPE_RINGBUF",
+        "BPF_MAP_TYPE_INODE_STORAGE",
+        "BPF_MAP_TYPE_TASK_STORAGE",
+        "BPF_MAP_TYPE_BLOOM_FILTER",
+        "BPF_MAP_TYPE_USER_RINGBUF",
+        "BPF_MAP_TYPE_CGRP_STORAGE",
+        "BPF_MAP_TYPE_ARENA",
+    ),
+    "bpf_arg_type": (
+        "ARG_DONTCARE",
+        "ARG_CONST_MAP_PTR",
+        "ARG_PTR_TO_MAP_KEY",
+        "ARG_PTR_TO_MAP_VALUE",
+        "ARG_PTR_TO_MEM",
+        "ARG_PTR_TO_ARENA",
+        "ARG_CONST_SIZE",
+        "ARG_CONST_SIZE_OR_ZERO",
+        "ARG_PTR_TO_CTX",
+        "ARG_ANYTHING",
+        "ARG_SCALAR",
+        "ARG_PTR_TO_SPIN_LOCK",
+        "ARG_PTR_TO_SOCK_COMMON",
+        "ARG_PTR_TO_SOCKET",
+        "ARG_PTR_TO_BTF_ID",
+        "ARG_PTR_TO_RINGBUF_MEM",
+        "ARG_CONST_ALLOC_SIZE_OR_ZERO",
+        "ARG_PTR_TO_BTF_ID_SOCK_COMMON",
+        "ARG_PTR_TO_PERCPU_BTF_ID",
+        "ARG_PTR_TO_FUNC",
+        "ARG_PTR_TO_STACK",
+        "ARG_PTR_TO_CONST_STR",
+        "ARG_PTR_TO_TIMER",
+        "ARG_KPTR_XCHG_DEST",
+        "ARG_PTR_TO_DYNPTR",
+        "ARG_PTR_TO_MAP_VALUE_OR_NULL",
+        "ARG_PTR_TO_MEM_OR_NULL",
+        "ARG_PTR_TO_CTX_OR_NULL",
+        "ARG_PTR_TO_SOCKET_OR_NULL",
+        "ARG_PTR_TO_STACK_OR_NULL",
+        "ARG_PTR_TO_BTF_ID_OR_NULL",
+        "ARG_PTR_TO_UNINIT_MEM",
+        "ARG_PTR_TO_FIXED_SIZE_MEM",
+    ),
+    "bpf_return_type": (
+        "RET_INTEGER",
+        "RET_VOID",
+        "RET_PTR_TO_MAP_VALUE",
+        "RET_PTR_TO_SOCKET",
+        "RET_PTR_TO_TCP_SOCK",
+        "RET_PTR_TO_SOCK_COMMON",
+        "RET_PTR_TO_MEM",
+        "RET_PTR_TO_MEM_OR_BTF_ID",
+        "RET_PTR_TO_BTF_ID",
+        "RET_PTR_TO_MAP_VALUE_OR_NULL",
+        "RET_PTR_TO_SOCKET_OR_NULL",
+        "RET_PTR_TO_TCP_SOCK_OR_NULL",
+        "RET_PTR_TO_SOCK_COMMON_OR_NULL",
+        "RET_PTR_TO_RINGBUF_MEM_OR_NULL",
+        "RET_PTR_TO_DYNPTR_MEM_OR_NULL",
+        "RET_PTR_TO_BTF_ID_OR_NULL",
+        "RET_PTR_TO_BTF_ID_TRUSTED",
+    ),
+    "bpf_reg_type": (
+        "NOT_INIT",
+        "SCALAR_VALUE",
+        "PTR_TO_CTX",
+        "CONST_PTR_TO_MAP",
+        "PTR_TO_MAP_VALUE",
+        "PTR_TO_MAP_KEY",
+        "PTR_TO_STACK",
+        "PTR_TO_PACKET_META",
+        "PTR_TO_PACKET",
+        "PTR_TO_PACKET_END",
+        "PTR_TO_FLOW_KEYS",
+        "PTR_TO_SOCKET",
+        "PTR_TO_SOCK_COMMON",
+        "PTR_TO_TCP_SOCK",
+        "PTR_TO_TP_BUFFER",
+        "PTR_TO_XDP_SOCK",
+        "PTR_TO_BTF_ID",
+        "PTR_TO_MEM",
+        "PTR_TO_ARENA",
+        "PTR_TO_BUF",
+        "PTR_TO_FUNC",
+        "CONST_PTR_TO_DYNPTR",
+        "PTR_TO_MAP_VALUE_OR_NULL",
+        "PTR_TO_SOCKET_OR_NULL",
+        "PTR_TO_SOCK_COMMON_OR_NULL",
+        "PTR_TO_TCP_SOCK_OR_NULL",
+        "PTR_TO_BTF_ID_OR_NULL",
+    ),
+    "bpf_type_flag": (
+        "PTR_MAYBE_NULL",
+        "MEM_RDONLY",
+        "MEM_RINGBUF",
+        "MEM_USER",
+        "MEM_PERCPU",
+        "OBJ_RELEASE",
+        "PTR_UNTRUSTED",
+        "MEM_UNINIT",
+        "DYNPTR_TYPE_LOCAL",
+        "DYNPTR_TYPE_RINGBUF",
+        "MEM_FIXED_SIZE",
+        "MEM_ALLOC",
+        "PTR_TRUSTED",
+        "MEM_RCU",
+        "NON_OWN_REF",
+        "DYNPTR_TYPE_SKB",
+        "DYNPTR_TYPE_XDP",
+        "MEM_ALIGNED",
+        "MEM_WRITE",
+    ),
+    "bpf_access_type": (
+        "BPF_READ",
+        "BPF_WRITE",
+    ),
+    "bpf_stack_slot_type": (
+        "STACK_INVALID",
+        "STACK_SPILL",
+        "STACK_MISC",
+        "STACK_ZERO",
+        "STACK_DYNPTR",
+        "STACK_ITER",
+    ),
+    "bpf_dynptr_type": (
+        "BPF_DYNPTR_TYPE_INVALID",
+        "BPF_DYNPTR_TYPE_LOCAL",
+        "BPF_DYNPTR_TYPE_RINGBUF",
+        "BPF_DYNPTR_TYPE_SKB",
+        "BPF_DYNPTR_TYPE_XDP",
+    ),
+    "bpf_iter_state": (
+        "BPF_ITER_STATE_INVALID",
+        "BPF_ITER_STATE_ACTIVE",
+        "BPF_ITER_STATE_DRAINED",
+    ),
+    "bpf_core_relo_kind": (
+        "BPF_CORE_FIELD_BYTE_OFFSET",
+        "BPF_CORE_FIELD_BYTE_SIZE",
+        "BPF_CORE_FIELD_EXISTS",
+        "BPF_CORE_FIELD_SIGNED",
+        "BPF_CORE_FIELD_LSHIFT_U64",
+        "BPF_CORE_FIELD_RSHIFT_U64",
+        "BPF_CORE_TYPE_ID_LOCAL",
+        "BPF_CORE_TYPE_ID_TARGET",
+        "BPF_CORE_TYPE_EXISTS",
+        "BPF_CORE_TYPE_SIZE",
+        "BPF_CORE_ENUMVAL_EXISTS",
+        "BPF_CORE_ENUMVAL_VALUE",
+        "BPF_CORE_TYPE_MATCHES",
+    ),
+    "bpf_tramp_prog_type": (
+        "BPF_TRAMP_FENTRY",
+        "BPF_TRAMP_FEXIT",
+        "BPF_TRAMP_MODIFY_RETURN",
+        "BPF_TRAMP_MAX",
+        "BPF_TRAMP_REPLACE",
+    ),
+    "bpf_cmd": (
+        "BPF_MAP_CREATE",
+        "BPF_MAP_LOOKUP_ELEM",
+        "BPF_MAP_UPDATE_ELEM",
+        "BPF_MAP_DELETE_ELEM",
+        "BPF_MAP_GET_NEXT_KEY",
+        "BPF_PROG_LOAD",
+        "BPF_OBJ_PIN",
+        "BPF_OBJ_GET",
+        "BPF_PROG_ATTACH",
+        "BPF_PROG_DETACH",
+        "BPF_PROG_TEST_RUN",
+        "BPF_PROG_RUN",
+        "BPF_PROG_GET_NEXT_ID",
+        "BPF_MAP_GET_NEXT_ID",
+        "BPF_PROG_GET_FD_BY_ID",
+        "BPF_MAP_GET_FD_BY_ID",
+        "BPF_OBJ_GET_INFO_BY_FD",
+        "BPF_PROG_QUERY",
+        "BPF_RAW_TRACEPOINT_OPEN",
+        "BPF_BTF_LOAD",
+        "BPF_BTF_GET_FD_BY_ID",
+        "BPF_TASK_FD_QUERY",
+        "BPF_MAP_LOOKUP_AND_DELETE_ELEM",
+        "BPF_MAP_FREEZE",
+        "BPF_BTF_GET_NEXT_ID",
+        "BPF_MAP_LOOKUP_BATCH",
+        "BPF_MAP_LOOKUP_AND_DELETE_BATCH",
+        "BPF_MAP_UPDATE_BATCH",
+        "BPF_MAP_DELETE_BATCH",
+        "BPF_LINK_CREATE",
+        "BPF_LINK_UPDATE",
+        "BPF_LINK_GET_FD_BY_ID",
+        "BPF_LINK_GET_NEXT_ID",
+        "BPF_ENABLE_STATS",
+        "BPF_ITER_CREATE",
+        "BPF_LINK_DETACH",
+        "BPF_PROG_BIND_MAP",
+        "BPF_TOKEN_CREATE",
+    ),
+    "bpf_link_type": (
+        "BPF_LINK_TYPE_UNSPEC",
+        "BPF_LINK_TYPE_RAW_TRACEPOINT",
+        "BPF_LINK_TYPE_TRACING",
+        "BPF_LINK_TYPE_CGROUP",
+        "BPF_LINK_TYPE_ITER",
+        "BPF_LINK_TYPE_NETNS",
+        "BPF_LINK_TYPE_XDP",
+        "BPF_LINK_TYPE_PERF_EVENT",
+        "BPF_LINK_TYPE_KPROBE_MULTI",
+        "BPF_LINK_TYPE_STRUCT_OPS",
+        "BPF_LINK_TYPE_NETFILTER",
+        "BPF_LINK_TYPE_TCX",
+        "BPF_LINK_TYPE_UPROBE_MULTI",
+        "BPF_LINK_TYPE_NETKIT",
+        "BPF_LINK_TYPE_SOCKMAP",
+    ),
+    "btf_field_type": (
+        "BPF_SPIN_LOCK",
+        "BPF_TIMER",
+        "BPF_KPTR_UNREF",
+        "BPF_KPTR_REF",
+        "BPF_KPTR_PERCPU",
+        "BPF_KPTR",
+        "BPF_LIST_HEAD",
+        "BPF_LIST_NODE",
+        "BPF_RB_ROOT",
+        "BPF_RB_NODE",
+        "BPF_GRAPH_NODE",
+        "BPF_GRAPH_ROOT",
+        "BPF_REFCOUNT",
+        "BPF_WORKQUEUE",
+    ),
+    "bpf_iter_feature": ("BPF_ITER_RESCHED",),
+    "bpf_adj_room_mode": (
+        "BPF_ADJ_ROOM_NET",
+        "BPF_ADJ_ROOM_MAC",
+    ),
+    "bpf_hdr_start_off": (
+        "BPF_HDR_START_MAC",
+        "BPF_HDR_START_NET",
+    ),
+    "bpf_lwt_encap_mode": (
+        "BPF_LWT_ENCAP_SEG6",
+        "BPF_LWT_ENCAP_SEG6_INLINE",
+        "BPF_LWT_ENCAP_IP",
+    ),
+    "bpf_ret_code": (
+        "BPF_OK",
+        "BPF_DROP",
+        "BPF_REDIRECT",
+        "BPF_LWT_REROUTE",
+        "BPF_FLOW_DISSECTOR_CONTINUE",
+    ),
+    "xdp_action": (
+        "XDP_ABORTED",
+        "XDP_DROP",
+        "XDP_PASS",
+        "XDP_TX",
+        "XDP_REDIRECT",
+    ),
+    "tcx_action_base": (
+        "TCX_NEXT",
+        "TCX_PASS",
+        "TCX_DROP",
+        "TCX_REDIRECT",
+    ),
+}
+
+
+def enum_name(enum: str, value: int) -> str:
+    """The first name of a value in an enum, or the number as text."""
+    names = globals()
+    return next((n for n in ENUMS[enum] if names[n] == value), str(value))
