@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line for the playground: migrate, runserver's neighbours and the commands of playground/management."""
+"""Django's command line for the playground: migrations and the commands of playground/management."""
 
 from __future__ import annotations
 

@@ -47,9 +47,7 @@ def all_examples() -> dict[str, Example]:
             "options": entry.get("options", {}),
             "input": {"kind": "packet", "hex": entry["packet"]} if "packet" in entry else entry["input"],
         }
-        result[entry["name"]] = Example(
-            entry["name"], entry["title"], entry["description"], check_request(request)
-        )
+        result[entry["name"]] = Example(entry["name"], entry["title"], entry["description"], check_request(request))
     return result
 
 

@@ -74,6 +74,8 @@ CONTENT_SECURITY_POLICY = (
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 EXAMPLES_DIR = BASE_DIR / "examples"
+# module:function that runs a request and says what happens: dict -> iterator of protocol messages.
+JOB_FUNCTION = "playground.present.job:run_job"
 
 # What a request may hold, in bytes of what the user sees (not of its base64).
 SOURCE_BYTES = 64 << 10

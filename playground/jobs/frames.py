@@ -25,7 +25,7 @@ class FrameError(Exception):
 
 
 class Frame(NamedTuple):
-    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage`; payload is compressed JSON of raw bytes."""
+    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage`; payload is the JSON, compressed."""
 
     kind: int
     stage: str

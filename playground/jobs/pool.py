@@ -1,0 +1,257 @@
+"""The pool: a fixed number of warm workers, one job a worker, a bounded queue before them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from playground.jobs.frames import END, MESSAGE, STEPS, FrameError
+from playground.jobs.limits import JobLimits
+from playground.jobs.process import Worker, WorkerDied
+from playground.jobs.run import RUNNING, Run
+
+log = logging.getLogger("playground.pool")
+MEASURE_SECONDS = 0.25
+RETRY_SECONDS = (0.2, 1, 5, 15)
+
+
+class Busy(Exception):
+    """The queue is full."""
+
+
+class Exceeded(Exception):
+    """A job used up one of its limits."""
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class Pool:
+    """Runs at most `size` jobs at once on size + 1 workers: the one to spare is warm when another has to be killed."""
+
+    def __init__(
+        self,
+        *,
+        job: str,
+        size: int,
+        limits: JobLimits,
+        queue: int = 32,
+        jobs_per_worker: int = 100,
+        base: Path,
+        temporary: Path,
+    ) -> None:
+        self.job = job
+        self.size = size
+        self.limits = limits
+        self.queue_length = queue
+        self.jobs_per_worker = jobs_per_worker
+        self.about: dict[str, Any] = {}
+        self.start_error = ""
+        self._base = base
+        self._temporary = temporary
+        self._idle: deque[Worker] = deque()
+        self._busy: dict[Run, Worker | None] = {}
+        self._queue: deque[Run] = deque()
+        self._starting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin to start workers; jobs may be submitted at once."""
+        self._fill()
+
+    async def close(self) -> None:
+        """Kill everything. Watched runs end with an error."""
+        self._closed = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        workers = [*self._idle, *(worker for worker in self._busy.values() if worker)]
+        self._idle.clear()
+        await asyncio.gather(*(worker.kill() for worker in workers))
+
+    async def ready(self, seconds: float) -> bool:
+        """Wait until a worker is warm, at most so long."""
+        end = time.monotonic() + seconds
+        while not self._idle and time.monotonic() < end and not self._closed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), max(0.01, end - time.monotonic()))
+        return bool(self._idle)
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "size": self.size,
+            "idle": len(self._idle),
+            "running": len(self._busy),
+            "queued": len(self._queue),
+            "queue_length": self.queue_length,
+            "pids": [worker.pid for worker in (*self._idle, *self._busy.values()) if worker],
+            "error": self.start_error,
+        }
+
+    def submit(self, run: Run) -> None:
+        """Queue a run; it starts at once when a worker is free. Busy when the queue is full."""
+        if len(self._queue) >= self.queue_length:
+            raise Busy
+        self._queue.append(run)
+        self._dispatch()
+
+    def cancel(self, run: Run) -> None:
+        """Stop a run, wherever it is: out of the queue, or by killing its worker."""
+        run.cancelled = True
+        if run in self._queue:
+            self._queue.remove(run)
+            self._number()
+            run.finish({"type": "done", "ms": 0, "cancelled": True})
+        elif (worker := self._busy.get(run)) is not None:
+            self._spawn_task(self._kill(worker))
+
+    async def _kill(self, worker: Worker) -> None:
+        await worker.kill()
+
+    def _dispatch(self) -> None:
+        while self._queue and self._idle and len(self._busy) < self.size:
+            run = self._queue.popleft()
+            worker = self._idle.popleft()
+            self._busy[run] = worker
+            run.state = RUNNING
+            run.position = 0
+            run.changed()
+            self._spawn_task(self._execute(worker, run))
+        self._number()
+
+    def _number(self) -> None:
+        for position, run in enumerate(self._queue, 1):
+            if run.position != position:
+                run.position = position
+                run.changed()
+
+    async def _execute(self, worker: Worker, run: Run) -> None:
+        start = time.monotonic()
+        reuse = False
+        last: list[dict[str, Any]] = []
+        try:
+            reuse = await self._supervise(worker, run)
+        except Exceeded as error:
+            last = [{"type": "limit", "limit": error.limit, "message": self.limits.sentence(error.limit)}]
+        except WorkerDied as error:
+            last = [] if run.cancelled else [self._death(error.status)]
+        except FrameError as error:
+            log.error("a worker is not to be trusted: %s", error)
+            last = [{"type": "error", "code": "internal", "message": "The worker answered nonsense and was ended."}]
+        except OSError as error:
+            log.error("a run could not be written down: %s", error)
+            message = "The server has no room left to write this run down. Try again later."
+            last = [{"type": "error", "code": "disk", "message": message}]
+        finally:
+            self._busy.pop(run, None)
+            worker.jobs += 1
+            if not reuse or worker.jobs >= self.jobs_per_worker or self._closed:
+                # First the user's answer, then the sweeping up.
+                self._finish(run, last, start)
+                with contextlib.suppress(ProcessLookupError):
+                    await asyncio.shield(worker.kill())
+            else:
+                self._idle.append(worker)
+                self._finish(run, last, start)
+            self._fill()
+            self._dispatch()
+
+    def _finish(self, run: Run, last: list[dict[str, Any]], start: float) -> None:
+        done = {"type": "done", "ms": round((time.monotonic() - start) * 1000, 1), "cancelled": run.cancelled}
+        try:
+            run.finish(*last, done)
+        except OSError:
+            log.exception("the end of a run could not be written down")
+
+    def _death(self, status: int) -> dict[str, Any]:
+        if status == -signal.SIGXCPU:
+            return {"type": "limit", "limit": "cpu", "message": self.limits.sentence("cpu")}
+        why = f"signal {-status}" if status < 0 else f"status {status}"
+        log.warning("a worker ended in the middle of a job with %s", why)
+        message = (
+            f"The process that ran your program ended in the middle ({why}). "
+            "Nothing of yours is lost, and a new one is ready: press Run again."
+        )
+        return {"type": "error", "code": "crashed", "message": message}
+
+    async def _supervise(self, worker: Worker, run: Run) -> bool:
+        """Copy frames until the job ends; True when the worker may take another."""
+        job = asyncio.ensure_future(self._copy(worker, run))
+        before = worker.use().cpu
+        deadline = time.monotonic() + self.limits.seconds
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                done, _ = await asyncio.wait({job}, timeout=max(0.0, min(MEASURE_SECONDS, left)))
+                if done:
+                    return job.result()
+                if time.monotonic() >= deadline:
+                    raise Exceeded("time")
+                used = worker.use()
+                if used.memory > self.limits.memory:
+                    raise Exceeded("memory")
+                if used.cpu - before > self.limits.cpu_seconds:
+                    raise Exceeded("cpu")
+        finally:
+            job.cancel()
+            with contextlib.suppress(BaseException):
+                await job
+
+    async def _copy(self, worker: Worker, run: Run) -> bool:
+        await worker.send(run.request)
+        while True:
+            frame = await worker.read()
+            if frame.kind in (MESSAGE, STEPS):
+                run.append(frame)
+                if run.record.size > self.limits.output:
+                    raise Exceeded("output")
+            elif frame.kind == END:
+                end = frame.value()
+                run.good = bool(end.get("cacheable"))
+                if end.get("traceback"):
+                    log.error("a job failed:\n%s", end["traceback"])
+                return bool(end.get("reuse"))
+            else:
+                raise FrameError("a worker said it was ready in the middle of a job")
+
+    def _fill(self) -> None:
+        """Start workers until there are size + 1, counting those on their way."""
+        while not self._closed and len(self._idle) + len(self._busy) + self._starting < self.size + 1:
+            self._starting += 1
+            self._spawn_task(self._start_worker())
+
+    async def _start_worker(self) -> None:
+        attempt = 0
+        try:
+            while not self._closed:
+                try:
+                    worker = await Worker.start(self.job, self.limits, self._base, self._temporary)
+                except (OSError, WorkerDied, FrameError, TimeoutError) as error:
+                    self.start_error = f"no worker starts: {error}"
+                    log.error("%s", self.start_error)
+                    await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
+                    attempt += 1
+                    continue
+                self.start_error = ""
+                self.about = worker.about
+                self._idle.append(worker)
+                return
+        finally:
+            self._starting -= 1
+            event, self._changed = self._changed, asyncio.Event()
+            event.set()
+            self._dispatch()
+
+    def _spawn_task(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,153 @@
+"""One worker process, seen from outside: started, spoken to, measured, killed with all it started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from playground.jobs.frames import HEADER, READY, Frame, FrameError, read_header
+from playground.jobs.limits import JobLimits
+
+log = logging.getLogger("playground.worker")
+START_SECONDS = 60
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# Nothing else of the server's environment reaches a worker: no keys, no database address.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "BPFSCOPE_CLANG", "LD_LIBRARY_PATH", "PYTHONPATH")
+
+
+class WorkerDied(Exception):
+    """The process ended; `status` is its exit status, negative for a signal."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"worker ended with {status}")
+        self.status = status
+
+
+class Use(NamedTuple):
+    """What a worker and everything it started uses: seconds of CPU so far, bytes of memory now."""
+
+    cpu: float
+    memory: int
+
+
+class Worker:
+    """A started process; `start` returns once it says it is ready."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, about: dict[str, Any]) -> None:
+        self.process = process
+        self.folder = folder
+        self.about = about
+        self.jobs = 0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @classmethod
+    async def start(cls, job: str, limits: JobLimits, base: Path, temporary: Path) -> Worker:
+        temporary.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="worker-", dir=temporary))
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {"TMPDIR": str(folder), "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "playground.jobs.worker"]
+        command += ["--job", job, "--limits", limits.to_json(), "--parent", str(os.getpid())]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=base,
+            env=environment,
+            start_new_session=True,
+        )
+        worker = cls(process, folder, {})
+        try:
+            frame = await asyncio.wait_for(worker.read(), START_SECONDS)
+            if frame.kind != READY:
+                raise FrameError("a worker's first word was not that it is ready")
+            worker.about = frame.value()
+        except BaseException:
+            await worker.kill()
+            raise
+        return worker
+
+    async def send(self, request: dict[str, Any]) -> None:
+        """Hand over a job. WorkerDied when there is nobody to take it."""
+        data = json.dumps(request, separators=(",", ":")).encode()
+        stdin = self.process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(len(data).to_bytes(4, "little") + data)
+            await stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            raise WorkerDied(await self.process.wait()) from None
+
+    async def read(self) -> Frame:
+        """The next frame. WorkerDied at the end of the stream, FrameError when it is none."""
+        stdout = self.process.stdout
+        assert stdout is not None
+        try:
+            header = read_header(await stdout.readexactly(HEADER.size))
+            payload = await stdout.readexactly(header.length)
+        except asyncio.IncompleteReadError:
+            raise WorkerDied(await self.process.wait()) from None
+        return Frame(header.kind, header.stage, header.first, header.to, header.raw, payload)
+
+    def use(self) -> Use:
+        """Measured from /proc, over all descendants; (0, 0) where there is no /proc."""
+        cpu, memory = 0.0, 0
+        for pid in (self.pid, *descendants(self.pid)):
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                # utime, stime and those of children that were waited for: fields 14-17 of proc(5)
+                cpu += sum(int(field) for field in fields[11:15]) / _TICK
+                memory += int(fields[21]) * _PAGE
+        return Use(cpu, memory)
+
+    async def kill(self) -> int:
+        """End the process, its group and whatever it started elsewhere; remove its files. Returns the exit status."""
+        others = list(descendants(self.pid))
+        if self.process.returncode is None:
+            _kill_group(self.pid)
+        for pid in others:
+            _kill_group(pid)
+            _kill(pid)
+        status = await self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        return status
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Children, their children and so on, whatever session they put themselves in."""
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(word) for word in path.read_text().split()]
+        except (OSError, ValueError):
+            continue
+        for child in children:
+            yield child
+            yield from descendants(child)
+
+
+def _kill_group(pid: int) -> None:
+    """Kill the group that `pid` leads, if it leads one: never the server's own."""
+    with contextlib.suppress(OSError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)

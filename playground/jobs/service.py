@@ -1,0 +1,249 @@
+"""Runs as the rest of the web side sees them: start one, find one again, read what one said."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from playground.examples import all_examples
+from playground.jobs.frames import FrameError
+from playground.jobs.limits import JobLimits
+from playground.jobs.pool import Busy, Pool
+from playground.jobs.record import Entry, Record
+from playground.jobs.run import FINISHED, Run
+from playground.jobs.store import Store, request_key
+
+log = logging.getLogger("playground.service")
+# A lost connection has this long to come back before its run is stopped.
+GRACE_SECONDS = 20
+KEPT_RUNS = 512
+FIRST_PAINT_BYTES = 2 << 20
+CODE = ("vm", "playground/present", "playground/jobs/worker.py")
+
+
+@functools.cache
+def version() -> str:
+    """A digest of the code and data that answers come from: another one, other answers."""
+    digest = hashlib.sha256()
+    for place in CODE:
+        root = settings.BASE_DIR / place
+        for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(str(path.relative_to(settings.BASE_DIR)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def toolchain() -> str:
+    """What compiles C here, precise enough that another compiler is another answer."""
+    named = os.environ.get("BPFSCOPE_CLANG", "")
+    if named:
+        try:
+            about = Path(named).stat()
+        except OSError:
+            return f"{named} (not there)"
+        return f"{named} {about.st_size} {about.st_mtime_ns}"
+    return f"ziglang {importlib.metadata.version('ziglang')}"
+
+
+@functools.cache
+def store() -> Store:
+    return Store(settings.SPOOL_DIR / version(), settings.SPOOL_MB << 20)
+
+
+def key_of(request: Mapping[str, Any]) -> str:
+    return request_key(request, toolchain(), version())
+
+
+def first_entries(record: Record) -> Iterable[Entry]:
+    """What is sent unasked: every message, and of each stage the first chunk of steps."""
+    return (entry for entry in record.entries if not entry.is_steps or entry.first == 0)
+
+
+def stored_record(request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The Record of docs/web.md for a page's first paint, or None when the run is not stored or is large."""
+    key = key_of(request)
+    record = store().find(key)
+    if record is None:
+        return None
+    try:
+        entries = list(first_entries(record))
+        if sum(entry.raw for entry in entries) > FIRST_PAINT_BYTES:
+            return None
+        said = [json.loads(record.text(entry)) for entry in entries]
+    except (FrameError, OSError, ValueError) as error:
+        log.warning("a stored record could not be read: %s", error)
+        return None
+    finally:
+        record.close()
+    run_id = f"{key}-stored"
+    return {"run": run_id, "messages": [{"type": "accepted", "run": run_id, "cached": True}, *said]}
+
+
+def job_limits() -> JobLimits:
+    return JobLimits(
+        seconds=settings.JOB_SECONDS,
+        cpu_seconds=settings.JOB_CPU_SECONDS,
+        memory=settings.JOB_MEMORY_MB << 20,
+        output=settings.JOB_OUTPUT_MB << 20,
+        file_size=settings.JOB_FILE_MB << 20,
+    )
+
+
+class Service:
+    """The runs of one web process: at most one at a time for the same request, found again by id for a while."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pool = Pool(
+            job=settings.JOB_FUNCTION,
+            size=settings.WORKERS,
+            limits=job_limits(),
+            queue=settings.QUEUE_LENGTH,
+            jobs_per_worker=settings.JOBS_PER_WORKER,
+            base=settings.BASE_DIR,
+            temporary=settings.VAR_DIR / "tmp",
+        )
+        self.store = store()
+        self.store.pinned = {key_of(example.request) for example in all_examples().values()}
+        self._by_id: dict[str, Run] = {}
+        self._by_key: dict[str, Run] = {}
+
+    def start(self) -> None:
+        self.store.start(settings.SPOOL_DIR)
+        self.pool.start()
+
+    async def close(self) -> None:
+        await self.pool.close()
+        for run in list(self._by_id.values()):
+            self._forget(run)
+
+    def open(self, request: dict[str, Any]) -> Run:
+        """The run that answers `request`: one that goes on, a stored one, or a new one. Busy, or OSError (disk)."""
+        key = key_of(request)
+        run = self._by_key.get(key)
+        if run is not None and not run.cancelled and (run.state != FINISHED or run.good):
+            run.cached = run.state == FINISHED
+            return run
+        record = self.store.find(key)
+        if record is not None:
+            return self._remember(Run(key, request, record, cached=True))
+        run = Run(key, request, self.store.begin(key))
+        run.on_finish = self._finished
+        try:
+            self.pool.submit(run)
+        except Busy:
+            run.record.close()
+            self.store.discard(run.record)
+            raise
+        return self._remember(run)
+
+    def find(self, run_id: str) -> Run | None:
+        """A run by the id its `accepted` said, here or in the store."""
+        run = self._by_id.get(run_id)
+        if run is not None:
+            return run
+        key, _, nonce = run_id.partition("-")
+        if len(key) != 32 or not key.isalnum() or not nonce:
+            return None
+        record = self.store.find(key)
+        return self._remember(Run(key, {}, record, cached=True)) if record is not None else None
+
+    def watch(self, run: Run) -> None:
+        run.watchers += 1
+
+    def leave(self, run: Run, *, at_once: bool = False) -> None:
+        """One watcher less. Without any, a run that still goes on is stopped after a grace, or at once when told to."""
+        run.watchers -= 1
+        if run.watchers == 0 and run.state != FINISHED:
+            if at_once:
+                self.pool.cancel(run)
+            else:
+                self.loop.call_later(GRACE_SECONDS, self._abandon, run)
+
+    def _abandon(self, run: Run) -> None:
+        if run.watchers == 0 and run.state != FINISHED:
+            self.pool.cancel(run)
+
+    def _finished(self, run: Run) -> None:
+        if run.good and not run.cancelled:
+            try:
+                self.store.keep(run.key, run.record)
+            except OSError:
+                log.exception("a finished run could not be kept")
+        else:
+            self.store.discard(run.record)
+            if self._by_key.get(run.key) is run:
+                del self._by_key[run.key]
+
+    def _remember(self, run: Run) -> Run:
+        self._by_id[run.id] = run
+        self._by_key[run.key] = run
+        if len(self._by_id) > KEPT_RUNS:
+            for old in [old for old in self._by_id.values() if old.state == FINISHED and not old.watchers]:
+                if old is not run:
+                    self._forget(old)
+                if len(self._by_id) <= KEPT_RUNS * 3 // 4:
+                    break
+        return run
+
+    def _forget(self, run: Run) -> None:
+        self._by_id.pop(run.id, None)
+        if self._by_key.get(run.key) is run:
+            del self._by_key[run.key]
+        run.record.close()
+
+    async def warm(self, *, wait: bool = False) -> dict[str, float]:
+        """Run each example that is not stored yet, one after the other. Returns name -> seconds."""
+        took = {}
+        for example in all_examples().values():
+            begun = time.monotonic()
+            try:
+                run = self.open(example.request)
+            except (Busy, OSError):
+                continue
+            self.watch(run)
+            try:
+                while run.state != FINISHED:
+                    await run.change().wait()
+            finally:
+                self.leave(run)
+            if not run.good:
+                log.warning("the example %s could not be walked", example.name)
+            took[example.name] = time.monotonic() - begun
+        return took
+
+
+_service: Service | None = None
+
+
+def service() -> Service:
+    """This process's service, started when first asked for."""
+    global _service
+    if _service is None or _service.loop is not asyncio.get_running_loop():
+        _service = Service()
+        _service.start()
+    return _service
+
+
+def current() -> Service | None:
+    """The service if there is one: for a health check that must not start it."""
+    return _service
+
+
+async def close() -> None:
+    global _service
+    if _service is not None:
+        closing, _service = _service, None
+        await closing.close()

@@ -1,0 +1,154 @@
+"""The worker: takes one job at a time from its standard input, says what the job says on its standard output.
+
+Started by playground.jobs.process as `python -m playground.jobs.worker`. It imports the stack before the first
+job, confines itself, and then lives on what it is sent. It knows neither Django nor the database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import gc
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from playground.jobs.frames import END, MESSAGE, READY, STEPS, FrameError, pack
+from playground.jobs.limits import JobLimits
+from vm.errors import InputError, LimitError
+from vm.sandbox import Limits, confine_self, layers
+
+Job = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
+REQUEST_BYTES = 16 << 20
+TRACEBACK_CHARS = 8000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--job", required=True)
+    parser.add_argument("--limits", required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    args = parser.parse_args()
+    limits = JobLimits.from_json(args.limits)
+    requests, out = _take_pipes()
+    layers.die_with_parent(args.parent)
+    module = importlib.import_module(args.job.partition(":")[0])
+    job: Job = getattr(module, args.job.partition(":")[2])
+    # What has to exist before the worker shuts itself in (connections, heavy imports): prepare() -> what it can do.
+    about: dict[str, Any] = dict(module.prepare()) if hasattr(module, "prepare") else {}
+    held = confine_self(
+        write=[tempfile.gettempdir()],
+        limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
+    )
+    about["sandbox"] = {"active": list(held.active), "missing": [list(pair) for pair in held.missing]}
+    gc.collect()
+    gc.freeze()
+    _send(out, READY, about)
+    while (request := _next_request(requests)) is not None:
+        if not _serve(job, request, limits, out):
+            return
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the parent, moved out of the way of everything that prints or reads."""
+    requests = os.fdopen(os.dup(0), "rb")
+    out = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the parent's to handle
+    return requests, out
+
+
+def _send(out: BinaryIO, kind: int, message: dict[str, Any]) -> None:
+    out.write(pack(kind, message).encoded())
+    out.flush()
+
+
+def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
+    """The next request, or None when the parent is gone."""
+    head = requests.read(4)
+    if len(head) < 4:
+        return None
+    length = int.from_bytes(head, "little")
+    if length > REQUEST_BYTES:
+        return None
+    data = requests.read(length)
+    return json.loads(data) if len(data) == length else None
+
+
+def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
+    """Run one job; False when this worker should not take another."""
+    end: dict[str, Any] = {"cacheable": True, "reuse": True}
+    _limit_cpu(limits.cpu_seconds)
+    try:
+        for message in job(request):
+            kind = message["type"]
+            if kind == "limit" or (kind == "error" and message.get("code") == "internal"):
+                end["cacheable"] = False
+            if kind != "done":
+                _send(out, STEPS if kind == "steps" else MESSAGE, message)
+    except LimitError as error:
+        end["cacheable"] = False
+        _send(out, MESSAGE, {"type": "limit", "limit": error.limit, "message": error.message})
+    except InputError as error:
+        _send(out, MESSAGE, {"type": "error", "code": "input", "message": error.message})
+    except BrokenPipeError:
+        return False
+    except (MemoryError, OSError, FrameError, RecursionError) as error:
+        end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
+    except Exception as error:
+        end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
+    _clean_temporary_files()
+    _send(out, END, end)
+    return bool(end["reuse"])
+
+
+def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any]:
+    """Tell the user what went wrong; what is our own fault goes to the operator's log with its traceback."""
+    limit = ""
+    if isinstance(error, MemoryError):
+        limit = "memory"
+    elif isinstance(error, FrameError):
+        limit = "output"
+    elif isinstance(error, OSError) and error.errno == errno.EFBIG:
+        limit = "size"
+    elif isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        limit = "memory"
+    if limit:
+        _send(out, MESSAGE, {"type": "limit", "limit": limit, "message": limits.sentence(limit)})
+        return {}
+    said = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
+    message = "Something went wrong here: this is our fault, not your program's. It has been written down."
+    _send(out, MESSAGE, {"type": "error", "code": "internal", "message": message})
+    return {"traceback": said}
+
+
+def _limit_cpu(seconds: float) -> None:
+    """A backstop: the parent measures the whole group and is first, unless it hangs."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    soft = int(used.ru_utime + used.ru_stime + seconds) + 5
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _clean_temporary_files() -> None:
+    """Nothing of one job is there for the next."""
+    for path in Path(tempfile.gettempdir()).iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

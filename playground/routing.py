@@ -1,0 +1,12 @@
+"""Sockets: which consumer an address has, and who may open one."""
+
+from __future__ import annotations
+
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import re_path
+
+from playground.consumers.run import RunConsumer
+
+# An Origin that is not one of ALLOWED_HOSTS is refused with 403, and so is none at all.
+websocket = AllowedHostsOriginValidator(URLRouter([re_path(r"^ws/run$", RunConsumer.as_asgi())]))
