@@ -14,11 +14,12 @@ SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "o
 OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
     # name: (default, allowed values or None for checked elsewhere)
     "program": ("", None),
-    "opt": ("O2", ("O0", "O1", "O2", "O3", "Os", "Oz")),
+    "opt": ("O2", ("O0", "O1", "O2")),
     "mcpu": ("v3", ("v1", "v2", "v3", "v4")),
     "fix_includes": (False, (False, True)),
     "prog_type": ("xdp", None),
     "verify": (True, (False, True)),
+    "unprivileged": (False, (False, True)),
     "engine": ("jit", ("jit", "interpreter")),
 }
 INPUT_FIELDS = {"none": (), "packet": ("hex",), "pcap": ("base64",), "event": ("name", "values")}

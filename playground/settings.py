@@ -58,6 +58,7 @@ else:
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -75,7 +76,7 @@ CONTENT_SECURITY_POLICY = (
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
 EXAMPLES_DIR = BASE_DIR / "examples"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
-JOB_FUNCTION = "playground.present.job:run_job"
+JOB_FUNCTION = "playground.present.run:run_job"
 
 # What a request may hold, in bytes of what the user sees (not of its base64).
 SOURCE_BYTES = 64 << 10

@@ -126,19 +126,22 @@ class RunConsumer(AsyncWebsocketConsumer):
         if run is None:
             raise BadRequest("There is no run yet to show steps of.", "unknown_run")
         stage, first, to = message.get("stage"), message.get("from"), message.get("to")
+        number = message.get("run", 0)
         if stage not in ("verify", "run"):
             raise BadRequest("A window's stage has to be verify or run.")
+        if type(number) is not int or number < 0:
+            raise BadRequest("A window's run is the number of a run, from 0.")
         if type(first) is not int or type(to) is not int or not 0 <= first < to:
             raise BadRequest("A window goes from a step to a later one.")
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
-        chunks = list(run.record.window(stage, first, to))
+        chunks = list(run.record.window(stage, number, first, to))
         for entry in chunks:
             await self.say_text(run.record.text(entry))
         if not chunks:
-            await self.say(
-                type="steps", stage=stage, total=run.record.total(stage), keyframe=None, steps=[], **{"from": first}
-            )
+            total = run.record.total(stage, number)
+            empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
+            await self.say(**empty, keyframe=None, steps=[])
 
     async def follow(self, run: Run) -> None:
         """Watch a run from its first message on."""
@@ -168,7 +171,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def _copy(self, run: Run) -> None:
         place, position, said_at = 0, 0, 0.0
-        totals: dict[str, int] = {}
+        totals: dict[tuple[str, int], int] = {}
         while True:
             change = run.change()
             finished = run.state == FINISHED
@@ -178,8 +181,8 @@ class RunConsumer(AsyncWebsocketConsumer):
             while place < len(run.record.entries):
                 entry = run.record.entries[place]
                 place += 1
-                if entry.is_steps and entry.first > 0:
-                    totals[entry.stage] = entry.to
+                if not entry.unasked:
+                    totals[entry.stage, entry.run] = entry.to
                     continue
                 await self._progress(totals)
                 await self.say_text(run.record.text(entry))
@@ -191,10 +194,10 @@ class RunConsumer(AsyncWebsocketConsumer):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(change.wait(), PROGRESS_SECONDS if totals else None)
 
-    async def _progress(self, totals: dict[str, int]) -> None:
+    async def _progress(self, totals: dict[tuple[str, int], int]) -> None:
         while totals:
-            stage, total = totals.popitem()
-            await self.say(type="progress", stage=stage, total=total)
+            (stage, run), total = totals.popitem()
+            await self.say(type="progress", stage=stage, run=run, total=total)
 
     async def say(self, **message: Any) -> None:
         await self.say_text(json.dumps(message, separators=(",", ":"), ensure_ascii=False))

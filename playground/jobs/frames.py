@@ -11,8 +11,8 @@ import struct
 import zlib
 from typing import Any, BinaryIO, NamedTuple
 
-HEADER = struct.Struct("<IIBBII")
-"""Length of the payload, length of the JSON in it, kind, stage, first step, step after the last."""
+HEADER = struct.Struct("<IIBBIII")
+"""Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
 READY, MESSAGE, STEPS, END = 1, 2, 3, 4
 STAGES = ("", "compile", "load", "verify", "jit", "run")
@@ -25,17 +25,19 @@ class FrameError(Exception):
 
 
 class Frame(NamedTuple):
-    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage`; payload is the JSON, compressed."""
+    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage` in run number `run`."""
 
     kind: int
     stage: str
+    run: int
     first: int
     to: int
     raw: int
     payload: bytes
 
     def encoded(self) -> bytes:
-        head = HEADER.pack(len(self.payload), self.raw, self.kind, STAGES.index(self.stage), self.first, self.to)
+        stage = STAGES.index(self.stage)
+        head = HEADER.pack(len(self.payload), self.raw, self.kind, stage, self.run, self.first, self.to)
         return head + self.payload
 
     def text(self) -> str:
@@ -50,11 +52,11 @@ def pack(kind: int, message: dict[str, Any]) -> Frame:
     data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     if len(data) > JSON_BYTES:
         raise FrameError(f"a {message.get('type')} message has {len(data)} bytes")
-    stage, first, to = "", 0, 0
+    stage, run, first, to = "", 0, 0, 0
     if kind == STEPS:
-        stage, first = message["stage"], message["from"]
+        stage, run, first = message["stage"], message.get("run", 0), message["from"]
         to = first + len(message["steps"])
-    return Frame(kind, stage, first, to, len(data), zlib.compress(data, 1))
+    return Frame(kind, stage, run, first, to, len(data), zlib.compress(data, 1))
 
 
 def inflate(payload: bytes, raw: int) -> str:
@@ -74,15 +76,16 @@ class Header(NamedTuple):
     raw: int
     kind: int
     stage: str
+    run: int
     first: int
     to: int
 
 
 def read_header(data: bytes) -> Header:
-    length, raw, kind, stage, first, to = HEADER.unpack(data)
+    length, raw, kind, stage, run, first, to = HEADER.unpack(data)
     if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= END or stage >= len(STAGES) or to < first:
         raise FrameError("a header holds what no frame has")
-    return Header(length, raw, kind, STAGES[stage], first, to)
+    return Header(length, raw, kind, STAGES[stage], run, first, to)
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:
@@ -96,4 +99,4 @@ def read_frame(stream: BinaryIO) -> Frame | None:
     payload = stream.read(header.length)
     if len(payload) < header.length:
         raise FrameError("a stream ends in the middle of a frame")
-    return Frame(header.kind, header.stage, header.first, header.to, header.raw, payload)
+    return Frame(header.kind, header.stage, header.run, header.first, header.to, header.raw, payload)

