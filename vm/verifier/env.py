@@ -150,6 +150,7 @@ class VerifierEnv:
         self.id_gen: int = 0
         self.used_maps: list[int] = []
         self.arena_map: int = -1  # index into Program.maps
+        self.tstamp_type_access: bool = False  # the program looks at __sk_buff.tstamp_type
 
         self.pass_cnt: int = 0
         self.insn_processed: int = 0

@@ -9,4 +9,10 @@ from vm.verifier.env import VerifierEnv
 def get_helper_proto(env: VerifierEnv, func_id: int) -> FuncProto | None:
     """The prototype of helper `func_id` for programs of this type; None if they may not call it."""
     program = env.program
-    return helper_proto(program.prog_type, program.expected_attach_type, func_id)
+    return helper_proto(
+        program.prog_type,
+        program.expected_attach_type,
+        func_id,
+        sleepable=env.sleepable,
+        privileged=env.bpf_capable,
+    )

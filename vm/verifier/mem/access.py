@@ -1,0 +1,314 @@
+"""One access to memory, whatever the pointer: the dispatcher and the three instructions that lead to it.
+
+check_mem_access(), check_load_mem(), check_store_reg() and save_aux_ptr_type() of Linux 6.12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from vm.isa.insn import Insn
+from vm.isa.opcodes import SIZE_BYTES
+from vm.verifier.domain.scalar import coerce_to_size, coerce_to_size_sx
+from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.liveness import (
+    DST_OP_NO_MARK,
+    SRC_OP,
+    check_reg_arg,
+    is_pointer_value,
+    mark_reg_unknown,
+)
+from vm.verifier.mem.alignment import check_ptr_alignment
+from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access, check_ptr_to_map_access
+from vm.verifier.mem.buffer import check_buffer_access
+from vm.verifier.mem.common import (
+    ACCESS_DIRECT,
+    BPF_READ,
+    BPF_WRITE,
+    check_mem_region_access,
+    check_ptr_off_reg,
+    const_off,
+    type_is_rdonly_mem,
+)
+from vm.verifier.mem.ctx import check_ctx_access, check_flow_keys_access, check_sock_access
+from vm.verifier.mem.map_value import (
+    check_map_access,
+    check_map_access_type,
+    direct_read,
+    map_of,
+    refuse_kptr,
+)
+from vm.verifier.mem.packet import check_packet_access, may_access_direct_pkt_data
+from vm.verifier.mem.stack import check_stack_read, check_stack_write
+from vm.verifier.mem.stack_range import check_stack_access_within_bounds
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.sanity import sane
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState, known_scalar, pointer
+
+
+class _Access(NamedTuple):
+    """`off` includes the pointer's fixed offset. value_regno -1: an unknown value, or one nobody wants."""
+
+    insn_idx: int
+    regno: int
+    reg: RegState
+    off: int
+    size: int
+    kind: int  # BPF_READ or BPF_WRITE
+    value_regno: int
+    is_ldsx: bool
+
+
+_Handler = Callable[[VerifierEnv, _Access], None]
+
+
+def _reads(a: _Access) -> bool:
+    return a.kind == BPF_READ and a.value_regno >= 0
+
+
+def _load_unknown(env: VerifierEnv, a: _Access) -> None:
+    if _reads(a):
+        mark_reg_unknown(env, env.cur_state.frame[-1].regs, a.value_regno)
+
+
+def _no_leak(env: VerifierEnv, a: _Access, where: str) -> None:
+    if a.kind == BPF_WRITE and a.value_regno >= 0 and is_pointer_value(env, a.value_regno):
+        env.reject(EACCES, f"R{a.value_regno} leaks addr into {where}\n", a.value_regno)
+
+
+def _cannot_write(env: VerifierEnv, a: _Access) -> None:
+    if a.kind == BPF_WRITE:
+        env.reject(EACCES, f"R{a.regno} cannot write into {reg_type_str(a.reg.type)}\n", a.regno)
+
+
+def _map_key(env: VerifierEnv, a: _Access) -> None:
+    if a.kind == BPF_WRITE:
+        env.reject(EACCES, f"write to change key R{a.regno} not allowed\n", a.regno)
+    check_mem_region_access(env, a.regno, a.off, a.size, map_of(env, a.reg).key_size, False)
+    _load_unknown(env, a)
+
+
+def _map_value(env: VerifierEnv, a: _Access) -> None:
+    _no_leak(env, a, "map")
+    check_map_access_type(env, a.regno, a.off, a.size, a.kind)
+    check_map_access(env, a.regno, a.off, a.size, False, ACCESS_DIRECT)
+    refuse_kptr(env, a.reg, a.off)
+    if not _reads(a):
+        return
+    regs = env.cur_state.frame[-1].regs
+    value = None
+    if not a.reg.scalar.var_off.mask:
+        value = direct_read(env, map_of(env, a.reg), a.off + const_off(a.reg), a.size, a.is_ldsx)
+    if value is None:
+        mark_reg_unknown(env, regs, a.value_regno)
+        return
+    reg = known_scalar(value)
+    reg.precise = regs[a.value_regno].precise
+    regs[a.value_regno] = reg
+
+
+def _mem(env: VerifierEnv, a: _Access) -> None:
+    rdonly = type_is_rdonly_mem(a.reg.type)
+    if a.reg.type & t.PTR_MAYBE_NULL:
+        _invalid(env, a)
+    if rdonly:
+        _cannot_write(env, a)
+    _no_leak(env, a, "mem")
+    check_mem_region_access(env, a.regno, a.off, a.size, a.reg.mem_size, False)
+    if a.value_regno >= 0 and (a.kind == BPF_READ or rdonly):
+        mark_reg_unknown(env, env.cur_state.frame[-1].regs, a.value_regno)
+
+
+def _ctx(env: VerifierEnv, a: _Access) -> None:
+    _no_leak(env, a, "ctx")
+    check_ptr_off_reg(env, a.reg, a.regno)
+    reg_type = check_ctx_access(env, a.insn_idx, a.off, a.size, a.kind, a.is_ldsx)
+    if not _reads(a):
+        return
+    regs = env.cur_state.frame[-1].regs
+    if reg_type == t.SCALAR_VALUE:
+        mark_reg_unknown(env, regs, a.value_regno)
+        return
+    reg = pointer(reg_type)
+    if reg_type & t.PTR_MAYBE_NULL:
+        reg.id = env.new_id()
+    regs[a.value_regno] = reg
+
+
+def _stack(env: VerifierEnv, a: _Access) -> None:
+    check_stack_access_within_bounds(env, a.regno, a.off, a.size, ACCESS_DIRECT, a.kind)
+    if a.kind == BPF_READ:
+        check_stack_read(env, a.regno, a.off, a.size, a.value_regno)
+    else:
+        check_stack_write(env, a.regno, a.off, a.size, a.value_regno, a.insn_idx)
+
+
+def _packet(env: VerifierEnv, a: _Access) -> None:
+    if a.kind == BPF_WRITE and not may_access_direct_pkt_data(env, a.kind):
+        env.reject(EACCES, "cannot write into packet\n", a.regno)
+    _no_leak(env, a, "packet")
+    check_packet_access(env, a.regno, a.off, a.size, False)
+    _load_unknown(env, a)
+
+
+def _flow_keys(env: VerifierEnv, a: _Access) -> None:
+    _no_leak(env, a, "flow keys")
+    check_flow_keys_access(env, a.off, a.size)
+    _load_unknown(env, a)
+
+
+def _sock(env: VerifierEnv, a: _Access) -> None:
+    _cannot_write(env, a)
+    check_sock_access(env, a.insn_idx, a.regno, a.off, a.size, a.kind)
+    _load_unknown(env, a)
+
+
+def _tp_buffer(env: VerifierEnv, a: _Access) -> None:
+    check_buffer_access(env, "tracepoint", a.reg, a.regno, a.off, a.size)
+    _load_unknown(env, a)
+
+
+def _btf_id(env: VerifierEnv, a: _Access) -> None:
+    if a.reg.type & t.PTR_MAYBE_NULL:
+        _invalid(env, a)
+    check_ptr_to_btf_access(env, a.regno, a.off, a.size, a.kind, a.value_regno)
+
+
+def _map_ptr(env: VerifierEnv, a: _Access) -> None:
+    check_ptr_to_map_access(env, a.regno, a.off, a.size, a.kind, a.value_regno)
+
+
+def _buf(env: VerifierEnv, a: _Access) -> None:
+    if a.reg.type & t.PTR_MAYBE_NULL:
+        _invalid(env, a)
+    rdonly = type_is_rdonly_mem(a.reg.type)
+    if rdonly:
+        _cannot_write(env, a)
+    check_buffer_access(env, "rdonly" if rdonly else "rdwr", a.reg, a.regno, a.off, a.size)
+    if a.value_regno >= 0 and (a.kind == BPF_READ or rdonly):
+        mark_reg_unknown(env, env.cur_state.frame[-1].regs, a.value_regno)
+
+
+def _invalid(env: VerifierEnv, a: _Access) -> None:
+    env.reject(EACCES, f"R{a.regno} invalid mem access '{reg_type_str(a.reg.type)}'\n", a.regno)
+
+
+# Types looked up with their flags, and those whose flags the handler looks at.
+_HANDLERS: Final[dict[int, _Handler]] = {
+    t.PTR_TO_MAP_KEY: _map_key,
+    t.PTR_TO_MAP_VALUE: _map_value,
+    t.PTR_TO_CTX: _ctx,
+    t.PTR_TO_STACK: _stack,
+    t.PTR_TO_PACKET: _packet,
+    t.PTR_TO_PACKET_META: _packet,
+    t.PTR_TO_FLOW_KEYS: _flow_keys,
+    t.PTR_TO_SOCKET: _sock,
+    t.PTR_TO_SOCK_COMMON: _sock,
+    t.PTR_TO_TCP_SOCK: _sock,
+    t.PTR_TO_XDP_SOCK: _sock,
+    t.PTR_TO_TP_BUFFER: _tp_buffer,
+    t.CONST_PTR_TO_MAP: _map_ptr,
+    t.PTR_TO_ARENA: _load_unknown,
+}
+_BASE_HANDLERS: Final[dict[int, _Handler]] = {
+    t.PTR_TO_MEM: _mem,
+    t.PTR_TO_BTF_ID: _btf_id,
+    t.PTR_TO_BUF: _buf,
+}
+
+
+def check_mem_access(
+    env: VerifierEnv,
+    insn_idx: int,
+    regno: int,
+    off: int,
+    bpf_size: int,
+    access: int,
+    value_regno: int,
+    strict_alignment_once: bool = False,
+    is_ldsx: bool = False,
+) -> None:
+    """May memory at regno + off be read or written (access: BPF_READ, BPF_WRITE)?
+
+    bpf_size is an opcode's size field. value_regno is the register read into or stored from, -1 for none;
+    after a read it holds what memory may hold.
+    """
+    regs = env.cur_state.frame[-1].regs
+    reg = regs[regno]
+    size = SIZE_BYTES[bpf_size]
+    check_ptr_alignment(env, reg, off, size, strict_alignment_once)
+    handler = _HANDLERS.get(reg.type) or _BASE_HANDLERS.get(reg.type & t.BPF_BASE_TYPE_MASK, _invalid)
+    handler(env, _Access(insn_idx, regno, reg, off + reg.off, size, access, value_regno, is_ldsx))
+    if size < 8 and value_regno >= 0 and access == BPF_READ and regs[value_regno].type == t.SCALAR_VALUE:
+        loaded = regs[value_regno]
+        cut = coerce_to_size_sx(loaded.scalar, size) if is_ldsx else coerce_to_size(loaded.scalar, size)
+        regs[value_regno] = loaded.with_scalar(cut)
+
+
+_TYPE_MUST_MATCH: Final = frozenset(
+    {
+        t.PTR_TO_CTX, t.PTR_TO_SOCKET, t.PTR_TO_SOCK_COMMON, t.PTR_TO_TCP_SOCK, t.PTR_TO_XDP_SOCK, t.PTR_TO_BTF_ID,
+        t.PTR_TO_ARENA,
+    }
+)  # fmt: skip
+
+
+def _is_strict(reg_type: int) -> bool:
+    return reg_type & t.BPF_BASE_TYPE_MASK in _TYPE_MUST_MATCH
+
+
+def save_aux_ptr_type(env: VerifierEnv, reg_type: int, allow_trust_mismatch: bool) -> None:
+    """Remember what the instruction accesses: it is rewritten for one kind of pointer, so all paths must agree."""
+    aux = env.aux[env.insn_idx]
+    prev = aux.ptr_type
+    if prev == t.NOT_INIT:
+        aux.ptr_type = reg_type
+    elif reg_type != prev and (_is_strict(reg_type) or _is_strict(prev)):
+        both_btf = t.base_type(reg_type) == t.PTR_TO_BTF_ID == t.base_type(prev)
+        if not allow_trust_mismatch or not both_btf:
+            env.reject(EINVAL, "same insn cannot be used with different pointers\n")
+        aux.ptr_type = t.PTR_TO_BTF_ID | t.PTR_UNTRUSTED
+
+
+def check_load_mem(
+    env: VerifierEnv,
+    insn: Insn,
+    *,
+    is_ldsx: bool = False,
+    allow_trust_mismatch: bool = False,
+    ctx: str = "ldx",
+    strict_alignment_once: bool = False,
+) -> None:
+    """dst = *(size *)(src + off)."""
+    check_reg_arg(env, insn.src_reg, SRC_OP)
+    check_reg_arg(env, insn.dst_reg, DST_OP_NO_MARK)
+    regs = env.cur_state.frame[-1].regs
+    src_reg_type = regs[insn.src_reg].type
+    check_mem_access(
+        env, env.insn_idx, insn.src_reg, insn.off, insn.code & 0x18, BPF_READ, insn.dst_reg,
+        strict_alignment_once, is_ldsx,
+    )  # fmt: skip
+    save_aux_ptr_type(env, src_reg_type, allow_trust_mismatch)
+    dst = regs[insn.dst_reg]
+    regs[insn.dst_reg] = dst.with_scalar(sane(env, dst.scalar, ctx))
+
+
+def check_store_reg(env: VerifierEnv, insn: Insn, strict_alignment_once: bool = False) -> None:
+    """*(size *)(dst + off) = src."""
+    check_reg_arg(env, insn.src_reg, SRC_OP)
+    check_reg_arg(env, insn.dst_reg, SRC_OP)
+    dst_reg_type = env.cur_state.frame[-1].regs[insn.dst_reg].type
+    check_mem_access(
+        env, env.insn_idx, insn.dst_reg, insn.off, insn.code & 0x18, BPF_WRITE, insn.src_reg, strict_alignment_once
+    )
+    save_aux_ptr_type(env, dst_reg_type, False)
+
+
+def check_store_imm(env: VerifierEnv, insn: Insn) -> None:
+    """*(size *)(dst + off) = imm."""
+    check_reg_arg(env, insn.dst_reg, SRC_OP)
+    dst_reg_type = env.cur_state.frame[-1].regs[insn.dst_reg].type
+    check_mem_access(env, env.insn_idx, insn.dst_reg, insn.off, insn.code & 0x18, BPF_WRITE, -1)
+    save_aux_ptr_type(env, dst_reg_type, False)

@@ -1,0 +1,43 @@
+"""Alignment of accesses: always for the stack, elsewhere if asked for (check_ptr_alignment)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.verifier.domain.tnum import tnum_add, tnum_const, tnum_is_aligned
+from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.mem.common import tnum_text
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+# An Ethernet header of 14 bytes puts what follows it on a four-byte boundary.
+NET_IP_ALIGN: Final = 2
+
+_DESCRIPTIONS: Final = {
+    t.PTR_TO_FLOW_KEYS: "flow keys ",
+    t.PTR_TO_MAP_KEY: "key ",
+    t.PTR_TO_MAP_VALUE: "value ",
+    t.PTR_TO_CTX: "context ",
+    t.PTR_TO_STACK: "stack ",
+    t.PTR_TO_SOCKET: "sock ",
+    t.PTR_TO_SOCK_COMMON: "sock_common ",
+    t.PTR_TO_TCP_SOCK: "tcp_sock ",
+    t.PTR_TO_XDP_SOCK: "xdp_sock ",
+}
+
+
+def check_ptr_alignment(env: VerifierEnv, reg: RegState, off: int, size: int, strict_alignment_once: bool) -> None:
+    """An access of `size` bytes at reg + off is aligned to its size, where that matters."""
+    strict = env.strict_alignment or strict_alignment_once or reg.type == t.PTR_TO_STACK
+    if not strict or size == 1 or reg.type == t.PTR_TO_ARENA:
+        return
+    packet = reg.type in (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META)
+    ip_align = NET_IP_ALIGN if packet else 0
+    if tnum_is_aligned(tnum_add(reg.scalar.var_off, tnum_const(ip_align + reg.off + off)), size):
+        return
+    if packet:
+        text = f"misaligned packet access off {ip_align}+{tnum_text(reg)}+{reg.off}+{off} size {size}\n"
+    else:
+        what = _DESCRIPTIONS.get(reg.type, "")
+        text = f"misaligned {what}access off {tnum_text(reg)}+{reg.off}+{off} size {size}\n"
+    env.reject(EACCES, text)

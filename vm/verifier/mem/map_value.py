@@ -1,0 +1,85 @@
+"""Map values and keys: which part of them may be touched (check_map_access)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.errors import NotEmulated
+from vm.kernel.types import BPF_MAP_TYPE_ARRAY
+from vm.program import MapSpec
+from vm.verifier.env import EACCES, ENOTSUPP, VerifierEnv
+from vm.verifier.mem.common import ACCESS_DIRECT, BPF_READ, BPF_WRITE, check_mem_region_access
+from vm.verifier.record import BPF_KPTR, field_type_name, map_record
+from vm.verifier.state.reg import RegState
+
+BPF_F_RDONLY_PROG: Final = 1 << 7
+BPF_F_WRONLY_PROG: Final = 1 << 8
+
+_U64: Final = 0xFFFFFFFFFFFFFFFF
+
+
+def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
+    """The map a pointer, key or value belongs to: for one found in a map of maps, their common template."""
+    spec = env.program.maps[reg.map_ptr]
+    if reg.inner_map and spec.inner is not None:
+        return spec.inner
+    return spec
+
+
+def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, access: int) -> None:
+    """Maps may forbid programs to read or to write them."""
+    spec = map_of(env, env.cur_state.frame[-1].regs[regno])
+    forbidden = ""
+    if access == BPF_WRITE and spec.map_flags & BPF_F_RDONLY_PROG:
+        forbidden = "write into"
+    elif access == BPF_READ and not spec.map_flags & BPF_F_RDONLY_PROG and spec.map_flags & BPF_F_WRONLY_PROG:
+        forbidden = "read from"
+    if forbidden:
+        env.reject(EACCES, f"{forbidden} map forbidden, value_size={spec.value_size} off={off} size={size}\n", regno)
+
+
+def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool, src: int) -> None:
+    """Bytes of a map value, none of them part of a lock, timer or other field with a life of its own."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    spec = map_of(env, reg)
+    check_mem_region_access(env, regno, off, size, spec.value_size, zero_size_allowed)
+    s = reg.scalar
+    for field in map_record(env.program, spec).fields:
+        p = field.offset
+        if not (s.smin + off < p + field.size and p < s.umax + off + size):
+            continue
+        if not field.kind & BPF_KPTR:
+            env.reject(EACCES, f"{field_type_name(field.kind)} cannot be accessed directly by load/store\n", regno)
+        if src != ACCESS_DIRECT:
+            env.reject(EACCES, "kptr cannot be accessed indirectly by helper\n", regno)
+        if s.var_off.mask:
+            env.reject(EACCES, "kptr access cannot have variable offset\n", regno)
+        at = (off + s.var_off.value) & _U64
+        if p != at:
+            env.reject(EACCES, f"kptr access misaligned expected={p} off={at}\n", regno)
+        if size != 8:
+            env.reject(EACCES, "kptr access size must be BPF_DW\n", regno)
+
+
+def refuse_kptr(env: VerifierEnv, reg: RegState, off: int) -> None:
+    """NotEmulated if the access is of a kernel pointer in a map value."""
+    if reg.scalar.var_off.mask:
+        return
+    record = map_record(env.program, map_of(env, reg))
+    if record.find((off + reg.scalar.var_off.value) & _U64, BPF_KPTR) is not None:
+        raise NotEmulated("kernel pointers in map values (kptr)")
+
+
+def map_is_rdonly(spec: MapSpec) -> bool:
+    """bpf_map_is_rdonly(): nobody can change its content any more."""
+    return spec.map_flags & BPF_F_RDONLY_PROG != 0 and spec.frozen
+
+
+def direct_read(env: VerifierEnv, spec: MapSpec, off: int, size: int, is_ldsx: bool) -> int | None:
+    """The number a read-only map holds at `off` (bpf_map_direct_read); None if its content may change."""
+    if spec.map_type != BPF_MAP_TYPE_ARRAY or not map_is_rdonly(spec):
+        return None
+    if spec.max_entries != 1:
+        env.reject(ENOTSUPP, "")
+    content = (spec.initial or b"").ljust(spec.value_size, b"\0")
+    return int.from_bytes(content[off : off + size], "little", signed=is_ldsx) & _U64

@@ -1,0 +1,55 @@
+"""Direct packet access (check_packet_access, may_access_direct_pkt_data)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.kernel import types as k
+from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.mem.common import BPF_WRITE, say_out_of_bounds
+
+_READ_ONLY: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_LWT_IN, k.BPF_PROG_TYPE_LWT_OUT, k.BPF_PROG_TYPE_LWT_SEG6LOCAL, k.BPF_PROG_TYPE_SK_REUSEPORT,
+        k.BPF_PROG_TYPE_FLOW_DISSECTOR, k.BPF_PROG_TYPE_CGROUP_SKB,
+    }
+)  # fmt: skip
+_READ_WRITE: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_XDP, k.BPF_PROG_TYPE_LWT_XMIT,
+        k.BPF_PROG_TYPE_SK_SKB, k.BPF_PROG_TYPE_SK_MSG,
+    }
+)  # fmt: skip
+
+
+def may_access_direct_pkt_data(env: VerifierEnv, access: int, helper_pkt_access: bool | None = None) -> bool:
+    """May the program read or write the packet? For a helper's argument: may the helper (its pkt_access)?"""
+    prog_type = env.program.prog_type
+    if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCKOPT:
+        if access == BPF_WRITE:
+            env.seen_direct_write = True
+        return True
+    if prog_type in _READ_ONLY:
+        if access == BPF_WRITE:
+            return False
+    elif prog_type not in _READ_WRITE:
+        return False
+    if helper_pkt_access is not None:
+        return helper_pkt_access
+    env.seen_direct_write = True
+    return True
+
+
+def check_packet_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool) -> None:
+    """[off, off + size) lies within what the program has compared with the packet's end. `off` is the fixed part."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if reg.scalar.smin < 0:
+        env.reject(
+            EACCES,
+            f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
+            regno,
+        )
+    outside = f"R{regno} offset is outside of the packet\n"
+    if reg.range < 0:
+        env.reject(EINVAL, outside, regno)
+    say_out_of_bounds(env, regno, off, size, reg.range, zero_size_allowed, outside)

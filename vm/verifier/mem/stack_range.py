@@ -1,0 +1,150 @@
+"""Ranges of the stack: within its bounds, and initialised where they are read."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from vm.isa.opcodes import MAX_BPF_STACK
+from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.liveness import mark_stack_slot_read
+from vm.verifier.mem.common import (
+    ACCESS_HELPER,
+    BPF_MAX_VAR_OFF,
+    BPF_READ,
+    BPF_WRITE,
+    const_off,
+    tnum_text,
+)
+from vm.verifier.mem.slots import scrubbed, set_slot_byte
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import FuncState, StackSlot
+from vm.verifier.state.reg import unknown_scalar
+
+
+class RawAccess(Protocol):
+    """The part of a call's notes (struct bpf_call_arg_meta) that memory checks read and write."""
+
+    raw_mode: bool
+    access_size: int
+    regno: int
+
+
+_INDIRECT: Final = " indirect access to"
+
+
+def grow_stack(env: VerifierEnv, state: FuncState, size: int) -> None:
+    """grow_stack_state(), and note how much stack the function uses."""
+    before = len(state.stack)
+    state.grow_stack(size)
+    if len(state.stack) > before:
+        info = env.subprogs[state.subprogno]
+        info.stack_depth = max(info.stack_depth, state.allocated_stack)
+
+
+def check_stack_access_within_bounds(
+    env: VerifierEnv, regno: int, off: int, access_size: int, src: int, access: int
+) -> None:
+    """Access at regno + off lies within the 512 bytes of its frame; makes room for it. `off` is the fixed part."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    state = env.func(reg)
+    if src == ACCESS_HELPER:
+        # Helpers may read, write or both.
+        extra = _INDIRECT
+    else:
+        extra = " read from" if access == BPF_READ else " write to"
+    fixed = not reg.scalar.var_off.mask
+    if fixed:
+        min_off = const_off(reg) + off
+        max_off = min_off + access_size
+    else:
+        if reg.scalar.smax >= BPF_MAX_VAR_OFF or reg.scalar.smin <= -BPF_MAX_VAR_OFF:
+            env.reject(EACCES, f"invalid unbounded variable-offset{extra} stack R{regno}\n", regno)
+        min_off = reg.scalar.smin + off
+        max_off = reg.scalar.smax + off + access_size
+    lowest = -MAX_BPF_STACK if access == BPF_WRITE or env.allow_uninit_stack else -state.allocated_stack
+    error = 0
+    if min_off < lowest or min_off > -1:
+        error = EACCES
+    elif max_off > 0:
+        error = EINVAL
+    elif access_size < 0:
+        error = EFAULT
+    if error:
+        if fixed:
+            text = f"invalid{extra} stack R{regno} off={off} size={access_size}\n"
+        else:
+            text = (
+                f"invalid variable-offset{extra} stack R{regno} var_off={tnum_text(reg)} off={off} size={access_size}\n"
+            )
+        env.reject(error, text, regno)
+    grow_stack(env, state, -min_off)
+
+
+def check_stack_range_initialized(
+    env: VerifierEnv,
+    regno: int,
+    off: int,
+    access_size: int,
+    zero_size_allowed: bool,
+    src: int,
+    meta: RawAccess | None,
+) -> None:
+    """Every byte of the range may be read; its slots are marked as read. Helpers may also have written it.
+
+    With meta.raw_mode nothing has to be initialised: the range is noted for the caller to mark as written.
+    """
+    if not access_size and not zero_size_allowed:
+        env.reject(EACCES, "invalid zero-sized read\n", regno)
+    reg = env.cur_state.frame[-1].regs[regno]
+    clobber = src == ACCESS_HELPER
+    check_stack_access_within_bounds(env, regno, off, access_size, src, BPF_WRITE if clobber else BPF_READ)
+    state = env.func(reg)
+    if not reg.scalar.var_off.mask:
+        min_off = max_off = const_off(reg) + off
+    else:
+        if not env.bypass_spec_v1:
+            extra = " indirect" if clobber else ""
+            env.reject(
+                EACCES,
+                f"R{regno}{extra} variable offset stack access prohibited for !root, var_off={tnum_text(reg)}\n",
+                regno,
+            )
+        # What was really written would not be known.
+        meta = None
+        min_off, max_off = reg.scalar.smin + off, reg.scalar.smax + off
+    if meta is not None and meta.raw_mode:
+        for i in range(min_off, max_off + access_size):
+            spi, byte = (-i - 1) // 8, (-i - 1) % 8
+            if spi < len(state.stack) and state.stack[spi].slot_type[byte] == t.STACK_DYNPTR:
+                env.reject(EACCES, f"potential write to dynptr at off={i} disallowed\n", spi=spi)
+        meta.access_size = access_size
+        meta.regno = regno
+        return
+    for i in range(min_off, max_off + access_size):
+        if not _check_byte(env, state, i, clobber):
+            extra = " indirect" if clobber else ""
+            where = f"off {min_off}+" if not reg.scalar.var_off.mask else f"var_off {tnum_text(reg)}+"
+            env.reject(
+                EACCES,
+                f"invalid{extra} read from stack R{regno} {where}{i - min_off} size {access_size}\n",
+                regno,
+            )
+
+
+def _check_byte(env: VerifierEnv, state: FuncState, i: int, clobber: bool) -> bool:
+    """May the byte at fp + i be read? Marks it as read, and as overwritten if `clobber`."""
+    spi, byte = (-i - 1) // 8, (-i - 1) % 8
+    slot = state.stack[spi]
+    kind = slot.slot_type[byte]
+    if kind == t.STACK_MISC:
+        pass
+    elif kind == t.STACK_ZERO or (kind == t.STACK_INVALID and env.allow_uninit_stack):
+        if clobber:
+            set_slot_byte(state, spi, byte, t.STACK_MISC)
+    elif slot.is_spill() and (slot.spilled_ptr.type == t.SCALAR_VALUE or env.allow_ptr_leaks):
+        if clobber:
+            state.stack[spi] = StackSlot(scrubbed(slot.slot_type), unknown_scalar(not env.bpf_capable))
+    else:
+        return False
+    mark_stack_slot_read(env, state, spi)
+    return True
