@@ -1,0 +1,30 @@
+// Bundles static/src into static/dist: one module, one style sheet, one tiny script that sets the theme before paint.
+import { build, context } from "esbuild";
+import { rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { dirname, join } from "node:path";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const options = {
+  entryPoints: [
+    { in: join(here, "src/app.js"), out: "app" },
+    { in: join(here, "src/css/app.css"), out: "app" },
+    { in: join(here, "src/theme.js"), out: "theme" },
+  ],
+  outdir: join(here, "dist"),
+  entryNames: "[name]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["chrome111", "firefox115", "safari16.4"],
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+if (process.argv.includes("--watch")) {
+  const watcher = await context({ ...options, minify: false, sourcemap: true, logLevel: "info" });
+  await watcher.watch();
+} else {
+  rmSync(options.outdir, { recursive: true, force: true });
+  await build(options);
+}

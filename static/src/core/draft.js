@@ -1,0 +1,37 @@
+/** The unsent text, kept in this browser so that a reload or a crash loses nothing. */
+
+const KEY = "bpfscope.draft";
+let timer = 0;
+
+/** Keep the program as it stands, soon. */
+export function saveDraft(state) {
+  clearTimeout(timer);
+  timer = window.setTimeout(() => {
+    const { kind, source, options, input } = state;
+    try {
+      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input }));
+    } catch {
+      // Full or forbidden: the text is still in the editor.
+    }
+  }, 250);
+}
+
+/** The kept request, or null. */
+export function readDraft() {
+  try {
+    const draft = JSON.parse(localStorage.getItem(KEY) ?? "null");
+    return draft && typeof draft.source === "string" && typeof draft.kind === "string" ? draft : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Forget it (an example was opened on purpose). */
+export function dropDraft() {
+  clearTimeout(timer);
+  try {
+    localStorage.removeItem(KEY);
+  } catch {
+    // Nothing to forget then.
+  }
+}

@@ -1,0 +1,85 @@
+/** The keys, as a table: the help is made from it, so it cannot lie. */
+import { fill, h } from "../ui/dom.js";
+
+/** @typedef {{keys: string, says: string, on: (event: KeyboardEvent) => boolean, do: () => void}} Binding */
+
+/** @param {import("./scope.js").Scope} scope @returns {Binding[]} */
+export function bindings(scope) {
+  const { store } = scope;
+  const plain = (key) => (e) => e.key === key && !e.ctrlKey && !e.metaKey && !e.altKey && !e.shiftKey;
+  const typed = (key) => (e) => e.key === key && !e.ctrlKey && !e.metaKey && !e.altKey;
+  const shift = (key) => (e) => e.key === key && e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey;
+  const alt = (key) => (e) => e.key === key && e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey;
+  const click = (part) => () => /** @type {any} */ (document.querySelector(`[data-part="${part}"]`))?.click();
+  const ask = (prefix) => () => /** @type {any} */ (document.querySelector("bs-goto"))?.open(prefix);
+  const panes = /** @type {any} */ (() => document.querySelector("bs-dock"));
+  return [
+    { keys: "→", says: "one step on", on: plain("ArrowRight"), do: () => scope.goto(store.state.step + 1) },
+    { keys: "←", says: "one step back", on: plain("ArrowLeft"), do: () => scope.goto(store.state.step - 1) },
+    { keys: "Shift → ←", says: "over a call, on and back", on: shift("ArrowRight"), do: () => void scope.over(1) },
+    { keys: "", says: "", on: shift("ArrowLeft"), do: () => void scope.over(-1) },
+    { keys: "Alt → ←", says: "next and previous visit of this C line", on: alt("ArrowRight"), do: () => void scope.visitLine(1) },
+    { keys: "", says: "", on: alt("ArrowLeft"), do: () => void scope.visitLine(-1) },
+    { keys: "] [", says: "next and previous fork, prune or end of a path", on: typed("]"), do: () => scope.branch(1) },
+    { keys: "", says: "", on: typed("["), do: () => scope.branch(-1) },
+    { keys: ". ,", says: "next and previous change of the selected register", on: typed("."), do: () => void scope.change(1) },
+    { keys: "", says: "", on: typed(","), do: () => void scope.change(-1) },
+    { keys: "Home End", says: "first and last step", on: plain("Home"), do: () => scope.goto(0) },
+    { keys: "", says: "", on: plain("End"), do: () => scope.goto(scope.total - 1) },
+    { keys: "g", says: "go to a step (12), an instruction (i7) or a line (l30)", on: typed("g"), do: ask("") },
+    { keys: "/", says: "search instructions, source and log", on: typed("/"), do: ask("/") },
+    { keys: "v", says: "switch between the verifier and the run", on: typed("v"), do: () => flip(scope) },
+    { keys: "x", says: "decimal or hexadecimal", on: typed("x"), do: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) },
+    { keys: "e", says: "to the editor (Escape leaves it)", on: typed("e"), do: () => document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus")) },
+    { keys: "1–8", says: "open a panel", on: (e) => /^[1-8]$/.test(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey, do: () => {} },
+    { keys: "s", says: "share", on: typed("s"), do: click("share") },
+    { keys: "?", says: "this help", on: (e) => e.key === "?" && !e.ctrlKey && !e.metaKey, do: click("help") },
+    ...Array.from({ length: 8 }, (_, i) => ({
+      keys: "",
+      says: "",
+      on: typed(String(i + 1)),
+      do: () => {
+        const pane = panes()?.shown()[i];
+        if (pane) store.set({ pane: pane.id, dock: true });
+      },
+    })),
+  ].filter((binding) => binding.keys !== "1–8" || true);
+}
+
+function flip(scope) {
+  const { view } = scope.store.state;
+  const other = view === "verify" ? "run" : "verify";
+  if (scope.windows[other].total) scope.show(other);
+}
+
+/** True when typing belongs to the element, not to the page. */
+function typing(event) {
+  const target = /** @type {any} */ (event.composedPath()[0]);
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable) return true;
+  if (target instanceof HTMLInputElement) return target.type !== "range" && target.type !== "checkbox";
+  return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
+}
+
+/** Listen, and fill the help. */
+export function listen(scope) {
+  const table = bindings(scope);
+  addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      scope.run({ fix_includes: false });
+      return;
+    }
+    if (event.defaultPrevented || typing(event) || document.querySelector("dialog[open]")) return;
+    for (const binding of table) {
+      if (!binding.on(event) || /^1/.test(binding.keys)) continue;
+      event.preventDefault();
+      binding.do();
+      return;
+    }
+  }, { capture: false });
+  const help = document.querySelector("#help-keys");
+  const rows = [...table.filter((b) => b.keys), { keys: "Ctrl Enter", says: "run, also from the editor" }];
+  if (help)
+    fill(help, rows.map((b) => h("tr", null, h("th", { scope: "row" }, b.keys.split(" ").map((key) => [h("kbd", null, key), " "])), h("td", null, b.says))));
+}

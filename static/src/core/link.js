@@ -1,0 +1,52 @@
+/** Links: the fragment holds what one looks at (step, stage, register, panel); the server holds the program. */
+
+/** Read #step=13&stage=verify&reg=r3&pane=log. Steps count from 1, as the page shows them. */
+export function readFragment(hash = location.hash) {
+  const values = new URLSearchParams(hash.replace(/^#/, ""));
+  const step = Number.parseInt(values.get("step") ?? "", 10);
+  const stage = values.get("stage");
+  return {
+    step: Number.isFinite(step) && step > 0 ? step - 1 : null,
+    stage: stage === "run" || stage === "verify" ? stage : null,
+    reg: /^(\d+:)?(r\d{1,2}|fp-?\d+)$/.test(values.get("reg") ?? "") ? values.get("reg") : null,
+    pane: /^[a-z]+$/.test(values.get("pane") ?? "") ? values.get("pane") : null,
+  };
+}
+
+/** The fragment for what is in view. */
+export function fragment(state) {
+  const values = new URLSearchParams({ step: String(state.step + 1), stage: state.view });
+  if (state.reg) values.set("reg", state.reg);
+  if (state.pane) values.set("pane", state.pane);
+  return `#${values}`;
+}
+
+/** Keep the address bar in step, at most a few times a second. */
+export function followFragment(store) {
+  let timer = 0;
+  let first = true;
+  store.on(["step", "view", "reg", "pane"], () => {
+    if (first) {
+      first = false;
+      return;
+    }
+    clearTimeout(timer);
+    timer = window.setTimeout(() => history.replaceState(history.state, "", fragment(store.state)), 400);
+  });
+}
+
+/** Store the program; answers {url} or {error}. */
+export async function share(config, request, title) {
+  try {
+    const response = await fetch(config.share, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(title ? { ...request, title } : request),
+    });
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) return { error: answer.error ?? `The server answered ${response.status}.` };
+    return { url: new URL(answer.url, location.href).href };
+  } catch {
+    return { error: "The server could not be reached. Your program is still here; try again." };
+  }
+}

@@ -1,0 +1,22 @@
+/** Base of the web components: one panel each, all given the same scope. */
+
+/** @type {import("./scope.js").Scope} */
+let scope;
+
+/** Give panels their scope; components must be defined after this. */
+export function provide(value) {
+  scope = value;
+}
+
+export class Panel extends HTMLElement {
+  connectedCallback() {
+    if (this.built) return;
+    this.built = true;
+    this.scope = scope;
+    this.store = scope.store;
+    this.build();
+  }
+
+  /** Make the content and subscribe. */
+  build() {}
+}

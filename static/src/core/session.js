@@ -1,0 +1,133 @@
+/**
+ * One run and its socket (docs/protocol.md). Feeds messages to `handle`, asks for windows, and when the connection
+ * goes it comes back by itself: jittered, ever slower, with `resume`.
+ */
+
+const FIRST_WAIT = 400;
+const LONGEST_WAIT = 15000;
+
+export class Session {
+  /**
+   * @param {string} url
+   * @param {(message: any) => void} handle one message of the server
+   * @param {(state: {state: string, wait?: number}) => void} tell connection news: connecting, open, lost, idle
+   */
+  constructor(url, handle, tell) {
+    this.url = url;
+    this.handle = handle;
+    this.tell = tell;
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    this.request = null;
+    this.run = null;
+    this.over = true;
+    this.attempt = 0;
+    this.timer = 0;
+    /** @type {any[]} window requests that wait for a connection */
+    this.waiting = [];
+    addEventListener("online", () => this.timer && this.open());
+  }
+
+  /** Start a run; any other is left. */
+  start(request) {
+    this.drop();
+    this.request = request;
+    this.run = null;
+    this.over = false;
+    this.attempt = 0;
+    this.waiting = [];
+    this.open();
+  }
+
+  /** Know a run whose messages came with the page. */
+  adopt(run, request) {
+    this.drop();
+    this.request = request;
+    this.run = run;
+    this.over = true;
+  }
+
+  cancel() {
+    this.send({ type: "cancel" });
+  }
+
+  /** Ask for steps [from, to) of a stage, connecting when needed. */
+  window(stage, from, to, run = 0) {
+    const message = { type: "window", stage, from, to, ...(stage === "run" ? { run } : {}) };
+    if (this.socket?.readyState === WebSocket.OPEN && this.ready) this.send(message);
+    else {
+      this.waiting.push(message);
+      if (!this.socket && !this.timer) this.open();
+    }
+  }
+
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  drop() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (!this.request) return;
+    this.ready = false;
+    this.tell({ state: "connecting" });
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.addEventListener("open", () => {
+      this.resuming = this.run !== null;
+      this.send(this.resuming ? { type: "resume", run: this.run } : { type: "run", v: 1, request: this.request });
+    });
+    socket.addEventListener("message", (event) => {
+      if (socket === this.socket) this.receive(event.data);
+    });
+    socket.addEventListener("close", () => {
+      if (socket === this.socket) this.lost();
+    });
+  }
+
+  receive(data) {
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (message.type === "accepted") {
+      this.run = message.run;
+      this.attempt = 0;
+      this.ready = true;
+      this.tell({ state: "open" });
+      for (const request of this.waiting.splice(0)) this.send(request);
+    }
+    if (message.type === "error" && this.resuming && !this.ready) {
+      // The server no longer knows this run: the same request gives the same answer.
+      this.run = null;
+      this.resuming = false;
+      this.send({ type: "run", v: 1, request: this.request });
+      return;
+    }
+    if (message.type === "done" || message.type === "error") this.over = true;
+    this.handle(message);
+  }
+
+  lost() {
+    this.socket = null;
+    this.ready = false;
+    if (this.over && !this.waiting.length) {
+      this.tell({ state: "idle" });
+      return;
+    }
+    const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.attempt++);
+    const wait = ceiling / 2 + (Math.random() * ceiling) / 2;
+    this.tell({ state: "lost", wait });
+    this.timer = window.setTimeout(() => this.open(), wait);
+  }
+}

@@ -1,0 +1,81 @@
+/** The panels at the bottom: one open at a time, none shown that has nothing to say. */
+import { Panel } from "../core/panel.js";
+import { h, setAttr, setText } from "../ui/dom.js";
+
+/** Later panels (Why, Types) join by adding a line here and a component. `when` hides a panel that would be empty. */
+export const PANES = [
+  { id: "log", label: "Log", tag: "bs-log" },
+  { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
+  { id: "packet", label: "Packet", tag: "bs-packet" },
+  { id: "maps", label: "Maps", tag: "bs-maps", badge: (s) => s.stages.load?.maps?.length || "" },
+  { id: "output", label: "Output", tag: "bs-output", badge: (s) => s.stages.run?.events?.length || "" },
+  { id: "machine", label: "Machine code", tag: "bs-machine" },
+];
+
+export class Dock extends Panel {
+  build() {
+    const { store } = this;
+    this.tabs = new Map();
+    const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" });
+    const bodies = h("div", { class: "panes" });
+    for (const pane of PANES) {
+      const badge = h("span", { class: "badge" });
+      const tab = h(
+        "button",
+        { type: "button", role: "tab", id: `tab-${pane.id}`, "aria-controls": `pane-${pane.id}`, on: { click: () => this.press(pane.id) } },
+        pane.label,
+        badge,
+      );
+      const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, h(pane.tag));
+      this.tabs.set(pane.id, { pane, tab, badge, body });
+      list.append(tab);
+      bodies.append(body);
+    }
+    const fold = h("button", { type: "button", class: "icon fold", on: { click: () => store.set({ dock: !store.state.dock }) } });
+    this.fold = fold;
+    list.addEventListener("keydown", (event) => this.arrows(event));
+    this.append(h("div", { class: "dock-head" }, list, fold), bodies);
+    store.on(["pane", "dock", "stages"], () => this.paint());
+  }
+
+  press(id) {
+    const { store } = this;
+    const same = store.state.pane === id && store.state.dock;
+    store.set({ pane: id, dock: same ? store.state.dock : true });
+  }
+
+  /** Panels that have something to say, in order: what keys 1-8 mean. */
+  shown() {
+    return PANES.filter((pane) => !pane.when || pane.when(this.store.state));
+  }
+
+  arrows(event) {
+    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const shown = this.shown();
+    const at = shown.findIndex((pane) => pane.id === this.store.state.pane);
+    const next = shown[(at + move + shown.length) % shown.length];
+    this.press(next.id);
+    this.tabs.get(next.id).tab.focus();
+  }
+
+  paint() {
+    const { store } = this;
+    const shown = this.shown();
+    const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : shown[0].id;
+    for (const [id, { pane, tab, badge, body }] of this.tabs) {
+      tab.hidden = !shown.includes(pane);
+      const chosen = id === open;
+      setAttr(tab, "aria-selected", chosen ? "true" : "false");
+      setAttr(tab, "tabindex", chosen ? "0" : "-1");
+      body.hidden = !chosen;
+      setText(badge, pane.badge ? String(pane.badge(store.state) ?? "") : "");
+    }
+    setAttr(document.body, "data-dock", store.state.dock ? "open" : "closed");
+    setText(this.fold, store.state.dock ? "▾" : "▴");
+    setAttr(this.fold, "aria-label", store.state.dock ? "Fold the panels away" : "Unfold the panels");
+    setAttr(this.fold, "aria-expanded", store.state.dock ? "true" : "false");
+  }
+}

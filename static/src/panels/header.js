@@ -1,0 +1,202 @@
+/** The header: examples, program and options, run, share, help and theme. */
+import { Panel } from "../core/panel.js";
+import { dropDraft, saveDraft } from "../core/draft.js";
+import { fragment, share } from "../core/link.js";
+import { fill, h, setAttr, setText } from "../ui/dom.js";
+
+const PROG_TYPES = ["xdp", "sched_cls", "socket_filter", "tracepoint", "kprobe", "raw_tracepoint", "cgroup_skb"];
+
+export class Header extends Panel {
+  build() {
+    const { store, scope } = this;
+    const $ = (id) => /** @type {any} */ (this.querySelector(`[data-part="${id}"]`));
+    this.find = $;
+    $("run").addEventListener("click", () => this.runOrCancel());
+    $("share").addEventListener("click", () => void this.share());
+    $("help").addEventListener("click", () => this.help());
+    $("theme").addEventListener("click", () => this.theme());
+    this.menus();
+    this.examples();
+    store.on(["program", "options", "stages", "kind"], () => this.options());
+    store.on(["status"], () => this.status());
+    void scope;
+  }
+
+  runOrCancel() {
+    if (this.store.state.status.state === "running") this.scope.session.cancel();
+    else this.scope.run({ fix_includes: false });
+  }
+
+  /** A menu is a <details>; one open at a time, Escape closes. */
+  menus() {
+    const menus = [...this.querySelectorAll("details")];
+    for (const menu of menus) {
+      menu.addEventListener("toggle", () => {
+        if (menu.open) for (const other of menus) if (other !== menu) other.open = false;
+      });
+      menu.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape" || !menu.open) return;
+        menu.open = false;
+        /** @type {HTMLElement | null} */ (menu.querySelector("summary"))?.focus();
+        event.stopPropagation();
+      });
+    }
+    document.addEventListener("pointerdown", (event) => {
+      for (const menu of menus) if (menu.open && !menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+    });
+  }
+
+  /** Examples open in place when their JSON is there, and as a page otherwise. */
+  examples() {
+    this.addEventListener("click", (event) => {
+      const link = event.target instanceof Element ? event.target.closest("a[data-example]") : null;
+      if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      void this.open(link);
+    });
+  }
+
+  async open(link) {
+    const menu = link.closest("details");
+    if (menu) menu.open = false;
+    try {
+      const response = await fetch(`${link.pathname.replace(/\/$/, "")}.json`, { headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(String(response.status));
+      const { program, record } = await response.json();
+      dropDraft();
+      history.pushState(null, "", link.pathname);
+      load(this.scope, program);
+      if (record) this.scope.adopt(record);
+      else this.scope.run();
+    } catch {
+      location.href = link.href;
+    }
+  }
+
+  options() {
+    const { program, options, stages, kind } = this.store.state;
+    const body = this.find("program-menu");
+    const programs = stages.load?.programs ?? [];
+    setText(this.find("program-name"), stages.load?.program || options.program || program.title || "untitled");
+    const set = (patch) => {
+      this.store.set({ options: { ...this.store.state.options, ...patch } });
+      saveDraft(this.store.state);
+      this.scope.run();
+    };
+    const select = (label, value, values, change) =>
+      h(
+        "label",
+        { class: "option" },
+        h("span", null, label),
+        h("select", { on: { change: (event) => change(event.target.value) } }, values.map((v) => h("option", { value: v, selected: v === value }, v))),
+      );
+    const check = (label, checked, change) =>
+      h("label", { class: "option" }, h("span", null, label), h("input", { type: "checkbox", checked, on: { change: (event) => change(event.target.checked) } }));
+    const stamp = JSON.stringify([programs, options, kind, stages.load?.program]);
+    if (stamp === this.stamp) return;
+    this.stamp = stamp;
+    fill(
+      body,
+      programs.length > 1
+        ? h(
+            "div",
+            { class: "programs", role: "group", "aria-label": "Programs in this object" },
+            programs.map((p) =>
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "menu-item",
+                  "aria-pressed": p.name === stages.load.program ? "true" : "false",
+                  disabled: Boolean(p.error),
+                  title: p.error ?? "",
+                  on: { click: () => set({ program: p.name }) },
+                },
+                h("b", null, p.name),
+                h("span", { class: "hint" }, ` ${p.error || p.section || p.prog_type || ""}`),
+              ),
+            ),
+          )
+        : null,
+      kind === "c" ? select("Optimise", options.opt ?? "O2", ["O1", "O2", "O3", "Os"], (opt) => set({ opt })) : null,
+      kind === "c" ? select("BPF version", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
+      kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
+      select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
+      check("Ask the verifier first", options.verify !== false, (verify) => set({ verify })),
+    );
+  }
+
+  status() {
+    const running = this.store.state.status.state === "running";
+    const run = this.find("run");
+    setText(this.find("run-text"), running ? "Stop" : "Run");
+    setAttr(run, "data-running", running);
+    setAttr(run, "aria-label", running ? "Stop the run" : "Run (Ctrl+Enter)");
+  }
+
+  async share() {
+    const { store } = this;
+    const button = this.find("share");
+    button.disabled = true;
+    const answer = await share(this.scope.config, this.scope.request(), store.state.program.title);
+    button.disabled = false;
+    const box = this.find("shared");
+    if (answer.error) {
+      fill(box, h("p", { class: "bad" }, answer.error));
+      box.showModal();
+      return;
+    }
+    const url = answer.url + fragment(store.state);
+    const field = h("input", { type: "text", readonly: true, value: url, "aria-label": "Link", class: "share-url" });
+    let copied = false;
+    try {
+      await navigator.clipboard.writeText(url);
+      copied = true;
+    } catch {
+      // No permission or no secure context: the link stands selected, ready to be copied by hand.
+    }
+    fill(
+      box,
+      h("h2", null, "Share"),
+      h("p", null, copied ? "The link is copied. It opens at the very step you are looking at." : "This link opens at the very step you are looking at."),
+      field,
+      h("p", { class: "hint" }, "Anyone with the link can see this program. The same program always has the same link."),
+      h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Done")),
+    );
+    box.showModal();
+    field.select();
+    history.replaceState(null, "", url);
+  }
+
+  help() {
+    /** @type {HTMLDialogElement | null} */ (document.querySelector("#help"))?.showModal();
+  }
+
+  theme() {
+    const root = document.documentElement;
+    const now = root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+    root.dataset.theme = now === "dark" ? "light" : "dark";
+    try {
+      localStorage.setItem("bpfscope.theme", root.dataset.theme);
+    } catch {
+      // It then lasts until the page is left.
+    }
+  }
+}
+
+/** Put a program into the page, as if it had come with it. */
+export function load(scope, program) {
+  const { request } = program;
+  scope.store.set({
+    program,
+    kind: request.kind,
+    source: request.source ?? "",
+    options: { ...request.options },
+    input: { ...(request.input ?? { kind: "none" }) },
+    edited: scope.store.state.edited + 1,
+    view: "verify",
+    reg: "",
+    stages: {},
+  });
+  scope.store.flush();
+}

@@ -1,0 +1,112 @@
+/** The middle column: the program's instructions; in run mode each with its machine code below it. */
+import { Panel } from "../core/panel.js";
+import { inFrame } from "../core/scope.js";
+import { fill, h, setText } from "../ui/dom.js";
+import { kindOf } from "../ui/kinds.js";
+import { VirtualList } from "../ui/virtual.js";
+
+const REGISTER = /\b([rw])(10|[0-9])\b/g;
+
+export class Insns extends Panel {
+  build() {
+    const { store, scope } = this;
+    this.list = new VirtualList({
+      label: "Instructions",
+      className: "insns",
+      render: (index, row) => this.row(index, row),
+      pick: (index) => void scope.visitInsn(store.state.code.insns[index].idx),
+      hover: (index) => store.set({ hover: index < 0 ? null : { line: store.state.code.insns[index].line } }),
+      lines: (index) => this.height(index),
+    });
+    this.title = h("h2", { class: "column-title" }, "Instructions");
+    this.info = h("span", { class: "column-info" });
+    this.empty = h("p", { class: "empty" });
+    this.append(h("div", { class: "column-head" }, this.title, this.info), this.list.element, this.empty);
+    store.on(["code", "view", "machine"], () => this.reset());
+    store.on(["step", "windows", "stages", "hover"], () => this.paint());
+  }
+
+  height(index) {
+    const { view, code, machine } = this.store.state;
+    return view === "run" ? 1 + (machine.byInsn.get(code.insns[index].idx)?.length ?? 0) : 1;
+  }
+
+  reset() {
+    const { code, view, stages } = this.store.state;
+    this.list.reset(code.insns.length);
+    this.empty.hidden = code.insns.length > 0;
+    this.list.element.hidden = !code.insns.length;
+    setText(
+      this.empty,
+      stages.compile?.status === "failed"
+        ? "There are no instructions: clang did not accept the source."
+        : "Instructions appear here once the program is loaded.",
+    );
+    setText(this.title, view === "run" ? "Instructions and machine code" : "Instructions");
+    this.paint();
+  }
+
+  paint() {
+    const { code, stages, view } = this.store.state;
+    if (!code.insns.length) return;
+    this.here = this.scope.now();
+    this.visits = view === "verify" ? (stages.verify?.visits ?? null) : null;
+    const row = this.here ? (code.row.get(this.here.idx) ?? -1) : this.list.active;
+    this.target = this.here?.insn?.target ?? null;
+    if (row !== this.list.active) this.list.select(row);
+    else this.list.refresh();
+    setText(this.info, code.func(this.here?.idx ?? code.insns[0].idx));
+  }
+
+  row(index, row) {
+    const { code, view, machine, hover } = this.store.state;
+    const insn = code.insns[index];
+    const active = index === this.list.active;
+    const visits = this.visits?.[insn.idx];
+    row.classList.toggle("target", this.target !== null && insn.idx === this.target);
+    row.classList.toggle("never", Boolean(this.visits) && !visits);
+    row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here.line);
+    row.classList.toggle("hovered", Boolean(hover?.line) && hover.line === insn.line);
+    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits ?? ""}|${view}`;
+    if (row.stamp === stamp && row.of === insn) return;
+    row.stamp = stamp;
+    row.of = insn;
+    fill(
+      row,
+      h(
+        "div",
+        { class: "insn-line" },
+        h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
+        h("span", { class: "insn-idx" }, `${insn.idx}:`),
+        h("code", { class: "insn-text" }, active ? this.operands(insn.text) : insn.text),
+        visits > 1 ? h("span", { class: "visits", title: `the verifier came here ${visits} times` }, `×${visits}`) : null,
+      ),
+    );
+    if (view === "run")
+      for (const item of machine.byInsn.get(insn.idx) ?? [])
+        row.append(
+          h(
+            "div",
+            { class: "x86-line" },
+            h("span", { class: "x86-off" }, item.off.toString(16)),
+            h("code", { class: "insn-text" }, item.text),
+          ),
+        );
+  }
+
+  /** The instruction's text with each register in the hue of what it holds. */
+  operands(text) {
+    const here = this.here;
+    if (!here || here.view !== "verify") return text;
+    const out = [];
+    let at = 0;
+    for (const match of text.matchAll(REGISTER)) {
+      const name = inFrame(here.frame, `r${match[2]}`);
+      const reg = (here.wrote.has(name) ? here.state : here.before).get(name) ?? here.state.get(name);
+      out.push(text.slice(at, match.index), h("span", { class: `operand kind-${kindOf(reg)}` }, match[0]));
+      at = match.index + match[0].length;
+    }
+    out.push(text.slice(at));
+    return out;
+  }
+}

@@ -1,0 +1,74 @@
+/** The verifier's own log; each line belongs to a step. */
+import { Panel } from "../core/panel.js";
+import { fill, h, setText } from "../ui/dom.js";
+import { kindOfText } from "../ui/kinds.js";
+import { VirtualList } from "../ui/virtual.js";
+
+const TOKEN = /\b(R\d+|fp-?\d+)((?:_[a-zA-Z]+)*)=([^\s()]+(?:\([^)]*\)+)?)/g;
+const LONGEST = 4000;
+
+export class LogPane extends Panel {
+  build() {
+    const { store, scope } = this;
+    this.list = new VirtualList({
+      label: "The verifier's log",
+      className: "log",
+      render: (index, row) => this.row(index, row),
+      pick: (index) => this.pick(index),
+    });
+    this.empty = h("p", { class: "empty" });
+    this.cut = h("p", { class: "cut", hidden: true });
+    this.append(this.cut, this.list.element, this.empty);
+    store.on(["log", "stages"], (changed) => {
+      const { log, stages } = store.state;
+      if (changed.has("log")) this.list.reset(log.lines.length);
+      this.empty.hidden = log.lines.length > 0;
+      this.list.element.hidden = !log.lines.length;
+      setText(
+        this.empty,
+        stages.verify?.status === "skipped" ? "The verifier was not asked." : "The verifier's log appears here.",
+      );
+      this.cut.hidden = !log.cut;
+      if (log.cut) setText(this.cut, `The log is long: ${log.cut.toLocaleString("en")} bytes were left out of its middle.`);
+      this.follow();
+    });
+    store.on(["step", "view", "windows"], () => this.follow());
+    void scope;
+  }
+
+  pick(index) {
+    const step = this.store.state.log.stepAt(index);
+    if (step < 0) return;
+    this.wanted = index;
+    if (this.store.state.view !== "verify") this.scope.show("verify", step);
+    else this.scope.goto(step);
+  }
+
+  follow() {
+    const { log, step, view } = this.store.state;
+    if (!log.lines.length) return;
+    if (view !== "verify") return;
+    const line =
+      this.wanted !== undefined && log.stepAt(this.wanted) === step ? this.wanted : log.lineOf(step);
+    this.wanted = undefined;
+    if (line !== this.list.active) this.list.select(line);
+  }
+
+  row(index, row) {
+    const text = this.store.state.log.lines[index];
+    if (row.of === text) return;
+    row.of = text;
+    const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+    const out = [];
+    let at = 0;
+    for (const match of shown.matchAll(TOKEN)) {
+      const kind = kindOfText(match[3]);
+      if (!kind) continue;
+      out.push(shown.slice(at, match.index), h("span", { class: `kind-${kind}` }, match[0]));
+      at = match.index + match[0].length;
+    }
+    out.push(shown.slice(at));
+    const source = /^; /.test(shown);
+    fill(row, h("code", { class: source ? "log-source" : "" }, out));
+  }
+}

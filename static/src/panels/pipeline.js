@@ -1,0 +1,139 @@
+/** The pipeline is the navigation: one button a stage, and one line below for what the chosen stage says. */
+import { Panel } from "../core/panel.js";
+import { h, setAttr, setText } from "../ui/dom.js";
+import { count, ms, size } from "../ui/format.js";
+
+const WORKING = {
+  compile: "clang is compiling the program…",
+  load: "Reading the object, its maps and its instructions…",
+  verify: "The verifier is walking every path…",
+  jit: "Translating to x86-64…",
+  run: "Running the program on its input…",
+};
+const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
+
+/** The buttons: which message feeds each, and what it says when that stage is done. */
+const BUTTONS = [
+  { id: "source", label: "source" },
+  { id: "compile", label: "clang", from: "compile", done: (m) => [version(m), ms(m.ms)] },
+  { id: "object", label: "object", from: "compile", done: (m) => [m.object_bytes ? size(m.object_bytes) : ""] },
+  { id: "load", label: "loader", from: "load", done: (m) => [count(m.maps?.length ?? 0, "map"), count(m.insns?.length ?? 0, "insn")] },
+  { id: "verify", label: "verifier", from: "verify", done: (m) => [count(m.steps ?? 0, "step"), ms(m.ms)] },
+  { id: "jit", label: "JIT", from: "jit", done: (m) => [m.bytes === undefined ? "" : size(m.bytes), ms(m.ms)] },
+  { id: "run", label: "run", from: "run", done: (m) => [m.runs?.[0]?.result ?? "", m.runs?.length > 1 ? `${m.runs.length} packets` : ms(m.ms)] },
+];
+
+const version = (m) => String(m.compiler ?? "").replace(/^clang\s+/, "");
+
+/** What a finished stage says in a sentence. */
+function sentence(stage, m) {
+  if (!m) return "";
+  if (m.status === "working") return m.summary || WORKING[stage];
+  if (m.message && m.status !== "done") return m.message;
+  if (stage === "verify")
+    return `Accepted: ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;
+  if (stage === "run" && m.runs?.[0]) {
+    const r = m.runs[0];
+    return r.fault
+      ? `Stopped: ${r.fault.message ?? r.fault}`
+      : `Returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
+  }
+  return m.summary || m.message || "";
+}
+
+export class Pipeline extends Panel {
+  build() {
+    this.buttons = new Map();
+    const list = h("ol", { class: "stages", "aria-label": "Stages" });
+    for (const spec of BUTTONS) {
+      const meta = h("span", { class: "stage-meta" });
+      const mark = h("span", { class: "stage-mark", "aria-hidden": "true" });
+      const button = h(
+        "button",
+        { type: "button", class: "stage", data: { stage: spec.id }, on: { click: () => this.choose(spec.id) } },
+        h("span", { class: "stage-name" }, mark, spec.label),
+        meta,
+      );
+      this.buttons.set(spec.id, { spec, button, meta });
+      list.append(h("li", null, button));
+    }
+    this.text = h("span", { class: "note-text" });
+    this.note = h("p", { class: "note", id: "note", role: "status" }, this.text);
+    this.append(list, this.note);
+    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found"], () => this.paint());
+  }
+
+  choose(id) {
+    const { scope, store } = this;
+    store.set({ focusStage: id });
+    if (id === "source" || id === "compile") {
+      store.set({ column: "code" });
+      if (id === "source") document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus"));
+    } else if (id === "object") store.set({ column: "insns" });
+    else if (id === "load") store.set({ pane: "maps", dock: true });
+    else if (id === "verify") {
+      scope.show("verify");
+      store.set({ pane: "log", dock: true, focusStage: "verify" });
+    } else if (id === "jit") store.set({ pane: "machine", dock: true });
+    else if (id === "run") {
+      if (scope.windows.run.total) scope.show("run");
+      store.set({ pane: "output", dock: true, focusStage: "run" });
+    }
+  }
+
+  paint() {
+    const { stages, kind, source, status, focusStage, view, ran } = this.store.state;
+    for (const [id, { spec, button, meta }] of this.buttons) {
+      const message = spec.from ? stages[spec.from] : null;
+      let state = message?.status ?? "idle";
+      let words = message && message.status !== "working" && spec.done ? spec.done(message).filter(Boolean) : [];
+      if (id === "source") {
+        state = "done";
+        words = [kind === "c" ? `C · ${count(source.split("\n").length, "line")}` : KIND[kind]];
+      } else if (id === "object" && state === "done" && !message.object_bytes) state = "skipped";
+      else if (state === "idle" && status.state === "running") state = "waiting";
+      if (state === "working") {
+        const total = spec.from === "verify" ? this.scope.windows.verify.total : 0;
+        words = [total ? count(total, "step") : "working…"];
+      }
+      if (state === "failed")
+        words = [
+          id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "none" : "failed",
+        ];
+      if (state === "skipped") words = ["not needed"];
+      setAttr(button, "data-status", state);
+      setAttr(button, "aria-pressed", id === view ? "true" : "false");
+      setAttr(button, "data-focus", id === focusStage);
+      setText(meta, words.join(" · ") || "·");
+      const label = `${spec.label}, ${state === "idle" ? "not run yet" : state}${words.length ? `: ${words.join(", ")}` : ""}`;
+      setAttr(button, "aria-label", label);
+    }
+    this.say(stages, status, focusStage, ran);
+  }
+
+  say(stages, status, focusStage, ran) {
+    const { found, edited } = this.store.state;
+    const order = ["compile", "load", "verify", "jit", "run"];
+    const working = order.find((s) => stages[s]?.status === "working");
+    const failed = order.find((s) => stages[s]?.status === "failed");
+    let text = "";
+    let tone = "";
+    if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
+    else if (status.state === "running" && !Object.keys(stages).length) text = "Sending the program…";
+    else if (found) text = found;
+    else if (working) text = sentence(working, stages[working]);
+    else if (failed) [text, tone] = [`${name(failed)}: ${sentence(failed, stages[failed])}`, "bad"];
+    else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)])}`;
+    else if (status.message) text = status.message;
+    else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
+    if (ran && edited !== ran.edited && tone === "" && status.state !== "running")
+      text = "Edited since the last run: press Run, or Ctrl+Enter, to see what becomes of it.";
+    setText(this.text, text);
+    setAttr(this.note, "data-tone", tone);
+    setAttr(this.note, "title", text);
+  }
+}
+
+const chosen = (focusStage) => (focusStage === "object" ? "compile" : focusStage);
+const name = (stage) => ({ compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" })[stage];
+const errors = (m) => Math.max(1, (m.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);

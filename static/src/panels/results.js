@@ -1,0 +1,212 @@
+/** What a run left behind: map contents, output, machine code, and the walk's paths. */
+import { Panel } from "../core/panel.js";
+import { fill, h, setText } from "../ui/dom.js";
+import { bytes, count } from "../ui/format.js";
+import { VirtualList } from "../ui/virtual.js";
+
+const ENTRIES = 200;
+
+/** "01 00 00 00", with the little-endian number it spells when it is that short. */
+function spell(hex) {
+  const data = bytes(hex);
+  const text = data.slice(0, 64).map((b) => b.toString(16).padStart(2, "0")).join(" ") + (data.length > 64 ? " …" : "");
+  if (![1, 2, 4, 8].includes(data.length)) return text;
+  const value = data.reduceRight((sum, b) => sum * 256n + BigInt(b), 0n);
+  return `${value}  (${text})`;
+}
+
+export class MapsPane extends Panel {
+  build() {
+    this.store.on(["stages"], () => this.paint());
+  }
+
+  paint() {
+    const { stages } = this.store.state;
+    const specs = stages.load?.maps ?? [];
+    const after = stages.run?.maps ?? {};
+    if (stages.load === this.load && stages.run === this.run) return;
+    this.load = stages.load;
+    this.run = stages.run;
+    if (!specs.length) {
+      fill(this, h("p", { class: "empty" }, stages.load?.status === "done" ? "This program uses no maps." : "The program's maps appear here."));
+      return;
+    }
+    fill(
+      this,
+      specs.map((spec) => {
+        const content = after[spec.name];
+        const entries = content?.entries ?? [];
+        return h(
+          "section",
+          { class: "map" },
+          h(
+            "h3",
+            null,
+            h("span", { class: "kind-map map-name" }, spec.name),
+            h("span", { class: "hint" }, ` ${spec.type} · key ${spec.key_size} B · value ${spec.value_size} B · ${count(spec.max_entries, "entry", "entries")} at most`),
+          ),
+          entries.length
+            ? h(
+                "table",
+                { class: "map-table" },
+                h("thead", null, h("tr", null, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "Value after the run"))),
+                h(
+                  "tbody",
+                  null,
+                  entries.slice(0, ENTRIES).map(([key, value, text]) => h("tr", null, h("td", null, spell(key)), h("td", null, text || spell(value)))),
+                ),
+              )
+            : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
+          entries.length > ENTRIES || content?.cut ? h("p", { class: "hint" }, "More entries are not shown.") : null,
+        );
+      }),
+    );
+  }
+}
+
+export class OutputPane extends Panel {
+  build() {
+    this.store.on(["stages"], () => this.paint());
+  }
+
+  paint() {
+    const { run } = this.store.state.stages;
+    if (run === this.run && run) return;
+    this.run = run;
+    if (!run || run.status === "working") {
+      fill(this, h("p", { class: "empty" }, run ? "Running…" : "What the program returned and printed appears here."));
+      return;
+    }
+    if (!run.runs) {
+      fill(this, h("p", { class: run.status === "failed" ? "bad" : "empty" }, run.message || run.summary || "The program was not run."));
+      return;
+    }
+    const runs = run.runs ?? [];
+    fill(
+      this,
+      h(
+        "div",
+        { class: "results" },
+        runs.map((r, i) =>
+          h(
+            "p",
+            { class: "result" },
+            runs.length > 1 ? h("span", { class: "hint" }, `packet ${i + 1} `) : null,
+            h("b", { class: "result-name" }, r.result || String(r.r0)),
+            h("span", { class: "hint" }, ` r0 = ${r.r0} · ${count(r.insns ?? 0, "instruction")}`),
+            r.fault ? h("span", { class: "bad" }, ` ${r.fault.message ?? r.fault}`) : null,
+          ),
+        ),
+      ),
+      run.events?.length
+        ? h(
+            "ol",
+            { class: "events" },
+            run.events.map((event) =>
+              h(
+                "li",
+                null,
+                h("button", { type: "button", class: "line-link", on: { click: () => this.show(event) } }, `step ${event.step + 1}`),
+                h("span", { class: "event-kind" }, event.kind),
+                h("code", null, event.text),
+              ),
+            ),
+          )
+        : h("p", { class: "hint" }, "The program printed nothing."),
+    );
+  }
+
+  /** Go to where an output was made. */
+  show(event) {
+    if ((event.run ?? 0) !== this.store.state.packetRun) this.scope.packet(event.run ?? 0);
+    this.scope.show("run", event.step);
+  }
+}
+
+export class MachinePane extends Panel {
+  build() {
+    const { store, scope } = this;
+    this.list = new VirtualList({
+      label: "Machine code",
+      className: "machine",
+      render: (index, row) => this.row(index, row),
+      pick: (index) => {
+        const { insn } = store.state.machine.listing[index];
+        if (insn >= 0) void scope.visitInsn(insn);
+      },
+    });
+    this.empty = h("p", { class: "empty" });
+    this.append(this.list.element, this.empty);
+    store.on(["machine", "stages"], (changed) => {
+      const { machine, stages } = store.state;
+      if (changed.has("machine")) this.list.reset(machine.listing.length);
+      this.list.element.hidden = !machine.listing.length;
+      this.empty.hidden = machine.listing.length > 0;
+      setText(this.empty, stages.jit?.message || "The x86-64 code appears here once the program is accepted.");
+    });
+    store.on(["step", "view", "windows", "machine"], () => {
+      this.insn = scope.now()?.idx ?? -1;
+      const first = store.state.machine.listing.findIndex((item) => item.insn === this.insn);
+      this.list.select(first);
+    });
+  }
+
+  row(index, row) {
+    const item = this.store.state.machine.listing[index];
+    row.classList.toggle("same-insn", item.insn === this.insn);
+    if (row.of === item) return;
+    row.of = item;
+    fill(
+      row,
+      h("span", { class: "x86-off" }, item.off.toString(16).padStart(4, "0")),
+      h("span", { class: "x86-hex" }, item.hex),
+      h("code", { class: "insn-text" }, item.text),
+      h("span", { class: "x86-insn" }, item.insn >= 0 ? `insn ${item.insn}` : ""),
+    );
+  }
+}
+
+const ENDS = { exit: "reached exit", safe: "pruned: already covered", reject: "rejected here", limit: "stopped at a limit" };
+
+export class PathsPane extends Panel {
+  build() {
+    const { store, scope } = this;
+    this.list = new VirtualList({
+      label: "Paths of the walk",
+      className: "paths",
+      render: (index, row) => this.row(index, row),
+      pick: (index) => {
+        const path = this.paths[index];
+        if (store.state.view === "verify") scope.goto(path.first_step);
+        else scope.show("verify", path.first_step);
+      },
+    });
+    this.append(this.list.element);
+    this.paths = [];
+    store.on(["stages"], () => {
+      const paths = store.state.stages.verify?.paths ?? [];
+      if (paths === this.paths) return;
+      this.paths = paths;
+      this.list.reset(paths.length);
+    });
+    store.on(["step", "view", "windows", "stages"], () => {
+      const { view, step } = store.state;
+      if (view !== "verify") return;
+      const id = scope.windows.verify.step(step)?.path;
+      this.list.select(this.paths.findIndex((path) => path.id === id));
+    });
+  }
+
+  row(index, row) {
+    const path = this.paths[index];
+    if (row.of === path) return;
+    row.of = path;
+    fill(
+      row,
+      h("span", { class: "path-id" }, `path ${path.id}`),
+      h("span", { class: "path-steps" }, `steps ${path.first_step + 1}–${path.last_step + 1}`),
+      h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `forked from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
+      h("span", { class: `path-end end-${path.end}` }, ENDS[path.end] ?? path.end, path.pruned_by >= 0 ? ` by step ${path.pruned_by + 1}` : ""),
+    );
+  }
+}

@@ -1,0 +1,73 @@
+/** The scrubber: where the cursor stands in the walk or the run, with forks, prunes and failures marked. */
+import { Panel } from "../core/panel.js";
+import { h, setAttr, setText, svg } from "../ui/dom.js";
+
+const MARKS = 400;
+
+export class Scrubber extends Panel {
+  build() {
+    const { scope } = this;
+    const button = (label, text, move) =>
+      h("button", { type: "button", class: "icon", "aria-label": label, title: label, on: { click: move } }, text);
+    this.range = h("input", {
+      type: "range",
+      min: "0",
+      step: "1",
+      value: "0",
+      "aria-label": "Step",
+      on: { input: () => scope.goto(Number(this.range.value)) },
+    });
+    this.marks = svg("svg", { class: "marks", preserveAspectRatio: "none", viewBox: "0 0 1000 10", "aria-hidden": "true" });
+    this.where = h("output", { class: "where" });
+    this.mode = h("span", { class: "mode" });
+    this.append(
+      h(
+        "div",
+        { class: "buttons", role: "group", "aria-label": "Step buttons" },
+        button("First step (Home)", "⏮", () => scope.goto(0)),
+        button("One step back (←)", "◀", () => scope.goto(this.store.state.step - 1)),
+        button("One step on (→)", "▶", () => scope.goto(this.store.state.step + 1)),
+        button("Last step (End)", "⏭", () => scope.goto(scope.total - 1)),
+      ),
+      h("div", { class: "track" }, this.marks, this.range),
+      h("div", { class: "place" }, this.mode, this.where),
+    );
+    this.store.on(["step", "view", "windows", "stages"], (changed) => this.paint(changed));
+  }
+
+  paint(changed) {
+    const { step, view, stages } = this.store.state;
+    const { total } = this.scope;
+    setAttr(this.range, "max", Math.max(0, total - 1));
+    this.range.disabled = total === 0;
+    if (Number(this.range.value) !== step) this.range.value = String(step);
+    const raw = this.scope.windows[view].step(step);
+    const path = view === "verify" && raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
+    const more = stages[view]?.status === "working" ? "+" : "";
+    setText(this.mode, view === "verify" ? "verifier" : "run");
+    setText(this.where, total ? `step ${step + 1} of ${total}${more}${path}` : "no steps yet");
+    setAttr(this.range, "aria-valuetext", total ? `step ${step + 1} of ${total}` : "no steps yet");
+    if (changed.has("stages") || changed.has("view") || this.marked !== total) this.mark(total);
+  }
+
+  mark(total) {
+    const { view, stages } = this.store.state;
+    this.marked = total;
+    this.marks.textContent = "";
+    if (total < 2 || view !== "verify") return;
+    const seen = new Set();
+    const put = (step, kind) => {
+      const x = Math.round((step / (total - 1)) * 1000);
+      if (step < 0 || seen.size > MARKS || seen.has(`${kind}${x}`)) return;
+      seen.add(`${kind}${x}`);
+      this.marks.append(
+        svg("line", { x1: x, x2: x, y1: kind === "fork" ? 6 : 0, y2: 10, class: `mark-${kind}`, "vector-effect": "non-scaling-stroke" }),
+      );
+    };
+    for (const path of stages.verify?.paths ?? []) {
+      if (path.push_step > 0) put(path.push_step, "fork");
+      put(path.last_step, { safe: "prune", reject: "fail" }[path.end] ?? "exit");
+    }
+    if (stages.verify?.fail) put(stages.verify.fail.step, "fail");
+  }
+}

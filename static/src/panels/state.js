@@ -1,0 +1,350 @@
+/** The state column: what the verifier knows, or what the machine holds, after the step under the cursor. */
+import { Panel } from "../core/panel.js";
+import { inFrame } from "../core/scope.js";
+import { bitStrip, drawBits } from "../ui/bits.js";
+import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
+import { big, bestRange, bounds, concrete, num } from "../ui/format.js";
+import { KINDS, kindOf, summary } from "../ui/kinds.js";
+
+const REGS = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
+/** Where the x86-64 JIT keeps each BPF register. */
+export const X86 = {
+  r0: "rax", r1: "rdi", r2: "rsi", r3: "rdx", r4: "rcx", r5: "r8",
+  r6: "rbx", r7: "r13", r8: "r14", r9: "r15", r10: "rbp",
+};
+const SPARE = ["rsp", "r9", "r10", "r11", "r12"];
+
+/** "1:fp-8" -> {frame: 1, slot: "fp-8"}. */
+function split(name) {
+  const colon = name.indexOf(":");
+  return colon < 0 ? { frame: 0, slot: name } : { frame: Number(name.slice(0, colon)), slot: name.slice(colon + 1) };
+}
+
+export class State extends Panel {
+  build() {
+    const { store } = this;
+    this.title = h("h2", { class: "column-title" }, "State");
+    this.base = h(
+      "button",
+      { type: "button", class: "chip", on: { click: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) } },
+      "dec",
+    );
+    this.caption = h("caption", { class: "visually-hidden" }, "Registers and stack");
+    this.headings = h("tr");
+    this.body = h("tbody");
+    this.table = h("table", { class: "state-table" }, this.caption, h("thead", null, this.headings), this.body);
+    this.scroller = h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table);
+    this.detail = h("div", { class: "detail", "aria-live": "off" });
+    this.append(
+      h("div", { class: "column-head" }, this.title, this.base),
+      this.scroller,
+      this.detail,
+    );
+    /** @type {Map<string, any>} */
+    this.rows = new Map();
+    store.on(["step", "view", "windows", "stages", "reg", "base", "code"], () => this.paint());
+  }
+
+  paint() {
+    const { view, base, step } = this.store.state;
+    setText(this.base, base);
+    setAttr(this.base, "aria-label", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}; switch`);
+    if (this.view !== view) this.frame(view);
+    const here = this.scope.now();
+    const { stages } = this.store.state;
+    const failing = view === "verify" && stages.verify?.fail?.step === step;
+    setText(
+      this.title,
+      !here
+        ? "State"
+        : view === "verify"
+          ? `${failing ? "State before" : "State after"} ${here.idx}${here.depth > 1 ? ` · frame ${here.frame}` : ""}`
+          : `Machine after ${here.idx}`,
+    );
+    setAttr(this, "data-waiting", !here && this.scope.total > 0);
+    if (!here) {
+      if (this.scope.total > 0) return; // keep what is there until the window arrives
+      this.names([]);
+      fill(this.detail, h("p", { class: "empty" }, "Registers appear here once the verifier has walked."));
+      return;
+    }
+    if (view === "verify") this.walk(here, failing);
+    else this.machine(here);
+  }
+
+  frame(view) {
+    this.view = view;
+    this.rows.clear();
+    this.body.textContent = "";
+    const heads =
+      view === "verify" ? ["Register", "Holds", "Bits", "Line"] : ["Register", "x86-64", "Value", "Verifier knew"];
+    fill(this.headings, heads.map((text) => h("th", { scope: "col" }, text)));
+    this.table.dataset.view = view;
+    this.caption.textContent =
+      view === "verify" ? "Registers and stack as the verifier knows them" : "Registers as the machine holds them";
+  }
+
+  /** Make the rows be exactly these, in order, keeping those that stay. */
+  names(wanted) {
+    let previous = null;
+    const keep = new Set(wanted);
+    for (const [name, row] of this.rows)
+      if (!keep.has(name)) {
+        row.element.remove();
+        this.rows.delete(name);
+      }
+    for (const name of wanted) {
+      let row = this.rows.get(name);
+      if (!row) {
+        row = this.view === "verify" ? this.walkRow(name) : this.machineRow(name);
+        this.rows.set(name, row);
+      }
+      const next = previous ? previous.nextSibling : this.body.firstChild;
+      if (next !== row.element) this.body.insertBefore(row.element, next);
+      previous = row.element;
+    }
+  }
+
+  pick(name) {
+    this.store.set({ reg: this.store.state.reg === name ? "" : name });
+  }
+
+  head(name, label) {
+    const mark = h("span", { class: "rw", "aria-hidden": "true" });
+    const button = h("button", { type: "button", class: "reg-name", on: { click: () => this.pick(name) } }, label);
+    return { mark, button, cell: h("th", { scope: "row" }, h("span", { class: "reg-head" }, button, mark)) };
+  }
+
+  // The verifier's state ----------------------------------------------------------------------------------------
+
+  walkRow(name) {
+    const { frame, slot } = split(name);
+    const head = this.head(name, slot);
+    const icon = h("span", { class: "icon-slot" });
+    const text = h("span", { class: "holds" });
+    const was = h("span", { class: "was" });
+    const precise = h("span", { class: "precise", title: "precise: the verifier relies on this exact value" });
+    const strip = bitStrip();
+    const line = h("button", { type: "button", class: "line-link", on: { click: () => this.toWriter(name) } });
+    const element = h(
+      "tr",
+      { data: { name }, class: slot.startsWith("fp") ? "slot" : "" },
+      head.cell,
+      h("td", { class: "what" }, h("div", { class: "what-line" }, icon, text, precise), was),
+      h("td", { class: "bits-cell" }, strip),
+      h("td", { class: "line-cell" }, line),
+    );
+    return { element, head, icon, text, was, precise, strip, line, frame, reg: undefined, base: "" };
+  }
+
+  walk(here, failing) {
+    const { base, reg: selected } = this.store.state;
+    const { frame } = here;
+    const names = REGS.map((r) => inFrame(frame, r));
+    const slots = [];
+    const outer = [];
+    for (const name of here.state.keys()) {
+      const part = split(name);
+      if (part.frame !== frame) {
+        if (part.frame < frame && (part.slot.startsWith("fp") || /^r[6-9]$/.test(part.slot))) outer.push(name);
+      } else if (part.slot.startsWith("fp")) slots.push(name);
+    }
+    const depth = (name) => Number(split(name).slot.slice(2).split(/[^0-9-]/)[0]) || 0;
+    slots.sort((a, b) => depth(b) - depth(a));
+    this.names([...names, ...slots, ...outer]);
+    const read = new Set(here.raw.read ?? []);
+    const fail = failing ? this.store.state.stages.verify.fail.reg : "";
+    for (const [name, row] of this.rows) {
+      const reg = here.state.get(name);
+      const old = here.before.get(name);
+      const wrote = here.wrote.has(name);
+      const moved = wrote && summary(old, base) !== summary(reg, base);
+      if (row.reg !== reg || row.base !== base || row.reg === undefined) this.hold(row, reg, base);
+      const line = this.scope.writerLine(reg);
+      setText(row.line, line ? `${line}` : "");
+      setAttr(row.line, "aria-label", line ? `${split(name).slot} was written on line ${line}; go there` : null);
+      row.line.hidden = !line;
+      setText(row.was, moved ? `was ${summary(old, base) || "nothing"}` : this.aside(reg, base));
+      const class_ = [
+        split(name).slot.startsWith("fp") ? "slot" : "",
+        row.frame !== frame ? "outer" : "",
+        reg ? "" : "undefined",
+        wrote ? "wrote" : "",
+        moved ? "changed" : "",
+        read.has(name) ? "read" : "",
+        selected === name ? "selected" : "",
+        fail === name ? "fault" : "",
+      ].join(" ");
+      if (row.element.className !== class_) row.element.className = class_;
+      setText(row.head.mark, `${read.has(name) ? "r" : ""}${wrote ? "w" : ""}`);
+      setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
+    }
+    if (fail && this.pulsed !== `${this.store.state.ran?.edited}:${here.step}`) {
+      this.pulsed = `${this.store.state.ran?.edited}:${here.step}`;
+      const row = this.rows.get(fail)?.element;
+      row?.scrollIntoView({ block: "nearest" });
+      if (row && !calm())
+        row.animate([{ opacity: 1 }, { opacity: 0.35 }, { opacity: 1 }], { duration: 140, easing: "ease-in-out" });
+    }
+    this.describe(here.state.get(selected), selected, base);
+  }
+
+  hold(row, reg, base) {
+    row.reg = reg ?? null;
+    row.base = base;
+    const kind = kindOf(reg);
+    row.icon.textContent = "";
+    row.icon.append(glyph(kind, Boolean(reg?.null)));
+    setText(row.text, reg ? summary(reg, base) : "·");
+    row.element.dataset.kind = kind;
+    setAttr(row.element, "title", reg?.t ?? "not written yet");
+    row.precise.textContent = reg?.p ? "●" : "";
+    drawBits(row.strip, reg?.s && reg.k === "number" ? reg.s : null);
+  }
+
+  /** The small second line when nothing changed: what narrows the first one. */
+  aside(reg, base) {
+    if (!reg?.s || reg.k !== "number") return reg && reg.k !== "none" ? KINDS[kindOf(reg)] : "";
+    const r = bestRange(reg.s);
+    if (r.min === r.max) return base === "hex" ? num(r.min, "dec") : `0x${BigInt.asUintN(64, bounds(reg.s).umin).toString(16)}`;
+    return "number";
+  }
+
+  toWriter(name) {
+    const reg = this.scope.now()?.state?.get(name);
+    if (reg?.w >= 0) this.scope.goto(reg.w);
+  }
+
+  /** Everything known of the selected register, below the table. */
+  describe(reg, name, base) {
+    if (this.described === reg && this.describedBase === base && this.describedName === name) return;
+    this.described = reg;
+    this.describedBase = base;
+    this.describedName = name;
+    if (!name) {
+      fill(this.detail, h("p", { class: "hint" }, "Select a register to see all that is known of it."));
+      return;
+    }
+    const { slot } = split(name);
+    if (!reg) {
+      fill(this.detail, h("p", { class: "hint" }, `${slot} holds nothing the program may read.`));
+      return;
+    }
+    const b = reg.s ? bounds(reg.s) : null;
+    const pair = (term, text) => (text ? h("div", null, h("dt", null, term), h("dd", null, text)) : null);
+    fill(
+      this.detail,
+      h("p", { class: `kernel-text kind-${kindOf(reg)}` }, h("b", null, slot), ` ${reg.t ?? ""}`),
+      h(
+        "dl",
+        null,
+        b && [
+          pair("unsigned 64", `${num(b.umin, base)} … ${num(b.umax, base)}`),
+          pair("signed 64", `${num(b.smin, base)} … ${num(b.smax, base)}`),
+          pair("unsigned 32", `${num(b.u32min, base)} … ${num(b.u32max, base)}`),
+          pair("signed 32", `${num(b.s32min, base)} … ${num(b.s32max, base)}`),
+          pair("known bits", `0x${b.value.toString(16)} / unknown 0x${b.mask.toString(16)}`),
+        ],
+        reg.off ? pair("offset", num(reg.off, base)) : null,
+        reg.range ? pair("proven bytes", num(reg.range, base)) : null,
+        reg.map ? pair("map", reg.map) : null,
+        reg.id ? pair("id", String(reg.id)) : null,
+        reg.ref ? pair("reference", String(reg.ref)) : null,
+        reg.w >= 0 ? pair("written at", `step ${reg.w + 1}`) : null,
+        reg.p ? pair("precise", "yes") : null,
+      ),
+    );
+  }
+
+  // The machine --------------------------------------------------------------------------------------------------
+
+  machineRow(name) {
+    const memory = name.startsWith("@");
+    const head = this.head(name, memory ? "" : X86[name] ? name : "");
+    const native = h("span", { class: "native" }, memory ? "" : (X86[name] ?? name));
+    const text = h("span", { class: "holds" });
+    const was = h("span", { class: "was" });
+    const ruler = h("span", { class: "ruler", hidden: true }, h("i", { class: "tick" }));
+    const knew = h("span", { class: "knew" });
+    const element = h(
+      "tr",
+      null,
+      head.cell,
+      h("td", { class: "native-cell" }, native),
+      h("td", { class: "what" }, h("div", { class: "what-line" }, text), was),
+      h("td", { class: "knew-cell" }, knew, ruler),
+    );
+    return { element, head, native, text, was, ruler, knew, value: undefined };
+  }
+
+  machine(here) {
+    const { base, reg: selected } = this.store.state;
+    const hasX86 = Object.keys(here.x).length > 0;
+    const memory = [...here.mem.values()].sort((a, b) => (big(a.addr) < big(b.addr) ? -1 : 1));
+    this.names([...REGS, ...(hasX86 ? SPARE : []), ...memory.map((m) => `@${m.addr}`)]);
+    const pair = this.scope.abstract(here.step, here.regs);
+    for (const name of [...REGS, ...(hasX86 ? SPARE : [])]) {
+      const row = this.rows.get(name);
+      const plain = name in X86;
+      const values = plain ? here.regs : here.x;
+      const before = plain ? here.before.regs : here.before.x;
+      const value = values[name];
+      const moved = value !== before[name];
+      const knows = plain && pair ? pair.state.get(inFrame(pair.frame, name)) : null;
+      setText(row.text, value === undefined ? "·" : concrete(value, base));
+      setAttr(row.element, "title", value === undefined ? null : `${value}`);
+      setText(row.was, moved && before[name] !== undefined ? `was ${concrete(before[name], base)}` : "");
+      setText(row.knew, plain ? this.knew(pair, knows, base) : "");
+      row.element.dataset.kind = knows ? kindOf(knows) : plain && pair ? "none" : "";
+      this.rule(row.ruler, knows, value);
+      const wrote = name in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {}));
+      row.element.className = [
+        wrote ? "wrote" : "",
+        moved ? "changed" : "",
+        plain ? "" : "spare",
+        selected === name ? "selected" : "",
+      ].join(" ");
+      setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
+    }
+    for (const m of memory) {
+      const row = this.rows.get(`@${m.addr}`);
+      const old = here.before.mem.get(m.addr);
+      row.element.dataset.kind = "memory";
+      setText(row.head.button, m.name || "memory");
+      setText(row.text, m.hex);
+      setText(row.was, m.step === here.step && old && old.hex !== m.hex ? `was ${old.hex}` : "");
+      setText(row.native, "");
+      setText(row.knew, m.addr);
+      row.element.className = `memory ${m.step === here.step ? "wrote changed" : ""}`;
+    }
+    if (this.described !== here) {
+      this.described = here;
+      fill(
+        this.detail,
+        h(
+          "p",
+          { class: "hint" },
+          pair
+            ? `Beside each value: what the verifier knew at its step ${pair.step + 1}.`
+            : "Where the walk is held here, the verifier's range stands beside each value.",
+        ),
+      );
+    }
+  }
+
+  knew(pair, reg, base) {
+    if (!pair) return "";
+    return reg ? summary(reg, base) : "·";
+  }
+
+  /** A thin bar for the range with a tick where the value is. */
+  rule(ruler, reg, value) {
+    const r = reg?.k === "number" && reg.s ? bestRange(reg.s) : null;
+    const shown = Boolean(r) && value !== undefined && r.min !== r.max;
+    ruler.hidden = !shown;
+    if (!shown || !r) return;
+    const v = r.signed ? BigInt.asIntN(64, big(value)) : BigInt.asUintN(64, big(value));
+    const part = Number(((v - r.min) * 1000n) / (r.max - r.min)) / 10;
+    ruler.firstElementChild.style.left = `${Math.max(0, Math.min(100, part))}%`;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The only place that makes elements. Whatever a user, a compiler or a program said becomes a text node here,
+ * with control and direction-changing characters spelt out; markup is never parsed from text.
+ */
+
+// C0 (but tab and newline), DEL, C1, soft hyphen, zero-width and bidirectional controls, separators, BOM, specials.
+const UNSAFE =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffc]/g;
+
+/** Text with invisible and direction-changing characters spelt as escapes. */
+export function visible(text) {
+  return String(text).replace(UNSAFE, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+}
+
+/**
+ * Make an element. `props`: `class`, `on: {event: handler}`, `data: {name: value}`, booleans and attributes by name;
+ * null and false are left out. Children: nodes, text (made visible), arrays, null.
+ * @param {string} tag
+ * @param {Record<string, any> | null} [props]
+ * @returns {any}
+ */
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "class") element.className = value;
+    else if (name === "value" || name === "checked" || name === "hidden" || name === "disabled") element[name] = value;
+    else if (name === "style" || name.startsWith("on")) throw new Error(`${name} is not allowed here`);
+    else element.setAttribute(name, value === true ? "" : visible(value));
+  }
+  append(element, children);
+  return element;
+}
+
+/** Append nodes, text and arrays of them. */
+export function append(element, children) {
+  for (const child of children) {
+    if (child === null || child === undefined || child === false) continue;
+    if (Array.isArray(child)) append(element, child);
+    else element.append(child instanceof Node ? child : visible(child));
+  }
+}
+
+/** Replace all children. */
+export function fill(element, ...children) {
+  element.textContent = "";
+  append(element, children);
+}
+
+/** Set text only when it differs: an unchanged node costs no layout. */
+export function setText(element, text) {
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
+}
+
+/** Set or remove an attribute only when it differs. */
+export function setAttr(element, name, value) {
+  if (value === null || value === undefined || value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+  } else {
+    const text = value === true ? "" : String(value);
+    if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+  }
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an SVG element with attributes. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  for (const child of children) element.append(child);
+  return element;
+}
+
+/** The small picture of a register kind (symbols are in the page's sprite). */
+export function glyph(kind, dashed = false) {
+  return svg(
+    "svg",
+    { class: `glyph kind-${kind}${dashed ? " maybe-null" : ""}`, "aria-hidden": "true", viewBox: "0 0 16 16" },
+    svg("use", { href: `#glyph-${kind}` }),
+  );
+}
+
+/** True when the person asked for less motion. */
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

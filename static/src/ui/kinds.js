@@ -1,0 +1,80 @@
+/** One hue and one glyph for each kind of register, everywhere; the names are the protocol's. */
+import { num, range, rangeSpoken, bestRange } from "./format.js";
+
+export const KINDS = {
+  number: "number",
+  ctx: "context",
+  packet: "packet",
+  packet_end: "packet end",
+  packet_meta: "packet metadata",
+  map_value: "map value",
+  map: "map",
+  stack: "stack",
+  kernel: "kernel object",
+  memory: "memory",
+  func: "function",
+  none: "nothing yet",
+};
+
+/** A kind this page knows, or "memory" for one a newer server may send. */
+export const kindOf = (reg) => (reg && reg.k in KINDS ? reg.k : reg ? "memory" : "none");
+
+/** @type {[RegExp, string][]} */
+const WORDS = [
+  [/^(scalar|P?\d|inv|misc|zero)/, "number"],
+  [/^ctx/, "ctx"],
+  [/^pkt_end/, "packet_end"],
+  [/^pkt_meta/, "packet_meta"],
+  [/^pkt/, "packet"],
+  [/^map_value/, "map_value"],
+  [/^map_ptr/, "map"],
+  [/^fp/, "stack"],
+  [/^(mem|buf|dynptr|iter|arena)/, "memory"],
+  [/^func/, "func"],
+  [/^(ptr_|trusted_ptr|rcu_ptr|sock|tcp_sock|percpu)/, "kernel"],
+];
+
+/** The kind a kernel text such as "pkt(off=14,r=34)" speaks of. */
+export function kindOfText(text) {
+  for (const [pattern, kind] of WORDS) if (pattern.test(text)) return kind;
+  return "";
+}
+
+function offset(reg, base) {
+  const parts = [];
+  const off = reg.off ?? 0;
+  if (off) parts.push(`${off < 0 ? "−" : "+"}${num(Math.abs(off), base)}`);
+  if (reg.s) {
+    const r = bestRange(reg.s);
+    if (!(r.min === 0n && r.max === 0n)) parts.push(`+ ${range(reg.s, base)}`);
+  }
+  return parts.join(" ");
+}
+
+const SUMMARIES = {
+  number: (reg, base) => (reg.s ? range(reg.s, base) : reg.t || "any"),
+  ctx: (reg, base) => `ctx ${offset(reg, base)}`,
+  packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} proven`,
+  packet_end: () => "packet end",
+  packet_meta: (reg, base) => `packet meta ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} proven`,
+  map_value: (reg, base) =>
+    `${reg.map || "map value"} ${offset(reg, base) || "+0"}${reg.size ? ` of ${num(reg.size, base)}` : ""}${reg.null ? " or NULL" : ""}`,
+  map: (reg) => `map ${reg.map ?? ""}`,
+  stack: (reg, base) => `fp${offset(reg, base) || "+0"}`,
+  none: () => "",
+};
+
+/** One line that says what a register holds. */
+export function summary(reg, base) {
+  if (!reg) return "";
+  const make = SUMMARIES[reg.k];
+  const text = make ? make(reg, base).trim() : reg.t || KINDS[kindOf(reg)];
+  return reg.null && !text.includes("NULL") ? `${text} or NULL` : text;
+}
+
+/** The same, for the ear. */
+export function summarySpoken(reg) {
+  if (!reg) return "nothing";
+  if (reg.k === "number") return reg.s ? `number ${rangeSpoken(reg.s)}` : `number ${reg.t ?? ""}`;
+  return `${KINDS[kindOf(reg)]}${reg.off ? `, offset ${reg.off}` : ""}${reg.range ? `, ${reg.range} bytes proven` : ""}${reg.null ? ", or NULL" : ""}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * A list that draws only the rows in sight. Rows may be several lines high; a line's height is measured once from
+ * the style sheet. Works as a listbox: one tab stop, arrows move, the active row is announced.
+ */
+import { h, setAttr } from "./dom.js";
+
+export class VirtualList {
+  /**
+   * @param {{label: string, render: (index: number, row: HTMLElement) => void, pick: (index: number) => void,
+   *   hover?: (index: number) => void, lines?: (index: number) => number, className?: string}} options
+   */
+  constructor(options) {
+    this.options = options;
+    this.count = 0;
+    this.active = -1;
+    this.lineHeight = 20;
+    this.offsets = new Int32Array([0]);
+    /** @type {Map<number, HTMLElement>} */
+    this.rows = new Map();
+    this.spacer = h("div", { class: "vl-spacer", role: "presentation" });
+    this.uid = `vl${Math.random().toString(36).slice(2, 8)}`;
+    this.element = h(
+      "div",
+      { class: `vl ${options.className ?? ""}`, role: "listbox", tabindex: "0", "aria-label": options.label },
+      this.spacer,
+    );
+    this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    this.element.addEventListener("click", (event) => {
+      const index = this.indexOf(event.target);
+      if (index >= 0 && !String(getSelection() ?? "")) options.pick(index);
+    });
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    if (options.hover) {
+      this.element.addEventListener("pointerover", (event) => options.hover?.(this.indexOf(event.target)));
+      this.element.addEventListener("pointerleave", () => options.hover?.(-1));
+    }
+    new ResizeObserver(() => {
+      this.measure();
+      this.draw();
+      if (this.pending) this.reveal(this.active);
+    }).observe(this.element);
+  }
+
+  measure() {
+    const height = Number.parseFloat(getComputedStyle(this.element).getPropertyValue("--row"));
+    if (height > 0 && height !== this.lineHeight) {
+      this.lineHeight = height;
+      this.layout();
+    }
+  }
+
+  indexOf(target) {
+    const row = target instanceof Element ? target.closest(".vl-row") : null;
+    return row instanceof HTMLElement ? Number(row.dataset.index) : -1;
+  }
+
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const page = Math.max(1, Math.floor(this.element.clientHeight / this.lineHeight) - 1);
+    const move = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    if (!move || !this.count) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.options.pick(Math.max(0, Math.min(this.count - 1, Math.max(0, this.active) + move)));
+  }
+
+  /** New content: `count` rows, all redrawn. */
+  reset(count) {
+    this.count = count;
+    this.active = Math.min(this.active, count - 1);
+    this.layout();
+    for (const row of this.rows.values()) row.remove();
+    this.rows.clear();
+    this.measure();
+    this.draw();
+  }
+
+  layout() {
+    const { lines } = this.options;
+    this.offsets = new Int32Array(this.count + 1);
+    for (let i = 0; i < this.count; i++) this.offsets[i + 1] = this.offsets[i] + (lines ? lines(i) : 1);
+    this.spacer.style.height = `${this.offsets[this.count] * this.lineHeight}px`;
+  }
+
+  /** Redraw rows in sight in place. */
+  refresh() {
+    for (const [index, row] of this.rows) this.paint(index, row);
+  }
+
+  /** Row at a line offset, by bisection. */
+  find(line) {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      if (this.offsets[mid + 1] <= line) low = mid + 1;
+      else high = mid;
+    }
+    return low;
+  }
+
+  draw() {
+    const { scrollTop, clientHeight } = this.element;
+    if (!clientHeight) return;
+    const first = Math.max(0, this.find(Math.floor(scrollTop / this.lineHeight)) - 4);
+    const last = Math.min(this.count, this.find(Math.ceil((scrollTop + clientHeight) / this.lineHeight)) + 5);
+    for (const [index, row] of this.rows)
+      if (index < first || index >= last) {
+        row.remove();
+        this.rows.delete(index);
+      }
+    for (let index = first; index < last; index++) {
+      if (this.rows.has(index)) continue;
+      const row = h("div", { class: "vl-row", role: "option", id: `${this.uid}-${index}`, data: { index } });
+      row.style.transform = `translateY(${this.offsets[index] * this.lineHeight}px)`;
+      row.style.height = `${(this.offsets[index + 1] - this.offsets[index]) * this.lineHeight}px`;
+      this.rows.set(index, row);
+      this.paint(index, row);
+      this.spacer.append(row);
+    }
+  }
+
+  paint(index, row) {
+    const active = index === this.active;
+    setAttr(row, "aria-selected", active ? "true" : "false");
+    setAttr(row, "aria-posinset", index + 1);
+    setAttr(row, "aria-setsize", this.count);
+    row.classList.toggle("active", active);
+    this.options.render(index, row);
+  }
+
+  /** Make a row the active one and bring it into sight. */
+  select(index, scroll = true) {
+    this.active = index;
+    if (scroll) this.reveal(index);
+    this.draw();
+    this.refresh();
+    setAttr(this.element, "aria-activedescendant", index >= 0 ? `${this.uid}-${index}` : null);
+  }
+
+  /** Scroll so that a row is seen with some rows around it; nothing moves when it already is. */
+  reveal(index) {
+    const height = this.element.clientHeight;
+    this.pending = !height;
+    if (index < 0 || index >= this.count || !height) return;
+    const top = this.offsets[index] * this.lineHeight;
+    const bottom = this.offsets[index + 1] * this.lineHeight;
+    const margin = Math.min(2 * this.lineHeight, height / 4);
+    const { scrollTop } = this.element;
+    if (top - margin < scrollTop) this.element.scrollTop = Math.max(0, top - margin);
+    else if (bottom + margin > scrollTop + height) this.element.scrollTop = bottom + margin - height;
+  }
+}
