@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 
@@ -15,13 +17,13 @@ class Link(models.Model):
     tombstone  -- why it was taken down; empty while it stands. The id is never used again
     """
 
-    id = models.CharField(primary_key=True, max_length=16)
-    digest = models.CharField(max_length=64)
-    schema = models.PositiveSmallIntegerField()
-    body = models.TextField()
-    toolchain = models.CharField(max_length=200)
-    created = models.DateTimeField(auto_now_add=True)
-    tombstone = models.CharField(max_length=400, blank=True, default="")
+    id: models.CharField[str, str] = models.CharField(primary_key=True, max_length=16)
+    digest: models.CharField[str, str] = models.CharField(max_length=64)
+    schema: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField()
+    body: models.TextField[str, str] = models.TextField()
+    toolchain: models.CharField[str, str] = models.CharField(max_length=200)
+    created: models.DateTimeField[datetime, datetime] = models.DateTimeField(auto_now_add=True)
+    tombstone: models.CharField[str, str] = models.CharField(max_length=400, blank=True, default="")
 
     class Meta:
         app_label = "playground"

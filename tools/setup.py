@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,7 +179,7 @@ def browser() -> None:
     say(f"the browser tests are skipped: no chromium is installed, and {why}")
 
 
-TARGETS = {
+TARGETS: dict[str, tuple[Callable[[], None], ...]] = {
     "run": (lambda: install("run"), bundle, migrate),
     "test": (lambda: install("dev"), bundle, browser),
 }
