@@ -1,0 +1,170 @@
+"""C to a BPF object: one confined clang, its findings as data, what is missing named or added."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple
+
+from vm.compile import diagnostics, missing
+from vm.compile.headers import ADDED, HELPER_DEFS, PROGRAM, SEARCH, VMLINUX, helper_defs, overlay
+from vm.compile.model import (
+    MAX_SOURCE_BYTES,
+    MCPUS,
+    OPT_LEVELS,
+    Compilation,
+    CompileOptions,
+    Diagnostic,
+    Missing,
+)
+from vm.compile.strip import drop_debug
+from vm.compile.toolchain import compiler_version, launcher, toolchain
+from vm.compile.vmlinux import vmlinux_for
+from vm.errors import InputError, LimitError
+from vm.sandbox import Limits
+from vm.sandbox.layers import MIB
+
+LIMITS: Final = Limits(
+    wall=4.0, cpu=3, memory=1024 * MIB, file_size=16 * MIB, open_files=64, text=256 * 1024, output=16 * MIB
+)
+MAX_OBJECT_BYTES: Final = 4 * MIB  # without DWARF
+MAX_ROUNDS: Final = 5
+
+_OVERLAY: Final = "overlay.json"
+_OBJECT: Final = "program.o"
+_FIXED: Final = (
+    "-target", "bpf", "-g", "-std=gnu17", "-nostdinc",
+    # Own lines reach BTF from the source the compiler holds, instead of from a file that a #line names.
+    "-gembed-source", "-fdebug-compilation-dir=.", "-ffile-prefix-map=@JOB@=.",
+    "-ivfsoverlay", _OVERLAY,
+    "-fno-crash-diagnostics", "-ferror-limit=20", "-fmacro-backtrace-limit=2", "-ftemplate-backtrace-limit=2",
+    "-Wall", "-Wno-unused", "-Wno-unknown-attributes", "-Wno-ignored-attributes", "-Wno-unused-command-line-argument",
+    "-Wno-gnu-variable-sized-type-not-at-end", "-Wno-compare-distinct-pointer-types", "-Wno-address-of-packed-member",
+    *diagnostics.FLAGS,
+)  # fmt: skip
+
+_LIMIT_SENTENCES: Final = {
+    "time": f"The compiler was stopped: it ran longer than {LIMITS.wall:g} seconds.",
+    "cpu": f"The compiler was stopped: it used more than {LIMITS.cpu} seconds of processor time.",
+    "memory": "The compiler was stopped: it used more than 1 GiB of memory.",
+    "output": "The compiler was stopped: it wrote more than this takes (16 MiB of object, 256 KiB of messages).",
+}
+_OUT_OF_MEMORY: Final = ("out of memory", "bad_alloc", "Cannot allocate memory", "allocation failed")
+_FILE_TOO_LARGE: Final = ("File too large", "file too large", "IO failure on output stream")
+
+
+class _Round(NamedTuple):
+    """One run of the compiler."""
+
+    object: bytes | None
+    found: tuple[Diagnostic, ...]
+    limit: str | None
+    ms: float
+
+
+def compile_c(source: str, options: CompileOptions | None = None) -> Compilation:
+    """Compile one C source for BPF with BTF.
+
+    A source that does not compile is a Compilation with ok=False; InputError where it cannot be tried
+    (too large, unknown option, no compiler, no sandbox).
+    """
+    options = options or CompileOptions()
+    _check(source, options)
+    known = missing.facts(source)
+    added: list[Missing] = []
+    tried: frozenset[str] = frozenset()
+    total = 0.0
+    while True:
+        prefix = missing.prefix(added, vmlinux=known.vmlinux) if added else ""
+        done = _run(source, prefix, options)
+        total += done.ms
+        lacking = () if done.limit else missing.find(source, done.found, tried)
+        if not options.fix_includes or not lacking or len(tried) >= 64 or total > LIMITS.wall * 1000:
+            break
+        if done.object is not None and not any(_implicit(d) for d in done.found):
+            break
+        added += lacking
+        tried |= {m.what for m in lacking}
+    license_ = missing.license_missing(source)
+    if license_ is not None and done.object is not None:
+        if options.fix_includes:
+            added.append(license_)
+            done = _run(source, missing.prefix(added, vmlinux=known.vmlinux), options)
+            total += done.ms
+        else:
+            lacking = (*lacking, license_)
+    texts = tuple(line for line in prefix_lines(added, vmlinux=known.vmlinux))
+    return Compilation(
+        done.object is not None, done.object, done.found, lacking, texts, compiler_version(), total, done.limit
+    )
+
+
+def prefix_lines(added: list[Missing], *, vmlinux: bool) -> list[str]:
+    """The lines that were put before the source."""
+    return missing.prefix(added, vmlinux=vmlinux).strip().split("\n") if added else []
+
+
+def _implicit(d: Diagnostic) -> bool:
+    return d.severity == "warning" and "visible outside" in d.message
+
+
+def _check(source: str, options: CompileOptions) -> None:
+    size = len(source.encode())
+    if size > MAX_SOURCE_BYTES:
+        raise LimitError(
+            f"The source has {size:,} bytes; the most this takes is {MAX_SOURCE_BYTES:,} (64 KiB).", "size"
+        )
+    if "\0" in source:
+        line = source[: source.index("\0")].count("\n") + 1
+        raise InputError("The source has a NUL character.", line=line)
+    if options.opt not in OPT_LEVELS:
+        raise InputError(f"Unknown optimisation level {options.opt!r}: one of {', '.join(OPT_LEVELS)}.")
+    if options.mcpu not in MCPUS:
+        raise InputError(f"Unknown instruction set {options.mcpu!r}: one of {', '.join(MCPUS)}.")
+
+
+@cache
+def _overlay() -> bytes:
+    return overlay(dict(toolchain().directories))
+
+
+def _run(source: str, prefix: str, options: CompileOptions) -> _Round:
+    files = {
+        PROGRAM: source.encode(),
+        ADDED: prefix.encode(),
+        HELPER_DEFS: helper_defs(),
+        VMLINUX: vmlinux_for(source + prefix),
+        _OVERLAY: _overlay(),
+    }
+    args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
+    for directory in SEARCH:
+        args += ["-isystem", directory]
+    if prefix:
+        args += ["-include", f"/include/src/{ADDED}"]
+    args += ["-c", PROGRAM, "-o", _OBJECT]
+    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=LIMITS)
+    text = result.text.decode(errors="replace")
+    limit = result.limit or _limit_in(text)
+    if limit is not None:
+        return _Round(None, (Diagnostic(0, 0, 0, "error", _LIMIT_SENTENCES[limit]),), limit, result.ms)
+    found = diagnostics.parse(text, source)
+    data = result.outputs[_OBJECT] if result.status == 0 else None
+    if result.status == 0 and data is None:
+        return _Round(None, (Diagnostic(0, 0, 0, "error", _LIMIT_SENTENCES["output"]),), "output", result.ms)
+    if result.status < 0 and data is None:
+        found = (Diagnostic(0, 0, 0, "error", diagnostics.CRASHED),)
+    if data is None and not any(d.severity == "error" for d in found):
+        found = (*found, Diagnostic(0, 0, 0, "error", diagnostics.unexplained(text)))
+    if data is not None:
+        data = drop_debug(data)
+        if len(data) > MAX_OBJECT_BYTES:
+            return _Round(None, (Diagnostic(0, 0, 0, "error", _LIMIT_SENTENCES["output"]),), "output", result.ms)
+    return _Round(data, found, None, result.ms)
+
+
+def _limit_in(text: str) -> str | None:
+    """Limits that the compiler itself noticed and reported."""
+    if any(words in text for words in _OUT_OF_MEMORY) and "error:" not in text.replace("LLVM ERROR:", "").lower():
+        return "memory"
+    if any(words in text for words in _FILE_TOO_LARGE):
+        return "output"
+    return None

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#pragma once
+#include <netinet/in.h>
+#include <linux/tcp.h>

@@ -1,0 +1,138 @@
+"""What a source uses and does not have, and the lines that bring it.
+
+Snippets from articles rarely compile as they stand. A finding of the compiler points at a line; the names on
+that line which the tables below know, and which the source does not bring itself, are what is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from vm.compile import providers
+from vm.compile.headers import VMLINUX
+from vm.compile.model import Diagnostic, Missing
+
+_COMMENT_OR_STRING: Final = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+_INCLUDE: Final = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)
+_NAME: Final = re.compile(r"(?:\b(?:struct|union|enum)\s+)?\b[A-Za-z_]\w*")
+_QUOTED: Final = re.compile(r"'((?:struct |union |enum )?\w+)'")
+_SECTION: Final = re.compile(r'SEC\s*\(\s*"([^"]*)"\s*\)|section\s*\(\s*"([^"]*)"\s*\)')
+# Sections that are no programs.
+_DATA_SECTIONS: Final = re.compile(
+    r"^(license|version|maps|\.maps|\.struct_ops.*|\.rodata.*|\.data.*|\.bss.*|\.ksyms|\.kconfig)$"
+)
+_ARCH_MISSING: Final = "BPF target arch"
+
+# Findings that a missing name causes; others ("expected ';'") are looked at only for macros such as SEC.
+_ABOUT_NAMES: Final = re.compile(
+    r"undeclared|unknown type name|incomplete|undefined|not found|implicit|declared inside|will not be visible"
+    r"|expected|a parameter list without types|no member named|invalid application|must specify"
+    r"|type specifier missing|redefinition|array has|not an ident",
+    re.I,
+)
+
+
+class Facts(NamedTuple):
+    """What the text of a source says of itself."""
+
+    code: tuple[str, ...]  # its lines with comments and strings blanked
+    includes: frozenset[str]
+    vmlinux: bool
+    sections: tuple[str, ...]
+
+
+def facts(source: str) -> Facts:
+    """Read the source as text; nothing is preprocessed."""
+    blank = _COMMENT_OR_STRING.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), source)
+    includes = frozenset(name.removeprefix("uapi/") for name in _INCLUDE.findall(source))
+    bare = {name.rpartition("/")[2] for name in includes}
+    sections = tuple(a or b for a, b in _SECTION.findall(source))
+    return Facts(tuple(blank.split("\n")), includes, VMLINUX in bare, sections)
+
+
+def find(source: str, diagnostics: Iterable[Diagnostic], already: frozenset[str] = frozenset()) -> tuple[Missing, ...]:
+    """What is missing, each once, in the order of the findings.
+
+    already -- the `what` of things that have been added and did not help
+    """
+    known = facts(source)
+    found: dict[str, Missing] = {}
+    for d in diagnostics:
+        for missing in _of_finding(d, known):
+            if missing.what not in already:
+                found.setdefault(missing.add, missing)
+    return tuple(found.values())
+
+
+def license_missing(source: str) -> Missing | None:
+    """Programs without a license are refused by the kernel as soon as they call a GPL-only helper."""
+    known = facts(source)
+    programs = [s for s in known.sections if not _DATA_SECTIONS.match(s)]
+    if not programs or "license" in known.sections:
+        return None
+    add = 'char LICENSE[] __attribute__((section("license"), used)) = "GPL";'
+    message = 'No license is given: add char LICENSE[] SEC("license") = "GPL"; helpers marked GPL-only need it.'
+    return Missing("license", add, message)
+
+
+def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
+    if d.severity == "note" or not (d.severity == "error" or _ABOUT_NAMES.search(d.message)):
+        return
+    if _ARCH_MISSING in d.message:
+        yield Missing(
+            "__TARGET_ARCH_x86",
+            "#define __TARGET_ARCH_x86",
+            "The target architecture is not named: BPF_KPROBE and PT_REGS_* need -D__TARGET_ARCH_x86.",
+        )
+        return
+    if not _ABOUT_NAMES.search(d.message):
+        return
+    quoted = _QUOTED.findall(d.message)
+    names = [*quoted]
+    if 0 < d.line <= len(known.code):
+        names += [re.sub(r"\s+", " ", name) for name in _NAME.findall(known.code[d.line - 1])]
+    for name in names:
+        missing = provide(name, known)
+        if missing is not None:
+            yield missing
+
+
+def provide(name: str, known: Facts) -> Missing | None:
+    """How to bring a name, unless the source includes what brings it."""
+    if known.vmlinux:
+        define = providers.NOT_IN_VMLINUX.get(name)
+        if define is not None:
+            return Missing(name, define, f"{name} is a macro, which vmlinux.h does not hold.")
+    header = providers.header_of(name, vmlinux=known.vmlinux)
+    if header is not None:
+        if header in known.includes or header.rpartition("/")[2] in known.includes:
+            return None
+        return Missing(name, f"#include <{header}>", f"{name} needs <{header}>.")
+    if not known.vmlinux:
+        text = providers.DEFINITIONS.get(name)
+        if text is not None:
+            return Missing(name, text, f"{name} is the kernel's own: vmlinux.h has it, the public headers do not.")
+    return None
+
+
+def prefix(added: Iterable[Missing], *, vmlinux: bool) -> str:
+    """The text that goes before the source: macros first, then headers in an order that compiles, then the rest."""
+    lines = [line for missing in added for line in [missing.add]]
+    defines = [line for line in lines if line.startswith("#define")]
+    includes = [line for line in lines if line.startswith("#include")]
+    others = [line for line in lines if not line.startswith("#")]
+    first = f'#include "{VMLINUX}"' if vmlinux else "#include <linux/types.h>"
+    base = [first] if includes or others else []
+    if not vmlinux and (others or any("bpf/" in line for line in includes)):
+        base.append("#include <linux/bpf.h>")
+    if not vmlinux and any("bpf_tracing" in line for line in includes):
+        base.append("#include <linux/ptrace.h>")
+    ordered = dict.fromkeys([*defines, *base, *sorted(includes, key=_rank), *others])
+    return "\n".join(ordered) + "\n"
+
+
+def _rank(line: str) -> int:
+    """Kernel headers before those of BPF, which use their types."""
+    return 1 if "bpf/" in line else 0

@@ -1,0 +1,69 @@
+"""What compiling takes and gives: frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+OPT_LEVELS: Final = ("O0", "O1", "O2")
+MCPUS: Final = ("v1", "v2", "v3", "v4")
+MAX_SOURCE_BYTES: Final = 64 * 1024
+
+
+class Diagnostic(NamedTuple):
+    """One finding of the compiler, at its place in the user's source.
+
+    line, column, end_column -- 1-based, in characters; 0 where it belongs to no place. end_column is past the last.
+    severity -- error, warning or note
+    Findings inside a header stand at the #include that brought it; the message names the header.
+    """
+
+    line: int
+    column: int
+    end_column: int
+    severity: str
+    message: str
+
+
+class Missing(NamedTuple):
+    """Something the source uses and does not have, that is known how to add.
+
+    what -- its name: "IPPROTO_UDP", "u64", "license"
+    add  -- the lines to put at the top of the source
+    message -- a sentence for a person
+    """
+
+    what: str
+    add: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOptions:
+    """opt: one of OPT_LEVELS; mcpu: one of MCPUS; fix_includes: add what is missing and say so."""
+
+    opt: str = "O2"
+    mcpu: str = "v3"
+    fix_includes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The outcome of one compile.
+
+    object  -- ELF bytes without DWARF (BTF is kept); None unless ok
+    missing -- what could be added, where fix_includes was not asked for or did not suffice
+    added   -- what fix_includes added, as lines of C
+    compiler -- "clang 22.1.8"
+    ms      -- wall time of the compiler and its sandbox
+    limit   -- None, or which of time, cpu, memory, output was hit
+    """
+
+    ok: bool
+    object: bytes | None
+    diagnostics: tuple[Diagnostic, ...]
+    missing: tuple[Missing, ...]
+    added: tuple[str, ...]
+    compiler: str
+    ms: float
+    limit: str | None = None

@@ -1,0 +1,158 @@
+"""Where the names that snippets use come from: header by name, and what no public header holds."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+_BPF: Final = "linux/bpf.h"
+_HELPERS: Final = "bpf/bpf_helpers.h"
+_ENDIAN: Final = "bpf/bpf_endian.h"
+_TRACING: Final = "bpf/bpf_tracing.h"
+_CORE: Final = "bpf/bpf_core_read.h"
+
+# Exact names. Those with a tag ("struct iphdr") are looked up with it.
+_NAMES: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("SEC", "__uint", "__type", "__array", "__ulong", "__always_inline", "__noinline", "__weak", "__hidden",
+         "__ksym", "__kconfig", "__kptr", "__arg_ctx", "__arg_nonnull", "bpf_printk", "__bpf_printk", "bpf_for",
+         "bpf_for_each", "bpf_repeat", "bpf_tail_call_static", "BPF_SEQ_PRINTF", "BPF_SNPRINTF", "barrier",
+         "barrier_var", "container_of", "LIBBPF_PIN_BY_NAME", "bpf_ksym_exists", "NULL", "KERNEL_VERSION"),
+        _HELPERS,
+    ),
+    **dict.fromkeys(
+        ("bpf_htons", "bpf_ntohs", "bpf_htonl", "bpf_ntohl", "bpf_cpu_to_be64", "bpf_be64_to_cpu", "__bpf_htons",
+         "__bpf_ntohs", "__bpf_constant_htons", "__bpf_constant_ntohs", "__bpf_constant_htonl", "__bpf_constant_ntohl"),
+        _ENDIAN,
+    ),
+    **dict.fromkeys(
+        ("BPF_KPROBE", "BPF_KRETPROBE", "BPF_UPROBE", "BPF_URETPROBE", "BPF_PROG", "BPF_PROG2", "BPF_KSYSCALL",
+         "BPF_KPROBE_SYSCALL"),
+        _TRACING,
+    ),
+    **dict.fromkeys(
+        ("BPF_CORE_READ", "BPF_CORE_READ_INTO", "BPF_CORE_READ_STR_INTO", "BPF_CORE_READ_USER", "BPF_PROBE_READ",
+         "BPF_CORE_READ_BITFIELD", "BPF_CORE_READ_BITFIELD_PROBED", "BPF_PROBE_READ_INTO"),
+        _CORE,
+    ),
+    **dict.fromkeys(("htons", "ntohs", "htonl", "ntohl", "in_addr_t", "in_port_t"), "netinet/in.h"),
+    **dict.fromkeys(("struct ethhdr", "ethhdr"), "linux/if_ether.h"),
+    **dict.fromkeys(("struct iphdr", "iphdr", "IPTOS_TOS"), "linux/ip.h"),
+    **dict.fromkeys(("struct ipv6hdr", "ipv6hdr"), "linux/ipv6.h"),
+    **dict.fromkeys(("struct in6_addr", "struct sockaddr_in6"), "linux/in6.h"),
+    **dict.fromkeys(("struct tcphdr", "tcphdr"), "linux/tcp.h"),
+    **dict.fromkeys(("struct udphdr", "udphdr"), "linux/udp.h"),
+    **dict.fromkeys(("struct icmphdr", "icmphdr"), "linux/icmp.h"),
+    **dict.fromkeys(("struct icmp6hdr",), "linux/icmpv6.h"),
+    **dict.fromkeys(("struct arphdr",), "linux/if_arp.h"),
+    **dict.fromkeys(("struct sockaddr_in", "struct in_addr"), "linux/in.h"),
+    **dict.fromkeys(("struct pt_regs", "pt_regs"), "linux/ptrace.h"),
+    **dict.fromkeys(("struct bpf_perf_event_data",), "linux/bpf_perf_event.h"),
+    **dict.fromkeys(("struct perf_event_header",), "linux/perf_event.h"),
+    **dict.fromkeys(("LINUX_VERSION_CODE",), "linux/version.h"),
+    **dict.fromkeys(("bool", "true", "false"), "stdbool.h"),
+    **dict.fromkeys(("size_t", "offsetof", "ptrdiff_t"), "stddef.h"),
+    **dict.fromkeys(("pid_t", "uid_t", "gid_t", "ssize_t"), "sys/types.h"),
+    **dict.fromkeys(
+        (f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)), "stdint.h"
+    ),
+    **dict.fromkeys(("memcpy", "memset", "memmove", "memcmp"), "string.h"),
+    **dict.fromkeys(
+        (f"__{sign}{bits}" for sign in ("u", "s", "be", "le") for bits in (8, 16, 32, 64)), "linux/types.h"
+    ),
+    **dict.fromkeys(("AF_INET", "AF_INET6", "AF_UNIX", "SOCK_STREAM", "SOCK_DGRAM"), "sys/socket.h"),
+}  # fmt: skip
+
+# Families, the first that matches. bpf_… is a helper only if the table of helpers has it.
+_FAMILIES: Final = tuple(
+    (re.compile(pattern), header)
+    for pattern, header in (
+        (r"IPPROTO_\w+$|INADDR_\w+$", "linux/in.h"),
+        (r"ETH_(P|ALEN|HLEN|DATA|FRAME|ZLEN)\w*$", "linux/if_ether.h"),
+        (r"(TC_ACT|TCA)_\w+$", "linux/pkt_cls.h"),
+        (r"ICMP_\w+$", "linux/icmp.h"),
+        (r"ICMPV6_\w+$", "linux/icmpv6.h"),
+        (r"ARPHRD_\w+$|ARPOP_\w+$", "linux/if_arp.h"),
+        (r"PERF_(TYPE|COUNT|SAMPLE)_\w+$", "linux/perf_event.h"),
+        (r"E(PERM|NOENT|INTR|IO|BADF|AGAIN|NOMEM|ACCES|FAULT|BUSY|EXIST|INVAL|NOSPC|RANGE|E2BIG|OPNOTSUPP)$",
+         "linux/errno.h"),
+        (r"(XDP|SK|BPF_MAP_TYPE|BPF_PROG_TYPE|BPF_F|BPF_RB|BPF_FIB|BPF_SOCK|BPF_TCP|BPF_HDR|BPF_CSUM)_\w+$", _BPF),
+        (r"BPF_(ANY|NOEXIST|EXIST|OK|DROP|REDIRECT)$", _BPF),
+        (r"struct (xdp_md|__sk_buff|bpf_\w+|sk_msg_md|sk_reuseport_md|btf_ptr)$", _BPF),
+        (r"PT_REGS_\w+$", _TRACING),
+        (r"bpf_core_\w+$", _CORE),
+    )
+)  # fmt: skip
+
+# For sources with vmlinux.h: types are there, macros are not.
+NOT_IN_VMLINUX: Final[dict[str, str]] = {
+    name: f"#define {name} {value}"
+    for name, value in {
+        "ETH_P_IP": "0x0800", "ETH_P_IPV6": "0x86DD", "ETH_P_ARP": "0x0806", "ETH_P_8021Q": "0x8100",
+        "ETH_P_8021AD": "0x88A8", "ETH_P_ALL": "0x0003", "ETH_ALEN": "6", "ETH_HLEN": "14", "AF_INET": "2",
+        "AF_INET6": "10", "AF_UNIX": "1", "TC_ACT_UNSPEC": "(-1)", "TC_ACT_OK": "0", "TC_ACT_RECLASSIFY": "1",
+        "TC_ACT_SHOT": "2", "TC_ACT_PIPE": "3", "TC_ACT_STOLEN": "4", "TC_ACT_REDIRECT": "7", "EPERM": "1",
+        "ENOENT": "2", "EAGAIN": "11", "ENOMEM": "12", "EACCES": "13", "EFAULT": "14", "EBUSY": "16", "EEXIST": "17",
+        "EINVAL": "22", "ENOSPC": "28", "TASK_COMM_LEN": "16", "O_CREAT": "00000100", "O_RDONLY": "00000000",
+        "O_WRONLY": "00000001", "O_RDWR": "00000002", "PF_KTHREAD": "0x00200000", "S_IFMT": "00170000",
+        "S_IFREG": "0100000", "S_IFDIR": "0040000", "ICMP_ECHO": "8", "ICMP_ECHOREPLY": "0", "IP_MF": "0x2000",
+        "IP_OFFSET": "0x1FFF", "UINT_MAX": "0xffffffffu", "INT_MAX": "0x7fffffff",
+    }.items()
+}  # fmt: skip
+
+# In a vmlinux.h source these headers would define the kernel's types a second time.
+_VMLINUX_HAS: Final = re.compile(r"^(linux/|stdbool|stdint|stddef|sys/|netinet/)")
+
+_SHORT_TYPES: Final = {
+    f"{sign}{bits}": f"typedef __{sign}{bits} {sign}{bits};" for sign in "us" for bits in (8, 16, 32, 64)
+}
+
+# What only the kernel itself (and so vmlinux.h) defines; layouts as its BTF has them.
+DEFINITIONS: Final[dict[str, str]] = {
+    **_SHORT_TYPES,
+    "TASK_COMM_LEN": "enum { TASK_COMM_LEN = 16 };",
+    "NAME_MAX": "enum { NAME_MAX = 255 };",
+    "IP_MF": "enum { IP_MF = 0x2000 };",
+    "IP_OFFSET": "enum { IP_OFFSET = 0x1FFF };",
+    "struct vlan_hdr": "struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };",
+    **dict.fromkeys(
+        ("struct trace_entry", "struct trace_event_raw_sys_enter"),
+        "struct trace_entry { unsigned short type; unsigned char flags; unsigned char preempt_count; int pid; };\n"
+        "struct trace_event_raw_sys_enter { struct trace_entry ent; long id; unsigned long args[6]; char __data[0]; };",
+    ),
+    "struct trace_event_raw_sys_exit": (
+        "struct trace_event_raw_sys_exit { unsigned long long ent; long id; long ret; char __data[0]; };"
+    ),
+    "struct trace_event_raw_sched_process_exec": (
+        "struct trace_event_raw_sched_process_exec "
+        "{ unsigned long long ent; unsigned int __data_loc_filename; int pid; int old_pid; char __data[0]; };"
+    ),
+    "struct trace_event_raw_sched_switch": (
+        "struct trace_event_raw_sched_switch { unsigned long long ent; char prev_comm[16]; int prev_pid; int prev_prio;"
+        " long prev_state; char next_comm[16]; int next_pid; int next_prio; char __data[0]; };"
+    ),
+    "struct trace_event_raw_sched_process_template": (
+        "struct trace_event_raw_sched_process_template "
+        "{ unsigned long long ent; char comm[16]; int pid; int prio; char __data[0]; };"
+    ),
+}
+
+
+@cache
+def _helper_names() -> frozenset[str]:
+    from vm.kernel.helpers import all_helpers
+
+    return frozenset(h.name for h in all_helpers())
+
+
+def header_of(name: str, *, vmlinux: bool) -> str | None:
+    """The header that brings `name`, or None where none is known."""
+    header = _NAMES.get(name)
+    if header is None:
+        header = next((header for pattern, header in _FAMILIES if pattern.match(name)), None)
+    if header is None and name in _helper_names():
+        header = _HELPERS
+    if header is not None and vmlinux and _VMLINUX_HAS.match(header):
+        return None
+    return header

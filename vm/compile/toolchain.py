@@ -1,0 +1,126 @@
+"""The compiler: found, named, and run through a sandbox launcher."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import threading
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from vm.compile.headers import OUR_INCLUDE
+from vm.errors import InputError
+from vm.sandbox.launcher import FILE_SYSTEM_LAYERS, Launcher, Tool
+
+# Shared libraries of a compiler that is not the static one of the wheel.
+_LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """argv -- the driver's first arguments; read -- what it reads; directories -- virtual include tree."""
+
+    argv: tuple[str, ...]
+    read: tuple[str, ...]
+    directories: tuple[tuple[str, str], ...]
+
+
+@cache
+def toolchain() -> Toolchain:
+    """The clang of the ziglang wheel, or the one BPFSCOPE_CLANG names. InputError if there is none."""
+    wheel = _wheel()
+    named = os.environ.get("BPFSCOPE_CLANG")
+    if named:
+        real = os.path.realpath(named)
+        if not os.access(real, os.X_OK):
+            raise InputError(f"BPFSCOPE_CLANG names no program that can be run: {named}.")
+        argv: tuple[str, ...] = (named,)
+        installed = str(Path(real).parents[1])
+        read = [installed, *(path for path in _LIBRARIES if not installed.startswith(path + "/"))]
+        clang_include = str(_resource_dir(named) / "include")
+        read.append(clang_include)
+    elif wheel is not None:
+        argv = (str(wheel / "zig"), "clang")
+        read = []
+        clang_include = str(wheel / "lib/include")
+    else:
+        raise InputError("There is no C compiler: install the ziglang package, or name a clang in BPFSCOPE_CLANG.")
+    if wheel is not None:
+        headers = wheel / "lib/libc/include"
+        arch, uapi = str(headers / "x86-linux-any"), str(headers / "any-linux-any")
+        read.append(str(wheel))
+    else:
+        arch, uapi = "/usr/include/x86_64-linux-gnu", "/usr/include"
+        read += [arch, uapi]
+    directories = {
+        "/include/libbpf": str(OUR_INCLUDE),
+        "/include/libbpf/bpf": str(OUR_INCLUDE / "bpf"),
+        "/include/libc": str(OUR_INCLUDE / "libc"),
+        "/include/arch": arch,
+        "/include/uapi": uapi,
+        "/include/alias/uapi": uapi,
+        "/include/clang": clang_include,
+    }
+    return Toolchain(argv, (*read, str(OUR_INCLUDE)), tuple(directories.items()))
+
+
+def _wheel() -> Path | None:
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        return None
+    directory = Path(spec.origin).resolve().parent
+    return directory if (directory / "zig").exists() else None
+
+
+def _resource_dir(clang: str) -> Path:
+    done = subprocess.run([clang, "-print-resource-dir"], capture_output=True, text=True, timeout=10, check=False)
+    return Path(os.path.realpath(done.stdout.strip()))
+
+
+_lock = threading.Lock()
+_launchers: dict[int, Launcher] = {}
+
+
+def launcher() -> Launcher:
+    """This process's compiler launcher, started. InputError where no file-system layer holds (see `refusal`)."""
+    with _lock:
+        found = _launchers.get(os.getpid())
+        if found is None:
+            chain = toolchain()
+            found = Launcher({"clang": Tool(chain.argv, chain.read)})
+            found.start()
+            _launchers.clear()
+            _launchers[os.getpid()] = found
+    refused = refusal(found)
+    if refused:
+        raise InputError(refused)
+    return found
+
+
+def start() -> Launcher:
+    """Start the compiler's launcher now: before the calling process confines itself, and off the first user's clock."""
+    found = launcher()
+    compiler_version()
+    return found
+
+
+def refusal(found: Launcher) -> str | None:
+    """Why C is refused on this server, or None: a compiler reads any file its source names unless a layer stops it."""
+    if FILE_SYSTEM_LAYERS & set(found.active) or os.environ.get("BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER") == "yes":
+        return None
+    return (
+        "C is not compiled on this server, because nothing here keeps the compiler from reading the server's files "
+        "(neither Landlock nor bubblewrap works). Assembly, raw instructions and objects are."
+    )
+
+
+@cache
+def compiler_version() -> str:
+    """ "clang 22.1.8"."""
+    text = launcher().run("clang", ["--version"], files={}).text.decode(errors="replace")
+    found = re.search(r"clang version (\d+[\w.]*)", text)
+    return f"clang {found[1]}" if found else "clang"
