@@ -141,7 +141,7 @@ class TypeNames:
 
 
 def btf_type_name(btf: Btf | None, type_id: int) -> str:
-    return btf.name_of(type_id) if btf is not None else ""
+    return btf.type(type_id).name if btf is not None else ""
 
 
 def iter_type_str(btf: Btf | None, type_id: int) -> str:

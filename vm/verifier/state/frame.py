@@ -6,11 +6,11 @@ from typing import Final, NamedTuple, final
 
 from vm.isa.opcodes import MAX_BPF_REG, REG_FP
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, frame_pointer
-from vm.verifier.state.reg_types import STACK_INVALID, STACK_SPILL
+from vm.verifier.state.reg_types import STACK_SPILL
 
 SlotTypes = tuple[int, int, int, int, int, int, int, int]
 
-ALL_INVALID: Final[SlotTypes] = (STACK_INVALID,) * 8  # type: ignore[assignment]
+ALL_INVALID: Final[SlotTypes] = (0, 0, 0, 0, 0, 0, 0, 0)  # STACK_INVALID
 
 BPF_MAIN_FUNC: Final = -1
 
