@@ -363,3 +363,20 @@ def pointer_sub(ptr: Scalar, off: Scalar) -> Scalar:
 def without_bounds32(a: Scalar) -> Scalar:
     """`a` with unbounded 32-bit pairs, not synced (__mark_reg32_unbounded)."""
     return Scalar(a.var_off, a.smin, a.smax, a.umin, a.umax, S32_MIN, S32_MAX, 0, U32)
+
+
+def shift_linked(a: Scalar, delta: int) -> Scalar:
+    """`a + delta` for a register at a constant distance from another, as found: not synced (sync_linked_regs)."""
+    b = const(delta)
+    s32_min = a.s32_min + b.s32_min
+    s32_max = a.s32_max + b.s32_max
+    if s32_min < S32_MIN or s32_min > S32_MAX or s32_max < S32_MIN or s32_max > S32_MAX:
+        s32_min = S32_MIN
+        s32_max = S32_MAX
+    u32_min = a.u32_min + b.u32_min
+    u32_max = a.u32_max + b.u32_max
+    if u32_min > U32 or u32_max > U32:
+        u32_min = 0
+        u32_max = U32
+    wide = pointer_add(a, b)
+    return Scalar(wide.var_off, wide.smin, wide.smax, wide.umin, wide.umax, s32_min, s32_max, u32_min, u32_max)

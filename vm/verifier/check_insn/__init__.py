@@ -1,0 +1,1 @@
+"""One instruction's effect on the state, by class: arithmetic, jumps, constants, atomics, the way out."""

@@ -1,0 +1,161 @@
+"""Arithmetic between a pointer and a number (adjust_ptr_min_max_vals())."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.verifier.check_insn import sanitize
+from vm.verifier.domain.arith import is_known, pointer_add, pointer_sub, without_bounds32
+from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MIN, bounds_sync, s64
+from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.liveness import mark_reg_unknown
+from vm.verifier.mem.common import BPF_MAX_VAR_OFF
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+ALU_STRING: Final = (
+    "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "neg", "%=", "^=", "=", "s>>=", "endian", "", "",
+)  # fmt: skip
+"""The kernel's bpf_alu_string, by operation."""
+
+_ARITHMETIC_OK: Final = frozenset(
+    {
+        t.PTR_TO_CTX,
+        t.PTR_TO_MAP_VALUE,
+        t.PTR_TO_MAP_KEY,
+        t.PTR_TO_STACK,
+        t.PTR_TO_PACKET_META,
+        t.PTR_TO_PACKET,
+        t.PTR_TO_TP_BUFFER,
+        t.PTR_TO_BTF_ID,
+        t.PTR_TO_MEM,
+        t.PTR_TO_BUF,
+        t.PTR_TO_FUNC,
+        t.CONST_PTR_TO_DYNPTR,
+    }
+)
+
+
+def check_reg_sane_offset(env: VerifierEnv, reg: RegState, reg_type: int) -> None:
+    """check_reg_sane_offset(): an offset (or a pointer's own) has to stay far from overflowing."""
+    s = reg.scalar
+    if s.var_off.mask == 0:
+        value = s64(s.var_off.value)
+        if value >= BPF_MAX_VAR_OFF or value <= -BPF_MAX_VAR_OFF:
+            env.reject(EINVAL, f"math between {reg_type_str(reg_type)} pointer and {value} is not allowed\n")
+    if reg.off >= BPF_MAX_VAR_OFF or reg.off <= -BPF_MAX_VAR_OFF:
+        env.reject(EINVAL, f"{reg_type_str(reg_type)} pointer offset {reg.off} is not allowed\n")
+    if s.smin == S64_MIN:
+        env.reject(
+            EINVAL,
+            f"math between {reg_type_str(reg_type)} pointer and register with unbounded min value is not allowed\n",
+        )
+    if s.smin >= BPF_MAX_VAR_OFF or s.smin <= -BPF_MAX_VAR_OFF:
+        env.reject(EINVAL, f"value {s.smin} makes {reg_type_str(reg_type)} pointer be out of bounds\n")
+
+
+def _check_allowed(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState) -> None:
+    dst = insn.dst_reg
+    op = insn.code & 0xF0
+    if ptr.type & t.PTR_MAYBE_NULL:
+        env.reject(
+            EACCES,
+            f"R{dst} pointer arithmetic on {reg_type_str(ptr.type)} prohibited, null-check it first\n",
+            dst,
+        )
+    base = ptr.type & t.BPF_BASE_TYPE_MASK
+    if base in _ARITHMETIC_OK:
+        return
+    known = off.scalar.var_off.mask == 0
+    if base == t.PTR_TO_FLOW_KEYS and known:
+        return
+    if base in (t.PTR_TO_FLOW_KEYS, t.CONST_PTR_TO_MAP) and known and off.scalar.smin == 0 and op == o.ADD:
+        return
+    env.reject(EACCES, f"R{dst} pointer arithmetic on {reg_type_str(ptr.type)} prohibited\n", dst)
+
+
+def adjust_ptr_min_max_vals(
+    env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, *, ptr_is_dst: bool
+) -> None:
+    """`dst = ptr op off`; with ptr_is_dst False it was `scalar += pointer`."""
+    frame = env.cur_state.frame[-1]
+    dst = insn.dst_reg
+    op = insn.code & 0xF0
+    s = off.scalar
+    known = s.var_off.mask == 0
+    if (known and (s.smin != s.smax or s.umin != s.umax)) or s.smin > s.smax or s.umin > s.umax:
+        mark_reg_unknown(env, frame.regs, dst)
+        return
+    if insn.code & 0x07 != o.ALU64:
+        if op == o.SUB and env.allow_ptr_leaks:
+            mark_reg_unknown(env, frame.regs, dst)
+            return
+        env.reject(EACCES, f"R{dst} 32-bit pointer arithmetic prohibited\n", dst)
+    _check_allowed(env, insn, ptr, off)
+    if not ptr_is_dst:
+        # The kernel copies the whole register here, liveness included.
+        frame.regs[dst] = ptr
+        frame.live.adopt(dst, frame.live, insn.src_reg)
+    check_reg_sane_offset(env, off, ptr.type)
+    check_reg_sane_offset(env, ptr, ptr.type)
+    info: sanitize.SanitizeInfo | None = None
+    if op in (o.ADD, o.SUB) and not env.bypass_spec_v1:
+        info = sanitize.SanitizeInfo()
+        sanitize.sanitize_ptr_alu(env, insn, ptr, off, info, ptr_is_dst, commit_window=False)
+    if op == o.ADD:
+        r = _add(env, ptr, off)
+    elif op == o.SUB:
+        r = _sub(env, insn, ptr, off, ptr_is_dst)
+    elif op in (o.AND, o.OR, o.XOR):
+        env.reject(EACCES, f"R{dst} bitwise operator {ALU_STRING[op >> 4]} on pointer prohibited\n", dst)
+    else:
+        env.reject(
+            EACCES, f"R{dst} pointer arithmetic with {ALU_STRING[op >> 4]} operator prohibited\n", dst
+        )
+    check_reg_sane_offset(env, r, ptr.type)
+    if not is_known(r.scalar):
+        r.scalar = bounds_sync(r.scalar)
+    frame.regs[dst] = r
+    if info is not None:
+        sanitize.sanitize_check_bounds(env, dst, r)
+        sanitize.sanitize_ptr_alu(env, insn, r, off, info, ptr_is_dst, commit_window=True)
+
+
+def _add(env: VerifierEnv, ptr: RegState, off: RegState) -> RegState:
+    r = ptr.clone()
+    s = off.scalar
+    if s.var_off.mask == 0 and S32_MIN <= ptr.off + s.smin <= S32_MAX:
+        r.off = ptr.off + s.smin
+        if not is_known(ptr.scalar):
+            r.scalar = without_bounds32(ptr.scalar)
+        return r
+    r.scalar = pointer_add(ptr.scalar, s)
+    if t.type_is_pkt_pointer(ptr.type):
+        r.id = env.new_id()
+        r.range = 0
+    return r
+
+
+def _sub(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, ptr_is_dst: bool) -> RegState:
+    dst = insn.dst_reg
+    if not ptr_is_dst:
+        env.reject(EACCES, f"R{dst} tried to subtract pointer from scalar\n", dst)
+    if ptr.type == t.PTR_TO_STACK:
+        env.reject(EACCES, f"R{dst} subtraction from stack pointer prohibited\n", dst)
+    r = ptr.clone()
+    s = off.scalar
+    if s.var_off.mask == 0 and S32_MIN <= ptr.off - s.smin <= S32_MAX:
+        r.off = ptr.off - s.smin
+        if not is_known(ptr.scalar):
+            r.scalar = without_bounds32(ptr.scalar)
+        return r
+    r.scalar = pointer_sub(ptr.scalar, s)
+    if t.type_is_pkt_pointer(ptr.type):
+        r.id = env.new_id()
+        # Going back by something that is not negative keeps what was known to be readable.
+        if s.smin < 0:
+            r.range = 0
+    return r
