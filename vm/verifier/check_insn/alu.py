@@ -103,9 +103,7 @@ def _check_mov_fields(env: VerifierEnv, insn: Insn) -> None:
         if insn.imm not in (1, 1 << 16):
             env.reject(EINVAL, "addr_space_cast insn can only convert between address space 1 and 0\n")
         if not any(env.program.maps[i].map_type == _MAP_TYPE_ARENA for i in env.used_maps):
-            env.reject(
-                EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena\n"
-            )
+            env.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena\n")
     elif insn.off not in (0, 8, 16, 32) or insn.imm:
         env.reject(EINVAL, "BPF_MOV uses reserved fields\n")
 
@@ -200,9 +198,7 @@ def _adjust_reg_min_max_vals(env: VerifierEnv, insn: Insn, op: int) -> None:
             if op == o.SUB and env.allow_ptr_leaks:
                 mark_reg_unknown(env, regs, insn.dst_reg)
                 return
-            env.reject(
-                EACCES, f"R{insn.dst_reg} pointer {ALU_STRING[op >> 4]} pointer prohibited\n", insn.dst_reg
-            )
+            env.reject(EACCES, f"R{insn.dst_reg} pointer {ALU_STRING[op >> 4]} pointer prohibited\n", insn.dst_reg)
         mark_chain_precision(env, insn.dst_reg)
         adjust_ptr_min_max_vals(env, insn, src, dst, ptr_is_dst=False)
         return

@@ -77,9 +77,7 @@ def _check_allowed(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState) -
     env.reject(EACCES, f"R{dst} pointer arithmetic on {reg_type_str(ptr.type)} prohibited\n", dst)
 
 
-def adjust_ptr_min_max_vals(
-    env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, *, ptr_is_dst: bool
-) -> None:
+def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, *, ptr_is_dst: bool) -> None:
     """`dst = ptr op off`; with ptr_is_dst False it was `scalar += pointer`."""
     frame = env.cur_state.frame[-1]
     dst = insn.dst_reg
@@ -112,9 +110,7 @@ def adjust_ptr_min_max_vals(
     elif op in (o.AND, o.OR, o.XOR):
         env.reject(EACCES, f"R{dst} bitwise operator {ALU_STRING[op >> 4]} on pointer prohibited\n", dst)
     else:
-        env.reject(
-            EACCES, f"R{dst} pointer arithmetic with {ALU_STRING[op >> 4]} operator prohibited\n", dst
-        )
+        env.reject(EACCES, f"R{dst} pointer arithmetic with {ALU_STRING[op >> 4]} operator prohibited\n", dst)
     check_reg_sane_offset(env, r, ptr.type)
     if not is_known(r.scalar):
         r.scalar = bounds_sync(r.scalar)

@@ -8,6 +8,8 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import EACCES, Reject, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
+from vm.verifier.mem.common import ACCESS_HELPER
+from vm.verifier.mem.map_value import check_map_access
 from vm.verifier.report.state_text import tnum_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -142,9 +144,6 @@ def sanitize_ptr_alu(
 
 def sanitize_check_bounds(env: VerifierEnv, regno: int, reg: RegState) -> None:
     """Unprivileged: the pointer must stay inside what it points to, or masking would mean nothing."""
-    from vm.verifier.mem.access import check_map_access
-    from vm.verifier.mem.common import ACCESS_HELPER
-
     if reg.type == t.PTR_TO_STACK:
         var_off = reg.scalar.var_off
         off = reg.off + var_off.value

@@ -1,0 +1,178 @@
+"""The way out: what may not be left open, and what a program may return (check_return_code() of Linux 6.12)."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from vm.errors import NotEmulated
+from vm.kernel import types as k
+from vm.verifier.backtrack import mark_chain_precision
+from vm.verifier.domain.scalar import S64_MAX, S64_MIN
+from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
+from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.state.frame import RetvalRange
+from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg_types import SCALAR_VALUE
+
+_BOOL: Final = RetvalRange(0, 1)
+
+_ADDR_ONE: Final = frozenset(
+    {
+        k.BPF_CGROUP_UDP4_RECVMSG,
+        k.BPF_CGROUP_UDP6_RECVMSG,
+        k.BPF_CGROUP_UNIX_RECVMSG,
+        k.BPF_CGROUP_INET4_GETPEERNAME,
+        k.BPF_CGROUP_INET6_GETPEERNAME,
+        k.BPF_CGROUP_UNIX_GETPEERNAME,
+        k.BPF_CGROUP_INET4_GETSOCKNAME,
+        k.BPF_CGROUP_INET6_GETSOCKNAME,
+        k.BPF_CGROUP_UNIX_GETSOCKNAME,
+    }
+)
+_CGROUP_BOOL: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_CGROUP_SOCK,
+        k.BPF_PROG_TYPE_SOCK_OPS,
+        k.BPF_PROG_TYPE_CGROUP_DEVICE,
+        k.BPF_PROG_TYPE_CGROUP_SYSCTL,
+        k.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+        k.BPF_PROG_TYPE_SK_LOOKUP,
+        k.BPF_PROG_TYPE_NETFILTER,
+    }
+)
+_TRACING: Final = {
+    k.BPF_TRACE_FENTRY: RetvalRange(0, 0),
+    k.BPF_TRACE_FEXIT: RetvalRange(0, 0),
+    k.BPF_TRACE_ITER: _BOOL,
+    k.BPF_TRACE_RAW_TP: None,
+    k.BPF_MODIFY_RETURN: None,
+}
+
+
+class _Region(NamedTuple):
+    """A region that must be closed: what it is called, and what is said if it is not."""
+
+    name: str
+    missing: str
+
+
+_LOCK: Final = _Region("bpf_spin_lock", "bpf_spin_unlock is missing\n")
+_RCU: Final = _Region("bpf_rcu_read_lock", "bpf_rcu_read_unlock is missing\n")
+
+
+def check_regions_closed(env: VerifierEnv, exception_exit: bool) -> None:
+    """No lock, RCU or preemption region may be open where the program (or by an exception, any frame) ends."""
+    state = env.cur_state
+    if state.curframe and not exception_exit:
+        return
+    if state.active_lock.ptr:
+        _open(env, _LOCK, exception_exit)
+    if state.active_rcu_lock:
+        _open(env, _RCU, exception_exit)
+    if state.active_preempt_lock:
+        count = state.active_preempt_lock
+        missing = f"{count} bpf_preempt_enable{' is' if count == 1 else '(s) are'} missing\n"
+        _open(env, _Region("bpf_preempt_disable", missing), exception_exit)
+
+
+def _open(env: VerifierEnv, region: _Region, exception_exit: bool) -> None:
+    if exception_exit:
+        env.reject(EINVAL, f"bpf_throw cannot be used inside {region.name}-ed region\n")
+    env.reject(EINVAL, region.missing)
+
+
+def check_reference_leak(env: VerifierEnv, exception_exit: bool) -> None:
+    """Whatever was acquired has to be released: at the end of the program, or of the callback that acquired it."""
+    frame = env.cur_state.frame[-1]
+    if not exception_exit and frame.frameno and not frame.in_callback_fn:
+        return
+    lingering = False
+    for ref in frame.refs:
+        if not exception_exit and frame.in_callback_fn and ref.callback_ref != frame.frameno:
+            continue
+        env.verbose(f"Unreleased reference id={ref.id} alloc_insn={ref.insn_idx}\n")
+        lingering = True
+    if lingering:
+        env.reject(EINVAL, "")
+
+
+def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool = False) -> bool:
+    """Whether every value of `reg` lies in the range."""
+    s = reg.scalar
+    if return_32bit:
+        return wanted.minval <= s.s32_min and s.s32_max <= wanted.maxval
+    return wanted.minval <= s.smin and s.smax <= wanted.maxval
+
+
+def say_invalid_scalar(env: VerifierEnv, reg: RegState, wanted: RetvalRange, ctx: str, reg_name: str) -> None:
+    """verbose_invalid_scalar(): what was returned and what should have been."""
+    s = reg.scalar
+    text = f"{ctx} the register {reg_name} has"
+    if s.smin > S64_MIN:
+        text += f" smin={s.smin}"
+    if s.smax < S64_MAX:
+        text += f" smax={s.smax}"
+    if s.smin == S64_MIN and s.smax == S64_MAX:
+        text += " unknown scalar value"
+    env.verbose(f"{text} should have been in [{wanted.minval}, {wanted.maxval}]\n")
+
+
+def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
+    """What the program type allows the main function to return; None: anything."""
+    prog_type = env.program.prog_type
+    attach = env.program.expected_attach_type
+    if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
+        if attach in _ADDR_ONE:
+            return RetvalRange(1, 1)
+        if attach in (k.BPF_CGROUP_INET4_BIND, k.BPF_CGROUP_INET6_BIND):
+            return RetvalRange(0, 3)
+        return _BOOL
+    if prog_type == k.BPF_PROG_TYPE_CGROUP_SKB:
+        return RetvalRange(0, 3) if attach == k.BPF_CGROUP_INET_EGRESS else _BOOL
+    if prog_type in _CGROUP_BOOL:
+        return _BOOL
+    if prog_type == k.BPF_PROG_TYPE_RAW_TRACEPOINT:
+        return RetvalRange(0, 0) if env.program.attach_btf_name else None
+    if prog_type == k.BPF_PROG_TYPE_KPROBE:
+        return _BOOL if attach == k.BPF_TRACE_KPROBE_SESSION else None
+    if prog_type == k.BPF_PROG_TYPE_TRACING:
+        if attach not in _TRACING:
+            env.reject(ENOTSUPP, "")
+        return _TRACING[attach]
+    if prog_type == k.BPF_PROG_TYPE_LSM:
+        raise NotEmulated("the return values of LSM hooks")
+    return None
+
+
+def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
+    """What register `regno` holds where the program ends."""
+    frame = env.cur_state.frame[0]
+    is_subprog = frame.subprogno != 0
+    check_reg_arg(env, regno, SRC_OP)
+    if is_pointer_value(env, regno):
+        env.reject(EACCES, f"R{regno} leaks addr as return value\n", regno)
+    reg = env.cur_state.frame[-1].regs[regno]
+    exit_ctx = "At program exit"
+    wanted: RetvalRange | None
+    if frame.in_async_callback_fn:
+        exit_ctx = "At async callback return"
+        wanted = RetvalRange(0, 0)
+    elif is_subprog and not frame.in_exception_callback_fn:
+        if reg.type != SCALAR_VALUE:
+            env.reject(
+                EINVAL,
+                f"At subprogram exit the register R{regno} is not a scalar value ({reg_type_str(reg.type)})\n",
+                regno,
+            )
+        return
+    else:
+        wanted = program_retval_range(env)
+    if wanted is None:
+        return
+    if reg.type != SCALAR_VALUE:
+        env.reject(EINVAL, f"{exit_ctx} the register R{regno} is not a known value ({reg_type_str(reg.type)})\n", regno)
+    mark_chain_precision(env, regno)
+    if not retval_range_within(wanted, reg):
+        say_invalid_scalar(env, reg, wanted, exit_ctx, reg_name)
+        env.reject(EINVAL, "", regno)
