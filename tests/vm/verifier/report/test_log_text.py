@@ -1,0 +1,56 @@
+"""The log's lines: what stands on one line, and how it is aligned."""
+
+from __future__ import annotations
+
+from vm.isa.insn import Insn
+from vm.program import LineInfo, Program
+from vm.verifier.events import Log, StateSnapshot
+from vm.verifier.report.log_text import render, vlog_alignment
+
+PROGRAM = Program(
+    "p", "xdp", 6, (Insn(0xB7, 0), Insn(0x95)), line_infos=(LineInfo(0, "/src/p.c", 3, 2, "\treturn 0;"),)
+)
+NOTHING = StateSnapshot(0, (), (), False, False)
+
+
+def test_a_state_joins_the_line_of_its_instruction_at_column_forty() -> None:
+    log = Log(2)
+    log.insn(0)
+    log.state(NOTHING, -1)
+    line = render(log.entries, PROGRAM, PROGRAM.insns).text
+    assert line == "0: (b7) r0 = 0".ljust(38) + ";\n"
+
+
+def test_alignment_moves_on_in_steps_of_eight() -> None:
+    assert [vlog_alignment(n) for n in (30, 36, 37, 45)] == [9, 3, 10, 10]
+
+
+def test_a_source_line_is_said_without_its_directory_and_indent() -> None:
+    log = Log(1)
+    log.line(0)
+    assert render(log.entries, PROGRAM, PROGRAM.insns).text == "; return 0; @ p.c:3\n"
+
+
+def test_lines_know_their_step() -> None:
+    log = Log(2)
+    log.text("func#0 @0\n")
+    log.step = 0
+    log.insn(0)
+    log.step = 1
+    log.insn(1)
+    assert render(log.entries, PROGRAM, PROGRAM.insns).line_steps == ((1, 0), (2, 1))
+
+
+def test_the_last_words_are_the_last_line_said() -> None:
+    log = Log(2)
+    log.text("first\n")
+    log.insn(0)
+    log.text("R1 ")
+    log.text("!read_ok\n")
+    assert log.last_words(len(log.entries)) == "R1 !read_ok"
+
+
+def test_nothing_is_kept_at_level_zero() -> None:
+    log = Log(0)
+    log.text("x\n")
+    assert log.entries == []
