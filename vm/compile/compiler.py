@@ -69,42 +69,23 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     """
     options = options or CompileOptions()
     _check(source, options)
-    known = missing.facts(source)
-    added: list[Missing] = []
-    tried: frozenset[str] = frozenset()
+    vmlinux = missing.facts(source).vmlinux
+    license_ = missing.license_missing(source)
+    added: list[Missing] = [license_] if license_ is not None and options.fix_includes else []
     total = 0.0
-    while True:
-        prefix = missing.prefix(added, vmlinux=known.vmlinux) if added else ""
-        done = _run(source, prefix, options)
+    for _ in range(MAX_ROUNDS):
+        done = _run(source, missing.prefix(added, vmlinux=vmlinux) if added else "", options)
         total += done.ms
-        lacking = () if done.limit else missing.find(source, done.found, tried)
-        if not options.fix_includes or not lacking or len(tried) >= 64 or total > LIMITS.wall * 1000:
-            break
-        if done.object is not None and not any(_implicit(d) for d in done.found):
+        lacking = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added))
+        if not options.fix_includes or not lacking or total > LIMITS.wall * 1000:
             break
         added += lacking
-        tried |= {m.what for m in lacking}
-    license_ = missing.license_missing(source)
-    if license_ is not None and done.object is not None:
-        if options.fix_includes:
-            added.append(license_)
-            done = _run(source, missing.prefix(added, vmlinux=known.vmlinux), options)
-            total += done.ms
-        else:
-            lacking = (*lacking, license_)
-    texts = tuple(line for line in prefix_lines(added, vmlinux=known.vmlinux))
+    if license_ is not None and not options.fix_includes and not done.limit:
+        lacking = (*lacking, license_)
+    texts = tuple(missing.prefix(added, vmlinux=vmlinux).strip().split("\n")) if added else ()
     return Compilation(
         done.object is not None, done.object, done.found, lacking, texts, compiler_version(), total, done.limit
     )
-
-
-def prefix_lines(added: list[Missing], *, vmlinux: bool) -> list[str]:
-    """The lines that were put before the source."""
-    return missing.prefix(added, vmlinux=vmlinux).strip().split("\n") if added else []
-
-
-def _implicit(d: Diagnostic) -> bool:
-    return d.severity == "warning" and "visible outside" in d.message
 
 
 def _check(source: str, options: CompileOptions) -> None:

@@ -39,7 +39,7 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
         return (Diagnostic(0, 0, 0, "error", CRASHED),)
     lines = source.split("\n")
     found: list[Diagnostic] = []
-    include_line = 0
+    include_line = 0  # of the #include in the source that the findings in headers which follow come from
     for row in text.split("\n"):
         if included := _INCLUDED.match(row):
             if included["file"] == PROGRAM:
@@ -51,10 +51,12 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
             if placeless:
                 found.append(Diagnostic(0, 0, 0, _severity(placeless["severity"]), _clean(placeless["message"])))
             continue
-        found.append(_diagnostic(finding, lines, include_line))
-        if finding["severity"] != "note":
+        if finding["file"] == PROGRAM:
             include_line = 0
-    return tuple(found[:MAX_DIAGNOSTICS])
+        elif finding["severity"] == "note":
+            continue  # where in a header a macro or a declaration stands helps nobody here
+        found.append(_diagnostic(finding, lines, include_line))
+    return tuple(dict.fromkeys(found))[:MAX_DIAGNOSTICS]
 
 
 def _diagnostic(finding: re.Match[str], lines: list[str], include_line: int) -> Diagnostic:

@@ -22,7 +22,7 @@ ADDED: Final = "added.h"
 # Virtual directories in the order they are searched.
 SEARCH: Final = (
     "/include/src", "/include/libbpf", "/include/libc", "/include/arch", "/include/uapi", "/include/clang",
-    "/include/libbpf/bpf",
+    "/include/alias", "/include/libbpf/bpf",
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ _SECTION: Final = re.compile(r'SEC\s*\(\s*"([^"]*)"\s*\)|section\s*\(\s*"([^"]*)
 _DATA_SECTIONS: Final = re.compile(
     r"^(license|version|maps|\.maps|\.struct_ops.*|\.rodata.*|\.data.*|\.bss.*|\.ksyms|\.kconfig)$"
 )
+_INVISIBLE: Final = re.compile(r"declaration of '((?:struct|union) \w+)' will not be visible")
 _ARCH_MISSING: Final = "BPF target arch"
 
 # Findings that a missing name causes; others ("expected ';'") are looked at only for macros such as SEC.
@@ -72,7 +73,8 @@ def license_missing(source: str) -> Missing | None:
     programs = [s for s in known.sections if not _DATA_SECTIONS.match(s)]
     if not programs or "license" in known.sections:
         return None
-    add = 'char LICENSE[] __attribute__((section("license"), used)) = "GPL";'
+    name = "_license" if any("LICENSE" in line for line in known.code) else "LICENSE"
+    add = f'char {name}[] __attribute__((section("license"), used)) = "GPL";'
     message = 'No license is given: add char LICENSE[] SEC("license") = "GPL"; helpers marked GPL-only need it.'
     return Missing("license", add, message)
 
@@ -89,14 +91,19 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
         return
     if not _ABOUT_NAMES.search(d.message):
         return
-    quoted = _QUOTED.findall(d.message)
-    names = [*quoted]
-    if 0 < d.line <= len(known.code):
-        names += [re.sub(r"\s+", " ", name) for name in _NAME.findall(known.code[d.line - 1])]
-    for name in names:
-        missing = provide(name, known)
-        if missing is not None:
-            yield missing
+    if hidden := _INVISIBLE.search(d.message):
+        name = hidden[1]
+        yield provide(name, known) or Missing(name, f"{name};", f"{name} is declared nowhere before it is used.")
+        return
+    quoted = [m for name in _QUOTED.findall(d.message) if (m := provide(name, known)) is not None]
+    if quoted:
+        yield from quoted
+    elif 0 < d.line <= len(known.code):
+        # "expected parameter declarator" and the like do not name the macro that was not there.
+        for name in _NAME.findall(known.code[d.line - 1]):
+            found = provide(re.sub(r"\s+", " ", name), known)
+            if found is not None:
+                yield found
 
 
 def provide(name: str, known: Facts) -> Missing | None:
@@ -119,14 +126,17 @@ def provide(name: str, known: Facts) -> Missing | None:
 
 def prefix(added: Iterable[Missing], *, vmlinux: bool) -> str:
     """The text that goes before the source: macros first, then headers in an order that compiles, then the rest."""
-    lines = [line for missing in added for line in [missing.add]]
+    lines = list(dict.fromkeys(line for missing in added for line in missing.add.split("\n")))
     defines = [line for line in lines if line.startswith("#define")]
     includes = [line for line in lines if line.startswith("#include")]
     others = [line for line in lines if not line.startswith("#")]
-    first = f'#include "{VMLINUX}"' if vmlinux else "#include <linux/types.h>"
-    base = [first] if includes or others else []
-    if not vmlinux and (others or any("bpf/" in line for line in includes)):
+    base = []
+    if vmlinux and (includes or others):
+        base.append(f'#include "{VMLINUX}"')
+    elif any("bpf/" in line for line in includes):
         base.append("#include <linux/bpf.h>")
+    elif any("__" in line for line in others):
+        base.append("#include <linux/types.h>")
     if not vmlinux and any("bpf_tracing" in line for line in includes):
         base.append("#include <linux/ptrace.h>")
     ordered = dict.fromkeys([*defines, *base, *sorted(includes, key=_rank), *others])

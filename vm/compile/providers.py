@@ -108,6 +108,10 @@ _SHORT_TYPES: Final = {
     f"{sign}{bits}": f"typedef __{sign}{bits} {sign}{bits};" for sign in "us" for bits in (8, 16, 32, 64)
 }
 
+_TRACE_ENTRY: Final = (
+    "struct trace_entry { unsigned short type; unsigned char flags; unsigned char preempt_count; int pid; };"
+)
+
 # What only the kernel itself (and so vmlinux.h) defines; layouts as its BTF has them.
 DEFINITIONS: Final[dict[str, str]] = {
     **_SHORT_TYPES,
@@ -116,26 +120,23 @@ DEFINITIONS: Final[dict[str, str]] = {
     "IP_MF": "enum { IP_MF = 0x2000 };",
     "IP_OFFSET": "enum { IP_OFFSET = 0x1FFF };",
     "struct vlan_hdr": "struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };",
-    **dict.fromkeys(
-        ("struct trace_entry", "struct trace_event_raw_sys_enter"),
-        "struct trace_entry { unsigned short type; unsigned char flags; unsigned char preempt_count; int pid; };\n"
-        "struct trace_event_raw_sys_enter { struct trace_entry ent; long id; unsigned long args[6]; char __data[0]; };",
-    ),
-    "struct trace_event_raw_sys_exit": (
-        "struct trace_event_raw_sys_exit { unsigned long long ent; long id; long ret; char __data[0]; };"
-    ),
-    "struct trace_event_raw_sched_process_exec": (
-        "struct trace_event_raw_sched_process_exec "
-        "{ unsigned long long ent; unsigned int __data_loc_filename; int pid; int old_pid; char __data[0]; };"
-    ),
-    "struct trace_event_raw_sched_switch": (
-        "struct trace_event_raw_sched_switch { unsigned long long ent; char prev_comm[16]; int prev_pid; int prev_prio;"
-        " long prev_state; char next_comm[16]; int next_pid; int next_prio; char __data[0]; };"
-    ),
-    "struct trace_event_raw_sched_process_template": (
-        "struct trace_event_raw_sched_process_template "
-        "{ unsigned long long ent; char comm[16]; int pid; int prio; char __data[0]; };"
-    ),
+    "struct trace_entry": _TRACE_ENTRY,
+    **{
+        f"struct trace_event_raw_{name}": (
+            f"{_TRACE_ENTRY}\nstruct trace_event_raw_{name} {{ struct trace_entry ent; {members} char __data[0]; }};"
+        )
+        for name, members in {
+            "sys_enter": "long id; unsigned long args[6];",
+            "sys_exit": "long id; long ret;",
+            "sched_process_exec": "__u32 __data_loc_filename; int pid; int old_pid;",
+            "sched_process_fork": "char parent_comm[16]; int parent_pid; char child_comm[16]; int child_pid;",
+            "sched_process_template": "char comm[16]; int pid; int prio;",
+            "sched_switch": (
+                "char prev_comm[16]; int prev_pid; int prev_prio; long prev_state; "
+                "char next_comm[16]; int next_pid; int next_prio;"
+            ),
+        }.items()
+    },
 }
 
 
