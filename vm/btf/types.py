@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -160,6 +160,7 @@ class Btf:
         if hdr_len < 24 or hdr_len + type_off + type_len > len(data) or hdr_len + str_off + str_len > len(data):
             raise _bad("a section reaches past the end")
         self.data = data
+        self._types_at = hdr_len + type_off
         self._types = data[hdr_len + type_off : hdr_len + type_off + type_len]
         self._strings = data[hdr_len + str_off : hdr_len + str_off + str_len]
         if not self._strings or self._strings[0] or self._strings[-1]:
@@ -220,6 +221,21 @@ class Btf:
                 raise _bad(f"there is no type {type_id}")
             found = self._cache[type_id] = self._parse(type_id)
         return found
+
+    def raw(self, type_id: int) -> bytes:
+        """The bytes of a type's record."""
+        if not 0 < type_id < len(self._offsets):
+            raise _bad(f"there is no type {type_id}")
+        return self._types[self._offsets[type_id - 1] : self._offsets[type_id]]
+
+    def patched(self, records: Iterable[tuple[int, bytes]]) -> Btf:
+        """A copy in which some types' records are replaced by others of the same length."""
+        data = bytearray(self.data)
+        for type_id, raw in records:
+            at = self._types_at + self._offsets[type_id - 1]
+            assert len(raw) == self._offsets[type_id] - self._offsets[type_id - 1]
+            data[at : at + len(raw)] = raw
+        return Btf(bytes(data))
 
     def __iter__(self) -> Iterator[Type]:
         """All types but void, by id."""

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.vm.elf.objects import build
+from vm.elf import load_object
+from vm.elf.maps import internal_map_name, object_name
+from vm.elf.sections import section_def
+from vm.errors import InputError
+from vm.isa import opcodes as o
+from vm.kernel import types as k
+
+COUNTER = """
+struct { __uint(type, 1); __uint(max_entries, 64); __type(key, __u32); __type(value, __u64); } counters SEC(".maps");
+SEC("xdp") int count(struct xdp_md *ctx)
+{
+    __u32 key = ctx->rx_queue_index;
+    __u64 *value = bpf_map_lookup_elem(&counters, &key);
+    if (value)
+        __sync_fetch_and_add(value, 1);
+    return 2;
+}
+"""
+
+
+def test_xdp_program_with_a_map() -> None:
+    obj = load_object(build(COUNTER), "dir/count.o")
+    assert not obj.errors and obj.license == "GPL"
+    (prog,) = obj.programs
+    assert (prog.name, prog.section, prog.prog_type) == ("count", "xdp", k.BPF_PROG_TYPE_XDP)
+    assert (prog.expected_attach_type, prog.prog_flags, prog.gpl_compatible) == (k.BPF_XDP, 0, True)
+    (spec,) = prog.maps
+    assert (spec.name, spec.map_type, spec.key_size, spec.value_size, spec.max_entries) == ("counters", 1, 4, 8, 64)
+    assert prog.btf is not None and prog.btf.type(spec.btf_value_type_id).name == "__u64"
+    (load,) = [i for i in prog.insns if i.code == o.LD_IMM64]
+    assert (load.src_reg, load.imm) == (o.PSEUDO_MAP_FD, 0)
+    assert [f.name for f in prog.func_infos] == ["count"]
+    assert prog.line_infos[0].insn_off == 0
+    assert any("bpf_map_lookup_elem(&counters, &key)" in line.text for line in prog.line_infos)
+
+
+def test_global_data_and_its_names() -> None:
+    source = """
+    int zero; int one = 1; const volatile int fixed = 7; int own SEC(".data.mine") = 3;
+    SEC("socket") int f(void *ctx) { zero += fixed; own++; return one; }
+    """
+    obj = load_object(build(source), "my_long_object.o")
+    found = {m.full_name: m for m in obj.maps}
+    assert {name: m.name for name, m in found.items()} == {
+        ".bss": "my_long_.bss",
+        ".data": "my_long_.data",
+        ".rodata": "my_long_.rodata",
+        ".data.mine": ".data.mine",
+    }
+    rodata = found[".rodata"]
+    assert rodata.frozen and rodata.initial == (7).to_bytes(4, "little")
+    assert rodata.map_flags == k.BPF_F_RDONLY_PROG | k.BPF_F_MMAPABLE
+    assert found[".data"].initial == (1).to_bytes(4, "little") and found[".bss"].initial is None
+    (prog,) = obj.programs
+    loads = [(i, prog.insns[n + 1].imm) for n, i in enumerate(prog.insns) if i.code == o.LD_IMM64]
+    assert all(i.src_reg == o.PSEUDO_MAP_VALUE and second == 0 for i, second in loads)
+    assert {prog.maps[i.imm].full_name for i, _ in loads} == set(found)
+    assert prog.btf is not None
+    assert prog.btf.type(rodata.btf_value_type_id).size == 4
+
+
+SUBPROGS = """
+static __noinline int inner(int a) { asm volatile("" : "+r"(a)); return a + 1; }
+static __noinline int first(int a) { asm volatile("" : "+r"(a)); return inner(a) * 2; }
+__noinline int second(int a) { asm volatile("" : "+r"(a)); return inner(a) + first(a); }
+static int each(__u32 i, void *ctx) { *(int *)ctx += i; return 0; }
+SEC("xdp") int a(struct xdp_md *ctx) { return second(ctx->data) + first(3); }
+SEC("xdp") int b(struct xdp_md *ctx) { int sum = 0; bpf_loop(4, each, &sum, 0); return sum; }
+"""
+
+
+def test_subprograms_are_appended_as_they_are_met() -> None:
+    a, b = load_object(build(SUBPROGS), "s").programs
+    assert [f.name for f in a.func_infos] == ["a", "second", "inner", "first"]
+    starts = {f.insn_off for f in a.func_infos}
+    calls = [(n, i) for n, i in enumerate(a.insns) if i.code == o.JMP | o.CALL and i.src_reg == o.PSEUDO_CALL]
+    assert len(calls) == 5
+    assert {n + 1 + i.imm for n, i in calls} == starts - {0}
+    assert all(line.insn_off < len(a.insns) for line in a.line_infos)
+    assert [line.insn_off for line in a.line_infos] == sorted(line.insn_off for line in a.line_infos)
+    assert [f.name for f in b.func_infos] == ["b", "each"]
+    ((n, load),) = [(n, i) for n, i in enumerate(b.insns) if i.code == o.LD_IMM64]
+    assert load.src_reg == o.PSEUDO_FUNC and n + 1 + load.imm == b.func_infos[1].insn_off
+
+
+def test_programs_that_cannot_be_loaded_are_named() -> None:
+    source = """
+    extern int missing(int a); extern int nowhere;
+    SEC("xdp") int good(struct xdp_md *ctx) { return 2; }
+    SEC("xdp") int calls(struct xdp_md *ctx) { return missing(1); }
+    SEC("xpd") int typo(struct xdp_md *ctx) { return 2; }
+    """
+    obj = load_object(build(source), "x")
+    assert [p.name for p in obj.programs] == ["good"]
+    said = dict(obj.errors)
+    assert "'missing'" in said["calls"] and "section name 'xpd'" in said["typo"]
+
+
+@pytest.mark.parametrize(
+    ("section", "prog_type", "attach", "flags"),
+    [
+        ("xdp", k.BPF_PROG_TYPE_XDP, k.BPF_XDP, 0),
+        ("xdp.frags", k.BPF_PROG_TYPE_XDP, k.BPF_XDP, 32),
+        ("tcx/ingress", k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_TCX_INGRESS, 0),
+        ("tp/syscalls/sys_enter_write", k.BPF_PROG_TYPE_TRACEPOINT, 0, 0),
+        ("uprobe.s//bin/sh:main", k.BPF_PROG_TYPE_KPROBE, 0, 16),
+        ("usdt", k.BPF_PROG_TYPE_KPROBE, k.BPF_TRACE_UPROBE_MULTI, 0),
+        ("lsm.s/file_open", k.BPF_PROG_TYPE_LSM, k.BPF_LSM_MAC, 16),
+        ("cgroup/connect4", k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, k.BPF_CGROUP_INET4_CONNECT, 0),
+        ("syscall", k.BPF_PROG_TYPE_SYSCALL, 0, 16),
+    ],
+)
+def test_section_names(section: str, prog_type: int, attach: int, flags: int) -> None:
+    found = section_def(section)
+    assert found is not None
+    assert (found.prog_type, found.expected_attach_type, found.prog_flags) == (prog_type, attach, flags)
+
+
+def test_section_names_that_say_nothing() -> None:
+    assert section_def("xdp/") is None
+    assert section_def("kprobes") is None
+    assert section_def("") is None
+
+
+def test_map_names() -> None:
+    assert object_name("a/my_object_name_that_is_long.bpf.o") == "my_object_name_"
+    assert internal_map_name("verifier_x", ".rodata") == "verifier.rodata"
+    assert internal_map_name("my_object_name", ".bss") == "my_objec.bss"
+    assert internal_map_name("my_object_name", ".kconfig") == "my_obje.kconfig"
+    assert internal_map_name("x", ".rodata.abracadabra") == ".rodata.abracad"
+
+
+def test_whole_files_that_cannot_be_used() -> None:
+    good = bytearray(build(COUNTER))
+
+    def said(data: bytes) -> str:
+        with pytest.raises(InputError) as caught:
+            load_object(data, "x")
+        return caught.value.message
+
+    assert "empty" in said(b"")
+    assert "not an ELF" in said(b"int main() {}")
+    assert said(bytes(good[:40])).startswith("truncated ELF")
+    assert said(bytes(good[:-100])).startswith("truncated ELF")
+    assert "32-bit" in said(bytes([*good[:4], 1, *good[5:]]))
+    assert "big-endian" in said(bytes([*good[:5], 2, *good[6:]]))
+    assert "x86-64" in said(bytes([*good[:18], 62, 0, *good[20:]]))
+    assert "no program" in said(build("int x = 1;"))
+    assert "legacy section 'maps'" in said(build('int m SEC("maps") = 1; SEC("xdp") int f(void *c) { return 2; }'))
+
+
+def test_a_program_over_the_limit() -> None:
+    source = 'asm(".section xdp,\\"ax\\",@progbits;.globl big;.type big,@function;big:.fill 1000001,8,0xbf;'
+    obj = load_object(build(source + '.size big,.-big");'), "x")
+    assert not obj.programs
+    ((name, message),) = obj.errors
+    assert name == "big" and "1000001 instructions" in message

@@ -1,0 +1,271 @@
+"""Sections, symbols and relocations of an untrusted ELF file.
+
+pyelftools says it is no security boundary, so the fields that steer it are checked here
+first, section contents are sliced by us, and whatever it still raises is a damaged file.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Final, NamedTuple
+
+from vm.errors import InputError
+
+MAX_FILE: Final = 16 << 20  # room for a program past the limit of a million instructions, to say so
+MAX_SECTIONS: Final = 512
+MAX_SYMBOLS: Final = 8192
+MAX_RELOCS: Final = 65536
+MAX_NAME: Final = 256
+MAX_BSS: Final = 32 << 20
+
+SHT_PROGBITS: Final = 1
+SHT_SYMTAB: Final = 2
+SHT_STRTAB: Final = 3
+SHT_RELA: Final = 4
+SHT_NOBITS: Final = 8
+SHT_REL: Final = 9
+SHF_EXECINSTR: Final = 0x4
+_SHF_COMPRESSED: Final = 0x800
+
+SHN_UNDEF: Final = 0
+SHN_LORESERVE: Final = 0xFF00
+_SHN_XINDEX: Final = 0xFFFF
+
+STB_LOCAL: Final = 0
+STB_GLOBAL: Final = 1
+STB_WEAK: Final = 2
+STT_NOTYPE: Final = 0
+STT_OBJECT: Final = 1
+STT_FUNC: Final = 2
+STT_SECTION: Final = 3
+STV_INTERNAL: Final = 1
+STV_HIDDEN: Final = 2
+
+_EM_BPF: Final = 247
+_HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
+_SECTION: Final = struct.Struct("<IIQQQQIIQQ")
+_MACHINES: Final = {3: "x86 (32-bit)", 8: "MIPS", 20: "PowerPC", 40: "Arm", 62: "x86-64", 183: "Arm64", 243: "RISC-V"}
+
+
+class Symbol(NamedTuple):
+    """A symbol; `section` is its section index (st_shndx). Section symbols have the section's name."""
+
+    number: int
+    name: str
+    value: int
+    size: int
+    type: int
+    bind: int
+    visibility: int
+    section: int
+
+    @property
+    def is_extern(self) -> bool:
+        """As libbpf's sym_is_extern()."""
+        return self.section == SHN_UNDEF and self.bind != STB_LOCAL and self.type == STT_NOTYPE
+
+
+class Reloc(NamedTuple):
+    """A relocation without addend: `offset` in bytes within its section."""
+
+    offset: int
+    symbol: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section; `data` is empty for SHT_NOBITS, `size` is what the header says."""
+
+    index: int
+    name: str
+    type: int
+    flags: int
+    size: int
+    info: int
+    data: bytes
+
+    @property
+    def executable(self) -> bool:
+        return bool(self.flags & SHF_EXECINSTR)
+
+
+@dataclass(frozen=True, slots=True)
+class ElfFile:
+    """A relocatable BPF object as read; `relocs` maps a section's index to its relocations by offset."""
+
+    sections: tuple[Section, ...]
+    symbols: tuple[Symbol, ...]
+    relocs: dict[int, tuple[Reloc, ...]]
+
+    def section(self, name: str) -> Section | None:
+        """The first section of that name."""
+        return next((s for s in self.sections if s.name == name), None)
+
+
+def read_elf(data: bytes) -> ElfFile:
+    """Parse a relocatable 64-bit little-endian BPF object; InputError says what is wrong with it."""
+    headers = _check(data)
+    with _damaged():
+        from elftools.elf.elffile import ELFFile
+
+        elf = ELFFile(BytesIO(data))
+        names = [elf.get_section(i).name for i in range(len(headers))]
+        sections = []
+        for index, (name, header) in enumerate(zip(names, headers, strict=True)):
+            _name, kind, flags, _addr, offset, size, _link, info, _align, _entsize = header
+            if len(name) > MAX_NAME:
+                raise _bad(f"the name of section {index} is longer than {MAX_NAME} characters")
+            content = b"" if kind in (0, SHT_NOBITS) else data[offset : offset + size]
+            sections.append(Section(index, name, kind, flags, size, info, content))
+        symbols = _symbols(elf, sections)
+        return ElfFile(tuple(sections), symbols, _relocs(elf, sections, len(symbols)))
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        # Whatever pyelftools stumbled over: it raises OverflowError, KeyError, AssertionError, … as well.
+        what = f"{type(error).__name__}: {error}".split("\n")[0][:160]
+        raise InputError(f"damaged ELF: it cannot be read ({what}).") from error
+
+
+def _bad(what: str) -> InputError:
+    return InputError(f"damaged ELF: {what}.")
+
+
+def _check(data: bytes) -> list[tuple[int, ...]]:
+    """The section headers, after everything pyelftools would trust was held against the file's size."""
+    if len(data) > MAX_FILE:
+        raise InputError(f"The object file has {len(data)} bytes; at most {MAX_FILE} are read.")
+    if not data:
+        raise InputError("The object file is empty.")
+    if data[:4] != b"\x7fELF"[: len(data)]:
+        raise InputError("This is not an ELF object file: it does not start with the bytes 7f 45 4c 46.")
+    if len(data) < _HEADER.size:
+        raise InputError(f"truncated ELF: {len(data)} bytes are less than its header of {_HEADER.size}.")
+    fields = _HEADER.unpack_from(data)
+    ident, kind, machine, _version, _entry, phoff, shoff, _flags, ehsize, _phentsize, phnum, *rest = fields
+    shentsize, shnum, shstrndx = rest
+    if ident[4] != 2:
+        raise InputError("This is a 32-bit ELF file; BPF objects are 64-bit (clang -target bpf).")
+    if ident[5] != 1:
+        raise InputError("This is a big-endian BPF object; compile it with -target bpfel.")
+    if machine != _EM_BPF:
+        name = _MACHINES.get(machine, f"machine {machine}")
+        raise InputError(f"This ELF file is for {name}, not for BPF; compile it with clang -target bpf.")
+    if kind != 1:
+        raise InputError("This ELF file is not a relocatable object (clang -c makes one).")
+    if phnum or phoff:
+        raise _bad("it has program headers, which BPF objects do not")
+    if ehsize != _HEADER.size:
+        raise _bad(f"its header says it has {ehsize} bytes, not {_HEADER.size}")
+    if shentsize != _SECTION.size or not 1 < shnum <= MAX_SECTIONS:
+        raise _bad(f"it says it has {shnum} sections of {shentsize} bytes (2 to {MAX_SECTIONS} of {_SECTION.size})")
+    if not 0 < shstrndx < shnum:
+        raise _bad("the section of section names is not there")
+    if shoff + shnum * _SECTION.size > len(data):
+        raise InputError(f"truncated ELF: its section headers end past the end of the file of {len(data)} bytes.")
+    headers = [_SECTION.unpack_from(data, shoff + i * _SECTION.size) for i in range(shnum)]
+    for index, header in enumerate(headers):
+        _check_section(index, header, len(data), shnum)
+    if headers[shstrndx][1] != SHT_STRTAB:
+        raise _bad("the section names are not in a string table")
+    return headers
+
+
+def _check_section(index: int, header: tuple[int, ...], length: int, shnum: int) -> None:
+    _name, kind, flags, _addr, offset, size, link, _info, _align, entsize = header
+    if flags & _SHF_COMPRESSED:
+        raise InputError(f"Section {index} of the object is compressed; compile without -gz.")
+    if kind == SHT_NOBITS:
+        if size > MAX_BSS:
+            raise InputError(f"Section {index} (.bss) wants {size} bytes; at most {MAX_BSS} are given.")
+        return
+    if kind and offset + size > length:
+        raise InputError(f"truncated ELF: section {index} ends past the end of the file.")
+    if kind == SHT_SYMTAB:
+        if entsize != 24 or size % 24:
+            raise _bad("its symbol table has entries of a wrong size")
+        if size // 24 > MAX_SYMBOLS:
+            raise InputError(f"The object has {size // 24} symbols; at most {MAX_SYMBOLS} are read.")
+    if kind in (SHT_REL, SHT_RELA, SHT_SYMTAB) and not link < shnum:
+        raise _bad(f"section {index} links to a section that is not there")
+
+
+def _symbols(elf: object, sections: list[Section]) -> tuple[Symbol, ...]:
+    tables = [s for s in sections if s.type == SHT_SYMTAB]
+    if not tables:
+        raise InputError("The object has no symbol table, so its programs cannot be found (was it stripped?).")
+    if len(tables) > 1:
+        raise _bad("it has several symbol tables")
+    out: list[Symbol] = []
+    for index, symbol in enumerate(elf.get_section(tables[0].index).iter_symbols()):  # type: ignore[attr-defined]
+        entry = symbol.entry
+        section = _number(entry["st_shndx"], _SHNDX)
+        if section == _SHN_XINDEX or (section < SHN_LORESERVE and section >= len(sections)):
+            raise _bad(f"symbol {index} is in a section that is not there")
+        kind = _number(entry["st_info"]["type"], _TYPES)
+        name = symbol.name
+        if kind == STT_SECTION and not name and section < len(sections):
+            name = sections[section].name
+        if len(name) > MAX_NAME:
+            raise _bad(f"the name of symbol {index} is longer than {MAX_NAME} characters")
+        out.append(
+            Symbol(
+                index,
+                name,
+                entry["st_value"],
+                entry["st_size"],
+                kind,
+                _number(entry["st_info"]["bind"], _BINDS),
+                _number(entry["st_other"]["visibility"], _VISIBILITIES),
+                section,
+            )
+        )
+    return tuple(out)
+
+
+_SHNDX: Final = {"SHN_UNDEF": 0, "SHN_ABS": 0xFFF1, "SHN_COMMON": 0xFFF2, "SHN_XINDEX": _SHN_XINDEX}
+_TYPES: Final = {"STT_NOTYPE": 0, "STT_OBJECT": 1, "STT_FUNC": 2, "STT_SECTION": 3, "STT_FILE": 4}
+_BINDS: Final = {"STB_LOCAL": 0, "STB_GLOBAL": 1, "STB_WEAK": 2}
+_VISIBILITIES: Final = {"STV_DEFAULT": 0, "STV_INTERNAL": 1, "STV_HIDDEN": 2, "STV_PROTECTED": 3}
+
+
+def _number(value: object, names: dict[str, int]) -> int:
+    """pyelftools gives the name of a number it knows; others stay numbers or get names we do not use."""
+    if isinstance(value, int):
+        return value
+    return names.get(str(value), 0xFFFE)
+
+
+def _relocs(elf: object, sections: list[Section], symbols: int) -> dict[int, tuple[Reloc, ...]]:
+    """Relocations of the sections libbpf looks at: code, .maps and .struct_ops."""
+    out: dict[int, tuple[Reloc, ...]] = {}
+    total = 0
+    for section in sections:
+        if section.type not in (SHT_REL, SHT_RELA) or not 0 < section.info < len(sections):
+            continue
+        target = sections[section.info]
+        if not (target.executable or target.name == ".maps" or target.name.lstrip("?").startswith(".struct_ops")):
+            continue
+        if section.type == SHT_RELA:
+            raise _bad(f"section {section.name} has relocations with addends, which BPF does not use")
+        total += section.size // 16
+        if total > MAX_RELOCS:
+            raise InputError(f"The object has more than {MAX_RELOCS} relocations.")
+        found = []
+        for reloc in elf.get_section(section.index).iter_relocations():  # type: ignore[attr-defined]
+            offset, symbol = reloc["r_offset"], reloc["r_info_sym"]
+            if symbol >= symbols or offset >= target.size:
+                raise _bad(f"a relocation of section {target.name} is for a symbol or place that is not there")
+            found.append(Reloc(offset, symbol))
+        out[target.index] = tuple(sorted((*out.get(target.index, ()), *found)))
+    return out
