@@ -1,0 +1,262 @@
+"""What a program's r1 points to: the kernel's structures in memory, and the UAPI view of them.
+
+The kernel structures (struct xdp_buff, sk_buff, pt_regs …) are what rewritten programs read. An
+unrewritten program reads struct xdp_md and __sk_buff, which exist nowhere: `uapi_window` answers
+those from the structures.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vm.errors import InputError, NotEmulated
+from vm.runner.inputs import EventInput, MemoryInput, NoInput, PacketInput
+from vm.runner.layout import PT_REGS, SIZES
+from vm.runner.memory import CTX_WINDOW, AccessError, Window
+from vm.runner.packet import SkbPacket, XdpPacket
+
+if TYPE_CHECKING:
+    from vm.runner.world import World
+
+PROG_TYPES: Final = (
+    "unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event", "cgroup_skb",
+    "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device", "sk_msg",
+    "raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport", "flow_dissector",
+    "cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing", "struct_ops", "ext", "lsm",
+    "sk_lookup", "syscall", "netfilter",
+)  # fmt: skip
+
+SKB_TYPES: Final = frozenset({"socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out",
+                              "lwt_xmit", "lwt_seg6local"})  # fmt: skip
+ARGS_TYPES: Final = frozenset({"raw_tracepoint", "raw_tracepoint_writable", "tracing", "lsm"})
+
+XDP_ACTIONS: Final = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
+TC_ACTIONS: Final = (
+    "TC_ACT_OK", "TC_ACT_RECLASSIFY", "TC_ACT_SHOT", "TC_ACT_PIPE", "TC_ACT_STOLEN", "TC_ACT_QUEUED",
+    "TC_ACT_REPEAT", "TC_ACT_REDIRECT", "TC_ACT_TRAP",
+)  # fmt: skip
+
+
+def prog_type_name(prog_type: int) -> str:
+    """As bpftool spells it."""
+    return PROG_TYPES[prog_type] if 0 <= prog_type < len(PROG_TYPES) else f"type {prog_type}"
+
+
+def result_text(kind: str, r0: int) -> str:
+    """r0 as the hook reads it; the number itself where the hook has no words for it."""
+    value = r0 & 0xFFFFFFFF
+    if kind == "xdp":
+        return XDP_ACTIONS[value] if value < len(XDP_ACTIONS) else f"{value} (no XDP action: the packet is dropped)"
+    if kind in ("sched_cls", "sched_act"):
+        if value == 0xFFFFFFFF:
+            return "TC_ACT_UNSPEC"
+        return TC_ACTIONS[value] if value < len(TC_ACTIONS) else str(value)
+    if kind == "socket_filter":
+        return f"keep {value} bytes" if value else "drop"
+    if kind == "cgroup_skb":
+        return {0: "drop", 1: "pass"}.get(value, str(value))
+    signed = r0 - (1 << 64) if r0 >> 63 else r0
+    return str(signed)
+
+
+class Context(NamedTuple):
+    """address -- what r1 holds; packet -- the packet it is about, if any."""
+
+    address: int
+    packet: XdpPacket | SkbPacket | None = None
+
+
+def build_context(world: World) -> Context:
+    """The kernel's structures for this program type and input; InputError if they do not fit together."""
+    kind, given = world.kind, world.input
+    if isinstance(given, MemoryInput):
+        return Context(world.user_bytes("memory", given.data))
+    if kind == "xdp":
+        return _packet_context(world, XdpPacket)
+    if kind in SKB_TYPES:
+        return _packet_context(world, SkbPacket)
+    if isinstance(given, PacketInput):
+        raise InputError(f"A {kind} program is not run on a packet; it wants an event.")
+    if kind == "kprobe":
+        return Context(_pt_regs(world, given))
+    if kind == "tracepoint":
+        from vm.runner.events import tracepoint_buffer
+
+        return Context(tracepoint_buffer(world, given))
+    if kind in ARGS_TYPES:
+        return Context(_arguments(world, given))
+    if kind == "perf_event":
+        return Context(_perf_event(world, given))
+    if kind in ("syscall", "unspec"):
+        return Context(world.kernel_bytes("ctx", bytes(256)))
+    raise NotEmulated(f"running {kind} programs")
+
+
+def _packet_context(world: World, make: type[XdpPacket] | type[SkbPacket]) -> Context:
+    given = world.input
+    if isinstance(given, NoInput):
+        given = PacketInput(bytes(64))
+    if not isinstance(given, PacketInput):
+        raise InputError(f"A {world.kind} program wants a packet, not an event.")
+    packet = make(world, given)
+    return Context(packet.address, packet)
+
+
+ARGUMENT_REGS: Final = ("di", "si", "dx", "cx", "r8", "r9")
+
+
+def _pt_regs(world: World, given: EventInput | NoInput) -> int:
+    """struct pt_regs of a probed function: values by register ("di"), "arg1".."arg6" or "ret"."""
+    regs = bytearray(SIZES["pt_regs"])
+    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
+        reg = name.lower()
+        if reg.startswith("arg") and reg[3:].isdigit() and 1 <= int(reg[3:]) <= 6:
+            reg = ARGUMENT_REGS[int(reg[3:]) - 1]
+        elif reg in ("ret", "rc", "retval"):
+            reg = "ax"
+        elif reg not in PT_REGS and reg[:1] in "re" and reg[1:] in PT_REGS:
+            reg = reg[1:]
+        if reg not in PT_REGS:
+            raise InputError(
+                f"A kprobe has no value {name!r}; name a register (di, si, dx, cx, r8, r9, ax …), arg1 to arg6, or ret."
+            )
+        at = 8 * PT_REGS.index(reg)
+        regs[at : at + 8] = world.event_word(value).to_bytes(8, "little")
+    return world.kernel_bytes("ctx", bytes(regs))
+
+
+def _arguments(world: World, given: EventInput | NoInput) -> int:
+    """u64 args[]: values named arg1, arg2 … (also 0, 1 …), or in the order given."""
+    args = [0] * 12
+    values = given.values if isinstance(given, EventInput) else {}
+    for place, (name, value) in enumerate(values.items()):
+        digits = name[3:] if name.startswith("arg") else name
+        index = (int(digits) - (1 if name.startswith("arg") else 0)) if digits.isdigit() else place
+        if name == "ret":
+            index = max(len(values) - 1, 0)
+        if not 0 <= index < len(args):
+            raise InputError(f"{name!r} is past the twelve arguments an event can have.")
+        args[index] = world.event_word(value)
+    return world.kernel_bytes("ctx", b"".join(arg.to_bytes(8, "little") for arg in args))
+
+
+def _perf_event(world: World, given: EventInput | NoInput) -> int:
+    """struct bpf_perf_event_data_kern: pointers to registers, sample data, event."""
+    regs = _pt_regs(world, given)
+    data = world.kernel_bytes("sample data", bytes(256))
+    event = world.kernel_bytes("event", bytes(2048))
+    return world.kernel_bytes("event data", b"".join(p.to_bytes(8, "little") for p in (regs, data, event)))
+
+
+# -- the UAPI view ------------------------------------------------------------------------------------
+
+
+class Field(NamedTuple):
+    """A field of a UAPI ctx: its size there, and where the kernel keeps it.
+
+    path   -- struct.field steps from the ctx; all but the last are pointers to follow
+    width  -- bytes of the kernel's field; 8 with `pointer` gives a whole address even for a 4-byte load
+    """
+
+    name: str
+    size: int
+    path: tuple[str, ...]
+    width: int
+    pointer: bool = False
+    writable: bool = False
+    shift: int = 0
+    mask: int = 0
+    flag: bool = False
+
+
+XDP_MD: Final[dict[int, Field]] = {
+    0: Field("data", 4, ("xdp_buff.data",), 8, pointer=True),
+    4: Field("data_end", 4, ("xdp_buff.data_end",), 8, pointer=True),
+    8: Field("data_meta", 4, ("xdp_buff.data_meta",), 8, pointer=True),
+    12: Field("ingress_ifindex", 4, ("xdp_buff.rxq", "xdp_rxq_info.dev", "net_device.ifindex"), 4),
+    16: Field("rx_queue_index", 4, ("xdp_buff.rxq", "xdp_rxq_info.queue_index"), 4),
+    20: Field("egress_ifindex", 4, ("xdp_buff.txq", "xdp_txq_info.dev", "net_device.ifindex"), 4),
+}
+
+
+def _skb_fields() -> dict[int, Field]:
+    skb = "sk_buff."
+    table = {
+        0: Field("len", 4, (skb + "len",), 4),
+        4: Field("pkt_type", 4, (skb + "pkt_type",), 1, mask=7),
+        8: Field("mark", 4, (skb + "mark",), 4, writable=True),
+        12: Field("queue_mapping", 4, (skb + "queue_mapping",), 2, writable=True),
+        16: Field("protocol", 4, (skb + "protocol",), 2),
+        20: Field("vlan_present", 4, (skb + "vlan_all",), 4, flag=True),
+        24: Field("vlan_tci", 4, (skb + "vlan_tci",), 2),
+        28: Field("vlan_proto", 4, (skb + "vlan_proto",), 2),
+        32: Field("priority", 4, (skb + "priority",), 4, writable=True),
+        36: Field("ingress_ifindex", 4, (skb + "skb_iif",), 4),
+        40: Field("ifindex", 4, (skb + "dev", "net_device.ifindex"), 4),
+        44: Field("tc_index", 4, (skb + "tc_index",), 2, writable=True),
+        68: Field("hash", 4, (skb + "hash",), 4),
+        72: Field("tc_classid", 4, ("skb_cb.tc_classid",), 2, writable=True),
+        76: Field("data", 4, (skb + "data",), 8, pointer=True),
+        80: Field("data_end", 4, ("skb_cb.data_end",), 8, pointer=True),
+        84: Field("napi_id", 4, (skb + "napi_id",), 4),
+        88: Field("family", 4, (skb + "sk", "sock_common.skc_family"), 2),
+        92: Field("remote_ip4", 4, (skb + "sk", "sock_common.skc_daddr"), 4),
+        96: Field("local_ip4", 4, (skb + "sk", "sock_common.skc_rcv_saddr"), 4),
+        132: Field("remote_port", 4, (skb + "sk", "sock_common.skc_dport"), 2, shift=16),
+        136: Field("local_port", 4, (skb + "sk", "sock_common.skc_num"), 2),
+        140: Field("data_meta", 4, ("skb_cb.data_meta",), 8, pointer=True),
+        152: Field("tstamp", 8, (skb + "tstamp",), 8, writable=True),
+        160: Field("wire_len", 4, ("skb_cb.pkt_len",), 4),
+        164: Field("gso_segs", 4, ("shared_info", "skb_shared_info.gso_segs"), 2),
+        168: Field("sk", 8, (skb + "sk",), 8, pointer=True),
+        176: Field("gso_size", 4, ("shared_info", "skb_shared_info.gso_size"), 2),
+        184: Field("hwtstamp", 8, ("shared_info", "skb_shared_info.hwtstamps"), 8),
+    }
+    for i in range(5):
+        table[48 + 4 * i] = Field(f"cb[{i}]", 4, (f"skb_cb.data+{4 * i}",), 4, writable=True)
+    for i in range(4):
+        table[100 + 4 * i] = Field(f"remote_ip6[{i}]", 4, (skb + "sk", f"sock_common.skc_v6_daddr+{4 * i}"), 4)
+        table[116 + 4 * i] = Field(f"local_ip6[{i}]", 4, (skb + "sk", f"sock_common.skc_v6_rcv_saddr+{4 * i}"), 4)
+    return table
+
+
+SK_BUFF: Final[dict[int, Field]] = _skb_fields()
+_UAPI: Final = {"xdp": ("xdp_md", 24, XDP_MD), "skb": ("__sk_buff", 192, SK_BUFF)}
+
+
+def uapi_window(world: World, packet: XdpPacket | SkbPacket) -> Window:
+    """struct xdp_md or __sk_buff, answered from the kernel's structures."""
+    name, size, fields = _UAPI[packet.uapi]
+
+    def covering(off: int, width: int) -> tuple[int, Field]:
+        for start in (off, off & -4, off & -8):
+            field = fields.get(start)
+            if field is not None and off + width <= start + field.size:
+                return start, field
+        if packet.uapi == "skb" and off >= 48 and off + width <= 68 and off % width == 0:
+            return 48, Field("cb", 20, ("skb_cb.data",), 20, writable=True)
+        raise AccessError(f"access of {width} bytes at {name}+{off}: no such field of struct {name}", CTX_WINDOW + off)
+
+    def load(off: int, width: int) -> int:
+        start, field = covering(off, width)
+        if field.size == 20:
+            return world.memory.get(packet.field(field.path) + off - start, width)
+        value = world.memory.get(packet.field(field.path), field.width) << field.shift
+        if field.mask:
+            value &= field.mask
+        if field.flag:
+            value = int(value != 0)
+        if field.pointer:
+            return value
+        return value >> 8 * (off - start) & ((1 << 8 * width) - 1)
+
+    def store(off: int, width: int, value: int) -> None:
+        start, field = covering(off, width)
+        if not field.writable:
+            raise AccessError(f"write to {name}+{off}: {field.name} is read-only", CTX_WINDOW + off)
+        if field.size == 20:
+            world.memory.put(packet.field(field.path) + off - start, width, value)
+        else:
+            world.memory.put(packet.field(field.path), field.width, value)
+
+    return Window("ctx", CTX_WINDOW, size, load, store)

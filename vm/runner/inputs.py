@@ -1,0 +1,69 @@
+"""What a run is given, and how far it may go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+MAX_PACKET: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class PacketInput:
+    """A packet as the wire brought it, Ethernet header first.
+
+    ingress_ifindex, rx_queue_index -- where it came in (1 is the loopback device, as in BPF_PROG_TEST_RUN)
+    mark, priority, cb              -- what a __sk_buff may bring with it; `meta` is XDP metadata before the data
+    """
+
+    data: bytes
+    ingress_ifindex: int = 1
+    rx_queue_index: int = 0
+    mark: int = 0
+    priority: int = 0
+    cb: bytes = b""
+    meta: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class EventInput:
+    """A tracepoint, kprobe or raw tracepoint that fires.
+
+    name   -- "syscalls/sys_enter_openat", "sched/sched_switch", a kernel function's name …;
+              "" takes the program's section
+    values -- field, register or argument name -> number, text or bytes; text for a pointer is placed in user memory
+    """
+
+    name: str = ""
+    values: Mapping[str, int | str | bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryInput:
+    """Raw instructions: r1 is the address of these bytes, r2 their number."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoInput:
+    """A ctx of zero bytes where the program type has one."""
+
+
+RunInput: TypeAlias = PacketInput | EventInput | MemoryInput | NoInput
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """steps -- recorded before recording stops; insns -- executed before the run stops; seconds -- of wall time.
+
+    seed and time_ns make a run repeatable: get_prandom_u32 and the clocks start there.
+    """
+
+    steps: int = 100_000
+    insns: int = 10_000_000
+    seconds: float = 5.0
+    seed: int = 1
+    time_ns: int = 1_000_000_000_000
+    events: int = 10_000

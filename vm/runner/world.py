@@ -1,0 +1,242 @@
+"""Everything around the program: memory, maps, packet or event, clock, random numbers, events said.
+
+Both engines run against one World, so helpers and maps behave the same for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from vm.errors import LimitError
+from vm.program import Program
+from vm.runner.context import Context, build_context, prog_type_name, result_text, uapi_window
+from vm.runner.execution import RunEvent
+from vm.runner.inputs import NoInput, RunInput, RunLimits
+from vm.runner.layout import OFFSETS, SIZES
+from vm.runner.maps import Map, Places, ProgArray, check_spec, footprints, make_maps
+from vm.runner.memory import (
+    CODE_BASE,
+    CTX_WINDOW,
+    OBJECTS_BASE,
+    PACKET_BASE,
+    PAGE,
+    PERCPU_BASE,
+    STACK_BASE,
+    USER_BASE,
+    AccessError,
+    Area,
+    Heap,
+    Memory,
+)
+from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
+
+STACK_SIZE: Final = 16 * PAGE
+USER_SIZE: Final = 64 * PAGE
+PERCPU_HEADER: Final = 256 * PAGE
+TASK_PID: Final = 4242
+TASK_UID: Final = 1000
+TASK_COMM: Final = b"bpfscope"
+MAX_EVENT_BYTES: Final = 4 << 20
+_OBJECTS: Final = 64 * PAGE
+
+
+class World:
+    """One run's surroundings.
+
+    kind     -- the program type's name ("xdp")
+    siblings -- names of the programs a tail call can reach
+    """
+
+    def __init__(self, program: Program, limits: RunLimits, siblings: tuple[str, ...] = ()) -> None:
+        self.program = program
+        self.kind = prog_type_name(program.prog_type)
+        self.limits = limits
+        self.memory = Memory()
+        for spec in program.maps:
+            check_spec(spec)
+        heap, percpu = footprints(program.maps)
+        self.heap = Heap(self.memory, heap + _OBJECTS)
+        self.percpu = self.memory.map("per-CPU area", PERCPU_BASE, percpu + PERCPU_HEADER)
+        self.percpu.top = PERCPU_HEADER
+        self.objects = self.memory.map("objects", OBJECTS_BASE, _OBJECTS)
+        self.packets = self.memory.map("packet", PACKET_BASE, PACKET_SIZE)
+        self.user = self.memory.map("user memory", USER_BASE, USER_SIZE)
+        self.stack = self.memory.map("stack", STACK_BASE, STACK_SIZE)
+        self.places = Places(self.heap, self.percpu)
+        self.maps: list[Map] = make_maps(program.maps, self.places)
+        self.progs: dict[int, str] = {}
+        self.passing = False
+        self._fill_prog_arrays(siblings)
+        self._rng = limits.seed & ((1 << 64) - 1) or 1
+        self._time = limits.time_ns
+        self._passing: list[Area] = []
+        self._percpu_symbols: dict[str, int] = {}
+        self.input: RunInput = NoInput()
+        self.context = Context(0)
+        self.packet: XdpPacket | SkbPacket | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self.events: list[RunEvent] = []
+        self._event_bytes = 0
+        self.step = 0
+        self.insns = 0
+        self.task = 0
+        self.scratch: dict[str, int] = {}
+        self.memory.window = None
+        self.passing = False
+
+    def begin(self, given: RunInput) -> None:
+        """A new run: maps, clock and random numbers go on, everything else starts afresh."""
+        for area in self._passing:
+            self.memory.drop(area)
+        self._passing.clear()
+        for arena in (self.objects, self.user, self.packets, self.stack):
+            arena.view[:] = bytes(arena.size)
+            arena.top = 0
+            arena.free.clear()
+        self._reset()
+        self.input = given
+        self.passing = True
+        self.context = build_context(self)
+        self.packet = self.context.packet
+
+    # -- memory -----------------------------------------------------------------------------------
+
+    def kernel_bytes(self, name: str, data: bytes, *, writable: bool = True) -> int:
+        """Puts `data` on the heap as a region of its own; its address."""
+        address = self.objects.alloc(len(data), 64) if self.passing else self.heap.alloc(len(data), 64)
+        if address is None:
+            raise LimitError("The run needs more kernel objects than it has room for.", "memory")
+        self.memory.write(address, data)
+        self.region(name, address, len(data), writable=writable, one=f"the {name}")
+        return address
+
+    def region(self, name: str, address: int, size: int, *, writable: bool = True, one: str = "") -> Area:
+        """Names memory that lasts as long as the run (or the maps, before the first one)."""
+        area = self.memory.add(name, address, size, writable=writable, one=one)
+        if self.passing:
+            self._passing.append(area)
+        return area
+
+    def user_bytes(self, name: str, data: bytes) -> int:
+        """Puts `data` into user memory."""
+        address = self.user.alloc(len(data) + 8)
+        if address is None:
+            raise LimitError(f"User memory in a run holds {USER_SIZE >> 10} KiB; the input needs more.", "memory")
+        self.memory.write(address, data)
+        self.region(name, address, len(data), one=f"the {name}")
+        return address
+
+    def event_word(self, value: int | str | bytes) -> int:
+        """An event's value as a 64-bit word: numbers as they are, text as the address of a string in user memory."""
+        if isinstance(value, int):
+            return value & ((1 << 64) - 1)
+        data = value.encode() + b"\0" if isinstance(value, str) else value
+        return self.user_bytes("user string", data)
+
+    def scratch_bytes(self, name: str, size: int) -> int:
+        """Kernel memory a helper may use again and again under one name."""
+        at = self.scratch.get(name)
+        if at is None:
+            at = self.scratch[name] = self.kernel_bytes(name, bytes(size))
+        return at
+
+    def use_uapi(self) -> int:
+        """Gives the program the UAPI view of its ctx; what r1 then holds."""
+        if self.packet is None:
+            return self.context.address
+        self.memory.window = uapi_window(self, self.packet)
+        return CTX_WINDOW
+
+    def ctx_is(self, address: int) -> bool:
+        """Whether a helper's ctx argument is this run's."""
+        return address == self.context.address or (self.memory.window is not None and address == CTX_WINDOW)
+
+    def task_address(self) -> int:
+        """struct task_struct of the one task."""
+        if not self.task:
+            cred = self.kernel_bytes("cred", bytes(SIZES["cred"]), writable=False)
+            for name in ("uid", "gid"):
+                self.memory.put(cred + OFFSETS[f"cred.{name}"], 4, TASK_UID)
+            task = self.kernel_bytes("task_struct", bytes(SIZES["task_struct"]), writable=False)
+            for name in ("pid", "tgid"):
+                self.memory.put(task + OFFSETS[f"task_struct.{name}"], 4, TASK_PID)
+            for name in ("cred", "real_cred"):
+                self.memory.put(task + OFFSETS[f"task_struct.{name}"], 8, cred)
+            self.memory.write(task + OFFSETS["task_struct.comm"], TASK_COMM)
+            self.task = task
+        return self.task
+
+    def percpu_symbol(self, name: str) -> int:
+        """Offset of a per-CPU kernel variable: what gs: and MOV64_PERCPU_REG add to."""
+        if name not in self._percpu_symbols:
+            self._percpu_symbols[name] = PAGE + 64 * len(self._percpu_symbols)
+        return self._percpu_symbols[name]
+
+    def kernel_symbol(self, name: str) -> int:
+        """Address of a kernel variable; it is there, and zero."""
+        return self.scratch_bytes(name, 4096)
+
+    # -- maps -------------------------------------------------------------------------------------
+
+    def map_at(self, address: int) -> Map:
+        """The map whose struct bpf_map is at `address`."""
+        found = self.places.by_address.get(address)
+        if found is None:
+            raise AccessError(f"a helper was given {address:#x} as a map, and no map is there", address)
+        return found
+
+    def _fill_prog_arrays(self, siblings: tuple[str, ...]) -> None:
+        names = {self.program.name: 1} | {name: i + 2 for i, name in enumerate(siblings)}
+        addresses = {}
+        for number, name in enumerate(names):
+            address = self.kernel_bytes(f"bpf_prog {name}", bytes(SIZES["bpf_prog"]), writable=False)
+            self.memory.put(address + OFFSETS["bpf_prog.bpf_func"], 8, CODE_BASE + (number << 24))
+            self.memory.put(address + OFFSETS["bpf_prog.type"], 4, self.program.prog_type)
+            self.progs[address] = name
+            addresses[name] = address
+        for each in self.maps:
+            if isinstance(each, ProgArray):
+                for slot, target in each.spec.init_slots:
+                    if isinstance(target, str) and target in addresses:
+                        each.put(slot, addresses[target], names[target])
+
+    def map_contents(self) -> Mapping[str, tuple[tuple[bytes, bytes], ...]]:
+        """Every map's entries, by name; two of one name are told apart by their index."""
+        found: dict[str, tuple[tuple[bytes, bytes], ...]] = {}
+        for each in self.maps:
+            name = each.name if each.name not in found else f"{each.name}#{each.index}"
+            found[name] = each.entries()
+        return found
+
+    # -- time and chance --------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """Nanoseconds since boot: starts at limits.time_ns, every reading a microsecond later than the last."""
+        self._time += 1000
+        return self._time
+
+    def random_u32(self) -> int:
+        """xorshift64*: the same numbers for the same seed."""
+        x = self._rng
+        x ^= x >> 12
+        x ^= (x << 25) & ((1 << 64) - 1)
+        x ^= x >> 27
+        self._rng = x
+        return (x * 0x2545F4914F6CDD1D >> 32) & 0xFFFFFFFF
+
+    # -- events -----------------------------------------------------------------------------------
+
+    def say(self, kind: str, text: str, data: bytes = b"") -> None:
+        """Records what a helper said; past the limit it is only counted out loud once."""
+        self._event_bytes += len(data) + len(text)
+        if len(self.events) > self.limits.events or self._event_bytes > MAX_EVENT_BYTES:
+            return
+        if len(self.events) == self.limits.events:
+            kind, text, data = "printk", "… more events were said than are kept", b""
+        self.events.append(RunEvent(self.step, kind, text, data))
+
+    def result(self, r0: int) -> str:
+        return result_text(self.kind, r0)
