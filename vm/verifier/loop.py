@@ -20,6 +20,7 @@ from vm.verifier.env import (
     VerifierEnv,
 )
 from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.leaving import check_reference_leak
 from vm.verifier.prune.branches import update_branch_counts
 from vm.verifier.prune.visited import is_state_visited
 from vm.verifier.recorder import Recorder
@@ -131,7 +132,7 @@ def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
     elif insn.imm or insn.src_reg or insn.dst_reg:
         env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
     exit_checks.check_regions_closed(env, exception_exit)
-    exit_checks.check_reference_leak(env, exception_exit)
+    check_reference_leak(env, exception_exit)
     if exception_exit:
         return True
     if env.cur_state.curframe:

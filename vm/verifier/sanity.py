@@ -16,9 +16,14 @@ def sane(env: VerifierEnv, s: Scalar, ctx: str) -> Scalar:
 
     ctx -- where it was found, as the kernel names it: "alu", "true_reg1" …
     """
-    if s.umin == s.umax and s.var_off.mask == 0 and s.smin == s.smax and s.u32_min == s.u32_max:
-        if s.umin == s.var_off.value and s.s32_min == s.s32_max:
-            return s
+    if (
+        s.umin == s.umax == s.var_off.value
+        and s.var_off.mask == 0
+        and s.smin == s.smax
+        and s.u32_min == s.u32_max
+        and s.s32_min == s.s32_max
+    ):
+        return s
     found = violation(s)
     if not found:
         return s

@@ -9,7 +9,6 @@ from vm.isa.insn import Insn
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.check_insn import sanitize
 from vm.verifier.check_insn.pointer_alu import ALU_STRING, adjust_ptr_min_max_vals
-from vm.verifier.check_insn.sanity import sane
 from vm.verifier.domain.arith import computable, scalar_alu
 from vm.verifier.domain.scalar import (
     Scalar,
@@ -30,6 +29,7 @@ from vm.verifier.liveness import (
     mark_reg_unknown,
 )
 from vm.verifier.mem.common import assign_scalar_id_before_mov
+from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import BPF_ADD_CONST, PTR_TO_ARENA, SCALAR_VALUE
 

@@ -7,12 +7,11 @@ from typing import Final, NamedTuple
 from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.verifier.backtrack import mark_chain_precision
-from vm.verifier.domain.scalar import S64_MAX, S64_MIN
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
+from vm.verifier.leaving import retval_range_within, say_invalid_scalar
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state.frame import RetvalRange
-from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
 
 _BOOL: Final = RetvalRange(0, 1)
@@ -80,42 +79,6 @@ def _open(env: VerifierEnv, region: _Region, exception_exit: bool) -> None:
     if exception_exit:
         env.reject(EINVAL, f"bpf_throw cannot be used inside {region.name}-ed region\n")
     env.reject(EINVAL, region.missing)
-
-
-def check_reference_leak(env: VerifierEnv, exception_exit: bool) -> None:
-    """Whatever was acquired has to be released: at the end of the program, or of the callback that acquired it."""
-    frame = env.cur_state.frame[-1]
-    if not exception_exit and frame.frameno and not frame.in_callback_fn:
-        return
-    lingering = False
-    for ref in frame.refs:
-        if not exception_exit and frame.in_callback_fn and ref.callback_ref != frame.frameno:
-            continue
-        env.verbose(f"Unreleased reference id={ref.id} alloc_insn={ref.insn_idx}\n")
-        lingering = True
-    if lingering:
-        env.reject(EINVAL, "")
-
-
-def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool = False) -> bool:
-    """Whether every value of `reg` lies in the range."""
-    s = reg.scalar
-    if return_32bit:
-        return wanted.minval <= s.s32_min and s.s32_max <= wanted.maxval
-    return wanted.minval <= s.smin and s.smax <= wanted.maxval
-
-
-def say_invalid_scalar(env: VerifierEnv, reg: RegState, wanted: RetvalRange, ctx: str, reg_name: str) -> None:
-    """verbose_invalid_scalar(): what was returned and what should have been."""
-    s = reg.scalar
-    text = f"{ctx} the register {reg_name} has"
-    if s.smin > S64_MIN:
-        text += f" smin={s.smin}"
-    if s.smax < S64_MAX:
-        text += f" smax={s.smax}"
-    if s.smin == S64_MIN and s.smax == S64_MAX:
-        text += " unknown scalar value"
-    env.verbose(f"{text} should have been in [{wanted.minval}, {wanted.maxval}]\n")
 
 
 def program_retval_range(env: VerifierEnv) -> RetvalRange | None:

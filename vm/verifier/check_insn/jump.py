@@ -22,12 +22,12 @@ from vm.verifier.check_insn.packets import (
     try_match_pkt_pointers,
 )
 from vm.verifier.check_insn.sanitize import sanitize_speculative_path
-from vm.verifier.check_insn.sanity import sane
 from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, refine
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_BASE_TYPE_MASK, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_STACK, SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState

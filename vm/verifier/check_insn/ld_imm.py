@@ -8,9 +8,9 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.verifier.call import subprog
-from vm.verifier.check_insn.exit import check_reference_leak
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import EFAULT, EINVAL, Reject, VerifierEnv
+from vm.verifier.leaving import check_reference_leak
 from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
 from vm.verifier.mem.common import check_ptr_off_reg
 from vm.verifier.state import reg_types as t
