@@ -18,10 +18,10 @@ export class Insns extends Panel {
       hover: (index) => store.set({ hover: index < 0 ? null : { line: store.state.code.insns[index].line } }),
       lines: (index) => this.height(index),
     });
-    this.title = h("h2", { class: "column-title" }, "Instructions");
+    this.heading = h("h2", { class: "column-title" }, "Instructions");
     this.info = h("span", { class: "column-info" });
     this.empty = h("p", { class: "empty" });
-    this.append(h("div", { class: "column-head" }, this.title, this.info), this.list.element, this.empty);
+    this.append(h("div", { class: "column-head" }, this.heading, this.info), this.list.element, this.empty);
     store.on(["code", "view", "machine"], () => this.reset());
     store.on(["step", "windows", "stages", "hover"], () => this.paint());
   }
@@ -42,7 +42,7 @@ export class Insns extends Panel {
         ? "There are no instructions: clang did not accept the source."
         : "Instructions appear here once the program is loaded.",
     );
-    setText(this.title, view === "run" ? "Instructions and machine code" : "Instructions");
+    setText(this.heading, view === "run" ? "Instructions and machine code" : "Instructions");
     this.paint();
   }
 

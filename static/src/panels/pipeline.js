@@ -31,12 +31,12 @@ function sentence(stage, m) {
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.message && m.status !== "done") return m.message;
   if (stage === "verify")
-    return `Accepted: ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;
+    return `accepted, ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;
   if (stage === "run" && m.runs?.[0]) {
     const r = m.runs[0];
     return r.fault
-      ? `Stopped: ${r.fault.message ?? r.fault}`
-      : `Returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
+      ? `stopped: ${r.fault.message ?? r.fault}`
+      : `returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
   }
   return m.summary || m.message || "";
 }
@@ -123,7 +123,7 @@ export class Pipeline extends Panel {
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
     else if (failed) [text, tone] = [`${name(failed)}: ${sentence(failed, stages[failed])}`, "bad"];
-    else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)])}`;
+    else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)]) || "done"}`;
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
     if (ran && edited !== ran.edited && tone === "" && status.state !== "running")

@@ -7,8 +7,12 @@ const MARKS = 400;
 export class Scrubber extends Panel {
   build() {
     const { scope } = this;
-    const button = (label, text, move) =>
-      h("button", { type: "button", class: "icon", "aria-label": label, title: label, on: { click: move } }, text);
+    const button = (label, shape, move) =>
+      h(
+        "button",
+        { type: "button", class: "icon", "aria-label": label, title: label, on: { click: move } },
+        svg("svg", { viewBox: "0 0 16 16", class: "move", "aria-hidden": "true" }, svg("path", { d: shape })),
+      );
     this.range = h("input", {
       type: "range",
       min: "0",
@@ -24,10 +28,10 @@ export class Scrubber extends Panel {
       h(
         "div",
         { class: "buttons", role: "group", "aria-label": "Step buttons" },
-        button("First step (Home)", "⏮", () => scope.goto(0)),
-        button("One step back (←)", "◀", () => scope.goto(this.store.state.step - 1)),
-        button("One step on (→)", "▶", () => scope.goto(this.store.state.step + 1)),
-        button("Last step (End)", "⏭", () => scope.goto(scope.total - 1)),
+        button("First step (Home)", "M3 3h2v10H3zM13 3v10L6 8z", () => scope.goto(0)),
+        button("One step back (←)", "M11.500 2.500v11L4 8z", () => scope.goto(this.store.state.step - 1)),
+        button("One step on (→)", "M4.500 2.500v11L12 8z", () => scope.goto(this.store.state.step + 1)),
+        button("Last step (End)", "M11 3h2v10h-2zM3 3v10l7-5z", () => scope.goto(scope.total - 1)),
       ),
       h("div", { class: "track" }, this.marks, this.range),
       h("div", { class: "place" }, this.mode, this.where),

@@ -4,7 +4,7 @@ import { inFrame } from "../core/scope.js";
 import { bitStrip, drawBits } from "../ui/bits.js";
 import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
 import { big, bestRange, bounds, concrete, num } from "../ui/format.js";
-import { KINDS, kindOf, summary } from "../ui/kinds.js";
+import { kindOf, summary } from "../ui/kinds.js";
 
 const REGS = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
 /** Where the x86-64 JIT keeps each BPF register. */
@@ -12,7 +12,8 @@ export const X86 = {
   r0: "rax", r1: "rdi", r2: "rsi", r3: "rdx", r4: "rcx", r5: "r8",
   r6: "rbx", r7: "r13", r8: "r14", r9: "r15", r10: "rbp",
 };
-const SPARE = ["rsp", "r9", "r10", "r11", "r12"];
+/** Machine registers no BPF register lives in; the mark keeps x86 r9 apart from BPF r9. */
+const SPARE = ["x:rsp", "x:r9", "x:r10", "x:r11", "x:r12"];
 
 /** "1:fp-8" -> {frame: 1, slot: "fp-8"}. */
 function split(name) {
@@ -23,7 +24,7 @@ function split(name) {
 export class State extends Panel {
   build() {
     const { store } = this;
-    this.title = h("h2", { class: "column-title" }, "State");
+    this.heading = h("h2", { class: "column-title" }, "State");
     this.base = h(
       "button",
       { type: "button", class: "chip", on: { click: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) } },
@@ -36,7 +37,7 @@ export class State extends Panel {
     this.scroller = h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table);
     this.detail = h("div", { class: "detail", "aria-live": "off" });
     this.append(
-      h("div", { class: "column-head" }, this.title, this.base),
+      h("div", { class: "column-head" }, this.heading, this.base),
       this.scroller,
       this.detail,
     );
@@ -54,7 +55,7 @@ export class State extends Panel {
     const { stages } = this.store.state;
     const failing = view === "verify" && stages.verify?.fail?.step === step;
     setText(
-      this.title,
+      this.heading,
       !here
         ? "State"
         : view === "verify"
@@ -77,7 +78,7 @@ export class State extends Panel {
     this.rows.clear();
     this.body.textContent = "";
     const heads =
-      view === "verify" ? ["Register", "Holds", "Bits", "Line"] : ["Register", "x86-64", "Value", "Verifier knew"];
+      view === "verify" ? ["Register", "Holds", "Bits", "Line"] : ["Register", "x86", "Value", "Verifier knew"];
     fill(this.headings, heads.map((text) => h("th", { scope: "col" }, text)));
     this.table.dataset.view = view;
     this.caption.textContent =
@@ -126,15 +127,17 @@ export class State extends Panel {
     const precise = h("span", { class: "precise", title: "precise: the verifier relies on this exact value" });
     const strip = bitStrip();
     const line = h("button", { type: "button", class: "line-link", on: { click: () => this.toWriter(name) } });
+    const what = h("td", { class: "what" }, h("div", { class: "what-line" }, icon, text, precise, was));
+    const cell = h("td", { class: "bits-cell" }, strip);
     const element = h(
       "tr",
       { data: { name }, class: slot.startsWith("fp") ? "slot" : "" },
       head.cell,
-      h("td", { class: "what" }, h("div", { class: "what-line" }, icon, text, precise), was),
-      h("td", { class: "bits-cell" }, strip),
+      what,
+      cell,
       h("td", { class: "line-cell" }, line),
     );
-    return { element, head, icon, text, was, precise, strip, line, frame, reg: undefined, base: "" };
+    return { element, head, icon, text, was, precise, strip, what, cell, line, frame, reg: undefined, base: "" };
   }
 
   walk(here, failing) {
@@ -199,15 +202,18 @@ export class State extends Panel {
     row.element.dataset.kind = kind;
     setAttr(row.element, "title", reg?.t ?? "not written yet");
     row.precise.textContent = reg?.p ? "●" : "";
-    drawBits(row.strip, reg?.s && reg.k === "number" ? reg.s : null);
+    const bits = Boolean(reg?.s) && reg.k === "number";
+    row.what.colSpan = bits ? 1 : 2; // a pointer has no bits to show: its words get the room
+    row.cell.hidden = !bits;
+    if (bits) drawBits(row.strip, reg.s);
   }
 
-  /** The small second line when nothing changed: what narrows the first one. */
+  /** What stands small beside a known number: the same in the other base. */
   aside(reg, base) {
-    if (!reg?.s || reg.k !== "number") return reg && reg.k !== "none" ? KINDS[kindOf(reg)] : "";
+    if (!reg?.s || reg.k !== "number") return "";
     const r = bestRange(reg.s);
-    if (r.min === r.max) return base === "hex" ? num(r.min, "dec") : `0x${BigInt.asUintN(64, bounds(reg.s).umin).toString(16)}`;
-    return "number";
+    if (r.min !== r.max || (r.min >= 0n && r.min < 10n)) return "";
+    return base === "hex" ? num(r.min, "dec") : `0x${BigInt.asUintN(64, bounds(reg.s).umin).toString(16)}`;
   }
 
   toWriter(name) {
@@ -260,8 +266,8 @@ export class State extends Panel {
 
   machineRow(name) {
     const memory = name.startsWith("@");
-    const head = this.head(name, memory ? "" : X86[name] ? name : "");
-    const native = h("span", { class: "native" }, memory ? "" : (X86[name] ?? name));
+    const head = this.head(name, X86[name] ? name : "");
+    const native = h("span", { class: "native" }, memory ? "" : (X86[name] ?? name.slice(2)));
     const text = h("span", { class: "holds" });
     const was = h("span", { class: "was" });
     const ruler = h("span", { class: "ruler", hidden: true }, h("i", { class: "tick" }));
@@ -271,7 +277,7 @@ export class State extends Panel {
       null,
       head.cell,
       h("td", { class: "native-cell" }, native),
-      h("td", { class: "what" }, h("div", { class: "what-line" }, text), was),
+      h("td", { class: "what" }, h("div", { class: "what-line" }, text, was)),
       h("td", { class: "knew-cell" }, knew, ruler),
     );
     return { element, head, native, text, was, ruler, knew, value: undefined };
@@ -288,16 +294,17 @@ export class State extends Panel {
       const plain = name in X86;
       const values = plain ? here.regs : here.x;
       const before = plain ? here.before.regs : here.before.x;
-      const value = values[name];
-      const moved = value !== before[name];
+      const key = plain ? name : name.slice(2);
+      const value = values[key];
+      const moved = value !== before[key];
       const knows = plain && pair ? pair.state.get(inFrame(pair.frame, name)) : null;
       setText(row.text, value === undefined ? "·" : concrete(value, base));
       setAttr(row.element, "title", value === undefined ? null : `${value}`);
-      setText(row.was, moved && before[name] !== undefined ? `was ${concrete(before[name], base)}` : "");
+      setText(row.was, moved && before[key] !== undefined ? `was ${concrete(before[key], base)}` : "");
       setText(row.knew, plain ? this.knew(pair, knows, base) : "");
       row.element.dataset.kind = knows ? kindOf(knows) : plain && pair ? "none" : "";
       this.rule(row.ruler, knows, value);
-      const wrote = name in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {}));
+      const wrote = key in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {}));
       row.element.className = [
         wrote ? "wrote" : "",
         moved ? "changed" : "",

@@ -54,9 +54,9 @@ function offset(reg, base) {
 const SUMMARIES = {
   number: (reg, base) => (reg.s ? range(reg.s, base) : reg.t || "any"),
   ctx: (reg, base) => `ctx ${offset(reg, base)}`,
-  packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} proven`,
+  packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} B proven`,
   packet_end: () => "packet end",
-  packet_meta: (reg, base) => `packet meta ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} proven`,
+  packet_meta: (reg, base) => `packet meta ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} B proven`,
   map_value: (reg, base) =>
     `${reg.map || "map value"} ${offset(reg, base) || "+0"}${reg.size ? ` of ${num(reg.size, base)}` : ""}${reg.null ? " or NULL" : ""}`,
   map: (reg) => `map ${reg.map ?? ""}`,
