@@ -15,7 +15,6 @@ from vm.verifier.backtrack import (
 )
 from vm.verifier.call import helper, subprog
 from vm.verifier.check_insn.linked import LinkedReg, collect_linked_regs, sync_linked_regs
-from vm.verifier.check_insn.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
 from vm.verifier.check_insn.packets import (
     is_pkt_pointer_any,
     is_pkt_ptr_branch_taken,
@@ -27,6 +26,7 @@ from vm.verifier.domain.scalar import const
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_BASE_TYPE_MASK, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_STACK, SCALAR_VALUE

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.domain.scalar import s64
+from vm.verifier.env import EINVAL, ERANGE, VerifierEnv
+from vm.verifier.mem.slots import ALL_DYNPTR
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
-from vm.verifier.state.reg import NOT_INIT_REG, unknown_scalar
+from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
 
 BPF_DYNPTR_NR_SLOTS: Final = 2
 
@@ -52,3 +54,47 @@ def invalidate_dynptr_slices(env: VerifierEnv, dynptr_id: int) -> None:
             reg = slot.spilled_ptr
             if slot.is_spill() and reg.type in slices and reg.dynptr_id == dynptr_id:
                 frame.stack[i] = StackSlot(slot.slot_type, gone)
+
+
+def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots: int) -> int:
+    """First slot of the object a stack pointer leads to, -ERANGE past the stack used so far.
+
+    What the log is told where it cannot be an object's place is followed by the caller's refusal: -EINVAL.
+    """
+    tnum = reg.scalar.var_off
+    if tnum.mask:
+        env.verbose(f"{kind} has to be at a constant offset\n")
+        return -EINVAL
+    off = reg.off + s64(tnum.value)
+    if off % 8 or (-off - 1) // 8 + 1 < nr_slots:
+        env.verbose(f"cannot pass in {kind} at an offset={off}\n")
+        return -EINVAL
+    spi = (-off - 1) // 8
+    state = env.func(reg)
+    if spi - nr_slots + 1 < 0 or spi >= len(state.stack):
+        return -ERANGE
+    return spi
+
+
+def dynptr_get_spi(env: VerifierEnv, reg: RegState) -> int:
+    """First slot of the dynptr a stack pointer leads to, or as stack_slot_obj_get_spi()."""
+    return stack_slot_obj_get_spi(env, reg, "dynptr", BPF_DYNPTR_NR_SLOTS)
+
+
+def dynptr_reg(dynptr_type: int, first_slot: bool, dynptr_id: int) -> RegState:
+    """__mark_dynptr_reg(): what a slot, or a callback's pointer, knows of its dynptr."""
+    reg = pointer(t.CONST_PTR_TO_DYNPTR)
+    reg.id = dynptr_id
+    reg.dynptr_type = dynptr_type
+    reg.first_slot = first_slot
+    return reg
+
+
+def set_dynptr_slots(env: VerifierEnv, state: FuncState, spi: int, dynptr_type: int, ref_obj_id: int) -> None:
+    """Slots spi and spi - 1 hold a new dynptr."""
+    dynptr_id = env.new_id()
+    for i, first in ((spi, True), (spi - 1, False)):
+        reg = dynptr_reg(dynptr_type, first, dynptr_id)
+        reg.ref_obj_id = ref_obj_id
+        state.stack[i] = StackSlot(ALL_DYNPTR, reg)
+        state.live.marks[MAX_BPF_REG + i] |= t.REG_LIVE_WRITTEN

@@ -1,0 +1,1 @@
+"""Calls: helpers by prototype, functions of the program, callbacks, kernel functions."""

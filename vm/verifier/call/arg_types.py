@@ -1,0 +1,124 @@
+"""Which registers fit which argument types (compatible_reg_types, check_reg_type, check_func_arg_reg_off)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.errors import NotEmulated
+from vm.kernel import types as k
+from vm.verifier.call import func_ids as f
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.call.names import func_id_name
+from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.mem.common import check_ptr_off_reg
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+_SOCK: Final = (t.PTR_TO_SOCK_COMMON, t.PTR_TO_SOCKET, t.PTR_TO_TCP_SOCK, t.PTR_TO_XDP_SOCK)
+_MEM: Final = (
+    t.PTR_TO_STACK,
+    t.PTR_TO_PACKET,
+    t.PTR_TO_PACKET_META,
+    t.PTR_TO_MAP_KEY,
+    t.PTR_TO_MAP_VALUE,
+    t.PTR_TO_MEM,
+    t.PTR_TO_MEM | t.MEM_RINGBUF,
+    t.PTR_TO_BUF,
+    t.PTR_TO_BTF_ID | t.PTR_TRUSTED,
+)
+_SCALAR: Final = (t.SCALAR_VALUE,)
+_PERCPU: Final = t.PTR_TO_BTF_ID | t.MEM_PERCPU
+
+COMPATIBLE_REG_TYPES: Final[dict[int, tuple[int, ...]]] = {
+    k.ARG_PTR_TO_MAP_KEY: _MEM,
+    k.ARG_PTR_TO_MAP_VALUE: _MEM,
+    k.ARG_CONST_SIZE: _SCALAR,
+    k.ARG_CONST_SIZE_OR_ZERO: _SCALAR,
+    k.ARG_CONST_ALLOC_SIZE_OR_ZERO: _SCALAR,
+    k.ARG_SCALAR: _SCALAR,
+    k.ARG_CONST_MAP_PTR: (t.CONST_PTR_TO_MAP,),
+    k.ARG_PTR_TO_CTX: (t.PTR_TO_CTX,),
+    k.ARG_PTR_TO_SOCK_COMMON: _SOCK,
+    k.ARG_PTR_TO_BTF_ID_SOCK_COMMON: (*_SOCK, t.PTR_TO_BTF_ID, t.PTR_TO_BTF_ID | t.PTR_TRUSTED),
+    k.ARG_PTR_TO_SOCKET: (t.PTR_TO_SOCKET,),
+    k.ARG_PTR_TO_BTF_ID: (t.PTR_TO_BTF_ID, t.PTR_TO_BTF_ID | t.PTR_TRUSTED, t.PTR_TO_BTF_ID | t.MEM_RCU),
+    k.ARG_PTR_TO_SPIN_LOCK: (t.PTR_TO_MAP_VALUE, t.PTR_TO_BTF_ID | t.MEM_ALLOC),
+    k.ARG_PTR_TO_MEM: _MEM,
+    k.ARG_PTR_TO_RINGBUF_MEM: (t.PTR_TO_MEM | t.MEM_RINGBUF,),
+    k.ARG_PTR_TO_PERCPU_BTF_ID: (_PERCPU, _PERCPU | t.MEM_RCU, _PERCPU | t.PTR_TRUSTED),
+    k.ARG_PTR_TO_FUNC: (t.PTR_TO_FUNC,),
+    k.ARG_PTR_TO_STACK: (t.PTR_TO_STACK,),
+    k.ARG_PTR_TO_CONST_STR: (t.PTR_TO_MAP_VALUE,),
+    k.ARG_PTR_TO_TIMER: (t.PTR_TO_MAP_VALUE,),
+    k.ARG_KPTR_XCHG_DEST: (t.PTR_TO_MAP_VALUE, t.PTR_TO_BTF_ID | t.MEM_ALLOC),
+    k.ARG_PTR_TO_DYNPTR: (t.PTR_TO_STACK, t.CONST_PTR_TO_DYNPTR),
+}
+
+
+def base_arg(arg_type: int) -> int:
+    """The argument type without its flags."""
+    return arg_type & t.BPF_BASE_TYPE_MASK
+
+
+def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta) -> None:
+    """The register's type is one the argument may have."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    compatible = COMPATIBLE_REG_TYPES.get(base_arg(arg_type))
+    if compatible is None:
+        env.reject(EFAULT, f"verifier internal error: unsupported arg type {arg_type}\n", regno)
+    reg_type = reg.type
+    if arg_type & t.MEM_RDONLY:
+        reg_type &= ~t.MEM_RDONLY
+    if arg_type & t.PTR_MAYBE_NULL:
+        reg_type &= ~t.PTR_MAYBE_NULL
+    if base_arg(arg_type) == k.ARG_PTR_TO_MEM:
+        reg_type &= ~t.DYNPTR_TYPE_FLAG_MASK
+    if meta.func_id == f.KPTR_XCHG and reg_type & t.MEM_ALLOC and regno == 2:
+        reg_type &= ~(t.MEM_ALLOC | t.MEM_PERCPU)
+    if reg_type not in compatible:
+        expected = ", ".join(reg_type_str(x) for x in compatible)
+        env.reject(EACCES, f"R{regno} type={reg_type_str(reg.type)} expected={expected}\n", regno)
+    if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID:
+        return
+    if compatible is _MEM:
+        if not arg_type & t.MEM_RDONLY:
+            env.reject(
+                EACCES,
+                f"{func_id_name(meta.func_id)}() may write into memory pointed by "
+                f"R{regno} type={reg_type_str(reg.type)}\n",
+                regno,
+            )
+        return
+    raise NotEmulated("pointers to kernel types as arguments (PTR_TO_BTF_ID)")
+
+
+_ANY_OFFSET: Final = frozenset(
+    {
+        t.PTR_TO_STACK, t.PTR_TO_PACKET, t.PTR_TO_PACKET_META, t.PTR_TO_MAP_KEY, t.PTR_TO_MAP_VALUE, t.PTR_TO_MEM,
+        t.PTR_TO_MEM | t.MEM_RDONLY, t.PTR_TO_MEM | t.MEM_RINGBUF, t.PTR_TO_BUF, t.PTR_TO_BUF | t.MEM_RDONLY,
+        t.PTR_TO_ARENA, t.SCALAR_VALUE,
+    }
+)  # fmt: skip
+_FIXED_OFFSET: Final = frozenset(
+    {
+        t.PTR_TO_BTF_ID, t.PTR_TO_BTF_ID | t.MEM_ALLOC, t.PTR_TO_BTF_ID | t.PTR_TRUSTED, t.PTR_TO_BTF_ID | t.MEM_RCU,
+        t.PTR_TO_BTF_ID | t.MEM_ALLOC | t.NON_OWN_REF, t.PTR_TO_BTF_ID | t.MEM_ALLOC | t.NON_OWN_REF | t.MEM_RCU,
+    }
+)  # fmt: skip
+
+
+def check_func_arg_reg_off(env: VerifierEnv, reg: RegState, regno: int, arg_type: int) -> None:
+    """Pointers are passed as they were given, but for those whose offset the access check looks at."""
+    if arg_type & t.OBJ_RELEASE:
+        if base_arg(arg_type) == k.ARG_PTR_TO_DYNPTR and reg.type == t.PTR_TO_STACK:
+            return
+        if reg.off:
+            env.reject(
+                EINVAL,
+                f"R{regno} must have zero offset when passed to release func or trusted arg to kfunc\n",
+                regno,
+            )
+        check_ptr_off_reg(env, reg, regno)
+    elif reg.type not in _ANY_OFFSET:
+        check_ptr_off_reg(env, reg, regno, reg.type in _FIXED_OFFSET)

@@ -1,0 +1,211 @@
+"""One argument of a helper call (check_func_arg)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from vm.errors import NotEmulated
+from vm.kernel import types as k
+from vm.kernel.helpers import FuncProto
+from vm.verifier.backtrack import mark_chain_precision
+from vm.verifier.call import func_ids as f
+from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
+from vm.verifier.call.dynptr import process_dynptr_func
+from vm.verifier.call.mem_args import check_helper_mem_access, check_mem_size_reg
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.call.special import check_reg_const_str, check_spin_lock_arg, process_timer_func
+from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.mem.alignment import check_ptr_alignment
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
+from vm.verifier.mem.dynptr_slots import dynptr_get_spi
+from vm.verifier.mem.map_value import map_of
+from vm.verifier.mem.packet import may_access_direct_pkt_data
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+
+class _Arg(NamedTuple):
+    fn: FuncProto
+    position: int
+    regno: int
+    arg_type: int
+    reg: RegState
+    insn_idx: int
+
+
+_Check = Callable[[VerifierEnv, _Arg, CallMeta], None]
+
+
+def _access(arg_type: int) -> int:
+    return BPF_WRITE if arg_type & t.MEM_WRITE else BPF_READ
+
+
+def _map_ptr(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    reg = a.reg
+    if meta.map_index >= 0 and (meta.map_index, meta.inner_map, meta.map_uid) != (
+        reg.map_ptr,
+        reg.inner_map,
+        reg.map_uid,
+    ):
+        env.reject(
+            EINVAL,
+            f"timer pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2 map_uid={reg.map_uid}\n",
+            a.regno,
+        )
+    meta.map_index = reg.map_ptr
+    meta.inner_map = reg.inner_map
+    meta.map_uid = reg.map_uid
+    meta.spec = map_of(env, reg)
+
+
+def _map_key(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    if meta.spec is None:
+        env.reject(EACCES, "invalid map_ptr to access map->key\n", a.regno)
+    check_helper_mem_access(env, a.regno, meta.spec.key_size, BPF_READ, False, None)
+
+
+def _map_value(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    if a.arg_type & t.PTR_MAYBE_NULL and register_is_null(a.reg):
+        return
+    if meta.spec is None:
+        env.reject(EACCES, "invalid map_ptr to access map->value\n", a.regno)
+    meta.raw_mode = a.arg_type & t.MEM_UNINIT != 0
+    check_helper_mem_access(env, a.regno, meta.spec.value_size, _access(a.arg_type), False, meta)
+
+
+def _mem(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    # Without a fixed size, the size argument that follows has it checked.
+    meta.raw_mode = a.arg_type & t.MEM_UNINIT != 0
+    if not a.arg_type & t.MEM_FIXED_SIZE:
+        return
+    size = a.fn.arg_sizes[a.position]
+    check_helper_mem_access(env, a.regno, size, _access(a.arg_type), False, meta)
+    if a.arg_type & t.MEM_ALIGNED:
+        check_ptr_alignment(env, a.reg, 0, size, True)
+
+
+def _size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    zero_size_allowed = base_arg(a.arg_type) == k.ARG_CONST_SIZE_OR_ZERO
+    check_mem_size_reg(env, a.regno, _access(a.fn.arg_types[a.position - 1]), zero_size_allowed, meta)
+
+
+def _alloc_size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    if a.reg.scalar.var_off.mask:
+        env.reject(EACCES, f"R{a.regno} is not a known constant'\n", a.regno)
+    meta.mem_size = a.reg.scalar.var_off.value & 0xFFFFFFFF
+    mark_chain_precision(env, a.regno)
+
+
+def _spin_lock(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    check_spin_lock_arg(env, a.regno, meta)
+
+
+def _timer(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    process_timer_func(env, a.regno, meta)
+
+
+def _func(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    meta.subprogno = a.reg.subprogno
+
+
+def _dynptr(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    process_dynptr_func(env, a.regno, a.insn_idx, a.arg_type)
+
+
+def _const_str(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    check_reg_const_str(env, a.regno)
+
+
+def _kptr_dest(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    raise NotEmulated("kernel pointers in map values (kptr)")
+
+
+def _percpu(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    raise NotEmulated("per-CPU kernel variables")
+
+
+_CHECKS: Final[dict[int, _Check]] = {
+    k.ARG_CONST_MAP_PTR: _map_ptr,
+    k.ARG_PTR_TO_MAP_KEY: _map_key,
+    k.ARG_PTR_TO_MAP_VALUE: _map_value,
+    k.ARG_PTR_TO_MEM: _mem,
+    k.ARG_CONST_SIZE: _size,
+    k.ARG_CONST_SIZE_OR_ZERO: _size,
+    k.ARG_CONST_ALLOC_SIZE_OR_ZERO: _alloc_size,
+    k.ARG_PTR_TO_SPIN_LOCK: _spin_lock,
+    k.ARG_PTR_TO_TIMER: _timer,
+    k.ARG_PTR_TO_FUNC: _func,
+    k.ARG_PTR_TO_DYNPTR: _dynptr,
+    k.ARG_PTR_TO_CONST_STR: _const_str,
+    k.ARG_KPTR_XCHG_DEST: _kptr_dest,
+    k.ARG_PTR_TO_PERCPU_BTF_ID: _percpu,
+}
+
+
+def _resolve_map_arg_type(env: VerifierEnv, meta: CallMeta, arg_type: int) -> int:
+    """Values of some maps are no memory but sockets, or are only read."""
+    if meta.spec is None:
+        env.reject(EACCES, "invalid map_ptr to access map->type\n")
+    if meta.spec.map_type in (k.BPF_MAP_TYPE_SOCKMAP, k.BPF_MAP_TYPE_SOCKHASH):
+        if arg_type != k.ARG_PTR_TO_MAP_VALUE:
+            env.reject(EINVAL, "invalid arg_type for sockmap/sockhash\n")
+        return k.ARG_PTR_TO_BTF_ID_SOCK_COMMON
+    if meta.spec.map_type == k.BPF_MAP_TYPE_BLOOM_FILTER and meta.func_id == f.MAP_PEEK_ELEM:
+        return k.ARG_PTR_TO_MAP_VALUE
+    return arg_type
+
+
+def _note_release(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
+    """The argument's reference ends with the call: it has to have one."""
+    reg = a.reg
+    if base_arg(a.arg_type) == k.ARG_PTR_TO_DYNPTR:
+        if reg.type != t.PTR_TO_STACK:
+            env.reject(EINVAL, "cannot release unowned const bpf_dynptr\n", a.regno)
+        spi = dynptr_get_spi(env, reg)
+        if spi < 0 or not env.func(reg).stack[spi].spilled_ptr.ref_obj_id:
+            env.reject(EINVAL, f"arg {a.regno} is an unacquired reference\n", a.regno)
+    elif not reg.ref_obj_id and not register_is_null(reg):
+        env.reject(EINVAL, f"R{a.regno} must be referenced when passed to release function\n", a.regno)
+    if meta.release_regno:
+        env.reject(EFAULT, "verifier internal error: more than one release argument\n", a.regno)
+    meta.release_regno = a.regno
+
+
+def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, insn_idx: int) -> None:
+    """Argument `index` (0 to 4) of a call of helper `fn`; what it tells about the call goes into `meta`."""
+    regno = 1 + index
+    arg_type = fn.arg_types[index]
+    if arg_type == k.ARG_DONTCARE:
+        return
+    check_reg_arg(env, regno, SRC_OP)
+    if arg_type == k.ARG_ANYTHING:
+        if is_pointer_value(env, regno):
+            env.reject(EACCES, f"R{regno} leaks addr into helper function\n", regno)
+        return
+    reg = env.cur_state.frame[-1].regs[regno]
+    if t.type_is_pkt_pointer(reg.type) and not may_access_direct_pkt_data(env, BPF_READ, meta.pkt_access):
+        env.reject(EACCES, "helper access to the packet is not allowed\n", regno)
+    if base_arg(arg_type) == k.ARG_PTR_TO_MAP_VALUE:
+        arg_type = _resolve_map_arg_type(env, meta, arg_type)
+    if register_is_null(reg) and arg_type & t.PTR_MAYBE_NULL:
+        mark_chain_precision(env, regno)
+    else:
+        check_reg_type(env, regno, arg_type, meta)
+        check_func_arg_reg_off(env, reg, regno, arg_type)
+    arg = _Arg(fn, index, regno, arg_type, reg, insn_idx)
+    if arg_type & t.OBJ_RELEASE:
+        _note_release(env, arg, meta)
+    if reg.ref_obj_id and base_arg(arg_type) != k.ARG_KPTR_XCHG_DEST:
+        if meta.ref_obj_id:
+            env.reject(
+                EFAULT,
+                f"verifier internal error: more than one arg with ref_obj_id R{regno} "
+                f"{reg.ref_obj_id} {meta.ref_obj_id}\n",
+                regno,
+            )
+        meta.ref_obj_id = reg.ref_obj_id
+    check = _CHECKS.get(base_arg(arg_type))
+    if check is not None:
+        check(env, arg, meta)

@@ -1,0 +1,134 @@
+"""Functions of the program that helpers call (push_callback_call)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from vm.errors import NotEmulated
+from vm.isa.insn import Insn
+from vm.kernel import types as k
+from vm.program import MapSpec
+from vm.verifier.call.frames import setup_func_entry
+from vm.verifier.call.func_args import check_subprog_call
+from vm.verifier.classify import is_async_callback_calling_function
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_JMP_SEQ, E2BIG, ENOTSUPP, VerifierEnv
+from vm.verifier.mem.dynptr_slots import dynptr_reg
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, RetvalRange
+from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
+from vm.verifier.state.vstate import VerifierState
+
+SetCallee = Callable[[VerifierEnv, FuncState, FuncState], None]
+
+_BOOL: Final = RetvalRange(0, 1)
+_HAS_FOR_EACH: Final = frozenset(
+    {
+        k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_PERCPU_HASH, k.BPF_MAP_TYPE_LRU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+        k.BPF_MAP_TYPE_ARRAY, k.BPF_MAP_TYPE_PERCPU_ARRAY,
+    }
+)  # fmt: skip
+
+
+def pass_reg(callee: FuncState, regno: int, caller: FuncState, from_regno: int) -> None:
+    """The callee's register is the caller's, its place in the liveness chain included."""
+    callee.regs[regno] = caller.regs[from_regno]
+    callee.live.adopt(regno, caller.live, from_regno)
+
+
+def _unused(callee: FuncState, first: int) -> None:
+    for regno in range(first, 6):
+        callee.regs[regno] = NOT_INIT_REG
+
+
+def _map_pointer(reg_type: int, like: RegState) -> RegState:
+    reg = pointer(reg_type)
+    reg.map_ptr = like.map_ptr
+    reg.inner_map = like.inner_map
+    reg.map_uid = like.map_uid
+    return reg
+
+
+def _sync_callback(callee: FuncState) -> None:
+    callee.in_callback_fn = True
+    callee.callback_ret_range = _BOOL
+
+
+def map_elem_callback(spec: MapSpec | None) -> SetCallee:
+    """callback(map, key, value, ctx) of bpf_for_each_map_elem(map, callback, ctx, flags)."""
+
+    def set_state(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+        if spec is None or spec.map_type not in _HAS_FOR_EACH:
+            env.reject(ENOTSUPP, "callback function not allowed for map\n")
+        pass_reg(callee, 1, caller, 1)
+        callee.regs[2] = _map_pointer(t.PTR_TO_MAP_KEY, caller.regs[1])
+        callee.regs[3] = _map_pointer(t.PTR_TO_MAP_VALUE, caller.regs[1])
+        pass_reg(callee, 4, caller, 3)
+        _unused(callee, 5)
+        _sync_callback(callee)
+
+    return set_state
+
+
+def loop_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+    """callback(index, ctx) of bpf_loop(count, callback, ctx, flags)."""
+    callee.regs[1] = unknown_scalar(not env.bpf_capable)
+    pass_reg(callee, 2, caller, 3)
+    _unused(callee, 3)
+    _sync_callback(callee)
+
+
+def timer_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+    """callback(map, key, value) of bpf_timer_set_callback(timer, callback)."""
+    for regno, reg_type in ((1, t.CONST_PTR_TO_MAP), (2, t.PTR_TO_MAP_KEY), (3, t.PTR_TO_MAP_VALUE)):
+        callee.regs[regno] = _map_pointer(reg_type, caller.regs[1])
+    _unused(callee, 4)
+    callee.in_async_callback_fn = True
+    callee.callback_ret_range = _BOOL
+
+
+def find_vma_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+    """callback(task, vma, ctx) of bpf_find_vma(task, addr, callback, ctx, flags)."""
+    raise NotEmulated("bpf_find_vma()")
+
+
+def user_ringbuf_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+    """callback(dynptr, ctx) of bpf_user_ringbuf_drain(map, callback, ctx, flags)."""
+    callee.regs[0] = NOT_INIT_REG
+    callee.regs[1] = dynptr_reg(t.BPF_DYNPTR_TYPE_LOCAL, True, env.new_id())
+    pass_reg(callee, 2, caller, 3)
+    _unused(callee, 3)
+    _sync_callback(callee)
+
+
+def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int) -> FuncState:
+    """push_async_cb(): a walk of its own, from an empty stack."""
+    st = VerifierState()
+    st.insn_hist_start = st.insn_hist_end = env.cur_state.insn_hist_end
+    frame = FuncState(BPF_MAIN_FUNC, 0, subprogno)
+    st.frame.append(frame)
+    if len(env.head) + 1 > BPF_COMPLEXITY_LIMIT_JMP_SEQ:
+        env.reject(E2BIG, f"The sequence of {len(env.head) + 1} jumps is too complex for async cb.\n")
+    env.push_elem(st, env.subprogs[subprogno].start, insn_idx)
+    return frame
+
+
+def push_callback_call(
+    env: VerifierEnv, insn: Insn, insn_idx: int, subprogno: int, set_callee_state: SetCallee
+) -> None:
+    """Queue a walk of the callback; the walk at hand goes on behind the helper call."""
+    caller = env.cur_state.frame[-1]
+    check_subprog_call(env, subprogno)
+    sub = env.subprogs[subprogno]
+    sub.is_cb = True
+    if is_async_callback_calling_function(insn.imm):
+        sub.is_async_cb = True
+        callee = _push_async_cb(env, subprogno, insn_idx)
+        callee.async_entry_cnt = caller.async_entry_cnt + 1
+        set_callee_state(env, caller, callee)
+        return
+    state = env.push_stack(sub.start, insn_idx, False)
+    setup_func_entry(env, subprogno, insn_idx, set_callee_state, state)
+    state.callback_unroll_depth += 1
+    state.frame[-2].callback_depth += 1
+    caller.callback_depth = 0

@@ -1,0 +1,26 @@
+"""A new call frame (setup_func_entry)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vm.verifier.env import E2BIG, VerifierEnv
+from vm.verifier.state.frame import FuncState
+from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
+
+
+def setup_func_entry(
+    env: VerifierEnv,
+    subprogno: int,
+    callsite: int,
+    set_callee_state: Callable[[VerifierEnv, FuncState, FuncState], None],
+    state: VerifierState,
+) -> None:
+    """Push a frame for the function; set_callee_state gives it its arguments. References go with it."""
+    if len(state.frame) >= MAX_CALL_FRAMES:
+        env.reject(E2BIG, f"the call stack of {len(state.frame) + 1} frames is too deep\n")
+    caller = state.frame[-1]
+    callee = FuncState(callsite, len(state.frame), subprogno)
+    callee.refs = caller.refs
+    set_callee_state(env, caller, callee)
+    state.frame.append(callee)

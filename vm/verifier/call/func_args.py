@@ -1,0 +1,325 @@
+"""Arguments of the program's own functions, as their BTF tells them (btf_prepare_func_args)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
+from vm.errors import NotEmulated
+from vm.kernel import types as k
+from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
+from vm.verifier.call.dynptr import process_dynptr_func
+from vm.verifier.call.mem_args import check_helper_mem_access
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.env import EFAULT, EINVAL, EOPNOTSUPP, Reject, VerifierEnv
+from vm.verifier.liveness import mark_reg_unknown
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
+from vm.verifier.mem.dynptr_slots import dynptr_reg
+from vm.verifier.mem.nullness import not_null
+from vm.verifier.prepass.btf_info import func_infos
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.aux import SubprogArg, SubprogInfo
+from vm.verifier.state.reg import RegState, pointer
+
+MAX_BPF_FUNC_REG_ARGS: Final = 5
+_TAGS: Final = frozenset({"ctx", "trusted", "nonnull", "nullable", "arena"})
+_ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
+_SIZED: Final = frozenset({Kind.INT, Kind.PTR, Kind.ARRAY, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT})
+
+_SKB: Final = "__sk_buff"
+# Name of the struct a program of each type calls its context (bpf_ctx_convert), none for void * and numbers.
+CTX_NAMES: Final = {
+    k.BPF_PROG_TYPE_SOCKET_FILTER: _SKB,
+    k.BPF_PROG_TYPE_SCHED_CLS: _SKB,
+    k.BPF_PROG_TYPE_SCHED_ACT: _SKB,
+    k.BPF_PROG_TYPE_CGROUP_SKB: _SKB,
+    k.BPF_PROG_TYPE_LWT_IN: _SKB,
+    k.BPF_PROG_TYPE_LWT_OUT: _SKB,
+    k.BPF_PROG_TYPE_LWT_XMIT: _SKB,
+    k.BPF_PROG_TYPE_LWT_SEG6LOCAL: _SKB,
+    k.BPF_PROG_TYPE_SK_SKB: _SKB,
+    k.BPF_PROG_TYPE_FLOW_DISSECTOR: _SKB,
+    k.BPF_PROG_TYPE_XDP: "xdp_md",
+    k.BPF_PROG_TYPE_CGROUP_SOCK: "bpf_sock",
+    k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR: "bpf_sock_addr",
+    k.BPF_PROG_TYPE_SOCK_OPS: "bpf_sock_ops",
+    k.BPF_PROG_TYPE_SK_MSG: "sk_msg_md",
+    k.BPF_PROG_TYPE_KPROBE: "pt_regs",
+    k.BPF_PROG_TYPE_PERF_EVENT: "bpf_perf_event_data",
+    k.BPF_PROG_TYPE_RAW_TRACEPOINT: "bpf_raw_tracepoint_args",
+    k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE: "bpf_raw_tracepoint_args",
+    k.BPF_PROG_TYPE_CGROUP_DEVICE: "bpf_cgroup_dev_ctx",
+    k.BPF_PROG_TYPE_CGROUP_SYSCTL: "bpf_sysctl",
+    k.BPF_PROG_TYPE_CGROUP_SOCKOPT: "bpf_sockopt",
+    k.BPF_PROG_TYPE_SK_REUSEPORT: "sk_reuseport_md",
+    k.BPF_PROG_TYPE_SK_LOOKUP: "bpf_sk_lookup",
+    k.BPF_PROG_TYPE_NETFILTER: "bpf_nf_ctx",
+}
+_PROJECTIONS: Final = {_SKB: "sk_buff", "xdp_md": "xdp_buff"}
+_ANY_CTX: Final = frozenset({k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_SYSCALL, k.BPF_PROG_TYPE_EXT})
+_U64_CTX: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, k.BPF_PROG_TYPE_LSM,
+        k.BPF_PROG_TYPE_STRUCT_OPS,
+    }
+)  # fmt: skip
+_PT_REGS_CTX: Final = frozenset({k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_PERF_EVENT})
+
+
+def _through_modifiers(btf: Btf, type_id: int, stop: Kind | None = None) -> Type:
+    found = btf.type(type_id)
+    while found.kind in MODIFIERS and found.kind is not stop:
+        found = btf.type(found.type_id)
+    return found
+
+
+def _is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
+    """btf_is_prog_ctx_type(): is it a pointer to what programs of this type call their context?"""
+    if prog_type == k.BPF_PROG_TYPE_KPROBE:
+        found = _through_modifiers(btf, ptr.type_id, Kind.TYPEDEF)
+        if found.kind is Kind.TYPEDEF and found.name == "bpf_user_pt_regs_t":
+            return True
+    target = _through_modifiers(btf, ptr.type_id)
+    wanted = CTX_NAMES.get(prog_type)
+    if target.kind not in COMPOSITES or wanted is None:
+        return False
+    return target.name in (wanted, _PROJECTIONS.get(wanted))
+
+
+def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
+    """btf_validate_prog_ctx_type(): an argument tagged as context must look like one."""
+    prog_type = env.program.prog_type
+    if prog_type in _PT_REGS_CTX:
+        found = _through_modifiers(btf, ptr.type_id, Kind.TYPEDEF)
+        if found.kind is Kind.TYPEDEF and found.name == "bpf_user_pt_regs_t":
+            return
+    target = _through_modifiers(btf, ptr.type_id)
+    if target.kind is Kind.VOID:
+        return
+    if not target.name:
+        env.reject(EINVAL, f"arg#{i} type doesn't have a name\n")
+    is_struct = target.kind is Kind.STRUCT
+    if prog_type in _PT_REGS_CTX and is_struct and target.name == "pt_regs":
+        return
+    if prog_type in _U64_CTX and target.kind is Kind.INT and target.size == 8:
+        return
+    if prog_type in _ANY_CTX:
+        return
+    wanted = CTX_NAMES.get(prog_type)
+    if wanted is None:
+        env.reject(EINVAL, f"arg#{i} should be void pointer\n")
+    if not is_struct or target.name != wanted:
+        env.reject(EINVAL, f"arg#{i} should be `struct {wanted} *`\n")
+
+
+def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -> frozenset[str]:
+    tags = set()
+    for tag in btf:
+        if tag.kind is not Kind.DECL_TAG or tag.type_id != func.id or tag.component != i:
+            continue
+        if not tag.name.startswith("arg:"):
+            continue
+        if not is_global:
+            env.reject(EOPNOTSUPP, f"arg#{i} type tag is not supported in static functions\n")
+        if tag.name[4:] not in _TAGS:
+            env.reject(EOPNOTSUPP, f"arg#{i} has unsupported set of tags\n")
+        tags.add(tag.name[4:])
+    return frozenset(tags)
+
+
+def _pointer_arg(
+    env: VerifierEnv, btf: Btf, ptr: Type, i: int, tags: frozenset[str], is_global: bool
+) -> SubprogArg | None:
+    """The argument type of a pointer; None where a static function's pointer means nothing to the verifier."""
+
+    def bad() -> None:
+        env.reject(EINVAL, f"arg#{i} has invalid combination of tags\n")
+
+    if "ctx" in tags or _is_prog_ctx_type(btf, ptr, env.program.prog_type):
+        if tags - {"ctx"}:
+            bad()
+        if "ctx" in tags:
+            _validate_ctx_tag(env, btf, ptr, i)
+        return SubprogArg(k.ARG_PTR_TO_CTX)
+    target = _through_modifiers(btf, ptr.type_id)
+    if target.kind is Kind.STRUCT and target.name in ("bpf_dynptr", "bpf_dynptr_kern"):
+        if tags:
+            bad()
+        return SubprogArg(k.ARG_PTR_TO_DYNPTR | t.MEM_RDONLY)
+    if "trusted" in tags:
+        if "nonnull" in tags:
+            bad()
+        raise NotEmulated("global functions with arguments of kernel types (__arg_trusted)")
+    if "arena" in tags:
+        if tags - {"arena"}:
+            env.reject(EINVAL, f"arg#{i} arena cannot be combined with any other tags\n")
+        return SubprogArg(k.ARG_PTR_TO_ARENA)
+    if not is_global:
+        return None
+    if "nullable" in tags:
+        bad()
+    if target.kind not in _SIZED:
+        kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
+        name = "" if target.kind is Kind.VOID else target.name
+        env.reject(EINVAL, f"arg#{i} reference type('{kind} {name}') size cannot be determined: -22\n")
+    maybe_null = 0 if "nonnull" in tags else t.PTR_MAYBE_NULL
+    return SubprogArg(k.ARG_PTR_TO_MEM | maybe_null, btf.size_of(target.id))
+
+
+def _one_arg(env: VerifierEnv, btf: Btf, func: Type, type_id: int, i: int, is_global: bool) -> SubprogArg:
+    tags = _arg_tags(env, btf, func, i, is_global)
+    found = _through_modifiers(btf, type_id)
+    if found.kind is Kind.PTR:
+        arg = _pointer_arg(env, btf, found, i, tags, is_global)
+        if arg is not None:
+            return arg
+    if tags:
+        env.reject(EINVAL, f"arg#{i} has pointer tag, but is not a pointer type\n")
+    if found.kind is not Kind.INT and found.kind not in _ENUMS:
+        said = f"Arg#{i} type {found.kind.name} in {func.name}() is not supported yet.\n"
+        env.reject(EINVAL, said if is_global else "")
+    return SubprogArg(k.ARG_ANYTHING)
+
+
+def prepare_func_args(env: VerifierEnv, subprogno: int) -> SubprogInfo:
+    """Fill the function's `args` from its BTF, once. Rejects what the verifier cannot hold a function to."""
+    sub = env.subprogs[subprogno]
+    if sub.args_cached:
+        return sub
+    btf = env.program.btf
+    if btf is None or not func_infos(env.program):
+        env.reject(EFAULT, "Verifier bug\n")
+    func = btf.type(sub.type_id)
+    if sub.unreliable:
+        env.reject(EFAULT, f"Verifier bug in function {func.name}()\n")
+    proto = btf.type(func.type_id)
+    is_global = sub.is_global
+    if len(proto.params) > MAX_BPF_FUNC_REG_ARGS:
+        if not is_global:
+            raise Reject(EINVAL)
+        env.reject(
+            EINVAL,
+            f"Global function {func.name}() with {len(proto.params)} > {MAX_BPF_FUNC_REG_ARGS} args. Buggy compiler.\n",
+        )
+    returned = _through_modifiers(btf, proto.type_id)
+    if returned.kind is not Kind.INT and returned.kind not in _ENUMS:
+        if not is_global:
+            raise Reject(EINVAL)
+        env.reject(EINVAL, f"Global function {func.name}() doesn't return scalar. Only those are supported.\n")
+    sub.args = tuple(_one_arg(env, btf, func, param.type_id, i, is_global) for i, param in enumerate(proto.params))
+    sub.args_cached = True
+    return sub
+
+
+def _entry_reg(env: VerifierEnv, arg: SubprogArg, regs: list[RegState], regno: int) -> None:
+    base = base_arg(arg.arg_type)
+    if arg.arg_type == k.ARG_PTR_TO_CTX:
+        regs[regno] = pointer(t.PTR_TO_CTX)
+    elif arg.arg_type == k.ARG_PTR_TO_DYNPTR | t.MEM_RDONLY:
+        regs[regno] = dynptr_reg(t.BPF_DYNPTR_TYPE_LOCAL, True, env.new_id())
+    elif base == k.ARG_PTR_TO_MEM:
+        reg = pointer(t.PTR_TO_MEM | arg.arg_type & t.PTR_MAYBE_NULL)
+        reg.mem_size = arg.mem_size
+        reg.id = env.new_id()
+        regs[regno] = reg
+    else:
+        mark_reg_unknown(env, regs, regno)
+
+
+def init_args(env: VerifierEnv, subprogno: int) -> None:
+    """What the first instruction of a function may assume of r1 to r5 (the middle of do_check_common)."""
+    frame = env.cur_state.frame[0]
+    if not subprogno:
+        _check_main_btf(env)
+        frame.regs[1] = pointer(t.PTR_TO_CTX)
+        return
+    sub = env.subprogs[subprogno]
+    env.verbose(f"Validating {sub.name}() func#{subprogno}...\n")
+    prepare_func_args(env, subprogno)
+    if sub.is_exception_cb:
+        frame.in_exception_callback_fn = True
+        if len(sub.args) != 1 or sub.args[0].arg_type != k.ARG_ANYTHING:
+            env.reject(EINVAL, "exception cb only supports single integer argument\n")
+    for i, arg in enumerate(sub.args):
+        _entry_reg(env, arg, frame.regs, 1 + i)
+
+
+def _check_main_btf(env: VerifierEnv) -> None:
+    """The main function's BTF counts only if it takes the context and nothing else."""
+    if not func_infos(env.program):
+        return
+    main = env.subprogs[0]
+    try:
+        prepare_func_args(env, 0)
+    except Reject:
+        main.unreliable = True
+        return
+    if len(main.args) != 1 or main.args[0].arg_type != k.ARG_PTR_TO_CTX:
+        main.unreliable = True
+
+
+def _check_mem_reg(env: VerifierEnv, regno: int, mem_size: int) -> None:
+    """check_mem_reg(): the function may read and write `mem_size` bytes at the pointer, should it not be null."""
+    regs = env.cur_state.frame[-1].regs
+    saved = regs[regno]
+    if register_is_null(saved):
+        return
+    if saved.type & t.PTR_MAYBE_NULL:
+        regs[regno] = not_null(env, saved)
+    try:
+        check_helper_mem_access(env, regno, mem_size, BPF_READ, True, None)
+        check_helper_mem_access(env, regno, mem_size, BPF_WRITE, True, None)
+    finally:
+        regs[regno] = saved
+
+
+def _match_arg(env: VerifierEnv, arg: SubprogArg, i: int) -> None:
+    regno = 1 + i
+    reg = env.cur_state.frame[-1].regs[regno]
+    base = base_arg(arg.arg_type)
+    if arg.arg_type == k.ARG_ANYTHING:
+        if reg.type != t.SCALAR_VALUE:
+            env.reject(EINVAL, f"R{regno} is not a scalar\n", regno)
+    elif arg.arg_type == k.ARG_PTR_TO_CTX:
+        check_func_arg_reg_off(env, reg, regno, k.ARG_DONTCARE)
+        if reg.type != t.PTR_TO_CTX:
+            env.reject(EINVAL, f"arg#{i} expects pointer to ctx\n", regno)
+    elif base == k.ARG_PTR_TO_MEM:
+        check_func_arg_reg_off(env, reg, regno, k.ARG_DONTCARE)
+        try:
+            _check_mem_reg(env, regno, arg.mem_size)
+        except Reject:
+            raise Reject(EINVAL, regno) from None
+        if not arg.arg_type & t.PTR_MAYBE_NULL and reg.type & t.PTR_MAYBE_NULL:
+            env.reject(EINVAL, f"arg#{i} is expected to be non-NULL\n", regno)
+    elif base == k.ARG_PTR_TO_ARENA:
+        if reg.type not in (t.PTR_TO_ARENA, t.SCALAR_VALUE):
+            env.reject(EINVAL, f"R{regno} is not a pointer to arena or scalar.\n", regno)
+    elif arg.arg_type == k.ARG_PTR_TO_DYNPTR | t.MEM_RDONLY:
+        check_func_arg_reg_off(env, reg, regno, k.ARG_PTR_TO_DYNPTR)
+        process_dynptr_func(env, regno, -1, arg.arg_type)
+    else:
+        check_reg_type(env, regno, arg.arg_type, CallMeta())
+        check_func_arg_reg_off(env, reg, regno, arg.arg_type)
+
+
+def check_subprog_call(env: VerifierEnv, subprogno: int) -> int:
+    """btf_check_subprog_call(): do the caller's registers fit the function's BTF? 0, or an errno.
+
+    A static function that does not fit is verified with what it is given; its BTF counts no more.
+    """
+    sub = env.subprogs[subprogno]
+    if not func_infos(env.program):
+        return EINVAL
+    if sub.unreliable:
+        return EINVAL
+    try:
+        prepare_func_args(env, subprogno)
+        for i, arg in enumerate(sub.args):
+            _match_arg(env, arg, i)
+    except Reject as e:
+        sub.unreliable = True
+        if e.errno == EFAULT:
+            raise
+        return e.errno
+    return 0

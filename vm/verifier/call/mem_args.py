@@ -1,0 +1,101 @@
+"""Memory handed to helpers: a pointer and how much of it (check_helper_mem_access, check_mem_size_reg)."""
+
+from __future__ import annotations
+
+from vm.isa import opcodes as op
+from vm.kernel.types import BPF_PROG_TYPE_SYSCALL
+from vm.verifier.backtrack import mark_chain_precision
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.mem.access import check_mem_access
+from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access
+from vm.verifier.mem.buffer import check_buffer_access
+from vm.verifier.mem.common import (
+    ACCESS_HELPER,
+    BPF_MAX_VAR_SIZ,
+    BPF_READ,
+    BPF_WRITE,
+    check_mem_region_access,
+    register_is_null,
+    type_is_rdonly_mem,
+)
+from vm.verifier.mem.map_value import check_map_access, check_map_access_type, map_of
+from vm.verifier.mem.packet import check_packet_access
+from vm.verifier.mem.stack_range import check_stack_range_initialized
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+# Program types whose context fields are those of a plain structure: a helper may be given all of it.
+_PLAIN_CTX = frozenset({BPF_PROG_TYPE_SYSCALL})
+
+
+def _no_write(env: VerifierEnv, regno: int, reg: RegState, access: int) -> None:
+    if access == BPF_WRITE:
+        env.reject(EACCES, f"R{regno} cannot write into {reg_type_str(reg.type)}\n", regno)
+
+
+def check_helper_mem_access(
+    env: VerifierEnv, regno: int, access_size: int, access: int, zero_size_allowed: bool, meta: CallMeta | None
+) -> None:
+    """A helper reads or writes `access_size` bytes at the pointer in register `regno`."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    base = reg.type & t.BPF_BASE_TYPE_MASK
+    rdonly = type_is_rdonly_mem(reg.type)
+    if base in (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META):
+        check_packet_access(env, regno, reg.off, access_size, zero_size_allowed)
+    elif base == t.PTR_TO_MAP_KEY:
+        _no_write(env, regno, reg, access)
+        check_mem_region_access(env, regno, reg.off, access_size, map_of(env, reg).key_size, False)
+    elif base == t.PTR_TO_MAP_VALUE:
+        check_map_access_type(env, regno, reg.off, access_size, access)
+        check_map_access(env, regno, reg.off, access_size, zero_size_allowed, ACCESS_HELPER)
+    elif base == t.PTR_TO_MEM:
+        if rdonly:
+            _no_write(env, regno, reg, access)
+        check_mem_region_access(env, regno, reg.off, access_size, reg.mem_size, zero_size_allowed)
+    elif base == t.PTR_TO_BUF:
+        if rdonly:
+            _no_write(env, regno, reg, access)
+        check_buffer_access(env, "rdonly" if rdonly else "rdwr", reg, regno, reg.off, access_size)
+    elif base == t.PTR_TO_STACK:
+        check_stack_range_initialized(env, regno, reg.off, access_size, zero_size_allowed, ACCESS_HELPER, meta)
+    elif base == t.PTR_TO_BTF_ID:
+        check_ptr_to_btf_access(env, regno, reg.off, access_size, BPF_READ, -1)
+    elif base == t.PTR_TO_CTX and env.program.prog_type in _PLAIN_CTX:
+        if not access_size:
+            if not zero_size_allowed:
+                env.reject(EACCES, "")
+            return
+        check_mem_access(env, env.insn_idx, regno, access_size - 1, op.B, access, -1)
+    elif not (zero_size_allowed and not access_size and register_is_null(reg)):
+        env.reject(
+            EACCES,
+            f"R{regno} type={reg_type_str(reg.type)} expected={reg_type_str(t.PTR_TO_STACK)}\n",
+            regno,
+        )
+
+
+def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allowed: bool, meta: CallMeta) -> None:
+    """Register `regno` says how many bytes the helper touches at the pointer in the register before it."""
+    s = env.cur_state.frame[-1].regs[regno].scalar
+    meta.msize_max_value = s.umax
+    # How much is written is not known: all of it has to be initialised.
+    noted = meta if not s.var_off.mask else None
+    if s.smin < 0:
+        env.reject(EACCES, f"R{regno} min value is negative, either use unsigned or 'var &= const'\n", regno)
+    if s.umin == 0 and not zero_size_allowed:
+        env.reject(EACCES, f"R{regno} invalid zero-sized read: u64=[{s.umin},{_lld(s.umax)}]\n", regno)
+    if s.umax >= BPF_MAX_VAR_SIZ:
+        env.reject(
+            EACCES,
+            f"R{regno} unbounded memory access, use 'var &= const' or 'if (var < const)'\n",
+            regno,
+        )
+    check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
+    mark_chain_precision(env, regno)
+
+
+def _lld(value: int) -> int:
+    """An unsigned number as the kernel's %lld prints it."""
+    return value - (1 << 64) if value >> 63 else value

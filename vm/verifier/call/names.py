@@ -1,0 +1,32 @@
+"""Names of what is called, as the kernel prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vm.isa.insn import Insn
+from vm.kernel.helpers import helper
+from vm.verifier.env import VerifierEnv
+
+
+def func_id_name(func_id: int) -> str:
+    """func_id_name(): "bpf_map_lookup_elem", or "unknown"."""
+    known = helper(func_id)
+    return known.name if known is not None else "unknown"
+
+
+def func_text(func_id: int) -> str:
+    """The helper as messages name it: "bpf_map_lookup_elem#1"."""
+    return f"{func_id_name(func_id)}#{func_id}"
+
+
+def call_name(env: VerifierEnv) -> Callable[[Insn], str | None]:
+    """What the printed instructions of this program call a callee; None where they print its number alone."""
+
+    def name(insn: Insn) -> str | None:
+        if insn.src_reg:
+            return None
+        known = helper(insn.imm)
+        return known.name if known is not None else None
+
+    return name

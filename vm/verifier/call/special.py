@@ -1,0 +1,113 @@
+"""Arguments that are locks, timers or constant strings in map values."""
+
+from __future__ import annotations
+
+from vm.errors import NotEmulated
+from vm.kernel.types import BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_ARRAY
+from vm.verifier.call import func_ids as f
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.call.refs import invalidate_non_owning_refs
+from vm.verifier.domain.scalar import s64
+from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.mem.common import ACCESS_HELPER
+from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_of
+from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.vstate import NO_LOCK, ActiveLock
+
+
+def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
+    """bpf_spin_lock() or bpf_spin_unlock() of a lock in a map value: one at a time, and the same one."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    cur = env.cur_state
+    if reg.scalar.var_off.mask:
+        env.reject(
+            EINVAL,
+            f"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset\n",
+            regno,
+        )
+    if reg.type != t.PTR_TO_MAP_VALUE:
+        raise NotEmulated("locks in allocated objects (bpf_obj_new)")
+    spec = map_of(env, reg)
+    if env.program.btf is None or not spec.btf_value_type_id:
+        env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_spin_lock\n", regno)
+    record = map_record(env.program, spec)
+    if not record.has(BPF_SPIN_LOCK):
+        env.reject(EINVAL, f"map '{spec.name}' has no valid bpf_spin_lock\n", regno)
+    off = s64(reg.scalar.var_off.value + reg.off)
+    at = record.offset_of(BPF_SPIN_LOCK)
+    if at != off:
+        env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_spin_lock' that is at {at}\n", regno)
+    ptr = f"map:{reg.map_ptr}{':inner' if reg.inner_map else ''}"
+    if is_lock:
+        if cur.active_lock.ptr:
+            env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed\n", regno)
+        cur.active_lock = ActiveLock(ptr, reg.id)
+        return
+    if not cur.active_lock.ptr:
+        env.reject(EINVAL, "bpf_spin_unlock without taking a lock\n", regno)
+    if cur.active_lock != ActiveLock(ptr, reg.id):
+        env.reject(EINVAL, "bpf_spin_unlock of different lock\n", regno)
+    invalidate_non_owning_refs(env)
+    cur.active_lock = NO_LOCK
+
+
+def check_spin_lock_arg(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
+    """ARG_PTR_TO_SPIN_LOCK of the two helpers that have one."""
+    if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK):
+        env.reject(EFAULT, "verifier internal error\n", regno)
+    process_spin_lock(env, regno, meta.func_id == f.SPIN_LOCK)
+
+
+def process_timer_func(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
+    """ARG_PTR_TO_TIMER: exactly the timer of a map value."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if reg.scalar.var_off.mask:
+        env.reject(
+            EINVAL,
+            f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset\n",
+            regno,
+        )
+    spec = map_of(env, reg)
+    if env.program.btf is None or not spec.btf_value_type_id:
+        env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_timer\n", regno)
+    record = map_record(env.program, spec)
+    if not record.has(BPF_TIMER):
+        env.reject(EINVAL, f"map '{spec.name}' has no valid bpf_timer\n", regno)
+    off = s64(reg.scalar.var_off.value + reg.off)
+    at = record.offset_of(BPF_TIMER)
+    if at != off:
+        env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_timer' that is at {at}\n", regno)
+    if meta.map_index >= 0:
+        env.reject(EFAULT, "verifier bug. Two map pointers in a timer helper\n", regno)
+    meta.map_uid = reg.map_uid
+    meta.map_index = reg.map_ptr
+    meta.inner_map = reg.inner_map
+    meta.spec = spec
+
+
+def const_string(env: VerifierEnv, regno: int) -> bytes:
+    """The bytes from a pointer into a frozen read-only map to its end."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    spec = map_of(env, reg)
+    off = reg.off + reg.scalar.var_off.value
+    return (spec.initial or b"").ljust(spec.value_size, b"\0")[off:]
+
+
+def check_reg_const_str(env: VerifierEnv, regno: int) -> None:
+    """ARG_PTR_TO_CONST_STR: a string that ends, in memory nobody can change."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if reg.type != t.PTR_TO_MAP_VALUE:
+        env.reject(EINVAL, "")
+    spec = map_of(env, reg)
+    if not map_is_rdonly(spec):
+        env.reject(EACCES, f"R{regno} does not point to a readonly map'\n", regno)
+    if reg.scalar.var_off.mask:
+        env.reject(EACCES, f"R{regno} is not a constant address'\n", regno)
+    if spec.map_type not in (BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_ARENA):
+        env.reject(EACCES, "no direct value access support for this map type\n", regno)
+    check_map_access(env, regno, reg.off, spec.value_size - reg.off, False, ACCESS_HELPER)
+    if spec.map_type != BPF_MAP_TYPE_ARRAY or spec.max_entries != 1:
+        env.reject(EINVAL, "direct value access on string failed\n", regno)
+    if b"\0" not in const_string(env, regno):
+        env.reject(EINVAL, "string is not zero-terminated\n", regno)
