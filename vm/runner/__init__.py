@@ -1,3 +1,27 @@
 """Running programs: memory as the kernel lays it out, maps, helpers, the machine and the plain interpreter."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vm.jit.image import Image
+    from vm.rewritten import Rewritten
+    from vm.runner.execution import Execution
+    from vm.runner.inputs import RunInput, RunLimits
+
+
+def run(
+    rewritten: Rewritten,
+    image: Image,
+    given: RunInput,
+    limits: RunLimits,
+    *,
+    record: bool = True,
+    siblings: Sequence[tuple[Rewritten, Image]] = (),
+) -> Execution:
+    """One run on the machine; see vm.runner.machine.run_all."""
+    from vm.runner.machine import run as on_machine
+
+    return on_machine(rewritten, image, given, limits, record=record, siblings=siblings)

@@ -49,6 +49,7 @@ class Code:
     orig_idx: tuple[int, ...]
     refs: Mapping[int, AddressRef]
     plain: bool
+    func_starts: tuple[int, ...] = ()
 
     @property
     def base(self) -> int:
@@ -112,21 +113,23 @@ class Interpreter:
     # -- the loop -----------------------------------------------------------------------------------
 
     def run(self) -> Fault | None:
-        """Until the program ends; why it stopped otherwise."""
+        """Until the program ends; why it stopped otherwise. The instruction at fault is the last step."""
+        at = 0
         try:
             while True:
                 self._tick()
+                at = self.pc
                 if not self._one():
                     return None
         except RunStopError as stop:
-            return self._fault(stop.kind, stop.message)
+            kind, message = stop.kind, stop.message
         except AccessError as error:
-            return self._fault("memory", error.message)
+            kind, message = "memory", error.message
         except NotEmulated as error:
-            return self._fault("helper", error.message)
-
-    def _fault(self, kind: str, message: str) -> Fault:
-        return Fault(kind, message, self._orig(self.pc), len(self.steps))
+            kind, message = "helper", error.message
+        if kind not in ("insns", "time") and self.pc == at and self.record:
+            self._note(self.code, at, len(self.frames), len(self.world.events))
+        return Fault(kind, message, self._orig(self.pc), max(len(self.steps) - 1, 0))
 
     def _orig(self, pc: int) -> int:
         orig = self.code.orig_idx
@@ -245,13 +248,22 @@ class Interpreter:
         """Address of the first value, which must be there."""
         return self._map(index).lookup(bytes(4))
 
+    def _function(self, number: int, slot: int) -> int:
+        """First slot of a function: the fixups replace offsets by the function's number."""
+        starts = self.code.func_starts
+        if self.code.plain:
+            return slot
+        if not 0 <= number < len(starts):
+            raise RunStopError("memory", f"the program has no function number {number}")
+        return starts[number]
+
     def _address(self, ref: AddressRef) -> int:
         if ref.kind == "map":
             return self._map(int(ref.name)).address
         if ref.kind == "map_value":
             return self._map_value(int(ref.name))
         if ref.kind == "func":
-            return self.code.base + 8 * int(ref.name)
+            return self.code.base + 8 * self._function(int(ref.name), int(ref.name))
         if ref.kind == "percpu":
             return self.world.percpu_symbol(ref.name)
         if ref.kind == "ksym":
@@ -307,6 +319,9 @@ class Interpreter:
         fp = self.regs[o.R10]
         if fp - FRAME_SIZE <= address < fp:
             return f"fp-{fp - address}"
+        for depth, frame in enumerate(self.frames):
+            if frame.fp - FRAME_SIZE <= address < frame.fp:
+                return f"{depth}:fp-{frame.fp - address}"
         return self.memory.name_of(address)
 
     def _st(self, insn: Insn) -> bool:
@@ -390,10 +405,10 @@ class Interpreter:
     def _call(self, insn: Insn) -> bool:
         ref = self.code.refs.get(self.pc)
         if insn.src_reg == o.PSEUDO_CALL:
-            self._enter(self.code, self.pc + 1 + insn.imm, None)
+            self._enter(self.code, self._function(insn.imm, self.pc + 1 + insn.imm), None)
             return True
         if ref is not None:
-            name = helper_name(int(ref.name)) if ref.name.isdigit() else ref.name
+            name = ref.name
         elif insn.src_reg == o.PSEUDO_KFUNC_CALL:
             raise NotEmulated(f"the kernel function with BTF id {insn.imm}")
         elif insn.src_reg:
@@ -497,7 +512,8 @@ def codes_of(targets: Sequence[Program | Rewritten]) -> list[Code]:
             found.append(Code(target, number, target.insns, tuple(range(len(target.insns))), {}, True))
         else:
             plain = target.insns == target.program.insns
-            found.append(Code(target.program, number, target.insns, target.orig_idx, target.refs, plain))
+            starts = target.func_starts
+            found.append(Code(target.program, number, target.insns, target.orig_idx, target.refs, plain, starts))
     return found
 
 

@@ -251,6 +251,10 @@ class Memory:
         if write and not area.writable:
             raise AccessError(f"{_access(address, size, 'write')}: {area.one or area.name} is read-only", address)
 
+    def snapshot(self) -> tuple[list[int], list[Area]]:
+        """Starts of regions in order, and the regions."""
+        return self._starts.copy(), [self._areas[start] for start in self._starts]
+
     def regions(self, limit: int = 4096) -> tuple[Region, ...]:
         """Every region by address; at most `limit`."""
         areas = [self._areas[start] for start in self._starts[:limit]]
@@ -340,6 +344,23 @@ def _access(address: int, size: int, access: str) -> str:
 
 def _bytes(count: int) -> str:
     return f"{count} byte" if count == 1 else f"{count} bytes"
+
+
+class Namer:
+    """Names of addresses as they were at one moment."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._starts, areas = memory.snapshot()
+        self._areas = [(area, area.start, area.size) for area in areas]
+
+    def name_of(self, address: int) -> str:
+        """ "packet+14", or the bare address."""
+        at = bisect_right(self._starts, address) - 1
+        if at >= 0:
+            area, start, size = self._areas[at]
+            if address < start + size:
+                return area.name_of(address) if area.start == start else f"{area.name}+{address - start}"
+        return f"{address:#x}"
 
 
 class Heap:

@@ -191,7 +191,7 @@ class World:
     def _fill_prog_arrays(self, siblings: tuple[str, ...]) -> None:
         names = {self.program.name: 1} | {name: i + 2 for i, name in enumerate(siblings)}
         addresses = {}
-        for number, name in enumerate(names):
+        for name, number in names.items():
             address = self.kernel_bytes(f"bpf_prog {name}", bytes(SIZES["bpf_prog"]), writable=False)
             self.memory.put(address + OFFSETS["bpf_prog.bpf_func"], 8, CODE_BASE + (number << 24))
             self.memory.put(address + OFFSETS["bpf_prog.type"], 4, self.program.prog_type)

@@ -4,69 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from tests.vm.runner.programs import (
+    EXIT,
+    SOCKET_FILTER,
+    TC,
+    alu,
+    alu32,
+    alur,
+    call,
+    ld64,
+    ldx,
+    mov,
+    movr,
+    program,
+    st,
+    stx,
+)
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.program import MapSpec, Program
+from vm.program import MapSpec
 from vm.runner.inputs import MemoryInput, NoInput, PacketInput, RunLimits
 from vm.runner.interp import interpret, interpret_all
 
-XDP = 6
-TC = 3
-SOCKET_FILTER = 1
 LIMITS = RunLimits(insns=100_000)
-EXIT = Insn(o.JMP | o.EXIT)
 
 
-def mov(dst: int, imm: int) -> Insn:
-    return Insn(o.ALU64 | o.MOV | o.K, dst, 0, 0, imm)
-
-
-def movr(dst: int, src: int) -> Insn:
-    return Insn(o.ALU64 | o.MOV | o.X, dst, src)
-
-
-def alu(op: int, dst: int, imm: int, off: int = 0) -> Insn:
-    return Insn(o.ALU64 | op | o.K, dst, 0, off, imm)
-
-
-def alur(op: int, dst: int, src: int, off: int = 0) -> Insn:
-    return Insn(o.ALU64 | op | o.X, dst, src, off)
-
-
-def alu32(op: int, dst: int, imm: int, off: int = 0) -> Insn:
-    return Insn(o.ALU | op | o.K, dst, 0, off, imm)
-
-
-def ld64(dst: int, value: int, src: int = 0) -> list[Insn]:
-    low, high = value & 0xFFFFFFFF, value >> 32 & 0xFFFFFFFF
-    return [
-        Insn(o.LD_IMM64, dst, src, 0, low - (1 << 32) if low >> 31 else low),
-        Insn(0, 0, 0, 0, high - (1 << 32) if high >> 31 else high),
-    ]
-
-
-def st(size: int, dst: int, off: int, imm: int) -> Insn:
-    return Insn(o.ST | o.MEM | size, dst, 0, off, imm)
-
-
-def stx(size: int, dst: int, off: int, src: int) -> Insn:
-    return Insn(o.STX | o.MEM | size, dst, src, off)
-
-
-def ldx(size: int, dst: int, src: int, off: int) -> Insn:
-    return Insn(o.LDX | o.MEM | size, dst, src, off)
-
-
-def call(helper: int) -> Insn:
-    return Insn(o.JMP | o.CALL, 0, 0, 0, helper)
-
-
-def program(*insns: Insn, prog_type: int = XDP, maps: tuple[MapSpec, ...] = ()) -> Program:
-    return Program("p", "xdp", prog_type, tuple(insns), maps=maps)
-
-
-def r0(*insns: Insn, **more: object) -> int:
-    x = interpret(program(*insns, EXIT, **more), NoInput(), LIMITS)  # type: ignore[arg-type]
+def r0(*insns: Insn) -> int:
+    x = interpret(program(*insns, EXIT), NoInput(), LIMITS)
     assert x.fault is None, x.fault
     return x.r0
 

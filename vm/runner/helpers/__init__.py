@@ -36,8 +36,10 @@ def helper_name(number: int) -> str:
 def find_helper(name: str) -> Helper:
     """The function behind a helper, kfunc, or a map operation called directly ("htab_map_update_elem").
 
-    Raises NotEmulated with the reason where there is one.
+    A name of digits is a helper's number. Raises NotEmulated with the reason where there is one.
     """
+    if name.isdigit():
+        name = helper_name(int(name))
     plain = name.removeprefix("bpf_")
     found = TABLE.get(plain) or KFUNCS.get(name) or maps.direct(name)
     if found is not None:

@@ -1,0 +1,574 @@
+"""The machine: unicorn running the JIT's bytes in memory laid out as the kernel lays it out.
+
+A helper's address holds a few bytes of code; reaching the first one traps to Python, which does the
+helper's work on the same memory. A helper that calls the program back does so through a loop in
+machine code beside it, so emulation never starts inside a hook. See docs/architecture.md for how
+recording was chosen.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from array import array
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from vm.errors import InputError, InternalError, LimitError, NotEmulated
+from vm.runner.execution import Execution, Fault, RunEvent
+from vm.runner.helpers import Call, Helper, call_helper, find_helper
+from vm.runner.inputs import MemoryInput, RunInput, RunLimits
+from vm.runner.memory import PAGE, TEXT_BASE, AccessError, Namer
+from vm.runner.points import CODE_STRIDE, Loaded, Point, load
+from vm.runner.recording import SNAPSHOT, Raw, Steps
+from vm.runner.world import World
+
+if TYPE_CHECKING:
+    from vm.jit.image import Image, ImageReloc
+    from vm.rewritten import Rewritten
+
+TCG_BUFFER: Final = 32 << 20
+TEXT_SIZE: Final = 16 * PAGE
+SLOT: Final = 16
+THIS_CPU_OFF: Final = 0x19A18
+TAIL_CALL_OFFSET: Final = 16
+TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL
+U64: Final = (1 << 64) - 1
+
+# Text page 0: where the program returns to, and the loop callbacks are made from:
+#   again: call r11; back: nop; test r11, r11; jne again; ret
+# The trap at `back` puts the next function's address into r11, or zero and the helper's result into rax.
+EXIT: Final = TEXT_BASE
+AGAIN: Final = TEXT_BASE + 0x10
+BACK: Final = AGAIN + 3
+_LOOP: Final = bytes.fromhex("41ffd3 90 4d85db 75f7 c3")
+# A helper's slot: nop (the trap); test r11, r11; jne +1; ret; jmp again.
+SLOTS: Final = TEXT_BASE + PAGE
+_SLOT_CODE: Final = bytes.fromhex("90 4d85db 7501 c3 e9")
+_HOOK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
+_DEADLINE_EVERY: Final = 0xFFF
+
+
+def slot_code(address: int) -> bytes:
+    """The sixteen bytes at a helper's address."""
+    jump = (AGAIN - (address + len(_SLOT_CODE) + 4)) & 0xFFFFFFFF
+    return (_SLOT_CODE + jump.to_bytes(4, "little")).ljust(SLOT, b"\xcc")
+
+
+class Machine:
+    """One address space with its programs loaded; `run` may be called many times."""
+
+    def __init__(self, programs: Sequence[tuple[Rewritten, Image]], limits: RunLimits, record: bool) -> None:
+        import unicorn
+        import unicorn.x86_const as x86
+
+        self._uc_module: Any = unicorn
+        self._x86: Any = x86
+        self.limits = limits
+        self.record = record
+        names = tuple(rewritten.program.name for rewritten, _ in programs)
+        self.world = World(programs[0][0].program, limits, names[1:])
+        self.memory = self.world.memory
+        self.loaded = [load(rewritten, image, i) for i, (rewritten, image) in enumerate(programs)]
+        self.points: list[Point] = [point for one in self.loaded for point in one.points]
+        self._helpers: list[tuple[str, Helper]] = []
+        self._slots: dict[str, int] = {}
+        self._make_text()
+        self.uc = self._make_unicorn()
+        self._place_programs()
+        self._map_all()
+        self._registers()
+        self._trap_hooks()
+        self._where = {point.address: i for i, point in enumerate(self.points)}
+        self._heads = sorted(point.address for point in self.points if point.head)
+        self._running: list[Generator[Call, int, int]] = []
+        self._failure: tuple[str, str] | None = None
+        self._bad: tuple[int, int, str] | None = None
+        self._kept: list[object] = []
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def _make_text(self) -> None:
+        self.text = self.memory.map("kernel text", TEXT_BASE, TEXT_SIZE, executable=True)
+        self.memory.write(EXIT, b"\xf4")
+        self.memory.write(AGAIN, _LOOP)
+        base = self.world.percpu.base
+        self.memory.put(base + THIS_CPU_OFF, 8, base)
+
+    def _make_unicorn(self) -> Any:
+        unicorn, x86 = self._uc_module, self._x86
+        uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        # Without this each machine reserves 1 GiB, and the process exits where that cannot be had.
+        uc.ctl_set_tcg_buffer_size(TCG_BUFFER)
+        # BMI2 shifts; and addresses of the upper half as they are, without page tables.
+        uc.ctl_set_cpu_model(x86.UC_CPU_X86_HASWELL)
+        uc.ctl_set_tlb_mode(unicorn.UC_TLB_VIRTUAL)
+        return uc
+
+    def _place_programs(self) -> None:
+        for one in self.loaded:
+            size = len(one.image.code)
+            if size > CODE_STRIDE - PAGE:
+                raise LimitError(f"The machine code has {size >> 20} MiB; the machine takes 16.", "memory")
+            self.memory.map(f"code of {one.rewritten.program.name}", one.base, size + PAGE, executable=True)
+        for one in self.loaded:
+            code = bytearray(one.image.code)
+            for reloc in one.image.relocs:
+                self._relocate(one, code, reloc)
+            self.memory.write(one.base, bytes(code))
+
+    def _relocate(self, one: Loaded, code: bytearray, reloc: ImageReloc) -> None:
+        target = self._target(one, reloc)
+        if target is None:
+            return
+        if reloc.kind in _CALLS or reloc.kind == "tail_call":
+            target -= one.base + reloc.offset + reloc.size
+        code[reloc.offset : reloc.offset + reloc.size] = (target & ((1 << 8 * reloc.size) - 1)).to_bytes(
+            reloc.size, "little"
+        )
+
+    def _target(self, one: Loaded, reloc: ImageReloc) -> int | None:
+        """The address a reloc stands for; None where the image already holds it."""
+        kind, name = reloc.kind, reloc.name
+        if kind in _CALLS:
+            return self._helper_address(name)
+        if kind == "subprog":
+            return None
+        if kind == "func":
+            return one.func_address(int(name)) + reloc.addend
+        if kind == "map":
+            return self.world.maps[int(name)].address + reloc.addend
+        if kind == "map_value":
+            return self.world.maps[int(name)].lookup(bytes(4)) + reloc.addend
+        if kind == "ksym":
+            return self.world.kernel_symbol(name) + reloc.addend
+        if kind == "tail_call":
+            target = self._tail_call_target(name)
+            return target if target is not None else one.base + reloc.offset + reloc.size
+        raise NotEmulated(f"{kind} {name}")
+
+    def _tail_call_target(self, name: str) -> int | None:
+        number, _, slot = name.partition(":")
+        spec = self.world.program.maps[int(number)]
+        wanted = next((target for at, target in spec.init_slots if at == int(slot)), None)
+        for one in self.loaded:
+            if one.rewritten.program.name == wanted:
+                return one.base + TAIL_CALL_OFFSET
+        return None
+
+    def _helper_address(self, name: str) -> int:
+        """A slot of the text for this helper. One that is not emulated gets a slot too, and says so when reached."""
+        if name not in self._slots:
+            address = SLOTS + SLOT * len(self._helpers)
+            if address + SLOT > self.text.end:
+                raise LimitError("The program calls more different functions than the machine has room for.", "memory")
+            self._slots[name] = address
+            self._helpers.append((name, _find_later(name)))
+            self.memory.write(address, slot_code(address))
+        return self._slots[name]
+
+    def _map_all(self) -> None:
+        unicorn = self._uc_module
+        for arena in self.memory.arenas:
+            rights = unicorn.UC_PROT_READ | (unicorn.UC_PROT_EXEC if arena.executable else unicorn.UC_PROT_WRITE)
+            host = ctypes.addressof(ctypes.c_char.from_buffer(arena.host))
+            self.uc.mem_map_ptr(arena.base, arena.size, rights, host)
+
+    def _registers(self) -> None:
+        """Finds where a saved context keeps the general registers, so that one copy reads them all."""
+        from unicorn.unicorn_py3.unicorn import uclib
+
+        x86, uc = self._x86, self.uc
+        self._ids = [getattr(x86, f"UC_X86_REG_{name}") for name in _REG_NAMES]
+        marks = [0x5A5A_0000_1111_0000 + i for i in range(16)]
+        for reg, mark in zip(self._ids, marks, strict=True):
+            uc.reg_write(reg, mark)
+        context = ctypes.c_void_p()
+        uclib.uc_context_alloc(uc._uch, ctypes.byref(context))
+        size = uclib.uc_context_size(uc._uch)
+        uclib.uc_context_save(uc._uch, context)
+        raw = ctypes.string_at(context.value or 0, size)
+        at = raw.find(b"".join(mark.to_bytes(8, "little") for mark in marks))
+        if at < 0:
+            raise InternalError("unicorn keeps its registers in another way than this was written for")
+        self._saved = memoryview((ctypes.c_char * SNAPSHOT).from_address((context.value or 0) + at)).cast("B")
+        save = uclib["uc_context_save"]  # a function object of our own: its types are not the binding's
+        save.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        save.restype = ctypes.c_int
+        handle, pointer = uc._uch.value, context.value
+        self._save: Callable[[], int] = lambda: save(handle, pointer)
+        self._raw_save = (save, handle, pointer)
+        self._context = context
+        self._uclib = uclib
+
+    def __del__(self) -> None:
+        if hasattr(self, "_context"):
+            self._uclib.uc_context_free(self._context)
+
+    # -- one run ----------------------------------------------------------------------------------
+
+    def run(self, given: RunInput) -> Execution:
+        world = self.world
+        world.begin(given)
+        self._failure = self._bad = None
+        self._running.clear()
+        self._first_step()
+        self._ids_seen = array("L")
+        self._shots = bytearray()
+        self._old: dict[int, int] = {}
+        self._cut = False
+        self._counted = self._heads_before = 0
+        self._insns = 0
+        self._deadline = time.monotonic() + self.limits.seconds
+        where = self.loaded[0].base
+        if self.record:
+            where = self._stretch(where, self._step_hook())
+            world.insns = self._insns = sum(1 for i in self._ids_seen if self.points[i].head)
+            self._snapshot()
+        recorded = self._insns
+        if where != EXIT and self._going() and (not self.record or self._cut):
+            self._cut = False
+            where = self._stretch(where, self._block_hook())
+            world.insns = self._insns
+        fault = None if where == EXIT and self._failure is None else self._fault(where)
+        return self._execution(fault, recorded)
+
+    def _first_step(self) -> None:
+        x86, uc, world = self._x86, self.uc, self.world
+        for reg in self._ids:
+            uc.reg_write(reg, 0)
+        top = world.stack.end - 64
+        world.memory.put(top, 8, EXIT)
+        uc.reg_write(x86.UC_X86_REG_RSP, top)
+        uc.reg_write(x86.UC_X86_REG_RDI, world.context.address)
+        if isinstance(world.input, MemoryInput):
+            uc.reg_write(x86.UC_X86_REG_RSI, len(world.input.data))
+        uc.reg_write(x86.UC_X86_REG_EFLAGS, 0x202)
+        uc.reg_write(x86.UC_X86_REG_GS_BASE, world.percpu.base)
+        world.region("machine stack", world.stack.base, world.stack.size, one="the stack")
+
+    def _going(self) -> bool:
+        return self._failure is None and self._bad is None
+
+    def _stretch(self, where: int, counting: Callable[[], list[int]]) -> int:
+        """Runs from `where` until the program ends, a hook stops it, or it fails; where it then is."""
+        uc, unicorn = self.uc, self._uc_module
+        hooks = counting()
+        try:
+            while True:
+                left = self._deadline - time.monotonic()
+                if left <= 0:
+                    self._fail("time", f"the run was stopped after {self.limits.seconds:g} seconds")
+                    return int(uc.reg_read(self._x86.UC_X86_REG_RIP))
+                try:
+                    uc.emu_start(where, EXIT, timeout=int(left * 1e6) + 1)
+                except unicorn.UcError as error:
+                    if not self._mend():
+                        self._note_error(error)
+                where = int(uc.reg_read(self._x86.UC_X86_REG_RIP))
+                if where == EXIT or not self._going() or self._cut:
+                    return where
+        finally:
+            for hook in hooks:
+                self._uclib.uc_hook_del(uc._uch, ctypes.c_size_t(hook))
+            self._kept.clear()
+            uc.ctl_flush_tb()
+
+    def _note_error(self, error: Exception) -> None:
+        if self._failure is None and self._bad is None:
+            self._fail("memory", f"the machine stopped: {error}")
+
+    def _fail(self, kind: str, message: str) -> None:
+        if self._failure is None:
+            self._failure = (kind, message)
+
+    def _mend(self) -> bool:
+        """A fault at a probed access: its register is zeroed and execution goes on behind it."""
+        rip = int(self.uc.reg_read(self._x86.UC_X86_REG_RIP))
+        for one in self.loaded:
+            for probe in one.image.probed if one.base <= rip < one.base + len(one.image.code) else ():
+                if one.base + probe.offset == rip:
+                    if probe.clears >= 0:
+                        self.uc.reg_write(self._ids[probe.clears], 0)
+                    self.uc.reg_write(self._x86.UC_X86_REG_RIP, rip + probe.length)
+                    self._bad = None
+                    return True
+        return False
+
+    # -- hooks --------------------------------------------------------------------------------------
+
+    def _trap_hooks(self) -> None:
+        unicorn, uc = self._uc_module, self.uc
+        invalid = unicorn.UC_HOOK_MEM_READ_UNMAPPED | unicorn.UC_HOOK_MEM_WRITE_UNMAPPED
+        invalid |= unicorn.UC_HOOK_MEM_FETCH_UNMAPPED | unicorn.UC_HOOK_MEM_READ_PROT
+        invalid |= unicorn.UC_HOOK_MEM_WRITE_PROT | unicorn.UC_HOOK_MEM_FETCH_PROT
+        uc.hook_add(unicorn.UC_HOOK_CODE, self._on_trap, begin=BACK, end=self.text.end - 1)
+        uc.hook_add(invalid, self._on_bad_access)
+        uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
+        uc.hook_add(unicorn.UC_HOOK_INSN, self._on_syscall, aux1=self._x86.UC_X86_INS_SYSCALL)
+
+    def _raw_hook(self, kind: int, callback: Callable[[int, int, int, int], None], begin: int, end: int) -> int:
+        """Like hook_add, without the binding's wrapper around every call."""
+        kept = _HOOK(callback)
+        self._kept.append(kept)
+        handle = ctypes.c_size_t()
+        status = self._uclib.uc_hook_add(
+            self.uc._uch, ctypes.byref(handle), kind, ctypes.cast(kept, ctypes.c_void_p), None,
+            ctypes.c_uint64(begin), ctypes.c_uint64(end),
+        )  # fmt: skip
+        if status:
+            raise InternalError(f"unicorn refuses a hook: {status}")
+        return int(handle.value)
+
+    def _step_hook(self) -> Callable[[], list[int]]:
+        """Registers at every point, until limits.steps of them are recorded."""
+        where, points, ids, shots, saved = self._where, self.points, self._ids_seen, self._shots, self._saved
+        save, handle, pointer = self._raw_save
+        atomics = {i for i, point in enumerate(points) if point.insn.code & 0xE7 == 0xC3}
+        most = min(self.limits.steps, self.limits.insns)
+
+        def on_step(uc: int, address: int, size: int, user: int) -> None:
+            i = where.get(address)
+            if i is None:
+                return
+            if len(ids) >= most and points[i].head:
+                self._cut = True
+                self.uc.emu_stop()
+                return
+            save(handle, pointer)
+            shots.extend(saved)
+            if i in atomics:
+                self._remember(points[i])
+            ids.append(i)
+
+        first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
+        return lambda: [self._raw_hook(self._uc_module.UC_HOOK_CODE, on_step, first, last)]
+
+    def _remember(self, point: Point) -> None:
+        from vm.runner.recording import old_value
+
+        self._old[len(self._ids_seen)] = old_value(self.memory, self._saved, point.insn)
+
+    def _block_hook(self) -> Callable[[], list[int]]:
+        """Counts BPF instructions, block by block."""
+        from bisect import bisect_left
+
+        heads, limit = self._heads, self.limits.insns
+        sizes: dict[tuple[int, int], int] = {}
+        blocks = 0
+
+        def on_block(uc: int, address: int, size: int, user: int) -> None:
+            nonlocal blocks
+            count = sizes.get((address, size))
+            if count is None:
+                count = sizes[address, size] = bisect_left(heads, address + size) - bisect_left(heads, address)
+            self._insns += count
+            blocks += 1
+            if self._insns > limit:
+                self._insns = limit
+                self._fail("insns", f"the run was stopped after {limit:,} instructions")
+                self.uc.emu_stop()
+            elif not blocks & _DEADLINE_EVERY and time.monotonic() > self._deadline:
+                self._fail("time", f"the run was stopped after {self.limits.seconds:g} seconds")
+                self.uc.emu_stop()
+
+        first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
+        return lambda: [self._raw_hook(self._uc_module.UC_HOOK_BLOCK, on_block, first, last)]
+
+    def _snapshot(self) -> None:
+        self._save()
+        self._shots.extend(self._saved)
+
+    def _on_bad_access(self, uc: Any, access: int, address: int, size: int, value: int, user: Any) -> bool:
+        unicorn = self._uc_module
+        word = "read"
+        if access in (unicorn.UC_MEM_WRITE_UNMAPPED, unicorn.UC_MEM_WRITE_PROT):
+            word = "write"
+        elif access in (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT):
+            word = "execution"
+        self._bad = (address & U64, size, word)
+        return False
+
+    def _on_interrupt(self, uc: Any, number: int, user: Any) -> None:
+        self._fail("memory", f"the machine code raised interrupt {number}")
+        uc.emu_stop()
+
+    def _on_syscall(self, uc: Any, user: Any) -> None:
+        self._fail("memory", "the machine code made a system call")
+        uc.emu_stop()
+
+    def _on_trap(self, uc: Any, address: int, size: int, user: Any) -> None:
+        """A helper's first byte, or a callback's return. Whatever goes wrong is kept and stops the machine."""
+        try:
+            if address == BACK:
+                self._after_callback()
+            elif address >= SLOTS and not (address - SLOTS) % SLOT:
+                self._on_helper((address - SLOTS) // SLOT)
+        except AccessError as error:
+            self._fail("memory", error.message)
+        except (NotEmulated, InputError) as error:
+            self._fail("helper", error.message)
+        except Exception as error:
+            self._fail("internal", repr(error))
+            self._error = error
+        if self._failure is not None:
+            uc.emu_stop()
+
+    def _on_helper(self, number: int) -> None:
+        world, uc, ids = self.world, self.uc, self._ids
+        world.step = self._step_now()
+        _, helper = self._helpers[number]
+        self._save()
+        regs = self._saved.cast("Q")
+        result = call_helper(helper, world, (regs[7], regs[6], regs[2], regs[1], regs[8]))
+        if isinstance(result, int):
+            uc.reg_write(ids[11], 0)
+            uc.reg_write(ids[0], result)
+            return
+        self._running.append(result)
+        self._go_on(None)
+
+    def _after_callback(self) -> None:
+        self.world.step = self._step_now()
+        self._go_on(int(self.uc.reg_read(self._ids[0])))
+
+    def _go_on(self, answer: int | None) -> None:
+        """The innermost helper that calls back: its next call into r11 and the argument registers, or its result."""
+        uc, ids, helper = self.uc, self._ids, self._running[-1]
+        try:
+            wanted = helper.send(answer) if answer is not None else next(helper)
+        except StopIteration as done:
+            self._running.pop()
+            uc.reg_write(ids[11], 0)
+            uc.reg_write(ids[0], done.value & U64)
+            return
+        if not any(one.base <= wanted.address < one.base + len(one.image.code) for one in self.loaded):
+            raise AccessError(
+                f"a helper was given {wanted.address:#x} as a function, and no code is there", wanted.address
+            )
+        for reg, value in zip(_ARGUMENTS, wanted.args, strict=True):
+            uc.reg_write(ids[reg], value)
+        uc.reg_write(ids[11], wanted.address)
+
+    def _step_now(self) -> int:
+        """The step being executed: the last head passed."""
+        if not self.record:
+            return 0
+        points = self.points
+        self._heads_before += sum(1 for i in self._ids_seen[self._counted :] if points[i].head)
+        self._counted = len(self._ids_seen)
+        return self._heads_before - 1
+
+    # -- afterwards -----------------------------------------------------------------------------------
+
+    def _fault(self, where: int) -> Fault:
+        kind, message = self._failure or ("memory", "")
+        if self._failure is None and self._bad is not None:
+            message = self.memory.explain(*self._bad)
+        if self._failure is None and self._bad is None:
+            kind, message = "insns", f"the run was stopped after {self.limits.insns:,} instructions"
+        if kind == "internal":
+            raise InternalError(message) from self._error
+        return Fault(kind, message, self._insn_at(where), max(self._step_now(), 0))
+
+    def _insn_at(self, where: int) -> int:
+        """Original slot of the instruction at `where`, or of the call that led to a helper there."""
+        if TEXT_BASE <= where < self.text.end:
+            where = self.memory.u64(int(self.uc.reg_read(self._x86.UC_X86_REG_RSP))) - 1
+        for one in self.loaded:
+            if one.base <= where < one.base + CODE_STRIDE:
+                return one.orig_at(where)
+        return 0
+
+    def _tail_calls(self) -> list[RunEvent]:
+        """Jumps into another program, which no helper sees: a tail call followed by a program's first step."""
+        calls = {i for i, point in enumerate(self.points) if point.insn.code == TAIL_CALL}
+        if not calls:
+            return []
+        entries = {self._where[one.starts[0]]: one.rewritten.program.name for one in self.loaded}
+        found, step, before = [], -1, -1
+        for i in self._ids_seen:
+            if before in calls and i in entries:
+                found.append(RunEvent(step, "tail_call", f"to {entries[i]}"))
+            step += self.points[i].head
+            before = i
+        return found
+
+    def _execution(self, fault: Fault | None, recorded: int) -> Execution:
+        world = self.world
+        r0 = int(self.uc.reg_read(self._ids[0])) if fault is None else 0
+        steps: Sequence[Any] = ()
+        events = tuple(world.events)
+        if self.record:
+            events = tuple(sorted((*events, *self._tail_calls()), key=lambda event: event.step))
+            first: dict[int, int] = {}
+            for i, event in enumerate(events):
+                first.setdefault(event.step, i)
+            stack = range(world.stack.base, world.stack.end)
+            raw = Raw(self.points, self._ids_seen, self._shots, self._old, first, Namer(self.memory), stack)
+            steps = Steps(raw, self.limits.steps)
+        return Execution(
+            engine="jit",
+            r0=r0,
+            result=world.result(r0) if fault is None else "",
+            packet_out=world.packet.out() if world.packet is not None else None,
+            maps=world.map_contents(),
+            events=events,
+            insns=self._insns,
+            steps=steps,
+            steps_cut=self.record and self._insns > recorded,
+            fault=fault,
+            regions=world.memory.regions(),
+        )
+
+
+_CALLS: Final = ("helper", "map_helper", "kfunc")
+_REG_NAMES: Final = (
+    "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
+    "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
+)  # fmt: skip
+_ARGUMENTS: Final = (7, 6, 2, 1, 8)
+
+
+def _find_later(name: str) -> Helper:
+    """The helper, or one that says when called that it is not emulated."""
+    try:
+        return find_helper(name)
+    except NotEmulated as error:
+        what = error.what
+
+        def missing(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
+            raise NotEmulated(what)
+
+        return missing
+
+
+def run_all(
+    rewritten: Rewritten,
+    image: Image,
+    inputs: Sequence[RunInput],
+    limits: RunLimits,
+    *,
+    record: bool = True,
+    siblings: Sequence[tuple[Rewritten, Image]] = (),
+) -> list[Execution]:
+    """One run an input on one machine, maps kept from run to run. `siblings` are what tail calls can reach.
+
+    Raises InputError for an input the program cannot have, LimitError where maps or code are too large,
+    NotEmulated for what the machine cannot hold. What goes wrong during a run is the Execution's fault.
+    """
+    machine = Machine([(rewritten, image), *siblings], limits, record)
+    return [machine.run(given) for given in inputs]
+
+
+def run(
+    rewritten: Rewritten,
+    image: Image,
+    given: RunInput,
+    limits: RunLimits,
+    *,
+    record: bool = True,
+    siblings: Sequence[tuple[Rewritten, Image]] = (),
+) -> Execution:
+    """One run of `run_all`."""
+    return run_all(rewritten, image, [given], limits, record=record, siblings=siblings)[0]

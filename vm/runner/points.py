@@ -1,0 +1,87 @@
+"""Where in an image BPF instructions begin, and which of their stores a recording must catch."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.jit.image import Image
+from vm.rewritten import Rewritten
+from vm.runner.memory import CODE_BASE
+
+CODE_STRIDE: Final = 1 << 24
+
+
+class Point(NamedTuple):
+    """A slot of a rewritten program as the machine passes it.
+
+    head  -- first slot of what an original instruction became: a step starts here
+    insn  -- the instruction, for what it stores
+    """
+
+    address: int
+    x86_off: int
+    orig: int
+    head: bool
+    insn: Insn
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One program's image at its place. `points` is in the order of addresses, `starts` their addresses."""
+
+    rewritten: Rewritten
+    image: Image
+    number: int
+    points: tuple[Point, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def base(self) -> int:
+        return self.number_base(self.number)
+
+    @staticmethod
+    def number_base(number: int) -> int:
+        """Where image `number` lies; the world's struct bpf_prog say the same."""
+        return CODE_BASE + (number + 1) * CODE_STRIDE
+
+    def func_address(self, number: int) -> int:
+        return self.base + sum(self.image.func_lens[:number])
+
+    def orig_at(self, address: int) -> int:
+        """Original slot of the instruction whose machine code holds `address`; the first one for a prologue."""
+        at = bisect_right(self.starts, address) - 1
+        return self.points[max(at, 0)].orig
+
+
+def stores(insn: Insn) -> bool:
+    return insn.code & 7 in (o.ST, o.STX) and insn.code & 0xE0 in (o.MEM, o.ATOMIC)
+
+
+def load(rewritten: Rewritten, image: Image, number: int) -> Loaded:
+    """Points of every step, and of every store inside a step of several slots."""
+    base = Loaded.number_base(number)
+    orig = rewritten.orig_idx
+    several = {orig[i] for i in range(1, len(orig)) if orig[i] == orig[i - 1]}
+    with_store = {orig[i] for i, insn in enumerate(rewritten.insns) if stores(insn)} & several
+    found: dict[int, Point] = {}
+    second = False
+    for slot, insn in enumerate(rewritten.insns):
+        if second:
+            second = False
+            continue
+        second = insn.code == o.LD_IMM64
+        head = slot == 0 or orig[slot] != orig[slot - 1]
+        if not head and orig[slot] not in with_store:
+            continue
+        off = image.insn_offsets[slot]
+        ends = insn.code == o.JMP | o.EXIT
+        # Slots without machine code share their place with the next one, which is what runs there.
+        before = found.get(base + off)
+        found[base + off] = Point(base + off, off, orig[slot], head or bool(before and before.head), insn, ends)
+    points = tuple(found[address] for address in sorted(found))
+    return Loaded(rewritten, image, number, points, tuple(point.address for point in points))
