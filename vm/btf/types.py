@@ -7,6 +7,7 @@ Untrusted data is checked whole first (`Btf.from_untrusted`).
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
@@ -169,10 +170,12 @@ class Btf:
         if lengths is None:
             self._offsets = self._walk()
         else:
-            self._offsets = [0, *accumulate(struct.unpack(f"<{len(lengths) // 2}H", lengths))]
+            sizes = array("H")
+            sizes.frombytes(lengths)
+            self._offsets = list(accumulate(sizes, initial=0))
         self._cache: dict[int, Type] = {0: VOID}
         self._names: dict[str, tuple[int, ...]] = {}
-        self._func_by_name: dict[str, int] | None = None
+        self._searched, self._indexed = lengths is not None, False
 
     @classmethod
     def from_untrusted(cls, data: bytes) -> Btf:
@@ -242,6 +245,13 @@ class Btf:
         for type_id in range(1, len(self._offsets)):
             yield self.type(type_id)
 
+    def of_kind(self, *kinds: Kind) -> Iterator[Type]:
+        """All types of some kinds, by id, without parsing the others."""
+        wanted = {int(kind) for kind in kinds}
+        for type_id in range(1, len(self._offsets)):
+            if self._types[self._offsets[type_id - 1] + 7] & 0x1F in wanted:
+                yield self.type(type_id)
+
     def _parse(self, type_id: int) -> Type:
         raw, pos = self._types, self._offsets[type_id - 1]
         name_off, info, word = _COMMON.unpack_from(raw, pos)
@@ -293,26 +303,46 @@ class Btf:
         return tuple(Member(self.string(n) if n else "", t, off) for n, t, off in struct.iter_unpack("<III", raw))
 
     def ids_of(self, name: str) -> tuple[int, ...]:
-        """Ids of all types of that name, ascending, without reading every type."""
-        found = self._names.get(name)
-        if found is None:
-            found = self._names[name] = tuple(self._search(name))
-        return found
+        """Ids of all types of that name, ascending."""
+        if not self._indexed and self._searched:
+            found = self._names.get(name)
+            if found is None:
+                found = self._names[name] = self._search(name)
+            return found
+        if not self._indexed:
+            self._index_names()
+        return self._names.get(name, ())
 
-    def _search(self, name: str) -> list[int]:
-        needle = name.encode() + b"\0"
-        if len(needle) == 1:
-            return []
-        out, at = [], self._strings.find(needle)
-        while at >= 0:
-            key, pos = at.to_bytes(4, "little"), -1
-            while (pos := self._types.find(key, pos + 1)) >= 0:
-                if pos % 4 == 0:
-                    index = bisect_left(self._offsets, pos)
-                    if index < len(self._offsets) - 1 and self._offsets[index] == pos:
-                        out.append(index + 1)
-            at = self._strings.find(needle, at + 1)
-        return sorted(out)
+    def _index_names(self) -> None:
+        out: dict[int, list[int]] = {}
+        for type_id in range(1, len(self._offsets)):
+            pos = self._offsets[type_id - 1]
+            out.setdefault(int.from_bytes(self._types[pos : pos + 4], "little"), []).append(type_id)
+        for name_off, ids in out.items():
+            if name_off:
+                name = self.string(name_off)
+                self._names[name] = tuple(sorted((*self._names.get(name, ()), *ids)))
+        self._indexed = True
+
+    def _search(self, name: str) -> tuple[int, ...]:
+        """Ids by searching the bytes: the kernel's BTF has each string once, and too many types to go through."""
+        at = self._strings.find(b"\0" + name.encode() + b"\0") + 1
+        if at == 0 or not name:
+            return ()
+        out, key, pos = [], at.to_bytes(4, "little"), -1
+        while (pos := self._types.find(key, pos + 1)) >= 0:
+            if pos % 4 == 0:
+                index = bisect_left(self._offsets, pos)
+                if index < len(self._offsets) - 1 and self._offsets[index] == pos:
+                    out.append(index + 1)
+        return tuple(out)
+
+    def ids_with_prefix(self, prefix: str) -> tuple[int, ...]:
+        """Ids of all types whose name starts so."""
+        names, at, needle = set(), -1, b"\0" + prefix.encode()
+        while (at := self._strings.find(needle, at + 1)) >= 0:
+            names.add(self.string(at + 1))
+        return tuple(i for name in names for i in self.ids_of(name))
 
     def find(self, name: str, *kinds: Kind) -> Type | None:
         """The first type of that name (and of one of the kinds, if any are given)."""

@@ -13,6 +13,8 @@ from vm.elf.reader import (
     STB_LOCAL,
     STT_FUNC,
     STT_SECTION,
+    STV_HIDDEN,
+    STV_INTERNAL,
     ElfFile,
     Section,
     Symbol,
@@ -48,6 +50,7 @@ class Target(NamedTuple):
 class Function:
     """One function of an executable section; `start` in slots from the section's beginning.
 
+    exported -- global and not hidden
     error -- why it cannot be used, "" if it can
     """
 
@@ -55,7 +58,7 @@ class Function:
     section: Section
     start: int
     insns: tuple[Insn, ...]
-    hidden: bool
+    exported: bool
     targets: dict[int, Target] = field(default_factory=dict)
     funcs: list[FuncRecord] = field(default_factory=list)
     lines: list[LineRecord] = field(default_factory=list)
@@ -97,9 +100,10 @@ def _function(section: Section, symbol: Symbol) -> Function:
     start = symbol.value // INSN_SIZE
     if count > MAX_INSNS:
         why = f"the program has {count} instructions; the kernel takes at most {MAX_INSNS}"
-        return Function(symbol.name, section, start, (Insn(0),), False, error=why)
+        return Function(symbol.name, section, start, (Insn(0),), True, error=why)
     data = section.data[symbol.value : symbol.value + symbol.size]
-    return Function(symbol.name, section, start, decode(data), symbol.bind != STB_LOCAL and symbol.visibility in (1, 2))
+    exported = symbol.bind != STB_LOCAL and symbol.visibility not in (STV_INTERNAL, STV_HIDDEN)
+    return Function(symbol.name, section, start, decode(data), exported)
 
 
 def resolve_targets(functions: list[Function], elf: ElfFile, maps: list[PlacedMap], arena: int = -1) -> None:

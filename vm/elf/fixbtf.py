@@ -14,6 +14,20 @@ from vm.elf.reader import STB_LOCAL, STT_OBJECT, STV_HIDDEN, STV_INTERNAL, ElfFi
 _EXTERN_SECTIONS = (".ksyms", ".kconfig")
 
 
+def place_options(btf: Btf, offsets: dict[int, int], size: int) -> Btf:
+    """The BTF with .kconfig laid out: offset of each VAR (by id) in the map, and the map's size."""
+    section = btf.find(".kconfig", Kind.DATASEC)
+    if section is None:
+        return btf
+    infos = sorted((v._replace(offset=offsets.get(v.type_id, 0)) for v in section.variables), key=lambda v: v.offset)
+    raw = bytearray(btf.raw(section.id))
+    struct.pack_into("<I", raw, 8, size)
+    for index, info in enumerate(infos):
+        struct.pack_into("<III", raw, 12 + 12 * index, *info)
+    records = [(v.type_id, _words(btf, v.type_id, GLOBAL)) for v in infos if btf.type(v.type_id).kind is Kind.VAR]
+    return btf.patched([(section.id, bytes(raw)), *records])
+
+
 def fix_btf(btf: Btf, elf: ElfFile) -> Btf:
     """The BTF with DATASEC sizes, offsets and linkages as libbpf would load it."""
     variables = {s.name: s for s in elf.symbols if s.type == STT_OBJECT and s.bind != STB_LOCAL}

@@ -6,8 +6,10 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from vm.btf.core import Resolver
 from vm.btf.types import Btf
 from vm.elf.code import MAX_INSNS, Function, Rel, Target
+from vm.elf.core import relocate_core
 from vm.elf.maps import PlacedMap
 from vm.errors import InputError
 from vm.isa import opcodes as o
@@ -43,6 +45,7 @@ class Linker:
     def __init__(self, functions: list[Function], maps: list[PlacedMap], btf: Btf | None, externs: Externs) -> None:
         self.maps, self.btf, self.externs = maps, btf, externs
         self.text = [f for f in functions if f.section.name == ".text"]
+        self._resolver: Resolver | None = None
         self._starts = [f.start for f in self.text]
 
     def subprogram(self, slot: int) -> Function | None:
@@ -90,6 +93,8 @@ class Linker:
     def _append(self, out: Linked, function: Function, targets: dict[int, Target]) -> None:
         if function.error:
             raise InputError(function.error if not out.insns else f"in '{function.name}': {function.error}")
+        if function.relos and self.btf is not None:
+            self._core(function, self.btf)
         base = len(out.insns)
         if base + len(function.insns) > MAX_INSNS:
             count = base + len(function.insns)
@@ -100,6 +105,19 @@ class Linker:
             if target.kind is Rel.SUBPROG_ADDR:
                 out.insns[base + slot] = out.insns[base + slot]._replace(src_reg=o.PSEUDO_FUNC)
         self._records(out, function, base)
+
+    def _core(self, function: Function, btf: Btf) -> None:
+        """Apply CO-RE relocations, once: what they become is the same for every program."""
+        from vm.kernel.btf import kernel_btf
+
+        if self._resolver is None:
+            self._resolver = Resolver(btf, kernel_btf())
+        try:
+            function.insns = relocate_core(function, self._resolver)
+        except InputError as error:
+            function.error = error.message
+            raise
+        function.relos = []
 
     def _records(self, out: Linked, function: Function, base: int) -> None:
         btf = self.btf

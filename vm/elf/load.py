@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from vm.btf.ext import parse_ext
-from vm.btf.types import Btf
+from vm.btf.types import GLOBAL, Btf, Kind
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
-from vm.elf.fixbtf import fix_btf
+from vm.elf.externs import collect_externs
+from vm.elf.fixbtf import fix_btf, place_options
 from vm.elf.link import Linker
-from vm.elf.maps import collect_maps
-from vm.elf.reader import ElfFile, Symbol, read_elf
-from vm.elf.sections import section_def
+from vm.elf.maps import collect_maps, object_name
+from vm.elf.reader import ElfFile, read_elf
+from vm.elf.sections import SectionDef, section_def
+from vm.elf.struct_ops import Operation, StructOps, collect_struct_ops
 from vm.errors import InputError
-from vm.isa.insn import Insn
 from vm.kernel import types as t
-from vm.program import MapSpec, Object, Program
+from vm.kernel.attach import attach_target
+from vm.program import Object, Program
 
 
 def load(data: bytes, name: str) -> Object:
@@ -21,8 +23,6 @@ def load(data: bytes, name: str) -> Object:
     elf = read_elf(data)
     functions = collect_functions(elf)
     entries = [f for f in functions if f.section.name != ".text"]
-    if not entries and len(functions) == 1:
-        entries = functions  # libbpf: a lone function in .text is the program
     if not entries:
         raise InputError(
             "The object has no program: no function has a section of its own. "
@@ -36,15 +36,24 @@ def load(data: bytes, name: str) -> Object:
     if btf is not None and ext is not None:
         attach_records(functions, parse_ext(ext.data, btf))
     license_name = _license(elf)
-    linker = Linker(functions, maps, btf, _NoExterns(elf.symbols))
+    externs = collect_externs(elf, btf, object_name(name))
+    options = [e for e in externs.ordered if e.section == ".kconfig"]
+    if btf is not None and options:
+        end = max(e.offset + e.size for e in options)
+        btf = externs.local = place_options(btf, {e.type.id: e.offset for e in options}, end)
+    linker = Linker(functions, maps, btf, externs)
+    ops = collect_struct_ops(elf, btf, functions)
     programs, errors = [], []
     for function in entries:
         try:
-            programs.append(_program(function, linker, license_name, btf))
+            programs.append(_program(function, linker, ops, license_name, btf))
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
-    specs = tuple(m.spec for m in maps)
-    return Object(name, tuple(programs), specs, license_name, btf, tuple(errors))
+    specs = [m.spec for m in maps] + ops.maps
+    options_map = externs.kconfig_map() if options else None
+    if options_map is not None:
+        specs.append(options_map)
+    return Object(name, tuple(programs), tuple(specs), license_name, btf, tuple(errors))
 
 
 def _btf(elf: ElfFile) -> Btf | None:
@@ -57,34 +66,71 @@ def _license(elf: ElfFile) -> str:
     return section.data.split(b"\0")[0][:63].decode("utf-8", "replace") if section else ""
 
 
-class _NoExterns:
-    def __init__(self, symbols: tuple[Symbol, ...]) -> None:
-        self.symbols = symbols
-
-    def load(self, symbol: int, insn: Insn) -> tuple[Insn, Insn, MapSpec | None]:
-        raise InputError(f"it uses the extern variable '{self.symbols[symbol].name}', which nothing defines")
-
-    def call(self, symbol: int, insn: Insn) -> Insn:
-        raise InputError(f"it calls the extern function '{self.symbols[symbol].name}', which nothing defines")
-
-
-def _program(function: Function, linker: Linker, license_name: str, btf: Btf | None) -> Program:
+def _program(function: Function, linker: Linker, ops: StructOps, license_name: str, btf: Btf | None) -> Program:
     section = function.section.name.removeprefix("?")
     known = section_def(section)
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
-    linked = linker.link(function)
+    attach_type, attach_name = known.expected_attach_type, ""
+    if known.prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
+        attach_name, attach_type = _operation(function, ops)
+    elif known.attaches_by_btf:
+        attach_name = _attach_name(known, section)
+    linked = linker.link(function, _exception_callback(function, linker, btf))
     return Program(
         name=function.name,
         section=section,
         prog_type=known.prog_type,
         insns=tuple(linked.insns),
         maps=tuple(linked.maps),
-        expected_attach_type=known.expected_attach_type,
+        expected_attach_type=attach_type,
         prog_flags=known.prog_flags,
         license=license_name,
-        attach_btf_name=section.partition("/")[2] if known.attaches_by_btf else "",
+        attach_btf_name=attach_name,
         func_infos=tuple(linked.funcs),
         line_infos=tuple(linked.lines),
         btf=btf,
     )
+
+
+def _operation(function: Function, ops: StructOps) -> Operation:
+    """Which operation a struct_ops program is; one that no variable names has none."""
+    place = (function.section.index, function.start)
+    if place in ops.errors and place not in ops.places:
+        raise InputError(ops.errors[place])
+    return ops.places.get(place, Operation("", 0))
+
+
+def _attach_name(known: SectionDef, section: str) -> str:
+    """The kernel function or hook a section names; InputError if there is none such."""
+    _, slash, name = section.partition("/")
+    if known.prog_type == t.BPF_PROG_TYPE_EXT:
+        raise InputError("a freplace program needs the loaded program it replaces a function of, and none is given")
+    if not slash:
+        raise InputError(f"its section '{section}' names nothing to attach to; write SEC(\"{section}/NAME\")")
+    if attach_target(known.prog_type, known.expected_attach_type, name) is None:
+        what = {t.BPF_TRACE_RAW_TP: "tracepoint", t.BPF_TRACE_ITER: "iterator"}.get(known.attach_type, "function")
+        what = "LSM hook" if known.prog_type == t.BPF_PROG_TYPE_LSM else what
+        raise InputError(f"Linux 6.12 has no {what} '{name}' to attach to")
+    return name
+
+
+def _exception_callback(function: Function, linker: Linker, btf: Btf | None) -> Function | None:
+    """The subprogram a decl tag "exception_callback:NAME" on the program asks for (bpf_prog_assign_exc_cb)."""
+    prefix = "exception_callback:"
+    found: list[str] = []
+    for tag in btf.of_kind(Kind.DECL_TAG) if btf else ():
+        if btf and tag.component == -1 and tag.name.startswith(prefix):
+            owner = btf.type(tag.type_id)
+            if owner.kind is not Kind.FUNC or owner.linkage != GLOBAL:
+                raise InputError("the tag 'exception_callback' is not at a program")
+            if owner.name == function.name:
+                found.append(tag.name.removeprefix(prefix))
+    if len(found) != 1:
+        return None  # with several the verifier says so
+    callback = next((f for f in linker.text if f.name == found[0]), None)
+    if callback is None:
+        raise InputError(f"its exception callback '{found[0]}' is not there")
+    if not callback.exported:
+        raise InputError(f"its exception callback '{found[0]}' must be a global function that is not hidden")
+    return callback
