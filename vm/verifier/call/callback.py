@@ -106,6 +106,7 @@ def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int) -> FuncState
     st = VerifierState()
     st.insn_hist_start = st.insn_hist_end = env.cur_state.insn_hist_end
     frame = FuncState(BPF_MAIN_FUNC, 0, subprogno)
+    env.mark_verifier_state_scratched()
     st.frame.append(frame)
     if len(env.head) + 1 > BPF_COMPLEXITY_LIMIT_JMP_SEQ:
         env.reject(E2BIG, f"The sequence of {len(env.head) + 1} jumps is too complex for async cb.\n")

@@ -21,6 +21,7 @@ def setup_func_entry(
         env.reject(E2BIG, f"the call stack of {len(state.frame) + 1} frames is too deep\n")
     caller = state.frame[-1]
     callee = FuncState(callsite, len(state.frame), subprogno)
+    env.mark_verifier_state_scratched()
     callee.refs = caller.refs
     set_callee_state(env, caller, callee)
     state.frame.append(callee)
