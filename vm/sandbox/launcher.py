@@ -61,6 +61,13 @@ class Result:
     ms: float
 
 
+def wanted_layers() -> tuple[str, ...]:
+    """Every layer but those that BPFSCOPE_SANDBOX_OFF names (comma-separated): for operators whose system lacks one
+    and for tests of what its absence means."""
+    off = {name.strip() for name in os.environ.get("BPFSCOPE_SANDBOX_OFF", "").split(",")}
+    return tuple(name for name in LAYERS if name not in off)
+
+
 @cache
 def bubblewrap() -> tuple[str | None, str]:
     """(path of a bwrap that works here, "") or (None, why there is none)."""
@@ -83,13 +90,16 @@ class Launcher:
     Start it (`start`) before the calling process confines itself; after a fork each side gets its own.
     Safe to use from several threads: jobs queue up.
 
-    layers -- which layers to try (see LAYERS); what holds is in `active`, the others in `missing` with the reason
+    layers -- which layers to try, default `wanted_layers`; what holds is in `active`, the others in `missing` with
+              the reason
     spool  -- directory for job directories, default TMPDIR
     """
 
-    def __init__(self, tools: Mapping[str, Tool], *, layers: Sequence[str] = LAYERS, spool: str | None = None) -> None:
+    def __init__(
+        self, tools: Mapping[str, Tool], *, layers: Sequence[str] | None = None, spool: str | None = None
+    ) -> None:
         self._tools = dict(tools)
-        self._wanted = tuple(layers)
+        self._wanted = wanted_layers() if layers is None else tuple(layers)
         self._spool = spool
         self._lock = threading.Lock()
         self._owner = 0
@@ -179,7 +189,7 @@ class Launcher:
                 [*prefix, sys.executable, "-I", "-S", "-B", "-c", code],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE if os.environ.get("BPFSCOPE_DEBUG_LAUNCHER") else subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
                 cwd="/",
