@@ -168,6 +168,7 @@ def accepted(path: str, program: Program, options: Namespace, out: Reporter) -> 
 def jit(options: Namespace, out: Reporter) -> int:
     """`jit FILE...`."""
     from vm.isa.insn import encode
+    from vm.verifier.fixups.dump import xlated
 
     for path, obj in objects(options, out, {}):
         for program in chosen(path, obj, options, out):
@@ -180,13 +181,15 @@ def jit(options: Namespace, out: Reporter) -> int:
             except InputError as e:
                 out.complain(f"{path}: {program.name}: {e.message}", status_of(e))
                 continue
+            # Functions the verifier added are not in what bpf_prog_info tells.
+            shown = [n for n, flags in zip(image.func_lens, rewritten.func_flags, strict=True) if "hidden" not in flags]
             record = {
                 "file": path,
                 "program": program.name,
-                "image": image.code.hex(),
+                "image": image.code[: sum(shown)].hex(),
                 "image_relocs": [[r.offset, r.size] for r in image.relocs],
-                "func_lens": list(image.func_lens),
-                "xlated": encode(rewritten.insns).hex(),
+                "func_lens": shown,
+                "xlated": encode(xlated(rewritten)).hex(),
                 "xlated_relocs": xlated_relocs(rewritten),
             }
             out.line(record, _listing_text(path, program, rewritten, image))

@@ -24,7 +24,7 @@ def rewrite(env: VerifierEnv) -> Rewritten:
     NotEmulated names what the rewriting does not cover. `env` is left as it was.
     """
     slots, subprogs = build(env.insns, env.aux, env.subprogs)
-    _name_loads(slots)
+    _name_loads(slots, [spec.map_type for spec in env.program.maps])
     dead_code.remove_fastcall_spills_fills(slots, subprogs)
     slots = optimize_bpf_loop(slots, subprogs)
     if env.options.privileged:
@@ -47,8 +47,11 @@ def _setting(env: VerifierEnv) -> Setting:
     return Setting(env.program, env.options.privileged, env.sleepable, arena)
 
 
-def _name_loads(slots: list[Slot]) -> None:
-    """What each 64-bit load loads the address of; its immediates become what a dump shows."""
+def _name_loads(slots: list[Slot], map_types: list[int]) -> None:
+    """What each 64-bit load loads the address of; its immediates become what a dump shows.
+
+    An arena's memory is loaded by its address in user space, which a dump does not know as a map's.
+    """
     for i, slot in enumerate(slots):
         insn, aux = slot.insn, slot.aux
         if insn.code != bpf.LD_IMM64 or not insn.src_reg:
@@ -59,6 +62,9 @@ def _name_loads(slots: list[Slot]) -> None:
             slots[i + 1].insn = Insn(0)
         elif insn.src_reg in _VALUE_LOADS:
             slot.ref = AddressRef("map_value", str(aux.map_index), aux.map_off)
+            if map_types[aux.map_index] == BPF_MAP_TYPE_ARENA:
+                slot.insn, slots[i + 1].insn = Insn(bpf.LD_IMM64, insn.dst_reg), Insn(0)
+                continue
             slot.insn = Insn(bpf.LD_IMM64, insn.dst_reg, bpf.PSEUDO_MAP_VALUE, 0, aux.map_index)
             slots[i + 1].insn = Insn(0, 0, 0, 0, aux.map_off)
         elif insn.src_reg == bpf.PSEUDO_BTF_ID:
