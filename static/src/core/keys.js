@@ -67,7 +67,7 @@ export function listen(scope) {
   addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      scope.run({ fix_includes: false });
+      scope.run();
       return;
     }
     if (event.defaultPrevented || typing(event) || document.querySelector("dialog[open]")) return;

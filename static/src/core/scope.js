@@ -11,6 +11,9 @@ const FINAL = new Set(["done", "failed", "skipped"]);
 const PAIR_LIMIT = 8192;
 const SEARCH_WINDOWS = 400;
 
+const waiting = (position) =>
+  position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
+
 /** The name of a register in a frame, as steps spell it. */
 export const inFrame = (frame, name) => (frame ? `${frame}:${name}` : name);
 
@@ -167,9 +170,13 @@ export class Scope {
         this.store.set({ windows: this.state.windows + 1 });
         break;
       }
+      case "queued":
+        this.store.set({ status: { state: "running", message: waiting(message.position) } });
+        break;
       case "limit":
       case "error":
         this.store.set({ status: { state: "error", message: message.message } });
+        if (message.type === "error") this.settle();
         break;
       case "done":
         this.done(message);
@@ -230,8 +237,18 @@ export class Scope {
     this.look();
   }
 
+  /** The run is over: nothing is at work any more, whatever was said last. */
+  settle() {
+    const { stages } = this.state;
+    const open = Object.values(stages).filter((m) => m.status === "working");
+    if (open.length)
+      this.store.set({ stages: { ...stages, ...Object.fromEntries(open.map((m) => [m.stage, { ...m, status: "stopped" }])) } });
+  }
+
   done(message) {
-    const { stages, status } = this.state;
+    const { status } = this.state;
+    this.settle();
+    const { stages } = this.state;
     if (status.state !== "error")
       this.store.set({ status: { state: "done", message: message.cancelled ? "Cancelled." : "", ms: message.ms } });
     if (this.state.view === "run" && !stages.run?.runs) this.show("verify", this.kept.verify);

@@ -24,7 +24,7 @@ export class Header extends Panel {
 
   runOrCancel() {
     if (this.store.state.status.state === "running") this.scope.session.cancel();
-    else this.scope.run({ fix_includes: false });
+    else this.scope.run();
   }
 
   /** A menu is a <details>; one open at a time, Escape closes. */

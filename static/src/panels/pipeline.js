@@ -101,6 +101,7 @@ export class Pipeline extends Panel {
           id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "none" : "failed",
         ];
       if (state === "skipped") words = ["not needed"];
+      if (state === "stopped") words = ["stopped"];
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
@@ -119,7 +120,7 @@ export class Pipeline extends Panel {
     let text = "";
     let tone = "";
     if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
-    else if (status.state === "running" && !Object.keys(stages).length) text = "Sending the program…";
+    else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
     else if (failed) [text, tone] = [`${name(failed)}: ${sentence(failed, stages[failed])}`, "bad"];

@@ -1,0 +1,183 @@
+"""A real server and a real Chromium for the tests of this folder; both started once a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--headless", "--disable-component-update"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+def missing() -> str:
+    """What keeps browser tests from running here, "" when nothing does."""
+    if CHROMIUM is None:
+        return "there is no Chromium (/usr/bin/chromium)"
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "playwright is not installed"
+    if not (ROOT / "static" / "dist" / "app.js").exists():
+        return "the page is not built (npm run build)"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server of this checkout, with its own data."""
+    why = missing()
+    if why:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"browser tests cannot run: {why}")
+        pytest.skip(f"browser tests are skipped: {why}")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    var = tmp_path_factory.mktemp("var")
+    log = (var / "server.log").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "playground"],
+        cwd=ROOT,
+        env={**os.environ, "BPFSCOPE_VAR": str(var), "PORT": str(port), "HOST": "127.0.0.1", "WORKERS": "1"},
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(address, process, var / "server.log")
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        shutil.rmtree(var, ignore_errors=True)
+
+
+def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the first page answers, with its stored walk when that is made at start."""
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(f"{address}/", timeout=5) as answer:
+                if b'"messages"' in answer.read():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    if process.poll() is not None:
+        pytest.fail(f"the server did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page and what went wrong in it: console errors, exceptions, dialogs, policy violations."""
+
+    def __init__(self, context: Any, server: str) -> None:
+        self.context = context
+        self.server = server
+        self.faults: list[str] = []
+        self.page = context.new_page()
+        self.page.on("pageerror", lambda e: self.faults.append(f"exception: {e}"))
+        self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
+        self.page.on("dialog", self._dialog)
+        self.page.add_init_script(
+            "window.violations = []; document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+        )
+
+    def _dialog(self, dialog: Any) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def open(self, path: str = "/") -> Any:
+        self.page.goto(self.server + path)
+        self.page.wait_for_selector("html[data-ready]")
+        return self.page
+
+    def check(self) -> None:
+        """Nothing went wrong on the way."""
+        assert self.page.evaluate("window.violations") == []
+        assert self.faults == []
+
+
+@pytest.fixture
+def tab(chromium: Any, server: str) -> Iterator[Callable[..., Tab]]:
+    """Make a tab in a context of its own: tab(width=…, height=…, **context options)."""
+    contexts = []
+
+    def make(width: int = 1440, height: int = 900, **options: Any) -> Tab:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return Tab(context, server)
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
+    """A tab whose run socket answers with given messages: recorded_tab(messages, steps=…, **context options)."""
+    from tests.browser.fixtures import recorded
+
+    def make(messages: list[dict[str, Any]], steps: list[dict[str, Any]] | None = None, **options: Any) -> Tab:
+        made = tab(**options)
+        draft = {"kind": "c", "source": recorded.SOURCE, "options": {}, "input": {"kind": "packet", "hex": "02" + "00" * 13}}
+        made.page.add_init_script(
+            f"localStorage.getItem('bpfscope.draft') ?? localStorage.setItem('bpfscope.draft', {json.dumps(json.dumps(draft))})"
+        )
+        made.said: list[dict[str, Any]] = []  # type: ignore[misc]
+
+        def socket_(ws: Any) -> None:
+            ws.send(json.dumps({"type": "hello", "v": 1, "compiler": "clang 22.1.8", "limits": {"window": 1024}}))
+
+            def on(text: str) -> None:
+                message = json.loads(text)
+                made.said.append(message)
+                if message["type"] in ("run", "resume"):
+                    for m in messages:
+                        ws.send(json.dumps(m))
+                elif message["type"] == "window" and steps is not None:
+                    for m in recorded.window(steps, message["from"], message["to"]):
+                        ws.send(json.dumps(m))
+
+            ws.on_message(on)
+
+        made.page.route_web_socket("**/ws/run", socket_)
+        return made
+
+    return make
