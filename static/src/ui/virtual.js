@@ -24,7 +24,17 @@ export class VirtualList {
       { class: `vl ${options.className ?? ""}`, role: "listbox", tabindex: "0", "aria-label": options.label },
       this.spacer,
     );
-    this.element.addEventListener("scroll", () => this.draw(), { passive: true });
+    // Kept here so that a step never asks the browser for a layout.
+    this.height = 0;
+    this.top = 0;
+    this.element.addEventListener(
+      "scroll",
+      () => {
+        this.top = this.element.scrollTop;
+        this.draw();
+      },
+      { passive: true },
+    );
     this.element.addEventListener("click", (event) => {
       const index = this.indexOf(event.target);
       if (index >= 0 && !String(getSelection() ?? "")) options.pick(index);
@@ -34,7 +44,8 @@ export class VirtualList {
       this.element.addEventListener("pointerover", (event) => options.hover?.(this.indexOf(event.target)));
       this.element.addEventListener("pointerleave", () => options.hover?.(-1));
     }
-    new ResizeObserver(() => {
+    new ResizeObserver((entries) => {
+      this.height = entries[0].contentRect.height;
       this.measure();
       this.draw();
       if (this.pending) this.reveal(this.active);
@@ -56,7 +67,7 @@ export class VirtualList {
 
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const page = Math.max(1, Math.floor(this.element.clientHeight / this.lineHeight) - 1);
+    const page = Math.max(1, Math.floor(this.height / this.lineHeight) - 1);
     const move = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
     if (!move || !this.count) return;
     event.preventDefault();
@@ -71,7 +82,7 @@ export class VirtualList {
     this.layout();
     for (const row of this.rows.values()) row.remove();
     this.rows.clear();
-    this.measure();
+    if (this.top) this.scroll(this.top);
     this.draw();
   }
 
@@ -100,10 +111,10 @@ export class VirtualList {
   }
 
   draw() {
-    const { scrollTop, clientHeight } = this.element;
-    if (!clientHeight) return;
-    const first = Math.max(0, this.find(Math.floor(scrollTop / this.lineHeight)) - 4);
-    const last = Math.min(this.count, this.find(Math.ceil((scrollTop + clientHeight) / this.lineHeight)) + 5);
+    const { top, height } = this;
+    if (!height) return;
+    const first = Math.max(0, this.find(Math.floor(top / this.lineHeight)) - 4);
+    const last = Math.min(this.count, this.find(Math.ceil((top + height) / this.lineHeight)) + 5);
     for (const [index, row] of this.rows)
       if (index < first || index >= last) {
         row.remove();
@@ -131,6 +142,7 @@ export class VirtualList {
 
   /** Make a row the active one and bring it into sight. */
   select(index, scroll = true) {
+    if (index < 0 && this.active < 0) return;
     this.active = index;
     if (scroll) this.reveal(index);
     this.draw();
@@ -140,14 +152,19 @@ export class VirtualList {
 
   /** Scroll so that a row is seen with some rows around it; nothing moves when it already is. */
   reveal(index) {
-    const height = this.element.clientHeight;
+    const { height, top: scrollTop } = this;
     this.pending = !height;
     if (index < 0 || index >= this.count || !height) return;
     const top = this.offsets[index] * this.lineHeight;
     const bottom = this.offsets[index + 1] * this.lineHeight;
     const margin = Math.min(2 * this.lineHeight, height / 4);
-    const { scrollTop } = this.element;
-    if (top - margin < scrollTop) this.element.scrollTop = Math.max(0, top - margin);
-    else if (bottom + margin > scrollTop + height) this.element.scrollTop = bottom + margin - height;
+    if (top - margin < scrollTop) this.scroll(top - margin);
+    else if (bottom + margin > scrollTop + height) this.scroll(bottom + margin - height);
+  }
+
+  scroll(top) {
+    const most = this.offsets[this.count] * this.lineHeight - this.height;
+    this.top = Math.max(0, Math.min(top, most));
+    this.element.scrollTop = this.top;
   }
 }
