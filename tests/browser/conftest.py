@@ -115,7 +115,8 @@ class Tab:
         self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("dialog", self._dialog)
         self.page.add_init_script(
-            "window.violations = []; document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
+            "window.violations = [];"
+            "document.addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective))"
         )
 
     def _dialog(self, dialog: Any) -> None:
@@ -156,9 +157,11 @@ def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
 
     def make(messages: list[dict[str, Any]], steps: list[dict[str, Any]] | None = None, **options: Any) -> Tab:
         made = tab(**options)
-        draft = {"kind": "c", "source": recorded.SOURCE, "options": {}, "input": {"kind": "packet", "hex": "02" + "00" * 13}}
+        packet = {"kind": "packet", "hex": "02" + "00" * 13}
+        draft = json.dumps({"kind": "c", "source": recorded.SOURCE, "options": {}, "input": packet})
         made.page.add_init_script(
-            f"localStorage.getItem('bpfscope.draft') ?? localStorage.setItem('bpfscope.draft', {json.dumps(json.dumps(draft))})"
+            "localStorage.getItem('bpfscope.draft') ?? "
+            f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})"
         )
         made.said: list[dict[str, Any]] = []  # type: ignore[misc]
 
