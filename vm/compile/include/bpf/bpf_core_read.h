@@ -126,6 +126,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 	unsigned int ___left = ___core_bits(obj, field, BPF_FIELD_LSHIFT_U64); \
 	unsigned int ___right = ___core_bits(obj, field, BPF_FIELD_RSHIFT_U64); \
 	unsigned long long ___mask, ___val, ___new = value; \
+	unsigned int ___up = ___right - ___left; \
 	asm volatile("" : "+r"(___at)); \
 	switch (___size) { \
 	case 1: ___val = *(unsigned char *)___at; break; \
@@ -134,7 +135,7 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 	case 8: ___val = *(unsigned long long *)___at; break; \
 	} \
 	___mask = (~0ULL << ___right) >> ___left; \
-	___val = (___val & ~___mask) | ((___new << (___right - ___left)) & ___mask); \
+	___val = (___val & ~___mask) | ((___new << ___up) & ___mask); \
 	switch (___size) { \
 	case 1: *(unsigned char *)___at = ___val; break; \
 	case 2: *(unsigned short *)___at = ___val; break; \

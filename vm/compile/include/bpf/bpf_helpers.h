@@ -131,27 +131,28 @@ static __always_inline void bpf_tail_call_static(void *ctx, const void *map, con
 
 /* --- Printing --- */
 
-/* Calls fn(before..., format, its size, values, their size) with the values as an array of u64. */
-#define ___bpf_with_values(fn, before, fmt, args...) ({ \
+/* Statements that put the format and the values, as an array of u64, into ___fmt and ___values. */
+#define ___bpf_values(fmt, args...) \
 	static const char ___fmt[] = fmt; \
 	unsigned long long ___values[___bpf_count(args)]; \
-	unsigned long long *___to = ___values; \
+	unsigned long long *___to __attribute__((unused)) = ___values; \
 	_Pragma("GCC diagnostic push") \
 	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") \
 	___bpf_join(___bpf_put, ___bpf_count(args))(___to, ##args) \
-	_Pragma("GCC diagnostic pop") \
-	(void)___to; \
-	fn(___bpf_unwrap before ___fmt, sizeof(___fmt), ___values, sizeof(___values)); \
-})
-#define ___bpf_unwrap(args...) args
+	_Pragma("GCC diagnostic pop")
 
-#define BPF_SEQ_PRINTF(seq, fmt, args...) ___bpf_with_values(bpf_seq_printf, (seq,), fmt, ##args)
-#define __bpf_vprintk(fmt, args...) ___bpf_with_values(bpf_trace_vprintk, (), fmt, ##args)
-/* Its format comes third and without a size. */
-#define BPF_SNPRINTF(out, out_size, fmt, args...) \
-	___bpf_with_values(___bpf_snprintf, (out, out_size,), fmt, ##args)
-#define ___bpf_snprintf(out, out_size, fmt, fmt_size, values, values_size) \
-	bpf_snprintf(out, out_size, fmt, values, values_size)
+#define BPF_SEQ_PRINTF(seq, fmt, args...) ({ \
+	___bpf_values(fmt, ##args) \
+	bpf_seq_printf(seq, ___fmt, sizeof(___fmt), ___values, sizeof(___values)); \
+})
+#define BPF_SNPRINTF(out, out_size, fmt, args...) ({ \
+	___bpf_values(fmt, ##args) \
+	bpf_snprintf(out, out_size, ___fmt, ___values, sizeof(___values)); \
+})
+#define __bpf_vprintk(fmt, args...) ({ \
+	___bpf_values(fmt, ##args) \
+	bpf_trace_vprintk(___fmt, sizeof(___fmt), ___values, sizeof(___values)); \
+})
 
 #ifdef BPF_NO_GLOBAL_DATA
 #define BPF_PRINTK_FMT_MOD
