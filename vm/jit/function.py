@@ -153,7 +153,7 @@ def _call(insn: Insn, slot: int, frame: Frame) -> Piece:
         code = x86.rex(True, 0, 0) + bytes((0x8B, x86.modrm(2, Reg.RAX, Reg.RBP))) + x86.le32(frame.tail_call_counter)
     code += b"\xe8" + x86.le32(0)
     at = len(code) - 4
-    if insn.src_reg == bpf.PSEUDO_CALL:
+    if insn.src_reg == bpf.PSEUDO_CALL and slot not in frame.refs:
         return Piece(code, callee=insn.imm)
     if slot not in frame.refs:
         raise InternalError(f"the call at slot {slot} names no function")

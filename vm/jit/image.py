@@ -15,6 +15,7 @@ class ImageReloc(NamedTuple):
             TAIL_CALL_OFFSET bytes;
             map, map_value: eight bytes, the address itself plus `addend`; `name` is the map's index as text;
             func, ksym: four bytes, the address's low half, sign-extended (func: `name` is the function's number);
+            kernel: an address of the kernel's own (a description of a type, the program's own bookkeeping);
             arena: kern_vm_start (eight bytes) or user_vm_start (four, the address shifted right by `addend`)
     """
 

@@ -78,8 +78,13 @@ def _finish(env: VerifierEnv, slots: list[Slot], subprogs: list[Subprog]) -> Rew
     refs = {i: slot.ref for i, slot in enumerate(slots) if slot.ref is not None}
     number = {id(subprog): i for i, subprog in enumerate(subprogs)}
     for i, slot in enumerate(slots):
-        if slot.callee is not None and slot.insn.code == bpf.LD_IMM64:
-            refs[i] = AddressRef("func", str(number[id(slot.callee)]))
+        if slot.callee is None:
+            continue
+        called = number.get(id(slot.callee))
+        if called is None and slot.insn.code != bpf.LD_IMM64:
+            refs[i] = AddressRef("kernel", "__bpf_call_base")
+        elif called is not None and slot.insn.code == bpf.LD_IMM64:
+            refs[i] = AddressRef("func", str(called))
     return Rewritten(
         program=env.program,
         insns=settle(slots, subprogs),

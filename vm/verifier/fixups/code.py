@@ -168,7 +168,11 @@ def retarget(slots: Iterable[Slot], moved: dict[int, Slot]) -> None:
 
 
 def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ...]:
-    """Count jump and call offsets. NotEmulated where one no longer fits (the kernel refuses such a program)."""
+    """Count jump and call offsets. NotEmulated where one no longer fits (the kernel refuses such a program).
+
+    A program left with one function is not taken apart into functions: what names a removed one (a loop's callback that
+    is never called) keeps its plain distance.
+    """
     position = {id(slot): i for i, slot in enumerate(slots)}
     number = {id(subprog): i for i, subprog in enumerate(subprogs)}
     insns: list[Insn] = []
@@ -186,11 +190,16 @@ def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ..
             else:
                 raise NotEmulated(f"a jump over {distance} instructions after rewriting")
         elif slot.callee is not None:
-            distance = position[id(slot.callee.start)] - i - 1
+            distance = position.get(id(slot.callee.start), len(slots)) - i - 1
+            called = number.get(id(slot.callee), 0)
+            if slot.callee not in subprogs and len(subprogs) > 1:
+                raise NotEmulated("the address of a function that was removed as unreachable")
             if insn.code == bpf.LD_IMM64:
-                insn, high = insn._replace(imm=distance), number[id(slot.callee)]
+                insn, high = insn._replace(imm=distance), called
+            elif called:
+                insn = insn._replace(off=(distance + (1 << 15)) % (1 << 16) - (1 << 15), imm=called)
             else:
-                insn = insn._replace(off=(distance + (1 << 15)) % (1 << 16) - (1 << 15), imm=number[id(slot.callee)])
+                insn = insn._replace(imm=distance)
         insns.append(insn)
     return tuple(insns)
 
