@@ -18,7 +18,7 @@ from vm.kernel.attach import attach_target
 from vm.program import Object, Program
 
 
-def load(data: bytes, name: str) -> Object:
+def load(data: bytes, name: str, default_type: int | None = None) -> Object:
     """See vm.elf.load_object."""
     elf = read_elf(data)
     functions = collect_functions(elf)
@@ -46,7 +46,7 @@ def load(data: bytes, name: str) -> Object:
     programs, errors = [], []
     for function in entries:
         try:
-            programs.append(_program(function, linker, ops, license_name, btf))
+            programs.append(_program(function, linker, ops, license_name, btf, default_type))
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
     specs = [m.spec for m in maps] + ops.maps
@@ -66,9 +66,18 @@ def _license(elf: ElfFile) -> str:
     return section.data.split(b"\0")[0][:63].decode("utf-8", "replace") if section else ""
 
 
-def _program(function: Function, linker: Linker, ops: StructOps, license_name: str, btf: Btf | None) -> Program:
+def _program(
+    function: Function,
+    linker: Linker,
+    ops: StructOps,
+    license_name: str,
+    btf: Btf | None,
+    default_type: int | None,
+) -> Program:
     section = function.section.name.removeprefix("?")
     known = section_def(section)
+    if known is None and default_type is not None:
+        known = SectionDef(section, default_type)
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
     attach_type, attach_name = known.expected_attach_type, ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from vm.btf.types import STATIC, Btf, Kind, Type
-from vm.elf.reader import SHT_NOBITS, SHT_PROGBITS, ElfFile, Section
+from vm.elf.reader import SHT_NOBITS, SHT_PROGBITS, ElfFile, Section, Symbol
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.program import MapSpec
@@ -65,7 +66,7 @@ def _btf_maps(elf: ElfFile, btf: Btf | None) -> list[PlacedMap]:
     datasec = btf.find(".maps", Kind.DATASEC) if btf else None
     if btf is None or datasec is None:
         raise InputError("The maps in section .maps cannot be read without BTF; compile with -g.")
-    out = []
+    found: list[tuple[MapSpec, int, int, int]] = []
     for info in datasec.variables:
         var = btf.type(info.type_id)
         if not var.name or info.offset + info.size > section.size:
@@ -73,11 +74,33 @@ def _btf_maps(elf: ElfFile, btf: Btf | None) -> list[PlacedMap]:
         definition = btf.skip_modifiers(var.type_id)
         if definition.kind is not Kind.STRUCT:
             raise InputError(f"Map '{var.name}' is not defined by a struct.")
-        if definition.size > info.size:
+        if definition.size > info.size or not definition.members:
             raise InputError(f"The definition of map '{var.name}' is cut off.")
         spec = _definition(btf, definition, var.name, inner=False)
-        out.append(PlacedMap(spec, section.index, info.offset, False))
+        last = definition.members[-1]
+        values_at = info.offset + last.bit_off // 8 if last.name == "values" else info.offset + info.size
+        found.append((spec, info.offset, values_at, info.offset + info.size))
+    names = {spec.full_name: number for number, (spec, *_) in enumerate(found)}
+    out = []
+    for spec, start, values_at, end in found:
+        slots = []
+        for reloc in elf.relocs.get(section.index, ()):
+            if start <= reloc.offset < end:
+                slots.append(_slot(spec, elf.symbols[reloc.symbol], reloc.offset - values_at, names))
+        out.append(PlacedMap(replace(spec, init_slots=tuple(slots)), section.index, start, False))
     return out
+
+
+def _slot(spec: MapSpec, symbol: Symbol, offset: int, names: dict[str, int]) -> tuple[int, int | str]:
+    """What a relocation puts into a map of maps or programs (bpf_object__collect_map_relos)."""
+    slot, rest = divmod(offset, 8)
+    if offset < 0 or rest:
+        raise InputError(f"Map '{spec.full_name}' is initialised at a place that is no element of 'values'.")
+    if spec.map_type == t.BPF_MAP_TYPE_PROG_ARRAY:
+        return slot, symbol.name
+    if symbol.name not in names:
+        raise InputError(f"Map '{spec.full_name}' is initialised with '{symbol.name}', which is no map.")
+    return slot, names[symbol.name]
 
 
 def _number(btf: Btf, map_name: str, field: str, type_id: int) -> int:

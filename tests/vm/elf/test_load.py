@@ -160,3 +160,120 @@ def test_a_program_over_the_limit() -> None:
     assert not obj.programs
     ((name, message),) = obj.errors
     assert name == "big" and "1000001 instructions" in message
+
+
+MAPS_OF_MAPS = """
+struct inner { __uint(type, 2); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); };
+struct inner one SEC(".maps"), two SEC(".maps");
+struct {
+    __uint(type, 12); __uint(max_entries, 3); __type(key, __u32);
+    __array(values, struct inner);
+} outer SEC(".maps") = { .values = { &one, 0, &two } };
+int target(struct xdp_md *ctx);
+struct {
+    __uint(type, 3); __uint(max_entries, 2); __uint(key_size, 4); __uint(value_size, 4);
+    __array(values, int(struct xdp_md *));
+} jumps SEC(".maps") = { .values = { [1] = (void *)&target } };
+struct { __uint(type, 27); __uint(max_entries, 5000); } ring SEC(".maps");
+SEC("xdp") int target(struct xdp_md *ctx) { return 2; }
+"""
+
+
+def test_maps_that_hold_maps_and_programs() -> None:
+    obj = load_object(build(MAPS_OF_MAPS), "m")
+    found = {m.name: m for m in obj.maps}
+    outer = found["outer"]
+    assert outer.inner is not None and (outer.inner.map_type, outer.inner.value_size) == (2, 4)
+    assert outer.value_size == 4
+    assert [(slot, obj.maps[index].name) for slot, index in outer.init_slots if isinstance(index, int)] == [
+        (0, "one"),
+        (2, "two"),
+    ]
+    assert found["jumps"].init_slots == ((1, "target"),)
+    assert found["ring"].max_entries == 8192
+
+
+def test_sections_without_a_type_take_the_default() -> None:
+    data = build('SEC("mine") int f(void *ctx) { return 0; }')
+    assert load_object(data, "x").errors
+    (prog,) = load_object(data, "x", default_type=k.BPF_PROG_TYPE_SOCKET_FILTER).programs
+    assert prog.prog_type == k.BPF_PROG_TYPE_SOCKET_FILTER
+
+
+EXTERNS = """
+#define __ksym __attribute__((section(".ksyms")))
+#define __kconfig __attribute__((section(".kconfig")))
+#define __weak __attribute__((weak))
+extern unsigned LINUX_KERNEL_VERSION __kconfig;
+extern _Bool CONFIG_BPF_SYSCALL __kconfig;
+extern int CONFIG_NOT_THERE_AT_ALL __kconfig __weak;
+extern const int bpf_prog_active __ksym;
+extern const void bpf_fentry_test1 __ksym;
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+extern void no_such_kfunc(void) __ksym __weak;
+SEC("tp_btf/sys_enter") int options(void *ctx)
+{ return LINUX_KERNEL_VERSION + CONFIG_BPF_SYSCALL + CONFIG_NOT_THERE_AT_ALL; }
+SEC("tp_btf/sys_enter") int symbols(void *ctx)
+{
+    bpf_rcu_read_lock(); bpf_rcu_read_unlock();
+    if (no_such_kfunc) no_such_kfunc();
+    return (long)&bpf_prog_active + (long)&bpf_fentry_test1;
+}
+"""
+
+
+def test_externs_of_the_kernel() -> None:
+    options, symbols = load_object(build(EXTERNS), "ext").programs
+    (spec,) = options.maps
+    assert spec.full_name == ".kconfig" and spec.frozen and spec.initial is not None
+    assert options.attach_btf_name == "sys_enter"
+    words = {spec.initial[i : i + 4] for i in (0, 4)}
+    assert words == {bytes(4), (6 << 16 | 12 << 8 | spec.initial[0] | spec.initial[4]).to_bytes(4, "little")}
+    assert spec.initial[8] == 1
+    calls = [i for i in symbols.insns if i.code == o.JMP | o.CALL]
+    from vm.kernel.btf import kernel_btf
+
+    kfuncs = [kernel_btf().type(i.imm).name for i in calls if i.src_reg == o.PSEUDO_KFUNC_CALL]
+    assert kfuncs == ["bpf_rcu_read_lock", "bpf_rcu_read_unlock"]
+    assert [i.imm // 1000000 for i in calls if not i.src_reg] == [2002]
+    loads = [i for i in symbols.insns if i.code == o.LD_IMM64]
+    assert [i for i in loads if i.src_reg == o.PSEUDO_BTF_ID][0].imm == kernel_btf().ids_of("bpf_prog_active")[0]
+
+
+CORE = """
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct task_struct { int tgid; int pid; int not_in_the_kernel; };
+struct task_struct___other { char comm[16]; int pid; };
+struct bpf_no_such { int x; };
+enum bpf_map_type { BPF_MAP_TYPE_HASH = 77, BPF_MAP_TYPE_NEVER = 5 };
+#pragma clang attribute pop
+SEC("socket") int offsets(void *ctx)
+{
+    struct task_struct *task = ctx; struct task_struct___other *other = ctx;
+    return __builtin_preserve_field_info(task->pid, 0) + (__builtin_preserve_field_info(other->comm, 1) << 16);
+}
+SEC("socket") int exists(void *ctx)
+{
+    struct task_struct *task = ctx; struct bpf_no_such *none = ctx;
+    return __builtin_preserve_field_info(task->pid, 2) + 2 * __builtin_preserve_field_info(task->not_in_the_kernel, 2)
+        + 4 * __builtin_preserve_type_info(*none, 0) + 8 * __builtin_preserve_type_info(*task, 0)
+        + 16 * __builtin_preserve_enum_value(*(enum bpf_map_type *)BPF_MAP_TYPE_HASH, 1);
+}
+SEC("socket") int poisoned(void *ctx)
+{ struct task_struct *task = ctx; return __builtin_preserve_field_info(task->not_in_the_kernel, 0); }
+"""
+
+
+def test_core_relocations() -> None:
+    from vm.elf.core import POISON
+    from vm.kernel.btf import kernel_btf
+
+    offsets, exists, poisoned = load_object(build(CORE), "core").programs
+    task = kernel_btf().field("task_struct", "pid")
+    imms = [i.imm for i in offsets.insns if i.code in (o.ALU64 | o.MOV | o.K, o.ALU | o.MOV | o.K)]
+    assert task.offset in imms and 16 in imms
+    moved = [i.imm for i in exists.insns if i.code in (o.ALU64 | o.MOV | o.K, o.ALU | o.MOV | o.K)]
+    assert sorted(moved) == [0, 0, 1, 1]
+    assert [i.imm for i in exists.insns if i.code == o.LD_IMM64] == [1]
+    assert POISON in poisoned.insns
