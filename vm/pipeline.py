@@ -158,6 +158,7 @@ def unverified(program: Program) -> Rewritten:
         func_starts=func_starts,
         stack_depths=(o.MAX_BPF_STACK,) * len(func_starts),
         refs=refs,
+        plain=True,
     )
 
 

@@ -35,6 +35,7 @@ class Rewritten:
     func_flags   -- for each function, a set of: tail_call_reachable, exception_cb,
                     exception_boundary (the main function of a program that can throw),
                     hidden (added by the verifier, not shown), changes_pkt_data, is_async_cb
+    plain        -- not rewritten at all: ctx is the UAPI one, calls and functions are as in the object
     zext         -- the verifier inserted explicit zero extensions (never on x86-64)
     """
 
@@ -45,3 +46,4 @@ class Rewritten:
     stack_depths: tuple[int, ...]
     refs: dict[int, AddressRef]
     func_flags: tuple[frozenset[str], ...] = ()
+    plain: bool = False

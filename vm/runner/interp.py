@@ -505,13 +505,13 @@ _CLASSES: Final = {
 
 
 def codes_of(targets: Sequence[Program | Rewritten]) -> list[Code]:
-    """What the interpreter reads of each; a Rewritten whose instructions are the program's own counts as plain."""
+    """What the interpreter reads of each."""
     found = []
     for number, target in enumerate(targets):
         if isinstance(target, Program):
             found.append(Code(target, number, target.insns, tuple(range(len(target.insns))), {}, True))
         else:
-            plain = target.insns == target.program.insns
+            plain = target.plain
             starts = target.func_starts
             found.append(Code(target.program, number, target.insns, target.orig_idx, target.refs, plain, starts))
     return found

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import time
-from array import array
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,7 @@ from vm.runner.helpers import Call, Helper, call_helper, find_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
 from vm.runner.memory import PAGE, TEXT_BASE, AccessError, Namer
 from vm.runner.points import CODE_STRIDE, Loaded, Point, load
-from vm.runner.recording import SNAPSHOT, Raw, Steps
+from vm.runner.recording import SNAPSHOT, Recording, Steps, old_value
 from vm.runner.world import World
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ TEXT_SIZE: Final = 16 * PAGE
 SLOT: Final = 16
 THIS_CPU_OFF: Final = 0x19A18
 TAIL_CALL_OFFSET: Final = 16
-TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL
 U64: Final = (1 << 64) - 1
 
 # Text page 0: where the program returns to, and the loop callbacks are made from:
@@ -213,23 +211,22 @@ class Machine:
         self._failure = self._bad = None
         self._running.clear()
         self._first_step()
-        self._ids_seen = array("L")
-        self._shots = bytearray()
-        self._old: dict[int, int] = {}
+        recording = self._recording = Recording(self.points)
         self._cut = False
-        self._counted = self._heads_before = 0
         self._insns = 0
         self._deadline = time.monotonic() + self.limits.seconds
         where = self.loaded[0].base
         if self.record:
             where = self._stretch(where, self._step_hook())
-            world.insns = self._insns = sum(1 for i in self._ids_seen if self.points[i].head)
-            self._snapshot()
+            self._save()
+            recording.snapshots.extend(self._saved)
+            recording.finish()
+            self._insns = recording.count()
         recorded = self._insns
         if where != EXIT and self._going() and (not self.record or self._cut):
             self._cut = False
             where = self._stretch(where, self._block_hook())
-            world.insns = self._insns
+        world.insns = self._insns
         fault = None if where == EXIT and self._failure is None else self._fault(where)
         return self._execution(fault, recorded)
 
@@ -322,7 +319,8 @@ class Machine:
 
     def _step_hook(self) -> Callable[[], list[int]]:
         """Registers at every point, until limits.steps of them are recorded."""
-        where, points, ids, shots, saved = self._where, self.points, self._ids_seen, self._shots, self._saved
+        recording, where, points, saved = self._recording, self._where, self.points, self._saved
+        ids, shots = recording.ids, recording.snapshots
         save, handle, pointer = self._raw_save
         atomics = {i for i, point in enumerate(points) if point.insn.code & 0xE7 == 0xC3}
         most = min(self.limits.steps, self.limits.insns)
@@ -338,16 +336,11 @@ class Machine:
             save(handle, pointer)
             shots.extend(saved)
             if i in atomics:
-                self._remember(points[i])
+                recording.old[len(ids)] = old_value(self.memory, saved, points[i].insn)
             ids.append(i)
 
         first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
         return lambda: [self._raw_hook(self._uc_module.UC_HOOK_CODE, on_step, first, last)]
-
-    def _remember(self, point: Point) -> None:
-        from vm.runner.recording import old_value
-
-        self._old[len(self._ids_seen)] = old_value(self.memory, self._saved, point.insn)
 
     def _block_hook(self) -> Callable[[], list[int]]:
         """Counts BPF instructions, block by block."""
@@ -374,10 +367,6 @@ class Machine:
 
         first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
         return lambda: [self._raw_hook(self._uc_module.UC_HOOK_BLOCK, on_block, first, last)]
-
-    def _snapshot(self) -> None:
-        self._save()
-        self._shots.extend(self._saved)
 
     def _on_bad_access(self, uc: Any, access: int, address: int, size: int, value: int, user: Any) -> bool:
         unicorn = self._uc_module
@@ -416,7 +405,7 @@ class Machine:
 
     def _on_helper(self, number: int) -> None:
         world, uc, ids = self.world, self.uc, self._ids
-        world.step = self._step_now()
+        world.step = max(len(self._recording.ids) - 1, 0)
         _, helper = self._helpers[number]
         self._save()
         regs = self._saved.cast("Q")
@@ -429,7 +418,7 @@ class Machine:
         self._go_on(None)
 
     def _after_callback(self) -> None:
-        self.world.step = self._step_now()
+        self.world.step = max(len(self._recording.ids) - 1, 0)
         self._go_on(int(self.uc.reg_read(self._ids[0])))
 
     def _go_on(self, answer: int | None) -> None:
@@ -450,15 +439,6 @@ class Machine:
             uc.reg_write(ids[reg], value)
         uc.reg_write(ids[11], wanted.address)
 
-    def _step_now(self) -> int:
-        """The step being executed: the last head passed."""
-        if not self.record:
-            return 0
-        points = self.points
-        self._heads_before += sum(1 for i in self._ids_seen[self._counted :] if points[i].head)
-        self._counted = len(self._ids_seen)
-        return self._heads_before - 1
-
     # -- afterwards -----------------------------------------------------------------------------------
 
     def _fault(self, where: int) -> Fault:
@@ -469,7 +449,7 @@ class Machine:
             kind, message = "insns", f"the run was stopped after {self.limits.insns:,} instructions"
         if kind == "internal":
             raise InternalError(message) from self._error
-        return Fault(kind, message, self._insn_at(where), max(self._step_now(), 0))
+        return Fault(kind, message, self._insn_at(where), max(self._recording.step_of(len(self._recording.ids) - 1), 0))
 
     def _insn_at(self, where: int) -> int:
         """Original slot of the instruction at `where`, or of the call that led to a helper there."""
@@ -480,40 +460,28 @@ class Machine:
                 return one.orig_at(where)
         return 0
 
-    def _tail_calls(self) -> list[RunEvent]:
-        """Jumps into another program, which no helper sees: a tail call followed by a program's first step."""
-        calls = {i for i, point in enumerate(self.points) if point.insn.code == TAIL_CALL}
-        if not calls:
-            return []
-        entries = {self._where[one.starts[0]]: one.rewritten.program.name for one in self.loaded}
-        found, step, before = [], -1, -1
-        for i in self._ids_seen:
-            if before in calls and i in entries:
-                found.append(RunEvent(step, "tail_call", f"to {entries[i]}"))
-            step += self.points[i].head
-            before = i
-        return found
-
     def _execution(self, fault: Fault | None, recorded: int) -> Execution:
-        world = self.world
+        world, recording = self.world, self._recording
         r0 = int(self.uc.reg_read(self._ids[0])) if fault is None else 0
+        events = [event._replace(step=recording.step_of(event.step)) for event in world.events]
         steps: Sequence[Any] = ()
-        events = tuple(world.events)
         if self.record:
-            events = tuple(sorted((*events, *self._tail_calls()), key=lambda event: event.step))
+            names = {one.starts[0]: one.rewritten.program.name for one in self.loaded}
+            for step, i in recording.tail_calls():
+                events.append(RunEvent(step, "tail_call", f"to {names[self.points[i].address]}"))
+            events.sort(key=lambda event: event.step)
             first: dict[int, int] = {}
             for i, event in enumerate(events):
                 first.setdefault(event.step, i)
             stack = range(world.stack.base, world.stack.end)
-            raw = Raw(self.points, self._ids_seen, self._shots, self._old, first, Namer(self.memory), stack)
-            steps = Steps(raw, self.limits.steps)
+            steps = Steps(recording, first, Namer(self.memory), stack, self.limits.steps)
         return Execution(
             engine="jit",
             r0=r0,
             result=world.result(r0) if fault is None else "",
             packet_out=world.packet.out() if world.packet is not None else None,
             maps=world.map_contents(),
-            events=events,
+            events=tuple(events),
             insns=self._insns,
             steps=steps,
             steps_cut=self.record and self._insns > recorded,

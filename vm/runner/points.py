@@ -18,8 +18,10 @@ CODE_STRIDE: Final = 1 << 24
 class Point(NamedTuple):
     """A slot of a rewritten program as the machine passes it.
 
-    head  -- first slot of what an original instruction became: a step starts here
-    insn  -- the instruction, for what it stores
+    head   -- first slot of what an original instruction became: a step starts here
+    insn   -- the instruction, for what it stores
+    target -- slot a jump goes to, else -1
+    silent -- the machine code of this slot is empty: the next point lies at the same address
     """
 
     address: int
@@ -28,6 +30,9 @@ class Point(NamedTuple):
     head: bool
     insn: Insn
     ends: bool
+    slot: int
+    target: int = -1
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def load(rewritten: Rewritten, image: Image, number: int) -> Loaded:
     orig = rewritten.orig_idx
     several = {orig[i] for i in range(1, len(orig)) if orig[i] == orig[i - 1]}
     with_store = {orig[i] for i, insn in enumerate(rewritten.insns) if stores(insn)} & several
-    found: dict[int, Point] = {}
+    found: list[Point] = []
     second = False
     for slot, insn in enumerate(rewritten.insns):
         if second:
@@ -79,9 +84,15 @@ def load(rewritten: Rewritten, image: Image, number: int) -> Loaded:
         if not head and orig[slot] not in with_store:
             continue
         off = image.insn_offsets[slot]
+        if found and found[-1].x86_off == off:
+            found[-1] = found[-1]._replace(silent=True)
         ends = insn.code == o.JMP | o.EXIT
-        # Slots without machine code share their place with the next one, which is what runs there.
-        before = found.get(base + off)
-        found[base + off] = Point(base + off, off, orig[slot], head or bool(before and before.head), insn, ends)
-    points = tuple(found[address] for address in sorted(found))
-    return Loaded(rewritten, image, number, points, tuple(point.address for point in points))
+        found.append(Point(base + off, off, orig[slot], head, insn, ends, slot, _target(insn, slot)))
+    found.sort(key=lambda point: (point.address, point.slot))
+    return Loaded(rewritten, image, number, tuple(found), tuple(point.address for point in found))
+
+
+def _target(insn: Insn, slot: int) -> int:
+    if insn.code & 7 not in (o.JMP, o.JMP32) or insn.code & 0xF0 in (o.CALL, o.EXIT, 0xF0):
+        return -1
+    return slot + 1 + (insn.imm if insn.code == o.JMP32 | o.JA else insn.off)

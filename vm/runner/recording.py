@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, overload
+from typing import Final, overload
 
 from vm.isa import opcodes as o
 from vm.runner.alu import ATOMICS
@@ -19,6 +19,7 @@ from vm.runner.points import Point, stores
 
 U64: Final = (1 << 64) - 1
 SNAPSHOT: Final = 128
+TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL
 _REGS: Final = struct.Struct("<16Q")
 # r0-r10 as places in X86_REGS order.
 BPF_REGS: Final = (0, 7, 6, 2, 1, 8, 3, 13, 14, 15, 5)
@@ -26,31 +27,97 @@ RBP: Final = 5
 _RBP: Final = struct.Struct("<Q")
 
 
-class Raw(NamedTuple):
-    """ids[k] is the point passed, snapshots[128 k:] the registers before it; one snapshot more than ids at the end.
+class Recording:
+    """What the hooks stored in one run, and its translation to steps.
 
-    old    -- position k -> memory before an atomic store there
-    events -- step -> index of its first event
+    points -- places of the loaded programs; ids[k] the one passed k-th; snapshots[128 k:] the registers before it,
+              one more at the end
+    old    -- k -> memory before an atomic store there
     """
 
-    points: Sequence[Point]
-    ids: array[int]
-    snapshots: bytearray
-    old: Mapping[int, int]
-    events: Mapping[int, int]
-    namer: Namer
-    stack: range
+    def __init__(self, points: Sequence[Point]) -> None:
+        self.points = points
+        self.ids = array("L")
+        self.snapshots = bytearray()
+        self.old: dict[int, int] = {}
+        self._step_of: array[int] | None = None
+
+    def finish(self) -> None:
+        """Puts in the instructions without machine code (mov r1, r1; goto +0) where they were passed.
+
+        They are seen only by the next one's address being reached; one jumped over is not passed.
+        """
+        points = self.points
+        if all(point.head and not point.silent for point in points):
+            return
+        step_of = self._step_of = array("l")
+        ids, shots, old = array("L"), bytearray(), {}
+        before, steps = -1, -1
+        for k, i in enumerate(self.ids):
+            for j in self._passed(before, i):
+                if j == i and k in self.old:
+                    old[len(ids)] = self.old[k]
+                ids.append(j)
+                shots += self.snapshots[SNAPSHOT * k : SNAPSHOT * (k + 1)]
+                steps += points[j].head
+            step_of.append(steps)
+            before = i
+        shots += self.snapshots[SNAPSHOT * len(self.ids) :]
+        self.ids, self.snapshots, self.old = ids, shots, old
+
+    def _passed(self, before: int, i: int) -> range:
+        points = self.points
+        first = i
+        while first and points[first - 1].silent and points[first - 1].address == points[i].address:
+            first -= 1
+        if first < i and before >= 0 and points[before].slot + 1 != points[first].slot:
+            target = points[before].target
+            if points[first].slot < target <= points[i].slot:
+                first = next(j for j in range(first, i + 1) if points[j].slot >= target)
+        return range(first, i + 1)
+
+    def step_of(self, k: int) -> int:
+        """The step to which what was stored k-th belongs (before `finish` moved it)."""
+        step_of = self._step_of
+        return k if step_of is None else step_of[min(k, len(step_of) - 1)] if step_of else 0
+
+    def count(self) -> int:
+        """Steps, after `finish`."""
+        if self._step_of is None:
+            return len(self.ids)
+        return sum(1 for i in self.ids if self.points[i].head)
+
+    def tail_calls(self) -> list[tuple[int, int]]:
+        """(step, point entered) of jumps into a program, which no helper sees."""
+        calls = {i for i, point in enumerate(self.points) if point.insn.code == TAIL_CALL}
+        found: list[tuple[int, int]] = []
+        if not calls:
+            return found
+        step, before = -1, -1
+        for i in self.ids:
+            if before in calls and self.points[i].slot == 0:
+                found.append((step, i))
+            step += self.points[i].head
+            before = i
+        return found
 
 
 class Steps(Sequence[RunStep]):
-    """RunSteps made when they are asked for. Equal to any other sequence of the same steps."""
+    """RunSteps made when they are asked for. Equal to any other sequence of the same steps.
 
-    def __init__(self, raw: Raw, limit: int) -> None:
+    events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are
+    """
+
+    def __init__(self, raw: Recording, events: Mapping[int, int], namer: Namer, stack: range, limit: int) -> None:
         self._raw = raw
+        self._events = events
+        self._namer = namer
+        self._stack = stack
         points = raw.points
-        heads = array("L", (k for k, point in enumerate(raw.ids) if points[point].head))
-        self._count = min(len(heads), limit)
-        self._heads = heads
+        self._heads: Sequence[int] = range(len(raw.ids))
+        if not all(point.head for point in points):
+            self._heads = array("L", (k for k, point in enumerate(raw.ids) if points[point].head))
+        self._count = min(len(self._heads), limit)
         self._frames: array[int] | None = None
 
     def __len__(self) -> int:
@@ -98,11 +165,11 @@ class Steps(Sequence[RunStep]):
 
     def _name(self, k: int, address: int) -> str:
         """ "fp-8"; "0:fp-8" in the frame of a caller; else by region."""
-        raw, depths = self._raw, self._depths()
+        depths = self._depths()
         fp = self._fp(k)
         if fp - 512 <= address < fp:
             return f"fp-{fp - address}"
-        if raw.stack.start <= address < raw.stack.stop:
+        if self._stack.start <= address < self._stack.stop:
             wanted = depths[k] - 1
             while k >= 0 and wanted >= 0:
                 if depths[k] == wanted:
@@ -111,7 +178,7 @@ class Steps(Sequence[RunStep]):
                         return f"{wanted}:fp-{fp - address}"
                     wanted -= 1
                 k -= 1
-        return raw.namer.name_of(address)
+        return self._namer.name_of(address)
 
     def _step(self, i: int) -> RunStep:
         raw, first = self._raw, self._heads[i]
@@ -126,7 +193,7 @@ class Steps(Sequence[RunStep]):
         # The last function's epilogue leaves the caller's registers: show what the program left instead.
         x86 = self._registers(first if point.ends and depth == 0 else after)
         regs = tuple(x86[r] for r in BPF_REGS)
-        return RunStep(point.orig, point.x86_off, regs, x86, tuple(writes), raw.events.get(i, -1), depth)
+        return RunStep(point.orig, point.x86_off, regs, x86, tuple(writes), self._events.get(i, -1), depth)
 
     def _write(self, k: int, insn: tuple[int, int, int, int, int]) -> MemoryWrite:
         code, dst, src, off, imm = insn
