@@ -33,7 +33,7 @@ TRACEBACK_CHARS = 8000
 _WARM_UP_C = """#include <linux/bpf.h>
 __attribute__((section("xdp"), used)) int warm_up(struct xdp_md *ctx)
 {
-    return ctx->data + 14 > ctx->data_end ? XDP_DROP : XDP_PASS;
+    return (void *)(long)ctx->data + 14 > (void *)(long)ctx->data_end ? XDP_DROP : XDP_PASS;
 }
 char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 """
