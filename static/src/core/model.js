@@ -60,6 +60,15 @@ export class Log {
     return found < 0 ? -1 : this.pairs[found][0];
   }
 
+  /** What the kernel said after a step, up to its closing count: for a rejection, the reason in full. */
+  after(step) {
+    const line = this.lineOf(step);
+    if (line < 0 || this.stepOf.get(line) !== step) return "";
+    const rest = this.lines.slice(line + 1, line + 40);
+    const end = rest.findIndex((text) => text.startsWith("processed "));
+    return rest.slice(0, end < 0 ? undefined : end).filter((text) => text.trim()).join("\n");
+  }
+
   /** Step of a line: its own, or that of the nearest line above. */
   stepAt(line) {
     for (let i = line; i >= 0; i--) {

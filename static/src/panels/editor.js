@@ -136,7 +136,7 @@ export class Editor extends Panel {
     for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
     store.on(["source", "kind"], () => this.fromStore());
     store.on(["ran"], () => this.rebase());
-    store.on(["step", "view", "windows", "code", "hover", "stages"], () => this.mark());
+    store.on(["step", "view", "windows", "code", "hover", "stages", "log"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
   }
 
@@ -256,7 +256,7 @@ export class Editor extends Panel {
     const over = this.place(hover?.line);
     const fail = stages.verify?.status !== "working" ? stages.verify?.fail : null;
     const failLine = fail ? this.place(fail.line ?? code.line(fail.insn)) : null;
-    const stamp = `${line?.from}|${over?.from}|${failLine?.from}|${stages.verify?.message}`;
+    const stamp = `${line?.from}|${over?.from}|${failLine?.from}|${stages.verify?.message}|${this.store.state.log.lines.length}`;
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const ranges = [];
@@ -267,7 +267,7 @@ export class Editor extends Panel {
       if (failLine.to > failLine.from + indent)
         ranges.push(Decoration.mark({ class: "bs-rejected" }).range(failLine.from + indent, failLine.to));
       ranges.push(
-        Decoration.widget({ widget: new Sentence(stages.verify.message ?? "rejected"), block: true, side: 1 }).range(failLine.to),
+        Decoration.widget({ widget: new Sentence(this.store.state.log.after(fail.step) || stages.verify.message || "rejected"), block: true, side: 1 }).range(failLine.to),
       );
     }
     const effects = [

@@ -45,9 +45,16 @@ export class LogPane extends Panel {
   }
 
   follow() {
-    const { log, step, view } = this.store.state;
+    const { log, view } = this.store.state;
     if (!log.lines.length) return;
-    if (view !== "verify") return;
+    let { step } = this.store.state;
+    if (view === "run") {
+      // Beside the machine's step: what the log said where the verifier walked the same way.
+      const here = this.scope.now();
+      const pair = here && this.scope.abstract(here.step, here.regs);
+      if (!pair) return;
+      step = pair.step;
+    }
     const line =
       this.wanted !== undefined && log.stepAt(this.wanted) === step ? this.wanted : log.lineOf(step);
     this.wanted = undefined;

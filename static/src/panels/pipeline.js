@@ -60,7 +60,7 @@ export class Pipeline extends Panel {
     this.text = h("span", { class: "note-text" });
     this.note = h("p", { class: "note", id: "note", role: "status" }, this.text);
     this.append(list, this.note);
-    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found"], () => this.paint());
+    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log"], () => this.paint());
   }
 
   choose(id) {
@@ -112,6 +112,12 @@ export class Pipeline extends Panel {
     this.say(stages, status, focusStage, ran);
   }
 
+  /** Why the verifier refused, in its own words and on one line. */
+  reason(stage) {
+    const { stages, log } = this.store.state;
+    return stage === "verify" && stages.verify.fail ? log.after(stages.verify.fail.step).split("\n").join(" — ") : "";
+  }
+
   say(stages, status, focusStage, ran) {
     const { found, edited } = this.store.state;
     const order = ["compile", "load", "verify", "jit", "run"];
@@ -123,7 +129,7 @@ export class Pipeline extends Panel {
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
-    else if (failed) [text, tone] = [`${name(failed)}: ${sentence(failed, stages[failed])}`, "bad"];
+    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, "bad"];
     else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)]) || "done"}`;
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";

@@ -177,8 +177,9 @@ export class PathsPane extends Panel {
       render: (index, row) => this.row(index, row),
       pick: (index) => {
         const path = this.paths[index];
-        if (store.state.view === "verify") scope.goto(path.first_step);
-        else scope.show("verify", path.first_step);
+        const step = path.last_step < path.first_step ? path.push_step : path.first_step;
+        if (store.state.view === "verify") scope.goto(step);
+        else scope.show("verify", step);
       },
     });
     this.append(this.list.element);
@@ -204,7 +205,7 @@ export class PathsPane extends Panel {
     fill(
       row,
       h("span", { class: "path-id" }, `path ${path.id}`),
-      h("span", { class: "path-steps" }, `steps ${path.first_step + 1}–${path.last_step + 1}`),
+      h("span", { class: "path-steps" }, path.last_step < path.first_step ? "no step" : `steps ${path.first_step + 1}–${path.last_step + 1}`),
       h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `forked from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
       h("span", { class: `path-end end-${path.end}` }, ENDS[path.end] ?? path.end, path.pruned_by >= 0 ? ` by step ${path.pruned_by + 1}` : ""),
     );

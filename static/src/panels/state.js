@@ -287,7 +287,7 @@ export class State extends Panel {
     const { base, reg: selected } = this.store.state;
     const hasX86 = Object.keys(here.x).length > 0;
     const memory = [...here.mem.values()].sort((a, b) => (big(a.addr) < big(b.addr) ? -1 : 1));
-    this.names([...REGS, ...(hasX86 ? SPARE : []), ...memory.map((m) => `@${m.addr}`)]);
+    this.names([...REGS, ...memory.map((m) => `@${m.addr}`), ...(hasX86 ? SPARE : [])]);
     const pair = this.scope.abstract(here.step, here.regs);
     for (const name of [...REGS, ...(hasX86 ? SPARE : [])]) {
       const row = this.rows.get(name);
@@ -302,6 +302,7 @@ export class State extends Panel {
       setAttr(row.element, "title", value === undefined ? null : `${value}`);
       setText(row.was, moved && before[key] !== undefined ? `was ${concrete(before[key], base)}` : "");
       setText(row.knew, plain ? this.knew(pair, knows, base) : "");
+      setAttr(row.knew, "title", knows?.t ?? null);
       row.element.dataset.kind = knows ? kindOf(knows) : plain && pair ? "none" : "";
       this.rule(row.ruler, knows, value);
       const wrote = key in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {}));
