@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -48,8 +49,13 @@ _LIMIT_SENTENCES: Final = {
     "memory": "The compiler was stopped: it used more than 1 GiB of memory.",
     "output": "The compiler was stopped: it wrote more than this takes (16 MiB of object, 256 KiB of messages).",
 }
-_OUT_OF_MEMORY: Final = ("out of memory", "bad_alloc", "Cannot allocate memory", "allocation failed")
-_FILE_TOO_LARGE: Final = ("File too large", "file too large", "IO failure on output stream")
+# At the start of a line: what the user wrote is only ever quoted after "program.c:".
+_OUT_OF_MEMORY: Final = re.compile(
+    r"^(LLVM ERROR: out of memory|.*terminate called.*bad_alloc|Allocation failed)", re.M
+)
+_FILE_TOO_LARGE: Final = re.compile(
+    r"^(?!program\.c:).*(File too large|file too large|IO failure on output stream)", re.M
+)
 
 
 class _Round(NamedTuple):
@@ -144,8 +150,8 @@ def _run(source: str, prefix: str, options: CompileOptions) -> _Round:
 
 def _limit_in(text: str) -> str | None:
     """Limits that the compiler itself noticed and reported."""
-    if any(words in text for words in _OUT_OF_MEMORY) and "error:" not in text.replace("LLVM ERROR:", "").lower():
+    if _OUT_OF_MEMORY.search(text):
         return "memory"
-    if any(words in text for words in _FILE_TOO_LARGE):
+    if _FILE_TOO_LARGE.search(text):
         return "output"
     return None

@@ -30,12 +30,13 @@ _INCLUDED: Final = re.compile(r"\s*(?:In file included )?from (?P<file>[^:\n]+):
 _WORD: Final = re.compile(r"\w+|.")
 _HEADER_DIR: Final = re.compile(r"^/include/[a-z]+/")
 
+_CRASH: Final = re.compile(r"^(PLEASE submit a bug report|Stack dump:|.*frontend command failed)", re.M)
 CRASHED: Final = "The compiler crashed on this source. That is a fault of the compiler, not of yours."
 
 
 def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
     """The findings in clang's output, in order, at places in `source`."""
-    if "PLEASE submit a bug report" in text or "Stack dump:" in text:
+    if _CRASH.search(text):
         return (Diagnostic(0, 0, 0, "error", CRASHED),)
     lines = source.split("\n")
     found: list[Diagnostic] = []

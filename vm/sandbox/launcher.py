@@ -105,6 +105,7 @@ class Launcher:
         self._owner = 0
         self._sock: socket.socket | None = None
         self._ending: weakref.finalize[Any, Any] | None = None
+        self.pid: int | None = None
         self.active: tuple[str, ...] = ()
         self.missing: tuple[tuple[str, str], ...] = ()
 
@@ -210,7 +211,7 @@ class Launcher:
             _end(process)
             shutil.rmtree(spool, ignore_errors=True)
             raise InternalError("The sandbox launcher does not start.") from error
-        self._sock, self._owner = ours, os.getpid()
+        self._sock, self._owner, self.pid = ours, os.getpid(), process.pid
         self.active = tuple(hello["active"])
         self.missing = tuple(missing) + tuple((name, why) for name, why in hello["missing"])
         self._ending = weakref.finalize(self, _end_if_ours, ours, process, spool, os.getpid())

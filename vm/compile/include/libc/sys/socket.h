@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #pragma once
 #include <linux/socket.h>
+#ifndef __VMLINUX_H__
+struct sockaddr {
+	__kernel_sa_family_t sa_family;
+	char sa_data[14];
+};
+#endif
 #ifndef AF_INET
 #define AF_UNSPEC 0
 #define AF_UNIX 1

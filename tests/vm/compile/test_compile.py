@@ -1,0 +1,136 @@
+"""What compile_c says of sources good and bad. The compiler is the real one, in its sandbox."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from vm.compile import CompileOptions, compile_c
+from vm.errors import InputError, LimitError
+
+HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+PROGRAM = 'SEC("xdp") int prog(struct xdp_md *ctx) { return XDP_PASS; }\n'
+TAIL = 'char LICENSE[] SEC("license") = "GPL";\n'
+
+
+def sections(data: bytes) -> dict[str, bytes]:
+    return {s.name: s.data() for s in ELFFile(io.BytesIO(data)).iter_sections()}
+
+
+def test_a_good_program_becomes_an_object_with_btf_and_without_dwarf() -> None:
+    done = compile_c(HEAD + PROGRAM + TAIL)
+    assert done.ok and done.object is not None
+    assert (done.diagnostics, done.missing, done.added, done.limit) == ((), (), (), None)
+    found = sections(done.object)
+    assert found["xdp"].hex() == "b4000000020000009500000000000000"
+    assert b"int prog(struct xdp_md *ctx) { return XDP_PASS; }" in found[".BTF"]
+    assert not any(name.startswith(".debug") for name in found)
+    assert done.compiler.startswith("clang ")
+
+
+def test_symbols_and_relocations_survive_the_loss_of_dwarf() -> None:
+    source = (
+        HEAD
+        + "struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, long); }"
+        ' counts SEC(".maps");\nlong hits;\n'
+        'SEC("xdp") int prog(void *ctx) { int k = 0; hits++; return bpf_map_lookup_elem(&counts, &k) != 0; }\n' + TAIL
+    )
+    done = compile_c(source)
+    assert done.object is not None
+    elf = ELFFile(io.BytesIO(done.object))
+    relocations = elf.get_section_by_name(".relxdp")
+    symbols = elf.get_section(relocations["sh_link"])
+    names = {symbols.get_symbol(r["r_info_sym"]).name for r in relocations.iter_relocations()}
+    assert names == {"counts", "hits"}
+    counts = symbols.get_symbol_by_name("counts")[0]
+    assert elf.get_section(counts["st_shndx"]).name == ".maps"
+
+
+@pytest.mark.parametrize("opt", ["O0", "O1", "O2"])
+@pytest.mark.parametrize("mcpu", ["v1", "v2", "v3", "v4"])
+def test_every_option_compiles(opt: str, mcpu: str) -> None:
+    assert compile_c(HEAD + PROGRAM + TAIL, CompileOptions(opt=opt, mcpu=mcpu)).ok
+
+
+def test_findings_have_their_place() -> None:
+    done = compile_c(HEAD + 'SEC("xdp") int prog(void *ctx)\n{\n\tint é = 1; return unknown + é;\n}\n' + TAIL)
+    assert not done.ok
+    (finding,) = done.diagnostics
+    assert (finding.line, finding.column, finding.end_column) == (5, 20, 27)
+    assert finding.severity == "error"
+    assert finding.message == "use of undeclared identifier 'unknown'"
+
+
+def test_a_finding_in_a_header_stands_at_the_include() -> None:
+    done = compile_c("#define xdp_md 7\n#include <linux/bpf.h>\n")
+    assert not done.ok
+    assert done.diagnostics[0].line == 2
+    assert "(in <linux/bpf.h>, line " in done.diagnostics[0].message
+
+
+def test_no_reply_holds_a_path_of_this_machine() -> None:
+    source = '#include "nowhere.h"\n'
+    found = compile_c(source)
+    assert found.diagnostics[0].message == "'nowhere.h' file not found"
+    good = compile_c(HEAD + 'SEC("xdp") int f(void *c) { bpf_printk("%s", __FILE__); return 0; }\n' + TAIL)
+    assert good.object is not None
+    for word in (b"site-packages", b"/tmp", b"/home", b"/root", b"ziglang", b"bpfscope-"):
+        assert word not in good.object
+
+
+@pytest.mark.parametrize("pragma", ["crash", "parser_crash", "llvm_fatal_error"])
+def test_a_crash_is_one_sentence(pragma: str) -> None:
+    done = compile_c(f"#pragma clang __debug {pragma}\nint x;\n")
+    assert not done.ok
+    (finding,) = done.diagnostics
+    assert finding.message == "The compiler crashed on this source. That is a fault of the compiler, not of yours."
+
+
+def test_an_error_that_speaks_of_memory_is_no_limit() -> None:
+    done = compile_c("#error LLVM ERROR: out of memory, PLEASE submit a bug report\n")
+    assert done.limit is None
+    assert done.diagnostics[0].message == "LLVM ERROR: out of memory, PLEASE submit a bug report"
+
+
+BOMBS = {
+    "array": ("char a[1u << 31] = {1};\n", {"output"}),
+    "sparse array": ("int a[] = {[200000000] = 7, 1};\n", {"memory", "cpu", "time"}),
+    "string doubling": (
+        '#define A "xxxxxxxxxxxxxxxx"\n'
+        + "".join(f"#define {chr(66 + i)} {chr(65 + i)} {chr(65 + i)}\n" for i in range(24))
+        + "const char s[] = Y;\n",
+        {"memory", "cpu", "time", "output"},
+    ),
+    "fill": ('__asm__(".rept 100000000\\n.quad 1\\n.endr");\n', {"memory", "cpu", "time", "output"}),
+    "self include": ('#include __FILE__\n#include __FILE__\n', {"cpu", "time", "memory", "output", None}),
+    "warnings": ("#warning xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n" * 1400, {"output", None}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_end_with_the_limit_they_hit(name: str) -> None:
+    source, limits = BOMBS[name]
+    done = compile_c(source)
+    assert done.limit in limits
+    assert done.ms < 6000
+    if done.limit is not None:
+        assert not done.ok
+        assert done.diagnostics[0].message.startswith("The compiler was stopped")
+
+
+def test_the_next_compile_works_after_a_killed_one() -> None:
+    assert compile_c("int a[] = {[200000000] = 7, 1};\n").limit is not None
+    assert compile_c(HEAD + PROGRAM + TAIL).ok
+
+
+def test_inputs_that_cannot_be_tried_are_refused() -> None:
+    with pytest.raises(LimitError, match="64 KiB"):
+        compile_c("/" * 65537)
+    with pytest.raises(InputError, match="NUL"):
+        compile_c("int a;\n\0")
+    with pytest.raises(InputError, match="'O9'"):
+        compile_c(PROGRAM, CompileOptions(opt="O9"))
+    with pytest.raises(InputError, match="'v9'"):
+        compile_c(PROGRAM, CompileOptions(mcpu="v9"))

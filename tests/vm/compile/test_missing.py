@@ -1,0 +1,151 @@
+"""Snippets as articles print them: what is missing is named, and adding it makes them compile."""
+
+from __future__ import annotations
+
+import pytest
+
+from vm.compile import CompileOptions, compile_c
+
+HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+TAIL = 'char LICENSE[] SEC("license") = "GPL";\n'
+FIX = CompileOptions(fix_includes=True)
+
+UDP = (
+    HEAD
+    + "#include <linux/if_ether.h>\n#include <linux/ip.h>\n"
+    + """SEC("xdp") int drop_udp(struct xdp_md *ctx)
+{
+    void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+    struct ethhdr *eth = data;
+    struct iphdr *ip = data + sizeof(*eth);
+    if ((void *)(ip + 1) > end)
+        return XDP_PASS;
+    if (eth->h_proto != bpf_htons(ETH_P_IP))
+        return XDP_PASS;
+    return ip->protocol == IPPROTO_UDP ? XDP_DROP : XDP_PASS;
+}
+"""
+    + TAIL
+)
+
+# name: (source, what must be named, a line that must be added)
+SNIPPETS = {
+    "in.h and endian": (UDP, {"IPPROTO_UDP", "bpf_htons"}, "#include <linux/in.h>"),
+    "if_ether.h": (
+        HEAD + 'SEC("xdp") int f(void *c) { struct ethhdr e = {}; return e.h_proto == ETH_P_IP; }\n' + TAIL,
+        {"struct ethhdr"},
+        "#include <linux/if_ether.h>",
+    ),
+    "short types": (
+        HEAD + 'SEC("xdp") int f(void *c) { u64 a = bpf_ktime_get_ns(); u8 b = a; s32 d = b; return d; }\n' + TAIL,
+        {"u64", "u8", "s32"},
+        "typedef __u64 u64;",
+    ),
+    "pid_t": (
+        HEAD + 'SEC("kprobe/x") int f(void *c) { pid_t p = bpf_get_current_pid_tgid() >> 32; return p; }\n' + TAIL,
+        {"pid_t"},
+        "#include <sys/types.h>",
+    ),
+    "bool": (
+        HEAD + 'SEC("xdp") int f(void *c) { bool a = true; return a; }\n' + TAIL,
+        {"bool"},
+        "#include <stdbool.h>",
+    ),
+    "helpers": (
+        '#include <linux/bpf.h>\nSEC("xdp") int f(struct xdp_md *ctx) { return bpf_get_prandom_u32() & 1; }\n' + TAIL,
+        {"SEC"},
+        "#include <bpf/bpf_helpers.h>",
+    ),
+    "nothing at all": (
+        'SEC("xdp") int f(struct xdp_md *ctx) { struct iphdr *ip = 0; return XDP_PASS + (ip != 0); }\n',
+        {"SEC"},
+        "#include <linux/bpf.h>",
+    ),
+    "tracing": (
+        HEAD
+        + 'SEC("kprobe/do_unlinkat") int BPF_KPROBE(unlink, int dfd, struct filename *name)\n{ return dfd; }\n'
+        + TAIL,
+        {"BPF_KPROBE"},
+        "#define __TARGET_ARCH_x86",
+    ),
+    "architecture": (
+        HEAD
+        + "#include <linux/ptrace.h>\n#include <bpf/bpf_tracing.h>\n"
+        + 'SEC("kprobe/x") int f(struct pt_regs *ctx) { return PT_REGS_PARM1(ctx); }\n'
+        + TAIL,
+        {"__TARGET_ARCH_x86"},
+        "#define __TARGET_ARCH_x86",
+    ),
+    "core read": (
+        HEAD
+        + "struct task { int pid; } __attribute__((preserve_access_index));\n"
+        + 'SEC("kprobe/x") int f(void *c) { struct task *t = c; return BPF_CORE_READ(t, pid); }\n'
+        + TAIL,
+        {"BPF_CORE_READ"},
+        "#include <bpf/bpf_core_read.h>",
+    ),
+    "tracepoint": (
+        HEAD
+        + 'SEC("tracepoint/syscalls/sys_enter_openat") int f(struct trace_event_raw_sys_enter *ctx)\n'
+        + "{ char comm[TASK_COMM_LEN]; bpf_get_current_comm(comm, sizeof(comm)); return ctx->args[1] == comm[0]; }\n"
+        + TAIL,
+        {"struct trace_event_raw_sys_enter", "TASK_COMM_LEN"},
+        "enum { TASK_COMM_LEN = 16 };",
+    ),
+    "license": (HEAD + 'SEC("xdp") int f(struct xdp_md *ctx) { return XDP_PASS; }\n', {"license"}, None),
+    "tc": (
+        HEAD + 'SEC("tc") int f(struct __sk_buff *skb) { return TC_ACT_OK; }\n' + TAIL,
+        {"TC_ACT_OK"},
+        "#include <linux/pkt_cls.h>",
+    ),
+    "C library": (
+        '#include <stdio.h>\n#include <arpa/inet.h>\n#include <linux/bpf.h>\n#include "bpf_helpers.h"\n'
+        + 'SEC("tc") int f(struct __sk_buff *skb) { return skb->protocol == htons(ETH_P_IP); }\n'
+        + TAIL,
+        {"ETH_P_IP"},
+        "#include <linux/if_ether.h>",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_what_is_missing_is_named_and_added(name: str) -> None:
+    source, named, line = SNIPPETS[name]
+    plain = compile_c(source)
+    assert named <= {m.what for m in plain.missing}
+    assert all(m.message and m.add for m in plain.missing)
+    fixed = compile_c(source, FIX)
+    assert fixed.ok, fixed.diagnostics
+    assert fixed.missing == ()
+    if line is not None:
+        assert not plain.ok
+        assert line in fixed.added
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_adding_the_lines_by_hand_does_the_same(name: str) -> None:
+    fixed = compile_c(SNIPPETS[name][0], FIX)
+    by_hand = compile_c("\n".join(fixed.added) + "\n" + SNIPPETS[name][0])
+    assert by_hand.ok, by_hand.diagnostics
+
+
+def test_lines_keep_their_numbers_when_something_is_added() -> None:
+    done = compile_c(UDP.replace("return XDP_PASS;", "return nonsense;", 1), FIX)
+    assert [(d.line, d.message) for d in done.diagnostics] == [(11, "use of undeclared identifier 'nonsense'")]
+
+
+def test_a_program_that_has_everything_gets_nothing() -> None:
+    done = compile_c(HEAD + 'SEC("xdp") int f(struct xdp_md *ctx) { return XDP_PASS; }\n' + TAIL, FIX)
+    assert (done.ok, done.added, done.missing) == (True, (), ())
+
+
+def test_names_in_comments_and_strings_are_not_missing() -> None:
+    done = compile_c(HEAD + '// u64 IPPROTO_UDP\nSEC("xdp") int f(void *c) { return x; /* bpf_htons */ }\n' + TAIL)
+    assert done.missing == ()
+
+
+def test_what_nobody_knows_is_left_to_the_compiler() -> None:
+    done = compile_c(HEAD + 'SEC("xdp") int f(void *c) { return frobnicate(c); }\n' + TAIL, FIX)
+    assert not done.ok
+    assert done.missing == ()
+    assert "'frobnicate'" in done.diagnostics[0].message
