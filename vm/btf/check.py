@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vm.btf.types import MAX_USER_TYPES, MODIFIERS, Kind
+from vm.btf.types import EXTERN, MAX_USER_TYPES, MODIFIERS, Kind
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf, Type
@@ -72,3 +72,16 @@ def _check_cycles(btf: Btf) -> None:
             elif not done[inner]:
                 done[inner] = 1
                 stack.append((inner, iter(_inside(btf.type(inner)))))
+
+
+def kernel_accepts(btf: Btf) -> bool:
+    """Whether the kernel would take it: every function names its parameters (btf_func_check()).
+
+    libbpf names those of external functions itself; where the kernel refuses, it loads programs without BTF.
+    """
+    for found in btf:
+        if found.kind is not Kind.FUNC or found.linkage == EXTERN:
+            continue
+        if any(not p.name and p.type_id for p in btf.type(found.type_id).params):
+            return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vm.btf.check import kernel_accepts
 from vm.btf.ext import parse_ext
 from vm.btf.types import GLOBAL, Btf, Kind
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
@@ -43,10 +44,12 @@ def load(data: bytes, name: str, default_type: int | None = None) -> Object:
         btf = externs.local = place_options(btf, {e.type.id: e.offset for e in options}, end)
     linker = Linker(functions, maps, btf, externs)
     ops = collect_struct_ops(elf, btf, functions)
+    # What the kernel would refuse libbpf keeps to itself: the maps are made by it, the programs go without.
+    shown = btf if btf is not None and kernel_accepts(btf) else None
     programs, errors = [], []
     for function in entries:
         try:
-            programs.append(_program(function, linker, ops, license_name, btf, default_type))
+            programs.append(_program(function, linker, ops, license_name, shown, default_type))
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
     specs = [m.spec for m in maps] + ops.maps
@@ -96,8 +99,8 @@ def _program(
         prog_flags=known.prog_flags,
         license=license_name,
         attach_btf_name=attach_name,
-        func_infos=tuple(linked.funcs),
-        line_infos=tuple(linked.lines),
+        func_infos=tuple(linked.funcs) if btf is not None else (),
+        line_infos=tuple(linked.lines) if btf is not None else (),
         btf=btf,
     )
 

@@ -184,7 +184,7 @@ def _attributes(reg: RegState, names: TypeNames) -> list[str]:
     if t.type_is_map_ptr(reg_type):
         spec = names.map_of(reg)
         if spec is not None:
-            if spec.name:
+            if spec.name and not reg.inner_map:  # the copy of a template the kernel keeps has no name
                 out.append(f"map={spec.name}")
             out.append(f"ks={spec.key_size},vs={spec.value_size}")
     if reg_type != t.SCALAR_VALUE and reg.off:
