@@ -22,7 +22,13 @@ OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
     "unprivileged": (False, (False, True)),
     "engine": ("jit", ("jit", "interpreter")),
 }
-INPUT_FIELDS = {"none": (), "packet": ("hex",), "pcap": ("base64",), "event": ("name", "values")}
+INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "packet": ("hex",),
+    "form": ("layers",),
+    "pcap": ("base64",),
+    "event": ("name", "values"),
+}
 NAME_LENGTH = 128
 
 
@@ -130,12 +136,14 @@ def _options(value: Any) -> dict[str, Any]:
 
 
 def _input(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict) or value.get("kind") not in INPUT_FIELDS:
+    if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or value["kind"] not in INPUT_FIELDS:
         raise BadRequest(f"The input has to be an object whose kind is one of {', '.join(INPUT_FIELDS)}.")
     kind = value["kind"]
     _known(value, ("kind", *INPUT_FIELDS[kind]), f"The {kind} input")
     if kind == "packet":
         return {"kind": kind, "hex": _packet(value.get("hex"))}
+    if kind == "form":
+        return {"kind": kind, "layers": _layers(value.get("layers", {}))}
     if kind == "pcap":
         _base64_length(value.get("base64"), "The capture", settings.PCAP_BYTES)
         return {"kind": kind, "base64": value["base64"]}
@@ -162,6 +170,29 @@ def _packet(value: Any) -> str:
             f"The packet has {size(len(digits) // 2)}; at most {size(settings.PACKET_BYTES)} are taken.", "size"
         )
     return digits.lower()
+
+
+def _layers(value: Any) -> dict[str, dict[str, str | int]]:
+    """Shape and size alone: which layers and fields there are is said where the packet is built."""
+    if not isinstance(value, dict) or len(value) > 16:
+        raise BadRequest("A packet's layers have to be an object of layers by name.")
+    most = settings.PACKET_BYTES * 2
+    for layer, fields in value.items():
+        if not isinstance(fields, dict) or len(fields) > 32 or len(layer) > NAME_LENGTH:
+            raise BadRequest(f"The layer {layer[:40]} of a packet has to be an object of fields by name.")
+        for name, item in fields.items():
+            if len(name) > NAME_LENGTH or isinstance(item, bool) or not isinstance(item, (str, int)):
+                raise BadRequest(f"The fields of the layer {layer} have to be text or whole numbers.")
+            if isinstance(item, str) and len(item) > most:
+                raise BadRequest(
+                    f"The field {name} of the layer {layer} has {size(len(item))}; a packet has at most "
+                    f"{size(settings.PACKET_BYTES)}.",
+                    "size",
+                )
+            if isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
+                raise BadRequest(f"The field {name} of the layer {layer} does not fit 64 bits.")
+            _utf8(f"{layer}{name}{item}", "The packet's form")
+    return {layer: dict(fields) for layer, fields in value.items()}
 
 
 def _name(value: Any) -> str:

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -36,13 +38,23 @@ _sockets: Counter[str] = Counter()
 
 
 class RunConsumer(AsyncWebsocketConsumer):
-    """One socket: at most one run at a time."""
+    """One socket: at most one run at a time. It uses neither the database nor a channel layer."""
+
+    channel_layer_alias = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.run: Run | None = None
         self.pump: asyncio.Task[None] | None = None
         self.network = ""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As the parent's, without looking after database connections in a thread at each message."""
+        await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def connect(self) -> None:
         self.network = network_of((self.scope.get("client") or ("", 0))[0])

@@ -125,6 +125,9 @@ class Worker:
         status = await self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
+        if self.process.stdout is not None:  # to the end of it, so that the pipe is closed before the loop is
+            with contextlib.suppress(TimeoutError, RuntimeError):
+                await asyncio.wait_for(self.process.stdout.read(), 1)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         return status
 

@@ -1,0 +1,122 @@
+"""A job for tests of what stands around jobs: it does what the source says, one word and a number a line."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vm.errors import InputError, LimitError
+
+Message = dict[str, Any]
+
+
+def run_job(request: Message) -> Iterator[Message]:
+    for line in request["source"].splitlines():
+        word, _, rest = line.partition(" ")
+        if word in ACTIONS:
+            yield from ACTIONS[word](rest)
+
+
+def stage(rest: str) -> Iterator[Message]:
+    yield {"type": "stage", "stage": rest, "status": "done", "ms": 1, "summary": rest, "pid": os.getpid()}
+
+
+def steps(rest: str) -> Iterator[Message]:
+    name, count, *more = rest.split()
+    run = int(more[0]) if more else 0
+    for first in range(0, int(count), 256):
+        part = [{"insn": n} for n in range(first, min(first + 256, int(count)))]
+        yield {
+            "type": "steps", "stage": name, "run": run, "from": first, "total": first + len(part),
+            "keyframe": {"state": {}, "depth": 1}, "steps": part,
+        }  # fmt: skip
+
+
+def sleep(rest: str) -> Iterator[Message]:
+    time.sleep(float(rest))
+    yield from ()
+
+
+def spin(rest: str) -> Iterator[Message]:
+    end = time.monotonic() + float(rest)
+    while time.monotonic() < end:
+        pass
+    yield from ()
+
+
+def allocate(rest: str) -> Iterator[Message]:
+    """MiB at once: the address space's limit."""
+    yield {"type": "stage", "stage": "load", "status": "done", "size": len(bytearray(int(rest) << 20))}
+
+
+def say(rest: str) -> Iterator[Message]:
+    """KiB that do not compress."""
+    yield {"type": "stage", "stage": "verify", "status": "done", "log": os.urandom(int(rest) << 9).hex()}
+
+
+def crash(rest: str) -> Iterator[Message]:
+    """SIGSEGV, as a fault in a library written in C."""
+    ctypes.string_at(0)
+    yield from ()
+
+
+def fail(rest: str) -> Iterator[Message]:
+    raise ZeroDivisionError(f"a bug of ours, not to be shown: {rest}")
+    yield
+
+
+def bad_input(rest: str) -> Iterator[Message]:
+    raise InputError(rest)
+    yield
+
+
+def limit(rest: str) -> Iterator[Message]:
+    raise LimitError("clang was stopped", rest)
+    yield
+
+
+def temporary(rest: str) -> Iterator[Message]:
+    """Leave a file; say what lay there before."""
+    folder = Path(os.environ["TMPDIR"])
+    yield {"type": "stage", "stage": "load", "status": "done", "found": sorted(p.name for p in folder.iterdir())}
+    (folder / rest).write_text("left behind")
+
+
+def write(rest: str) -> Iterator[Message]:
+    (Path(os.environ["TMPDIR"]) / "large").write_bytes(bytes(int(rest) << 20))
+    yield from ()
+
+
+def probe(rest: str) -> Iterator[Message]:
+    """What this process may do to the machine."""
+    found = {}
+    for name, action in {
+        "read": lambda: Path("/etc/passwd").read_text(),
+        "start": lambda: subprocess.run([sys.executable, "-c", ""], check=True),
+        "secrets": lambda: [name for name in os.environ if name.endswith(("_KEY", "_URL"))][0],
+    }.items():
+        try:
+            action()
+            found[name] = True
+        except (OSError, IndexError):
+            found[name] = False
+    yield {"type": "stage", "stage": "load", "status": "done", "may": found}
+
+
+def nonsense(rest: str) -> Iterator[Message]:
+    yield {"type": "steps", "stage": "verify", "from": 7, "total": 9, "keyframe": None, "steps": [{}, {}]}
+
+
+ACTIONS = {
+    name: globals()[name]
+    for name in (
+        "stage", "steps", "sleep", "spin", "allocate", "say", "crash", "fail", "bad_input", "limit", "temporary",
+        "write", "probe", "nonsense",
+    )
+}  # fmt: skip

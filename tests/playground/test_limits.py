@@ -1,0 +1,188 @@
+"""What a job may use, and what is left of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from playground.jobs.process import descendants
+from playground.jobs.service import Service
+from tests.playground.conftest import Socket
+
+Connect = Callable[[], Awaitable[Socket]]
+
+
+@pytest.mark.parametrize(
+    ("source", "limit", "words"),
+    [
+        ("sleep 20", "time", "longer than 3 seconds"),
+        ("spin 20", "cpu", "more than 2 seconds of processor time"),
+        ("allocate 4000", "memory", "more than 512 MiB of memory"),
+        ("say 20000", "output", "more than 4 MiB to show"),
+        ("write 8", "size", "larger than 2 MiB"),
+        ("limit time", "time", "clang was stopped"),
+    ],
+)
+async def test_past_a_limit_the_user_reads_which_and_the_next_run_works(
+    connect: Connect, source: str, limit: str, words: str
+) -> None:
+    socket = await connect()
+    start = time.monotonic()
+    await socket.run(f"stage compile\n{source}\nstage load")
+    said = await socket.until("done")
+    assert time.monotonic() - start < 5
+    found = [message for message in said if message["type"] == "limit"]
+    assert [message["limit"] for message in found] == [limit]
+    assert words in found[0]["message"]
+    assert "load" not in [message.get("stage") for message in said]
+    await socket.run("stage jit")
+    assert (await socket.until("done"))[-2]["stage"] == "jit"
+    await socket.run(f"stage compile\n{source}\nstage load")
+    assert (await socket.until("accepted"))[-1]["cached"] is False  # a limit is never the stored answer
+
+
+async def test_our_own_fault_is_said_to_be_ours_without_a_traceback(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    socket = await connect()
+    await socket.run("stage load\nfail secret")
+    said = await socket.until("done")
+    assert said[-2]["code"] == "internal"
+    assert "our fault" in said[-2]["message"]
+    assert not any("secret" in str(message) or "ZeroDivision" in str(message) for message in said)
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_bad_input_is_a_sentence_and_its_answer_is_kept(connect: Connect) -> None:
+    socket = await connect()
+    for cached in (False, True):
+        await socket.run("bad_input The object is cut off.")
+        said = await socket.until("done")
+        assert said[0]["cached"] is cached
+        assert said[-2]["message"] == "The object is cut off."
+
+
+async def test_a_worker_that_talks_nonsense_is_ended(connect: Connect) -> None:
+    socket = await connect()
+    await socket.run("nonsense")
+    said = await socket.until("done")
+    assert said[-2]["code"] == "internal"
+    await socket.run("stage load")
+    assert (await socket.until("done"))[-2]["type"] == "stage"
+
+
+async def test_a_job_finds_no_files_of_the_one_before_and_none_are_left(connect: Connect) -> None:
+    socket = await connect()
+    for name in ("one", "two"):
+        await socket.run(f"temporary {name}")
+        said = await socket.until("done")
+        assert said[-2]["found"] == []
+    folders = list((django_settings.VAR_DIR / "tmp").glob("worker-*"))
+    assert folders and not any(any(folder.iterdir()) for folder in folders)
+
+
+async def test_a_worker_reads_nothing_starts_nothing_and_knows_no_secret(connect: Connect) -> None:
+    socket = await connect()
+    await socket.run("probe")
+    may = (await socket.until("done"))[-2]["may"]
+    held = socket.hello["sandbox"]["active"]
+    assert may["secrets"] is False
+    if "landlock" in held:
+        assert may["read"] is False
+    if "seccomp" in held:
+        assert may["start"] is False
+
+
+async def test_workers_are_replaced_after_so_many_jobs(connect: Connect, service: Service) -> None:
+    service.pool.jobs_per_worker = 2
+    socket = await connect()
+    pids = []
+    for number in range(5):
+        await socket.run(f"stage compile\nstage {'load' if number % 2 else 'jit'}\nstage n{number}")
+        pids.append((await socket.until("done"))[1]["pid"])
+    assert len(set(pids)) >= 2
+    assert max(pids.count(pid) for pid in pids) <= 2
+
+
+async def test_the_pool_shuts_down_without_a_trace(service: Service) -> None:
+    pids = service.pool.status()["pids"]
+    assert pids
+    await service.pool.close()
+    assert not [pid for pid in pids if os.path.exists(f"/proc/{pid}/exe")]
+    assert not list((django_settings.VAR_DIR / "tmp").glob("worker-*"))
+
+
+async def test_a_run_nobody_watches_is_stopped(
+    connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.jobs.service.GRACE_SECONDS", 0.2)
+    socket = await connect()
+    await socket.run("stage compile\nsleep 2.5")
+    pid = (await socket.until("stage"))[-1]["pid"]
+    await socket.close()
+    await asyncio.sleep(0.8)
+    assert pid not in service.pool.status()["pids"]
+    assert service.pool.status()["running"] == 0
+
+
+WEB = """
+import asyncio, sys
+from pathlib import Path
+from playground.jobs.limits import JobLimits
+from playground.jobs.process import Worker
+
+async def main():
+    worker = await Worker.start("tests.playground.fake_job:run_job", JobLimits(), Path.cwd(), Path(sys.argv[1]))
+    print(worker.pid, flush=True)
+    await worker.send({"source": "spin 30"})
+    await asyncio.sleep(30)
+
+asyncio.run(main())
+"""
+
+
+def test_no_worker_outlives_a_web_process_that_was_killed(tmp_path: Path) -> None:
+    web = subprocess.Popen(
+        [sys.executable, "-c", WEB, str(tmp_path)], cwd=django_settings.BASE_DIR, stdout=subprocess.PIPE, text=True
+    )
+    assert web.stdout is not None
+    pid = int(web.stdout.readline())
+    assert pid in set(descendants(web.pid))
+    web.kill()
+    web.wait()
+    deadline = time.monotonic() + 2
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def test_when_no_worker_starts_it_is_said(service: Service, settings: Any) -> None:
+    from playground.jobs.pool import Pool
+
+    pool = Pool(
+        job="tests.playground.nowhere:run_job",
+        size=1,
+        limits=service.pool.limits,
+        base=settings.BASE_DIR,
+        temporary=settings.VAR_DIR / "tmp",
+    )
+    pool.start()
+    assert not await pool.ready(2)
+    assert "no worker starts" in pool.status()["error"]
+    await pool.close()

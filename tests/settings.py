@@ -1,0 +1,18 @@
+"""The playground's settings with a folder of its own, gone when the tests are."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="bpfscope-tests-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+os.environ["BPFSCOPE_VAR"] = _folder
+for _name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "ALLOWED_HOSTS", "TRUSTED_PROXIES"):
+    os.environ.pop(_name, None)
+
+from playground.settings import *  # noqa: E402, F403
+
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
