@@ -66,7 +66,8 @@ def listen(host: str, wanted: str) -> socket.socket:
         raise ValueError(f"PORT is {wanted!r}: it has to be a number below 65536.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in [int(wanted)] if wanted else PORTS:
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sets TCP_NODELAY: else a small message waits 40 ms for the last one's ACK.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))

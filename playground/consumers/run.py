@@ -215,7 +215,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         await self.say_text(json.dumps(message, separators=(",", ":"), ensure_ascii=False))
 
     async def say_text(self, text: str) -> None:
-        await asyncio.wait_for(self.send(text_data=text), SEND_SECONDS)
+        async with asyncio.timeout(SEND_SECONDS):
+            await self.send(text_data=text)
 
 
 def _leave(service: Service, run: Run, cancel: bool) -> None:

@@ -198,6 +198,11 @@ class Service:
                     break
         return run
 
+    def forget_all(self) -> None:
+        """Drop the index of every finished run nobody watches; what is stored stays stored."""
+        for run in [run for run in self._by_id.values() if run.state == FINISHED and not run.watchers]:
+            self._forget(run)
+
     def _forget(self, run: Run) -> None:
         self._by_id.pop(run.id, None)
         if self._by_key.get(run.key) is run:

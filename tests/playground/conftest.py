@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from django.core.cache import cache
+from django.test import override_settings
 
 from playground.jobs import service as services
 from playground.jobs.service import Service
@@ -47,25 +49,34 @@ class Socket:
         await self.communicator.disconnect()
 
 
-@pytest.fixture
-async def service(settings: Any) -> AsyncIterator[Service]:
-    """One worker with the fake job and small limits; nothing stored from before."""
-    settings.JOB_FUNCTION = "tests.playground.fake_job:run_job"
-    settings.WORKERS = 1
-    settings.JOB_SECONDS = 3
-    settings.JOB_CPU_SECONDS = 2
-    settings.JOB_MEMORY_MB = 512
-    settings.JOB_OUTPUT_MB = 4
-    settings.JOB_FILE_MB = 2
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _workers() -> AsyncIterator[None]:
+    """One worker with the fake job and small limits, for the tests of one file."""
+    with override_settings(
+        JOB_FUNCTION="tests.playground.fake_job:run_job",
+        WORKERS=1,
+        JOB_SECONDS=3,
+        JOB_CPU_SECONDS=0.5,
+        JOB_MEMORY_MB=512,
+        JOB_OUTPUT_MB=1,
+        JOB_FILE_MB=2,
+    ):
+        yield
+        await services.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def service(_workers: None) -> Service:
+    """The service, a worker warm, and nothing stored from before."""
     here = services.service()
-    assert await here.pool.ready(20)
-    yield here
-    await services.close()
+    here.forget_all()
     for path in services.store().folder.rglob("*.run"):
         path.unlink()
+    assert await here.pool.ready(20)
+    return here
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def connect(service: Service) -> AsyncIterator[Callable[[], Awaitable[Socket]]]:
     from playground.routing import websocket
 

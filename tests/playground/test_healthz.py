@@ -32,8 +32,11 @@ def test_low_disk_is_ill(client: Client, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_answers_while_the_queue_is_full(service: Service, async_client: AsyncClient, settings: Any) -> None:
-    service.pool.queue_length = 2
+@pytest.mark.asyncio(loop_scope="module")
+async def test_answers_while_the_queue_is_full(
+    service: Service, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.pool, "queue_length", 2)
     for number in range(3):
         service.watch(service.open(asked(f"sleep 2.{number}")))
     await sync_to_async(lambda: None)()

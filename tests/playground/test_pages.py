@@ -83,6 +83,7 @@ def test_errors_are_sentences(client: Client) -> None:
     assert client.post("/").status_code == 405
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_stored_run_is_in_the_page(service: Service, client: Client, monkeypatch: Any) -> None:
     request = {**all_examples()["count-drop"].request, "source": "stage compile\nsteps verify 600\nstage verify"}
     run = service.open(request)

@@ -17,6 +17,7 @@ from playground.jobs.service import Service
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import Socket
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 Connect = Callable[[], Awaitable[Socket]]
 
 
@@ -197,8 +198,10 @@ async def test_who_waits_is_told_the_place(connect: Connect) -> None:
     assert [message["position"] for message in said if message["type"] == "queued"] == [2, 1]
 
 
-async def test_a_full_queue_says_busy_and_loses_nobody(connect: Connect, service: Service) -> None:
-    service.pool.queue_length = 1
+async def test_a_full_queue_says_busy_and_loses_nobody(
+    connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.pool, "queue_length", 1)
     sockets = [await connect() for _ in range(3)]
     for number, socket in enumerate(sockets):
         await socket.run(f"sleep 0.{number + 3}\nstage load")
