@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vm.isa import opcodes as op
-from vm.kernel.types import BPF_PROG_TYPE_SYSCALL
+from vm.kernel import types as k
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import EACCES, VerifierEnv
@@ -26,8 +26,15 @@ from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-# Program types whose context fields are those of a plain structure: a helper may be given all of it.
-_PLAIN_CTX = frozenset({BPF_PROG_TYPE_SYSCALL})
+# Program types whose context accesses are not rewritten (no convert_ctx_access): helpers may be given its memory.
+_PLAIN_CTX = frozenset(
+    {
+        k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT,
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, k.BPF_PROG_TYPE_TRACING, k.BPF_PROG_TYPE_LSM,
+        k.BPF_PROG_TYPE_STRUCT_OPS, k.BPF_PROG_TYPE_SYSCALL, k.BPF_PROG_TYPE_NETFILTER,
+        k.BPF_PROG_TYPE_CGROUP_DEVICE, k.BPF_PROG_TYPE_LIRC_MODE2,
+    }
+)  # fmt: skip
 
 
 def _no_write(env: VerifierEnv, regno: int, reg: RegState, access: int) -> None:

@@ -87,3 +87,11 @@ def mark_fastcall_patterns(env: VerifierEnv) -> None:
         for i in slots:
             if env.insns[i].code == CALL_INSN:
                 _mark_call(env, subprog, i, lowest_off)
+
+
+def shrink_stacks(env: VerifierEnv) -> None:
+    """After the walk: functions whose pairs all go need no stack for them (as remove_fastcall_spills_fills() finds)."""
+    for s, subprog in enumerate(env.subprogs):
+        slots = range(subprog.start, subprog_end(env, s))
+        if not subprog.keep_fastcall_stack and any(env.aux[i].fastcall_spills_num for i in slots):
+            subprog.stack_depth = -subprog.fastcall_stack_off

@@ -7,6 +7,7 @@ from typing import Final
 from vm.isa.opcodes import MAX_BPF_STACK
 from vm.verifier.classify import is_pseudo_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import E2BIG, EACCES, EINVAL, VerifierEnv
+from vm.verifier.prepass.fastcall import shrink_stacks
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_subprog, subprog_end
 
@@ -25,6 +26,7 @@ def check_max_stack_depth(env: VerifierEnv) -> None:
 
     Asynchronous callbacks are chains of their own. x86-64's JIT of 6.12 has no private stacks, so every frame counts.
     """
+    shrink_stacks(env)
     for idx in range(len(env.subprogs) - 1, -1, -1):
         if not idx or env.subprogs[idx].is_async_cb:
             _check_chain(env, idx)
