@@ -34,7 +34,8 @@ class Rewritten:
     refs         -- slot -> what its immediate (calls, 64-bit loads) refers to
     func_flags   -- for each function, a set of: tail_call_reachable, exception_cb,
                     exception_boundary (the main function of a program that can throw),
-                    hidden (added by the verifier, not shown), changes_pkt_data, is_async_cb
+                    hidden (added by the verifier, not shown), arena (the program has one), changes_pkt_data,
+                    is_async_cb
     plain        -- not rewritten at all: ctx is the UAPI one, calls and functions are as in the object
     zext         -- the verifier inserted explicit zero extensions (never on x86-64)
     """

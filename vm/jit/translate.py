@@ -13,7 +13,6 @@ from vm.jit.piece import Piece
 from vm.jit.relax import Laid, relax
 from vm.rewritten import AddressRef, Rewritten
 
-MAP_TYPE_ARENA: Final = 33
 USER_ARENA_SHIFT: Final = 32
 
 
@@ -23,25 +22,16 @@ def translate(rewritten: Rewritten) -> Image:
     NotEmulated if it holds an instruction the JIT does not know, or jumps that do not settle in its passes.
     """
     starts = (*rewritten.func_starts, len(rewritten.insns))
-    uses_arena = _uses_arena(rewritten)
     laid: list[tuple[Laid, list[Piece], int]] = []
     for i in range(len(rewritten.func_starts)):
-        frame = _frame(rewritten, i, starts[i], starts[i + 1], uses_arena)
+        frame = _frame(rewritten, i, starts[i], starts[i + 1])
         pieces = function.lower(frame)
         opening, arena_at = function.prologue(frame)
         laid.append((relax(pieces, opening, function.epilogue(frame)), pieces, arena_at))
     return _assemble(rewritten, laid)
 
 
-def _uses_arena(rewritten: Rewritten) -> bool:
-    maps = rewritten.program.maps
-    return any(
-        ref.kind in ("map", "map_value") and maps[int(ref.name)].map_type == MAP_TYPE_ARENA
-        for ref in rewritten.refs.values()
-    )
-
-
-def _frame(rewritten: Rewritten, number: int, start: int, end: int, arena: bool) -> function.Frame:
+def _frame(rewritten: Rewritten, number: int, start: int, end: int) -> function.Frame:
     flags: Mapping[int, frozenset[str]] = dict(enumerate(rewritten.func_flags))
     own = flags.get(number, frozenset())
     refs: dict[int, AddressRef] = {slot - start: ref for slot, ref in rewritten.refs.items() if start <= slot < end}
@@ -53,7 +43,7 @@ def _frame(rewritten: Rewritten, number: int, start: int, end: int, arena: bool)
         tail_call_reachable="tail_call_reachable" in own,
         exception_cb="exception_cb" in own,
         boundary="exception_boundary" in own,
-        arena=arena,
+        arena="arena" in own,
         populated=frozenset(
             f"{idx}:{key}" for idx, spec in enumerate(rewritten.program.maps) for key, _ in spec.init_slots
         ),

@@ -44,7 +44,7 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 def _setting(env: VerifierEnv) -> Setting:
     maps = env.program.maps
     arena = next((maps[i] for i in env.used_maps if maps[i].map_type == BPF_MAP_TYPE_ARENA), None)
-    return Setting(env.program, env.options.privileged, env.sleepable, arena)
+    return Setting(env.program, env.bpf_capable, not env.bypass_spec_v1, env.sleepable, arena)
 
 
 def _name_loads(slots: list[Slot], map_types: list[int]) -> None:
@@ -103,6 +103,7 @@ def _flags(env: VerifierEnv, subprog: Subprog, number: int) -> frozenset[str]:
         "exception_cb": info.is_exception_cb,
         "exception_boundary": env.seen_exception and number == 0,
         "hidden": subprog.hidden,
+        "arena": _setting(env).arena is not None,
         "changes_pkt_data": info.changes_pkt_data,
         "is_async_cb": info.is_async_cb,
     }

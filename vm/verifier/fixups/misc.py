@@ -66,10 +66,15 @@ _ADD_SUB: Final = frozenset({bpf.ALU64 | bpf.ADD | bpf.X, bpf.ALU64 | bpf.SUB | 
 
 
 class Setting(NamedTuple):
-    """What the pass must know beyond the instructions. arena -- the program's arena map, if it has one."""
+    """What the pass must know beyond the instructions.
+
+    guarded -- map bounds hold under speculation too (not bypass_spec_v1)
+    arena   -- the program's arena map, if it has one
+    """
 
     program: Program
     privileged: bool
+    guarded: bool
     sleepable: bool
     arena: MapSpec | None
 
@@ -230,7 +235,7 @@ def _map_of(aux: InsnAux, program: Program) -> MapSpec:
 
 def _map_call(insn: Insn, spec: MapSpec, setting: Setting) -> list[PatchItem]:
     if insn.imm == maps.LOOKUP:
-        written_out = maps.inlined_lookup(spec, guarded=not setting.privileged)
+        written_out = maps.inlined_lookup(spec, setting.guarded)
         if written_out is not None:
             return written_out
     direct = maps.direct_function(spec, insn.imm)
