@@ -29,6 +29,8 @@ ARRAY_MAX_ENTRIES: Final = 36
 ARRAY_PTRS: Final = 264
 PROG_BPF_FUNC: Final = 48
 
+_FIXED: Final = alu.TABLE | mem.TABLE
+
 # References in a 64-bit load whose value is a sign-extended 32-bit address (kernel text and data, BPF code).
 SIGNED32_KINDS: Final = frozenset({"func", "ksym"})
 
@@ -187,16 +189,19 @@ def _cast_user(insn: Insn) -> Piece:
 def lower(frame: Frame) -> list[Piece]:
     """The pieces of a function, in order. NotEmulated names an instruction the JIT does not know."""
     pieces: list[Piece] = []
-    fixed = alu.TABLE | mem.TABLE
-    slot = 0
-    while slot < len(frame.insns):
+    known: dict[Insn, Piece] = {}
+    slot, end = 0, len(frame.insns)
+    while slot < end:
         insn = frame.insns[slot]
-        simple = fixed.get(insn.code)
-        if simple is not None and not is_cast_user(insn):
-            pieces.append(Piece(simple(insn)))
-        else:
-            pieces.append(_other(insn, slot, frame))
-        slot += pieces[-1].slots
+        piece = known.get(insn)
+        if piece is None:
+            simple = _FIXED.get(insn.code)
+            if simple is not None and not is_cast_user(insn):
+                piece = known[insn] = Piece(simple(insn))
+            else:
+                piece = _other(insn, slot, frame)
+        pieces.append(piece)
+        slot += piece.slots
     return pieces
 
 

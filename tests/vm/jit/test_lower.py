@@ -167,6 +167,43 @@ def test_branches_go_where_the_interpreter_goes(code: int, a: int, b: int, imm: 
     assert run_machine_code(program) == interpret(program, NoInput(), RunLimits()).r0
 
 
+WIDTHS = {bpf.B: 1, bpf.H: 2, bpf.W: 4, bpf.DW: 8}
+
+
+@st.composite
+def stack_access(draw: st.DrawFn) -> Insn:
+    """A load or store of the 64 bytes of stack, anywhere in them."""
+    cls = draw(st.sampled_from([bpf.LDX, bpf.ST, bpf.STX]))
+    size = draw(st.sampled_from(sorted(WIDTHS)))
+    mode = bpf.MEM
+    if cls == bpf.LDX and size != bpf.DW:
+        mode = draw(st.sampled_from([bpf.MEM, bpf.MEMSX]))
+    off = -draw(st.integers(WIDTHS[size], 64))
+    if cls == bpf.LDX:
+        return Insn(cls | mode | size, draw(REGS), 10, off)
+    if cls == bpf.ST:
+        return Insn(cls | mode | size, 10, 0, off, draw(IMMS))
+    return Insn(cls | mode | size, 10, draw(REGS), off)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(VALUES, min_size=10, max_size=10), st.lists(stack_access(), min_size=1, max_size=30))
+def test_memory_holds_what_the_interpreter_holds(values: list[int], work: list[Insn]) -> None:
+    insns = [insn for reg, value in enumerate(values) for insn in load64(reg, value)]
+    insns += [Insn(bpf.ST | bpf.MEM | bpf.DW, 10, 0, -8 * (i + 1), i) for i in range(8)] + work
+    for i in range(8):
+        insns.append(Insn(bpf.LDX | bpf.MEM | bpf.DW, 9, 10, -8 * (i + 1)))
+        insns.append(Insn(bpf.ALU64 | bpf.MUL | bpf.K, bpf.R0, 0, 0, 31))
+        insns.append(Insn(bpf.ALU64 | bpf.XOR | bpf.X, bpf.R0, 9))
+    for reg in range(1, 9):
+        insns.append(Insn(bpf.ALU64 | bpf.MUL | bpf.K, bpf.R0, 0, 0, 31))
+        insns.append(Insn(bpf.ALU64 | bpf.XOR | bpf.X, bpf.R0, reg))
+    program = fixed_up([*insns, EXIT])
+    told = interpret(program, NoInput(), RunLimits())
+    assert told.fault is None
+    assert run_machine_code(program) == told.r0
+
+
 @pytest.mark.parametrize(
     "op", [bpf.ADD, bpf.AND, bpf.OR, bpf.XOR, bpf.ADD | 1, bpf.AND | 1, bpf.OR | 1, bpf.XOR | 1, bpf.XCHG, bpf.CMPXCHG]
 )
