@@ -59,6 +59,9 @@ def result_text(kind: str, r0: int) -> str:
     return str(signed)
 
 
+NO_QUEUE_MAPPING: Final = 0xFFFF
+
+
 class Context(NamedTuple):
     """address -- what r1 holds; packet -- the packet it is about, if any."""
 
@@ -210,6 +213,7 @@ def _skb_fields() -> dict[int, Field]:
         164: Field("gso_segs", 4, ("shared_info", "skb_shared_info.gso_segs"), 2),
         168: Field("sk", 8, (skb + "sk",), 8, pointer=True),
         176: Field("gso_size", 4, ("shared_info", "skb_shared_info.gso_size"), 2),
+        180: Field("tstamp_type", 1, (skb + "tstamp_type",), 1, mask=3),
         184: Field("hwtstamp", 8, ("shared_info", "skb_shared_info.hwtstamps"), 8),
     }
     for i in range(5):
@@ -254,6 +258,8 @@ def uapi_window(world: World, packet: XdpPacket | SkbPacket) -> Window:
         start, field = covering(off, width)
         if not field.writable:
             raise AccessError(f"write to {name}+{off}: {field.name} is read-only", CTX_WINDOW + off)
+        if field.name == "queue_mapping" and value & ((1 << 8 * width) - 1) >= NO_QUEUE_MAPPING:
+            return
         if field.size == 20:
             world.memory.put(packet.field(field.path) + off - start, width, value)
         else:

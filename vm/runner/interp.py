@@ -88,6 +88,7 @@ class Interpreter:
         self.limits = limits
         self.record = record
         self.regs = [0] * 12
+        self.memory.trusting = not codes[0].plain
         self.regs[1] = world.use_uapi() if codes[0].plain else world.context.address
         if isinstance(world.input, MemoryInput):
             self.regs[2] = len(world.input.data)

@@ -67,6 +67,7 @@ OFFSETS: Final = {
     "sk_buff.mac_len": 120,
     "sk_buff.queue_mapping": 124,
     "sk_buff.pkt_type": 128,
+    "sk_buff.tstamp_type": 129,
     "sk_buff.tc_index": 134,
     "sk_buff.csum": 140,
     "sk_buff.priority": 144,

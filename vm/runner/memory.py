@@ -143,6 +143,7 @@ class Memory:
         self._starts: list[int] = []
         self._areas: dict[int, Area] = {}
         self.window: Window | None = None
+        self.trusting = False  # a verified program's accesses: the kernel's structures have no regions
         self._last: Area | None = None
 
     # -- arenas -------------------------------------------------------------------------------
@@ -271,7 +272,8 @@ class Memory:
         window = self.window
         if window is not None and window.start <= address < window.start + window.size:
             return window.load(address - window.start, size)
-        self.check(address, size)
+        if not self.trusting:
+            self.check(address, size)
         return self.get(address, size)
 
     def store(self, address: int, size: int, value: int) -> None:
@@ -279,7 +281,8 @@ class Memory:
         if window is not None and window.start <= address < window.start + window.size:
             window.store(address - window.start, size, value)
             return
-        self.check(address, size, write=True)
+        if not self.trusting:
+            self.check(address, size, write=True)
         self.put(address, size, value)
 
     def load_bytes(self, address: int, size: int) -> bytes:

@@ -61,7 +61,10 @@ class _Packet:
         """Address of a field; all steps but the last are pointers."""
         at = self.address
         for step in path[:-1]:
-            at = self.memory.u64(at + _offset(step))
+            if step == "shared_info":
+                at = self.get("sk_buff.head", 8) + self.get("sk_buff.end", 4)
+            else:
+                at = self.memory.u64(at + _offset(step))
         return at + _offset(path[-1])
 
     def get(self, name: str, size: int) -> int:

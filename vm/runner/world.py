@@ -6,7 +6,7 @@ Both engines run against one World, so helpers and maps behave the same for both
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vm.errors import LimitError
 from vm.program import Program
@@ -30,6 +30,9 @@ from vm.runner.memory import (
     Memory,
 )
 from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
+
+if TYPE_CHECKING:
+    from vm.btf.types import Btf
 
 STACK_SIZE: Final = 16 * PAGE
 USER_SIZE: Final = 64 * PAGE
@@ -65,6 +68,8 @@ class World:
         self.stack = self.memory.map("stack", STACK_BASE, STACK_SIZE)
         self.places = Places(self.heap, self.percpu)
         self.maps: list[Map] = make_maps(program.maps, self.places)
+        for each in self.maps:
+            each.has_lock = _has_lock(program.btf, each.spec.btf_value_type_id)
         self.progs: dict[int, str] = {}
         self.passing = False
         self._fill_prog_arrays(siblings)
@@ -240,3 +245,11 @@ class World:
 
     def result(self, r0: int) -> str:
         return result_text(self.kind, r0)
+
+
+def _has_lock(btf: Btf | None, type_id: int) -> bool:
+    """Whether a map's value type has a struct bpf_spin_lock as a member."""
+    if btf is None or not type_id:
+        return False
+    value = btf.skip_modifiers(type_id)
+    return any(btf.skip_modifiers(member.type_id).name == "bpf_spin_lock" for member in value.members)

@@ -290,8 +290,8 @@ def get_socket_cookie(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> 
 
 
 def get_socket_uid(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    """overflowuid: the test run's socket is no full socket."""
-    return 65534
+    """The test run's socket belongs to root."""
+    return 0
 
 
 # -- where to -----------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from vm.runner.world import World
 
 _SPEC: Final = re.compile(
-    rb"%(?P<flags>[-+ #0]*)(?P<width>[0-9]*)(?P<what>%|p(?:x|K|S|s|B|i4|I4|i6|I6|ks|us)?|s|c|(?P<size>ll|l|z)?[idux])"
+    rb"%(?P<flags>[-+ 0]*)(?P<width>[0-9]*)"
+    rb"(?P<what>%|p(?:[xKSsB]|[iI][46]|[ku]s(?![0-9A-Za-z\x7f-\xff])|(?![0-9A-Za-z\x7f-\xff]))"
+    rb"|s(?![0-9A-Za-z\x7f-\xff])|c|(?P<size>ll?)?[iduxX])"
 )
 _STRING: Final = 512
 
@@ -24,7 +26,7 @@ def format_text(w: World, fmt: bytes, args: list[int], limit: int) -> bytes:
     if end < 0:
         raise FormatError
     fmt = fmt[:end]
-    if any(c > 126 or (c < 32 and c not in b"\t\n\v\f\r") for c in fmt):
+    if any(c == 127 or (c < 32 and c not in b"\t\n\v\f\r") for c in fmt):
         raise FormatError
     out = bytearray()
     at = used = 0
@@ -64,8 +66,8 @@ def _number(match: re.Match[bytes], value: int) -> bytes:
     value &= (1 << bits) - 1
     kind = match["what"][-1:]
     flags = match["flags"]
-    if kind == b"x":
-        return (b"0x" if b"#" in flags else b"") + b"%x" % value
+    if kind in (b"x", b"X"):
+        return b"%x" % value if kind == b"x" else b"%X" % value
     if kind == b"u":
         return b"%d" % value
     signed = value - (1 << bits) if value >> (bits - 1) else value
@@ -77,8 +79,8 @@ def _pad(text: bytes, match: re.Match[bytes]) -> bytes:
     width = min(int(match["width"] or 0), 1024)
     if b"-" in match["flags"]:
         return text.ljust(width)
-    if b"0" in match["flags"] and match["what"][-1:] in b"idux":
-        sign = text[:1] if text[:1] in (b"-", b"+", b" ") else text[:2] if text[:2] == b"0x" else b""
+    if b"0" in match["flags"] and match["what"][-1:] in b"iduxX":
+        sign = text[:1] if text[:1] in (b"-", b"+", b" ") else b""
         return sign + text[len(sign) :].rjust(width - len(sign), b"0")
     return text.rjust(width)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import E2BIG, EFAULT, EINVAL
+from vm.runner.errno import E2BIG, EFAULT, EINVAL, ERANGE
 from vm.runner.helpers.base import Call, Helper, u32
 from vm.runner.memory import USER_BASE
 
@@ -106,10 +106,18 @@ def spin_unlock(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
 # -- reading memory that may not be there -------------------------------------------------------------
 
 
-def _readable(w: World, address: int, size: int, user: bool | None) -> bool:
-    if user is not None and user != (address < USER_END):
-        return False
-    return w.memory.arena_at(address, size) is not None
+def _readable(w: World, address: int, size: int, user: bool | None) -> int:
+    """0, or the error: kernel addresses are checked by range first (copy_from_kernel_nofault_allowed)."""
+    if user is False and not _kernel_address(address):
+        return -ERANGE
+    if user and address >= USER_END:
+        return -EFAULT
+    return 0 if w.memory.arena_at(address, size) is not None else -EFAULT
+
+
+def _kernel_address(address: int) -> bool:
+    """Canonical and in the upper half (five-level page tables)."""
+    return address >> 56 == 0xFF
 
 
 def _probe(w: World, r1: int, r2: int, r3: int, user: bool | None) -> int:
@@ -117,9 +125,10 @@ def _probe(w: World, r1: int, r2: int, r3: int, user: bool | None) -> int:
     w.memory.check(r1, max(size, 1), write=True)
     if not size:
         return 0
-    if not _readable(w, r3, size, user):
+    error = _readable(w, r3, size, user)
+    if error:
         w.memory.fill(r1, size)
-        return -EFAULT
+        return error
     w.memory.write(r1, w.memory.read(r3, size))
     return 0
 
@@ -130,10 +139,10 @@ def _probe_str(w: World, r1: int, r2: int, r3: int, user: bool | None) -> int:
     if not size:
         return 0
     w.memory.check(r1, size, write=True)
-    arena = w.memory.arena_at(r3)
-    if arena is None or not _readable(w, r3, 1, user):
+    arena, error = w.memory.arena_at(r3), _readable(w, r3, 1, user)
+    if arena is None or error:
         w.memory.fill(r1, size)
-        return -EFAULT
+        return error
     data = w.memory.read(r3, min(size, arena.end - r3))
     end = data.find(0)
     text = data[: size - 1] if end < 0 else data[:end]

@@ -33,7 +33,7 @@ def _print(w: World, fmt: int, fmt_size: int, args: list[int]) -> int:
         text = format_text(w, w.memory.load_bytes(fmt, fmt_size), args, MAX_TRACE)
     except FormatError:
         return -EINVAL
-    w.say("printk", text.decode("latin-1").removesuffix("\n"))
+    w.say("printk", text.decode("utf-8", "replace").removesuffix("\n"))
     return len(text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vm.program import MapSpec
 from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT
 from vm.runner.layout import OFFSETS, SIZES, round8
-from vm.runner.maps.base import BPF_F_LOCK, BPF_NOEXIST, Map, NoDelete, Places, bad_flags
+from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map, NoDelete, Places, bad_flags
 
 
 def _index(key: bytes) -> int:
@@ -60,6 +60,8 @@ class Array(NoDelete):
             return -E2BIG
         if flags & BPF_NOEXIST:
             return -EEXIST
+        if flags & BPF_F_LOCK and not self.has_lock:
+            return -EINVAL
         self.memory.write(self.value_address(index), value[: self.spec.value_size])
         return 0
 
@@ -81,6 +83,9 @@ class PercpuArray(Array):
     @classmethod
     def percpu_footprint(cls, spec: MapSpec) -> int:
         return round8(spec.value_size) * spec.max_entries + 8
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        return -EINVAL if flags > BPF_EXIST else super().update(key, value, flags)
 
     def _place(self) -> None:
         area = self.places.percpu
@@ -191,5 +196,3 @@ def _slot_entries(array: Array, number: object) -> tuple[tuple[bytes, bytes], ..
             found.append((i.to_bytes(4, "little"), int(number(address)).to_bytes(4, "little")))
     return tuple(found)
 
-
-__all__ = ["BPF_F_LOCK", "Array", "ArrayOfMaps", "PercpuArray", "PerfEventArray", "ProgArray"]

@@ -53,6 +53,7 @@ class Map:
     """
 
     header = 248  # bytes of the structure that starts with struct bpf_map
+    has_lock = False  # the value holds a struct bpf_spin_lock
 
     def __init__(self, spec: MapSpec, index: int, places: Places) -> None:
         self.spec = spec

@@ -12,7 +12,7 @@ from typing import Final
 from vm.program import MapSpec
 from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM
 from vm.runner.layout import OFFSETS, round8
-from vm.runner.maps.base import BPF_EXIST, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, Map, Places, bad_flags
+from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, Map, Places, bad_flags
 from vm.runner.maps.lru import Lru
 
 _KEY: Final = OFFSETS["htab_elem.key"]
@@ -78,7 +78,7 @@ class Hash(Map):
         return self.value_address(elem) if elem else 0
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if bad_flags(flags):
+        if bad_flags(flags) or (flags & BPF_F_LOCK and not self.has_lock):
             return -EINVAL
         key = key[: self.spec.key_size]
         old = self.elems.get(key, 0)
@@ -146,6 +146,9 @@ class PercpuHash(Hash):
         self.memory.add(lambda: self._label(elem), value, self.spec.value_size, one=f"a value of {self.name}")
         return elem
 
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        return -EINVAL if flags > BPF_EXIST else super().update(key, value, flags)
+
     def _take(self, key: bytes, old: int) -> int:
         return old or super()._take(key, old)  # per-CPU values are updated in place
 
@@ -187,7 +190,7 @@ class _LruMixin(Hash):
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         """The kernel takes a new element first, so that eviction can hit the very key being updated."""
-        if (flags & ~0) > BPF_EXIST:
+        if flags > BPF_EXIST:
             return -EINVAL
         key = key[: self.spec.key_size]
         elem = self._take(key, 0)
@@ -199,9 +202,9 @@ class _LruMixin(Hash):
         if error:
             self._give(elem)
             return error
-        self.elems.pop(key, 0)
         self.elems[key] = elem
         if old:
+            self.memory.put(elem + _REF, 1, 1)
             self._give(old)
         return 0
 
@@ -217,7 +220,7 @@ class LruPercpuHash(_LruMixin, PercpuHash):
     """BPF_MAP_TYPE_LRU_PERCPU_HASH: an existing key is updated in place and marked used."""
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if bad_flags(flags) or flags > BPF_EXIST:
+        if flags > BPF_EXIST:
             return -EINVAL
         key = key[: self.spec.key_size]
         fresh = self._take(key, 0) if flags != BPF_EXIST else 0
