@@ -70,7 +70,7 @@ def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int)
         # A dynptr's text stands in its second slot, which need not have changed itself.
         if print_all or stack_mask >> i & 1 or wanted >> i & 1:
             slots.append(SlotSnapshot(11 + i, marks[11 + i], slot.slot_type, slot.spilled_ptr))
-            if slot.slot_type[7] == STACK_DYNPTR:
+            if slot.slot_type[7] == STACK_DYNPTR and not wanted >> i & 1:
                 wanted |= 1 << i + 1
     return StateSnapshot(state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn)
 

@@ -87,6 +87,8 @@ def dynptr_reg(dynptr_type: int, first_slot: bool, dynptr_id: int) -> RegState:
     reg.id = dynptr_id
     reg.dynptr_type = dynptr_type
     reg.first_slot = first_slot
+    # In the kernel both lie in the same bytes, which is what its log shows.
+    reg.dynptr_id = int(first_slot)
     return reg
 
 
