@@ -54,8 +54,8 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
             continue
         if finding["file"] == PROGRAM:
             include_line = 0
-        elif finding["severity"] == "note":
-            continue  # where in a header a macro or a declaration stands helps nobody here
+        elif finding["severity"] in ("note", "warning"):
+            continue  # not the user's to mend, and where in a header a macro stands helps nobody here
         found.append(_diagnostic(finding, lines, include_line))
     return tuple(dict.fromkeys(found))[:MAX_DIAGNOSTICS]
 
