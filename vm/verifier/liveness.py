@@ -12,7 +12,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.state.frame import FuncState, LiveRow
-from vm.verifier.state.reg import RegState, fresh_not_init, unknown_scalar
+from vm.verifier.state.reg import NOT_INIT_REG, RegState, unknown_scalar
 from vm.verifier.state.reg_types import (
     NOT_INIT,
     REG_LIVE_DONE,
@@ -126,7 +126,7 @@ def mark_reg_unknown(env: VerifierEnv, regs: list[RegState], regno: int) -> None
 def clear_caller_saved_regs(env: VerifierEnv, frame: FuncState) -> None:
     """clear_caller_saved_regs(): after a call r0-r5 hold nothing, and count as written."""
     for regno in range(CALLER_SAVED_REGS):
-        frame.regs[regno] = fresh_not_init()
+        frame.regs[regno] = NOT_INIT_REG
         check_frame_reg_arg(env, frame, regno, DST_OP_NO_MARK)
 
 
