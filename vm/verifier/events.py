@@ -44,7 +44,7 @@ class LogEntry(NamedTuple):
     """One piece of log.
 
     TEXT: `text` as it stands. LINE: source line of line-info record `number`.
-    INSN: instruction `number`, "7: (bf) r1 = r2\\n".
+    INSN: instruction `number`, "7: (bf) r1 = r2\\n"; with `text` that stands in the place of its newline.
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
     `step` is the trace step it belongs to.
@@ -92,8 +92,14 @@ class Log:
         return len(self.entries)
 
     def reset(self, pos: int) -> None:
-        """bpf_vlog_reset(): forget what was said after `pos`."""
-        del self.entries[pos:]
+        """bpf_vlog_reset(): forget what was said after `pos`.
+
+        A state joined to an instruction had taken that line's newline away: a blank is left in its place.
+        """
+        entries = self.entries
+        if 0 < pos < len(entries) and entries[pos].kind == STATE and entries[pos].number == -1:
+            entries[pos - 1] = entries[pos - 1]._replace(text=" ")
+        del entries[pos:]
 
     def text(self, text: str) -> None:
         if self.level and text:

@@ -79,6 +79,8 @@ def render(
             # The kernel measures the line with its newline.
             piece = f"{e.number}: {texts[e.number]}\n"
             width = len(piece.encode())
+            if e.text:
+                piece = piece[:-1] + e.text
         else:
             assert e.state is not None
             text = state_text(e.state, names)

@@ -90,6 +90,9 @@ class RetvalRange(NamedTuple):
     maxval: int
 
 
+NO_RANGE: Final = RetvalRange(0, 0)
+
+
 @final
 class FuncState:
     """One call frame. `regs` has 11 entries; stack[i] is fp-8*(i+1); `live` covers both.
@@ -102,16 +105,21 @@ class FuncState:
         "in_callback_fn", "in_async_callback_fn", "in_exception_callback_fn", "callback_depth", "refs",
     )  # fmt: skip
 
-    def __init__(self, callsite: int, frameno: int, subprogno: int) -> None:
-        """init_func_state()."""
-        self.regs: list[RegState] = [NOT_INIT_REG] * REG_FP + [frame_pointer(frameno)]
-        self.stack: list[StackSlot] = []
-        self.live: LiveRow = LiveRow([0] * MAX_BPF_REG, [None] * MAX_BPF_REG)
+    def __init__(self, callsite: int, frameno: int, subprogno: int, twin: FuncState | None = None) -> None:
+        """init_func_state(); with `twin`, a frame that shares its values and has lists of its own."""
+        if twin is None:
+            self.regs: list[RegState] = [NOT_INIT_REG] * REG_FP + [frame_pointer(frameno)]
+            self.stack: list[StackSlot] = []
+            self.live: LiveRow = LiveRow([0] * MAX_BPF_REG, [None] * MAX_BPF_REG)
+        else:
+            self.regs = twin.regs[:]
+            self.stack = twin.stack[:]
+            self.live = twin.live.copy()
         self.callsite: int = callsite
         self.frameno: int = frameno
         self.subprogno: int = subprogno
         self.async_entry_cnt: int = 0
-        self.callback_ret_range: RetvalRange = RetvalRange(0, 0)
+        self.callback_ret_range: RetvalRange = NO_RANGE
         self.in_callback_fn: bool = False
         self.in_async_callback_fn: bool = False
         self.in_exception_callback_fn: bool = False
@@ -120,13 +128,7 @@ class FuncState:
 
     def copy(self) -> FuncState:
         """copy_func_state(): values are shared, lists are not."""
-        f = FuncState.__new__(FuncState)
-        f.regs = self.regs[:]
-        f.stack = self.stack[:]
-        f.live = self.live.copy()
-        f.callsite = self.callsite
-        f.frameno = self.frameno
-        f.subprogno = self.subprogno
+        f = FuncState(self.callsite, self.frameno, self.subprogno, self)
         f.async_entry_cnt = self.async_entry_cnt
         f.callback_ret_range = self.callback_ret_range
         f.in_callback_fn = self.in_callback_fn
