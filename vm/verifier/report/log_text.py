@@ -18,6 +18,8 @@ BPF_LOG_ALIGNMENT = 40
 _SPACE = " \t\n\v\f\r"
 # Where maps would lie in a kernel: any address of that shape, the same at every run.
 _MAP_ADDRESS = 0xFFFF888100000000
+_MAP_TYPE_ARENA = 33
+_ARENA_ADDRESS = 1 << 44
 _VALUE_ADDRESS = 0xFFFFC90000000000
 
 
@@ -61,6 +63,14 @@ def render(
 ) -> RenderedLog:
     """All entries as the kernel's text."""
     names = TypeNames(program.maps)
+
+    def imm_name(insn: Insn, imm: int) -> str:
+        if insn.src_reg in (2, 6):
+            spec = program.maps[imm & 0xFFFFFFFF]
+            if spec.map_type == _MAP_TYPE_ARENA:  # a user address: where the map's creator put it
+                return f"{(spec.map_extra or _ARENA_ADDRESS) + (imm >> 32):#x}"
+        return address_text(insn, imm)
+
     texts: dict[int, str] = {}
     out: list[str] = []
     line_steps: list[tuple[int, int]] = []
@@ -74,7 +84,7 @@ def render(
         elif e.kind == INSN:
             if e.number not in texts:
                 texts[e.number] = insn_text(
-                    insns, e.number, call_name=call_name, imm_name=address_text, allow_ptr_leaks=allow_ptr_leaks
+                    insns, e.number, call_name=call_name, imm_name=imm_name, allow_ptr_leaks=allow_ptr_leaks
                 )
             # The kernel measures the line with its newline.
             piece = f"{e.number}: {texts[e.number]}\n"

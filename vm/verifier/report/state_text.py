@@ -235,7 +235,8 @@ def slot_text(s: SlotSnapshot, second: SlotSnapshot | None, frameno: int, names:
         reg = second.reg if second is not None else s.reg
         parts = [
             f"{label}={value}"
-            for label, value in (("id", reg.id), ("ref_id", reg.ref_obj_id), ("dynptr_id", reg.dynptr_id))
+            # first_slot lies where dynptr_id does in the kernel's union.
+            for label, value in (("id", reg.id), ("ref_id", reg.ref_obj_id), ("dynptr_id", int(reg.first_slot)))
             if value
         ]
         return f"dynptr_{dynptr_type_str(reg.dynptr_type)}({','.join(parts)})"
