@@ -38,9 +38,9 @@ def toolchain() -> Toolchain:
         real = os.path.realpath(named)
         if not os.access(real, os.X_OK):
             raise InputError(f"BPFSCOPE_CLANG names no program that can be run: {named}.")
-        argv: tuple[str, ...] = (named,)
+        argv: tuple[str, ...] = (real,)
         installed = str(Path(real).parents[1])
-        read = [installed, *(path for path in _LIBRARIES if not installed.startswith(path + "/"))]
+        read = [installed, *_LIBRARIES]
         clang_include = str(_resource_dir(named) / "include")
         read.append(clang_include)
     elif wheel is not None:
