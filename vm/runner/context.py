@@ -140,7 +140,9 @@ def _arguments(world: World, given: EventInput | NoInput) -> int:
         if not 0 <= index < len(args):
             raise InputError(f"{name!r} is past the twelve arguments an event can have.")
         args[index] = world.event_word(value)
-    return world.kernel_bytes("ctx", b"".join(arg.to_bytes(8, "little") for arg in args))
+    # Before them a trampoline keeps the function's address and the number of arguments.
+    words = (0, len(values), *args)
+    return world.kernel_bytes("ctx", b"".join(word.to_bytes(8, "little") for word in words)) + 16
 
 
 def _perf_event(world: World, given: EventInput | NoInput) -> int:

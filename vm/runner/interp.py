@@ -265,9 +265,7 @@ class Interpreter:
             return self._map_value(int(ref.name))
         if ref.kind == "func":
             return self.code.base + 8 * self._function(int(ref.name), int(ref.name))
-        if ref.kind == "percpu":
-            return self.world.percpu_symbol(ref.name)
-        if ref.kind == "ksym":
+        if ref.kind in ("ksym", "kernel"):
             return self.world.kernel_symbol(ref.name)
         raise NotEmulated(f"{ref.kind} {ref.name}")
 

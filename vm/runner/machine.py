@@ -119,7 +119,7 @@ class Machine:
         target = self._target(one, reloc)
         if target is None:
             return
-        if reloc.kind in _CALLS or reloc.kind == "tail_call":
+        if reloc.kind in _CALLS or reloc.kind == "tail_call" or (reloc.kind == "kernel" and reloc.size == 4):
             target -= one.base + reloc.offset + reloc.size
         code[reloc.offset : reloc.offset + reloc.size] = (target & ((1 << 8 * reloc.size) - 1)).to_bytes(
             reloc.size, "little"
@@ -138,7 +138,7 @@ class Machine:
             return self.world.maps[int(name)].address + reloc.addend
         if kind == "map_value":
             return self.world.maps[int(name)].lookup(bytes(4)) + reloc.addend
-        if kind == "ksym":
+        if kind in ("ksym", "kernel"):
             return self.world.kernel_symbol(name) + reloc.addend
         if kind == "tail_call":
             target = self._tail_call_target(name)

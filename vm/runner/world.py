@@ -41,6 +41,8 @@ TASK_PID: Final = 4242
 TASK_UID: Final = 1000
 TASK_COMM: Final = b"bpfscope"
 MAX_EVENT_BYTES: Final = 4 << 20
+HZ: Final = 250
+INITIAL_JIFFIES: Final = (1 << 32) - 300 * HZ
 _OBJECTS: Final = 64 * PAGE
 
 
@@ -76,7 +78,6 @@ class World:
         self._rng = limits.seed & ((1 << 64) - 1) or 1
         self._time = limits.time_ns
         self._passing: list[Area] = []
-        self._percpu_symbols: dict[str, int] = {}
         self.input: RunInput = NoInput()
         self.context = Context(0)
         self.packet: XdpPacket | SkbPacket | None = None
@@ -174,15 +175,17 @@ class World:
             self.task = task
         return self.task
 
-    def percpu_symbol(self, name: str) -> int:
-        """Offset of a per-CPU kernel variable: what gs: and MOV64_PERCPU_REG add to."""
-        if name not in self._percpu_symbols:
-            self._percpu_symbols[name] = PAGE + 64 * len(self._percpu_symbols)
-        return self._percpu_symbols[name]
-
     def kernel_symbol(self, name: str) -> int:
-        """Address of a kernel variable; it is there, and zero."""
-        return self.scratch_bytes(name, 4096)
+        """Address of a kernel variable; it is there, and zero (jiffies: the time since boot)."""
+        known = name in self.scratch
+        address = self.scratch_bytes(name, 4096)
+        if not known and name in ("jiffies", "jiffies_64"):
+            self.memory.put(address, 8, self.jiffies())
+        return address
+
+    def jiffies(self) -> int:
+        """As the kernel counts them, from five minutes before the 32-bit counter wraps."""
+        return INITIAL_JIFFIES + self._time * HZ // 1_000_000_000
 
     # -- maps -------------------------------------------------------------------------------------
 

@@ -386,11 +386,16 @@ def skb_vlan_pop(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
 
 
 def per_cpu_ptr(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    return w.percpu.base + r1 if u32(r2) == 0 and r1 < w.percpu.size else 0
+    return _this_cpu(w, r1) if u32(r2) == 0 else 0
 
 
 def this_cpu_ptr(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    return w.percpu.base + r1
+    return _this_cpu(w, r1)
+
+
+def _this_cpu(w: World, address: int) -> int:
+    """Per-CPU variables of the kernel have an address of their own here; allocated ones are offsets."""
+    return w.percpu.base + address if address < w.percpu.size else address
 
 
 def get_cgroup_classid(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from vm.runner.world import World
 
 HZ: Final = 250
-INITIAL_JIFFIES: Final = (1 << 32) - 300 * HZ
 TAI_OFFSET_NS: Final = 37_000_000_000
 MAX_LOOPS: Final = 8 << 20
 USER_END: Final = 1 << 47
@@ -34,7 +33,7 @@ def ktime_get_tai_ns(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> i
 
 
 def jiffies64(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    return INITIAL_JIFFIES + w.now() * HZ // 1_000_000_000
+    return w.jiffies()
 
 
 def get_prandom_u32(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:

@@ -56,6 +56,7 @@ NOT_EMULATED: Final[dict[int, str]] = {
 }
 
 _ARRAYS: Final = (2, 3, 4, 6, 12)
+MAX_ELEMENT: Final = (4 << 20) - 48  # KMALLOC_MAX_SIZE - sizeof(struct htab_elem)
 
 
 def behaviour(map_type: int) -> type[Map]:
@@ -78,8 +79,13 @@ def check_spec(spec: MapSpec) -> None:
             f"Map {name} (ringbuf) has max_entries {spec.max_entries}; "
             "it must be a power of two and a multiple of 4096."
         )
-    if spec.map_type in (1, 5, 9, 10, 13) and not 0 < spec.key_size <= 512:
-        raise InputError(f"Map {name} ({kind}) has a key of {spec.key_size} bytes; it must have 1 to 512.")
+    if spec.map_type in (1, 5, 9, 10, 13) and not 0 < spec.key_size + spec.value_size < MAX_ELEMENT:
+        raise InputError(
+            f"Map {name} ({kind}) has keys and values of {spec.key_size + spec.value_size:,} bytes together; "
+            f"the kernel takes less than {MAX_ELEMENT:,}."
+        )
+    if spec.map_type in (1, 5, 9, 10, 13) and not spec.key_size:
+        raise InputError(f"Map {name} ({kind}) has a key of 0 bytes.")
     if spec.map_type == 11 and not 5 <= spec.key_size <= 4 + 256:
         raise InputError(f"Map {name} (lpm_trie) has a key of {spec.key_size} bytes; it must have 5 to 260.")
 
