@@ -6,9 +6,23 @@ start()  -- begin the compiler's sandbox launcher before a worker confines itsel
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
 
-__all__ = ["Compilation", "CompileOptions", "Diagnostic", "Missing", "compile_c", "compiler_version", "start"]
+if TYPE_CHECKING:
+    from vm.sandbox.check import Row
+
+__all__ = [
+    "Compilation",
+    "CompileOptions",
+    "Diagnostic",
+    "Missing",
+    "compile_c",
+    "compiler_version",
+    "measure",
+    "start",
+]
 
 
 def compile_c(source: str, options: CompileOptions | None = None) -> Compilation:
@@ -30,3 +44,11 @@ def start() -> None:
     from vm.compile.toolchain import start as begin
 
     begin()
+
+
+def measure() -> list[Row]:
+    """`vm.sandbox.measure` with the compiler's canaries: what `manage.py sandbox_check` prints. A few seconds."""
+    from vm.compile.canary import compiler_row
+    from vm.sandbox import measure as layers
+
+    return layers(compiler_row)

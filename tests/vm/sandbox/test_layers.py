@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from vm.sandbox.check import Row, measure
+from vm.compile import measure
+from vm.sandbox.check import Row
 from vm.sandbox.launcher import bubblewrap
 from vm.sandbox.layers import landlock_abi
 from vm.sandbox.seccomp import build_filter, supported
@@ -29,7 +30,7 @@ def test_every_layer_holds_here() -> None:
 
 
 def report(off: str, **environment: str) -> dict[str, Row]:
-    return run_report("print(json.dumps(measure(compiler=False)))", off, **environment)
+    return run_report("print(json.dumps(measure()))", off, **environment)
 
 
 def run_report(last: str, off: str, **environment: str) -> dict[str, Row]:
