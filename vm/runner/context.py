@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.errors import InputError, NotEmulated
+from vm.runner.events import hook_name, parameters, tracepoint_buffer
 from vm.runner.inputs import EventInput, MemoryInput, NoInput, PacketInput
 from vm.runner.layout import PT_REGS, SIZES
 from vm.runner.memory import CTX_WINDOW, AccessError, Window
@@ -83,8 +84,6 @@ def build_context(world: World) -> Context:
     if kind == "kprobe":
         return Context(_pt_regs(world, given))
     if kind == "tracepoint":
-        from vm.runner.events import tracepoint_buffer
-
         return Context(tracepoint_buffer(world, given))
     if kind in ARGS_TYPES:
         return Context(_arguments(world, given))
@@ -109,40 +108,60 @@ ARGUMENT_REGS: Final = ("di", "si", "dx", "cx", "r8", "r9")
 
 
 def _pt_regs(world: World, given: EventInput | NoInput) -> int:
-    """struct pt_regs of a probed function: values by register ("di"), "arg1".."arg6" or "ret"."""
+    """struct pt_regs of a probed function: values by register ("di"), "arg1".."arg6", parameter name, or "ret"."""
     regs = bytearray(SIZES["pt_regs"])
     for name, value in (given.values if isinstance(given, EventInput) else {}).items():
-        reg = name.lower()
-        if reg.startswith("arg") and reg[3:].isdigit() and 1 <= int(reg[3:]) <= 6:
-            reg = ARGUMENT_REGS[int(reg[3:]) - 1]
-        elif reg in ("ret", "rc", "retval"):
-            reg = "ax"
-        elif reg not in PT_REGS and reg[:1] in "re" and reg[1:] in PT_REGS:
-            reg = reg[1:]
-        if reg not in PT_REGS:
-            raise InputError(
-                f"A kprobe has no value {name!r}; name a register (di, si, dx, cx, r8, r9, ax …), arg1 to arg6, or ret."
-            )
-        at = 8 * PT_REGS.index(reg)
+        at = 8 * PT_REGS.index(_register(world, given, name))
         regs[at : at + 8] = world.event_word(value).to_bytes(8, "little")
     return world.kernel_bytes("ctx", bytes(regs))
 
 
+def _register(world: World, given: EventInput | NoInput, name: str) -> str:
+    reg = name.lower()
+    if reg.startswith("arg") and reg[3:].isdigit() and 1 <= int(reg[3:]) <= len(ARGUMENT_REGS):
+        return ARGUMENT_REGS[int(reg[3:]) - 1]
+    if reg in ("ret", "rc", "retval"):
+        return "ax"
+    if reg in PT_REGS:
+        return reg
+    if reg[:1] in ("r", "e") and reg[1:] in PT_REGS:
+        return reg[1:]
+    names = parameters(hook_name(world, given))[: len(ARGUMENT_REGS)]
+    if name in names:
+        return ARGUMENT_REGS[names.index(name)]
+    known = f"parameters ({', '.join(names)}), " if names else ""
+    raise InputError(
+        f"A kprobe has no value {name!r}; name {known}registers (di, si, dx, cx, r8, r9, ax …), arg1 to arg6, or ret."
+    )
+
+
+MAX_ARGUMENTS: Final = 12
+
+
 def _arguments(world: World, given: EventInput | NoInput) -> int:
-    """u64 args[]: values named arg1, arg2 … (also 0, 1 …), or in the order given."""
-    args = [0] * 12
+    """u64 args[] of a raw tracepoint or traced function: by parameter name, "arg1" …, or "ret" behind them."""
     values = given.values if isinstance(given, EventInput) else {}
-    for place, (name, value) in enumerate(values.items()):
-        digits = name[3:] if name.startswith("arg") else name
-        index = (int(digits) - (1 if name.startswith("arg") else 0)) if digits.isdigit() else place
-        if name == "ret":
-            index = max(len(values) - 1, 0)
-        if not 0 <= index < len(args):
-            raise InputError(f"{name!r} is past the twelve arguments an event can have.")
+    names = parameters(hook_name(world, given)) if values or world.kind == "tracing" else ()
+    args = [0] * MAX_ARGUMENTS
+    count = len(names)
+    for name, value in values.items():
+        index = _argument(name, names, count)
         args[index] = world.event_word(value)
+        count = max(count, index + 1) if name != "ret" else count
     # Before them a trampoline keeps the function's address and the number of arguments.
-    words = (0, len(values), *args)
+    words = (0, count, *args)
     return world.kernel_bytes("ctx", b"".join(word.to_bytes(8, "little") for word in words)) + 16
+
+
+def _argument(name: str, names: tuple[str, ...], count: int) -> int:
+    if name in names:
+        return names.index(name)
+    if name == "ret":
+        return count
+    if name.startswith("arg") and name[3:].isdigit() and 1 <= int(name[3:]) <= MAX_ARGUMENTS:
+        return int(name[3:]) - 1
+    known = ", ".join(names) or f"none that are known; say arg1 to arg{MAX_ARGUMENTS}"
+    raise InputError(f"The event has no argument {name!r}; it has {known}.")
 
 
 def _perf_event(world: World, given: EventInput | NoInput) -> int:

@@ -1,8 +1,13 @@
-"""Tracepoint buffers: the record a tracepoint program's ctx points to."""
+"""Events as programs see them: a tracepoint's record, a function's arguments, by the names the kernel gives them.
+
+Field and parameter names come from the kernel's BTF (struct trace_event_raw_NAME, function prototypes,
+btf_trace_NAME); those of system calls from a short table, as BTF has none.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.errors import InputError
 from vm.runner.inputs import EventInput, NoInput
@@ -10,42 +15,165 @@ from vm.runner.inputs import EventInput, NoInput
 if TYPE_CHECKING:
     from vm.runner.world import World
 
-# struct syscall_trace_enter / _exit after the common 8 bytes of struct trace_entry.
-_SYSCALL_ARGS: Final = 16
-RECORD: Final = 256
+RECORD: Final = 512
+_COMMON: Final = 8  # struct trace_entry: type, flags, preempt count, pid
+_PID: Final = 4
+_ID: Final = 8
+_ARGS: Final = 16
+
+# What format files under tracing/events/syscalls/ call the arguments.
+SYSCALLS: Final = {
+    "read": ("fd", "buf", "count"),
+    "write": ("fd", "buf", "count"),
+    "open": ("filename", "flags", "mode"),
+    "openat": ("dfd", "filename", "flags", "mode"),
+    "openat2": ("dfd", "filename", "how", "usize"),
+    "close": ("fd",),
+    "execve": ("filename", "argv", "envp"),
+    "execveat": ("fd", "filename", "argv", "envp", "flags"),
+    "connect": ("fd", "uservaddr", "addrlen"),
+    "bind": ("fd", "umyaddr", "addrlen"),
+    "accept": ("fd", "upeer_sockaddr", "upeer_addrlen"),
+    "accept4": ("fd", "upeer_sockaddr", "upeer_addrlen", "flags"),
+    "socket": ("family", "type", "protocol"),
+    "sendto": ("fd", "buff", "len", "flags", "addr", "addr_len"),
+    "recvfrom": ("fd", "ubuf", "size", "flags", "addr", "addr_len"),
+    "kill": ("pid", "sig"),
+    "tgkill": ("tgid", "pid", "sig"),
+    "clone": ("clone_flags", "newsp", "parent_tidptr", "child_tidptr", "tls"),
+    "unlink": ("pathname",),
+    "unlinkat": ("dfd", "pathname", "flag"),
+    "mkdir": ("pathname", "mode"),
+    "mkdirat": ("dfd", "pathname", "mode"),
+    "rename": ("oldname", "newname"),
+    "chmod": ("filename", "mode"),
+    "mmap": ("addr", "len", "prot", "flags", "fd", "off"),
+    "ptrace": ("request", "pid", "addr", "data"),
+    "setuid": ("uid",),
+    "bpf": ("cmd", "uattr", "size"),
+    "nanosleep": ("rqtp", "rmtp"),
+    "exit_group": ("error_code",),
+}
+
+
+class Slot(NamedTuple):
+    """A field of a record: where, how many bytes, and what it holds."""
+
+    offset: int
+    size: int
+    text: bool = False  # a char array
+    located: bool = False  # __data_loc: the string lies behind the record
+
+
+def hook_name(world: World, given: EventInput | NoInput) -> str:
+    """The last part of the event's name, or of the program's section: sched_switch, do_unlinkat."""
+    name = (given.name if isinstance(given, EventInput) else "") or world.program.section
+    return name.rstrip("/").rsplit("/", 1)[-1].split("+", 1)[0]
 
 
 def tracepoint_buffer(world: World, given: EventInput | NoInput) -> int:
-    """Address of the record.
+    """Address of the record a tracepoint program's ctx points to; InputError for a field it does not have.
 
-    Values by name: "nr", "ret", "arg1" … for system calls, or "+OFFSET" with up to eight bytes.
+    Values by field name; a number written "+16" is an offset of eight bytes.
     """
     record = bytearray(RECORD)
-    record[4:8] = (4242).to_bytes(4, "little")  # common_pid
-    values = given.values if isinstance(given, EventInput) else {}
-    name = (given.name if isinstance(given, EventInput) else "") or world.program.section
-    syscall = "sys_enter" in name or "sys_exit" in name
-    place = 0
-    for field, value in values.items():
-        at, size = _where(field, syscall, place)
-        if field != "nr":
-            place += 1
-        data = value if isinstance(value, bytes) else world.event_word(value).to_bytes(8, "little")[:size]
-        if at + len(data) > RECORD:
-            raise InputError(f"Field {field!r} of the event lies past its {RECORD} bytes.")
-        record[at : at + len(data)] = data
+    record[_PID : _PID + 4] = world.pid.to_bytes(4, "little")
+    event = hook_name(world, given)
+    slots = record_slots(event)
+    tail = max((slot.offset + slot.size for slot in slots.values()), default=_COMMON)
+    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
+        slot = _slot(event, name, slots)
+        if slot.located:
+            data = _text(value) + b"\0"
+            tail = _write(record, name, tail, data)
+            record[slot.offset : slot.offset + 4] = (tail - len(data) | len(data) << 16).to_bytes(4, "little")
+        elif slot.text:
+            _write(record, name, slot.offset, _text(value)[: slot.size - 1])
+        elif isinstance(value, bytes):
+            _write(record, name, slot.offset, value)
+        else:
+            _write(record, name, slot.offset, world.event_word(value).to_bytes(8, "little")[: slot.size])
     return world.kernel_bytes("ctx", bytes(record))
 
 
-def _where(field: str, syscall: bool, place: int) -> tuple[int, int]:
-    if field.startswith("+") and field[1:].isdigit():
-        return int(field[1:]), 8
-    if field in ("nr", "__syscall_nr", "id"):
-        return 8, 8
-    if field == "ret":
-        return _SYSCALL_ARGS, 8
-    if field.startswith("arg") and field[3:].isdigit():
-        return _SYSCALL_ARGS + 8 * (int(field[3:]) - 1), 8
-    if syscall:
-        return _SYSCALL_ARGS + 8 * place, 8
-    return 8 + 8 * place, 8
+def _write(record: bytearray, name: str, at: int, data: bytes) -> int:
+    if at + len(data) > len(record):
+        raise InputError(f"Field {name!r} of the event does not fit into its {len(record)} bytes.")
+    record[at : at + len(data)] = data
+    return at + len(data)
+
+
+def _text(value: int | str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _slot(event: str, name: str, slots: Mapping[str, Slot]) -> Slot:
+    if name in slots:
+        return slots[name]
+    if name.startswith("+") and name[1:].isdigit():
+        return Slot(int(name[1:]), 8)
+    known = ", ".join(slots) or "none that are known; give an offset such as +8"
+    raise InputError(f"The event {event} has no field {name!r}; it has {known}.")
+
+
+def record_slots(event: str) -> dict[str, Slot]:
+    """Fields of a tracepoint's record by name, without the common ones."""
+    if event.startswith(("sys_enter_", "sys_exit_")):
+        return _syscall_slots(event)
+    from vm.btf.types import Kind
+    from vm.kernel.btf import kernel_btf
+
+    btf = kernel_btf()
+    struct = btf.find(f"trace_event_raw_{event}", Kind.STRUCT)
+    slots: dict[str, Slot] = {}
+    for member in struct.members if struct else ():
+        name, size = member.name, btf.size_of(member.type_id)
+        if member.bit_off < 8 * _COMMON or not size:
+            continue
+        located = name.startswith("__data_loc_")
+        text = btf.skip_modifiers(member.type_id).kind == Kind.ARRAY and event != "sys_enter"
+        slots[name.removeprefix("__data_loc_")] = Slot(member.bit_off // 8, size, text, located)
+    if event == "sys_enter":
+        slots |= {f"arg{i + 1}": Slot(_ARGS + 8 * i, 8) for i in range(6)}
+    return slots
+
+
+def _syscall_slots(event: str) -> dict[str, Slot]:
+    slots = {"__syscall_nr": Slot(_ID, 4), "nr": Slot(_ID, 4)}
+    if event.startswith("sys_exit_"):
+        return slots | {"ret": Slot(_ARGS, 8)}
+    names = SYSCALLS.get(event.removeprefix("sys_enter_"), ())
+    slots |= {name: Slot(_ARGS + 8 * i, 8) for i, name in enumerate(names)}
+    return slots | {f"arg{i + 1}": Slot(_ARGS + 8 * i, 8) for i in range(6)}
+
+
+def parameters(hook: str) -> tuple[str, ...]:
+    """Names of a kernel function's or raw tracepoint's parameters, () if BTF does not know it."""
+    from vm.btf.types import Kind
+    from vm.kernel.btf import kernel_btf
+
+    btf = kernel_btf()
+    function = btf.find(hook, Kind.FUNC)
+    if function is not None:
+        return tuple(param.name for param in btf.type(function.type_id).params)
+    typedef = btf.find(f"btf_trace_{hook}", Kind.TYPEDEF)
+    if typedef is None:
+        return ()
+    proto = btf.skip_modifiers(typedef.id)
+    if proto.kind == Kind.PTR:
+        proto = btf.skip_modifiers(proto.type_id)
+    names = raw_names(hook)
+    return names or tuple(param.name or f"arg{i}" for i, param in enumerate(proto.params))[1:]
+
+
+def raw_names(hook: str) -> tuple[str, ...]:
+    """Parameter names of a raw tracepoint, kept by its __bpf_trace_NAME or __traceiter_NAME function."""
+    from vm.btf.types import Kind
+    from vm.kernel.btf import kernel_btf
+
+    btf = kernel_btf()
+    for prefix in ("__traceiter_", "__bpf_trace_"):
+        function = btf.find(prefix + hook, Kind.FUNC)
+        if function is not None:
+            return tuple(param.name for param in btf.type(function.type_id).params)[1:]
+    return ()

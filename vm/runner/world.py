@@ -108,6 +108,11 @@ class World:
         self.context = build_context(self)
         self.packet = self.context.packet
 
+    @property
+    def pid(self) -> int:
+        """Of the one task."""
+        return TASK_PID
+
     # -- memory -----------------------------------------------------------------------------------
 
     def kernel_bytes(self, name: str, data: bytes, *, writable: bool = True) -> int:
