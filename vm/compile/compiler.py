@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vm.compile import diagnostics, missing
-from vm.compile.headers import ADDED, HELPER_DEFS, PROGRAM, SEARCH, VMLINUX, helper_defs, overlay
+from vm.compile.headers import ADDED, EMPTY, HELPER_DEFS, PROGRAM, SEARCH, VMLINUX, helper_defs, overlay
+from vm.compile.hints import hints
 from vm.compile.model import (
     MAX_SOURCE_BYTES,
     MCPUS,
@@ -80,7 +81,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     added: list[Missing] = [license_] if license_ is not None and options.fix_includes else []
     total = 0.0
     for _ in range(MAX_ROUNDS):
-        done = _run(source, missing.prefix(added, vmlinux=vmlinux) if added else "", options)
+        done = _run(source, added, options, vmlinux=vmlinux)
         total += done.ms
         lacking = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added))
         if not options.fix_includes or not lacking or total > LIMITS.wall * 1000:
@@ -89,8 +90,9 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     if license_ is not None and not options.fix_includes and not done.limit:
         lacking = (*lacking, license_)
     texts = tuple(missing.prefix(added, vmlinux=vmlinux).strip().split("\n")) if added else ()
+    found = done.found if done.object is not None or done.limit else (*done.found, *hints(source))
     return Compilation(
-        done.object is not None, done.object, done.found, lacking, texts, compiler_version(), total, done.limit
+        done.object is not None, done.object, found, lacking, texts, compiler_version(), total, done.limit
     )
 
 
@@ -109,18 +111,20 @@ def _check(source: str, options: CompileOptions) -> None:
         raise InputError(f"Unknown instruction set {options.mcpu!r}: one of {', '.join(MCPUS)}.")
 
 
-@cache
-def _overlay() -> bytes:
-    return overlay(dict(toolchain().directories))
+@lru_cache(maxsize=16)
+def _overlay(empty: tuple[str, ...]) -> bytes:
+    return overlay(dict(toolchain().directories), empty)
 
 
-def _run(source: str, prefix: str, options: CompileOptions) -> _Round:
+def _run(source: str, added: list[Missing], options: CompileOptions, *, vmlinux: bool) -> _Round:
+    prefix = missing.prefix(added, vmlinux=vmlinux) if added else ""
     files = {
         PROGRAM: source.encode(),
         ADDED: prefix.encode(),
         HELPER_DEFS: helper_defs(),
         VMLINUX: vmlinux_for(source + prefix),
-        _OVERLAY: _overlay(),
+        EMPTY: b"",
+        _OVERLAY: _overlay(missing.left_out(added)),
     }
     args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
     for directory in SEARCH:

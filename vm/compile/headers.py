@@ -7,8 +7,9 @@ can hold a path of this machine, because the compiler only ever hears the virtua
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ HELPER_DEFS: Final = "bpf_helper_defs.h"
 VMLINUX: Final = "vmlinux.h"
 PROGRAM: Final = "program.c"
 ADDED: Final = "added.h"
+EMPTY: Final = "empty.h"
 
 # Virtual directories in the order they are searched.
 SEARCH: Final = (
@@ -26,10 +28,11 @@ SEARCH: Final = (
 )  # fmt: skip
 
 
-def overlay(directories: Mapping[str, str]) -> bytes:
+def overlay(directories: Mapping[str, str], empty: Iterable[str] = ()) -> bytes:
     """clang's -ivfsoverlay file; @JOB@ stands for the job's directory.
 
     directories -- virtual directory -> real one
+    empty -- names of headers that are there and hold nothing
     """
     files = {
         f"@JOB@/{PROGRAM}": f"@JOB@/{PROGRAM}",
@@ -38,6 +41,7 @@ def overlay(directories: Mapping[str, str]) -> bytes:
         f"/include/src/bpf/{HELPER_DEFS}": f"@JOB@/{HELPER_DEFS}",
         f"/include/src/{HELPER_DEFS}": f"@JOB@/{HELPER_DEFS}",
     }
+    files |= {os.path.normpath(f"/include/src/{name}"): f"@JOB@/{EMPTY}" for name in empty}
     roots = [{"type": "file", "name": name, "external-contents": real} for name, real in files.items()]
     roots += [
         {"type": "directory-remap", "name": name, "external-contents": real} for name, real in directories.items()

@@ -24,6 +24,8 @@ _DATA_SECTIONS: Final = re.compile(
     r"^(license|version|maps|\.maps|\.struct_ops.*|\.rodata.*|\.data.*|\.bss.*|\.ksyms|\.kconfig)$"
 )
 _INVISIBLE: Final = re.compile(r"declaration of '((?:struct|union) \w+)' will not be visible")
+_KERNEL_INT: Final = re.compile(r"\b__(?:[us]|be|le)(?:8|16|32|64)\b")
+_NOT_FOUND: Final = re.compile(r"^'([\w./+-]+)' file not found")
 _ARCH_MISSING: Final = "BPF target arch"
 
 # Findings that a missing name causes; others ("expected ';'") are looked at only for macros such as SEC.
@@ -91,6 +93,12 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
         return
     if not _ABOUT_NAMES.search(d.message):
         return
+    if absent := _NOT_FOUND.search(d.message):
+        header = absent[1]
+        if not header.startswith("/"):
+            sentence = f"There is only one file here: {header} is left out, and what it brought is looked for."
+            yield Missing(header, f"/* left out: {header} */", sentence)
+        return
     if hidden := _INVISIBLE.search(d.message):
         name = hidden[1]
         yield provide(name, known) or Missing(name, f"{name};", f"{name} is declared nowhere before it is used.")
@@ -135,12 +143,17 @@ def prefix(added: Iterable[Missing], *, vmlinux: bool) -> str:
         base.append(f'#include "{VMLINUX}"')
     elif any("bpf/" in line for line in includes):
         base.append("#include <linux/bpf.h>")
-    elif any("__" in line for line in others):
+    elif any(_KERNEL_INT.search(line) for line in others):
         base.append("#include <linux/types.h>")
     if not vmlinux and any("bpf_tracing" in line for line in includes):
         base.append("#include <linux/ptrace.h>")
     ordered = dict.fromkeys([*defines, *base, *sorted(includes, key=_rank), *others])
     return "\n".join(ordered) + "\n"
+
+
+def left_out(added: Iterable[Missing]) -> tuple[str, ...]:
+    """The headers among what was added that stand for a file that is not there: they are to be empty."""
+    return tuple(missing.what for missing in added if missing.add.startswith("/* left out"))
 
 
 def _rank(line: str) -> int:

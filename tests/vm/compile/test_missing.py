@@ -149,3 +149,36 @@ def test_what_nobody_knows_is_left_to_the_compiler() -> None:
     assert not done.ok
     assert done.missing == ()
     assert "'frobnicate'" in done.diagnostics[0].message
+
+
+def test_a_header_that_is_not_here_is_left_out() -> None:
+    source = (
+        '//go:build ignore\n#include "../common.h"\nSEC("xdp") int f(struct xdp_md *c) { u32 a = 1; return a; }\n'
+        + TAIL
+    )
+    plain = compile_c(source)
+    assert [m.what for m in plain.missing] == ["../common.h"]
+    fixed = compile_c(source, FIX)
+    assert fixed.ok, fixed.diagnostics
+    assert "/* left out: ../common.h */" in fixed.added
+
+
+def test_absolute_names_are_not_left_out() -> None:
+    done = compile_c('#include "/etc/hostname"\nint x;\n', FIX)
+    assert not done.ok
+    assert done.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("#include <linux/bpf.h>\nBPF_HASH(counts, int);\n", "written for BCC"),
+        (HEAD + 'struct bpf_map_def SEC("maps") m = {};\n', "gone since libbpf 1.0"),
+        ("#include <net/sock.h>\n", "vmlinux.h"),
+    ],
+)
+def test_sources_for_something_else_get_a_hint(source: str, words: str) -> None:
+    done = compile_c(source, FIX)
+    assert not done.ok
+    (note,) = [d for d in done.diagnostics if d.severity == "note" and words in d.message]
+    assert note.line == (3 if "map_def" in source else 2 if "BPF_HASH" in source else 1)
