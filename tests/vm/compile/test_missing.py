@@ -174,7 +174,7 @@ def test_absolute_names_are_not_left_out() -> None:
     [
         ("#include <linux/bpf.h>\nBPF_HASH(counts, int);\n", "written for BCC"),
         (HEAD + 'struct bpf_map_def SEC("maps") m = {};\n', "gone since libbpf 1.0"),
-        ("#include <net/sock.h>\n", "vmlinux.h"),
+        ("#include <net/sock.h>\nint f(struct sock *s) { return s->sk_mark; }\n", "vmlinux.h"),
     ],
 )
 def test_sources_for_something_else_get_a_hint(source: str, words: str) -> None:
