@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -28,6 +30,7 @@ from vm.sandbox.layers import MIB
 LIMITS: Final = Limits(
     wall=4.0, cpu=3, memory=1024 * MIB, file_size=16 * MIB, open_files=64, text=256 * 1024, output=16 * MIB
 )
+COLD_WALL: Final = 20.0
 MAX_OBJECT_BYTES: Final = 4 * MIB  # without DWARF
 MAX_ROUNDS: Final = 5
 
@@ -116,6 +119,14 @@ def _overlay(empty: tuple[str, ...]) -> bytes:
     return overlay(dict(toolchain().directories), empty)
 
 
+# Processes whose compiler has been read from the disk: the first start may take longer than a compile ever should.
+_warm: set[int] = set()
+
+
+def _limits() -> Limits:
+    return LIMITS if os.getpid() in _warm else replace(LIMITS, wall=COLD_WALL)
+
+
 def _run(source: str, added: list[Missing], options: CompileOptions, *, vmlinux: bool) -> _Round:
     prefix = missing.prefix(added, vmlinux=vmlinux) if added else ""
     files = {
@@ -132,7 +143,9 @@ def _run(source: str, added: list[Missing], options: CompileOptions, *, vmlinux:
     if prefix:
         args += ["-include", f"/include/src/{ADDED}"]
     args += ["-c", PROGRAM, "-o", _OBJECT]
-    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=LIMITS)
+    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=_limits())
+    if result.limit is None:
+        _warm.add(os.getpid())
     text = result.text.decode(errors="replace")
     limit = result.limit or _limit_in(text)
     if limit is not None:

@@ -15,6 +15,7 @@ from typing import Final
 from vm.compile.headers import OUR_INCLUDE
 from vm.errors import InputError
 from vm.sandbox.launcher import FILE_SYSTEM_LAYERS, Launcher, Tool
+from vm.sandbox.layers import Limits
 
 # Shared libraries of a compiler that is not the static one of the wheel.
 _LIBRARIES: Final = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
@@ -121,6 +122,6 @@ def refusal(found: Launcher) -> str | None:
 @cache
 def compiler_version() -> str:
     """ "clang 22.1.8"."""
-    text = launcher().run("clang", ["--version"], files={}).text.decode(errors="replace")
+    text = launcher().run("clang", ["--version"], files={}, limits=Limits(wall=20.0)).text.decode(errors="replace")
     found = re.search(r"clang version (\d+[\w.]*)", text)
     return f"clang {found[1]}" if found else "clang"

@@ -15,6 +15,12 @@ PROGRAM = 'SEC("xdp") int prog(struct xdp_md *ctx) { return XDP_PASS; }\n'
 TAIL = 'char LICENSE[] SEC("license") = "GPL";\n'
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm() -> None:
+    """The first compile of a process is given longer: the compiler may have to come from the disk."""
+    assert compile_c("int x;\n").ok
+
+
 def sections(data: bytes) -> dict[str, bytes]:
     return {s.name: s.data() for s in ELFFile(io.BytesIO(data)).iter_sections()}
 
