@@ -2,9 +2,10 @@
 
     python scripts/record_goldens.py LOAD
 
-LOAD is a command that takes OUT.jsonl FILE.o..., loads every program of every object into a kernel at both log levels and
-writes one JSON line a program: file, prog, verdict, err, insns, log1, log2, xlated, image. The objects are kept beside the
-recording (tests/golden/objects), without debug sections, so that the tests need no compiler and no kernel.
+LOAD is a command that takes OUT.jsonl FILE.o..., loads every program of every object into a kernel
+at both log levels and writes one JSON line a program: file, prog, verdict, err, insns, log1, log2,
+xlated, image. The objects are kept beside the recording (tests/golden/objects), without debug
+sections, so that the tests need no compiler and no kernel.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rewritten instructions and machine code of the recorded programs, held against Linux 6.12's: every byte but addresses."""
+"""Rewritten instructions and machine code of the recorded programs: Linux 6.12's, every byte but addresses."""
 
 from __future__ import annotations
 
