@@ -2,7 +2,8 @@
 
 A header holds the types asked for and what their layout needs; what is only pointed at is
 declared, not defined. Gaps are filled with unnamed bit-fields, structs whose members are not
-where C would put them are marked packed (the approach of libbpf's btf_dump).
+where C would put them are marked packed (the approach of libbpf's btf_dump). A va_list keeps
+the size it has in BPF.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ def c_header(btf: Btf, roots: Iterable[int], wanted: Callable[[str], bool] = lam
     for type_id in roots:
         writer.need(type_id, True, 0)
         writer.drain()
+    for type_id in roots:
+        writer.loose_enum(type_id)
     return PREFIX + "".join(writer.out) + SUFFIX
 
 
@@ -70,6 +73,7 @@ class _Writer:
         self.out: list[str] = []
         self._size = 0
         self._declared: set[int] = set()
+        self._printed: set[int] = set()
         self._defined: set[int] = set()
         self._later: list[int] = []
         self._tags: dict[str, int] = {}
@@ -92,6 +96,12 @@ class _Writer:
         """Define what members that are wanted point at."""
         while self._later:
             self.need(self._later.pop(), True, 0)
+
+    def loose_enum(self, type_id: int) -> None:
+        """Print an enum without a name, unless a typedef or member has spelled it out."""
+        found = self.btf.type(type_id)
+        if found.kind in _ENUMS and not found.name and type_id not in self._printed:
+            self._put(self._enum(found, 0) + ";\n\n")
 
     def need(self, type_id: int, complete: bool, depth: int) -> None:
         """Emit what a use of the type needs; `complete` if its size must be known."""
@@ -133,7 +143,9 @@ class _Writer:
             if member.name and self.wanted(member.name):
                 self._pointee(member.type_id)
         if found.name:
-            self._put(self._struct(found, 0) + ";\n\n")
+            text = self._struct(found, 0)
+            self._printed.add(found.id)
+            self._put(text + ";\n\n")
 
     def _pointee(self, type_id: int) -> None:
         found = self.btf.skip_modifiers(type_id)
@@ -155,7 +167,7 @@ class _Writer:
             self.need(found.type_id, True, depth + 1)
 
     def _forward(self, found: Type) -> None:
-        if found.id not in self._declared and found.id not in self._defined:
+        if found.id not in self._declared and found.id not in self._printed:
             self._declared.add(found.id)
             self._put(f"{self._tag(found)};\n\n")
 
@@ -258,6 +270,7 @@ class _Writer:
 
     def _enum(self, found: Type, indent: int) -> str:
         tabs = "\t" * (indent + 1)
+        self._printed.add(found.id)
         lines = [self._tag(found) + " {\n"]
         if not found.enumerators:
             lines.append(f"{tabs}__{found.name or 'anonymous'}_{found.id}_is_empty = 0,\n")

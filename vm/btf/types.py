@@ -21,6 +21,7 @@ MAX_USER_TYPES: Final = 1 << 16
 MAX_DEPTH: Final = 32  # MAX_RESOLVE_DEPTH in kernel/bpf/btf.c
 MAX_TYPE_SIZE: Final = 1 << 40
 
+_MANY_SEARCHES: Final = 12  # from here on an index is worth its 80 ms
 _HEADER: Final = struct.Struct("<HBBIIIII")
 _MAGIC: Final = 0xEB9F
 _COMMON: Final = struct.Struct("<III")
@@ -175,7 +176,9 @@ class Btf:
             self._offsets = list(accumulate(sizes, initial=0))
         self._cache: dict[int, Type] = {0: VOID}
         self._names: dict[str, tuple[int, ...]] = {}
-        self._searched, self._indexed = lengths is not None, False
+        self._trusted, self._searches = lengths is not None, 0
+        self._index: tuple[dict[int, list[int]], dict[int, list[int]]] | None = None
+        self._string_offsets: dict[str, list[int]] | None = None
 
     @classmethod
     def from_untrusted(cls, data: bytes) -> Btf:
@@ -304,38 +307,68 @@ class Btf:
 
     def ids_of(self, name: str) -> tuple[int, ...]:
         """Ids of all types of that name, ascending."""
-        if not self._indexed and self._searched:
-            found = self._names.get(name)
-            if found is None:
-                found = self._names[name] = self._search(name)
-            return found
-        if not self._indexed:
-            self._index_names()
-        return self._names.get(name, ())
+        if self._trusted and self._index is None:
+            self._searches += 1
+            if self._searches < _MANY_SEARCHES:
+                found = self._names.get(name)
+                if found is None:
+                    found = self._names[name] = self._search(name)
+                return found
+        index = self._index or self._make_index()
+        ids: tuple[int, ...] = ()
+        for off in self._offsets_of(name):
+            ids += tuple(index[0].get(off, ()))
+        return tuple(sorted(ids)) if len(ids) > 1 else ids
 
-    def _index_names(self) -> None:
-        out: dict[int, list[int]] = {}
-        for type_id in range(1, len(self._offsets)):
-            pos = self._offsets[type_id - 1]
-            out.setdefault(int.from_bytes(self._types[pos : pos + 4], "little"), []).append(type_id)
-        for name_off, ids in out.items():
-            if name_off:
-                name = self.string(name_off)
-                self._names[name] = tuple(sorted((*self._names.get(name, ()), *ids)))
-        self._indexed = True
+    def _make_index(self) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+        """Types, and enums by their enumerators, by the offsets of their names."""
+        words = memoryview(self._types).cast("I")
+        types: dict[int, list[int]] = {}
+        enums: dict[int, list[int]] = {}
+        steps = {Kind.ENUM.value: 2, Kind.ENUM64.value: 3}
+        for type_id, pos in enumerate(self._offsets[:-1], 1):
+            at = pos >> 2
+            if words[at]:
+                types.setdefault(words[at], []).append(type_id)
+            step = steps.get(words[at + 1] >> 24 & 0x1F)
+            if step:
+                for entry in range(at + 3, self._offsets[type_id] >> 2, step):
+                    enums.setdefault(words[entry], []).append(type_id)
+        self._index = types, enums
+        return self._index
+
+    def _offsets_of(self, text: str) -> list[int]:
+        """Where a string is in the strings: once in the kernel's, anywhere and as often as they like in a user's."""
+        if not text:
+            return []
+        needle = text.encode("utf-8", "surrogateescape") + b"\0"
+        if self._trusted:
+            at = self._strings.find(b"\0" + needle)
+            return [at + 1] if at >= 0 else []
+        if self._string_offsets is None:
+            self._string_offsets = {}
+            assert self._index is not None
+            for off in {*self._index[0], *self._index[1]}:
+                if off < len(self._strings):
+                    self._string_offsets.setdefault(self.string(off), []).append(off)
+        return self._string_offsets.get(text, [])
 
     def _search(self, name: str) -> tuple[int, ...]:
-        """Ids by searching the bytes: the kernel's BTF has each string once, and too many types to go through."""
-        at = self._strings.find(b"\0" + name.encode() + b"\0") + 1
-        if at == 0 or not name:
-            return ()
-        out, key, pos = [], at.to_bytes(4, "little"), -1
-        while (pos := self._types.find(key, pos + 1)) >= 0:
-            if pos % 4 == 0:
-                index = bisect_left(self._offsets, pos)
-                if index < len(self._offsets) - 1 and self._offsets[index] == pos:
-                    out.append(index + 1)
+        """Ids by searching the bytes, which beats making an index for a few names."""
+        out = []
+        for at in self._offsets_of(name):
+            key, pos = at.to_bytes(4, "little"), -1
+            while (pos := self._types.find(key, pos + 1)) >= 0:
+                if pos % 4 == 0:
+                    index = bisect_left(self._offsets, pos)
+                    if index < len(self._offsets) - 1 and self._offsets[index] == pos:
+                        out.append(index + 1)
         return tuple(out)
+
+    def enums_with(self, name: str) -> tuple[int, ...]:
+        """Ids of enums that have an enumerator of that name."""
+        index = self._index or self._make_index()
+        return tuple(dict.fromkeys(i for off in self._offsets_of(name) for i in index[1].get(off, ())))
 
     def ids_with_prefix(self, prefix: str) -> tuple[int, ...]:
         """Ids of all types whose name starts so."""

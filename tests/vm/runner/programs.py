@@ -60,9 +60,7 @@ def call(helper: int) -> Insn:
     return Insn(o.JMP | o.CALL, 0, 0, 0, helper)
 
 
-def program(
-    *insns: Insn, prog_type: int = XDP, maps: tuple[MapSpec, ...] = (), name: str = "p"
-) -> Program:
+def program(*insns: Insn, prog_type: int = XDP, maps: tuple[MapSpec, ...] = (), name: str = "p") -> Program:
     return Program(name, "xdp", prog_type, tuple(insns), maps=maps)
 
 
