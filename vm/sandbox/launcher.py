@@ -171,50 +171,58 @@ class Launcher:
         return self._sock
 
     def _start(self) -> None:
-        parent = os.path.realpath(self._spool or tempfile.gettempdir())
-        sweep(parent)
-        spool = tempfile.mkdtemp(prefix=SPOOL_PREFIX, dir=parent)
-        wanted, missing = list(self._wanted), []
-        prefix: list[str] = []
-        if "bubblewrap" in wanted:
+        """Start inside bubblewrap where that works, else without; InternalError where neither does."""
+        missing: list[tuple[str, str]] = []
+        if "bubblewrap" in self._wanted:
             bwrap, why = bubblewrap()
-            if bwrap is None:
-                wanted.remove("bubblewrap")
-                missing.append(("bubblewrap", why))
-            else:
-                prefix = self._wrap(bwrap, spool)
+            if bwrap is not None:
+                try:
+                    return self._launch(bwrap, missing)
+                except InternalError as error:
+                    why = f"inside it: {error}"
+            missing.append(("bubblewrap", why))
+        return self._launch(None, missing)
+
+    def _launch(self, bwrap: str | None, missing: list[tuple[str, str]]) -> None:
         ours, theirs = socket.socketpair()
-        code = f"import sys; sys.path.insert(0, {_ROOT!r}); from vm.sandbox.server import main; main({theirs.fileno()})"
+        spool = ""
+        process = None
         try:
-            process = subprocess.Popen(
-                [*prefix, sys.executable, "-I", "-S", "-B", "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-                cwd="/",
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"},
-            )
-        except OSError as error:
-            ours.close()
-            raise InternalError(f"The sandbox launcher does not start: {error.strerror}.") from error
-        finally:
+            parent = os.path.realpath(self._spool or tempfile.gettempdir())
+            sweep(parent)
+            spool = tempfile.mkdtemp(prefix=SPOOL_PREFIX, dir=parent)
+            process = self._spawn(self._wrap(bwrap, spool) if bwrap else [], theirs.fileno())
             theirs.close()
-        ours.settimeout(_START_TIMEOUT)
-        tools = {name: asdict(tool) for name, tool in self._tools.items()}
-        try:
+            ours.settimeout(_START_TIMEOUT)
+            tools = {name: asdict(tool) for name, tool in self._tools.items()}
+            wanted = [name for name in self._wanted if name != "bubblewrap" or bwrap]
             wire.send(ours, {"tools": tools, "spool": spool, "layers": wanted})
             hello, _ = wire.receive(ours)
         except (wire.Closed, OSError) as error:
             ours.close()
-            _end(process)
-            shutil.rmtree(spool, ignore_errors=True)
+            theirs.close()
+            if process is not None:
+                _end(process)
+            if spool:
+                shutil.rmtree(spool, ignore_errors=True)
             raise InternalError("The sandbox launcher does not start.") from error
         self._sock, self._owner, self.pid = ours, os.getpid(), process.pid
         self.active = tuple(hello["active"])
-        self.missing = tuple(missing) + tuple((name, why) for name, why in hello["missing"])
+        self.missing = (*missing, *((name, why) for name, why in hello["missing"]))
         self._ending = weakref.finalize(self, _end_if_ours, ours, process, spool, os.getpid())
+
+    def _spawn(self, prefix: list[str], fd: int) -> subprocess.Popen[bytes]:
+        code = f"import sys; sys.path.insert(0, {_ROOT!r}); from vm.sandbox.server import main; main({fd})"
+        return subprocess.Popen(
+            [*prefix, sys.executable, "-I", "-S", "-B", "-c", code],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[fd],
+            start_new_session=True,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"},
+        )
 
     def _wrap(self, bwrap: str, spool: str) -> list[str]:
         """The bwrap command in front: nothing but what Python and the tools read, and the spool."""

@@ -28,6 +28,7 @@ from vm.sandbox.layers import Limits
 LOCK_NAME: Final = "lock"
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TMPDIR": "."}
 _SETUP_FAILED: Final = 126
+_POLL: Final = 0.01  # seconds between looks where the kernel cannot tell of a process's end
 
 
 class Ended(NamedTuple):
@@ -179,16 +180,17 @@ def _become(
 def _watch(sock: socket.socket, reader: int, pid: int, deadline: float, most: int) -> tuple[bytes, str | None]:
     """Collect the command's text until it ends, hits a limit, or the client goes away (then this process ends too)."""
     text = bytearray()
-    ended = os.pidfd_open(pid)
+    ended = _pidfd(pid)
     poller = select.poll()
-    for fd in (reader, ended, sock.fileno()):
-        poller.register(fd, select.POLLIN)
+    for fd in (reader, sock.fileno(), ended):
+        if fd >= 0:
+            poller.register(fd, select.POLLIN)
     try:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
                 return bytes(text), "time"
-            ready = {fd for fd, _ in poller.poll(left * 1000)}
+            ready = {fd for fd, _ in poller.poll((left if ended >= 0 else min(left, _POLL)) * 1000)}
             if sock.fileno() in ready:
                 raise wire.Closed  # the client speaks again only after the answer: this is its end
             if reader in ready:
@@ -198,10 +200,23 @@ def _watch(sock: socket.socket, reader: int, pid: int, deadline: float, most: in
                     return bytes(text[:most]), "output"
                 if not part:
                     poller.unregister(reader)
-            elif ended in ready:
+            elif ended in ready or (ended < 0 and _has_ended(pid)):
                 return bytes(text), None
     finally:
-        os.close(ended)
+        if ended >= 0:
+            os.close(ended)
+
+
+def _pidfd(pid: int) -> int:
+    """A descriptor that tells the process's end, -1 where the kernel has none (before 5.3)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _kill_group(pid: int) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from vm.errors import InternalError
 from vm.sandbox import Limits, python_paths
-from vm.sandbox.launcher import SPOOL_PREFIX, Launcher, Tool, sweep
+from vm.sandbox.launcher import SPOOL_PREFIX, Launcher, Tool, bubblewrap, sweep
 from vm.sandbox.layers import MIB
 
 PYTHON = Tool(
@@ -173,3 +174,44 @@ def test_a_tool_that_is_not_there_is_an_exit_status(launcher: Launcher) -> None:
     assert done.status == 126
     assert done.text.startswith(b"sandbox: ")
     other.close()
+
+
+def test_a_job_that_is_stopped_gives_its_slot_back(launcher: Launcher) -> None:
+    marker = f"marker_{os.getpid()}_stopped"
+    results: list[object] = []
+    thread = threading.Thread(
+        target=lambda: results.append(run(launcher, f"'{marker}'; import time; time.sleep(60)", Limits(wall=2.0))[1])
+    )
+    thread.start()
+    assert wait_for(lambda: processes_with(marker), 5)
+    os.kill(processes_with(marker)[0], signal.SIGSTOP)
+    thread.join(6)
+    assert results == ["time"]
+    assert run(launcher, "print(1)")[2] == "1\n"
+
+
+def test_a_fork_gets_a_launcher_of_its_own(launcher: Launcher) -> None:
+    launcher.start()
+    mine = launcher.pid
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        said = run(launcher, "print('child')")[2]
+        os.write(writer, f"{launcher.pid != mine} {said}".encode())
+        launcher.close()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(reader, 100) == b"True child\n"
+    assert run(launcher, "print('parent')")[2] == "parent\n"
+    assert launcher.pid == mine
+
+
+@pytest.mark.skipif(bubblewrap()[0] is None, reason="bubblewrap does not work here")
+def test_without_a_bubblewrap_that_starts_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Launcher, "_wrap", lambda self, bwrap, spool: ["/bin/false"])
+    launcher = Launcher({"python": PYTHON})
+    assert run(launcher, "print(1)")[2] == "1\n"
+    assert "bubblewrap" not in launcher.active
+    assert "landlock" in launcher.active
+    assert dict(launcher.missing)["bubblewrap"] == "inside it: The sandbox launcher does not start."
+    launcher.close()
