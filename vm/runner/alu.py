@@ -81,6 +81,11 @@ ATOMICS: Final[dict[int, Callable[[int, int], int]]] = {
 }
 
 
+# What the offset field may hold: sign extensions' widths, 1 for signed division.
+_NO_OFFSET: Final = (0,)
+_OFFSETS: Final = {o.MOV: (0, 8, 16, 32), o.DIV: (0, 1), o.MOD: (0, 1)}
+
+
 def byteswap(value: int, bits: int) -> int:
     return int.from_bytes((value & ((1 << bits) - 1)).to_bytes(bits // 8, "little"), "big")
 
@@ -94,8 +99,12 @@ def alu(code: int, off: int, a: int, b: int, imm: int) -> int:
     bits = 64 if code & 7 == o.ALU64 else 32
     mask = (1 << bits) - 1
     operation = code & 0xF0
+    if off not in _OFFSETS.get(operation, _NO_OFFSET) or (off == 32 and bits == 32):
+        raise KeyError(off)
     if operation == o.END:
-        if code & 7 == o.ALU64 or code & 8 == o.TO_BE:
+        if imm not in (16, 32, 64) or (bits == 64 and code & 8):
+            raise KeyError(imm)
+        if bits == 64 or code & 8 == o.TO_BE:
             return byteswap(a, imm)
         return a & ((1 << imm) - 1)
     if operation == o.NEG:

@@ -115,7 +115,7 @@ class Interpreter:
 
     def run(self) -> Fault | None:
         """Until the program ends; why it stopped otherwise. The instruction at fault is the last step."""
-        at = 0
+        at = -1
         try:
             while True:
                 self._tick()
@@ -160,6 +160,8 @@ class Interpreter:
         events = len(self.world.events)
         self.writes = []
         insn = code.insns[at]
+        if insn.dst_reg > o.REG_AX or insn.src_reg > o.REG_AX:
+            raise RunStopError("memory", f"there is no register r{max(insn.dst_reg, insn.src_reg)}")
         going = _CLASSES[insn.code & 7](self, insn)
         if self.record:
             self._note(code, at, depth, events)

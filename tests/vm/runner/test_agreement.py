@@ -133,7 +133,7 @@ PIECE = st.one_of(
 FRAME_POINTERS = frozenset({10})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(U64, min_size=9, max_size=9), st.lists(PIECE, max_size=25))
 def test_machine_and_interpreter_agree(start: list[int], pieces: list[list[Insn]]) -> None:
     zeroed = [Insn(o.ST | o.MEM | o.DW, 10, 0, -8 * i, 0) for i in range(1, 11)]
