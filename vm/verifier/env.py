@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, NoReturn, final
 
 from vm.isa.insn import Insn
 from vm.program import Program
+from vm.verifier.attach_target import AttachTarget
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.frame import FuncState
@@ -149,6 +150,7 @@ class VerifierEnv:
         self.cur_hist_ent: HistEntry | None = None
         self.id_gen: int = 0
         self.used_maps: list[int] = []
+        self.attach_target: AttachTarget | None = None
         self.arena_map: int = -1  # index into Program.maps
         self.tstamp_type_access: bool = False  # the program looks at __sk_buff.tstamp_type
 

@@ -14,5 +14,6 @@ def get_helper_proto(env: VerifierEnv, func_id: int) -> FuncProto | None:
         program.expected_attach_type,
         func_id,
         sleepable=env.sleepable,
+        hook=program.attach_btf_name,
         privileged=env.bpf_capable,
     )

@@ -10,6 +10,8 @@ from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_id_name
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
+from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t
@@ -61,8 +63,8 @@ def base_arg(arg_type: int) -> int:
     return arg_type & t.BPF_BASE_TYPE_MASK
 
 
-def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta) -> None:
-    """The register's type is one the argument may have."""
+def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, btf_type: str = "") -> None:
+    """The register's type is one the argument may have. btf_type: name of the kernel struct it must point to."""
     reg = env.cur_state.frame[-1].regs[regno]
     compatible = COMPATIBLE_REG_TYPES.get(base_arg(arg_type))
     if compatible is None:
@@ -90,7 +92,32 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta) 
                 regno,
             )
         return
-    raise NotEmulated("pointers to kernel types as arguments (PTR_TO_BTF_ID)")
+    _check_btf_type(env, regno, arg_type, meta, btf_type or _DEFAULT_STRUCT.get(base_arg(arg_type), ""))
+
+
+_DEFAULT_STRUCT: Final = {k.ARG_PTR_TO_BTF_ID_SOCK_COMMON: "sock_common"}
+
+
+def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, btf_type: str) -> None:
+    """A pointer to a kernel type is of the struct that is asked for, or of one that starts with it."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if reg.type & t.MEM_PERCPU and not reg.type & t.MEM_ALLOC:
+        return
+    if reg.type & t.MEM_ALLOC or meta.func_id == f.KPTR_XCHG or btf_type in ("", "*"):
+        raise NotEmulated("allocated objects and kernel pointers as arguments")
+    releases = arg_type & t.OBJ_RELEASE != 0
+    if reg.type & t.PTR_MAYBE_NULL and (not arg_type & t.PTR_MAYBE_NULL or releases):
+        env.reject(EACCES, f"Possibly NULL pointer passed to helper arg{regno}\n", regno)
+    btf = reg.btf
+    assert btf is not None
+    need = kernel_struct_id(btf_type)
+    strict = releases and meta.func_id != f.SK_RELEASE
+    if not struct_ids_match(env, btf, reg.btf_id, reg.off, vmlinux(), need, strict, True):
+        env.reject(
+            EACCES,
+            f"R{regno} is of type {btf.type(reg.btf_id).name} but {btf_type} is expected\n",
+            regno,
+        )
 
 
 _ANY_OFFSET: Final = frozenset(

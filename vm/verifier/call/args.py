@@ -192,7 +192,7 @@ def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, 
     if register_is_null(reg) and arg_type & t.PTR_MAYBE_NULL:
         mark_chain_precision(env, regno)
     else:
-        check_reg_type(env, regno, arg_type, meta)
+        check_reg_type(env, regno, arg_type, meta, fn.arg_btf_ids[index])
         check_func_arg_reg_off(env, reg, regno, arg_type)
     arg = _Arg(fn, index, regno, arg_type, reg, insn_idx)
     if arg_type & t.OBJ_RELEASE:

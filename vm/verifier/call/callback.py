@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.errors import NotEmulated
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.program import MapSpec
@@ -13,6 +12,7 @@ from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
 from vm.verifier.classify import is_async_callback_calling_function
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_JMP_SEQ, E2BIG, ENOTSUPP, VerifierEnv
+from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.dynptr_slots import dynptr_reg
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, RetvalRange
@@ -89,7 +89,14 @@ def timer_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> No
 
 def find_vma_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
     """callback(task, vma, ctx) of bpf_find_vma(task, addr, callback, ctx, flags)."""
-    raise NotEmulated("bpf_find_vma()")
+    pass_reg(callee, 1, caller, 1)
+    vma = pointer(t.PTR_TO_BTF_ID)
+    vma.btf = vmlinux()
+    vma.btf_id = kernel_struct_id("vm_area_struct")
+    callee.regs[2] = vma
+    pass_reg(callee, 3, caller, 4)
+    _unused(callee, 4)
+    _sync_callback(callee)
 
 
 def user_ringbuf_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:

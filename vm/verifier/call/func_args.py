@@ -101,7 +101,10 @@ def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
     is_struct = target.kind is Kind.STRUCT
     if prog_type in _PT_REGS_CTX and is_struct and target.name == "pt_regs":
         return
-    if prog_type in _U64_CTX and target.kind is Kind.INT and target.size == 8:
+    if _is_tracing_ctx(env, target):
+        return
+    is_tracing = prog_type == k.BPF_PROG_TYPE_TRACING and env.program.expected_attach_type != k.BPF_TRACE_ITER
+    if (prog_type in _U64_CTX or is_tracing) and target.kind is Kind.INT and target.size == 8:
         return
     if prog_type in _ANY_CTX:
         return
@@ -110,6 +113,16 @@ def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
         env.reject(EINVAL, f"arg#{i} should be void pointer\n")
     if not is_struct or target.name != wanted:
         env.reject(EINVAL, f"arg#{i} should be `struct {wanted} *`\n")
+
+
+def _is_tracing_ctx(env: VerifierEnv, target: Type) -> bool:
+    """Structs that stand for the context of tp_btf and iterator programs."""
+    if env.program.prog_type != k.BPF_PROG_TYPE_TRACING or target.kind is not Kind.STRUCT:
+        return False
+    attach = env.program.expected_attach_type
+    if attach == k.BPF_TRACE_RAW_TP:
+        return target.name == "bpf_raw_tracepoint_args"
+    return attach == k.BPF_TRACE_ITER and target.name.startswith("bpf_iter__")
 
 
 def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -> frozenset[str]:

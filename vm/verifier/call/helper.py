@@ -189,6 +189,20 @@ def _changes_packet(env: VerifierEnv, fn: FuncProto, func_id: int) -> bool:
     return helper_changes_pkt_data(func_id)
 
 
+_TRAMPOLINES: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN})
+
+
+def _check_get_func_ip(env: VerifierEnv) -> None:
+    prog_type = env.program.prog_type
+    if prog_type == k.BPF_PROG_TYPE_TRACING:
+        if env.program.expected_attach_type not in _TRAMPOLINES:
+            name = func_text(f.GET_FUNC_IP)
+            env.reject(ENOTSUPP, f"func {name} supported only for fentry/fexit/fmod_ret programs\n")
+    elif prog_type != k.BPF_PROG_TYPE_KPROBE:
+        name = func_text(f.GET_FUNC_IP)
+        env.reject(ENOTSUPP, f"func {name} not supported for program type {prog_type}\n")
+
+
 def check_helper_call(env: VerifierEnv, insn: Insn) -> None:
     """A call of a helper by number: all of its arguments, then the state after it."""
     func_id = insn.imm
@@ -211,10 +225,7 @@ def check_helper_call(env: VerifierEnv, insn: Insn) -> None:
     clear_caller_saved_regs(env, env.cur_state.frame[-1])
     set_return(env, fn, meta, insn_idx)
     check_map_func_compatibility(env, meta.spec, func_id)
-    if func_id == f.GET_FUNC_IP and env.program.prog_type != k.BPF_PROG_TYPE_KPROBE:
-        env.reject(
-            ENOTSUPP,
-            f"func {func_text(func_id)} not supported for program type {env.program.prog_type}\n",
-        )
+    if func_id == f.GET_FUNC_IP:
+        _check_get_func_ip(env)
     if changes_packet:
         clear_all_pkt_pointers(env)

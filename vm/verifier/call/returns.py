@@ -13,6 +13,7 @@ from vm.verifier.call.names import func_text
 from vm.verifier.call.refs import acquire_reference_state
 from vm.verifier.domain.scalar import bounded, s32
 from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.record import BPF_SPIN_LOCK, map_record
 from vm.verifier.sanity import sane
 from vm.verifier.state import reg_types as t
@@ -88,6 +89,13 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     if base == k.RET_PTR_TO_MEM:
         reg = pointer(t.PTR_TO_MEM | flags)
         reg.mem_size = meta.mem_size
+        return reg
+    if base == k.RET_PTR_TO_BTF_ID and meta.func_id != f.KPTR_XCHG:
+        reg = pointer(t.PTR_TO_BTF_ID | flags)
+        reg.btf = vmlinux()
+        reg.btf_id = kernel_struct_id(fn.ret_btf_id)
+        if not reg.btf_id:
+            env.reject(EINVAL, f"invalid return type {base} of func {func_text(meta.func_id)}\n")
         return reg
     raise NotEmulated(f"helper {func_text(meta.func_id)}, which returns a pointer to a kernel type")
 

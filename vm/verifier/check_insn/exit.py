@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
 from vm.verifier.leaving import retval_range_within, say_invalid_scalar
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.mem.ctx import hook_retval_range
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state.frame import RetvalRange
 from vm.verifier.state.reg_types import SCALAR_VALUE
@@ -104,14 +104,26 @@ def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
             env.reject(ENOTSUPP, "")
         return _TRACING[attach]
     if prog_type == k.BPF_PROG_TYPE_LSM:
-        raise NotEmulated("the return values of LSM hooks")
+        if attach != k.BPF_LSM_CGROUP:
+            limits = hook_retval_range(env)
+            return RetvalRange(*limits) if limits is not None else None
+        return RetvalRange(1, 1) if _hook_is_void(env) else _BOOL
     return None
+
+
+def _hook_is_void(env: VerifierEnv) -> bool:
+    target = env.attach_target
+    return target is not None and not target.proto.type_id
 
 
 def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
     """What register `regno` holds where the program ends."""
     frame = env.cur_state.frame[0]
     is_subprog = frame.subprogno != 0
+    is_lsm = env.program.prog_type == k.BPF_PROG_TYPE_LSM
+    is_lsm_mac = is_lsm and env.program.expected_attach_type != k.BPF_LSM_CGROUP
+    if is_lsm_mac and _hook_is_void(env) and (not is_subprog or frame.in_exception_callback_fn):
+        return
     check_reg_arg(env, regno, SRC_OP)
     if is_pointer_value(env, regno):
         env.reject(EACCES, f"R{regno} leaks addr as return value\n", regno)
@@ -136,6 +148,8 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
     if reg.type != SCALAR_VALUE:
         env.reject(EINVAL, f"{exit_ctx} the register R{regno} is not a known value ({reg_type_str(reg.type)})\n", regno)
     mark_chain_precision(env, regno)
-    if not retval_range_within(wanted, reg):
+    if not retval_range_within(wanted, reg, is_lsm_mac and not frame.in_async_callback_fn):
         say_invalid_scalar(env, reg, wanted, exit_ctx, reg_name)
+        if is_lsm and not is_lsm_mac and not is_subprog and _hook_is_void(env):
+            env.verbose("Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n")
         env.reject(EINVAL, "", regno)

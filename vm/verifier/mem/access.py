@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
-from vm.verifier.domain.scalar import coerce_to_size, coerce_to_size_sx
+from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.liveness import (
     DST_OP_NO_MARK,
@@ -31,7 +31,7 @@ from vm.verifier.mem.common import (
     const_off,
     type_is_rdonly_mem,
 )
-from vm.verifier.mem.ctx import check_ctx_access, check_flow_keys_access, check_sock_access
+from vm.verifier.mem.ctx import check_ctx_access, check_flow_keys_access, check_sock_access, hook_retval_range
 from vm.verifier.mem.map_value import (
     check_map_access,
     check_map_access_type,
@@ -124,16 +124,24 @@ def _mem(env: VerifierEnv, a: _Access) -> None:
 def _ctx(env: VerifierEnv, a: _Access) -> None:
     _no_leak(env, a, "ctx")
     check_ptr_off_reg(env, a.reg, a.regno)
-    reg_type = check_ctx_access(env, a.insn_idx, a.off, a.size, a.kind, a.is_ldsx)
+    value = check_ctx_access(env, a.insn_idx, a.off, a.size, a.kind, a.is_ldsx)
     if not _reads(a):
         return
     regs = env.cur_state.frame[-1].regs
-    if reg_type == t.SCALAR_VALUE:
+    if value.reg_type == t.SCALAR_VALUE:
         mark_reg_unknown(env, regs, a.value_regno)
+        limits = hook_retval_range(env) if value.is_retval else None
+        if limits is not None:
+            low, high = limits
+            reg = regs[a.value_regno].clone()
+            reg.scalar = sane(env, bounded(reg.scalar, smin=low, smax=high, s32_min=low, s32_max=high), "s32_range")
+            regs[a.value_regno] = reg
         return
-    reg = pointer(reg_type)
-    if reg_type & t.PTR_MAYBE_NULL:
+    reg = pointer(value.reg_type)
+    if value.reg_type & t.PTR_MAYBE_NULL:
         reg.id = env.new_id()
+    reg.btf = value.btf
+    reg.btf_id = value.btf_id
     regs[a.value_regno] = reg
 
 

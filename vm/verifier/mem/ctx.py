@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.errors import NotEmulated
+from vm.kernel import types as k
 from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.hooks import BOOL_LSM_HOOKS
+from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
+from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import (
     FLOW_KEYS_SIZE,
@@ -20,6 +23,8 @@ from vm.verifier.mem.ctx_rules import (
 )
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t
+
+MAX_ERRNO: Final = 4095
 
 SOCK_POINTERS: Final = {
     t.PTR_TO_SOCKET: SOCK_RULES,
@@ -43,19 +48,47 @@ def _allowed(env: VerifierEnv, rules: CtxRules, off: int, size: int, access: int
     return field_size(field.read if access == BPF_READ else field.write, field, off, size)
 
 
-def check_ctx_access(env: VerifierEnv, insn_idx: int, off: int, size: int, access: int, is_ldsx: bool) -> int:
-    """May the program touch these bytes of its context? The type of what a read leaves in the register."""
+def hook_retval_range(env: VerifierEnv) -> tuple[int, int] | None:
+    """What an LSM hook's other programs may have returned (bpf_lsm_get_retval_range); None if anything."""
+    target = env.attach_target
+    program = env.program
+    if program.prog_type != k.BPF_PROG_TYPE_LSM or program.expected_attach_type != k.BPF_LSM_MAC:
+        return None
+    if target is None or not target.proto.type_id:
+        return None
+    return (0, 1) if target.name.removeprefix("bpf_lsm_") in BOOL_LSM_HOOKS else (-MAX_ERRNO, 0)
+
+
+def check_ctx_access(env: VerifierEnv, insn_idx: int, off: int, size: int, access: int, is_ldsx: bool) -> CtxValue:
+    """May the program touch these bytes of its context? What a read leaves in the register."""
     program = env.program
     rules = ctx_rules(program.prog_type, program.expected_attach_type)
     if rules is None:
-        raise NotEmulated(f"the context of program type {program.prog_type}")
+        value = _btf_context(env, off, size, access)
+        if value is None:
+            env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n")
+        if value.btf is None:
+            env.aux[insn_idx].ctx_field_size = 0
+        return value
     allowed = _allowed(env, rules, off, size, access, is_ldsx)
     if allowed < 0:
         env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n")
     env.aux[insn_idx].ctx_field_size = allowed
     if rules.size == SKB["hwtstamp"][1] and off == SKB["tstamp_type"][0]:
         env.tstamp_type_access = True
-    return rules.find(off).reg_type
+    return CtxValue(rules.find(off).reg_type)
+
+
+# struct bpf_nf_ctx: two pointers.
+_NF_CTX: Final = {8: "sk_buff", 0: "nf_hook_state"}
+
+
+def _btf_context(env: VerifierEnv, off: int, size: int, access: int) -> CtxValue | None:
+    if env.program.prog_type != k.BPF_PROG_TYPE_NETFILTER:
+        return btf_ctx_access(env, off, size, access)
+    if access != BPF_READ or size != 8 or off not in _NF_CTX:
+        return None
+    return CtxValue(t.PTR_TO_BTF_ID | t.PTR_TRUSTED, vmlinux(), kernel_struct_id(_NF_CTX[off]))
 
 
 def check_sock_access(env: VerifierEnv, insn_idx: int, regno: int, off: int, size: int, access: int) -> None:

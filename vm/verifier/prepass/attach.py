@@ -1,22 +1,19 @@
-"""Whether a program may be attached where it says (check_attach_btf_id)."""
+"""Whether a program may be attached where it says (check_attach_btf_id, bpf_check_attach_target)."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from vm.btf.types import Btf, Kind, Type
 from vm.errors import NotEmulated
 from vm.kernel import types as k
+from vm.kernel.attach import attach_target
+from vm.verifier.attach_target import AttachTarget
 from vm.verifier.env import EINVAL, VerifierEnv
-
-# Programs whose hook is a kernel type, function or struct: named as libbpf's section names do.
-_BY_BTF: Final = {
-    k.BPF_PROG_TYPE_STRUCT_OPS: "struct_ops programs",
-    k.BPF_PROG_TYPE_TRACING: "tracing programs (fentry, fexit, fmod_ret, tp_btf, iter)",
-    k.BPF_PROG_TYPE_LSM: "LSM programs",
-    k.BPF_PROG_TYPE_EXT: "extension programs (freplace)",
-}
+from vm.verifier.hooks import LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
+_RAW_TP_PREFIX: Final = "btf_trace_"
 
 
 def _can_be_sleepable(prog_type: int, attach_type: int) -> bool:
@@ -28,7 +25,7 @@ def _can_be_sleepable(prog_type: int, attach_type: int) -> bool:
 
 
 def check_attach(env: VerifierEnv) -> None:
-    """Reject sleepable programs where none can be; NotEmulated for programs attached by kernel BTF."""
+    """Reject sleepable programs where none can be; find the hook of tracing and LSM programs."""
     prog_type = env.program.prog_type
     if prog_type == k.BPF_PROG_TYPE_SYSCALL:
         if not env.sleepable:
@@ -36,5 +33,61 @@ def check_attach(env: VerifierEnv) -> None:
         return
     if env.sleepable and not _can_be_sleepable(prog_type, env.program.expected_attach_type):
         env.reject(EINVAL, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable\n")
-    if prog_type in _BY_BTF:
-        raise NotEmulated(_BY_BTF[prog_type])
+    if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
+        raise NotEmulated("struct_ops programs")
+    if prog_type == k.BPF_PROG_TYPE_EXT:
+        raise NotEmulated("extension programs (freplace)")
+    if prog_type == k.BPF_PROG_TYPE_TRACING:
+        env.attach_target = _tracing_target(env)
+    elif prog_type == k.BPF_PROG_TYPE_LSM:
+        env.attach_target = _lsm_target(env)
+
+
+def _proto(btf: Btf, found: Type) -> Type:
+    """The prototype of a function, or of the function a typedef points to."""
+    if found.kind is Kind.TYPEDEF:
+        found = btf.type(found.type_id)
+    return btf.type(found.type_id)
+
+
+def _find(env: VerifierEnv) -> tuple[Btf, Type]:
+    from vm.kernel.btf import kernel_btf
+
+    program = env.program
+    found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name)
+    if found is None:
+        what = program.attach_btf_name or "a hook that is chosen when the program is loaded"
+        raise NotEmulated(f"attaching to {what}, which this kernel has no type for")
+    return kernel_btf(), found
+
+
+def _tracing_target(env: VerifierEnv) -> AttachTarget:
+    program = env.program
+    attach = program.expected_attach_type
+    if attach == k.BPF_TRACE_ITER:
+        raise NotEmulated("iterator programs (iter)")
+    if env.sleepable:
+        raise NotEmulated("sleepable tracing programs")
+    if attach == k.BPF_MODIFY_RETURN and not program.attach_btf_name.startswith("security_"):
+        raise NotEmulated("fmod_ret programs at functions that allow error injection")
+    btf, found = _find(env)
+    proto = _proto(btf, found)
+    if attach != k.BPF_TRACE_RAW_TP:
+        return AttachTarget(found.name, btf, found.id, proto)
+    name = found.name.removeprefix(_RAW_TP_PREFIX)
+    # The typedef's arguments have no names; those of the function that is traced do.
+    traced = btf.find(f"__bpf_trace_{name}", Kind.FUNC)
+    names = tuple(p.name for p in _proto(btf, traced).params[1:]) if traced is not None else ()
+    return AttachTarget(name, btf, found.id, proto, 1, names)
+
+
+def _lsm_target(env: VerifierEnv) -> AttachTarget:
+    btf, found = _find(env)
+    hook = found.name.removeprefix("bpf_lsm_")
+    if env.sleepable and hook not in SLEEPABLE_LSM_HOOKS:
+        env.reject(EINVAL, f"{found.name} is not sleepable\n")
+    if not env.program.gpl_compatible:
+        env.reject(EINVAL, "LSM programs must have a GPL compatible license\n")
+    if hook in LSM_DISABLED_HOOKS:
+        env.reject(EINVAL, f"attach_btf_id {found.id} points to disabled hook {found.name}\n")
+    return AttachTarget(found.name, btf, found.id, _proto(btf, found))
