@@ -1,0 +1,94 @@
+"""Writes tests/vm/kernel/ctx_access.json.xz: which bytes of a context the kernel lets programs touch.
+
+usage: python scripts/record_ctx_access.py VMLINUX
+
+Every is_valid_access function of struct bpf_verifier_ops that does not need a loaded program's
+BTF is run on an emulated processor for all offsets, sizes, reads, writes and sign-extending reads.
+Recorded are the accesses that are allowed: [offset, size, how, reg_type, ctx_field_size], how
+being 0 for a read, 1 for a write, 2 for a read that extends the sign.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+import re
+import struct
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+from extract_helpers import ATTACH, Asker  # noqa: E402
+from kernel_image import KernelImage  # noqa: E402
+
+from vm.btf.types import Btf  # noqa: E402
+from vm.kernel import types as t  # noqa: E402
+
+BY_BTF = ("BPF_PROG_TYPE_TRACING", "BPF_PROG_TYPE_LSM", "BPF_PROG_TYPE_STRUCT_OPS", "BPF_PROG_TYPE_NETFILTER")
+CAPABLE = ("BPF_PROG_TYPE_CGROUP_SKB", "BPF_PROG_TYPE_SOCKET_FILTER")
+LARGE = {"BPF_PROG_TYPE_TRACEPOINT": 64, "BPF_PROG_TYPE_SYSCALL": 64}  # any size does: a part is enough
+SOCKETS = ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock", "bpf_xdp_sock")
+
+
+class Recorder:
+    def __init__(self, image: KernelImage) -> None:
+        self.image, self.btf = image, Btf(image.btf)
+        self.asker = Asker(image, self.btf)
+        self.info = self.asker.machine.alloc(64)
+        self.fields = {n: self.btf.field("bpf_insn_access_aux", n) for n in ("reg_type", "is_ldsx", "ctx_field_size")}
+
+    def accesses(self, function: int, end: int, with_prog: bool) -> list[list[int]]:
+        """Every allowed access below `end`."""
+        machine, out = self.asker.machine, []
+        for off in range(end):
+            for size in (1, 2, 4, 8):
+                for how in (0, 1, 2) if size < 8 else (0, 1):
+                    machine.uc.mem_write(self.info, bytes(64))
+                    machine.write(self.info + self.fields["reg_type"].offset, t.SCALAR_VALUE, 4)
+                    machine.write(self.info + self.fields["is_ldsx"].offset, how == 2, 1)
+                    access = t.BPF_WRITE if how == 1 else t.BPF_READ
+                    args = (off, size, access, *([self.asker.prog] if with_prog else []), self.info)
+                    if machine.call(function, *args) & 0xFF:
+                        reg_type = machine.read(self.info + self.fields["reg_type"].offset, 4)
+                        field = machine.read(self.info + self.fields["ctx_field_size"].offset, 4)
+                        out.append([off, size, how, reg_type, field])
+        return out
+
+
+def main() -> None:
+    image = KernelImage(Path(sys.argv[1]))
+    recorder = Recorder(image)
+    asker = recorder.asker
+    table = image.by_name["bpf_verifier_ops"].address
+    out: dict[str, object] = {"source": image.banner}
+    for prog_name in t.ENUMS["bpf_prog_type"]:
+        prog_type = getattr(t, prog_name)
+        (ops,) = struct.unpack("<Q", image.read(table + 8 * prog_type, 8))
+        if not ops or prog_name in BY_BTF:
+            continue
+        (function,) = struct.unpack("<Q", image.read(ops + 8, 8))
+        if not function:
+            continue
+        pattern = ATTACH.get(prog_name)
+        attaches = [n for n in t.ENUMS["bpf_attach_type"] if pattern and re.match(pattern, n)]
+        for attach in dict.fromkeys([0, *(getattr(t, n) for n in attaches)]):
+            asker.set_prog(prog_type, attach, False)
+            end = LARGE.get(prog_name, 256)
+            out[f"{prog_type}/{attach}"] = recorder.accesses(function, end, True)
+            if prog_name in CAPABLE:
+                asker.machine.answer("bpf_token_capable", 0)
+                out[f"{prog_type}/{attach}/unprivileged"] = recorder.accesses(function, end, True)
+                asker.machine.answer("bpf_token_capable", 1)
+        print(prog_name, flush=True)
+    for name in SOCKETS:
+        function = image.by_name[f"{name}_is_valid_access"].address
+        out[name] = recorder.accesses(function, 128, False)
+    path = ROOT / "tests/vm/kernel/ctx_access.json.xz"
+    path.write_bytes(lzma.compress(json.dumps(out, separators=(",", ":")).encode(), preset=9))
+    print(len(out), "contexts in", path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()
