@@ -7,6 +7,11 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says more of the machine than of the code.
+settings.register_profile("bpfscope", deadline=None)
+settings.load_profile("bpfscope")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,16 @@ import shutil
 import tempfile
 
 _folder = tempfile.mkdtemp(prefix="bpfscope-tests-")
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+_owner = os.getpid()
+
+
+def _remove_folder() -> None:
+    # Tests fork, and a child that ends runs this too: the folder is its parent's.
+    if os.getpid() == _owner:
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+atexit.register(_remove_folder)
 os.environ["BPFSCOPE_VAR"] = _folder
 for _name in ("DATABASE_URL", "REDIS_URL", "DEBUG", "ALLOWED_HOSTS", "TRUSTED_PROXIES"):
     os.environ.pop(_name, None)
