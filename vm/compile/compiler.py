@@ -100,7 +100,11 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
 
 
 def _check(source: str, options: CompileOptions) -> None:
-    size = len(source.encode())
+    try:
+        size = len(source.encode())
+    except UnicodeEncodeError as error:
+        line = source[: error.start].count("\n") + 1
+        raise InputError("The source holds half a character (a lone surrogate).", line=line) from None
     if size > MAX_SOURCE_BYTES:
         raise LimitError(
             f"The source has {size:,} bytes; the most this takes is {MAX_SOURCE_BYTES:,} (64 KiB).", "size"

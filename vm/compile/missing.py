@@ -20,9 +20,7 @@ _NAME: Final = re.compile(r"(?:\b(?:struct|union|enum)\s+)?\b[A-Za-z_]\w*")
 _QUOTED: Final = re.compile(r"'((?:struct |union |enum )?\w+)'")
 _SECTION: Final = re.compile(r'SEC\s*\(\s*"([^"]*)"\s*\)|section\s*\(\s*"([^"]*)"\s*\)')
 # Sections that are no programs.
-_DATA_SECTIONS: Final = re.compile(
-    r"^(license|version|maps|\.maps|\.struct_ops.*|\.rodata.*|\.data.*|\.bss.*|\.ksyms|\.kconfig)$"
-)
+_DATA_SECTIONS: Final = re.compile(r"license$|version$|maps$|\.")
 _INVISIBLE: Final = re.compile(r"declaration of '((?:struct|union) \w+)' will not be visible")
 _KERNEL_INT: Final = re.compile(r"\b__(?:[us]|be|le)(?:8|16|32|64)\b")
 _NOT_FOUND: Final = re.compile(r"^'([\w./+-]+)' file not found")

@@ -136,6 +136,8 @@ def test_inputs_that_cannot_be_tried_are_refused() -> None:
         compile_c("/" * 65537)
     with pytest.raises(InputError, match="NUL"):
         compile_c("int a;\n\0")
+    with pytest.raises(InputError, match="surrogate"):
+        compile_c("int a;\n\ud800")
     with pytest.raises(InputError, match="'O9'"):
         compile_c(PROGRAM, CompileOptions(opt="O9"))
     with pytest.raises(InputError, match="'v9'"):
