@@ -53,17 +53,18 @@ _PROBE_LIMITS: Final = Limits(wall=5.0, cpu=5, memory=1024 * MIB, file_size=4 * 
 Canaries = Callable[[], tuple[tuple[str, ...], str]]
 
 
-def measure(canaries: Canaries | None = None) -> list[Row]:
+def measure(canaries: Canaries | None = None, layers: Sequence[str] = LAYERS) -> list[Row]:
     """A row for each layer alone, one for the supervisor, one for all together, and one for the compiler.
 
     canaries -- compiles sources that try to read a file: (what leaked, why nothing could be compiled or "").
                 `vm.compile.measure` gives it; without it the compiler has no row.
+    layers -- those to try alone
     Takes a few seconds; starts launchers, so call it from a process that is not confined.
     """
     with tempfile.TemporaryDirectory(prefix="bpfscope-canary-") as outside:
         canary = Path(outside) / "canary"
         canary.write_text("canary\n")
-        rows = [_alone(layer, str(canary), outside) for layer in LAYERS]
+        rows = [_alone(layer, str(canary), outside) for layer in layers]
         rows.append(_supervisor(str(canary), outside))
         rows.append(_together(str(canary), outside))
     if canaries is not None:

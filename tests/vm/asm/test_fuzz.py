@@ -19,14 +19,14 @@ WORDS = st.sampled_from([*VOCABULARY.split(), "\t", "\x00"])
 TEXTS = st.lists(st.lists(WORDS, max_size=9).map(" ".join), max_size=8).map("\n".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.one_of(TEXTS, st.text(max_size=200)))
 def test_assembling_anything(text: str) -> None:
     with contextlib.suppress(InputError):
         assemble(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.one_of(st.text(max_size=200), st.text('0123456789abcdefx, \n\\"{};', max_size=200)))
 def test_hex_of_anything(text: str) -> None:
     with contextlib.suppress(InputError):

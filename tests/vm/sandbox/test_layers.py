@@ -30,11 +30,11 @@ def test_every_layer_holds_here() -> None:
 
 
 def report(off: str, **environment: str) -> dict[str, Row]:
-    return run_report("print(json.dumps(measure()))", off, **environment)
+    return run_report("print(json.dumps(measure(layers=['landlock'])))", off, **environment)
 
 
 def run_report(last: str, off: str, **environment: str) -> dict[str, Row]:
-    code = f"import json; from vm.sandbox import measure; from vm.compile.canary import compiler_row; {last}"
+    code = f"import json; from vm.sandbox.check import measure; from vm.compile.canary import compiler_row; {last}"
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), "BPFSCOPE_SANDBOX_OFF": off, **environment}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60, check=True)
     return {layer: Row(layer, active, why, tuple(leaks)) for layer, active, why, leaks in json.loads(done.stdout)}
