@@ -142,7 +142,7 @@ def from_form(form: Mapping[str, Any]) -> bytes:
 
     eth: src, dst, type; ip: src, dst, ttl, tos, id, proto; ipv6: src, dst, hlim, nh; tcp: sport, dport, flags
     ("SA"), seq, ack, window; udp: sport, dport; icmp: type, code, id, seq; vlan: id, prio. Lengths and checksums
-    are made. `payload` is text, or {"hex": …}. InputError names the field that is wrong.
+    are made. `payload` is text, {"text": …} or {"hex": …}. InputError names the field that is wrong.
     """
     unknown = set(form) - {"eth", "vlan", "ip", "ipv6", "tcp", "udp", "icmp", "payload"}
     if unknown:
@@ -269,6 +269,8 @@ def _flags(name: str, value: Any) -> str | int:
 def _payload(value: Any) -> bytes:
     if isinstance(value, Mapping) and set(value) == {"hex"} and isinstance(value["hex"], str):
         return from_hex(value["hex"], minimum=0)
+    if isinstance(value, Mapping) and set(value) == {"text"}:
+        value = value["text"]
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, bytes):
