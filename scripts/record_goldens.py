@@ -2,6 +2,7 @@
 
     python scripts/record_goldens.py LOAD
 
+A source whose first line says mcpu=v4 is compiled for that.
 LOAD is a command that takes OUT.jsonl FILE.o..., loads every program of every object into a kernel
 at both log levels and writes one JSON line a program: file, prog, verdict, err, insns, log1, log2,
 xlated, image. The objects are kept beside the recording (tests/golden/objects), without debug
@@ -28,7 +29,8 @@ def main(load: str) -> None:
     objects = GOLDEN / "objects"
     objects.mkdir(exist_ok=True)
     for source in sorted((GOLDEN / "programs").glob("*.c")):
-        result = compile_c(source.read_text(), CompileOptions())
+        text = source.read_text()
+        result = compile_c(text, CompileOptions(mcpu="v4" if "mcpu=v4" in text.split("\n", 1)[0] else "v3"))
         if not result.ok or result.object is None:
             sys.exit(f"{source.name}: " + "; ".join(d.message for d in result.diagnostics))
         (objects / f"{source.stem}.o").write_bytes(result.object)
