@@ -80,13 +80,14 @@ class RunStopError(Exception):
 class Interpreter:
     """One run. `regs` are r0-r10 and AX, unsigned."""
 
-    def __init__(self, codes: list[Code], world: World, limits: RunLimits, record: bool) -> None:
+    def __init__(self, codes: list[Code], world: World, limits: RunLimits, steps: int) -> None:
         self.codes = codes
         self.code = codes[0]
         self.world = world
         self.memory = world.memory
         self.limits = limits
-        self.record = record
+        self.record = steps > 0
+        self.most_steps = steps
         self.regs = [0] * 12
         self.memory.trusting = not codes[0].plain
         self.regs[1] = world.use_uapi() if codes[0].plain else world.context.address
@@ -97,7 +98,6 @@ class Interpreter:
         self.tail_calls = 0
         self.may_gotos: dict[tuple[int, int], int] = {}
         self.steps: list[RunStep] = []
-        self.cut = False
         self.writes: list[MemoryWrite] = []
         self.deadline = time.monotonic() + limits.seconds
         self._fp(0)
@@ -174,8 +174,7 @@ class Interpreter:
         said = events if len(self.world.events) > events else -1
         step = RunStep(orig, -1, tuple(self.regs[:11]), (), tuple(self.writes), said, depth)
         if first:
-            if len(self.steps) >= self.limits.steps:
-                self.cut = True
+            if len(self.steps) >= self.most_steps:
                 self.record = False
                 return
             self.steps.append(step)
@@ -528,12 +527,19 @@ def interpret_all(
 ) -> list[Execution]:
     """One run an input, maps kept from run to run. `siblings` are what the program's tail calls can reach.
 
+    limits.steps is what all of them together may record, limits.seconds what each may take.
+
     Raises InputError for an input the program cannot have, LimitError for maps too large. What goes wrong
     while the program runs is the Execution's fault.
     """
     codes = codes_of([target, *siblings])
     world = World(codes[0].program, limits, tuple(code.program.name for code in codes[1:]))
-    return [_run(codes, world, given, limits, record) for given in inputs]
+    done: list[Execution] = []
+    steps = limits.steps if record else 0
+    for given in inputs:
+        done.append(_run(codes, world, given, limits, steps, record))
+        steps -= len(done[-1].steps)
+    return done
 
 
 def interpret(
@@ -548,9 +554,9 @@ def interpret(
     return interpret_all(target, [given], limits, record=record, siblings=siblings)[0]
 
 
-def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, record: bool) -> Execution:
+def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, steps: int, record: bool) -> Execution:
     world.begin(given)
-    engine = Interpreter(codes, world, limits, record)
+    engine = Interpreter(codes, world, limits, steps)
     fault = engine.run()
     r0 = engine.regs[0] if fault is None else 0
     return Execution(
@@ -562,7 +568,7 @@ def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, re
         events=tuple(world.events),
         insns=world.insns,
         steps=engine.steps,
-        steps_cut=engine.cut,
+        steps_cut=record and len(engine.steps) < world.insns,
         fault=fault,
         regions=world.memory.regions(),
     )

@@ -56,14 +56,14 @@ def slot_code(address: int) -> bytes:
 class Machine:
     """One address space with its programs loaded; `run` may be called many times."""
 
-    def __init__(self, programs: Sequence[tuple[Rewritten, Image]], limits: RunLimits, record: bool) -> None:
+    def __init__(self, programs: Sequence[tuple[Rewritten, Image]], limits: RunLimits) -> None:
         import unicorn
         import unicorn.x86_const as x86
 
         self._uc_module: Any = unicorn
         self._x86: Any = x86
         self.limits = limits
-        self.record = record
+        self.asked = True  # whether steps were asked for, though a run may have none left
         names = tuple(rewritten.program.name for rewritten, _ in programs)
         self.world = World(programs[0][0].program, limits, names[1:])
         self.memory = self.world.memory
@@ -205,8 +205,10 @@ class Machine:
 
     # -- one run ----------------------------------------------------------------------------------
 
-    def run(self, given: RunInput) -> Execution:
+    def run(self, given: RunInput, steps: int) -> Execution:
+        """One run, of which `steps` are recorded (0: none)."""
         world = self.world
+        self.record, self._steps = steps > 0, steps
         world.begin(given)
         self._failure = self._bad = None
         self._running.clear()
@@ -323,7 +325,7 @@ class Machine:
         ids, shots = recording.ids, recording.snapshots
         save, handle, pointer = self._raw_save
         atomics = {i for i, point in enumerate(points) if point.insn.code & 0xE7 == 0xC3}
-        most = min(self.limits.steps, self.limits.insns)
+        most = min(self._steps, self.limits.insns)
 
         def on_step(uc: int, address: int, size: int, user: int) -> None:
             i = where.get(address)
@@ -474,7 +476,7 @@ class Machine:
             for i, event in enumerate(events):
                 first.setdefault(event.step, i)
             stack = range(world.stack.base, world.stack.end)
-            steps = Steps(recording, first, Namer(self.memory), stack, self.limits.steps)
+            steps = Steps(recording, first, Namer(self.memory), stack, self._steps)
         return Execution(
             engine="jit",
             r0=r0,
@@ -484,7 +486,7 @@ class Machine:
             events=tuple(events),
             insns=self._insns,
             steps=steps,
-            steps_cut=self.record and self._insns > recorded,
+            steps_cut=self.asked and self._insns > recorded,
             fault=fault,
             regions=world.memory.regions(),
         )
@@ -522,11 +524,19 @@ def run_all(
 ) -> list[Execution]:
     """One run an input on one machine, maps kept from run to run. `siblings` are what tail calls can reach.
 
+    limits.steps is what all of them together may record, limits.seconds what each may take.
+
     Raises InputError for an input the program cannot have, LimitError where maps or code are too large,
     NotEmulated for what the machine cannot hold. What goes wrong during a run is the Execution's fault.
     """
-    machine = Machine([(rewritten, image), *siblings], limits, record)
-    return [machine.run(given) for given in inputs]
+    machine = Machine([(rewritten, image), *siblings], limits)
+    machine.asked = record
+    done: list[Execution] = []
+    steps = limits.steps if record else 0
+    for given in inputs:
+        done.append(machine.run(given, steps))
+        steps -= len(done[-1].steps)
+    return done
 
 
 def run(

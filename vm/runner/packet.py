@@ -94,6 +94,7 @@ class XdpPacket(_Packet):
         frame = PAGE
         while frame - XDP_PACKET_HEADROOM - SHARED_INFO < len(data):
             frame += PAGE
+        world.packets.top = frame
         hard_start = world.packets.base
         start = hard_start + XDP_PACKET_HEADROOM
         self.memory.write(start, data)
@@ -163,6 +164,7 @@ class SkbPacket(_Packet):
         self.l2 = world.kind in ("sched_cls", "sched_act")
         room = (NET_SKB_PAD + len(data) + 63) & -64
         self.low = world.packets.base
+        world.packets.top = world.packets.size
         head = self.low + _SLACK
         mac = head + NET_SKB_PAD
         self.memory.write(mac, data)

@@ -19,6 +19,7 @@ from vm.runner.points import Point, stores
 
 U64: Final = (1 << 64) - 1
 SNAPSHOT: Final = 128
+KEPT: Final = 4096
 TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL
 _REGS: Final = struct.Struct("<16Q")
 # r0-r10 as places in X86_REGS order.
@@ -102,6 +103,31 @@ class Recording:
         return found
 
 
+class Window(Sequence[RunStep]):
+    """A slice of steps, still made one by one."""
+
+    def __init__(self, steps: Sequence[RunStep], indices: range) -> None:
+        self._steps = steps
+        self._indices = indices
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> RunStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RunStep]: ...
+    def __getitem__(self, index: int | slice) -> RunStep | Sequence[RunStep]:
+        if isinstance(index, slice):
+            return Window(self._steps, self._indices[index])
+        return self._steps[self._indices[index]]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(other) == list(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Steps(Sequence[RunStep]):
     """RunSteps made when they are asked for. Equal to any other sequence of the same steps.
 
@@ -119,6 +145,7 @@ class Steps(Sequence[RunStep]):
             self._heads = array("L", (k for k, point in enumerate(raw.ids) if points[point].head))
         self._count = min(len(self._heads), limit)
         self._frames: array[int] | None = None
+        self._made: dict[int, RunStep] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -126,15 +153,20 @@ class Steps(Sequence[RunStep]):
     @overload
     def __getitem__(self, index: int) -> RunStep: ...
     @overload
-    def __getitem__(self, index: slice) -> list[RunStep]: ...
-    def __getitem__(self, index: int | slice) -> RunStep | list[RunStep]:
+    def __getitem__(self, index: slice) -> Sequence[RunStep]: ...
+    def __getitem__(self, index: int | slice) -> RunStep | Sequence[RunStep]:
         if isinstance(index, slice):
-            return [self._step(i) for i in range(*index.indices(self._count))]
+            return Window(self, range(self._count)[index])
         if index < 0:
             index += self._count
         if not 0 <= index < self._count:
             raise IndexError(index)
-        return self._step(index)
+        step = self._made.get(index)
+        if step is None:
+            if len(self._made) >= KEPT:
+                self._made.clear()
+            step = self._made[index] = self._step(index)
+        return step
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(other) == list(self)

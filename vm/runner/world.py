@@ -99,9 +99,10 @@ class World:
             self.memory.drop(area)
         self._passing.clear()
         for arena in (self.objects, self.user, self.packets, self.stack):
-            arena.view[:] = bytes(arena.size)
+            arena.view[: arena.top] = bytes(arena.top)
             arena.top = 0
             arena.free.clear()
+        self.stack.top = self.stack.size  # always all of it: who knows how deep the program went
         self._reset()
         self.input = given
         self.passing = True

@@ -22,7 +22,7 @@ from vm.jit import translate
 from vm.program import MapSpec, Program
 from vm.runner.execution import Execution
 from vm.runner.inputs import NoInput, RunLimits
-from vm.runner.interp import interpret
+from vm.runner.interp import interpret, interpret_all
 from vm.runner.machine import run, run_all
 
 LIMITS = RunLimits(insns=100_000)
@@ -126,3 +126,21 @@ def test_tail_calls_end_after_33() -> None:
         )
     )  # fmt: skip
     assert int.from_bytes(x.maps["hits"][0][1], "little") == 34
+
+
+def test_several_runs_share_the_steps_that_are_recorded() -> None:
+    fixed = rewritten(COUNT)
+    limits = RunLimits(steps=15)
+    for runs in (
+        run_all(fixed, translate(fixed), [NoInput()] * 3, limits),
+        interpret_all(fixed, [NoInput()] * 3, limits),
+    ):
+        assert [(len(x.steps), x.steps_cut, x.insns) for x in runs] == [(10, False, 10), (5, True, 10), (0, True, 10)]
+    assert not on_machine(COUNT, record=False).steps_cut
+
+
+def test_slices_of_steps_are_made_on_demand() -> None:
+    steps = on_machine(LOOP).steps
+    assert list(steps[3:9][1:-2]) == [steps[i] for i in range(4, 7)]
+    assert steps[:] == list(steps)
+    assert steps[-1] == steps[len(steps) - 1]
