@@ -155,7 +155,7 @@ asyncio.run(main())
 """
 
 
-def test_no_worker_outlives_a_web_process_that_was_killed(tmp_path: Path) -> None:
+async def test_no_worker_outlives_a_web_process_that_was_killed(tmp_path: Path) -> None:
     web = subprocess.Popen(
         [sys.executable, "-c", WEB, str(tmp_path)], cwd=django_settings.BASE_DIR, stdout=subprocess.PIPE, text=True
     )
