@@ -23,7 +23,10 @@ START_SECONDS = 60
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Nothing else of the server's environment reaches a worker: no keys, no database address.
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "BPFSCOPE_CLANG", "LD_LIBRARY_PATH", "PYTHONPATH")
+PASSED_ON = (
+    "PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH",
+    "BPFSCOPE_CLANG", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
+)  # fmt: skip
 
 
 class WorkerDied(Exception):

@@ -1,0 +1,49 @@
+"""`manage.py sandbox_check [--json]`: which layers hold on this machine, measured by trying to get through."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from vm.sandbox import measure
+from vm.sandbox.check import Row
+from vm.sandbox.launcher import FILE_SYSTEM_LAYERS
+
+
+class Command(BaseCommand):
+    help = (
+        "Try to get through each layer that holds a user's program, and say which hold. Exit 1 when the whole does not."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one line of JSON")
+        parser.add_argument("--no-compiler", action="store_true", help="leave out the compiler's canaries")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = measure(compiler=not options["no_compiler"])
+        good = holds(rows)
+        if options["json"]:
+            self.stdout.write(json.dumps({"ok": good, "layers": [row._asdict() for row in rows]}))
+        else:
+            for row in rows:
+                self.stdout.write(line(row))
+            self.stdout.write("Users' programs are held." if good else "USERS' PROGRAMS ARE NOT HELD.")
+        if not good:
+            sys.exit(1)
+
+
+def holds(rows: list[Row]) -> bool:
+    """A layer may be missing where another does its work; no layer may leak, and one has to guard the file system."""
+    by_name = {row.layer: row for row in rows}
+    guarded = any(by_name[name].active for name in FILE_SYSTEM_LAYERS if name in by_name)
+    needed = [by_name[name] for name in ("rlimits", "supervisor", "together", "compiler") if name in by_name]
+    return guarded and all(row.active for row in needed) and not any(row.leaks for row in rows if row.active)
+
+
+def line(row: Row) -> str:
+    said = f"{row.layer:<11} {'holds' if row.active else 'DOES NOT HOLD':<14} {row.why}"
+    return f"{said}\n{'':<26} got through: {', '.join(row.leaks)}" if row.leaks else said
