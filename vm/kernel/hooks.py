@@ -1,0 +1,173 @@
+"""Kernel functions for programs, sets of hooks, iterator targets and raw tracepoints of Linux 6.12.
+
+Read from the kernel image by scripts/extract_hooks.py. Types and functions go by name: their
+BTF is in vm.kernel.btf.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from vm.kernel import types as t
+
+# Flags of kfuncs (include/linux/btf.h).
+KF_ACQUIRE: Final = 1 << 0
+KF_RELEASE: Final = 1 << 1
+KF_RET_NULL: Final = 1 << 2
+KF_TRUSTED_ARGS: Final = 1 << 4
+KF_SLEEPABLE: Final = 1 << 5
+KF_DESTRUCTIVE: Final = 1 << 6
+KF_RCU: Final = 1 << 7
+KF_ITER_NEW: Final = 1 << 8
+KF_ITER_NEXT: Final = 1 << 9
+KF_ITER_DESTROY: Final = 1 << 10
+KF_RCU_PROTECTED: Final = 1 << 11
+
+# Program types whose kfuncs the kernel keeps in one list (bpf_prog_type_to_kfunc_hook).
+_HOOKS: Final = (
+    (t.BPF_PROG_TYPE_UNSPEC,),
+    (t.BPF_PROG_TYPE_XDP,),
+    (t.BPF_PROG_TYPE_SCHED_CLS,),
+    (t.BPF_PROG_TYPE_STRUCT_OPS,),
+    (t.BPF_PROG_TYPE_TRACING, t.BPF_PROG_TYPE_TRACEPOINT, t.BPF_PROG_TYPE_PERF_EVENT, t.BPF_PROG_TYPE_LSM),
+    (t.BPF_PROG_TYPE_SYSCALL,),
+    (
+        t.BPF_PROG_TYPE_CGROUP_SKB,
+        t.BPF_PROG_TYPE_CGROUP_SOCK,
+        t.BPF_PROG_TYPE_CGROUP_DEVICE,
+        t.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+        t.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+        t.BPF_PROG_TYPE_CGROUP_SYSCTL,
+    ),
+    (t.BPF_PROG_TYPE_SCHED_ACT,),
+    (t.BPF_PROG_TYPE_SK_SKB,),
+    (t.BPF_PROG_TYPE_SOCKET_FILTER,),
+    (
+        t.BPF_PROG_TYPE_LWT_OUT,
+        t.BPF_PROG_TYPE_LWT_IN,
+        t.BPF_PROG_TYPE_LWT_XMIT,
+        t.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+    ),
+    (t.BPF_PROG_TYPE_NETFILTER,),
+    (t.BPF_PROG_TYPE_KPROBE,),
+)
+
+
+class Kfunc(NamedTuple):
+    """A kernel function programs may call: BTF id of its FUNC in vmlinux, and KF_ flags."""
+
+    name: str
+    id: int
+    flags: int
+
+
+class KfuncSet(NamedTuple):
+    """Functions registered together: for which program types (0: all), and the kernel's filter if it has one."""
+
+    name: str
+    prog_types: tuple[int | str, ...]
+    filter: str
+    kfuncs: frozenset[str]
+
+
+class IterArg(NamedTuple):
+    """A pointer in an iterator program's context: its offset and register type (without the BTF id)."""
+
+    offset: int
+    reg_type: int
+
+
+@cache
+def _data() -> Any:
+    return json.loads(files("vm.kernel").joinpath("data/hooks.json").read_text())
+
+
+@cache
+def _kfuncs() -> dict[str, Kfunc]:
+    return {name: Kfunc(name, raw["id"], raw["flags"]) for name, raw in _data()["kfuncs"].items()}
+
+
+@cache
+def _kfuncs_by_id() -> dict[int, Kfunc]:
+    return {kfunc.id: kfunc for kfunc in _kfuncs().values()}
+
+
+def kfunc(name: str) -> Kfunc | None:
+    """The kfunc of that name."""
+    return _kfuncs().get(name)
+
+
+def kfunc_by_id(btf_id: int) -> Kfunc | None:
+    """The kfunc whose FUNC has that id in the kernel's BTF (imm of the call)."""
+    return _kfuncs_by_id().get(btf_id)
+
+
+@cache
+def kfunc_sets() -> tuple[KfuncSet, ...]:
+    """All registered sets."""
+    return tuple(
+        KfuncSet(raw["name"], tuple(raw["prog_types"]), raw["filter"], frozenset(raw["kfuncs"]))
+        for raw in _data()["kfunc_sets"]
+    )
+
+
+@cache
+def _allowed(prog_type: int) -> dict[str, str]:
+    """kfunc -> the filter of its set ("" none), for a program type, before filters are asked."""
+    hook: tuple[int, ...] = next((h for h in _HOOKS if prog_type in h), ())
+    out: dict[str, str] = {}
+    for kset in kfunc_sets():
+        if 0 in kset.prog_types or any(p in hook for p in kset.prog_types):
+            for name in kset.kfuncs:
+                # with several sets, one without a filter wins
+                out[name] = "" if out.get(name) == "" else kset.filter
+    return out
+
+
+def kfunc_filter(prog_type: int, name: str) -> str | None:
+    """None if programs of the type may not call the kfunc; else the kernel's filter that decides, "" for none.
+
+    As btf_kfunc_id_set_contains(): lists of several program types are one, e.g. LSM and tracing.
+    Filters: bpf_fs_kfuncs_filter and bpf_get_fsverity_digest_filter (LSM programs only), tracing_iter_filter
+    (iterators only), bpf_kprobe_multi_filter (kprobe sessions only).
+    """
+    return _allowed(prog_type).get(name)
+
+
+@cache
+def fmod_ret_functions() -> frozenset[str]:
+    """Functions that fmod_ret programs may attach to besides security_ hooks (register_btf_fmodret_id_set)."""
+    return frozenset(name for s in kfunc_sets() if "fmod_ret" in s.prog_types for name in s.kfuncs)
+
+
+@cache
+def id_set(name: str) -> frozenset[str]:
+    """Names in one of the kernel's BTF_SETs: sleepable_lsm_hooks, btf_id_deny, … KeyError for others."""
+    return frozenset(_data()["id_sets"][name])
+
+
+def kptr_destructor(struct_name: str) -> str | None:
+    """The kfunc that frees a kernel object kept in a map (register_btf_id_dtor_kfuncs)."""
+    found = _data()["destructors"].get(struct_name)
+    return str(found) if found else None
+
+
+def iterator_args(target: str) -> tuple[IterArg, ...] | None:
+    """What the context of an iter/TARGET program holds besides `meta`; None if there is no such target."""
+    raw = _data()["iterators"].get(target)
+    return None if raw is None else tuple(IterArg(*arg) for arg in raw["args"])
+
+
+def raw_tracepoint(name: str) -> tuple[int, int] | None:
+    """Number of arguments of a tracepoint, and bytes a writable program may write; None if there is none."""
+    raw = _data()["raw_tracepoints"].get(name)
+    return None if raw is None else (raw[0], raw[1])
+
+
+def map_struct(map_type: int) -> str | None:
+    """The kernel's struct of maps of a type, which programs may read through a map pointer."""
+    found = _data()["map_types"].get(str(map_type))
+    return str(found) if found else None
