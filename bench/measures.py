@@ -75,33 +75,64 @@ def import_time() -> Rows:
     ]
 
 
-def submit_to_verdict() -> Rows:
-    """Submit to verdict, over the worker pool, against clang's own bare time (goal: at most 2.5)."""
-    from bench.submit import Pool
-    from vm.compile.toolchain import bare_command
+def bare_clang(source: Path, output: Path) -> list[str]:
+    """clang as one would call it by hand: no sandbox, no virtual include tree."""
+    from vm.compile.headers import OUR_INCLUDE
+    from vm.compile.toolchain import toolchain
 
-    with Pool() as pool, tempfile.TemporaryDirectory() as tmp:
+    found = toolchain()
+    includes = [f"-I{OUR_INCLUDE}"]
+    for name, directory in found.directories:
+        if name in ("/include/arch", "/include/uapi", "/include/clang"):
+            includes += ["-isystem", directory]
+    return [
+        *found.argv,
+        "-target",
+        "bpf",
+        "-O2",
+        "-g",
+        "-mcpu=v3",
+        "-nostdinc",
+        *includes,
+        "-c",
+        str(source),
+        "-o",
+        str(output),
+    ]
+
+
+def submit_to_verdict() -> Rows:
+    """Submit to verdict, over the socket, against clang's own bare time (goal: at most 2.5)."""
+    from bench.submit import Playground
+    from vm.compile.headers import helper_defs
+
+    with Playground() as playground, tempfile.TemporaryDirectory() as tmp:
         source = Path(tmp, "program.c")
         text = example()
         source.write_text(text)
-        command = bare_command(source, Path(tmp, "program.o"))
+        bpf = Path(tmp, "bpf")
+        bpf.mkdir()
+        (bpf / "bpf_helper_defs.h").write_bytes(helper_defs())
+        command = [*bare_clang(source, Path(tmp, "program.o")), f"-I{tmp}", f"-I{bpf}"]
         number = iter(range(1_000_000))
 
         def cold() -> None:
             # A comment makes it another program, so that no stored answer is given.
-            pool.verdict(request(f"{text}\n// {next(number)}\n"))
+            playground.verdict(request(f"{text}\n// {next(number)}\n"))
 
         same = request(text)
-        pool.verdict(same)
+        playground.verdict(same)
         bare, ours, again = alternate(
-            lambda: subprocess.run(command, check=True, capture_output=True), cold, lambda: pool.verdict(same)
+            lambda: subprocess.run(command, check=True, capture_output=True),
+            cold,
+            lambda: playground.verdict(same),
         )
     ratio = statistics.median(o / b for o, b in zip(ours, bare, strict=True))
     return [
         ("clang alone", ms(statistics.median(bare))),
         ("submit to verdict, warm worker", ms(statistics.median(ours))),
-        ("ratio (pair by pair, median)", f"{ratio:8.2f}"),
-        ("the same program again", ms(statistics.median(again))),
+        ("ratio (pair by pair, median; goal 2.5)", f"{ratio:8.2f}"),
+        ("the same program again (goal 20 ms)", ms(statistics.median(again))),
     ]
 
 
