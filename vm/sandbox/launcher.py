@@ -30,7 +30,7 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 # What the client waits beyond a job's own wall limit before it gives the launcher up.
 _GRACE: Final = 1.5
 _START_TIMEOUT: Final = 10.0
-SPOOL_PREFIX: Final = "bpfscope-"
+SPOOL_PREFIX: Final = "bpfscope-spool-"
 _SPOOL_AGE: Final = 10.0  # seconds; a younger one may belong to a launcher that is just starting
 
 FILE_SYSTEM_LAYERS: Final = frozenset({"landlock", "bubblewrap"})
@@ -250,14 +250,19 @@ def sweep(directory: str) -> None:
         info = entry.stat(follow_symlinks=False)
         if info.st_uid != os.geteuid() or time.time() - info.st_mtime < _SPOOL_AGE:
             continue
-        with contextlib.suppress(OSError):  # no lock file: left by one that ended in order
+        try:
             fd = os.open(os.path.join(entry.path, LOCK_NAME), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(fd)
+        except OSError:
+            # No lock file: nothing says that a launcher made it. One that ended in order left it empty.
+            with contextlib.suppress(OSError):
+                os.rmdir(entry.path)
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(fd)
         shutil.rmtree(entry.path, ignore_errors=True)
 
 
