@@ -38,9 +38,11 @@ __attribute__((section("xdp"), used)) int warm_up(struct xdp_md *ctx)
 char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 """
 _INPUT = {"kind": "packet", "hex": "ff" * 64}
+_FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {}}}
 WARM_UP: tuple[dict[str, Any], ...] = (
     {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
-    {"kind": "asm", "source": "r0 = 2\nexit\n", "options": {"engine": "interpreter"}, "input": _INPUT},
+    # A form, for the library that builds packets opens sockets when it is imported.
+    {"kind": "asm", "source": "r0 = 2\nexit\n", "options": {"engine": "interpreter"}, "input": _FORM},
 )
 
 

@@ -54,10 +54,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = s.getsockname()[1]
     var = tmp_path_factory.mktemp("var")
     log = (var / "server.log").open("w")
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "playground.settings",  # the real ones, whatever the other tests run with
+        "BPFSCOPE_VAR": str(var),
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "WORKERS": "1",
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True, timeout=60
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "playground"],
         cwd=ROOT,
-        env={**os.environ, "BPFSCOPE_VAR": str(var), "PORT": str(port), "HOST": "127.0.0.1", "WORKERS": "1"},
+        env=environment,
         stdout=log,
         stderr=log,
         start_new_session=True,
@@ -160,8 +171,7 @@ def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
         packet = {"kind": "packet", "hex": "02" + "00" * 13}
         draft = json.dumps({"kind": "c", "source": recorded.SOURCE, "options": {}, "input": packet})
         made.page.add_init_script(
-            "localStorage.getItem('bpfscope.draft') ?? "
-            f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})"
+            f"localStorage.getItem('bpfscope.draft') ?? localStorage.setItem('bpfscope.draft', {json.dumps(draft)})"
         )
         made.said: list[dict[str, Any]] = []  # type: ignore[misc]
 

@@ -116,7 +116,7 @@ def test_run_mode_pairs_code_and_registers(recorded_tab: Tabs) -> None:
     expect(row.locator(".knew")).to_have_text("0…255")
     expect(row.locator(".ruler")).to_be_visible()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("bs-state tr.memory .reg-name")).to_have_text("fp-8")
+    expect(page.locator("bs-state tr.memory .plain-name")).to_have_text("fp-8")
     page.get_by_role("tab", name="Packet").click()
     expect(page.locator(".packet-out mark")).to_have_text("ff")
     page.get_by_role("tab", name="Maps").click()

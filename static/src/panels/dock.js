@@ -7,8 +7,8 @@ export const PANES = [
   { id: "log", label: "Log", tag: "bs-log" },
   { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
   { id: "packet", label: "Packet", tag: "bs-packet" },
-  { id: "maps", label: "Maps", tag: "bs-maps", badge: (s) => s.stages.load?.maps?.length || "" },
-  { id: "output", label: "Output", tag: "bs-output", badge: (s) => s.stages.run?.events?.length || "" },
+  { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, badge: (s) => s.stages.load?.maps?.length || "" },
+  { id: "output", label: "Output", tag: "bs-output", scrolls: true, badge: (s) => s.stages.run?.events?.length || "" },
   { id: "machine", label: "Machine code", tag: "bs-machine" },
 ];
 
@@ -26,7 +26,7 @@ export class Dock extends Panel {
         pane.label,
         badge,
       );
-      const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, h(pane.tag));
+      const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, h(pane.tag, pane.scrolls ? { tabindex: "0", role: "region", "aria-label": pane.label } : null));
       this.tabs.set(pane.id, { pane, tab, badge, body });
       list.append(tab);
       bodies.append(body);

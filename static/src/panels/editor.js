@@ -2,7 +2,7 @@
  * The source column. CodeMirror lives in a shadow root, where its styles go through adoptedStyleSheets, so the page
  * needs no inline style. Keeps C lines tied to the program that ran while the text is edited further.
  */
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { cpp } from "@codemirror/lang-cpp";
 import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
@@ -161,13 +161,16 @@ export class Editor extends Panel {
           { key: "Escape", run: () => this.leave() },
           ...defaultKeymap.filter((binding) => binding.key !== "Mod-Enter"),
           ...historyKeymap,
-          indentWithTab,
+          { key: "Tab", run: (view) => this.writing && indentMore(view), shift: (view) => this.writing && indentLess(view) },
         ]),
         this.language.of(kind === "c" ? cpp() : []),
         this.readOnly.of([EditorState.readOnly.of(kind === "elf"), EditorView.editable.of(kind !== "elf")]),
-        EditorView.contentAttributes.of({ "aria-label": "Program source. Escape leaves the editor.", spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": "Program source. Escape leaves the editor.", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => this.updated(update)),
         EditorView.domEventHandlers({
+          // Tab indents once something is written or clicked; who tabs through the page is not caught here.
+          blur: () => void (this.writing = false),
+          pointerdown: () => void (this.writing = true),
           paste: (event, view) => this.paste(event, view),
           click: (event, view) => this.clicked(event, view),
           dragover: () => true,
@@ -187,6 +190,7 @@ export class Editor extends Panel {
     if (!update.docChanged) return;
     if (this.changes) this.changes = this.changes.compose(update.changes);
     if (this.loading) return;
+    this.writing = true;
     const { store } = this;
     store.set({ source: update.state.doc.toString(), edited: store.state.edited + 1 });
     setText(this.said, "");

@@ -4,7 +4,7 @@ import { dropDraft, saveDraft } from "../core/draft.js";
 import { fragment, share } from "../core/link.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 
-const PROG_TYPES = ["xdp", "sched_cls", "socket_filter", "tracepoint", "kprobe", "raw_tracepoint", "cgroup_skb"];
+const PROG_TYPES = ["xdp", "tc", "socket", "tracepoint", "kprobe", "raw_tp", "cgroup_skb/ingress"];
 
 export class Header extends Panel {
   build() {
@@ -118,7 +118,7 @@ export class Header extends Panel {
             ),
           )
         : null,
-      kind === "c" ? select("Optimise", options.opt ?? "O2", ["O1", "O2", "O3", "Os"], (opt) => set({ opt })) : null,
+      kind === "c" ? select("Optimise", options.opt ?? "O2", ["O0", "O1", "O2"], (opt) => set({ opt })) : null,
       kind === "c" ? select("BPF version", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
       kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
       select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),

@@ -8,7 +8,7 @@ import { bytes, count } from "../ui/format.js";
 /** Layers of the form: fields as [name, label, width, default]. Numbers are sent as numbers. */
 const LAYERS = {
   eth: { label: "Ethernet", fields: [["src", "source", 17, "02:00:00:00:00:01"], ["dst", "destination", 17, "02:00:00:00:00:02"]] },
-  ipv4: {
+  ip: {
     label: "IPv4",
     fields: [["src", "source", 15, "192.0.2.1"], ["dst", "destination", 15, "192.0.2.2"], ["ttl", "TTL", 3, 64], ["tos", "TOS", 3, 0]],
   },
@@ -23,12 +23,12 @@ const LAYERS = {
   udp: { label: "UDP", fields: [["sport", "source port", 5, 40000], ["dport", "destination port", 5, 53]] },
   icmp: { label: "ICMP", fields: [["type", "type", 3, 8], ["code", "code", 3, 0]] },
 };
-const NETWORK = ["ipv4", "ipv6"];
+const NETWORK = ["ip", "ipv6"];
 const TRANSPORT = ["tcp", "udp", "icmp"];
 const KINDS = [["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["none", "None"]];
 
 const defaults = (layer) => Object.fromEntries(LAYERS[layer].fields.map(([name, , , value]) => [name, value]));
-const FIRST = { eth: defaults("eth"), ipv4: defaults("ipv4"), udp: defaults("udp"), payload: { text: "hello" } };
+const FIRST = { eth: defaults("eth"), ip: defaults("ip"), udp: defaults("udp"), payload: { text: "hello" } };
 
 export class PacketPane extends Panel {
   build() {
@@ -168,11 +168,11 @@ export class PacketPane extends Panel {
     const payload = h("input", {
       type: "text",
       size: 24,
-      value: layers.payload?.text ?? layers.payload?.hex ?? "",
+      value: layers.payload?.hex ?? layers.payload?.text ?? "",
       spellcheck: "false",
       on: {
         input: () => {
-          layers.payload = layers.payload && "hex" in layers.payload ? { hex: payload.value } : { text: payload.value };
+          layers.payload = layers.payload?.hex === undefined ? { text: payload.value } : { hex: payload.value };
           put();
         },
       },
@@ -182,7 +182,7 @@ export class PacketPane extends Panel {
         "div",
         { class: "layer", role: "group" },
         h("div", { class: "layer-name" }, "Payload"),
-        h("div", { class: "fields" }, h("label", { class: "field" }, h("span", null, layers.payload && "hex" in layers.payload ? "hex" : "text"), payload)),
+        h("div", { class: "fields" }, h("label", { class: "field" }, h("span", null, layers.payload?.hex === undefined ? "text" : "hex"), payload)),
       ),
     );
     fill(this.form, rows);

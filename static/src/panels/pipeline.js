@@ -10,6 +10,8 @@ const WORKING = {
   jit: "Translating to x86-64…",
   run: "Running the program on its input…",
 };
+/** A stage's status for the ear; the mark says it to the eye. */
+const SAID = { idle: "not run yet", waiting: "waits", working: "working", done: "done", failed: "failed", skipped: "", stopped: "" };
 const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
 
 /** The buttons: which message feeds each, and what it says when that stage is done. */
@@ -47,14 +49,16 @@ export class Pipeline extends Panel {
     const list = h("ol", { class: "stages", "aria-label": "Stages" });
     for (const spec of BUTTONS) {
       const meta = h("span", { class: "stage-meta" });
+      const said = h("span", { class: "visually-hidden" });
       const mark = h("span", { class: "stage-mark", "aria-hidden": "true" });
       const button = h(
         "button",
         { type: "button", class: "stage", data: { stage: spec.id }, on: { click: () => this.choose(spec.id) } },
         h("span", { class: "stage-name" }, mark, spec.label),
         meta,
+        said,
       );
-      this.buttons.set(spec.id, { spec, button, meta });
+      this.buttons.set(spec.id, { spec, button, meta, said });
       list.append(h("li", null, button));
     }
     this.text = h("span", { class: "note-text" });
@@ -83,7 +87,7 @@ export class Pipeline extends Panel {
 
   paint() {
     const { stages, kind, source, status, focusStage, view, ran } = this.store.state;
-    for (const [id, { spec, button, meta }] of this.buttons) {
+    for (const [id, { spec, button, meta, said }] of this.buttons) {
       const message = spec.from ? stages[spec.from] : null;
       let state = message?.status ?? "idle";
       let words = message && message.status !== "working" && spec.done ? spec.done(message).filter(Boolean) : [];
@@ -106,8 +110,7 @@ export class Pipeline extends Panel {
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
       setText(meta, words.join(" · ") || "·");
-      const label = `${spec.label}, ${state === "idle" ? "not run yet" : state}${words.length ? `: ${words.join(", ")}` : ""}`;
-      setAttr(button, "aria-label", label);
+      setText(said, SAID[state] ?? state);
     }
     this.say(stages, status, focusStage, ran);
   }

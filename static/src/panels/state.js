@@ -49,7 +49,7 @@ export class State extends Panel {
   paint() {
     const { view, base, step } = this.store.state;
     setText(this.base, base);
-    setAttr(this.base, "aria-label", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}; switch`);
+    setAttr(this.base, "title", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}: switch (x)`);
     if (this.view !== view) this.frame(view);
     const here = this.scope.now();
     const { stages } = this.store.state;
@@ -266,8 +266,10 @@ export class State extends Panel {
 
   machineRow(name) {
     const memory = name.startsWith("@");
-    const head = this.head(name, X86[name] ? name : "");
-    const native = h("span", { class: "native" }, memory ? "" : (X86[name] ?? name.slice(2)));
+    const head = X86[name] ? this.head(name, name) : { button: h("span", { class: "plain-name" }), cell: h("th", { scope: "row" }) };
+    if (!X86[name]) head.cell.append(head.button);
+    if (!X86[name] && !memory) setText(head.button, name.slice(2));
+    const native = h("span", { class: "native" }, X86[name] ?? "");
     const text = h("span", { class: "holds" });
     const was = h("span", { class: "was" });
     const ruler = h("span", { class: "ruler", hidden: true }, h("i", { class: "tick" }));
@@ -312,7 +314,7 @@ export class State extends Panel {
         plain ? "" : "spare",
         selected === name ? "selected" : "",
       ].join(" ");
-      setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
+      if (plain) setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
     }
     for (const m of memory) {
       const row = this.rows.get(`@${m.addr}`);

@@ -1,0 +1,49 @@
+"""axe-core finds no serious fault, in light and dark, wide and narrow, accepted and rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import ROOT
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def faults(page: Any) -> list[str]:
+    # The page's policy forbids injected scripts; evaluating goes past it.
+    page.evaluate(AXE.read_text())
+    result = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{v['impact']}: {v['id']}: {v['help']} at {n['target']} {n.get('failureSummary', '')[:300]}"
+        for v in result["violations"]
+        if v["impact"] in ("serious", "critical")
+        for n in v["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("path", ["/", "/examples/missing-bounds-check"])
+def test_axe(tab: Callable[..., Any], scheme: str, size: tuple[int, int], path: str) -> None:
+    made = tab(width=size[0], height=size[1], color_scheme=scheme)
+    page = made.open(path)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(200)
+    assert faults(page) == []
+    if path == "/" and size[0] > 1000:
+        page.keyboard.press("v")
+        for pane in ("Packet", "Maps", "Output", "Machine code", "Paths"):
+            page.get_by_role("tab", name=pane).click()
+            assert faults(page) == []
+        page.keyboard.press("?")
+        assert faults(page) == []
+
+
+@pytest.mark.parametrize("path", ["/examples/", "/s/unknown"])
+def test_axe_of_plain_pages(tab: Callable[..., Any], path: str) -> None:
+    made = tab()
+    made.page.goto(made.server + path)
+    assert faults(made.page) == []
