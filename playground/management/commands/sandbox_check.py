@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from vm.sandbox import measure
+from vm.compile import measure
 from vm.sandbox.check import Row
 from vm.sandbox.launcher import FILE_SYSTEM_LAYERS
 
