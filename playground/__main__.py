@@ -25,7 +25,11 @@ def main() -> int:
         print(f"bpfscope: {error}", file=sys.stderr)
         return 1
     from django.conf import settings
+    from django.core.management import call_command
 
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        # Our own file: its tables are made or brought up to date here. Those of a server are its operator's to change.
+        call_command("migrate", verbosity=0)
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",

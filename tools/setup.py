@@ -145,19 +145,6 @@ def bundle() -> None:
     mark("bundle", key)
 
 
-def migrate() -> None:
-    """The database's tables."""
-    key = digest((ROOT / "playground" / "migrations").glob("*.py"), os.environ.get("DATABASE_URL", ""))
-    folder = Path(os.environ.get("BPFSCOPE_VAR") or ROOT / "var")
-    stamp = folder / ".migrated"
-    there = bool(os.environ.get("DATABASE_URL")) or (folder / "bpfscope.sqlite3").is_file()
-    if there and stamp.is_file() and stamp.read_text() == key:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    call([str(PYTHON), "manage.py", "migrate", "--verbosity=0"], "Making the database's tables")
-    stamp.write_text(key)
-
-
 def browser() -> None:
     """Chromium for the browser tests, where that can be had; else one line that says they are skipped."""
     if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
@@ -180,7 +167,7 @@ def browser() -> None:
 
 
 TARGETS: dict[str, tuple[Callable[[], None], ...]] = {
-    "run": (lambda: install("run"), bundle, migrate),
+    "run": (lambda: install("run"), bundle),
     "test": (lambda: install("dev"), bundle, browser),
 }
 
