@@ -37,6 +37,10 @@ SLOW, TOO_MANY = 4008, 4029
 _sockets: Counter[str] = Counter()
 
 
+class Gone(Exception):  # noqa: N818 - no error: whoever was there has left
+    """The other side closed the socket while something was sent."""
+
+
 class RunConsumer(AsyncWebsocketConsumer):
     """One socket: at most one run at a time. It uses neither the database nor a channel layer."""
 
@@ -78,7 +82,10 @@ class RunConsumer(AsyncWebsocketConsumer):
         try:
             await self.answer(text_data)
         except BadRequest as error:
-            await self.say(type="error", code=error.code, message=error.message)
+            with contextlib.suppress(Gone):
+                await self.say(type="error", code=error.code, message=error.message)
+        except Gone:
+            pass  # websocket.disconnect is on its way
 
     async def answer(self, text: str | None) -> None:
         if text is None:
@@ -175,8 +182,11 @@ class RunConsumer(AsyncWebsocketConsumer):
         try:
             await self.say(type="accepted", run=run.id, cached=run.cached)
             await self._copy(run)
+        except Gone:
+            pass
         except TimeoutError:
-            await self.close(SLOW)
+            with contextlib.suppress(OSError):
+                await self.close(SLOW)
         except (FrameError, OSError):
             log.exception("a record cannot be read")
             await self.say(type="error", code="internal", message="What was stored of this run cannot be read.")
@@ -215,8 +225,13 @@ class RunConsumer(AsyncWebsocketConsumer):
         await self.say_text(json.dumps(message, separators=(",", ":"), ensure_ascii=False))
 
     async def say_text(self, text: str) -> None:
-        async with asyncio.timeout(SEND_SECONDS):
-            await self.send(text_data=text)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self.send(text_data=text)
+        except OSError as error:  # a TimeoutError is one too
+            if isinstance(error, TimeoutError):
+                raise
+            raise Gone from None
 
 
 def _leave(service: Service, run: Run, cancel: bool) -> None:
