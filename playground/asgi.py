@@ -17,6 +17,7 @@ from playground.jobs import service  # noqa: E402
 
 log = logging.getLogger("playground")
 FIRST_WORKER_SECONDS = 5
+LAST_WORKER_SECONDS = 60
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -32,7 +33,6 @@ async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if message["type"] == "lifespan.startup":
             here = service.service()
             await here.pool.ready(FIRST_WORKER_SECONDS)
-            log.info("workers: %d; %s", here.pool.size, _held(here.pool.about))
             warming = asyncio.create_task(_warm(here))
             await send({"type": "lifespan.startup.complete"})
         else:
@@ -45,6 +45,8 @@ async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 async def _warm(here: service.Service) -> None:
     try:
+        await here.pool.ready(LAST_WORKER_SECONDS)
+        log.info("workers: %d; %s", here.pool.size, _held(here.pool.about))
         await here.warm()
     except Exception:
         log.exception("the examples could not be walked")

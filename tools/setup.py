@@ -20,7 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-STAMPS = VENV / ".stamps"
+MODULES = ROOT / "node_modules"
+# A stamp lies in the folder it vouches for, and goes with it.
+STAMPS = {
+    "run": VENV / ".run-stamp",
+    "dev": VENV / ".dev-stamp",
+    "dev-covers-run": VENV / ".covers-stamp",
+    "npm": MODULES / ".stamp",
+    "bundle": MODULES / ".bundle-stamp",
+}
 DIST = ROOT / "static" / "dist"
 COMPRESSED = (".js", ".css", ".svg", ".json", ".map")
 
@@ -55,13 +63,12 @@ def digest(paths: Iterable[Path], *more: str) -> str:
 
 
 def fresh(name: str, key: str) -> bool:
-    stamp = STAMPS / name
+    stamp = STAMPS[name]
     return stamp.is_file() and stamp.read_text() == key
 
 
 def mark(name: str, key: str) -> None:
-    STAMPS.mkdir(parents=True, exist_ok=True)
-    (STAMPS / name).write_text(key)
+    STAMPS[name].write_text(key)
 
 
 def works(command: list[str]) -> bool:
@@ -128,7 +135,7 @@ def bundle() -> None:
     npm = node_command("npm")
     path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
     packages = digest([package, lock])
-    if not fresh("npm", packages) or not (ROOT / "node_modules").is_dir():
+    if not fresh("npm", packages):
         say("installing the page's packages")
         call([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", PATH=path)
         mark("npm", packages)
