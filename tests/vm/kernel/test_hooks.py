@@ -51,7 +51,7 @@ def test_who_may_call_a_kfunc(prog_type: int, name: str, answer: str | None) -> 
 
 def test_sets_of_hooks() -> None:
     assert "bpf_lsm_file_open" in h.id_set("sleepable_lsm_hooks")
-    assert "bpf_lsm_inode_free_security" not in h.id_set("sleepable_lsm_hooks")
+    assert "bpf_lsm_file_free_security" not in h.id_set("sleepable_lsm_hooks")
     assert "migrate_disable" in h.id_set("btf_id_deny")
     assert "bpf_modify_return_test" in h.fmod_ret_functions()
     assert h.kptr_destructor("task_struct") == "bpf_task_release_dtor"
