@@ -29,7 +29,7 @@ from vm.runner.world import STACK_SIZE, World
 MAX_FRAMES: Final = 8
 MAX_TAIL_CALLS: Final = 33
 FRAME_SIZE: Final = 512
-FRAME_STRIDE: Final = 2048
+FRAME_STRIDE: Final = 1024
 CODE_STRIDE: Final = 1 << 24
 MAY_GOTO_LIMIT: Final = 8 << 20
 TAIL_CALL: Final = 0xF0
@@ -448,7 +448,8 @@ class Interpreter:
         raise AccessError(f"a helper was given {address:#x} as a function, and no code is there", address)
 
     def _enter(self, code: Code, slot: int, helper: Generator[Call, int, int] | None, back: int | None = None) -> None:
-        if len(self.frames) + 1 >= MAX_FRAMES:
+        # A tail call gives the program called eight frames of its own.
+        if len(self.frames) + 1 >= MAX_FRAMES * (1 + self.tail_calls):
             raise RunStopError("memory", f"calls are nested deeper than {MAX_FRAMES} frames")
         regs = self.regs
         self.frames.append(

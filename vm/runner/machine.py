@@ -18,7 +18,7 @@ from vm.runner.execution import Execution, Fault, RunEvent
 from vm.runner.helpers import Call, Helper, call_helper, find_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
 from vm.runner.memory import PAGE, TEXT_BASE, AccessError, Namer
-from vm.runner.points import CODE_STRIDE, Loaded, Point, load
+from vm.runner.points import CODE_STRIDE, EPILOGUE, JUMPS, Loaded, Point, load
 from vm.runner.recording import SNAPSHOT, Recording, Steps, old_value
 from vm.runner.world import World
 
@@ -78,7 +78,6 @@ class Machine:
         self._registers()
         self._trap_hooks()
         self._where = {point.address: i for i, point in enumerate(self.points)}
-        self._heads = sorted(point.address for point in self.points if point.head)
         self._running: list[Generator[Call, int, int]] = []
         self._failure: tuple[str, str] | None = None
         self._bad: tuple[int, int, str] | None = None
@@ -348,16 +347,26 @@ class Machine:
         """Counts BPF instructions, block by block."""
         from bisect import bisect_left
 
-        heads, limit = self._heads, self.limits.insns
-        sizes: dict[tuple[int, int], int] = {}
+        points, limit = self.points, self.limits.insns
+        starts = [point.address for point in points]
+        sizes: dict[tuple[int, int], tuple[int, bool, bool]] = {}
         blocks = 0
+        jumped = False
+
+        def measure(address: int, size: int) -> tuple[int, bool, bool]:
+            """Instructions of a block, whether it starts at an epilogue's exit, whether it ends by jumping to one."""
+            inside = points[bisect_left(starts, address) : bisect_left(starts, address + size)]
+            at_exit = bool(inside) and inside[0].leaves == EPILOGUE and inside[0].address == address
+            return sum(point.head for point in inside), at_exit, bool(inside) and inside[-1].leaves == JUMPS
 
         def on_block(uc: int, address: int, size: int, user: int) -> None:
-            nonlocal blocks
-            count = sizes.get((address, size))
-            if count is None:
-                count = sizes[address, size] = bisect_left(heads, address + size) - bisect_left(heads, address)
-            self._insns += count
+            nonlocal blocks, jumped
+            measured = sizes.get((address, size))
+            if measured is None:
+                measured = sizes[address, size] = measure(address, size)
+            count, at_exit, jumps = measured
+            self._insns += count - (jumped and at_exit)
+            jumped = jumps
             blocks += 1
             if self._insns > limit:
                 self._insns = limit

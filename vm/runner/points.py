@@ -13,6 +13,8 @@ from vm.rewritten import Rewritten
 from vm.runner.memory import CODE_BASE
 
 CODE_STRIDE: Final = 1 << 24
+EPILOGUE: Final = 1
+JUMPS: Final = 2
 
 
 class Point(NamedTuple):
@@ -20,6 +22,7 @@ class Point(NamedTuple):
 
     head   -- first slot of what an original instruction became: a step starts here
     insn   -- the instruction, for what it stores
+    leaves -- EPILOGUE: the function's code for leaving is here; JUMPS: an exit that jumps there; else 0
     target -- slot a jump goes to, else -1
     silent -- the machine code of this slot is empty: the next point lies at the same address
     """
@@ -29,7 +32,7 @@ class Point(NamedTuple):
     orig: int
     head: bool
     insn: Insn
-    ends: bool
+    leaves: int
     slot: int
     target: int = -1
     silent: bool = False
@@ -68,26 +71,30 @@ def stores(insn: Insn) -> bool:
 
 
 def load(rewritten: Rewritten, image: Image, number: int) -> Loaded:
-    """Points of every step, and of every store inside a step of several slots."""
+    """Points of every step, and of every store or exit inside a step of several slots."""
     base = Loaded.number_base(number)
     orig = rewritten.orig_idx
     several = {orig[i] for i in range(1, len(orig)) if orig[i] == orig[i - 1]}
     with_store = {orig[i] for i, insn in enumerate(rewritten.insns) if stores(insn)} & several
     found: list[Point] = []
-    second = False
+    second, epilogue, starts = False, EPILOGUE, set(rewritten.func_starts)
     for slot, insn in enumerate(rewritten.insns):
         if second:
             second = False
             continue
         second = insn.code == o.LD_IMM64
         head = slot == 0 or orig[slot] != orig[slot - 1]
-        if not head and orig[slot] not in with_store:
+        if slot in starts:
+            epilogue = EPILOGUE
+        leaves = 0
+        if insn.code == o.JMP | o.EXIT:
+            leaves, epilogue = epilogue, JUMPS
+        if not head and not leaves and orig[slot] not in with_store:
             continue
         off = image.insn_offsets[slot]
         if found and found[-1].x86_off == off:
             found[-1] = found[-1]._replace(silent=True)
-        ends = insn.code == o.JMP | o.EXIT
-        found.append(Point(base + off, off, orig[slot], head, insn, ends, slot, _target(insn, slot)))
+        found.append(Point(base + off, off, orig[slot], head, insn, leaves, slot, _target(insn, slot)))
     found.sort(key=lambda point: (point.address, point.slot))
     return Loaded(rewritten, image, number, tuple(found), tuple(point.address for point in found))
 

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, overload
 
 from vm.isa import opcodes as o
+from vm.isa.insn import Insn
 from vm.runner.alu import ATOMICS
+from vm.runner.alu import JUMPS as COMPARISONS
 from vm.runner.execution import MemoryWrite, RunStep
 from vm.runner.memory import Memory, Namer
-from vm.runner.points import Point, stores
+from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
 U64: Final = (1 << 64) - 1
 SNAPSHOT: Final = 128
@@ -44,18 +46,20 @@ class Recording:
         self._step_of: array[int] | None = None
 
     def finish(self) -> None:
-        """Puts in the instructions without machine code (mov r1, r1; goto +0) where they were passed.
+        """Makes what the addresses said into what the program did.
 
-        They are seen only by the next one's address being reached; one jumped over is not passed.
+        Instructions without machine code (mov r1, r1; goto +0) are put in where they were passed: they are
+        seen only by the next one's address being reached, and one jumped over is not passed. A function's
+        first exit is taken out where another one only jumped to its code.
         """
         points = self.points
-        if all(point.head and not point.silent for point in points):
+        if all(point.head and not point.silent and point.leaves != JUMPS for point in points):
             return
         step_of = self._step_of = array("l")
         ids, shots, old = array("L"), bytearray(), {}
         before, steps = -1, -1
         for k, i in enumerate(self.ids):
-            for j in self._passed(before, i):
+            for j in self._passed(before, i, k):
                 if j == i and k in self.old:
                     old[len(ids)] = self.old[k]
                 ids.append(j)
@@ -66,16 +70,28 @@ class Recording:
         shots += self.snapshots[SNAPSHOT * len(self.ids) :]
         self.ids, self.snapshots, self.old = ids, shots, old
 
-    def _passed(self, before: int, i: int) -> range:
+    def _passed(self, before: int, i: int, k: int) -> range:
         points = self.points
+        if before >= 0 and points[before].leaves == JUMPS and points[i].leaves == EPILOGUE:
+            return range(0)
         first = i
         while first and points[first - 1].silent and points[first - 1].address == points[i].address:
             first -= 1
-        if first < i and before >= 0 and points[before].slot + 1 != points[first].slot:
-            target = points[before].target
-            if points[first].slot < target <= points[i].slot:
-                first = next(j for j in range(first, i + 1) if points[j].slot >= target)
+        target = points[before].target if before >= 0 else -1
+        if points[first].slot < target <= points[i].slot and self._taken(points[before].insn, k - 1):
+            first = next(j for j in range(first, i + 1) if points[j].slot >= target)
         return range(first, i + 1)
+
+    def _taken(self, insn: Insn, k: int) -> bool:
+        """Whether the jump passed k-th was taken: both ways lead to the same address."""
+        compare = COMPARISONS.get(insn.code & 0xF0)
+        if compare is None:
+            return True
+        regs = _REGS.unpack_from(self.snapshots, SNAPSHOT * k)
+        bits = 64 if insn.code & 7 == o.JMP else 32
+        mask = (1 << bits) - 1
+        source = _bpf(regs, insn.src_reg) if insn.code & o.X else insn.imm
+        return compare(_bpf(regs, insn.dst_reg) & mask, source & mask, bits)
 
     def step_of(self, k: int) -> int:
         """The step to which what was stored k-th belongs (before `finish` moved it)."""
@@ -223,7 +239,8 @@ class Steps(Sequence[RunStep]):
         point = raw.points[raw.ids[first]]
         depth = self._depths()[first]
         # The last function's epilogue leaves the caller's registers: show what the program left instead.
-        x86 = self._registers(first if point.ends and depth == 0 else after)
+        last = raw.points[raw.ids[after - 1]]
+        x86 = self._registers(after - 1 if last.leaves and depth == 0 else after)
         regs = tuple(x86[r] for r in BPF_REGS)
         return RunStep(point.orig, point.x86_off, regs, x86, tuple(writes), self._events.get(i, -1), depth)
 

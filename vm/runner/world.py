@@ -34,7 +34,7 @@ from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
 if TYPE_CHECKING:
     from vm.btf.types import Btf
 
-STACK_SIZE: Final = 16 * PAGE
+STACK_SIZE: Final = 80 * PAGE
 USER_SIZE: Final = 64 * PAGE
 PERCPU_HEADER: Final = 256 * PAGE
 TASK_PID: Final = 4242

@@ -144,3 +144,18 @@ def test_slices_of_steps_are_made_on_demand() -> None:
     assert list(steps[3:9][1:-2]) == [steps[i] for i in range(4, 7)]
     assert steps[:] == list(steps)
     assert steps[-1] == steps[len(steps) - 1]
+
+
+def test_exits_share_one_epilogue_and_count_once() -> None:
+    two = program(
+        mov(1, 3), Insn(o.JMP | o.CALL, 0, o.PSEUDO_CALL, 0, 1), EXIT,
+        mov(0, 1), Insn(o.JMP | o.JEQ | o.K, 1, 0, 1, 4), Insn(o.JMP | o.JA, 0, 0, 1), EXIT, mov(0, 2), EXIT,
+    )  # fmt: skip
+    x = both(two)
+    assert [step.insn_idx for step in x.steps] == [0, 1, 3, 4, 5, 7, 8, 2]
+    assert on_machine(two, record=False).insns == 8
+
+
+def test_instructions_without_machine_code_are_steps_too() -> None:
+    x = both(program(mov(0, 1), movr(0, 0), Insn(o.JMP | o.JEQ | o.K, 0, 0, 1, 1), movr(1, 1), movr(0, 0), EXIT))
+    assert [step.insn_idx for step in x.steps] == [0, 1, 2, 4, 5]
