@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from vm.isa import opcodes as o
+from vm.isa.insn import Insn
 from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
@@ -147,6 +148,10 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
     last_idx = env.insn_idx
     subseq_idx = -1
     skip_first = True
+    hist = env.insn_hist
+    touches = env.touches
+    if not touches:
+        touches.extend(_touches(insn) for insn in env.insns)
     while st is not None:
         if say:
             env.verbose(
@@ -155,22 +160,29 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
         if last_idx < 0:
             _reach_entry(env, bt, st)
             return
+        start = st.insn_hist_start
         end = st.insn_hist_end
         idx = last_idx
         while True:
+            last = hist[end - 1] if end > start else None
             if skip_first:
                 skip_first = False
-            elif _step_back(env, bt, st, idx, subseq_idx, end, say):
-                _mark_all_scalars_precise(env, env.cur_state)
-                bt.reset()
-                return
-            if bt.empty():
-                return
+            else:
+                here = last if last is not None and last.idx == idx else None
+                if (
+                    say
+                    or (bt.regs[bt.frame] | _ALWAYS) & touches[idx]
+                    or (here is not None and (here.flags or here.linked_regs))
+                ):
+                    if _step_back(env, bt, idx, subseq_idx, here, say):
+                        _mark_all_scalars_precise(env, env.cur_state)
+                        bt.reset()
+                        return
+                    if bt.empty():
+                        return
             subseq_idx = idx
             # The instruction before this one: the recorded one, else the one above.
-            count = end - st.insn_hist_start
-            last = env.insn_hist[end - 1] if count else None
-            if idx == st.first_insn_idx and (count == 0 or (count == 1 and last is not None and last.idx == idx)):
+            if idx == st.first_insn_idx and (last is None or (end - start == 1 and last.idx == idx)):
                 break
             if last is not None and last.idx == idx:
                 end -= 1
@@ -193,9 +205,29 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
         bt.reset()
 
 
-def _step_back(
-    env: VerifierEnv, bt: Backtrack, st: VerifierState, idx: int, subseq_idx: int, end: int, say: bool
-) -> bool:
+_ALWAYS: Final = 1 << 16
+
+
+def _touches(insn: Insn) -> int:
+    """Registers whose wanted precision this instruction changes; _ALWAYS: it has to be looked at in any case.
+
+    Stack accesses and linked registers are told by the history.
+    """
+    code = insn.code
+    cls = code & 0x07
+    if cls in (o.ALU, o.ALU64, o.LDX, o.ST):
+        return 1 << insn.dst_reg
+    if cls == o.STX:
+        return 1 << insn.dst_reg | 1 << insn.src_reg | 1
+    if cls == o.LD:
+        return 1 << insn.dst_reg if code & 0xE0 == o.IMM else _ALWAYS
+    op = code & 0xF0
+    if op in (o.CALL, o.EXIT):
+        return _ALWAYS
+    return 1 << insn.dst_reg | 1 << insn.src_reg if code & 0x08 else 0
+
+
+def _step_back(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist: HistEntry | None, say: bool) -> bool:
     """backtrack_insn() of one instruction; True: cannot be followed, everything has to be precise."""
     if env.insns[idx].code == 0:
         return False
@@ -205,19 +237,14 @@ def _step_back(
             f"stack={stack_mask_text(bt.slots[bt.frame])} before "
         )
         env.log.insn(idx)
-    hist: HistEntry | None = None
-    if end > st.insn_hist_start:
-        hist = env.insn_hist[end - 1]
-        if hist.idx != idx:
-            hist = None
-    linked = hist is not None and hist.linked_regs != 0
-    if linked and hist is not None:
-        _sync_linked_regs(bt, hist.linked_regs)
+    linked = hist.linked_regs if hist is not None else 0
+    if linked:
+        _sync_linked_regs(bt, linked)
     done = _backtrack_insn(env, bt, idx, subseq_idx, hist)
     if done == _GIVE_UP:
         return True
-    if done == _NONE and linked and hist is not None:
-        _sync_linked_regs(bt, hist.linked_regs)
+    if done == _NONE and linked:
+        _sync_linked_regs(bt, linked)
     return False
 
 

@@ -148,6 +148,7 @@ class VerifierEnv:
         self.explored_states: dict[int, list[StateListEntry]] = {}
         self.insn_hist: list[HistEntry] = []
         self.cur_hist_ent: HistEntry | None = None
+        self.touches: list[int] = []  # per instruction, once precision is walked back: see backtrack.py
         self.id_gen: int = 0
         self.used_maps: list[int] = []
         self.attach_target: AttachTarget | None = None

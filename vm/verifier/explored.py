@@ -84,8 +84,8 @@ def same_head(a: RegState, b: RegState) -> bool:
 def regs_exact(old: RegState, cur: RegState, idmap: IdMap) -> bool:
     """regs_exact(): the same value, with ids that correspond."""
     return (
-        same_head(old, cur)
-        and same(old.scalar, cur.scalar)
+        same(old.scalar, cur.scalar)
+        and same_head(old, cur)
         and idmap.check_ids(old.id, cur.id)
         and idmap.check_ids(old.ref_obj_id, cur.ref_obj_id)
     )

@@ -119,14 +119,24 @@ def _say_infinite_loop(env: VerifierEnv, old: VerifierState, cur: VerifierState,
 
 
 def _same_value(a: RegState, b: RegState) -> bool:
-    return a is b or (same_head(a, b) and same(a.scalar, b.scalar) and a.id == b.id and a.ref_obj_id == b.ref_obj_id)
+    # In a loop it is the number that differs, if anything: it is looked at first.
+    return (
+        a.type == b.type
+        and same(a.scalar, b.scalar)
+        and a.id == b.id
+        and a.ref_obj_id == b.ref_obj_id
+        and same_head(a, b)
+    )
 
 
 def _maybe_looping(old: VerifierState, cur: VerifierState) -> bool:
     """states_maybe_looping(): a quick look at the current frame's registers."""
     if len(old.frame) != len(cur.frame):
         return False
-    return all(_same_value(a, b) for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs, strict=True))
+    for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs, strict=True):  # noqa: SIM110 - a generator costs more
+        if a is not b and not _same_value(a, b):
+            return False
+    return True
 
 
 def _iter_active(env: VerifierEnv, cur: VerifierState) -> bool:
