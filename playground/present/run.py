@@ -6,7 +6,7 @@ import base64
 import binascii
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, verdict_json
@@ -16,6 +16,9 @@ from vm.jit.listing import listing as machine_listing
 from vm.listing import listing
 from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from vm.compile import Compilation
 
 STAGES = ("compile", "load", "verify", "jit", "run")
 Message = dict[str, Any]
@@ -84,7 +87,7 @@ class _Job:
             return
         c = pipeline.compile_source(self.source, self.build)
         if c.limit:
-            yield {"type": "limit", "limit": c.limit, "message": f"clang was stopped: its {c.limit} limit was hit."}
+            yield {"type": "limit", "limit": c.limit, "message": _compile_failure(c)}
         size = len(c.object) if c.object is not None else 0
         errors = sum(d.severity in ("error", "fatal error") for d in c.diagnostics)
         yield {
@@ -92,7 +95,7 @@ class _Job:
             "stage": "compile",
             "status": "done" if c.ok else "failed",
             "summary": c.compiler if c.ok else f"{errors} error{'s' if errors != 1 else ''}",
-            "message": "" if c.ok else _compile_failure(c.diagnostics, c.limit),
+            "message": "" if c.ok else _compile_failure(c),
             "compiler": c.compiler,
             "object_bytes": size,
             "diagnostics": [
@@ -182,10 +185,8 @@ class _Job:
         }
 
 
-def _compile_failure(diagnostics: Any, limit: str | None) -> str:
-    if limit:
-        return f"clang was stopped: its {limit} limit was hit."
-    for d in diagnostics:
+def _compile_failure(compilation: Compilation) -> str:
+    for d in compilation.diagnostics:
         if d.severity in ("error", "fatal error"):
             where = f"line {d.line}: " if d.line else ""
             return f"{where}{d.message}"

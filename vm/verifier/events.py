@@ -115,13 +115,18 @@ class Log:
         self.entries.append(LogEntry(STATE, heading, "", state, self.step))
 
     def last_words(self, end: int) -> str:
-        """The last whole message said before entry `end`: why a program was refused."""
+        """The last line said in words before entry `end`: why a program was refused.
+
+        States that are shown after it ("cur state:", "old state:") are no words.
+        """
         words = ""
         for entry in reversed(self.entries[:end]):
             if entry.kind != TEXT:
-                break
-            words = entry.text + words
+                if words.strip():
+                    break
+                continue
+            if entry.text.strip() not in ("cur state:", "old state:"):
+                words = entry.text + words
             if words.strip("\n").count("\n"):
                 break
-        lines = words.strip("\n").split("\n")
-        return lines[-1]
+        return words.strip("\n").split("\n")[-1]

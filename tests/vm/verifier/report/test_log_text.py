@@ -50,6 +50,16 @@ def test_the_last_words_are_the_last_line_said() -> None:
     assert log.last_words(len(log.entries)) == "R1 !read_ok"
 
 
+def test_states_shown_after_the_last_words_are_no_words() -> None:
+    log = Log(2)
+    log.text("infinite loop detected at insn 3\n")
+    log.text("cur state:")
+    log.state(NOTHING, -2)
+    log.text("old state:")
+    log.state(NOTHING, -2)
+    assert log.last_words(len(log.entries)) == "infinite loop detected at insn 3"
+
+
 def test_nothing_is_kept_at_level_zero() -> None:
     log = Log(0)
     log.text("x\n")
