@@ -55,7 +55,7 @@ CTX_NAMES: Final = {
     k.BPF_PROG_TYPE_SK_LOOKUP: "bpf_sk_lookup",
     k.BPF_PROG_TYPE_NETFILTER: "bpf_nf_ctx",
 }
-_PROJECTIONS: Final = {_SKB: "sk_buff", "xdp_md": "xdp_buff"}
+PROJECTIONS: Final = {_SKB: "sk_buff", "xdp_md": "xdp_buff"}
 _ANY_CTX: Final = frozenset({k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_SYSCALL, k.BPF_PROG_TYPE_EXT})
 _U64_CTX: Final = frozenset(
     {
@@ -73,8 +73,8 @@ def _through_modifiers(btf: Btf, type_id: int, stop: Kind | None = None) -> Type
     return found
 
 
-def _is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
-    """btf_is_prog_ctx_type(): is it a pointer to what programs of this type call their context?"""
+def is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
+    """btfis_prog_ctx_type(): is it a pointer to what programs of this type call their context?"""
     if prog_type == k.BPF_PROG_TYPE_KPROBE:
         found = _through_modifiers(btf, ptr.type_id, Kind.TYPEDEF)
         if found.kind is Kind.TYPEDEF and found.name == "bpf_user_pt_regs_t":
@@ -83,7 +83,9 @@ def _is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
     wanted = CTX_NAMES.get(prog_type)
     if target.kind not in COMPOSITES or wanted is None:
         return False
-    return target.name in (wanted, _PROJECTIONS.get(wanted))
+    if prog_type == k.BPF_PROG_TYPE_KPROBE and target.name == "bpf_user_pt_regs_t":
+        return True
+    return target.name in (wanted, PROJECTIONS.get(wanted))
 
 
 def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
@@ -148,7 +150,7 @@ def _pointer_arg(
     def bad() -> None:
         env.reject(EINVAL, f"arg#{i} has invalid combination of tags\n")
 
-    if "ctx" in tags or _is_prog_ctx_type(btf, ptr, env.program.prog_type):
+    if "ctx" in tags or is_prog_ctx_type(btf, ptr, env.program.prog_type):
         if tags - {"ctx"}:
             bad()
         if "ctx" in tags:
@@ -271,7 +273,7 @@ def _check_main_btf(env: VerifierEnv) -> None:
         main.unreliable = True
 
 
-def _check_mem_reg(env: VerifierEnv, regno: int, mem_size: int) -> None:
+def check_mem_reg(env: VerifierEnv, regno: int, mem_size: int) -> None:
     """check_mem_reg(): the function may read and write `mem_size` bytes at the pointer, should it not be null."""
     regs = env.cur_state.frame[-1].regs
     saved = regs[regno]
@@ -300,7 +302,7 @@ def _match_arg(env: VerifierEnv, arg: SubprogArg, i: int) -> None:
     elif base == k.ARG_PTR_TO_MEM:
         check_func_arg_reg_off(env, reg, regno, k.ARG_DONTCARE)
         try:
-            _check_mem_reg(env, regno, arg.mem_size)
+            check_mem_reg(env, regno, arg.mem_size)
         except Reject:
             raise Reject(EINVAL, regno) from None
         if not arg.arg_type & t.PTR_MAYBE_NULL and reg.type & t.PTR_MAYBE_NULL:

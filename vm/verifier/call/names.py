@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vm.isa.insn import Insn
+from vm.isa.opcodes import PSEUDO_KFUNC_CALL
 from vm.kernel.helpers import helper
 from vm.verifier.env import VerifierEnv
+from vm.verifier.kfunc_meta import kfunc_name
 
 
 def func_id_name(func_id: int) -> str:
@@ -24,6 +26,8 @@ def call_name(env: VerifierEnv) -> Callable[[Insn], str | None]:
     """What the printed instructions of this program call a callee; None where they print its number alone."""
 
     def name(insn: Insn) -> str | None:
+        if insn.src_reg == PSEUDO_KFUNC_CALL:
+            return kfunc_name(insn) or None
         if insn.src_reg:
             return None
         known = helper(insn.imm)

@@ -7,8 +7,9 @@ from typing import Final
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel.types import RET_VOID
-from vm.verifier.classify import CALL_INSN, FUNC_GET_SMP_PROCESSOR_ID, is_helper_call
+from vm.verifier.classify import CALL_INSN, FUNC_GET_SMP_PROCESSOR_ID, is_helper_call, is_pseudo_kfunc_call
 from vm.verifier.env import VerifierEnv
+from vm.verifier.kfunc_meta import fetch_kfunc_meta
 from vm.verifier.prepass.subprogs import subprog_end
 from vm.verifier.protos import get_helper_proto
 from vm.verifier.state.aux import SubprogInfo
@@ -24,6 +25,8 @@ INLINED_HELPERS: Final = frozenset({FUNC_GET_SMP_PROCESSOR_ID})
 
 def _clobbered_regs(env: VerifierEnv, call: Insn) -> tuple[int, bool]:
     """(registers the call changes by its prototype, as bits; whether the call is replaced by such instructions)."""
+    if is_pseudo_kfunc_call(call):
+        return _clobbered_by_kfunc(env, call)
     if not is_helper_call(call):
         return ALL_CALLER_SAVED_REGS, False
     proto = get_helper_proto(env, call.imm)
@@ -34,6 +37,20 @@ def _clobbered_regs(env: VerifierEnv, call: Insn) -> tuple[int, bool]:
         if arg_type:
             mask |= 2 << i
     return mask, proto.allow_fastcall and call.imm in INLINED_HELPERS
+
+
+# is_fastcall_kfunc_call(): replaced by a move.
+_INLINED_KFUNCS: Final = frozenset({"bpf_cast_to_kern_ctx", "bpf_rdonly_cast"})
+
+
+def _clobbered_by_kfunc(env: VerifierEnv, call: Insn) -> tuple[int, bool]:
+    meta = fetch_kfunc_meta(env, call)
+    if meta is None:
+        return ALL_CALLER_SAVED_REGS, False
+    mask = 1 if meta.proto.type_id else 0
+    for i in range(len(meta.proto.params)):
+        mask |= 2 << i
+    return mask, meta.name in _INLINED_KFUNCS
 
 
 def _mark_call(env: VerifierEnv, subprog: SubprogInfo, insn_idx: int, lowest_off: int) -> None:

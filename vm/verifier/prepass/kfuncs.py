@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from vm.btf.types import Kind
 from vm.errors import NotEmulated
 from vm.isa.insn import Insn
+from vm.kernel import kfuncs
 from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.kfunc_meta import fetch_kfunc_meta, kfunc_name, vmlinux
+
+_KINDS: Final = {
+    "bpf_rbtree_add_impl": "sync_callback",
+    "bpf_wq_set_callback_impl": "async_callback",
+    "bpf_throw": "throw",
+}
 
 
 def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
@@ -14,9 +25,17 @@ def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
     if not insn.imm and not insn.off:
         # Refused only if the walk reaches it.
         return
-    raise NotEmulated("calls of kernel functions (kfuncs)")
+    if insn.off:
+        raise NotEmulated("kernel functions of modules")
+    btf = vmlinux()
+    if not 0 < insn.imm < len(btf) or btf.type(insn.imm).kind is not Kind.FUNC:
+        env.reject(EINVAL, f"kernel btf_id {insn.imm & 0xFFFFFFFF} is not a function\n")
 
 
 def kfunc_call_kind(env: VerifierEnv, insn: Insn) -> str:
-    """One of sync_callback, async_callback, iter_next, or "" for all others."""
-    return ""
+    """One of sync_callback, async_callback, throw, iter_next, or "" for all others."""
+    kind = _KINDS.get(kfunc_name(insn), "")
+    if kind:
+        return kind
+    meta = fetch_kfunc_meta(env, insn)
+    return "iter_next" if meta is not None and meta.has(kfuncs.KF_ITER_NEXT) else ""
