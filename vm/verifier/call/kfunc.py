@@ -151,6 +151,8 @@ def _returned_memory(env: VerifierEnv, meta: KfuncMeta, found: Type) -> RegState
 def _set_return(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
     frame = env.cur_state.frame[-1]
     found = meta.btf.skip_modifiers(meta.proto.type_id)
+    if meta.name in _ALLOCATORS:
+        raise NotEmulated(f"allocated objects ({meta.name})")
     if meta.has(kfuncs.KF_ACQUIRE) and not (
         found.kind is Kind.PTR and meta.btf.skip_modifiers(found.type_id).kind in COMPOSITES
     ):
