@@ -1,8 +1,9 @@
 // Bundles static/src into static/dist: one module, one style sheet, one tiny script that sets the theme before paint.
 import { build, context } from "esbuild";
-import { rmSync } from "node:fs";
+import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const options = {
@@ -27,4 +28,9 @@ if (process.argv.includes("--watch")) {
 } else {
   rmSync(options.outdir, { recursive: true, force: true });
   await build(options);
+  // Beside each file its compressed self, which is what goes over the wire.
+  for (const name of readdirSync(options.outdir)) {
+    const file = join(options.outdir, name);
+    writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+  }
 }

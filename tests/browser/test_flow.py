@@ -293,3 +293,32 @@ def test_empty_source_and_bad_packet_say_so(tab: Tabs) -> None:
     page.get_by_label("Packet bytes in hex").fill("abc")
     expect(page.locator(".packet-in")).to_contain_text("odd digit")
     made.check()
+
+
+def test_nothing_jumps_while_stages_arrive(tab: Tabs) -> None:
+    made = tab()
+    made.page.add_init_script(
+        """window.jumps = 0;
+        new PerformanceObserver(list => {
+          for (const e of list.getEntries()) if (!e.hadRecentInput) window.jumps += e.value;
+        }).observe({ type: 'layout-shift', buffered: true });"""
+    )
+    page = made.open()
+    replace_source(page, source(page) + "\n// again\n")
+    page.wait_for_timeout(600)  # what follows within half a second of a key is not counted as a jump
+    page.evaluate("document.querySelector('bs-header').scope.run()")
+    stage(page, "run", "done")
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.jumps") < 0.01
+    made.check()
+
+
+def test_the_page_weighs_little(tab: Tabs) -> None:
+    """HTML, CSS and JS together, as they come over the wire."""
+    made = tab()
+    sizes: dict[str, int] = {}
+    made.page.on("response", lambda r: sizes.update({r.url: r.request.sizes()["responseBodySize"]}))
+    made.open()
+    made.page.wait_for_timeout(300)
+    assert any(url.endswith("app.js") for url in sizes)
+    assert sum(sizes.values()) < 400_000, sizes

@@ -162,6 +162,10 @@ export class Scope {
       case "steps":
         if (message.stage === "verify") this.windows.verify.add(message);
         else this.runOf(message.run ?? 0).add(message);
+        if (this.windows[this.state.view].step(this.state.step)) {
+          clearTimeout(this.late);
+          if (this.state.found.startsWith("Fetching")) this.store.set({ found: "" });
+        }
         this.store.set({ windows: this.state.windows + 1 });
         break;
       case "progress": {
@@ -276,6 +280,9 @@ export class Scope {
   look() {
     const { view, step } = this.state;
     this.windows[view].want(step);
+    clearTimeout(this.late);
+    if (this.windows[view].total && !this.windows[view].step(step))
+      this.late = setTimeout(() => this.store.set({ found: `Fetching step ${step + 1}…` }), 400);
     if (view === "run" && this.windows.verify.total <= PAIR_LIMIT)
       for (let s = 0; s < this.windows.verify.total; s += this.windows.verify.width) this.windows.verify.need(s);
   }

@@ -81,6 +81,9 @@ const theme = EditorView.theme({
     borderLeft: "3px solid var(--bad)",
     padding: "3px 10px",
     margin: "2px 0 3px",
+    position: "sticky",
+    left: "0",
+    maxWidth: "var(--code-width, 100%)",
     whiteSpace: "pre-wrap",
     overflowWrap: "anywhere",
     fontFamily: "var(--sans)",
@@ -127,11 +130,13 @@ export class Editor extends Panel {
     const open = h("button", { type: "button", class: "chip", on: { click: () => this.file.click() } }, "Open…");
     this.append(
       h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.said, this.file),
-      this.missing,
       this.host,
+      this.missing,
     );
     const root = this.host.attachShadow({ mode: "open" });
     this.view = new EditorView({ state: this.fresh(), parent: root, root });
+    // A sentence in the text is as wide as what is in sight, not as the longest line.
+    new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
     for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
     store.on(["source", "kind"], () => this.fromStore());
@@ -173,6 +178,8 @@ export class Editor extends Panel {
           pointerdown: () => void (this.writing = true),
           paste: (event, view) => this.paste(event, view),
           click: (event, view) => this.clicked(event, view),
+          mousemove: (event, view) => this.hover(view.posAtCoords({ x: event.clientX, y: event.clientY })),
+          mouseleave: () => this.store.set({ hover: null }),
           dragover: () => true,
           drop: (event) => Boolean(event.dataTransfer?.files.length),
         }),
@@ -195,6 +202,8 @@ export class Editor extends Panel {
     store.set({ source: update.state.doc.toString(), edited: store.state.edited + 1 });
     setText(this.said, "");
     saveDraft(store.state);
+    // What is in the page is no longer what the address names: a reload shall bring back the text, not the example.
+    if (location.pathname !== "/") window.history.replaceState(null, "", "/");
   }
 
   /** The text was set from outside (an example, a link, a kind change). */
@@ -361,7 +370,8 @@ export class Editor extends Panel {
           errors.length > 6 ? h("li", null, `and ${errors.length - 6} more`) : null,
         ),
       );
-    fill(this.missing, parts);
+    const close = h("button", { type: "button", class: "icon close", "aria-label": "Close", on: { click: () => (this.missing.hidden = true) } }, "✕");
+    fill(this.missing, close, parts);
   }
 
   jump(number) {
@@ -380,6 +390,14 @@ export class Editor extends Panel {
     const number = view.state.doc.lineAt(position).number;
     if (this.store.state.code.byLine.has(number)) void this.scope.visitOf(number);
     return false;
+  }
+
+  /** The instructions of the line under the pointer are previewed. */
+  hover(position) {
+    const { ran, edited, hover, code } = this.store.state;
+    const line = position === null || !ran || edited !== ran.edited ? 0 : this.view.state.doc.lineAt(position).number;
+    const next = code.byLine.has(line) ? line : 0;
+    if (next !== (hover?.line ?? 0)) this.store.set({ hover: next ? { line: next } : null });
   }
 
   changeKind(kind) {

@@ -122,6 +122,7 @@ export class Header extends Panel {
       kind === "c" ? select("BPF version", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
       kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
       select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
+      check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),
       check("Ask the verifier first", options.verify !== false, (verify) => set({ verify })),
     );
   }

@@ -25,7 +25,7 @@ const LAYERS = {
 };
 const NETWORK = ["ip", "ipv6"];
 const TRANSPORT = ["tcp", "udp", "icmp"];
-const KINDS = [["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["none", "None"]];
+const KINDS = [["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["none", "None"]];
 
 const defaults = (layer) => Object.fromEntries(LAYERS[layer].fields.map(([name, , , value]) => [name, value]));
 const FIRST = { eth: defaults("eth"), ip: defaults("ip"), udp: defaults("udp"), payload: { text: "hello" } };
@@ -58,6 +58,7 @@ export class PacketPane extends Panel {
     if (kind === "pcap") this.file.click();
     else if (kind === "form") this.change({ kind, layers: structuredClone(FIRST) }, true);
     else if (kind === "packet") this.change({ kind, hex: this.sent() ?? input.hex ?? "" }, true);
+    else if (kind === "event") this.change({ kind, name: "", values: {} }, true);
     else this.change({ kind: "none" }, true);
   }
 
@@ -75,7 +76,7 @@ export class PacketPane extends Panel {
     const chosen = input.kind;
     fill(
       this.kinds,
-      [...KINDS, ...(chosen === "event" ? [["event", "Event"]] : [])].map(([kind, text]) =>
+      KINDS.map(([kind, text]) =>
         h(
           "button",
           { type: "button", role: "radio", "aria-checked": kind === chosen ? "true" : "false", on: { click: () => this.choose(kind) } },
@@ -133,7 +134,15 @@ export class PacketPane extends Panel {
         },
       },
     });
-    fill(this.input, h("p", { class: "hint" }, `Event ${input.name || "of the program"}`), area, this.note);
+    const name = h("input", {
+      type: "text",
+      size: 32,
+      value: input.name ?? "",
+      placeholder: "sched/sched_process_exec",
+      spellcheck: "false",
+      on: { input: () => this.change({ ...this.store.state.input, name: name.value.trim() }) },
+    });
+    fill(this.input, h("label", { class: "field" }, h("span", null, "event (empty: the program's own)"), name), area, this.note);
   }
 
   drawForm(input) {

@@ -1,6 +1,6 @@
 /** The pipeline is the navigation: one button a stage, and one line below for what the chosen stage says. */
 import { Panel } from "../core/panel.js";
-import { h, setAttr, setText } from "../ui/dom.js";
+import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 
 const WORKING = {
@@ -31,6 +31,7 @@ const version = (m) => String(m.compiler ?? "").replace(/^clang\s+/, "");
 function sentence(stage, m) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
+  if (m.not_emulated?.length) return `not emulated: ${m.not_emulated.join("; ")}`;
   if (m.message && m.status !== "done") return m.message;
   if (stage === "verify")
     return `accepted, ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;
@@ -61,6 +62,7 @@ export class Pipeline extends Panel {
       this.buttons.set(spec.id, { spec, button, meta, said });
       list.append(h("li", null, button));
     }
+    this.list = list;
     this.text = h("span", { class: "note-text" });
     this.note = h("p", { class: "note", id: "note", role: "status" }, this.text);
     this.append(list, this.note);
@@ -113,6 +115,7 @@ export class Pipeline extends Panel {
       setText(said, SAID[state] ?? state);
     }
     this.say(stages, status, focusStage, ran);
+    this.bring(STAGE_ORDER.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }
 
   /** Why the verifier refused, in its own words and on one line. */
@@ -121,11 +124,20 @@ export class Pipeline extends Panel {
     return stage === "verify" && stages.verify.fail ? log.after(stages.verify.fail.step).split("\n").join(" — ") : "";
   }
 
+  /** Where the line of stages is wider than the screen, keep the one that matters in sight. */
+  bring(id) {
+    if (id === this.brought) return;
+    this.brought = id;
+    const button = this.buttons.get(id)?.button;
+    if (!button || this.list.scrollWidth <= this.list.clientWidth) return;
+    const left = button.offsetParent === this.list ? button.offsetLeft : button.parentElement.offsetLeft - this.list.offsetLeft;
+    this.list.scrollTo({ left: left - 60, behavior: calm() ? "auto" : "smooth" });
+  }
+
   say(stages, status, focusStage, ran) {
     const { found, edited } = this.store.state;
-    const order = ["compile", "load", "verify", "jit", "run"];
-    const working = order.find((s) => stages[s]?.status === "working");
-    const failed = order.find((s) => stages[s]?.status === "failed");
+    const working = STAGE_ORDER.find((s) => stages[s]?.status === "working");
+    const failed = STAGE_ORDER.find((s) => stages[s]?.status === "failed");
     let text = "";
     let tone = "";
     if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
@@ -144,6 +156,7 @@ export class Pipeline extends Panel {
   }
 }
 
+const STAGE_ORDER = ["compile", "load", "verify", "jit", "run"];
 const chosen = (focusStage) => (focusStage === "object" ? "compile" : focusStage);
 const name = (stage) => ({ compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" })[stage];
 const errors = (m) => Math.max(1, (m.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);
