@@ -537,9 +537,12 @@ def interpret_all(
     world = World(codes[0].program, limits, tuple(code.program.name for code in codes[1:]))
     done: list[Execution] = []
     steps = limits.steps if record else 0
-    for given in inputs:
-        done.append(_run(codes, world, given, limits, steps, record))
-        steps -= len(done[-1].steps)
+    try:
+        for given in inputs:
+            done.append(_run(codes, world, given, limits, steps, record))
+            steps -= len(done[-1].steps)
+    finally:
+        world.memory.close()
     return done
 
 

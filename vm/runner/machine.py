@@ -140,18 +140,18 @@ class Machine:
         if kind in ("ksym", "kernel"):
             return self.world.kernel_symbol(name) + reloc.addend
         if kind == "tail_call":
-            target = self._tail_call_target(name)
-            return target if target is not None else one.base + reloc.offset + reloc.size
+            return self._tail_call_target(name)
         raise NotEmulated(f"{kind} {name}")
 
-    def _tail_call_target(self, name: str) -> int | None:
+    def _tail_call_target(self, name: str) -> int:
+        """Where a direct tail call goes; a program that is not loaded says so when it is reached."""
         number, _, slot = name.partition(":")
         spec = self.world.program.maps[int(number)]
         wanted = next((target for at, target in spec.init_slots if at == int(slot)), None)
         for one in self.loaded:
             if one.rewritten.program.name == wanted:
                 return one.base + TAIL_CALL_OFFSET
-        return None
+        return self._helper_address(f"tail call to {wanted}, which is not loaded")
 
     def _helper_address(self, name: str) -> int:
         """A slot of the text for this helper. One that is not emulated gets a slot too, and says so when reached."""
@@ -198,9 +198,13 @@ class Machine:
         self._context = context
         self._uclib = uclib
 
-    def __del__(self) -> None:
-        if hasattr(self, "_context"):
-            self._uclib.uc_context_free(self._context)
+    def close(self) -> None:
+        """Gives the machine's memory back now: hooks and machine refer to each other, and a collection may be late."""
+        self._uclib.uc_context_free(self._context)
+        self._saved.release()
+        self.uc._callbacks.clear()
+        self.uc._Uc__finalizer()
+        self.memory.close()
 
     # -- one run ----------------------------------------------------------------------------------
 
@@ -542,9 +546,12 @@ def run_all(
     machine.asked = record
     done: list[Execution] = []
     steps = limits.steps if record else 0
-    for given in inputs:
-        done.append(machine.run(given, steps))
-        steps -= len(done[-1].steps)
+    try:
+        for given in inputs:
+            done.append(machine.run(given, steps))
+            steps -= len(done[-1].steps)
+    finally:
+        machine.close()
     return done
 
 

@@ -62,6 +62,11 @@ class Arena:
         self.top = 0
         self.free: dict[int, list[int]] = {}
 
+    def close(self) -> None:
+        """Gives the bytes back."""
+        self.view.release()
+        self.host.close()
+
     def alloc(self, size: int, align: int = 8) -> int | None:
         """Address of `size` fresh or freed bytes, None when the arena is full."""
         size = max((size + 7) & -8, 8)
@@ -157,6 +162,13 @@ class Memory:
         self._bases.insert(at, base)
         self.arenas.insert(at, arena)
         return arena
+
+    def close(self) -> None:
+        """Gives all memory back; nothing can be read any more."""
+        for arena in self.arenas:
+            arena.close()
+        self.arenas.clear()
+        self._bases.clear()
 
     def arena_at(self, address: int, size: int = 1) -> Arena | None:
         """The mapping that holds all of [address, address + size)."""
@@ -350,20 +362,22 @@ def _bytes(count: int) -> str:
 
 
 class Namer:
-    """Names of addresses as they were at one moment."""
+    """Names of addresses as they were at one moment; holds on to nothing of the run."""
 
     def __init__(self, memory: Memory) -> None:
         self._starts, areas = memory.snapshot()
-        self._areas = [(area, area.start, area.size) for area in areas]
+        self._areas = [(area.name, area.start, area.size, area.stride) for area in areas]
 
     def name_of(self, address: int) -> str:
-        """ "packet+14", or the bare address."""
+        """ "packet+14", "counts[3]+0", or the bare address."""
         at = bisect_right(self._starts, address) - 1
-        if at >= 0:
-            area, start, size = self._areas[at]
-            if address < start + size:
-                return area.name_of(address) if area.start == start else f"{area.name}+{address - start}"
-        return f"{address:#x}"
+        if at < 0:
+            return f"{address:#x}"
+        name, start, size, stride = self._areas[at]
+        off = address - start
+        if off >= size:
+            return f"{address:#x}"
+        return f"{name}[{off // stride}]+{off % stride}" if stride else f"{name}+{off}"
 
 
 class Heap:
