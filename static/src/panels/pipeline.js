@@ -89,6 +89,8 @@ export class Pipeline extends Panel {
 
   paint() {
     const { stages, kind, source, status, focusStage, view, ran } = this.store.state;
+    // Stages after one that failed were skipped for that; others (clang, for assembly) have nothing to do.
+    let broken = false;
     for (const [id, { spec, button, meta, said }] of this.buttons) {
       const message = spec.from ? stages[spec.from] : null;
       let state = message?.status ?? "idle";
@@ -106,8 +108,9 @@ export class Pipeline extends Panel {
         words = [
           id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "none" : "failed",
         ];
-      if (state === "skipped") words = ["not needed"];
+      if (state === "skipped") words = [broken ? "not reached" : "not needed"];
       if (state === "stopped") words = ["stopped"];
+      broken ||= state === "failed";
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
