@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.errors import InputError, NotEmulated
-from vm.runner.events import hook_name, parameters, tracepoint_buffer
+from vm.runner.events import Parameter, hook_name, parameters, tracepoint_buffer
 from vm.runner.inputs import EventInput, MemoryInput, NoInput, PacketInput
 from vm.runner.layout import PT_REGS, SIZES
 from vm.runner.memory import CTX_WINDOW, AccessError, Window
@@ -126,7 +126,7 @@ def _register(world: World, given: EventInput | NoInput, name: str) -> str:
         return reg
     if reg[:1] in ("r", "e") and reg[1:] in PT_REGS:
         return reg[1:]
-    names = parameters(hook_name(world, given))[: len(ARGUMENT_REGS)]
+    names = tuple(param.name for param in parameters(hook_name(world, given)))[: len(ARGUMENT_REGS)]
     if name in names:
         return ARGUMENT_REGS[names.index(name)]
     known = f"parameters ({', '.join(names)}), " if names else ""
@@ -136,13 +136,15 @@ def _register(world: World, given: EventInput | NoInput, name: str) -> str:
 
 
 MAX_ARGUMENTS: Final = 12
+MAX_OBJECT: Final = 16 << 10
 
 
 def _arguments(world: World, given: EventInput | NoInput) -> int:
     """u64 args[] of a raw tracepoint or traced function: by parameter name, "arg1" …, or "ret" behind them."""
     values = given.values if isinstance(given, EventInput) else {}
-    names = parameters(hook_name(world, given)) if values or world.kind == "tracing" else ()
-    args = [0] * MAX_ARGUMENTS
+    known = parameters(hook_name(world, given))[:MAX_ARGUMENTS]
+    names = tuple(param.name for param in known)
+    args = [_object(world, param) for param in known] + [0] * (MAX_ARGUMENTS - len(known))
     count = len(names)
     for name, value in values.items():
         index = _argument(name, names, count)
@@ -151,6 +153,14 @@ def _arguments(world: World, given: EventInput | NoInput) -> int:
     # Before them a trampoline keeps the function's address and the number of arguments.
     words = (0, count, *args)
     return world.kernel_bytes("ctx", b"".join(word.to_bytes(8, "little") for word in words)) + 16
+
+
+def _object(world: World, param: Parameter) -> int:
+    """What a pointer argument nobody gave points to: the one task, or a structure of zeros."""
+    if param.struct == "task_struct":
+        return world.task_address()
+    size = min(param.size, MAX_OBJECT)
+    return world.kernel_bytes(param.struct or param.name, bytes(size)) if size else 0
 
 
 def _argument(name: str, names: tuple[str, ...], count: int) -> int:

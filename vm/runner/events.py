@@ -13,6 +13,7 @@ from vm.errors import InputError
 from vm.runner.inputs import EventInput, NoInput
 
 if TYPE_CHECKING:
+    from vm.btf.types import Btf, Param
     from vm.runner.world import World
 
 RECORD: Final = 512
@@ -147,33 +148,34 @@ def _syscall_slots(event: str) -> dict[str, Slot]:
     return slots | {f"arg{i + 1}": Slot(_ARGS + 8 * i, 8) for i in range(6)}
 
 
-def parameters(hook: str) -> tuple[str, ...]:
-    """Names of a kernel function's or raw tracepoint's parameters, () if BTF does not know it."""
+class Parameter(NamedTuple):
+    """An argument's name, and what it points to: a structure's name and size ("" and 0 for what is no such pointer)."""
+
+    name: str
+    struct: str = ""
+    size: int = 0
+
+
+def parameters(hook: str) -> tuple[Parameter, ...]:
+    """Parameters of a kernel function, LSM hook or raw tracepoint; () if BTF does not know it."""
     from vm.btf.types import Kind
     from vm.kernel.btf import kernel_btf
 
     btf = kernel_btf()
-    function = btf.find(hook, Kind.FUNC)
-    if function is not None:
-        return tuple(param.name for param in btf.type(function.type_id).params)
-    typedef = btf.find(f"btf_trace_{hook}", Kind.TYPEDEF)
-    if typedef is None:
-        return ()
-    proto = btf.skip_modifiers(typedef.id)
-    if proto.kind == Kind.PTR:
-        proto = btf.skip_modifiers(proto.type_id)
-    names = raw_names(hook)
-    return names or tuple(param.name or f"arg{i}" for i, param in enumerate(proto.params))[1:]
-
-
-def raw_names(hook: str) -> tuple[str, ...]:
-    """Parameter names of a raw tracepoint, kept by its __bpf_trace_NAME or __traceiter_NAME function."""
-    from vm.btf.types import Kind
-    from vm.kernel.btf import kernel_btf
-
-    btf = kernel_btf()
-    for prefix in ("__traceiter_", "__bpf_trace_"):
-        function = btf.find(prefix + hook, Kind.FUNC)
+    # A raw tracepoint's own parameters come after the void * of the functions that pass it on.
+    for name, skipped in ((f"bpf_lsm_{hook}", 0), (f"__traceiter_{hook}", 1), (f"__bpf_trace_{hook}", 1), (hook, 0)):
+        function = btf.find(name, Kind.FUNC)
         if function is not None:
-            return tuple(param.name for param in btf.type(function.type_id).params)[1:]
+            return tuple(_parameter(btf, param) for param in btf.type(function.type_id).params[skipped:])
     return ()
+
+
+def _parameter(btf: Btf, param: Param) -> Parameter:
+    from vm.btf.types import COMPOSITES, Kind
+
+    found = btf.skip_modifiers(param.type_id)
+    if found.kind == Kind.PTR:
+        found = btf.skip_modifiers(found.type_id)
+        if found.kind in COMPOSITES:
+            return Parameter(param.name, found.name, found.size)
+    return Parameter(param.name)

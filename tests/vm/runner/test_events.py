@@ -12,7 +12,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.execution import Execution
-from vm.runner.inputs import EventInput, PacketInput, RunLimits
+from vm.runner.inputs import EventInput, NoInput, PacketInput, RunLimits
 from vm.runner.interp import interpret
 
 KPROBE, TRACEPOINT, RAW, TRACING = 2, 5, 17, 26
@@ -58,6 +58,12 @@ def test_raw_tracepoint_and_function_arguments() -> None:
     assert run(RAW, "raw_tp/anything", ldx(o.DW, 0, 1, 8), arg2=6).r0 == 6
     assert run(TRACING, "fentry/do_unlinkat", ldx(o.DW, 0, 1, 0), dfd=4).r0 == 4
     assert run(TRACING, "fexit/do_unlinkat", ldx(o.DW, 0, 1, 16), ret=7).r0 == 7
+
+
+def test_pointers_nobody_gave_lead_somewhere() -> None:
+    pid = 2432  # offsetof(struct task_struct, pid)
+    p = program(ldx(o.DW, 1, 1, 16), ldx(o.W, 0, 1, pid), EXIT, prog_type=RAW)
+    assert interpret(dataclasses.replace(p, section="raw_tp/sched_switch"), NoInput(), RunLimits()).r0 == 4242
 
 
 @pytest.mark.parametrize(
