@@ -32,7 +32,8 @@ imports:
 	.venv/bin/lint-imports --no-cache
 
 unit:
-	$(VENV) -m pytest -n auto --dist loadfile
+	$(VENV) -m pytest -n auto --dist loadfile -m "not browser"
+	$(VENV) -m pytest -m browser
 
 bench: check-python
 	@$(PYTHON) tools/setup.py run

@@ -60,19 +60,23 @@ class Worker:
     @classmethod
     async def start(cls, job: str, limits: JobLimits, base: Path, temporary: Path) -> Worker:
         temporary.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="worker-", dir=temporary))
+        folder = Path(tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=temporary))
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"TMPDIR": str(folder), "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "playground.jobs.worker"]
         command += ["--job", job, "--limits", limits.to_json(), "--parent", str(os.getpid())]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=base,
-            env=environment,
-            start_new_session=True,
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                cwd=base,
+                env=environment,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         worker = cls(process, folder, {})
         try:
             frame = await asyncio.wait_for(worker.read(), START_SECONDS)
@@ -133,6 +137,14 @@ class Worker:
                 await asyncio.wait_for(self.process.stdout.read(), 1)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         return status
+
+
+def sweep(temporary: Path) -> None:
+    """Remove the folders of workers whose web process is gone: one that was killed could not do it itself."""
+    for folder in temporary.glob("worker-*-*"):
+        owner = folder.name.split("-")[1]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def descendants(pid: int) -> Iterator[int]:

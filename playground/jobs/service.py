@@ -20,6 +20,7 @@ from playground.examples import all_examples
 from playground.jobs.frames import FrameError
 from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
+from playground.jobs.process import sweep
 from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
@@ -122,6 +123,7 @@ class Service:
 
     def start(self) -> None:
         self.store.start(settings.SPOOL_DIR)
+        sweep(settings.VAR_DIR / "tmp")
         self.pool.start()
 
     async def close(self) -> None:

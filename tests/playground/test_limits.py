@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from playground.jobs import service as services
-from playground.jobs.process import descendants
+from playground.jobs.process import descendants, sweep
 from playground.jobs.service import Service
 from tests.playground.conftest import Socket
 
@@ -137,6 +137,17 @@ async def test_a_run_nobody_watches_is_stopped(
     await asyncio.sleep(0.8)
     assert pid not in service.pool.status()["pids"]
     assert service.pool.status()["running"] == 0
+
+
+async def test_folders_of_a_killed_web_process_are_swept(tmp_path: Path) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ours, left, other = (tmp_path / f"worker-{owner}-x" for owner in (os.getpid(), gone.pid, "y"))
+    for folder in (ours, left, other):
+        folder.mkdir()
+        (folder / "file").write_text("")
+    sweep(tmp_path)
+    assert ours.exists() and other.exists() and not left.exists()
 
 
 WEB = """
