@@ -1,0 +1,68 @@
+"""Folding the steps of a window onto its keyframe gives the very states the trace holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.present import walk as present
+from playground.present.walk import WalkEncoder, cut_log
+from vm import pipeline
+from vm.elf import load_object
+
+OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
+
+
+def encoded(file: str, name: str) -> tuple[Any, list[dict[str, Any]]]:
+    program = pipeline.choose(load_object((OBJECTS / file).read_bytes(), file), name)
+    walk = pipeline.walk(program)
+    for _ in walk.advance():
+        pass
+    assert walk.recorder is not None
+    return walk.recorder, list(WalkEncoder(program, walk.recorder).chunks(final=True))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("xdp.o", "flow_count"), ("xdp.o", "options_loop"), ("calls.o", "two_calls"), ("calls.o", "callback_loop")],
+)
+def test_folding_gives_the_states_of_the_trace(file: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(present, "CHUNK", 16)
+    trace, chunks = encoded(file, name)
+    assert sum(len(c["steps"]) for c in chunks) == len(trace)
+    for chunk in chunks:
+        state = {n: r["t"] for n, r in chunk["keyframe"]["state"].items()}
+        for i, step in enumerate(chunk["steps"], chunk["from"]):
+            for n in step.get("del", ()):
+                del state[n]
+            state.update({n: r["t"] for n, r in step.get("set", {}).items()})
+            assert state == {n: view.text for n, view in trace.state(i).items()}, i
+
+
+def test_who_wrote_a_register_is_told_across_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(present, "CHUNK", 4)
+    trace, chunks = encoded("xdp.o", "flow_count")
+    for chunk in chunks[1:]:
+        for name, reg in chunk["keyframe"]["state"].items():
+            if reg["w"] >= 0:
+                assert name in trace.changes(reg["w"])[0], (chunk["from"], name)
+
+
+def test_a_step_that_takes_up_a_branch_says_where_it_forked() -> None:
+    trace, chunks = encoded("xdp.o", "flow_count")
+    forks = [(i, s) for c in chunks for i, s in enumerate(c["steps"], c["from"]) if "prev" in s]
+    # A path that was covered at once has no step of its own.
+    walked = [p for p in trace.paths if p.id > 0 and p.first_step <= p.last_step]
+    assert [s["prev"] for _, s in forks] == [p.push_step for p in walked]
+
+
+def test_a_long_log_loses_its_middle_and_keeps_its_steps() -> None:
+    lines = [f"line {i}" for i in range(present.LOG_HEAD_LINES + present.LOG_TAIL_LINES + 500)]
+    last = len(lines) - 1
+    text, cut, steps = cut_log("\n".join(lines), [(0, 0), (present.LOG_HEAD_LINES + 10, 1), (last, 2)])
+    shown = text.split("\n")
+    assert cut == sum(len(line) + 1 for line in lines[present.LOG_HEAD_LINES : -present.LOG_TAIL_LINES])
+    assert [shown[line] for line, _ in steps] == ["line 0", f"line {last}"]
+    assert "500 lines left out" in text

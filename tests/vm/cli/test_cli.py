@@ -1,0 +1,122 @@
+"""`python -m vm`: exit statuses, and the fields of the JSON lines that programs depend on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vm.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = str(ROOT / "examples" / "count_drop.c")
+REJECTED = str(ROOT / "examples" / "missing_bounds_check.c")
+OBJECT = str(ROOT / "tests" / "golden" / "objects" / "xdp.o")
+PACKET = "02000000000102000000000208004500002400010000401166c60a0000010a0000023039003500101ea562706673636f7065"
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*argv: str) -> tuple[int, list[dict[str, Any]], str]:
+        status = main(argv)
+        captured = capsys.readouterr()
+        lines = captured.out.splitlines()
+        return status, [json.loads(line) for line in lines] if "--json" in argv else [], captured.out + captured.err
+
+    return call
+
+
+def test_compile_writes_an_object(said: Any, tmp_path: Path) -> None:
+    status, [record], _ = said("compile", "--json", EXAMPLE, "-o", str(tmp_path / "x.o"))
+    assert status == 0
+    assert record == {
+        "file": EXAMPLE, "ok": True, "object": str(tmp_path / "x.o"), "diagnostics": [], "added": [], "limit": None,
+    }  # fmt: skip
+    assert (tmp_path / "x.o").read_bytes()[:4] == b"\x7fELF"
+
+
+def test_what_does_not_compile_is_status_1_with_its_place(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "bad.c"
+    source.write_text("int f(void) {\n  return nowhere;\n}\n")
+    status, [record], _ = said("compile", "--json", str(source))
+    assert status == 1
+    assert [(d["line"], d["severity"]) for d in record["diagnostics"]] == [(2, "error")]
+
+
+def test_verify_says_the_kernels_words(said: Any) -> None:
+    status, [record], _ = said("verify", "--json", "--log-level", "2", REJECTED)
+    assert status == 1
+    assert set(record) == {"file", "program", "section", "verdict", "errno", "insns_processed", "log"}
+    assert (record["verdict"], record["errno"]) == ("reject", -13)
+    assert "R1 offset is outside of the packet" in record["log"]
+
+
+def test_verify_takes_several_files_and_several_programs(said: Any) -> None:
+    _, records, _ = said("verify", "--json", OBJECT, EXAMPLE)
+    assert len(records) == 9
+    assert [r["program"] for r in records if r["verdict"] == "accept" and r["file"] == EXAMPLE] == ["count_drop"]
+
+
+def test_jit_gives_code_and_where_addresses_stand_in_it(said: Any) -> None:
+    status, [record], _ = said("jit", "--json", EXAMPLE)
+    assert status == 0
+    image = bytes.fromhex(record["image"])
+    assert sum(record["func_lens"]) == len(image)
+    assert all(at >= 0 and at + size <= len(image) for at, size in record["image_relocs"])
+    assert record["xlated_relocs"]
+
+
+@pytest.mark.parametrize("engine", ["jit", "interpreter"])
+def test_run_returns_what_the_program_did(said: Any, engine: str) -> None:
+    status, [record], _ = said("run", "--json", "--engine", engine, "--packet", PACKET, EXAMPLE)
+    assert status == 0
+    assert (record["r0"], record["result"], record["fault"]) == (1, "XDP_DROP", None)
+    assert ["11000000", "0100000000000000"] in record["maps"]["packets"]
+
+
+def test_repeat_keeps_the_maps(said: Any) -> None:
+    _, records, _ = said("run", "--json", "--repeat", "3", "--packet", PACKET, EXAMPLE)
+    assert ["11000000", "0300000000000000"] in records[-1]["maps"]["packets"]
+
+
+@pytest.mark.parametrize("engine", ["jit", "interpreter"])
+def test_raw_instructions_get_memory(said: Any, tmp_path: Path, engine: str) -> None:
+    program = tmp_path / "sum.bin"  # r0 = *(u8 *)(r1 + 1); r0 += r2; exit
+    program.write_bytes(bytes.fromhex("71100100000000000f200000000000009500000000000000"))
+    status, [record], _ = said("run", "--json", "--engine", engine, "--memory", "0a0b0c", str(program))
+    assert (status, record["r0"]) == (0, 14)
+
+
+def test_unverified_programs_fault_in_words(said: Any) -> None:
+    short = "02" * 14
+    status, [record], _ = said("run", "--json", "--unverified", "--packet", short, OBJECT, "--program", "no_bounds")
+    assert (status, record["fault"]) == (0, None)
+    status, [record], _ = said("run", "--json", "--unverified", "--packet", short, OBJECT, "--program", "short_bounds")
+    assert record["fault"]["kind"] == "memory"
+    assert "packet" in record["fault"]["message"]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("verify", "nowhere.o"),
+        ("verify", EXAMPLE, "--program", "nobody"),
+        ("run", EXAMPLE, "--packet", "abc"),
+        ("run", EXAMPLE, "--packet", ""),
+        ("compile", OBJECT),
+        ("frobnicate",),
+    ],
+)
+def test_bad_input_is_status_2_and_a_sentence(said: Any, argv: tuple[str, ...]) -> None:
+    status, _, text = said(*argv)
+    assert status == 2
+    assert text.strip()
+    assert "Traceback" not in text
+
+
+def test_disasm_prints_instructions(said: Any) -> None:
+    status, _, text = said("disasm", OBJECT)
+    assert status == 0
+    assert "(95) exit" in text
