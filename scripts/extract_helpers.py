@@ -23,21 +23,8 @@ from kernel_call import KernelMachine  # noqa: E402
 from kernel_image import KernelImage  # noqa: E402
 
 from vm.btf.types import Btf, Kind  # noqa: E402
+from vm.elf.sections import SECTION_DEFS  # noqa: E402
 
-# Attach types whose programs of a type are told apart by get_func_proto; 0 stands for the rest.
-ATTACH = {
-    "BPF_PROG_TYPE_CGROUP_SKB": r"BPF_CGROUP_INET_[EI]",
-    "BPF_PROG_TYPE_CGROUP_SOCK": r"BPF_CGROUP_INET.*(SOCK_|POST_BIND)",
-    "BPF_PROG_TYPE_CGROUP_SOCK_ADDR": r"BPF_CGROUP_(INET[46]_(BIND|CONN|GET)|UDP|UNIX)",
-    "BPF_PROG_TYPE_CGROUP_SOCKOPT": r"BPF_CGROUP_.ETSOCKOPT",
-    "BPF_PROG_TYPE_TRACING": r"BPF_TRACE_(RAW_TP|FENTRY|FEXIT|ITER)|BPF_MODIFY_RETURN",
-    "BPF_PROG_TYPE_LSM": r"BPF_LSM_",
-    "BPF_PROG_TYPE_KPROBE": r"BPF_TRACE_.PROBE_(MULTI|SESSION)|BPF_TRACE_KPROBE",
-    "BPF_PROG_TYPE_XDP": r"BPF_XDP",
-    "BPF_PROG_TYPE_SK_REUSEPORT": r"BPF_SK_REUSEPORT",
-    "BPF_PROG_TYPE_SCHED_CLS": r"BPF_(TCX|NETKIT)_",
-    "BPF_PROG_TYPE_SK_SKB": r"BPF_SK_SKB",
-}
 STRUCT_OPS = {
     "tcp_congestion_ops": "bpf_tcp_ca_verifier_ops",
     "bpf_dummy_ops": "bpf_dummy_verifier_ops",
@@ -47,6 +34,11 @@ STRUCT_OPS = {
 ITERS = {"tcp": "bpf_iter_tcp_get_func_proto", "unix": "bpf_iter_unix_get_func_proto"}
 MAX_HELPER = 212
 PTR_POISON = 0xDEAD00000000EB9F  # BPF_PTR_POISON: the verifier finds the type from the arguments
+
+
+def attach_types(prog_type: int) -> list[int]:
+    """Attach types programs of a type can be loaded with: 0, and those libbpf's section names give."""
+    return sorted({0, *(d.expected_attach_type for d in SECTION_DEFS if d.prog_type == prog_type)})
 
 
 class Asker:
@@ -171,8 +163,7 @@ def main() -> None:
         function = struct.unpack("<Q", image.read(ops, 8))[0] if ops else 0
         if not function:
             continue
-        pattern = ATTACH.get(prog_name)
-        for attach in [0, *(v for n, v in attaches.items() if pattern and re.match(pattern, n) and v)]:
+        for attach in attach_types(prog_type):
             for sleepable in (False, True):
                 asker.set_prog(prog_type, attach, sleepable)
                 rows[f"{prog_type}/{attach}{'/sleepable' if sleepable else ''}"] = asker.row(function)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import lzma
-import re
 import struct
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from extract_helpers import ATTACH, Asker  # noqa: E402
+from extract_helpers import Asker, attach_types  # noqa: E402
 from kernel_image import KernelImage  # noqa: E402
 
 from vm.btf.types import Btf  # noqa: E402
@@ -71,9 +70,7 @@ def main() -> None:
         (function,) = struct.unpack("<Q", image.read(ops + 8, 8))
         if not function:
             continue
-        pattern = ATTACH.get(prog_name)
-        attaches = [n for n in t.ENUMS["bpf_attach_type"] if pattern and re.match(pattern, n)]
-        for attach in dict.fromkeys([0, *(getattr(t, n) for n in attaches)]):
+        for attach in attach_types(prog_type):
             asker.set_prog(prog_type, attach, False)
             end = LARGE.get(prog_name, 256)
             out[f"{prog_type}/{attach}"] = recorder.accesses(function, end, True)

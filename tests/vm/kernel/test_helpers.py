@@ -74,3 +74,9 @@ def test_flags_of_prototypes_are_known() -> None:
         for arg in proto.arg_types:
             assert arg & 0xFF <= k.ARG_PTR_TO_DYNPTR
             assert not (arg & ~0xFF) & ~flags
+
+
+def test_cgroup_programs_by_what_they_are_attached_to() -> None:
+    get_retval = 186
+    assert helper_proto(k.BPF_PROG_TYPE_CGROUP_DEVICE, k.BPF_CGROUP_DEVICE, get_retval) is not None
+    assert helper_proto(k.BPF_PROG_TYPE_CGROUP_SKB, k.BPF_CGROUP_INET_EGRESS, get_retval) is None
