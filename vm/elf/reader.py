@@ -113,12 +113,15 @@ def read_elf(data: bytes) -> ElfFile:
         from elftools.elf.elffile import ELFFile
 
         elf = ELFFile(BytesIO(data))
-        names = [elf.get_section(i).name for i in range(len(headers))]
+        (strings,) = struct.unpack_from("<H", data, 0x3E)
+        names_at, names_size = headers[strings][4:6]
         sections = []
-        for index, (name, header) in enumerate(zip(names, headers, strict=True)):
-            _name, kind, flags, _addr, offset, size, _link, info, _align, _entsize = header
-            if len(name) > MAX_NAME:
-                raise _bad(f"the name of section {index} is longer than {MAX_NAME} characters")
+        for index, header in enumerate(headers):
+            name_off, kind, flags, _addr, offset, size, _link, info, _align, _entsize = header
+            end = data.find(b"\0", names_at + name_off, names_at + names_size)
+            if end < 0 or end - names_at - name_off > MAX_NAME:
+                raise _bad(f"section {index} has no name of at most {MAX_NAME} characters")
+            name = data[names_at + name_off : end].decode("utf-8", "replace")
             content = b"" if kind in (0, SHT_NOBITS) else data[offset : offset + size]
             sections.append(Section(index, name, kind, flags, size, info, content))
         symbols = _symbols(elf, sections)
