@@ -180,8 +180,9 @@ class Interpreter:
             self.steps.append(step)
         elif self.steps:
             last = self.steps[-1]
-            self.steps[-1] = step._replace(
-                writes=last.writes + step.writes, event=last.event if said < 0 else said, frameno=last.frameno
+            # Behind a callback's last step this adds to that one, as the machine sees it.
+            self.steps[-1] = last._replace(
+                regs=step.regs, writes=last.writes + step.writes, event=last.event if said < 0 else said
             )
 
     # -- arithmetic -----------------------------------------------------------------------------------
@@ -477,6 +478,7 @@ class Interpreter:
         if not isinstance(array, ProgArray):
             raise AccessError(f"{array.name} is no program array", self.regs[2])
         index = self.regs[3] & 0xFFFFFFFF
+        here = self.pc
         self.pc += 1
         if index >= array.spec.max_entries or self.tail_calls >= MAX_TAIL_CALLS:
             return True
@@ -486,6 +488,7 @@ class Interpreter:
         name = world.progs[prog]
         target = next((code for code in self.codes if code.program.name == name), None)
         if target is None:
+            self.pc = here
             raise NotEmulated(f"tail call to {name}, which is not loaded")
         self.tail_calls += 1
         world.say("tail_call", f"to {name}")

@@ -17,6 +17,7 @@ from vm.errors import InputError, InternalError, LimitError, NotEmulated
 from vm.runner.execution import Execution, Fault, RunEvent
 from vm.runner.helpers import Call, Helper, call_helper, find_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
+from vm.runner.layout import OFFSETS
 from vm.runner.memory import PAGE, TEXT_BASE, AccessError, Namer
 from vm.runner.points import CODE_STRIDE, EPILOGUE, JUMPS, Loaded, Point, load
 from vm.runner.recording import SNAPSHOT, Recording, Steps, old_value
@@ -74,6 +75,7 @@ class Machine:
         self._make_text()
         self.uc = self._make_unicorn()
         self._place_programs()
+        self._trap_missing()
         self._map_all()
         self._registers()
         self._trap_hooks()
@@ -114,6 +116,14 @@ class Machine:
                 self._relocate(one, code, reloc)
             self.memory.write(one.base, bytes(code))
 
+    def _trap_missing(self) -> None:
+        """Programs in a program array that are not loaded here: jumping to one says so."""
+        loaded = {one.rewritten.program.name for one in self.loaded}
+        for address, name in self.world.progs.items():
+            if name not in loaded:
+                trap = self._helper_address(_not_loaded(name)) - TAIL_CALL_OFFSET
+                self.memory.put(address + OFFSETS["bpf_prog.bpf_func"], 8, trap)
+
     def _relocate(self, one: Loaded, code: bytearray, reloc: ImageReloc) -> None:
         target = self._target(one, reloc)
         if target is None:
@@ -151,7 +161,7 @@ class Machine:
         for one in self.loaded:
             if one.rewritten.program.name == wanted:
                 return one.base + TAIL_CALL_OFFSET
-        return self._helper_address(f"tail call to {wanted}, which is not loaded")
+        return self._helper_address(_not_loaded(str(wanted)))
 
     def _helper_address(self, name: str) -> int:
         """A slot of the text for this helper. One that is not emulated gets a slot too, and says so when reached."""
@@ -468,7 +478,10 @@ class Machine:
 
     def _insn_at(self, where: int) -> int:
         """Original slot of the instruction at `where`, or of the call that led to a helper there."""
-        if TEXT_BASE <= where < self.text.end:
+        in_text = TEXT_BASE <= where < self.text.end
+        if in_text and self.record and self._recording.count() == self._insns and self._recording.ids:
+            return self.points[self._recording.ids[-1]].orig
+        if in_text:
             where = self.memory.u64(int(self.uc.reg_read(self._x86.UC_X86_REG_RSP))) - 1
         for one in self.loaded:
             if one.base <= where < one.base + CODE_STRIDE:
@@ -511,6 +524,10 @@ _REG_NAMES: Final = (
     "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15",
 )  # fmt: skip
 _ARGUMENTS: Final = (7, 6, 2, 1, 8)
+
+
+def _not_loaded(name: str) -> str:
+    return f"tail call to {name}, which is not loaded"
 
 
 def _find_later(name: str) -> Helper:

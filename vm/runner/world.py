@@ -204,6 +204,9 @@ class World:
 
     def _fill_prog_arrays(self, siblings: tuple[str, ...]) -> None:
         names = {self.program.name: 1} | {name: i + 2 for i, name in enumerate(siblings)}
+        wanted = (target for spec in self.program.maps for _, target in spec.init_slots if isinstance(target, str))
+        for name in wanted:
+            names.setdefault(name, len(names) + 1)
         addresses = {}
         for name, number in names.items():
             address = self.kernel_bytes(f"bpf_prog {name}", bytes(SIZES["bpf_prog"]), writable=False)

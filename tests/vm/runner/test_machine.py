@@ -159,3 +159,20 @@ def test_exits_share_one_epilogue_and_count_once() -> None:
 def test_instructions_without_machine_code_are_steps_too() -> None:
     x = both(program(mov(0, 1), movr(0, 0), Insn(o.JMP | o.JEQ | o.K, 0, 0, 1, 1), movr(1, 1), movr(0, 0), EXIT))
     assert [step.insn_idx for step in x.steps] == [0, 1, 2, 4, 5]
+
+
+def test_a_program_that_is_not_loaded_is_named() -> None:
+    progs = MapSpec("progs", 3, 4, 4, 2, init_slots=((1, "elsewhere"),))
+    x = both(program(*ld64(2, 0, o.PSEUDO_MAP_FD), mov(3, 1), call(12), mov(0, 2), EXIT, maps=(progs,)))
+    assert x.fault is not None
+    assert x.fault.message == "not emulated: tail call to elsewhere, which is not loaded"
+
+
+def test_tail_calls_into_another_program() -> None:
+    progs = MapSpec("progs", 3, 4, 4, 2, init_slots=((1, "other"),))
+    first = rewritten(program(*ld64(2, 0, o.PSEUDO_MAP_FD), mov(3, 1), call(12), mov(0, 2), EXIT, maps=(progs,)))
+    other = rewritten(program(mov(0, 1), EXIT, maps=(progs,), name="other"))
+    x = run(first, translate(first), NoInput(), LIMITS, siblings=[(other, translate(other))])
+    y = interpret(first, NoInput(), LIMITS, siblings=[other])
+    assert (x.result, y.result) == ("XDP_DROP", "XDP_DROP")
+    assert [(e.step, e.text) for e in x.events] == [(e.step, e.text) for e in y.events] == [(2, "to other")]
