@@ -123,7 +123,12 @@ def _kptr_dest(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 
 def _percpu(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
-    raise NotEmulated("per-CPU kernel variables")
+    if not a.reg.btf_id:
+        env.reject(EACCES, f"Helper has invalid btf_id in R{a.regno}\n", a.regno)
+    if a.reg.type & t.MEM_ALLOC or a.reg.type & t.MEM_RCU:
+        raise NotEmulated("allocated per-CPU objects")
+    meta.ret_btf = a.reg.btf
+    meta.ret_btf_id = a.reg.btf_id
 
 
 _CHECKS: Final[dict[int, _Check]] = {

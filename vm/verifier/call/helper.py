@@ -14,6 +14,7 @@ from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import callback
 from vm.verifier.call import func_ids as f
 from vm.verifier.call.args import check_func_arg
+from vm.verifier.call.conditions import is_allowed
 from vm.verifier.call.dynptr import dynptr_arg_reg, dynptr_state, unmark_stack_slots_dynptr
 from vm.verifier.call.map_compat import check_map_func_compatibility
 from vm.verifier.call.meta import CallMeta
@@ -47,8 +48,8 @@ def _find_proto(env: VerifierEnv, func_id: int) -> FuncProto:
         env.reject(EINVAL, f"program of this type cannot use helper {func_text(func_id)}\n")
     if not env.program.gpl_compatible and fn.gpl_only:
         env.reject(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program\n")
-    if fn.allowed:
-        raise NotEmulated(f"the condition {fn.allowed}() on a helper")
+    if fn.allowed and not is_allowed(env, fn.allowed):
+        env.reject(EINVAL, "helper call is not allowed in probe\n")
     if fn.might_sleep and not in_sleepable(env):
         env.reject(EINVAL, "helper call might sleep in a non-sleepable prog\n")
     return fn

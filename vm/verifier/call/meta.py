@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from vm.btf.types import Btf
 from vm.program import MapSpec
 from vm.verifier.record import RecordField
 
@@ -15,6 +16,7 @@ class CallMeta:
     __slots__ = (
         "func_id", "pkt_access", "map_index", "inner_map", "map_uid", "spec", "raw_mode", "access_size", "regno",
         "release_regno", "mem_size", "msize_max_value", "ref_obj_id", "dynptr_id", "subprogno", "kptr_field",
+        "ret_btf", "ret_btf_id",
     )  # fmt: skip
 
     def __init__(self, func_id: int = 0, pkt_access: bool = False) -> None:
@@ -34,3 +36,5 @@ class CallMeta:
         self.dynptr_id: int = 0
         self.subprogno: int = 0
         self.kptr_field: RecordField | None = None
+        self.ret_btf: Btf | None = None
+        self.ret_btf_id: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.btf.types import COMPOSITES, Btf
 from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
@@ -75,6 +76,18 @@ def _map_value(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     return reg
 
 
+def _percpu_variable(btf: Btf, btf_id: int, flags: int) -> RegState:
+    found = btf.skip_modifiers(btf_id)
+    if found.kind in COMPOSITES:
+        reg = pointer(t.PTR_TO_BTF_ID | flags & ~t.MEM_RDONLY)
+        reg.btf = btf
+        reg.btf_id = btf_id
+    else:
+        reg = pointer(t.PTR_TO_MEM | flags)
+        reg.mem_size = btf.size_of(found.id)
+    return reg
+
+
 def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     base = fn.ret_type & t.BPF_BASE_TYPE_MASK
     if base == k.RET_INTEGER:
@@ -90,6 +103,8 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
         reg = pointer(t.PTR_TO_MEM | flags)
         reg.mem_size = meta.mem_size
         return reg
+    if base == k.RET_PTR_TO_MEM_OR_BTF_ID and meta.ret_btf is not None:
+        return _percpu_variable(meta.ret_btf, meta.ret_btf_id, flags)
     if base == k.RET_PTR_TO_BTF_ID and meta.func_id != f.KPTR_XCHG:
         reg = pointer(t.PTR_TO_BTF_ID | flags)
         reg.btf = vmlinux()

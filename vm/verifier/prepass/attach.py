@@ -66,19 +66,49 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     attach = program.expected_attach_type
     if attach == k.BPF_TRACE_ITER:
         raise NotEmulated("iterator programs (iter)")
-    if env.sleepable:
-        raise NotEmulated("sleepable tracing programs")
-    if attach == k.BPF_MODIFY_RETURN and not program.attach_btf_name.startswith("security_"):
-        raise NotEmulated("fmod_ret programs at functions that allow error injection")
     btf, found = _find(env)
     proto = _proto(btf, found)
     if attach != k.BPF_TRACE_RAW_TP:
+        _check_trampoline(env, found.name)
         return AttachTarget(found.name, btf, found.id, proto)
     name = found.name.removeprefix(_RAW_TP_PREFIX)
     # The typedef's arguments have no names; those of the function that is traced do.
     traced = btf.find(f"__bpf_trace_{name}", Kind.FUNC)
     names = tuple(p.name for p in _proto(btf, traced).params[1:]) if traced is not None else ()
     return AttachTarget(name, btf, found.id, proto, 1, names)
+
+
+_DENIED: Final = frozenset({"migrate_disable", "migrate_enable", "rcu_read_unlock_strict"})
+_NORETURN: Final = frozenset(
+    {
+        "__ia32_sys_exit", "__ia32_sys_exit_group", "__module_put_and_kthread_exit", "__x64_sys_exit",
+        "__x64_sys_exit_group", "do_exit", "do_group_exit", "kthread_complete_and_exit", "kthread_exit",
+        "make_task_dead",
+    }
+)  # fmt: skip
+# Functions whose return value may be replaced, beside the security hooks (fmod_ret id sets). This kernel is built
+# without error injection, which would add more, and let programs at more functions sleep.
+_REPLACEABLE: Final = frozenset(
+    {
+        "bpf_fentry_test1", "bpf_modify_return_test", "bpf_modify_return_test2", "bpf_modify_return_test_tp",
+        "update_socket_protocol",
+    }
+)  # fmt: skip
+_SLEEPABLE: Final = frozenset({"bpf_fentry_test1"})
+
+
+def _check_trampoline(env: VerifierEnv, name: str) -> None:
+    """May the function be traced by a program that sleeps, or one that replaces its return value?"""
+    attach = env.program.expected_attach_type
+    if env.sleepable:
+        if name not in _SLEEPABLE:
+            env.reject(EINVAL, f"{name} is not sleepable\n")
+    elif attach == k.BPF_MODIFY_RETURN and name not in _REPLACEABLE and not name.startswith("security_"):
+        env.reject(EINVAL, f"{name}() is not modifiable\n")
+    if name in _DENIED:
+        env.reject(EINVAL, "")
+    if attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN) and name in _NORETURN:
+        env.reject(EINVAL, "Attaching fexit/fmod_ret to __noreturn functions is rejected.\n")
 
 
 def _lsm_target(env: VerifierEnv) -> AttachTarget:

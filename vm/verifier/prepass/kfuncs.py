@@ -30,6 +30,8 @@ def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
     btf = vmlinux()
     if not 0 < insn.imm < len(btf) or btf.type(insn.imm).kind is not Kind.FUNC:
         env.reject(EINVAL, f"kernel btf_id {insn.imm & 0xFFFFFFFF} is not a function\n")
+    if btf.type(insn.imm).name.startswith("bpf_xdp_metadata_"):
+        env.reject(EINVAL, "metadata kfuncs require device-bound program\n")
 
 
 def kfunc_call_kind(env: VerifierEnv, insn: Insn) -> str:

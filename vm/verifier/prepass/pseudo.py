@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.errors import NotEmulated
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.program import MapSpec
 from vm.verifier.env import E2BIG, EBADF, EBUSY, EINVAL, ENOTSUPP, EPERM, EPROTO, ERANGE, VerifierEnv
+from vm.verifier.prepass.ksyms import check_pseudo_btf_id
 from vm.verifier.record import BPF_LIST_HEAD, BPF_RB_ROOT, BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record
 from vm.verifier.state.reg_types import PTR_TO_FUNC
 
@@ -176,7 +176,8 @@ def _resolve_ldimm64(env: VerifierEnv, i: int) -> None:
     if insn.src_reg == 0:
         return
     if insn.src_reg == op.PSEUDO_BTF_ID:
-        raise NotEmulated("addresses of kernel symbols (ksyms)")
+        check_pseudo_btf_id(env, insn, second, env.aux[i])
+        return
     if insn.src_reg == op.PSEUDO_FUNC:
         env.aux[i].ptr_type = PTR_TO_FUNC
         return
