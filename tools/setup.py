@@ -1,4 +1,4 @@
-"""Set up what a target needs: `python tools/setup.py run|test`.
+"""Set up what a target needs: `python tools/setup.py run|test|page`.
 
 Standard library only, for it runs before anything is installed.
 
@@ -174,6 +174,7 @@ def browser() -> None:
 
 
 TARGETS: dict[str, tuple[Callable[[], None], ...]] = {
+    "page": (bundle,),
     "run": (lambda: install("run"), bundle),
     "test": (lambda: install("dev"), bundle, browser),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from playground.jobs.frames import HEADER, STEPS, Frame, FrameError, inflate, read_header
+from playground.jobs.frames import HEADER, MESSAGE, STEPS, Frame, FrameError, inflate, read_header
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for
@@ -95,6 +95,13 @@ class Record:
     def text(self, entry: Entry) -> str:
         """The JSON of a message, as it is sent."""
         return inflate(os.pread(self._handle, entry.length, entry.offset), entry.raw)
+
+    def frame(self, place: int) -> Frame:
+        """The message at `place`, as it was appended."""
+        entry = self.entries[place]
+        kind = STEPS if entry.is_steps else MESSAGE
+        payload = os.pread(self._handle, entry.length, entry.offset)
+        return Frame(kind, entry.stage, entry.run, entry.first, entry.to, entry.raw, payload)
 
     def total(self, stage: str, run: int = 0) -> int:
         """How many steps of `stage` (of its run number `run`) there are by now."""

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -24,6 +24,9 @@ from playground.jobs.process import sweep
 from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
+
+if TYPE_CHECKING:
+    from playground.jobs.remote import Remote
 
 log = logging.getLogger("playground.service")
 # A lost connection has this long to come back before its run is stopped.
@@ -102,20 +105,32 @@ def job_limits() -> JobLimits:
     )
 
 
+def local_pool() -> Pool:
+    """Workers of this machine."""
+    return Pool(
+        job=settings.JOB_FUNCTION,
+        size=settings.WORKERS,
+        limits=job_limits(),
+        queue=settings.QUEUE_LENGTH,
+        jobs_per_worker=settings.JOBS_PER_WORKER,
+        base=settings.BASE_DIR,
+        temporary=settings.VAR_DIR / "tmp",
+    )
+
+
+def remote_pool() -> Remote:
+    """Workers of other machines, or of other processes here."""
+    from playground.jobs.remote import Remote  # redis is installed only where it is used
+
+    return Remote(url=settings.REDIS_URL, limits=job_limits(), queue=settings.QUEUE_LENGTH, size=settings.WORKERS)
+
+
 class Service:
     """The runs of one web process: at most one at a time for the same request, found again by id for a while."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.pool = Pool(
-            job=settings.JOB_FUNCTION,
-            size=settings.WORKERS,
-            limits=job_limits(),
-            queue=settings.QUEUE_LENGTH,
-            jobs_per_worker=settings.JOBS_PER_WORKER,
-            base=settings.BASE_DIR,
-            temporary=settings.VAR_DIR / "tmp",
-        )
+        self.pool: Pool | Remote = remote_pool() if settings.REDIS_URL else local_pool()
         self.store = store()
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
         self._by_id: dict[str, Run] = {}

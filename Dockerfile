@@ -1,0 +1,12 @@
+# One image, two commands: `python -m playground` (web) and `python manage.py worker`. See docker-compose.yml.
+FROM python:3.12-slim
+RUN useradd --create-home --uid 10001 bpfscope
+WORKDIR /app
+COPY requirements requirements
+RUN python -m venv .venv \
+    && .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/services.txt
+COPY . .
+RUN python tools/setup.py page && mkdir -p /app/var && chown bpfscope /app/var
+USER bpfscope
+ENV PATH=/app/.venv/bin:$PATH HOST=0.0.0.0 PORT=8000
+CMD ["python", "-m", "playground"]

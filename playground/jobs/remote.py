@@ -1,0 +1,269 @@
+"""Workers on other machines: jobs and what they say go through Redis (REDIS_URL).
+
+A web process pushes a job on a list and reads its frames from another; `manage.py worker` on any machine takes jobs
+from the list and runs them in the same Pool a single box has. Each side keeps a key alive for each job: when the web
+process is gone, or nobody watches any more, the worker stops; when the worker is gone, the user is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+from redis import asyncio as redis
+from redis.exceptions import RedisError
+
+from playground.jobs.frames import FrameError, read_frame
+from playground.jobs.limits import JobLimits
+from playground.jobs.pool import Busy, Pool
+from playground.jobs.run import FINISHED, RUNNING, Run
+from playground.jobs.store import Store
+
+log = logging.getLogger("playground.remote")
+PREFIX = "bpfscope:1"  # a version: processes of two releases do not take each other's jobs
+JOBS, ABOUT = f"{PREFIX}:jobs", f"{PREFIX}:about"
+ALIVE_SECONDS = 15
+BEAT_SECONDS = 3
+AHEAD = 64  # frames a worker is ahead of its reader, at most
+END = b"end "
+
+
+def key(kind: str, name: str) -> str:
+    return f"{PREFIX}:{kind}:{name}"
+
+
+class Remote:
+    """What Pool is to a single box: the same verbs, with the workers elsewhere."""
+
+    def __init__(self, *, url: str, limits: JobLimits, queue: int, size: int) -> None:
+        self.limits = limits
+        self.queue_length = queue
+        self.size = size
+        self.about: dict[str, Any] = {}
+        self._redis = redis.from_url(url)
+        self._waiting = 0
+        self._workers = 0
+        self._error = "no worker has said a word yet"
+        self._jobs: dict[Run, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._spawn(self._look())
+
+    async def close(self) -> None:
+        for task in [*self._tasks, *self._jobs.values()]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._jobs.values(), return_exceptions=True)
+        await self._redis.aclose()
+
+    async def ready(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while self._error and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+        return not self._error
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "size": self._workers,
+            "idle": max(0, self._workers - len(self._jobs)),
+            "running": sum(run.state == RUNNING for run in self._jobs),
+            "queued": self._waiting,
+            "queue_length": self.queue_length,
+            "pids": [],
+            "error": self._error,
+        }
+
+    def submit(self, run: Run) -> None:
+        if self._waiting >= self.queue_length:
+            raise Busy
+        self._waiting += 1  # until the next look
+        task = asyncio.get_running_loop().create_task(self._follow(run))
+        self._jobs[run] = task
+        task.add_done_callback(lambda _: self._jobs.pop(run, None))
+
+    def cancel(self, run: Run) -> None:
+        run.cancelled = True
+        if (task := self._jobs.get(run)) is not None:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self) -> None:
+        """Keep what is known of the queue and the workers up to date."""
+        while True:
+            try:
+                self._waiting = await _of(self._redis.llen(JOBS))
+                said = [json.loads(text) for text in (await _of(self._redis.hgetall(ABOUT))).values()]
+                fresh = [about for about in said if about["at"] > time.time() - ALIVE_SECONDS]
+                self._workers = sum(about["size"] for about in fresh)
+                self._error = "" if fresh else "no worker is there"
+                self.about = fresh[0]["about"] if fresh else {}
+            except RedisError as error:
+                self._error = f"Redis does not answer: {error}"
+            await asyncio.sleep(BEAT_SECONDS if not self._error else 0.5)
+
+    async def _follow(self, run: Run) -> None:
+        """Push a job, copy what comes back, and say how it ended."""
+        name = secrets.token_hex(16)
+        try:
+            await self._redis.set(key("want", name), b"1", ex=ALIVE_SECONDS)
+            await _of(self._redis.rpush(JOBS, json.dumps({"name": name, "request": run.request})))
+            beat = asyncio.create_task(_beat(self._redis, key("want", name)))
+            try:
+                await self._copy(run, name)
+            finally:
+                beat.cancel()
+        except asyncio.CancelledError:
+            run.finish({"type": "done", "ms": 0, "cancelled": True})
+            raise
+        except (RedisError, FrameError, OSError) as error:
+            log.error("a run was lost on its way: %s", error)
+            self._lost(run, "internal", "The connection to the worker was lost. Press Run again.")
+        finally:
+            with contextlib.suppress(RedisError, RuntimeError):
+                await self._redis.delete(key("want", name), key("out", name))
+
+    async def _copy(self, run: Run, name: str) -> None:
+        while True:
+            found: Any = await _of(self._redis.blpop([key("out", name)], timeout=1))
+            if found is None:
+                if not await self._redis.exists(key("alive", name)):
+                    if run.state == RUNNING:
+                        message = "The worker that ran your program is gone. Nothing of yours is lost: press Run again."
+                        self._lost(run, "crashed", message)
+                        return
+                    run.position = self._waiting or 1
+                    run.changed()
+                continue
+            run.state, run.position = RUNNING, 0
+            if found[1].startswith(END):
+                run.good = json.loads(found[1][len(END) :])["good"]
+                run.finish()
+                return
+            frame = read_frame(io.BytesIO(found[1]))
+            if frame is None:
+                raise FrameError("an empty frame")
+            run.append(frame)
+
+    def _lost(self, run: Run, code: str, message: str) -> None:
+        run.finish(
+            {"type": "error", "code": code, "message": message}, {"type": "done", "ms": 0, "cancelled": run.cancelled}
+        )
+
+
+class Taker:
+    """The worker machine's side: jobs from Redis into a pool, frames back."""
+
+    def __init__(self, url: str, pool: Pool, store: Store) -> None:
+        self.pool = pool
+        self.store = store
+        self._redis = redis.from_url(url)
+        self._name = secrets.token_hex(8)
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        self.pool.start()
+        about = asyncio.create_task(self._tell())
+        jobs: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                if not await self.pool.ready(BEAT_SECONDS) or len(jobs) >= self.pool.size:
+                    if jobs:
+                        await asyncio.wait(jobs, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                try:
+                    found: Any = await _of(self._redis.blpop([JOBS], timeout=1))
+                except RedisError as error:
+                    log.error("Redis does not answer: %s", error)
+                    await asyncio.sleep(BEAT_SECONDS)
+                    continue
+                if found is not None:
+                    task = asyncio.create_task(self._run(json.loads(found[1])))
+                    jobs.add(task)
+                    task.add_done_callback(jobs.discard)
+        finally:
+            about.cancel()
+            for task in jobs:
+                task.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await self.pool.close()
+            with contextlib.suppress(RedisError):
+                await _of(self._redis.hdel(ABOUT, self._name))
+            await self._redis.aclose()
+
+    async def _tell(self) -> None:
+        while True:
+            said = {"at": time.time(), "size": self.pool.size, "about": self.pool.about}
+            if self.pool.about:
+                with contextlib.suppress(RedisError):
+                    await _of(self._redis.hset(ABOUT, self._name, json.dumps(said)))
+            await asyncio.sleep(BEAT_SECONDS if self.pool.about else 0.1)
+
+    async def _run(self, job: dict[str, Any]) -> None:
+        name = job["name"]
+        if not await self._redis.exists(key("want", name)):
+            return  # whoever asked has left the queue
+        run = Run(name, job["request"], self.store.begin(name))
+        await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
+        beat = asyncio.create_task(_beat(self._redis, key("alive", name)))
+        try:
+            self.pool.submit(run)
+            await self._send(run, name)
+        except RedisError as error:
+            log.error("a run could not be sent back: %s", error)
+        finally:
+            beat.cancel()
+            if run.state != FINISHED:
+                self.pool.cancel(run)
+            self.store.discard(run.record)
+            run.record.close()
+            with contextlib.suppress(RedisError, RuntimeError):
+                await self._redis.delete(key("alive", name))
+
+    async def _send(self, run: Run, name: str) -> None:
+        """Copy the record into the list as fast as the other side takes it."""
+        place = 0
+        looked = time.monotonic()
+        while True:
+            change, finished = run.change(), run.state == FINISHED
+            while place < len(run.record.entries):
+                ahead = await _of(self._redis.rpush(key("out", name), run.record.frame(place).encoded()))
+                place += 1
+                while ahead > AHEAD:
+                    await asyncio.sleep(0.02)
+                    if not await self._redis.exists(key("want", name)):
+                        return
+                    ahead = await _of(self._redis.llen(key("out", name)))
+            await self._redis.expire(key("out", name), 4 * ALIVE_SECONDS)
+            if finished:
+                await _of(self._redis.rpush(key("out", name), END + json.dumps({"good": run.good}).encode()))
+                await self._redis.expire(key("out", name), 4 * ALIVE_SECONDS)
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(change.wait(), 1)
+            if time.monotonic() - looked > 1:
+                looked = time.monotonic()
+                if not await self._redis.exists(key("want", name)):
+                    return
+
+
+async def _beat(client: redis.Redis, name: str) -> None:
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        with contextlib.suppress(RedisError):
+            await client.expire(name, ALIVE_SECONDS)
+
+
+async def _of(answer: Awaitable[Any] | Any) -> Any:
+    """redis-py's types say that a command may answer at once; the asyncio client's never does."""
+    return await answer

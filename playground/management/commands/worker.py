@@ -1,0 +1,35 @@
+"""`manage.py worker`: take jobs from Redis and run them here, for web processes on this or other machines."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from playground.jobs.service import local_pool, store
+
+
+class Command(BaseCommand):
+    help = "Run users' programs for the web processes that share REDIS_URL. Stop it with SIGTERM."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.REDIS_URL:
+            raise CommandError("REDIS_URL is not set. Without it the web process has its own workers, and needs none.")
+        with asyncio.Runner() as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        from playground.jobs.remote import Taker
+
+        here = store()
+        here.start()
+        serving = asyncio.create_task(Taker(settings.REDIS_URL, local_pool(), here).serve())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        try:
+            await serving
+        except asyncio.CancelledError:
+            self.stderr.write("worker: stopped")

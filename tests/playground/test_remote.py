@@ -1,0 +1,137 @@
+"""The second shape: web process and workers apart, Redis between. Skipped where no redis-server is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from playground.jobs import service as services
+from playground.jobs.process import descendants
+from tests.playground.communicator import WebsocketCommunicator
+from tests.playground.conftest import Socket
+
+pytest.importorskip("redis", reason="requirements/services.txt is not installed")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
+]
+WORKER = """
+import sys
+import django
+from django.conf import settings
+django.setup()
+settings.JOB_FUNCTION = "tests.playground.fake_job:run_job"
+from django.core.management import call_command
+call_command("worker")
+"""
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
+    for _ in range(100):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+
+
+def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ, "REDIS_URL": url, "BPFSCOPE_VAR": str(folder), "WORKERS": "1",
+        "DJANGO_SETTINGS_MODULE": "playground.settings",
+    }  # fmt: skip
+    return subprocess.Popen([sys.executable, "-c", WORKER], cwd=django_settings.BASE_DIR, env=environment)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def web(redis_url: str) -> AsyncIterator[None]:
+    with override_settings(REDIS_URL=redis_url, JOB_FUNCTION="nothing:here"):
+        await services.close()
+        yield
+        await services.close()
+    for path in services.store().folder.rglob("*.run"):
+        path.unlink()
+
+
+async def connected() -> Socket:
+    from playground.routing import websocket
+
+    communicator = WebsocketCommunicator(websocket, "/ws/run", headers=[(b"origin", b"http://localhost")])
+    assert await communicator.connect()
+    client = Socket(communicator)
+    client.hello = await client.receive()
+    return client
+
+
+async def test_a_job_runs_elsewhere_and_comes_back_whole(redis_url: str, web: None, tmp_path: Path) -> None:
+    worker = start_worker(redis_url, tmp_path)
+    try:
+        assert await services.service().pool.ready(30)
+        client = await connected()
+        assert "sandbox" in client.hello
+        await client.run("stage compile\nsteps verify 60000\nstage verify")
+        said = await client.until("done", 30)
+        assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify"]
+        await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
+        window = await client.receive()
+        assert window["steps"][59005 - window["from"]] == {"insn": 59005}
+        again = await connected()
+        await again.run("stage compile\nsteps verify 60000\nstage verify")
+        assert (await again.until("done"))[0]["cached"] is True
+        # a limit is told, whoever measured it
+        await client.run("allocate 100000")
+        assert "memory" in [m.get("limit") for m in await client.until("done", 30)]
+        # nobody watches: the job ends there too
+        await client.run("stage load\nsleep 20")
+        pid = (await client.until("stage", 30))[-1]["pid"]
+        await client.send(type="cancel")
+        await client.until("done")
+        await _until(lambda: pid not in set(descendants(worker.pid)), 6)
+        # the worker machine dies in the middle
+        await client.run("stage load\nsleep 21")
+        await client.until("stage", 30)
+        worker.kill()
+        worker.wait()
+        said = await client.until("done", 30)
+        assert said[-2]["code"] == "crashed"
+        await client.close()
+        await again.close()
+    finally:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(10)
+
+
+async def test_without_a_worker_it_is_said(redis_url: str, web: None) -> None:
+    here = services.service()
+    await asyncio.sleep(0.3)
+    assert here.pool.status()["error"]
+
+
+async def _until(condition: object, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    assert callable(condition)
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
