@@ -15,6 +15,7 @@ import { Panel } from "../core/panel.js";
 import { detect, fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { fill, h, setAttr, setText, visible } from "../ui/dom.js";
+import { count } from "../ui/format.js";
 
 /** @type {import("@codemirror/state").StateEffectType<any>} */
 const setMarks = StateEffect.define();
@@ -95,7 +96,8 @@ const theme = EditorView.theme({
   ".cm-diagnostic": { fontFamily: "var(--sans)", padding: "4px 8px", whiteSpace: "pre-wrap" },
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--bad)" },
   ".cm-diagnostic-warning": { borderLeft: "3px solid var(--warn)" },
-  ".cm-gutter-lint": { width: "14px" },
+  ".cm-gutter-lint": { width: "18px" },
+  ".cm-lint-marker": { width: "12px", height: "12px" },
 });
 
 const colours = syntaxHighlighting(
@@ -352,11 +354,10 @@ export class Editor extends Panel {
       );
     if (added.length)
       parts.push(
-        h("p", { class: "added" }, "Added in front of your source: ", added.map((text, i) => [i ? ", " : "", h("code", null, text)])),
+        h("div", { class: "added" }, "Added in front of your source:", h("ul", null, added.map((text) => h("li", null, h("code", null, text))))),
       );
-    if (errors.length)
-      parts.push(
-        h(
+    if (errors.length) {
+      const list = h(
           "ul",
           { class: "errors" },
           errors.slice(0, 6).map((d) =>
@@ -368,8 +369,10 @@ export class Editor extends Panel {
             ),
           ),
           errors.length > 6 ? h("li", null, `and ${errors.length - 6} more`) : null,
-        ),
       );
+      // Where something is missing, most errors only follow from that.
+      parts.push(missing.length ? h("details", null, h("summary", null, count(errors.length, "error")), list) : list);
+    }
     const close = h("button", { type: "button", class: "icon close", "aria-label": "Close", on: { click: () => (this.missing.hidden = true) } }, "✕");
     fill(this.missing, close, parts);
   }

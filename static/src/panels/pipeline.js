@@ -106,7 +106,7 @@ export class Pipeline extends Panel {
       }
       if (state === "failed")
         words = [
-          id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "none" : "failed",
+          id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "no object" : "failed",
         ];
       if (state === "skipped") words = [broken ? "not reached" : "not needed"];
       if (state === "stopped") words = ["stopped"];

@@ -1,19 +1,11 @@
 /** What a run left behind: map contents, output, machine code, and the walk's paths. */
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
-import { bytes, count } from "../ui/format.js";
+import { count, spell } from "../ui/format.js";
 import { VirtualList } from "../ui/virtual.js";
 
 const ENTRIES = 200;
-
-/** "01 00 00 00", with the little-endian number it spells when it is that short. */
-function spell(hex) {
-  const data = bytes(hex);
-  const text = data.slice(0, 64).map((b) => b.toString(16).padStart(2, "0")).join(" ") + (data.length > 64 ? " …" : "");
-  if (![1, 2, 4, 8].includes(data.length)) return text;
-  const value = data.reduceRight((sum, b) => sum * 256n + BigInt(b), 0n);
-  return `${value}  (${text})`;
-}
+const FEW = 4;
 
 export class MapsPane extends Panel {
   build() {
@@ -35,7 +27,10 @@ export class MapsPane extends Panel {
       this,
       specs.map((spec) => {
         const content = after[spec.name];
-        const entries = content?.entries ?? [];
+        const all = content?.entries ?? [];
+        // An array is mostly zeroes: what the program wrote is what one looks for.
+        const zero = all.filter(([, value, text]) => !text && /^0*$/.test(value));
+        const entries = zero.length > FEW ? all.filter((entry) => !zero.includes(entry)) : all;
         return h(
           "section",
           { class: "map" },
@@ -56,7 +51,10 @@ export class MapsPane extends Panel {
                   entries.slice(0, ENTRIES).map(([key, value, text]) => h("tr", null, h("td", null, spell(key)), h("td", null, text || spell(value)))),
                 ),
               )
-            : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
+            : zero.length
+              ? null
+              : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
+          zero.length > FEW ? h("p", { class: "hint" }, `${count(zero.length, "entry is", "entries are")} zero.`) : null,
           entries.length > ENTRIES || content?.cut ? h("p", { class: "hint" }, "More entries are not shown.") : null,
         );
       }),
@@ -160,8 +158,8 @@ export class MachinePane extends Panel {
       row,
       h("span", { class: "x86-off" }, item.off.toString(16).padStart(4, "0")),
       h("span", { class: "x86-hex" }, item.hex),
+      h("span", { class: "x86-insn" }, item.insn >= 0 ? `${item.insn}:` : ""),
       h("code", { class: "insn-text" }, item.text),
-      h("span", { class: "x86-insn" }, item.insn >= 0 ? `insn ${item.insn}` : ""),
     );
   }
 }
@@ -205,7 +203,7 @@ export class PathsPane extends Panel {
     fill(
       row,
       h("span", { class: "path-id" }, `path ${path.id}`),
-      h("span", { class: "path-steps" }, path.last_step < path.first_step ? "no step" : `steps ${path.first_step + 1}–${path.last_step + 1}`),
+      h("span", { class: "path-steps" }, path.last_step < path.first_step ? "no step" : path.last_step === path.first_step ? `step ${path.first_step + 1}` : `steps ${path.first_step + 1}–${path.last_step + 1}`),
       h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `forked from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
       h("span", { class: `path-end end-${path.end}` }, ENDS[path.end] ?? path.end, path.pruned_by >= 0 ? ` by step ${path.pruned_by + 1}` : ""),
     );

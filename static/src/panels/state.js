@@ -3,7 +3,7 @@ import { Panel } from "../core/panel.js";
 import { inFrame } from "../core/scope.js";
 import { bitStrip, drawBits } from "../ui/bits.js";
 import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
-import { big, bestRange, bounds, concrete, num } from "../ui/format.js";
+import { big, bestRange, bounds, concrete, num, spell } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 
 const REGS = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
@@ -66,7 +66,7 @@ export class State extends Panel {
     if (!here) {
       if (this.scope.total > 0) return; // keep what is there until the window arrives
       this.names([]);
-      fill(this.detail, h("p", { class: "empty" }, "Registers appear here once the verifier has walked."));
+      fill(this.detail, h("p", { class: "hint" }, "Registers appear here once the verifier has walked."));
       return;
     }
     if (view === "verify") this.walk(here, failing);
@@ -321,8 +321,8 @@ export class State extends Panel {
       const old = here.before.mem.get(m.addr);
       row.element.dataset.kind = "memory";
       setText(row.head.button, m.name || "memory");
-      setText(row.text, m.hex);
-      setText(row.was, m.step === here.step && old && old.hex !== m.hex ? `was ${old.hex}` : "");
+      setText(row.text, spell(m.hex));
+      setText(row.was, m.step === here.step && old && old.hex !== m.hex ? `was ${spell(old.hex)}` : "");
       setText(row.native, "");
       setText(row.knew, m.addr);
       row.element.className = `memory ${m.step === here.step ? "wrote changed" : ""}`;

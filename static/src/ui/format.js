@@ -121,6 +121,15 @@ export function concrete(value, base) {
   return v >= 1n << 40n ? `0x${v.toString(16)}` : v.toString();
 }
 
+/** "17  (11 00 00 00)": bytes, with the little-endian number they spell where they are as short as one. */
+export function spell(hex) {
+  const data = bytes(hex);
+  const text = data.slice(0, 64).map((b) => b.toString(16).padStart(2, "0")).join(" ") + (data.length > 64 ? " …" : "");
+  if (![1, 2, 4, 8].includes(data.length)) return text;
+  const value = data.reduceRight((sum, b) => sum * 256n + BigInt(b), 0n);
+  return `${value}  (${text})`;
+}
+
 /** Bytes of a hex string. */
 export function bytes(hex) {
   const clean = String(hex ?? "").replace(/[^0-9a-fA-F]/g, "");

@@ -51,8 +51,20 @@ function offset(reg, base) {
   return parts.join(" ");
 }
 
+const SLOT_BYTES = { m: "any", 0: "zero", "?": "unwritten" };
+
+/** "mmmm????" -> "4 B any, 4 B unwritten": a stack slot the verifier knows byte by byte. */
+function slotBytes(text) {
+  const parts = [];
+  for (const [letter, word] of Object.entries(SLOT_BYTES)) {
+    const n = [...text].filter((c) => c === letter).length;
+    if (n) parts.push(`${n} B ${word}`);
+  }
+  return parts.join(", ");
+}
+
 const SUMMARIES = {
-  number: (reg, base) => (reg.s ? range(reg.s, base) : reg.t || "any"),
+  number: (reg, base) => (reg.s ? range(reg.s, base) : /^[m0?]{8}$/.test(reg.t ?? "") ? slotBytes(reg.t) : reg.t || "any"),
   ctx: (reg, base) => `ctx ${offset(reg, base)}`,
   packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} B proven`,
   packet_end: () => "packet end",
