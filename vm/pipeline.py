@@ -106,12 +106,14 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def walk(program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True) -> Walk:
+def walk(
+    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True, keep_log: int = 0
+) -> Walk:
     """A verification to take in slices (see vm.verifier.check.Walk)."""
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifyOptions
 
-    return Walk(program, VerifyOptions(log_level=log_level, record=record, privileged=privileged))
+    return Walk(program, VerifyOptions(log_level=log_level, record=record, privileged=privileged, keep_log=keep_log))
 
 
 def verify(

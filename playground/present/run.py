@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vm.compile import Compilation
 
 STAGES = ("compile", "load", "verify", "jit", "run")
+# Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
+KEEP_LOG = 20_000
 Message = dict[str, Any]
 
 
@@ -129,7 +131,7 @@ class _Job:
         }
 
     def do_verify(self) -> Iterator[Message]:
-        walk = pipeline.walk(self.program, privileged=not self.options.get("unprivileged"))
+        walk = pipeline.walk(self.program, privileged=not self.options.get("unprivileged"), keep_log=KEEP_LOG)
         recorder = walk.recorder
         assert recorder is not None
         encoder = WalkEncoder(self.program, recorder)

@@ -6,6 +6,7 @@ compared with anything before it becomes one.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, final
 
 from vm.isa import opcodes as o
@@ -110,11 +111,13 @@ class Backtrack:
         self.slots = [0] * MAX_CALL_FRAMES
 
 
+@lru_cache(maxsize=4096)
 def reg_mask_text(mask: int) -> str:
     """fmt_reg_mask(): "r0,r2"."""
     return ",".join(f"r{i}" for i in range(16) if mask >> i & 1)
 
 
+@lru_cache(maxsize=4096)
 def stack_mask_text(mask: int) -> str:
     """fmt_stack_mask(): "-8,-24"."""
     return ",".join(str(-(i + 1) * 8) for i in range(64) if mask >> i & 1)

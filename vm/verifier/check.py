@@ -75,14 +75,14 @@ class Walk:
     def result(self) -> Verification:
         """Verdict, log and trace of a finished walk."""
         env, recorder, rejected = self.env, self.recorder, self.rejected
-        said = len(env.log.entries)
+        said = env.log.pos
         env.verbose(
             f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "
             f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
             f"peak_states {env.peak_states} mark_read {env.longest_mark_read_walk}\n"
         )
         rendered = render(
-            env.log.entries,
+            env.log.all(),
             env.program,
             env.program.insns,
             call_name(env),

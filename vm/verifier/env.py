@@ -66,6 +66,7 @@ class Reject(Exception):
 class VerifyOptions:
     """log_level 0-2; record: keep the trace; privileged: CAP_BPF and CAP_PERFMON (False: as an unprivileged user).
 
+    keep_log: see Log.keep.
     prog_flags are added to the program's own (BPF_F_TEST_STATE_FREQ and the like).
     """
 
@@ -73,6 +74,7 @@ class VerifyOptions:
     record: bool = True
     privileged: bool = True
     prog_flags: int = 0
+    keep_log: int = 0
 
 
 class StackElem(NamedTuple):
@@ -123,7 +125,7 @@ class VerifierEnv:
         self.subprogs: list[SubprogInfo] = []
         self.insn_idx: int = 0
         self.prev_insn_idx: int = -1
-        self.log: Log = Log(options.log_level)
+        self.log: Log = Log(options.log_level, options.keep_log)
 
         priv = options.privileged
         flags = program.prog_flags | options.prog_flags

@@ -77,22 +77,29 @@ def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int)
 
 @final
 class Log:
-    """The verifier's log as a list of entries, at one level (0: nothing is kept)."""
+    """The verifier's log as a list of entries, at one level (0: nothing is kept).
 
-    __slots__ = ("level", "entries", "step")
+    keep -- how many entries to keep at the beginning and at the end of a long level-2 log (0: all).
+    What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
+    """
 
-    def __init__(self, level: int) -> None:
+    __slots__ = ("level", "keep", "head", "entries", "left_out", "step")
+
+    def __init__(self, level: int, keep: int = 0) -> None:
         self.level: int = level
+        self.keep: int = keep if level & BPF_LOG_LEVEL2 else 0
+        self.head: list[LogEntry] = []
         self.entries: list[LogEntry] = []
+        self.left_out: int = 0
         self.step: int = 0
 
     @property
     def pos(self) -> int:
         """bpf_verifier_log.end_pos."""
-        return len(self.entries)
+        return len(self.head) + self.left_out + len(self.entries)
 
     def reset(self, pos: int) -> None:
-        """bpf_vlog_reset(): forget what was said after `pos`.
+        """bpf_vlog_reset(): forget what was said after `pos` (level 1 only, which keeps everything).
 
         A state joined to an instruction had taken that line's newline away: a blank is left in its place.
         """
@@ -101,26 +108,47 @@ class Log:
             entries[pos - 1] = entries[pos - 1]._replace(text=" ")
         del entries[pos:]
 
+    def all(self) -> list[LogEntry]:
+        """What was kept, with a line in the place of what was not."""
+        if not self.left_out:
+            return self.head + self.entries
+        gap = LogEntry(TEXT, 0, f"… {self.left_out:,} pieces of the log left out …\n", None, -1)
+        return [*self.head, gap, *self.entries]
+
+    def _make_room(self) -> None:
+        if not self.head:
+            self.head, self.entries = self.entries[: self.keep], self.entries[self.keep :]
+        # A state may be joined to the instruction logged before it: never cut between the two.
+        cut = len(self.entries) - self.keep
+        while cut < len(self.entries) and self.entries[cut].kind == STATE:
+            cut += 1
+        self.left_out += cut
+        del self.entries[:cut]
+
     def text(self, text: str) -> None:
         if self.level and text:
+            if self.keep and len(self.entries) >= 3 * self.keep:
+                self._make_room()
             self.entries.append(LogEntry(TEXT, 0, text, None, self.step))
 
     def line(self, record: int) -> None:
         self.entries.append(LogEntry(LINE, record, "", None, self.step))
 
     def insn(self, insn_idx: int) -> None:
+        if self.keep and len(self.entries) >= 3 * self.keep:
+            self._make_room()
         self.entries.append(LogEntry(INSN, insn_idx, "", None, self.step))
 
     def state(self, state: StateSnapshot, heading: int) -> None:
         self.entries.append(LogEntry(STATE, heading, "", state, self.step))
 
     def last_words(self, end: int) -> str:
-        """The last line said in words before entry `end`: why a program was refused.
+        """The last line said in words before position `end`: why a program was refused.
 
         States that are shown after it ("cur state:", "old state:") are no words.
         """
         words = ""
-        for entry in reversed(self.entries[:end]):
+        for entry in reversed(self.entries[: end - self.left_out - len(self.head)]):
             if entry.kind != TEXT:
                 if words.strip():
                     break

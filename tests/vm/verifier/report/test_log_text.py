@@ -60,6 +60,20 @@ def test_states_shown_after_the_last_words_are_no_words() -> None:
     assert log.last_words(len(log.entries)) == "infinite loop detected at insn 3"
 
 
+def test_a_long_log_keeps_its_beginning_and_its_end() -> None:
+    log = Log(2, keep=10)
+    for i in range(1000):
+        log.insn(i)
+        log.text(f"{i}\n")
+    log.text("the reason\n")
+    kept = log.all()
+    assert kept[0].number == 0
+    assert kept[-1].text == "the reason\n"
+    assert log.pos == 2001 == len(kept) - 1 + log.left_out
+    assert len(kept) <= 50
+    assert log.last_words(log.pos) == "the reason"
+
+
 def test_nothing_is_kept_at_level_zero() -> None:
     log = Log(0)
     log.text("x\n")
