@@ -1,0 +1,1 @@
+"""Random programs through the emulation and, where one is at hand, the real kernel (see docs/fuzzing.md)."""
