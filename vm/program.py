@@ -66,6 +66,8 @@ class Program:
     Subprograms it calls are appended to `insns`. 64-bit immediate loads of maps have
     src_reg PSEUDO_MAP_FD or PSEUDO_MAP_VALUE and imm = index into `maps` (there are no file descriptors here).
     prog_type, expected_attach_type and prog_flags are the UAPI numbers.
+    unresolved -- (slot, what, why) of instructions that stand for something the kernel does not have, and
+                  that the loader replaced by an impossible call: the log says what and why in its place
     """
 
     name: str
@@ -80,6 +82,7 @@ class Program:
     func_infos: tuple[FuncInfo, ...] = ()
     line_infos: tuple[LineInfo, ...] = ()
     btf: Btf | None = field(default=None, repr=False)
+    unresolved: tuple[tuple[int, str, str], ...] = ()
 
     @property
     def gpl_compatible(self) -> bool:

@@ -366,6 +366,41 @@ def parse_spec(btf: Btf, relo: CoreRelo) -> Spec:
     return Spec(btf, relo.type_id, tuple(steps), bits)
 
 
+_KIND_NAMES: Final = {
+    t.BPF_CORE_FIELD_BYTE_OFFSET: "byte_off",
+    t.BPF_CORE_FIELD_BYTE_SIZE: "byte_sz",
+    t.BPF_CORE_FIELD_EXISTS: "field_exists",
+    t.BPF_CORE_FIELD_SIGNED: "signed",
+    t.BPF_CORE_FIELD_LSHIFT_U64: "lshift_u64",
+    t.BPF_CORE_FIELD_RSHIFT_U64: "rshift_u64",
+    t.BPF_CORE_TYPE_ID_LOCAL: "local_type_id",
+    t.BPF_CORE_TYPE_ID_TARGET: "target_type_id",
+    t.BPF_CORE_TYPE_EXISTS: "type_exists",
+    t.BPF_CORE_TYPE_MATCHES: "type_matches",
+    t.BPF_CORE_TYPE_SIZE: "type_size",
+    t.BPF_CORE_ENUMVAL_EXISTS: "enumval_exists",
+    t.BPF_CORE_ENUMVAL_VALUE: "enumval_value",
+}
+
+
+def format_relo(btf: Btf, relo: CoreRelo) -> str:
+    """A record as libbpf prints it: "<byte_off> [5] struct task_struct.pid (0:1 @ offset 4)"."""
+    spec, root = parse_spec(btf, relo), btf.type(relo.type_id)
+    text = f"<{_KIND_NAMES[relo.kind]}> [{root.id}] {root.kind.name.lower()} {root.name or '<anon>'}"
+    if relo.kind in _TYPE_KINDS:
+        return text
+    if relo.kind in _ENUM_KINDS:
+        entry = btf.type(spec.steps[0].type_id).enumerators[spec.steps[0].number]
+        return f"{text}::{entry.name} = {entry.value}"
+    for index, step in enumerate(spec.steps):
+        if step.name:
+            text += f".{step.name}"
+        elif index or step.number:
+            text += f"[{step.number}]"
+    bits = f".{spec.bit_off % 8}" if spec.bit_off % 8 else ""
+    return f"{text} ({relo.access} @ offset {spec.bit_off // 8}{bits})"
+
+
 def _type_value(kind: int, spec: Spec | None) -> int:
     if spec is None:
         return 0

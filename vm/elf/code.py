@@ -52,6 +52,7 @@ class Function:
 
     exported -- global and not hidden
     error -- why it cannot be used, "" if it can
+    unresolved -- slots whose CO-RE relocation found nothing, and what it asked for
     """
 
     name: str
@@ -64,6 +65,7 @@ class Function:
     lines: list[LineRecord] = field(default_factory=list)
     relos: list[tuple[int, CoreRelo]] = field(default_factory=list)
     error: str = ""
+    unresolved: dict[int, str] = field(default_factory=dict)
 
     @property
     def end(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.btf.core import Resolver, Result
+from vm.btf.core import Resolver, Result, format_relo
 from vm.elf.code import Function
 from vm.errors import InputError
 from vm.isa import opcodes as o
@@ -15,18 +15,24 @@ POISON: Final = Insn(o.JMP | o.CALL, 0, 0, 0, 0xBAD2310)
 _SIZES: Final = {8: o.DW, 4: o.W, 2: o.H, 1: o.B}
 
 
-def relocate_core(function: Function, resolver: Resolver) -> tuple[Insn, ...]:
-    """A function's instructions with its CO-RE relocations applied; InputError names the instruction."""
+def relocate_core(function: Function, resolver: Resolver) -> tuple[tuple[Insn, ...], dict[int, str]]:
+    """A function's instructions with its CO-RE relocations applied; InputError names the instruction.
+
+    Beside them what was asked for at those that could not be resolved, by slot.
+    """
     insns = list(function.insns)
+    poisoned: dict[int, str] = {}
     for slot, relo in function.relos:
         try:
-            _patch(insns, slot, resolver.resolve(relo))
+            if _patch(insns, slot, resolver.resolve(relo)):
+                poisoned[slot] = format_relo(resolver.local, relo)
         except InputError as error:
             raise InputError(f"instruction {slot} of '{function.name}': {error.message}") from error
-    return tuple(insns)
+    return tuple(insns), poisoned
 
 
-def _patch(insns: list[Insn], slot: int, result: Result) -> None:
+def _patch(insns: list[Insn], slot: int, result: Result) -> bool:
+    """Change the instruction; True if it became POISON."""
     insn = insns[slot]
     wide = insn.code == o.LD_IMM64 and slot + 1 < len(insns)
     kind = o.cls(insn.code)
@@ -34,7 +40,8 @@ def _patch(insns: list[Insn], slot: int, result: Result) -> None:
         insns[slot] = POISON
         if wide:
             insns[slot + 1] = POISON
-    elif kind in (o.ALU, o.ALU64):
+        return True
+    if kind in (o.ALU, o.ALU64):
         if o.src(insn.code) != o.K:
             raise _bad("the instruction has no constant")
         _expect(result, insn.imm)
@@ -54,6 +61,7 @@ def _patch(insns: list[Insn], slot: int, result: Result) -> None:
         insns[slot + 1] = insns[slot + 1]._replace(imm=_signed(result.new >> 32))
     else:
         raise _bad("the instruction takes none")
+    return False
 
 
 def _expect(result: Result, value: int) -> None:

@@ -90,6 +90,10 @@ class Externs:
             return Insn(o.JMP | o.CALL, 0, 0, 0, _POISON_KFUNC + number)
         return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id, off=0)
 
+    def name_of(self, symbol: int) -> str:
+        """The symbol's name."""
+        return self.symbols[symbol].name
+
     def _kernel(self, extern: _Extern, kind: Kind) -> Type | None:
         """The kernel's variable or function; None if it is weak and there is none that fits."""
         from vm.kernel.btf import kernel_btf

@@ -28,6 +28,9 @@ class Externs(Protocol):
     def call(self, symbol: int, insn: Insn) -> Insn:
         """The call of a kernel function."""
 
+    def name_of(self, symbol: int) -> str:
+        """The symbol's name."""
+
 
 @dataclass(slots=True)
 class Linked:
@@ -37,6 +40,7 @@ class Linked:
     maps: list[MapSpec] = field(default_factory=list)
     funcs: list[FuncInfo] = field(default_factory=list)
     lines: list[LineInfo] = field(default_factory=list)
+    unresolved: list[tuple[int, str, str]] = field(default_factory=list)
 
 
 class Linker:
@@ -104,6 +108,9 @@ class Linker:
             targets[base + slot] = target
             if target.kind is Rel.SUBPROG_ADDR:
                 out.insns[base + slot] = out.insns[base + slot]._replace(src_reg=o.PSEUDO_FUNC)
+        for slot, asked in function.unresolved.items():
+            why = f"failed to resolve CO-RE relocation {asked}"
+            out.unresolved.append((base + slot, "<invalid CO-RE relocation>", why))
         self._records(out, function, base)
 
     def _core(self, function: Function, btf: Btf) -> None:
@@ -113,7 +120,7 @@ class Linker:
         if self._resolver is None:
             self._resolver = Resolver(btf, kernel_btf())
         try:
-            function.insns = relocate_core(function, self._resolver)
+            function.insns, function.unresolved = relocate_core(function, self._resolver)
         except InputError as error:
             function.error = error.message
             raise
@@ -188,6 +195,9 @@ class Linker:
                 insns[slot + 1] = other
             elif kind is Rel.EXTERN_CALL:
                 insns[slot] = self.externs.call(value, insn)
+                if insns[slot].src_reg != o.PSEUDO_KFUNC_CALL:
+                    why = f"kfunc '{self.externs.name_of(value)}' is referenced but wasn't resolved"
+                    out.unresolved.append((slot, "<invalid kfunc call>", why))
 
 
 def _signed(value: int) -> int:

@@ -102,15 +102,18 @@ def _program(
         func_infos=tuple(linked.funcs) if btf is not None else (),
         line_infos=tuple(linked.lines) if btf is not None else (),
         btf=btf,
+        unresolved=tuple(linked.unresolved),
     )
 
 
 def _operation(function: Function, ops: StructOps) -> Operation:
-    """Which operation a struct_ops program is; one that no variable names has none."""
+    """Which operation a struct_ops program is."""
     place = (function.section.index, function.start)
     if place in ops.errors and place not in ops.places:
         raise InputError(ops.errors[place])
-    return ops.places.get(place, Operation("", 0))
+    if place not in ops.places:
+        raise InputError("no struct_ops variable refers to it, so nothing says which operation it is")
+    return ops.places[place]
 
 
 def _attach_name(known: SectionDef, section: str) -> str:

@@ -18,6 +18,7 @@ from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
 from vm.verifier.recorder import Recorder
 from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
+from vm.verifier.report.unresolved import explain_unresolved
 from vm.verifier.trace import Failure, Verification
 
 PREPASSES = (
@@ -90,9 +91,10 @@ class Walk:
         )
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
+        text, unresolved = explain_unresolved(rendered.text, env.program)
         message, failure = "", None
         if rejected is not None:
-            message = env.log.last_words(said)
+            message = unresolved or env.log.last_words(said)
             step = env.step if recorder is not None else -1
             failure = Failure(step, env.insn_idx, _slot_name(rejected), message)
         return Verification(
@@ -100,7 +102,7 @@ class Walk:
             errno=0 if rejected is None else -rejected.errno,
             message=message,
             insns_processed=env.insn_processed,
-            log=rendered.text,
+            log=text,
             trace=recorder,
             failure=failure,
         )

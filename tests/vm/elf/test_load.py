@@ -277,3 +277,42 @@ def test_core_relocations() -> None:
     assert sorted(moved) == [0, 0, 1, 1]
     assert [i.imm for i in exists.insns if i.code == o.LD_IMM64] == [1]
     assert POISON in poisoned.insns
+
+
+def test_what_could_not_be_resolved_is_told_in_the_log() -> None:
+    from vm.verifier.report.unresolved import explain_unresolved
+
+    poisoned = load_object(build(CORE), "core").programs[2]
+    ((slot, what, why),) = poisoned.unresolved
+    assert what == "<invalid CO-RE relocation>"
+    assert why.startswith("failed to resolve CO-RE relocation <byte_off> [")
+    assert why.endswith("] struct task_struct.not_in_the_kernel (0:2 @ offset 8)")
+    log = f"0: R1=ctx()\n{slot}: (85) call unknown#195896080\ninvalid func unknown#195896080\nprocessed 1 insns\n"
+    assert explain_unresolved(log, poisoned) == (f"0: R1=ctx()\n{slot}: {what}\n{why}\nprocessed 1 insns\n", why)
+    other = log.replace(f"{slot}: (85)", "77: (85)")
+    assert explain_unresolved(other, poisoned) == (other, "")
+    symbols = load_object(build(EXTERNS), "ext").programs[1]
+    assert [u[1:] for u in symbols.unresolved] == [
+        ("<invalid kfunc call>", "kfunc 'no_such_kfunc' is referenced but wasn't resolved")
+    ]
+
+
+STRUCT_OPS = """
+struct tcp_congestion_ops___mine { unsigned (*ssthresh)(void *sk); char name[16]; unsigned (*undo_cwnd)(void *sk); };
+SEC("struct_ops") unsigned int undo(void *ctx) { return 2; }
+SEC("struct_ops") unsigned int unused(void *ctx) { return 2; }
+SEC(".struct_ops") struct tcp_congestion_ops___mine ops = { .undo_cwnd = (void *)undo, .name = "mine" };
+"""
+
+
+def test_struct_ops_programs_know_their_operation() -> None:
+    from vm.kernel.btf import kernel_btf
+
+    obj = load_object(build(STRUCT_OPS), "ops")
+    (prog,) = obj.programs
+    assert (prog.name, prog.attach_btf_name) == ("undo", "tcp_congestion_ops")
+    members = kernel_btf().struct("tcp_congestion_ops").members
+    assert members[prog.expected_attach_type].name == "undo_cwnd"
+    assert "no struct_ops variable" in dict(obj.errors)["unused"]
+    (spec,) = [m for m in obj.maps if m.map_type == k.BPF_MAP_TYPE_STRUCT_OPS]
+    assert spec.full_name == "ops"
