@@ -126,7 +126,7 @@ def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
     env.jmps_processed += 1
     exception_exit = False
     if insn.code == CALL_INSN:
-        if not kfunc.check_call(env, insn):
+        if not kfunc.check_call(env, insn, exit_checks.check_return_code):
             return False
         exception_exit = True
         if not env.exception_callback_subprog:

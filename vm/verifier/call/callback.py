@@ -108,9 +108,10 @@ def user_ringbuf_callback(env: VerifierEnv, caller: FuncState, callee: FuncState
     _sync_callback(callee)
 
 
-def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int) -> FuncState:
+def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int, in_sleepable: bool) -> FuncState:
     """push_async_cb(): a walk of its own, from an empty stack."""
     st = VerifierState()
+    st.in_sleepable = in_sleepable
     st.insn_hist_start = st.insn_hist_end = env.cur_state.insn_hist_end
     frame = FuncState(BPF_MAIN_FUNC, 0, subprogno)
     env.mark_verifier_state_scratched()
@@ -122,16 +123,16 @@ def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int) -> FuncState
 
 
 def push_callback_call(
-    env: VerifierEnv, insn: Insn, insn_idx: int, subprogno: int, set_callee_state: SetCallee
+    env: VerifierEnv, insn: Insn, insn_idx: int, subprogno: int, set_callee_state: SetCallee, in_sleepable: bool = False
 ) -> None:
-    """Queue a walk of the callback; the walk at hand goes on behind the helper call."""
+    """Queue a walk of the callback; the walk at hand goes on behind the call. in_sleepable: that of a work queue."""
     caller = env.cur_state.frame[-1]
     check_subprog_call(env, subprogno)
     sub = env.subprogs[subprogno]
     sub.is_cb = True
-    if is_async_callback_calling_function(insn.imm):
+    if in_sleepable or (insn.src_reg == 0 and is_async_callback_calling_function(insn.imm)):
         sub.is_async_cb = True
-        callee = _push_async_cb(env, subprogno, insn_idx)
+        callee = _push_async_cb(env, subprogno, insn_idx, in_sleepable)
         callee.async_entry_cnt = caller.async_entry_cnt + 1
         set_callee_state(env, caller, callee)
         return

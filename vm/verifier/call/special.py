@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from vm.errors import NotEmulated
 from vm.kernel.types import BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_ARRAY
 from vm.verifier.call import func_ids as f
+from vm.verifier.call.kfunc_graph import in_rbtree_lock_required_cb
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.refs import invalidate_non_owning_refs
 from vm.verifier.domain.scalar import s64
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_of
+from vm.verifier.mem.objects import lock_owner, reg_record
 from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.vstate import NO_LOCK, ActiveLock
@@ -26,19 +27,20 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
             f"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset\n",
             regno,
         )
-    if reg.type != t.PTR_TO_MAP_VALUE:
-        raise NotEmulated("locks in allocated objects (bpf_obj_new)")
-    spec = map_of(env, reg)
-    if env.program.btf is None or not spec.btf_value_type_id:
-        env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_spin_lock\n", regno)
-    record = map_record(env.program, spec)
+    what = "local 'kptr'"
+    if reg.type == t.PTR_TO_MAP_VALUE:
+        spec = map_of(env, reg)
+        if env.program.btf is None or not spec.btf_value_type_id:
+            env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_spin_lock\n", regno)
+        what = f"map '{spec.name}'"
+    record = reg_record(env, reg)
     if not record.has(BPF_SPIN_LOCK):
-        env.reject(EINVAL, f"map '{spec.name}' has no valid bpf_spin_lock\n", regno)
+        env.reject(EINVAL, f"{what} has no valid bpf_spin_lock\n", regno)
     off = s64(reg.scalar.var_off.value + reg.off)
     at = record.offset_of(BPF_SPIN_LOCK)
     if at != off:
         env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_spin_lock' that is at {at}\n", regno)
-    ptr = f"map:{reg.map_ptr}{':inner' if reg.inner_map else ''}"
+    ptr = lock_owner(reg)
     if is_lock:
         if cur.active_lock.ptr:
             env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed\n", regno)
@@ -54,6 +56,8 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
 
 def check_spin_lock_arg(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
     """ARG_PTR_TO_SPIN_LOCK of the two helpers that have one."""
+    if in_rbtree_lock_required_cb(env):
+        env.reject(EACCES, "can't spin_{lock,unlock} in rbtree cb\n", regno)
     if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK):
         env.reject(EFAULT, "verifier internal error\n", regno)
     process_spin_lock(env, regno, meta.func_id == f.SPIN_LOCK)

@@ -12,6 +12,7 @@ from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.btf_walk import WALK_SCALAR, Found, nested_type_is_trusted, struct_access
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, tnum_text
 from vm.verifier.mem.map_value import map_of
+from vm.verifier.mem.objects import check_object_access
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, pointer
 
@@ -153,8 +154,8 @@ def check_ptr_to_btf_access(env: VerifierEnv, regno: int, off: int, size: int, a
         env.reject(EACCES, "only read is supported\n", regno)
     is_alloc = reg.type & t.MEM_ALLOC != 0
     if is_alloc:
-        raise NotEmulated("allocated objects (bpf_obj_new)")
-    if access == BPF_WRITE:
+        check_object_access(env, reg, regno, off, size)
+    elif access == BPF_WRITE:
         _check_write(env, regno)
     found = struct_access(env, btf, reg.btf_id, off, size, is_alloc)
     if access != BPF_READ or value_regno < 0:

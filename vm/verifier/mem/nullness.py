@@ -9,7 +9,7 @@ from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF
 from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record, parse_fields
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.frame import FuncState, StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState
 
@@ -104,14 +104,23 @@ def _decided(env: VerifierEnv, reg: RegState, is_null: bool) -> RegState:
     return r
 
 
+def _forget_reference(frame: FuncState, ref_id: int) -> None:
+    """release_reference_state(): the last one takes its place."""
+    refs = list(frame.refs)
+    for i, ref in enumerate(refs):
+        if ref.id == ref_id:
+            refs[i] = refs[-1]
+            frame.refs = tuple(refs[:-1])
+            return
+
+
 def mark_ptr_or_null_regs(env: VerifierEnv, state: VerifierState, regno: int, is_null: bool) -> None:
     """Every copy of pointer `regno` of the current frame is null, or none is."""
     reg = state.frame[-1].regs[regno]
     reg_id = reg.id
     if is_null and reg.ref_obj_id and reg.ref_obj_id == reg_id:
         # Nothing was acquired after all.
-        frame = state.frame[-1]
-        frame.refs = tuple(ref for ref in frame.refs if ref.id != reg_id)
+        _forget_reference(state.frame[-1], reg_id)
     for frame in state.frame:
         for i, r in enumerate(frame.regs):
             if r.type & t.PTR_MAYBE_NULL and r.id == reg_id and (reg_id or r.type & t.MEM_RCU):

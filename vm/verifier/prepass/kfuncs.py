@@ -25,6 +25,9 @@ def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
     if not insn.imm and not insn.off:
         # Refused only if the walk reaches it.
         return
+    if insn.off < 0:
+        env.verbose("negative offset disallowed for kernel module function call\n")
+        env.reject(EINVAL, "failed to find BTF for kernel function\n")
     if insn.off:
         raise NotEmulated("kernel functions of modules")
     btf = vmlinux()

@@ -1,0 +1,115 @@
+"""Lists and trees as arguments of kernel functions: their roots, under their lock, and their nodes."""
+
+from __future__ import annotations
+
+from vm.verifier import record as rec
+from vm.verifier.classify import is_pseudo_kfunc_call
+from vm.verifier.env import EFAULT, EINVAL, VerifierEnv
+from vm.verifier.kfunc_meta import GRAPH_API, LIST_API, RBTREE_API, KfuncMeta, kfunc_name
+from vm.verifier.mem.btf_walk import struct_ids_match
+from vm.verifier.mem.objects import graph_node, lock_owner, non_owning, reg_record
+from vm.verifier.record import field_type_name
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import FuncState, RetvalRange
+from vm.verifier.state.reg import NOT_INIT_REG, RegState
+from vm.verifier.state.vstate import ActiveLock
+
+_OBJECT = t.PTR_TO_BTF_ID | t.MEM_ALLOC
+
+
+def in_rbtree_lock_required_cb(env: VerifierEnv) -> bool:
+    """Is this the comparison of a tree, which runs under its lock?"""
+    for frame in env.cur_state.frame[:0:-1]:
+        if not frame.in_callback_fn:
+            continue
+        insn = env.insns[frame.callsite]
+        if is_pseudo_kfunc_call(insn) and kfunc_name(insn) in RBTREE_API:
+            return True
+    return False
+
+
+def process_root(env: VerifierEnv, regno: int, meta: KfuncMeta, kind: int) -> None:
+    """A list head or tree root in a map value or allocated object whose lock is held."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if reg.type not in (t.PTR_TO_MAP_VALUE, _OBJECT):
+        env.reject(EINVAL, f"arg#{regno - 1} expected pointer to map value or allocated object\n", regno)
+    if reg.type == _OBJECT and not reg.ref_obj_id:
+        env.reject(EINVAL, "allocated object must be referenced\n", regno)
+    name = field_type_name(kind)
+    if meta.name not in (LIST_API if kind == rec.BPF_LIST_HEAD else RBTREE_API):
+        env.reject(EFAULT, f"verifier internal error: {name} head arg for unknown kfunc\n", regno)
+    if reg.scalar.var_off.mask:
+        env.reject(EINVAL, f"R{regno} doesn't have constant offset. {name} has to be at the constant offset\n", regno)
+    record = reg_record(env, reg)
+    off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFF
+    field = record.find(off, kind)
+    if field is None:
+        env.reject(EINVAL, f"{name} not found at offset={off}\n", regno)
+    lock = env.cur_state.active_lock
+    if lock != ActiveLock(lock_owner(reg), reg.id):
+        if lock.ptr:
+            env.verbose("held lock and object are not in the same allocation\n")
+        at = record.offset_of(rec.BPF_SPIN_LOCK)
+        env.reject(EINVAL, f"bpf_spin_lock at off={at} must be held for {name}\n", regno)
+    if meta.root is not None:
+        env.reject(EFAULT, f"verifier internal error: repeating {name} arg\n", regno)
+    meta.root = field
+
+
+def _check_node_reg(env: VerifierEnv, regno: int, reg: RegState, meta: KfuncMeta) -> None:
+    if meta.name == "bpf_rbtree_remove":
+        if not t.type_is_non_owning_ref(reg.type) or reg.ref_obj_id:
+            env.reject(EINVAL, "rbtree_remove node input must be non-owning ref\n", regno)
+        if in_rbtree_lock_required_cb(env):
+            env.reject(EINVAL, "rbtree_remove not allowed in rbtree cb\n", regno)
+        return
+    if reg.type != _OBJECT:
+        env.reject(EINVAL, f"arg#{regno - 1} expected pointer to allocated object\n", regno)
+    if not reg.ref_obj_id:
+        env.reject(EINVAL, "allocated object must be referenced\n", regno)
+
+
+def process_node(env: VerifierEnv, regno: int, meta: KfuncMeta, kind: int) -> None:
+    """A node in an allocated object of the type the list or tree holds."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    _check_node_reg(env, regno, reg, meta)
+    name = field_type_name(kind)
+    if meta.name not in GRAPH_API:
+        env.reject(EFAULT, f"verifier internal error: {name} node arg for unknown kfunc\n", regno)
+    if reg.scalar.var_off.mask:
+        env.reject(EINVAL, f"R{regno} doesn't have constant offset. {name} has to be at the constant offset\n", regno)
+    off = reg.off + reg.scalar.var_off.value
+    if reg_record(env, reg).find(off & 0xFFFFFFFF, kind) is None:
+        env.reject(EINVAL, f"{name} not found at offset={off & 0xFFFFFFFF}\n", regno)
+    root, btf = meta.root, env.program.btf
+    assert root is not None and btf is not None and reg.btf is not None
+    element = btf.type(root.type_id).name
+    if not struct_ids_match(env, reg.btf, reg.btf_id, 0, btf, root.type_id, True, not reg.type & t.MEM_ALLOC):
+        env.reject(
+            EINVAL,
+            f"operation on {field_type_name(root.kind)} expects arg#1 {name} at offset={root.node_offset} "
+            f"in struct {element}, but arg is at offset={off} in struct {reg.btf.type(reg.btf_id).name}\n",
+            regno,
+        )
+    meta.arg_btf = reg.btf
+    meta.arg_btf_id = reg.btf_id
+    if off != root.node_offset:
+        env.reject(
+            EINVAL,
+            f"arg#1 offset={off}, but expected {name} at offset={root.node_offset} in struct {element}\n",
+            regno,
+        )
+
+
+def rbtree_add_callback(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
+    """less(a, b) of bpf_rbtree_add(root, node, less)."""
+    root = caller.regs[1]
+    field = reg_record(env, root).find(root.off, rec.BPF_RB_ROOT)
+    if field is None or not field.type_id:
+        env.reject(EFAULT, "")
+    for regno in (1, 2):
+        callee.regs[regno] = non_owning(env, graph_node(env, field))
+    for regno in (3, 4, 5):
+        callee.regs[regno] = NOT_INIT_REG
+    callee.in_callback_fn = True
+    callee.callback_ret_range = RetvalRange(0, 1)

@@ -1,0 +1,101 @@
+"""Objects the program allocates (bpf_obj_new): special fields of their types, owning and non-owning references."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.btf.types import Btf, Kind
+from vm.verifier import record as rec
+from vm.verifier.env import EACCES, EFAULT, VerifierEnv
+from vm.verifier.mem.map_value import map_of
+from vm.verifier.record import NO_RECORD, Record, RecordField, map_record, parse_fields
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState, pointer
+
+_OBJECT_FIELDS: Final = (
+    rec.BPF_SPIN_LOCK | rec.BPF_LIST_HEAD | rec.BPF_LIST_NODE | rec.BPF_RB_ROOT | rec.BPF_RB_NODE | rec.BPF_REFCOUNT
+    | rec.BPF_KPTR
+)  # fmt: skip
+
+
+def is_alloc_object(reg_type: int) -> bool:
+    """type_is_ptr_alloc_obj()."""
+    return reg_type & t.BPF_BASE_TYPE_MASK == t.PTR_TO_BTF_ID and reg_type & t.MEM_ALLOC != 0
+
+
+def struct_record(btf: Btf, type_id: int) -> Record:
+    """btf_find_struct_meta(): the special fields of an allocated type, NO_RECORD without any."""
+    found = btf.type(type_id)
+    if found.kind is not Kind.STRUCT:
+        return NO_RECORD
+    return parse_fields(btf, type_id, _OBJECT_FIELDS, found.size)
+
+
+def reg_record(env: VerifierEnv, reg: RegState) -> Record:
+    """reg_btf_record(): special fields of what the register points to."""
+    if reg.type == t.PTR_TO_MAP_VALUE:
+        return map_record(env.program, map_of(env, reg))
+    if is_alloc_object(reg.type) and reg.btf is not None:
+        return struct_record(reg.btf, reg.btf_id)
+    return NO_RECORD
+
+
+def graph_node(env: VerifierEnv, root: RecordField) -> RegState:
+    """mark_reg_graph_node(): a node of a list or tree, as a pointer into the object that holds it."""
+    reg = pointer(t.PTR_TO_BTF_ID | t.MEM_ALLOC)
+    reg.btf = env.program.btf
+    reg.btf_id = root.type_id
+    reg.off = root.node_offset
+    return reg
+
+
+def non_owning(env: VerifierEnv, reg: RegState) -> RegState:
+    """ref_set_non_owning(): the object belongs to a list or tree, whose lock is held."""
+    if not env.cur_state.active_lock.ptr:
+        env.reject(EFAULT, "verifier internal error: ref_set_non_owning w/o active lock\n")
+    if reg.type & t.NON_OWN_REF:
+        env.reject(EFAULT, "verifier internal error: NON_OWN_REF already set\n")
+    r = reg.clone()
+    r.type |= t.NON_OWN_REF
+    if reg_record(env, reg).has(rec.BPF_REFCOUNT):
+        r.type |= t.MEM_RCU
+    return r
+
+
+def convert_owning_non_owning(env: VerifierEnv, ref_obj_id: int) -> None:
+    """ref_convert_owning_non_owning(): every copy of an owning reference stays usable, and owns nothing."""
+    if not ref_obj_id:
+        env.reject(EFAULT, "verifier internal error: ref_obj_id is zero for owning -> non-owning conversion\n")
+    if all(ref.id != ref_obj_id for ref in env.cur_state.frame[-1].refs):
+        env.reject(EFAULT, "verifier internal error: ref state missing for ref_obj_id\n")
+
+    def converted(reg: RegState) -> RegState:
+        r = reg.clone()
+        r.ref_obj_id = 0
+        return non_owning(env, r)
+
+    for frame in env.cur_state.frame:
+        for i, reg in enumerate(frame.regs):
+            if reg.ref_obj_id == ref_obj_id:
+                frame.regs[i] = converted(reg)
+        for i, slot in enumerate(frame.stack):
+            if slot.is_spill() and slot.spilled_ptr.ref_obj_id == ref_obj_id:
+                frame.stack[i] = StackSlot(slot.slot_type, converted(slot.spilled_ptr))
+
+
+def lock_owner(reg: RegState) -> str:
+    """struct bpf_active_lock.ptr for a lock in what the register points to."""
+    if reg.type == t.PTR_TO_MAP_VALUE:
+        return f"map:{reg.map_ptr}{':inner' if reg.inner_map else ''}"
+    return "btf"
+
+
+def check_object_access(env: VerifierEnv, reg: RegState, regno: int, off: int, size: int) -> None:
+    """Special fields of allocated objects have a life of their own (the beginning of btf_struct_access)."""
+    owned = reg.ref_obj_id or t.type_is_non_owning_ref(reg.type) or reg.type & t.MEM_RCU
+    if not owned:
+        env.reject(EFAULT, "verifier internal error: ref_obj_id for allocated object must be non-zero\n", regno)
+    for field in reg_record(env, reg).fields:
+        if off < field.offset + field.size and field.offset < off + size:
+            env.reject(EACCES, f"direct access to {rec.field_type_name(field.kind)} is disallowed\n", regno)
