@@ -6,13 +6,13 @@ compared with anything before it becomes one.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
@@ -109,18 +109,6 @@ class Backtrack:
         self.frame = 0
         self.regs = [0] * MAX_CALL_FRAMES
         self.slots = [0] * MAX_CALL_FRAMES
-
-
-@lru_cache(maxsize=4096)
-def reg_mask_text(mask: int) -> str:
-    """fmt_reg_mask(): "r0,r2"."""
-    return ",".join(f"r{i}" for i in range(16) if mask >> i & 1)
-
-
-@lru_cache(maxsize=4096)
-def stack_mask_text(mask: int) -> str:
-    """fmt_stack_mask(): "-8,-24"."""
-    return ",".join(str(-(i + 1) * 8) for i in range(64) if mask >> i & 1)
 
 
 def mark_chain_precision(env: VerifierEnv, regno: int) -> None:
@@ -235,11 +223,7 @@ def _step_back(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist:
     if env.insns[idx].code == 0:
         return False
     if say:
-        env.verbose(
-            f"mark_precise: frame{bt.frame}: regs={reg_mask_text(bt.regs[bt.frame])} "
-            f"stack={stack_mask_text(bt.slots[bt.frame])} before "
-        )
-        env.log.insn(idx)
+        env.log.mark(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
     linked = hist.linked_regs if hist is not None else 0
     if linked:
         _sync_linked_regs(bt, linked)

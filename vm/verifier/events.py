@@ -19,6 +19,7 @@ TEXT: Final = 0
 LINE: Final = 1
 INSN: Final = 2
 STATE: Final = 3
+MARK: Final = 4
 
 
 class SlotSnapshot(NamedTuple):
@@ -47,6 +48,7 @@ class LogEntry(NamedTuple):
     INSN: instruction `number`, "7: (bf) r1 = r2\\n"; with `text` that stands in the place of its newline.
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
+    MARK: precision walks back over instruction `number`; `mark` is (frame, mask of registers, mask of stack slots).
     `step` is the trace step it belongs to.
     """
 
@@ -55,6 +57,7 @@ class LogEntry(NamedTuple):
     text: str
     state: StateSnapshot | None
     step: int
+    mark: tuple[int, int, int] = (0, 0, 0)
 
 
 def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int) -> StateSnapshot:
@@ -138,6 +141,11 @@ class Log:
         if self.keep and len(self.entries) >= 3 * self.keep:
             self._make_room()
         self.entries.append(LogEntry(INSN, insn_idx, "", None, self.step))
+
+    def mark(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
+        if self.keep and len(self.entries) >= 3 * self.keep:
+            self._make_room()
+        self.entries.append(LogEntry(MARK, insn_idx, "", None, self.step, (frame, regs, slots)))
 
     def state(self, state: StateSnapshot, heading: int) -> None:
         self.entries.append(LogEntry(STATE, heading, "", state, self.step))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
 from vm.program import LineInfo, Program
-from vm.verifier.events import INSN, LINE, STATE, TEXT, LogEntry
+from vm.verifier.events import INSN, LINE, MARK, STATE, TEXT, LogEntry
+from vm.verifier.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.report.state_text import TypeNames, state_text
 
 BPF_LOG_MIN_ALIGNMENT = 8
@@ -81,14 +82,19 @@ def render(
             piece = e.text
         elif e.kind == LINE:
             piece = "; " + line_text(program.line_infos[e.number])
-        elif e.kind == INSN:
+        elif e.kind in (INSN, MARK):
             if e.number not in texts:
                 texts[e.number] = insn_text(
                     insns, e.number, call_name=call_name, imm_name=imm_name, allow_ptr_leaks=allow_ptr_leaks
                 )
-            # The kernel measures the line with its newline.
             piece = f"{e.number}: {texts[e.number]}\n"
-            width = len(piece.encode())
+            if e.kind == MARK:
+                frame, regs, slots = e.mark
+                before = f"regs={reg_mask_text(regs)} stack={stack_mask_text(slots)} before "
+                piece = f"mark_precise: frame{frame}: {before}{piece}"
+            else:
+                # The kernel measures the line with its newline.
+                width = len(piece.encode())
             if e.text:
                 piece = piece[:-1] + e.text
         else:
