@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
+    from vm.program import MapSpec
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
     from vm.runner.inputs import RunInput, RunLimits
@@ -20,8 +21,9 @@ def run(
     *,
     record: bool = True,
     siblings: Sequence[tuple[Rewritten, Image]] = (),
+    maps: Sequence[MapSpec] = (),
 ) -> Execution:
     """One run on the machine; see vm.runner.machine.run_all."""
     from vm.runner.machine import run as on_machine
 
-    return on_machine(rewritten, image, given, limits, record=record, siblings=siblings)
+    return on_machine(rewritten, image, given, limits, record=record, siblings=siblings, maps=maps)

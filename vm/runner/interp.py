@@ -15,7 +15,7 @@ from typing import Final
 from vm.errors import NotEmulated
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn, imm64
-from vm.program import Program
+from vm.program import MapSpec, Program
 from vm.rewritten import AddressRef, Rewritten
 from vm.runner.alu import ATOMICS, JUMPS, U64, alu, signed
 from vm.runner.execution import Execution, Fault, MemoryWrite, RunStep
@@ -89,6 +89,7 @@ class Interpreter:
         self.record = steps > 0
         self.most_steps = steps
         self.regs = [0] * 12
+        self.maps = [world.maps_of(code.program) for code in codes]
         self.memory.trusting = not codes[0].plain
         self.regs[1] = world.use_uapi() if codes[0].plain else world.context.address
         if isinstance(world.input, MemoryInput):
@@ -242,7 +243,7 @@ class Interpreter:
         raise RunStopError("memory", f"64-bit load of unknown kind {kind}")
 
     def _map(self, index: int) -> Map:
-        maps = self.world.maps
+        maps = self.maps[self.code.number]
         if not 0 <= index < len(maps):
             raise RunStopError("memory", f"the program has no map number {index}")
         return maps[index]
@@ -528,8 +529,10 @@ def interpret_all(
     *,
     record: bool = True,
     siblings: Sequence[Program | Rewritten] = (),
+    maps: Sequence[MapSpec] = (),
 ) -> list[Execution]:
     """One run an input, maps kept from run to run. `siblings` are what the program's tail calls can reach.
+    `maps` are all the object's (Object.maps), for maps of maps.
 
     limits.steps is what all of them together may record, limits.seconds what each may take.
 
@@ -537,7 +540,7 @@ def interpret_all(
     while the program runs is the Execution's fault.
     """
     codes = codes_of([target, *siblings])
-    world = World(codes[0].program, limits, tuple(code.program.name for code in codes[1:]))
+    world = World([code.program for code in codes], limits, maps)
     done: list[Execution] = []
     steps = limits.steps if record else 0
     try:
@@ -556,9 +559,10 @@ def interpret(
     *,
     record: bool = True,
     siblings: Sequence[Program | Rewritten] = (),
+    maps: Sequence[MapSpec] = (),
 ) -> Execution:
     """One run of `interpret_all`."""
-    return interpret_all(target, [given], limits, record=record, siblings=siblings)[0]
+    return interpret_all(target, [given], limits, record=record, siblings=siblings, maps=maps)[0]
 
 
 def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, steps: int, record: bool) -> Execution:

@@ -18,6 +18,7 @@ from vm.runner.execution import Execution, Fault, RunEvent
 from vm.runner.helpers import Call, Helper, call_helper, find_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS
+from vm.runner.maps import Map
 from vm.runner.memory import PAGE, TEXT_BASE, AccessError, Namer
 from vm.runner.points import CODE_STRIDE, EPILOGUE, JUMPS, Loaded, Point, load
 from vm.runner.recording import SNAPSHOT, Recording, Steps, old_value
@@ -25,6 +26,7 @@ from vm.runner.world import World
 
 if TYPE_CHECKING:
     from vm.jit.image import Image, ImageReloc
+    from vm.program import MapSpec
     from vm.rewritten import Rewritten
 
 TCG_BUFFER: Final = 32 << 20
@@ -57,7 +59,9 @@ def slot_code(address: int) -> bytes:
 class Machine:
     """One address space with its programs loaded; `run` may be called many times."""
 
-    def __init__(self, programs: Sequence[tuple[Rewritten, Image]], limits: RunLimits) -> None:
+    def __init__(
+        self, programs: Sequence[tuple[Rewritten, Image]], limits: RunLimits, maps: Sequence[MapSpec] = ()
+    ) -> None:
         import unicorn
         import unicorn.x86_const as x86
 
@@ -65,8 +69,7 @@ class Machine:
         self._x86: Any = x86
         self.limits = limits
         self.asked = True  # whether steps were asked for, though a run may have none left
-        names = tuple(rewritten.program.name for rewritten, _ in programs)
-        self.world = World(programs[0][0].program, limits, names[1:])
+        self.world = World([rewritten.program for rewritten, _ in programs], limits, maps)
         self.memory = self.world.memory
         self.loaded = [load(rewritten, image, i) for i, (rewritten, image) in enumerate(programs)]
         self.points: list[Point] = [point for one in self.loaded for point in one.points]
@@ -144,23 +147,26 @@ class Machine:
         if kind == "func":
             return one.func_address(int(name)) + reloc.addend
         if kind == "map":
-            return self.world.maps[int(name)].address + reloc.addend
+            return self._map(one, name).address + reloc.addend
         if kind == "map_value":
-            return self.world.maps[int(name)].lookup(bytes(4)) + reloc.addend
+            return self._map(one, name).lookup(bytes(4)) + reloc.addend
         if kind in ("ksym", "kernel"):
             return self.world.kernel_symbol(name) + reloc.addend
         if kind == "tail_call":
-            return self._tail_call_target(name)
+            return self._tail_call_target(one, name)
         raise NotEmulated(f"{kind} {name}")
 
-    def _tail_call_target(self, name: str) -> int:
+    def _map(self, one: Loaded, number: str) -> Map:
+        return self.world.maps_of(one.rewritten.program)[int(number)]
+
+    def _tail_call_target(self, one: Loaded, name: str) -> int:
         """Where a direct tail call goes; a program that is not loaded says so when it is reached."""
         number, _, slot = name.partition(":")
-        spec = self.world.program.maps[int(number)]
-        wanted = next((target for at, target in spec.init_slots if at == int(slot)), None)
-        for one in self.loaded:
-            if one.rewritten.program.name == wanted:
-                return one.base + TAIL_CALL_OFFSET
+        spec = self._map(one, number).spec
+        wanted = next((name for at, name in spec.init_slots if at == int(slot)), None)
+        for target in self.loaded:
+            if target.rewritten.program.name == wanted:
+                return target.base + TAIL_CALL_OFFSET
         return self._helper_address(_not_loaded(str(wanted)))
 
     def _helper_address(self, name: str) -> int:
@@ -551,15 +557,17 @@ def run_all(
     *,
     record: bool = True,
     siblings: Sequence[tuple[Rewritten, Image]] = (),
+    maps: Sequence[MapSpec] = (),
 ) -> list[Execution]:
     """One run an input on one machine, maps kept from run to run. `siblings` are what tail calls can reach.
+    `maps` are all the object's (Object.maps), for maps of maps.
 
     limits.steps is what all of them together may record, limits.seconds what each may take.
 
     Raises InputError for an input the program cannot have, LimitError where maps or code are too large,
     NotEmulated for what the machine cannot hold. What goes wrong during a run is the Execution's fault.
     """
-    machine = Machine([(rewritten, image), *siblings], limits)
+    machine = Machine([(rewritten, image), *siblings], limits, maps)
     machine.asked = record
     done: list[Execution] = []
     steps = limits.steps if record else 0
@@ -580,6 +588,7 @@ def run(
     *,
     record: bool = True,
     siblings: Sequence[tuple[Rewritten, Image]] = (),
+    maps: Sequence[MapSpec] = (),
 ) -> Execution:
     """One run of `run_all`."""
-    return run_all(rewritten, image, [given], limits, record=record, siblings=siblings)[0]
+    return run_all(rewritten, image, [given], limits, record=record, siblings=siblings, maps=maps)[0]

@@ -5,16 +5,16 @@ Both engines run against one World, so helpers and maps behave the same for both
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from vm.errors import LimitError
-from vm.program import Program
+from vm.program import MapSpec, Program
 from vm.runner.context import Context, build_context, prog_type_name, result_text, uapi_window
 from vm.runner.execution import RunEvent
 from vm.runner.inputs import NoInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS, SIZES
-from vm.runner.maps import Map, Places, ProgArray, check_spec, footprints, make_maps
+from vm.runner.maps import Map, Places, ProgArray, check_spec, footprints, make_maps, with_inner
 from vm.runner.memory import (
     CODE_BASE,
     CTX_WINDOW,
@@ -49,18 +49,22 @@ _OBJECTS: Final = 64 * PAGE
 class World:
     """One run's surroundings.
 
-    kind     -- the program type's name ("xdp")
-    siblings -- names of the programs a tail call can reach
+    programs -- the one that runs, then those a tail call can reach; kind is the first one's type ("xdp")
+    maps     -- all the object's, where maps of maps refer to them
     """
 
-    def __init__(self, program: Program, limits: RunLimits, siblings: tuple[str, ...] = ()) -> None:
+    def __init__(self, programs: Sequence[Program], limits: RunLimits, maps: Sequence[MapSpec] = ()) -> None:
+        program = programs[0]
         self.program = program
         self.kind = prog_type_name(program.prog_type)
         self.limits = limits
         self.memory = Memory()
-        for spec in program.maps:
+        specs = list(program.maps)
+        specs += [spec for other in programs[1:] for spec in other.maps if spec not in specs]
+        specs = with_inner(specs, maps)
+        for spec in specs:
             check_spec(spec)
-        heap, percpu = footprints(program.maps)
+        heap, percpu = footprints(specs)
         self.heap = Heap(self.memory, heap + _OBJECTS)
         self.percpu = self.memory.map("per-CPU area", PERCPU_BASE, percpu + PERCPU_HEADER)
         self.percpu.top = PERCPU_HEADER
@@ -69,12 +73,12 @@ class World:
         self.user = self.memory.map("user memory", USER_BASE, USER_SIZE)
         self.stack = self.memory.map("stack", STACK_BASE, STACK_SIZE)
         self.places = Places(self.heap, self.percpu)
-        self.maps: list[Map] = make_maps(program.maps, self.places)
+        self.maps: list[Map] = make_maps(specs, self.places, maps)
         for each in self.maps:
             each.has_lock = _has_lock(program.btf, each.spec.btf_value_type_id)
         self.progs: dict[int, str] = {}
         self.passing = False
-        self._fill_prog_arrays(siblings)
+        self._fill_prog_arrays(tuple(other.name for other in programs[1:]))
         self._rng = limits.seed & ((1 << 64) - 1) or 1
         self._time = limits.time_ns
         self._passing: list[Area] = []
@@ -193,6 +197,12 @@ class World:
         """As the kernel counts them, from five minutes before the 32-bit counter wraps."""
         return INITIAL_JIFFIES + self._time * HZ // 1_000_000_000
 
+    def maps_of(self, program: Program) -> list[Map]:
+        """A program's maps by its own numbers."""
+        if program is self.program:
+            return self.maps
+        return [next(each for each in self.maps if each.spec == spec) for spec in program.maps]
+
     # -- maps -------------------------------------------------------------------------------------
 
     def map_at(self, address: int) -> Map:
@@ -204,7 +214,7 @@ class World:
 
     def _fill_prog_arrays(self, siblings: tuple[str, ...]) -> None:
         names = {self.program.name: 1} | {name: i + 2 for i, name in enumerate(siblings)}
-        wanted = (target for spec in self.program.maps for _, target in spec.init_slots if isinstance(target, str))
+        wanted = (target for each in self.maps for _, target in each.spec.init_slots if isinstance(target, str))
         for name in wanted:
             names.setdefault(name, len(names) + 1)
         addresses = {}

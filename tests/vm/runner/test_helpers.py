@@ -52,7 +52,7 @@ def test_an_unknown_number_is_refused() -> None:
 
 
 def world() -> World:
-    return World(program(EXIT), RunLimits())
+    return World([program(EXIT)], RunLimits())
 
 
 @pytest.mark.parametrize(

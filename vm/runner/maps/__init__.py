@@ -100,16 +100,36 @@ def footprints(specs: Sequence[MapSpec]) -> tuple[int, int]:
     return heap, percpu
 
 
-def make_maps(specs: Sequence[MapSpec], places: Places) -> list[Map]:
-    """One Map for each spec, initialised as libbpf would before the program is loaded."""
+def make_maps(specs: Sequence[MapSpec], places: Places, all_specs: Sequence[MapSpec] = ()) -> list[Map]:
+    """One Map for each spec, initialised as libbpf would before the program is loaded.
+
+    all_specs -- Object.maps, which the slots of maps of maps count; without it they count `specs`.
+    """
     maps = [behaviour(spec.map_type)(spec, i, places) for i, spec in enumerate(specs)]
+    counted = all_specs or specs
+
+    def inner(number: int) -> Map:
+        if not 0 <= number < len(counted):
+            raise InputError(f"A map of maps names map number {number}, and there are {len(counted)}.")
+        return next(each for each in maps if each.spec == counted[number])
+
     for each in maps:
-        each.start(maps)
+        each.start(inner)
     return maps
+
+
+def with_inner(specs: Sequence[MapSpec], all_specs: Sequence[MapSpec]) -> list[MapSpec]:
+    """`specs`, and behind them the maps that their slots hold."""
+    found = list(specs)
+    for spec in specs:
+        for _, target in spec.init_slots:
+            if isinstance(target, int) and target < len(all_specs) and all_specs[target] not in found:
+                found.append(all_specs[target])
+    return found
 
 
 __all__ = [
     "BEHAVIOUR", "NOT_EMULATED", "Array", "ArrayOfMaps", "BloomFilter", "Hash", "HashOfMaps", "LpmTrie", "LruHash",
     "LruPercpuHash", "Map", "Opaque", "PercpuArray", "PercpuHash", "PerfEventArray", "Places", "ProgArray", "Queue",
-    "RedirectMap", "RingBuf", "Stack", "behaviour", "check_spec", "footprints", "make_maps", "type_name",
+    "RedirectMap", "RingBuf", "Stack", "behaviour", "check_spec", "footprints", "make_maps", "type_name", "with_inner",
 ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vm.program import MapSpec
 from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT
 from vm.runner.layout import OFFSETS, SIZES, round8
@@ -117,10 +119,10 @@ class ArrayOfMaps(Array):
         self.memory.put(self.address + OFFSETS["bpf_array.elem_size"], 4, 8)
         self.memory.add(f"slots of {self.name}", self.values, 8 * self.spec.max_entries, writable=False)
 
-    def start(self, siblings: list[Map]) -> None:
+    def start(self, inner: Callable[[int], Map]) -> None:
         for slot, target in self.spec.init_slots:
             if isinstance(target, int) and slot < self.spec.max_entries:
-                self.memory.put(self.values + 8 * slot, 8, siblings[target].address)
+                self.memory.put(self.values + 8 * slot, 8, inner(target).address)
 
     def lookup(self, key: bytes) -> int:
         index = _index(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from vm.errors import NotEmulated
@@ -90,8 +91,8 @@ class Map:
         """Bytes it can need in the per-CPU area."""
         return 0
 
-    def start(self, siblings: list[Map]) -> None:
-        """Static initialisation, once every map of the program exists."""
+    def start(self, inner: Callable[[int], Map]) -> None:
+        """Static initialisation, once every map exists; inner(n) is the object's map number n."""
 
     def lookup(self, key: bytes) -> int:
         raise self._none("lookup")

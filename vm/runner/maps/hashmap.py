@@ -7,6 +7,7 @@ the order they were inserted in, for showing and for bpf_for_each_map_elem.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from vm.program import MapSpec
@@ -252,14 +253,14 @@ class HashOfMaps(Hash):
         self.memory.add(lambda: self._label(elem), elem + self.value_off, 8, writable=False)
         return elem
 
-    def start(self, siblings: list[Map]) -> None:
+    def start(self, inner: Callable[[int], Map]) -> None:
         for slot, target in self.spec.init_slots:
             if isinstance(target, int):
                 key = slot.to_bytes(max(self.spec.key_size, 8), "little")[: self.spec.key_size]
                 elem = self._element()
                 self.keys[elem] = key
                 self.memory.write(elem + _KEY, key)
-                self.memory.put(elem + self.value_off, 8, siblings[target].address)
+                self.memory.put(elem + self.value_off, 8, inner(target).address)
                 self.elems[key] = elem
 
     def lookup(self, key: bytes) -> int:
