@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from vm.errors import InputError
 from vm.program import Object, Program
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifierEnv
     from vm.verifier.trace import Verification
+
+# Another program of the object: rewritten, and its code where the machine is to run it.
+Companion: TypeAlias = "tuple[Rewritten, Image | None]"
 
 MAX_ELF_BYTES = 1 << 20
 MAX_SOURCE_BYTES = 64 * 1024
@@ -171,6 +174,31 @@ def translate(rewritten: Rewritten) -> Image:
     return jit(rewritten)
 
 
+def companions(obj: Object, program: Program, *, verified: bool, machine: bool) -> list[Companion]:
+    """What the program's tail calls can reach in its object, ready to run; programs that are refused stay away."""
+    names = {each.name: each for each in obj.programs}
+    found: dict[str, Companion] = {}
+    todo = [program]
+    while todo:
+        for spec in todo.pop().maps:
+            for _, name in spec.init_slots:
+                if not isinstance(name, str) or name in found or name == program.name or name not in names:
+                    continue
+                rewritten = _accepted(names[name]) if verified else unverified(names[name])
+                if rewritten is not None:
+                    found[name] = rewritten, translate(rewritten) if machine else None
+                    todo.append(names[name])
+    return list(found.values())
+
+
+def _accepted(program: Program) -> Rewritten | None:
+    try:
+        verification, env = verify(program, record=False)
+        return rewrite(env) if verification.verdict == "accept" else None
+    except InputError:
+        return None
+
+
 def execute(
     rewritten: Rewritten,
     image: Image | None,
@@ -178,10 +206,20 @@ def execute(
     limits: RunLimits,
     *,
     record: bool = True,
+    obj: Object | None = None,
 ) -> list[Execution]:
-    """One run an input, maps kept from run to run; with an image on the machine, without in the interpreter."""
+    """One run an input, maps kept from run to run; with an image on the machine, without in the interpreter.
+
+    obj -- where the program is from: its other programs, for tail calls, and maps, for maps of maps.
+    """
     from vm.runner import interp, machine
 
+    others: list[Companion] = []
+    if obj is not None:
+        others = companions(obj, rewritten.program, verified=not rewritten.plain, machine=image is not None)
+    maps = obj.maps if obj is not None else ()
     if image is None:
-        return interp.interpret_all(rewritten, inputs, limits, record=record)
-    return machine.run_all(rewritten, image, inputs, limits, record=record)
+        siblings = [other for other, _ in others]
+        return interp.interpret_all(rewritten, inputs, limits, record=record, siblings=siblings, maps=maps)
+    translated = [(other, code) for other, code in others if code is not None]
+    return machine.run_all(rewritten, image, inputs, limits, record=record, siblings=translated, maps=maps)

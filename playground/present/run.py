@@ -117,7 +117,7 @@ class _Job:
     def do_load(self) -> Iterator[Message]:
         obj = pipeline.load(self.source, self.build, self.compiled)
         program = pipeline.choose(obj, self.options.get("program", ""))
-        self.program = program
+        self.program, self.object = program, obj
         yield {
             "type": "stage",
             "stage": "load",
@@ -172,7 +172,7 @@ class _Job:
 
         inputs = run_inputs(self.input)
         image = self.image if self.options.get("engine", "jit") == "jit" else None
-        runs = pipeline.execute(self.rewritten, image, inputs, RunLimits())
+        runs = pipeline.execute(self.rewritten, image, inputs, RunLimits(), obj=self.object)
         for n, x in enumerate(runs):
             yield from run_chunks(n, x)
         last = runs[-1]

@@ -231,7 +231,7 @@ def run(options: Namespace, out: Reporter) -> int:
         programs = chosen(path, obj, options, out)
         for program in programs if options.program else programs[:1]:
             try:
-                for result in _run_one(path, program, engine, inputs, options, out):
+                for result in _run_one(path, obj, program, engine, inputs, options, out):
                     out.line(run_record(path, program, result), _run_text(path, program, result))
                     if result.fault is not None:
                         limit = result.fault.kind in ("insns", "time")
@@ -242,7 +242,7 @@ def run(options: Namespace, out: Reporter) -> int:
 
 
 def _run_one(
-    path: str, program: Program, engine: str, inputs: list[Any], options: Namespace, out: Reporter
+    path: str, obj: Object, program: Program, engine: str, inputs: list[Any], options: Namespace, out: Reporter
 ) -> list[Execution]:
     from vm.runner.inputs import RunLimits
 
@@ -254,7 +254,7 @@ def _run_one(
             return []
         rewritten = ok[1]
     image = pipeline.translate(rewritten) if engine == "jit" else None
-    return pipeline.execute(rewritten, image, inputs, RunLimits(), record=False)
+    return pipeline.execute(rewritten, image, inputs, RunLimits(), record=False, obj=obj)
 
 
 def run_record(path: str, program: Program, x: Execution) -> dict[str, Any]:

@@ -410,7 +410,7 @@ class Interpreter:
             self._enter(self.code, self._function(insn.imm, self.pc + 1 + insn.imm), None)
             return True
         if ref is not None:
-            name = ref.name
+            name = helper_name(int(ref.name)) if ref.name.isdigit() else ref.name
         elif insn.src_reg == o.PSEUDO_KFUNC_CALL:
             raise NotEmulated(f"the kernel function with BTF id {insn.imm}")
         elif insn.src_reg:
