@@ -27,3 +27,14 @@ def run(
     from vm.runner.machine import run as on_machine
 
     return on_machine(rewritten, image, given, limits, record=record, siblings=siblings, maps=maps)
+
+
+def warm() -> None:
+    """Imports what a first run would wait for: the machine, the packet form's library, the kernel's types."""
+    import unicorn.x86_const  # noqa: F401
+
+    from vm.kernel.btf import kernel_btf
+    from vm.runner import interp, machine, packets  # noqa: F401
+
+    kernel_btf()
+    packets.from_form({"ip": {}, "udp": {}})

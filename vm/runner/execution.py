@@ -73,6 +73,7 @@ class Execution:
     maps       -- map name -> ((key, value), ...) for every map of the program, in the map's own order
     insns      -- BPF instructions executed
     steps      -- empty when recording was off; cut after `RunLimits.steps` with `steps_cut` set
+    regions    -- named memory at the end of the run; empty when recording was off
     """
 
     engine: str

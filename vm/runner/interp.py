@@ -581,5 +581,5 @@ def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, st
         steps=engine.steps,
         steps_cut=record and len(engine.steps) < world.insns,
         fault=fault,
-        regions=world.memory.regions(),
+        regions=world.memory.regions() if record else (),
     )

@@ -520,7 +520,7 @@ class Machine:
             steps=steps,
             steps_cut=self.asked and self._insns > recorded,
             fault=fault,
-            regions=world.memory.regions(),
+            regions=world.memory.regions() if self.asked else (),
         )
 
 
