@@ -58,6 +58,10 @@ _FIELD_NAMES: Final = {
     BPF_REFCOUNT: "bpf_refcount",
 }
 _KPTR_TAGS: Final = {"kptr_untrusted": BPF_KPTR_UNREF, "kptr": BPF_KPTR_REF, "percpu_kptr": BPF_KPTR_PERCPU}
+# Kernel structs with a destructor (register_btf_id_dtor_kfuncs): only those may be left in a map.
+_DESTRUCTIBLE: Final = frozenset(
+    {"task_struct", "cgroup", "bpf_cpumask", "bpf_crypto_ctx", "prog_test_ref_kfunc", "prog_test_member"}
+)
 _REPEATABLE: Final = BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT
 
 
@@ -262,7 +266,15 @@ class _Finder:
         target = btf.skip_modifiers(tag.type_id)
         if kind is None or btf.type(tag.type_id).kind is Kind.TYPE_TAG or target.kind not in COMPOSITES:
             raise _MalformedError
+        if kind == BPF_KPTR_REF and target.name not in _DESTRUCTIBLE and _is_kernel_type(target):
+            raise _MalformedError
         return RecordField(kind, off, 8, target.id)
+
+
+def _is_kernel_type(found: Type) -> bool:
+    from vm.kernel.btf import kernel_btf
+
+    return kernel_btf().find(found.name, found.kind) is not None
 
 
 def _repeated(fields: list[RecordField], nelems: int, elem_size: int, room: int) -> list[RecordField]:

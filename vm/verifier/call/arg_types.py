@@ -13,6 +13,7 @@ from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg
+from vm.verifier.mem.kptr import check_kptr_match
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -103,11 +104,17 @@ def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta,
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type & t.MEM_PERCPU and not reg.type & t.MEM_ALLOC:
         return
-    if reg.type & t.MEM_ALLOC or meta.func_id == f.KPTR_XCHG or btf_type in ("", "*"):
-        raise NotEmulated("allocated objects and kernel pointers as arguments")
+    if reg.type & t.MEM_ALLOC:
+        _check_object(env, regno, reg, meta)
+        return
     releases = arg_type & t.OBJ_RELEASE != 0
     if reg.type & t.PTR_MAYBE_NULL and (not arg_type & t.PTR_MAYBE_NULL or releases):
         env.reject(EACCES, f"Possibly NULL pointer passed to helper arg{regno}\n", regno)
+    if meta.func_id == f.KPTR_XCHG and meta.kptr_field is not None:
+        check_kptr_match(env, meta.kptr_field, regno)
+        return
+    if btf_type in ("", "*"):
+        raise NotEmulated("kernel pointers as arguments of any type")
     btf = reg.btf
     assert btf is not None
     need = kernel_struct_id(btf_type)
@@ -118,6 +125,16 @@ def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta,
             f"R{regno} is of type {btf.type(reg.btf_id).name} but {btf_type} is expected\n",
             regno,
         )
+
+
+def _check_object(env: VerifierEnv, regno: int, reg: RegState, meta: CallMeta) -> None:
+    """Allocated objects are given to helpers for their lock, or to be put into a field that holds such."""
+    if reg.type & ~t.MEM_PERCPU != t.PTR_TO_BTF_ID | t.MEM_ALLOC:
+        env.reject(EFAULT, "verifier internal error: invalid PTR_TO_BTF_ID register for type match\n", regno)
+    if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK, f.KPTR_XCHG):
+        env.reject(EFAULT, "verifier internal error: unimplemented handling of MEM_ALLOC\n", regno)
+    if meta.func_id == f.KPTR_XCHG and regno == 2 and meta.kptr_field is not None:
+        check_kptr_match(env, meta.kptr_field, regno)
 
 
 _ANY_OFFSET: Final = frozenset(

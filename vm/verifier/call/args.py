@@ -12,6 +12,7 @@ from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import func_ids as f
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
+from vm.verifier.call.kptr import process_kptr_dest
 from vm.verifier.call.mem_args import check_helper_mem_access, check_mem_size_reg
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.special import check_reg_const_str, check_spin_lock_arg, process_timer_func
@@ -119,7 +120,7 @@ def _const_str(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 
 def _kptr_dest(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
-    raise NotEmulated("kernel pointers in map values (kptr)")
+    process_kptr_dest(env, a.regno, meta)
 
 
 def _percpu(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:

@@ -16,6 +16,7 @@ from vm.verifier.call import func_ids as f
 from vm.verifier.call.args import check_func_arg
 from vm.verifier.call.conditions import is_allowed
 from vm.verifier.call.dynptr import dynptr_arg_reg, dynptr_state, unmark_stack_slots_dynptr
+from vm.verifier.call.kptr import release_into_kptr
 from vm.verifier.call.map_compat import check_map_func_compatibility
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text
@@ -75,6 +76,8 @@ def _release(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> None:
     reg = env.cur_state.frame[-1].regs[regno]
     if fn.arg_types[regno - 1] & t.BPF_BASE_TYPE_MASK == k.ARG_PTR_TO_DYNPTR:
         released = unmark_stack_slots_dynptr(env, reg)
+    elif meta.func_id == f.KPTR_XCHG and meta.ref_obj_id:
+        released = release_into_kptr(env, meta.ref_obj_id)
     elif meta.ref_obj_id:
         released = release_reference(env, meta.ref_obj_id)
     else:

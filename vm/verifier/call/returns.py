@@ -9,6 +9,7 @@ from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
 from vm.verifier.call import func_ids as f
+from vm.verifier.call.kptr import exchanged
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text
 from vm.verifier.call.refs import acquire_reference_state
@@ -105,7 +106,9 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
         return reg
     if base == k.RET_PTR_TO_MEM_OR_BTF_ID and meta.ret_btf is not None:
         return _percpu_variable(meta.ret_btf, meta.ret_btf_id, flags)
-    if base == k.RET_PTR_TO_BTF_ID and meta.func_id != f.KPTR_XCHG:
+    if base == k.RET_PTR_TO_BTF_ID and meta.func_id == f.KPTR_XCHG:
+        return exchanged(env, meta, flags)
+    if base == k.RET_PTR_TO_BTF_ID:
         reg = pointer(t.PTR_TO_BTF_ID | flags)
         reg.btf = vmlinux()
         reg.btf_id = kernel_struct_id(fn.ret_btf_id)

@@ -32,12 +32,13 @@ from vm.verifier.mem.common import (
     type_is_rdonly_mem,
 )
 from vm.verifier.mem.ctx import check_ctx_access, check_flow_keys_access, check_sock_access, hook_retval_range
+from vm.verifier.mem.kptr import check_kptr_access
 from vm.verifier.mem.map_value import (
     check_map_access,
     check_map_access_type,
     direct_read,
+    kptr_at,
     map_of,
-    refuse_kptr,
 )
 from vm.verifier.mem.packet import check_packet_access, may_access_direct_pkt_data
 from vm.verifier.mem.stack import check_stack_read, check_stack_write
@@ -94,7 +95,10 @@ def _map_value(env: VerifierEnv, a: _Access) -> None:
     _no_leak(env, a, "map")
     check_map_access_type(env, a.regno, a.off, a.size, a.kind)
     check_map_access(env, a.regno, a.off, a.size, False, ACCESS_DIRECT)
-    refuse_kptr(env, a.reg, a.off)
+    field = kptr_at(env, a.reg, a.off)
+    if field is not None:
+        check_kptr_access(env, a.value_regno, a.insn_idx, field)
+        return
     if not _reads(a):
         return
     regs = env.cur_state.frame[-1].regs

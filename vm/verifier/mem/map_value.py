@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.errors import NotEmulated
 from vm.kernel.types import BPF_MAP_TYPE_ARRAY
 from vm.program import MapSpec
 from vm.verifier.env import EACCES, ENOTSUPP, VerifierEnv
 from vm.verifier.mem.common import ACCESS_DIRECT, BPF_READ, BPF_WRITE, check_mem_region_access
-from vm.verifier.record import BPF_KPTR, field_type_name, map_record
+from vm.verifier.record import BPF_KPTR, RecordField, field_type_name, map_record
 from vm.verifier.state.reg import RegState
 
 BPF_F_RDONLY_PROG: Final = 1 << 7
@@ -61,13 +60,12 @@ def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_siz
             env.reject(EACCES, "kptr access size must be BPF_DW\n", regno)
 
 
-def refuse_kptr(env: VerifierEnv, reg: RegState, off: int) -> None:
-    """NotEmulated if the access is of a kernel pointer in a map value."""
+def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
+    """The pointer field of the value that the access is of, None if it is of none."""
     if reg.scalar.var_off.mask:
-        return
+        return None
     record = map_record(env.program, map_of(env, reg))
-    if record.find((off + reg.scalar.var_off.value) & _U64, BPF_KPTR) is not None:
-        raise NotEmulated("kernel pointers in map values (kptr)")
+    return record.find((off + reg.scalar.var_off.value) & _U64, BPF_KPTR)
 
 
 def map_is_rdonly(spec: MapSpec) -> bool:

@@ -1,0 +1,78 @@
+"""bpf_kptr_xchg(): an object goes into a field, the one that was there comes out (process_kptr_func)."""
+
+from __future__ import annotations
+
+from vm.verifier import record as rec
+from vm.verifier.call.meta import CallMeta
+from vm.verifier.call.refs import release_reference_state
+from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.mem.btf_ptr import in_rcu_cs, vmlinux
+from vm.verifier.mem.kptr import kptr_target
+from vm.verifier.mem.map_value import map_of
+from vm.verifier.mem.objects import is_alloc_object, reg_record
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
+
+
+def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
+    """ARG_KPTR_XCHG_DEST: exactly a referenced pointer's field in a map value or allocated object."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    if not is_alloc_object(reg.type):
+        spec = map_of(env, reg)
+        if env.program.btf is None or not spec.btf_value_type_id:
+            env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_kptr_xchg\n", regno)
+        meta.map_index, meta.inner_map, meta.map_uid, meta.spec = reg.map_ptr, reg.inner_map, 0, spec
+    if reg.scalar.var_off.mask:
+        env.reject(EINVAL, f"R{regno} doesn't have constant offset. kptr has to be at the constant offset\n", regno)
+    record = reg_record(env, reg)
+    if not record.has(rec.BPF_KPTR):
+        env.reject(EINVAL, f"R{regno} has no valid kptr\n", regno)
+    off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFF
+    field = record.find(off, rec.BPF_KPTR)
+    shown = off - (off >> 31 << 32)
+    if field is None:
+        env.reject(EACCES, f"off={shown} doesn't point to kptr\n", regno)
+    if field.kind == rec.BPF_KPTR_UNREF:
+        env.reject(EACCES, f"off={shown} kptr isn't referenced kptr\n", regno)
+    meta.kptr_field = field
+
+
+def release_into_kptr(env: VerifierEnv, ref_obj_id: int) -> bool:
+    """The reference is the field's now; per-CPU objects may still be looked at while RCU keeps them."""
+    if not release_reference_state(env.cur_state.frame[-1], ref_obj_id):
+        return False
+    in_rcu = in_rcu_cs(env)
+    gone = unknown_scalar(not env.bpf_capable) if env.allow_ptr_leaks else NOT_INIT_REG
+
+    def given(reg: RegState) -> RegState:
+        if not (in_rcu and reg.type & t.MEM_ALLOC and reg.type & t.MEM_PERCPU):
+            return gone
+        r = reg.clone()
+        r.ref_obj_id = 0
+        r.type = reg.type & ~t.MEM_ALLOC | t.MEM_RCU
+        return r
+
+    for frame in env.cur_state.frame:
+        for i, reg in enumerate(frame.regs):
+            if reg.ref_obj_id == ref_obj_id:
+                frame.regs[i] = given(reg)
+        for i, slot in enumerate(frame.stack):
+            if slot.is_spill() and slot.spilled_ptr.ref_obj_id == ref_obj_id:
+                frame.stack[i] = StackSlot(slot.slot_type, given(slot.spilled_ptr))
+    return True
+
+
+def exchanged(env: VerifierEnv, meta: CallMeta, flags: int) -> RegState:
+    """What was in the field before."""
+    field = meta.kptr_field
+    assert field is not None
+    btf, btf_id = kptr_target(env, field)
+    reg = pointer(t.PTR_TO_BTF_ID | flags)
+    if btf is not vmlinux():
+        reg.type |= t.MEM_ALLOC
+        if field.kind == rec.BPF_KPTR_PERCPU:
+            reg.type |= t.MEM_PERCPU
+    reg.btf = btf
+    reg.btf_id = btf_id
+    return reg

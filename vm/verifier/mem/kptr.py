@@ -1,0 +1,111 @@
+"""Pointers to kernel or allocated objects in map values: loaded, stored, exchanged (check_map_kptr_access)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.btf.types import Btf
+from vm.isa import opcodes as op
+from vm.verifier import record as rec
+from vm.verifier.backtrack import mark_chain_precision
+from vm.verifier.env import EACCES, Reject, VerifierEnv
+from vm.verifier.mem.btf_ptr import btf_pointer, in_rcu_cs, vmlinux
+from vm.verifier.mem.btf_walk import struct_ids_match
+from vm.verifier.mem.common import check_ptr_off_reg, register_is_null
+from vm.verifier.mem.objects import struct_record
+from vm.verifier.record import RecordField
+from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+# rcu_protected_types: freed only after a grace period.
+_RCU_PROTECTED: Final = frozenset({"prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx"})
+
+
+def kptr_target(env: VerifierEnv, field: RecordField) -> tuple[Btf, int]:
+    """The struct such a field points to: the kernel's of that name if it has one, else the program's."""
+    btf = env.program.btf
+    assert btf is not None
+    found = btf.type(field.type_id)
+    kernel = vmlinux().find(found.name, found.kind) if found.name else None
+    return (vmlinux(), kernel.id) if kernel is not None else (btf, field.type_id)
+
+
+def _fits(env: VerifierEnv, field: RecordField, reg: RegState, regno: int) -> tuple[bool, str]:
+    """Whether the register may be stored in the field, and the name of its type as far as that was looked at."""
+    if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID or reg.btf is None:
+        return False, ""
+    percpu = field.kind == rec.BPF_KPTR_PERCPU
+    if reg.btf is vmlinux():
+        allowed = t.PTR_MAYBE_NULL | t.PTR_TRUSTED | t.MEM_RCU
+        if field.kind == rec.BPF_KPTR_UNREF:
+            allowed |= t.PTR_UNTRUSTED
+    else:
+        allowed = t.PTR_MAYBE_NULL | t.MEM_ALLOC | (t.MEM_PERCPU if percpu else 0)
+    if t.type_flag(reg.type) & ~allowed or percpu != (reg.type & t.MEM_PERCPU != 0):
+        return False, ""
+    name = reg.btf.type(reg.btf_id).name
+    try:
+        check_ptr_off_reg(env, reg, regno, True)
+    except Reject:
+        env.reject(EACCES, "", regno)
+    btf, btf_id = kptr_target(env, field)
+    strict = field.kind != rec.BPF_KPTR_UNREF
+    same = struct_ids_match(env, reg.btf, reg.btf_id, reg.off, btf, btf_id, strict, not reg.type & t.MEM_ALLOC)
+    return same, name
+
+
+def check_kptr_match(env: VerifierEnv, field: RecordField, regno: int) -> None:
+    """map_kptr_match_type()."""
+    reg = env.cur_state.frame[-1].regs[regno]
+    fits, name = _fits(env, field, reg, regno)
+    if fits:
+        return
+    btf, btf_id = kptr_target(env, field)
+    target = btf.type(btf_id).name
+    text = f"invalid kptr access, R{regno} type={reg_type_str(reg.type)}{name} "
+    text += f"expected={reg_type_str(t.PTR_TO_BTF_ID)}{target}"
+    if field.kind == rec.BPF_KPTR_UNREF:
+        text += f" or {reg_type_str(t.PTR_TO_BTF_ID | t.PTR_UNTRUSTED)}{target}"
+    env.reject(EACCES, text + "\n", regno)
+
+
+def _load_flags(env: VerifierEnv, field: RecordField) -> int:
+    """btf_ld_kptr_type(): how far a pointer read from the field may be trusted."""
+    btf, btf_id = kptr_target(env, field)
+    in_kernel = btf is vmlinux()
+    protected = not in_kernel or btf.type(btf_id).name in _RCU_PROTECTED
+    safe = field.kind == rec.BPF_KPTR_PERCPU or (field.kind == rec.BPF_KPTR_REF and protected)
+    if not safe or not in_rcu_cs(env):
+        return t.PTR_MAYBE_NULL | t.PTR_UNTRUSTED
+    flags = t.PTR_MAYBE_NULL | t.MEM_RCU
+    if field.kind == rec.BPF_KPTR_PERCPU:
+        flags |= t.MEM_PERCPU
+    elif not in_kernel:
+        flags |= t.MEM_ALLOC
+    if not in_kernel and struct_record(btf, btf_id).has(rec.BPF_GRAPH_NODE):
+        flags |= t.NON_OWN_REF
+    return flags
+
+
+def check_kptr_access(env: VerifierEnv, value_regno: int, insn_idx: int, field: RecordField) -> None:
+    """A load or store of exactly one such field."""
+    insn = env.insns[insn_idx]
+    cls = insn.code & 0x07
+    if insn.code & 0xE0 != op.MEM:
+        env.reject(EACCES, "kptr in map can only be accessed using BPF_MEM instruction mode\n")
+    if cls != op.LDX and field.kind in (rec.BPF_KPTR_REF, rec.BPF_KPTR_PERCPU):
+        env.reject(EACCES, "store to referenced kptr disallowed\n")
+    regs = env.cur_state.frame[-1].regs
+    if cls == op.LDX:
+        btf, btf_id = kptr_target(env, field)
+        regs[value_regno] = btf_pointer(env, btf, btf_id, _load_flags(env, field))
+    elif cls == op.STX:
+        if register_is_null(regs[value_regno]):
+            mark_chain_precision(env, value_regno)
+        else:
+            check_kptr_match(env, field, value_regno)
+    elif cls != op.ST:
+        env.reject(EACCES, "kptr in map can only be accessed using BPF_LDX/BPF_STX/BPF_ST\n")
+    elif insn.imm:
+        env.reject(EACCES, f"BPF_ST imm must be 0 when storing to kptr at off={field.offset}\n")
