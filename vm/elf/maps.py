@@ -15,6 +15,7 @@ from vm.program import MapSpec
 PAGE_SIZE: Final = 4096
 _NAME_LEN: Final = 16  # BPF_OBJ_NAME_LEN
 MAX_MAPS: Final = 256
+_POSSIBLE_CPUS: Final = 1  # libbpf gives perf event arrays a slot for each; here there is one
 
 _MAP_IN_MAP: Final = frozenset({t.BPF_MAP_TYPE_ARRAY_OF_MAPS, t.BPF_MAP_TYPE_HASH_OF_MAPS})
 # Types whose keys and values the kernel takes no BTF for (libbpf: bpf_object__create_map).
@@ -189,6 +190,8 @@ def _finish(name: str, numbers: dict[str, int], key_type: int, value_type: int, 
     key_size, value_size, max_entries = numbers["key_size"], numbers["value_size"], numbers["max_entries"]
     if map_type in _RINGBUFS:
         max_entries = _ring_size(max_entries)
+    if map_type == t.BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+        max_entries = max_entries or _POSSIBLE_CPUS
     if map_type in _MAP_IN_MAP:
         value_size = value_size or 4
     if map_type in _NO_BTF:
