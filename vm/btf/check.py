@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # What a value of a type needs the size of. Pointers and functions end the walk.
 _CONTAINS = MODIFIERS | {Kind.ARRAY, Kind.VAR}
+_HOLDS = _CONTAINS | {Kind.STRUCT, Kind.UNION, Kind.DATASEC}
 
 
 def check(btf: Btf) -> None:
@@ -57,9 +58,10 @@ def _check_cycles(btf: Btf) -> None:
 
     done = bytearray(len(btf))  # 1: on the way down, 2: finished
     for start in range(1, len(btf)):
-        if done[start]:
+        first = btf.type(start)
+        if done[start] or first.kind not in _HOLDS:
             continue
-        stack = [(start, iter(_inside(btf.type(start))))]
+        stack = [(start, iter(_inside(first)))]
         done[start] = 1
         while stack:
             type_id, rest = stack[-1]

@@ -111,9 +111,9 @@ def test_chains_without_an_end_in_sight() -> None:
 
 def test_many_types_take_no_long_time() -> None:
     most = b"".join(record(Kind.PTR, n) for n in range(1, MAX_USER_TYPES - 1))
-    start = time.perf_counter()
+    start = time.process_time()
     Btf.from_untrusted(blob(INT + most))
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 2
     assert "at most" in refused(INT + most + record(Kind.PTR, 1) * 2)
 
 
