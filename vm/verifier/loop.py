@@ -129,9 +129,6 @@ def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
         if not kfunc.check_call(env, insn, exit_checks.check_return_code):
             return False
         exception_exit = True
-        if not env.exception_callback_subprog:
-            # Without a callback of its own, what is thrown is what the program returns.
-            exit_checks.check_return_code(env, 1, "R1")
     elif insn.imm or insn.src_reg or insn.dst_reg:
         env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
     exit_checks.check_regions_closed(env, exception_exit)
