@@ -256,6 +256,8 @@ export class Scope {
     if (status.state !== "error")
       this.store.set({ status: { state: "done", message: message.cancelled ? "Cancelled." : "", ms: message.ms } });
     if (this.state.view === "run" && !stages.run?.runs) this.show("verify", this.kept.verify);
+    // Without a walk (the verifier was not asked) what there is to step is the run.
+    else if (this.state.view === "verify" && !this.windows.verify.total && this.windows.run.total) this.show("run", 0);
     this.restore = null;
     this.look();
   }

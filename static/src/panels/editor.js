@@ -142,6 +142,9 @@ export class Editor extends Panel {
     this.addEventListener("take-focus", () => this.view.focus());
     for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
     store.on(["source", "kind"], () => this.fromStore());
+    store.on(["program"], () => {
+      if (store.state.program !== this.saidOf) setText(this.said, "");
+    });
     store.on(["ran"], () => this.rebase());
     store.on(["step", "view", "windows", "code", "hover", "stages", "log"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
@@ -423,7 +426,8 @@ export class Editor extends Panel {
       store.set({ input: found.input, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else {
       const options = { ...store.state.options, program: "", fix_includes: false };
-      store.set({ kind: found.kind, source: found.source, options, edited: store.state.edited + 1, program: { title: found.name ?? "" } });
+      this.saidOf = { title: found.name ?? "" };
+      store.set({ kind: found.kind, source: found.source, options, edited: store.state.edited + 1, program: this.saidOf });
     }
     setText(this.said, found.said);
     saveDraft(store.state);

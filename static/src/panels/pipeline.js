@@ -32,6 +32,8 @@ function sentence(stage, m) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_emulated?.length) return `not emulated: ${m.not_emulated.join("; ")}`;
+  if (m.status === "failed" && m.missing?.length)
+    return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;
   if (stage === "verify")
     return `accepted, ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;

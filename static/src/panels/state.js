@@ -66,6 +66,7 @@ export class State extends Panel {
     if (!here) {
       if (this.scope.total > 0) return; // keep what is there until the window arrives
       this.names([]);
+      this.describedName = null;
       fill(this.detail, h("p", { class: "hint" }, "Registers appear here once the verifier has walked."));
       return;
     }
