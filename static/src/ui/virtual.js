@@ -13,6 +13,8 @@ export class VirtualList {
     this.options = options;
     this.count = 0;
     this.active = -1;
+    /** @type {number | null} */
+    this.aim = null;
     this.lineHeight = 20;
     this.offsets = new Int32Array([0]);
     /** @type {Map<number, HTMLElement>} */
@@ -72,7 +74,12 @@ export class VirtualList {
     if (!move || !this.count) return;
     event.preventDefault();
     event.stopPropagation();
-    this.options.pick(Math.max(0, Math.min(this.count - 1, Math.max(0, this.active) + move)));
+    // Keys may come faster than frames: what the last one aimed at counts, not what is drawn yet.
+    const from = this.aim ?? Math.max(0, this.active);
+    this.aim = Math.max(0, Math.min(this.count - 1, from + move));
+    clearTimeout(this.forget);
+    this.forget = setTimeout(() => (this.aim = null), 100);
+    this.options.pick(this.aim);
   }
 
   /** New content: `count` rows, all redrawn. */
