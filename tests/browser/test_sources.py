@@ -1,0 +1,53 @@
+"""What holds for the page's sources: types, no markup from text, no inline script or style, no download addresses."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.browser.conftest import ROOT
+from tools.setup import node_command
+
+SOURCES = sorted((ROOT / "static" / "src").rglob("*.js"))
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+MARKUP = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\("
+)
+INLINE = re.compile(
+    r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)|\|\s*safe|autoescape off", re.IGNORECASE
+)
+
+
+def test_no_source_makes_markup_from_text() -> None:
+    assert SOURCES
+    assert [str(path) for path in SOURCES if MARKUP.search(path.read_text())] == []
+
+
+def test_no_template_has_inline_script_or_style() -> None:
+    assert TEMPLATES
+    assert [str(path) for path in TEMPLATES if INLINE.search(path.read_text())] == []
+
+
+def test_the_lock_file_names_no_addresses_and_every_version_is_exact() -> None:
+    lock = json.loads((ROOT / "package-lock.json").read_text())
+    assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+    asked = json.loads((ROOT / "package.json").read_text())
+    versions = {**asked["dependencies"], **asked["devDependencies"]}
+    assert [name for name, version in versions.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
+
+
+def test_types() -> None:
+    npm = node_command("npm")
+    node = npm[0] if len(npm) == 2 else shutil.which("node")
+    compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
+    if node is None or not compiler.exists():
+        pytest.skip("TypeScript is not installed (make setup)")
+    done = subprocess.run(
+        [node, str(compiler), "-p", str(ROOT / "static" / "tsconfig.json")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
