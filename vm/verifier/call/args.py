@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from vm.errors import NotEmulated
+from vm.btf.types import COMPOSITES
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
 from vm.verifier.backtrack import mark_chain_precision
@@ -126,8 +126,11 @@ def _kptr_dest(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 def _percpu(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if not a.reg.btf_id:
         env.reject(EACCES, f"Helper has invalid btf_id in R{a.regno}\n", a.regno)
-    if a.reg.type & t.MEM_ALLOC or a.reg.type & t.MEM_RCU:
-        raise NotEmulated("allocated per-CPU objects")
+    if a.reg.type & t.MEM_RCU:
+        if a.reg.btf is None or a.reg.btf.type(a.reg.btf_id).kind not in COMPOSITES:
+            env.reject(EFAULT, "Helper has invalid btf/btf_id in R1\n", a.regno)
+        meta.percpu_object = True
+        env.aux[a.insn_idx].call_with_percpu_alloc_ptr = True
     meta.ret_btf = a.reg.btf
     meta.ret_btf_id = a.reg.btf_id
 

@@ -142,6 +142,7 @@ def _check_kfunc_call(env: VerifierEnv, insn: Insn, check_return_code: CheckRetu
     if throws:
         env.seen_exception = True
         if not env.exception_callback_subprog:
+            # Without a callback of its own, what is thrown is what the program returns.
             check_return_code(env, 1, "R1")
     for regno in range(CALLER_SAVED_REGS):
         frame.regs[regno] = NOT_INIT_REG

@@ -16,7 +16,7 @@ class CallMeta:
     __slots__ = (
         "func_id", "pkt_access", "map_index", "inner_map", "map_uid", "spec", "raw_mode", "access_size", "regno",
         "release_regno", "mem_size", "msize_max_value", "ref_obj_id", "dynptr_id", "subprogno", "kptr_field",
-        "ret_btf", "ret_btf_id",
+        "ret_btf", "ret_btf_id", "percpu_object",
     )  # fmt: skip
 
     def __init__(self, func_id: int = 0, pkt_access: bool = False) -> None:
@@ -36,5 +36,6 @@ class CallMeta:
         self.dynptr_id: int = 0
         self.subprogno: int = 0
         self.kptr_field: RecordField | None = None
+        self.percpu_object: bool = False  # r1 is an allocated per-CPU object
         self.ret_btf: Btf | None = None
         self.ret_btf_id: int = 0

@@ -105,6 +105,11 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
         reg.mem_size = meta.mem_size
         return reg
     if base == k.RET_PTR_TO_MEM_OR_BTF_ID and meta.ret_btf is not None:
+        if meta.percpu_object:
+            reg = pointer(t.PTR_TO_BTF_ID | t.MEM_ALLOC | t.MEM_RCU)
+            reg.btf = meta.ret_btf
+            reg.btf_id = meta.ret_btf_id
+            return reg
         return _percpu_variable(meta.ret_btf, meta.ret_btf_id, flags)
     if base == k.RET_PTR_TO_BTF_ID and meta.func_id == f.KPTR_XCHG:
         return exchanged(env, meta, flags)
