@@ -14,6 +14,7 @@ class AttachTarget(NamedTuple):
     proto -- FUNC_PROTO of its arguments
     skip  -- arguments of `proto` that the program does not see (1 for tracepoints)
     params -- names of the arguments the program sees, where the prototype has none of its own
+    ctx_args -- (offset in the context, register type, BTF id) an iterator declares
     """
 
     name: str
@@ -22,3 +23,4 @@ class AttachTarget(NamedTuple):
     proto: Type
     skip: int = 0
     params: tuple[str, ...] = ()
+    ctx_args: tuple[tuple[int, int, int], ...] = ()

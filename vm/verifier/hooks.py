@@ -5,7 +5,7 @@ Facts of raw_tp_null_args in kernel/bpf/btf.c and of the sets in kernel/bpf/bpf_
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:
@@ -128,3 +128,35 @@ BOOL_LSM_HOOKS: Final = _words(
     xfrm_state_pol_flow_match audit_rule_known inode_xattr_skipcap
     """
 )
+
+
+class IterArg(NamedTuple):
+    """A field of an iterator's context that is no plain pointer: what a read of it gives.
+
+    kind -- trusted, plain (may be null both), rdonly_buf, rdwr_buf
+    struct -- kernel struct pointed to, "" for buffers
+    """
+
+    kind: str
+    struct: str = ""
+
+
+# Iterator target -> field of its context (struct bpf_iter__<target>) -> what it is (struct bpf_iter_reg).
+ITER_ARGS: Final[dict[str, dict[str, IterArg]]] = {
+    "task": {"task": IterArg("trusted", "task_struct")},
+    "task_file": {"task": IterArg("plain", "task_struct"), "file": IterArg("plain", "file")},
+    "task_vma": {"task": IterArg("plain", "task_struct"), "vma": IterArg("plain", "vm_area_struct")},
+    "bpf_map": {"map": IterArg("trusted", "bpf_map")},
+    "bpf_map_elem": {"key": IterArg("rdonly_buf"), "value": IterArg("rdwr_buf")},
+    "bpf_prog": {"prog": IterArg("plain", "bpf_prog")},
+    "bpf_link": {"link": IterArg("plain", "bpf_link")},
+    "cgroup": {"cgroup": IterArg("trusted", "cgroup")},
+    "ksym": {"ksym": IterArg("plain", "kallsym_iter")},
+    "bpf_sk_storage_map": {"sk": IterArg("plain", "sock"), "value": IterArg("rdwr_buf")},
+    "sockmap": {"key": IterArg("rdonly_buf"), "sk": IterArg("plain", "sock")},
+    "tcp": {"sk_common": IterArg("trusted", "sock_common")},
+    "udp": {"udp_sk": IterArg("trusted", "udp_sock")},
+    "unix": {"unix_sk": IterArg("plain", "unix_sock")},
+    "netlink": {"sk": IterArg("plain", "netlink_sock")},
+    "ipv6_route": {"rt": IterArg("plain", "fib6_info")},
+}

@@ -397,9 +397,10 @@ def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: Kfu
 def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check: _Check) -> None:
     """A map argument is noted; pointers to objects have to be as trusted as the function asks."""
     if check is _map:
-        if reg.map_ptr < 0:
+        # A typed pointer passes here too: in the kernel its BTF lies where a map's address would.
+        if reg.map_ptr < 0 and reg.btf is None:
             env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
-        record = map_record(env.program, map_of(env, reg))
+        record = map_record(env.program, map_of(env, reg)) if reg.map_ptr >= 0 else rec.NO_RECORD
         mine = (meta.map_index, meta.inner_map, meta.map_uid)
         if meta.map_index >= 0 and record.has(rec.BPF_WORKQUEUE) and mine != (reg.map_ptr, reg.inner_map, reg.map_uid):
             env.reject(

@@ -111,6 +111,11 @@ def btf_ctx_access(env: VerifierEnv, off: int, size: int, access: int) -> CtxVal
     if size != 8:
         env.verbose(f"func '{target.name}' size {size} must be 8\n")
         return None
+    declared = {at: (reg_type, btf_id) for at, reg_type, btf_id in target.ctx_args}.get(off)
+    if declared is not None and not declared[1]:
+        return CtxValue(declared[0])
+    if declared is not None and found.type_id and target.btf.skip_modifiers(found.type_id).kind is not Kind.INT:
+        return CtxValue(declared[0], target.btf, declared[1])
     return _pointer(env, target, found, arg)
 
 

@@ -10,7 +10,8 @@ from vm.kernel import types as k
 from vm.kernel.attach import attach_target
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.env import EINVAL, VerifierEnv
-from vm.verifier.hooks import LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
+from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
+from vm.verifier.state import reg_types as t
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
 _RAW_TP_PREFIX: Final = "btf_trace_"
@@ -65,7 +66,7 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     program = env.program
     attach = program.expected_attach_type
     if attach == k.BPF_TRACE_ITER:
-        raise NotEmulated("iterator programs (iter)")
+        return _iter_target(env)
     btf, found = _find(env)
     proto = _proto(btf, found)
     if attach != k.BPF_TRACE_RAW_TP:
@@ -109,6 +110,32 @@ def _check_trampoline(env: VerifierEnv, name: str) -> None:
         env.reject(EINVAL, "")
     if attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN) and name in _NORETURN:
         env.reject(EINVAL, "Attaching fexit/fmod_ret to __noreturn functions is rejected.\n")
+
+
+_BUF_OR_NULL: Final = t.PTR_TO_BUF | t.PTR_MAYBE_NULL
+_ITER_KINDS: Final = {
+    "trusted": t.PTR_TO_BTF_ID_OR_NULL | t.PTR_TRUSTED,
+    "plain": t.PTR_TO_BTF_ID_OR_NULL,
+    "rdonly_buf": _BUF_OR_NULL | t.MEM_RDONLY,
+    "rdwr_buf": _BUF_OR_NULL,
+}
+
+
+def _iter_target(env: VerifierEnv) -> AttachTarget:
+    btf, found = _find(env)
+    name = found.name.removeprefix("bpf_iter_")
+    args = ITER_ARGS.get(name)
+    if args is None:
+        env.reject(EINVAL, "")
+    ctx_args = tuple(
+        (
+            btf.offset_of(f"bpf_iter__{name}", field),
+            _ITER_KINDS[arg.kind],
+            btf.struct(arg.struct).id if arg.struct else 0,
+        )
+        for field, arg in args.items()
+    )
+    return AttachTarget(found.name, btf, found.id, _proto(btf, found), ctx_args=ctx_args)
 
 
 def _lsm_target(env: VerifierEnv) -> AttachTarget:
