@@ -325,8 +325,14 @@ class Machine:
         uc.hook_add(unicorn.UC_HOOK_INTR, self._on_interrupt)
         uc.hook_add(unicorn.UC_HOOK_INSN, self._on_syscall, aux1=self._x86.UC_X86_INS_SYSCALL)
 
+    def _broken(self, error: Exception) -> None:
+        """A raw hook must not raise: ctypes would print it and go on."""
+        self._fail("internal", repr(error))
+        self._error = error
+        self.uc.emu_stop()
+
     def _raw_hook(self, kind: int, callback: Callable[[int, int, int, int], None], begin: int, end: int) -> int:
-        """Like hook_add, without the binding's wrapper around every call."""
+        """Like hook_add, without the binding's wrapper around every call; `callback` catches what it raises."""
         kept = _HOOK(callback)
         self._kept.append(kept)
         handle = ctypes.c_size_t()
@@ -344,21 +350,28 @@ class Machine:
         ids, shots = recording.ids, recording.snapshots
         save, handle, pointer = self._raw_save
         atomics = {i for i, point in enumerate(points) if point.insn.code & 0xE7 == 0xC3}
-        most = min(self._steps, self.limits.insns)
+        inner = {i for i, point in enumerate(points) if not point.head}
+        left = min(self._steps, self.limits.insns)
 
         def on_step(uc: int, address: int, size: int, user: int) -> None:
-            i = where.get(address)
-            if i is None:
-                return
-            if len(ids) >= most and points[i].head:
-                self._cut = True
-                self.uc.emu_stop()
-                return
-            save(handle, pointer)
-            shots.extend(saved)
-            if i in atomics:
-                recording.old[len(ids)] = old_value(self.memory, saved, points[i].insn)
-            ids.append(i)
+            nonlocal left
+            try:
+                i = where.get(address)
+                if i is None:
+                    return
+                if i not in inner:
+                    if not left:
+                        self._cut = True
+                        self.uc.emu_stop()
+                        return
+                    left -= 1
+                save(handle, pointer)
+                shots.extend(saved)
+                if i in atomics:
+                    recording.old[len(ids)] = old_value(self.memory, saved, points[i].insn)
+                ids.append(i)
+            except Exception as error:
+                self._broken(error)
 
         first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
         return lambda: [self._raw_hook(self._uc_module.UC_HOOK_CODE, on_step, first, last)]
@@ -381,20 +394,23 @@ class Machine:
 
         def on_block(uc: int, address: int, size: int, user: int) -> None:
             nonlocal blocks, jumped
-            measured = sizes.get((address, size))
-            if measured is None:
-                measured = sizes[address, size] = measure(address, size)
-            count, at_exit, jumps = measured
-            self._insns += count - (jumped and at_exit)
-            jumped = jumps
-            blocks += 1
-            if self._insns > limit:
-                self._insns = limit
-                self._fail("insns", f"the run was stopped after {limit:,} instructions")
-                self.uc.emu_stop()
-            elif not blocks & _DEADLINE_EVERY and time.monotonic() > self._deadline:
-                self._fail("time", f"the run was stopped after {self.limits.seconds:g} seconds")
-                self.uc.emu_stop()
+            try:
+                measured = sizes.get((address, size))
+                if measured is None:
+                    measured = sizes[address, size] = measure(address, size)
+                count, at_exit, jumps = measured
+                self._insns += count - (jumped and at_exit)
+                jumped = jumps
+                blocks += 1
+                if self._insns > limit:
+                    self._insns = limit
+                    self._fail("insns", f"the run was stopped after {limit:,} instructions")
+                    self.uc.emu_stop()
+                elif not blocks & _DEADLINE_EVERY and time.monotonic() > self._deadline:
+                    self._fail("time", f"the run was stopped after {self.limits.seconds:g} seconds")
+                    self.uc.emu_stop()
+            except Exception as error:
+                self._broken(error)
 
         first, last = self.loaded[0].base, self.loaded[-1].base + CODE_STRIDE
         return lambda: [self._raw_hook(self._uc_module.UC_HOOK_BLOCK, on_block, first, last)]
