@@ -89,8 +89,8 @@ MESSAGE_BYTES = 4 << 20
 # What a job may use. Past one of these its process group is killed and the user reads which it was.
 WORKERS = env.number("WORKERS", max(1, (os.cpu_count() or 1) - 1), 1, 64)
 QUEUE_LENGTH = env.number("QUEUE_LENGTH", 32, 1, 1000)
-JOB_SECONDS = env.number("JOB_SECONDS", 30, 1, 600)
-JOB_CPU_SECONDS = env.number("JOB_CPU_SECONDS", 25, 1, 600)
+JOB_SECONDS = env.number("JOB_SECONDS", 90, 1, 600)
+JOB_CPU_SECONDS = env.number("JOB_CPU_SECONDS", 60, 1, 600)
 JOB_MEMORY_MB = env.number("JOB_MEMORY_MB", 2048, 256, 65536)
 JOB_OUTPUT_MB = env.number("JOB_OUTPUT_MB", 256, 1, 4096)
 JOB_FILE_MB = env.number("JOB_FILE_MB", 32, 1, 1024)
