@@ -96,9 +96,15 @@ async def test_a_job_runs_elsewhere_and_comes_back_whole(redis_url: str, web: No
         await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
         window = await client.receive()
         assert window["steps"][59005 - window["from"]] == {"insn": 59005}
+        # "done" is the worker's word; the broker's, that the answer may be kept, comes a moment after it.
         again = await connected()
-        await again.run("stage compile\nsteps verify 60000\nstage verify")
-        assert (await again.until("done"))[0]["cached"] is True
+        for _ in range(20):
+            await again.run("stage compile\nsteps verify 60000\nstage verify")
+            cached = (await again.until("done"))[0]["cached"]
+            if cached:
+                break
+            await asyncio.sleep(0.2)
+        assert cached is True
         # a limit is told, whoever measured it
         await client.run("allocate 100000")
         assert "memory" in [m.get("limit") for m in await client.until("done", 30)]
