@@ -9,7 +9,7 @@ from vm.verifier.domain.scalar import Scalar, same
 from vm.verifier.domain.tnum import tnum_in
 from vm.verifier.env import VerifierEnv
 from vm.verifier.explored import IdMap, regs_exact, same_head
-from vm.verifier.state.frame import FuncState, StackSlot
+from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import (
     BPF_ADD_CONST,
@@ -189,22 +189,26 @@ def _stacksafe(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, e
 
 def _slot_safe(env: VerifierEnv, old: StackSlot, cur: StackSlot | None, idmap: IdMap, exact: int) -> bool:
     """One slot, byte by byte in the kernel's order."""
+    old_types = old.slot_type
+    cur_types = cur.slot_type if cur is not None else ALL_INVALID
+    asked = False
     for j in range(8):
-        kind = old.slot_type[j]
-        if exact != NOT_EXACT and (cur is None or kind != cur.slot_type[j]):
+        kind = old_types[j]
+        if exact != NOT_EXACT and kind != cur_types[j]:
             return False
         if kind == STACK_INVALID or (kind == STACK_MISC and env.allow_uninit_stack):
             continue
         if cur is None:
             return False
-        old_reg = _scalar_reg_for_stack(env, old)
-        if old_reg is not None:
-            cur_reg = _scalar_reg_for_stack(env, cur)
-            if cur_reg is not None:
+        if not asked:
+            asked = True
+            old_reg = _scalar_reg_for_stack(env, old)
+            cur_reg = _scalar_reg_for_stack(env, cur) if old_reg is not None else None
+            if old_reg is not None and cur_reg is not None:
                 return regsafe(env, old_reg, cur_reg, idmap, exact)
-        if kind == STACK_MISC and cur.slot_type[j] == STACK_ZERO:
+        if kind == STACK_MISC and cur_types[j] == STACK_ZERO:
             continue
-        if kind != cur.slot_type[j]:
+        if kind != cur_types[j]:
             return False
         if j == 7 and not _same_contents(env, kind, old.spilled_ptr, cur.spilled_ptr, idmap, exact):
             return False
