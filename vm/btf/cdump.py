@@ -16,6 +16,7 @@ from vm.errors import InputError
 
 MAX_TEXT: Final = 16 << 20
 _MAX_DEPTH: Final = 128
+_LONG_GAP: Final = 4096  # bits
 _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 _QUALIFIERS: Final = {Kind.CONST: "const", Kind.VOLATILE: "volatile", Kind.RESTRICT: "restrict"}
 # clang's own names for integers; others are named by the BTF.
@@ -358,7 +359,7 @@ class _Writer:
             natural = -(-at // (8 * align)) * 8 * align
         elif not packed:
             size = 8 * self.btf.size_of(member.type_id)
-            if at // size != (at + member.bits - 1) // size:
+            if size and at // size != (at + member.bits - 1) // size:
                 natural = -(-at // size) * size
         if natural < member.bit_off:
             _pad(at, member.bit_off, tabs, lines)
@@ -366,8 +367,12 @@ class _Writer:
 
 
 def _pad(at: int, end: int, tabs: str, lines: list[str]) -> None:
-    """Unnamed bit-fields from one bit to another."""
+    """Unnamed bit-fields from one bit to another; a long gap becomes a member."""
     while at < end:
+        if end - at > _LONG_GAP and at % 8 == 0:
+            lines.append(f"{tabs}char __gap{at // 8}[{(end - at) // 8}];\n")
+            at += (end - at) // 8 * 8
+            continue
         for name, bits in (("long", 64), ("int", 32), ("short", 16), ("char", 8)):
             room = bits - at % bits
             if at % bits == 0 and end - at >= bits:
