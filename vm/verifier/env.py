@@ -25,6 +25,7 @@ BPF_COMPLEXITY_LIMIT_STATES: Final = 64
 # errno values the verifier returns
 EPERM: Final = 1
 ENOENT: Final = 2
+ESRCH: Final = 3
 E2BIG: Final = 7
 EBADF: Final = 9
 EAGAIN: Final = 11

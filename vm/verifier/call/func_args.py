@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
-from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.mem_args import check_helper_mem_access
 from vm.verifier.call.meta import CallMeta
-from vm.verifier.env import EFAULT, EINVAL, EOPNOTSUPP, Reject, VerifierEnv
+from vm.verifier.env import EFAULT, EINVAL, ENOENT, EOPNOTSUPP, ESRCH, Reject, VerifierEnv
+from vm.verifier.kfunc_meta import vmlinux
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_reg
@@ -142,6 +142,18 @@ def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -
     return frozenset(tags)
 
 
+def _kernel_type(env: VerifierEnv, target: Type, i: int) -> int:
+    """btf_get_ptr_to_btf_id(): the kernel's type of that name, without what CO-RE flavours add to it."""
+    name = target.name.partition("___")[0]
+    kernel = vmlinux()
+    found = [x for x in kernel.ids_of(name) if kernel.type(x).kind is target.kind]
+    if len(found) != 1:
+        why = "has no matches" if not found else "is ambiguous"
+        kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
+        env.reject(ENOENT if not found else ESRCH, f"arg#{i} reference type('{kind} {target.name}') {why}\n")
+    return found[0]
+
+
 def _pointer_arg(
     env: VerifierEnv, btf: Btf, ptr: Type, i: int, tags: frozenset[str], is_global: bool
 ) -> SubprogArg | None:
@@ -164,7 +176,8 @@ def _pointer_arg(
     if "trusted" in tags:
         if "nonnull" in tags:
             bad()
-        raise NotEmulated("global functions with arguments of kernel types (__arg_trusted)")
+        maybe_null = t.PTR_MAYBE_NULL if "nullable" in tags else 0
+        return SubprogArg(k.ARG_PTR_TO_BTF_ID | t.PTR_TRUSTED | maybe_null, btf_id=_kernel_type(env, target, i))
     if "arena" in tags:
         if tags - {"arena"}:
             env.reject(EINVAL, f"arg#{i} arena cannot be combined with any other tags\n")
@@ -235,6 +248,13 @@ def _entry_reg(env: VerifierEnv, arg: SubprogArg, regs: list[RegState], regno: i
     elif base == k.ARG_PTR_TO_MEM:
         reg = pointer(t.PTR_TO_MEM | arg.arg_type & t.PTR_MAYBE_NULL)
         reg.mem_size = arg.mem_size
+        reg.id = env.new_id()
+        regs[regno] = reg
+    elif base == k.ARG_PTR_TO_BTF_ID:
+        flags = arg.arg_type & (t.PTR_MAYBE_NULL | t.PTR_UNTRUSTED | t.PTR_TRUSTED)
+        reg = pointer(t.PTR_TO_BTF_ID | flags)
+        reg.btf = vmlinux()
+        reg.btf_id = arg.btf_id
         reg.id = env.new_id()
         regs[regno] = reg
     else:
@@ -314,7 +334,9 @@ def _match_arg(env: VerifierEnv, arg: SubprogArg, i: int) -> None:
         check_func_arg_reg_off(env, reg, regno, k.ARG_PTR_TO_DYNPTR)
         process_dynptr_func(env, regno, -1, arg.arg_type)
     else:
-        check_reg_type(env, regno, arg.arg_type, CallMeta())
+        if register_is_null(reg) and arg.arg_type & t.PTR_MAYBE_NULL:
+            return
+        check_reg_type(env, regno, arg.arg_type, CallMeta(), vmlinux().type(arg.btf_id).name)
         check_func_arg_reg_off(env, reg, regno, arg.arg_type)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.errors import NotEmulated
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
@@ -16,6 +15,7 @@ from vm.verifier.call import func_ids as f
 from vm.verifier.call.args import check_func_arg
 from vm.verifier.call.conditions import is_allowed
 from vm.verifier.call.dynptr import dynptr_arg_reg, dynptr_state, unmark_stack_slots_dynptr
+from vm.verifier.call.format import is_valid_format
 from vm.verifier.call.kptr import release_into_kptr
 from vm.verifier.call.map_compat import check_map_func_compatibility
 from vm.verifier.call.meta import CallMeta
@@ -23,6 +23,7 @@ from vm.verifier.call.names import func_text
 from vm.verifier.call.record_func import record_func_key, record_func_map
 from vm.verifier.call.refs import clear_all_pkt_pointers, release_reference
 from vm.verifier.call.returns import set_return
+from vm.verifier.call.special import const_string
 from vm.verifier.classify import helper_changes_pkt_data
 from vm.verifier.env import EACCES, EFAULT, EINVAL, ENOTSUPP, Reject, VerifierEnv
 from vm.verifier.leaving import check_reference_leak
@@ -126,7 +127,11 @@ def _user_ringbuf_drain(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallM
 
 
 def _snprintf(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
-    raise NotEmulated("checking the format of bpf_snprintf()")
+    data_len = env.cur_state.frame[-1].regs[5].scalar.var_off.value
+    if data_len % 8:
+        env.reject(EINVAL, "")
+    if not is_valid_format(const_string(env, 3), data_len // 8):
+        env.reject(EINVAL, "Invalid format string\n", 3)
 
 
 def _loop_flag_is_zero(env: VerifierEnv) -> bool:
