@@ -292,6 +292,9 @@ export class State extends Panel {
     const memory = [...here.mem.values()].sort((a, b) => (big(a.addr) < big(b.addr) ? -1 : 1));
     this.names([...REGS, ...memory.map((m) => `@${m.addr}`), ...(hasX86 ? SPARE : [])]);
     const pair = this.scope.abstract(here.step, here.regs);
+    // The first step tells every register; what it changed is what the walk says the instruction writes.
+    const started = Object.keys(here.before.regs).length > 0;
+    const first = started || !pair ? new Set() : (this.scope.windows.verify.at(pair.step)?.wrote ?? new Set());
     for (const name of [...REGS, ...(hasX86 ? SPARE : [])]) {
       const row = this.rows.get(name);
       const plain = name in X86;
@@ -299,7 +302,7 @@ export class State extends Panel {
       const before = plain ? here.before.regs : here.before.x;
       const key = plain ? name : name.slice(2);
       const value = values[key];
-      const moved = value !== before[key];
+      const moved = started ? value !== before[key] : first.has(name);
       const knows = plain && pair ? pair.state.get(inFrame(pair.frame, name)) : null;
       setText(row.text, value === undefined ? "·" : concrete(value, base));
       setAttr(row.element, "title", value === undefined ? null : `${value}`);
@@ -308,7 +311,7 @@ export class State extends Panel {
       setAttr(row.knew, "title", knows?.t ?? null);
       row.element.dataset.kind = knows ? kindOf(knows) : plain && pair ? "none" : "";
       this.rule(row.ruler, knows, value);
-      const wrote = key in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {}));
+      const wrote = started ? key in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {})) : first.has(name);
       row.element.className = [
         wrote ? "wrote" : "",
         moved ? "changed" : "",
