@@ -394,22 +394,30 @@ def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: Kfu
         mark_chain_precision(env, regno)
 
 
+def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
+    """A map, by its own pointer or by one to struct bpf_map."""
+    if reg.map_ptr < 0:
+        # The kernel looks at bytes that for these types hold something else: it goes on, and refuses them below.
+        if not (reg.btf is not None or reg.mem_size or reg.range):
+            env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
+        if meta.map_index >= 0:
+            raise NotEmulated("a work queue with a map that is no map pointer")
+        return
+    record = map_record(env.program, map_of(env, reg))
+    mine = (meta.map_index, meta.inner_map, meta.map_uid)
+    if meta.map_index >= 0 and record.has(rec.BPF_WORKQUEUE) and mine != (reg.map_ptr, reg.inner_map, reg.map_uid):
+        env.reject(
+            EINVAL,
+            f"workqueue pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2 map_uid={reg.map_uid}\n",
+            a.regno,
+        )
+    meta.map_index, meta.inner_map, meta.map_uid = reg.map_ptr, reg.inner_map, reg.map_uid
+
+
 def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check: _Check) -> None:
     """A map argument is noted; pointers to objects have to be as trusted as the function asks."""
     if check is _map:
-        # A typed pointer passes here too: in the kernel its BTF lies where a map's address would.
-        if reg.map_ptr < 0 and reg.btf is None:
-            env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
-        record = map_record(env.program, map_of(env, reg)) if reg.map_ptr >= 0 else rec.NO_RECORD
-        mine = (meta.map_index, meta.inner_map, meta.map_uid)
-        if meta.map_index >= 0 and record.has(rec.BPF_WORKQUEUE) and mine != (reg.map_ptr, reg.inner_map, reg.map_uid):
-            env.reject(
-                EINVAL,
-                f"workqueue pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2 "
-                f"map_uid={reg.map_uid}\n",
-                a.regno,
-            )
-        meta.map_index, meta.inner_map, meta.map_uid = reg.map_ptr, reg.inner_map, reg.map_uid
+        _note_map(env, a, reg, meta)
     elif check not in (_alloc, _btf_id):
         return
     if not (meta.trusted_args or meta.is_rcu) or _is_trusted(reg):
