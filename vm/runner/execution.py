@@ -70,7 +70,7 @@ class Execution:
 
     result     -- r0 in the hook's words ("XDP_DROP"), or the number as text
     packet_out -- the packet as the program left it, None without one
-    maps       -- map name -> ((key, value), ...) for every map of the program, in the map's own order
+    maps       -- map name -> ((key, value), ...) for every map of the program, in the map's own order (16,384 at most)
     insns      -- BPF instructions executed
     steps      -- empty when recording was off; cut after `RunLimits.steps` with `steps_cut` set
     regions    -- named memory at the end of the run; empty when recording was off

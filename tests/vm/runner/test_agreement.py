@@ -130,7 +130,6 @@ PIECE = st.one_of(
     st.tuples(CLASS, REG).map(lambda t: [Insn(t[0] | o.NEG, t[1])]),
     st.tuples(REG, U64).map(lambda t: ld64(t[0], t[1])),
 )  # fmt: skip
-FRAME_POINTERS = frozenset({10})
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

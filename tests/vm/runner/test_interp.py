@@ -224,3 +224,12 @@ def test_tail_calls_end_after_33() -> None:
     x = interpret(program(*body, maps=(progs, counts)), NoInput(), LIMITS)
     assert x.fault is None
     assert int.from_bytes(x.maps["counts"][0][1], "little") == 34
+
+
+def test_a_large_array_is_shown_in_part_and_shared_between_runs() -> None:
+    big = MapSpec("big", 2, 4, 8, 100_000)
+    bump = [*ld64(1, 0, o.PSEUDO_MAP_VALUE), mov(2, 1), Insn(o.STX | o.ATOMIC | o.DW, 1, 2, 0, o.ADD), mov(0, 2), EXIT]
+    first, second = interpret_all(program(*bump, maps=(big,)), [NoInput()] * 2, LIMITS)
+    assert len(first.maps["big"]) == 16_384
+    assert (first.maps["big"][0][1][0], second.maps["big"][0][1][0]) == (1, 2)
+    assert first.maps["big"][1] is second.maps["big"][1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import EAGAIN, EINVAL, ENOENT
+from vm.runner.errno import EAGAIN, EINVAL
 from vm.runner.helpers.base import Call, Helper, u32
-from vm.runner.maps import BloomFilter, Hash, Map, PercpuArray, PercpuHash, RingBuf
+from vm.runner.maps import BloomFilter, Hash, Map, RingBuf
 from vm.runner.memory import AccessError
 
 if TYPE_CHECKING:
@@ -192,5 +192,3 @@ def direct(name: str) -> Helper | None:
         return None
     return next((helper for end, helper in _DIRECT if name.endswith(end)), None)
 
-
-__all__ = ["ENOENT", "HELPERS", "PercpuArray", "PercpuHash", "direct"]

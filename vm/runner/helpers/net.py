@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.runner.errno import EFAULT, EINVAL, ENOENT, ENOTSUPP
 from vm.runner.helpers.base import Helper, s32, u32
-from vm.runner.layout import ETH_HLEN, OFFSETS
+from vm.runner.layout import ETH_HLEN
 from vm.runner.maps import RedirectMap
 from vm.runner.memory import AccessError
 from vm.runner.packet import SkbPacket
@@ -459,5 +459,3 @@ HELPERS: Final[dict[str, Helper]] = {
     "get_func_arg": get_func_arg,
     "get_func_arg_cnt": get_func_arg_cnt,
 }
-
-__all__ = ["HELPERS", "OFFSETS", "load_absolute", "skb"]

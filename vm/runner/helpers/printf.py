@@ -109,5 +109,3 @@ def _pointer(w: World, kind: bytes, value: int) -> bytes:
         return b"%016x" % value
     return b"%016x" % ((value * 0x9E3779B97F4A7C15 >> 32) & 0xFFFFFFFF)
 
-
-__all__ = ["FormatError", "format_text"]

@@ -8,11 +8,13 @@ the order they were inserted in, for showing and for bpf_for_each_map_elem.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from vm.program import MapSpec
 from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM
 from vm.runner.layout import OFFSETS, round8
+from vm.runner.maps.array import MAX_SHOWN
 from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, Map, Places, bad_flags
 from vm.runner.maps.lru import Lru
 
@@ -123,7 +125,9 @@ class Hash(Map):
         return [(key, self.value_address(elem)) for key, elem in self.elems.items()]
 
     def entries(self) -> tuple[tuple[bytes, bytes], ...]:
-        return tuple((key, self.memory.read(at, self.spec.value_size)) for key, at in self.each())
+        shown = islice(self.elems.items(), MAX_SHOWN)
+        size = self.spec.value_size
+        return tuple((key, self.memory.read(self.value_address(elem), size)) for key, elem in shown)
 
 
 class PercpuHash(Hash):
