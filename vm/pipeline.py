@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Another program of the object: rewritten, and its code where the machine is to run it.
 Companion: TypeAlias = "tuple[Rewritten, Image | None]"
 
-MAX_ELF_BYTES = 1 << 20
+MAX_ELF_BYTES = 16 << 20  # what the page takes is the web side's to say, and less
 MAX_SOURCE_BYTES = 64 * 1024
 
 KINDS = ("c", "asm", "hex", "elf")
@@ -88,7 +88,7 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
 
     data = compiled if compiled is not None else source.data
     if len(data) > MAX_ELF_BYTES:
-        raise InputError(f"The object has {len(data):,} bytes; the most this takes is {MAX_ELF_BYTES:,} (1 MiB).")
+        raise InputError(f"The object has {len(data):,} bytes; the most this takes is {MAX_ELF_BYTES:,} (16 MiB).")
     return load_object(data, source.name)
 
 
