@@ -44,14 +44,24 @@ def vlog_alignment(pos: int) -> int:
 
 
 def address_text(insn: Insn, imm: int) -> str:
-    """What a pseudo 64-bit load prints: a made-up kernel address for maps and symbols, the number otherwise."""
+    """What a pseudo 64-bit load prints: a made-up address for maps, the symbol's own, or the number."""
     if insn.src_reg in (1, 5):
         return f"{_MAP_ADDRESS + ((imm & 0xFFFFFFFF) << 12):#x}"
     if insn.src_reg in (2, 6):
         return f"{_VALUE_ADDRESS + ((imm & 0xFFFFFFFF) << 24) + (imm >> 32):#x}"
     if insn.src_reg == 3:
-        return f"{0xFFFFFFFF81000000 + (imm & 0xFFFFFF):#x}"
+        return f"{_symbol_address(imm & 0xFFFFFFFF):#x}"
     return f"{imm:#x}"
+
+
+def _symbol_address(btf_id: int) -> int:
+    """Where the kernel symbol of a BTF id lies, as without address randomisation; per-CPU ones are offsets."""
+    from vm.kernel.btf import kernel_btf
+    from vm.kernel.symbols import ksym_address
+
+    btf = kernel_btf()
+    address = ksym_address(btf.type(btf_id).name) if 0 < btf_id < len(btf) else None
+    return address if address is not None else 0xFFFFFFFF81000000 + (btf_id & 0xFFFFFF)
 
 
 def render(
