@@ -15,6 +15,7 @@ from vm.program import Object, Program
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
+    from vm.isa.insn import Insn
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
@@ -137,34 +138,52 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 
 
 def unverified(program: Program) -> Rewritten:
-    """A program nobody verified, as it stands. The interpreter checks its every access; the machine its every page."""
+    """A program nobody verified, as it stands. The interpreter checks its every access; the machine its every page.
+
+    InputError where a call, jump or map reference leads nowhere: such a program cannot even be laid out.
+    """
     from vm.isa import opcodes as o
     from vm.rewritten import AddressRef, Rewritten
 
-    starts = {0}
+    insns = list(program.insns)
+    called = {idx: idx + 1 + insn.imm for idx, insn in enumerate(insns) if _refers_to_function(insn)}
+    for idx, target in called.items():
+        if not 0 <= target < len(insns):
+            raise InputError(f"Instruction {idx} refers to a function at {target}; the program has {len(insns)} slots.")
+    func_starts = sorted({0, *called.values()})
     refs: dict[int, AddressRef] = {}
     map_loads = {o.PSEUDO_MAP_FD: "map", o.PSEUDO_MAP_VALUE: "map_value"}
     for idx, insn in enumerate(program.insns):
-        if insn.code == o.JMP | o.CALL:
-            if insn.src_reg == o.PSEUDO_CALL:
-                starts.add(idx + 1 + insn.imm)
-            elif insn.src_reg == 0:
-                refs[idx] = AddressRef("helper", str(insn.imm))
-        elif insn.code == o.LD_IMM64 and insn.src_reg in map_loads and idx + 1 < len(program.insns):
+        if insn.code == o.LD_IMM64 and idx + 1 == len(insns):
+            raise InputError(f"Instruction {idx} loads 64 bits, and its second half is missing.")
+        if idx in called:
+            number = func_starts.index(called[idx])
+            if insn.code == o.LD_IMM64:
+                refs[idx] = AddressRef("func", str(number))
+            else:
+                insns[idx] = insn._replace(off=0, imm=number)
+        elif insn.code == o.JMP | o.CALL and insn.src_reg == 0:
+            refs[idx] = AddressRef("helper", str(insn.imm))
+        elif insn.code == o.LD_IMM64 and insn.src_reg in map_loads:
+            if not 0 <= insn.imm < len(program.maps):
+                raise InputError(f"Instruction {idx} loads map number {insn.imm}; the program has {len(program.maps)}.")
             refs[idx] = AddressRef(map_loads[insn.src_reg], str(insn.imm), program.insns[idx + 1].imm)
-        elif insn.code == o.LD_IMM64 and insn.src_reg == o.PSEUDO_FUNC:
-            starts.add(idx + 1 + insn.imm)
-            refs[idx] = AddressRef("func", str(idx + 1 + insn.imm))
-    func_starts = tuple(sorted(s for s in starts if 0 <= s < len(program.insns)))
     return Rewritten(
         program=program,
-        insns=program.insns,
-        orig_idx=tuple(range(len(program.insns))),
-        func_starts=func_starts,
+        insns=tuple(insns),
+        orig_idx=tuple(range(len(insns))),
+        func_starts=tuple(func_starts),
         stack_depths=(o.MAX_BPF_STACK,) * len(func_starts),
         refs=refs,
         plain=True,
     )
+
+
+def _refers_to_function(insn: Insn) -> bool:
+    from vm.isa import opcodes as o
+
+    call = insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL
+    return call or (insn.code == o.LD_IMM64 and insn.src_reg == o.PSEUDO_FUNC)
 
 
 def translate(rewritten: Rewritten) -> Image:

@@ -253,9 +253,9 @@ class Interpreter:
         return self._map(index).lookup(bytes(4))
 
     def _function(self, number: int, slot: int) -> int:
-        """First slot of a function: the fixups replace offsets by the function's number."""
+        """First slot of a function: a Rewritten names it by its number, a Program by where it is."""
         starts = self.code.func_starts
-        if self.code.plain:
+        if not starts:
             return slot
         if not 0 <= number < len(starts):
             raise RunStopError("memory", f"the program has no function number {number}")
