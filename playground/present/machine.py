@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from vm.program import Program
+from vm.btf.format import format_value
+from vm.errors import InputError
+from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
 
 CHUNK: Final = 256
 MAX_ENTRIES: Final = 256
 MAX_EVENTS: Final = 2000
+MAX_VALUE_NODES: Final = 64
 
 MAP_TYPES: Final = {
     1: "hash", 2: "array", 3: "prog_array", 4: "perf_event_array", 5: "percpu_hash", 6: "percpu_array",
@@ -92,7 +95,7 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
             for x in runs
         ],
         "maps": {
-            spec.full_name or spec.name: _map_json(spec.map_type, last.maps.get(spec.name, ())) for spec in program.maps
+            spec.full_name or spec.name: _map_json(program, spec, last.maps.get(spec.name, ())) for spec in program.maps
         },
         "events": [
             {"run": n, "step": e.step, "kind": e.kind, "text": e.text, "hex": e.data[:4096].hex()}
@@ -103,9 +106,19 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
     }
 
 
-def _map_json(map_type: int, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+def _map_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
     return {
-        "type": MAP_TYPES.get(map_type, str(map_type)),
-        "entries": [[k.hex(), v[:4096].hex(), ""] for k, v in entries[:MAX_ENTRIES]],
+        "type": MAP_TYPES.get(spec.map_type, str(spec.map_type)),
+        "entries": [[k.hex(), v[:4096].hex(), _value_text(program, spec, v)] for k, v in entries[:MAX_ENTRIES]],
         "cut": max(0, len(entries) - MAX_ENTRIES),
     }
+
+
+def _value_text(program: Program, spec: MapSpec, value: bytes) -> str:
+    """The value as C would write it; "" where its type is not known or says no more than the bytes."""
+    if program.btf is None or not spec.btf_value_type_id or not any(value):
+        return ""
+    try:
+        return format_value(program.btf, spec.btf_value_type_id, value, MAX_VALUE_NODES)
+    except InputError:
+        return ""

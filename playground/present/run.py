@@ -19,6 +19,8 @@ from vm.program import Object, Program
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
+    from vm.jit.image import Image
+    from vm.verifier.env import VerifierEnv
 
 STAGES = ("compile", "load", "verify", "jit", "run")
 # Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
@@ -82,6 +84,8 @@ class _Job:
         self.kind: str = request["kind"]
         self.source = Source(self.kind, _source_bytes(request), "program")
         self.compiled: bytes | None = None
+        self.env: VerifierEnv | None = None
+        self.image: Image | None = None
 
     def do_compile(self) -> Iterator[Message]:
         if self.kind != "c":
@@ -131,6 +135,9 @@ class _Job:
         }
 
     def do_verify(self) -> Iterator[Message]:
+        if not self.options.get("verify", True):
+            yield {"type": "stage", "stage": "verify", "status": "skipped", "ms": 0}
+            return
         walk = pipeline.walk(self.program, privileged=not self.options.get("unprivileged"), keep_log=KEEP_LOG)
         recorder = walk.recorder
         assert recorder is not None
@@ -152,6 +159,11 @@ class _Job:
         self.env = walk.env
 
     def do_jit(self) -> Iterator[Message]:
+        if self.env is None:
+            # What nobody verified runs in the interpreter alone, which checks its every access.
+            self.rewritten = pipeline.unverified(self.program)
+            yield {"type": "stage", "stage": "jit", "status": "skipped", "ms": 0}
+            return
         self.rewritten = pipeline.rewrite(self.env)
         self.image = pipeline.translate(self.rewritten)
         rows = [
@@ -171,7 +183,7 @@ class _Job:
         from vm.runner.inputs import RunLimits
 
         inputs = run_inputs(self.input)
-        image = self.image if self.options.get("engine", "jit") == "jit" else None
+        image = self.image if self.options.get("engine", "jit") == "jit" else None  # None also if never verified
         runs = pipeline.execute(self.rewritten, image, inputs, RunLimits(), obj=self.object)
         for n, x in enumerate(runs):
             yield from run_chunks(n, x)
