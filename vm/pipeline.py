@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from vm.errors import InputError
+from vm.errors import InputError, InternalError, NotEmulated
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
@@ -162,8 +162,13 @@ def unverified(program: Program) -> Rewritten:
                 refs[idx] = AddressRef("func", str(number))
             else:
                 insns[idx] = insn._replace(off=0, imm=number)
-        elif insn.code == o.JMP | o.CALL and insn.src_reg == 0:
-            refs[idx] = AddressRef("helper", str(insn.imm))
+        elif insn.code == o.JMP | o.CALL:
+            kfunc = AddressRef("kfunc", f"the kernel function with BTF id {insn.imm}")
+            refs[idx] = AddressRef("helper", str(insn.imm)) if insn.src_reg == 0 else kfunc
+        elif insn.code & 7 in (o.JMP, o.JMP32) and insn.code & 0xF0 not in (o.CALL, o.EXIT):
+            target = idx + 1 + (insn.imm if insn.code == o.JMP32 | o.JA else insn.off)
+            if not 0 <= target < len(insns):
+                raise InputError(f"Instruction {idx} jumps to {target}; the program has {len(insns)} slots.")
         elif insn.code == o.LD_IMM64 and insn.src_reg in map_loads:
             if not 0 <= insn.imm < len(program.maps):
                 raise InputError(f"Instruction {idx} loads map number {insn.imm}; the program has {len(program.maps)}.")
@@ -187,10 +192,18 @@ def _refers_to_function(insn: Insn) -> bool:
 
 
 def translate(rewritten: Rewritten) -> Image:
-    """The x86-64 code Linux 6.12's JIT would make of it."""
+    """The x86-64 code Linux 6.12's JIT would make of it.
+
+    The kernel's JIT sees verified programs only; one that was not, and that it has no code for, is NotEmulated.
+    """
     from vm.jit import translate as jit
 
-    return jit(rewritten)
+    try:
+        return jit(rewritten)
+    except (IndexError, KeyError, InternalError):
+        if not rewritten.plain:
+            raise
+        raise NotEmulated("machine code for a program the verifier would refuse; the interpreter runs it") from None
 
 
 def companions(obj: Object, program: Program, *, verified: bool, machine: bool) -> list[Companion]:

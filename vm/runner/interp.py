@@ -77,7 +77,7 @@ def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, st
         engine="interpreter",
         r0=r0,
         result=world.result(r0) if fault is None else "",
-        packet_out=world.packet.out() if world.packet is not None else None,
+        packet_out=world.packet_out(),
         maps=world.map_contents(),
         events=tuple(world.events),
         insns=world.insns,

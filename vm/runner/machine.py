@@ -424,7 +424,7 @@ class Machine:
             engine="jit",
             r0=r0,
             result=world.result(r0) if fault is None else "",
-            packet_out=world.packet.out() if world.packet is not None else None,
+            packet_out=world.packet_out(),
             maps=world.map_contents(),
             events=tuple(events),
             insns=self._insns,

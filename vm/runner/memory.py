@@ -181,7 +181,7 @@ class Memory:
     # -- the kernel's own accesses: anything mapped ---------------------------------------------
 
     def _slice(self, address: int, size: int) -> memoryview:
-        arena = self.arena_at(address, size)
+        arena = self.arena_at(address, size) if size >= 0 else None
         if arena is None:
             raise AccessError(self.explain(address, size, "read"), address)
         off = address - arena.base

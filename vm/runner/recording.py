@@ -274,4 +274,5 @@ def _atomic(operation: int, old: int, source: int, r0: int, mask: int) -> int:
         return source
     if operation == o.CMPXCHG:
         return source if old == r0 & mask else old
-    return ATOMICS[operation & ~o.FETCH](old, source & mask)
+    change = ATOMICS.get(operation & ~o.FETCH)
+    return change(old, source & mask) if change else old

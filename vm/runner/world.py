@@ -230,12 +230,22 @@ class World:
                     if isinstance(target, str) and target in addresses:
                         each.put(slot, addresses[target], names[target])
 
+    def packet_out(self) -> bytes | None:
+        """The packet as the program left it; None without one, or where its descriptor was written over."""
+        try:
+            return self.packet.out() if self.packet is not None else None
+        except AccessError:
+            return None
+
     def map_contents(self) -> Mapping[str, tuple[tuple[bytes, bytes], ...]]:
         """Every map's entries, by name; two of one name are told apart by their index."""
         found: dict[str, tuple[tuple[bytes, bytes], ...]] = {}
         for each in self.maps:
             name = each.name if each.name not in found else f"{each.name}#{each.index}"
-            found[name] = each.entries()
+            try:
+                found[name] = each.entries()
+            except (AccessError, KeyError):  # a program nobody verified wrote over the map's own pointers
+                found[name] = ()
         return found
 
     # -- time and chance --------------------------------------------------------------------------

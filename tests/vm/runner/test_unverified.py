@@ -11,7 +11,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.execution import Execution
-from vm.runner.inputs import MemoryInput, RunLimits
+from vm.runner.inputs import MemoryInput, PacketInput, RunLimits
 
 ENGINES = pytest.mark.parametrize("engine", ["jit", "interpreter"])
 
@@ -46,9 +46,16 @@ def test_a_wild_pointer_is_a_fault(engine: str) -> None:
     [
         ([Insn(o.JMP | o.CALL, 0, o.PSEUDO_CALL, 0, 50), EXIT], "refers to a function at 51"),
         ([Insn(o.LD_IMM64, 1, o.PSEUDO_MAP_FD, 0, 3), Insn(0), EXIT], "loads map number 3"),
+        ([Insn(o.JMP | o.JA, 0, 0, 9), EXIT], "jumps to 10"),
         ([EXIT, Insn(o.LD_IMM64)], "second half is missing"),
     ],
 )
 def test_what_cannot_be_laid_out_is_refused(insns: list[Insn], said: str) -> None:
     with pytest.raises(InputError, match=said):
         pipeline.unverified(program(*insns))
+
+
+def test_a_packet_whose_descriptor_was_written_over_is_none() -> None:
+    plain = pipeline.unverified(program(mov(2, 0), Insn(o.STX | o.MEM | o.DW, 1, 2, 8), mov(0, 2), EXIT))
+    x = pipeline.execute(plain, pipeline.translate(plain), [PacketInput(bytes(60))], RunLimits())[0]
+    assert (x.result, x.packet_out) == ("XDP_PASS", None)
