@@ -145,7 +145,7 @@ def walk_speed() -> Rows:
     loop = statistics.median([timed(plain_loop) for _ in range(RUNS)])
     rows.append(("plain loop of 200,000 rounds", ms(loop)))
     programs = {
-        "loop of 20,000 rounds": "r0 = 0\nloop:\nr0 += 1\nr1 = r0\nr1 &= 7\nif r0 < 20000 goto loop\nr0 = 0\nexit\n",
+        "loop of 5,000 rounds": "r0 = 0\nloop:\nr0 += 1\nr1 = r0\nr1 &= 7\nif r0 < 5000 goto loop\nr0 = 0\nexit\n",
     }
     for name, text in programs.items():
         program = assemble(text, name="bench", prog_type="xdp").programs[0]
