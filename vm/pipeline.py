@@ -58,12 +58,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """opt: O0-O2; mcpu: v1-v4; prog_type: section name of assembly and hex programs ("xdp")."""
+    """opt: O0-O2; mcpu: v1-v4; prog_type: section name of assembly and hex programs ("xdp").
+
+    untyped -- section name whose type a function gets if libbpf does not know its own ("": it cannot be loaded, as
+               libbpf leaves the type to the application then).
+    """
 
     opt: str = "O2"
     mcpu: str = "v3"
     fix_includes: bool = False
     prog_type: str = "xdp"
+    untyped: str = ""
 
 
 def compile_source(source: Source, options: BuildOptions) -> Compilation:
@@ -90,7 +95,7 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
     data = compiled if compiled is not None else source.data
     if len(data) > MAX_ELF_BYTES:
         raise InputError(f"The object has {len(data):,} bytes; the most this takes is {MAX_ELF_BYTES:,} (16 MiB).")
-    return load_object(data, source.name)
+    return load_object(data, source.name, options.untyped)
 
 
 def choose(obj: Object, name: str) -> Program:

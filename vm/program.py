@@ -98,7 +98,8 @@ class Object:
     """Everything one source (C, assembly, hex or ELF) holds.
 
     `errors` names programs that cannot be loaded, with the sentence that says why:
-    the others are still usable.
+    the others are still usable. `untyped` names (program, section) where the section says no program type
+    and the caller's choice stood in.
     """
 
     name: str
@@ -107,3 +108,4 @@ class Object:
     license: str = ""
     btf: Btf | None = field(default=None, repr=False)
     errors: tuple[tuple[str, str], ...] = ()
+    untyped: tuple[tuple[str, str], ...] = ()

@@ -94,7 +94,13 @@ def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
                     out.line({"file": path, "program": "", **record, "message": "the source does not compile"})
                     continue
                 compiled = result.object
-            yield path, pipeline.load(source, build, compiled)
+            obj = pipeline.load(source, build, compiled)
+            for name, section in obj.untyped:
+                out.complain(
+                    f"{path}: {name}: libbpf knows no section '{section}'; it counts as '{build.untyped}' (--untyped)",
+                    0,
+                )
+            yield path, obj
         except InputError as e:
             out.line({"file": path, "program": "", **record, "message": e.message})
             out.complain(f"{path}: {e.message}", status_of(e))
@@ -121,7 +127,12 @@ ERROR: Final = {"verdict": "error", "errno": 0, "insns_processed": 0, "log": ""}
 
 
 def verify(options: Namespace, out: Reporter) -> int:
-    """`verify FILE...`."""
+    """`verify FILE...`: what loading each program alone would end with, as libbpf with autoload of one does.
+
+    With --whole the object's programs count as loaded together, which program arrays filled by the source need.
+    """
+    from vm.elf.prog_arrays import first_unfilled
+
     for path, obj in objects(options, out, dict(ERROR)):
         for name, why in obj.errors:
             if options.program in ("", name):
@@ -137,12 +148,20 @@ def verify(options: Namespace, out: Reporter) -> int:
                 out.line({**base, **ERROR, "message": e.message})
                 out.complain(f"{path}: {program.name}: {e.message}", status_of(e))
                 continue
-            if v.verdict == "reject":
+            verdict, code, text = v.verdict, v.errno, f"{path}: {program.name}: {v.verdict}\n{v.log}"
+            loaded = {p.name for p in obj.programs} if options.whole else {program.name}
+            unfilled = first_unfilled(obj, loaded) if verdict == "accept" else None
+            if unfilled is not None:
+                verdict, code = "reject", unfilled.errno
+                text += f"Loaded alone, libbpf refuses it: {unfilled} (--whole loads the object's programs together.)\n"
+            if verdict == "reject":
                 out.worst(REJECTED)
             record = {
-                **base, "verdict": v.verdict, "errno": v.errno, "insns_processed": v.insns_processed, "log": v.log,
+                **base, "verdict": verdict, "errno": code, "insns_processed": v.insns_processed, "log": v.log,
             }  # fmt: skip
-            out.line(record, f"{path}: {program.name}: {v.verdict}\n{v.log}")
+            if unfilled is not None:
+                record["message"] = str(unfilled)
+            out.line(record, text)
     return out.status
 
 

@@ -48,7 +48,11 @@ def read_source(path: str) -> Source:
 
 def build_options(options: Namespace) -> BuildOptions:
     return BuildOptions(
-        opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes, prog_type=options.prog_type
+        opt=options.opt,
+        mcpu=options.mcpu,
+        fix_includes=options.fix_includes,
+        prog_type=options.prog_type,
+        untyped=options.untyped,
     )
 
 

@@ -26,6 +26,12 @@ def parser() -> argparse.ArgumentParser:
         v.add_argument("--mcpu", choices=["v1", "v2", "v3", "v4"], default="v3", help="BPF instruction set version")
         v.add_argument("--fix-includes", action="store_true", help="add what a C source needs and does not say")
         v.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
+        v.add_argument(
+            "--untyped",
+            default="socket",
+            metavar="SECTION",
+            help="type of functions in sections libbpf does not know (socket)",
+        )
         return v
 
     def choosing(v: argparse.ArgumentParser) -> argparse.ArgumentParser:
@@ -37,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     c.add_argument("-o", dest="output", metavar="FILE.o", help="where the object goes")
     verb("disasm", "print instructions")
     v = choosing(verb("verify", "say what Linux 6.12's verifier says"))
+    v.add_argument("--whole", action="store_true", help="load the object's programs together, not each alone")
     v.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)
     choosing(verb("jit", "translate verified programs to x86-64"))
     r = choosing(verb("run", "run programs on a packet or an event"))

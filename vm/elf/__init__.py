@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from vm.program import Object
 
 
-def load_object(data: bytes, name: str, default_type: int | None = None) -> Object:
+def load_object(data: bytes, name: str, untyped: str = "") -> Object:
     """Programs and maps of an ELF object, relocated for Linux 6.12.
 
     name -- of the object; its first eight characters (without directory and .o) name the global-data maps.
-    default_type -- program type (enum bpf_prog_type) of functions in sections whose name says none; by default
-                    such a program is an error, as libbpf leaves its type to the application
+    untyped -- section name ("socket") that stands in for those that say no program type; by default such a program
+               is an error, as libbpf leaves its type to the application
     InputError if the file cannot be used at all; a program that cannot be loaded is in `Object.errors`.
     """
     from vm.elf.load import load
 
-    return load(data, name, default_type)
+    return load(data, name, untyped)

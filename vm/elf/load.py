@@ -20,7 +20,7 @@ from vm.kernel.attach import attach_target
 from vm.program import Object, Program
 
 
-def load(data: bytes, name: str, default_type: int | None = None) -> Object:
+def load(data: bytes, name: str, untyped: str = "") -> Object:
     """See vm.elf.load_object."""
     elf = read_elf(data)
     functions = collect_functions(elf)
@@ -47,17 +47,21 @@ def load(data: bytes, name: str, default_type: int | None = None) -> Object:
     ops = collect_struct_ops(elf, btf, functions)
     # What the kernel would refuse libbpf keeps to itself: the maps are made by it, the programs go without.
     shown = btf if btf is not None and kernel_accepts(btf) else None
+    fallback = section_def(untyped) if untyped else None
+    if untyped and fallback is None:
+        raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
     programs, errors = [], []
     for function in entries:
         try:
-            programs.append(_program(function, linker, ops, license_name, shown, default_type))
+            programs.append(_program(function, linker, ops, license_name, shown, fallback))
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
     specs = [m.spec for m in maps] + ops.maps
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
         specs.append(options_map)
-    return Object(name, tuple(programs), tuple(specs), license_name, btf, tuple(errors))
+    nameless = tuple((p.name, p.section) for p in programs if section_def(p.section) is None)
+    return Object(name, tuple(programs), tuple(specs), license_name, btf, tuple(errors), nameless)
 
 
 def _btf(elf: ElfFile) -> Btf | None:
@@ -76,12 +80,10 @@ def _program(
     ops: StructOps,
     license_name: str,
     btf: Btf | None,
-    default_type: int | None,
+    fallback: SectionDef | None,
 ) -> Program:
     section = function.section.name.removeprefix("?")
-    known = section_def(section)
-    if known is None and default_type is not None:
-        known = SectionDef(section, default_type)
+    known = section_def(section) or fallback
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
     attach_type, attach_name = known.expected_attach_type, ""

@@ -53,6 +53,41 @@ def test_verify_says_the_kernels_words(said: Any) -> None:
     assert "R1 offset is outside of the packet" in record["log"]
 
 
+FILLED = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int second(struct xdp_md *ctx);
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, 2);
+  __type(key, int);
+  __array(values, int(struct xdp_md *));
+} chain SEC(".maps") = {.values = {[1] = (void *)&second}};
+SEC("xdp") int first(struct xdp_md *ctx) { bpf_tail_call(ctx, &chain, 1); return 2; }
+SEC("xdp") int second(struct xdp_md *ctx) { return 1; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def test_alone_a_program_cannot_fill_a_program_array_with_another(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(FILLED)
+    status, records, _ = said("verify", "--json", str(source))
+    first, second = sorted(records, key=lambda r: str(r["program"]))
+    assert status == 1
+    assert (first["verdict"], first["errno"]) == ("reject", -9) and first["log"].startswith("processed")
+    assert "slot [1] to prog 'second' (EBADF)" in first["message"]
+    assert second["verdict"] == "accept"
+    status, records, _ = said("verify", "--json", "--whole", str(source))
+    assert status == 0 and {r["verdict"] for r in records} == {"accept"}
+
+
+def test_a_section_nobody_knows_counts_as_a_socket_filter(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "mine.c"
+    source.write_text('__attribute__((section("mine"))) int f(void *ctx) { return 0; }\n')
+    status, _, text = said("verify", str(source))
+    assert status == 0 and "libbpf knows no section 'mine'; it counts as 'socket'" in text
+
+
 def test_verify_takes_several_files_and_several_programs(said: Any) -> None:
     _, records, _ = said("verify", "--json", OBJECT, EXAMPLE)
     assert len(records) == 9

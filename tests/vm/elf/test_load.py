@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
+
 import pytest
 
 from tests.vm.elf.objects import build
 from vm.elf import load_object
 from vm.elf.maps import internal_map_name, object_name
+from vm.elf.prog_arrays import first_unfilled
 from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa import opcodes as o
@@ -196,8 +200,22 @@ def test_maps_that_hold_maps_and_programs() -> None:
 def test_sections_without_a_type_take_the_default() -> None:
     data = build('SEC("mine") int f(void *ctx) { return 0; }')
     assert load_object(data, "x").errors
-    (prog,) = load_object(data, "x", default_type=k.BPF_PROG_TYPE_SOCKET_FILTER).programs
+    (prog,) = load_object(data, "x", untyped="socket").programs
     assert prog.prog_type == k.BPF_PROG_TYPE_SOCKET_FILTER
+    assert load_object(data, "x", untyped="socket").untyped == (("f", "mine"),)
+    with pytest.raises(InputError, match="no section name"):
+        load_object(data, "x", untyped="nonsense")
+
+
+def test_a_program_array_is_filled_only_with_programs_that_were_loaded() -> None:
+    obj = load_object(build(MAPS_OF_MAPS), "m")
+    assert first_unfilled(obj, {"target"}) is None
+    found = first_unfilled(obj, {"another"})
+    assert found is not None and (found.map_name, found.slot, found.errno) == ("jumps", 1, -errno.EBADF)
+    assert "'target' was not loaded" in str(found)
+    short = replace(obj, maps=tuple(replace(m, max_entries=1) for m in obj.maps))
+    past = first_unfilled(short, {"target"})
+    assert past is not None and past.errno == -errno.E2BIG
 
 
 EXTERNS = """
