@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from kernel_call import KernelMachine  # noqa: E402
 from kernel_image import KernelImage  # noqa: E402
 
-from vm.btf.types import Btf, Kind  # noqa: E402
+from vm.btf.types import Btf, Kind, Type  # noqa: E402
 from vm.elf.sections import SECTION_DEFS  # noqa: E402
 
 STRUCT_OPS = {
@@ -69,6 +69,15 @@ class Asker:
         machine.write(self.prog + flag.offset, old | sleepable << flag.bit, 1)
         machine.write(self.aux + btf.offset_of("bpf_prog_aux", "attach_btf_id"), hook, 4)
 
+    def know_type(self, variable: str, owner: Type) -> None:
+        """Let a variable that is set at boot point to the struct's BTF, as far as its members' places."""
+        head, size = self.btf.struct("btf_type").size, self.btf.struct("btf_member").size
+        at = self.machine.alloc(head + size * len(owner.members))
+        for index, member in enumerate(owner.members):
+            place = at + head + size * index + self.btf.offset_of("btf_member", "offset")
+            self.machine.write(place, member.bit_off, 4)
+        self.machine.write(self.image.by_name[variable].address, at, 8)
+
     def row(self, *functions: int) -> list[str]:
         """Symbol of the prototype for each helper id ("" none); the first function that has one says it."""
         out = []
@@ -95,7 +104,11 @@ def proto(image: KernelImage, btf: Btf, symbol: str, address: int) -> dict[str, 
         if pointer == PTR_POISON:
             return "*"
         (btf_id,) = struct.unpack("<I", image.read(pointer, 4))
-        return btf.type(btf_id).name if btf_id else "void"
+        if btf_id:
+            return btf.type(btf_id).name
+        # A variable the kernel fills at boot: tcp_sock_id holds the id of struct tcp_sock.
+        name = image.by_address[pointer][0].removesuffix("_id")
+        return btf.struct(name).name
 
     args = struct.unpack_from("<5I", raw, btf.offset_of("bpf_func_proto", "arg_type"))
     extra = struct.unpack_from("<5Q", raw, btf.offset_of("bpf_func_proto", "arg_btf_id"))
@@ -194,6 +207,8 @@ def main() -> None:
             rows[f"{prog_type}/0/{ops_name}"] = [""] * MAX_HELPER
             continue
         owner = btf.struct(ops_name)
+        if f"{ops_name}_type" in image.by_name:
+            asker.know_type(f"{ops_name}_type", owner)
         for member in ("", "release") if ops_name == "tcp_congestion_ops" else ("",):
             index = next((i for i, m in enumerate(owner.members) if m.name == member), 0)
             asker.machine.write(asker.aux + btf.offset_of("bpf_prog_aux", "attach_btf_id"), owner.id, 4)

@@ -80,6 +80,30 @@ class IterArg(NamedTuple):
     reg_type: int
 
 
+class Operation(NamedTuple):
+    """A member of a struct_ops that programs may implement.
+
+    nullable  -- arguments, by number, that may be null (those the kernel's stub names __nullable)
+    sleepable -- whether the kernel's check_member() lets a program that may sleep stand there
+    """
+
+    nullable: tuple[int, ...]
+    sleepable: bool
+
+
+class StructOps(NamedTuple):
+    """A kernel struct whose functions programs may implement (struct bpf_struct_ops).
+
+    operations -- by member name; other function pointers of the struct cannot be programs
+    written    -- the struct its programs may write to
+    writable   -- (first, last, end): a write that starts at first to last may go up to `end`
+    """
+
+    operations: dict[str, Operation]
+    written: str
+    writable: tuple[tuple[int, int, int], ...]
+
+
 @cache
 def _data() -> Any:
     return json.loads(files("vm.kernel").joinpath("data/hooks.json").read_text())
@@ -171,3 +195,15 @@ def map_struct(map_type: int) -> str | None:
     """The kernel's struct of maps of a type, which programs may read through a map pointer."""
     found = _data()["map_types"].get(str(map_type))
     return str(found) if found else None
+
+
+@cache
+def struct_ops(name: str) -> StructOps | None:
+    """The struct_ops of that name, or None: the kernel's struct is none (bpf_struct_ops_find)."""
+    raw = _data()["struct_ops"].get(name)
+    if raw is None:
+        return None
+    operations = {
+        member: Operation(tuple(facts["nullable"]), facts["sleepable"]) for member, facts in raw["members"].items()
+    }
+    return StructOps(operations, raw["written"], tuple((a, b, c) for a, b, c in raw["writable"]))

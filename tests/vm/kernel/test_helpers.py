@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from vm.kernel import types as k
+from vm.kernel.btf import kernel_btf
 from vm.kernel.helpers import MAX_BPF_FUNC, all_helpers, helper, helper_by_name, helper_proto, protos
 
 
@@ -61,6 +62,11 @@ def test_struct_ops_operations() -> None:
     found = helper_proto(k.BPF_PROG_TYPE_STRUCT_OPS, 3, setsockopt, hook="tcp_congestion_ops")
     assert found is not None and found.symbol == "bpf_sk_setsockopt_proto"
     assert helper_proto(k.BPF_PROG_TYPE_STRUCT_OPS, 3, setsockopt, hook="bpf_dummy_ops") is None
+    members = [m.name for m in kernel_btf().struct("tcp_congestion_ops").members]
+    release = members.index("release")
+    assert helper_proto(k.BPF_PROG_TYPE_STRUCT_OPS, release, setsockopt, hook="tcp_congestion_ops") is None
+    send_ack = helper_proto(k.BPF_PROG_TYPE_STRUCT_OPS, release, 116, hook="tcp_congestion_ops")
+    assert send_ack is not None and send_ack.arg_btf_ids[0] == "tcp_sock"
 
 
 def test_enum_names() -> None:

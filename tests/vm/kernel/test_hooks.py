@@ -70,6 +70,20 @@ def test_iterators_tracepoints_and_maps() -> None:
     assert h.map_struct(k.BPF_MAP_TYPE_HASH) == "bpf_htab"
 
 
+def test_struct_ops() -> None:
+    tcp, dummy = h.struct_ops("tcp_congestion_ops"), h.struct_ops("bpf_dummy_ops")
+    assert tcp is not None and dummy is not None
+    assert {"init", "ssthresh", "cong_control"} < set(tcp.operations)
+    assert "get_info" not in tcp.operations and "flags" not in tcp.operations
+    assert dummy.operations["test_1"] == h.Operation((0,), False)
+    assert dummy.operations["test_sleepable"] == h.Operation((), True)
+    cwnd = kernel_btf().offset_of("tcp_sock", "snd_cwnd")
+    assert (cwnd, cwnd, cwnd + 4) in tcp.writable
+    private = kernel_btf().field("tcp_sock", "inet_conn.icsk_ca_priv").offset
+    assert (private, private + 103, private + 104) in tcp.writable
+    assert h.struct_ops("task_struct") is None
+
+
 def test_attach_targets() -> None:
     tracepoint = attach_target(k.BPF_PROG_TYPE_TRACING, k.BPF_TRACE_RAW_TP, "sched_switch")
     assert tracepoint is not None and (tracepoint.kind, tracepoint.name) == (Kind.TYPEDEF, "btf_trace_sched_switch")

@@ -122,7 +122,8 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
     is_subprog = frame.subprogno != 0
     is_lsm = env.program.prog_type == k.BPF_PROG_TYPE_LSM
     is_lsm_mac = is_lsm and env.program.expected_attach_type != k.BPF_LSM_CGROUP
-    if is_lsm_mac and _hook_is_void(env) and (not is_subprog or frame.in_exception_callback_fn):
+    may_be_void = is_lsm_mac or env.program.prog_type == k.BPF_PROG_TYPE_STRUCT_OPS
+    if may_be_void and _hook_is_void(env) and (not is_subprog or frame.in_exception_callback_fn):
         return
     check_reg_arg(env, regno, SRC_OP)
     if is_pointer_value(env, regno):

@@ -31,6 +31,11 @@ def _slot_bytes(btf: Btf, type_id: int) -> int:
     return 8 if found.kind is Kind.PTR else (found.size + 7) // 8 * 8
 
 
+def arg_offset(btf: Btf, proto: Type, arg: int) -> int:
+    """Where an argument lies in the context (btf_ctx_arg_offset)."""
+    return sum(_slot_bytes(btf, param.type_id) for param in proto.params[:arg])
+
+
 def _arg_index(target: AttachTarget, off: int) -> int:
     """get_ctx_arg_idx(): which argument lies at `off`; the number of arguments for what is returned."""
     end = 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vm.btf.types import Btf, Kind
-from vm.errors import NotEmulated
 from vm.kernel import types as k
+from vm.kernel.hooks import struct_ops
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, EPERM, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.btf_walk import WALK_SCALAR, Found, nested_type_is_trusted, struct_access
@@ -156,7 +156,8 @@ def check_ptr_to_btf_access(env: VerifierEnv, regno: int, off: int, size: int, a
     if is_alloc:
         check_object_access(env, reg, regno, off, size)
     elif access == BPF_WRITE:
-        _check_write(env, regno)
+        _check_write(env, reg, regno, off, size)
+        return
     found = struct_access(env, btf, reg.btf_id, off, size, is_alloc)
     if access != BPF_READ or value_regno < 0:
         return
@@ -171,14 +172,30 @@ def check_ptr_to_btf_access(env: VerifierEnv, regno: int, off: int, size: int, a
 _WRITERS: Final = frozenset({k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_XDP})
 
 
-def _check_write(env: VerifierEnv, regno: int) -> None:
+def _check_write(env: VerifierEnv, reg: RegState, regno: int, off: int, size: int) -> None:
     prog_type = env.program.prog_type
     if prog_type in _WRITERS:
         # Only of connections, by a module that is not loaded.
         env.reject(EACCES, "", regno)
-    if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
-        raise NotEmulated("writes to kernel structs by struct_ops programs")
-    env.reject(EACCES, "only read is supported\n", regno)
+    ops = struct_ops(env.program.attach_btf_name) if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS else None
+    if ops is None:
+        env.reject(EACCES, "only read is supported\n", regno)
+    is_tcp = ops.written == "tcp_sock"
+    if reg.btf_id != kernel_struct_id(ops.written):
+        what = "only read" if is_tcp else f"only access to {ops.written}"
+        env.reject(EACCES, f"{what} is supported\n", regno)
+    end = next((end for first, last, end in ops.writable if first <= off <= last), None)
+    if end is not None and off + size <= end:
+        return
+    if not is_tcp:
+        env.reject(EACCES, f"write access at off {off} with size {size}\n", regno)
+    if end is None:
+        env.reject(EACCES, f"no write support to tcp_sock at off {off}\n", regno)
+    env.reject(
+        EACCES,
+        f"write access at off {off} with size {size} beyond the member of tcp_sock ended at {end}\n",
+        regno,
+    )
 
 
 def check_ptr_to_map_access(env: VerifierEnv, regno: int, off: int, size: int, access: int, value_regno: int) -> None:

@@ -8,7 +8,7 @@ from vm.kernel import types as k
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.hooks import BOOL_LSM_HOOKS
 from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
-from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
+from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
 from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import (
     FLOW_KEYS_SIZE,
@@ -84,11 +84,22 @@ _NF_CTX: Final = {8: "sk_buff", 0: "nf_hook_state"}
 
 
 def _btf_context(env: VerifierEnv, off: int, size: int, access: int) -> CtxValue | None:
+    if env.program.prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
+        value = btf_ctx_access(env, off, size, access)
+        return _promoted(value) if value and env.program.attach_btf_name == "tcp_congestion_ops" else value
     if env.program.prog_type != k.BPF_PROG_TYPE_NETFILTER:
         return btf_ctx_access(env, off, size, access)
     if access != BPF_READ or size != 8 or off not in _NF_CTX:
         return None
     return CtxValue(t.PTR_TO_BTF_ID | t.PTR_TRUSTED, vmlinux(), kernel_struct_id(_NF_CTX[off]))
+
+
+def _promoted(value: CtxValue) -> CtxValue:
+    """The sockets congestion control is asked about are TCP sockets (bpf_tcp_ca_is_valid_access)."""
+    is_sock = t.base_type(value.reg_type) == t.PTR_TO_BTF_ID and value.btf_id == kernel_struct_id("sock")
+    if not is_sock or t.type_flag(value.reg_type) & ~TRUSTED_MODIFIERS:
+        return value
+    return value._replace(btf_id=kernel_struct_id("tcp_sock"))
 
 
 def check_sock_access(env: VerifierEnv, insn_idx: int, regno: int, off: int, size: int, access: int) -> None:

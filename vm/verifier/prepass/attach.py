@@ -11,6 +11,7 @@ from vm.kernel.attach import attach_target
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.env import EINVAL, VerifierEnv
 from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
+from vm.verifier.prepass.struct_ops import struct_ops_target
 from vm.verifier.state import reg_types as t
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
@@ -35,7 +36,7 @@ def check_attach(env: VerifierEnv) -> None:
     if env.sleepable and not _can_be_sleepable(prog_type, env.program.expected_attach_type):
         env.reject(EINVAL, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable\n")
     if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
-        raise NotEmulated("struct_ops programs")
+        env.attach_target = struct_ops_target(env)
     if prog_type == k.BPF_PROG_TYPE_EXT:
         raise NotEmulated("extension programs (freplace)")
     if prog_type == k.BPF_PROG_TYPE_TRACING:

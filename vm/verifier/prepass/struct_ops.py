@@ -1,0 +1,64 @@
+"""Which operation of which kernel struct a struct_ops program implements (check_struct_ops_btf_id)."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from vm.btf.types import Btf, Kind, Type
+from vm.kernel.hooks import struct_ops
+from vm.verifier.attach_target import AttachTarget
+from vm.verifier.env import EINVAL, ENOTSUPP, VerifierEnv
+from vm.verifier.mem.btf_ctx import arg_offset
+from vm.verifier.state import reg_types as t
+
+_NULLABLE: Final = t.PTR_TO_BTF_ID | t.PTR_TRUSTED | t.PTR_MAYBE_NULL
+
+
+def function_pointer(btf: Btf, type_id: int) -> Type | None:
+    """The prototype behind a pointer to a function, None for other types (btf_type_resolve_func_ptr)."""
+    found = btf.skip_modifiers(type_id)
+    if found.kind is not Kind.PTR:
+        return None
+    found = btf.skip_modifiers(found.type_id)
+    return found if found.kind is Kind.FUNC_PROTO else None
+
+
+def struct_ops_target(env: VerifierEnv) -> AttachTarget:
+    """The operation the program stands for, from the struct it names and the member its attach type counts."""
+    from vm.kernel.btf import kernel_btf
+
+    program, btf = env.program, kernel_btf()
+    if not program.gpl_compatible:
+        env.reject(EINVAL, "struct ops programs must have a GPL compatible license\n")
+    name = program.attach_btf_name
+    owner = btf.find(name, Kind.STRUCT) if name else None
+    if owner is None:
+        env.reject(ENOTSUPP, "")
+    ops = struct_ops(name)
+    if ops is None:
+        env.reject(ENOTSUPP, f"attach_btf_id {owner.id} is not a supported struct\n")
+    index = program.expected_attach_type
+    if index >= len(owner.members):
+        env.reject(EINVAL, f"attach to invalid member idx {index} of struct {name}\n")
+    member = owner.members[index]
+    proto = function_pointer(btf, member.type_id)
+    if proto is None:
+        env.reject(EINVAL, f"attach to invalid member {member.name}(@idx {index}) of struct {name}\n")
+    operation = ops.operations.get(member.name)
+    if operation is None:
+        _unsupported(env, ENOTSUPP, member.name)
+    if env.sleepable and not operation.sleepable:
+        _unsupported(env, EINVAL, member.name)
+    nullable = tuple(
+        (arg_offset(btf, proto, arg), _NULLABLE, _pointed_to(btf, proto.params[arg].type_id))
+        for arg in operation.nullable
+    )
+    return AttachTarget(member.name, btf, owner.id, proto, ctx_args=nullable)
+
+
+def _pointed_to(btf: Btf, pointer: int) -> int:
+    return btf.skip_modifiers(btf.skip_modifiers(pointer).type_id).id
+
+
+def _unsupported(env: VerifierEnv, errno: int, member: str) -> NoReturn:
+    env.reject(errno, f"attach to unsupported member {member} of struct {env.program.attach_btf_name}\n")
