@@ -88,6 +88,8 @@ def _program(
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
     attach_type, attach_name = known.expected_attach_type, ""
     if known.prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
+        if btf is None:
+            raise InputError("the kernel refuses the object's BTF, without which there is no struct_ops")
         attach_name, attach_type = _operation(function, ops)
     elif known.attaches_by_btf:
         attach_name = _attach_name(known, section)
@@ -116,7 +118,7 @@ def _program(
 def _operation(function: Function, ops: StructOps) -> Operation:
     """Which operation a struct_ops program is."""
     place = (function.section.index, function.start)
-    if place in ops.errors and place not in ops.places:
+    if place in ops.errors:
         raise InputError(ops.errors[place])
     if place not in ops.places:
         raise InputError("no struct_ops variable refers to it, so nothing says which operation it is")
