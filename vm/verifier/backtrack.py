@@ -12,6 +12,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.journal import GAVE_UP
 from vm.verifier.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
 from vm.verifier.state.reg import RegState
@@ -111,8 +112,11 @@ class Backtrack:
         self.slots = [0] * MAX_CALL_FRAMES
 
 
-def mark_chain_precision(env: VerifierEnv, regno: int) -> None:
-    """The exact value of scalar register `regno` of the current frame matters from here back."""
+def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
+    """The exact value of scalar register `regno` of the current frame matters from here back.
+
+    why -- the trace's word for the check that needs it (PRECISION_REASONS of retell.py).
+    """
     if not env.bpf_capable:
         return
     state = env.cur_state
@@ -120,6 +124,8 @@ def mark_chain_precision(env: VerifierEnv, regno: int) -> None:
     if state.frame[-1].regs[regno].type != SCALAR_VALUE:
         env.reject(EFAULT, "")
     bt.set_reg(regno)
+    if env.journal is not None:
+        env.journal.mark(env.step, env.path, env.insn_idx, bt.frame, 1 << regno, 0, why)
     _mark_chain(env, bt)
 
 
@@ -129,6 +135,9 @@ def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
         return
     bt.frame = env.cur_state.curframe
     if not bt.empty():
+        if env.journal is not None:
+            frame = bt.frame
+            env.journal.mark(env.step + 1, env.path, env.insn_idx, frame, bt.regs[frame], bt.slots[frame], "propagated")
         _mark_chain(env, bt)
 
 
@@ -140,6 +149,7 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
     subseq_idx = -1
     skip_first = True
     hist = env.insn_hist
+    journal = env.journal
     touches = env.touches
     if not touches:
         touches.extend(_touches(insn) for insn in env.insns)
@@ -160,11 +170,12 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
                 skip_first = False
             else:
                 here = last if last is not None and last.idx == idx else None
-                if (
-                    say
-                    or (bt.regs[bt.frame] | _ALWAYS) & touches[idx]
-                    or (here is not None and (here.flags or here.linked_regs))
-                ):
+                matters = (bt.regs[bt.frame] | _ALWAYS) & touches[idx] != 0 or (
+                    here is not None and (here.flags != 0 or here.linked_regs != 0)
+                )
+                if matters and journal is not None:
+                    journal.walked(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
+                if say or matters:
                     if _step_back(env, bt, idx, subseq_idx, here, say):
                         _mark_all_scalars_precise(env, env.cur_state)
                         bt.reset()
@@ -461,6 +472,8 @@ def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> N
 def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
     """Give up following: every scalar of every checkpoint on this path counts as precise."""
     say = env.log.level & BPF_LOG_LEVEL2 != 0
+    if env.journal is not None:
+        env.journal.walked(GAVE_UP, 0, 0, 0)
     if say:
         env.verbose(f"mark_precise: frame{cur.curframe}: falling back to forcing all scalars precise\n")
     st = cur.parent

@@ -53,7 +53,12 @@ class Walk:
     def __init__(self, program: Program, options: VerifyOptions | None = None) -> None:
         options = options or VerifyOptions()
         self.env = VerifierEnv(program, options)
-        self.recorder = Recorder(TypeNames(program.maps)) if options.record else None
+        journal = self.env.journal
+        self.recorder = (
+            Recorder(TypeNames(program.maps), program.insns, call_name(self.env), journal)
+            if journal is not None
+            else None
+        )
         self.rejected: Reject | None = None
 
     def advance(self) -> Iterator[None]:

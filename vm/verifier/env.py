@@ -13,6 +13,7 @@ from vm.isa.insn import Insn
 from vm.program import Program
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
+from vm.verifier.journal import Journal
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.frame import FuncState
 from vm.verifier.state.reg import RegState
@@ -180,6 +181,8 @@ class VerifierEnv:
         self.step: int = -1
         self.path: int = 0
         self.pruned_by: int = -1  # step of the checkpoint that covered the last pruned path
+        self.prune_rule: int = 0  # how the last checkpoint was compared, see journal.py
+        self.journal: Journal | None = Journal() if options.record else None
         self._line_starts: list[int] = [info.insn_off for info in program.line_infos]
 
     # -- shorthands ----------------------------------------------------------

@@ -92,7 +92,7 @@ def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
             else:
                 dispatch.CHECKS[insn.code & 0x07](env, insn)
             if recorder is not None:
-                recorder.add(idx, env.cur_state)
+                recorder.add(idx, env.cur_state, len(env.head))
             if not done:
                 continue
             if recorder is not None:

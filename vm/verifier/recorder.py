@@ -1,56 +1,98 @@
 """Records the walk as it happens, cheaply enough to be always on.
 
 Values are shared, so a step costs one snapshot of lists: a frame whose lists hold the same
-objects as at the step before is not copied again.
+objects as at the step before is not copied again. Who wrote a slot is noted as step numbers per slot.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, final
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, final
 
-from vm.verifier.events import SlotSnapshot
-from vm.verifier.report.state_text import TypeNames, reg_text, slot_text, slot_types_text
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.isa.operands import reads
+from vm.verifier import retell
+from vm.verifier.holdings import HeldNotes, holdings
+from vm.verifier.journal import Journal
+from vm.verifier.report.state_text import TypeNames
+from vm.verifier.snapshots import (
+    FIRST_SLOT,
+    FrameSnapshot,
+    live_slots,
+    same_reg,
+    same_slot,
+    same_value,
+    slot_index,
+    slot_name,
+    value_at,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState
-from vm.verifier.trace import Path, RegView, ScalarView, Step
+from vm.verifier.trace import Arrival, Holding, Path, PrecisionMark, Pruning, RegView, Step
+from vm.verifier.views import Viewer
 
-KINDS = {
-    t.SCALAR_VALUE: "number", t.PTR_TO_CTX: "ctx", t.CONST_PTR_TO_MAP: "map", t.PTR_TO_MAP_VALUE: "map_value",
-    t.PTR_TO_MAP_KEY: "map_value", t.PTR_TO_STACK: "stack", t.PTR_TO_PACKET_META: "packet_meta",
-    t.PTR_TO_PACKET: "packet", t.PTR_TO_PACKET_END: "packet_end", t.PTR_TO_FLOW_KEYS: "kernel",
-    t.PTR_TO_SOCKET: "kernel", t.PTR_TO_SOCK_COMMON: "kernel", t.PTR_TO_TCP_SOCK: "kernel",
-    t.PTR_TO_TP_BUFFER: "memory", t.PTR_TO_XDP_SOCK: "kernel", t.PTR_TO_BTF_ID: "kernel", t.PTR_TO_MEM: "memory",
-    t.PTR_TO_ARENA: "memory", t.PTR_TO_BUF: "memory", t.PTR_TO_FUNC: "func", t.CONST_PTR_TO_DYNPTR: "memory",
-}  # fmt: skip
+# What an instruction can write, as far as its fields tell: the index of a register or stack slot, or one of these.
+_STORES: Final = -1
+_NOTHING: Final = -2
+_ANYTHING: Final = -3
+
+_SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
 
 
-class FrameSnapshot(NamedTuple):
-    """One frame after a step; the lists are never changed."""
-
-    frameno: int
-    regs: list[RegState]
-    stack: list[StackSlot]
+def _target(insn: Insn) -> int:
+    """Index of what the instruction writes, if it is one slot of the current frame."""
+    cls = insn.code & 0x07
+    if cls in (o.ALU, o.ALU64, o.LDX):
+        return insn.dst_reg
+    if cls == o.LD:
+        return insn.dst_reg if o.mode(insn.code) == o.IMM else _ANYTHING
+    if cls in (o.ST, o.STX):
+        if o.mode(insn.code) == o.ATOMIC:
+            return _ANYTHING
+        size = _SIZES.get(insn.code & 0x18, 8)
+        spi = (-insn.off - 1) // 8
+        if insn.dst_reg == o.REG_FP and 0 <= spi < 64 and (-insn.off - size) // 8 == spi:
+            return FIRST_SLOT + spi
+        return _STORES
+    return _ANYTHING if o.op(insn.code) in (o.CALL, o.EXIT) else _NOTHING
 
 
 @final
 class Recorder:
-    """Collects steps; also the finished Trace (random access, no text is made before it is asked for)."""
+    """Collects steps; also the finished Trace (random access, no text is made before it is asked for).
 
-    def __init__(self, names: TypeNames) -> None:
-        self._names = names
-        self._insn = array("i")
-        self._path = array("i")
+    insns -- the program; called -- what a call instruction calls; journal -- what the walk notes beside the steps.
+    """
+
+    def __init__(
+        self, names: TypeNames, insns: Sequence[Insn], called: Callable[[Insn], str | None], journal: Journal
+    ) -> None:
+        self._viewer = Viewer(names)
+        self._insns = insns
+        self._called = called
+        self._journal = journal
+        self._targets: list[int] = [_target(insn) for insn in insns]
+        self._insn: array[int] = array("i")
+        self._path: array[int] = array("i")
         self._last: tuple[FrameSnapshot, ...] = ()
-        self._entry: tuple[FrameSnapshot, ...] = ()
         self._snaps: list[tuple[FrameSnapshot, ...]] = []
         self._paths: list[Path] = []
-        self._open = (0, -1, -1, 0)  # id, parent, push_step, first_step
-        self._next_path = 1
+        self._starts: list[tuple[FrameSnapshot, ...]] = []  # by path: the state it started with
+        self._open: tuple[int, int, int, int] = (0, -1, -1, 0)  # id, parent, push_step, first_step
+        self._next_path: int = 1
+        self._held: HeldNotes = HeldNotes()
+        # Who wrote what last: per frame an array by index. Copied where a branch is pushed, for its path to start with.
+        self._rows: list[array[int]] = []
+        self._pushed: list[list[array[int]]] = []
+        self._first_rows: list[list[array[int]]] = []  # by path
+        self._written: dict[int, array[int]] = {}  # (frame << 8 | index) -> the steps that wrote it
         self._log_steps: Sequence[tuple[int, int]] = ()
+        self._holdings: tuple[int, list[Holding]] = (-1, [])
 
     # -- while walking -------------------------------------------------------
 
@@ -61,17 +103,58 @@ class Recorder:
 
     def begin_function(self, state: VerifierState) -> None:
         """The walk of a function starts (main, or a global function on its own)."""
+        self._pushed.clear()
         if self._paths:
             self.begin_path(-1, -1, state)
         else:
-            self._last = ()
-            self._entry = self._snapshot(state)
+            self._start(state, [])
 
-    def add(self, insn_idx: int, state: VerifierState) -> None:
-        """A step is over: instruction insn_idx was visited, `state` is what holds now."""
+    def begin_path(self, parent: int, push_step: int, state: VerifierState) -> None:
+        """A branch pushed at push_step of path `parent` is taken up."""
+        self._open = (self._next_path, parent, push_step, len(self._insn))
+        self._next_path += 1
+        self._start(state, self._pushed.pop() if self._pushed else [])
+
+    def _start(self, state: VerifierState, rows: list[array[int]]) -> None:
+        pid, _, push_step, _ = self._open
+        self._last = self._snapshot(state)
+        self._starts.append(self._last)
+        # A frame the other branch does not have was entered by what pushed this one: a callback.
+        for frame in self._last[len(rows) :]:
+            rows.append(array("i", [push_step] * (FIRST_SLOT + len(frame.stack))))
+        del rows[len(self._last) :]
+        self._first_rows.append(rows)
+        self._rows = [row[:] for row in rows]
+        self._held.begin(pid, state)
+
+    def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
+        """A step is over: instruction insn_idx was visited, `state` is what holds now.
+
+        waiting -- number of branches that are pushed and not taken up.
+        """
+        step = len(self._insn)
+        pid = self._open[0]
         self._insn.append(insn_idx)
-        self._path.append(self._open[0])
-        self._snaps.append(self._snapshot(state))
+        self._path.append(pid)
+        last = self._last
+        snap = self._snapshot(state)
+        self._snaps.append(snap)
+        target = self._targets[insn_idx]
+        if target >= 0:
+            self._wrote(len(snap) - 1, target, step)
+        elif target != _NOTHING and snap is not last:
+            self._note_changes(last, snap, step, target == _ANYTHING)
+        held = self._held
+        now = held.now
+        if (
+            state.frame[-1].refs is not now.refs
+            or state.active_lock is not now.lock
+            or state.active_rcu_lock != now.rcu
+            or state.active_preempt_lock != now.preempt
+        ):
+            held.changed(pid, step, insn_idx, state)
+        while waiting > len(self._pushed):
+            self._pushed.append([row[:] for row in self._rows])
 
     def add_failed(self, insn_idx: int) -> None:
         """The walk stopped at insn_idx: its step shows what held before, for the check may have stopped half way."""
@@ -83,12 +166,6 @@ class Recorder:
         """The path being walked is over: exit, safe, reject or limit."""
         pid, parent, push_step, first = self._open
         self._paths.append(Path(pid, parent, push_step, first, len(self._insn) - 1, end, pruned_by))
-
-    def begin_path(self, parent: int, push_step: int, state: VerifierState) -> None:
-        """A branch pushed at push_step of path `parent` is taken up."""
-        self._open = (self._next_path, parent, push_step, len(self._insn))
-        self._next_path += 1
-        self._last = self._snapshot(state)
 
     def _snapshot(self, state: VerifierState) -> tuple[FrameSnapshot, ...]:
         last = self._last
@@ -113,6 +190,44 @@ class Recorder:
         self._last = tuple(out)
         return self._last
 
+    def _wrote(self, frame: int, idx: int, step: int) -> None:
+        row = self._rows[frame]
+        if idx >= len(row):
+            row.extend([-1] * (idx + 1 - len(row)))
+        row[idx] = step
+        key = frame << 8 | idx
+        steps = self._written.get(key)
+        if steps is None:
+            steps = self._written[key] = array("i")
+        steps.append(step)
+
+    def _note_changes(
+        self, last: tuple[FrameSnapshot, ...], snap: tuple[FrameSnapshot, ...], step: int, regs_too: bool
+    ) -> None:
+        """Who got a new value by an instruction that can write several slots."""
+        del self._rows[len(snap) :]
+        for fr, new in enumerate(snap):
+            if fr >= len(last):
+                self._rows.append(array("i", [step] * FIRST_SLOT))
+                for i, reg in enumerate(new.regs):
+                    if reg.type != t.NOT_INIT:
+                        self._wrote(fr, i, step)
+                continue
+            old = last[fr]
+            if old is new:
+                continue
+            if regs_too and old.regs is not new.regs:
+                for i, reg in enumerate(new.regs):
+                    if reg is not old.regs[i] and not same_reg(reg, old.regs[i]):
+                        self._wrote(fr, i, step)
+            if old.stack is not new.stack:
+                for spi, slot in enumerate(new.stack):
+                    if spi >= len(old.stack):
+                        if any(slot.slot_type):
+                            self._wrote(fr, FIRST_SLOT + spi, step)
+                    elif slot is not old.stack[spi] and not same_slot(slot, old.stack[spi]):
+                        self._wrote(fr, FIRST_SLOT + spi, step)
+
     # -- afterwards: the Trace protocol --------------------------------------
 
     def __len__(self) -> int:
@@ -135,99 +250,139 @@ class Recorder:
     def path_of(self, i: int) -> int:
         return self._path[i]
 
+    def path_by_id(self, pid: int) -> Path:
+        """A path; the one that is being walked has the end "open"."""
+        if pid < len(self._paths):
+            return self._paths[pid]
+        return Path(self._open[0], self._open[1], self._open[2], self._open[3], len(self._insn) - 1, "open", -1)
+
     def before(self, i: int) -> int:
         """The step whose state held before step i (-1: the entry state): on the same path or where it forked."""
-        path = self._path[i]
-        if i > 0 and self._path[i - 1] == path:
-            return i - 1
-        for p in self._paths:
-            if p.id == path:
-                return p.push_step
-        return self._open[2] if self._open[0] == path else -1
+        return self.after(self._path[i], i)
+
+    def after(self, path: int, i: int) -> int:
+        """The step before the i-th step, visited or not, of `path`."""
+        p = self.path_by_id(path)
+        return p.push_step if i <= p.first_step else i - 1
 
     def raw(self, i: int) -> tuple[FrameSnapshot, ...]:
         """The frames after step i, innermost last; i = -1 is the entry state."""
-        return self._entry if i < 0 else self._snaps[i]
+        return self._starts[0] if i < 0 and self._starts else self._snaps[i] if i >= 0 else ()
+
+    def raw_before(self, i: int) -> tuple[FrameSnapshot, ...]:
+        """The frames as instruction i found them: what the branch that was taken knows is in them."""
+        if i <= self.path_by_id(self._path[i]).first_step:
+            return self._starts[self._path[i]]
+        return self._snaps[i - 1]
+
+    def start(self, path: int) -> tuple[FrameSnapshot, ...]:
+        """The frames a path started with."""
+        return self._starts[path]
 
     def changes(self, i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(names that got a new value at step i, names that went away)."""
-        old, new = self.raw(self.before(i)), self.raw(i)
-        if old is new:
+        if i < 0:
             return (), ()
-        was, now = _slots(old, new), _slots(new, old)
-        wrote = tuple(n for n, v in now.items() if was.get(n) is not v)
-        return wrote, tuple(n for n in was if n not in now)
+        old, new = self.raw_before(i), self._snaps[i]
+        target = self._targets[self._insn[i]]
+        wrote: dict[str, None] = {}
+        gone: tuple[str, ...] = ()
+        if old is not new:
+            was, now = live_slots(old, new), live_slots(new, old)
+            wrote = {n: None for n, v in now.items() if not same_value(v, was.get(n))}
+            gone = tuple(n for n in was if n not in now)
+        if target >= 0 and value_at(new, len(new) - 1, target) is not None and not self._failed(i):
+            wrote[slot_name(len(new) - 1, target)] = None
+        return tuple(wrote), gone
+
+    def _failed(self, i: int) -> bool:
+        return bool(self._paths) and self._paths[-1].end == "reject" and i == len(self._insn) - 1
 
     def step(self, i: int) -> Step:
         writes, _ = self.changes(i)
-        snap = self.raw(i)
-        return Step(self._insn[i], snap[-1].frameno if snap else 0, self._path[i], writes, ())
+        snap = self._snaps[i]
+        return Step(self._insn[i], snap[-1].frameno if snap else 0, self._path[i], writes, self.reads(i))
+
+    def reads(self, i: int) -> tuple[str, ...]:
+        """Names the instruction reads: its registers, and the stack slots a load reaches."""
+        snap = self.raw_before(i)
+        insn = self._insns[self._insn[i]]
+        frame = len(snap) - 1
+        names = [slot_name(frame, n) for n in reads(insn)]
+        if insn.code & 0x07 == o.LDX and snap:
+            names += retell.stack_names(snap, frame, insn.src_reg, insn.off, _SIZES.get(insn.code & 0x18, 8))
+        return tuple(names)
+
+    def writer(self, i: int, name: str) -> int:
+        """The step that last wrote `name` as it is after step i; -1: it was there at the start.
+
+        A comparison that only narrows a value does not write it.
+        """
+        frame, idx = slot_index(name)
+        return self.writer_of(i, frame, idx)
+
+    def writer_of(self, i: int, frame: int, idx: int) -> int:
+        """writer() by frame and index."""
+        if i < 0:
+            return -1
+        path = self._path[i]
+        steps = self._written.get(frame << 8 | idx)
+        if steps is not None:
+            found = bisect_right(steps, i)
+            if found and steps[found - 1] >= self.path_by_id(path).first_step:
+                return steps[found - 1]
+        rows = self._first_rows[path]
+        return rows[frame][idx] if frame < len(rows) and idx < len(rows[frame]) else -1
 
     def state(self, i: int) -> Mapping[str, RegView]:
         snap = self.raw(i)
-        return {name: self.view(value, snap, name) for name, value in _slots(snap, ()).items()}
+        return {
+            name: self.view(value, snap, name)._replace(written_at=self.writer(i, name))
+            for name, value in live_slots(snap).items()
+        }
 
     def slots(self, i: int) -> Mapping[str, RegState | StackSlot]:
         """Values of every live slot after step i by name, untold."""
-        return _slots(self.raw(i), ())
+        return live_slots(self.raw(i))
 
     def view(self, value: RegState | StackSlot, snap: tuple[FrameSnapshot, ...], name: str) -> RegView:
-        """A slot's value in words."""
-        frameno = int(name.split(":")[0]) if ":" in name else 0
-        if isinstance(value, RegState):
-            return self._reg_view(value, frameno)
-        kind = value.slot_type[7]
-        if kind == t.STACK_SPILL:
-            view = self._reg_view(value.spilled_ptr, frameno)
-            prefix = slot_types_text(value.slot_type)[: value.slot_type.index(t.STACK_SPILL)]
-            return view._replace(text=prefix + view.text)
-        second = None
-        idx = 10 - int(name.rsplit("fp", 1)[1]) // 8
-        if kind == t.STACK_DYNPTR:
-            below = snap[frameno].stack[idx - 10 :][:1]
-            second = SlotSnapshot(idx + 1, 0, below[0].slot_type, below[0].spilled_ptr) if below else None
-        s = SlotSnapshot(idx, 0, value.slot_type, value.spilled_ptr)
-        text = slot_text(s, second, frameno, self._names) or slot_types_text(value.slot_type)
-        return RegView("memory" if kind in (t.STACK_DYNPTR, t.STACK_ITER) else "number", text)
+        """A slot's value in words; written_at is not filled in."""
+        return self._viewer.view(value, snap, name)
 
-    def _reg_view(self, reg: RegState, frameno: int) -> RegView:
-        spec = self._names.map_of(reg) if t.type_is_map_ptr(reg.type) else None
-        s = reg.scalar
-        shown = reg.type == t.SCALAR_VALUE or s.var_off.mask != 0
-        scalar = ScalarView(
-            s.umin, s.umax, s.smin, s.smax, s.var_off.value, s.var_off.mask,
-            s.u32_min, s.u32_max, s.s32_min, s.s32_max,
-        )  # fmt: skip
-        base = t.base_type(reg.type)
-        size = spec.value_size if spec is not None else reg.mem_size if base == t.PTR_TO_MEM else 0
-        return RegView(
-            kind=KINDS.get(base, "none"),
-            text=reg_text(reg, frameno, self._names),
-            maybe_null=bool(reg.type & t.PTR_MAYBE_NULL),
-            precise=reg.type == t.SCALAR_VALUE and reg.precise,
-            scalar=scalar if shown else None,
-            off=reg.off,
-            range=reg.range if t.type_is_pkt_pointer(reg.type) else 0,
-            id=reg.id & ~t.BPF_ADD_CONST,
-            ref_obj_id=reg.ref_obj_id,
-            map=spec.name if spec is not None else "",
-            size=size,
-        )
+    def called(self, insn_idx: int) -> str:
+        """What the call at an instruction calls, "" if it is no call of a helper or kernel function."""
+        insn = self._insns[insn_idx]
+        if insn.code != o.JMP | o.CALL or insn.src_reg == o.PSEUDO_CALL:
+            return ""
+        return self._called(insn) or ""
 
+    @property
+    def prunings(self) -> Sequence[Pruning]:
+        return [retell.pruning(self, each) for each in self._journal.hits()]
 
-def _slots(snap: tuple[FrameSnapshot, ...], other: tuple[FrameSnapshot, ...]) -> dict[str, RegState | StackSlot]:
-    """Live slots by name; frames and lists that `other` shares are left out."""
-    out: dict[str, RegState | StackSlot] = {}
-    for i, f in enumerate(snap):
-        if i < len(other) and other[i] is f:
-            continue
-        prefix = f"{f.frameno}:" if f.frameno else ""
-        if not (i < len(other) and other[i].regs is f.regs):
-            for regno, reg in enumerate(f.regs):
-                if reg.type != t.NOT_INIT:
-                    out[f"{prefix}r{regno}"] = reg
-        if not (i < len(other) and other[i].stack is f.stack):
-            for spi, slot in enumerate(f.stack):
-                if any(slot.slot_type):
-                    out[f"{prefix}fp{-8 * (spi + 1)}"] = slot
-    return out
+    def arrivals(self, insn_idx: int) -> Sequence[Arrival]:
+        return [retell.arrival(self, each) for each in self._journal.misses() if each.insn_idx == insn_idx]
+
+    @property
+    def precision(self) -> Sequence[PrecisionMark]:
+        return [retell.precision(self, each) for each in self._journal.marks()]
+
+    @property
+    def holdings(self) -> Sequence[Holding]:
+        if self._holdings[0] != len(self._insn):
+            paths = list(self._paths)
+            if self._next_path > len(paths):
+                paths.append(self.path_by_id(self._open[0]))
+            told = holdings(self._held, paths, self._insn.__getitem__, self.called)
+            self._holdings = (len(self._insn), told)
+        return self._holdings[1]
+
+    @property
+    def journal(self) -> Journal:
+        """The notes behind prunings, arrivals and precision, untold."""
+        return self._journal
+
+    @property
+    def insns(self) -> Sequence[Insn]:
+        """The program that was walked."""
+        return self._insns

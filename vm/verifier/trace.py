@@ -66,7 +66,8 @@ class Step(NamedTuple):
 class Path(NamedTuple):
     """One straight way through the program, from where it was forked to its end.
 
-    end -- exit, safe (pruned), reject, or limit; pruned_by is the step whose cached state covered it, else -1.
+    end -- exit, safe (pruned), reject, or limit; pruned_by is the step before which the
+    state that covered it was remembered, else -1.
     """
 
     id: int
@@ -76,6 +77,103 @@ class Path(NamedTuple):
     last_step: int
     end: str
     pruned_by: int
+
+
+class Pruning(NamedTuple):
+    """A path that ended because a checkpoint covers it (or, rule "endless", a loop that came back to where it was).
+
+    after      -- the step whose state arrived on path `path`, before insn_idx would have been visited
+    checkpoint -- the visit of insn_idx whose state before it was remembered and covers this one
+    rule       -- done, open_loop, iterator, may_goto, callback, endless; see RULES of retell.py
+    exact      -- NOT_EXACT, RANGE_WITHIN or EXACT: how states_equal() compared
+    text       -- the rule as a sentence
+    compared   -- what decided: (name, value in the checkpoint, value that arrived) of every slot compared
+    """
+
+    insn_idx: int
+    path: int
+    after: int
+    checkpoint: int
+    rule: str
+    exact: str
+    text: str
+    compared: tuple[tuple[str, str, str], ...]
+
+
+class Arrival(NamedTuple):
+    """A comparison that did not cover. The fields are Pruning's; name: the first slot that differed, "" if none did."""
+
+    insn_idx: int
+    path: int
+    after: int
+    checkpoint: int
+    rule: str
+    exact: str
+    name: str
+    text: str
+
+
+class ChainLink(NamedTuple):
+    """One instruction precision was walked back over: `names` had to be precise after it; insn_idx -1: given up."""
+
+    insn_idx: int
+    frame: int
+    names: tuple[str, ...]
+
+
+class PrecisionMark(NamedTuple):
+    """One call of mark_chain_precision(): at `step`, for `names`, because of `why` (a word) -- `text` is the sentence.
+
+    chain -- newest instruction first; instructions that leave the set as it is are left out.
+    """
+
+    step: int
+    insn_idx: int
+    path: int
+    names: tuple[str, ...]
+    why: str
+    text: str
+    chain: tuple[ChainLink, ...]
+
+
+class Release(NamedTuple):
+    """Where something held was given back: at `step` of path `path`; how names the instruction's work."""
+
+    step: int
+    path: int
+    insn_idx: int
+    how: str
+
+
+class Holding(NamedTuple):
+    """Something that has to be given back: kind is reference, lock, rcu or preempt.
+
+    by -- who gave it ("bpf_ringbuf_reserve"); id is the kernel's number of a reference or lock (0 for others).
+    released -- once a path that gave it back; still_held -- paths at whose rejected end it was held.
+    """
+
+    kind: str
+    id: int
+    by: str
+    step: int
+    insn_idx: int
+    path: int
+    released: tuple[Release, ...]
+    still_held: tuple[int, ...]
+
+
+class Cause(NamedTuple):
+    """A step that led to the value a program was rejected for. name: the slot it is about; why: a short reason.
+
+    kind -- entry, value, load, call, argument, move, spill, fill, arithmetic, branch, clobbered, acquired, loop,
+            checkpoint, failed
+    """
+
+    step: int
+    insn_idx: int
+    name: str
+    kind: str
+    why: str
 
 
 class Trace(Protocol):
@@ -91,8 +189,31 @@ class Trace(Protocol):
         """Every live register and stack slot of every frame after step i; i = -1 is the entry state."""
         ...
 
+    def writer(self, i: int, name: str) -> int:
+        """The step that last wrote slot `name` as it is after step i; -1: it was there at the start."""
+        ...
+
     @property
     def paths(self) -> Sequence[Path]: ...
+
+    @property
+    def prunings(self) -> Sequence[Pruning]:
+        """Paths that a checkpoint covered, in order; the middle of a long walk is left out."""
+        ...
+
+    def arrivals(self, insn_idx: int) -> Sequence[Arrival]:
+        """Comparisons at insn_idx that did not cover, in order; bounded likewise."""
+        ...
+
+    @property
+    def precision(self) -> Sequence[PrecisionMark]:
+        """Every time a value had to be precise, in order; bounded likewise."""
+        ...
+
+    @property
+    def holdings(self) -> Sequence[Holding]:
+        """References, locks, RCU read sections and preempt-disabled sections, in the order they were taken."""
+        ...
 
     @property
     def log_steps(self) -> Sequence[tuple[int, int]]:
@@ -102,12 +223,23 @@ class Trace(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a program was rejected: where, and which register or slot ("r1", "fp-8", "" for none)."""
+    """Why a program was rejected: where, and which register or slot ("r1", "1:fp-8", "" for none).
+
+    category -- one of CATEGORIES of explain/categories.py: Linux 7.3's seven, and Limits
+    proven, proven_text -- what was known of `reg` before the failing instruction, as value and as a sentence
+    needed   -- what would have had to be known or done, as a sentence; "" if the message says it all
+    causes   -- the steps that led to reg's value, oldest first, the failing one last (at most 32)
+    """
 
     step: int
     insn_idx: int
     reg: str
     message: str
+    category: str = ""
+    proven: RegView | None = None
+    proven_text: str = ""
+    needed: str = ""
+    causes: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _alloc_size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if a.reg.scalar.var_off.mask:
         env.reject(EACCES, f"R{a.regno} is not a known constant'\n", a.regno)
     meta.mem_size = a.reg.scalar.var_off.value & 0xFFFFFFFF
-    mark_chain_precision(env, a.regno)
+    mark_chain_precision(env, a.regno, "size_argument")
 
 
 def _spin_lock(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
@@ -199,7 +199,7 @@ def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, 
     if base_arg(arg_type) == k.ARG_PTR_TO_MAP_VALUE:
         arg_type = _resolve_map_arg_type(env, meta, arg_type)
     if register_is_null(reg) and arg_type & t.PTR_MAYBE_NULL:
-        mark_chain_precision(env, regno)
+        mark_chain_precision(env, regno, "null_argument")
     else:
         check_reg_type(env, regno, arg_type, meta, fn.arg_btf_ids[index])
         check_func_arg_reg_off(env, reg, regno, arg_type)

@@ -107,7 +107,7 @@ def _tail_call(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> N
 def _get_local_storage(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     if not register_is_null(env.cur_state.frame[-1].regs[2]):
         env.reject(EINVAL, "get_local_storage() doesn't support non-zero flags\n", 2)
-    mark_chain_precision(env, 2)
+    mark_chain_precision(env, 2, "flags_argument")
 
 
 def _for_each_map_elem(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
@@ -137,7 +137,7 @@ def _snprintf(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> No
 def _loop_flag_is_zero(env: VerifierEnv) -> bool:
     if not register_is_null(env.cur_state.frame[-1].regs[4]):
         return False
-    mark_chain_precision(env, 4)
+    mark_chain_precision(env, 4, "flags_argument")
     return True
 
 
@@ -154,7 +154,7 @@ def _update_loop_inline_state(env: VerifierEnv, subprogno: int) -> None:
 
 def _loop(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     _update_loop_inline_state(env, meta.subprogno)
-    mark_chain_precision(env, 1)
+    mark_chain_precision(env, 1, "loop_count")
     frame = env.cur_state.frame[-1]
     if frame.callback_depth < frame.regs[1].scalar.umax:
         callback.push_callback_call(env, insn, env.insn_idx, meta.subprogno, callback.loop_callback)

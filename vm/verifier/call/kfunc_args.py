@@ -380,7 +380,7 @@ def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: Kfu
             env.reject(EFAULT, "verifier internal error: only one constant argument permitted\n", regno)
         if not known:
             env.reject(EINVAL, f"R{regno} must be a known constant\n", regno)
-        mark_chain_precision(env, regno)
+        mark_chain_precision(env, regno, "constant_argument")
         meta.arg_constant = value
     elif param.name in ("rdonly_buf_size", "rdwr_buf_size"):
         meta.r0_rdonly |= param.name == "rdonly_buf_size"
@@ -391,7 +391,7 @@ def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: Kfu
         meta.r0_size = value
         if value > 0xFFFFFFFF:
             env.reject(EINVAL, f"R{regno} rdonly/rdwr_buf_size exceeds u32 max\n", regno)
-        mark_chain_precision(env, regno)
+        mark_chain_precision(env, regno, "size_argument")
 
 
 def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:

@@ -100,7 +100,7 @@ def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allo
             regno,
         )
     check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
-    mark_chain_precision(env, regno)
+    mark_chain_precision(env, regno, "size_argument")
 
 
 def _lld(value: int) -> int:

@@ -62,7 +62,7 @@ def record_func_key(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
     if reg.type != SCALAR_VALUE or reg.scalar.var_off.mask or key >= meta.spec.max_entries:
         _store_key(aux, BPF_MAP_KEY_POISON)
         return
-    mark_chain_precision(env, 3)
+    mark_chain_precision(env, 3, "tail_call_index")
     seen = aux.map_key_state
     if not seen & BPF_MAP_KEY_SEEN:
         _store_key(aux, key)

@@ -69,7 +69,7 @@ def _check_callback_return(env: VerifierEnv, callee: FuncState) -> None:
     if r0.type != t.SCALAR_VALUE:
         env.reject(EACCES, "R0 not a scalar value\n", 0)
     mark_read(env, callee.live, 0, t.REG_LIVE_READ64)
-    mark_chain_precision(env, 0)
+    mark_chain_precision(env, 0, "callback_result")
     if not retval_range_within(callee.callback_ret_range, r0):
         say_invalid_scalar(env, r0, callee.callback_ret_range, "At callback return", "R0")
         env.reject(EINVAL, "", 0)

@@ -199,16 +199,16 @@ def _adjust_reg_min_max_vals(env: VerifierEnv, insn: Insn, op: int) -> None:
                 mark_reg_unknown(env, regs, insn.dst_reg)
                 return
             env.reject(EACCES, f"R{insn.dst_reg} pointer {ALU_STRING[op >> 4]} pointer prohibited\n", insn.dst_reg)
-        mark_chain_precision(env, insn.dst_reg)
+        mark_chain_precision(env, insn.dst_reg, "pointer_offset")
         adjust_ptr_min_max_vals(env, insn, src, dst, ptr_is_dst=False)
         return
     if dst.type != SCALAR_VALUE:
         if by_reg:
-            mark_chain_precision(env, insn.src_reg)
+            mark_chain_precision(env, insn.src_reg, "pointer_offset")
         adjust_ptr_min_max_vals(env, insn, dst, src, ptr_is_dst=True)
         return
     if by_reg and dst.precise:
-        mark_chain_precision(env, insn.src_reg)
+        mark_chain_precision(env, insn.src_reg, "operand")
     _adjust_scalar(env, insn, op, src)
 
 

@@ -148,7 +148,7 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
         return
     if reg.type != SCALAR_VALUE:
         env.reject(EINVAL, f"{exit_ctx} the register R{regno} is not a known value ({reg_type_str(reg.type)})\n", regno)
-    mark_chain_precision(env, regno)
+    mark_chain_precision(env, regno, "result")
     if not retval_range_within(wanted, reg, is_lsm_mac and not frame.in_async_callback_fn):
         say_invalid_scalar(env, reg, wanted, exit_ctx, reg_name)
         if is_lsm and not is_lsm_mac and not is_subprog and _hook_is_void(env):

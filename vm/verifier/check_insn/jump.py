@@ -182,9 +182,9 @@ def is_branch_taken(dst: RegState, src: RegState, op: int, jmp32: bool) -> int:
 def _follow_one(env: VerifierEnv, insn: Insn, dst: RegState, src: RegState, by_reg: bool, taken: bool) -> None:
     """The comparison's result is known; what it depended on has to be exact."""
     if dst.type == SCALAR_VALUE:
-        mark_chain_precision(env, insn.dst_reg)
+        mark_chain_precision(env, insn.dst_reg, "branch")
     if by_reg and src.type == SCALAR_VALUE:
-        mark_chain_precision(env, insn.src_reg)
+        mark_chain_precision(env, insn.src_reg, "branch")
     if not env.bypass_spec_v1:
         not_followed = env.insn_idx + 1 if taken else env.insn_idx + insn.off + 1
         sanitize_speculative_path(env, insn, not_followed, env.insn_idx)

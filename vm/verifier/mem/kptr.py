@@ -102,7 +102,7 @@ def check_kptr_access(env: VerifierEnv, value_regno: int, insn_idx: int, field: 
         regs[value_regno] = btf_pointer(env, btf, btf_id, _load_flags(env, field))
     elif cls == op.STX:
         if register_is_null(regs[value_regno]):
-            mark_chain_precision(env, value_regno)
+            mark_chain_precision(env, value_regno, "null_kptr")
         else:
             check_kptr_match(env, field, value_regno)
     elif cls != op.ST:

@@ -131,7 +131,7 @@ def _write_bytes(env: VerifierEnv, state: FuncState, off: int, size: int, value_
     if value_regno >= 0:
         if register_is_null(env.cur_state.frame[-1].regs[value_regno]):
             # The slot does not remember where its zero came from.
-            mark_chain_precision(env, value_regno)
+            mark_chain_precision(env, value_regno, "zero_slot")
             kind = t.STACK_ZERO
     elif _is_st_mem(insn) and not insn.imm:
         kind = t.STACK_ZERO
@@ -159,7 +159,7 @@ def check_stack_write_var_off(
     for i in range(min_off, max_off):
         zero_used |= _maybe_write_byte(env, state, i, writing_zero, insn_idx)
     if zero_used and value_regno >= 0:
-        mark_chain_precision(env, value_regno)
+        mark_chain_precision(env, value_regno, "zero_bytes")
 
 
 def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: bool, insn_idx: int) -> bool:

@@ -9,6 +9,17 @@ from vm.verifier.domain.scalar import Scalar, same
 from vm.verifier.domain.tnum import tnum_in
 from vm.verifier.env import VerifierEnv
 from vm.verifier.explored import IdMap, regs_exact, same_head
+from vm.verifier.journal import (
+    WHY_CALLBACK_DEPTH,
+    WHY_CALLSITE,
+    WHY_FRAMES,
+    WHY_LOCK,
+    WHY_PREEMPT,
+    WHY_RCU,
+    WHY_REFS,
+    WHY_SLEEPABLE,
+    WHY_SPECULATIVE,
+)
 from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import (
@@ -51,29 +62,38 @@ def states_equal(env: VerifierEnv, old: VerifierState, cur: VerifierState, exact
     by ranges; EXACT: everything, for equality.
     """
     if len(old.frame) != len(cur.frame):
-        return False
+        return _differs(env, WHY_FRAMES)
     if old.speculative and not cur.speculative:
-        return False
+        return _differs(env, WHY_SPECULATIVE)
     if old.active_lock.ptr != cur.active_lock.ptr or (old.active_lock.id != 0) != (cur.active_lock.id != 0):
-        return False
+        return _differs(env, WHY_LOCK)
     idmap = IdMap(env.id_gen)
     if old.active_lock.id and not idmap.check_ids(old.active_lock.id, cur.active_lock.id):
-        return False
-    if (
-        old.active_rcu_lock != cur.active_rcu_lock
-        or old.active_preempt_lock != cur.active_preempt_lock
-        or old.in_sleepable != cur.in_sleepable
-    ):
-        return False
+        return _differs(env, WHY_LOCK)
+    if old.active_rcu_lock != cur.active_rcu_lock:
+        return _differs(env, WHY_RCU)
+    if old.active_preempt_lock != cur.active_preempt_lock:
+        return _differs(env, WHY_PREEMPT)
+    if old.in_sleepable != cur.in_sleepable:
+        return _differs(env, WHY_SLEEPABLE)
     for fold, fcur in zip(old.frame, cur.frame, strict=True):
-        if fold.callsite != fcur.callsite or not _func_states_equal(env, fold, fcur, idmap, exact):
+        if fold.callsite != fcur.callsite:
+            return _differs(env, WHY_CALLSITE)
+        if not _func_states_equal(env, fold, fcur, idmap, exact):
             return False
     return True
 
 
+def _differs(env: VerifierEnv, why: int) -> bool:
+    """Notes what the states differ in; never true."""
+    if env.journal is not None:
+        env.journal.differs(why)
+    return False
+
+
 def _func_states_equal(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, exact: int) -> bool:
     if old.callback_depth > cur.callback_depth:
-        return False
+        return _differs(env, WHY_CALLBACK_DEPTH)
     marks = old.live.marks
     old_regs = old.regs
     cur_regs = cur.regs
@@ -82,8 +102,12 @@ def _func_states_equal(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: 
         if exact == NOT_EXACT and not marks[i] & REG_LIVE_READ:
             continue
         if not regsafe(env, old_regs[i], cur_regs[i], idmap, exact):
+            if env.journal is not None:
+                env.journal.differs_in(old.frameno, i, old_regs[i], cur_regs[i])
             return False
-    return _stacksafe(env, old, cur, idmap, exact) and _refsafe(old, cur, idmap)
+    if not _stacksafe(env, old, cur, idmap, exact):
+        return False
+    return _refsafe(old, cur, idmap) or _differs(env, WHY_REFS)
 
 
 def _range_within(old: Scalar, cur: Scalar) -> bool:
@@ -177,12 +201,11 @@ def _stacksafe(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, e
     marks = old.live.marks
     for spi, slot in enumerate(old.stack):
         here = cur.stack[spi] if spi < len(cur.stack) else None
-        if exact == NOT_EXACT:
-            if not marks[MAX_BPF_REG + spi] & REG_LIVE_READ:
-                continue
-        elif here is None:
-            return False
-        if not _slot_safe(env, slot, here, idmap, exact):
+        if exact == NOT_EXACT and not marks[MAX_BPF_REG + spi] & REG_LIVE_READ:
+            continue
+        if (here is None and exact != NOT_EXACT) or not _slot_safe(env, slot, here, idmap, exact):
+            if env.journal is not None:
+                env.journal.differs_in(old.frameno, MAX_BPF_REG + spi, slot, here)
             return False
     return True
 

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from vm.isa.opcodes import MAX_BPF_REG
 from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
 from vm.verifier.classify import is_may_goto_insn
 from vm.verifier.domain.scalar import s64, same
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, EINVAL, StateListEntry, VerifierEnv
 from vm.verifier.explored import explored_state, same_head
+from vm.verifier.journal import (
+    RULE_ASYNC,
+    RULE_CALLBACK,
+    RULE_DONE,
+    RULE_ENDLESS,
+    RULE_ITER,
+    RULE_MAY_GOTO,
+    RULE_OPEN_LOOP,
+    WHY_ASYNC_ROUND,
+    WHY_DEPTHS,
+    WHY_FRAMES,
+    WHY_ITER_DRAINED,
+    Journal,
+    Slot,
+)
 from vm.verifier.prune.branches import get_loop_entry, update_loop_entry
 from vm.verifier.prune.clean import clean_live_states
 from vm.verifier.prune.equal import EXACT, NOT_EXACT, RANGE_WITHIN, states_equal
 from vm.verifier.prune.propagate import propagate_liveness, propagate_precision
 from vm.verifier.state.reg import RegState
-from vm.verifier.state.reg_types import BPF_ITER_STATE_ACTIVE, REG_LIVE_DONE, STACK_ITER
+from vm.verifier.state.reg_types import (
+    BPF_ITER_STATE_ACTIVE,
+    NOT_INIT,
+    REG_LIVE_DONE,
+    REG_LIVE_READ,
+    STACK_ITER,
+)
 from vm.verifier.state.vstate import VerifierState, connect_parentage, copy_verifier_state
 
 _MAX_HISTORY = 40
@@ -43,11 +65,15 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
         if found == _HIT:
             entry.hit_cnt += 1
             env.pruned_by = entry.state.step
+            if env.journal is not None:
+                _note_hit(env, env.journal, entry.state, insn_idx)
             propagate_liveness(env, entry.state, cur)
             if env.aux[env.insn_idx].jmp_point:
                 push_insn_history(env, cur, 0, 0)
             propagate_precision(env, entry.state)
             return True
+        if env.journal is not None:
+            env.journal.missed(env.step + 1, env.path, insn_idx, entry.state.step, env.prune_rule)
         if found == _MISS_KEEP and not force_new and jumps < 20 and insns < 100:
             # In a loop checkpoints of every round would only cost.
             add_new = False
@@ -69,11 +95,37 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
     return False
 
 
+def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: int) -> None:
+    """Which registers and slots of `old` were compared: with NOT_EXACT those its continuation read."""
+    held: list[tuple[int, int, Slot]] = []
+    for frame in old.frame:
+        marks = frame.live.marks
+        every = env.prune_rule != RULE_DONE
+        for i in range(MAX_BPF_REG):
+            if (every or marks[i] & REG_LIVE_READ) and frame.regs[i].type != NOT_INIT:
+                held.append((frame.frameno, i, frame.regs[i]))
+        for spi, slot in enumerate(frame.stack):
+            if (every or marks[MAX_BPF_REG + spi] & REG_LIVE_READ) and any(slot.slot_type):
+                held.append((frame.frameno, MAX_BPF_REG + spi, slot))
+    journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, held)
+
+
+def _open(env: VerifierEnv, why: int) -> int:
+    """Not covered by a checkpoint that is still being walked; notes why, if no comparison did."""
+    if env.journal is not None:
+        env.journal.differs(why)
+    return _MISS_KEEP
+
+
 def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx: int) -> int:
-    """_HIT: `old` covers `cur`; _MISS; _MISS_KEEP: not, and `old` is on the path being walked."""
+    """_HIT: `old` covers `cur`; _MISS; _MISS_KEEP: not, and `old` is on the path being walked.
+
+    env.prune_rule says how they were compared.
+    """
     if not old.branches:
         loop_entry = get_loop_entry(old) if old.loop_entry is not None else None
         force_exact = loop_entry is not None and loop_entry.branches > 0
+        env.prune_rule = RULE_OPEN_LOOP if force_exact else RULE_DONE
         if not states_equal(env, old, cur, RANGE_WITHIN if force_exact else NOT_EXACT):
             return _MISS
         if force_exact and loop_entry is not None:
@@ -81,31 +133,40 @@ def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx:
         return _HIT
     frame = old.frame[-1]
     if frame.in_async_callback_fn and frame.async_entry_cnt != cur.frame[-1].async_entry_cnt:
-        return _MISS_KEEP
+        env.prune_rule = RULE_ASYNC
+        return _open(env, WHY_ASYNC_ROUND)
     a = env.aux[insn_idx]
     if a.is_iter_next:
-        if states_equal(env, old, cur, RANGE_WITHIN) and _iter_active(env, cur):
-            update_loop_entry(cur, old)
-            return _HIT
-        return _MISS_KEEP
-    if (
-        is_may_goto_insn(env.insns[insn_idx])
-        and old.may_goto_depth != cur.may_goto_depth
-        and states_equal(env, old, cur, RANGE_WITHIN)
-    ):
+        env.prune_rule = RULE_ITER
+        if not states_equal(env, old, cur, RANGE_WITHIN):
+            return _MISS_KEEP
+        if not _iter_active(env, cur):
+            return _open(env, WHY_ITER_DRAINED)
+        update_loop_entry(cur, old)
+        return _HIT
+    if is_may_goto_insn(env.insns[insn_idx]) and old.may_goto_depth != cur.may_goto_depth:
+        env.prune_rule = RULE_MAY_GOTO
+        if not states_equal(env, old, cur, RANGE_WITHIN):
+            return _MISS_KEEP  # nor is it the same loop round again, which is asked next
         update_loop_entry(cur, old)
         return _HIT
     if a.calls_callback:
+        env.prune_rule = RULE_CALLBACK
         return _HIT if states_equal(env, old, cur, RANGE_WITHIN) else _MISS_KEEP
+    env.prune_rule = RULE_ENDLESS
+    if not _maybe_looping(env, old, cur):
+        return _MISS_KEEP
+    if not states_equal(env, old, cur, EXACT):
+        return _MISS_KEEP
     if (
-        _maybe_looping(old, cur)
-        and states_equal(env, old, cur, EXACT)
-        and not _iter_active_depths_differ(old, cur)
+        not _iter_active_depths_differ(old, cur)
         and old.may_goto_depth == cur.may_goto_depth
         and old.callback_unroll_depth == cur.callback_unroll_depth
     ):
+        if env.journal is not None:
+            _note_hit(env, env.journal, old, insn_idx)
         _say_infinite_loop(env, old, cur, insn_idx)
-    return _MISS_KEEP
+    return _open(env, WHY_DEPTHS)
 
 
 def _say_infinite_loop(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx: int) -> None:
@@ -129,12 +190,18 @@ def _same_value(a: RegState, b: RegState) -> bool:
     )
 
 
-def _maybe_looping(old: VerifierState, cur: VerifierState) -> bool:
+def _maybe_looping(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> bool:
     """states_maybe_looping(): a quick look at the current frame's registers."""
     if len(old.frame) != len(cur.frame):
+        if env.journal is not None:
+            env.journal.differs(WHY_FRAMES)
         return False
-    for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs, strict=True):  # noqa: SIM110 - a generator costs more
+    here = cur.frame[-1].regs
+    for i, a in enumerate(old.frame[-1].regs):
+        b = here[i]
         if a is not b and not _same_value(a, b):
+            if env.journal is not None:
+                env.journal.differs_in(len(old.frame) - 1, i, a, b)
             return False
     return True
 
@@ -168,7 +235,7 @@ def _remember(env: VerifierEnv, chain: list[StateListEntry], cur: VerifierState,
         mark_all_scalars_imprecise(cur)
     new = copy_verifier_state(cur)
     new.insn_idx = insn_idx
-    new.step = env.step
+    new.step = env.step + 1
     cur.parent = new
     cur.first_insn_idx = insn_idx
     cur.insn_hist_start = cur.insn_hist_end

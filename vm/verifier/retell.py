@@ -1,0 +1,212 @@
+"""The journal's notes as the trace tells them: names instead of indices, sentences instead of codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vm.isa import opcodes as o
+from vm.verifier.domain.scalar import s64
+from vm.verifier.journal import (
+    GAVE_UP,
+    RULE_ASYNC,
+    RULE_CALLBACK,
+    RULE_DONE,
+    RULE_ENDLESS,
+    RULE_ITER,
+    RULE_MAY_GOTO,
+    RULE_OPEN_LOOP,
+    WHY_ASYNC_ROUND,
+    WHY_CALLBACK_DEPTH,
+    WHY_CALLSITE,
+    WHY_DEPTHS,
+    WHY_FRAMES,
+    WHY_ITER_DRAINED,
+    WHY_LOCK,
+    WHY_PREEMPT,
+    WHY_RCU,
+    WHY_REFS,
+    WHY_SLEEPABLE,
+    WHY_SPECULATIVE,
+    Comparison,
+    Mark,
+    Slot,
+)
+from vm.verifier.snapshots import FIRST_SLOT, FrameSnapshot, names_in, slot_name, value_at
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState
+from vm.verifier.trace import Arrival, ChainLink, PrecisionMark, Pruning
+
+if TYPE_CHECKING:
+    from vm.verifier.recorder import Recorder
+
+# rule -> (its word, how states_equal() compares, what it means when it covers)
+RULES: Final = {
+    RULE_DONE: (
+        "done", "NOT_EXACT",
+        "everything after the checkpoint was walked and found safe; what was read of it there holds here too",
+    ),
+    RULE_OPEN_LOOP: (
+        "open_loop", "RANGE_WITHIN",
+        "the checkpoint belongs to a loop that is still being walked: all its values, not only those read, hold here",
+    ),
+    RULE_ITER: (
+        "iterator", "RANGE_WITHIN",
+        "the iterator's loop has converged: another round starts with nothing the round before did not allow for",
+    ),
+    RULE_MAY_GOTO: (
+        "may_goto", "RANGE_WITHIN",
+        "the may_goto loop has converged: another round starts with nothing the round before did not allow for",
+    ),
+    RULE_CALLBACK: (
+        "callback", "RANGE_WITHIN",
+        "the callback has converged: another call starts with nothing the call before did not allow for",
+    ),
+    RULE_ENDLESS: (
+        "endless", "EXACT",
+        "the walk is back in the very state it was in at the checkpoint: the loop would never end",
+    ),
+    RULE_ASYNC: ("async", "EXACT", "an asynchronous callback's rounds are not compared"),
+}  # fmt: skip
+
+WHYS: Final = {
+    WHY_FRAMES: "the number of frames differs",
+    WHY_SPECULATIVE: "the checkpoint was walked speculatively, this state is not",
+    WHY_LOCK: "another lock is held",
+    WHY_RCU: "one is in an RCU read section, the other not",
+    WHY_PREEMPT: "preemption is disabled to another depth",
+    WHY_SLEEPABLE: "one may sleep, the other not",
+    WHY_CALLSITE: "the frames were called from different places",
+    WHY_CALLBACK_DEPTH: "the callback was called more often at the checkpoint",
+    WHY_REFS: "the references held differ",
+    WHY_ITER_DRAINED: "the iterator has no elements left: what follows the loop is to be walked",
+    WHY_DEPTHS: "the same state, but of another round of an iterator, may_goto or callback",
+    WHY_ASYNC_ROUND: "the asynchronous callback was entered another number of times",
+}
+
+# The word mark_chain_precision() was called with -> why the exact value matters.
+PRECISION_REASONS: Final = {
+    "branch": "which way the jump goes was decided by the value",
+    "pointer_offset": "the value was added to a pointer",
+    "operand": "it is computed into a value that has to be precise",
+    "size_argument": "the call reads or writes this many bytes",
+    "constant_argument": "the call takes a known constant",
+    "flags_argument": "the call takes known flags",
+    "null_argument": "a NULL is passed where a pointer may be left out",
+    "loop_count": "it says how often the callback is called",
+    "tail_call_index": "the index of a tail call was known",
+    "result": "the program's return value has to lie in a range",
+    "callback_result": "the callback's return value has to lie in a range",
+    "zero_slot": "a zero is stored to the stack, and the slot remembers the zero only",
+    "zero_bytes": "zeroes are stored to the stack at an offset that is not known",
+    "null_kptr": "a NULL is stored into a kernel pointer",
+    "propagated": "the checkpoint that covers this state relied on the value",
+}
+
+_BOUNDS: Final = (
+    ("umin", True), ("umax", False), ("smin", True), ("smax", False), ("u32_min", True), ("u32_max", False),
+    ("s32_min", True), ("s32_max", False),
+)  # fmt: skip
+
+
+def pruning(trace: Recorder, c: Comparison) -> Pruning:
+    """A covered arrival as it is told."""
+    word, exact, text = RULES[c.rule]
+    after = trace.after(c.path, c.step)
+    snap = _arrived(trace, c)
+    compared = []
+    for frame, idx, old in c.held:
+        cur = value_at(snap, frame, idx)
+        name = slot_name(frame, idx)
+        compared.append((name, _text(trace, old, snap, name), _text(trace, cur, snap, name)))
+    return Pruning(c.insn_idx, c.path, after, c.checkpoint, word, exact, text, tuple(compared))
+
+
+def arrival(trace: Recorder, c: Comparison) -> Arrival:
+    """A comparison that did not cover as it is told."""
+    word, exact, _ = RULES[c.rule]
+    name = slot_name(c.frame, c.slot) if c.slot >= 0 else ""
+    text = WHYS[c.why] if c.slot < 0 else f"{name}: {difference(trace, c, name)}"
+    if c.rule == RULE_ENDLESS:
+        text = f"the checkpoint is on the path being walked, so it cannot cover; it is no endless loop, for {text}"
+    return Arrival(c.insn_idx, c.path, trace.after(c.path, c.step), c.checkpoint, word, exact, name, text)
+
+
+def _arrived(trace: Recorder, c: Comparison) -> tuple[FrameSnapshot, ...]:
+    if c.step <= trace.path_by_id(c.path).first_step:
+        return trace.start(c.path)
+    return trace.raw(c.step - 1)
+
+
+def _text(trace: Recorder, value: Slot, snap: tuple[FrameSnapshot, ...], name: str) -> str:
+    return trace.view(value, snap, name).text if value is not None else "nothing"
+
+
+def difference(trace: Recorder, c: Comparison, name: str) -> str:
+    """Why the checkpoint's value does not cover the one that arrived."""
+    old, cur = c.old, c.cur
+    exact = RULES[c.rule][1] == "EXACT"
+    if isinstance(old, StackSlot) and isinstance(cur, StackSlot):
+        if old.is_spill() and cur.is_spill():
+            return regs_differ(trace, old.spilled_ptr, cur.spilled_ptr, name, exact)
+        if old.slot_type != cur.slot_type:
+            return f"the checkpoint has {trace.view(old, (), name).text}, here it is {trace.view(cur, (), name).text}"
+        return "dynptr or iterator differs"
+    if isinstance(old, RegState) and isinstance(cur, RegState):
+        return regs_differ(trace, old, cur, name, exact)
+    return "the checkpoint holds a value, here there is none"
+
+
+def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact: bool) -> str:
+    """The first way in which `old` does not allow for `cur`."""
+    if old.type != cur.type:
+        return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
+    for bound, lower in _BOUNDS:
+        a, b = getattr(old.scalar, bound), getattr(cur.scalar, bound)
+        if a != b and (exact or (a > b if lower else a < b)):
+            return f"the checkpoint allows {bound}={a}, here it is {bound}={b}"
+    a_off, b_off = old.scalar.var_off, cur.scalar.var_off
+    if a_off.value != b_off.value or a_off.mask != b_off.mask:
+        return (
+            f"the checkpoint's bits ({a_off.value:#x}; {a_off.mask:#x}) do not allow for "
+            f"({b_off.value:#x}; {b_off.mask:#x})"
+        )
+    if old.off != cur.off:
+        return f"the checkpoint is at offset {old.off}, here it is {cur.off}"
+    if t.type_is_pkt_pointer(old.type) and old.range != cur.range:
+        return f"{old.range} bytes of packet were proven readable at the checkpoint, here {cur.range}"
+    if old.ref_obj_id != cur.ref_obj_id or old.id != cur.id:
+        return "the values are tied together otherwise than at the checkpoint (ids differ)"
+    return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
+
+
+def _reg(trace: Recorder, reg: RegState, name: str) -> str:
+    return trace.view(reg, (), name).text or "nothing"
+
+
+def precision(trace: Recorder, mark: Mark) -> PrecisionMark:
+    """One walk back as it is told."""
+    step = trace.after(mark.path, mark.step) if mark.why == "propagated" else mark.step
+    links = []
+    for i in range(0, len(mark.chain), 2):
+        packed, slots = mark.chain[i], mark.chain[i + 1]
+        idx, frame, regs = packed & 0xFFFFFFFF, packed >> 32 & 0xFF, packed >> 40
+        links.append(ChainLink(-1 if idx == GAVE_UP else idx, frame, names_in(frame, regs, slots)))
+    names = names_in(mark.frame, mark.regs, mark.slots)
+    text = PRECISION_REASONS[mark.why]
+    callee = trace.called(mark.insn_idx)
+    if callee and mark.why.endswith(("argument", "count", "index")) and names:
+        text = f"argument {names[0][-1]} of {callee}: {text}"
+    return PrecisionMark(step, mark.insn_idx, mark.path, names, mark.why, text, tuple(links))
+
+
+def stack_names(snap: tuple[FrameSnapshot, ...], frame: int, regno: int, off: int, size: int) -> list[str]:
+    """Slots that an access of `size` bytes at regno + off reaches, if regno is known to point into a stack."""
+    reg = snap[frame].regs[regno]
+    if reg.type != t.PTR_TO_STACK or reg.scalar.var_off.mask:
+        return []
+    start = s64(reg.scalar.var_off.value) + reg.off + off
+    if not -o.MAX_BPF_STACK <= start < 0:
+        return []
+    first, last = (-start - 1) // 8, (-(start + size - 1) - 1) // 8
+    return [slot_name(reg.frameno, FIRST_SLOT + spi) for spi in range(first, max(last, 0) - 1, -1)]
