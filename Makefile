@@ -5,7 +5,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/python
 
-.PHONY: run test setup check-python lint types imports unit bench lock screenshots clean
+.PHONY: run test setup check-python lint types imports unit compiled native bench lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -17,7 +17,7 @@ run: check-python
 
 test: check-python
 	@$(PYTHON) tools/setup.py test
-	@$(MAKE) --no-print-directory lint types imports unit
+	@$(MAKE) --no-print-directory lint types imports unit compiled
 
 setup: check-python
 	@$(PYTHON) tools/setup.py run test
@@ -32,11 +32,25 @@ imports:
 	.venv/bin/lint-imports --no-cache
 
 unit:
-	$(VENV) -m pytest -n auto --dist loadfile -m "not browser"
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser"
 	$(VENV) -m pytest -m browser
+
+# The verifier once more, as machine code: the same tests, for compiled code could differ.
+compiled:
+	@if $(VENV) tools/native.py --need; \
+	then BPFSCOPE_COMPILED=1 $(VENV) -m pytest -n auto --dist loadfile $(VERIFIER_TESTS); \
+	else echo "bpfscope: the verifier's tests are not repeated with compiled code, for the reason above"; fi
+
+VERIFIER_TESTS := tests/vm/verifier tests/vm/kernel tests/vm/cli tests/vm/test_native.py tests/golden tests/playground/present
+
+# Compile the verifier now, and wait for it. `make run` does so in the background.
+native: check-python
+	@$(PYTHON) tools/setup.py run
+	@$(VENV) tools/native.py --need
 
 bench: check-python
 	@$(PYTHON) tools/setup.py run
+	@$(VENV) tools/native.py
 	$(VENV) -m bench
 
 screenshots: check-python
@@ -48,8 +62,9 @@ LOCK := $(VENV) -m piptools compile --quiet --generate-hashes --allow-unsafe --s
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
 lock: setup
 	$(LOCK) -o requirements/run.txt requirements/run.in
+	$(LOCK) -o requirements/build.txt requirements/build.in
 	$(LOCK) -o requirements/services.txt requirements/services.in
 	$(LOCK) -o requirements/dev.txt requirements/dev.in
 
 clean:
-	rm -rf .venv node_modules static/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules static/dist vm/.native .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -154,7 +154,7 @@ class Pool:
         finally:
             self._busy.pop(run, None)
             worker.jobs += 1
-            if not reuse or worker.jobs >= self.jobs_per_worker or self._closed:
+            if not reuse or worker.jobs >= self.jobs_per_worker or worker.outdated() or self._closed:
                 # First the user's answer, then the sweeping up.
                 self._finish(run, last, start)
                 with contextlib.suppress(ProcessLookupError):

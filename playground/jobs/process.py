@@ -25,8 +25,10 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 # Nothing else of the server's environment reaches a worker: no keys, no database address.
 PASSED_ON = (
     "PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH",
-    "BPFSCOPE_CLANG", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
+    "BPFSCOPE_CLANG", "BPFSCOPE_COMPILED", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
 )  # fmt: skip
+COMPILED = Path("vm", ".native", "current.json")
+"""Changes when the stack's compiled code comes or is replaced (tools/native.py)."""
 
 
 class WorkerDied(Exception):
@@ -47,15 +49,21 @@ class Use(NamedTuple):
 class Worker:
     """A started process; `start` returns once it says it is ready."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, about: dict[str, Any]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, compiled: Path) -> None:
         self.process = process
         self.folder = folder
-        self.about = about
+        self.about: dict[str, Any] = {}
         self.jobs = 0
+        self._compiled = compiled
+        self._compiled_at = _changed_at(compiled)
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def outdated(self) -> bool:
+        """Whether there is compiled code by now that was not there when this worker started."""
+        return _changed_at(self._compiled) != self._compiled_at
 
     @classmethod
     async def start(cls, job: str, limits: JobLimits, base: Path, temporary: Path) -> Worker:
@@ -77,7 +85,7 @@ class Worker:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        worker = cls(process, folder, {})
+        worker = cls(process, folder, base / COMPILED)
         try:
             frame = await asyncio.wait_for(worker.read(), START_SECONDS)
             if frame.kind != READY:
@@ -137,6 +145,13 @@ class Worker:
                 await asyncio.wait_for(self.process.stdout.read(), 1)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         return status
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def sweep(temporary: Path) -> None:

@@ -1,0 +1,7 @@
+"""What Linux 6.12's verifier says of a program. Read check.py first."""
+
+from __future__ import annotations
+
+from vm import native
+
+native.use()

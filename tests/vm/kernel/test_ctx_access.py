@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import lzma
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from vm.kernel import types as k
+from vm.program import Program
+from vm.verifier.env import VerifierEnv, VerifyOptions
 from vm.verifier.mem.ctx import SOCK_POINTERS, _allowed
 from vm.verifier.mem.ctx_rules import CtxRules, ctx_rules
 from vm.verifier.state import reg_types as t
@@ -28,7 +29,7 @@ SOCKETS = {
 
 
 def _ours(rules: CtxRules, attach: int, capable: bool, end: int) -> set[tuple[int, int, int, int, int]]:
-    env: Any = SimpleNamespace(program=SimpleNamespace(expected_attach_type=attach), bpf_capable=capable)
+    env = VerifierEnv(Program("t", "t", 0, (), expected_attach_type=attach), VerifyOptions(privileged=capable))
     out = set()
     for off in range(end):
         for size in (1, 2, 4, 8):

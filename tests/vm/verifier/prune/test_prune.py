@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vm.asm import assemble
 from vm.verifier.check import verify
-from vm.verifier.env import VerifyOptions
+from vm.verifier.env import VerifierEnv, VerifyOptions
 from vm.verifier.explored import IdMap
 from vm.verifier.prune.branches import get_loop_entry, update_branch_counts, update_loop_entry
 from vm.verifier.state.vstate import VerifierState
@@ -112,6 +112,6 @@ def test_the_topmost_entry_of_a_loop_is_found_through_inner_ones() -> None:
 def test_branches_are_counted_up_to_the_first_open_one() -> None:
     top, st = VerifierState(), VerifierState()
     top.branches, st.parent = 2, top
-    env = None
-    update_branch_counts(env, st)  # type: ignore[arg-type]
+    (program,) = assemble(".type socket\nr0 = 0\nexit\n", name="t").programs
+    update_branch_counts(VerifierEnv(program, VerifyOptions()), st)
     assert (st.branches, top.branches) == (0, 1)

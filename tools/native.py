@@ -1,0 +1,268 @@
+"""Compile the verifier's modules to machine code with mypyc: `python tools/native.py [--background|--need]`.
+
+Without options it compiles what is not compiled yet and says what there is. --background does so behind the
+caller's back, at low priority. --need ends with status 1 and the reason if there is no compiled copy in the end.
+
+Nothing depends on it: without a compiler, Python's headers or mypyc the same sources run as they are. A copy
+lies in vm/.native in a folder named after the sources it was made of (see vm/native.py, docs/speed.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from vm import native  # noqa: E402 - the tool runs from anywhere
+
+STORE = ROOT / native.STORE
+REQUIREMENTS = ROOT / "requirements" / "build.txt"
+KEEP = 3  # copies: of the sources as they are, and of what they were before
+# The walk spends its time in these; the others are asked seldom, and -O1 compiles them in half the time.
+HOT = re.compile(
+    r"bpfscope_verifier|___(state|domain|prune|check_insn)___|___mem___(access|stack|common|slots)\.c"
+    r"|___(loop|dispatch|liveness|backtrack|explored|env|events|recorder|sanity)\.c"
+)
+FLAGS = ("-fPIC", "-fwrapv", "-fvisibility=hidden", "-DNDEBUG", "-w")
+TRIAL = """
+from vm import native, pipeline
+from vm.asm import assemble
+source = "r0 = 0\\nloop:\\nr0 += 1\\nif r0 < 50 goto loop\\nexit\\n"
+(program,) = assemble(source, name="trial", prog_type="xdp").programs
+assert pipeline.verify(program)[0].verdict == "accept" and native.in_use()
+"""
+
+
+class Impossible(Exception):
+    """It cannot be compiled here; the message says why."""
+
+
+def say(text: str) -> None:
+    print(f"bpfscope: {text}", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    unknown = set(arguments) - {"--background", "--need"}
+    if unknown:
+        print("tools/native.py takes --background or --need", file=sys.stderr)
+        return 2
+    try:
+        if os.environ.get(native.SWITCH) == "0":
+            raise Impossible(f"{native.SWITCH}=0 says so")
+        if native.find() is None:
+            if "--background" in arguments:
+                begin()
+                return 0
+            compile_now()
+    except Impossible as why:
+        say(f"the verifier runs as plain Python, more slowly: {why}")
+        return int("--need" in arguments)
+    if "--background" not in arguments:
+        say("the verifier is compiled")
+    return 0
+
+
+def begin() -> None:
+    """Compile in a process of its own; what it has to say goes to a log."""
+    compiler()
+    _known_failure(native.digest())
+    STORE.mkdir(exist_ok=True)
+    with lock(wait=False) as free:
+        if not free:
+            return
+    say("compiling the verifier in the background (a few minutes); until then it runs as plain Python, more slowly")
+    with open(STORE / "log", "w") as log:
+        subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def compile_now() -> None:
+    """Compile the sources as they are. Impossible says why it cannot be done."""
+    STORE.mkdir(exist_ok=True)
+    with lock(wait=True):
+        if native.find() is not None:
+            return
+        os.nice(19)
+        command = compiler()
+        mypyc()
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="bpfscope-native-") as tmp:
+            # A copy of the sources, so that what is compiled is what is hashed, whoever edits them meanwhile.
+            seen = native.stamps(native.sources())
+            shutil.copytree(ROOT / "vm", Path(tmp, "vm"), ignore=lambda _, names: [n for n in names if n == ".native"])
+            key = native.digest(tmp)
+            _known_failure(key)
+            try:
+                built = build(Path(tmp), command)
+                publish(built, key, seen)
+            except Impossible as why:
+                STORE.joinpath(f"{key}.failed").write_text(str(why))
+                raise
+        say(f"compiled the verifier in {time.monotonic() - started:.0f} s")
+
+
+@contextlib.contextmanager
+def lock(*, wait: bool) -> Iterator[bool]:
+    """Hold the store; False if somebody else does and one does not wait."""
+    with open(STORE / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _known_failure(key: str) -> None:
+    with contextlib.suppress(OSError):
+        raise Impossible(STORE.joinpath(f"{key}.failed").read_text())
+
+
+# -- what it takes ------------------------------------------------------------
+
+
+def headers() -> list[str]:
+    paths = sysconfig.get_paths()
+    return [f"-I{paths[name]}" for name in ("include", "platinclude")]
+
+
+def compiler() -> list[str]:
+    """The command of a C compiler that finds Python's headers: the machine's own, or the one in the ziglang package."""
+    include = sysconfig.get_paths()["include"]
+    if not Path(include, "Python.h").is_file():
+        raise Impossible("Python's headers (Python.h) are not installed")
+    candidates = [os.environ.get("CC", ""), sysconfig.get_config_var("CC") or "", "cc", "gcc", "clang"]
+    commands = [words for words in map(shlex.split, candidates) if words and shutil.which(words[0])]
+    if importlib.util.find_spec("ziglang") is not None:
+        commands.append([sys.executable, "-m", "ziglang", "cc"])
+    for command in commands:
+        with tempfile.TemporaryDirectory(prefix="bpfscope-native-") as tmp:
+            source = Path(tmp, "try.c")
+            source.write_text("#include <Python.h>\nint main(void) { return 0; }\n")
+            if run([*command, *FLAGS, *headers(), "-c", str(source), "-o", f"{tmp}/try.o"]) == "":
+                return command
+    raise Impossible("there is no C compiler that works here")
+
+
+def run(command: Sequence[str]) -> str:
+    """What a failing command said, "" if it did not fail."""
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return "" if not done.returncode else done.stdout[-2000:].strip() or f"status {done.returncode}"
+
+
+def mypyc() -> None:
+    """Have mypyc as requirements/build.txt pins it."""
+    wanted = re.search(r"^mypy==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE)
+    assert wanted is not None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        if importlib.metadata.version("mypy") == wanted[1] and importlib.metadata.version("setuptools"):
+            return
+    if sys.prefix == sys.base_prefix:
+        raise Impossible(f"mypy {wanted[1]} is not installed")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    said = run([*command, "--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS)])
+    if said:
+        raise Impossible(f"mypy {wanted[1]} cannot be installed: {said.splitlines()[-1]}")
+
+
+# -- compiling ----------------------------------------------------------------
+
+
+def build(place: Path, command: list[str]) -> Path:
+    """Compile the sources under `place`; the folder with one library and a small module for each of the sources."""
+    names = native.modules(str(place))
+    said = run([sys.executable, __file__, "--translate", str(place), *names])
+    plan = place / "c" / "plan.json"
+    if said or not plan.is_file():
+        raise Impossible(f"mypyc refuses the sources: {said.splitlines()[-1] if said else 'it wrote nothing'}")
+    out = place / "out"
+    out.mkdir()
+    objects, libraries = [], []
+    for name, files, includes in json.loads(plan.read_text()):
+        where = [*headers(), *(f"-I{place / each}" for each in includes)]
+        for file in files:
+            level = "-O2" if HOT.search(file) else "-O1"
+            objects.append([*command, level, *FLAGS, *where, "-c", str(place / file), "-o", str(place / f"{file}.o")])
+        parts = [str(place / f"{file}.o") for file in files]
+        shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared", "-s"]
+        libraries.append([*command, *shared, *parts, "-o", str(out / f"{name}.so")])
+    # The largest first, so that no core waits for it in the end.
+    objects.sort(key=lambda each: -Path(each[-3]).stat().st_size)
+    for batch in (objects, libraries):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for said in pool.map(run, batch):
+                if said:
+                    raise Impossible(f"the C compiler refuses what mypyc made: {said.splitlines()[0]}")
+    out.joinpath("modules.json").write_text(json.dumps([name for name, _, _ in json.loads(plan.read_text())]))
+    return out
+
+
+def translate(place: str, names: list[str]) -> None:
+    """mypyc's part, in a process of its own: C files for the modules, and the plan of what becomes of them."""
+    os.chdir(place)
+    from mypyc.build import mypycify
+
+    extensions = mypycify(
+        ["--config-file=", "--ignore-missing-imports", *names],
+        target_dir="c",
+        multi_file=True,
+        opt_level="2",
+        debug_level="0",
+        group_name=native.GROUP,
+    )
+    plan = [(each.name, each.sources, each.include_dirs) for each in extensions]
+    Path("c", "plan.json").write_text(json.dumps(plan))
+
+
+def publish(built: Path, key: str, seen: dict[str, list[int]]) -> None:
+    """Try the copy, then put it where the next process finds it; remove the oldest ones."""
+    new = STORE / f"{key}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(built, new)
+    target = STORE / key
+    shutil.rmtree(target, ignore_errors=True)
+    new.rename(target)
+    try_out(target)
+    native.remember(key, seen)
+    folders = sorted((f for f in STORE.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
+    for old in folders[KEEP:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def try_out(folder: Path) -> None:
+    """Verify a small program with the copy in a process of its own: one that crashes is never used."""
+    files = {name: str(folder / f"{name}.so") for name in json.loads((folder / "modules.json").read_text())}
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom vm import native\nnative.find = lambda: {files!r}\n"
+    said = run([sys.executable, "-c", start + TRIAL])
+    if said:
+        shutil.rmtree(folder)
+        raise Impossible(f"what was compiled does not work: {said.splitlines()[-1]}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--translate"]:
+        translate(sys.argv[2], sys.argv[3:])
+    else:
+        sys.exit(main(sys.argv[1:]))
