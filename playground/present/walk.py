@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vm.isa import opcodes as o
-from vm.isa.operands import reads
+from playground.present.reasons import failure_json, reasons_json
 from vm.program import Program
 from vm.verifier.recorder import Recorder
 from vm.verifier.trace import RegView, Verification
@@ -47,10 +46,6 @@ class WalkEncoder:
         self._program = program
         self._recorder = recorder
         self._done = 0
-        self._path = -1
-        self._written: dict[str, int] = {}
-        # (step, who wrote what) where a branch may have been pushed; paths are taken up last in, first out.
-        self._forks: list[tuple[int, dict[str, int]]] = []
         self._cache: dict[tuple[int, int], dict[str, Any]] = {}
         self._old: dict[str, Any] = {}
 
@@ -79,7 +74,7 @@ class WalkEncoder:
     def _keyframe(self, start: int) -> dict[str, Any]:
         before = start - 1
         state = {
-            name: {**self._reg(value, name, before), "w": self._written.get(name, -1)}
+            name: {**self._reg(value, name, before), "w": self._recorder.writer(before, name)}
             for name, value in self._recorder.slots(before).items()
         }
         if start == 0:
@@ -88,18 +83,14 @@ class WalkEncoder:
 
     def _step(self, i: int) -> dict[str, Any]:
         r = self._recorder
-        insn = self._program.insns[r.insn_idx(i)]
         snap, before = r.raw(i), r.before(i)
-        frame = f"{snap[-1].frameno}:" if len(snap) > 1 else ""
         wrote, _ = r.changes(i)
         out: dict[str, Any] = {"insn": r.insn_idx(i), "path": r.path_of(i), "frame": snap[-1].frameno if snap else 0}
-        if r.path_of(i) != self._path:
-            self._enter_path(r.path_of(i), before)
         if i > 0 and snap is r.raw(i - 1):
             new = self._old
         else:
             new = dict(r.slots(i))
-            changed = {n: self._reg(v, n, i) for n, v in new.items() if self._old.get(n) is not v}
+            changed = {n: self._set(v, n, i) for n, v in new.items() if self._old.get(n) is not v}
             gone = [n for n in self._old if n not in new]
             if changed:
                 out["set"] = changed
@@ -111,24 +102,17 @@ class WalkEncoder:
             # Steps are told as changes to the step above them; what this one did is something else here.
             out["prev"] = before
             out["wrote"] = list(wrote)
-        read = [f"{frame}r{n}" for n in reads(insn)]
+        read = r.reads(i)
         if read:
-            out["read"] = read
-        for name in wrote:
-            self._written[name] = i
+            out["read"] = list(read)
         self._old = new
-        if o.cls(insn.code) in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.JA, o.EXIT):
-            self._forks.append((i, dict(self._written)))
         return out
 
-    def _enter_path(self, path: int, before: int) -> None:
-        self._path = path
-        while self._forks and self._forks[-1][0] > before:
-            self._forks.pop()
-        if before < 0:
-            self._written = {}
-        elif self._forks and self._forks[-1][0] == before:
-            self._written = dict(self._forks[-1][1])
+    def _set(self, value: Any, name: str, i: int) -> dict[str, Any]:
+        """A Reg as step i leaves it; with `w` where the step only told something about it."""
+        writer = self._recorder.writer(i, name)
+        reg = self._reg(value, name, i)
+        return reg if writer == i else {**reg, "w": writer}
 
 
 def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tuple[int, int]]]:
@@ -155,8 +139,7 @@ def verdict_json(program: Program, verification: Verification, recorder: Recorde
     failure = verification.failure
     fail = None
     if failure is not None:
-        line = line_of(program, failure.insn_idx)
-        fail = {"step": failure.step, "insn": failure.insn_idx, "line": line, "reg": failure.reg}
+        fail = failure_json(failure, lambda insn_idx: line_of(program, insn_idx), reg_json)
     return {
         "verdict": verification.verdict,
         "errno": verification.errno,
@@ -176,6 +159,7 @@ def verdict_json(program: Program, verification: Verification, recorder: Recorde
             for p in list(recorder.paths)[:MAX_PATHS]
         ],
         "paths_total": len(recorder.paths),
+        **reasons_json(recorder),
         "not_emulated": list(verification.not_emulated),
     }  # fmt: skip
 

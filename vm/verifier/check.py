@@ -8,6 +8,7 @@ from vm.program import Program
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.explain.failure import failure as explain
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
 from vm.verifier.prepass.cfg import check_cfg
@@ -19,7 +20,7 @@ from vm.verifier.recorder import Recorder
 from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import explain_unresolved
-from vm.verifier.trace import Failure, Verification
+from vm.verifier.trace import Verification
 
 PREPASSES = (
     check_btf_info_early,
@@ -60,6 +61,7 @@ class Walk:
             else None
         )
         self.rejected: Reject | None = None
+        self.in_step = False  # whether it was an instruction that was refused
 
     def advance(self) -> Iterator[None]:
         """The passes of bpf_check(), pausing every thousand instructions or so."""
@@ -75,6 +77,7 @@ class Walk:
             self.rejected = e
             if recorder is not None and len(recorder) == env.step:
                 recorder.add_failed(env.insn_idx)
+                self.in_step = True
             if recorder is not None and len(recorder):
                 recorder.end_path("reject")
 
@@ -97,11 +100,10 @@ class Walk:
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
         text, unresolved = explain_unresolved(rendered.text, env.program)
-        message, failure = "", None
+        message, told = "", None
         if rejected is not None:
             message = unresolved or env.log.last_words(said)
-            step = env.step if recorder is not None else -1
-            failure = Failure(step, env.insn_idx, _slot_name(rejected), message)
+            told = explain(env, recorder, rejected, message, self.in_step)
         return Verification(
             verdict="accept" if rejected is None else "reject",
             errno=0 if rejected is None else -rejected.errno,
@@ -109,11 +111,5 @@ class Walk:
             insns_processed=env.insn_processed,
             log=text,
             trace=recorder,
-            failure=failure,
+            failure=told,
         )
-
-
-def _slot_name(rejected: Reject) -> str:
-    if rejected.regno >= 0:
-        return f"r{rejected.regno}"
-    return f"fp-{8 * (rejected.spi + 1)}" if rejected.spi >= 0 else ""

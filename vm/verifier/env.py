@@ -54,14 +54,23 @@ BPF_F_TEST_REG_INVARIANTS: Final = 1 << 7
 class Reject(Exception):
     """The program is refused. errno is positive here (EACCES); what was said is in the log already.
 
-    regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index), or -1.
+    regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index) of frame `frame`, or -1.
+    needed -- what would have been accepted, in words and numbers, where the message's rule alone does not say it.
+    held -- kinds of holdings (trace.Holding) that were not given back; ref_id -- the reference, or 0.
     """
 
-    def __init__(self, errno: int, regno: int = -1, spi: int = -1) -> None:
+    def __init__(
+        self, errno: int, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
+        held: tuple[str, ...] = (), ref_id: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__(errno)
         self.errno = errno
         self.regno = regno
         self.spi = spi
+        self.needed = needed
+        self.frame = frame
+        self.held = held
+        self.ref_id = ref_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +225,13 @@ class VerifierEnv:
         """verbose(): a piece of log text, exactly the kernel's words."""
         self.log.text(text)
 
-    def reject(self, errno: int, text: str, regno: int = -1, spi: int = -1) -> NoReturn:
-        """verbose() and return -errno, as nearly every check ends."""
+    def reject(
+        self, errno: int, text: str, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
+        held: tuple[str, ...] = (), ref_id: int = 0,
+    ) -> NoReturn:  # fmt: skip
+        """verbose() and return -errno, as nearly every check ends. The rest is Reject's."""
         self.log.text(text)
-        raise Reject(errno, regno, spi)
+        raise Reject(errno, regno, spi, needed, frame, held, ref_id)
 
     def say_line(self, insn_idx: int) -> None:
         """verbose_linfo(): the source line, if it is another one than the last said."""

@@ -49,6 +49,7 @@ class HeldNotes:
         self.events: dict[int, list[HeldEvent]] = {}  # by path
         self.starts: dict[int, Held] = {}  # by path, where anything was held
         self.count: int = 0
+        self.left_out: int = 0
 
     def begin(self, path: int, state: VerifierState) -> None:
         """A path starts with what its state holds."""
@@ -63,6 +64,7 @@ class HeldNotes:
         self.now = now
         old, new = _keys(was), _keys(now)
         if self.count >= MAX_EVENTS:
+            self.left_out += len(now.refs) > len(was.refs) or (bool(now.lock.ptr) and not was.lock.ptr)
             return
         for taken, there, other in ((False, old, new), (True, new, old)):
             for key, at in there.items():

@@ -256,9 +256,13 @@ class Recorder:
             return self._paths[pid]
         return Path(self._open[0], self._open[1], self._open[2], self._open[3], len(self._insn) - 1, "open", -1)
 
+    def path_at(self, i: int) -> int:
+        """path_of(), also of the step that would have come after the last."""
+        return self._path[i] if i < len(self._insn) else self._open[0]
+
     def before(self, i: int) -> int:
         """The step whose state held before step i (-1: the entry state): on the same path or where it forked."""
-        return self.after(self._path[i], i)
+        return self.after(self.path_at(i), i)
 
     def after(self, path: int, i: int) -> int:
         """The step before the i-th step, visited or not, of `path`."""
@@ -270,9 +274,12 @@ class Recorder:
         return self._starts[0] if i < 0 and self._starts else self._snaps[i] if i >= 0 else ()
 
     def raw_before(self, i: int) -> tuple[FrameSnapshot, ...]:
-        """The frames as instruction i found them: what the branch that was taken knows is in them."""
-        if i <= self.path_by_id(self._path[i]).first_step:
-            return self._starts[self._path[i]]
+        """The frames as step i found them: what the branch that was taken knows is in them."""
+        path = self.path_at(i)
+        if path >= len(self._starts):
+            return ()
+        if i <= self.path_by_id(path).first_step:
+            return self._starts[path]
         return self._snaps[i - 1]
 
     def start(self, path: int) -> tuple[FrameSnapshot, ...]:
@@ -334,6 +341,22 @@ class Recorder:
         rows = self._first_rows[path]
         return rows[frame][idx] if frame < len(rows) and idx < len(rows[frame]) else -1
 
+    def writer_before(self, i: int, frame: int, idx: int) -> int:
+        """The step that last wrote a slot as step i found it."""
+        path = self.path_at(i)
+        if i > self.path_by_id(path).first_step:
+            return self.writer_of(i - 1, frame, idx)
+        rows = self._first_rows[path]
+        return rows[frame][idx] if frame < len(rows) and idx < len(rows[frame]) else -1
+
+    def all_insns(self) -> Sequence[int]:
+        """The instruction of each step."""
+        return self._insn
+
+    def first_visit(self, insn_idx: int) -> int:
+        """The first step that visited an instruction."""
+        return self._insn.index(insn_idx)
+
     def state(self, i: int) -> Mapping[str, RegView]:
         snap = self.raw(i)
         return {
@@ -355,6 +378,28 @@ class Recorder:
         if insn.code != o.JMP | o.CALL or insn.src_reg == o.PSEUDO_CALL:
             return ""
         return self._called(insn) or ""
+
+    def first_prunings(self, limit: int) -> list[Pruning]:
+        """The first `limit` of prunings."""
+        return [retell.pruning(self, each) for each in self._journal.hits()[:limit]]
+
+    def first_arrivals(self, limit: int) -> list[Arrival]:
+        """The first `limit` comparisons that did not cover, at any instruction."""
+        return [retell.arrival(self, each) for each in self._journal.misses()[:limit]]
+
+    def first_marks(self, limit: int) -> list[PrecisionMark]:
+        """The first `limit` of precision."""
+        return [retell.precision(self, each) for each in self._journal.marks()[:limit]]
+
+    def totals(self) -> dict[str, int]:
+        """How many of each kind the walk made, those left out counted."""
+        j = self._journal
+        return {
+            "prunings": len(j.hits()) + j.hits_left_out,
+            "arrivals": len(j.misses()) + j.comparisons_left_out,
+            "precision": len(j.marks()) + j.marks_left_out,
+            "holdings": len(self.holdings) + self._held.left_out,
+        }
 
     @property
     def prunings(self) -> Sequence[Pruning]:

@@ -1,0 +1,158 @@
+"""Puts together why a program was refused (trace.Failure)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from vm.isa import opcodes as o
+from vm.verifier.env import Reject, VerifierEnv
+from vm.verifier.explain.categories import LIMITS, rule_for
+from vm.verifier.explain.causes import MAX_CAUSES, causes_of
+from vm.verifier.explain.words import reg_sentence, slot_sentence
+from vm.verifier.journal import RULE_ENDLESS
+from vm.verifier.recorder import Recorder
+from vm.verifier.report.state_text import TypeNames
+from vm.verifier.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState
+from vm.verifier.trace import Cause, Failure, Holding
+
+_MAX_SCAN: Final = 20_000
+_HOTTEST: Final = 3
+
+_HELD: Final = {
+    "reference": "reference",
+    "lock": "lock",
+    "rcu": "RCU read section",
+    "preempt": "preempt-disabled section",
+}
+
+
+def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, message: str, in_step: bool) -> Failure:
+    """in_step: an instruction was refused; else what came before or between the instructions."""
+    rule = rule_for(message)
+    needed = rejected.needed or rule.needed
+    if recorder is None:
+        return Failure(-1, env.insn_idx, _name(rejected, env.cur_state.curframe), message, rule.category, needed=needed)
+    at = len(recorder) - 1 if in_step else len(recorder)
+    snap = recorder.raw_before(at)
+    name = _name(rejected, len(snap) - 1) or _leaked(recorder, at, rejected)
+    names = TypeNames(env.program.maps)
+    value, text = None, ""
+    if name:
+        frame, idx = slot_index(name)
+        found = value_at(snap, frame, idx)
+        if isinstance(found, StackSlot):
+            text = slot_sentence(name, found, names)
+        elif isinstance(found, RegState):
+            text = reg_sentence(name, found, names)
+        else:
+            text = f"{name} holds nothing here"
+        if found is not None:
+            written_at = recorder.writer_before(at, frame, idx)
+            value = recorder.view(found, snap, name)._replace(written_at=written_at)
+    causes = _causes(env, recorder, rejected, rule.category, at, name)
+    last = Cause(at if in_step else env.step, env.insn_idx, name, "failed", needed or message)
+    return Failure(
+        step=env.step, insn_idx=env.insn_idx, reg=name, message=message, category=rule.category, proven=value,
+        proven_text=text, needed=needed, causes=(*causes[-MAX_CAUSES + 1 :], last),
+    )  # fmt: skip
+
+
+def _name(rejected: Reject, frame: int) -> str:
+    if rejected.regno >= 0:
+        return slot_name(max(frame, 0), rejected.regno)
+    return slot_name(max(rejected.frame, 0), FIRST_SLOT + rejected.spi) if rejected.spi >= 0 else ""
+
+
+def _leaked(recorder: Recorder, at: int, rejected: Reject) -> str:
+    """The slot that holds the reference a program was refused for, if one still does."""
+    if rejected.ref_id <= 0:
+        return ""
+    for name, value in live_slots(recorder.raw_before(at)).items():
+        reg = value.spilled_ptr if isinstance(value, StackSlot) else value
+        if reg.ref_obj_id == rejected.ref_id:
+            return name
+    return ""
+
+
+def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: str, at: int, name: str) -> list[Cause]:
+    names = [name] if name else []
+    snap = recorder.raw_before(at)
+    insn = env.insns[env.insn_idx] if 0 <= env.insn_idx < len(env.insns) else None
+    if name and insn is not None and insn.code == o.JMP | o.CALL and snap:
+        # The size of a memory argument stands in the register after it.
+        frame, idx = slot_index(name)
+        after = value_at(snap, frame, idx + 1) if idx < 5 else None
+        here = value_at(snap, frame, idx)
+        pointer = isinstance(here, RegState) and here.type not in (t.NOT_INIT, t.SCALAR_VALUE)
+        if pointer and isinstance(after, RegState) and after.type == t.SCALAR_VALUE:
+            names.append(slot_name(frame, idx + 1))
+    causes = causes_of(recorder, at, names) if names else []
+    if rejected.held:
+        causes += _held(recorder, at, rejected)
+    if category == LIMITS and len(recorder):
+        causes += _hottest(recorder)
+    hits = recorder.journal.hits()
+    if hits and hits[-1].rule == RULE_ENDLESS:
+        step = hits[-1].checkpoint
+        causes.append(Cause(step, hits[-1].insn_idx, "", "checkpoint", "the walk was here before, in the same state"))
+    return sorted(dict.fromkeys(causes))
+
+
+def _held(recorder: Recorder, at: int, rejected: Reject) -> list[Cause]:
+    """What was taken and not given back, and where the last copy of a reference was lost."""
+    path = recorder.path_at(at)
+    causes = []
+    for each in recorder.holdings:
+        if each.kind not in rejected.held or path not in each.still_held:
+            continue
+        if each.kind == "reference" and rejected.ref_id > 0 and each.id != rejected.ref_id:
+            continue
+        number = f" {each.id}" if each.kind == "reference" else ""
+        why = f"{each.by or 'this call'}() takes {_HELD[each.kind]}{number}, to be given back"
+        causes.append(Cause(each.step, each.insn_idx, "r0" if each.kind == "reference" else "", "acquired", why))
+        lost = _lost(recorder, at, each) if each.kind == "reference" else None
+        if lost is not None:
+            causes.append(lost)
+    return causes
+
+
+def _lost(recorder: Recorder, at: int, held: Holding) -> Cause | None:
+    """The step after which no slot held the reference any more."""
+    step = at
+    for _ in range(_MAX_SCAN):
+        before = recorder.before(step)
+        if before < held.step:
+            return None
+        for name, value in live_slots(recorder.raw_before(step)).items():
+            reg = value.spilled_ptr if isinstance(value, StackSlot) else value
+            if reg.ref_obj_id == held.id:
+                if step == at:
+                    return None
+                return Cause(
+                    step, recorder.insn_idx(step), name, "clobbered",
+                    f"the last copy of reference {held.id} was in {name} and is lost here",
+                )  # fmt: skip
+        step = before
+    return None
+
+
+def _hottest(recorder: Recorder) -> list[Cause]:
+    """The jumps back that were walked most: the loops that use up the limit."""
+    visits = Counter(recorder.all_insns())
+    first: dict[int, int] = {}
+    for idx, _ in visits.most_common():
+        insn = recorder.insns[idx]
+        if insn.code & 0x07 in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.CALL, o.EXIT):
+            off = insn.imm if insn.code == o.JMP32 | o.JA else insn.off
+            if off < 0:
+                first[idx] = visits[idx]
+        if len(first) >= _HOTTEST:
+            break
+    return [
+        Cause(recorder.first_visit(idx), idx, "", "loop", f"this jump back was walked {count:,} times")
+        for idx, count in first.items()
+    ]
