@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from vm.kernel.types import (
     BPF_LSM_CGROUP,
+    BPF_PROG_TYPE_EXT,
     BPF_PROG_TYPE_LSM,
     BPF_PROG_TYPE_STRUCT_OPS,
     BPF_PROG_TYPE_TRACING,
@@ -124,6 +125,12 @@ def _proto(index: int) -> FuncProto:
 def protos() -> tuple[FuncProto, ...]:
     """Every prototype any program can be given."""
     return tuple(_proto(i) for i in range(len(_data()["protos"])))
+
+
+@cache
+def program_types() -> frozenset[int]:
+    """Program types the kernel has; a program of another is refused before it is looked at (find_prog_type)."""
+    return frozenset({int(key.split("/")[0]) for key in _data()["access"]} | {BPF_PROG_TYPE_EXT})
 
 
 @cache

@@ -164,6 +164,7 @@ class VerifierEnv:
         self.touches: list[int] = []  # per instruction, once precision is walked back: see backtrack.py
         self.id_gen: int = 0
         self.used_maps: list[int] = []
+        self.kfuncs: set[int] = set()  # BTF ids of the kernel functions the program calls
         self.attach_target: AttachTarget | None = None
         self.arena_map: int = -1  # index into Program.maps
         self.tstamp_type_access: bool = False  # the program looks at __sk_buff.tstamp_type

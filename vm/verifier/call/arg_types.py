@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
@@ -113,8 +112,8 @@ def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta,
     if meta.func_id == f.KPTR_XCHG and meta.kptr_field is not None:
         check_kptr_match(env, meta.kptr_field, regno)
         return
-    if btf_type in ("", "*"):
-        raise NotEmulated("kernel pointers as arguments of any type")
+    if not btf_type:
+        env.reject(EFAULT, "verifier internal error: missing arg compatible BTF ID\n", regno)
     btf = reg.btf
     assert btf is not None
     need = kernel_struct_id(btf_type)

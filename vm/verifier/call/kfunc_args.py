@@ -299,7 +299,8 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
         env.reject(EINVAL, f"arg#{a.number} doesn't point to a map value\n", a.regno)
     record = map_record(env.program, map_of(env, reg))
     if not record.fields:
-        raise NotEmulated("work queues in map values without special fields")
+        # The kernel takes no look whether there is such a record.
+        raise NotEmulated("a work queue in a map value without special fields, at which Linux 6.12 crashes")
     off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFFFFFFFFFF
     at = record.offset_of(rec.BPF_WORKQUEUE)
     if at != off:
@@ -401,7 +402,7 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         if not (reg.btf is not None or reg.mem_size or reg.range):
             env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
         if meta.map_index >= 0:
-            raise NotEmulated("a work queue with a map that is no map pointer")
+            raise NotEmulated("a work queue with a map that is no map pointer, at which Linux 6.12 crashes")
         return
     record = map_record(env.program, map_of(env, reg))
     mine = (meta.map_index, meta.inner_map, meta.map_uid)

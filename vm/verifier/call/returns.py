@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from vm.btf.types import COMPOSITES, Btf
-from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
 from vm.verifier.call import func_ids as f
@@ -113,14 +112,14 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
         return _percpu_variable(meta.ret_btf, meta.ret_btf_id, flags)
     if base == k.RET_PTR_TO_BTF_ID and meta.func_id == f.KPTR_XCHG:
         return exchanged(env, meta, flags)
-    if base == k.RET_PTR_TO_BTF_ID:
-        reg = pointer(t.PTR_TO_BTF_ID | flags)
-        reg.btf = vmlinux()
-        reg.btf_id = kernel_struct_id(fn.ret_btf_id)
-        if not reg.btf_id:
-            env.reject(EINVAL, f"invalid return type {base} of func {func_text(meta.func_id)}\n")
-        return reg
-    raise NotEmulated(f"helper {func_text(meta.func_id)}, which returns a pointer to a kernel type")
+    if base != k.RET_PTR_TO_BTF_ID:
+        env.reject(EINVAL, f"unknown return type {base} of func {func_text(meta.func_id)}\n")
+    reg = pointer(t.PTR_TO_BTF_ID | flags)
+    reg.btf = vmlinux()
+    reg.btf_id = kernel_struct_id(fn.ret_btf_id)
+    if not reg.btf_id:
+        env.reject(EINVAL, f"invalid return type {base} of func {func_text(meta.func_id)}\n")
+    return reg
 
 
 def set_return(env: VerifierEnv, fn: FuncProto, meta: CallMeta, insn_idx: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
-from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.env import VerifierEnv
@@ -80,8 +79,7 @@ def _args_trusted(env: VerifierEnv, target: AttachTarget) -> bool:
 def btf_ctx_access(env: VerifierEnv, off: int, size: int, access: int) -> CtxValue | None:
     """What the program may read at `off` of its context; None (and why, in the log) if it may not."""
     target = env.attach_target
-    if target is None:
-        raise NotEmulated(f"the context of program type {env.program.prog_type}")
+    assert target is not None, "check_attach() found it, or refused the program"
     if env.program.prog_type != k.BPF_PROG_TYPE_LSM and (
         off < 0 or off >= 8 * MAX_BPF_FUNC_ARGS or access != BPF_READ or off % size
     ):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from vm.btf.types import Btf, Kind, Type
-from vm.errors import NotEmulated
+from vm.errors import InputError
 from vm.kernel import types as k
 from vm.kernel.attach import attach_target
+from vm.kernel.helpers import program_types
+from vm.kernel.hooks import id_set
 from vm.verifier.attach_target import AttachTarget
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
 from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
+from vm.verifier.prepass.func_model import distill
 from vm.verifier.prepass.struct_ops import struct_ops_target
 from vm.verifier.state import reg_types as t
 
@@ -27,8 +30,10 @@ def _can_be_sleepable(prog_type: int, attach_type: int) -> bool:
 
 
 def check_attach(env: VerifierEnv) -> None:
-    """Reject sleepable programs where none can be; find the hook of tracing and LSM programs."""
+    """Reject sleepable programs where none can be; find the hook of tracing, LSM and struct_ops programs."""
     prog_type = env.program.prog_type
+    if prog_type not in program_types():
+        raise InputError(f"The kernel has no programs of type {k.enum_name('bpf_prog_type', prog_type)}.")
     if prog_type == k.BPF_PROG_TYPE_SYSCALL:
         if not env.sleepable:
             env.reject(EINVAL, "Syscall programs can only be sleepable\n")
@@ -37,12 +42,14 @@ def check_attach(env: VerifierEnv) -> None:
         env.reject(EINVAL, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable\n")
     if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
         env.attach_target = struct_ops_target(env)
-    if prog_type == k.BPF_PROG_TYPE_EXT:
-        raise NotEmulated("extension programs (freplace)")
-    if prog_type == k.BPF_PROG_TYPE_TRACING:
+    elif prog_type == k.BPF_PROG_TYPE_TRACING:
         env.attach_target = _tracing_target(env)
     elif prog_type == k.BPF_PROG_TYPE_LSM:
         env.attach_target = _lsm_target(env)
+    elif prog_type == k.BPF_PROG_TYPE_EXT:
+        # There is never another program given; what is named can only be the kernel's.
+        _find(env)
+        env.reject(EINVAL, "Cannot replace kernel functions\n")
 
 
 def _proto(btf: Btf, found: Type) -> Type:
@@ -58,8 +65,8 @@ def _find(env: VerifierEnv) -> tuple[Btf, Type]:
     program = env.program
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name)
     if found is None:
-        what = program.attach_btf_name or "a hook that is chosen when the program is loaded"
-        raise NotEmulated(f"attaching to {what}, which this kernel has no type for")
+        # Loaders do not get this far with a name the kernel does not have.
+        env.reject(EINVAL, "Tracing programs must provide btf_id\n")
     return kernel_btf(), found
 
 
@@ -71,6 +78,12 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     btf, found = _find(env)
     proto = _proto(btf, found)
     if attach != k.BPF_TRACE_RAW_TP:
+        returned = distill(env, btf, proto, found.name)
+        if returned > 8 and attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN):
+            env.reject(
+                EOPNOTSUPP,
+                f"Attach to function {found.name} with a >8 byte return value is not supported for this attach type\n",
+            )
         _check_trampoline(env, found.name)
         return AttachTarget(found.name, btf, found.id, proto)
     name = found.name.removeprefix(_RAW_TP_PREFIX)
@@ -124,6 +137,7 @@ _ITER_KINDS: Final = {
 
 def _iter_target(env: VerifierEnv) -> AttachTarget:
     btf, found = _find(env)
+    distill(env, btf, _proto(btf, found), found.name)
     name = found.name.removeprefix("bpf_iter_")
     args = ITER_ARGS.get(name)
     if args is None:
@@ -141,6 +155,7 @@ def _iter_target(env: VerifierEnv) -> AttachTarget:
 
 def _lsm_target(env: VerifierEnv) -> AttachTarget:
     btf, found = _find(env)
+    distill(env, btf, _proto(btf, found), found.name)
     hook = found.name.removeprefix("bpf_lsm_")
     if env.sleepable and hook not in SLEEPABLE_LSM_HOOKS:
         env.reject(EINVAL, f"{found.name} is not sleepable\n")
@@ -148,4 +163,6 @@ def _lsm_target(env: VerifierEnv) -> AttachTarget:
         env.reject(EINVAL, "LSM programs must have a GPL compatible license\n")
     if hook in LSM_DISABLED_HOOKS:
         env.reject(EINVAL, f"attach_btf_id {found.id} points to disabled hook {found.name}\n")
+    if found.name not in id_set("bpf_lsm_hooks"):
+        env.reject(EINVAL, f"attach_btf_id {found.id} points to wrong type name {found.name}\n")
     return AttachTarget(found.name, btf, found.id, _proto(btf, found))

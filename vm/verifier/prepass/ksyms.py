@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 from vm.btf.types import COMPOSITES, Kind
-from vm.errors import NotEmulated
 from vm.isa.insn import Insn
 from vm.kernel.symbols import ksym_address
 from vm.verifier.env import EINVAL, ENOENT, VerifierEnv
@@ -27,7 +26,8 @@ def _percpu() -> frozenset[int]:
 def check_pseudo_btf_id(env: VerifierEnv, insn: Insn, second: Insn, aux: InsnAux) -> None:
     """What a load of a kernel symbol's address leaves in the register: aux.btf_var_*."""
     if second.imm:
-        raise NotEmulated("symbols of kernel modules")
+        # The BTF of a module, by a file descriptor; here there is none.
+        env.reject(EINVAL, "invalid module BTF object FD specified.\n")
     btf = vmlinux()
     if not 0 < insn.imm < len(btf):
         env.reject(ENOENT, f"ldimm64 insn specifies invalid btf_id {insn.imm}.\n")

@@ -1,0 +1,43 @@
+"""Whether a kernel function's arguments and result can be passed on (btf_distill_func_proto of kernel/bpf/btf.c)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.btf.types import COMPOSITES, Btf, Kind, Type
+from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.kfunc_meta import kind_str
+
+MAX_BPF_FUNC_ARGS: Final = 12
+
+_MAX_STRUCT: Final = 16
+_SIZED: Final = frozenset({Kind.INT, Kind.ENUM, Kind.ENUM64, *COMPOSITES})
+
+
+def _size(btf: Btf, type_id: int) -> tuple[int, Type]:
+    """Bytes a value of the type is passed in (0: void, -1: it cannot be passed), and the type (__get_type_size)."""
+    found = btf.skip_modifiers(type_id) if type_id else btf.type(0)
+    if not type_id:
+        return 0, found
+    if found.kind is Kind.PTR:
+        return 8, found
+    return (found.size if found.kind in _SIZED else -1), found
+
+
+def distill(env: VerifierEnv, btf: Btf, proto: Type, name: str) -> int:
+    """Reject what no trampoline or call can pass; the size of what the function returns."""
+    params = proto.params
+    if len(params) > MAX_BPF_FUNC_ARGS:
+        env.reject(EINVAL, f"The function {name} has {len(params)} arguments. Too many.\n")
+    returned, found = _size(btf, proto.type_id)
+    if returned < 0 or found.kind in COMPOSITES:
+        env.reject(EINVAL, f"The function {name} return type {kind_str(found)} is unsupported.\n")
+    for i, param in enumerate(params):
+        if i == len(params) - 1 and not param.type_id:
+            env.reject(EINVAL, f"The function {name} with variable args is unsupported.\n")
+        size, found = _size(btf, param.type_id)
+        if not 0 <= size <= _MAX_STRUCT:
+            env.reject(EINVAL, f"The function {name} arg{i} type {kind_str(found)} is unsupported.\n")
+        if not size:
+            env.reject(EINVAL, f"The function {name} has malformed void argument.\n")
+    return returned
