@@ -38,7 +38,7 @@ KEEP = 3  # copies: of the sources as they are, and of what they were before
 # The walk spends its time in these; the others are asked seldom, and -O1 compiles them in half the time.
 HOT = re.compile(
     r"bpfscope_verifier|___(state|domain|prune|check_insn)___|___mem___(access|stack|common|slots)\.c"
-    r"|___(loop|dispatch|liveness|backtrack|explored|env|events|recorder|sanity)\.c"
+    r"|___(loop|dispatch|liveness|backtrack|explored|env|events|journal|recorder|sanity|snapshots)\.c"
 )
 FLAGS = ("-fPIC", "-fwrapv", "-fvisibility=hidden", "-DNDEBUG", "-w")
 TRIAL = """

@@ -26,7 +26,10 @@ STORE: Final = os.path.join("vm", ".native")
 INDEX: Final = "current.json"
 
 COMPILED: Final = ("vm/verifier",)
-PLAIN: Final = ("vm/verifier/fixups/", "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py")
+PLAIN: Final = (
+    "vm/verifier/fixups/", "vm/verifier/explain/", "vm/verifier/retell.py", "vm/verifier/views.py",
+    "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py",
+)  # fmt: skip
 """Not worth the time to compile: what runs once a program, and tables."""
 
 READ: Final = ("vm/verifier", "vm/isa", "vm/btf", "vm/kernel", "vm/program.py", "vm/errors.py", "vm/native.py")

@@ -13,14 +13,14 @@ def check_reference_leak(env: VerifierEnv, exception_exit: bool) -> None:
     frame = env.cur_state.frame[-1]
     if not exception_exit and frame.frameno and not frame.in_callback_fn:
         return
-    lingering = False
+    lingering = 0
     for ref in frame.refs:
         if not exception_exit and frame.in_callback_fn and ref.callback_ref != frame.frameno:
             continue
         env.verbose(f"Unreleased reference id={ref.id} alloc_insn={ref.insn_idx}\n")
-        lingering = True
+        lingering = lingering or ref.id
     if lingering:
-        env.reject(EINVAL, "")
+        env.reject(EINVAL, "", held=("reference",), ref_id=lingering)
 
 
 def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool = False) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.verifier import need
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.state.frame import FuncState, LiveRow
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, unknown_scalar
@@ -102,7 +103,7 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
     if t == SRC_OP:
         reg = frame.regs[regno]
         if reg.type == NOT_INIT:
-            env.reject(EACCES, f"R{regno} !read_ok\n", regno)
+            env.reject(EACCES, f"R{regno} !read_ok\n", regno, needed=need.written(regno, 0 < regno < 6))
         if regno == o.REG_FP:
             return
         row = frame.live

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel import types as k
+from vm.verifier import need
 from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_id_name
@@ -80,7 +81,11 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, 
         reg_type &= ~(t.MEM_ALLOC | t.MEM_PERCPU)
     if reg_type not in compatible:
         expected = ", ".join(reg_type_str(x) for x in compatible)
-        env.reject(EACCES, f"R{regno} type={reg_type_str(reg.type)} expected={expected}\n", regno)
+        null_is_all = reg_type & ~t.PTR_MAYBE_NULL in compatible and reg_type & t.PTR_MAYBE_NULL != 0
+        env.reject(
+            EACCES, f"R{regno} type={reg_type_str(reg.type)} expected={expected}\n", regno,
+            needed=need.argument(regno, reg, expected, null_is_all),
+        )  # fmt: skip
     if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID:
         return
     if compatible is _MEM:

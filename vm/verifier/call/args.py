@@ -84,7 +84,7 @@ def _mem(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     size = a.fn.arg_sizes[a.position]
     check_helper_mem_access(env, a.regno, size, _access(a.arg_type), False, meta)
     if a.arg_type & t.MEM_ALIGNED:
-        check_ptr_alignment(env, a.reg, 0, size, True)
+        check_ptr_alignment(env, a.reg, 0, size, True, a.regno)
 
 
 def _size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:

@@ -340,16 +340,14 @@ def _match_arg(env: VerifierEnv, arg: SubprogArg, i: int) -> None:
         check_func_arg_reg_off(env, reg, regno, arg.arg_type)
 
 
-def check_subprog_call(env: VerifierEnv, subprogno: int) -> int:
-    """btf_check_subprog_call(): do the caller's registers fit the function's BTF? 0, or an errno.
+def check_subprog_call(env: VerifierEnv, subprogno: int) -> Reject | None:
+    """btf_check_subprog_call(): do the caller's registers fit the function's BTF? None, or why not.
 
     A static function that does not fit is verified with what it is given; its BTF counts no more.
     """
     sub = env.subprogs[subprogno]
-    if not func_infos(env.program):
-        return EINVAL
-    if sub.unreliable:
-        return EINVAL
+    if not func_infos(env.program) or sub.unreliable:
+        return Reject(EINVAL)
     try:
         prepare_func_args(env, subprogno)
         for i, arg in enumerate(sub.args):
@@ -358,5 +356,5 @@ def check_subprog_call(env: VerifierEnv, subprogno: int) -> int:
         sub.unreliable = True
         if e.errno == EFAULT:
             raise
-        return e.errno
-    return 0
+        return e
+    return None

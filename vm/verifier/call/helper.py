@@ -93,15 +93,15 @@ _Special = Callable[[VerifierEnv, Insn, FuncProto, CallMeta], None]
 def _tail_call(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     cur = env.cur_state
     if cur.active_lock.ptr:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_spin_lock-ed region\n")
+        env.reject(EINVAL, "tail_call cannot be used inside bpf_spin_lock-ed region\n", held=("lock",))
     try:
         check_reference_leak(env, False)
     except Reject as e:
-        env.reject(e.errno, "tail_call would lead to reference leak\n")
+        env.reject(e.errno, "tail_call would lead to reference leak\n", held=e.held, ref_id=e.ref_id)
     if cur.active_rcu_lock:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_rcu_read_lock-ed region\n")
+        env.reject(EINVAL, "tail_call cannot be used inside bpf_rcu_read_lock-ed region\n", held=("rcu",))
     if cur.active_preempt_lock:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_preempt_disable-ed region\n")
+        env.reject(EINVAL, "tail_call cannot be used inside bpf_preempt_disable-ed region\n", held=("preempt",))
 
 
 def _get_local_storage(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:

@@ -59,12 +59,12 @@ def _check_rcu(env: VerifierEnv, meta: KfuncMeta) -> None:
     if (lock or unlock) and in_rbtree_lock_required_cb(env):
         env.reject(EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback\n")
     if lock:
-        env.reject(EINVAL, f"nested rcu read lock (kernel function {meta.name})\n")
+        env.reject(EINVAL, f"nested rcu read lock (kernel function {meta.name})\n", held=("rcu",))
     if unlock:
         _end_rcu(env)
         cur.active_rcu_lock = False
     elif meta.sleepable:
-        env.reject(EACCES, f"kernel func {meta.name} is sleepable within rcu_read_lock region\n")
+        env.reject(EACCES, f"kernel func {meta.name} is sleepable within rcu_read_lock region\n", held=("rcu",))
 
 
 def _check_preempt(env: VerifierEnv, meta: KfuncMeta) -> None:
@@ -76,7 +76,7 @@ def _check_preempt(env: VerifierEnv, meta: KfuncMeta) -> None:
             env.reject(EINVAL, f"unmatched attempt to enable preemption (kernel function {meta.name})\n")
         cur.active_preempt_lock -= 1
     elif cur.active_preempt_lock and meta.sleepable:
-        env.reject(EACCES, f"kernel func {meta.name} is sleepable within non-preemptible region\n")
+        env.reject(EACCES, f"kernel func {meta.name} is sleepable within non-preemptible region\n", held=("preempt",))
 
 
 def _insert(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
@@ -113,7 +113,7 @@ def check_call(env: VerifierEnv, insn: Insn, check_return_code: CheckReturnCode)
     if insn.dst_reg:
         env.reject(EINVAL, "BPF_CALL uses reserved fields\n")
     if env.cur_state.active_lock.ptr and (insn.off or kfunc_name(insn) not in GRAPH_API):
-        env.reject(EINVAL, "function calls are not allowed while holding a lock\n")
+        env.reject(EINVAL, "function calls are not allowed while holding a lock\n", held=("lock",))
     throws = False
     if insn.imm:
         throws = _check_kfunc_call(env, insn, check_return_code)

@@ -259,7 +259,7 @@ def _mem_size(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
             _unless_null(env, a.regno, check)
         except Reject as e:
             env.verbose(f"arg#{a.number} arg#{a.number + 1} memory, len pair leads to invalid memory access\n")
-            raise Reject(e.errno, a.regno) from None
+            raise Reject(e.errno, a.regno if e.regno < 0 else e.regno, needed=e.needed) from None
     if has_suffix(size_param, "__szk"):
         if meta.arg_constant is not None:
             env.reject(EFAULT, "verifier internal error: only one constant argument permitted\n", a.regno)

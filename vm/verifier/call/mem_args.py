@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vm.isa import opcodes as op
 from vm.kernel import types as k
+from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import EACCES, VerifierEnv
@@ -89,15 +90,23 @@ def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allo
     meta.msize_max_value = s.umax
     # How much is written is not known: all of it has to be initialised.
     noted = meta if not s.var_off.mask else None
+    least = 0 if zero_size_allowed else 1
     if s.smin < 0:
-        env.reject(EACCES, f"R{regno} min value is negative, either use unsigned or 'var &= const'\n", regno)
+        needed = need.size_argument(s.smin, s.smax, least)
+        env.reject(
+            EACCES, f"R{regno} min value is negative, either use unsigned or 'var &= const'\n", regno, needed=needed
+        )
     if s.umin == 0 and not zero_size_allowed:
-        env.reject(EACCES, f"R{regno} invalid zero-sized read: u64=[{s.umin},{_lld(s.umax)}]\n", regno)
+        env.reject(
+            EACCES, f"R{regno} invalid zero-sized read: u64=[{s.umin},{_lld(s.umax)}]\n", regno,
+            needed=need.size_argument(s.umin, s.umax, 1),
+        )  # fmt: skip
     if s.umax >= BPF_MAX_VAR_SIZ:
         env.reject(
             EACCES,
             f"R{regno} unbounded memory access, use 'var &= const' or 'if (var < const)'\n",
             regno,
+            needed=need.size_argument(s.umin, s.umax, least),
         )
     check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
     mark_chain_precision(env, regno, "size_argument")

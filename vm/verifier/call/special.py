@@ -43,13 +43,13 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
     ptr = lock_owner(reg)
     if is_lock:
         if cur.active_lock.ptr:
-            env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed\n", regno)
+            env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed\n", regno, held=("lock",))
         cur.active_lock = ActiveLock(ptr, reg.id)
         return
     if not cur.active_lock.ptr:
         env.reject(EINVAL, "bpf_spin_unlock without taking a lock\n", regno)
     if cur.active_lock != ActiveLock(ptr, reg.id):
-        env.reject(EINVAL, "bpf_spin_unlock of different lock\n", regno)
+        env.reject(EINVAL, "bpf_spin_unlock of different lock\n", regno, held=("lock",))
     invalidate_non_owning_refs(env)
     cur.active_lock = NO_LOCK
 

@@ -8,7 +8,7 @@ from vm.verifier.call.callback import pass_reg
 from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
 from vm.verifier.call.refs import clear_all_pkt_pointers
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
 from vm.verifier.leaving import retval_range_within, say_invalid_scalar
 from vm.verifier.liveness import clear_caller_saved_regs, mark_read, mark_reg_unknown
@@ -46,15 +46,20 @@ def check_func_call(env: VerifierEnv, insn: Insn) -> None:
         env.print_verifier_state(env.cur_state.frame[-1], True)
 
 
-def _call_global(env: VerifierEnv, subprogno: int, error: int) -> None:
+def _call_global(env: VerifierEnv, subprogno: int, error: Reject | None) -> None:
     sub = env.subprogs[subprogno]
     instead = "use static function instead\n"
     if env.cur_state.active_lock.ptr:
-        env.reject(EINVAL, f"global function calls are not allowed while holding a lock,\n{instead}")
+        env.reject(EINVAL, f"global function calls are not allowed while holding a lock,\n{instead}", held=("lock",))
     if env.cur_state.active_preempt_lock:
-        env.reject(EINVAL, f"global function calls are not allowed with preemption disabled,\n{instead}")
-    if error:
-        env.reject(error, f"Caller passes invalid args into func#{subprogno} ('{sub.name}')\n")
+        env.reject(
+            EINVAL, f"global function calls are not allowed with preemption disabled,\n{instead}", held=("preempt",)
+        )
+    if error is not None:
+        env.reject(
+            error.errno, f"Caller passes invalid args into func#{subprogno} ('{sub.name}')\n", error.regno,
+            needed=error.needed,
+        )  # fmt: skip
     env.verbose(f"Func#{subprogno} ('{sub.name}') is global and assumed valid.\n")
     if sub.changes_pkt_data:
         clear_all_pkt_pointers(env)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.kernel import types as k
+from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
 from vm.verifier.leaving import retval_range_within, say_invalid_scalar
@@ -54,10 +55,11 @@ class _Region(NamedTuple):
 
     name: str
     missing: str
+    held: tuple[str, ...]
 
 
-_LOCK: Final = _Region("bpf_spin_lock", "bpf_spin_unlock is missing\n")
-_RCU: Final = _Region("bpf_rcu_read_lock", "bpf_rcu_read_unlock is missing\n")
+_LOCK: Final = _Region("bpf_spin_lock", "bpf_spin_unlock is missing\n", ("lock",))
+_RCU: Final = _Region("bpf_rcu_read_lock", "bpf_rcu_read_unlock is missing\n", ("rcu",))
 
 
 def check_regions_closed(env: VerifierEnv, exception_exit: bool) -> None:
@@ -72,13 +74,13 @@ def check_regions_closed(env: VerifierEnv, exception_exit: bool) -> None:
     if state.active_preempt_lock:
         count = state.active_preempt_lock
         missing = f"{count} bpf_preempt_enable{' is' if count == 1 else '(s) are'} missing\n"
-        _open(env, _Region("bpf_preempt_disable", missing), exception_exit)
+        _open(env, _Region("bpf_preempt_disable", missing, ("preempt",)), exception_exit)
 
 
 def _open(env: VerifierEnv, region: _Region, exception_exit: bool) -> None:
     if exception_exit:
-        env.reject(EINVAL, f"bpf_throw cannot be used inside {region.name}-ed region\n")
-    env.reject(EINVAL, region.missing)
+        env.reject(EINVAL, f"bpf_throw cannot be used inside {region.name}-ed region\n", held=region.held)
+    env.reject(EINVAL, region.missing, held=region.held)
 
 
 def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
@@ -153,4 +155,6 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
         say_invalid_scalar(env, reg, wanted, exit_ctx, reg_name)
         if is_lsm and not is_lsm_mac and not is_subprog and _hook_is_void(env):
             env.verbose("Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n")
-        env.reject(EINVAL, "", regno)
+        s = reg.scalar
+        needed = need.result(s.smin, s.smax, wanted.minval, wanted.maxval)
+        env.reject(EINVAL, "", regno, needed=needed)

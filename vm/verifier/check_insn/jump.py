@@ -57,7 +57,7 @@ def _check_call(env: VerifierEnv, insn: Insn) -> None:
     if insn.code != o.JMP | o.CALL or insn.off or insn.src_reg not in (0, o.PSEUDO_CALL) or insn.dst_reg:
         env.reject(EINVAL, "BPF_CALL uses reserved fields\n")
     if env.cur_state.active_lock.ptr and insn.src_reg == 0 and insn.imm != _BPF_FUNC_SPIN_UNLOCK:
-        env.reject(EINVAL, "function calls are not allowed while holding a lock\n")
+        env.reject(EINVAL, "function calls are not allowed while holding a lock\n", held=("lock",))
     if insn.src_reg == o.PSEUDO_CALL:
         subprog.check_func_call(env, insn)
     else:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.verifier import need
 from vm.verifier.check_insn import sanitize
 from vm.verifier.domain.arith import is_known, pointer_add, pointer_sub, without_bounds32
 from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MIN, bounds_sync, s64
@@ -39,22 +40,29 @@ _ARITHMETIC_OK: Final = frozenset(
 )
 
 
-def check_reg_sane_offset(env: VerifierEnv, reg: RegState, reg_type: int) -> None:
-    """check_reg_sane_offset(): an offset (or a pointer's own) has to stay far from overflowing."""
+def check_reg_sane_offset(env: VerifierEnv, reg: RegState, reg_type: int, regno: int) -> None:
+    """check_reg_sane_offset(): an offset (or a pointer's own) has to stay far from overflowing. `regno` holds it."""
     s = reg.scalar
     if s.var_off.mask == 0:
         value = s64(s.var_off.value)
         if value >= BPF_MAX_VAR_OFF or value <= -BPF_MAX_VAR_OFF:
-            env.reject(EINVAL, f"math between {reg_type_str(reg_type)} pointer and {value} is not allowed\n")
+            needed = need.pointer_offset(value, value)
+            name = reg_type_str(reg_type)
+            env.reject(EINVAL, f"math between {name} pointer and {value} is not allowed\n", regno, needed=needed)
     if reg.off >= BPF_MAX_VAR_OFF or reg.off <= -BPF_MAX_VAR_OFF:
-        env.reject(EINVAL, f"{reg_type_str(reg_type)} pointer offset {reg.off} is not allowed\n")
+        needed = need.pointer_offset(reg.off, reg.off)
+        env.reject(EINVAL, f"{reg_type_str(reg_type)} pointer offset {reg.off} is not allowed\n", regno, needed=needed)
     if s.smin == S64_MIN:
         env.reject(
             EINVAL,
             f"math between {reg_type_str(reg_type)} pointer and register with unbounded min value is not allowed\n",
+            regno,
+            needed=need.pointer_offset(s.smin, s.smax),
         )
     if s.smin >= BPF_MAX_VAR_OFF or s.smin <= -BPF_MAX_VAR_OFF:
-        env.reject(EINVAL, f"value {s.smin} makes {reg_type_str(reg_type)} pointer be out of bounds\n")
+        needed = need.pointer_offset(s.smin, s.smax)
+        name = reg_type_str(reg_type)
+        env.reject(EINVAL, f"value {s.smin} makes {name} pointer be out of bounds\n", regno, needed=needed)
 
 
 def _check_allowed(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState) -> None:
@@ -82,6 +90,7 @@ def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: Re
     frame = env.cur_state.frame[-1]
     dst = insn.dst_reg
     op = insn.code & 0xF0
+    by_reg = insn.code & 0x08 != 0
     s = off.scalar
     known = s.var_off.mask == 0
     if (known and (s.smin != s.smax or s.umin != s.umax)) or s.smin > s.smax or s.umin > s.umax:
@@ -97,8 +106,8 @@ def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: Re
         # The kernel copies the whole register here, liveness included.
         frame.regs[dst] = ptr
         frame.live.adopt(dst, frame.live, insn.src_reg)
-    check_reg_sane_offset(env, off, ptr.type)
-    check_reg_sane_offset(env, ptr, ptr.type)
+    check_reg_sane_offset(env, off, ptr.type, insn.src_reg if by_reg and ptr_is_dst else dst)
+    check_reg_sane_offset(env, ptr, ptr.type, dst if ptr_is_dst else insn.src_reg)
     info: sanitize.SanitizeInfo | None = None
     if op in (o.ADD, o.SUB) and not env.bypass_spec_v1:
         info = sanitize.SanitizeInfo()
@@ -111,7 +120,7 @@ def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: Re
         env.reject(EACCES, f"R{dst} bitwise operator {ALU_STRING[op >> 4]} on pointer prohibited\n", dst)
     else:
         env.reject(EACCES, f"R{dst} pointer arithmetic with {ALU_STRING[op >> 4]} operator prohibited\n", dst)
-    check_reg_sane_offset(env, r, ptr.type)
+    check_reg_sane_offset(env, r, ptr.type, insn.src_reg if by_reg and ptr_is_dst else dst)
     if not is_known(r.scalar):
         r.scalar = bounds_sync(r.scalar)
     frame.regs[dst] = r

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
+from vm.verifier import need
 from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.liveness import (
@@ -128,7 +129,7 @@ def _mem(env: VerifierEnv, a: _Access) -> None:
 def _ctx(env: VerifierEnv, a: _Access) -> None:
     _no_leak(env, a, "ctx")
     check_ptr_off_reg(env, a.reg, a.regno)
-    value = check_ctx_access(env, a.insn_idx, a.off, a.size, a.kind, a.is_ldsx)
+    value = check_ctx_access(env, a.insn_idx, a.off, a.size, a.kind, a.is_ldsx, a.regno)
     if not _reads(a):
         return
     regs = env.cur_state.frame[-1].regs
@@ -204,7 +205,10 @@ def _buf(env: VerifierEnv, a: _Access) -> None:
 
 
 def _invalid(env: VerifierEnv, a: _Access) -> None:
-    env.reject(EACCES, f"R{a.regno} invalid mem access '{reg_type_str(a.reg.type)}'\n", a.regno)
+    env.reject(
+        EACCES, f"R{a.regno} invalid mem access '{reg_type_str(a.reg.type)}'\n", a.regno,
+        needed=need.pointer_not(a.regno, a.reg),
+    )  # fmt: skip
 
 
 # Types looked up with their flags, and those whose flags the handler looks at.
@@ -250,7 +254,7 @@ def check_mem_access(
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
     size = SIZE_BYTES[bpf_size]
-    check_ptr_alignment(env, reg, off, size, strict_alignment_once)
+    check_ptr_alignment(env, reg, off, size, strict_alignment_once, regno)
     handler = _HANDLERS.get(reg.type) or _BASE_HANDLERS.get(reg.type & t.BPF_BASE_TYPE_MASK, _invalid)
     handler(env, _Access(insn_idx, regno, reg, off + reg.off, size, access, value_regno, is_ldsx))
     if size < 8 and value_regno >= 0 and access == BPF_READ and regs[value_regno].type == t.SCALAR_VALUE:

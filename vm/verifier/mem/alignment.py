@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.verifier import need
 from vm.verifier.domain.tnum import tnum_add, tnum_const, tnum_is_aligned
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.mem.common import tnum_text
@@ -26,7 +27,9 @@ _DESCRIPTIONS: Final = {
 }
 
 
-def check_ptr_alignment(env: VerifierEnv, reg: RegState, off: int, size: int, strict_alignment_once: bool) -> None:
+def check_ptr_alignment(
+    env: VerifierEnv, reg: RegState, off: int, size: int, strict_alignment_once: bool, regno: int
+) -> None:
     """An access of `size` bytes at reg + off is aligned to its size, where that matters."""
     strict = env.strict_alignment or strict_alignment_once or reg.type == t.PTR_TO_STACK
     if not strict or size == 1 or reg.type == t.PTR_TO_ARENA:
@@ -40,4 +43,4 @@ def check_ptr_alignment(env: VerifierEnv, reg: RegState, off: int, size: int, st
     else:
         what = _DESCRIPTIONS.get(reg.type, "")
         text = f"misaligned {what}access off {tnum_text(reg)}+{reg.off}+{off} size {size}\n"
-    env.reject(EACCES, text)
+    env.reject(EACCES, text, regno, needed=need.aligned(size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.verifier import need
 from vm.verifier.domain.scalar import S64_MIN, s32, s64
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.report.state_text import reg_type_str, tnum_str
@@ -86,7 +87,9 @@ def say_out_of_bounds(
     else:
         text = f"invalid access to memory, mem_size={mem_size} off={off} size={size}\n"
     env.verbose(text)
-    env.reject(EACCES, more, regno)
+    packet = reg.type in _PACKETS
+    needed = need.packet(regno, reg, off, size) if packet else need.region(off, off, size, mem_size)
+    env.reject(EACCES, more, regno, needed=needed)
 
 
 def check_mem_region_access(
@@ -100,13 +103,17 @@ def check_mem_region_access(
             EACCES,
             f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
             regno,
+            needed=need.not_negative(smin if smin == S64_MIN else smin + off),
         )
     say_out_of_bounds(
         env, regno, smin + off, size, mem_size, zero_size_allowed,
         f"R{regno} min value is outside of the allowed memory range\n",
     )  # fmt: skip
     if s.umax >= BPF_MAX_VAR_OFF:
-        env.reject(EACCES, f"R{regno} unbounded memory access, make sure to bounds check any such access\n", regno)
+        env.reject(
+            EACCES, f"R{regno} unbounded memory access, make sure to bounds check any such access\n", regno,
+            needed=need.upper_bound(s.umax, max(mem_size - size - off, 0)),
+        )  # fmt: skip
     say_out_of_bounds(
         env, regno, s.umax + off, size, mem_size, zero_size_allowed,
         f"R{regno} max value is outside of the allowed memory range\n",

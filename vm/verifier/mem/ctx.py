@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from vm.kernel import types as k
+from vm.verifier import need
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.hooks import BOOL_LSM_HOOKS
 from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
-from vm.verifier.mem.common import BPF_READ
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE
 from vm.verifier.mem.ctx_rules import (
     FLOW_KEYS_SIZE,
     SKB,
@@ -59,20 +60,27 @@ def hook_retval_range(env: VerifierEnv) -> tuple[int, int] | None:
     return (0, 1) if target.name.removeprefix("bpf_lsm_") in BOOL_LSM_HOOKS else (-MAX_ERRNO, 0)
 
 
-def check_ctx_access(env: VerifierEnv, insn_idx: int, off: int, size: int, access: int, is_ldsx: bool) -> CtxValue:
-    """May the program touch these bytes of its context? What a read leaves in the register."""
+def _refuse(env: VerifierEnv, off: int, size: int, access: int, regno: int) -> NoReturn:
+    needed = need.context(off, size, access == BPF_WRITE)
+    env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n", regno, needed=needed)
+
+
+def check_ctx_access(
+    env: VerifierEnv, insn_idx: int, off: int, size: int, access: int, is_ldsx: bool, regno: int
+) -> CtxValue:
+    """May the program touch these bytes of its context (in `regno`)? What a read leaves in the register."""
     program = env.program
     rules = ctx_rules(program.prog_type, program.expected_attach_type)
     if rules is None:
         value = _btf_context(env, off, size, access)
         if value is None:
-            env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n")
+            _refuse(env, off, size, access, regno)
         if value.btf is None:
             env.aux[insn_idx].ctx_field_size = 0
         return value
     allowed = _allowed(env, rules, off, size, access, is_ldsx)
     if allowed < 0:
-        env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n")
+        _refuse(env, off, size, access, regno)
     env.aux[insn_idx].ctx_field_size = allowed
     if rules.size == SKB["hwtstamp"][1] and off == SKB["tstamp_type"][0]:
         env.tstamp_type_access = True

@@ -35,7 +35,7 @@ def destroy_if_dynptr_stack_slot(env: VerifierEnv, state: FuncState, spi: int) -
         spi += 1
     first = state.stack[spi].spilled_ptr
     if dynptr_type_refcounted(first.dynptr_type):
-        env.reject(EINVAL, "cannot overwrite referenced dynptr\n", spi=spi)
+        env.reject(EINVAL, "cannot overwrite referenced dynptr\n", spi=spi, frame=state.frameno)
     env.mark_stack_slot_scratched(spi)
     env.mark_stack_slot_scratched(spi - 1)
     invalidate_dynptr_slices(env, first.id)

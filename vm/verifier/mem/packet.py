@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel import types as k
+from vm.verifier import need
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.mem.common import BPF_WRITE, say_out_of_bounds
 
@@ -48,8 +49,9 @@ def check_packet_access(env: VerifierEnv, regno: int, off: int, size: int, zero_
             EACCES,
             f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
             regno,
+            needed=need.not_negative(reg.scalar.smin),
         )
     outside = f"R{regno} offset is outside of the packet\n"
     if reg.range < 0:
-        env.reject(EINVAL, outside, regno)
+        env.reject(EINVAL, outside, regno, needed=need.packet(regno, reg, off, size))
     say_out_of_bounds(env, regno, off, size, reg.range, zero_size_allowed, outside)

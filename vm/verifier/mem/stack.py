@@ -6,6 +6,7 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
+from vm.verifier import need
 from vm.verifier.backtrack import insn_stack_access_flags, mark_chain_precision, push_insn_history
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown, mark_stack_slot_read
@@ -66,7 +67,7 @@ def _save_register_state(state: FuncState, spi: int, reg: RegState, size: int) -
 def _check_corruption(env: VerifierEnv, state: FuncState, spi: int, size: int) -> None:
     slot = state.stack[spi]
     if not env.allow_ptr_leaks and slot.is_spill() and not is_spilled_scalar_reg(slot) and size != 8:
-        env.reject(EACCES, "attempt to corrupt spilled pointer on stack\n", spi=spi)
+        env.reject(EACCES, "attempt to corrupt spilled pointer on stack\n", spi=spi, frame=state.frameno)
 
 
 def _note_sanitation(
@@ -169,7 +170,12 @@ def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: 
     kind = slot.slot_type[byte]
     env.mark_stack_slot_scratched(spi)
     if not env.allow_ptr_leaks and kind not in (t.STACK_MISC, t.STACK_ZERO):
-        env.reject(EINVAL, f"spilled ptr in range of var-offset stack write; insn {insn_idx}, ptr off: {i}", spi=spi)
+        env.reject(
+            EINVAL,
+            f"spilled ptr in range of var-offset stack write; insn {insn_idx}, ptr off: {i}",
+            spi=spi,
+            frame=state.frameno,
+        )
     if writing_zero and kind == t.STACK_SPILL and is_spilled_scalar_reg(slot):
         tnum = slot.spilled_ptr.scalar.var_off
         if not tnum.mask and not tnum.value:
@@ -182,6 +188,7 @@ def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: 
             EINVAL,
             f"uninit stack in range of var-offset write prohibited for !root; insn {insn_idx}, off: {i}",
             spi=spi,
+            frame=state.frameno,
         )
     set_slot_byte(state, spi, byte, t.STACK_ZERO if keeps_zero else t.STACK_MISC)
     return keeps_zero
@@ -232,21 +239,21 @@ def check_stack_read_fixed_off(env: VerifierEnv, state: FuncState, off: int, siz
             spill_size += 1
         if size != 8 or spill_size != 8:
             if slot.spilled_ptr.type != t.SCALAR_VALUE:
-                env.reject(EACCES, "invalid size of register fill\n", spi=spi)
+                env.reject(EACCES, "invalid size of register fill\n", spi=spi, frame=state.frameno)
             mark_stack_slot_read(env, state, spi)
             if dst_regno < 0:
                 return
-            fills = _fill_part(env, slot, off, size, spill_size, dst_regno)
+            fills = _fill_part(env, slot, off, size, spill_size, dst_regno, state.frameno)
         elif dst_regno >= 0:
             _set_dst(env, dst_regno, slot.spilled_ptr)
             fills = True
         elif not env.allow_ptr_leaks and slot.spilled_ptr.type != t.SCALAR_VALUE:
-            env.reject(EACCES, f"leaking pointer from stack off {off}\n", spi=spi)
+            env.reject(EACCES, f"leaking pointer from stack off {off}\n", spi=spi, frame=state.frameno)
         else:
             fills = True
         mark_stack_slot_read(env, state, spi)
     else:
-        _check_readable(env, slot, off, size, spilled_ok=False)
+        _check_readable(env, slot, off, size, False, state.frameno)
         mark_stack_slot_read(env, state, spi)
         if dst_regno >= 0:
             _mark_reg_stack_read(env, state, off, off + size, dst_regno)
@@ -254,7 +261,7 @@ def check_stack_read_fixed_off(env: VerifierEnv, state: FuncState, off: int, siz
         push_insn_history(env, env.cur_state, insn_stack_access_flags(state.frameno, spi), 0)
 
 
-def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spilled_ok: bool) -> None:
+def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spilled_ok: bool, frameno: int) -> None:
     first = -off - 1
     for i in range(size):
         kind = slot.slot_type[(first - i) % 8]
@@ -262,10 +269,15 @@ def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spil
             continue
         if kind == t.STACK_SPILL and spilled_ok:
             continue
-        env.reject(EACCES, f"invalid read from stack off {off}+{i} size {size}\n", spi=first // 8)
+        env.reject(
+            EACCES, f"invalid read from stack off {off}+{i} size {size}\n", spi=first // 8, frame=frameno,
+            needed=need.stack_byte(off + i),
+        )  # fmt: skip
 
 
-def _fill_part(env: VerifierEnv, slot: StackSlot, off: int, size: int, spill_size: int, dst_regno: int) -> bool:
+def _fill_part(
+    env: VerifierEnv, slot: StackSlot, off: int, size: int, spill_size: int, dst_regno: int, frameno: int
+) -> bool:
     """Load a part of a spilled scalar, or more than was spilled; true if it is the spilled register's value."""
     reg = slot.spilled_ptr
     if size <= spill_size and not off % 8:
@@ -277,7 +289,7 @@ def _fill_part(env: VerifierEnv, slot: StackSlot, off: int, size: int, spill_siz
         return True
     first = -off - 1
     kinds = [slot.slot_type[(first - i) % 8] for i in range(size)]
-    _check_readable(env, slot, off, size, spilled_ok=True)
+    _check_readable(env, slot, off, size, True, frameno)
     tnum = reg.scalar.var_off
     if kinds.count(t.STACK_SPILL) == size and not tnum.mask and not tnum.value:
         _set_dst(env, dst_regno, _const_zero(env))

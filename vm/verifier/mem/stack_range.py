@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from vm.isa.opcodes import MAX_BPF_STACK
+from vm.verifier import need
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.common import (
@@ -76,7 +77,8 @@ def check_stack_access_within_bounds(
             text = (
                 f"invalid variable-offset{extra} stack R{regno} var_off={tnum_text(reg)} off={off} size={access_size}\n"
             )
-        env.reject(error, text, regno)
+        last = min_off if fixed else max_off - access_size
+        env.reject(error, text, regno, needed=need.stack_place(min_off, last, access_size))
     grow_stack(env, state, -min_off)
 
 
@@ -116,7 +118,7 @@ def check_stack_range_initialized(
         for i in range(min_off, max_off + access_size):
             spi, byte = (-i - 1) // 8, (-i - 1) % 8
             if spi < len(state.stack) and state.stack[spi].slot_type[byte] == t.STACK_DYNPTR:
-                env.reject(EACCES, f"potential write to dynptr at off={i} disallowed\n", spi=spi)
+                env.reject(EACCES, f"potential write to dynptr at off={i} disallowed\n", spi=spi, frame=state.frameno)
         meta.access_size = access_size
         meta.regno = regno
         return
@@ -128,6 +130,7 @@ def check_stack_range_initialized(
                 EACCES,
                 f"invalid{extra} read from stack R{regno} {where}{i - min_off} size {access_size}\n",
                 regno,
+                needed=need.stack_byte(i),
             )
 
 

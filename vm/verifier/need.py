@@ -1,0 +1,134 @@
+"""What would have been accepted, in words and numbers, said at the place of a rejection (Reject.needed)."""
+
+from __future__ import annotations
+
+from vm.verifier.domain.scalar import S64_MAX, S64_MIN, U64_MAX
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+
+def span(low: int, high: int) -> str:
+    """ "4", "from 0 to 63", "anything"."""
+    if low == high:
+        return f"{low:,}"
+    if low == S64_MIN and high == S64_MAX:
+        return "anything"
+    if low == S64_MIN:
+        return f"anything up to {high:,}"
+    if high in (S64_MAX, U64_MAX):
+        return f"anything from {low:,} on"
+    return f"from {low:,} to {high:,}"
+
+
+def _of(count: int) -> str:
+    return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
+
+
+def packet(regno: int, reg: RegState, off: int, size: int) -> str:
+    """A packet access at `off` (fixed parts) of `size` bytes, where reg.range bytes are known to be there."""
+    if reg.range < 0:
+        return f"a pointer that does not lie past the end of the packet: r{regno} was compared with it and does"
+    end = off + size
+    base = "data_meta" if reg.type == t.PTR_TO_PACKET_META else "data"
+    bound = "data" if base == "data_meta" else "data_end"
+    if reg.id:
+        base = f"p, where p is r{regno}'s pointer before its fixed offset of {reg.off} is added"
+        check = f"p + {end} <= {bound} ({base})"
+    else:
+        check = f"{base} + {end} <= {bound}"
+    return (
+        f"the access takes bytes {off} to {end - 1}, so {check} has to be checked before it; "
+        f"proven readable: {_of(reg.range)}"
+    )
+
+
+def region(low: int, high: int, size: int, mem_size: int) -> str:
+    """An access of `size` bytes somewhere from low to high in a region of mem_size bytes."""
+    if size > mem_size:
+        return f"an access of at most {_of(mem_size)}, the size of the memory; this one is of {_of(size)}"
+    if size <= 0:
+        return f"an access of at least 1 byte; this one is of {size}"
+    return (
+        f"an offset {span(0, mem_size - size)} for {_of(size)} out of {mem_size:,}; "
+        f"here it is {span(low, high)}"
+    )
+
+
+def not_negative(low: int) -> str:
+    """An offset or size that may be below zero."""
+    known = "nothing says it is not negative" if low == S64_MIN else f"here it may be {low:,}"
+    return f"a value that cannot be negative: an unsigned one with an upper bound, or a check that it is >= 0; {known}"
+
+
+def upper_bound(high: int, most: int) -> str:
+    """An offset without a useful upper bound."""
+    known = "it has none" if high in (S64_MAX, U64_MAX) else f"here it may be {high:,}"
+    return f"an upper bound: at most {most:,}; {known}"
+
+
+def size_argument(low: int, high: int, least: int) -> str:
+    """The size of a memory argument."""
+    return (
+        f"a size of at least {least} with an upper bound, as `if (size < limit)` or `size &= mask` give it; "
+        f"here it is {span(low, high)}"
+    )
+
+
+def stack_place(low: int, high: int, size: int) -> str:
+    """An access of the stack frame."""
+    if size <= 0:
+        return f"an access of at least 1 byte; this one is of {size}"
+    return f"an offset from the frame's top {span(-512, -size)} for {_of(size)}; here it is {span(low, high)}"
+
+
+def stack_byte(off: int) -> str:
+    """A byte of the stack that nothing is known of."""
+    slot = (off - 7 if off >= 0 else off) // 8 * 8
+    return f"the byte at fp{off} (in the slot fp{slot}) written on every path that leads here, before it is read"
+
+
+def written(regno: int, cleared: bool) -> str:
+    """A register that holds nothing."""
+    why = "; calls leave nothing in r1 to r5" if cleared else ""
+    return f"r{regno} written on every path that leads here, before it is read{why}"
+
+
+def pointer_not(regno: int, reg: RegState) -> str:
+    """A register that is accessed through and may not be."""
+    if reg.type & t.PTR_MAYBE_NULL:
+        return f"a check that r{regno} is not NULL, between where it comes from and this access"
+    if reg.type == t.SCALAR_VALUE:
+        return f"a pointer in r{regno}; it holds a number, and where that may point the verifier cannot tell"
+    return f"a pointer in r{regno} to memory that programs may access"
+
+
+def argument(regno: int, reg: RegState, expected: str, null_is_all: bool) -> str:
+    """An argument of another type; null_is_all: it would fit but for being NULL perhaps."""
+    if null_is_all:
+        return f"a check that r{regno} is not NULL before the call"
+    known = "a number" if reg.type == t.SCALAR_VALUE else "something else"
+    return f"r{regno} of one of these types: {expected}; it is {known}"
+
+
+def result(low: int, high: int, minval: int, maxval: int) -> str:
+    """A return value outside of its range."""
+    return f"a return value {span(minval, maxval)}; what is known of it is {span(low, high)}"
+
+
+def pointer_offset(low: int, high: int) -> str:
+    """A number that is added to a pointer."""
+    return f"a number with bounds, each within ±536,870,912, before it is added; here it is {span(low, high)}"
+
+
+def aligned(size: int) -> str:
+    """An access that must be aligned."""
+    return f"an offset that is known to be a multiple of {size}"
+
+
+def context(off: int, size: int, write: bool) -> str:
+    """A field of the context."""
+    verb = "written" if write else "read"
+    return (
+        f"a field of this program type's context that may be {verb}, with its own size; "
+        f"{_of(size)} at offset {off} {'are' if size > 1 else 'is'} none"
+    )
