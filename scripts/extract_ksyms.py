@@ -5,7 +5,7 @@ usage: python scripts/extract_ksyms.py VMLINUX
 zlib data: a line saying where it came from; a line with the number of symbols; for each the
 64-bit distance of its address from the one before, as /proc/kallsyms has them without address
 randomisation; their names, each between line feeds. What the compiler or the build made up is
-left out.
+left out, but for functions that have a type: whether they have an address decides if a program may attach.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 from kernel_image import KernelImage  # noqa: E402
+
+from vm.btf.types import Btf, Kind  # noqa: E402
 
 MADE_UP = re.compile(
     r"^(__pfx_|__ksymtab|__kstrtab|__crc_|__initcall|__setup_|__param_|__UNIQUE_ID|__func__|__already_done|"
@@ -30,9 +32,10 @@ MADE_UP = re.compile(
 
 def main() -> None:
     image = KernelImage(Path(sys.argv[1]))
+    functions = {found.name for found in Btf(image.btf).of_kind(Kind.FUNC)}
     names: dict[str, int] = {}
     for symbol in image.symbols:
-        if not MADE_UP.search(symbol.name):
+        if symbol.name in functions or not MADE_UP.search(symbol.name):
             names.setdefault(symbol.name, symbol.address)
     addresses = [0, *names.values()]
     gaps = [b - a for a, b in zip(addresses, addresses[1:], strict=False)]

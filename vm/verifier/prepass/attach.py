@@ -10,8 +10,9 @@ from vm.kernel import types as k
 from vm.kernel.attach import attach_target
 from vm.kernel.helpers import program_types
 from vm.kernel.hooks import id_set
+from vm.kernel.symbols import ksym_address
 from vm.verifier.attach_target import AttachTarget
-from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
+from vm.verifier.env import EINVAL, ENOENT, EOPNOTSUPP, VerifierEnv
 from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
 from vm.verifier.prepass.func_model import distill
 from vm.verifier.prepass.struct_ops import struct_ops_target
@@ -84,6 +85,7 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
                 EOPNOTSUPP,
                 f"Attach to function {found.name} with a >8 byte return value is not supported for this attach type\n",
             )
+        _check_address(env, found.name)
         _check_trampoline(env, found.name)
         return AttachTarget(found.name, btf, found.id, proto)
     name = found.name.removeprefix(_RAW_TP_PREFIX)
@@ -93,14 +95,6 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     return AttachTarget(name, btf, found.id, proto, 1, names)
 
 
-_DENIED: Final = frozenset({"migrate_disable", "migrate_enable", "rcu_read_unlock_strict"})
-_NORETURN: Final = frozenset(
-    {
-        "__ia32_sys_exit", "__ia32_sys_exit_group", "__module_put_and_kthread_exit", "__x64_sys_exit",
-        "__x64_sys_exit_group", "do_exit", "do_group_exit", "kthread_complete_and_exit", "kthread_exit",
-        "make_task_dead",
-    }
-)  # fmt: skip
 # Functions whose return value may be replaced, beside the security hooks (fmod_ret id sets). This kernel is built
 # without error injection, which would add more, and let programs at more functions sleep.
 _REPLACEABLE: Final = frozenset(
@@ -112,6 +106,12 @@ _REPLACEABLE: Final = frozenset(
 _SLEEPABLE: Final = frozenset({"bpf_fentry_test1"})
 
 
+def _check_address(env: VerifierEnv, name: str) -> None:
+    """The function was not inlined everywhere, or thrown away after booting."""
+    if ksym_address(name) is None:
+        env.reject(ENOENT, f"The address of function {name} cannot be found\n")
+
+
 def _check_trampoline(env: VerifierEnv, name: str) -> None:
     """May the function be traced by a program that sleeps, or one that replaces its return value?"""
     attach = env.program.expected_attach_type
@@ -120,9 +120,9 @@ def _check_trampoline(env: VerifierEnv, name: str) -> None:
             env.reject(EINVAL, f"{name} is not sleepable\n")
     elif attach == k.BPF_MODIFY_RETURN and name not in _REPLACEABLE and not name.startswith("security_"):
         env.reject(EINVAL, f"{name}() is not modifiable\n")
-    if name in _DENIED:
+    if name in id_set("btf_id_deny"):
         env.reject(EINVAL, "")
-    if attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN) and name in _NORETURN:
+    if attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN) and name in id_set("noreturn_deny"):
         env.reject(EINVAL, "Attaching fexit/fmod_ret to __noreturn functions is rejected.\n")
 
 
@@ -156,6 +156,7 @@ def _iter_target(env: VerifierEnv) -> AttachTarget:
 def _lsm_target(env: VerifierEnv) -> AttachTarget:
     btf, found = _find(env)
     distill(env, btf, _proto(btf, found), found.name)
+    _check_address(env, found.name)
     hook = found.name.removeprefix("bpf_lsm_")
     if env.sleepable and hook not in SLEEPABLE_LSM_HOOKS:
         env.reject(EINVAL, f"{found.name} is not sleepable\n")

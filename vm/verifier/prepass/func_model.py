@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.btf.types import COMPOSITES, Btf, Kind, Type
+from vm.btf.types import Btf, Kind, Type
 from vm.verifier.env import EINVAL, VerifierEnv
 from vm.verifier.kfunc_meta import kind_str
 
 MAX_BPF_FUNC_ARGS: Final = 12
 
 _MAX_STRUCT: Final = 16
-_SIZED: Final = frozenset({Kind.INT, Kind.ENUM, Kind.ENUM64, *COMPOSITES})
+_SIZED: Final = frozenset({Kind.INT, Kind.ENUM, Kind.ENUM64, Kind.STRUCT})
 
 
 def _size(btf: Btf, type_id: int) -> tuple[int, Type]:
@@ -30,7 +30,7 @@ def distill(env: VerifierEnv, btf: Btf, proto: Type, name: str) -> int:
     if len(params) > MAX_BPF_FUNC_ARGS:
         env.reject(EINVAL, f"The function {name} has {len(params)} arguments. Too many.\n")
     returned, found = _size(btf, proto.type_id)
-    if returned < 0 or found.kind in COMPOSITES:
+    if returned < 0 or found.kind is Kind.STRUCT:
         env.reject(EINVAL, f"The function {name} return type {kind_str(found)} is unsupported.\n")
     for i, param in enumerate(params):
         if i == len(params) - 1 and not param.type_id:

@@ -7,6 +7,7 @@ from typing import Final
 from vm.btf.types import Kind
 from vm.isa.insn import Insn
 from vm.kernel import kfuncs
+from vm.kernel.symbols import ksym_address
 from vm.verifier.env import E2BIG, EINVAL, EPROTO, VerifierEnv
 from vm.verifier.kfunc_meta import fetch_kfunc_meta, kfunc_name, vmlinux
 from vm.verifier.prepass.func_model import distill
@@ -41,6 +42,8 @@ def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
     btf = vmlinux()
     if not 0 < insn.imm < len(btf) or btf.type(insn.imm).kind is not Kind.FUNC:
         env.reject(EINVAL, f"kernel btf_id {insn.imm & 0xFFFFFFFF} is not a function\n")
+    if ksym_address(btf.type(insn.imm).name) is None:
+        env.reject(EINVAL, f"cannot find address for kernel function {btf.type(insn.imm).name}\n")
     if btf.type(insn.imm).name.startswith("bpf_xdp_metadata_"):
         env.reject(EINVAL, "metadata kfuncs require device-bound program\n")
     env.kfuncs.add(insn.imm)
