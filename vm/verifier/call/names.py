@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import PSEUDO_KFUNC_CALL
@@ -10,11 +11,15 @@ from vm.kernel.helpers import helper
 from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import kfunc_name
 
+UNKNOWN: Final = "unknown"
+
 
 def func_id_name(func_id: int) -> str:
     """func_id_name(): "bpf_map_lookup_elem", or "unknown"."""
+    if func_id == 0:
+        return "bpf_unspec"  # it has a name, and no helper
     known = helper(func_id)
-    return known.name if known is not None else "unknown"
+    return known.name if known is not None else UNKNOWN
 
 
 def func_text(func_id: int) -> str:
@@ -30,7 +35,7 @@ def call_name(env: VerifierEnv) -> Callable[[Insn], str | None]:
             return kfunc_name(insn) or None
         if insn.src_reg:
             return None
-        known = helper(insn.imm)
-        return known.name if known is not None else None
+        called = func_id_name(insn.imm)
+        return None if called == UNKNOWN else called
 
     return name
