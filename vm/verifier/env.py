@@ -57,11 +57,13 @@ class Reject(Exception):
     regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index) of frame `frame`, or -1.
     needed -- what would have been accepted, in words and numbers, where the message's rule alone does not say it.
     held -- kinds of holdings (trace.Holding) that were not given back; ref_id -- the reference, or 0.
+    also -- another register that matters: the size of the memory at fault; insn_idx -- the instruction, if it is not
+    the one being walked.
     """
 
     def __init__(
         self, errno: int, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
-        held: tuple[str, ...] = (), ref_id: int = 0,
+        held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1,
     ) -> None:  # fmt: skip
         super().__init__(errno)
         self.errno = errno
@@ -71,6 +73,8 @@ class Reject(Exception):
         self.frame = frame
         self.held = held
         self.ref_id = ref_id
+        self.insn_idx = insn_idx
+        self.also = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +232,11 @@ class VerifierEnv:
 
     def reject(
         self, errno: int, text: str, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
-        held: tuple[str, ...] = (), ref_id: int = 0,
+        held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1,
     ) -> NoReturn:  # fmt: skip
         """verbose() and return -errno, as nearly every check ends. The rest is Reject's."""
         self.log.text(text)
-        raise Reject(errno, regno, spi, needed, frame, held, ref_id)
+        raise Reject(errno, regno, spi, needed, frame, held, ref_id, insn_idx)
 
     def say_line(self, insn_idx: int) -> None:
         """verbose_linfo(): the source line, if it is another one than the last said."""

@@ -103,7 +103,7 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
     if t == SRC_OP:
         reg = frame.regs[regno]
         if reg.type == NOT_INIT:
-            env.reject(EACCES, f"R{regno} !read_ok\n", regno, needed=need.written(regno, 0 < regno < 6))
+            env.reject(EACCES, f"R{regno} !read_ok\n", regno, needed=need.written(regno))
         if regno == o.REG_FP:
             return
         row = frame.live

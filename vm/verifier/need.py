@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from vm.verifier.domain.scalar import S64_MAX, S64_MIN, U64_MAX
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
+
+_LONG: Final = 1 << 29  # BPF_MAX_VAR_SIZ: sizes from here on are no sizes
 
 
 def span(low: int, high: int) -> str:
@@ -36,10 +40,8 @@ def packet(regno: int, reg: RegState, off: int, size: int) -> str:
         check = f"p + {end} <= {bound} ({base})"
     else:
         check = f"{base} + {end} <= {bound}"
-    return (
-        f"the access takes bytes {off} to {end - 1}, so {check} has to be checked before it; "
-        f"proven readable: {_of(reg.range)}"
-    )
+    bytes_ = f"byte {off}" if size == 1 else f"bytes {off} to {end - 1}"
+    return f"the access takes {bytes_}, so {check} has to be checked before it; proven readable: {_of(reg.range)}"
 
 
 def region(low: int, high: int, size: int, mem_size: int) -> str:
@@ -48,10 +50,7 @@ def region(low: int, high: int, size: int, mem_size: int) -> str:
         return f"an access of at most {_of(mem_size)}, the size of the memory; this one is of {_of(size)}"
     if size <= 0:
         return f"an access of at least 1 byte; this one is of {size}"
-    return (
-        f"an offset {span(0, mem_size - size)} for {_of(size)} out of {mem_size:,}; "
-        f"here it is {span(low, high)}"
-    )
+    return f"an offset {span(0, mem_size - size)} for {_of(size)} out of {mem_size:,}; here it is {span(low, high)}"
 
 
 def not_negative(low: int) -> str:
@@ -68,10 +67,12 @@ def upper_bound(high: int, most: int) -> str:
 
 def size_argument(low: int, high: int, least: int) -> str:
     """The size of a memory argument."""
-    return (
-        f"a size of at least {least} with an upper bound, as `if (size < limit)` or `size &= mask` give it; "
-        f"here it is {span(low, high)}"
-    )
+    bounded = "an upper bound, as `if (size < limit)` or `size &= mask` give it"
+    if low < least:
+        what = f"a size of at least {least}" + (f" with {bounded}" if high > _LONG else "")
+    else:
+        what = f"a size with {bounded}"
+    return f"{what}; here it is {span(low, high)}"
 
 
 def stack_place(low: int, high: int, size: int) -> str:
@@ -81,16 +82,21 @@ def stack_place(low: int, high: int, size: int) -> str:
     return f"an offset from the frame's top {span(-512, -size)} for {_of(size)}; here it is {span(low, high)}"
 
 
-def stack_byte(off: int) -> str:
-    """A byte of the stack that nothing is known of."""
-    slot = (off - 7 if off >= 0 else off) // 8 * 8
-    return f"the byte at fp{off} (in the slot fp{slot}) written on every path that leads here, before it is read"
+def stack_byte(off: int, kind: int) -> str:
+    """A byte of the stack that may not be read; kind: what it is (STACK_*)."""
+    if kind in (t.STACK_DYNPTR, t.STACK_ITER):
+        what = "a dynptr" if kind == t.STACK_DYNPTR else "an iterator"
+        return f"bytes the program may read: the one at fp{off} is part of {what}"
+    if kind == t.STACK_SPILL:
+        return f"bytes the program may read: the one at fp{off} is part of a stored pointer"
+    slot = off // 8 * 8
+    where = f"fp{off}" if slot == off else f"fp{off}, in the slot fp{slot},"
+    return f"the byte at {where} written on every path that leads here, before it is read"
 
 
-def written(regno: int, cleared: bool) -> str:
+def written(regno: int) -> str:
     """A register that holds nothing."""
-    why = "; calls leave nothing in r1 to r5" if cleared else ""
-    return f"r{regno} written on every path that leads here, before it is read{why}"
+    return f"r{regno} written on every path that leads here, before it is read"
 
 
 def pointer_not(regno: int, reg: RegState) -> str:
@@ -106,8 +112,18 @@ def argument(regno: int, reg: RegState, expected: str, null_is_all: bool) -> str
     """An argument of another type; null_is_all: it would fit but for being NULL perhaps."""
     if null_is_all:
         return f"a check that r{regno} is not NULL before the call"
-    known = "a number" if reg.type == t.SCALAR_VALUE else "something else"
-    return f"r{regno} of one of these types: {expected}; it is {known}"
+    if reg.type & t.MEM_RDONLY and "mem" in expected.split(", "):
+        return f"a pointer in r{regno} to memory the call may write: this memory may only be read"
+    if reg.type & t.PTR_MAYBE_NULL:
+        return f"r{regno} of one of these types: {expected}; and a check that it is not NULL"
+    return f"r{regno} of one of these types: {expected}"
+
+
+def memory(regno: int, reg: RegState, size: int) -> str:
+    """Something that is no memory, where a call reads or writes."""
+    if reg.type & t.PTR_MAYBE_NULL:
+        return f"a check that r{regno} is not NULL before the call"
+    return f"a pointer in r{regno} to {_of(size)} of memory"
 
 
 def result(low: int, high: int, minval: int, maxval: int) -> str:
@@ -120,9 +136,9 @@ def pointer_offset(low: int, high: int) -> str:
     return f"a number with bounds, each within ±536,870,912, before it is added; here it is {span(low, high)}"
 
 
-def aligned(size: int) -> str:
+def aligned(size: int, low: int, high: int) -> str:
     """An access that must be aligned."""
-    return f"an offset that is known to be a multiple of {size}"
+    return f"an offset that is known to be a multiple of {size}; here it is {span(low, high)}"
 
 
 def context(off: int, size: int, write: bool) -> str:

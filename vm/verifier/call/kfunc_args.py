@@ -259,7 +259,9 @@ def _mem_size(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
             _unless_null(env, a.regno, check)
         except Reject as e:
             env.verbose(f"arg#{a.number} arg#{a.number + 1} memory, len pair leads to invalid memory access\n")
-            raise Reject(e.errno, a.regno if e.regno < 0 else e.regno, needed=e.needed) from None
+            told = Reject(e.errno, a.regno if e.regno < 0 else e.regno, e.spi, e.needed, e.frame)
+            told.also = a.regno + 1
+            raise told from None
     if has_suffix(size_param, "__szk"):
         if meta.arg_constant is not None:
             env.reject(EFAULT, "verifier internal error: only one constant argument permitted\n", a.regno)
@@ -478,4 +480,4 @@ def check_kfunc_args(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
             index += 1
         index += 1
     if meta.releases and not meta.release_regno:
-        env.reject(EINVAL, f"release kernel function {meta.name} expects refcounted PTR_TO_BTF_ID\n")
+        env.reject(EINVAL, f"release kernel function {meta.name} expects refcounted PTR_TO_BTF_ID\n", 1)

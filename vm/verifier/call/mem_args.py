@@ -7,7 +7,7 @@ from vm.kernel import types as k
 from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
-from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.env import EACCES, Reject, VerifierEnv
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access
 from vm.verifier.mem.buffer import check_buffer_access
@@ -81,6 +81,7 @@ def check_helper_mem_access(
             EACCES,
             f"R{regno} type={reg_type_str(reg.type)} expected={reg_type_str(t.PTR_TO_STACK)}\n",
             regno,
+            needed=need.memory(regno, reg, access_size),
         )
 
 
@@ -108,7 +109,11 @@ def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allo
             regno,
             needed=need.size_argument(s.umin, s.umax, least),
         )
-    check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
+    try:
+        check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
+    except Reject as e:
+        e.also = regno
+        raise
     mark_chain_precision(env, regno, "size_argument")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vm.isa.insn import Insn
+from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.callback import pass_reg
 from vm.verifier.call.frames import setup_func_entry
@@ -77,7 +78,8 @@ def _check_callback_return(env: VerifierEnv, callee: FuncState) -> None:
     mark_chain_precision(env, 0, "callback_result")
     if not retval_range_within(callee.callback_ret_range, r0):
         say_invalid_scalar(env, r0, callee.callback_ret_range, "At callback return", "R0")
-        env.reject(EINVAL, "", 0)
+        wanted, s = callee.callback_ret_range, r0.scalar
+        env.reject(EINVAL, "", 0, needed=need.result(s.smin, s.smax, wanted.minval, wanted.maxval))
     if not env.aux[callee.callsite].calls_callback:
         env.reject(EFAULT, f"BUG: in callback at {env.insn_idx}, callsite {callee.callsite} !calls_callback\n")
 

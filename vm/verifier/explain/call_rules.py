@@ -8,6 +8,10 @@ from vm.verifier.explain.register_rules import Rules
 
 RULES: Final[Rules] = (
     (
+        "arguments that the function's own declaration allows: it is verified for these alone",
+        ("Caller passes invalid args into func#{} ('{}')",),
+    ),
+    (
         "an argument of the type the function takes",
         (
             "R{} type={} expected={}",
@@ -23,7 +27,6 @@ RULES: Final[Rules] = (
             "Helper has invalid btf_id in R{}",
             "Helper has invalid btf/btf_id in R1",
             "pointer in R{} isn't map pointer",
-            "Caller passes invalid args into func#{} ('{}')",
             "Unsupported reg type {} for bpf_dynptr_from_mem data",
             "arg#{} pointer type {} {} must point to {}scalar, or struct with scalar",
             "invalid kptr access, R{} type={}{}",
@@ -34,7 +37,7 @@ RULES: Final[Rules] = (
         ),
     ),
     (
-        "a NULL check before the call",
+        "a pointer that cannot be NULL: check it before the call",
         (
             "Possibly NULL pointer passed to trusted arg{}",
             "Possibly NULL pointer passed to helper arg{}",
@@ -49,9 +52,9 @@ RULES: Final[Rules] = (
             "R{} is not a const",
             "R{} rdonly/rdwr_buf_size exceeds u32 max",
             "R{} is not a constant address'",
-            "get_local_storage() doesn't support non-zero flags",
         ),
     ),
+    ("flags of 0 in r2", ("get_local_storage() doesn't support non-zero flags",)),
     (
         "a constant, zero-terminated string in read-only data, and arguments that fit its formats",
         (
@@ -127,9 +130,9 @@ RULES: Final[Rules] = (
             "bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct",
             "bpf_percpu_obj_new type ID argument must be of a struct of scalars",
             "bpf_percpu_obj_new type ID argument must not contain special fields",
-            "kfunc {} type ID argument must be of a struct",
         ),
     ),
+    ("the type id of a struct of the kernel", ("kfunc {} type ID argument must be of a struct",)),
     (
         "a static function of this program as callback",
         ("callback function not static", "callback function cannot be the main program", "missing btf func_info"),

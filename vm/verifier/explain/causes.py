@@ -70,10 +70,12 @@ def causes_of(trace: Recorder, step: int, names: list[str]) -> list[Cause]:
             continue
         seen.add((insn_idx, want.frame, want.idx))
         if writer < 0:
-            if value_at(trace.raw_before(want.at), want.frame, want.idx) is None:
-                causes.append(Cause(-1, -1, name, "entry", f"{name} holds nothing when the program starts"))
-            else:
-                causes.append(Cause(-1, -1, name, "entry", f"{name} is there when the program starts"))
+            snap = trace.raw_before(want.at)
+            value = value_at(snap, want.frame, want.idx)
+            text = (
+                f"there from the start: {trace.view(value, snap, name).text}" if value is not None else "never written"
+            )
+            causes.append(Cause(-1, -1, name, "entry", text))
             continue
         found = written(trace, writer, want.frame, want.idx)
         causes.append(Cause(writer, insn_idx, name, found.kind, found.why))
@@ -223,5 +225,7 @@ def _call(trace: Recorder, step: int, insn: Insn, here: int, frame: int, idx: in
     if idx < 6:
         return Found("clobbered", f"r1-r5 hold nothing after a call ({who})")
     if idx >= FIRST_SLOT:
+        if value_at(trace.raw(step), frame, idx) is None:
+            return Found("clobbered", f"{who} leaves nothing in it", ((frame, idx),))
         return Found("call", f"written by {who}: {_now(trace, step, frame, idx)}")
-    return Found("clobbered", f"{who} makes it invalid: {_now(trace, step, frame, idx)} from here")
+    return Found("clobbered", f"{who} makes it invalid: {_now(trace, step, frame, idx)} from here", ((frame, idx),))

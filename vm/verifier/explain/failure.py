@@ -13,8 +13,8 @@ from vm.verifier.explain.words import reg_sentence, slot_sentence
 from vm.verifier.journal import RULE_ENDLESS
 from vm.verifier.recorder import Recorder
 from vm.verifier.report.state_text import TypeNames
+from vm.verifier.retell import stack_names
 from vm.verifier.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
-from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.trace import Cause, Failure, Holding
@@ -23,19 +23,20 @@ _MAX_SCAN: Final = 20_000
 _HOTTEST: Final = 3
 
 _HELD: Final = {
-    "reference": "reference",
-    "lock": "lock",
-    "rcu": "RCU read section",
-    "preempt": "preempt-disabled section",
+    "reference": "gives reference {}, which has to be released",
+    "lock": "takes the lock, which has to be given back",
+    "rcu": "starts an RCU read section, which has to be ended",
+    "preempt": "disables preemption, which has to be enabled again",
 }
 
 
 def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, message: str, in_step: bool) -> Failure:
     """in_step: an instruction was refused; else what came before or between the instructions."""
     rule = rule_for(message)
+    insn_idx = rejected.insn_idx if rejected.insn_idx >= 0 else env.insn_idx
     needed = rejected.needed or rule.needed
     if recorder is None:
-        return Failure(-1, env.insn_idx, _name(rejected, env.cur_state.curframe), message, rule.category, needed=needed)
+        return Failure(-1, insn_idx, _name(rejected, env.cur_state.curframe), message, rule.category, needed=needed)
     at = len(recorder) - 1 if in_step else len(recorder)
     snap = recorder.raw_before(at)
     name = _name(rejected, len(snap) - 1) or _leaked(recorder, at, rejected)
@@ -54,9 +55,9 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, messa
             written_at = recorder.writer_before(at, frame, idx)
             value = recorder.view(found, snap, name)._replace(written_at=written_at)
     causes = _causes(env, recorder, rejected, rule.category, at, name)
-    last = Cause(at if in_step else env.step, env.insn_idx, name, "failed", needed or message)
+    last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message)
     return Failure(
-        step=env.step, insn_idx=env.insn_idx, reg=name, message=message, category=rule.category, proven=value,
+        step=env.step, insn_idx=insn_idx, reg=name, message=message, category=rule.category, proven=value,
         proven_text=text, needed=needed, causes=(*causes[-MAX_CAUSES + 1 :], last),
     )  # fmt: skip
 
@@ -81,15 +82,11 @@ def _leaked(recorder: Recorder, at: int, rejected: Reject) -> str:
 def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: str, at: int, name: str) -> list[Cause]:
     names = [name] if name else []
     snap = recorder.raw_before(at)
-    insn = env.insns[env.insn_idx] if 0 <= env.insn_idx < len(env.insns) else None
-    if name and insn is not None and insn.code == o.JMP | o.CALL and snap:
-        # The size of a memory argument stands in the register after it.
-        frame, idx = slot_index(name)
-        after = value_at(snap, frame, idx + 1) if idx < 5 else None
-        here = value_at(snap, frame, idx)
-        pointer = isinstance(here, RegState) and here.type not in (t.NOT_INIT, t.SCALAR_VALUE)
-        if pointer and isinstance(after, RegState) and after.type == t.SCALAR_VALUE:
-            names.append(slot_name(frame, idx + 1))
+    if rejected.also >= 0 and snap:
+        names.append(slot_name(len(snap) - 1, rejected.also))
+    if rejected.spi >= 0 and rejected.regno >= 0:
+        names.append(slot_name(rejected.frame, FIRST_SLOT + rejected.spi))
+    names += [each for each in _pointed_at(env, recorder, at, name) if each not in names]
     causes = causes_of(recorder, at, names) if names else []
     if rejected.held:
         causes += _held(recorder, at, rejected)
@@ -102,6 +99,15 @@ def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: st
     return sorted(dict.fromkeys(causes))
 
 
+def _pointed_at(env: VerifierEnv, recorder: Recorder, at: int, name: str) -> list[str]:
+    """The stack slot that an argument at fault points to: what is wrong with it may be what it leads to."""
+    if not name or not 0 <= env.insn_idx < len(env.insns) or env.insns[env.insn_idx].code != o.JMP | o.CALL:
+        return []
+    snap = recorder.raw_before(at)
+    frame, idx = slot_index(name)
+    return stack_names(snap, frame, idx, 0, 8)[:1] if 0 < idx < 6 else []
+
+
 def _held(recorder: Recorder, at: int, rejected: Reject) -> list[Cause]:
     """What was taken and not given back, and where the last copy of a reference was lost."""
     path = recorder.path_at(at)
@@ -111,8 +117,7 @@ def _held(recorder: Recorder, at: int, rejected: Reject) -> list[Cause]:
             continue
         if each.kind == "reference" and rejected.ref_id > 0 and each.id != rejected.ref_id:
             continue
-        number = f" {each.id}" if each.kind == "reference" else ""
-        why = f"{each.by or 'this call'}() takes {_HELD[each.kind]}{number}, to be given back"
+        why = f"{each.by or 'this call'}() {_HELD[each.kind].format(each.id)}"
         causes.append(Cause(each.step, each.insn_idx, "r0" if each.kind == "reference" else "", "acquired", why))
         lost = _lost(recorder, at, each) if each.kind == "reference" else None
         if lost is not None:

@@ -25,7 +25,6 @@ RULES: Final[Rules] = (
             "release kernel function {} expects refcounted PTR_TO_BTF_ID",
             "cannot release unowned const bpf_dynptr",
             "allocated object must be referenced",
-            "R{} must have zero offset when passed to release func or trusted arg to kfunc",
         ),
     ),
     (
@@ -35,6 +34,10 @@ RULES: Final[Rules] = (
     (
         "a pointer protected by RCU: read between bpf_rcu_read_lock() and bpf_rcu_read_unlock(), and checked for NULL",
         ("R{} must be a rcu pointer",),
+    ),
+    (
+        "the pointer as it was given: the call takes it without an offset",
+        ("R{} must have zero offset when passed to release func or trusted arg to kfunc",),
     ),
     (
         "an owning or non-owning reference to an allocated object",

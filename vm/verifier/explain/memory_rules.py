@@ -108,7 +108,7 @@ RULES: Final[Rules] = (
         ("R{} is ptr_{} access {} memory: off={}",),
     ),
     (
-        "reads only: this memory may not be written",
+        "an access that only reads: this memory may not be written",
         (
             "R{} cannot write into {}",
             "{}() may write into memory pointed by R{} type={}",

@@ -54,11 +54,12 @@ RULES: Final[Rules] = (
             "pseudo btf_id {} in ldimm64 isn't KIND_VAR or KIND_FUNC",
             "ldimm64 failed to find the address for kernel symbol '{}'.",
             "ldimm64 unable to resolve the size of type '{}': -22",
-            "failed to resolve CO-RE relocation {}",
-            "kernel function '{}' not found in{} BTF",
-            "unresolved {}",
-            "BPF map '{}' is referenced but wasn't created",
+            "kfunc '{}' is referenced but wasn't resolved",
         ),
+    ),
+    (
+        "a type, field or value that the running kernel has: ask with bpf_core_field_exists() or its kin first",
+        ("failed to resolve CO-RE relocation {}",),
     ),
     (
         "BTF that fits the program: a record for each function, in order",

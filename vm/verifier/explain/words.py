@@ -41,7 +41,7 @@ def number(value: int) -> str:
 
 
 def bounds(s: Scalar) -> str:
-    """What is known of a number: "between 0 and 255", "exactly 4", "anything"."""
+    """What is known of a number: "between 0 and 255", "exactly 4"; "" for nothing."""
     tnum = s.var_off
     if tnum.mask == 0:
         return f"exactly {number(s.smin)}"
@@ -63,7 +63,7 @@ def bounds(s: Scalar) -> str:
         parts.append(f"anything, its lower 32 bits between {number(s.s32_min)} and {number(s.s32_max)}")
     if not parts and tnum.mask != U64_MAX:
         parts.append(f"anything whose bits fit ({tnum.value:#x}; {tnum.mask:#x})")
-    return ", ".join(parts) or "anything: nothing is known of it"
+    return ", ".join(parts)
 
 
 def offset(reg: RegState) -> str:
@@ -82,41 +82,43 @@ def reg_sentence(name: str, reg: RegState, names: TypeNames) -> str:
     if base == t.NOT_INIT:
         return f"{name} was never written on this path"
     if base == t.SCALAR_VALUE:
-        return f"{name} is a number: {bounds(reg.scalar)}"
-    what = _pointee(reg, base, names)
+        known = bounds(reg.scalar)
+        return f"{name} is a number{f', {known}' if known else ' of which nothing is known'}"
+    what, where = _pointee(reg, base, names)
     or_null = " or NULL" if reg.type & t.PTR_MAYBE_NULL else ""
     flags = "".join(f" {words}" for flag, words in _FLAGS if reg.type & flag)
-    return f"{name} is {what}{flags}{or_null}"
+    return f"{name} is {what}{flags}{or_null}{where}"
 
 
-def _pointee(reg: RegState, base: int, names: TypeNames) -> str:
-    where = offset(reg)
+def _pointee(reg: RegState, base: int, names: TypeNames) -> tuple[str, str]:
+    """(what a pointer points to, where in it)."""
+    where = f", {offset(reg)}"
+    moved = reg.off or reg.scalar.var_off.mask or reg.scalar.var_off.value
     if base in (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META):
         what = "packet" if base == t.PTR_TO_PACKET else "packet's metadata"
         if reg.range < 0:
-            return f"a pointer into the {what}, {where}, past its end"
-        return (
-            f"a pointer into the {what}, {where}; {number(reg.range)} bytes from there without it are proven readable"
-        )
+            return f"a pointer into the {what}", f"{where}, past its end"
+        start = "its variable offset" if reg.id else f"the start of the {what}"
+        return f"a pointer into the {what}", f"{where}; {number(reg.range)} bytes from {start} on are proven readable"
     if base == t.PTR_TO_STACK:
-        return f"a pointer into the stack of frame {reg.frameno}, {where}"
+        return f"a pointer into the stack of frame {reg.frameno}", where
     if base in (t.PTR_TO_MAP_VALUE, t.PTR_TO_MAP_KEY, t.CONST_PTR_TO_MAP):
         spec = names.map_of(reg)
         name = f" {spec.name}" if spec is not None and spec.name else ""
         if base == t.CONST_PTR_TO_MAP:
-            return f"the map{name}"
+            return f"the map{name}", where if moved else ""
         value = base == t.PTR_TO_MAP_VALUE
         size = 0 if spec is None else spec.value_size if value else spec.key_size
-        return f"a pointer to a {'value' if value else 'key'} of map{name} ({number(size)} bytes), {where}"
+        return f"a pointer to a {'value' if value else 'key'} of map{name} ({number(size)} bytes)", where
     if base == t.PTR_TO_MEM:
-        return f"a pointer to {number(reg.mem_size)} bytes of memory, {where}"
+        return f"a pointer to {number(reg.mem_size)} bytes of memory", where
     if base == t.PTR_TO_BTF_ID:
         struct = reg.btf.type(reg.btf_id).name if reg.btf is not None else ""
-        return f"a pointer to a kernel struct {struct or '(anonymous)'}, {where}"
+        kernel = "an object of" if reg.type & t.MEM_ALLOC else "a kernel"
+        return f"a pointer to {kernel} struct {struct or '(anonymous)'}", where
     if base == t.CONST_PTR_TO_DYNPTR:
-        return f"a dynptr ({dynptr_type_str(reg.dynptr_type)})"
-    what = _PLAIN.get(base, "a pointer")
-    return f"{what}, {where}" if reg.off or reg.scalar.var_off.mask else what
+        return f"a dynptr ({dynptr_type_str(reg.dynptr_type)})", ""
+    return _PLAIN.get(base, "a pointer"), where if moved else ""
 
 
 _BYTES: Final = {

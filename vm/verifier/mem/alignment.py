@@ -43,4 +43,11 @@ def check_ptr_alignment(
     else:
         what = _DESCRIPTIONS.get(reg.type, "")
         text = f"misaligned {what}access off {tnum_text(reg)}+{reg.off}+{off} size {size}\n"
-    env.reject(EACCES, text, regno, needed=need.aligned(size))
+    env.reject(
+        EACCES,
+        text,
+        regno,
+        needed=need.aligned(
+            size, ip_align + reg.off + off + reg.scalar.smin, ip_align + reg.off + off + reg.scalar.smax
+        ),
+    )

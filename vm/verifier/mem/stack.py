@@ -271,7 +271,7 @@ def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spil
             continue
         env.reject(
             EACCES, f"invalid read from stack off {off}+{i} size {size}\n", spi=first // 8, frame=frameno,
-            needed=need.stack_byte(off + i),
+            needed=need.stack_byte(off + i, kind),
         )  # fmt: skip
 
 

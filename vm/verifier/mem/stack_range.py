@@ -130,7 +130,9 @@ def check_stack_range_initialized(
                 EACCES,
                 f"invalid{extra} read from stack R{regno} {where}{i - min_off} size {access_size}\n",
                 regno,
-                needed=need.stack_byte(i),
+                spi=(-i - 1) // 8,
+                frame=state.frameno,
+                needed=need.stack_byte(i, state.stack[(-i - 1) // 8].slot_type[(-i - 1) % 8]),
             )
 
 

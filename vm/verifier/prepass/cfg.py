@@ -57,7 +57,7 @@ class _Walk:
             return False
         if w < 0 or w >= len(state):
             self.say_line(t, f"{t}: ")
-            env.reject(EINVAL, f"jump out of range from insn {t} to {w}\n")
+            env.reject(EINVAL, f"jump out of range from insn {t} to {w}\n", insn_idx=t)
         if edge == BRANCH:
             aux = env.aux[w]
             aux.prune_point = True
@@ -75,7 +75,7 @@ class _Walk:
         elif not env.bpf_capable:
             self.say_line(t, f"{t}: ")
             self.say_line(w, f"{w}: ")
-            env.reject(EINVAL, f"back-edge from insn {t} to {w}\n")
+            env.reject(EINVAL, f"back-edge from insn {t} to {w}\n", insn_idx=t)
         return False
 
     def say_line(self, insn_off: int, prefix: str) -> None:
@@ -179,10 +179,10 @@ def check_cfg(env: VerifierEnv) -> None:
     count = len(env.insns)
     while i < count:
         if walk.state[i] != EXPLORED:
-            env.reject(EINVAL, f"unreachable insn {i}\n")
+            env.reject(EINVAL, f"unreachable insn {i}\n", insn_idx=i)
         if is_ldimm64(env.insns[i]):
             if walk.state[i + 1]:
-                env.reject(EINVAL, f"jump into the middle of ldimm64 insn {i}\n")
+                env.reject(EINVAL, f"jump into the middle of ldimm64 insn {i}\n", insn_idx=i)
             i += 1
         i += 1
     env.changes_pkt_data = env.subprogs[0].changes_pkt_data
