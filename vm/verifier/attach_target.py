@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vm.btf.types import Btf, Type
+from vm.btf.types import Btf, Kind, Type
 
 
 class AttachTarget(NamedTuple):
@@ -24,3 +24,14 @@ class AttachTarget(NamedTuple):
     skip: int = 0
     params: tuple[str, ...] = ()
     ctx_args: tuple[tuple[int, int, int], ...] = ()
+
+
+def slot_bytes(btf: Btf, type_id: int) -> int:
+    """Bytes an argument or result of the type takes in a context."""
+    found = btf.skip_modifiers(type_id)
+    return 8 if found.kind is Kind.PTR else (found.size + 7) // 8 * 8
+
+
+def arg_offset(btf: Btf, proto: Type, arg: int) -> int:
+    """Where an argument lies in the context (btf_ctx_arg_offset)."""
+    return sum(slot_bytes(btf, param.type_id) for param in proto.params[:arg])

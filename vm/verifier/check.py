@@ -20,6 +20,7 @@ from vm.verifier.recorder import Recorder
 from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import explain_unresolved
+from vm.verifier.rewritable import check_rewritable
 from vm.verifier.trace import Verification
 
 PREPASSES = (
@@ -73,6 +74,7 @@ class Walk:
             yield from loop.do_check_common(env, 0, recorder)
             yield from loop.do_check_subprogs(env, recorder)
             check_max_stack_depth(env)
+            check_rewritable(env)
         except Reject as e:
             self.rejected = e
             if recorder is not None and len(recorder) == env.step:

@@ -32,7 +32,8 @@ def call_name(env: VerifierEnv) -> Callable[[Insn], str | None]:
 
     def name(insn: Insn) -> str | None:
         if insn.src_reg == PSEUDO_KFUNC_CALL:
-            return kfunc_name(insn) or None
+            # Number 0 is the type void, whose name is empty.
+            return kfunc_name(insn) or (None if insn.imm or insn.off else "")
         if insn.src_reg:
             return None
         called = func_id_name(insn.imm)

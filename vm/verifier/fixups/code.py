@@ -15,6 +15,7 @@ from vm.errors import NotEmulated
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.rewritten import AddressRef
+from vm.verifier.env import EFAULT, Reject
 from vm.verifier.fixups.build import NOP, s32
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 
@@ -27,9 +28,12 @@ EXIT: Final = bpf.JMP | bpf.EXIT
 
 @final
 class Subprog:
-    """A function. `start` is its first slot; `stack_depth` grows as rewrites need room."""
+    """A function. `start` is its first slot; `stack_depth` grows as rewrites need room.
 
-    __slots__ = ("start", "info", "stack_depth", "stack_extra", "exception_cb", "hidden")
+    past_end -- of a removed function whose address leads past the end of the program: how far
+    """
+
+    __slots__ = ("start", "info", "stack_depth", "stack_extra", "exception_cb", "hidden", "past_end")
 
     def __init__(self, start: Slot, info: SubprogInfo) -> None:
         self.start = start
@@ -38,6 +42,7 @@ class Subprog:
         self.stack_extra = 0
         self.exception_cb = info.is_exception_cb
         self.hidden = False
+        self.past_end = 0
 
 
 @final
@@ -170,8 +175,8 @@ def retarget(slots: Iterable[Slot], moved: dict[int, Slot]) -> None:
 def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ...]:
     """Count jump and call offsets. NotEmulated where one no longer fits (the kernel refuses such a program).
 
-    A program left with one function is not taken apart into functions: what names a removed one (a loop's callback that
-    is never called) keeps its plain distance.
+    Reject for an address that is no function's any more (jit_subprogs). A program left with one function is not taken
+    apart into functions: what names a removed one (a loop's callback that is never called) keeps its plain distance.
     """
     position = {id(slot): i for i, slot in enumerate(slots)}
     number = {id(subprog): i for i, subprog in enumerate(subprogs)}
@@ -190,10 +195,10 @@ def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ..
             else:
                 raise NotEmulated(f"a jump over {distance} instructions after rewriting")
         elif slot.callee is not None:
-            distance = position.get(id(slot.callee.start), len(slots)) - i - 1
+            distance = position.get(id(slot.callee.start), len(slots) + slot.callee.past_end) - i - 1
             called = number.get(id(slot.callee), 0)
             if slot.callee not in subprogs and len(subprogs) > 1:
-                raise NotEmulated("the address of a function that was removed as unreachable")
+                raise Reject(EFAULT)
             if insn.code == bpf.LD_IMM64:
                 insn, high = insn._replace(imm=distance), called
             elif called:

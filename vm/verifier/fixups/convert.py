@@ -80,8 +80,6 @@ def _convert(slot: Slot, ctx_table: Table | None, knows_tstamp_type: bool) -> li
             slot.insn = insn._replace(code=bpf.LDX | mode | bpf.size(insn.code))
         return None
     elif pointer == types.PTR_TO_ARENA:
-        if bpf.mode(insn.code) == bpf.MEMSX:
-            raise NotEmulated("sign-extending loads from an arena (the kernel refuses them too)")
         slot.insn = insn._replace(code=bpf.cls(insn.code) | bpf.PROBE_MEM32 | bpf.size(insn.code))
         return None
     else:

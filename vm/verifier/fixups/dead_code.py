@@ -84,7 +84,39 @@ def _remove(slots: list[Slot], subprogs: list[Subprog], gone: list[bool]) -> lis
         ends[id(slots[i])] = i
     kept = [slot for i, slot in enumerate(slots) if not gone[i]]
     retarget(kept, next_kept)
+    landings = {id(one): _landing(slots, one, gone) for i, one in enumerate(subprogs) if not alive[i]}
     for subprog in subprogs:
         subprog.start = next_kept.get(id(subprog.start), subprog.start)
     subprogs[:] = [subprog for i, subprog in enumerate(subprogs) if alive[i]]
+    if landings:
+        _rename_callees(kept, subprogs, landings)
     return kept
+
+
+def _landing(slots: list[Slot], subprog: Subprog, gone: list[bool]) -> Slot | int:
+    """Where an address into removed code leads: as far behind that code as it was in it (bpf_adj_delta_to_imm).
+
+    A number says how far past the end of the program that is.
+    """
+    at = next(i for i, slot in enumerate(slots) if slot is subprog.start)
+    while at < len(slots) and gone[at]:
+        first, end = at, at
+        while first and gone[first - 1]:
+            first -= 1
+        while end < len(slots) and gone[end]:
+            end += 1
+        at = end + at - first
+    return slots[at] if at < len(slots) else at - len(slots)
+
+
+def _rename_callees(slots: list[Slot], subprogs: list[Subprog], landings: dict[int, Slot | int]) -> None:
+    """Addresses of removed functions name the function that starts where they lead, if one does."""
+    starts = {id(subprog.start): subprog for subprog in subprogs}
+    for slot in slots:
+        if slot.callee is None or id(slot.callee) not in landings:
+            continue
+        landing = landings[id(slot.callee)]
+        if isinstance(landing, Slot):
+            slot.callee = starts.get(id(landing)) or Subprog(landing, slot.callee.info)
+        else:
+            slot.callee.past_end = landing

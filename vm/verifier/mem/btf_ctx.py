@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
-from vm.verifier.attach_target import AttachTarget
+from vm.verifier.attach_target import AttachTarget, slot_bytes
 from vm.verifier.env import VerifierEnv
 from vm.verifier.hooks import MAY_BE_ERROR, MAY_BE_NULL, UNTRUSTED_LSM_HOOKS
 from vm.verifier.mem.common import BPF_READ
@@ -25,25 +25,15 @@ class CtxValue(NamedTuple):
     is_retval: bool = False
 
 
-def _slot_bytes(btf: Btf, type_id: int) -> int:
-    found = btf.skip_modifiers(type_id)
-    return 8 if found.kind is Kind.PTR else (found.size + 7) // 8 * 8
-
-
-def arg_offset(btf: Btf, proto: Type, arg: int) -> int:
-    """Where an argument lies in the context (btf_ctx_arg_offset)."""
-    return sum(_slot_bytes(btf, param.type_id) for param in proto.params[:arg])
-
-
 def _arg_index(target: AttachTarget, off: int) -> int:
     """get_ctx_arg_idx(): which argument lies at `off`; the number of arguments for what is returned."""
     end = 0
     for i, param in enumerate(target.proto.params):
-        end += _slot_bytes(target.btf, param.type_id)
+        end += slot_bytes(target.btf, param.type_id)
         if off < end:
             return i
     count = len(target.proto.params)
-    end += _slot_bytes(target.btf, target.proto.type_id)
+    end += slot_bytes(target.btf, target.proto.type_id)
     return count if off < end else count + 1
 
 

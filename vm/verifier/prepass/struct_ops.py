@@ -6,9 +6,8 @@ from typing import Final, NoReturn
 
 from vm.btf.types import Btf, Kind, Type
 from vm.kernel.hooks import struct_ops
-from vm.verifier.attach_target import AttachTarget
+from vm.verifier.attach_target import AttachTarget, arg_offset
 from vm.verifier.env import EINVAL, ENOTSUPP, VerifierEnv
-from vm.verifier.mem.btf_ctx import arg_offset
 from vm.verifier.state import reg_types as t
 
 _NULLABLE: Final = t.PTR_TO_BTF_ID | t.PTR_TRUSTED | t.PTR_MAYBE_NULL

@@ -11,7 +11,7 @@ from vm.isa.insn import Insn
 from vm.isa.text import insn_text
 from vm.program import MapSpec, Program
 from vm.rewritten import AddressRef, Rewritten
-from vm.verifier.env import VerifierEnv, VerifyOptions
+from vm.verifier.env import EFAULT, Reject, VerifierEnv, VerifyOptions
 from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.build import (
     alu64_imm,
@@ -104,6 +104,28 @@ def test_jumps_over_removed_code_are_counted_anew() -> None:
     insns = [jmp_imm(bpf.JEQ, 1, 0, 3), mov64_imm(0, 9), ja(0), mov64_imm(0, 8), mov64_imm(0, 1), ja(-6)]
     done = accepted(insns)
     assert done.insns == (jmp_imm(bpf.JEQ, 1, 0, 2), mov64_imm(0, 9), mov64_imm(0, 8), mov64_imm(0, 1), ja(-5))
+
+
+def address(off: int) -> tuple[Insn, Insn]:
+    return Insn(bpf.LD_IMM64, 1, bpf.PSEUDO_FUNC, 0, off), Insn(0)
+
+
+def test_an_address_of_removed_code_leads_as_far_behind_it() -> None:
+    calls = Insn(bpf.JMP | bpf.CALL, 0, bpf.PSEUDO_CALL, 0, 4)
+    # The main function, one of two slots that nothing reaches, one that is called: its address becomes the other's.
+    insns = [*address(4), calls, mov64_imm(0, 0), EXIT, *[mov64_imm(0, 0), EXIT] * 2]
+    found = accepted(insns, starts=(0, 5, 7), unreached=(5, 6))
+    assert found.func_starts == (0, 5)
+    assert found.refs[0] == AddressRef("func", "1")
+    with pytest.raises(Reject) as refused:
+        accepted([*address(6), calls._replace(imm=2), *insns[3:]], starts=(0, 5, 7), unreached=(7, 8))
+    assert refused.value.errno == EFAULT
+
+
+def test_a_program_left_with_one_function_keeps_distances() -> None:
+    insns = [*address(5), *address(5), mov64_imm(0, 0), EXIT, *[mov64_imm(0, 0), EXIT] * 2]
+    found = accepted(insns, starts=(0, 6, 8), unreached=(6, 7, 8, 9))
+    assert (found.insns[0].imm, found.insns[2].imm) == (5, 5)
 
 
 def test_a_function_nobody_reaches_is_removed() -> None:
