@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
@@ -41,14 +41,28 @@ OUT: Final = 0x7FFF  # jump offset that stands for "to the end"
 EXIT: Final = Insn(o.JMP | o.EXIT)
 
 
+class Function(NamedTuple):
+    """A function beside a program: exported ones are verified alone. `tags` are (parameter, "arg:…")."""
+
+    insns: tuple[Insn, ...]
+    params: tuple[str, ...] = ("int", "int")
+    ret: str = "int"
+    exported: bool = False
+    tags: tuple[tuple[int, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A program before it is an object: `main` slots of insns are its own, the rest a function it calls."""
+    """A program before it is an object: `main` slots of insns are its own, the rest a function it calls.
+
+    functions -- more of them; a call of number n has off n + 1 and an address of it has imm n
+    """
 
     section: str
     prog_type: int
     insns: tuple[Insn, ...]
     main: int
+    functions: tuple[Function, ...] = ()
 
     def program(self, name: str = "p") -> Program:
         """As a loader would give it."""
@@ -57,7 +71,7 @@ class Made:
 
 def make(seed: int, sloppy: float = 0.03) -> Made:
     """The program of a seed. `sloppy` is how often a statement forgets its check."""
-    return _Maker(random.Random(seed), sloppy).make()
+    return Maker(random.Random(seed), sloppy).make()
 
 
 def mov(dst: int, imm: int) -> Insn:
@@ -70,15 +84,15 @@ def movr(dst: int, src: int) -> Insn:
     return Insn(o.ALU64 | o.MOV | o.X, dst, src)
 
 
-def _add(dst: int, imm: int) -> Insn:
+def add(dst: int, imm: int) -> Insn:
     return Insn(o.ALU64 | o.ADD | o.K, dst, 0, 0, imm)
 
 
-def _call(helper: int) -> Insn:
+def call(helper: int) -> Insn:
     return Insn(o.JMP | o.CALL, 0, 0, 0, helper)
 
 
-class _Maker:
+class Maker:
     def __init__(self, rng: random.Random, sloppy: float) -> None:
         self.rng = rng
         self.sloppy = sloppy
@@ -98,7 +112,7 @@ class _Maker:
             body += rng.choice((self.number, self.field))(reg)
             self.nums.add(reg)
         body += self.block(rng.randint(3, 9), 0)
-        body += [movr(0, rng.choice((7, 8, 9))), EXIT]
+        body += [self.result(), EXIT]
         out = len(body)
         if any(insn.off == OUT for insn in body):
             body += [mov(0, rng.randint(0, 2)), EXIT]
@@ -110,6 +124,9 @@ class _Maker:
         if self.calls_sub:
             body += self.function()
         return Made(self.section, self.prog_type, tuple(body), main)
+
+    def result(self) -> Insn:
+        return movr(0, self.rng.choice((7, 8, 9)))
 
     def function(self) -> list[Insn]:
         """int f(number, number): a few operations and a branch of its own."""
@@ -150,7 +167,7 @@ class _Maker:
         dst = dst if dst in (7, 8, 9) else self.kept()
         if rng.random() < 0.5:
             self.called()
-            return [_call(7), movr(dst, 0)]
+            return [call(7), movr(dst, 0)]
         if rng.random() < 0.2:
             return [
                 Insn(o.LD_IMM64, dst, 0, 0, rng.choice(NUMBERS)),
@@ -226,7 +243,7 @@ class _Maker:
         self.nums -= {1}
         body += [
             Insn(o.LDX | o.MEM | o.DW, 0, 10, slot),
-            _add(0, 1),
+            add(0, 1),
             Insn(o.STX | o.MEM | o.DW, 10, 0, slot),
         ]
         back = Insn(o.JMP | o.JLT | o.K, 0, 0, 0, rng.randint(1, 6))
@@ -266,7 +283,7 @@ class _Maker:
         reg = self.kept()
         out = [Insn(o.ST | o.MEM | o.DW, 10, 0, -8 * n, rng.choice((0, 0, 5))) for n in (13, 14)]
         out += [Insn(o.ALU64 | o.AND | o.K, reg, 0, 0, rng.choice((3, 7, 8, 12, 15)))]
-        out += [movr(5, 10), Insn(o.ALU64 | o.ADD | o.X, 5, reg), _add(5, -112)]
+        out += [movr(5, 10), Insn(o.ALU64 | o.ADD | o.X, 5, reg), add(5, -112)]
         if rng.random() < 0.5:
             out += [Insn(o.STX | o.MEM | o.B, 5, self.kept(), 0 if not self.slips() else 1)]
         else:
@@ -286,7 +303,7 @@ class _Maker:
             reg = self.kept()
             out += [Insn(o.ALU64 | o.AND | o.K, reg, 0, 0, rng.choice((1, 3, 15, 60, 255)))]
             out += [Insn(o.ALU64 | o.ADD | o.X, 2, reg)]
-        out += [movr(4, 2), _add(4, need)]
+        out += [movr(4, 2), add(4, need)]
         if not self.slips():
             over = Insn(o.JMP | o.JGT | o.X, 4, 3, OUT) if rng.random() < 0.7 else Insn(o.JMP | o.JLT | o.X, 3, 4, OUT)
             out += [over]
@@ -304,10 +321,10 @@ class _Maker:
         rng = self.rng
         index = rng.randrange(len(MAPS))
         key = rng.randint(0, 4)
-        out = [Insn(o.ST | o.MEM | o.W, 10, 0, -128, key), movr(2, 10), _add(2, -128)]
+        out = [Insn(o.ST | o.MEM | o.W, 10, 0, -128, key), movr(2, 10), add(2, -128)]
         if rng.random() < 0.3:
             out[0] = Insn(o.STX | o.MEM | o.W, 10, self.kept(), -128)
-        out += [Insn(o.LD_IMM64, 1, o.PSEUDO_MAP_FD, 0, index), Insn(0), _call(1)]
+        out += [Insn(o.LD_IMM64, 1, o.PSEUDO_MAP_FD, 0, index), Insn(0), call(1)]
         self.called()
         if not self.slips():
             out += [Insn(o.JMP | o.JEQ | o.K, 0, 0, OUT, 0)]
@@ -321,7 +338,7 @@ class _Maker:
             else:
                 out += [Insn(o.ALU64 | o.AND | o.K, reg, 0, 0, 7)]
                 if rng.random() < 0.1:
-                    out += [Insn(o.ALU64 | o.LSH | o.K, reg, 0, 0, 1), _add(reg, -6), _add(0, 6)]
+                    out += [Insn(o.ALU64 | o.LSH | o.K, reg, 0, 0, 1), add(reg, -6), add(0, 6)]
             out += [Insn(o.ALU64 | o.ADD | o.X, 0, reg)]
             at = 0
         else:
