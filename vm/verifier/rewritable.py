@@ -8,6 +8,7 @@ from vm.isa import opcodes as o
 from vm.verifier.classify import is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
 from vm.verifier.fixups import rewrite
+from vm.verifier.fixups.convert import unconvertible
 from vm.verifier.state.reg_types import PTR_TO_ARENA
 
 _SIGN_EXTENDING: Final = frozenset(o.LDX | o.MEMSX | size for size in (o.B, o.H, o.W))
@@ -18,6 +19,8 @@ def check_rewritable(env: VerifierEnv) -> None:
     for insn, aux in zip(env.insns, env.aux, strict=True):
         if aux.ptr_type == PTR_TO_ARENA and aux.seen and insn.code in _SIGN_EXTENDING:
             env.reject(EOPNOTSUPP, "sign extending loads from arena are not supported yet\n")
+    if unconvertible(env.insns, env.aux, env.program.prog_type):
+        env.reject(EINVAL, "bpf verifier is misconfigured\n")
     for insn, aux in zip(env.insns, env.aux, strict=True):
         if not insn.imm and aux.seen and is_pseudo_kfunc_call(insn):
             env.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass\n")

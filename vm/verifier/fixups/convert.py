@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from vm.errors import InternalError, NotEmulated
+from vm.errors import InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.verifier.fixups.build import NOSPEC, alu32_imm, alu64_imm
@@ -12,6 +12,7 @@ from vm.verifier.fixups.code import PatchItem, Slot, Subprog, expand, insert_bef
 from vm.verifier.fixups.ctx import ops, skb
 from vm.verifier.fixups.ctx.recipe import Access, Table, offset
 from vm.verifier.state import reg_types as types
+from vm.verifier.state.aux import InsnAux
 
 _SIZES: Final = (bpf.B, bpf.H, bpf.W, bpf.DW)
 LOADS: Final = frozenset(
@@ -39,7 +40,7 @@ class Context(NamedTuple):
 
 
 def convert_ctx_accesses(slots: list[Slot], subprogs: list[Subprog], context: Context) -> list[Slot]:
-    """The pass. NotEmulated for a field no table knows."""
+    """The pass. The program has no access that unconvertible() finds."""
     kind = ops.BY_PROG_TYPE.get(context.prog_type, ops.PLAIN)
     out: list[Slot] = []
     if context.seen_direct_write and kind.drop is not None:
@@ -87,6 +88,22 @@ def _convert(slot: Slot, ctx_table: Table | None, knows_tstamp_type: bool) -> li
     return None if fields is None else _access(insn, aux.ctx_field_size, write, fields, knows_tstamp_type)
 
 
+def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> bool:
+    """Whether the program reads bytes for which the kernel has no conversion, though it lets programs read them.
+
+    They are the upper halves of two fields of struct bpf_tcp_sock.
+    """
+    ctx_table = ops.BY_PROG_TYPE.get(prog_type, ops.PLAIN).table
+    for insn, aux in zip(insns, auxes, strict=True):
+        fields = ctx_table if aux.ptr_type == types.PTR_TO_CTX else ops.BY_POINTER.get(aux.ptr_type)
+        if fields is None or not aux.seen or (insn.code not in LOADS and insn.code not in STORES):
+            continue
+        narrower = bpf.SIZE_BYTES[bpf.size(insn.code)] < aux.ctx_field_size
+        if fields.get(insn.off & ~(aux.ctx_field_size - 1) if narrower else insn.off) is None:
+            return True
+    return False
+
+
 def _access(insn: Insn, field_size: int, write: bool, fields: Table, knows_tstamp_type: bool) -> list[PatchItem]:
     """A load narrower than its field loads the field, then shifts and masks the bytes it wanted."""
     size = bpf.SIZE_BYTES[bpf.size(insn.code)]
@@ -96,7 +113,7 @@ def _access(insn: Insn, field_size: int, write: bool, fields: Table, knows_tstam
         insn = insn._replace(off=off & ~(field_size - 1), code=bpf.LDX | bpf.MEM | _SIZE_CODES.get(field_size, bpf.H))
     found = fields.get(insn.off)
     if found is None:
-        raise NotEmulated(f"the context field at offset {insn.off}")
+        raise InternalError(f"the context field at offset {insn.off} got past unconvertible()")
     start, recipe = found
     patch: list[PatchItem] = list(recipe.emit(Access(insn, insn.off - start, write, knows_tstamp_type)))
     if not patch:
