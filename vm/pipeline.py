@@ -14,6 +14,7 @@ from vm.errors import InputError, InternalError, NotEmulated
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
+    from vm.caps import Caps
     from vm.compile import Compilation
     from vm.isa.insn import Insn
     from vm.jit.image import Image
@@ -116,20 +117,36 @@ def _names(names: Iterable[str]) -> str:
 
 
 def walk(
-    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True, keep_log: int = 0
+    program: Program,
+    *,
+    log_level: int = 2,
+    record: bool = True,
+    privileged: bool = True,
+    keep_log: int = 0,
+    caps: Caps | None = None,
 ) -> Walk:
-    """A verification to take in slices (see vm.verifier.check.Walk)."""
+    """A verification to take in slices (see vm.verifier.check.Walk), of the program as libbpf loads it for this user.
+
+    caps -- what the user may do, where that is neither all (privileged) nor nothing
+    """
+    from vm.elf.user import as_user
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifyOptions
 
-    return Walk(program, VerifyOptions(log_level=log_level, record=record, privileged=privileged, keep_log=keep_log))
+    options = VerifyOptions(log_level=log_level, record=record, privileged=privileged, keep_log=keep_log, caps=caps)
+    return Walk(as_user(program, options.granted), options)
 
 
 def verify(
-    program: Program, *, log_level: int = 2, record: bool = True, privileged: bool = True
+    program: Program,
+    *,
+    log_level: int = 2,
+    record: bool = True,
+    privileged: bool = True,
+    caps: Caps | None = None,
 ) -> tuple[Verification, VerifierEnv]:
     """What Linux 6.12 says of the program, and the environment the fixups read."""
-    w = walk(program, log_level=log_level, record=record, privileged=privileged)
+    w = walk(program, log_level=log_level, record=record, privileged=privileged, caps=caps)
     for _ in w.advance():
         pass
     return w.result(), w.env

@@ -68,6 +68,7 @@ class Program:
     prog_type, expected_attach_type and prog_flags are the UAPI numbers.
     unresolved -- (slot, what, why) of instructions that stand for something the kernel does not have, and
                   that the loader replaced by an impossible call: the log says what and why in its place
+    object_maps -- all maps of the object: they are made before the program is loaded, used or not
     """
 
     name: str
@@ -83,6 +84,7 @@ class Program:
     line_infos: tuple[LineInfo, ...] = ()
     btf: Btf | None = field(default=None, repr=False)
     unresolved: tuple[tuple[int, str, str], ...] = ()
+    object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
 
     @property
     def gpl_compatible(self) -> bool:

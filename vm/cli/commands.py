@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
+from vm.caps import NOBODY, ROOT, Caps, parse
 from vm.cli.inputs import build_options, read_source, run_inputs
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter
 from vm.errors import InputError, LimitError
@@ -141,14 +142,14 @@ def verify(options: Namespace, out: Reporter) -> int:
         for program in chosen(path, obj, options, out):
             base = {"file": path, "program": program.name, "section": program.section}
             try:
-                v, _ = pipeline.verify(
-                    program, log_level=options.log_level, record=False, privileged=not options.unprivileged
-                )
+                v, _ = pipeline.verify(program, log_level=options.log_level, record=False, caps=user(options))
             except InputError as e:
                 out.line({**base, **ERROR, "message": e.message})
                 out.complain(f"{path}: {program.name}: {e.message}", status_of(e))
                 continue
             verdict, code, text = v.verdict, v.errno, f"{path}: {program.name}: {v.verdict}\n{v.log}"
+            if verdict == "reject" and not v.log:
+                text += f"{v.message}\n"  # refused before the verifier
             loaded = {p.name for p in obj.programs} if options.whole else {program.name}
             unfilled = first_unfilled(obj, loaded) if verdict == "accept" else None
             if unfilled is not None:
@@ -161,8 +162,17 @@ def verify(options: Namespace, out: Reporter) -> int:
             }  # fmt: skip
             if unfilled is not None:
                 record["message"] = str(unfilled)
+            elif verdict == "reject" and not v.log:
+                record["message"] = v.message
             out.line(record, text)
     return out.status
+
+
+def user(options: Namespace) -> Caps:
+    """What the user the options name may do; root, if they name none."""
+    if options.caps is not None:
+        return parse(options.caps)
+    return NOBODY if options.unprivileged else ROOT
 
 
 def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[Program, ...]:
@@ -177,7 +187,7 @@ def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[P
 
 def accepted(path: str, program: Program, options: Namespace, out: Reporter) -> tuple[Verification, Rewritten] | None:
     """The program after the fixups, None (and said why) if it is refused."""
-    v, env = pipeline.verify(program, log_level=1, record=False, privileged=not options.unprivileged)
+    v, env = pipeline.verify(program, log_level=1, record=False, caps=user(options))
     if v.verdict != "accept":
         out.complain(f"{path}: {program.name}: rejected: {v.message}", REJECTED)
         return None

@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
 
     def choosing(v: argparse.ArgumentParser) -> argparse.ArgumentParser:
         v.add_argument("--program", default="", metavar="NAME", help="only this program")
-        v.add_argument("--unprivileged", action="store_true", help="as for a user without CAP_BPF")
+        who = v.add_mutually_exclusive_group()
+        who.add_argument("--unprivileged", action="store_true", help="as for a user without capabilities")
+        who.add_argument("--caps", metavar="NAMES", help="as for a user with these: bpf, perfmon, net_admin, or none")
         return v
 
     c = verb("compile", "compile C to a BPF object", many=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vm.btf.check import kernel_accepts
 from vm.btf.ext import parse_ext
 from vm.btf.types import GLOBAL, Btf, Kind
@@ -60,6 +62,7 @@ def load(data: bytes, name: str, untyped: str = "") -> Object:
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
         specs.append(options_map)
+    programs = [replace(program, object_maps=tuple(specs)) for program in programs]
     nameless = tuple((p.name, p.section) for p in programs if section_def(p.section) is None)
     return Object(name, tuple(programs), tuple(specs), license_name, btf, tuple(errors), nameless)
 

@@ -13,6 +13,7 @@ _SLEEPABLE: Final = 1
 _XDP_FRAGS: Final = 2
 _ATTACH_BTF: Final = 4
 _USDT: Final = 8
+_ATTACH_OPTIONAL: Final = 16
 
 
 class SectionDef(NamedTuple):
@@ -40,6 +41,11 @@ class SectionDef(NamedTuple):
     def attaches_by_btf(self) -> bool:
         """Whether what follows the slash names a kernel function, hook or program by BTF."""
         return bool(self.flags & _ATTACH_BTF)
+
+    @property
+    def attach_optional(self) -> bool:
+        """Whether libbpf leaves the attach type out where it seems unknown to the kernel (SEC_EXP_ATTACH_OPT)."""
+        return bool(self.flags & _ATTACH_OPTIONAL)
 
     @property
     def expected_attach_type(self) -> int:
@@ -103,26 +109,26 @@ SECTION_DEFS: Final = (
     SectionDef("xdp.frags/cpumap", t.BPF_PROG_TYPE_XDP, t.BPF_XDP_CPUMAP, _XDP_FRAGS),
     SectionDef("xdp/cpumap", t.BPF_PROG_TYPE_XDP, t.BPF_XDP_CPUMAP),
     SectionDef("xdp.frags", t.BPF_PROG_TYPE_XDP, t.BPF_XDP, _XDP_FRAGS),
-    SectionDef("xdp", t.BPF_PROG_TYPE_XDP, t.BPF_XDP),
+    SectionDef("xdp", t.BPF_PROG_TYPE_XDP, t.BPF_XDP, _ATTACH_OPTIONAL),
     SectionDef("perf_event", t.BPF_PROG_TYPE_PERF_EVENT),
     SectionDef("lwt_in", t.BPF_PROG_TYPE_LWT_IN),
     SectionDef("lwt_out", t.BPF_PROG_TYPE_LWT_OUT),
     SectionDef("lwt_xmit", t.BPF_PROG_TYPE_LWT_XMIT),
     SectionDef("lwt_seg6local", t.BPF_PROG_TYPE_LWT_SEG6LOCAL),
-    SectionDef("sockops", t.BPF_PROG_TYPE_SOCK_OPS, t.BPF_CGROUP_SOCK_OPS),
-    SectionDef("sk_skb/stream_parser", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_STREAM_PARSER),
-    SectionDef("sk_skb/stream_verdict", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_STREAM_VERDICT),
-    SectionDef("sk_skb/verdict", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_VERDICT),
+    SectionDef("sockops", t.BPF_PROG_TYPE_SOCK_OPS, t.BPF_CGROUP_SOCK_OPS, _ATTACH_OPTIONAL),
+    SectionDef("sk_skb/stream_parser", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_STREAM_PARSER, _ATTACH_OPTIONAL),
+    SectionDef("sk_skb/stream_verdict", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_STREAM_VERDICT, _ATTACH_OPTIONAL),
+    SectionDef("sk_skb/verdict", t.BPF_PROG_TYPE_SK_SKB, t.BPF_SK_SKB_VERDICT, _ATTACH_OPTIONAL),
     SectionDef("sk_skb", t.BPF_PROG_TYPE_SK_SKB),
-    SectionDef("sk_msg", t.BPF_PROG_TYPE_SK_MSG, t.BPF_SK_MSG_VERDICT),
-    SectionDef("lirc_mode2", t.BPF_PROG_TYPE_LIRC_MODE2, t.BPF_LIRC_MODE2),
-    SectionDef("flow_dissector", t.BPF_PROG_TYPE_FLOW_DISSECTOR, t.BPF_FLOW_DISSECTOR),
-    SectionDef("cgroup_skb/ingress", t.BPF_PROG_TYPE_CGROUP_SKB, t.BPF_CGROUP_INET_INGRESS),
-    SectionDef("cgroup_skb/egress", t.BPF_PROG_TYPE_CGROUP_SKB, t.BPF_CGROUP_INET_EGRESS),
+    SectionDef("sk_msg", t.BPF_PROG_TYPE_SK_MSG, t.BPF_SK_MSG_VERDICT, _ATTACH_OPTIONAL),
+    SectionDef("lirc_mode2", t.BPF_PROG_TYPE_LIRC_MODE2, t.BPF_LIRC_MODE2, _ATTACH_OPTIONAL),
+    SectionDef("flow_dissector", t.BPF_PROG_TYPE_FLOW_DISSECTOR, t.BPF_FLOW_DISSECTOR, _ATTACH_OPTIONAL),
+    SectionDef("cgroup_skb/ingress", t.BPF_PROG_TYPE_CGROUP_SKB, t.BPF_CGROUP_INET_INGRESS, _ATTACH_OPTIONAL),
+    SectionDef("cgroup_skb/egress", t.BPF_PROG_TYPE_CGROUP_SKB, t.BPF_CGROUP_INET_EGRESS, _ATTACH_OPTIONAL),
     SectionDef("cgroup/skb", t.BPF_PROG_TYPE_CGROUP_SKB),
     SectionDef("cgroup/sock_create", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET_SOCK_CREATE),
     SectionDef("cgroup/sock_release", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET_SOCK_RELEASE),
-    SectionDef("cgroup/sock", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET_SOCK_CREATE),
+    SectionDef("cgroup/sock", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET_SOCK_CREATE, _ATTACH_OPTIONAL),
     SectionDef("cgroup/post_bind4", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET4_POST_BIND),
     SectionDef("cgroup/post_bind6", t.BPF_PROG_TYPE_CGROUP_SOCK, t.BPF_CGROUP_INET6_POST_BIND),
     SectionDef("cgroup/bind4", t.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, t.BPF_CGROUP_INET4_BIND),
@@ -145,7 +151,7 @@ SECTION_DEFS: Final = (
     SectionDef("cgroup/sysctl", t.BPF_PROG_TYPE_CGROUP_SYSCTL, t.BPF_CGROUP_SYSCTL),
     SectionDef("cgroup/getsockopt", t.BPF_PROG_TYPE_CGROUP_SOCKOPT, t.BPF_CGROUP_GETSOCKOPT),
     SectionDef("cgroup/setsockopt", t.BPF_PROG_TYPE_CGROUP_SOCKOPT, t.BPF_CGROUP_SETSOCKOPT),
-    SectionDef("cgroup/dev", t.BPF_PROG_TYPE_CGROUP_DEVICE, t.BPF_CGROUP_DEVICE),
+    SectionDef("cgroup/dev", t.BPF_PROG_TYPE_CGROUP_DEVICE, t.BPF_CGROUP_DEVICE, _ATTACH_OPTIONAL),
     SectionDef("struct_ops+", t.BPF_PROG_TYPE_STRUCT_OPS),
     SectionDef("struct_ops.s+", t.BPF_PROG_TYPE_STRUCT_OPS, 0, _SLEEPABLE),
     SectionDef("sk_lookup", t.BPF_PROG_TYPE_SK_LOOKUP, t.BPF_SK_LOOKUP),

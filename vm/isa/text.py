@@ -67,7 +67,7 @@ def insn_text(
 def _imm64(insn: Insn, upper: int, imm_name: ImmName | None, allow_ptr_leaks: bool) -> str:
     value = upper << 32 | insn.imm & 0xFFFFFFFF
     if insn.src_reg in _PTR_IMMS and not allow_ptr_leaks:
-        value = 0
+        return "0x0"
     return imm_name(insn, value) if imm_name else f"0x{value:x}"
 
 

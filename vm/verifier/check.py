@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from vm.program import Program
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
-from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, E2BIG, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.explain.categories import LIMITS, POLICY
 from vm.verifier.explain.failure import failure as explain
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
 from vm.verifier.prepass.cfg import check_cfg
 from vm.verifier.prepass.fastcall import mark_fastcall_patterns
+from vm.verifier.prepass.permission import check_permission
 from vm.verifier.prepass.pseudo import resolve_pseudo_ldimm64
 from vm.verifier.prepass.stack_depth import check_max_stack_depth
 from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
@@ -21,9 +23,10 @@ from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import explain_unresolved
 from vm.verifier.rewritable import check_rewritable
-from vm.verifier.trace import Verification
+from vm.verifier.trace import Failure, Verification
 
 PREPASSES = (
+    check_permission,
     check_btf_info_early,
     add_subprog_and_kfunc,
     check_subprogs,
@@ -86,6 +89,10 @@ class Walk:
     def result(self) -> Verification:
         """Verdict, log and trace of a finished walk."""
         env, recorder, rejected = self.env, self.recorder, self.rejected
+        if env.refusal and rejected is not None:
+            category = LIMITS if rejected.errno == E2BIG else POLICY
+            nowhere = Failure(-1, 0, "", env.refusal, category)
+            return Verification("reject", -rejected.errno, env.refusal, 0, "", recorder, nowhere)
         said = env.log.pos
         env.verbose(
             f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "

@@ -49,7 +49,8 @@ def check_ld(env: VerifierEnv, insn: Insn) -> None:
     elif mode == o.IMM:
         ld_imm.check_ld_imm(env, insn)
         env.insn_idx += 1
-        env.aux[env.insn_idx].seen = env.pass_cnt
+        if not env.cur_state.speculative:
+            env.aux[env.insn_idx].seen = env.pass_cnt
     else:
         env.reject(EINVAL, "invalid BPF_LD mode\n")
     env.insn_idx += 1

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn, final
 
+from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.verifier.attach_target import AttachTarget
@@ -79,8 +80,9 @@ class Reject(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """log_level 0-2; record: keep the trace; privileged: CAP_BPF and CAP_PERFMON (False: as an unprivileged user).
+    """log_level 0-2; record: keep the trace; privileged: as root (False: as an unprivileged user).
 
+    caps: what the user may do, where that is neither all nor nothing.
     keep_log: see Log.keep.
     prog_flags are added to the program's own (BPF_F_TEST_STATE_FREQ and the like).
     """
@@ -90,6 +92,14 @@ class VerifyOptions:
     privileged: bool = True
     prog_flags: int = 0
     keep_log: int = 0
+    caps: Caps | None = None
+
+    @property
+    def granted(self) -> Caps:
+        """What the user may do."""
+        if self.caps is not None:
+            return self.caps
+        return ROOT if self.privileged else NOBODY
 
 
 class StackElem(NamedTuple):
@@ -141,17 +151,20 @@ class VerifierEnv:
         self.insn_idx: int = 0
         self.prev_insn_idx: int = -1
         self.log: Log = Log(options.log_level, options.keep_log)
+        self.refusal: str = ""  # why the verifier was not even asked
 
-        priv = options.privileged
         flags = program.prog_flags | options.prog_flags
-        self.allow_ptr_leaks: bool = priv
-        self.allow_uninit_stack: bool = priv
-        self.bpf_capable: bool = priv
-        self.bypass_spec_v1: bool = priv
-        self.bypass_spec_v4: bool = priv
+        self.caps: Caps = options.granted
+        perfmon = capable(self.caps, PERFMON)
+        self.allow_ptr_leaks: bool = perfmon
+        self.allow_uninit_stack: bool = perfmon
+        self.bpf_capable: bool = capable(self.caps, BPF)
+        # The kernel's command line does not switch mitigations off.
+        self.bypass_spec_v1: bool = perfmon
+        self.bypass_spec_v4: bool = perfmon
         self.explore_alu_limits: bool = False
         self.strict_alignment: bool = bool(flags & BPF_F_STRICT_ALIGNMENT) and not flags & BPF_F_ANY_ALIGNMENT
-        self.test_state_freq: bool = priv and bool(flags & BPF_F_TEST_STATE_FREQ)
+        self.test_state_freq: bool = self.bpf_capable and bool(flags & BPF_F_TEST_STATE_FREQ)
         self.test_reg_invariants: bool = bool(flags & BPF_F_TEST_REG_INVARIANTS)
         self.sleepable: bool = bool(flags & BPF_F_SLEEPABLE)
         self.seen_direct_write: bool = False
@@ -237,6 +250,11 @@ class VerifierEnv:
         """verbose() and return -errno, as nearly every check ends. The rest is Reject's."""
         self.log.text(text)
         raise Reject(errno, regno, spi, needed, frame, held, ref_id, insn_idx)
+
+    def refuse(self, errno: int, why: str) -> NoReturn:
+        """Return -errno before the verifier runs: such a load leaves no log."""
+        self.refusal = why
+        raise Reject(errno)
 
     def say_line(self, insn_idx: int) -> None:
         """verbose_linfo(): the source line, if it is another one than the last said."""

@@ -81,7 +81,8 @@ def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
                 push_insn_history(env, state, 0, 0)
             if log.level:
                 _say_insn(env, idx)
-            a.seen = env.pass_cnt
+            if not state.speculative:
+                a.seen = env.pass_cnt
             env.walked_idx = idx
             env.step += 1
             log.step = env.step

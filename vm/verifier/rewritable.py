@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa import opcodes as o
-from vm.verifier.classify import is_pseudo_func, is_pseudo_kfunc_call
+from vm.verifier.call.record_func import MAP_PTR_POISONED
+from vm.verifier.classify import FUNC_TAIL_CALL, is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
 from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.convert import unconvertible
@@ -22,8 +23,18 @@ def check_rewritable(env: VerifierEnv) -> None:
     if unconvertible(env.insns, env.aux, env.program.prog_type):
         env.reject(EINVAL, "bpf verifier is misconfigured\n")
     for insn, aux in zip(env.insns, env.aux, strict=True):
-        if not insn.imm and aux.seen and is_pseudo_kfunc_call(insn):
+        if not aux.seen:
+            continue
+        if not insn.imm and is_pseudo_kfunc_call(insn):
             env.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass\n")
+        if (
+            aux.map_ptr == MAP_PTR_POISONED
+            and aux.map_ptr_unpriv
+            and insn.imm == FUNC_TAIL_CALL
+            and is_helper_call(insn)
+        ):
+            # Where speculation is guarded, the index is masked by the map's size: it has to be the same map always.
+            env.reject(EINVAL, "tail_call abusing map_ptr\n")
     if _names_a_removed_function(env):
         rewrite(env)
 

@@ -27,7 +27,7 @@ def rewrite(env: VerifierEnv) -> Rewritten:
     _name_loads(slots, [spec.map_type for spec in env.program.maps])
     dead_code.remove_fastcall_spills_fills(slots, subprogs)
     slots = optimize_bpf_loop(slots, subprogs)
-    if env.options.privileged:
+    if env.bpf_capable:
         dead_code.opt_hard_wire_dead_code_branches(slots)
         slots = dead_code.opt_remove_dead_code(slots, subprogs)
         slots = dead_code.opt_remove_nops(slots, subprogs)

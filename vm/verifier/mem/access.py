@@ -110,7 +110,7 @@ def _map_value(env: VerifierEnv, a: _Access) -> None:
         mark_reg_unknown(env, regs, a.value_regno)
         return
     reg = known_scalar(value)
-    reg.precise = regs[a.value_regno].precise
+    reg.precise = regs[a.value_regno].precise or not env.bpf_capable
     regs[a.value_regno] = reg
 
 

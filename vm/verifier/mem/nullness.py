@@ -95,6 +95,7 @@ def _decided(env: VerifierEnv, reg: RegState, is_null: bool) -> RegState:
     if is_null:
         r = reg.clone()
         r.type = t.SCALAR_VALUE
+        r.precise = r.precise or not env.bpf_capable
         r.id = 0
         r.ref_obj_id = 0
         return r

@@ -146,6 +146,11 @@ def _check_new_map(env: VerifierEnv, map_index: int) -> None:
         env.arena_map = map_index
 
 
+def _fd_error(fd: int) -> int:
+    """Of a number that is no map's: a process has its first three files open, which are no maps."""
+    return EINVAL if 0 <= fd <= 2 else EBADF
+
+
 def _resolve_map(env: VerifierEnv, i: int, insn: Insn, second: Insn) -> None:
     is_value = insn.src_reg in (op.PSEUDO_MAP_VALUE, op.PSEUDO_MAP_IDX_VALUE)
     if not is_value and (insn.src_reg not in (op.PSEUDO_MAP_FD, op.PSEUDO_MAP_IDX) or second.imm):
@@ -153,7 +158,7 @@ def _resolve_map(env: VerifierEnv, i: int, insn: Insn, second: Insn) -> None:
     if insn.src_reg in (op.PSEUDO_MAP_IDX, op.PSEUDO_MAP_IDX_VALUE):
         env.reject(EPROTO, "fd_idx without fd_array is invalid\n")
     if not 0 <= insn.imm < len(env.program.maps):
-        env.reject(EBADF, f"fd {insn.imm} is not pointing to valid bpf_map\n")
+        env.reject(_fd_error(insn.imm), f"fd {insn.imm} is not pointing to valid bpf_map\n")
     map_index = insn.imm
     reused = _add_used_map(env, map_index)
     aux = env.aux[i]

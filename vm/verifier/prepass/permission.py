@@ -1,0 +1,131 @@
+"""Whether this user may load such a program at all: what BPF_MAP_CREATE and BPF_PROG_LOAD ask before the verifier runs.
+
+map_create() and bpf_prog_load() in kernel/bpf/syscall.c. They leave no log: what is said here is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.caps import BPF, NET_ADMIN, PERFMON, capable
+from vm.kernel import types as k
+from vm.program import MapSpec
+from vm.verifier.env import E2BIG, EINVAL, EOPNOTSUPP, EPERM, VerifierEnv
+
+BPF_MAXINSNS: Final = 4096
+BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
+
+# Types for anyone; all others want CAP_BPF.
+UNPRIVILEGED_TYPES: Final = frozenset({k.BPF_PROG_TYPE_SOCKET_FILTER, k.BPF_PROG_TYPE_CGROUP_SKB})
+NET_ADMIN_TYPES: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_SCHED_CLS,
+        k.BPF_PROG_TYPE_SCHED_ACT,
+        k.BPF_PROG_TYPE_XDP,
+        k.BPF_PROG_TYPE_LWT_IN,
+        k.BPF_PROG_TYPE_LWT_OUT,
+        k.BPF_PROG_TYPE_LWT_XMIT,
+        k.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+        k.BPF_PROG_TYPE_SK_SKB,
+        k.BPF_PROG_TYPE_SK_MSG,
+        k.BPF_PROG_TYPE_FLOW_DISSECTOR,
+        k.BPF_PROG_TYPE_CGROUP_DEVICE,
+        k.BPF_PROG_TYPE_CGROUP_SOCK,
+        k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR,
+        k.BPF_PROG_TYPE_CGROUP_SOCKOPT,
+        k.BPF_PROG_TYPE_CGROUP_SYSCTL,
+        k.BPF_PROG_TYPE_SOCK_OPS,
+        k.BPF_PROG_TYPE_EXT,
+        k.BPF_PROG_TYPE_NETFILTER,
+    }
+)
+PERFMON_TYPES: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_KPROBE,
+        k.BPF_PROG_TYPE_TRACEPOINT,
+        k.BPF_PROG_TYPE_PERF_EVENT,
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT,
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+        k.BPF_PROG_TYPE_TRACING,
+        k.BPF_PROG_TYPE_LSM,
+        k.BPF_PROG_TYPE_STRUCT_OPS,
+        k.BPF_PROG_TYPE_EXT,
+    }
+)
+
+UNPRIVILEGED_MAPS: Final = frozenset(
+    {
+        k.BPF_MAP_TYPE_ARRAY,
+        k.BPF_MAP_TYPE_PERCPU_ARRAY,
+        k.BPF_MAP_TYPE_PROG_ARRAY,
+        k.BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+        k.BPF_MAP_TYPE_CGROUP_ARRAY,
+        k.BPF_MAP_TYPE_ARRAY_OF_MAPS,
+        k.BPF_MAP_TYPE_HASH,
+        k.BPF_MAP_TYPE_PERCPU_HASH,
+        k.BPF_MAP_TYPE_HASH_OF_MAPS,
+        k.BPF_MAP_TYPE_RINGBUF,
+        k.BPF_MAP_TYPE_USER_RINGBUF,
+        k.BPF_MAP_TYPE_CGROUP_STORAGE,
+        k.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+    }
+)
+NET_ADMIN_MAPS: Final = frozenset(
+    {
+        k.BPF_MAP_TYPE_SOCKMAP,
+        k.BPF_MAP_TYPE_SOCKHASH,
+        k.BPF_MAP_TYPE_DEVMAP,
+        k.BPF_MAP_TYPE_DEVMAP_HASH,
+        k.BPF_MAP_TYPE_XSKMAP,
+    }
+)
+# bpf_local_storage_map_alloc_check() comes before capabilities, and wants BTF.
+LOCAL_STORAGE: Final = frozenset(
+    {
+        k.BPF_MAP_TYPE_SK_STORAGE,
+        k.BPF_MAP_TYPE_INODE_STORAGE,
+        k.BPF_MAP_TYPE_TASK_STORAGE,
+        k.BPF_MAP_TYPE_CGRP_STORAGE,
+    }
+)
+
+
+def check_permission(env: VerifierEnv) -> None:
+    """Refuses what the user's capabilities do not allow, maps first, as they are made first."""
+    caps = env.caps
+    has_bpf = capable(caps, BPF)
+    if not has_bpf and any(spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS for spec in env.program.object_maps):
+        env.refuse(EOPNOTSUPP, "The object's struct_ops variables need its BTF loaded, which takes CAP_BPF.")
+    for spec in env.program.object_maps or env.program.maps:
+        wanted = _map_wants(spec)
+        if spec.map_type in LOCAL_STORAGE and not has_bpf:
+            name = spec.full_name or spec.name
+            env.refuse(EINVAL, f"The map '{name}' needs types, and loading BTF takes CAP_BPF.")
+        if wanted and not capable(caps, wanted):
+            kind = _name("bpf_map_type", spec.map_type)
+            env.refuse(EPERM, f"Making the map '{spec.full_name or spec.name}' ({kind}) takes CAP_{wanted.upper()}.")
+    prog_type = env.program.prog_type
+    if len(env.insns) > (BPF_COMPLEXITY_LIMIT_INSNS if has_bpf else BPF_MAXINSNS):
+        allowed = f"{BPF_MAXINSNS:,}" if not has_bpf else f"{BPF_COMPLEXITY_LIMIT_INSNS:,}"
+        env.refuse(E2BIG, f"The program has {len(env.insns):,} instructions; this user may load {allowed}.")
+    for wanted, asked in (
+        (BPF, prog_type not in UNPRIVILEGED_TYPES),
+        (NET_ADMIN, prog_type in NET_ADMIN_TYPES),
+        (PERFMON, prog_type in PERFMON_TYPES),
+    ):
+        if asked and not capable(caps, wanted):
+            kind = _name("bpf_prog_type", prog_type)
+            env.refuse(EPERM, f"Loading a program of type {kind} takes CAP_{wanted.upper()}.")
+
+
+def _map_wants(spec: MapSpec) -> str:
+    """The capability that making such a map takes, "" for none."""
+    if spec.map_type in UNPRIVILEGED_MAPS:
+        return ""
+    return NET_ADMIN if spec.map_type in NET_ADMIN_MAPS else BPF
+
+
+def _name(enum: str, value: int) -> str:
+    """What a program calls a type: "XDP" of BPF_PROG_TYPE_XDP."""
+    names = (name for name in k.ENUMS[enum] if getattr(k, name) == value)
+    return next(names, str(value)).removeprefix(f"{enum.upper()}_")
