@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from playground.present.machine import run_chunks, runs_json
-from playground.present.walk import WalkEncoder, verdict_json
+from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from vm import pipeline
-from vm.errors import InputError, LimitError
+from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import listing
 from vm.pipeline import BuildOptions, Source
@@ -51,6 +51,8 @@ def run_job(request: Message) -> Iterator[Message]:
             if isinstance(e, LimitError):
                 yield {"type": "limit", "limit": e.limit, "message": e.message}
             failed = {"type": "stage", "stage": stage, "status": "failed", "ms": ms, "message": e.message}
+            if isinstance(e, NotEmulated):
+                failed["not_emulated"] = [e.what]
             if e.line is not None:
                 failed["diagnostics"] = [
                     {
@@ -142,8 +144,17 @@ class _Job:
         recorder = walk.recorder
         assert recorder is not None
         encoder = WalkEncoder(self.program, recorder)
-        for _ in walk.advance():
-            yield from encoder.chunks(final=False)
+        try:
+            for _ in walk.advance():
+                yield from encoder.chunks(final=False)
+        except NotEmulated as e:
+            # No verdict; what was walked until here holds all the same.
+            yield from encoder.chunks(final=True)
+            yield {
+                "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
+                **unfinished_json(self.program, walk.env, recorder, e.what),
+            }  # fmt: skip
+            raise StageFailed from None
         yield from encoder.chunks(final=True)
         verification = walk.result()
         accepted = verification.verdict == "accept"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.reasons import failure_json, reasons_json
 from vm.program import Program
 from vm.verifier.recorder import Recorder
 from vm.verifier.trace import RegView, Verification
+
+if TYPE_CHECKING:
+    from vm.verifier.env import VerifierEnv
 
 CHUNK: Final = 256
 LOG_HEAD_LINES: Final = 3000
@@ -144,13 +147,37 @@ def verdict_json(program: Program, verification: Verification, recorder: Recorde
         "verdict": verification.verdict,
         "errno": verification.errno,
         "message": verification.message,
-        "steps": len(recorder),
         "insns_processed": verification.insns_processed,
         "log": log,
         "log_cut": cut,
         "log_steps": log_steps,
-        "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
         "fail": fail,
+        **_walked(recorder),
+        "not_emulated": list(verification.not_emulated),
+    }
+
+
+def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, what: str) -> dict[str, Any]:
+    """The fields of a `verify` stage that came to something that is not emulated: no verdict, and the walk so far."""
+    return {
+        "verdict": "none",
+        "errno": 0,
+        "insns_processed": env.insn_processed,
+        "log": "",
+        "log_cut": 0,
+        "log_steps": [],
+        "fail": None,
+        **_walked(recorder),
+        "not_emulated": [what],
+        "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": line_of(program, env.insn_idx)},
+    }
+
+
+def _walked(recorder: Recorder) -> dict[str, Any]:
+    """What is told of a walk beside its steps."""
+    return {
+        "steps": len(recorder),
+        "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
         "paths": [
             {
                 "id": p.id, "parent": p.parent, "push_step": p.push_step, "first_step": p.first_step,
@@ -160,7 +187,6 @@ def verdict_json(program: Program, verification: Verification, recorder: Recorde
         ],
         "paths_total": len(recorder.paths),
         **reasons_json(recorder),
-        "not_emulated": list(verification.not_emulated),
     }  # fmt: skip
 
 

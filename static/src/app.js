@@ -18,6 +18,7 @@ import { MachinePane, MapsPane, OutputPane, PathsPane } from "./panels/results.j
 import { Scrubber } from "./panels/scrubber.js";
 import { State } from "./panels/state.js";
 import { Switch } from "./panels/switch.js";
+import { WhyPane } from "./panels/why.js";
 
 Object.assign(htmx.config, {
   allowEval: false,
@@ -55,7 +56,7 @@ function start() {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
-    "bs-switch": Switch,
+    "bs-switch": Switch, "bs-why": WhyPane,
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 

@@ -89,7 +89,7 @@ def test_keys(recorded_tab: Tabs) -> None:
     page.keyboard.type("goto pc+4")
     page.keyboard.press("Enter")
     expect(place).to_contain_text("step 6 of 13")
-    page.keyboard.press("4")
+    page.keyboard.press("5")
     expect(page.get_by_role("tab", name="Maps")).to_have_attribute("aria-selected", "true")
     page.keyboard.press("x")
     expect(page.locator("bs-state .chip")).to_have_text("hex")

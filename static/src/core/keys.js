@@ -24,6 +24,7 @@ export function bindings(scope) {
     { keys: "", says: "", on: typed("["), do: () => scope.branch(-1) },
     { keys: ". ,", says: "next and previous change of the selected register", on: typed("."), do: () => void scope.change(1) },
     { keys: "", says: "", on: typed(","), do: () => void scope.change(-1) },
+    { keys: "w", says: "to the step that wrote the selected register", on: typed("w"), do: () => scope.writer() },
     { keys: "Home End", says: "first and last step", on: plain("Home"), do: () => scope.goto(0) },
     { keys: "", says: "", on: plain("End"), do: () => scope.goto(scope.total - 1) },
     { keys: "g", says: "go to a step (12), an instruction (i7) or a line (l30)", on: typed("g"), do: ask("") },

@@ -1,6 +1,7 @@
 /** The instrument's one brain: takes messages in, moves the one cursor, and knows what the cursor points at. */
 import { contains } from "../ui/format.js";
 import { Code, Log, Machine } from "./model.js";
+import { Reasons } from "./reasons.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { Windows } from "./windows.js";
@@ -45,6 +46,8 @@ export class Scope {
       code: new Code(null),
       log: new Log(null),
       machine: new Machine(null),
+      reasons: new Reasons(null),
+      peek: "",
       spoken: "",
       found: "",
     });
@@ -198,7 +201,7 @@ export class Scope {
     this.pairs.clear();
     this.visits = null;
     this.kept = { verify: 0, run: 0 };
-    this.store.set({ step: 0, packetRun: 0, found: "" });
+    this.store.set({ step: 0, packetRun: 0, found: "", peek: "", reasons: new Reasons(null) });
   }
 
   stage(message) {
@@ -208,7 +211,8 @@ export class Scope {
     if (message.status === "working" && known && FINAL.has(known.status)) return; // said again after a resume
     const patch = /** @type {any} */ ({ stages: { ...stages, [stage]: message } });
     if (message.status === "failed" && (stage === "compile" || stage === "load")) {
-      Object.assign(patch, { code: new Code(null), log: new Log(null), machine: new Machine(null), focusStage: stage });
+      Object.assign(patch, { code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), focusStage: stage });
+      if (message.not_emulated?.length && this.state.pane === "log") patch.pane = "why";
     }
     if (message.status === "done" && stage === "load") {
       patch.code = new Code(message);
@@ -222,11 +226,13 @@ export class Scope {
 
   walked(message, known) {
     this.windows.verify.total = Math.max(this.windows.verify.total, message.steps ?? 0);
-    this.store.set({ log: new Log(message) });
+    this.store.set({ log: new Log(message), reasons: new Reasons(message) });
     if (known && FINAL.has(known.status)) return;
     if (message.verdict === "reject" && message.fail && !this.restore) {
-      this.store.set({ view: "verify", step: Math.max(0, message.fail.step), reg: message.fail.reg ?? "", pane: "log" });
+      this.store.set({ view: "verify", step: Math.max(0, message.fail.step), reg: message.fail.reg ?? "", pane: "why" });
       this.store.set({ focusStage: "verify", found: "" });
+    } else if (message.verdict === "none" && !this.restore) {
+      this.store.set({ view: "verify", step: Math.max(0, message.stopped?.step ?? 0), pane: "why", focusStage: "verify", found: "" });
     } else if (this.state.view === "verify" || message.status !== "done") {
       this.show("verify", this.restore?.stage === "verify" ? this.restore.step : this.state.step);
     }
@@ -404,6 +410,57 @@ export class Scope {
     return this.seek(direction, touches, `change of ${reg}`);
   }
 
+  /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
+  async backTo(step, insns) {
+    const walk = this.windows.verify;
+    const ticket = (this.ticket = Symbol());
+    let fetched = 0;
+    let s = step;
+    let at = -1;
+    for (const insn of insns) {
+      for (at = -1; s >= 0 && at < 0; ) {
+        if (!walk.step(s)) {
+          if (++fetched > SEARCH_WINDOWS) break;
+          this.store.set({ found: `Looking back: step ${s + 1}…` });
+          walk.need(s);
+          if (!(await this.arrival(walk, s)) || this.ticket !== ticket) return false;
+        }
+        const raw = walk.step(s);
+        if (raw.insn === insn) at = s;
+        s = raw.prev ?? s - 1;
+      }
+      if (at < 0) break;
+    }
+    if (at < 0) {
+      this.store.set({ found: `Instruction ${insns.at(-1)} was not visited on this path before.` });
+      return false;
+    }
+    if (this.state.view !== "verify") this.show("verify", at);
+    else this.goto(at);
+    return true;
+  }
+
+  /** To the step that wrote the selected register or slot. */
+  writer() {
+    const { reg, view } = this.state;
+    const value = view === "verify" ? this.now()?.state.get(reg) : null;
+    if (!value) this.store.set({ found: reg ? `${reg} holds nothing here.` : "Select a register first." });
+    else if (!(value.w >= 0)) this.store.set({ found: `${reg} was there when the program started.` });
+    else this.goto(value.w);
+  }
+
+  /** To the step where a register or slot had to be precise, with the reason open. */
+  whyPrecise(name) {
+    const here = this.now();
+    const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
+    if (!mark) {
+      this.store.set({ found: `Why ${name} had to be precise is not kept: it was told of a step further back.` });
+      return;
+    }
+    this.store.set({ pane: "why", dock: true });
+    this.goto(mark.step);
+  }
+
   /** Next or previous place where the walk forked, was pruned or ended. */
   branch(direction) {
     const { view, step, stages } = this.state;
@@ -469,10 +526,15 @@ export class Scope {
     return this.visits.get(idx) ?? [];
   }
 
-  /** C line of the step that wrote a register, or null when that step's window is not here. */
-  writerLine(reg) {
+  /** Instruction of the step that wrote a register, or null when that step's window is not here. */
+  writerInsn(reg) {
     if (!reg || reg.w === undefined || reg.w < 0) return null;
-    const idx = reg.wi ?? this.windows.verify.step(reg.w)?.insn;
-    return idx === undefined ? null : this.state.code.line(idx);
+    return reg.wi ?? this.windows.verify.step(reg.w)?.insn ?? null;
+  }
+
+  /** C line of that instruction, or null. */
+  writerLine(reg) {
+    const idx = this.writerInsn(reg);
+    return idx === null ? null : this.state.code.line(idx);
   }
 }

@@ -24,9 +24,16 @@ export class Announcer extends Panel {
         changes.push(here.state.has(name) ? `${name} is ${summarySpoken(here.state.get(name))}` : `${name} is gone`);
     } else
       for (const [name, value] of Object.entries(here.raw.regs ?? {})) changes.push(`${name} is ${spoken(value)}`);
+    if (here.view === "verify") {
+      const { reasons } = this.store.state;
+      const own = (reasons.prunings.get(here.step) ?? []).find((each) => each.path === here.raw.path);
+      if (own) changes.push(`the path ends here: covered by the state before step ${own.checkpoint + 1}`);
+      const marks = reasons.marks.get(here.step);
+      if (marks) changes.push(`${marks[0].names.join(" and ")} had to be precise`);
+    }
     setText(
       this,
-      `Step ${here.step + 1}: ${here.insn?.text ?? ""}${here.line ? `, line ${here.line}` : ""}. ${changes.slice(0, 4).join("; ")}`,
+      `Step ${here.step + 1}: ${here.insn?.text ?? ""}${here.line ? `, line ${here.line}` : ""}. ${changes.slice(0, 6).join("; ")}`,
     );
   }
 }

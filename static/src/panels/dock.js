@@ -2,8 +2,12 @@
 import { Panel } from "../core/panel.js";
 import { h, setAttr, setText } from "../ui/dom.js";
 
-/** Later panels (Why, Types) join by adding a line here and a component. `when` hides a panel that would be empty. */
+/**
+ * Later panels (Types) join by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
+ * one that has something to say of the step under the cursor.
+ */
 export const PANES = [
+  { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
   { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
   { id: "packet", label: "Packet", tag: "bs-packet" },
@@ -36,6 +40,7 @@ export class Dock extends Panel {
     list.addEventListener("keydown", (event) => this.arrows(event));
     this.append(h("div", { class: "dock-head" }, list, fold), bodies);
     store.on(["pane", "dock", "stages"], () => this.paint());
+    store.on(["step", "view", "reasons"], () => this.dot());
   }
 
   press(id) {
@@ -59,6 +64,11 @@ export class Dock extends Panel {
     const next = shown[(at + move + shown.length) % shown.length];
     this.press(next.id);
     this.tabs.get(next.id).tab.focus();
+  }
+
+  dot() {
+    for (const { pane, tab } of this.tabs.values())
+      if (pane.dot) setAttr(tab, "data-dot", pane.dot(this.store.state) ? "on" : "off");
   }
 
   paint() {

@@ -40,6 +40,20 @@ class Pointer extends GutterMarker {
 }
 const pointer = new Pointer();
 
+/** The number of a step that led to the rejection, beside its line. */
+class CauseMark extends GutterMarker {
+  constructor(n) {
+    super();
+    this.n = n;
+  }
+  eq(other) {
+    return other.n === this.n;
+  }
+  toDOM() {
+    return h("span", { class: "bs-cause" }, String(this.n));
+  }
+}
+
 /** What the run says about lines: the cursor's, hovered, those with instructions, the rejected one. */
 const marks = StateField.define({
   create: () => /** @type {any} */ ({ lines: Decoration.none, gutter: RangeSet.empty }),
@@ -64,7 +78,8 @@ const theme = EditorView.theme({
   ".cm-cursor": { borderLeftColor: "var(--ink)", borderLeftWidth: "2px" },
   ".cm-gutters": { backgroundColor: "transparent", color: "var(--ink-3)", border: "none", fontVariantNumeric: "tabular-nums" },
   ".cm-lineNumbers .cm-gutterElement": { padding: "0 4px 0 8px", minWidth: "28px" },
-  ".bs-cursor-gutter": { width: "14px", color: "var(--cursor-ink)" },
+  ".bs-cursor-gutter": { width: "16px", color: "var(--cursor-ink)", textAlign: "center" },
+  ".bs-cause": { color: "var(--bad)", fontSize: "10.5px", fontWeight: "700", fontFamily: "var(--sans)" },
   ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": {
     backgroundColor: "var(--selection)",
   },
@@ -146,7 +161,7 @@ export class Editor extends Panel {
       if (store.state.program !== this.saidOf) setText(this.said, "");
     });
     store.on(["ran"], () => this.rebase());
-    store.on(["step", "view", "windows", "code", "hover", "stages", "log"], () => this.mark());
+    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
   }
 
@@ -274,7 +289,9 @@ export class Editor extends Panel {
     const over = this.place(hover?.line);
     const fail = stages.verify?.status !== "working" ? stages.verify?.fail : null;
     const failLine = fail ? this.place(fail.line ?? code.line(fail.insn)) : null;
-    const stamp = `${line?.from}|${over?.from}|${failLine?.from}|${stages.verify?.message}|${this.store.state.log.lines.length}`;
+    const { reasons } = this.store.state;
+    const causes = this.store.state.view === "verify" ? reasons.causes : [];
+    const stamp = `${causes.length && reasons.fail.insn}|${causes.length}|${line?.from}|${over?.from}|${failLine?.from}|${stages.verify?.message}|${this.store.state.log.lines.length}`;
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const ranges = [];
@@ -291,7 +308,7 @@ export class Editor extends Panel {
     const effects = [
       setMarks.of({
         lines: Decoration.set(ranges, true),
-        gutter: line ? RangeSet.of([pointer.range(line.from)]) : RangeSet.empty,
+        gutter: this.gutter(line, causes),
       }),
     ];
     if (line && line.from !== this.shown) {
@@ -299,6 +316,17 @@ export class Editor extends Panel {
       if (!this.view.hasFocus) effects.push(this.scrollTo(line.from));
     }
     this.view.dispatch({ effects });
+  }
+
+  /** The cursor's mark, and on other lines the numbers of the steps that led to the rejection. */
+  gutter(line, causes) {
+    const found = new Map();
+    for (const cause of causes) {
+      const at = this.place(cause.line ?? this.store.state.code.line(cause.insn));
+      if (at && !found.has(at.from)) found.set(at.from, new CauseMark(cause.n));
+    }
+    if (line) found.set(line.from, pointer);
+    return RangeSet.of([...found].map(([from, marker]) => marker.range(from)), true);
   }
 
   scrollTo(position) {

@@ -5,6 +5,8 @@ import { fill, h, setText } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 
+/** "3", or "3+" where an instruction stands several times in what led to the rejection. */
+const mark = (causes) => `${causes[0].n}${causes.length > 1 ? "+" : ""}`;
 const REGISTER = /\b([rw])(10|[0-9])\b/g;
 
 export class Insns extends Panel {
@@ -24,6 +26,10 @@ export class Insns extends Panel {
     this.append(h("div", { class: "column-head" }, this.heading, this.info), this.list.element, this.empty);
     store.on(["code", "view", "machine"], () => this.reset());
     store.on(["step", "windows", "stages", "hover"], () => this.paint());
+    store.on(["reasons"], () => {
+      this.list.element.classList.toggle("has-causes", store.state.reasons.causesOf.size > 0);
+      this.paint();
+    });
   }
 
   height(index) {
@@ -59,15 +65,17 @@ export class Insns extends Panel {
   }
 
   row(index, row) {
-    const { code, view, machine, hover } = this.store.state;
+    const { code, view, machine, hover, reasons, step } = this.store.state;
     const insn = code.insns[index];
     const active = index === this.list.active;
     const visits = this.visits?.[insn.idx];
     row.classList.toggle("target", this.target !== null && insn.idx === this.target);
     row.classList.toggle("never", Boolean(this.visits) && !visits);
     row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here.line);
-    row.classList.toggle("hovered", Boolean(hover?.line) && hover.line === insn.line);
-    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits ?? ""}|${view}`;
+    row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover.line === insn.line);
+    const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
+    row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
+    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits ?? ""}|${view}|${causes ? causes[0].n : ""}`;
     if (row.stamp === stamp && row.of === insn) return;
     row.stamp = stamp;
     row.of = insn;
@@ -77,6 +85,7 @@ export class Insns extends Panel {
         "div",
         { class: "insn-line" },
         h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
+        h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
         h("span", { class: "insn-idx" }, `${insn.idx}:`),
         h("code", { class: "insn-text" }, active ? this.operands(insn.text) : insn.text),
         visits > 1 ? h("span", { class: "visits", title: `the verifier came here ${visits} times` }, `×${visits}`) : null,

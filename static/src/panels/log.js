@@ -26,7 +26,11 @@ export class LogPane extends Panel {
       this.list.element.hidden = !log.lines.length;
       setText(
         this.empty,
-        stages.verify?.status === "skipped" ? "The verifier was not asked." : "The verifier's log appears here.",
+        stages.verify?.status === "skipped"
+          ? "The verifier was not asked."
+          : stages.verify?.not_emulated?.length
+            ? "There is no log: the verifier is not emulated for this program. See Why."
+            : "The verifier's log appears here.",
       );
       this.cut.hidden = !log.cut;
       if (log.cut) setText(this.cut, `The log is long: ${log.cut.toLocaleString("en")} bytes were left out of its middle.`);

@@ -11,7 +11,7 @@ const WORKING = {
   run: "Running the program on its input…",
 };
 /** A stage's status for the ear; the mark says it to the eye. */
-const SAID = { idle: "not run yet", waiting: "waits", working: "working", done: "done", failed: "failed", skipped: "", stopped: "" };
+const SAID = { idle: "not run yet", waiting: "waits", working: "working", done: "done", failed: "failed", skipped: "", stopped: "", unknown: "not emulated" };
 const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
 
 /** The buttons: which message feeds each, and what it says when that stage is done. */
@@ -31,7 +31,8 @@ const version = (m) => String(m.compiler ?? "").replace(/^clang\s+/, "");
 function sentence(stage, m) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
-  if (m.not_emulated?.length) return `not emulated: ${m.not_emulated.join("; ")}`;
+  if (m.not_emulated?.length)
+    return `not emulated: ${m.not_emulated.join("; ")}. ${stage === "verify" || stage === "load" ? "That is no verdict, and no fault of the program." : "The verdict stands."}`;
   if (m.status === "failed" && m.missing?.length)
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;
@@ -73,6 +74,7 @@ export class Pipeline extends Panel {
 
   choose(id) {
     const { scope, store } = this;
+    const { stages } = store.state;
     store.set({ focusStage: id });
     if (id === "source" || id === "compile") {
       store.set({ column: "code" });
@@ -81,7 +83,7 @@ export class Pipeline extends Panel {
     else if (id === "load") store.set({ pane: "maps", dock: true });
     else if (id === "verify") {
       scope.show("verify");
-      store.set({ pane: "log", dock: true, focusStage: "verify" });
+      store.set({ pane: stages.verify?.status === "failed" ? "why" : "log", dock: true, focusStage: "verify" });
     } else if (id === "jit") store.set({ pane: "machine", dock: true });
     else if (id === "run") {
       if (scope.windows.run.total) scope.show("run");
@@ -113,6 +115,8 @@ export class Pipeline extends Panel {
       if (state === "skipped") words = [broken ? "not reached" : "not needed"];
       if (state === "stopped") words = ["stopped"];
       broken ||= state === "failed";
+      // What the emulation does not cover is neither done nor a fault of the program.
+      if (state === "failed" && message.not_emulated?.length) [state, words] = ["unknown", ["not emulated"]];
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
@@ -149,7 +153,7 @@ export class Pipeline extends Panel {
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
-    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, "bad"];
+    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, stages[failed].not_emulated?.length ? "unknown" : "bad"];
     else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)]) || "done"}`;
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";

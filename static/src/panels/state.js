@@ -5,6 +5,7 @@ import { bitStrip, drawBits } from "../ui/bits.js";
 import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
 import { big, bestRange, bounds, concrete, num, spell } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
+import { holding } from "../ui/words.js";
 
 const REGS = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
 /** Where the x86-64 JIT keeps each BPF register. */
@@ -13,6 +14,8 @@ export const X86 = {
   r6: "rbx", r7: "r13", r8: "r14", r9: "r15", r10: "rbp",
 };
 /** Machine registers no BPF register lives in; the mark keeps x86 r9 apart from BPF r9. */
+/** Places a held reference is given back at that are named. */
+const RELEASES = 3;
 const SPARE = ["x:rsp", "x:r9", "x:r10", "x:r11", "x:r12"];
 
 /** "1:fp-8" -> {frame: 1, slot: "fp-8"}. */
@@ -34,7 +37,9 @@ export class State extends Panel {
     this.headings = h("tr");
     this.body = h("tbody");
     this.table = h("table", { class: "state-table" }, this.caption, h("thead", null, this.headings), this.body);
-    this.scroller = h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table);
+    this.held = h("section", { class: "held", hidden: true, "aria-label": "Held at this step" });
+    this.scroller = h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table, this.held);
+    this.preview();
     this.detail = h("div", { class: "detail", "aria-live": "off" });
     this.append(
       h("div", { class: "column-head" }, this.heading, this.base),
@@ -43,7 +48,33 @@ export class State extends Panel {
     );
     /** @type {Map<string, any>} */
     this.rows = new Map();
-    store.on(["step", "view", "windows", "stages", "reg", "base", "code"], () => this.paint());
+    store.on(["step", "view", "windows", "stages", "reg", "base", "code", "reasons"], () => this.paint());
+    store.on(["peek"], () => this.peeked());
+  }
+
+  /** Pointing at a row, or coming to it by Tab, shows all that is known of it and marks who wrote it. */
+  preview() {
+    const name = (target) => (target instanceof Element ? (target.closest("tr")?.dataset.name ?? "") : "");
+    const set = (peek) => this.store.set({ peek });
+    this.body.addEventListener("pointerover", (event) => event.pointerType === "mouse" && set(name(event.target)));
+    this.body.addEventListener("pointerleave", () => set(""));
+    this.body.addEventListener("focusin", (event) => set(event.target.matches(":focus-visible") ? name(event.target) : ""));
+    this.body.addEventListener("focusout", () => set(""));
+  }
+
+  peeked() {
+    const { peek, view } = this.store.state;
+    const here = view === "verify" ? this.scope.now() : null;
+    const reg = here && peek ? here.state.get(peek) : null;
+    const idx = reg ? this.scope.writerInsn(reg) : null;
+    this.store.set({ hover: idx === null ? null : { line: this.store.state.code.line(idx), insn: idx } });
+    if (here) this.describing(here);
+  }
+
+  describing(here) {
+    const { peek, reg: selected, base } = this.store.state;
+    const name = peek && this.rows.has(peek) ? peek : selected;
+    this.describe(here.state.get(name), name, base);
   }
 
   paint() {
@@ -67,6 +98,7 @@ export class State extends Panel {
       if (this.scope.total > 0) return; // keep what is there until the window arrives
       this.names([]);
       this.describedName = null;
+      this.held.hidden = true;
       fill(this.detail, h("p", { class: "hint" }, "Registers appear here once the verifier has walked."));
       return;
     }
@@ -78,6 +110,7 @@ export class State extends Panel {
     this.view = view;
     this.rows.clear();
     this.body.textContent = "";
+    this.held.hidden = true;
     const heads =
       view === "verify" ? ["Register", "Holds", "Bits", "Line"] : ["Register", "x86", "Value", "Verifier knew"];
     fill(this.headings, heads.map((text) => h("th", { scope: "col" }, text)));
@@ -157,6 +190,8 @@ export class State extends Panel {
     slots.sort((a, b) => depth(b) - depth(a));
     this.names([...names, ...slots, ...outer]);
     const read = new Set(here.raw.read ?? []);
+    const lines = this.store.state.code.byLine.size > 0;
+    setText(this.headings.lastChild, lines ? "Line" : "Step");
     const fail = failing ? this.store.state.stages.verify.fail.reg : "";
     for (const [name, row] of this.rows) {
       const reg = here.state.get(name);
@@ -164,9 +199,10 @@ export class State extends Panel {
       const wrote = here.wrote.has(name);
       const moved = wrote && summary(old, base) !== summary(reg, base);
       if (row.reg !== reg || row.base !== base || row.reg === undefined) this.hold(row, reg, base);
-      const line = this.scope.writerLine(reg);
+      // Without a source there is no line to tell: then the step stands there.
+      const line = lines ? this.scope.writerLine(reg) : reg?.w >= 0 ? reg.w + 1 : null;
       setText(row.line, line ? `${line}` : "");
-      setAttr(row.line, "aria-label", line ? `${split(name).slot} was written on line ${line}; go there` : null);
+      setAttr(row.line, "aria-label", line ? `${split(name).slot} was written ${lines ? "on line" : "at step"} ${line}; go there` : null);
       row.line.hidden = !line;
       setText(row.was, moved ? `was ${summary(old, base) || "nothing"}` : this.aside(reg, base));
       const class_ = [
@@ -190,7 +226,40 @@ export class State extends Panel {
       if (row && !calm())
         row.animate([{ opacity: 1 }, { opacity: 0.35 }, { opacity: 1 }], { duration: 140, easing: "ease-in-out" });
     }
-    this.describe(here.state.get(selected), selected, base);
+    this.describing(here);
+    this.holds(here);
+  }
+
+  /** References, locks and sections held after this step: where taken, and where given back. */
+  holds(here) {
+    const held = this.store.state.reasons.held(here.step, here.raw.path);
+    const stamp = held.map((each) => `${each.kind}${each.id}@${each.step}`).join();
+    this.held.hidden = !held.length;
+    if (!held.length || (this.heldStamp === stamp && this.heldOf === this.store.state.reasons)) return;
+    this.heldStamp = stamp;
+    this.heldOf = this.store.state.reasons;
+    fill(
+      this.held,
+      h("h3", null, "Held at this step"),
+      h("ul", null, held.map((each) => h("li", null, h("b", null, holding(each)), " taken at ", this.to(each.step), each.by ? [" by ", h("code", null, `${each.by}()`)] : null, ". ", this.released(each)))),
+    );
+  }
+
+  released(each) {
+    if (!each.released.length) return each.still_held.length ? h("span", { class: "bad" }, "Never given back.") : "Not given back on a path that was walked.";
+    const some = each.released.slice(0, RELEASES);
+    return [
+      "Given back at ",
+      some.map((at, i) => [i ? ", " : "", this.to(at.step), at.how ? [" (", at.how === "found to be NULL" ? at.how : h("code", null, `${at.how}()`), ")"] : null]),
+      each.released.length > RELEASES ? ` and ${each.released.length - RELEASES} more` : "",
+      each.still_held.length ? h("span", { class: "bad" }, ", but not on every path") : null,
+      ".",
+    ];
+  }
+
+  /** A link to a step. */
+  to(step) {
+    return h("button", { type: "button", class: "line-link step-link", on: { click: () => this.scope.goto(step) } }, `step ${step + 1}`);
   }
 
   hold(row, reg, base) {
@@ -242,6 +311,7 @@ export class State extends Panel {
     fill(
       this.detail,
       h("p", { class: `kernel-text kind-${kindOf(reg)}` }, h("b", null, slot), ` ${reg.t ?? ""}`),
+      this.wrote(reg, name),
       h(
         "dl",
         null,
@@ -257,9 +327,24 @@ export class State extends Panel {
         reg.map ? pair("map", reg.map) : null,
         reg.id ? pair("id", String(reg.id)) : null,
         reg.ref ? pair("reference", String(reg.ref)) : null,
-        reg.w >= 0 ? pair("written at", `step ${reg.w + 1}`) : null,
-        reg.p ? pair("precise", "yes") : null,
       ),
+    );
+  }
+
+  /** Who wrote a register last, and why it had to be precise: links to those steps. */
+  wrote(reg, name) {
+    const idx = this.scope.writerInsn(reg);
+    const { code } = this.store.state;
+    const line = idx === null ? null : code.line(idx);
+    return h(
+      "p",
+      { class: "wrote-at" },
+      reg.w >= 0
+        ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
+        : "there since the start",
+      reg.p
+        ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: () => this.scope.whyPrecise(name) } }, "why?")]
+        : null,
     );
   }
 

@@ -1,0 +1,102 @@
+/**
+ * Why the walk went as it did: what the `verify` stage tells beside its steps (docs/protocol.md), indexed once by step,
+ * so that a step only looks up.
+ */
+
+/** @template T @param {Map<any, T[]>} map */
+function put(map, key, value) {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+export class Reasons {
+  /** @param {any} verify the `verify` stage message, or null */
+  constructor(verify) {
+    this.fail = verify?.verdict === "reject" ? (verify.fail ?? null) : null;
+    /** Steps that led to the rejection, numbered from 1, oldest first. */
+    this.causes = (this.fail?.causes ?? []).map((cause, i) => ({ ...cause, n: i + 1 }));
+    /** What the emulation does not cover, "" when it covered all of it. */
+    this.stop = verify?.status === "failed" ? (verify.not_emulated ?? []).join("; ") : "";
+    this.stopped = verify?.stopped ?? null;
+    this.paths = new Map((verify?.paths ?? []).map((path) => [path.id, path]));
+    this.holdings = verify?.holdings ?? [];
+    this.precision = verify?.precision ?? [];
+    this.totals = verify?.reasons_total ?? {};
+    /** @type {Map<number, any[]>} instruction -> causes */
+    this.causesOf = new Map();
+    /** @type {Map<number, any[]>} step -> what covered the path that ends after it, or one forked there */
+    this.prunings = new Map();
+    /** @type {Map<number, any[]>} step -> paths that the state before it covered */
+    this.covers = new Map();
+    /** @type {Map<number, any[]>} step -> checkpoints that did not cover what arrived */
+    this.arrivals = new Map();
+    /** @type {Map<number, any[]>} step -> values that had to be precise there */
+    this.marks = new Map();
+    /** @type {Map<number, any[]>} step -> paths that end with it */
+    this.ends = new Map();
+    this.index(verify);
+  }
+
+  index(verify) {
+    for (const cause of this.causes) if (cause.insn >= 0) put(this.causesOf, cause.insn, cause);
+    const told = new Set();
+    for (const pruning of verify?.prunings ?? []) {
+      told.add(pruning.path);
+      put(this.prunings, pruning.after, pruning);
+      if (pruning.checkpoint >= 0) put(this.covers, pruning.checkpoint, pruning);
+    }
+    for (const path of this.paths.values()) {
+      if (path.last_step >= path.first_step) put(this.ends, path.last_step, path);
+      if (path.end !== "safe" || told.has(path.id)) continue;
+      // Past what the server tells in full: that it was covered, and by what, is known still.
+      const after = path.last_step < path.first_step ? path.push_step : path.last_step;
+      const pruning = { path: path.id, after, checkpoint: path.pruned_by, insn: -1, rule: "", text: "", compared: null };
+      put(this.prunings, after, pruning);
+      if (path.pruned_by >= 0) put(this.covers, path.pruned_by, pruning);
+    }
+    for (const arrival of verify?.arrivals ?? []) put(this.arrivals, this.visit(arrival), arrival);
+    for (const mark of this.precision) put(this.marks, mark.step, mark);
+  }
+
+  /** Step of the visit an arrival led to; where it was pruned there is none, and it belongs to the step before. */
+  visit({ path: id, after }) {
+    const path = this.paths.get(id);
+    if (!path || path.last_step < path.first_step) return after;
+    const next = after < path.first_step ? path.first_step : after + 1;
+    return next <= path.last_step ? next : after;
+  }
+
+  /** True when there is more to say of a step than its state. */
+  any(step) {
+    return this.prunings.has(step) || this.covers.has(step) || this.arrivals.has(step) || this.marks.has(step);
+  }
+
+  /** The path of a step and those it was forked from -> the last step on it that still counts. */
+  line(step, id) {
+    /** @type {Map<number, number>} */
+    const line = new Map([[id, step]]);
+    for (let path = this.paths.get(id); path && path.parent >= 0 && !line.has(path.parent); path = this.paths.get(path.parent))
+      line.set(path.parent, path.push_step);
+    return line;
+  }
+
+  /** References, locks and sections that are held after a step of a path. */
+  held(step, id) {
+    if (!this.holdings.length) return [];
+    const line = this.line(step, id);
+    const on = (at) => at.step <= (line.get(at.path) ?? -2);
+    return this.holdings.filter((holding) => on(holding) && !holding.released.some(on));
+  }
+
+  /** The last reason, up to a step of a path, why a register or slot had to be precise; null where none is kept. */
+  whyPrecise(name, step, id) {
+    const line = this.line(step, id);
+    for (let i = this.precision.length - 1; i >= 0; i--) {
+      const mark = this.precision[i];
+      if (mark.step > (line.get(mark.path) ?? -2)) continue;
+      if (mark.names.includes(name) || mark.chain.some(([, names]) => names.includes(name))) return mark;
+    }
+    return null;
+  }
+}
