@@ -28,6 +28,7 @@ class CtxValue(NamedTuple):
 def _arg_index(target: AttachTarget, off: int) -> int:
     """get_ctx_arg_idx(): which argument lies at `off`; the number of arguments for what is returned."""
     end = 0
+    off &= 0xFFFFFFFF  # compared with an unsigned sum: before the context is behind its last argument
     for i, param in enumerate(target.proto.params):
         end += slot_bytes(target.btf, param.type_id)
         if off < end:
