@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,6 +91,11 @@ class Program:
     def gpl_compatible(self) -> bool:
         """As license_is_gpl_compatible() in include/linux/license.h."""
         return self.license in GPL_LICENSES
+
+    def line_of(self, insn_idx: int) -> int | None:
+        """1-based source line of an instruction, None without line info."""
+        found = bisect_right(self.line_infos, insn_idx, key=lambda info: info.insn_off)
+        return self.line_infos[found - 1].line if found else None
 
 
 GPL_LICENSES = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from playground.present.reasons import failure_json, reasons_json
+from playground.present.reasons import reasons_json
 from vm.program import Program
+from vm.verifier import as_json
 from vm.verifier.recorder import Recorder
-from vm.verifier.trace import RegView, Verification
+from vm.verifier.trace import Verification
 
 if TYPE_CHECKING:
     from vm.verifier.env import VerifierEnv
@@ -17,29 +18,6 @@ if TYPE_CHECKING:
 CHUNK: Final = 256
 LOG_HEAD_LINES: Final = 3000
 LOG_TAIL_LINES: Final = 3000
-
-
-def reg_json(view: RegView) -> dict[str, Any]:
-    """A Reg of the protocol, without `w`."""
-    out: dict[str, Any] = {"k": view.kind, "t": view.text}
-    if view.maybe_null:
-        out["null"] = True
-    if view.precise:
-        out["p"] = True
-    if view.scalar is not None:
-        s = view.scalar
-        out["s"] = {
-            "umin": str(s.umin), "umax": str(s.umax), "smin": str(s.smin), "smax": str(s.smax),
-            "value": f"{s.value:#x}", "mask": f"{s.mask:#x}",
-            "u32min": s.u32_min, "u32max": s.u32_max, "s32min": s.s32_min, "s32max": s.s32_max,
-        }  # fmt: skip
-    for key, value in (
-        ("off", view.off), ("range", view.range), ("id", view.id), ("ref", view.ref_obj_id), ("map", view.map),
-        ("size", view.size),
-    ):  # fmt: skip
-        if value:
-            out[key] = value
-    return out
 
 
 class WalkEncoder:
@@ -70,7 +48,7 @@ class WalkEncoder:
         key = (id(value), frameno)
         found = self._cache.get(key)
         if found is None:
-            found = reg_json(self._recorder.view(value, self._recorder.raw(step), name))
+            found = as_json.reg(self._recorder.view(value, self._recorder.raw(step), name))
             self._cache[key] = found
         return found
 
@@ -142,7 +120,7 @@ def verdict_json(program: Program, verification: Verification, recorder: Recorde
     failure = verification.failure
     fail = None
     if failure is not None:
-        fail = failure_json(failure, lambda insn_idx: line_of(program, insn_idx), reg_json)
+        fail = as_json.failure(failure, program.line_of)
     return {
         "verdict": verification.verdict,
         "errno": verification.errno,
@@ -179,10 +157,7 @@ def _walked(recorder: Recorder) -> dict[str, Any]:
         "steps": len(recorder),
         "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
         "paths": [
-            {
-                "id": p.id, "parent": p.parent, "push_step": p.push_step, "first_step": p.first_step,
-                "last_step": p.last_step, "end": p.end, "pruned_by": p.pruned_by,
-            }
+            as_json.path(p)
             for p in list(recorder.paths)[:MAX_PATHS]
         ],
         "paths_total": len(recorder.paths),
@@ -191,13 +166,3 @@ def _walked(recorder: Recorder) -> dict[str, Any]:
 
 
 MAX_PATHS: Final = 5000
-
-
-def line_of(program: Program, insn_idx: int) -> int | None:
-    """1-based source line of an instruction, None without line info."""
-    found = None
-    for info in program.line_infos:
-        if info.insn_off > insn_idx:
-            break
-        found = info
-    return found.line if found is not None else None

@@ -131,9 +131,16 @@ def verify(options: Namespace, out: Reporter) -> int:
     """`verify FILE...`: what loading each program alone would end with, as libbpf with autoload of one does.
 
     With --whole the object's programs count as loaded together, which program arrays filled by the source need.
+    With --trace FILE what each walk did is written there (docs/trace.md).
     """
     from vm.elf.prog_arrays import first_unfilled
 
+    if options.trace:
+        try:
+            Path(options.trace).write_text("")
+        except OSError as e:
+            out.complain(f"{options.trace}: {e.strerror}.", BAD_INPUT)
+            return out.status
     for path, obj in objects(options, out, dict(ERROR)):
         for name, why in obj.errors:
             if options.program in ("", name):
@@ -142,11 +149,15 @@ def verify(options: Namespace, out: Reporter) -> int:
         for program in chosen(path, obj, options, out):
             base = {"file": path, "program": program.name, "section": program.section}
             try:
-                v, _ = pipeline.verify(program, log_level=options.log_level, record=False, caps=user(options))
+                v, _ = pipeline.verify(
+                    program, log_level=options.log_level, record=bool(options.trace), caps=user(options)
+                )
             except InputError as e:
                 out.line({**base, **ERROR, "message": e.message})
                 out.complain(f"{path}: {program.name}: {e.message}", status_of(e))
                 continue
+            if options.trace:
+                write_trace(options.trace, path, program, v)
             verdict, code, text = v.verdict, v.errno, f"{path}: {program.name}: {v.verdict}\n{v.log}"
             if verdict == "reject" and not v.log:
                 text += f"{v.message}\n"  # refused before the verifier
@@ -173,6 +184,19 @@ def user(options: Namespace) -> Caps:
     if options.caps is not None:
         return parse(options.caps)
     return NOBODY if options.unprivileged else ROOT
+
+
+def write_trace(to: str, path: str, program: Program, v: Verification) -> None:
+    """Appends the program's walk as JSON lines (docs/trace.md)."""
+    from vm.verifier import as_json
+    from vm.verifier.recorder import Recorder
+
+    if not isinstance(v.trace, Recorder):
+        return  # refused before the verifier
+    about = {"file": path, "program": program.name, "section": program.section}
+    with open(to, "a", encoding="utf-8") as f:
+        for line in as_json.lines(v, v.trace, program.line_of, about):
+            f.write(line + "\n")
 
 
 def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[Program, ...]:

@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     verb("disasm", "print instructions")
     v = choosing(verb("verify", "say what Linux 6.12's verifier says"))
     v.add_argument("--whole", action="store_true", help="load the object's programs together, not each alone")
+    v.add_argument("--trace", metavar="FILE.jsonl", help="write what the walk did, step by step (docs/trace.md)")
     v.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)
     choosing(verb("jit", "translate verified programs to x86-64"))
     r = choosing(verb("run", "run programs on a packet or an event"))

@@ -7,6 +7,7 @@ makes those when asked. Both ends of a long walk are kept, so that a million ste
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from typing import Final, NamedTuple, final
 
 from vm.verifier.state.frame import StackSlot
@@ -91,6 +92,9 @@ class Journal:
         self.first_marks: list[Mark] = []
         self.last_marks: list[Mark] = []
         self.marks_left_out: int = 0
+        # Reads of stack slots: the steps, and frame << 8 | spi.
+        self.read_steps: array[int] = array("i")
+        self.read_slots: array[int] = array("H")
         # What the comparison that just failed differed in.
         self.why: int = 0
         self.frame: int = -1
@@ -112,6 +116,23 @@ class Journal:
         self.slot = slot
         self.old = old
         self.cur = cur
+
+    def slot_read(self, step: int, frame: int, spi: int) -> None:
+        """Step `step` reads (a part of) a stack slot."""
+        slot = frame << 8 | spi
+        if self.read_steps and self.read_steps[-1] == step and self.read_slots[-1] == slot:
+            return  # bytes of one slot are asked for one after the other
+        self.read_steps.append(step)
+        self.read_slots.append(slot)
+
+    def slots_read(self, step: int) -> list[tuple[int, int]]:
+        """(frame, spi) of the stack slots step `step` read, in order."""
+        at = bisect_left(self.read_steps, step)
+        found: dict[tuple[int, int], None] = {}
+        while at < len(self.read_steps) and self.read_steps[at] == step:
+            found[self.read_slots[at] >> 8, self.read_slots[at] & 0xFF] = None
+            at += 1
+        return list(found)
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""

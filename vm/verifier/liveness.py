@@ -70,6 +70,8 @@ def _walk(env: VerifierEnv, row: LiveRow, idx: int, flag: int) -> None:
 
 def mark_stack_slot_read(env: VerifierEnv, frame: FuncState, spi: int) -> None:
     """The whole of stack slot `spi` (fp-8*(spi+1)) of `frame` is read."""
+    if env.journal is not None:
+        env.journal.slot_read(env.step, frame.frameno, spi)
     mark_read(env, frame.live, o.MAX_BPF_REG + spi, REG_LIVE_READ64)
 
 

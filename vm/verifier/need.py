@@ -33,13 +33,14 @@ def packet(regno: int, reg: RegState, off: int, size: int) -> str:
     if reg.range < 0:
         return f"a pointer that does not lie past the end of the packet: r{regno} was compared with it and does"
     end = off + size
-    base = "data_meta" if reg.type == t.PTR_TO_PACKET_META else "data"
-    bound = "data" if base == "data_meta" else "data_end"
+    start, bound = ("data_meta", "data") if reg.type == t.PTR_TO_PACKET_META else ("data", "data_end")
+    where = ""
     if reg.id:
-        base = f"p, where p is r{regno}'s pointer before its fixed offset of {reg.off} is added"
-        check = f"p + {end} <= {bound} ({base})"
-    else:
-        check = f"{base} + {end} <= {bound}"
+        start = "p"
+        where = (
+            f" (p being what r{regno} holds without its fixed offset {reg.off})" if reg.off else f" (p being r{regno})"
+        )
+    check = f"{start} + {end} <= {bound}{where}"
     bytes_ = f"byte {off}" if size == 1 else f"bytes {off} to {end - 1}"
     return f"the access takes {bytes_}, so {check} has to be checked before it; proven readable: {_of(reg.range)}"
 

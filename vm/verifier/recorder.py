@@ -14,6 +14,7 @@ from typing import Final, final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.operands import reads
+from vm.kernel.helpers import helper
 from vm.verifier import retell
 from vm.verifier.holdings import HeldNotes, holdings
 from vm.verifier.journal import Journal
@@ -311,13 +312,17 @@ class Recorder:
         return Step(self._insn[i], snap[-1].frameno if snap else 0, self._path[i], writes, self.reads(i))
 
     def reads(self, i: int) -> tuple[str, ...]:
-        """Names the instruction reads: its registers, and the stack slots a load reaches."""
+        """Names the instruction reads: its registers (of a call, those that hold an argument), and stack slots."""
         snap = self.raw_before(i)
         insn = self._insns[self._insn[i]]
         frame = len(snap) - 1
-        names = [slot_name(frame, n) for n in reads(insn)]
-        if insn.code & 0x07 == o.LDX and snap:
-            names += retell.stack_names(snap, frame, insn.src_reg, insn.off, _SIZES.get(insn.code & 0x18, 8))
+        regs: Sequence[int] = reads(insn)
+        if insn.code == o.JMP | o.CALL:
+            known = helper(insn.imm) if insn.src_reg == 0 else None
+            most = len(known.params) if known is not None else 5
+            regs = [n for n in regs if n <= most and value_at(snap, frame, n) is not None]
+        names = [slot_name(frame, n) for n in regs]
+        names += [slot_name(fr, FIRST_SLOT + spi) for fr, spi in self._journal.slots_read(i)]
         return tuple(names)
 
     def writer(self, i: int, name: str) -> int:

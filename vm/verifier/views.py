@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from vm.verifier.events import SlotSnapshot
 from vm.verifier.report.state_text import TypeNames, reg_text, slot_text, slot_types_text
@@ -11,6 +11,8 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.trace import RegView, ScalarView
+
+MAX_KNOWN: Final = 50_000
 
 KINDS = {
     t.SCALAR_VALUE: "number", t.PTR_TO_CTX: "ctx", t.CONST_PTR_TO_MAP: "map", t.PTR_TO_MAP_VALUE: "map_value",
@@ -28,10 +30,25 @@ class Viewer:
 
     def __init__(self, names: TypeNames) -> None:
         self._names = names
+        # Views of values by identity: values are never changed, and the trace that asks keeps them alive.
+        self._known: dict[tuple[int, int], tuple[RegState | StackSlot, RegView]] = {}
 
     def view(self, value: RegState | StackSlot, snap: tuple[FrameSnapshot, ...], name: str) -> RegView:
         """A slot's value in words."""
         frameno = int(name.split(":")[0]) if ":" in name else 0
+        if isinstance(value, StackSlot) and value.slot_type[7] == t.STACK_DYNPTR:
+            return self._told(value, snap, name, frameno)  # half of its text stands in the slot below
+        key = (id(value), frameno)
+        known = self._known.get(key)
+        if known is not None:
+            return known[1]
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        view = self._told(value, snap, name, frameno)
+        self._known[key] = (value, view)
+        return view
+
+    def _told(self, value: RegState | StackSlot, snap: tuple[FrameSnapshot, ...], name: str, frameno: int) -> RegView:
         if isinstance(value, RegState):
             return self.reg(value, frameno)
         kind = value.slot_type[7]
