@@ -136,8 +136,9 @@ def _verify(program: Any) -> Said:
 
 
 def tidy(log: str) -> list[str]:
-    """Lines without the kernel's addresses, which change from boot to boot."""
-    return [line.rstrip() for line in re.sub(r"0x[f][0-9a-f]{15}\b", "0xPTR", log).strip().split("\n")]
+    """Lines without addresses of the kernel and of arenas in user space, which change from boot to boot."""
+    hidden = re.sub(r"0x(f[0-9a-f]{15}|7f[0-9a-f]{10}|100000[0-9a-f]{5})\b", "0xPTR", log)
+    return [line.rstrip() for line in hidden.strip().split("\n")]
 
 
 def reason(lines: list[str]) -> str:
@@ -168,7 +169,9 @@ def disagreement(golden: dict[str, Any], said: Said) -> Disagreement | None:
     if said.verdict == "crash":
         return found("crash", str(golden["verdict"]), said.log2)
     if golden["verdict"] == "error":
-        refused = said.verdict in ("not loaded", "not emulated", "reject") or NO_KCONFIG in str(golden.get("libbpf"))
+        complaint = str(golden.get("libbpf"))
+        refused = said.verdict in ("not loaded", "not emulated", "reject")
+        refused = refused or NO_KCONFIG in complaint or f"prog '{golden['prog']}'" not in complaint
         return None if refused else found("unrefused", f"{golden['err']} {golden.get('libbpf', '')}", said.verdict)
     if "log2" not in golden or len(golden["log2"]) > MOST_LOG:
         return None

@@ -17,6 +17,7 @@ from vm.jit.encode import Cond, Reg
 from vm.jit.lower import alu, jump, mem
 from vm.jit.piece import EXIT, JUMP, Piece, PieceReloc
 from vm.jit.registers import ARENA_REG, AUX_REG, BPF_TO_X86, CALLEE_SAVED, FIRST_CALLEE_SAVED
+from vm.kernel.symbols import ksym_address
 from vm.rewritten import AddressRef
 
 # BPF_JMP | BPF_TAIL_CALL, only after the fixups.
@@ -167,6 +168,10 @@ def _load_imm64(insn: Insn, high: int, slot: int, frame: Frame) -> Piece:
     ref = frame.refs.get(slot)
     if ref is None:
         return Piece(x86.mov_imm64(dst, (insn.imm & 0xFFFFFFFF) | (high & 0xFFFFFFFF) << 32), slots=2)
+    if ref.kind == "ksym" and (ksym_address(ref.name) or 0) >> 31 == 0:
+        # A per-CPU variable's address is its offset in the area of each CPU: a small number.
+        code = x86.mov_imm32(dst, 1, sign_extend=False)[:-4] + x86.le32(0)
+        return Piece(code, slots=2, relocs=(PieceReloc(len(code) - 4, 4, False),))
     if ref.kind in SIGNED32_KINDS:
         code = x86.reg_only(b"\xc7", 0, dst, True) + x86.le32(0)
         return Piece(code, slots=2, relocs=(PieceReloc(len(code) - 4, 4, False),))

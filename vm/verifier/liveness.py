@@ -29,6 +29,8 @@ SRC_OP: Final = 0
 DST_OP: Final = 1
 DST_OP_NO_MARK: Final = 2
 
+_ATOMIC32: Final = o.STX | o.ATOMIC | o.W
+
 CALLER_SAVED_REGS: Final = 6
 """r0 to r5: a call leaves nothing in them."""
 
@@ -92,6 +94,12 @@ def reads_64(insn: Insn, reg: RegState) -> bool:
     return True
 
 
+def mark_exchange_zext(env: VerifierEnv, frame: FuncState) -> None:
+    """mark_insn_zext() for r0: all of what a 32-bit compare-and-exchange left there is looked at."""
+    env.aux[frame.r0_exchanged - 1].zext_dst = True
+    frame.r0_exchanged = 0
+
+
 def check_reg_arg(env: VerifierEnv, regno: int, t: int) -> None:
     """check_reg_arg(): register `regno` of the current frame is an operand; t is SRC_OP, DST_OP or DST_OP_NO_MARK."""
     check_frame_reg_arg(env, env.cur_state.frame[-1], regno, t)
@@ -108,6 +116,8 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
             env.reject(EACCES, f"R{regno} !read_ok\n", regno, needed=need.written(regno))
         if regno == o.REG_FP:
             return
+        if regno == 0 and frame.r0_exchanged and reads_64(env.insns[env.insn_idx], reg):
+            mark_exchange_zext(env, frame)
         row = frame.live
         parent = row.parents[regno]
         if parent is not None and not row.marks[regno] & REG_LIVE_WRITTEN:
@@ -117,6 +127,9 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
     if regno == o.REG_FP:
         env.reject(EACCES, "frame pointer is read only\n", regno)
     frame.live.marks[regno] |= REG_LIVE_WRITTEN
+    if regno == 0:
+        insn = env.insns[env.insn_idx]
+        frame.r0_exchanged = env.insn_idx + 1 if insn.code == _ATOMIC32 and insn.imm == o.CMPXCHG else 0
     if t == DST_OP:
         frame.regs[regno] = unknown_scalar(not env.bpf_capable)
 

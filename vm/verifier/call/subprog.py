@@ -96,6 +96,7 @@ def prepare_func_exit(env: VerifierEnv) -> None:
         env.insn_idx = callee.callsite
     else:
         pass_reg(caller, 0, callee, 0)
+        caller.r0_exchanged = callee.r0_exchanged
         caller.refs = callee.refs
         env.insn_idx = callee.callsite + 1
     if env.log.level:

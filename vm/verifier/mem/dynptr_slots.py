@@ -66,10 +66,11 @@ def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots:
         env.verbose(f"{kind} has to be at a constant offset\n")
         return -EINVAL
     off = reg.off + s64(tnum.value)
-    if off % 8 or (-off - 1) // 8 + 1 < nr_slots:
+    # C's division cuts towards zero: fp+0 counts as the first slot (__get_spi).
+    spi = (-off - 1) // 8 if off else 0
+    if off % 8 or spi + 1 < nr_slots:
         env.verbose(f"cannot pass in {kind} at an offset={off}\n")
         return -EINVAL
-    spi = (-off - 1) // 8
     state = env.func(reg)
     if spi - nr_slots + 1 < 0 or spi >= len(state.stack):
         return -ERANGE

@@ -6,7 +6,7 @@ from vm.isa.opcodes import MAX_BPF_REG, REG_FP
 from vm.verifier.backtrack import Backtrack, mark_chain_precision_batch
 from vm.verifier.env import VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
-from vm.verifier.liveness import mark_read, propagate_read
+from vm.verifier.liveness import mark_exchange_zext, mark_read, propagate_read
 from vm.verifier.state.frame import LiveRow
 from vm.verifier.state.reg_types import REG_LIVE_READ, REG_LIVE_READ64, SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState
@@ -20,22 +20,25 @@ def propagate_liveness(env: VerifierEnv, old: VerifierState, cur: VerifierState)
     last = len(old.frame) - 1
     for fr, (fold, fcur) in enumerate(zip(old.frame, cur.frame, strict=True)):
         for i in range(6 if fr < last else 0, REG_FP):
-            _propagate_slot(env, fold.live, fcur.live, i)
+            if _propagate_slot(env, fold.live, fcur.live, i) == REG_LIVE_READ64 and i == 0 and fcur.r0_exchanged:
+                mark_exchange_zext(env, fcur)
         for i in range(MAX_BPF_REG, MAX_BPF_REG + min(len(fold.stack), len(fcur.stack))):
             _propagate_slot(env, fold.live, fcur.live, i)
 
 
-def _propagate_slot(env: VerifierEnv, old: LiveRow, cur: LiveRow, idx: int) -> None:
+def _propagate_slot(env: VerifierEnv, old: LiveRow, cur: LiveRow, idx: int) -> int:
+    """propagate_liveness_reg(): the mark that was new, or 0."""
     flag = old.marks[idx] & REG_LIVE_READ
     if not flag:
-        return
+        return 0
     known = cur.marks[idx] & REG_LIVE_READ
     if known in (REG_LIVE_READ64, flag):
-        return
+        return 0
     if old.parents[idx] is cur and old.parent_index(idx) == idx:
         mark_read(env, old, idx, flag)
     else:
         propagate_read(env, cur, idx, flag)
+    return flag
 
 
 def propagate_precision(env: VerifierEnv, old: VerifierState) -> None:

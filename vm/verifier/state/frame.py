@@ -97,12 +97,14 @@ NO_RANGE: Final = RetvalRange(0, 0)
 class FuncState:
     """One call frame. `regs` has 11 entries; stack[i] is fp-8*(i+1); `live` covers both.
 
+    r0_exchanged -- 1 + slot of the 32-bit compare-and-exchange r0 is from, or 0 (the one use x86-64 has for
+                    bpf_reg_state.subreg_def)
     Lists may be changed, the values in them not.
     """
 
     __slots__ = (
         "regs", "stack", "live", "callsite", "frameno", "subprogno", "async_entry_cnt", "callback_ret_range",
-        "in_callback_fn", "in_async_callback_fn", "in_exception_callback_fn", "callback_depth", "refs",
+        "in_callback_fn", "in_async_callback_fn", "in_exception_callback_fn", "callback_depth", "refs", "r0_exchanged",
     )  # fmt: skip
 
     def __init__(self, callsite: int, frameno: int, subprogno: int, twin: FuncState | None = None) -> None:
@@ -124,6 +126,7 @@ class FuncState:
         self.in_async_callback_fn: bool = False
         self.in_exception_callback_fn: bool = False
         self.callback_depth: int = 0
+        self.r0_exchanged: int = 0
         self.refs: tuple[Reference, ...] = ()
 
     def copy(self) -> FuncState:
@@ -135,6 +138,7 @@ class FuncState:
         f.in_async_callback_fn = self.in_async_callback_fn
         f.in_exception_callback_fn = self.in_exception_callback_fn
         f.callback_depth = self.callback_depth
+        f.r0_exchanged = self.r0_exchanged
         f.refs = self.refs
         return f
 
