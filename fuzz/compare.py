@@ -137,7 +137,7 @@ def _verify(program: Any) -> Said:
 
 def tidy(log: str) -> list[str]:
     """Lines without addresses of the kernel and of arenas in user space, which change from boot to boot."""
-    hidden = re.sub(r"0x(f[0-9a-f]{15}|7f[0-9a-f]{10}|100000[0-9a-f]{5})\b", "0xPTR", log)
+    hidden = re.sub(r"0x(f[0-9a-f]{15}|7f[0-9a-f]{10}|10000[0-9a-f]{7})\b", "0xPTR", log)
     return [line.rstrip() for line in hidden.strip().split("\n")]
 
 
