@@ -147,7 +147,7 @@ def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, what
         "fail": None,
         **_walked(recorder),
         "not_emulated": [what],
-        "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": line_of(program, env.insn_idx)},
+        "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": program.line_of(env.insn_idx)},
     }
 
 

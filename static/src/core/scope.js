@@ -231,7 +231,7 @@ export class Scope {
     if (message.verdict === "reject" && message.fail && !this.restore) {
       this.store.set({ view: "verify", step: Math.max(0, message.fail.step), reg: message.fail.reg ?? "", pane: "why" });
       this.store.set({ focusStage: "verify", found: "" });
-    } else if (message.verdict === "none" && !this.restore) {
+    } else if (message.status === "failed" && !this.restore) {
       this.store.set({ view: "verify", step: Math.max(0, message.stopped?.step ?? 0), pane: "why", focusStage: "verify", found: "" });
     } else if (this.state.view === "verify" || message.status !== "done") {
       this.show("verify", this.restore?.stage === "verify" ? this.restore.step : this.state.step);

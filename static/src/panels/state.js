@@ -240,7 +240,7 @@ export class State extends Panel {
     this.heldOf = this.store.state.reasons;
     fill(
       this.held,
-      h("h3", null, "Held at this step"),
+      h("h3", null, "Held"),
       h("ul", null, held.map((each) => h("li", null, h("b", null, holding(each)), " taken at ", this.to(each.step), each.by ? [" by ", h("code", null, `${each.by}()`)] : null, ". ", this.released(each)))),
     );
   }

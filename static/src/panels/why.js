@@ -43,13 +43,16 @@ export class WhyPane extends Panel {
     this.items = [];
     this.stamp = "";
     const early = ["load", "compile"].find((s) => stages[s]?.status === "failed" && stages[s].not_emulated?.length);
+    const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
     const parts = reasons.stop
       ? [this.stop(reasons.stop, "verify")]
       : early || stopped
         ? [this.stop(stages[early || stopped].not_emulated.join("; "), early || stopped)]
         : reasons.fail
-          ? [this.failure(), this.chain()]
-          : [];
+          ? [this.failure(), this.chain()].filter(Boolean)
+          : refused
+            ? [h("article", { class: "fail-card" }, h("h3", null, "Refused before the walk"), h("p", { class: "kernel-said" }, h("code", null, refused)))]
+            : [];
     fill(this.card, parts);
     this.card.hidden = !parts.length;
     setAttr(this, "data-card", parts.length ? String(parts.length) : null);
@@ -134,7 +137,7 @@ export class WhyPane extends Panel {
       h(
         "span",
         { class: "cause-words" },
-        cause.name && !why.includes(cause.name) ? [h("b", null, cause.name), " "] : null,
+        cause.name && !why.includes(cause.name) ? [h("b", null, `${cause.name}:`), " "] : null,
         why,
         h("span", { class: "cause-where" }, insn ? [cause.step >= 0 ? `step ${cause.step + 1}` : "", line ? ` · line ${line}` : "", " · ", h("code", null, `${insn.idx}: ${insn.text}`)] : "at the start"),
       ),
@@ -171,8 +174,8 @@ export class WhyPane extends Panel {
         "p",
         { class: "explained" },
         stage === "run" || stage === "jit"
-          ? "The verifier accepted the program. What comes after that is not emulated for it, and bpfscope does not guess."
-          : "This is no fault of your program, and no verdict: Linux 6.12 may accept it or refuse it. bpfscope does not guess.",
+          ? "The verifier accepted the program; that stands. What comes after it is not emulated here, and bpfscope does not guess."
+          : "That is no verdict. What Linux 6.12 does from here on is not known to bpfscope, and it does not guess.",
       ),
       insn
         ? h(
@@ -197,7 +200,7 @@ export class WhyPane extends Panel {
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
-        stage === "run" ? null : h("li", null, "Ask a Linux 6.12: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
+        stage !== "verify" || /crashes/.test(what) ? null : h("li", null, "Ask a Linux 6.12: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
       ),
     );
   }

@@ -60,12 +60,11 @@ export const EXACT = {
 /** What one can do where the emulation stops, by what it says is not covered. First match; the last fits everything. */
 /** @type {[RegExp, string[]][]} */
 const WAYS_ON = [
-  [/^running .* programs|^machine code/, ["The verifier's verdict, its steps and its log stand: they do not depend on the run."]],
-  [/of modules?$|of kernel modules/, ["Declare the function or symbol __weak and test for it: programs made so load with and without the module."]],
-  [/^extension programs/, ["Look at the program it extends: put its function in place of the original and run that."]],
-  [/^helper |on a helper$|arguments? of any type$/, ["Take the call out, or put a value of your own in its place, to see the rest of the program walked."]],
-  [/^the context of program type/, ["See whether the same code does in a program type that is emulated: xdp, tc, kprobe, tracepoint and most others are."]],
-  [/./, ["Take what is named above out of the program to see the rest of it walked."]],
+  [/at which Linux .* crashes/, ["Do not load this program: verifying it stops a real Linux 6.12.", "Take the call out to see the rest of the program walked."]],
+  [/after rewriting$/, ["Make the program smaller, or split it with functions or tail calls: jumps this long are at the edge of what the kernel does itself."]],
+  [/^running /, ["The verifier's verdict, its steps and its log stand: they do not depend on the run."]],
+  [/^machine code|kernel's JIT|settle|^the atomic operation|^a move with/, ["Choose the interpreter in the Program menu: it runs what there is no machine code for."]],
+  [/./, ["Take what is named above out of the program to see the rest of it."]],
 ];
 
 /** Sentences: what to try after "not emulated: …". */

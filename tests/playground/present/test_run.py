@@ -26,6 +26,48 @@ def test_what_is_not_verified_runs_in_the_interpreter() -> None:
     assert said["run"]["engine"] == "interpreter"
 
 
+WORK_QUEUE = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64[4]);
+} work SEC(".maps");
+extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __ksym;
+SEC("tc")
+int later(struct __sk_buff *ctx)
+{
+	__u32 key = 0;
+	void *value = bpf_map_lookup_elem(&work, &key);
+
+	if (!value)
+		return 0;
+	bpf_wq_init(value, &work, 0);
+	return 0;
+}
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def test_what_is_not_emulated_is_no_verdict() -> None:
+    request = {"kind": "c", "source": WORK_QUEUE, "options": {}}
+    messages = list(run_job(request))
+    said = {m["stage"]: m for m in messages if m["type"] == "stage" and m["status"] != "working"}
+    verify = said["verify"]
+    assert (verify["status"], verify["verdict"], verify["fail"]) == ("failed", "none", None)
+    assert "work queue" in verify["not_emulated"][0]
+    assert verify["message"] == f"not emulated: {verify['not_emulated'][0]}"
+    steps = [step for m in messages if m["type"] == "steps" for step in m["steps"]]
+    # Every step that was walked is there, and the next instruction is the one that stopped it.
+    assert len(steps) == verify["steps"] == verify["stopped"]["step"] + 1 > 5
+    insns = {insn["idx"]: insn for insn in said["load"]["insns"]}
+    assert "call" in insns[verify["stopped"]["insn"]]["text"]
+    assert verify["stopped"]["line"] == insns[verify["stopped"]["insn"]]["line"]
+    assert [said[s]["status"] for s in ("jit", "run")] == ["skipped", "skipped"]
+
+
 def test_both_engines_say_the_same() -> None:
     jit, interpreter = stages("count_drop.c"), stages("count_drop.c", engine="interpreter")
     assert jit["run"]["engine"] == "jit"
