@@ -24,8 +24,8 @@ MAPS_FOR: Final = (
     ("ringbuf", "ring"), ("perf_event", "events"), ("user_ringbuf", "user_ring"), ("tail_call", "programs"),
     ("get_stackid", "traces"), ("cgroup", "groups"), ("sk_redirect_map", "socks"), ("sk_redirect_hash", "sock_table"),
     ("msg_redirect_map", "socks"), ("msg_redirect_hash", "sock_table"), ("sock_map", "socks"),
-    ("sock_hash", "sock_table"), ("sk_select_reuseport", "reuse"), ("redirect_map", "devices"),
-    ("map_push", "queue"), ("map_pop", "queue"), ("map_peek", "stack"),
+    ("sock_hash", "sock_table"), ("sk_select_reuseport", "reuse"), ("redirect_map", "devices cpus xsks"),
+    ("map_push", "queue stack bloom"), ("map_pop", "queue stack"), ("map_peek", "stack queue bloom"),
 )  # fmt: skip
 RELEASES: Final = {"bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp"}
 # Helpers a statement of its own is about, or whose every call would be refused.
@@ -91,7 +91,7 @@ def helper_map(name: str, rng: random.Random) -> int:
         return rng.randrange(len(WIDE_MAPS))
     for part, wanted in MAPS_FOR:
         if part in name:
-            return BY_NAME[wanted]
+            return BY_NAME[rng.choice(wanted.split())]
     return rng.choice(VALUES)
 
 

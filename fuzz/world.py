@@ -114,7 +114,6 @@ WIDE_KINDS: Final = (
     Kind("iter/task", k.BPF_PROG_TYPE_TRACING, 24),
     Kind("iter/bpf_map_elem", k.BPF_PROG_TYPE_TRACING, 40),
     Kind("raw_tp.w", k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, 64),
-    Kind("lirc_mode2", k.BPF_PROG_TYPE_LIRC_MODE2, 4),
     Kind("action", k.BPF_PROG_TYPE_SCHED_ACT, 192, 76, 80, 140),
 )
 

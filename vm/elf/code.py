@@ -161,9 +161,15 @@ def _target(insn: Insn, symbol: Symbol, elf: ElfFile, maps: list[PlacedMap], tex
 
 
 def attach_records(functions: list[Function], ext: BtfExt) -> None:
-    """Give each function its line, function and CO-RE records."""
+    """Give each function its line, function and CO-RE records: of several sections of one name, the first has them."""
+    first: dict[str, int] = {}
+    for function in functions:
+        index = function.section.index
+        first[function.section.name] = min(index, first.get(function.section.name, index))
     for function in functions:
         name = function.section.name
+        if first[name] != function.section.index:
+            continue
         low, high = function.start * INSN_SIZE, function.end * INSN_SIZE
         function.funcs = [r for r in ext.funcs.get(name, ()) if low <= r.offset < high]
         function.lines = [r for r in ext.lines.get(name, ()) if low <= r.offset < high]
