@@ -72,6 +72,7 @@ class Walk:
         env, recorder = self.env, self.recorder
         try:
             for prepass in PREPASSES:
+                env.insn_idx = 0
                 prepass(env)
             env.insn_idx = 0
             yield from loop.do_check_common(env, 0, recorder)
@@ -93,7 +94,7 @@ class Walk:
             category = LIMITS if rejected.errno == E2BIG else POLICY
             nowhere = Failure(-1, 0, "", env.refusal, category)
             return Verification("reject", -rejected.errno, env.refusal, 0, "", recorder, nowhere)
-        said = env.log.pos
+        words = env.log.last_words(env.log.pos)
         env.verbose(
             f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "
             f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
@@ -111,7 +112,7 @@ class Walk:
         text, unresolved = explain_unresolved(rendered.text, env.program)
         message, told = "", None
         if rejected is not None:
-            message = unresolved or env.log.last_words(said)
+            message = unresolved or words
             told = explain(env, recorder, rejected, message, self.in_step)
         return Verification(
             verdict="accept" if rejected is None else "reject",

@@ -86,7 +86,7 @@ class Log:
     What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
     """
 
-    __slots__ = ("level", "keep", "head", "entries", "left_out", "step")
+    __slots__ = ("level", "keep", "head", "entries", "left_out", "step", "last")
 
     def __init__(self, level: int, keep: int = 0) -> None:
         self.level: int = level
@@ -95,6 +95,7 @@ class Log:
         self.entries: list[LogEntry] = []
         self.left_out: int = 0
         self.step: int = 0
+        self.last: str = ""  # what was said last, where nothing is kept
 
     @property
     def pos(self) -> int:
@@ -129,7 +130,9 @@ class Log:
         del self.entries[:cut]
 
     def text(self, text: str) -> None:
-        if self.level and text:
+        if not self.level:
+            self.last = text or self.last
+        elif text:
             if self.keep and len(self.entries) >= 3 * self.keep:
                 self._make_room()
             self.entries.append(LogEntry(TEXT, 0, text, None, self.step))
@@ -156,6 +159,8 @@ class Log:
 
         States that are shown after it ("cur state:", "old state:") are no words.
         """
+        if not self.level:
+            return self.last.strip("\n").split("\n")[-1]
         words = ""
         for entry in reversed(self.entries[: end - self.left_out - len(self.head)]):
             if entry.kind != TEXT:

@@ -164,7 +164,9 @@ class Recorder:
         self._snaps.append(self._last)
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
-        """The path being walked is over: exit, safe, reject or limit."""
+        """The path being walked is over: exit, safe, reject or limit. One that is over stays as it ended."""
+        if len(self._paths) > self._open[0]:
+            return
         pid, parent, push_step, first = self._open
         self._paths.append(Path(pid, parent, push_step, first, len(self._insn) - 1, end, pruned_by))
 

@@ -104,7 +104,7 @@ PRECISION_REASONS: Final = {
 }
 
 _BOUNDS: Final = (
-    ("umin", True), ("umax", False), ("smin", True), ("smax", False), ("u32_min", True), ("u32_max", False),
+    ("smin", True), ("smax", False), ("umin", True), ("umax", False), ("u32_min", True), ("u32_max", False),
     ("s32_min", True), ("s32_max", False),
 )  # fmt: skip
 
@@ -161,6 +161,8 @@ def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact:
     """The first way in which `old` does not allow for `cur`."""
     if old.type != cur.type:
         return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
+    if old.is_const() and cur.is_const() and old.scalar.smin != cur.scalar.smin:
+        return f"the checkpoint has {old.scalar.smin}, here it is {cur.scalar.smin}"
     for bound, lower in _BOUNDS:
         a, b = getattr(old.scalar, bound), getattr(cur.scalar, bound)
         if a != b and (exact or (a > b if lower else a < b)):

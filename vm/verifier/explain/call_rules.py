@@ -54,6 +54,7 @@ RULES: Final[Rules] = (
             "R{} is not a constant address'",
         ),
     ),
+    ("one map of programs in r2, the same on every path", ("tail_call abusing map_ptr",)),
     ("flags of 0 in r2", ("get_local_storage() doesn't support non-zero flags",)),
     (
         "a constant, zero-terminated string in read-only data, and arguments that fit its formats",

@@ -11,7 +11,6 @@ RULES: Final[Rules] = (
         "bpf_spin_unlock() before any other call: nothing may be called while a lock is held",
         (
             "function calls are not allowed while holding a lock",
-            "global function calls are not allowed while holding a lock,",
             "use static function instead",
             "global function calls are not allowed while holding a lock,\n{}",
         ),

@@ -37,6 +37,7 @@ RULES: Final[Rules] = (
         "at most five arguments",
         ("Function {} has {} > 5 args", "Global function {}() with {} > {} args. Buggy compiler."),
     ),
+    ("at most 256 different kernel functions", ("too many different kernel function calls",)),
     ("structs nested less deep", ("max struct nesting depth exceeded",)),
     (
         "objects of at most 512 bytes",

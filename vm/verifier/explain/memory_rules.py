@@ -143,6 +143,7 @@ RULES: Final[Rules] = (
             "BPF_ST imm must be 0 when storing to kptr at off={}",
         ),
     ),
+    ("a load without sign extension", ("sign extending loads from arena are not supported yet",)),
     (
         "an offset that is a multiple of the size",
         ("misaligned packet access off {}+{}+{}+{} size {}", "misaligned {}access off {}+{}+{} size {}"),

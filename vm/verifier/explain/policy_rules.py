@@ -102,6 +102,21 @@ RULES: Final[Rules] = (
             "attach to invalid member {}(@idx {}) of struct {}",
             "attach to unsupported member {} of struct {}",
             "ret type {} not allowed for fmod_ret",
+            "Cannot replace kernel functions",
+            "Tracing programs must provide btf_id",
+            "Attach to function {} with a >8 byte return value is not supported for this attach type",
+            "The address of function {} cannot be found",
+            "attach_btf_id {} points to wrong type name {}",
+        ),
+    ),
+    (
+        "a kernel function whose arguments a program can be given: at most 12, of plain types",
+        (
+            "The function {} has {} arguments. Too many.",
+            "The function {} return type {} is unsupported.",
+            "The function {} with variable args is unsupported.",
+            "The function {} arg{} type {} is unsupported.",
+            "The function {} has malformed void argument.",
         ),
     ),
 )

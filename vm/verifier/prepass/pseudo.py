@@ -198,6 +198,7 @@ def resolve_pseudo_ldimm64(env: VerifierEnv) -> None:
     i = 0
     while i < len(insns):
         insn = insns[i]
+        env.insn_idx = i
         if insn.code & 7 == op.LDX and (insn.code & 0xE0 not in _LDX_MODES or insn.imm):
             env.reject(EINVAL, "BPF_LDX uses reserved fields\n")
         if insn.code == op.LD_IMM64:

@@ -41,10 +41,17 @@ def _enter(env: VerifierEnv, idx: int, frames: list[tuple[int, int]], depth: int
         env.reject(
             EACCES,
             f"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large\n",
+            insn_idx=frames[-1][0] - 1 if frames else -1,
         )
     depth += round_up_stack_depth(info.stack_depth)
     if depth > MAX_BPF_STACK:
-        env.reject(EACCES, f"combined stack size of {len(frames) + 1} calls is {depth}. Too large\n")
+        sizes = [(n, round_up_stack_depth(env.subprogs[n].stack_depth)) for n in [*(n for _, n in frames), idx]]
+        shown = " + ".join(f"{size} of {env.subprogs[n].name or f'function {n}'}" for n, size in sizes)
+        env.reject(
+            EACCES, f"combined stack size of {len(frames) + 1} calls is {depth}. Too large\n",
+            needed=f"at most {MAX_BPF_STACK} bytes of stack over all frames that are active at once; here {shown}",
+            insn_idx=frames[-1][0] - 1 if frames else -1,
+        )  # fmt: skip
     return depth
 
 
@@ -52,7 +59,7 @@ def _check_throw(env: VerifierEnv, i: int, idx: int, frames: list[tuple[int, int
     if kfunc_call_kind(env, env.insns[i]) != "throw":
         return
     if env.subprogs[idx].is_cb or any(env.subprogs[caller].is_cb for _, caller in frames):
-        env.reject(EINVAL, f"bpf_throw kfunc (insn {i}) cannot be called from callback subprog {idx}\n")
+        env.reject(EINVAL, f"bpf_throw kfunc (insn {i}) cannot be called from callback subprog {idx}\n", insn_idx=i)
 
 
 def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
@@ -63,7 +70,7 @@ def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
     if not is_pseudo_call(env.insns[i]):
         return False
     if info.is_exception_cb:
-        env.reject(EINVAL, f"insn {i} cannot call exception cb directly\n")
+        env.reject(EINVAL, f"insn {i} cannot call exception cb directly\n", insn_idx=i)
     return True
 
 
@@ -86,7 +93,7 @@ def _check_chain(env: VerifierEnv, idx: int) -> None:
                     idx = callee
                     tail_call_reachable |= subprogs[idx].has_tail_call
                     if len(frames) >= MAX_CALL_FRAMES:
-                        env.reject(E2BIG, f"the call stack of {len(frames)} frames is too deep !\n")
+                        env.reject(E2BIG, f"the call stack of {len(frames)} frames is too deep !\n", insn_idx=i)
                     depth = _enter(env, idx, frames, depth)
                     i = subprogs[idx].start
                     end = subprog_end(env, idx)

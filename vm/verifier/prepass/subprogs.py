@@ -105,6 +105,7 @@ def add_subprog_and_kfunc(env: VerifierEnv) -> None:
     """
     _add_subprog(env, 0)
     for i, insn in enumerate(env.insns):
+        env.insn_idx = i
         if is_pseudo_func(insn) or is_pseudo_call(insn):
             _require_bpf_capable(env)
             _add_subprog(env, i + insn.imm + 1)
@@ -141,6 +142,7 @@ def check_subprogs(env: VerifierEnv) -> None:
     end = subprog_end(env, 0)
     for i, insn in enumerate(env.insns):
         code = insn.code
+        env.insn_idx = i
         insn_class = code & 7
         if code == CALL_INSN and insn.src_reg == 0 and insn.imm == FUNC_TAIL_CALL:
             info.has_tail_call = True
