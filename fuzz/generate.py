@@ -100,6 +100,7 @@ class Maker:
         self.nums: set[int] = set()
         self.slots: set[int] = set()  # stack slots that hold numbers, as offsets
         self.calls_sub = False
+        self.length = (3, 9)
         self.statements: tuple[tuple[int, Callable[[int], list[Insn]]], ...] = (
             (10, self.alu), (5, self.branch), (1, self.loop), (4, self.stack), (2, self.field), (3, self.read_packet),
             (3, self.map_value), (2, self.number), (1, self.sub), (1, self.atomic), (1, self.stack_var),
@@ -111,11 +112,11 @@ class Maker:
         for reg in (7, 8, 9):
             body += rng.choice((self.number, self.field))(reg)
             self.nums.add(reg)
-        body += self.block(rng.randint(3, 9), 0)
+        body += self.block(rng.randint(*self.length), 0)
         body += [self.result(), EXIT]
         out = len(body)
         if any(insn.off == OUT for insn in body):
-            body += [mov(0, rng.randint(0, 2)), EXIT]
+            body += [mov(0, rng.randint(0, 1)), EXIT]
         body = [i._replace(off=out - at - 1) if i.off == OUT else i for at, i in enumerate(body)]
         main = len(body)
         for at, insn in enumerate(body):

@@ -92,6 +92,15 @@ class Wide(Maker):
             (2, self.spilled_pointer),
         )  # fmt: skip
         self.statements = (*((w, f) for w, f in self.statements if f != self.field), *wide)
+        if rng.random() < 0.35:
+            # Numbers, branches and loops without end: what pruning, precision and linked registers are about.
+            self.length = (8, 20)
+            self.statements = (
+                (6, self.alu), (8, self.branch), (2, self.loop), (4, self.stack), (4, self.linked), (3, self.partial),
+                (2, self.rare_alu), (3, self.static_call), (2, self.counted), (2, self.value_of_any_map),
+                (2, self.number), (1, self.stack_var), (1, self.may_goto), (2, self.callback), (1, self.spilled_pointer),
+                (self.can("bpf_iter_num_new"), self.iterator), (1, self.global_data), (2, self.packet_wide),
+            )  # fmt: skip
 
     def make(self) -> Made:
         made = super().make()
@@ -554,7 +563,7 @@ class Wide(Maker):
         out = [*out, stx(o.DW, 10, 1, SLOT)]
         self.slots.discard(SLOT)
         self.nums -= {1, 2}
-        size = o.DW if rng.random() < 0.8 else self.width()
+        size = o.DW if rng.random() < 0.92 else self.width()
         return [*out, ldx(size, 2, 10, SLOT), *([movr(3, 2), add(3, 8)] if rng.random() < 0.4 else [])]
 
     def any_atomic(self, depth: int) -> list[Insn]:

@@ -43,15 +43,15 @@ def test_made_programs_are_answered_and_about_half_are_accepted(tmp_path: Path) 
 
 
 def test_made_programs_cover_what_the_emulation_has() -> None:
-    programs = [wide.make(seed) for seed in range(400)]
+    programs = [wide.make(seed) for seed in range(300)]
     insns = [insn for made in programs for f in (made.insns, *(g.insns for g in made.functions)) for insn in f]
     assert {made.section for made in programs} == {kind.section for kind in WIDE_KINDS}
     helpers = {i.imm for i in insns if i.code == o.JMP | o.CALL and i.src_reg == 0}
-    assert len(helpers & {h.id for h in all_helpers()}) > 100
+    assert len(helpers & {h.id for h in all_helpers()}) > 80
     kfuncs = {KFUNCS[i.imm].name for i in insns if i.code == o.JMP | o.CALL and i.src_reg == o.PSEUDO_KFUNC_CALL}
     assert {"bpf_iter_num_next", "bpf_rcu_read_lock", "bpf_task_from_pid"} <= kfuncs
     maps = {WIDE_MAPS[i.imm].name for i in insns if i.code == o.LD_IMM64 and i.src_reg == o.PSEUDO_MAP_FD}
-    assert len(maps) > 18
+    assert len(maps) > 14
     assert any(made.functions and made.functions[0].exported for made in programs)
 
 
