@@ -5,7 +5,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/python
 
-.PHONY: run test setup check-python lint types imports unit compiled native bench lock screenshots clean
+.PHONY: run test setup check-python lint types imports unit compiled native bench fuzz lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -52,6 +52,12 @@ bench: check-python
 	@$(PYTHON) tools/setup.py run
 	@$(VENV) tools/native.py
 	$(VENV) -m bench
+
+# Random programs through the emulation and, where KERNEL_DIR has one, a real kernel (docs/fuzzing.md).
+KERNEL_DIR ?= $(HOME)/.cache/bpf-kernel
+fuzz: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m fuzz --seconds 600 --seed $(or $(SEED),1) $(if $(wildcard $(KERNEL_DIR)/vmlinuz),--load fuzz/guest/load)
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test
