@@ -29,7 +29,7 @@ def check_pseudo_btf_id(env: VerifierEnv, insn: Insn, second: Insn, aux: InsnAux
         # The BTF of a module, by a file descriptor; here there is none.
         env.reject(EINVAL, "invalid module BTF object FD specified.\n")
     btf = vmlinux()
-    if not 0 < insn.imm < len(btf):
+    if not 0 <= insn.imm < len(btf):
         env.reject(ENOENT, f"ldimm64 insn specifies invalid btf_id {insn.imm}.\n")
     symbol = btf.type(insn.imm)
     if symbol.kind not in (Kind.VAR, Kind.FUNC):
