@@ -98,7 +98,8 @@ class Wide(Maker):
             self.statements = (
                 (6, self.alu), (8, self.branch), (2, self.loop), (4, self.stack), (4, self.linked), (3, self.partial),
                 (2, self.rare_alu), (3, self.static_call), (2, self.counted), (2, self.value_of_any_map),
-                (2, self.number), (1, self.stack_var), (1, self.may_goto), (2, self.callback), (1, self.spilled_pointer),
+                (2, self.number), (1, self.stack_var), (1, self.may_goto), (2, self.callback),
+                (1, self.spilled_pointer),
                 (self.can("bpf_iter_num_new"), self.iterator), (1, self.global_data), (2, self.packet_wide),
             )  # fmt: skip
 
