@@ -11,6 +11,7 @@ from vm.elf.code import Function, attach_records, collect_functions, resolve_tar
 from vm.elf.externs import collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
 from vm.elf.link import Linker
+from vm.elf.mapbtf import typed
 from vm.elf.mapcheck import refusal
 from vm.elf.maps import collect_maps, object_name
 from vm.elf.reader import ElfFile, read_elf
@@ -19,6 +20,7 @@ from vm.elf.struct_ops import Operation, StructOps, collect_struct_ops
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.kernel.attach import attach_target
+from vm.kernel.record import struct_metas
 from vm.program import Object, Program
 
 
@@ -45,10 +47,11 @@ def load(data: bytes, name: str, untyped: str = "") -> Object:
     if btf is not None and options:
         end = max(e.offset + e.size for e in options)
         btf = externs.local = place_options(btf, {e.type.id: e.offset for e in options}, end)
-    linker = Linker(functions, maps, btf, externs)
     ops = collect_struct_ops(elf, btf, functions)
-    # What the kernel would refuse libbpf keeps to itself: the maps are made by it, the programs go without.
-    shown = btf if btf is not None and kernel_accepts(btf) else None
+    # What the kernel would refuse libbpf keeps to itself.
+    shown = btf if btf is not None and kernel_accepts(btf) and struct_metas(btf) is not None else None
+    maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
+    linker = Linker(functions, maps, btf, externs)
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")

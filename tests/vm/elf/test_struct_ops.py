@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.vm.elf.test_load import build
+from tests.vm.elf.objects import build
 from vm.elf import load_object
 from vm.errors import InputError
 from vm.kernel import types as t

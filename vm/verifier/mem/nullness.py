@@ -7,7 +7,7 @@ from typing import Final
 from vm.kernel import types as k
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF
-from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record, parse_fields
+from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, NO_RECORD, map_record, struct_metas
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState, StackSlot
 from vm.verifier.state.reg import RegState
@@ -79,8 +79,7 @@ def _may_point_to_spin_lock(env: VerifierEnv, reg: RegState) -> bool:
             spec = spec.inner
         return map_record(env.program, spec).has(BPF_SPIN_LOCK)
     if t.base_type(reg.type) == t.PTR_TO_BTF_ID and reg.type & t.MEM_ALLOC and reg.btf is not None:
-        size = reg.btf.type(reg.btf_id).size
-        return parse_fields(reg.btf, reg.btf_id, BPF_SPIN_LOCK, size).has(BPF_SPIN_LOCK)
+        return (struct_metas(reg.btf) or {}).get(reg.btf_id, NO_RECORD).has(BPF_SPIN_LOCK)
     return False
 
 

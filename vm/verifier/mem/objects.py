@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from vm.btf.types import Btf, Kind
+from vm.btf.types import Btf
 from vm.verifier import record as rec
 from vm.verifier.env import EACCES, EFAULT, VerifierEnv
 from vm.verifier.mem.map_value import map_of
-from vm.verifier.record import NO_RECORD, Record, RecordField, map_record, parse_fields
+from vm.verifier.record import NO_RECORD, Record, RecordField, map_record, struct_metas
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState, pointer
-
-_OBJECT_FIELDS: Final = (
-    rec.BPF_SPIN_LOCK | rec.BPF_LIST_HEAD | rec.BPF_LIST_NODE | rec.BPF_RB_ROOT | rec.BPF_RB_NODE | rec.BPF_REFCOUNT
-    | rec.BPF_KPTR
-)  # fmt: skip
 
 
 def is_alloc_object(reg_type: int) -> bool:
@@ -26,10 +19,7 @@ def is_alloc_object(reg_type: int) -> bool:
 
 def struct_record(btf: Btf, type_id: int) -> Record:
     """btf_find_struct_meta(): the special fields of an allocated type, NO_RECORD without any."""
-    found = btf.type(type_id)
-    if found.kind is not Kind.STRUCT:
-        return NO_RECORD
-    return parse_fields(btf, type_id, _OBJECT_FIELDS, found.size)
+    return (struct_metas(btf) or {}).get(type_id, NO_RECORD)
 
 
 def reg_record(env: VerifierEnv, reg: RegState) -> Record:
