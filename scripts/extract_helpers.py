@@ -33,6 +33,18 @@ STRUCT_OPS = {
 }
 ITERS = {"tcp": "bpf_iter_tcp_get_func_proto", "unix": "bpf_iter_unix_get_func_proto"}
 MAX_HELPER = 212
+CAP_PERFMON = 38
+# Programs of these types cannot be loaded without it (is_perfmon_prog_type() in kernel/bpf/syscall.c).
+PERFMON_TYPES = {
+    "KPROBE",
+    "TRACEPOINT",
+    "PERF_EVENT",
+    "RAW_TRACEPOINT",
+    "RAW_TRACEPOINT_WRITABLE",
+    "TRACING",
+    "LSM",
+    "EXT",
+}
 PTR_POISON = 0xDEAD00000000EB9F  # BPF_PTR_POISON: the verifier finds the type from the arguments
 
 
@@ -169,6 +181,7 @@ def main() -> None:
     progs, attaches = enum("bpf_prog_type"), enum("bpf_attach_type")
     table = image.by_name["bpf_verifier_ops"].address
     rows: dict[str, list[str]] = {}
+    without: dict[str, list[str]] = {}  # for users who lack CAP_PERFMON
     for prog_name, prog_type in progs.items():
         if prog_name.startswith("__") or prog_name == "BPF_PROG_TYPE_STRUCT_OPS":
             continue
@@ -179,7 +192,12 @@ def main() -> None:
         for attach in attach_types(prog_type):
             for sleepable in (False, True):
                 asker.set_prog(prog_type, attach, sleepable)
-                rows[f"{prog_type}/{attach}{'/sleepable' if sleepable else ''}"] = asker.row(function)
+                key = f"{prog_type}/{attach}{'/sleepable' if sleepable else ''}"
+                rows[key] = asker.row(function)
+                if prog_name.removeprefix("BPF_PROG_TYPE_") not in PERFMON_TYPES:
+                    asker.machine.answer_unless("bpf_token_capable", CAP_PERFMON)
+                    without[key] = asker.row(function)
+                    asker.machine.answer("bpf_token_capable", 1)
             if attach == attaches["BPF_TRACE_ITER"]:
                 for target, extra in ITERS.items():
                     asker.set_prog(prog_type, attach, False)
@@ -214,6 +232,13 @@ def main() -> None:
             asker.machine.write(asker.aux + btf.offset_of("bpf_prog_aux", "attach_btf_id"), owner.id, 4)
             asker.set_prog(prog_type, 0, False, owner.id, index)
             rows[f"{prog_type}/{index if member else 0}/{ops_name}"] = asker.row(function)
+    # The same helpers go from programs of all types but SYSCALL.
+    perfmon: dict[str, list[int]] = {}
+    odd = str(progs["BPF_PROG_TYPE_SYSCALL"])
+    for kind in ("", odd):
+        mine = {key: row for key, row in without.items() if (key.split("/")[0] == odd) == bool(kind)}
+        perfmon[kind] = sorted({i for key, row in mine.items() for i in range(MAX_HELPER) if row[i] != rows[key][i]})
+        assert not any(row[i] for row in mine.values() for i in perfmon[kind])
     symbols = sorted({s for row in rows.values() for s in row if s})
     addresses = {n: image.by_name[n].address for n in symbols}
     decls = declarations(Path(sys.argv[2]).read_text())
@@ -234,7 +259,8 @@ def main() -> None:
     lines.append(",\n".join("  " + json.dumps(f, separators=(",", ":")) for f in facts))
     lines.append(' ],\n "tables": [')
     lines.append(",\n".join("  " + json.dumps(t, separators=(",", ":")) for t in tables))
-    lines.append(' ],\n "access": ' + json.dumps({k: int(v) for k, v in access.items()}))
+    lines.append(' ],\n "perfmon": ' + json.dumps(perfmon) + ",")
+    lines.append(' "access": ' + json.dumps({k: int(v) for k, v in access.items()}))
     lines.append("}\n")
     out = ROOT / "vm/kernel/data/helpers.json"
     out.parent.mkdir(exist_ok=True)

@@ -59,7 +59,14 @@ class KernelMachine:
 
     def answer(self, function: str, result: int) -> None:
         """Let calls of `function` return `result` instead of running it."""
-        code = b"\x48\xb8" + result.to_bytes(8, "little") + b"\xc3"  # movabs rax; ret
+        self._replace(function, b"\x48\xb8" + result.to_bytes(8, "little") + b"\xc3")  # movabs rax; ret
+
+    def answer_unless(self, function: str, second: int) -> None:
+        """Let calls of `function` return true unless their second argument (an int) is `second`."""
+        # xor eax, eax; cmp esi, second; setne al; ret
+        self._replace(function, b"\x31\xc0\x81\xfe" + second.to_bytes(4, "little") + b"\x0f\x95\xc0\xc3")
+
+    def _replace(self, function: str, code: bytes) -> None:
         address = self.image.by_name[function].address
         self.uc.mem_write(address, code)
         self.uc.ctl_remove_cache(address, address + len(code))

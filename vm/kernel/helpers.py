@@ -152,6 +152,13 @@ def _table(prog_type: int, attach: int, sleepable: bool, hook: str, privileged: 
     return tuple(_data()["tables"][found]) if found is not None else (0,) * MAX_BPF_FUNC
 
 
+@cache
+def _wants_perfmon(prog_type: int) -> frozenset[int]:
+    """Helpers that programs of this type have only if the user has CAP_PERFMON."""
+    table = _data()["perfmon"]
+    return frozenset(table.get(str(prog_type), table[""]))
+
+
 def helper_proto(
     prog_type: int,
     expected_attach_type: int,
@@ -160,15 +167,19 @@ def helper_proto(
     sleepable: bool = False,
     hook: str = "",
     privileged: bool = True,
+    perfmon: bool = True,
 ) -> FuncProto | None:
     """What env->ops->get_func_proto() answers: the prototype, or None if this program may not call it.
 
     hook       -- name of the iterator target ("tcp"), LSM hook ("socket_bind") or struct_ops
                   type ("tcp_congestion_ops")
-    privileged -- whether the loader has CAP_BPF and CAP_PERFMON
+    privileged -- whether the loader has CAP_BPF
+    perfmon    -- whether the loader has CAP_PERFMON
     Not looked at here: gpl_only, `allowed`, might_sleep, which check_helper_call() tests afterwards.
     """
     if not 0 < func_id < MAX_BPF_FUNC:
+        return None
+    if not perfmon and func_id in _wants_perfmon(prog_type):
         return None
     index = _table(prog_type, expected_attach_type, sleepable, hook, privileged)[func_id]
     return _proto(index - 1) if index else None

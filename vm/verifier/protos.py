@@ -16,4 +16,5 @@ def get_helper_proto(env: VerifierEnv, func_id: int) -> FuncProto | None:
         sleepable=env.sleepable,
         hook=program.attach_btf_name,
         privileged=env.bpf_capable,
+        perfmon=env.allow_ptr_leaks,
     )
