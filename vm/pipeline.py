@@ -228,7 +228,9 @@ def translate(rewritten: Rewritten) -> Image:
         raise NotEmulated("machine code for a program the verifier would refuse; the interpreter runs it") from None
 
 
-def companions(obj: Object, program: Program, *, verified: bool, machine: bool) -> list[Companion]:
+def companions(
+    obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps | None = None
+) -> list[Companion]:
     """What the program's tail calls can reach in its object, ready to run; programs that are refused stay away."""
     names = {each.name: each for each in obj.programs}
     found: dict[str, Companion] = {}
@@ -238,16 +240,16 @@ def companions(obj: Object, program: Program, *, verified: bool, machine: bool) 
             for _, name in spec.init_slots:
                 if not isinstance(name, str) or name in found or name == program.name or name not in names:
                     continue
-                rewritten = _accepted(names[name]) if verified else unverified(names[name])
+                rewritten = _accepted(names[name], caps) if verified else unverified(names[name])
                 if rewritten is not None:
                     found[name] = rewritten, translate(rewritten) if machine else None
                     todo.append(names[name])
     return list(found.values())
 
 
-def _accepted(program: Program) -> Rewritten | None:
+def _accepted(program: Program, caps: Caps | None) -> Rewritten | None:
     try:
-        verification, env = verify(program, record=False)
+        verification, env = verify(program, record=False, caps=caps)
         return rewrite(env) if verification.verdict == "accept" else None
     except InputError:
         return None
@@ -261,16 +263,18 @@ def execute(
     *,
     record: bool = True,
     obj: Object | None = None,
+    caps: Caps | None = None,
 ) -> list[Execution]:
     """One run an input, maps kept from run to run; with an image on the machine, without in the interpreter.
 
     obj -- where the program is from: its other programs, for tail calls, and maps, for maps of maps.
+    caps -- whose programs they are; root's, if it is not said
     """
     from vm.runner import interp, machine
 
     others: list[Companion] = []
     if obj is not None:
-        others = companions(obj, rewritten.program, verified=not rewritten.plain, machine=image is not None)
+        others = companions(obj, rewritten.program, verified=not rewritten.plain, machine=image is not None, caps=caps)
     maps = obj.maps if obj is not None else ()
     if image is None:
         siblings = [other for other, _ in others]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from vm import pipeline
+from vm.caps import NOBODY, ROOT
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import listing
@@ -195,7 +196,8 @@ class _Job:
 
         inputs = run_inputs(self.input)
         image = self.image if self.options.get("engine", "jit") == "jit" else None  # None also if never verified
-        runs = pipeline.execute(self.rewritten, image, inputs, RunLimits(), obj=self.object)
+        caps = NOBODY if self.options.get("unprivileged") else ROOT
+        runs = pipeline.execute(self.rewritten, image, inputs, RunLimits(), obj=self.object, caps=caps)
         for n, x in enumerate(runs):
             yield from run_chunks(n, x)
         last = runs[-1]

@@ -307,7 +307,7 @@ def _run_one(
             return []
         rewritten = ok[1]
     image = pipeline.translate(rewritten) if engine == "jit" else None
-    return pipeline.execute(rewritten, image, inputs, RunLimits(), record=False, obj=obj)
+    return pipeline.execute(rewritten, image, inputs, RunLimits(), record=False, obj=obj, caps=user(options))
 
 
 def run_record(path: str, program: Program, x: Execution) -> dict[str, Any]:

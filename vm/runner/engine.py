@@ -34,6 +34,7 @@ CODE_STRIDE: Final = 1 << 24
 MAY_GOTO_LIMIT: Final = 8 << 20
 TAIL_CALL: Final = 0xF0
 ADDR_SPACE_CAST: Final = 1
+NOSPEC: Final = o.ST | 0xC0  # the barrier against speculation that rewriting puts behind stores
 ADDR_PERCPU: Final = -1
 MAP_KINDS: Final = (o.PSEUDO_MAP_FD, o.PSEUDO_MAP_IDX)
 VALUE_KINDS: Final = (o.PSEUDO_MAP_VALUE, o.PSEUDO_MAP_IDX_VALUE)
@@ -327,10 +328,13 @@ class Interpreter:
         return self.memory.name_of(address)
 
     def _st(self, insn: Insn) -> bool:
-        if insn.code & 0xE0 != o.MEM:
+        if insn.code == NOSPEC and not self.code.plain:
+            pass  # nothing is run speculatively here
+        elif insn.code & 0xE0 != o.MEM:
             self._reserved(insn)
-        address = (self.regs[insn.dst_reg] + insn.off) & U64
-        self._put(address, o.SIZE_BYTES[insn.code & 0x18], insn.imm)
+        else:
+            address = (self.regs[insn.dst_reg] + insn.off) & U64
+            self._put(address, o.SIZE_BYTES[insn.code & 0x18], insn.imm)
         self.pc += 1
         return True
 
