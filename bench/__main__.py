@@ -13,4 +13,4 @@ if unknown:
 for name in names:
     print(f"\n{name}: {(MEASURES[name].__doc__ or '').splitlines()[0]}")
     for label, value in MEASURES[name]():
-        print(f"  {label:<58} {value}")
+        print(f"  {label:<76} {value}")

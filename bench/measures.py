@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from bench import walks
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 RUNS: Final = 11
 
@@ -37,16 +39,6 @@ def alternate(*actions: Callable[[], Any], runs: int = RUNS) -> list[list[float]
 
 def ms(seconds: float) -> str:
     return f"{1000 * seconds:8.1f} ms"
-
-
-def plain_loop(n: int = 200_000) -> int:
-    """The fixed piece of plain Python that everything is set against: masks, adds, a list."""
-    cells = [0] * 16
-    total = 0
-    for i in range(n):
-        total = (total + cells[i & 15] * 3 + i) & 0xFFFFFFFFFFFFFFFF
-        cells[i & 15] = total & 0xFF
-    return total
 
 
 def example() -> str:
@@ -137,26 +129,43 @@ def submit_to_verdict() -> Rows:
 
 
 def walk_speed() -> Rows:
-    """Instructions of walk a second, recorded or not, beside the plain loop."""
-    from vm import pipeline
-    from vm.asm import assemble
-
+    """Instructions of walk per CPU second, recorded or not, compiled or not, beside the plain loop (goal: 250,000)."""
     rows: Rows = []
-    loop = statistics.median([timed(plain_loop) for _ in range(RUNS)])
-    rows.append(("plain loop of 200,000 rounds", ms(loop)))
-    programs = {
-        "loop of 5,000 rounds": "r0 = 0\nloop:\nr0 += 1\nr1 = r0\nr1 &= 7\nif r0 < 5000 goto loop\nr0 = 0\nexit\n",
-    }
-    for name, text in programs.items():
-        program = assemble(text, name="bench", prog_type="xdp").programs[0]
-        for record in (False, True):
-            insns = pipeline.verify(program, log_level=0, record=record)[0].insns_processed
-            took = statistics.median(
-                [timed(lambda r=record, p=program: pipeline.verify(p, log_level=0, record=r)) for _ in range(5)]
-            )
-            label = f"{name}, {'recorded' if record else 'not recorded'}"
-            per_loop = insns / took / (200_000 / loop)
-            rows.append((label, f"{insns / took:10,.0f} insns/s ({per_loop:.3f} of the loop's rounds/s)"))
+    rates: dict[tuple[str, str, bool], float] = {}
+    for label in walks.labels():
+        for compiled in ("1", "0") if _is_compiled() else ("0",):
+            for record in (False, True):
+                budget = 1 if label.startswith("1,000,000") else 4
+                found = walks.child(
+                    "measure", label, "recorded" if record else "not", "0", str(budget), compiled=compiled
+                )
+                rates[label, compiled, record] = found["ratio"]
+                how = f"{'compiled' if compiled == '1' else 'plain'}, {'recorded' if record else 'not recorded'}"
+                share = f", {found['ratio'] / rates[label, compiled, False]:.0%} of not recorded" if record else ""
+                text = f"{found['rate']:10,.0f} steps/s ({found['ratio']:.4f} of the loop's rounds/s{share})"
+                rows.append((f"{label}; {how}", text))
+    return rows
+
+
+def _is_compiled() -> bool:
+    from vm import native
+
+    return native.find() is not None
+
+
+def look_back() -> Rows:
+    """A recorded walk of a million steps: its memory (goal: 1 GB), and telling the state at a step (goal: 1 ms)."""
+    rows: Rows = []
+    for label in walks.labels():
+        if not label.startswith("1,000,000"):
+            continue
+        found = walks.child("look_back", label, compiled="1" if _is_compiled() else "0")
+        rows.append((f"{label}; steps kept", f"{found['steps']:10,.0f}"))
+        rows.append(
+            (f"{label}; peak memory", f"{found['peak'] / 1e6:10,.0f} MB ({found['walk'] / 1e6:,.0f} the walk's)")
+        )
+        rows.append((f"{label}; trace.state(i), median", f"{found['median'] * 1e3:10.3f} ms"))
+        rows.append((f"{label}; trace.state(i), worst of {walks.STATES:,}", f"{found['worst'] * 1e3:10.3f} ms"))
     return rows
 
 
@@ -177,5 +186,6 @@ MEASURES: Final[dict[str, Callable[[], Rows]]] = {
     "import_time": import_time,
     "submit_to_verdict": submit_to_verdict,
     "walk_speed": walk_speed,
+    "look_back": look_back,
     "page_weight": page_weight,
 }

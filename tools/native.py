@@ -206,7 +206,7 @@ def build(place: Path, command: list[str]) -> Path:
             level = "-O2" if HOT.search(file) else "-O1"
             objects.append([*command, level, *FLAGS, *where, "-c", str(place / file), "-o", str(place / f"{file}.o")])
         parts = [str(place / f"{file}.o") for file in files]
-        shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared", "-s"]
+        shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
         libraries.append([*command, *shared, *parts, "-o", str(out / f"{name}.so")])
     # The largest first, so that no core waits for it in the end.
     objects.sort(key=lambda each: -Path(each[-3]).stat().st_size)

@@ -32,7 +32,16 @@ PLAIN: Final = (
 )  # fmt: skip
 """Not worth the time to compile: what runs once a program, and tables."""
 
-READ: Final = ("vm/verifier", "vm/isa", "vm/btf", "vm/kernel", "vm/program.py", "vm/errors.py", "vm/native.py")
+READ: Final = (
+    "vm/verifier",
+    "vm/isa",
+    "vm/btf",
+    "vm/kernel",
+    "vm/program.py",
+    "vm/errors.py",
+    "vm/caps.py",
+    "vm/native.py",
+)
 """What the compiled modules import: constants and types of these are compiled in."""
 
 

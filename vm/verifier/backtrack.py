@@ -152,7 +152,9 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
     journal = env.journal
     touches = env.touches
     if not touches:
-        touches.extend(_touches(insn) for insn in env.insns)
+        for insn in env.insns:
+            touches.append(_touches(insn))
+    insn_cnt = len(env.insns)
     while st is not None:
         if say:
             env.verbose(
@@ -170,12 +172,11 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
                 skip_first = False
             else:
                 here = last if last is not None and last.idx == idx else None
-                matters = (bt.regs[bt.frame] | _ALWAYS) & touches[idx] != 0 or (
-                    here is not None and (here.flags != 0 or here.linked_regs != 0)
-                )
-                if matters and journal is not None:
+                touched = (bt.regs[bt.frame] | _ALWAYS) & touches[idx]
+                noted = here is not None and (here.flags != 0 or here.linked_regs != 0)
+                if journal is not None and (touched or noted):
                     journal.walked(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
-                if say or matters:
+                if say or noted or (touched and not touches[idx] & _KEEPS):
                     if _step_back(env, bt, idx, subseq_idx, here, say):
                         _mark_all_scalars_precise(env, env.cur_state)
                         bt.reset()
@@ -191,7 +192,7 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
                 idx = last.prev_idx
             else:
                 idx -= 1
-            if idx < 0 or idx >= len(env.insns):
+            if idx < 0 or idx >= insn_cnt:
                 env.reject(EFAULT, f"BUG backtracking idx {idx}\n")
         st = st.parent
         if st is None:
@@ -208,16 +209,22 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
 
 
 _ALWAYS: Final = 1 << 16
+_KEEPS: Final = 1 << 17
 
 
 def _touches(insn: Insn) -> int:
-    """Registers whose wanted precision this instruction changes; _ALWAYS: it has to be looked at in any case.
+    """Registers whose wanted precision this instruction has to do with; _ALWAYS: it has to be looked at in any case.
 
+    _KEEPS: what was wanted after it is wanted before it, as of "r1 += 1".
     Stack accesses and linked registers are told by the history.
     """
     code = insn.code
     cls = code & 0x07
-    if cls in (o.ALU, o.ALU64, o.LDX, o.ST):
+    if cls in (o.ALU, o.ALU64):
+        op = code & 0xF0
+        keeps = op in (o.END, o.NEG) or (op != o.MOV and not code & 0x08)
+        return 1 << insn.dst_reg | (_KEEPS if keeps else 0)
+    if cls in (o.LDX, o.ST):
         return 1 << insn.dst_reg
     if cls == o.STX:
         return 1 << insn.dst_reg | 1 << insn.src_reg | 1

@@ -15,15 +15,15 @@ Check = Callable[[VerifierEnv, Insn], None]
 
 
 def check_ldx(env: VerifierEnv, insn: Insn) -> None:
-    is_ldsx = o.mode(insn.code) == o.MEMSX
+    is_ldsx = insn.code & 0xE0 == o.MEMSX
     access.check_load_mem(env, insn, is_ldsx=is_ldsx, allow_trust_mismatch=True, ctx="ldx")
     env.insn_idx += 1
 
 
 def check_stx(env: VerifierEnv, insn: Insn) -> None:
-    if o.mode(insn.code) == o.ATOMIC:
+    if insn.code & 0xE0 == o.ATOMIC:
         atomic.check_atomic(env, insn)
-    elif o.mode(insn.code) != o.MEM or insn.imm != 0:
+    elif insn.code & 0xE0 != o.MEM or insn.imm != 0:
         env.reject(EINVAL, "BPF_STX uses reserved fields\n")
     else:
         access.check_store_reg(env, insn)
@@ -31,7 +31,7 @@ def check_stx(env: VerifierEnv, insn: Insn) -> None:
 
 
 def check_st(env: VerifierEnv, insn: Insn) -> None:
-    if o.mode(insn.code) != o.MEM or insn.src_reg != o.R0:
+    if insn.code & 0xE0 != o.MEM or insn.src_reg != o.R0:
         env.reject(EINVAL, "BPF_ST uses reserved fields\n")
     access.check_store_imm(env, insn)
     env.insn_idx += 1
@@ -43,7 +43,7 @@ def check_alu(env: VerifierEnv, insn: Insn) -> None:
 
 
 def check_ld(env: VerifierEnv, insn: Insn) -> None:
-    mode = o.mode(insn.code)
+    mode = insn.code & 0xE0
     if mode in (o.ABS, o.IND):
         ld_imm.check_ld_abs(env, insn)
     elif mode == o.IMM:

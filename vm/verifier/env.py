@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Final, NamedTuple, NoReturn, final
+from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
@@ -102,15 +102,21 @@ class VerifyOptions:
         return ROOT if self.privileged else NOBODY
 
 
-class StackElem(NamedTuple):
+@final
+class StackElem:
     """struct bpf_verifier_stack_elem: a branch still to be walked. push_step and path are the trace's."""
 
-    st: VerifierState
-    insn_idx: int
-    prev_insn_idx: int
-    log_pos: int
-    push_step: int
-    path: int
+    __slots__ = ("st", "insn_idx", "prev_insn_idx", "log_pos", "push_step", "path")
+
+    def __init__(
+        self, st: VerifierState, insn_idx: int, prev_insn_idx: int, log_pos: int, push_step: int, path: int
+    ) -> None:
+        self.st: VerifierState = st
+        self.insn_idx: int = insn_idx
+        self.prev_insn_idx: int = prev_insn_idx
+        self.log_pos: int = log_pos
+        self.push_step: int = push_step
+        self.path: int = path
 
 
 @final

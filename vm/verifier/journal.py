@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -45,37 +45,61 @@ WHY_ASYNC_ROUND: Final = 12
 Slot = RegState | StackSlot | None
 
 
-class Comparison(NamedTuple):
+@final
+class Comparison:
     """The state at insn_idx against one checkpoint. step: number the visit has, or would have had.
 
     slot: 0-10 a register, 11 + spi a stack slot, -1 none; old and cur are its two values.
     """
 
-    step: int
-    path: int
-    insn_idx: int
-    checkpoint: int
-    rule: int
-    covered: bool
-    why: int
-    frame: int
-    slot: int
-    old: Slot
-    cur: Slot
-    held: tuple[tuple[int, int, Slot], ...]
+    __slots__ = (
+        "step", "path", "insn_idx", "checkpoint", "rule", "covered", "why", "frame", "slot", "old", "cur", "held",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        step: int,
+        path: int,
+        insn_idx: int,
+        checkpoint: int,
+        rule: int,
+        covered: bool,
+        why: int,
+        frame: int,
+        slot: int,
+        old: Slot,
+        cur: Slot,
+        held: tuple[tuple[int, int, Slot], ...],
+    ) -> None:
+        self.step: int = step
+        self.path: int = path
+        self.insn_idx: int = insn_idx
+        self.checkpoint: int = checkpoint
+        self.rule: int = rule
+        self.covered: bool = covered
+        self.why: int = why
+        self.frame: int = frame
+        self.slot: int = slot
+        self.old: Slot = old
+        self.cur: Slot = cur
+        self.held: tuple[tuple[int, int, Slot], ...] = held
 
 
-class Mark(NamedTuple):
+@final
+class Mark:
     """One call of mark_chain_precision(); chain holds (insn_idx | frame << 32 | registers << 40, slots) pairs."""
 
-    step: int
-    path: int
-    insn_idx: int
-    frame: int
-    regs: int
-    slots: int
-    why: str
-    chain: array[int]
+    __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "chain")
+
+    def __init__(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
+        self.step: int = step
+        self.path: int = path
+        self.insn_idx: int = insn_idx
+        self.frame: int = frame
+        self.regs: int = regs
+        self.slots: int = slots
+        self.why: str = why
+        self.chain: array[int] | None = None
 
 
 @final
@@ -101,7 +125,8 @@ class Journal:
         self.slot: int = -1
         self.old: Slot = None
         self.cur: Slot = None
-        self.chain: array[int] | None = None
+        self._open_mark: Mark | None = None
+        self._links: list[int] = []  # of its chain, as far as it is walked
 
     def differs(self, why: int) -> None:
         """The states differ in something other than a register or slot."""
@@ -171,16 +196,24 @@ class Journal:
             if len(kept) >= 2 * KEEP_MARKS:
                 self.marks_left_out += KEEP_MARKS
                 del kept[:KEEP_MARKS]
-        chain = array("Q")
-        kept.append(Mark(step, path, insn_idx, frame, regs, slots, why, chain))
-        self.chain = chain
+        self._end_chain()
+        kept.append(Mark(step, path, insn_idx, frame, regs, slots, why))
+        self._open_mark = kept[-1]
+
+    def _end_chain(self) -> None:
+        """A chain is put away packed: there may be millions of links."""
+        mark = self._open_mark
+        if mark is not None:
+            mark.chain = array("Q", self._links)
+            self._links = []
+            self._open_mark = None
 
     def walked(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
         """Precision of these registers and slots of `frame` is wanted after instruction insn_idx."""
-        chain = self.chain
-        if chain is not None and len(chain) < 2 * MAX_CHAIN:
-            chain.append(insn_idx | frame << 32 | (regs & 0xFFFF) << 40)
-            chain.append(slots & 0xFFFFFFFFFFFFFFFF)
+        links = self._links
+        if len(links) < 2 * MAX_CHAIN:
+            links.append(insn_idx | frame << 32 | (regs & 0xFFFF) << 40)
+            links.append(slots & 0xFFFFFFFFFFFFFFFF)
 
     def misses(self) -> list[Comparison]:
         return self.first_comparisons + self.last_comparisons
@@ -189,4 +222,5 @@ class Journal:
         return self.first_hits + self.last_hits
 
     def marks(self) -> list[Mark]:
+        self._end_chain()
         return self.first_marks + self.last_marks

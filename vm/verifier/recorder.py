@@ -31,7 +31,7 @@ from vm.verifier.snapshots import (
     value_at,
 )
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.frame import FuncState, StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState
 from vm.verifier.trace import Arrival, Holding, Path, PrecisionMark, Pruning, RegView, Step
@@ -51,16 +51,31 @@ def _target(insn: Insn) -> int:
     if cls in (o.ALU, o.ALU64, o.LDX):
         return insn.dst_reg
     if cls == o.LD:
-        return insn.dst_reg if o.mode(insn.code) == o.IMM else _ANYTHING
+        return insn.dst_reg if insn.code & 0xE0 == o.IMM else _ANYTHING
     if cls in (o.ST, o.STX):
-        if o.mode(insn.code) == o.ATOMIC:
+        if insn.code & 0xE0 == o.ATOMIC:
             return _ANYTHING
         size = _SIZES.get(insn.code & 0x18, 8)
         spi = (-insn.off - 1) // 8
         if insn.dst_reg == o.REG_FP and 0 <= spi < 64 and (-insn.off - size) // 8 == spi:
             return FIRST_SLOT + spi
         return _STORES
-    return _ANYTHING if o.op(insn.code) in (o.CALL, o.EXIT) else _NOTHING
+    return _ANYTHING if insn.code & 0xF0 in (o.CALL, o.EXIT) else _NOTHING
+
+
+def _frame_snapshot(last: FrameSnapshot, f: FuncState) -> FrameSnapshot:
+    """The frame as it is now; `last` if that is how it was."""
+    # Equality of these lists is identity of their members: neither class defines __eq__.
+    regs = last.regs
+    stack = last.stack
+    changed = False
+    if regs != f.regs:
+        regs = f.regs[:]
+        changed = True
+    if stack != f.stack:
+        stack = f.stack[:]
+        changed = True
+    return FrameSnapshot(f.frameno, regs, stack) if changed else last
 
 
 @final
@@ -87,10 +102,10 @@ class Recorder:
         self._open: tuple[int, int, int, int] = (0, -1, -1, 0)  # id, parent, push_step, first_step
         self._next_path: int = 1
         self._held: HeldNotes = HeldNotes()
-        # Who wrote what last: per frame an array by index. Copied where a branch is pushed, for its path to start with.
-        self._rows: list[array[int]] = []
-        self._pushed: list[list[array[int]]] = []
-        self._first_rows: list[list[array[int]]] = []  # by path
+        # Who wrote what last: per frame a list by index. Copied where a branch is pushed, for its path to start with.
+        self._rows: list[list[int]] = []
+        self._pushed: list[list[list[int]]] = []
+        self._first_rows: list[list[list[int]]] = []  # by path
         self._written: dict[int, array[int]] = {}  # (frame << 8 | index) -> the steps that wrote it
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
@@ -116,13 +131,13 @@ class Recorder:
         self._next_path += 1
         self._start(state, self._pushed.pop() if self._pushed else [])
 
-    def _start(self, state: VerifierState, rows: list[array[int]]) -> None:
+    def _start(self, state: VerifierState, rows: list[list[int]]) -> None:
         pid, _, push_step, _ = self._open
         self._last = self._snapshot(state)
         self._starts.append(self._last)
         # A frame the other branch does not have was entered by what pushed this one: a callback.
         for frame in self._last[len(rows) :]:
-            rows.append(array("i", [push_step] * (FIRST_SLOT + len(frame.stack))))
+            rows.append([push_step] * (FIRST_SLOT + len(frame.stack)))
         del rows[len(self._last) :]
         self._first_rows.append(rows)
         self._rows = [row[:] for row in rows]
@@ -173,24 +188,22 @@ class Recorder:
     def _snapshot(self, state: VerifierState) -> tuple[FrameSnapshot, ...]:
         last = self._last
         frames = state.frame
+        if len(frames) == 1 and len(last) == 1:
+            snap = _frame_snapshot(last[0], frames[0])
+            if snap is not last[0]:
+                self._last = (snap,)
+            return self._last
         same = len(last) == len(frames)
-        out = []
+        out: list[FrameSnapshot] = []
         for i, f in enumerate(frames):
             if i < len(last):
-                snap = last[i]
-                # Equality of these lists is identity of their members: neither class defines __eq__.
-                if snap.regs == f.regs and snap.stack == f.stack:
-                    out.append(snap)
-                    continue
-                regs = snap.regs if snap.regs == f.regs else f.regs[:]
-                stack = snap.stack if snap.stack == f.stack else f.stack[:]
-                out.append(FrameSnapshot(f.frameno, regs, stack))
+                snap = _frame_snapshot(last[i], f)
+                same = same and snap is last[i]
             else:
-                out.append(FrameSnapshot(f.frameno, f.regs[:], f.stack[:]))
-            same = False
-        if same:
-            return last
-        self._last = tuple(out)
+                snap = FrameSnapshot(f.frameno, f.regs[:], f.stack[:])
+            out.append(snap)
+        if not same:
+            self._last = tuple(out)
         return self._last
 
     def _wrote(self, frame: int, idx: int, step: int) -> None:
@@ -211,7 +224,7 @@ class Recorder:
         del self._rows[len(snap) :]
         for fr, new in enumerate(snap):
             if fr >= len(last):
-                self._rows.append(array("i", [step] * FIRST_SLOT))
+                self._rows.append([step] * FIRST_SLOT)
                 for i, reg in enumerate(new.regs):
                     if reg.type != t.NOT_INIT:
                         self._wrote(fr, i, step)

@@ -190,8 +190,9 @@ def precision(trace: Recorder, mark: Mark) -> PrecisionMark:
     """One walk back as it is told."""
     step = trace.after(mark.path, mark.step) if mark.why == "propagated" else mark.step
     links = []
-    for i in range(0, len(mark.chain), 2):
-        packed, slots = mark.chain[i], mark.chain[i + 1]
+    chain = mark.chain or ()
+    for i in range(0, len(chain), 2):
+        packed, slots = chain[i], chain[i + 1]
         idx, frame, regs = packed & 0xFFFFFFFF, packed >> 32 & 0xFF, packed >> 40
         links.append(ChainLink(-1 if idx == GAVE_UP else idx, frame, names_in(frame, regs, slots)))
     names = names_in(mark.frame, mark.regs, mark.slots)

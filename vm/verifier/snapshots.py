@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, final
 
 from vm.verifier.domain.scalar import same
 from vm.verifier.explored import same_head
@@ -10,15 +10,19 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
-FIRST_SLOT = 11  # index of fp-8: 0-10 are registers, 11 + spi stack slots
+FIRST_SLOT: Final = 11  # index of fp-8: 0-10 are registers, 11 + spi stack slots
 
 
-class FrameSnapshot(NamedTuple):
+@final
+class FrameSnapshot:
     """One frame after a step; the lists are never changed."""
 
-    frameno: int
-    regs: list[RegState]
-    stack: list[StackSlot]
+    __slots__ = ("frameno", "regs", "stack")
+
+    def __init__(self, frameno: int, regs: list[RegState], stack: list[StackSlot]) -> None:
+        self.frameno: int = frameno
+        self.regs: list[RegState] = regs
+        self.stack: list[StackSlot] = stack
 
 
 def slot_name(frame: int, idx: int) -> str:

@@ -106,7 +106,9 @@ def _fold(op: int, alu32: bool, a: int, b: int) -> int:
         result = (a & U32) >> b if alu32 else a >> b
     else:
         result = s32(a) >> b if alu32 else s64(a) >> b
-    return result & (U32 if alu32 else U64)
+    if alu32:
+        return result & U32
+    return result & U64 if result >> 64 else result
 
 
 def _finish(

@@ -115,13 +115,26 @@ def is_scalar_branch_taken(a: Scalar, b: Scalar, op: int, jmp32: bool) -> int:
     return _greater_equal(bmin, bmax, amin, amax)
 
 
+def _all_known(a: Scalar) -> bool:
+    """Whether bits and bounds all name one number."""
+    return (
+        a.var_off.mask == 0
+        and a.umin == a.umax
+        and a.smin == a.smax
+        and a.u32_min == a.u32_max
+        and a.s32_min == a.s32_max
+        and a.umin == a.var_off.value
+    )
+
+
 @final
 class _Work:
     """A Scalar being refined. Both operands may be one register: then both are one _Work."""
 
-    __slots__ = ("v", "m", "smin", "smax", "umin", "umax", "s32_min", "s32_max", "u32_min", "u32_max")
+    __slots__ = ("was", "v", "m", "smin", "smax", "umin", "umax", "s32_min", "s32_max", "u32_min", "u32_max")
 
     def __init__(self, a: Scalar) -> None:
+        self.was = a
         self.v = a.var_off.value
         self.m = a.var_off.mask
         self.smin = a.smin
@@ -134,6 +147,9 @@ class _Work:
         self.u32_max = a.u32_max
 
     def synced(self) -> Scalar:
+        # Nothing is learnt of one known number, as the right side of most comparisons is.
+        if self.m == 0 and self.umin == self.umax == self.v and _all_known(self.was) and self._untouched():
+            return self.was
         return sync(
             self.v,
             self.m,
@@ -145,6 +161,18 @@ class _Work:
             self.s32_max,
             self.u32_min,
             self.u32_max,
+        )
+
+    def _untouched(self) -> bool:
+        was = self.was
+        return (
+            self.v == was.var_off.value
+            and self.smin == was.smin
+            and self.smax == was.smax
+            and self.s32_min == was.s32_min
+            and self.s32_max == was.s32_max
+            and self.u32_min == was.u32_min
+            and self.u32_max == was.u32_max
         )
 
     def unbound(self) -> None:

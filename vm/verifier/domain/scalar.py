@@ -18,6 +18,9 @@ S32_MAX: Final = (1 << 31) - 1
 U64_MAX: Final = U64
 U32_MAX: Final = U32
 _HIGH: Final = ~U32
+# Whether a number fits is asked with a shift, here and in tnum.py: a mask of 64 bits is beyond the small integers
+# that compiled code computes with, and would make every operation a call.
+_TWO64: Final = 1 << 64
 
 
 @final
@@ -91,7 +94,7 @@ UNKNOWN: Final = Scalar(TNUM_UNKNOWN, S64_MIN, S64_MAX, 0, U64, S32_MIN, S32_MAX
 
 
 def _make_const(value: int) -> Scalar:
-    signed = (value ^ SIGN64) - SIGN64
+    signed = value - _TWO64 if value >> 63 else value
     low = value & U32
     low_signed = (low ^ SIGN32) - SIGN32
     return Scalar(Tnum(value, 0), signed, signed, value, value, low_signed, low_signed, low, low)
@@ -103,9 +106,12 @@ ZERO: Final = _SMALL[0]
 
 def const(value: int) -> Scalar:
     """The one number `value`, taken modulo 2^64."""
-    value &= U64
-    if value < 1024:
+    if value >> 10 == 0:
         return _SMALL[value]
+    if value >> 64:
+        value &= U64
+        if value < 1024:
+            return _SMALL[value]
     return _make_const(value)
 
 
@@ -205,10 +211,12 @@ def sync(
         u32_min = low
     if low | low_mask < u32_max:
         u32_max = low | low_mask
-    x = ((v | m & SIGN64) ^ SIGN64) - SIGN64
+    x = v - _TWO64 if v >> 63 else v - SIGN64 if m >> 63 else v
     if x > smin:
         smin = x
-    x = ((v | m & S64_MAX) ^ SIGN64) - SIGN64
+    x = v | m - SIGN64 if m >> 63 else v | m
+    if x >> 63:
+        x -= _TWO64
     if x < smax:
         smax = x
     if v > umin:
@@ -286,26 +294,26 @@ def sync(
                 u32_min = x
 
         # The same for 64 bits.
-        x = (umin ^ SIGN64) - SIGN64
-        y = (umax ^ SIGN64) - SIGN64
+        x = umin - _TWO64 if umin >> 63 else umin
+        y = umax - _TWO64 if umax >> 63 else umax
         if x <= y:
             if x > smin:
                 smin = x
             if y < smax:
                 smax = y
-        x = smin & U64
-        y = smax & U64
+        x = smin if smin >= 0 else smin + _TWO64
+        y = smax if smax >= 0 else smax + _TWO64
         if x <= y:
             if x > umin:
                 umin = x
             if y < umax:
                 umax = y
         elif umax < x:
-            smin = (umin ^ SIGN64) - SIGN64
+            smin = umin - _TWO64 if umin >> 63 else umin
             if y < umax:
                 umax = y
         elif y < umin:
-            smax = (umax ^ SIGN64) - SIGN64
+            smax = umax - _TWO64 if umax >> 63 else umax
             if x > umin:
                 umin = x
 
@@ -342,7 +350,7 @@ def sync(
             smin = s32_min
             smax = s32_max
             umin = smin
-            umax = smax & U64
+            umax = smax if smax >= 0 else smax + _TWO64
             known = tnum_range(umin, umax)
             mask = m & known.mask
             v = (v | known.value) & ~mask
@@ -376,10 +384,12 @@ def sync(
         u32_min = low
     if low | low_mask < u32_max:
         u32_max = low | low_mask
-    x = ((v | m & SIGN64) ^ SIGN64) - SIGN64
+    x = v - _TWO64 if v >> 63 else v - SIGN64 if m >> 63 else v
     if x > smin:
         smin = x
-    x = ((v | m & S64_MAX) ^ SIGN64) - SIGN64
+    x = v | m - SIGN64 if m >> 63 else v | m
+    if x >> 63:
+        x -= _TWO64
     if x < smax:
         smax = x
     if v > umin:

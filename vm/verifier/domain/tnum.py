@@ -75,16 +75,22 @@ def tnum_add(a: Tnum, b: Tnum) -> Tnum:
     am = a.mask
     bm = b.mask
     known = a.value + b.value
-    unknown = ((am + bm + known) ^ known | am | bm) & U64
-    return Tnum(known & ~unknown & U64, unknown)
+    unknown = (am + bm + known) ^ known | am | bm
+    known &= ~unknown
+    if unknown >> 64 or known >> 64:
+        return Tnum(known & U64, unknown & U64)
+    return Tnum(known, unknown)
 
 
 def tnum_sub(a: Tnum, b: Tnum) -> Tnum:
     am = a.mask
     bm = b.mask
     known = a.value - b.value
-    unknown = ((known + am) ^ (known - bm) | am | bm) & U64
-    return Tnum(known & ~unknown & U64, unknown)
+    unknown = (known + am) ^ (known - bm) | am | bm
+    known &= ~unknown
+    if unknown >> 64 or known >> 64:
+        return Tnum(known & U64, unknown & U64)
+    return Tnum(known, unknown)
 
 
 def tnum_and(a: Tnum, b: Tnum) -> Tnum:

@@ -6,7 +6,7 @@ check_mem_access(), check_load_mem(), check_store_reg() and save_aux_ptr_type() 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, final
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
@@ -50,17 +50,31 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar, pointer
 
 
-class _Access(NamedTuple):
-    """`off` includes the pointer's fixed offset. value_regno -1: an unknown value, or one nobody wants."""
+@final
+class _Access:
+    """One access. `off` includes the pointer's fixed offset. value_regno -1: an unknown value, or one nobody wants."""
 
-    insn_idx: int
-    regno: int
-    reg: RegState
-    off: int
-    size: int
-    kind: int  # BPF_READ or BPF_WRITE
-    value_regno: int
-    is_ldsx: bool
+    __slots__ = ("insn_idx", "regno", "reg", "off", "size", "kind", "value_regno", "is_ldsx")
+
+    def __init__(
+        self,
+        insn_idx: int,
+        regno: int,
+        reg: RegState,
+        off: int,
+        size: int,
+        kind: int,
+        value_regno: int,
+        is_ldsx: bool,
+    ) -> None:
+        self.insn_idx: int = insn_idx
+        self.regno: int = regno
+        self.reg: RegState = reg
+        self.off: int = off
+        self.size: int = size
+        self.kind: int = kind  # BPF_READ or BPF_WRITE
+        self.value_regno: int = value_regno
+        self.is_ldsx: bool = is_ldsx
 
 
 _Handler = Callable[[VerifierEnv, _Access], None]

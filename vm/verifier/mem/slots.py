@@ -24,7 +24,7 @@ def is_spilled_scalar_reg(slot: StackSlot) -> bool:
 
 def scrubbed(types: SlotTypes) -> SlotTypes:
     """scrub_spilled_slot() of every byte: data of unknown value wherever there was anything."""
-    return tuple(x if x == t.STACK_INVALID else t.STACK_MISC for x in types)  # type: ignore[return-value]
+    return tuple(x if x == t.STACK_INVALID else t.STACK_MISC for x in types)
 
 
 def scrub_special_slot(state: FuncState, spi: int) -> None:
@@ -42,7 +42,7 @@ def set_slot_byte(state: FuncState, spi: int, byte: int, kind: int) -> None:
         return
     types = list(slot.slot_type)
     types[byte] = kind
-    state.stack[spi] = StackSlot(tuple(types), slot.spilled_ptr)  # type: ignore[arg-type]
+    state.stack[spi] = StackSlot(tuple(types), slot.spilled_ptr)
 
 
 def check_fastcall_stack_contract(env: VerifierEnv, state: FuncState, insn_idx: int, off: int, end: int) -> None:

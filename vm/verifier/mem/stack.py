@@ -60,7 +60,7 @@ def _save_register_state(state: FuncState, spi: int, reg: RegState, size: int) -
         return
     old = state.stack[spi].slot_type
     kept = tuple(x if x in (t.STACK_ZERO, t.STACK_INVALID) else t.STACK_MISC for x in old[: 8 - size])
-    types: SlotTypes = kept + (t.STACK_SPILL,) * size  # type: ignore[assignment]
+    types: SlotTypes = kept + (t.STACK_SPILL,) * size
     state.stack[spi] = StackSlot(types, reg)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from vm.isa.opcodes import MAX_BPF_REG
 from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
 from vm.verifier.classify import is_may_goto_insn
@@ -37,10 +39,10 @@ from vm.verifier.state.reg_types import (
 )
 from vm.verifier.state.vstate import VerifierState, connect_parentage, copy_verifier_state
 
-_MAX_HISTORY = 40
-_HIT = 0
-_MISS = 1
-_MISS_KEEP = 2
+_MAX_HISTORY: Final = 40
+_HIT: Final = 0
+_MISS: Final = 1
+_MISS_KEEP: Final = 2
 
 
 def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:

@@ -8,7 +8,8 @@ from vm.isa.opcodes import MAX_BPF_REG, REG_FP
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, frame_pointer
 from vm.verifier.state.reg_types import STACK_SPILL
 
-SlotTypes = tuple[int, int, int, int, int, int, int, int]
+SlotTypes = tuple[int, ...]
+"""Always eight. Written without its length, for compiled code would unpack a tuple of known length at each use."""
 
 ALL_INVALID: Final[SlotTypes] = (0, 0, 0, 0, 0, 0, 0, 0)  # STACK_INVALID
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Final, final
 
 from vm.verifier.domain.scalar import UNKNOWN, Scalar, const
 from vm.verifier.state.reg_types import NOT_INIT, PTR_TO_STACK, SCALAR_VALUE
@@ -94,7 +94,7 @@ def fresh_not_init() -> RegState:
     return RegState(NOT_INIT)
 
 
-NOT_INIT_REG = fresh_not_init()
+NOT_INIT_REG: Final = fresh_not_init()
 
 
 def unknown_scalar(precise: bool = False) -> RegState:
