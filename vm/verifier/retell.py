@@ -118,8 +118,17 @@ def pruning(trace: Recorder, c: Comparison) -> Pruning:
     for frame, idx, old in c.held:
         cur = value_at(snap, frame, idx)
         name = slot_name(frame, idx)
-        compared.append((name, _text(trace, old, snap, name), _text(trace, cur, snap, name)))
+        a, b = _text(trace, old, snap, name), _text(trace, cur, snap, name)
+        compared.append((name, a, b, _how(old, a == b, exact)))
     return Pruning(c.insn_idx, c.path, after, c.checkpoint, word, exact, text, tuple(compared))
+
+
+def _how(old: Slot, same: bool, exact: str) -> str:
+    """What held between the checkpoint's value and the one that arrived."""
+    reg = old.spilled_ptr if isinstance(old, StackSlot) else old
+    if reg is not None and reg.type == t.SCALAR_VALUE and not reg.precise and exact == "NOT_EXACT":
+        return "any"
+    return "same" if same else "within"
 
 
 def arrival(trace: Recorder, c: Comparison) -> Arrival:

@@ -66,7 +66,7 @@ class Step(NamedTuple):
 class Path(NamedTuple):
     """One straight way through the program, from where it was forked to its end.
 
-    end -- exit, safe (pruned), reject, or limit; pruned_by is the step before which the
+    end -- exit, safe (pruned) or reject; pruned_by is the step before which the
     state that covered it was remembered, else -1.
     """
 
@@ -87,7 +87,8 @@ class Pruning(NamedTuple):
     rule       -- done, open_loop, iterator, may_goto, callback, endless; see RULES of retell.py
     exact      -- NOT_EXACT, RANGE_WITHIN or EXACT: how states_equal() compared
     text       -- the rule as a sentence
-    compared   -- what decided: (name, value in the checkpoint, value that arrived) of every slot compared
+    compared   -- what decided: (name, value in the checkpoint, value that arrived, how) of every slot compared; how is
+                  same, within (the checkpoint's range holds it), or any (a number whose value nothing depended on)
     """
 
     insn_idx: int
@@ -97,7 +98,7 @@ class Pruning(NamedTuple):
     rule: str
     exact: str
     text: str
-    compared: tuple[tuple[str, str, str], ...]
+    compared: tuple[tuple[str, str, str, str], ...]
 
 
 class Arrival(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.explain.categories import LIMITS, rule_for
-from vm.verifier.explain.causes import MAX_CAUSES, causes_of
+from vm.verifier.explain.causes import MAX_CAUSES, branch_text, causes_of
 from vm.verifier.explain.words import reg_sentence, slot_sentence
 from vm.verifier.journal import RULE_ENDLESS
 from vm.verifier.recorder import Recorder
@@ -122,7 +122,23 @@ def _held(recorder: Recorder, at: int, rejected: Reject) -> list[Cause]:
         lost = _lost(recorder, at, each) if each.kind == "reference" else None
         if lost is not None:
             causes.append(lost)
+        causes += _parting(recorder, path, each)
     return causes
+
+
+def _parting(recorder: Recorder, path: int, held: Holding) -> list[Cause]:
+    """The branch by which this path left one that gives it back."""
+    at = path
+    while at >= 0:
+        p = recorder.path_by_id(at)
+        if p.push_step < held.step:
+            return []
+        if any(r.path == p.parent and r.step > p.push_step for r in held.released):
+            insn_idx = recorder.insn_idx(p.push_step)
+            why = f"{branch_text(recorder.insns, insn_idx)} leads here; the other way gives it back"
+            return [Cause(p.push_step, insn_idx, "", "branch", why)]
+        at = p.parent
+    return []
 
 
 def _lost(recorder: Recorder, at: int, held: Holding) -> Cause | None:
