@@ -9,7 +9,7 @@ from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.mem.map_value import BPF_F_RDONLY_PROG
+from vm.verifier.mem.map_value import BPF_F_RDONLY_PROG, map_flags
 from vm.verifier.state.aux import InsnAux
 from vm.verifier.state.reg_types import SCALAR_VALUE
 
@@ -33,7 +33,7 @@ def record_func_map(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
         return
     if meta.spec is None:
         env.reject(EINVAL, "kernel subsystem misconfigured verifier\n")
-    if meta.spec.map_flags & BPF_F_RDONLY_PROG and meta.func_id in _WRITES:
+    if map_flags(meta.spec) & BPF_F_RDONLY_PROG and meta.func_id in _WRITES:
         env.reject(EACCES, "write into map forbidden\n")
     aux = env.aux[insn_idx]
     same = (aux.map_ptr, aux.map_inner) == (meta.map_index, meta.inner_map)

@@ -37,7 +37,7 @@ SOCK_POINTERS: Final = {
 
 def _allowed(env: VerifierEnv, rules: CtxRules, off: int, size: int, access: int, is_ldsx: bool) -> int:
     """Field size as field_size() gives it, -1 if the access is refused."""
-    if off < 0 or off >= rules.size or off % size:
+    if not rules.lowest <= off < rules.size or off % size:
         return -1
     field = rules.find(off)
     if field.attach and env.program.expected_attach_type not in field.attach:

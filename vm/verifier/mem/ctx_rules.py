@@ -29,6 +29,9 @@ PORT_OR_4: Final = 13  # the same, and the four bytes are not masked
 NARROW4_FROM_2: Final = 14  # two or four bytes of four
 
 
+LOWEST: Final = -0x8000  # of what an instruction can say
+
+
 class Field(NamedTuple):
     """Rules for bytes [lo, hi) of a context.
 
@@ -49,11 +52,15 @@ class Field(NamedTuple):
 
 
 class CtxRules(NamedTuple):
-    """A context of `size` bytes: the first field that holds an offset decides, `other` if none does."""
+    """A context of `size` bytes: the first field that holds an offset decides, `other` if none does.
+
+    lowest -- the first offset that is looked at: 0 but for the one type whose check forgets negative ones
+    """
 
     size: int
     fields: tuple[Field, ...]
     other: Field
+    lowest: int = 0
 
     def find(self, off: int) -> Field:
         for field in self.fields:
@@ -432,7 +439,8 @@ CTX_RULES: Final = {
     k.BPF_PROG_TYPE_XDP: _XDP,
     k.BPF_PROG_TYPE_KPROBE: CtxRules(PT_REGS_SIZE, (Field(0, PT_REGS_SIZE, WITHIN),), _REFUSED),
     k.BPF_PROG_TYPE_TRACEPOINT: CtxRules(
-        PERF_MAX_TRACE_SIZE, (Field(8, PERF_MAX_TRACE_SIZE, ANY),), _REFUSED
+        # Before the record too: 6.12 compares the offset with the size of a pointer as unsigned numbers.
+        PERF_MAX_TRACE_SIZE, (Field(8, PERF_MAX_TRACE_SIZE, ANY), Field(LOWEST, 0, ANY)), _REFUSED, LOWEST
     ),
     k.BPF_PROG_TYPE_PERF_EVENT: CtxRules(
         184, (Field(168, 176, NARROW8), Field(176, 184, NARROW8)), Field(0, 0, EXACT8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.kernel.types import BPF_MAP_TYPE_ARRAY
+from vm.kernel.types import BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH
 from vm.program import MapSpec
 from vm.verifier.env import EACCES, ENOTSUPP, VerifierEnv
 from vm.verifier.mem.common import ACCESS_DIRECT, BPF_READ, BPF_WRITE, check_mem_region_access
@@ -14,6 +14,7 @@ from vm.verifier.state.reg import RegState
 BPF_F_RDONLY_PROG: Final = 1 << 7
 BPF_F_WRONLY_PROG: Final = 1 << 8
 
+_DEVICE_MAPS: Final = frozenset({BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH})
 _U64: Final = 0xFFFFFFFFFFFFFFFF
 
 
@@ -25,13 +26,18 @@ def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
     return spec
 
 
+def map_flags(spec: MapSpec) -> int:
+    """The flags the kernel's map has: a value of a device map is a copy of the device's number, nothing to write."""
+    return spec.map_flags | (BPF_F_RDONLY_PROG if spec.map_type in _DEVICE_MAPS else 0)
+
+
 def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, access: int) -> None:
     """Maps may forbid programs to read or to write them."""
     spec = map_of(env, env.cur_state.frame[-1].regs[regno])
-    forbidden = ""
-    if access == BPF_WRITE and spec.map_flags & BPF_F_RDONLY_PROG:
+    forbidden, flags = "", map_flags(spec)
+    if access == BPF_WRITE and flags & BPF_F_RDONLY_PROG:
         forbidden = "write into"
-    elif access == BPF_READ and not spec.map_flags & BPF_F_RDONLY_PROG and spec.map_flags & BPF_F_WRONLY_PROG:
+    elif access == BPF_READ and not flags & BPF_F_RDONLY_PROG and flags & BPF_F_WRONLY_PROG:
         forbidden = "read from"
     if forbidden:
         env.reject(EACCES, f"{forbidden} map forbidden, value_size={spec.value_size} off={off} size={size}\n", regno)

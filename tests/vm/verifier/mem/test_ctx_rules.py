@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
 from vm.kernel import types as k
+from vm.program import MapSpec, Program
+from vm.verifier.check import verify
 from vm.verifier.mem.ctx_rules import SKB, SKB_SIZE, CtxRules, ctx_rules, field_size
 from vm.verifier.state import reg_types as t
 
@@ -102,3 +106,32 @@ def test_sockopt_depends_on_the_direction() -> None:
     set_ = rules_of(k.BPF_PROG_TYPE_CGROUP_SOCKOPT, k.BPF_CGROUP_SETSOCKOPT)
     assert (allows(get, 36, 4), allows(set_, 36, 4)) == (0, -1)
     assert (allows(get, 24, 4, write=True), allows(set_, 24, 4, write=True)) == (-1, 0)
+
+
+def test_a_tracepoint_may_read_before_its_record() -> None:
+    """What 6.12 lets through: it compares the offset with the size of a pointer as unsigned numbers."""
+    for code, off, errno in ((o.B, -1, 0), (o.H, -8, 0), (o.DW, -8, 0), (o.W, -2, -13), (o.B, 0, -13), (o.DW, 8, 0)):
+        insns = (Insn(o.LDX | o.MEM | code, 0, 1, off), Insn(o.ALU64 | o.MOV | o.K, 0), Insn(o.JMP | o.EXIT))
+        assert verify(Program("p", "tp/sched/sched_switch", k.BPF_PROG_TYPE_TRACEPOINT, insns)).errno == errno, off
+
+
+@pytest.mark.parametrize("map_type", [k.BPF_MAP_TYPE_DEVMAP, k.BPF_MAP_TYPE_DEVMAP_HASH])
+def test_nothing_is_written_into_device_maps(map_type: int) -> None:
+    lookup = (
+        Insn(o.ST | o.MEM | o.W, 10, 0, -4, 0),
+        Insn(o.LD_IMM64, 1, o.PSEUDO_MAP_FD),
+        Insn(0),
+        Insn(o.ALU64 | o.MOV | o.X, 2, 10),
+        Insn(o.ALU64 | o.ADD | o.K, 2, 0, 0, -4),
+        Insn(o.JMP | o.CALL, 0, 0, 0, 1),
+        Insn(o.JMP | o.JEQ | o.K, 0, 0, 1, 0),
+    )
+    rest = (Insn(o.ALU64 | o.MOV | o.K, 0), Insn(o.JMP | o.EXIT))
+    for touch, message in (
+        (Insn(o.LDX | o.MEM | o.W, 1, 0), ""),
+        (Insn(o.ST | o.MEM | o.W, 0), "write into map forbidden, value_size=4 off=0 size=4"),
+    ):
+        insns = (*lookup, touch, *rest)
+        said = verify(Program("p", "xdp", k.BPF_PROG_TYPE_XDP, insns, maps=(MapSpec("m", map_type, 4, 4, 4),)))
+        assert said.errno == (-13 if message else 0)
+        assert not message or said.message == message
