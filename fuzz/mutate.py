@@ -7,6 +7,7 @@ What a relocation is about and the halves of 64-bit loads mostly stay as they ar
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,7 @@ from fuzz.objects import Function, Object
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 
+ARRAY, STRUCT = 3, 4  # kinds of BTF types
 NOTHING: Final = Insn(o.JMP | o.JA)
 MEMORY: Final = (o.LDX, o.ST, o.STX)
 FLIPPED: Final = {
@@ -152,6 +154,10 @@ def object_like(rng: random.Random, data: bytes, most: int = 1 << 30, strange: S
         changed.keep({f.name for f in rng.sample(changed.programs, most)})
     if rng.random() < 0.06:
         changed.rename(rng.choice(changed.programs).section, rng.choice(SECTIONS))
+    if rng.random() < 0.1:
+        _other_data(rng, changed)
+    if rng.random() < 0.12:
+        _other_type(rng, changed)
     for function in changed.functions:
         if function.entry or rng.random() < 0.3:
             fixed = changed.relocated(function) if rng.random() < 0.9 else set()
@@ -159,6 +165,39 @@ def object_like(rng: random.Random, data: bytes, most: int = 1 << 30, strange: S
         if function.entry and rng.random() < 0.08:
             _other_target(rng, changed, function)
     return bytes(changed.data)
+
+
+def _other_data(rng: random.Random, changed: Object) -> None:
+    """Other bytes in a section of data: constants the verifier knows, if it is .rodata."""
+    found = [s for s in changed.sections if s.name.startswith((".rodata", ".data")) and s.kind == 1 and s.size]
+    if found:
+        section = rng.choice(found)
+        at = section.offset + rng.randrange(section.size)
+        changed.data[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, changed.data[at] ^ 1 << rng.randrange(8)))
+
+
+def _other_type(rng: random.Random, changed: Object) -> None:
+    """Another length of an array (what maps are described with), type, size or number of members; or a record."""
+    types = changed.types()
+    arrays = [at for at, kind, _ in types if kind == ARRAY]
+    if arrays and rng.random() < 0.5:
+        at = rng.choice(arrays) + 20
+        (count,) = struct.unpack_from("<I", changed.data, at)
+        new = rng.choice((0, 1, 2, 4, 8, 16, count + 1, count + 8, max(0, count - 1), rng.randrange(34)))
+        struct.pack_into("<I", changed.data, at, new)
+        return
+    ext = changed.section(".BTF.ext")
+    if ext is not None and ext.size > 64 and rng.random() < 0.2:
+        at = ext.offset + rng.randrange(32, ext.size - 4, 4)
+    elif types:
+        at, kind, vlen = rng.choice(types)
+        words = 3 + (vlen * (3 if kind in (STRUCT, 5, 15, 19) else 2) if kind in (STRUCT, 5, 6, 13, 15, 19) else 0)
+        at += 4 * rng.randrange(1, max(2, words))
+    else:
+        return
+    (word,) = struct.unpack_from("<I", changed.data, at)
+    word = rng.choice((word + 1, word - 1, word ^ 1 << rng.randrange(32), rng.randrange(1, len(types) + 2)))
+    struct.pack_into("<I", changed.data, at, word & 0xFFFFFFFF)
 
 
 def _other_target(rng: random.Random, changed: Object, function: Function) -> None:

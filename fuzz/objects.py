@@ -18,6 +18,21 @@ SHT_SYMTAB, SHT_REL, SHF_EXECINSTR = 2, 9, 4
 STT_FUNC, STB_LOCAL = 2, 0
 
 
+# Bytes behind the first twelve of a BTF type: always, and for each member.
+_TYPE_BYTES: Final = {
+    1: (4, 0),
+    3: (12, 0),
+    4: (0, 12),
+    5: (0, 12),
+    6: (0, 8),
+    13: (0, 8),
+    14: (4, 0),
+    15: (0, 12),
+    17: (4, 0),
+    19: (0, 12),
+}
+
+
 class Section(NamedTuple):
     """A section header: `at` is where it stands in the file, the rest as in ELF."""
 
@@ -159,6 +174,26 @@ class Object:
             for _ in range(count):
                 found.append((self._text(names + name), struct.unpack_from("<I", self.data, at)[0]))
                 at += record
+        return found
+
+    def section(self, name: str) -> Section | None:
+        """The first section of that name."""
+        return next((s for s in self.sections if s.name == name), None)
+
+    def types(self) -> list[tuple[int, int, int]]:
+        """(where it stands in the file, kind, number of members) of each type in .BTF."""
+        btf = self.section(".BTF")
+        if btf is None or btf.size < 24:
+            return []
+        header, start, size = struct.unpack_from("<III", self.data, btf.offset + 4)
+        at = btf.offset + header + start
+        end, found = min(at + size, btf.offset + btf.size), []
+        while at + 12 <= end:
+            _, info, _ = struct.unpack_from("<III", self.data, at)
+            kind, vlen = info >> 24 & 31, info & 0xFFFF
+            found.append((at, kind, vlen))
+            fixed, each = _TYPE_BYTES.get(kind, (0, 0))
+            at += 12 + fixed + each * vlen
         return found
 
     # -- changes ------------------------------------------------------------------------------------

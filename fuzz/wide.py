@@ -1,7 +1,7 @@
 """Random programs of every type that loads without a target: the statements of fuzz.generate and many more.
 
 Registers: r6 is the context, r7 to r9 hold numbers, the others are whatever the last statement left.
-The stack below -200 belongs to the statements here: -208 and -216 dynptrs and iterators, -320 to -257 a buffer.
+The stack below -200 belongs to the statements here: -216 and -224 dynptrs and iterators, -288 to -225 a buffer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel.kfuncs import kfunc_flags
 
-BUFFER: Final = -320
+BUFFER: Final = -288
 SLOT: Final = -216
 ATOMICS: Final = (
     o.ADD, o.OR, o.AND, o.XOR, o.ADD | o.FETCH, o.OR | o.FETCH, o.AND | o.FETCH, o.XOR | o.FETCH, o.XCHG, o.CMPXCHG,
@@ -82,7 +82,8 @@ class Wide(Maker):
         self.functions: list[Function] = []
         self.dependable = calls.readable(self.kind.section, self.kind.ctx)
         wide: tuple[tuple[int, Callable[[int], list[Insn]]], ...] = (
-            (4, self.ctx_field), (4, self.any_helper), (2, self.value_of_any_map), (2, self.packet_wide),
+            (4, self.ctx_field), (4, self.any_helper), (2, self.value_of_any_map),
+            (2, self.packet_wide),
             (2, self.static_call), (2, self.global_call), (2, self.callback), (2, self.counted), (2, self.may_goto),
             *((1, s) for s in (self.ringbuf, self.inner_map, self.locked, self.timer)),
             (self.can("bpf_iter_num_new"), self.iterator), (self.can("bpf_dynptr_size"), self.dynptr),
@@ -216,7 +217,7 @@ class Wide(Maker):
             out += [Insn(o.JMP | op | o.K, reg, 0, OUT, max(room - at, 0) + (2 if self.slips() else 0))]
             if op == o.JSGT:
                 out += [Insn(o.JMP | o.JSLT | o.K, reg, 0, OUT, 0)]
-            out += [Insn(rng.choice((o.ALU64, o.ALU64, o.ALU64, o.ALU)) | o.ADD | o.X, 0, reg)]
+            out += [Insn((o.ALU if self.slips() else o.ALU64) | o.ADD | o.X, 0, reg)]
             if rng.random() < 0.3:
                 out += [Insn(o.ALU64 | o.SUB | o.X, 0, reg)]
         access = ldx(size, self.kept(), 0, at) if rng.random() < 0.6 else stx(size, 0, self.kept(), at)
