@@ -182,10 +182,20 @@ def page_weight() -> Rows:
     return rows
 
 
+def key_to_paint() -> Rows:
+    """From a key press to the painted frame of the step (goal: a frame, 16 ms, more than a key without effect)."""
+    from bench import page
+    from bench.submit import Playground
+
+    with Playground() as playground:
+        return page.rows(playground.address)
+
+
 MEASURES: Final[dict[str, Callable[[], Rows]]] = {
     "import_time": import_time,
     "submit_to_verdict": submit_to_verdict,
     "walk_speed": walk_speed,
     "look_back": look_back,
     "page_weight": page_weight,
+    "key_to_paint": key_to_paint,
 }

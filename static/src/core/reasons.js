@@ -35,6 +35,8 @@ export class Reasons {
     this.marks = new Map();
     /** @type {Map<number, any[]>} step -> paths that end with it */
     this.ends = new Map();
+    /** @type {number[] | undefined} */
+    this.told = undefined;
     this.index(verify);
   }
 
@@ -70,6 +72,17 @@ export class Reasons {
   /** True when there is more to say of a step than its state. */
   any(step) {
     return this.prunings.has(step) || this.covers.has(step) || this.arrivals.has(step) || this.marks.has(step);
+  }
+
+  /** The nearest steps before and after one of which there is more to say; -1 for none. */
+  around(step) {
+    this.told ??= [...new Set([...this.prunings.keys(), ...this.covers.keys(), ...this.arrivals.keys(), ...this.marks.keys()])]
+      .filter((each) => each >= 0)
+      .sort((a, b) => a - b);
+    const next = this.told.findIndex((each) => each > step);
+    const after = next < 0 ? -1 : this.told[next];
+    const before = (next < 0 ? this.told : this.told.slice(0, next)).findLast((each) => each < step) ?? -1;
+    return [before, after];
   }
 
   /** The path of a step and those it was forked from -> the last step on it that still counts. */

@@ -32,7 +32,7 @@ function sentence(stage, m) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_emulated?.length)
-    return `not emulated: ${m.not_emulated.join("; ")}. ${stage === "verify" || stage === "load" ? "That is no verdict, and no fault of the program." : "The verdict stands."}`;
+    return `not emulated: ${m.not_emulated.join("; ")}. ${stage === "verify" || stage === "load" ? "That is no verdict: neither accepted nor refused." : "The verdict stands."}`;
   if (m.status === "failed" && m.missing?.length)
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;

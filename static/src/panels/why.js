@@ -180,10 +180,10 @@ export class WhyPane extends Panel {
       insn
         ? h(
             "p",
-            { class: "at-fault" },
+            null,
             "The walk came as far as ",
             h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`),
-            insn.line ? h("span", { class: "hint" }, `line ${insn.line}`) : null,
+            insn.line ? h("span", { class: "hint" }, ` line ${insn.line}`) : null,
             walked ? [" after ", this.to(stopped.step), ". What was walked until there holds."] : null,
           )
         : null,
@@ -240,14 +240,23 @@ export class WhyPane extends Panel {
     ].filter(Boolean);
     return [
       h("h3", null, `Step ${step + 1}`, h("code", { class: "where-insn" }, `${here.idx}: ${here.insn?.text ?? ""}`)),
-      parts.length ? parts : h("p", { class: "hint" }, this.nothing(reasons)),
+      parts.length ? parts : this.nothing(step, reasons),
     ];
   }
 
-  nothing(reasons) {
-    const { prunings = 0, precision = 0 } = reasons.totals;
-    const some = [prunings ? count(prunings, "path was covered", "paths were covered") : "", precision ? `${count(precision, "time")} a value had to be precise` : ""].filter(Boolean);
-    return `Nothing was compared or had to be precise at this step.${some.length ? ` In the whole walk: ${some.join(", ")}; a dot on this panel's name marks such steps.` : ""}`;
+  /** A step of which there is no more to say than its state: where the nearest others are. */
+  nothing(step, reasons) {
+    const [before, after] = reasons.around(step);
+    return h(
+      "p",
+      { class: "hint" },
+      "No path ends here, no state was compared, and no value had to be precise.",
+      before >= 0 || after >= 0 ? " There is more to say of " : "",
+      before >= 0 ? this.to(before) : null,
+      before >= 0 && after >= 0 ? " and " : "",
+      after >= 0 ? this.to(after) : null,
+      before >= 0 || after >= 0 ? "." : "",
+    );
   }
 
   item(term, ...words) {
