@@ -30,6 +30,12 @@ def goto(page: Any, step: int) -> None:
     expect(place(page)).to_contain_text(f"step {step} of")
 
 
+def open_why(page: Any) -> None:
+    """By its key: with the tab itself in focus the arrow keys would choose tabs."""
+    page.keyboard.press("1")
+    expect(page.get_by_role("tab", name="Why")).to_have_attribute("aria-selected", "true")
+
+
 # A rejection ------------------------------------------------------------------------------------------------------
 
 
@@ -131,7 +137,7 @@ def test_what_covered_a_path(recorded_tab: Tabs) -> None:
 
 def test_a_checkpoint_that_did_not_cover(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     goto(page, 12)
     assert page.locator(".arrivals").count() == 0
     page.get_by_text("1 remembered state did not cover this one").click()
@@ -143,7 +149,7 @@ def test_a_checkpoint_that_did_not_cover(recorded_tab: Tabs) -> None:
 def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
     goto(page, 9)
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     expect(page.locator(".why-step")).to_contain_text(
         "r1 had to be precise: Which way the jump goes was decided by the value."
     )
@@ -163,7 +169,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
 
 def test_a_step_of_which_there_is_no_more_to_say(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     expect(page.locator(".why-step")).to_contain_text("There is more to say of step 9.")
     page.locator(".why-step").get_by_role("button", name="step 9").click()
     expect(place(page)).to_contain_text("step 9 of")
@@ -282,7 +288,7 @@ def test_a_rejection_of_the_real_verifier(tab: Tabs) -> None:
 def test_a_loop_of_the_real_verifier(tab: Tabs) -> None:
     made = tab()
     page = made.open("/examples/bounded-loop")
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     # A path that ended without a step of its own is told where it was forked: at the loop's way out.
     page.locator(".insns .vl-row", has_text="goto pc+4").click()
     expect(page.locator(".why-step")).to_contain_text("needed no walking")
@@ -298,7 +304,7 @@ def test_a_loop_of_the_real_verifier(tab: Tabs) -> None:
 def test_rude_reasons_stay_text(recorded_tab: Tabs, messages: Callable[[], list[dict[str, Any]]]) -> None:
     tab = recorded_tab(rude(messages()))
     page = tab.open()
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     for key in ("Home", *["ArrowRight"] * 13):
         page.keyboard.press(key)
         for summary in page.locator("bs-why summary").all():
@@ -312,7 +318,7 @@ def test_rude_reasons_stay_text(recorded_tab: Tabs, messages: Callable[[], list[
 
 def test_nothing_moves_while_stepping(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     expect(page.locator(".why-step > h3")).to_be_visible()
     boxes = """() => ['bs-editor', 'bs-insns', 'bs-state', '.state-scroll', '.detail', 'bs-scrubber', 'bs-dock',
       '#tab-log', '#tab-machine', '.why-step > h3'].map(each => {
@@ -327,7 +333,7 @@ def test_nothing_moves_while_stepping(recorded_tab: Tabs) -> None:
 
 
 def test_a_step_with_much_to_say_paints_within_a_frame(recorded_tab: Tabs) -> None:
-    """As test_a_step_paints_within_a_frame(), with Why open and something of every kind at each step; the fastest few."""
+    """As test_a_step_paints_within_a_frame(): Why is open, and something of every kind is told of each step."""
     messages, steps = recorded.long_walk(1000)
     verify = next(m for m in messages if m.get("stage") == "verify" and m.get("status") == "done")
     told = recorded.reasoned()
@@ -336,7 +342,7 @@ def test_a_step_with_much_to_say_paints_within_a_frame(recorded_tab: Tabs) -> No
         at = "step" if name == "precision" else "after"
         verify[name] = [{**reasons[name][0], "path": 0, at: i} for i in range(500)]
     page = recorded_tab(messages, steps).open()
-    page.get_by_role("tab", name="Why").click()
+    open_why(page)
     expect(place(page)).to_have_text("step 1 of 1000")
     work = page.evaluate(
         """() => {
@@ -362,7 +368,7 @@ def test_axe_of_why(recorded_tab: Tabs, scheme: str, size: tuple[int, int]) -> N
     options = {"width": size[0], "height": size[1], "color_scheme": scheme}
     for messages in (recorded.explained(), recorded.reasoned(), recorded.not_emulated()):
         page = recorded_tab(messages, **options).open()
-        page.get_by_role("tab", name="Why").click()
+        open_why(page)
         if size[0] < 900:
             page.get_by_role("radio", name="State").click()
         for step in ("ArrowLeft", "ArrowLeft", "End"):
