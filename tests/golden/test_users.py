@@ -68,6 +68,14 @@ def test_it_says_what_the_kernel_says(golden: dict[str, Any]) -> None:
     assert without(image.code, addresses) == without(bytes.fromhex(golden["image"]), addresses)
 
 
+def test_the_trace_tells_what_is_speculation() -> None:
+    program = pipeline.choose(loaded("nobody.o"), "a_branch_always_taken")
+    for caps, wanted in ((NOBODY, [False, True]), (ROOT, [False])):
+        ours, _ = pipeline.verify(program, caps=caps)
+        assert ours.trace is not None
+        assert [path.speculative for path in ours.trace.paths] == wanted
+
+
 ACCEPTED = [
     g["prog"] for g in recordings() if g["caps"] == "none" and g["verdict"] == "accept" and g["file"] == "nobody.o"
 ]

@@ -53,10 +53,11 @@ def reg(view: RegView) -> Json:
 
 
 def path(p: Path) -> Json:
-    return {
+    out = {
         "id": p.id, "parent": p.parent, "push_step": p.push_step, "first_step": p.first_step,
         "last_step": p.last_step, "end": p.end, "pruned_by": p.pruned_by,
     }  # fmt: skip
+    return out | {"speculative": True} if p.speculative else out
 
 
 def pruning(p: Pruning, most: int = 1 << 30) -> Json:

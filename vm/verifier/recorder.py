@@ -100,6 +100,7 @@ class Recorder:
         self._paths: list[Path] = []
         self._starts: list[tuple[FrameSnapshot, ...]] = []  # by path: the state it started with
         self._open: tuple[int, int, int, int] = (0, -1, -1, 0)  # id, parent, push_step, first_step
+        self._speculative = False  # whether the open path is what a mispredicted branch would run
         self._next_path: int = 1
         self._held: HeldNotes = HeldNotes()
         # Who wrote what last: per frame a list by index. Copied where a branch is pushed, for its path to start with.
@@ -129,6 +130,7 @@ class Recorder:
         """A branch pushed at push_step of path `parent` is taken up."""
         self._open = (self._next_path, parent, push_step, len(self._insn))
         self._next_path += 1
+        self._speculative = state.speculative
         self._start(state, self._pushed.pop() if self._pushed else [])
 
     def _start(self, state: VerifierState, rows: list[list[int]]) -> None:
@@ -183,7 +185,7 @@ class Recorder:
         if len(self._paths) > self._open[0]:
             return
         pid, parent, push_step, first = self._open
-        self._paths.append(Path(pid, parent, push_step, first, len(self._insn) - 1, end, pruned_by))
+        self._paths.append(Path(pid, parent, push_step, first, len(self._insn) - 1, end, pruned_by, self._speculative))
 
     def _snapshot(self, state: VerifierState) -> tuple[FrameSnapshot, ...]:
         last = self._last
@@ -270,7 +272,7 @@ class Recorder:
         """A path; the one that is being walked has the end "open"."""
         if pid < len(self._paths):
             return self._paths[pid]
-        return Path(self._open[0], self._open[1], self._open[2], self._open[3], len(self._insn) - 1, "open", -1)
+        return Path(*self._open, len(self._insn) - 1, "open", -1, self._speculative)
 
     def path_at(self, i: int) -> int:
         """path_of(), also of the step that would have come after the last."""

@@ -67,7 +67,7 @@ class Path(NamedTuple):
     """One straight way through the program, from where it was forked to its end.
 
     end -- exit, safe (pruned) or reject; pruned_by is the step before which the
-    state that covered it was remembered, else -1.
+    state that covered it was remembered, else -1. speculative: only a mispredicted branch goes there.
     """
 
     id: int
@@ -77,6 +77,7 @@ class Path(NamedTuple):
     last_step: int
     end: str
     pruned_by: int
+    speculative: bool = False
 
 
 class Pruning(NamedTuple):

@@ -204,7 +204,7 @@ export class PathsPane extends Panel {
       row,
       h("span", { class: "path-id" }, `path ${path.id}`),
       h("span", { class: "path-steps" }, path.last_step < path.first_step ? "no step" : path.last_step === path.first_step ? `step ${path.first_step + 1}` : `steps ${path.first_step + 1}–${path.last_step + 1}`),
-      h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `forked from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
+      h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `${path.speculative ? "speculation" : "forked"} from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
       h("span", { class: `path-end end-${path.end}` }, ENDS[path.end] ?? path.end, path.pruned_by >= 0 ? ` by step ${path.pruned_by + 1}` : ""),
     );
   }
