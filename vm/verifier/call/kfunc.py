@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vm.btf.types import Kind
+from vm.caps import ROOT
 from vm.isa.insn import Insn
 from vm.kernel import kfuncs as kf
 from vm.verifier.call.callback import push_callback_call, timer_callback
@@ -96,6 +97,9 @@ def _permitted(env: VerifierEnv, insn: Insn) -> KfuncMeta:
     aux = env.aux[env.insn_idx]
     aux.sym = meta.name
     aux.is_iter_next = meta.flags & kf.KF_ITER_NEXT != 0
+    if meta.has(kf.KF_DESTRUCTIVE) and env.caps != ROOT:
+        # No other capability stands for CAP_SYS_BOOT; root has it.
+        env.reject(EACCES, "destructive kfunc calls require CAP_SYS_BOOT capability\n")
     if meta.sleepable and not (env.sleepable or env.cur_state.in_sleepable):
         env.reject(EACCES, f"program must be sleepable to call sleepable kfunc {meta.name}\n")
     return meta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vm import caps
 from vm.isa.insn import Insn
 from vm.isa.opcodes import CALL, JMP, PSEUDO_KFUNC_CALL
 from vm.kernel import types as k
@@ -86,3 +87,11 @@ def test_a_released_packet_slice_needs_its_null_check() -> None:
     beyond = check(*skb, Insn(0x15, 0, 0, 1, 0), Insn(0x71, 1, 0, 14, 0))
     assert beyond.verdict == "reject"
     assert "outside of the allowed memory range" in beyond.message
+
+
+def test_only_root_may_crash_the_machine() -> None:
+    program = Program("t", "t", k.BPF_PROG_TYPE_SCHED_CLS, (mov(1, 0), kfunc("crash_kexec"), R0_0, EXIT))
+    words = "destructive kfunc calls require CAP_SYS_BOOT capability\n"
+    refused = verify(program, VerifyOptions(caps=caps.ROOT - {caps.NET_ADMIN}))
+    assert (refused.errno, words in refused.log) == (-13, True)
+    assert words not in verify(program).log
