@@ -145,11 +145,13 @@ def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -
 def _kernel_type(env: VerifierEnv, target: Type, i: int) -> int:
     """btf_get_ptr_to_btf_id(): the kernel's type of that name, without what CO-RE flavours add to it."""
     name = target.name.partition("___")[0]
+    kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
+    if not target.name or target.kind is Kind.VOID:
+        env.reject(EINVAL, f"arg#{i} reference type('{kind} (anon)') candidate matching error: -22\n")
     kernel = vmlinux()
     found = [x for x in kernel.ids_of(name) if kernel.type(x).kind is target.kind]
     if len(found) != 1:
         why = "has no matches" if not found else "is ambiguous"
-        kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
         env.reject(ENOENT if not found else ESRCH, f"arg#{i} reference type('{kind} {target.name}') {why}\n")
     return found[0]
 
