@@ -11,7 +11,7 @@ from vm.elf.code import Function, attach_records, collect_functions, resolve_tar
 from vm.elf.externs import collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
 from vm.elf.link import Linker
-from vm.elf.mapbtf import typed
+from vm.elf.mapbtf import typed, unmappable
 from vm.elf.mapcheck import refusal
 from vm.elf.maps import collect_maps, object_name
 from vm.elf.reader import ElfFile, read_elf
@@ -101,7 +101,7 @@ def _program(
         attach_name = _attach_name(known, section)
     linked = linker.link(function, _exception_callback(function, linker, btf))
     for spec in linked.maps:
-        why = refusal(spec)
+        why = refusal(spec) or unmappable(spec, btf)
         if why:
             raise InputError(f"the kernel would not create its map '{spec.full_name}': {why}")
     return Program(

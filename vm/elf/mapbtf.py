@@ -25,6 +25,7 @@ _STORAGE: Final = frozenset(
         t.BPF_MAP_TYPE_CGRP_STORAGE,
     }
 )  # fmt: skip
+_CGROUP_STORAGE: Final = frozenset({t.BPF_MAP_TYPE_CGROUP_STORAGE, t.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE})
 _UNTYPED: Final = frozenset(
     {
         t.BPF_MAP_TYPE_PROG_ARRAY, t.BPF_MAP_TYPE_PERF_EVENT_ARRAY, t.BPF_MAP_TYPE_CGROUP_ARRAY,
@@ -82,6 +83,28 @@ def _takes_key(spec: MapSpec, key: Type | None, value: Type) -> bool:
         return True
     if spec.map_type == t.BPF_MAP_TYPE_BLOOM_FILTER:
         return False
+    if spec.map_type in _CGROUP_STORAGE:
+        return _is_cgroup_key(spec, key)
     if spec.map_type in _ARRAYS | _STORAGE:
         return key.kind is Kind.INT and key.bits == 32 and not key.int_off
     return spec.map_type != t.BPF_MAP_TYPE_LPM_TRIE or key.kind is Kind.STRUCT
+
+
+def _is_cgroup_key(spec: MapSpec, key: Type) -> bool:
+    """A cgroup's number, alone or in front of an attach type (struct bpf_cgroup_storage_key)."""
+    if spec.key_size == 8:
+        return key.kind is Kind.INT and key.bits == 64
+    return key.kind is Kind.STRUCT and [m.bit_off for m in key.members] == [0, 64]
+
+
+def unmappable(spec: MapSpec, btf: Btf | None) -> str:
+    """Why libbpf cannot map global data ("" if it can): the kernel lets nobody map special fields (bpf_map_mmap())."""
+    if btf is None or not spec.btf_value_type_id or not spec.map_flags & t.BPF_F_MMAPABLE:
+        return ""
+    record = rec.parse_fields(btf, spec.btf_value_type_id, rec.MAP_VALUE_FIELDS, spec.value_size)
+    if not record.fields or btf.type(spec.btf_value_type_id).kind is not Kind.DATASEC:
+        return ""
+    return (
+        "locks, timers, lists, trees and kernel pointers cannot be shared with user space, as global variables are; "
+        "make them static"
+    )

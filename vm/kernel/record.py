@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from vm.btf.types import COMPOSITES, MAX_DEPTH, Btf, Kind, Type
+from vm.btf.types import MAX_DEPTH, Btf, Kind, Type
 
 # enum btf_field_type
 BPF_SPIN_LOCK: Final = 1 << 0
@@ -146,7 +146,7 @@ def struct_metas(btf: Btf) -> dict[int, Record] | None:
     if not found:
         return metas
     try:
-        for owner in btf.of_kind(Kind.STRUCT, Kind.UNION):
+        for owner in btf.of_kind(Kind.STRUCT):
             if any(member.type_id in found for member in owner.members):
                 record = _parse(btf, owner.id, OBJECT_FIELDS, owner.size)
                 if not record.fields:
@@ -217,7 +217,7 @@ class _Finder:
         self.seen = 0
 
     def find(self, owner: Type) -> list[RecordField]:
-        if owner.kind in COMPOSITES:
+        if owner.kind is Kind.STRUCT:
             return self.find_members(owner, 0)
         if owner.kind is not Kind.DATASEC:
             raise _MalformedError
@@ -258,7 +258,7 @@ class _Finder:
                 if self.seen & kind:
                     raise _MalformedError
                 self.seen |= kind
-        elif value.kind in COMPOSITES:
+        elif value.kind is Kind.STRUCT:
             return self.find_nested(value, off, nelems, expected_size, room, level)
         elif self.mask & BPF_KPTR:
             kind, size, align = BPF_KPTR_REF, 8, 8
@@ -286,7 +286,7 @@ class _Finder:
         return _repeated(inner, nelems, value.size, room) if inner else []
 
     def special(self, owner: Type, value: Type, idx: int, off: int, kind: int, size: int) -> RecordField | None:
-        if value.kind not in COMPOSITES or value.size != size:
+        if value.kind is not Kind.STRUCT or value.size != size:
             return None
         if not kind & BPF_GRAPH_ROOT:
             return RecordField(kind, off, size)
@@ -333,7 +333,7 @@ class _Finder:
             return None
         kind = _KPTR_TAGS.get(tag.name)
         target = btf.skip_modifiers(tag.type_id)
-        if kind is None or btf.type(tag.type_id).kind is Kind.TYPE_TAG or target.kind not in COMPOSITES:
+        if kind is None or btf.type(tag.type_id).kind is Kind.TYPE_TAG or target.kind is not Kind.STRUCT:
             raise _MalformedError
         return kind, target
 

@@ -23,6 +23,7 @@ struct task_struct { int pid; };
 struct lock { long a; struct bpf_spin_lock l; };
 struct timer { struct bpf_timer t; };
 struct kptr { struct task_struct KPTR *t; };
+union hidden { struct bpf_spin_lock a, b; };
 enum zero { ZERO };
 """
 PROGRAM = 'SEC("xdp") int p(void *ctx) { return 2; }'
@@ -48,6 +49,9 @@ def loaded(text: str) -> Object:
         (11, "struct timer", "long", 1, True),
         (11, "long", "long", 1, False),
         (29, "int", "struct lock", 1, True),
+        (19, "long", "struct lock", 0, True),
+        (19, "struct timer", "struct lock", 0, False),
+        (2, "int", "union hidden", 0, True),
     ],
 )
 def test_types_of_maps(kind: int, key: str, value: str, flags: int, taken: bool) -> None:

@@ -8,7 +8,7 @@ from vm.verifier.call.refs import release_reference_state
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.mem.btf_ptr import in_rcu_cs, vmlinux
 from vm.verifier.mem.kptr import kptr_target
-from vm.verifier.mem.map_value import map_of
+from vm.verifier.mem.map_value import map_name_of, map_of
 from vm.verifier.mem.objects import is_alloc_object, reg_record
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
@@ -21,7 +21,7 @@ def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
     if not is_alloc_object(reg.type):
         spec = map_of(env, reg)
         if env.program.btf is None or not spec.btf_value_type_id:
-            env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_kptr_xchg\n", regno)
+            env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_kptr_xchg\n", regno)
         meta.map_index, meta.inner_map, meta.map_uid, meta.spec = reg.map_ptr, reg.inner_map, 0, spec
     if reg.scalar.var_off.mask:
         env.reject(EINVAL, f"R{regno} doesn't have constant offset. kptr has to be at the constant offset\n", regno)

@@ -10,7 +10,7 @@ from vm.verifier.call.refs import invalidate_non_owning_refs
 from vm.verifier.domain.scalar import s64
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.mem.common import ACCESS_HELPER
-from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_of
+from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_name_of, map_of
 from vm.verifier.mem.objects import lock_owner, reg_record
 from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
 from vm.verifier.state import reg_types as t
@@ -31,8 +31,8 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
     if reg.type == t.PTR_TO_MAP_VALUE:
         spec = map_of(env, reg)
         if env.program.btf is None or not spec.btf_value_type_id:
-            env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_spin_lock\n", regno)
-        what = f"map '{spec.name}'"
+            env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_spin_lock\n", regno)
+        what = f"map '{map_name_of(env, reg)}'"
     record = reg_record(env, reg)
     if not record.has(BPF_SPIN_LOCK):
         env.reject(EINVAL, f"{what} has no valid bpf_spin_lock\n", regno)
@@ -74,10 +74,10 @@ def process_timer_func(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
         )
     spec = map_of(env, reg)
     if env.program.btf is None or not spec.btf_value_type_id:
-        env.reject(EINVAL, f"map '{spec.name}' has to have BTF in order to use bpf_timer\n", regno)
+        env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_timer\n", regno)
     record = map_record(env.program, spec)
     if not record.has(BPF_TIMER):
-        env.reject(EINVAL, f"map '{spec.name}' has no valid bpf_timer\n", regno)
+        env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has no valid bpf_timer\n", regno)
     off = s64(reg.scalar.var_off.value + reg.off)
     at = record.offset_of(BPF_TIMER)
     if at != off:

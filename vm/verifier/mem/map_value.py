@@ -31,6 +31,11 @@ def map_flags(spec: MapSpec) -> int:
     return spec.map_flags | (BPF_F_RDONLY_PROG if spec.map_type in _DEVICE_MAPS else 0)
 
 
+def map_name_of(env: VerifierEnv, reg: RegState) -> str:
+    """The name of that map as messages say it: the copy of a template that the kernel keeps has none."""
+    return "" if reg.inner_map else env.program.maps[reg.map_ptr].name
+
+
 def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, access: int) -> None:
     """Maps may forbid programs to read or to write them."""
     spec = map_of(env, env.cur_state.frame[-1].regs[regno])
