@@ -25,6 +25,7 @@ DESKTOP, PHONE = (1440, 900), (390, 844)
 SCENES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "": ("/", ("ArrowRight",) * 8, "State"),
     "rejected-": ("/examples/missing-bounds-check", (), "Source"),
+    "why-": ("/examples/bounded-loop", ("1", "g", *"144", "Enter"), "Instructions"),
     "run-": ("/", ("v", *("ArrowRight",) * 15), "Instructions"),
 }
 

@@ -45,6 +45,8 @@ def test_the_card_says_what_it_comes_to(recorded_tab: Tabs) -> None:
     expect(page.get_by_role("tab", name="Why")).to_have_attribute("aria-selected", "true")
     card = page.locator(".fail-card")
     expect(card.locator("h3")).to_contain_text("An access that is not proven safe")
+    note = page.locator("bs-pipeline .note")
+    expect(note).to_contain_text("Verifier: an access that is not proven safe — invalid access to packet")
     expect(card.locator(".group")).to_have_text("Memory Safety")
     expect(card.locator(".kernel-said")).to_contain_text("R1 offset is outside of the packet")
     expect(card.locator(".side").first).to_contain_text("Proven")
@@ -151,7 +153,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
     goto(page, 9)
     open_why(page)
     expect(page.locator(".why-step")).to_contain_text(
-        "r1 had to be precise: Which way the jump goes was decided by the value."
+        "r1 had to be precise: which way the jump goes was decided by the value."
     )
     page.get_by_text("Walked back over 2 instructions").click()
     links = page.locator(".back button")

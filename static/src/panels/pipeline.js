@@ -2,6 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
+import { category } from "../ui/words.js";
 
 const WORKING = {
   compile: "clang is compiling the program…",
@@ -127,10 +128,14 @@ export class Pipeline extends Panel {
     this.bring(STAGE_ORDER.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }
 
-  /** Why the verifier refused, in its own words and on one line. */
+  /** Why the verifier refused, on one line: what it comes to, and its own words. */
   reason(stage) {
     const { stages, log } = this.store.state;
-    return stage === "verify" && stages.verify.fail ? log.after(stages.verify.fail.step).split("\n").join(" — ") : "";
+    const fail = stage === "verify" ? stages.verify.fail : null;
+    if (!fail) return "";
+    const said = log.after(fail.step).split("\n").join(" — ") || stages.verify.message;
+    const { label } = category(fail.category);
+    return fail.category ? `${label[0].toLowerCase()}${label.slice(1)} — ${said}` : said;
   }
 
   /** Where the line of stages is wider than the screen, keep the one that matters in sight. */

@@ -327,7 +327,7 @@ export class WhyPane extends Panel {
     const names = mark.names.join(", ");
     return this.item(
       "Precise",
-      h("p", null, h("b", { class: "reg-word" }, names), ` had to be precise: ${asSentence(mark.text)}`),
+      h("p", null, h("b", { class: "reg-word" }, names), ` had to be precise: ${mark.text}.`),
       mark.chain.length
         ? this.more(`Walked back over ${count(mark.chain.length, "instruction")}`, () => this.back(mark, code))
         : null,
