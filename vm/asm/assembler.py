@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from vm.asm import intel, kernel
 from vm.asm.cursor import Cursor, Ref, Token
@@ -19,6 +19,9 @@ from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.program import FuncInfo, LineInfo, MapSpec, Object, Program
+
+if TYPE_CHECKING:
+    from vm.elf.sections import SectionDef
 
 MAX_LINES: Final = 100_000
 MAX_MAPS: Final = 64
@@ -217,10 +220,15 @@ def build(
 ) -> Object:
     """An object with the one program; InputError if `prog_type` is no section name that is known."""
     from vm.elf.sections import section_def
+    from vm.kernel import types as t
 
     definition = section_def(prog_type)
     if definition is None:
         raise InputError(f"There is no program type {prog_type!r}: xdp, tc, socket, kprobe, tracepoint are some.")
+    if definition.prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
+        raise InputError(
+            "Which operation a struct_ops program is, is said by a variable, which only C can have."
+        )
     starts = functions or {0: name}
     program = Program(
         name=name,
@@ -231,8 +239,17 @@ def build(
         expected_attach_type=definition.expected_attach_type,
         prog_flags=definition.prog_flags,
         license=license_name,
-        attach_btf_name=prog_type.partition("/")[2] if definition.attaches_by_btf else "",
+        attach_btf_name=_attach_name(definition, prog_type) if definition.attaches_by_btf else "",
         func_infos=tuple(FuncInfo(at, 0, starts[at]) for at in sorted(starts)),
         line_infos=lines,
     )
     return Object(name=name, programs=(program,), maps=maps, license=license_name)
+
+
+def _attach_name(definition: SectionDef, prog_type: str) -> str:
+    from vm.elf.attach import attach_name
+
+    try:
+        return attach_name(definition, prog_type)
+    except InputError as error:
+        raise InputError(f"The program cannot be loaded: {error.message}.") from None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from vm.btf.check import kernel_accepts
 from vm.btf.ext import parse_ext
 from vm.btf.types import GLOBAL, Btf, Kind
+from vm.elf.attach import attach_name
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
 from vm.elf.externs import collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
@@ -19,7 +20,6 @@ from vm.elf.sections import SectionDef, section_def
 from vm.elf.struct_ops import Operation, StructOps, collect_struct_ops
 from vm.errors import InputError
 from vm.kernel import types as t
-from vm.kernel.attach import attach_target
 from vm.kernel.record import struct_metas
 from vm.program import Object, Program
 
@@ -92,13 +92,13 @@ def _program(
     known = section_def(section) or fallback
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
-    attach_type, attach_name = known.expected_attach_type, ""
+    attach_type, target = known.expected_attach_type, ""
     if known.prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
         if btf is None:
             raise InputError("the kernel refuses the object's BTF, without which there is no struct_ops")
-        attach_name, attach_type = _operation(function, ops)
+        target, attach_type = _operation(function, ops)
     elif known.attaches_by_btf:
-        attach_name = _attach_name(known, section)
+        target = attach_name(known, section)
     linked = linker.link(function, _exception_callback(function, linker, btf))
     for spec in linked.maps:
         why = refusal(spec) or unmappable(spec, btf)
@@ -113,7 +113,7 @@ def _program(
         expected_attach_type=attach_type,
         prog_flags=known.prog_flags,
         license=license_name,
-        attach_btf_name=attach_name,
+        attach_btf_name=target,
         func_infos=tuple(linked.funcs) if btf is not None else (),
         line_infos=tuple(linked.lines) if btf is not None else (),
         btf=btf,
@@ -129,20 +129,6 @@ def _operation(function: Function, ops: StructOps) -> Operation:
     if place not in ops.places:
         raise InputError("no struct_ops variable refers to it, so nothing says which operation it is")
     return ops.places[place]
-
-
-def _attach_name(known: SectionDef, section: str) -> str:
-    """The kernel function or hook a section names; InputError if there is none such."""
-    _, slash, name = section.partition("/")
-    if known.prog_type == t.BPF_PROG_TYPE_EXT:
-        raise InputError("a freplace program needs the loaded program it replaces a function of, and none is given")
-    if not slash:
-        raise InputError(f"its section '{section}' names nothing to attach to; write SEC(\"{section}/NAME\")")
-    if attach_target(known.prog_type, known.expected_attach_type, name) is None:
-        what = {t.BPF_TRACE_RAW_TP: "tracepoint", t.BPF_TRACE_ITER: "iterator"}.get(known.attach_type, "function")
-        what = "LSM hook" if known.prog_type == t.BPF_PROG_TYPE_LSM else what
-        raise InputError(f"Linux 6.12 has no {what} '{name}' to attach to")
-    return name
 
 
 def _exception_callback(function: Function, linker: Linker, btf: Btf | None) -> Function | None:

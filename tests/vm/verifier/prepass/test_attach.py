@@ -6,6 +6,7 @@ import pytest
 
 from vm.asm import assemble
 from vm.btf.types import Kind
+from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
@@ -19,7 +20,10 @@ RETURN = assemble("r0 = 0\nexit\n").programs[0].insns
 
 
 def attached(section: str) -> Verification:
-    return verify(assemble("r0 = 0\nexit\n", prog_type=section).programs[0])
+    known = section_def(section)
+    assert known is not None
+    name = section.partition("/")[2]
+    return verify(Program("p", section, known.prog_type, RETURN, (), known.attach_type, attach_btf_name=name))
 
 
 @pytest.mark.parametrize(
@@ -78,3 +82,18 @@ def test_no_more_than_256_kernel_functions() -> None:
     found = calls(*(kfunc(i) for i in ids))
     assert (found.errno, "too many different kernel function calls\n" in found.log) == (-7, True)
     assert "too many" not in calls(*(kfunc(i) for i in ids[:256]), kfunc(ids[0])).log
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("fentry/no_such_function", "Linux 6.12 has no function 'no_such_function' to attach to"),
+        ("lsm/nothing", "Linux 6.12 has no LSM hook 'nothing' to attach to"),
+        ("fentry", "names nothing to attach to"),
+        ("freplace/do_exit", "a freplace program needs the loaded program it replaces a function of"),
+        ("struct_ops/init", "said by a variable, which only C can have"),
+    ],
+)
+def test_assembly_that_cannot_be_loaded(section: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        assemble("r0 = 0\nexit\n", prog_type=section)
