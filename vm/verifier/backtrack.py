@@ -219,6 +219,8 @@ def _touches(insn: Insn) -> int:
     Stack accesses and linked registers are told by the history.
     """
     code = insn.code
+    if not code:
+        return 0  # the second half of a 64-bit load
     cls = code & 0x07
     if cls in (o.ALU, o.ALU64):
         op = code & 0xF0

@@ -21,6 +21,8 @@ INSN: Final = 2
 STATE: Final = 3
 MARK: Final = 4
 
+_NO_WORDS: Final = ("cur state:", "old state:")  # headings of states, which are shown after the reason
+
 
 class SlotSnapshot(NamedTuple):
     """A register or stack slot as it was when it was logged. idx: 0-10, or 11 + spi."""
@@ -107,6 +109,7 @@ class Log:
 
         A state joined to an instruction had taken that line's newline away: a blank is left in its place.
         """
+        self.last = ""
         entries = self.entries
         if 0 < pos < len(entries) and entries[pos].kind == STATE and entries[pos].number == -1:
             entries[pos - 1] = entries[pos - 1]._replace(text=" ")
@@ -131,7 +134,8 @@ class Log:
 
     def text(self, text: str) -> None:
         if not self.level:
-            self.last = text or self.last
+            if text and text not in _NO_WORDS:
+                self.last = text
         elif text:
             if self.keep and len(self.entries) >= 3 * self.keep:
                 self._make_room()
@@ -167,7 +171,7 @@ class Log:
                 if words.strip():
                     break
                 continue
-            if entry.text.strip() not in ("cur state:", "old state:"):
+            if entry.text not in _NO_WORDS:
                 words = entry.text + words
             if words.strip("\n").count("\n"):
                 break

@@ -141,9 +141,20 @@ class Recorder:
         for frame in self._last[len(rows) :]:
             rows.append([push_step] * (FIRST_SLOT + len(frame.stack)))
         del rows[len(self._last) :]
+        if push_step >= 0 and self._targets[self._insn[push_step]] == _ANYTHING:
+            self._undo(rows, push_step)
         self._first_rows.append(rows)
         self._rows = [row[:] for row in rows]
         self._held.begin(pid, state)
+
+    def _undo(self, rows: list[list[int]], call: int) -> None:
+        """What a call did to its frame on the way that was walked first, and not on this one, into a callback."""
+        before = self.raw_before(call)
+        for fr, row in enumerate(rows[: len(before)]):
+            for idx, writer in enumerate(row):
+                now = value_at(self._last, fr, idx)
+                if writer == call and now is not None and now is value_at(before, fr, idx):
+                    row[idx] = self.writer_before(call, fr, idx)
 
     def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
         """A step is over: instruction insn_idx was visited, `state` is what holds now.

@@ -66,3 +66,29 @@ def test_a_long_log_loses_its_middle_and_keeps_its_steps() -> None:
     assert cut == sum(len(line) + 1 for line in lines[present.LOG_HEAD_LINES : -present.LOG_TAIL_LINES])
     assert [shown[line] for line, _ in steps] == ["line 0", f"line {last}"]
     assert "500 lines left out" in text
+
+
+def test_reasons_take_a_bounded_part_of_a_message() -> None:
+    from playground.present.reasons import first
+
+    records = [{"n": i, "text": "x" * 100} for i in range(100)]
+    told = first(records, 1000)
+    assert told == records[: len(told)]
+    assert 5 < len(told) < 10
+
+
+def test_the_verify_message_tells_why_a_program_was_refused() -> None:
+    from vm.asm import assemble
+
+    (program,) = assemble(".type xdp\nr6 = r1\nr2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 0)\nexit", name="t").programs
+    walk = pipeline.walk(program)
+    for _ in walk.advance():
+        pass
+    assert walk.recorder is not None
+    message = present.verdict_json(program, walk.result(), walk.recorder)
+    fail = message["fail"]
+    assert (fail["category"], fail["reg"], fail["insn"]) == ("Memory Safety", "r2", 2)
+    assert fail["proven"]["w"] == 1
+    assert "data + 1 <= data_end" in fail["needed"]
+    assert [(c["step"], c["kind"]) for c in fail["causes"]] == [(1, "load"), (2, "failed")]
+    assert message["reasons_total"] == {"prunings": 0, "arrivals": 0, "precision": 0, "holdings": 0}

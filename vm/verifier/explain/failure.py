@@ -55,7 +55,7 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, messa
             written_at = recorder.writer_before(at, frame, idx)
             value = recorder.view(found, snap, name)._replace(written_at=written_at)
     causes = _causes(env, recorder, rejected, rule.category, at, name)
-    last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message)
+    last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message or "refused without a word")
     return Failure(
         step=env.step, insn_idx=insn_idx, reg=name, message=message, category=rule.category, proven=value,
         proven_text=text, needed=needed, causes=(*causes[-MAX_CAUSES + 1 :], last),

@@ -36,6 +36,7 @@ RULES: Final[Rules] = (
         (
             "'struct {}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN",
             "CAP_BPF and CAP_PERFMON are required to use arena",
+            "destructive kfunc calls require CAP_SYS_BOOT capability",
             "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN",
             "R{}{} variable offset stack access prohibited for !root, var_off={}",
             "variable offset stack pointer cannot be passed into helper function; var_off={} off={} size={}",

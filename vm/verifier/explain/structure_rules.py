@@ -65,6 +65,10 @@ RULES: Final[Rules] = (
         ("failed to resolve CO-RE relocation {}",),
     ),
     (
+        "code that the kernel can rewrite once it is verified: fields of the context as a whole, functions that exist",
+        ("bpf verifier is misconfigured", "invalid kernel function call not eliminated in verifier pass"),
+    ),
+    (
         "BTF that fits the program: a record for each function, in order",
         (
             "LD_ABS is not allowed in subprogs without BTF",
@@ -101,11 +105,9 @@ RULES: Final[Rules] = (
             "bug: {}",
             "verifier internal error{}",
             "kernel subsystem misconfigured verifier",
-            "bpf verifier is misconfigured",
             "kernel function {} unhandled dynamic return type",
             "invalid return type {} of func {}",
             "unknown return type {} of func {}",
-            "invalid kernel function call not eliminated in verifier pass",
             "invalid arg_type for sockmap/sockhash",
         ),
     ),
