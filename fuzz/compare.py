@@ -175,7 +175,8 @@ def disagreement(golden: dict[str, Any], said: Said) -> Disagreement | None:
     if golden["verdict"] == "error":
         complaint = str(golden.get("libbpf"))
         refused = said.verdict in ("not loaded", "not emulated", "reject")
-        refused = refused or NO_KCONFIG in complaint or f"prog '{golden['prog']}'" not in complaint
+        others = set(re.findall(r"prog '([^']*)'", complaint)) - {golden["prog"]}
+        refused = refused or NO_KCONFIG in complaint or bool(others)
         return None if refused else found("unrefused", f"{golden['err']} {golden.get('libbpf', '')}", said.verdict)
     if "log2" not in golden or len(golden["log2"]) > MOST_LOG:
         return None
