@@ -18,6 +18,8 @@ MOST_SECONDS: Final = 60
 MOST_LOG: Final = 4_000_000  # the kernel keeps the end of a longer one
 # The log did not fit into the loader's buffer, or the walk was broken off: nothing about the program.
 NO_ANSWER: Final = (-28, -11)
+# Types the kernel or libbpf refuses: only the commonest reasons are emulated, and libbpf goes on without types.
+NO_BTF: Final = re.compile(r"Error loading (\.BTF into kernel|ELF section \.BTF)")
 NO_KCONFIG: Final = "failed to open system Kconfig"  # of the guest, which has no file system
 STATE: Final = re.compile(
     r"^(\d+: |;|from \d+|func#|mark_precise|processed |frame\d+:|caller:|callee:|returning from|to caller"
@@ -161,7 +163,7 @@ def without(code: bytes, ranges: tuple[tuple[int, int], ...]) -> bytes:
 
 def disagreement(golden: dict[str, Any], said: Said) -> Disagreement | None:
     """What differs first between the kernel's record of a program and ours; None if nothing or nothing to say."""
-    if said.verdict == "long" or golden["err"] in NO_ANSWER:
+    if said.verdict == "long" or golden["err"] in NO_ANSWER or NO_BTF.search(str(golden.get("libbpf"))):
         return None
 
     def found(kind: str, kernel: str, ours: str) -> Disagreement:

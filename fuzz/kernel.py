@@ -52,17 +52,23 @@ class Asked:
     def __init__(self, command: str, paths: Sequence[Path], out: Path, said: dict[str, dict[str, Said]]) -> None:
         self.paths, self.out, self.said = paths, out, said
         self.running: subprocess.Popen[bytes] | None = None
-        out.unlink(missing_ok=True)
+        self.command = [*shlex.split(command), str(out), *map(str, paths)]
         if command and paths:
-            self.running = subprocess.Popen(
-                [*shlex.split(command), str(out), *map(str, paths)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
+            self.running = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.out.unlink(missing_ok=True)
+        return subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def answers(self) -> list[Answer]:
         """Waits for the kernel; every program it answered, or without a kernel every one the emulation knows."""
         if self.running is None:
             return [Answer(p, name, {}, s) for p in self.paths for name, s in self.said[p.name].items()]
         text, _ = self.running.communicate()
+        if self.running.returncode and not records(self.out):
+            # On a busy machine a kernel's clock may fail it while it starts: once more.
+            self.running = self._start()
+            text, _ = self.running.communicate()
         if self.running.returncode:
             print(f"the kernel did not finish: {text.decode(errors='replace').strip()[-600:]}", file=sys.stderr)
         by_name = {p.name: p for p in self.paths}

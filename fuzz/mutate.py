@@ -180,7 +180,7 @@ def _other_type(rng: random.Random, changed: Object) -> None:
     """Another length of an array (what maps are described with), type, size or number of members; or a record."""
     types = changed.types()
     arrays = [at for at, kind, _ in types if kind == ARRAY]
-    if arrays and rng.random() < 0.5:
+    if arrays and rng.random() < 0.8:
         at = rng.choice(arrays) + 20
         (count,) = struct.unpack_from("<I", changed.data, at)
         new = rng.choice((0, 1, 2, 4, 8, 16, count + 1, count + 8, max(0, count - 1), rng.randrange(34)))

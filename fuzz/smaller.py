@@ -15,7 +15,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
-from fuzz.compare import Disagreement, disagreement, emulate
+from fuzz.compare import Disagreement, Said, disagreement, emulate
 from fuzz.kernel import Asked, emulate_all
 from fuzz.minimise import Shrinkable, Units, shrink
 
@@ -76,16 +76,18 @@ def _alike(one: Disagreement, other: Disagreement | None) -> bool:
     return one.signature == other.signature or one.kind in ("rewritten", "image")
 
 
-def work(stem: Path, rounds: Round, found: list[str]) -> None:
+def known(stem: Path) -> Disagreement | None:
+    """What still differs in a kept case."""
+    golden = json.loads(stem.with_suffix(".json").read_text())
+    ours = emulate(stem.with_suffix(".o"), golden["file"])
+    return disagreement(golden, ours.get(golden["prog"]) or ours.get("") or Said("not loaded"))
+
+
+def work(stem: Path, first: Disagreement, rounds: Round, found: list[str]) -> None:
     """Shrink one case and write what is left of it beside it: NUMBER.small.o, .small.txt."""
     try:
-        golden = json.loads(stem.with_suffix(".json").read_text())
-        data, program, file = stem.with_suffix(".o").read_bytes(), golden["prog"], golden["file"]
-        ours = emulate(stem.with_suffix(".o"), file)
-        first = disagreement(golden, ours.get(program) or ours[""])
-        if first is None:
-            return
-        case = Shrinkable(data, program)
+        program, file = first.program, first.file
+        case = Shrinkable(stem.with_suffix(".o").read_bytes(), program)
 
         def holds(kept: Sequence[Units]) -> list[bool]:
             answers = rounds.ask(file, [case.variant(k) for k in kept])
@@ -117,8 +119,9 @@ def main() -> int:
     stems = [s for s in stems if not s.with_suffix(".small.txt").exists()]
     found: list[str] = []
     with tempfile.TemporaryDirectory() as name:
-        rounds = Round(o.load, Path(name), len(stems))
-        threads = [threading.Thread(target=work, args=(stem, rounds, found)) for stem in stems]
+        cases = [(stem, first) for stem in stems if (first := known(stem)) is not None]
+        rounds = Round(o.load, Path(name), len(cases))
+        threads = [threading.Thread(target=work, args=(*case, rounds, found)) for case in cases]
         for thread in threads:
             thread.start()
         for thread in threads:
