@@ -106,7 +106,9 @@ class Mark:
 class Journal:
     """The first and the last of each kind; what fell out between is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_comparisons: int = KEEP_COMPARISONS, keep_marks: int = KEEP_MARKS) -> None:
+        self._keep_comparisons: int = keep_comparisons
+        self._keep_marks: int = keep_marks
         self.first_comparisons: list[Comparison] = []
         self.last_comparisons: list[Comparison] = []
         self.comparisons_left_out: int = 0
@@ -161,13 +163,13 @@ class Journal:
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""
-        if len(self.first_comparisons) < KEEP_COMPARISONS:
+        if len(self.first_comparisons) < self._keep_comparisons:
             kept = self.first_comparisons
         else:
             kept = self.last_comparisons
-            if len(kept) >= 2 * KEEP_COMPARISONS:
-                self.comparisons_left_out += KEEP_COMPARISONS
-                del kept[:KEEP_COMPARISONS]
+            if len(kept) >= 2 * self._keep_comparisons:
+                self.comparisons_left_out += self._keep_comparisons
+                del kept[: self._keep_comparisons]
         kept.append(
             Comparison(
                 step, path, insn_idx, checkpoint, rule, False, self.why, self.frame, self.slot, self.old, self.cur, ()
@@ -178,24 +180,24 @@ class Journal:
         self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, held: list[tuple[int, int, Slot]]
     ) -> None:
         """A checkpoint covered; `held` is what of it was compared."""
-        if len(self.first_hits) < KEEP_COMPARISONS:
+        if len(self.first_hits) < self._keep_comparisons:
             kept = self.first_hits
         else:
             kept = self.last_hits
-            if len(kept) >= 2 * KEEP_COMPARISONS:
-                self.hits_left_out += KEEP_COMPARISONS
-                del kept[:KEEP_COMPARISONS]
+            if len(kept) >= 2 * self._keep_comparisons:
+                self.hits_left_out += self._keep_comparisons
+                del kept[: self._keep_comparisons]
         kept.append(Comparison(step, path, insn_idx, checkpoint, rule, True, 0, -1, -1, None, None, tuple(held)))
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
         """mark_chain_precision() starts; walked() adds to its chain."""
-        if len(self.first_marks) < KEEP_MARKS:
+        if len(self.first_marks) < self._keep_marks:
             kept = self.first_marks
         else:
             kept = self.last_marks
-            if len(kept) >= 2 * KEEP_MARKS:
-                self.marks_left_out += KEEP_MARKS
-                del kept[:KEEP_MARKS]
+            if len(kept) >= 2 * self._keep_marks:
+                self.marks_left_out += self._keep_marks
+                del kept[: self._keep_marks]
         self._end_chain()
         kept.append(Mark(step, path, insn_idx, frame, regs, slots, why))
         self._open_mark = kept[-1]

@@ -274,12 +274,8 @@ def test_a_reference_that_is_never_given_back() -> None:
     assert held.still_held == (0,)
 
 
-def test_journals_keep_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vm.verifier import journal as module
-
-    monkeypatch.setattr(module, "KEEP_COMPARISONS", 4)
-    monkeypatch.setattr(module, "KEEP_MARKS", 4)
-    journal = Journal()
+def test_journals_keep_both_ends() -> None:
+    journal = Journal(4, 4)
     for i in range(30):
         journal.differs(1)
         journal.missed(i, 0, 0, 0, 0)

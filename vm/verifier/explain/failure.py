@@ -91,7 +91,7 @@ def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: st
     if rejected.held:
         causes += _held(recorder, at, rejected)
     if category == LIMITS and len(recorder):
-        causes += _hottest(recorder)
+        causes += hottest(recorder)
     hits = recorder.journal.hits()
     if hits and hits[-1].rule == RULE_ENDLESS:
         step = hits[-1].checkpoint
@@ -161,7 +161,7 @@ def _lost(recorder: Recorder, at: int, held: Holding) -> Cause | None:
     return None
 
 
-def _hottest(recorder: Recorder) -> list[Cause]:
+def hottest(recorder: Recorder) -> list[Cause]:
     """The jumps back that were walked most: the loops that use up the limit."""
     visits = Counter(recorder.all_insns())
     first: dict[int, int] = {}

@@ -7,6 +7,8 @@ import re
 from vm.asm import assemble
 from vm.verifier.check import verify
 from vm.verifier.env import VerifyOptions
+from vm.verifier.explain.failure import hottest
+from vm.verifier.recorder import Recorder
 from vm.verifier.trace import Cause, Failure
 
 
@@ -245,3 +247,12 @@ def test_causes_are_few_and_in_order() -> None:
     assert steps == sorted(steps)
     assert failure.causes[-1] == Cause(205, 205, "r2", "failed", failure.needed)
     assert all(re.search(r"\S", c.why) for c in failure.causes)
+
+
+def test_a_walk_that_is_too_long_names_the_loop() -> None:
+    (program,) = assemble(".type xdp\nr1 = 0\nagain:\nr1 += 1\nif r1 < 90 goto again\nr0 = 0\nexit", name="t").programs
+    trace = verify(program, VerifyOptions(0)).trace
+    assert isinstance(trace, Recorder)
+    (hot,) = hottest(trace)
+    assert (hot.kind, hot.insn_idx, hot.step) == ("loop", 2, 2)
+    assert hot.why == "this jump back was walked 90 times"
