@@ -32,6 +32,10 @@ def packet(regno: int, reg: RegState, off: int, size: int) -> str:
     """A packet access at `off` (fixed parts) of `size` bytes, where reg.range bytes are known to be there."""
     if reg.range < 0:
         return f"a pointer that does not lie past the end of the packet: r{regno} was compared with it and does"
+    if off < 0:
+        return f"an offset that does not lie before the start of the packet; here it is {off:,}"
+    if size <= 0:
+        return f"an access of at least 1 byte; this one is of {size}"
     end = off + size
     start, bound = ("data_meta", "data") if reg.type == t.PTR_TO_PACKET_META else ("data", "data_end")
     where = ""

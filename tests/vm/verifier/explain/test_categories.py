@@ -8,7 +8,9 @@ import pytest
 
 from tests.vm.verifier.explain.sites import Site, sites
 from vm.verifier.explain.categories import CATEGORIES, TABLES, rule_for, rules_for
-from vm.verifier.need import span
+from vm.verifier.need import packet, span
+from vm.verifier.state.reg import pointer
+from vm.verifier.state.reg_types import PTR_TO_PACKET
 
 SITES = list(sites())
 
@@ -137,6 +139,17 @@ def test_what_is_no_message_is_about_the_structure() -> None:
 )
 def test_spans_in_words(low: int, high: int, text: str) -> None:
     assert span(low, high) == text
+
+
+def test_packet_needs_in_words() -> None:
+    reg = pointer(PTR_TO_PACKET)
+    assert "does not lie before the start" in packet(1, reg, -4, 4)
+    assert "at least 1 byte" in packet(1, reg, 0, 0)
+    assert packet(1, reg, 12, 2).startswith("the access takes bytes 12 to 13, so data + 14 <= data_end has")
+    reg.id, reg.off = 3, 8
+    assert "p + 10 <= data_end (p being what r1 holds without its fixed offset 8)" in packet(1, reg, 8, 2)
+    reg.range = -1
+    assert "past the end" in packet(1, reg, 0, 1)
 
 
 def test_the_reader_of_the_sources_sees_both_branches() -> None:
