@@ -8,8 +8,10 @@ from vm.isa import opcodes as o
 from vm.verifier.call.record_func import MAP_PTR_POISONED
 from vm.verifier.classify import FUNC_TAIL_CALL, is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
-from vm.verifier.fixups import rewrite
+from vm.verifier.fixups import MOST_GROWTH, rewrite
+from vm.verifier.fixups.code import is_jump
 from vm.verifier.fixups.convert import unconvertible
+from vm.verifier.fixups.reach import FARTHEST
 from vm.verifier.state.reg_types import PTR_TO_ARENA
 
 _SIGN_EXTENDING: Final = frozenset(o.LDX | o.MEMSX | size for size in (o.B, o.H, o.W))
@@ -35,8 +37,14 @@ def check_rewritable(env: VerifierEnv) -> None:
         ):
             # Where speculation is guarded, the index is masked by the map's size: it has to be the same map always.
             env.reject(EINVAL, "tail_call abusing map_ptr\n")
-    if _names_a_removed_function(env):
+    if _names_a_removed_function(env) or _jumps_far(env):
         rewrite(env)
+
+
+def _jumps_far(env: VerifierEnv) -> bool:
+    """Whether a jump may no longer reach its target once what lies between has grown."""
+    far = FARTHEST // MOST_GROWTH
+    return len(env.insns) > far and any(is_jump(insn.code) and abs(insn.off) > far for insn in env.insns)
 
 
 def _names_a_removed_function(env: VerifierEnv) -> bool:

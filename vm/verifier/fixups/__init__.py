@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.rewritten import AddressRef, Rewritten
-from vm.verifier.env import VerifierEnv
+from vm.verifier.env import ENOMEM, VerifierEnv
 from vm.verifier.fixups import dead_code
 from vm.verifier.fixups.code import Slot, Subprog, build, settle
 from vm.verifier.fixups.convert import Context, convert_ctx_accesses
 from vm.verifier.fixups.loops import optimize_bpf_loop
 from vm.verifier.fixups.misc import Setting, add_hidden_subprog, do_misc_fixups
+from vm.verifier.fixups.reach import FARTHEST, jumps_in, too_far
 from vm.verifier.fixups.zext import zext_cmpxchg
 
 BPF_MAP_TYPE_ARENA = 33
+MOST_GROWTH = 16
+"""Slots an instruction becomes at most, on average over many: what a jump leaps over decides whether to look."""
+
 _MAP_LOADS = {bpf.PSEUDO_MAP_FD: "map", bpf.PSEUDO_MAP_IDX: "map"}
 _VALUE_LOADS = {bpf.PSEUDO_MAP_VALUE: "map_value", bpf.PSEUDO_MAP_IDX_VALUE: "map_value"}
 
@@ -21,24 +27,35 @@ _VALUE_LOADS = {bpf.PSEUDO_MAP_VALUE: "map_value", bpf.PSEUDO_MAP_IDX_VALUE: "ma
 def rewrite(env: VerifierEnv) -> Rewritten:
     """What `bpftool prog dump xlated` would show of the program `env` accepted, before addresses are known.
 
-    NotEmulated names what the rewriting does not cover. `env` is left as it was.
+    Reject for what the kernel refuses only now; verify() has asked. `env` is left as it was, but for its log.
     """
     slots, subprogs = build(env.insns, env.aux, env.subprogs)
     _name_loads(slots, [spec.map_type for spec in env.program.maps])
     dead_code.remove_fastcall_spills_fills(slots, subprogs)
-    slots = optimize_bpf_loop(slots, subprogs)
+    slots = _in_reach(env, slots, lambda: optimize_bpf_loop(slots, subprogs))
     if env.bpf_capable:
         dead_code.opt_hard_wire_dead_code_branches(slots)
         slots = dead_code.opt_remove_dead_code(slots, subprogs)
         slots = dead_code.opt_remove_nops(slots, subprogs)
     else:
         dead_code.sanitize_dead_code(slots)
-    slots = convert_ctx_accesses(slots, subprogs, Context(env.program.prog_type, env.seen_direct_write))
+    context = Context(env.program.prog_type, env.seen_direct_write)
+    slots = _in_reach(env, slots, lambda: convert_ctx_accesses(slots, subprogs, context))
     if env.seen_exception and not env.exception_callback_subprog:
         slots = add_hidden_subprog(slots, subprogs)
-    slots = do_misc_fixups(slots, subprogs, _setting(env))
-    slots = zext_cmpxchg(slots)
+    slots = _in_reach(env, slots, lambda: do_misc_fixups(slots, subprogs, _setting(env)))
+    slots = _in_reach(env, slots, lambda: zext_cmpxchg(slots))
     return _finish(env, slots, subprogs)
+
+
+def _in_reach(env: VerifierEnv, before: list[Slot], rewritten: Callable[[], list[Slot]]) -> list[Slot]:
+    """A pass that lets the program grow: Reject at the instruction where a jump gets too far (bpf_patch_insn_data)."""
+    jumps = jumps_in(before) if len(before) > FARTHEST // MOST_GROWTH else []
+    after = rewritten()
+    slot = too_far(before, jumps, after) if jumps else None
+    if slot is not None:
+        env.reject(ENOMEM, f"insn {slot.orig} cannot be patched due to 16-bit range\n")
+    return after
 
 
 def _setting(env: VerifierEnv) -> Setting:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, final
 
-from vm.errors import NotEmulated
+from vm.errors import InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.rewritten import AddressRef
@@ -173,7 +173,7 @@ def retarget(slots: Iterable[Slot], moved: dict[int, Slot]) -> None:
 
 
 def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ...]:
-    """Count jump and call offsets. NotEmulated where one no longer fits (the kernel refuses such a program).
+    """Count jump and call offsets, which all fit (see reach.py).
 
     Reject for an address that is no function's any more (jit_subprogs). A program left with one function is not taken
     apart into functions: what names a removed one (a loop's callback that is never called) keeps its plain distance.
@@ -193,7 +193,7 @@ def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ..
             elif -(1 << 15) <= distance < 1 << 15:
                 insn = insn._replace(off=distance)
             else:
-                raise NotEmulated(f"a jump over {distance} instructions after rewriting")
+                raise InternalError(f"a jump over {distance} instructions after rewriting")
         elif slot.callee is not None:
             distance = position.get(id(slot.callee.start), len(slots) + slot.callee.past_end) - i - 1
             called = number.get(id(slot.callee), 0)
