@@ -125,10 +125,13 @@ static void put_code(int fd)
 // The object with only the program of that number to be loaded, loaded; NULL if it cannot even be opened.
 static struct bpf_object *load(const char *path, int number, int level, struct bpf_program **chosen, int *err)
 {
-	struct bpf_object *object = bpf_object__open_file(path, NULL);
+	struct bpf_object *object;
 	struct bpf_program *p;
 	struct bpf_map *m;
 	int n = 0;
+	complained = 0;
+	complaint[0] = log_buf[0] = 0;
+	object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return NULL;
 	bpf_object__for_each_program(p, object) {
@@ -141,8 +144,6 @@ static struct bpf_object *load(const char *path, int number, int level, struct b
 			bpf_map__set_max_entries(m, 4);
 	if (bpf_program__type(*chosen) == BPF_PROG_TYPE_UNSPEC)
 		bpf_program__set_type(*chosen, BPF_PROG_TYPE_SOCKET_FILTER);
-	complained = 0;
-	complaint[0] = log_buf[0] = 0;
 	bpf_program__set_log_buf(*chosen, log_buf, LOG_BYTES);
 	bpf_program__set_log_level(*chosen, level);
 	// A walk that takes too long is broken off by a signal; libbpf tries again a few times.
