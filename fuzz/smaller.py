@@ -17,7 +17,7 @@ from typing import Any
 
 from fuzz.compare import Disagreement, Said, disagreement, emulate
 from fuzz.kernel import Asked, emulate_all
-from fuzz.minimise import Shrinkable, Units, shrink
+from fuzz.minimise import MOST_ROUNDS, Shrinkable, Units, shrink
 
 
 class Round:
@@ -59,6 +59,7 @@ class Round:
                 path.write_bytes(data)
                 paths.append(path)
                 places[path.name] = (answers, n)
+        print(f"round {self.turn + 1}: {len(paths)} variants of {len(self.waiting)} cases", flush=True)
         said = emulate_all(paths, self.pool)
         for answer in Asked(self.command, paths, self.folder / "out.jsonl", said).answers():
             answers, n = places[answer.path.name]
@@ -83,7 +84,7 @@ def known(stem: Path) -> Disagreement | None:
     return disagreement(golden, ours.get(golden["prog"]) or ours.get("") or Said("not loaded"))
 
 
-def work(stem: Path, first: Disagreement, rounds: Round, found: list[str]) -> None:
+def work(stem: Path, first: Disagreement, most: int, rounds: Round, found: list[str]) -> None:
     """Shrink one case and write what is left of it beside it: NUMBER.small.o, .small.txt."""
     try:
         program, file = first.program, first.file
@@ -96,7 +97,7 @@ def work(stem: Path, first: Disagreement, rounds: Round, found: list[str]) -> No
                 for n in range(len(kept))
             ]
 
-        left = shrink(case.units, holds)
+        left = shrink(case.units, holds, most)
         stem.with_suffix(".small.o").write_bytes(case.variant(left))
         answer = rounds.ask(file, [case.variant(left)]).get(0, {}).get(program)
         if answer is not None:
@@ -113,6 +114,7 @@ def main() -> int:
     a.add_argument("folder", type=Path)
     a.add_argument("numbers", nargs="*", type=int)
     a.add_argument("--load", required=True)
+    a.add_argument("--rounds", type=int, default=MOST_ROUNDS, help="boots at most")
     o = a.parse_args()
     stems = [p.with_suffix("") for p in o.folder.glob("*.json") if p.stem.isdigit()]
     stems = sorted((s for s in stems if not o.numbers or int(s.name) in o.numbers), key=lambda s: int(s.name))
@@ -121,7 +123,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         cases = [(stem, first) for stem in stems if (first := known(stem)) is not None]
         rounds = Round(o.load, Path(name), len(cases))
-        threads = [threading.Thread(target=work, args=(*case, rounds, found)) for case in cases]
+        threads = [threading.Thread(target=work, args=(*case, o.rounds, rounds, found)) for case in cases]
         for thread in threads:
             thread.start()
         for thread in threads:
