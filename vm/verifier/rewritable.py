@@ -19,16 +19,17 @@ _SIGN_EXTENDING: Final = frozenset(o.LDX | o.MEMSX | size for size in (o.B, o.H,
 
 def check_rewritable(env: VerifierEnv) -> None:
     """Reject accesses and calls that cannot be rewritten; what no path reaches does not count."""
-    for insn, aux in zip(env.insns, env.aux, strict=True):
+    for i, (insn, aux) in enumerate(zip(env.insns, env.aux, strict=True)):
         if aux.ptr_type == PTR_TO_ARENA and aux.seen and insn.code in _SIGN_EXTENDING:
-            env.reject(EOPNOTSUPP, "sign extending loads from arena are not supported yet\n")
-    if unconvertible(env.insns, env.aux, env.program.prog_type):
-        env.reject(EINVAL, "bpf verifier is misconfigured\n")
-    for insn, aux in zip(env.insns, env.aux, strict=True):
+            _refuse(env, i, EOPNOTSUPP, "sign extending loads from arena are not supported yet\n")
+    unknown = unconvertible(env.insns, env.aux, env.program.prog_type)
+    if unknown >= 0:
+        _refuse(env, unknown, EINVAL, "bpf verifier is misconfigured\n")
+    for i, (insn, aux) in enumerate(zip(env.insns, env.aux, strict=True)):
         if not aux.seen:
             continue
         if not insn.imm and is_pseudo_kfunc_call(insn):
-            env.reject(EINVAL, "invalid kernel function call not eliminated in verifier pass\n")
+            _refuse(env, i, EINVAL, "invalid kernel function call not eliminated in verifier pass\n")
         if (
             aux.map_ptr == MAP_PTR_POISONED
             and aux.map_ptr_unpriv
@@ -36,9 +37,14 @@ def check_rewritable(env: VerifierEnv) -> None:
             and is_helper_call(insn)
         ):
             # Where speculation is guarded, the index is masked by the map's size: it has to be the same map always.
-            env.reject(EINVAL, "tail_call abusing map_ptr\n")
+            _refuse(env, i, EINVAL, "tail_call abusing map_ptr\n")
     if _names_a_removed_function(env) or _jumps_far(env):
         rewrite(env)
+
+
+def _refuse(env: VerifierEnv, insn_idx: int, errno: int, words: str) -> None:
+    env.insn_idx = insn_idx
+    env.reject(errno, words)
 
 
 def _jumps_far(env: VerifierEnv) -> bool:

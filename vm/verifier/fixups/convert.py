@@ -88,20 +88,20 @@ def _convert(slot: Slot, ctx_table: Table | None, knows_tstamp_type: bool) -> li
     return None if fields is None else _access(insn, aux.ctx_field_size, write, fields, knows_tstamp_type)
 
 
-def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> bool:
-    """Whether the program reads bytes for which the kernel has no conversion, though it lets programs read them.
+def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> int:
+    """The instruction that reads bytes the kernel has no conversion for, though it lets programs read them; or -1.
 
     They are the upper halves of two fields of struct bpf_tcp_sock.
     """
     ctx_table = ops.BY_PROG_TYPE.get(prog_type, ops.PLAIN).table
-    for insn, aux in zip(insns, auxes, strict=True):
+    for i, (insn, aux) in enumerate(zip(insns, auxes, strict=True)):
         fields = ctx_table if aux.ptr_type == types.PTR_TO_CTX else ops.BY_POINTER.get(aux.ptr_type)
         if fields is None or not aux.seen or (insn.code not in LOADS and insn.code not in STORES):
             continue
         narrower = bpf.SIZE_BYTES[bpf.size(insn.code)] < aux.ctx_field_size
         if fields.get(insn.off & ~(aux.ctx_field_size - 1) if narrower else insn.off) is None:
-            return True
-    return False
+            return i
+    return -1
 
 
 def _access(insn: Insn, field_size: int, write: bool, fields: Table, knows_tstamp_type: bool) -> list[PatchItem]:
