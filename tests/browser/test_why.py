@@ -177,6 +177,17 @@ def test_a_step_of_which_there_is_no_more_to_say(recorded_tab: Tabs) -> None:
     expect(place(page)).to_contain_text("step 9 of")
 
 
+def test_a_walk_too_long_to_be_told_in_full_says_so(recorded_tab: Tabs) -> None:
+    messages = recorded.reasoned()
+    verify = next(m for m in messages if m.get("stage") == "verify" and m.get("status") == "done")
+    verify["reasons_total"]["arrivals"] = 9000
+    page = recorded_tab(messages).open()
+    open_why(page)
+    expect(page.locator(".why-step")).to_contain_text("No path ends here")
+    goto(page, 10)
+    expect(page.locator(".why-step")).to_contain_text("precision are told up to step 9. There is more to say of step 9")
+
+
 def test_who_wrote_a_register(recorded_tab: Tabs) -> None:
     tab = recorded_tab(recorded.reasoned())
     page = tab.open()

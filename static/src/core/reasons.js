@@ -14,8 +14,9 @@ export class Reasons {
   /** @param {any} verify the `verify` stage message, or null */
   constructor(verify) {
     this.fail = verify?.verdict === "reject" ? (verify.fail ?? null) : null;
-    /** Steps that led to the rejection, numbered from 1, oldest first. */
-    this.causes = (this.fail?.causes ?? []).map((cause, i) => ({ ...cause, n: i + 1 }));
+    const causes = this.fail?.causes ?? [];
+    /** Steps that led to the rejection, numbered from 1, oldest first; none where only the rejection itself is told. */
+    this.causes = causes.length > 1 ? causes.map((cause, i) => ({ ...cause, n: i + 1 })) : [];
     /** What the emulation does not cover, "" when it covered all of it. */
     this.stop = verify?.status === "failed" ? (verify.not_emulated ?? []).join("; ") : "";
     this.stopped = verify?.stopped ?? null;
@@ -37,6 +38,8 @@ export class Reasons {
     this.ends = new Map();
     /** @type {number[] | undefined} */
     this.told = undefined;
+    /** The last step all is told of: of long walks the server tells the first few hundred of each kind. */
+    this.until = Infinity;
     this.index(verify);
   }
 
@@ -59,6 +62,10 @@ export class Reasons {
     }
     for (const arrival of verify?.arrivals ?? []) put(this.arrivals, this.visit(arrival), arrival);
     for (const mark of this.precision) put(this.marks, mark.step, mark);
+    const lists = { arrivals: verify?.arrivals, precision: this.precision, prunings: verify?.prunings };
+    for (const [kind, list] of Object.entries(lists))
+      if (list?.length && (this.totals[kind] ?? 0) > list.length)
+        this.until = Math.min(this.until, Math.max(...list.map((each) => each.after ?? each.step)));
   }
 
   /** Step of the visit an arrival led to; where it was pruned there is none, and it belongs to the step before. */

@@ -49,7 +49,7 @@ export class Scrubber extends Panel {
     const path = view === "verify" && raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
     const more = stages[view]?.status === "working" ? "+" : "";
     setText(this.mode, view === "verify" ? "verifier" : "run");
-    setText(this.where, total ? `step ${step + 1} of ${total}${more}${path}` : "no steps yet");
+    setText(this.where, total ? `step ${step + 1} of ${total}${more}${path}` : stages[view]?.status === "failed" ? "no steps" : "no steps yet");
     setAttr(this.range, "aria-valuetext", total ? `step ${step + 1} of ${total}` : "no steps yet");
     if (changed.has("stages") || changed.has("view") || this.marked !== total) this.mark(total);
   }

@@ -64,6 +64,7 @@ export class WhyPane extends Panel {
     const said = this.log.after(fail.step) || this.store.state.stages.verify.message || "";
     const insn = this.code.at(fail.insn);
     const line = fail.line ?? insn?.line;
+    const walked = fail.step >= 0 && this.scope.windows.verify.total > 0;
     return h(
       "article",
       { class: "fail-card", "aria-labelledby": "why-label" },
@@ -72,8 +73,8 @@ export class WhyPane extends Panel {
       h(
         "p",
         { class: "at-fault" },
-        fail.reg ? [this.register(fail.reg, fail.proven), " at "] : "At ",
-        fail.step >= 0 && this.scope.windows.verify.total > 0 ? this.to(fail.step) : h("span", { class: "hint" }, "no step: before the walk"),
+        fail.reg ? [this.register(fail.reg, fail.proven), " "] : null,
+        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : "Found before the walk, at",
         insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
         line ? h("span", { class: "hint" }, `line ${line}`) : null,
       ),
@@ -118,7 +119,7 @@ export class WhyPane extends Panel {
   /** The steps that led there, oldest first. */
   chain() {
     const { causes, fail } = this.reasons;
-    if (causes.length < 2) return null;
+    if (!causes.length) return null;
     return h(
       "section",
       { class: "chain", "aria-labelledby": "chain-label" },
@@ -217,12 +218,12 @@ export class WhyPane extends Panel {
     }
     const here = this.scope.now();
     if (!here && this.scope.total > 0) return;
-    this.say(here ? `${step}` : "none", () => (here ? this.told(here, reasons, code) : h("p", { class: "hint" }, "Why a program is refused, and why its paths end, is told here.")));
+    this.say(here ? `${step}` : "none", () => (here ? this.told(here, reasons, code) : this.card.hidden ? h("p", { class: "hint" }, "Why a program is refused, and why its paths end, is told here.") : null));
   }
 
   /** Replace what is said of the step, unless it is that already. */
   say(stamp, make) {
-    const whole = `${stamp}|${this.store.state.reasons.totals.prunings}`;
+    const whole = `${stamp}|${this.card.hidden}|${this.store.state.reasons.totals.prunings}`;
     if (this.stamp === whole && this.of === this.store.state.reasons) return;
     this.stamp = whole;
     this.of = this.store.state.reasons;
@@ -250,7 +251,9 @@ export class WhyPane extends Panel {
     return h(
       "p",
       { class: "hint" },
-      "No path ends here, no state was compared, and no value had to be precise.",
+      step <= reasons.until
+        ? "No path ends here, no state was compared, and no value had to be precise."
+        : `Of so long a walk comparisons and precision are told up to step ${reasons.until + 1}.`,
       before >= 0 || after >= 0 ? " There is more to say of " : "",
       before >= 0 ? this.to(before) : null,
       before >= 0 && after >= 0 ? " and " : "",
