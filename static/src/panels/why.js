@@ -201,7 +201,7 @@ export class WhyPane extends Panel {
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
-        stage !== "verify" || /crashes/.test(what) ? null : h("li", null, "Ask a Linux 6.12: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
+        stage !== "verify" || /crash/.test(what) ? null : h("li", null, "Ask a Linux 6.12: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
       ),
     );
   }

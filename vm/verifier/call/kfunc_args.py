@@ -404,7 +404,7 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         if not (reg.btf is not None or reg.mem_size or reg.range):
             env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
         if meta.map_index >= 0:
-            raise NotEmulated("a work queue with a map that is no map pointer, at which Linux 6.12 crashes")
+            raise NotEmulated("a work queue with a map that is no map pointer, at which Linux 6.12 may crash")
         return
     record = map_record(env.program, map_of(env, reg))
     mine = (meta.map_index, meta.inner_map, meta.map_uid)
