@@ -28,7 +28,7 @@ from vm.verifier.check import Walk
 from vm.verifier.env import VerifyOptions
 from vm.verifier.record import map_record
 
-MOST_WALKED = 60_000
+MOST_WALKED = 30_000
 MOST_STEPS = 4_000
 PACKET_TYPES = frozenset({
     k.BPF_PROG_TYPE_SOCKET_FILTER, k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_XDP,
@@ -201,6 +201,7 @@ def main() -> int:
     a.add_argument("--match", default="", help="only files with this in their name")
     a.add_argument("--sample", type=int, default=0, help="this many files, chosen by the seed")
     a.add_argument("--machine", action="store_true", help="compare the interpreter with the machine code too")
+    a.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
     a.add_argument("--verbose", action="store_true", help="say what stopped runs")
     options = a.parse_args()
     paths = sorted(p for f in options.files for p in (f.glob("*.o") if f.is_dir() else [f]) if options.match in p.name)
