@@ -214,7 +214,8 @@ def build(place: Path, command: list[str]) -> Path:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for said in pool.map(run, batch):
                 if said:
-                    raise Impossible(f"the C compiler refuses what mypyc made: {said.splitlines()[0]}")
+                    lines = [line for line in said.splitlines() if "error" in line] or said.splitlines()
+                    raise Impossible(f"the C compiler refuses what mypyc made: {lines[0]}")
     out.joinpath("modules.json").write_text(json.dumps([name for name, _, _ in json.loads(plan.read_text())]))
     return out
 
