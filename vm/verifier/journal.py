@@ -206,7 +206,7 @@ class Journal:
         """A chain is put away packed: there may be millions of links."""
         mark = self._open_mark
         if mark is not None:
-            mark.chain = array("Q", self._links)
+            mark.chain = array("L", self._links)
             self._links = []
             self._open_mark = None
 

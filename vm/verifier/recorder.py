@@ -94,7 +94,7 @@ class Recorder:
         self._journal = journal
         self._targets: list[int] = [_target(insn) for insn in insns]
         self._insn: array[int] = array("i")
-        self._path: array[int] = array("i")
+        self._path: array[int] = array("I")
         self._last: tuple[FrameSnapshot, ...] = ()
         self._snaps: list[tuple[FrameSnapshot, ...]] = []
         self._paths: list[Path] = []
@@ -227,7 +227,7 @@ class Recorder:
         key = frame << 8 | idx
         steps = self._written.get(key)
         if steps is None:
-            steps = self._written[key] = array("i")
+            steps = self._written[key] = array("I")
         steps.append(step)
 
     def _note_changes(
