@@ -40,6 +40,7 @@ FILLED = frozenset({
     k.BPF_MAP_TYPE_LRU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH,
 })  # fmt: skip
 ODD_BYTES = (0, 0, 1, 2, 4, 8, 0x7F, 0x80, 0xFF)
+ADDRESSES = 0xFFFF_0000_0000_0000
 STACK_IN_USE = 9 * 1024
 ETHERTYPES = (b"\x08\x00\x45", b"\x86\xdd\x60", b"\x81\x00\x00", b"\x08\x06\x00")
 
@@ -177,6 +178,8 @@ def agrees(proof: Proof, rng: random.Random, count: int, obj: Object) -> str:
                 return f"run {number}: fault {kinds[0]} in the interpreter, {kinds[1]} on the machine"
             return ""
         for name in ("r0", "packet_out", "maps"):
+            if name == "r0" and min(a.r0, b.r0) >= ADDRESSES:
+                continue  # each engine has its own stack
             if getattr(a, name) != getattr(b, name):
                 said = [f"{getattr(run, name)!r:.80}" for run in (a, b)]
                 return f"run {number}: {name} is {said[0]} interpreted, {said[1]} as machine code"

@@ -38,6 +38,8 @@ from vm.verifier.state.reg_types import (
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
 SELFTESTS = Path(os.environ.get("KERNEL_DIR", Path.home() / ".cache" / "bpf-kernel")) / "selftests"
 SAMPLE = 8
+# Linux 6.12 itself is wrong about these, and the emulation with it: a null constant passes for an argument:nonnull.
+WRONG_IN_LINUX = {"p_pointer_nonnull": "is null, and was taken for a pointer"}
 
 
 @pytest.mark.parametrize("start", range(0, 240, 40))
@@ -62,6 +64,9 @@ def test_recorded_programs_stay_inside_what_was_proven(path: Path) -> None:
         if proof is None:
             continue
         found = follow(proof, random.Random(f"{path.name} {program.name}"), 3, loaded.maps)
+        if program.name in WRONG_IN_LINUX:
+            assert WRONG_IN_LINUX[program.name] in found.broken
+            continue
         assert not found.broken, f"{program.name}: {found.broken}"
         assert not (why := agrees(proof, random.Random(program.name), 2, loaded)), f"{program.name}: {why}"
 
