@@ -18,6 +18,12 @@ _MAX_STACK_DEPTH: Final = 127  # sysctl_perf_event_max_stack
 _MAX_VALUE: Final = (1 << 22) - 512 - 64  # KMALLOC_MAX_SIZE less the element's head and the stack
 _LPM_MIN_KEY: Final = 5
 _LPM_MAX_KEY: Final = 4 + 256
+_MAX_STORED: Final = (1 << 16) - 1 - 128  # BPF_LOCAL_STORAGE_MAX_VALUE_SIZE: less struct bpf_local_storage_elem
+_MAX_QUEUED: Final = 4 << 20  # KMALLOC_MAX_SIZE
+_MAX_HASHES: Final = 15
+_PER_CPU: Final = 32 << 10  # PCPU_MIN_UNIT_SIZE
+_CPUS: Final = 8192  # NR_CPUS
+_MAX_ARENA_PAGES: Final = 1 << 20  # 4 GiB
 
 
 def _entries(spec: MapSpec) -> str:
@@ -99,23 +105,49 @@ def _inner(spec: MapSpec) -> str:
 def _arena(spec: MapSpec) -> str:
     if spec.key_size or spec.value_size:
         return "an arena has neither keys nor values"
+    if spec.max_entries > _MAX_ARENA_PAGES:
+        return f"an arena has at most {_MAX_ARENA_PAGES} pages, not {spec.max_entries}"
     return "" if spec.map_flags & t.BPF_F_MMAPABLE else "an arena must have the flag BPF_F_MMAPABLE"
+
+
+def _stored(spec: MapSpec) -> str:
+    return "" if spec.value_size <= _MAX_STORED else f"its values have more than {_MAX_STORED} bytes"
+
+
+def _queued(spec: MapSpec) -> str:
+    return "" if spec.value_size <= _MAX_QUEUED else f"its values have more than {_MAX_QUEUED} bytes"
+
+
+def _percpu(spec: MapSpec) -> str:
+    return (
+        "" if -(-spec.value_size // 8) * 8 <= _PER_CPU else f"its values have more than {_PER_CPU} bytes, for each CPU"
+    )
+
+
+def _cgroup_storage(spec: MapSpec) -> str:
+    if spec.key_size not in (8, 16):
+        return f"its keys must be a cgroup's number or a struct bpf_cgroup_storage_key, not {spec.key_size} bytes"
+    return "cgroup storage has no max_entries" if spec.max_entries else ""
+
+
+def _cpus(spec: MapSpec) -> str:
+    return "" if spec.max_entries <= _CPUS else f"max_entries is {spec.max_entries}; there can be {_CPUS} CPUs"
 
 
 Check = Callable[[MapSpec], str]
 _ARRAY: Final[tuple[Check, ...]] = (_entries, _key4, _value)
 _FD_ARRAY: Final[tuple[Check, ...]] = (_entries, _key4, _value4)
 _HASH: Final[tuple[Check, ...]] = (_entries, _key, _value, _hash)
-_QUEUE: Final[tuple[Check, ...]] = (_entries, _no_key, _value)
+_QUEUE: Final[tuple[Check, ...]] = (_entries, _no_key, _value, _queued)
 _PORTS: Final[tuple[Check, ...]] = (_entries, _key4, _value4or8)
-_STORAGE: Final[tuple[Check, ...]] = (_key4, _value, _storage)
+_STORAGE: Final[tuple[Check, ...]] = (_key4, _value, _storage, _stored)
 _CHECKS: Final[dict[int, tuple[Check, ...]]] = {
     t.BPF_MAP_TYPE_HASH: _HASH,
-    t.BPF_MAP_TYPE_PERCPU_HASH: _HASH,
+    t.BPF_MAP_TYPE_PERCPU_HASH: (*_HASH, _percpu),
     t.BPF_MAP_TYPE_LRU_HASH: _HASH,
-    t.BPF_MAP_TYPE_LRU_PERCPU_HASH: _HASH,
+    t.BPF_MAP_TYPE_LRU_PERCPU_HASH: (*_HASH, _percpu),
     t.BPF_MAP_TYPE_ARRAY: _ARRAY,
-    t.BPF_MAP_TYPE_PERCPU_ARRAY: _ARRAY,
+    t.BPF_MAP_TYPE_PERCPU_ARRAY: (*_ARRAY, _percpu),
     t.BPF_MAP_TYPE_PROG_ARRAY: _FD_ARRAY,
     t.BPF_MAP_TYPE_PERF_EVENT_ARRAY: _FD_ARRAY,
     t.BPF_MAP_TYPE_CGROUP_ARRAY: _FD_ARRAY,
@@ -134,7 +166,9 @@ _CHECKS: Final[dict[int, tuple[Check, ...]]] = {
     t.BPF_MAP_TYPE_CGRP_STORAGE: _STORAGE,
     t.BPF_MAP_TYPE_DEVMAP: _PORTS,
     t.BPF_MAP_TYPE_DEVMAP_HASH: _PORTS,
-    t.BPF_MAP_TYPE_CPUMAP: _PORTS,
+    t.BPF_MAP_TYPE_CPUMAP: (*_PORTS, _cpus),
+    t.BPF_MAP_TYPE_CGROUP_STORAGE: (_value, _stored, _cgroup_storage),
+    t.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: (_value, _cgroup_storage, _percpu),
     t.BPF_MAP_TYPE_XSKMAP: (_entries, _key4, _value4),
     t.BPF_MAP_TYPE_SOCKMAP: _PORTS,
     t.BPF_MAP_TYPE_SOCKHASH: (_entries, _key, _value4or8),
@@ -143,12 +177,98 @@ _CHECKS: Final[dict[int, tuple[Check, ...]]] = {
 }
 
 
+_ACCESS: Final = t.BPF_F_RDONLY | t.BPF_F_WRONLY | t.BPF_F_RDONLY_PROG | t.BPF_F_WRONLY_PROG
+_USER: Final = t.BPF_F_NUMA_NODE | t.BPF_F_RDONLY | t.BPF_F_WRONLY
+_PLAIN: Final = t.BPF_F_NUMA_NODE | _ACCESS
+_HASH_FLAGS: Final = _PLAIN | t.BPF_F_NO_PREALLOC | t.BPF_F_NO_COMMON_LRU | t.BPF_F_ZERO_SEED
+_STORAGE_FLAGS: Final = t.BPF_F_NO_PREALLOC | t.BPF_F_CLONE
+# The flags a map type takes (the *_CREATE_FLAG_MASK of each).
+_FLAGS: Final[dict[int, int]] = {
+    t.BPF_MAP_TYPE_HASH: _HASH_FLAGS,
+    t.BPF_MAP_TYPE_LRU_HASH: _HASH_FLAGS,
+    t.BPF_MAP_TYPE_PERCPU_HASH: _HASH_FLAGS & ~t.BPF_F_NUMA_NODE,
+    t.BPF_MAP_TYPE_LRU_PERCPU_HASH: _HASH_FLAGS & ~t.BPF_F_NUMA_NODE,
+    t.BPF_MAP_TYPE_HASH_OF_MAPS: _HASH_FLAGS,
+    t.BPF_MAP_TYPE_ARRAY: _PLAIN | t.BPF_F_MMAPABLE | t.BPF_F_INNER_MAP,
+    t.BPF_MAP_TYPE_PERCPU_ARRAY: _ACCESS,
+    t.BPF_MAP_TYPE_PROG_ARRAY: _USER,
+    t.BPF_MAP_TYPE_PERF_EVENT_ARRAY: _USER | t.BPF_F_PRESERVE_ELEMS,
+    t.BPF_MAP_TYPE_CGROUP_ARRAY: _USER,
+    t.BPF_MAP_TYPE_ARRAY_OF_MAPS: _USER,
+    t.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY: _PLAIN,
+    t.BPF_MAP_TYPE_QUEUE: _PLAIN,
+    t.BPF_MAP_TYPE_STACK: _PLAIN,
+    t.BPF_MAP_TYPE_BLOOM_FILTER: _PLAIN | t.BPF_F_ZERO_SEED,
+    t.BPF_MAP_TYPE_STACK_TRACE: _USER | t.BPF_F_STACK_BUILD_ID,
+    t.BPF_MAP_TYPE_LPM_TRIE: _PLAIN | t.BPF_F_NO_PREALLOC,
+    t.BPF_MAP_TYPE_RINGBUF: t.BPF_F_NUMA_NODE,
+    t.BPF_MAP_TYPE_USER_RINGBUF: t.BPF_F_NUMA_NODE,
+    t.BPF_MAP_TYPE_DEVMAP: _USER,
+    t.BPF_MAP_TYPE_DEVMAP_HASH: _USER,
+    t.BPF_MAP_TYPE_CPUMAP: t.BPF_F_NUMA_NODE,
+    t.BPF_MAP_TYPE_XSKMAP: _USER,
+    t.BPF_MAP_TYPE_SOCKMAP: _USER,
+    t.BPF_MAP_TYPE_SOCKHASH: _USER,
+    t.BPF_MAP_TYPE_SK_STORAGE: _STORAGE_FLAGS,
+    t.BPF_MAP_TYPE_INODE_STORAGE: _STORAGE_FLAGS,
+    t.BPF_MAP_TYPE_TASK_STORAGE: _STORAGE_FLAGS,
+    t.BPF_MAP_TYPE_CGRP_STORAGE: _STORAGE_FLAGS,
+    t.BPF_MAP_TYPE_CGROUP_STORAGE: _PLAIN,
+    t.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE: _PLAIN,
+    t.BPF_MAP_TYPE_ARENA: t.BPF_F_MMAPABLE | t.BPF_F_SEGV_ON_FAULT | t.BPF_F_NO_USER_CONV,
+}
+_FLAG_NAMES: Final = tuple(
+    (name, getattr(t, name))
+    for name in (
+        "BPF_F_NO_PREALLOC",
+        "BPF_F_NO_COMMON_LRU",
+        "BPF_F_NUMA_NODE",
+        "BPF_F_RDONLY",
+        "BPF_F_WRONLY",
+        "BPF_F_STACK_BUILD_ID",
+        "BPF_F_ZERO_SEED",
+        "BPF_F_RDONLY_PROG",
+        "BPF_F_WRONLY_PROG",
+        "BPF_F_CLONE",
+        "BPF_F_MMAPABLE",
+        "BPF_F_PRESERVE_ELEMS",
+        "BPF_F_INNER_MAP",
+        "BPF_F_SEGV_ON_FAULT",
+        "BPF_F_NO_USER_CONV",
+    )
+)
+_EXCLUSIVE: Final = (
+    (t.BPF_F_RDONLY | t.BPF_F_WRONLY, "BPF_F_RDONLY and BPF_F_WRONLY"),
+    (t.BPF_F_RDONLY_PROG | t.BPF_F_WRONLY_PROG, "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG"),
+)
+
+
+def _flags(spec: MapSpec) -> str:
+    """The map flags, and map_extra, which most types have no use for."""
+    wrong = spec.map_flags & ~_FLAGS.get(spec.map_type, spec.map_flags)
+    if wrong:
+        names = [name for name, value in _FLAG_NAMES if value & wrong]
+        known = sum(value for _, value in _FLAG_NAMES if value & wrong)
+        names += [f"{wrong & ~known:#x}"] if wrong & ~known else []
+        return f"its type does not take the flag{'s' if len(names) > 1 else ''} {', '.join(names)}"
+    for both, names_ in _EXCLUSIVE:
+        if spec.map_flags & both == both:
+            return f"it has both {names_}"
+    if spec.map_type == t.BPF_MAP_TYPE_BLOOM_FILTER:
+        return (
+            "" if spec.map_extra <= _MAX_HASHES else f"map_extra is a number of hash functions, {_MAX_HASHES} at most"
+        )
+    if spec.map_type == t.BPF_MAP_TYPE_ARENA:
+        return "" if spec.map_extra % _PAGE == 0 else "map_extra is an arena's address, and must be a page's"
+    return "only bloom filters and arenas have map_extra" if spec.map_extra else ""
+
+
 def refusal(spec: MapSpec) -> str:
     """Why the kernel would not create the map, "" if it would as far as its sizes and flags go."""
     known = max(_CHECKS) + 1
     if not 0 < spec.map_type < known:
         return f"Linux 6.12 has no map type {spec.map_type}"
-    for check in _CHECKS.get(spec.map_type, ()):
+    for check in (*_CHECKS.get(spec.map_type, ()), _flags):
         why = check(spec)
         if why:
             return why
