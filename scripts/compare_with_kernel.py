@@ -50,6 +50,7 @@ def _alarm(_signal: int, _frame: object) -> None:
 def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list[dict[str, Any]]]:
     """What the emulation says of each program of one object, at the log levels that the kernel was asked at."""
     from vm.elf import load_object
+    from vm.elf.prog_arrays import first_unfilled
     from vm.errors import InputError
 
     path, seconds, levels = job
@@ -57,7 +58,8 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
     name = Path(path).name
     try:
         signal.alarm(seconds)
-        obj = load_object(Path(path).read_bytes(), name)
+        # The loader gives functions whose section it does not know this type.
+        obj = load_object(Path(path).read_bytes(), name, untyped="socket")
     except InputError as error:
         return name, [{"program": "", "verdict": "error", "message": error.message}]
     except TooLong:
@@ -69,7 +71,11 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
     said = [{"program": p, "verdict": "error", "message": why} for p, why in obj.errors]
     for program in obj.programs:
         wanted = [level for level in (1, 2) if (program.name, level) in levels] or [0]
-        said.append(_answer(program, seconds, wanted))
+        answer = _answer(program, seconds, wanted)
+        unfilled = first_unfilled(obj, {program.name}) if answer["verdict"] == "accept" else None
+        if unfilled is not None:
+            answer |= {"verdict": "reject", "errno": unfilled.errno, "message": str(unfilled)}
+        said.append(answer)
     return name, said
 
 
