@@ -85,7 +85,13 @@ class Externs:
     def call(self, symbol: int, insn: Insn) -> Insn:
         """The call of a kernel function: imm is its BTF id, or a value no function has if it is weak and missing."""
         number, extern = self.extern(symbol)
-        found = self._kernel(extern, Kind.FUNC) if extern.type.kind is Kind.FUNC else None
+        found = None
+        if extern.type.kind is Kind.FUNC:
+            found = self._kernel(extern, Kind.FUNC)
+        elif extern.section != ".kconfig" and self.local is not None:
+            # libbpf does not look at what a symbol is: the verifier will say that a variable is no function.
+            if self.local.skip_modifiers(extern.type.type_id).kind is not Kind.VOID:
+                found = self._kernel(extern, Kind.VAR)
         if found is None:
             return Insn(o.JMP | o.CALL, 0, 0, 0, _POISON_KFUNC + number)
         return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id, off=0)

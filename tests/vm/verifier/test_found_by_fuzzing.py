@@ -89,3 +89,15 @@ def test_the_address_of_a_per_cpu_variable_is_a_small_number() -> None:
 
     assert b"\xbf\0\0\0\0" in code("bpf_prog_active")
     assert b"\x48\xc7\xc7\0\0\0\0" in code("jiffies")
+
+
+def test_a_kernel_function_that_returns_something_ends_the_exchange() -> None:
+    program = loaded(
+        "tc", k.BPF_PROG_TYPE_SCHED_CLS, *EXCHANGE,
+        movr(1, 10), add(1, -16), mov(2, 0), mov(3, 10), kfunc("bpf_iter_num_new"), movr(7, 0),
+        movr(1, 10), add(1, -16), kfunc("bpf_iter_num_destroy"), mov(0, 0), EXIT,
+    )  # fmt: skip
+    verification, env = pipeline.verify(program)
+    assert verification.verdict == "accept"
+    insns = xlated(pipeline.rewrite(env))
+    assert "(bc) w0 = w0" not in [insn_text(insns, at) for at in range(len(insns))]

@@ -169,6 +169,7 @@ def set_return(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
             note_struct_meta(env, meta, insn_idx)
         return
     frame.live.marks[0] |= t.REG_LIVE_WRITTEN
+    frame.r0_exchanged = 0
 
 
 def _finished(env: VerifierEnv, meta: KfuncMeta, reg: RegState, insn_idx: int) -> RegState:
