@@ -88,13 +88,16 @@ class Externs:
         found = None
         if extern.type.kind is Kind.FUNC:
             found = self._kernel(extern, Kind.FUNC)
-        elif extern.section != ".kconfig" and self.local is not None:
+        elif extern.section != ".kconfig" and self._typed(extern):
             # libbpf does not look at what a symbol is: the verifier will say that a variable is no function.
-            if self.local.skip_modifiers(extern.type.type_id).kind is not Kind.VOID:
-                found = self._kernel(extern, Kind.VAR)
+            found = self._kernel(extern, Kind.VAR)
         if found is None:
             return Insn(o.JMP | o.CALL, 0, 0, 0, _POISON_KFUNC + number)
         return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id, off=0)
+
+    def _typed(self, extern: _Extern) -> bool:
+        """Whether a variable is declared with a type, so that the kernel's BTF has to know it."""
+        return self.local is not None and self.local.skip_modifiers(extern.type.type_id).kind is not Kind.VOID
 
     def name_of(self, symbol: int) -> str:
         """The symbol's name."""
