@@ -36,6 +36,13 @@ def open_why(page: Any) -> None:
     expect(page.get_by_role("tab", name="Why")).to_have_attribute("aria-selected", "true")
 
 
+def unfold(page: Any) -> None:
+    """Opens all that is folded at this step, which the page shows in the frame after its key."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    for summary in page.locator("bs-why summary").all():
+        summary.click()
+
+
 # A rejection ------------------------------------------------------------------------------------------------------
 
 
@@ -320,8 +327,7 @@ def test_rude_reasons_stay_text(recorded_tab: Tabs, messages: Callable[[], list[
     open_why(page)
     for key in ("Home", *["ArrowRight"] * 13):
         page.keyboard.press(key)
-        for summary in page.locator("bs-why summary").all():
-            summary.click()
+        unfold(page)
     assert page.locator("img:not(.cm-widgetBuffer)").count() == 0
     if messages is not recorded.reasoned:
         expect(page.locator(".why-card")).to_contain_text(RUDE[:20])
@@ -386,8 +392,7 @@ def test_axe_of_why(recorded_tab: Tabs, scheme: str, size: tuple[int, int]) -> N
             page.get_by_role("radio", name="State").click()
         for step in ("ArrowLeft", "ArrowLeft", "End"):
             page.keyboard.press(step)
-            for summary in page.locator("bs-why summary").all():
-                summary.click()
+            unfold(page)
         page.wait_for_timeout(150)
         assert faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
