@@ -13,19 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from vm.kernel import types as t
 
-# Flags of kfuncs (include/linux/btf.h).
-KF_ACQUIRE: Final = 1 << 0
-KF_RELEASE: Final = 1 << 1
-KF_RET_NULL: Final = 1 << 2
-KF_TRUSTED_ARGS: Final = 1 << 4
-KF_SLEEPABLE: Final = 1 << 5
-KF_DESTRUCTIVE: Final = 1 << 6
-KF_RCU: Final = 1 << 7
-KF_ITER_NEW: Final = 1 << 8
-KF_ITER_NEXT: Final = 1 << 9
-KF_ITER_DESTROY: Final = 1 << 10
-KF_RCU_PROTECTED: Final = 1 << 11
-
 # Program types whose kfuncs the kernel keeps in one list (bpf_prog_type_to_kfunc_hook).
 _HOOKS: Final = (
     (t.BPF_PROG_TYPE_UNSPEC,),
@@ -57,7 +44,7 @@ _HOOKS: Final = (
 
 
 class Kfunc(NamedTuple):
-    """A kernel function programs may call: BTF id of its FUNC in vmlinux, and KF_ flags."""
+    """A kernel function programs may call: BTF id of its FUNC in vmlinux, and KF_ flags (vm.kernel.kfuncs)."""
 
     name: str
     id: int

@@ -4,6 +4,7 @@ import pytest
 
 from vm.btf.types import Kind
 from vm.kernel import hooks as h
+from vm.kernel import kfuncs as kf
 from vm.kernel import types as k
 from vm.kernel.attach import attach_target
 from vm.kernel.btf import kernel_btf, kernel_version
@@ -12,11 +13,11 @@ from vm.kernel.symbols import kconfig, ksym_address, linux_version_code
 
 def test_kfuncs_and_their_flags() -> None:
     acquire = h.kfunc("bpf_task_acquire")
-    assert acquire is not None and acquire.flags == h.KF_ACQUIRE | h.KF_RCU | h.KF_RET_NULL
+    assert acquire is not None and acquire.flags == kf.KF_ACQUIRE | kf.KF_RCU | kf.KF_RET_NULL
     assert h.kfunc_by_id(acquire.id) == acquire
     assert kernel_btf().type(acquire.id).name == "bpf_task_acquire"
     step = h.kfunc("bpf_iter_num_next")
-    assert step is not None and step.flags == h.KF_ITER_NEXT | h.KF_RET_NULL
+    assert step is not None and step.flags == kf.KF_ITER_NEXT | kf.KF_RET_NULL
     assert h.kfunc("bpf_kfunc_call_test1") is None
 
 
@@ -102,3 +103,13 @@ def test_where_it_comes_from() -> None:
     address = ksym_address("bpf_map_lookup_elem")
     assert address is not None and address >> 32 == 0xFFFFFFFF
     assert ksym_address("no_such_symbol_at_all") is None
+
+
+def test_every_filter_of_a_set_is_known() -> None:
+    assert {s.filter for s in h.kfunc_sets()} == set(kf._FILTERS)
+
+
+def test_filters_decide_by_program_and_attach_type() -> None:
+    assert kf.kfunc_flags("bpf_sock_destroy", k.BPF_PROG_TYPE_TRACING, k.BPF_TRACE_ITER) is not None
+    assert kf.kfunc_flags("bpf_sock_destroy", k.BPF_PROG_TYPE_TRACING, k.BPF_TRACE_FENTRY) is None
+    assert kf.kfunc_flags("bpf_get_file_xattr", k.BPF_PROG_TYPE_TRACING, k.BPF_TRACE_FENTRY) is None
