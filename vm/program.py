@@ -98,6 +98,40 @@ class Program:
         return self.line_infos[found - 1].line if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace a range of the user's source by `text`. Lines and columns count from 1; the end is not part of it."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change of the source that the user can accept: what it does, in a few words, and its edits."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something the user should know that stops nothing.
+
+    program -- the program it is about; "" if it is about the whole source
+    line    -- the 1-based line of the source it is about, or None
+    fix     -- a change of the source that settles it, or None
+    """
+
+    message: str
+    program: str = ""
+    line: int | None = None
+    fix: Fix | None = None
+
+
 GPL_LICENSES = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})
 
 
@@ -107,7 +141,7 @@ class Object:
 
     `errors` names programs that cannot be loaded, with the sentence that says why:
     the others are still usable. `untyped` names (program, section) where the section says no program type
-    and the caller's choice stood in.
+    and the caller's choice stood in. `remarks` is what the loader has to say to the user beside that.
     """
 
     name: str
@@ -117,3 +151,4 @@ class Object:
     btf: Btf | None = field(default=None, repr=False)
     errors: tuple[tuple[str, str], ...] = ()
     untyped: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from vm.program import Remark
+
 OPT_LEVELS: Final = ("O0", "O1", "O2")
 MCPUS: Final = ("v1", "v2", "v3", "v4")
 MAX_SOURCE_BYTES: Final = 64 * 1024
@@ -57,6 +59,7 @@ class Compilation:
     compiler -- "clang 22.1.8"
     ms      -- wall time of the compiler and its sandbox
     limit   -- None, or which of time, cpu, memory, output was hit
+    remarks -- what else the user should know about the source
     """
 
     ok: bool
@@ -67,3 +70,4 @@ class Compilation:
     compiler: str
     ms: float
     limit: str | None = None
+    remarks: tuple[Remark, ...] = ()
