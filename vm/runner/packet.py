@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from vm.errors import InputError
-from vm.runner.errno import EFAULT, EINVAL
+from vm.kernel.errno import EFAULT, EINVAL
 from vm.runner.inputs import MAX_PACKET, PacketInput
 from vm.runner.layout import ETH_HLEN, NET_SKB_PAD, OFFSETS, SIZES, XDP_PACKET_HEADROOM
 from vm.runner.memory import PAGE

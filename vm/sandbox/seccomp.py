@@ -7,6 +7,7 @@ back to clone, whose flags a filter can see); a foreign architecture's calls end
 
 from __future__ import annotations
 
+import errno
 import struct
 from typing import Final
 
@@ -65,8 +66,8 @@ _ARGS: Final = 16
 
 _ALLOW: Final = 0x7FFF0000
 _KILL: Final = 0x80000000
-_EPERM: Final = 0x00050000 | 1
-_ENOSYS: Final = 0x00050000 | 38
+_EPERM: Final = 0x00050000 | errno.EPERM
+_ENOSYS: Final = 0x00050000 | errno.ENOSYS
 
 
 def supported(machine: str) -> bool:

@@ -11,6 +11,26 @@ from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
+from vm.kernel.errno import (
+    E2BIG,
+    EACCES,
+    EAGAIN,
+    EBADF,
+    EBUSY,
+    EEXIST,
+    EFAULT,
+    EINVAL,
+    ELOOP,
+    ENOENT,
+    ENOMEM,
+    ENOSPC,
+    ENOTSUPP,
+    EOPNOTSUPP,
+    EPERM,
+    EPROTO,
+    ERANGE,
+    ESRCH,
+)
 from vm.program import Program
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
@@ -20,29 +40,15 @@ from vm.verifier.state.frame import FuncState
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState, copy_verifier_state
 
+# Error numbers are those of vm.kernel.errno; checks import them from here.
+__all__ = [
+    "E2BIG", "EACCES", "EAGAIN", "EBADF", "EBUSY", "EEXIST", "EFAULT", "EINVAL", "ELOOP",
+    "ENOENT", "ENOMEM", "ENOSPC", "ENOTSUPP", "EOPNOTSUPP", "EPERM", "EPROTO", "ERANGE", "ESRCH",
+]  # fmt: skip
+
 BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
 BPF_COMPLEXITY_LIMIT_JMP_SEQ: Final = 8192
 BPF_COMPLEXITY_LIMIT_STATES: Final = 64
-
-# errno values the verifier returns
-EPERM: Final = 1
-ENOENT: Final = 2
-ESRCH: Final = 3
-E2BIG: Final = 7
-EBADF: Final = 9
-EAGAIN: Final = 11
-ENOMEM: Final = 12
-EACCES: Final = 13
-EFAULT: Final = 14
-EBUSY: Final = 16
-EEXIST: Final = 17
-EINVAL: Final = 22
-ENOSPC: Final = 28
-ERANGE: Final = 34
-ELOOP: Final = 40
-EPROTO: Final = 71
-EOPNOTSUPP: Final = 95
-ENOTSUPP: Final = 524
 
 BPF_F_STRICT_ALIGNMENT: Final = 1 << 0
 BPF_F_ANY_ALIGNMENT: Final = 1 << 1

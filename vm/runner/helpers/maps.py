@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import EAGAIN, EINVAL
+from vm.kernel.errno import EAGAIN, EINVAL
 from vm.runner.helpers.base import Call, Helper, u32
 from vm.runner.maps import BloomFilter, Hash, Map, RingBuf
 from vm.runner.memory import AccessError

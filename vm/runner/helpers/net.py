@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import EFAULT, EINVAL, ENOENT, ENOTSUPP
+from vm.kernel.errno import EFAULT, EINVAL, ENOENT, ENOTSUPP
 from vm.runner.helpers.base import Helper, s32, u32
 from vm.runner.layout import ETH_HLEN
 from vm.runner.maps import RedirectMap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import EINVAL, ERANGE
+from vm.kernel.errno import EINVAL, ERANGE
 from vm.runner.helpers.base import Helper, u32
 from vm.runner.memory import AccessError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import E2BIG, EFAULT, EINVAL, ERANGE
+from vm.kernel.errno import E2BIG, EFAULT, EINVAL, ERANGE
 from vm.runner.helpers.base import Call, Helper, u32
 from vm.runner.memory import USER_BASE
 

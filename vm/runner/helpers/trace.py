@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import E2BIG, EINVAL
+from vm.kernel.errno import E2BIG, EINVAL
 from vm.runner.helpers.base import Helper, u32
 from vm.runner.helpers.printf import FormatError, format_text
 from vm.runner.maps import PerfEventArray

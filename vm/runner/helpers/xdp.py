@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vm.runner.errno import EINVAL
+from vm.kernel.errno import EACCES, EINVAL
 from vm.runner.helpers.base import Helper, s32, u32
 from vm.runner.layout import ETH_HLEN
 from vm.runner.memory import AccessError
@@ -12,8 +12,6 @@ from vm.runner.packet import SHARED_INFO, XDP_FRAME, XdpPacket
 
 if TYPE_CHECKING:
     from vm.runner.world import World
-
-EACCES: Final = 13
 
 
 def _packet(w: World, ctx: int) -> XdpPacket:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from vm.kernel.errno import E2BIG, EEXIST, EINVAL, ENOENT
 from vm.program import MapSpec
-from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT
 from vm.runner.layout import OFFSETS, SIZES, round8
 from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map, NoDelete, Places, bad_flags
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from vm.errors import NotEmulated
+from vm.kernel.errno import EINVAL
 from vm.program import MapSpec
-from vm.runner.errno import EINVAL
 from vm.runner.layout import OFFSETS
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final
 
+from vm.kernel.errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM
 from vm.program import MapSpec
-from vm.runner.errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM
 from vm.runner.layout import OFFSETS, round8
 from vm.runner.maps.array import MAX_SHOWN
 from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, Map, Places, bad_flags

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vm.kernel.errno import EEXIST, EINVAL, ENOENT, ENOSPC
 from vm.program import MapSpec
-from vm.runner.errno import EEXIST, EINVAL, ENOENT, ENOSPC
 from vm.runner.layout import round8
 from vm.runner.maps.base import BPF_EXIST, BPF_NOEXIST, Map, Places
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vm.kernel.errno import E2BIG, EINVAL, ENOENT
 from vm.program import MapSpec
-from vm.runner.errno import E2BIG, EINVAL, ENOENT
 from vm.runner.maps.base import BPF_EXIST, BPF_NOEXIST, Map, Places
 
 

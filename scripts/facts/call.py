@@ -6,7 +6,6 @@ switch statements. Running those functions themselves cannot be wrong about them
 
 from __future__ import annotations
 
-from kernel_image import KernelImage
 from unicorn import UC_ARCH_X86, UC_MODE_64, UC_TLB_VIRTUAL, Uc, UcError
 from unicorn.x86_const import (
     UC_X86_REG_GS_BASE,
@@ -20,6 +19,8 @@ from unicorn.x86_const import (
     UC_X86_REG_RSI,
     UC_X86_REG_RSP,
 )
+
+from scripts.facts.image import KernelImage
 
 _ARGS = (UC_X86_REG_RDI, UC_X86_REG_RSI, UC_X86_REG_RDX, UC_X86_REG_RCX, UC_X86_REG_R8, UC_X86_REG_R9)
 HEAP = 0xFFFF888000000000
