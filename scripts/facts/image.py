@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import struct
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 
@@ -32,10 +31,10 @@ class Section(NamedTuple):
 
 
 class KernelImage:
-    """One vmlinux file, read whole."""
+    """One vmlinux file, its bytes given whole (unpack.image_of)."""
 
-    def __init__(self, path: Path) -> None:
-        self.data = path.read_bytes()
+    def __init__(self, data: bytes) -> None:
+        self.data = data
         (shoff,) = struct.unpack_from("<Q", self.data, 0x28)
         shentsize, shnum, shstrndx = struct.unpack_from("<HHH", self.data, 0x3A)
         raw = [struct.unpack_from("<IIQQQQIIQQ", self.data, shoff + i * shentsize) for i in range(shnum)]
@@ -70,6 +69,11 @@ class KernelImage:
         return self.data[start : self.data.index(b"\n", start)].decode()
 
     @cached_property
+    def release(self) -> str:
+        """What `uname -r` would print, e.g. "6.12.117+deb12-cloud-amd64"."""
+        return self.banner.split()[2]
+
+    @cached_property
     def symbols(self) -> list[Symbol]:
         """All kallsyms entries in address order."""
         rodata = self.sections[".rodata"]
@@ -90,6 +94,9 @@ class KernelImage:
         offsets = struct.unpack_from(f"<{count}i", blob, offsets_at)
         base_at = (offsets_at + 4 * count + 7) & ~7
         (base,) = struct.unpack_from("<Q", blob, base_at)
+        # CONFIG_KALLSYMS_ABSOLUTE_PERCPU (up to 6.14): negative offsets are relative, others absolute. Since 6.15
+        # per-CPU variables are at addresses of the image too, and all offsets are relative.
+        percpu_absolute = min(offsets) < 0
         out, pos = [], names_at
         for off in offsets:
             length = blob[pos]
@@ -99,8 +106,10 @@ class KernelImage:
                 pos += 1
             text = "".join(tokens[b] for b in blob[pos : pos + length])
             pos += length
-            # CONFIG_KALLSYMS_ABSOLUTE_PERCPU: negative offsets are relative, others absolute.
-            address = off if off >= 0 else base - 1 - off
+            if percpu_absolute:
+                address = off if off >= 0 else base - 1 - off
+            else:
+                address = base + (off & 0xFFFFFFFF)
             out.append(Symbol(address, text[0], text[1:]))
         return sorted(out)
 

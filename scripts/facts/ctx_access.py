@@ -1,6 +1,4 @@
-"""Writes tests/vm/kernel/ctx_access.json.xz: which bytes of a context the kernel lets programs touch.
-
-usage: python scripts/record_ctx_access.py VMLINUX
+"""ctx_access.json.xz: which bytes of a context the kernel lets programs of a type touch.
 
 Every is_valid_access function of struct bpf_verifier_ops that does not need a loaded program's
 BTF is run on an emulated processor for all offsets, sizes, reads, writes and sign-extending reads.
@@ -13,17 +11,9 @@ from __future__ import annotations
 import json
 import lzma
 import struct
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
-
-from extract_helpers import Asker, attach_types  # noqa: E402
-from kernel_image import KernelImage  # noqa: E402
-
-from vm.btf.types import Btf  # noqa: E402
-from vm.kernel import types as t  # noqa: E402
+from scripts.facts.ask import Asker, attach_types
+from scripts.facts.kernel import Kernel
 
 BY_BTF = ("BPF_PROG_TYPE_TRACING", "BPF_PROG_TYPE_LSM", "BPF_PROG_TYPE_STRUCT_OPS", "BPF_PROG_TYPE_NETFILTER")
 CAPABLE = ("BPF_PROG_TYPE_CGROUP_SKB", "BPF_PROG_TYPE_SOCKET_FILTER")
@@ -32,9 +22,12 @@ SOCKETS = ("bpf_sock", "bpf_sock_common", "bpf_tcp_sock", "bpf_xdp_sock")
 
 
 class Recorder:
-    def __init__(self, image: KernelImage) -> None:
-        self.image, self.btf = image, Btf(image.btf)
-        self.asker = Asker(image, self.btf)
+    def __init__(self, kernel: Kernel) -> None:
+        self.btf = kernel.btf
+        self.asker = Asker(kernel)
+        access = kernel.enum("bpf_access_type")
+        self.read, self.write = access["BPF_READ"], access["BPF_WRITE"]
+        self.scalar = kernel.enum("bpf_reg_type")["SCALAR_VALUE"]
         self.info = self.asker.machine.alloc(64)
         self.fields = {n: self.btf.field("bpf_insn_access_aux", n) for n in ("reg_type", "is_ldsx", "ctx_field_size")}
 
@@ -45,9 +38,9 @@ class Recorder:
             for size in (1, 2, 4, 8):
                 for how in (0, 1, 2) if size < 8 else (0, 1):
                     machine.uc.mem_write(self.info, bytes(64))
-                    machine.write(self.info + self.fields["reg_type"].offset, t.SCALAR_VALUE, 4)
+                    machine.write(self.info + self.fields["reg_type"].offset, self.scalar, 4)
                     machine.write(self.info + self.fields["is_ldsx"].offset, how == 2, 1)
-                    access = t.BPF_WRITE if how == 1 else t.BPF_READ
+                    access = self.write if how == 1 else self.read
                     args = (off, size, access, *([self.asker.prog] if with_prog else []), self.info)
                     if machine.call(function, *args) & 0xFF:
                         reg_type = machine.read(self.info + self.fields["reg_type"].offset, 4)
@@ -56,18 +49,18 @@ class Recorder:
         return out
 
 
-def main() -> None:
-    image = KernelImage(Path(sys.argv[1]))
-    recorder = Recorder(image)
-    asker = recorder.asker
+def ctx_access(kernel: Kernel) -> bytes:
+    """Content of ctx_access.json.xz: "PROG_TYPE/ATTACH_TYPE[/unprivileged]" or a socket struct -> accesses."""
+    recorder = Recorder(kernel)
+    asker, image = recorder.asker, kernel.image
     table = image.by_name["bpf_verifier_ops"].address
+    at = kernel.btf.offset_of("bpf_verifier_ops", "is_valid_access")
     out: dict[str, object] = {"source": image.banner}
-    for prog_name in t.ENUMS["bpf_prog_type"]:
-        prog_type = getattr(t, prog_name)
-        (ops,) = struct.unpack("<Q", image.read(table + 8 * prog_type, 8))
-        if not ops or prog_name in BY_BTF:
+    for prog_name, prog_type in kernel.enum("bpf_prog_type").items():
+        if prog_name.startswith("__") or prog_name in BY_BTF:
             continue
-        (function,) = struct.unpack("<Q", image.read(ops + 8, 8))
+        (ops,) = struct.unpack("<Q", image.read(table + 8 * prog_type, 8))
+        (function,) = struct.unpack("<Q", image.read(ops + at, 8)) if ops else (0,)
         if not function:
             continue
         for attach in attach_types(prog_type):
@@ -78,14 +71,7 @@ def main() -> None:
                 asker.machine.answer("bpf_token_capable", 0)
                 out[f"{prog_type}/{attach}/unprivileged"] = recorder.accesses(function, end, True)
                 asker.machine.answer("bpf_token_capable", 1)
-        print(prog_name, flush=True)
     for name in SOCKETS:
         function = image.by_name[f"{name}_is_valid_access"].address
         out[name] = recorder.accesses(function, 128, False)
-    path = ROOT / "tests/vm/kernel/ctx_access.json.xz"
-    path.write_bytes(lzma.compress(json.dumps(out, separators=(",", ":")).encode(), preset=9))
-    print(len(out), "contexts in", path.stat().st_size)
-
-
-if __name__ == "__main__":
-    main()
+    return lzma.compress(json.dumps(out, separators=(",", ":")).encode(), preset=9)
