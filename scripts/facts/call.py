@@ -6,7 +6,9 @@ switch statements. Running those functions themselves cannot be wrong about them
 
 from __future__ import annotations
 
-from unicorn import UC_ARCH_X86, UC_MODE_64, UC_TLB_VIRTUAL, Uc, UcError
+from typing import Any
+
+import unicorn
 from unicorn.x86_const import (
     UC_X86_REG_GS_BASE,
     UC_X86_REG_R8,
@@ -22,6 +24,7 @@ from unicorn.x86_const import (
 
 from scripts.facts.image import KernelImage
 
+UNICORN: Any = unicorn  # its own types are not complete
 _ARGS = (UC_X86_REG_RDI, UC_X86_REG_RSI, UC_X86_REG_RDX, UC_X86_REG_RCX, UC_X86_REG_R8, UC_X86_REG_R9)
 HEAP = 0xFFFF888000000000
 HEAP_SIZE = 4 << 20
@@ -34,8 +37,8 @@ class KernelMachine:
 
     def __init__(self, image: KernelImage) -> None:
         self.image = image
-        self.uc = Uc(UC_ARCH_X86, UC_MODE_64)
-        self.uc.ctl_set_tlb_mode(UC_TLB_VIRTUAL)
+        self.uc = UNICORN.Uc(UNICORN.UC_ARCH_X86, UNICORN.UC_MODE_64)
+        self.uc.ctl_set_tlb_mode(UNICORN.UC_TLB_VIRTUAL)
         base = image.by_name["_text"].address
         self.uc.mem_map(base, 64 << 20)
         for sec in image.sections.values():
@@ -81,7 +84,7 @@ class KernelMachine:
             self.uc.reg_write(reg, value)
         try:
             self.uc.emu_start(function, _STOP, count=1_000_000)
-        except UcError as error:
+        except UNICORN.UcError as error:
             at = int(self.uc.reg_read(UC_X86_REG_RIP))
             near = max((s for s in self.image.symbols if s.address <= at), key=lambda s: s.address)
             raise RuntimeError(f"{error} at {near.name}+{at - near.address:#x}, called with {args}") from None

@@ -78,11 +78,9 @@ def proto(image: KernelImage, btf: Btf, symbol: str, address: int) -> dict[str, 
         "symbol": symbol,
         "func": next((n for n in image.by_address.get(func, []) if not n.startswith("__pfx_")), "") if func else "",
         "ret": number("ret_type"),
-        "args": list(args),
+        "args": list(args)[: max((i + 1 for i, arg in enumerate(args) if arg), default=0)],
     }
-    while out["args"] and not out["args"][-1]:
-        out["args"].pop()
-    optional = {
+    optional: dict[str, object] = {
         "sizes": sizes if any(sizes) else None,
         "btf_ids": ids if any(ids) else None,
         "ret_btf_id": type_name(ret) if ret else None,

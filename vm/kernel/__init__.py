@@ -1,1 +1,1 @@
-"""Facts of Linux 6.12 as data, extracted by scripts/ from a kernel image."""
+"""Facts of kernels as data, extracted from their images by `make facts` (docs/kernel-facts.md)."""

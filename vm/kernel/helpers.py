@@ -1,17 +1,16 @@
-"""Helpers of Linux 6.12: declarations, struct bpf_func_proto facts, and which program may call which.
+"""Helpers: declarations, struct bpf_func_proto facts, and which program may call which.
 
-The data is what scripts/extract_helpers.py read from the kernel image; numbers are those of
-vm.kernel.types (enum bpf_arg_type, bpf_return_type with their flags).
+The functions answer for the kernel that is emulated; numbers are those of vm.kernel.types
+(enum bpf_arg_type, bpf_return_type with their flags).
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
+from vm.kernel import func_ids
 from vm.kernel.types import (
     BPF_LSM_CGROUP,
     BPF_PROG_TYPE_EXT,
@@ -65,45 +64,63 @@ class FuncProto:
     allow_fastcall: bool = False
 
 
-MAX_BPF_FUNC: Final = 212  # __BPF_FUNC_MAX_ID
+MAX_BPF_FUNC: Final = len(func_ids.NAMES)  # __BPF_FUNC_MAX_ID
 
 
-@cache
-def _data() -> Any:
-    return json.loads(files("vm.kernel").joinpath("data/helpers.json").read_text())
+class HelperFacts:
+    """What helpers.json holds of one kernel."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+        self._protos: dict[int, FuncProto] = {}
+
+    @cached_property
+    def by_id(self) -> dict[int, Helper]:
+        """Every helper by its number."""
+        return {
+            func_id: Helper(func_id, name, ret, tuple(Param(*p) for p in params))
+            for func_id, name, ret, params in self._raw["helpers"]
+        }
+
+    @cached_property
+    def by_name(self) -> dict[str, Helper]:
+        """Every helper by its name, "bpf_map_lookup_elem"."""
+        return {h.name: h for h in self.by_id.values()}
+
+    @property
+    def access(self) -> dict[str, int]:
+        """ "PROG_TYPE/ATTACH_TYPE[/sleepable, unprivileged or a hook]" -> the table of helpers such programs have."""
+        found: dict[str, int] = self._raw["access"]
+        return found
+
+    def table(self, index: int) -> tuple[int, ...]:
+        """For each helper's number, the index of its prototype plus 1, or 0."""
+        return tuple(self._raw["tables"][index])
+
+    def proto(self, index: int) -> FuncProto:
+        """The prototype of that index."""
+        found = self._protos.get(index)
+        if found is None:
+            found = self._protos[index] = _proto_of(self._raw["protos"][index])
+        return found
+
+    @cached_property
+    def protos(self) -> tuple[FuncProto, ...]:
+        """Every prototype any program can be given."""
+        return tuple(self.proto(i) for i in range(len(self._raw["protos"])))
+
+    @cached_property
+    def program_types(self) -> frozenset[int]:
+        """Program types the kernel has (find_prog_type)."""
+        return frozenset({int(key.split("/")[0]) for key in self.access} | {BPF_PROG_TYPE_EXT})
+
+    def wants_perfmon(self, prog_type: int) -> frozenset[int]:
+        """Helpers that programs of this type have only if the user has CAP_PERFMON."""
+        table = self._raw["perfmon"]
+        return frozenset(table.get(str(prog_type), table[""]))
 
 
-@cache
-def _helpers() -> dict[int, Helper]:
-    return {
-        func_id: Helper(func_id, name, ret, tuple(Param(*p) for p in params))
-        for func_id, name, ret, params in _data()["helpers"]
-    }
-
-
-@cache
-def _by_name() -> dict[str, Helper]:
-    return {h.name: h for h in _helpers().values()}
-
-
-def helper(func_id: int) -> Helper | None:
-    """The helper of an id (enum bpf_func_id), or None."""
-    return _helpers().get(func_id)
-
-
-def helper_by_name(name: str) -> Helper | None:
-    """The helper of that name, with its bpf_ prefix or without."""
-    return _by_name().get(name) or _by_name().get(f"bpf_{name}")
-
-
-def all_helpers() -> tuple[Helper, ...]:
-    """Every helper by id."""
-    return tuple(_helpers().values())
-
-
-@cache
-def _proto(index: int) -> FuncProto:
-    raw = _data()["protos"][index]
+def _proto_of(raw: Any) -> FuncProto:
     args = (*raw["args"], 0, 0, 0, 0, 0)[:5]
     return FuncProto(
         symbol=raw["symbol"],
@@ -122,20 +139,40 @@ def _proto(index: int) -> FuncProto:
 
 
 @cache
+def _facts() -> HelperFacts:
+    from vm.kernel.facts import emulated
+
+    return emulated().helpers
+
+
+def helper(func_id: int) -> Helper | None:
+    """The helper of an id (enum bpf_func_id), or None."""
+    return _facts().by_id.get(func_id)
+
+
+def helper_by_name(name: str) -> Helper | None:
+    """The helper of that name, with its bpf_ prefix or without."""
+    return _facts().by_name.get(name) or _facts().by_name.get(f"bpf_{name}")
+
+
+def all_helpers() -> tuple[Helper, ...]:
+    """Every helper by id."""
+    return tuple(_facts().by_id.values())
+
+
 def protos() -> tuple[FuncProto, ...]:
     """Every prototype any program can be given."""
-    return tuple(_proto(i) for i in range(len(_data()["protos"])))
+    return _facts().protos
 
 
-@cache
 def program_types() -> frozenset[int]:
     """Program types the kernel has; a program of another is refused before it is looked at (find_prog_type)."""
-    return frozenset({int(key.split("/")[0]) for key in _data()["access"]} | {BPF_PROG_TYPE_EXT})
+    return _facts().program_types
 
 
 @cache
 def _table(prog_type: int, attach: int, sleepable: bool, hook: str, privileged: bool) -> tuple[int, ...]:
-    access, base = _data()["access"], f"{prog_type}/{attach}"
+    access, base = _facts().access, f"{prog_type}/{attach}"
     if prog_type == BPF_PROG_TYPE_STRUCT_OPS:
         # There expected_attach_type is the index of the operation; most do not look at it.
         keys = [f"{base}/{hook}", f"{prog_type}/0/{hook}"]
@@ -149,14 +186,13 @@ def _table(prog_type: int, attach: int, sleepable: bool, hook: str, privileged: 
         for suffix in ("/sleepable", "") if sleepable else ("",):
             keys += [f"{base}{suffix}", f"{prog_type}/0{suffix}"]
     found = next((access[key] for key in keys if key in access), None)
-    return tuple(_data()["tables"][found]) if found is not None else (0,) * MAX_BPF_FUNC
+    return _facts().table(found) if found is not None else (0,) * MAX_BPF_FUNC
 
 
 @cache
 def _wants_perfmon(prog_type: int) -> frozenset[int]:
     """Helpers that programs of this type have only if the user has CAP_PERFMON."""
-    table = _data()["perfmon"]
-    return frozenset(table.get(str(prog_type), table[""]))
+    return _facts().wants_perfmon(prog_type)
 
 
 def helper_proto(
@@ -182,4 +218,4 @@ def helper_proto(
     if not perfmon and func_id in _wants_perfmon(prog_type):
         return None
     index = _table(prog_type, expected_attach_type, sleepable, hook, privileged)[func_id]
-    return _proto(index - 1) if index else None
+    return _facts().proto(index - 1) if index else None

@@ -1,14 +1,14 @@
-"""Kernel functions for programs, sets of hooks, iterator targets and raw tracepoints of Linux 6.12.
+"""Kernel functions for programs, sets of hooks, iterator targets, raw tracepoints, struct_ops.
 
-Read from the kernel image by scripts/extract_hooks.py. Types and functions go by name: their
+The functions answer for the kernel that is emulated. Types and functions go by name: their
 BTF is in vm.kernel.btf.
 """
 
 from __future__ import annotations
 
-import json
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping
+from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from vm.kernel import types as t
@@ -91,38 +91,90 @@ class StructOps(NamedTuple):
     writable: tuple[tuple[int, int, int], ...]
 
 
-@cache
-def _data() -> Any:
-    return json.loads(files("vm.kernel").joinpath("data/hooks.json").read_text())
+class HookFacts:
+    """What hooks.json holds of one kernel."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    @cached_property
+    def kfuncs(self) -> dict[str, Kfunc]:
+        """Kernel functions by name."""
+        return {name: Kfunc(name, raw["id"], raw["flags"]) for name, raw in self._raw["kfuncs"].items()}
+
+    @cached_property
+    def kfuncs_by_id(self) -> dict[int, Kfunc]:
+        """Kernel functions by the id of their FUNC in the kernel's BTF."""
+        return {kfunc.id: kfunc for kfunc in self.kfuncs.values()}
+
+    @cached_property
+    def kfunc_sets(self) -> tuple[KfuncSet, ...]:
+        """All registered sets."""
+        return tuple(
+            KfuncSet(raw["name"], tuple(raw["prog_types"]), raw["filter"], frozenset(raw["kfuncs"]))
+            for raw in self._raw["kfunc_sets"]
+        )
+
+    @cached_property
+    def id_sets(self) -> Mapping[str, frozenset[str]]:
+        """The kernel's BTF_SETs by name."""
+        return MappingProxyType({name: frozenset(members) for name, members in self._raw["id_sets"].items()})
+
+    @property
+    def destructors(self) -> Mapping[str, str]:
+        """Struct of a referenced kernel pointer -> the kfunc that frees it."""
+        return MappingProxyType(self._raw["destructors"])
+
+    @cached_property
+    def iterators(self) -> Mapping[str, tuple[IterArg, ...]]:
+        """Iterator target -> what its programs' context holds besides `meta`."""
+        return MappingProxyType(
+            {name: tuple(IterArg(*arg) for arg in raw["args"]) for name, raw in self._raw["iterators"].items()}
+        )
+
+    @cached_property
+    def raw_tracepoints(self) -> Mapping[str, tuple[int, int]]:
+        """Tracepoint -> number of arguments, and bytes that a writable program may write."""
+        return MappingProxyType({name: (raw[0], raw[1]) for name, raw in self._raw["raw_tracepoints"].items()})
+
+    @cached_property
+    def map_structs(self) -> Mapping[int, str]:
+        """Map type -> the kernel's struct of such maps."""
+        return MappingProxyType({int(number): name for number, name in self._raw["map_types"].items()})
+
+    @cached_property
+    def struct_ops(self) -> Mapping[str, StructOps]:
+        """The structs whose functions programs may implement, by name."""
+        return MappingProxyType({name: _struct_ops_of(raw) for name, raw in self._raw["struct_ops"].items()})
+
+
+def _struct_ops_of(raw: Any) -> StructOps:
+    operations = {
+        member: Operation(tuple(facts["nullable"]), facts["sleepable"]) for member, facts in raw["members"].items()
+    }
+    return StructOps(operations, raw["written"], tuple((a, b, c) for a, b, c in raw["writable"]))
 
 
 @cache
-def _kfuncs() -> dict[str, Kfunc]:
-    return {name: Kfunc(name, raw["id"], raw["flags"]) for name, raw in _data()["kfuncs"].items()}
+def _facts() -> HookFacts:
+    from vm.kernel.facts import emulated
 
-
-@cache
-def _kfuncs_by_id() -> dict[int, Kfunc]:
-    return {kfunc.id: kfunc for kfunc in _kfuncs().values()}
+    return emulated().hooks
 
 
 def kfunc(name: str) -> Kfunc | None:
     """The kfunc of that name."""
-    return _kfuncs().get(name)
+    return _facts().kfuncs.get(name)
 
 
 def kfunc_by_id(btf_id: int) -> Kfunc | None:
     """The kfunc whose FUNC has that id in the kernel's BTF (imm of the call)."""
-    return _kfuncs_by_id().get(btf_id)
+    return _facts().kfuncs_by_id.get(btf_id)
 
 
-@cache
 def kfunc_sets() -> tuple[KfuncSet, ...]:
     """All registered sets."""
-    return tuple(
-        KfuncSet(raw["name"], tuple(raw["prog_types"]), raw["filter"], frozenset(raw["kfuncs"]))
-        for raw in _data()["kfunc_sets"]
-    )
+    return _facts().kfunc_sets
 
 
 @cache
@@ -154,43 +206,31 @@ def fmod_ret_functions() -> frozenset[str]:
     return frozenset(name for s in kfunc_sets() if "fmod_ret" in s.prog_types for name in s.kfuncs)
 
 
-@cache
 def id_set(name: str) -> frozenset[str]:
     """Names in one of the kernel's BTF_SETs: sleepable_lsm_hooks, btf_id_deny, … KeyError for others."""
-    return frozenset(_data()["id_sets"][name])
+    return _facts().id_sets[name]
 
 
 def kptr_destructor(struct_name: str) -> str | None:
     """The kfunc that frees a kernel object kept in a map (register_btf_id_dtor_kfuncs)."""
-    found = _data()["destructors"].get(struct_name)
-    return str(found) if found else None
+    return _facts().destructors.get(struct_name)
 
 
 def iterator_args(target: str) -> tuple[IterArg, ...] | None:
     """What the context of an iter/TARGET program holds besides `meta`; None if there is no such target."""
-    raw = _data()["iterators"].get(target)
-    return None if raw is None else tuple(IterArg(*arg) for arg in raw["args"])
+    return _facts().iterators.get(target)
 
 
 def raw_tracepoint(name: str) -> tuple[int, int] | None:
     """Number of arguments of a tracepoint, and bytes a writable program may write; None if there is none."""
-    raw = _data()["raw_tracepoints"].get(name)
-    return None if raw is None else (raw[0], raw[1])
+    return _facts().raw_tracepoints.get(name)
 
 
 def map_struct(map_type: int) -> str | None:
     """The kernel's struct of maps of a type, which programs may read through a map pointer."""
-    found = _data()["map_types"].get(str(map_type))
-    return str(found) if found else None
+    return _facts().map_structs.get(map_type)
 
 
-@cache
 def struct_ops(name: str) -> StructOps | None:
     """The struct_ops of that name, or None: the kernel's struct is none (bpf_struct_ops_find)."""
-    raw = _data()["struct_ops"].get(name)
-    if raw is None:
-        return None
-    operations = {
-        member: Operation(tuple(facts["nullable"]), facts["sleepable"]) for member, facts in raw["members"].items()
-    }
-    return StructOps(operations, raw["written"], tuple((a, b, c) for a, b, c in raw["writable"]))
+    return _facts().struct_ops.get(name)

@@ -1,6 +1,6 @@
 """Kernel functions that programs may call by BTF id (kfuncs): their flags, and which program types may call them.
 
-Names, flags and who may call which are what scripts/extract_hooks.py read from the kernel image (vm.kernel.hooks).
+Names, flags and who may call which are in the facts of the kernel (vm.kernel.hooks).
 """
 
 from __future__ import annotations

@@ -1,25 +1,21 @@
 """The verifier's rules for contexts and sockets, held against the kernel's own functions.
 
-scripts/record_ctx_access.py asked them for every offset, size and way of access.
+`make facts` asks them about every offset, size and way of access.
 """
 
 from __future__ import annotations
 
-import json
-import lzma
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from vm.kernel import types as k
+from vm.kernel.facts import emulated
 from vm.program import Program
 from vm.verifier.env import VerifierEnv, VerifyOptions
 from vm.verifier.mem.ctx import SOCK_POINTERS, _allowed
 from vm.verifier.mem.ctx_rules import CtxRules, ctx_rules
 from vm.verifier.state import reg_types as t
 
-SAID: dict[str, Any] = json.loads(lzma.decompress((Path(__file__).parent / "ctx_access.json.xz").read_bytes()))
+SAID = emulated().ctx_access
 SOCKETS = {
     "bpf_sock": t.PTR_TO_SOCKET,
     "bpf_sock_common": t.PTR_TO_SOCK_COMMON,
