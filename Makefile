@@ -5,7 +5,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/python
 
-.PHONY: run test setup check-python lint types imports unit compiled native bench fuzz lock screenshots clean
+.PHONY: run test setup check-python lint types imports unit compiled native bench fuzz facts lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -58,6 +58,13 @@ KERNEL_DIR ?= $(HOME)/.cache/bpf-kernel
 fuzz: check-python
 	@$(PYTHON) tools/setup.py run
 	$(VENV) -m fuzz --seconds 600 --seed $(or $(SEED),1) $(if $(wildcard $(KERNEL_DIR)/vmlinuz),--load fuzz/guest/load)
+
+# What the emulation knows of a kernel, from KERNEL=DIR with its vmlinuz (or vmlinux) and config (docs/kernel-facts.md).
+# OUT=DIR: where the data goes, vm/kernel/data/VERSION otherwise. EMULATE=1: make it the kernel that is emulated.
+facts: check-python
+	@test -n "$(KERNEL)" || { echo "make facts KERNEL=DIR: DIR has vmlinuz (or vmlinux) and config of a kernel" >&2; exit 2; }
+	@$(PYTHON) tools/setup.py test
+	@$(VENV) -m scripts.facts "$(KERNEL)" $(if $(OUT),--out "$(OUT)") $(if $(EMULATE),--emulate)
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test

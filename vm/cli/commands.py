@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.caps import NOBODY, ROOT, Caps, parse
+from vm.cli.facts import facts
 from vm.cli.inputs import build_options, read_source, run_inputs
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter
 from vm.errors import InputError, LimitError
@@ -341,4 +342,5 @@ VERBS: Final[dict[str, Callable[[Namespace, Reporter], int]]] = {
     "verify": verify,
     "jit": jit,
     "run": run,
+    "facts": facts,
 }

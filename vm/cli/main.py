@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from vm.cli import commands
+from vm.cli import commands, facts
 from vm.cli.report import BAD_INPUT, Reporter
 
 
 def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(prog="python -m vm", description="Compile, verify, translate and run eBPF programs.")
-    verbs = p.add_subparsers(dest="verb", required=True, metavar="compile|disasm|verify|jit|run")
+    verbs = p.add_subparsers(dest="verb", required=True, metavar="compile|disasm|verify|jit|run|facts")
 
     def verb(name: str, text: str, many: bool = True) -> argparse.ArgumentParser:
         v = verbs.add_parser(name, help=text, description=text)
@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     r.add_argument("--engine", choices=["jit", "interpreter"], default=None)
     r.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
     r.add_argument("--unverified", action="store_true", help="run what the verifier refuses, or would")
+    f = verbs.add_parser("facts", help="say what is known of a kernel, or what differs between two")
+    facts.add_options(f)
     return p
 
 

@@ -22,6 +22,13 @@ KF_ITER_NEXT: Final = 1 << 9
 KF_ITER_DESTROY: Final = 1 << 10
 KF_RCU_PROTECTED: Final = 1 << 11
 
+# Bits of struct btf_id_set8's flags (include/linux/btf.h; macros, so not in an image).
+FLAGS: Final = (
+    "KF_ACQUIRE", "KF_RELEASE", "KF_RET_NULL", "", "KF_TRUSTED_ARGS", "KF_SLEEPABLE", "KF_DESTRUCTIVE", "KF_RCU",
+    "KF_ITER_NEW", "KF_ITER_NEXT", "KF_ITER_DESTROY", "KF_RCU_PROTECTED", "KF_FASTCALL", "KF_ARENA_RET",
+    "KF_ARENA_ARG1", "KF_ARENA_ARG2",
+)  # fmt: skip
+
 # What the kernel's filter of a set asks of its caller: program type, attach type; None: any.
 _FILTERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "": (None, None),
@@ -42,3 +49,9 @@ def kfunc_flags(name: str, prog_type: int, attach_type: int) -> int | None:
     if only_prog not in (None, prog_type) or only_attach not in (None, attach_type):
         return None
     return known.flags
+
+
+def flag_names(flags: int) -> str:
+    """Flags by name: "KF_ACQUIRE | KF_RET_NULL", or "none"."""
+    bits = [bit for bit in range(32) if flags >> bit & 1]
+    return " | ".join((FLAGS[bit] if bit < len(FLAGS) else "") or f"bit {bit}" for bit in bits) or "none"
