@@ -476,6 +476,12 @@ BPF_MAX_LOOPS: Final = 0x800000
 AT_PKT_END: Final = -1
 BEYOND_PKT_END: Final = -2
 
+# enum with DISCOVERED
+DISCOVERED: Final = 16
+EXPLORED: Final = 32
+FALLTHROUGH: Final = 1
+BRANCH: Final = 2
+
 # enum with BPF_RB_NO_WAKEUP
 BPF_RB_NO_WAKEUP: Final = 1
 BPF_RB_FORCE_WAKEUP: Final = 2
