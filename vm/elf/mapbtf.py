@@ -39,9 +39,9 @@ _LOCKED: Final = _STORAGE | {t.BPF_MAP_TYPE_HASH, t.BPF_MAP_TYPE_ARRAY, t.BPF_MA
 _PLAIN: Final = frozenset({t.BPF_MAP_TYPE_HASH, t.BPF_MAP_TYPE_LRU_HASH, t.BPF_MAP_TYPE_ARRAY})
 # Kinds of special fields -> types of maps whose values may have them.
 _HOLDERS: Final = (
-    (rec.BPF_SPIN_LOCK, _LOCKED),
-    (rec.BPF_TIMER | rec.BPF_WORKQUEUE | rec.BPF_GRAPH_ROOT, _PLAIN),
-    (rec.BPF_KPTR | rec.BPF_REFCOUNT, _ARRAYS | _HASHES | _STORAGE),
+    (t.BPF_SPIN_LOCK, _LOCKED),
+    (t.BPF_TIMER | t.BPF_WORKQUEUE | rec.BPF_GRAPH_ROOT, _PLAIN),
+    (rec.BPF_KPTR | t.BPF_REFCOUNT, _ARRAYS | _HASHES | _STORAGE),
 )
 _NO_SIZE: Final = frozenset({Kind.VOID, Kind.FWD, Kind.FUNC, Kind.FUNC_PROTO})
 

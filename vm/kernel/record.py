@@ -9,22 +9,25 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vm.btf.types import MAX_DEPTH, Btf, Kind, Type
+from vm.kernel.types import (
+    BPF_KPTR_PERCPU,
+    BPF_KPTR_REF,
+    BPF_KPTR_UNREF,
+    BPF_LIST_HEAD,
+    BPF_LIST_NODE,
+    BPF_RB_NODE,
+    BPF_RB_ROOT,
+    BPF_REFCOUNT,
+    BPF_SPIN_LOCK,
+    BPF_TIMER,
+    BPF_WORKQUEUE,
+    BTF_FIELDS_MAX,
+)
 
 # enum btf_field_type
-BPF_SPIN_LOCK: Final = 1 << 0
-BPF_TIMER: Final = 1 << 1
-BPF_KPTR_UNREF: Final = 1 << 2
-BPF_KPTR_REF: Final = 1 << 3
-BPF_KPTR_PERCPU: Final = 1 << 4
 BPF_KPTR: Final = BPF_KPTR_UNREF | BPF_KPTR_REF | BPF_KPTR_PERCPU
-BPF_LIST_HEAD: Final = 1 << 5
-BPF_LIST_NODE: Final = 1 << 6
-BPF_RB_ROOT: Final = 1 << 7
-BPF_RB_NODE: Final = 1 << 8
 BPF_GRAPH_NODE: Final = BPF_RB_NODE | BPF_LIST_NODE
 BPF_GRAPH_ROOT: Final = BPF_RB_ROOT | BPF_LIST_HEAD
-BPF_REFCOUNT: Final = 1 << 9
-BPF_WORKQUEUE: Final = 1 << 10
 
 MAP_VALUE_FIELDS: Final = (
     BPF_SPIN_LOCK | BPF_TIMER | BPF_KPTR | BPF_LIST_HEAD | BPF_RB_ROOT | BPF_REFCOUNT | BPF_WORKQUEUE
@@ -33,7 +36,6 @@ OBJECT_FIELDS: Final = (
     BPF_SPIN_LOCK | BPF_LIST_HEAD | BPF_LIST_NODE | BPF_RB_ROOT | BPF_RB_NODE | BPF_REFCOUNT | BPF_KPTR
 )
 _OWNED_KPTR: Final = BPF_KPTR_REF | BPF_KPTR_PERCPU
-BTF_FIELDS_MAX: Final = 11
 MAX_OWNERSHIP_DEPTH: Final = 8
 
 # Structs whose members make a struct one that programs allocate (alloc_obj_fields).

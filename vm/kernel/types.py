@@ -501,6 +501,12 @@ BPF_F_INVALIDATE_HASH: Final = 2
 # enum with BPF_F_HDR_FIELD_MASK
 BPF_F_HDR_FIELD_MASK: Final = 15
 
+# enum with BPF_F_PSEUDO_HDR
+BPF_F_PSEUDO_HDR: Final = 16
+BPF_F_MARK_MANGLED_0: Final = 32
+BPF_F_MARK_ENFORCE: Final = 64
+BPF_F_IPV6: Final = 128
+
 # Which of the names above belong to which enum, in its order.
 ENUMS: Final[dict[str, tuple[str, ...]]] = {
     "bpf_prog_type": (

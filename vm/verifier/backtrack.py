@@ -10,6 +10,14 @@ from typing import Final, final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.types import (
+    INSN_F_DST_REG_STACK,
+    INSN_F_FRAMENO_MASK,
+    INSN_F_SPI_MASK,
+    INSN_F_SPI_SHIFT,
+    INSN_F_SRC_REG_STACK,
+    INSN_F_STACK_ACCESS,
+)
 from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import GAVE_UP
@@ -20,12 +28,6 @@ from vm.verifier.state.reg_types import SCALAR_VALUE
 from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
 
 # Flags of a history entry: the frame (3 bits) and slot (6 bits) of a stack access, and what a jump compared.
-INSN_F_FRAMENO_MASK: Final = 0x7
-INSN_F_SPI_MASK: Final = 0x3F
-INSN_F_SPI_SHIFT: Final = 3
-INSN_F_STACK_ACCESS: Final = 1 << 9
-INSN_F_DST_REG_STACK: Final = 1 << 10
-INSN_F_SRC_REG_STACK: Final = 1 << 11
 
 LINKED_REGS_MAX: Final = 6
 _LR_ENTRY_BITS: Final = 10

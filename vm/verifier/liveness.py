@@ -10,6 +10,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.types import DST_OP, DST_OP_NO_MARK, SRC_OP
 from vm.verifier import need
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.state.frame import FuncState, LiveRow
@@ -25,9 +26,6 @@ from vm.verifier.state.reg_types import (
 )
 
 # enum reg_arg_type
-SRC_OP: Final = 0
-DST_OP: Final = 1
-DST_OP_NO_MARK: Final = 2
 
 _ATOMIC32: Final = o.STX | o.ATOMIC | o.W
 

@@ -6,6 +6,15 @@ from vm.kernel.record import (
     BPF_GRAPH_NODE,
     BPF_GRAPH_ROOT,
     BPF_KPTR,
+    MAP_VALUE_FIELDS,
+    NO_RECORD,
+    Record,
+    RecordField,
+    field_type_name,
+    parse_fields,
+    struct_metas,
+)
+from vm.kernel.types import (
     BPF_KPTR_PERCPU,
     BPF_KPTR_REF,
     BPF_KPTR_UNREF,
@@ -17,13 +26,6 @@ from vm.kernel.record import (
     BPF_SPIN_LOCK,
     BPF_TIMER,
     BPF_WORKQUEUE,
-    MAP_VALUE_FIELDS,
-    NO_RECORD,
-    Record,
-    RecordField,
-    field_type_name,
-    parse_fields,
-    struct_metas,
 )
 from vm.program import MapSpec, Program
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.vm.elf.objects import build
 from vm.elf import load_object
-from vm.kernel.record import BPF_LIST_NODE, BPF_SPIN_LOCK, struct_metas
+from vm.kernel.record import struct_metas
+from vm.kernel.types import BPF_LIST_NODE, BPF_SPIN_LOCK
 from vm.program import Object
 
 HEAD = """

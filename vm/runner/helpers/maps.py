@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
 from vm.kernel.errno import EAGAIN, EINVAL
+from vm.kernel.types import BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP
 from vm.runner.helpers.base import Call, Helper, u32
 from vm.runner.maps import BloomFilter, Hash, Map, RingBuf
 from vm.runner.memory import AccessError
@@ -13,8 +14,6 @@ from vm.runner.memory import AccessError
 if TYPE_CHECKING:
     from vm.runner.world import World
 
-BPF_RB_FORCE_WAKEUP: Final = 2
-BPF_RB_NO_WAKEUP: Final = 1
 
 
 def _key(w: World, each: Map, address: int) -> bytes:

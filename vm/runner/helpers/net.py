@@ -5,6 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vm.kernel.errno import EFAULT, EINVAL, ENOENT, ENOTSUPP
+from vm.kernel.types import (
+    BPF_F_BROADCAST,
+    BPF_F_EXCLUDE_INGRESS,
+    BPF_F_HDR_FIELD_MASK,
+    BPF_F_INGRESS,
+    BPF_F_INVALIDATE_HASH,
+    BPF_F_IPV6,
+    BPF_F_MARK_ENFORCE,
+    BPF_F_MARK_MANGLED_0,
+    BPF_F_PSEUDO_HDR,
+    BPF_F_RECOMPUTE_CSUM,
+    XDP_ABORTED,
+    XDP_REDIRECT,
+)
 from vm.runner.helpers.base import Helper, s32, u32
 from vm.runner.layout import ETH_HLEN
 from vm.runner.maps import RedirectMap
@@ -16,18 +30,6 @@ if TYPE_CHECKING:
 
 TC_ACT_SHOT: Final = 2
 TC_ACT_REDIRECT: Final = 7
-XDP_ABORTED: Final = 0
-XDP_REDIRECT: Final = 4
-BPF_F_INGRESS: Final = 1
-BPF_F_RECOMPUTE_CSUM: Final = 1
-BPF_F_INVALIDATE_HASH: Final = 2
-BPF_F_HDR_FIELD_MASK: Final = 0xF
-BPF_F_PSEUDO_HDR: Final = 1 << 4
-BPF_F_MARK_MANGLED_0: Final = 1 << 5
-BPF_F_MARK_ENFORCE: Final = 1 << 6
-BPF_F_IPV6: Final = 1 << 7
-BPF_F_BROADCAST: Final = 1 << 3
-BPF_F_EXCLUDE_INGRESS: Final = 1 << 4
 INT_MAX: Final = (1 << 31) - 1
 SKF_NET_OFF: Final = -0x100000
 SKF_LL_OFF: Final = -0x200000

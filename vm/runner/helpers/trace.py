@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vm.kernel.errno import E2BIG, EINVAL
+from vm.kernel.types import BPF_F_CTXLEN_MASK, BPF_F_INDEX_MASK
 from vm.runner.helpers.base import Helper, u32
 from vm.runner.helpers.printf import FormatError, format_text
 from vm.runner.maps import PerfEventArray
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 MAX_TRACE: Final = 1024
 MAX_PERF: Final = 0xFFFF
-BPF_F_INDEX_MASK: Final = 0xFFFFFFFF
 BPF_F_CURRENT_CPU: Final = BPF_F_INDEX_MASK
-BPF_F_CTXLEN_MASK: Final = 0xFFFFF << 32
 
 
 def _data_args(w: World, address: int, size: int) -> list[int] | None:

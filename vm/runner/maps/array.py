@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from vm.kernel.errno import E2BIG, EEXIST, EINVAL, ENOENT
+from vm.kernel.types import BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST
 from vm.program import MapSpec
 from vm.runner.layout import OFFSETS, SIZES, round8
-from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_NOEXIST, Map, NoDelete, Places, bad_flags
+from vm.runner.maps.base import Map, NoDelete, Places, bad_flags
 
 MAX_SHOWN: Final = 16_384
 

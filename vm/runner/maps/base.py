@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.errors import NotEmulated
 from vm.kernel.errno import EINVAL
+from vm.kernel.types import BPF_EXIST, BPF_F_LOCK
 from vm.program import MapSpec
 from vm.runner.layout import OFFSETS
 
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
     from vm.runner.memory import Arena, Heap, Memory
 
 # Flags of BPF_MAP_UPDATE_ELEM and of maps (include/uapi/linux/bpf.h).
-BPF_ANY: Final = 0
-BPF_NOEXIST: Final = 1
-BPF_EXIST: Final = 2
-BPF_F_LOCK: Final = 4
-BPF_F_NO_COMMON_LRU: Final = 1 << 1
-BPF_F_RDONLY_PROG: Final = 1 << 7
-BPF_F_WRONLY_PROG: Final = 1 << 8
 
 MAP_TYPES: Final = (
     "unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array", "stack_trace",

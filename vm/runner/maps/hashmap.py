@@ -12,15 +12,15 @@ from itertools import islice
 from typing import Final
 
 from vm.kernel.errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOMEM
+from vm.kernel.types import BPF_EXIST, BPF_F_LOCK, BPF_F_NO_COMMON_LRU, BPF_NOEXIST
 from vm.program import MapSpec
 from vm.runner.layout import OFFSETS, round8
 from vm.runner.maps.array import MAX_SHOWN
-from vm.runner.maps.base import BPF_EXIST, BPF_F_LOCK, BPF_F_NO_COMMON_LRU, BPF_NOEXIST, Map, Places, bad_flags
+from vm.runner.maps.base import Map, Places, bad_flags
 from vm.runner.maps.lru import Lru
 
 _KEY: Final = OFFSETS["htab_elem.key"]
 _REF: Final = OFFSETS["htab_elem.lru_node.ref"]
-_BPF_F_NO_PREALLOC: Final = 1
 
 
 class Hash(Map):

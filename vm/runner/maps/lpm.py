@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from vm.kernel.errno import EEXIST, EINVAL, ENOENT, ENOSPC
+from vm.kernel.types import BPF_EXIST, BPF_NOEXIST
 from vm.program import MapSpec
 from vm.runner.layout import round8
-from vm.runner.maps.base import BPF_EXIST, BPF_NOEXIST, Map, Places
+from vm.runner.maps.base import Map, Places
 
 
 class LpmTrie(Map):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vm.kernel.errno import E2BIG, EINVAL, ENOENT
+from vm.kernel.types import BPF_EXIST, BPF_NOEXIST
 from vm.program import MapSpec
-from vm.runner.maps.base import BPF_EXIST, BPF_NOEXIST, Map, Places
+from vm.runner.maps.base import Map, Places
 
 
 class Queue(Map):

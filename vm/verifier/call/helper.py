@@ -9,6 +9,7 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.helpers import MAX_BPF_FUNC, FuncProto
+from vm.kernel.types import BPF_WRITE
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import callback
 from vm.verifier.call import func_ids as f
@@ -29,7 +30,7 @@ from vm.verifier.env import EACCES, EFAULT, EINVAL, ENOTSUPP, Reject, VerifierEn
 from vm.verifier.leaving import check_reference_leak
 from vm.verifier.liveness import clear_caller_saved_regs
 from vm.verifier.mem.access import check_mem_access
-from vm.verifier.mem.common import BPF_WRITE, register_is_null
+from vm.verifier.mem.common import register_is_null
 from vm.verifier.protos import get_helper_proto
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t

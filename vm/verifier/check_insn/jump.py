@@ -6,13 +6,8 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.backtrack import (
-    INSN_F_DST_REG_STACK,
-    INSN_F_SRC_REG_STACK,
-    linked_regs_pack,
-    mark_chain_precision,
-    push_insn_history,
-)
+from vm.kernel.types import INSN_F_DST_REG_STACK, INSN_F_SRC_REG_STACK, SRC_OP
+from vm.verifier.backtrack import linked_regs_pack, mark_chain_precision, push_insn_history
 from vm.verifier.call import helper, subprog
 from vm.verifier.check_insn.linked import LinkedReg, collect_linked_regs, sync_linked_regs
 from vm.verifier.check_insn.packets import (
@@ -25,7 +20,7 @@ from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, ref
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
-from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
+from vm.verifier.liveness import check_reg_arg, is_pointer_value
 from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState

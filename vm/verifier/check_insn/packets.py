@@ -6,6 +6,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.types import AT_PKT_END, BEYOND_PKT_END
 from vm.verifier.domain.branch import FLIP
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -18,8 +19,6 @@ from vm.verifier.state.reg_types import (
 from vm.verifier.state.vstate import VerifierState
 
 MAX_PACKET_OFF: Final = 0xFFFF
-AT_PKT_END: Final = -1
-BEYOND_PKT_END: Final = -2
 
 # `packet op end`: is the range learnt on the fall-through side, does it lack the last byte; and the same of the
 # knowledge on the other side that the pointer is past the end.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel.types import BPF_MAP_TYPE_ARENA
 from vm.rewritten import AddressRef, Rewritten
 from vm.verifier.env import ENOMEM, VerifierEnv
 from vm.verifier.fixups import dead_code
@@ -16,7 +17,6 @@ from vm.verifier.fixups.misc import Setting, add_hidden_subprog, do_misc_fixups
 from vm.verifier.fixups.reach import FARTHEST, jumps_in, too_far
 from vm.verifier.fixups.zext import zext_cmpxchg
 
-BPF_MAP_TYPE_ARENA = 33
 MOST_GROWTH = 16
 """Slots an instruction becomes at most, on average over many: what a jump leaps over decides whether to look."""
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel.types import BPF_MODIFY_RETURN, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT
 from vm.rewritten import AddressRef
 from vm.verifier.fixups.build import (
     EXIT,
@@ -32,9 +33,6 @@ from vm.verifier.fixups.build import (
 )  # fmt: skip
 from vm.verifier.fixups.code import Named, PatchItem, load_address
 
-BPF_PROG_TYPE_TRACING: Final = 26
-BPF_TRACE_FEXIT: Final = 25
-BPF_MODIFY_RETURN: Final = 26
 EINVAL, ENOENT, EOPNOTSUPP = 22, 2, 95
 
 GET_SMP_PROCESSOR_ID, JIFFIES64, GET_FUNC_IP, GET_BRANCH_SNAPSHOT = 8, 118, 173, 176

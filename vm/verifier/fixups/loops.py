@@ -7,6 +7,7 @@ from typing import Final
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.kernel.errno import E2BIG
+from vm.kernel.types import BPF_MAX_LOOPS
 from vm.verifier.fixups.build import (
     R0,
     R1,
@@ -28,7 +29,6 @@ from vm.verifier.fixups.build import (
 from vm.verifier.fixups.code import CALL, PatchItem, Slot, Subprog, expand
 
 BPF_FUNC_LOOP: Final = 181
-BPF_MAX_LOOPS: Final = 8 * 1024 * 1024
 REG_SIZE: Final = 8
 # Where in the sequence the callback is called.
 CALL_AT: Final = 12

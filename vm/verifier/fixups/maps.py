@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
+from vm.kernel.types import BPF_F_INNER_MAP
 from vm.program import MapSpec
 from vm.rewritten import AddressRef
 from vm.verifier.fixups.build import (
@@ -26,8 +27,6 @@ from vm.verifier.fixups.build import (
 )  # fmt: skip
 from vm.verifier.fixups.code import Named, PatchItem
 from vm.verifier.fixups.ctx.recipe import offset
-
-BPF_F_INNER_MAP: Final = 1 << 12
 
 LOOKUP, UPDATE, DELETE = 1, 2, 3
 REDIRECT, PUSH, POP, PEEK, FOR_EACH, LOOKUP_PERCPU = 51, 87, 88, 89, 164, 195

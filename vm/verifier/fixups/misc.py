@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.kernel.helpers import helper
+from vm.kernel.types import BPF_F_NO_USER_CONV, BPF_MAX_LOOPS
 from vm.program import MapSpec, Program
 from vm.rewritten import AddressRef
 from vm.verifier.fixups import divide, inline, maps
@@ -51,7 +52,6 @@ from vm.verifier.fixups.code import (
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 
 TAIL_CALL_CODE: Final = bpf.JMP | 0xF0
-BPF_MAX_LOOPS: Final = 8 * 1024 * 1024
 TAIL_CALL, TIMER_SET_CALLBACK = 12, 170
 # sk, inode, task and cgrp: the fifth argument says how the storage may be allocated.
 STORAGE_GET: Final = frozenset({107, 145, 156, 210})
@@ -59,7 +59,6 @@ GFP_ATOMIC, GFP_KERNEL = 0x820, 0xCC0
 BPF_MAP_KEY_POISON: Final = 1 << 63
 BPF_MAP_KEY_SEEN: Final = 1 << 62
 MAP_POISONED: Final = -2
-BPF_F_NO_USER_CONV: Final = 1 << 18
 # alu_state of struct bpf_insn_aux_data (include/linux/bpf_verifier.h).
 ALU_SANITIZE_SRC, ALU_SANITIZE_DST, ALU_NEG_VALUE, ALU_NON_POINTER, ALU_IMMEDIATE = 1, 2, 4, 8, 16
 _ADD_SUB: Final = frozenset({bpf.ALU64 | bpf.ADD | bpf.X, bpf.ALU64 | bpf.SUB | bpf.X})

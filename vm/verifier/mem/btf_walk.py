@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MAX_DEPTH, MODIFIERS, Btf, Kind, Member, Type
+from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
 from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
 from vm.verifier.state import reg_types as t
-
-WALK_SCALAR: Final = 0
-WALK_PTR: Final = 1
-WALK_STRUCT: Final = 2
 
 _TAG_FLAGS: Final = {"user": t.MEM_USER, "percpu": t.MEM_PERCPU, "rcu": t.MEM_RCU}
 _SIZED: Final = frozenset({Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT})

@@ -11,12 +11,7 @@ from vm.verifier.report.state_text import reg_type_str, tnum_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-BPF_READ: Final = 1
-BPF_WRITE: Final = 2
-
 # enum bpf_access_src
-ACCESS_DIRECT: Final = 1
-ACCESS_HELPER: Final = 2
 
 BPF_MAX_VAR_OFF: Final = 1 << 29
 BPF_MAX_VAR_SIZ: Final = 1 << 29

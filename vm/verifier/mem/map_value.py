@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.kernel.types import BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH
+from vm.kernel.types import (
+    ACCESS_DIRECT,
+    BPF_F_RDONLY_PROG,
+    BPF_F_WRONLY_PROG,
+    BPF_MAP_TYPE_ARRAY,
+    BPF_MAP_TYPE_DEVMAP,
+    BPF_MAP_TYPE_DEVMAP_HASH,
+    BPF_READ,
+    BPF_WRITE,
+)
 from vm.program import MapSpec
 from vm.verifier.env import EACCES, ENOTSUPP, VerifierEnv
-from vm.verifier.mem.common import ACCESS_DIRECT, BPF_READ, BPF_WRITE, check_mem_region_access
+from vm.verifier.mem.common import check_mem_region_access
 from vm.verifier.record import BPF_KPTR, RecordField, field_type_name, map_record
 from vm.verifier.state.reg import RegState
-
-BPF_F_RDONLY_PROG: Final = 1 << 7
-BPF_F_WRONLY_PROG: Final = 1 << 8
 
 _DEVICE_MAPS: Final = frozenset({BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH})
 _U64: Final = 0xFFFFFFFFFFFFFFFF

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Final, final
+from typing import final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
+from vm.kernel.types import BRANCH, DISCOVERED, EXPLORED, FALLTHROUGH
 from vm.verifier.classify import (
     helper_changes_pkt_data,
     insn_size,
@@ -22,11 +23,6 @@ from vm.verifier.env import E2BIG, EINVAL, VerifierEnv
 from vm.verifier.prepass.btf_info import line_infos
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_containing_subprog
-
-DISCOVERED: Final = 0x10
-EXPLORED: Final = 0x20
-FALLTHROUGH: Final = 1
-BRANCH: Final = 2
 
 
 @final

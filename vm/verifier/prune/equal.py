@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
+from vm.kernel.types import EXACT, NOT_EXACT
 from vm.verifier.domain.scalar import Scalar, same
 from vm.verifier.domain.tnum import tnum_in
 from vm.verifier.env import VerifierEnv
@@ -47,9 +48,6 @@ from vm.verifier.state.reg_types import (
 from vm.verifier.state.vstate import VerifierState
 
 # enum exact_level
-NOT_EXACT: Final = 0
-EXACT: Final = 1
-RANGE_WITHIN: Final = 2
 
 _RANGED: Final = frozenset({PTR_TO_MAP_KEY, PTR_TO_MAP_VALUE, PTR_TO_MEM, PTR_TO_BUF, PTR_TO_TP_BUFFER})
 _UNBOUND_REG: Final = unknown_scalar()

@@ -6,10 +6,11 @@ import pytest
 
 from vm.asm import assemble
 from vm.kernel.btf import kernel_btf
+from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
 from vm.program import Program
 from vm.verifier.check import verify
 from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
-from vm.verifier.mem.btf_walk import WALK_PTR, WALK_SCALAR, WALK_STRUCT, struct_access, struct_ids_match, struct_walk
+from vm.verifier.mem.btf_walk import struct_access, struct_ids_match, struct_walk
 
 BTF = kernel_btf()
 

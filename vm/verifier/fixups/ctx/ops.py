@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel.types import SK_DROP
 from vm.verifier.fixups.build import EXIT, R0, R1, R2, R6, alu32_imm, alu64_reg, call, jmp_imm, ldx, mov64_reg
 from vm.verifier.fixups.ctx import other, skb, sock, xdp
 from vm.verifier.fixups.ctx.recipe import Table, offset
@@ -13,7 +14,6 @@ from vm.verifier.state import reg_types as types
 
 CLONED_MASK: Final = 1
 TC_ACT_SHOT: Final = 2
-SK_DROP: Final = 0
 BPF_FUNC_SKB_PULL_DATA: Final = 39
 
 
