@@ -27,6 +27,9 @@ from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
 from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
 
+# Others take these from here.
+__all__ = ["INSN_F_DST_REG_STACK", "INSN_F_SRC_REG_STACK"]
+
 # Flags of a history entry: the frame (3 bits) and slot (6 bits) of a stack access, and what a jump compared.
 
 LINKED_REGS_MAX: Final = 6

@@ -21,6 +21,7 @@ from vm.isa.opcodes import (
     PSEUDO_FUNC,
     PSEUDO_KFUNC_CALL,
 )
+from vm.kernel import func_ids as f
 
 CALL_INSN: Final = JMP | CALL
 EXIT_INSN: Final = JMP | EXIT
@@ -28,46 +29,37 @@ JA_INSN: Final = JMP | JA
 JA32_INSN: Final = JMP32 | JA
 JCOND_INSN: Final = JMP | JCOND
 
-# Numbers of enum bpf_func_id this module and the passes before the walk ask about.
-FUNC_GET_SMP_PROCESSOR_ID: Final = 8
-FUNC_TAIL_CALL: Final = 12
-FUNC_FOR_EACH_MAP_ELEM: Final = 164
-FUNC_TIMER_SET_CALLBACK: Final = 170
-FUNC_FIND_VMA: Final = 180
-FUNC_LOOP: Final = 181
-FUNC_USER_RINGBUF_DRAIN: Final = 209
-
 # bpf_helper_changes_pkt_data(): what may move or shrink the packet, in the order of their numbers.
 CHANGES_PKT_DATA_FUNCS: Final = frozenset(
     {
-        9,  # skb_store_bytes
-        10,  # l3_csum_replace
-        11,  # l4_csum_replace
-        FUNC_TAIL_CALL,  # the program called could call any of the others
-        13,  # clone_redirect
-        18,  # skb_vlan_push
-        19,  # skb_vlan_pop
-        31,  # skb_change_proto
-        38,  # skb_change_tail
-        39,  # skb_pull_data
-        43,  # skb_change_head
-        44,  # xdp_adjust_head
-        50,  # skb_adjust_room
-        54,  # xdp_adjust_meta
-        63,  # msg_pull_data
-        65,  # xdp_adjust_tail
-        73,  # lwt_push_encap
-        74,  # lwt_seg6_store_bytes
-        75,  # lwt_seg6_adjust_srh
-        76,  # lwt_seg6_action
-        90,  # msg_push_data
-        91,  # msg_pop_data
-        143,  # store_hdr_opt
+        f.SKB_STORE_BYTES,
+        f.L3_CSUM_REPLACE,
+        f.L4_CSUM_REPLACE,
+        f.TAIL_CALL,  # the program called could call any of the others
+        f.CLONE_REDIRECT,
+        f.SKB_VLAN_PUSH,
+        f.SKB_VLAN_POP,
+        f.SKB_CHANGE_PROTO,
+        f.SKB_CHANGE_TAIL,
+        f.SKB_PULL_DATA,
+        f.SKB_CHANGE_HEAD,
+        f.XDP_ADJUST_HEAD,
+        f.SKB_ADJUST_ROOM,
+        f.XDP_ADJUST_META,
+        f.MSG_PULL_DATA,
+        f.XDP_ADJUST_TAIL,
+        f.LWT_PUSH_ENCAP,
+        f.LWT_SEG6_STORE_BYTES,
+        f.LWT_SEG6_ADJUST_SRH,
+        f.LWT_SEG6_ACTION,
+        f.MSG_PUSH_DATA,
+        f.MSG_POP_DATA,
+        f.STORE_HDR_OPT,
     }
 )
 
-SYNC_CALLBACK_FUNCS: Final = frozenset({FUNC_FOR_EACH_MAP_ELEM, FUNC_FIND_VMA, FUNC_LOOP, FUNC_USER_RINGBUF_DRAIN})
-ASYNC_CALLBACK_FUNCS: Final = frozenset({FUNC_TIMER_SET_CALLBACK})
+SYNC_CALLBACK_FUNCS: Final = frozenset({f.FOR_EACH_MAP_ELEM, f.FIND_VMA, f.LOOP, f.USER_RINGBUF_DRAIN})
+ASYNC_CALLBACK_FUNCS: Final = frozenset({f.TIMER_SET_CALLBACK})
 
 
 def is_helper_call(insn: Insn) -> bool:

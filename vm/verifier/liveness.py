@@ -25,6 +25,9 @@ from vm.verifier.state.reg_types import (
     SCALAR_VALUE,
 )
 
+# Others take these from here.
+__all__ = ["DST_OP", "DST_OP_NO_MARK", "SRC_OP"]
+
 # enum reg_arg_type
 
 _ATOMIC32: Final = o.STX | o.ATOMIC | o.W

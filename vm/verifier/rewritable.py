@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa import opcodes as o
+from vm.kernel import func_ids
 from vm.verifier.call.record_func import MAP_PTR_POISONED
-from vm.verifier.classify import FUNC_TAIL_CALL, is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
+from vm.verifier.classify import is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
 from vm.verifier.fixups import MOST_GROWTH, rewrite
 from vm.verifier.fixups.code import is_jump
@@ -33,7 +34,7 @@ def check_rewritable(env: VerifierEnv) -> None:
         if (
             aux.map_ptr == MAP_PTR_POISONED
             and aux.map_ptr_unpriv
-            and insn.imm == FUNC_TAIL_CALL
+            and insn.imm == func_ids.TAIL_CALL
             and is_helper_call(insn)
         ):
             # Where speculation is guarded, the index is masked by the map's size: it has to be the same map always.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.verifier import need
-from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_id_name
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv

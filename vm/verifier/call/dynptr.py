@@ -7,11 +7,11 @@ from typing import Final
 from vm.isa import opcodes as op
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
-from vm.kernel.types import BPF_WRITE
 from vm.verifier.call.refs import acquire_reference_state, release_reference
 from vm.verifier.env import EFAULT, EINVAL, ERANGE, VerifierEnv
 from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.access import check_mem_access
+from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.dynptr_slots import (
     clear_dynptr_slots,
     destroy_if_dynptr_stack_slot,

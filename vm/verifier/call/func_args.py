@@ -6,7 +6,6 @@ from typing import Final
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
-from vm.kernel.types import BPF_READ, BPF_WRITE
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.mem_args import check_helper_mem_access
@@ -14,7 +13,7 @@ from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import EFAULT, EINVAL, ENOENT, EOPNOTSUPP, ESRCH, Reject, VerifierEnv
 from vm.verifier.kfunc_meta import vmlinux
 from vm.verifier.liveness import mark_reg_unknown
-from vm.verifier.mem.common import register_is_null
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_reg
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.prepass.btf_info import func_infos

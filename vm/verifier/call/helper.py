@@ -7,12 +7,11 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
+from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.kernel.helpers import MAX_BPF_FUNC, FuncProto
-from vm.kernel.types import BPF_WRITE
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import callback
-from vm.verifier.call import func_ids as f
 from vm.verifier.call.args import check_func_arg
 from vm.verifier.call.conditions import is_allowed
 from vm.verifier.call.dynptr import dynptr_arg_reg, dynptr_state, unmark_stack_slots_dynptr
@@ -30,7 +29,7 @@ from vm.verifier.env import EACCES, EFAULT, EINVAL, ENOTSUPP, Reject, VerifierEn
 from vm.verifier.leaving import check_reference_leak
 from vm.verifier.liveness import clear_caller_saved_regs
 from vm.verifier.mem.access import check_mem_access
-from vm.verifier.mem.common import register_is_null
+from vm.verifier.mem.common import BPF_WRITE, register_is_null
 from vm.verifier.protos import get_helper_proto
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t

@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from vm.btf.types import COMPOSITES, Btf, Kind, Param, Type
 from vm.errors import NotEmulated
 from vm.kernel import types as k
-from vm.kernel.types import BPF_READ, BPF_WRITE
 from vm.verifier import record as rec
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.arg_types import check_func_arg_reg_off
@@ -23,7 +22,7 @@ from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
 from vm.verifier.kfunc_meta import SCALAR_KINDS, KfuncMeta, has_suffix, kind_str
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
-from vm.verifier.mem.common import register_is_null
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.mem.objects import is_alloc_object, reg_record

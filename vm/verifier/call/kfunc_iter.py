@@ -5,7 +5,6 @@ from __future__ import annotations
 from vm.btf.types import Kind
 from vm.isa import opcodes as op
 from vm.kernel import kfuncs as kf
-from vm.kernel.types import BPF_WRITE
 from vm.verifier.call.refs import acquire_reference_state, release_reference
 from vm.verifier.env import EFAULT, EINVAL, EPROTO, VerifierEnv
 from vm.verifier.explored import find_prev_entry, same_callsites, widen_imprecise_scalars
@@ -14,6 +13,7 @@ from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem import iter_slots
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import in_rcu_cs
+from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.program import MapSpec
-from vm.verifier.call import func_ids as f
 from vm.verifier.call.names import func_text
 from vm.verifier.env import EINVAL, VerifierEnv
 

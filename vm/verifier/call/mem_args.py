@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from vm.isa import opcodes as op
 from vm.kernel import types as k
-from vm.kernel.types import ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
@@ -12,7 +11,15 @@ from vm.verifier.env import EACCES, Reject, VerifierEnv
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access
 from vm.verifier.mem.buffer import check_buffer_access
-from vm.verifier.mem.common import BPF_MAX_VAR_SIZ, check_mem_region_access, register_is_null, type_is_rdonly_mem
+from vm.verifier.mem.common import (
+    ACCESS_HELPER,
+    BPF_MAX_VAR_SIZ,
+    BPF_READ,
+    BPF_WRITE,
+    check_mem_region_access,
+    register_is_null,
+    type_is_rdonly_mem,
+)
 from vm.verifier.mem.map_value import check_map_access, check_map_access_type, map_of
 from vm.verifier.mem.packet import check_packet_access
 from vm.verifier.mem.stack_range import check_stack_range_initialized

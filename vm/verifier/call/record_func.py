@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.kernel.types import BPF_F_RDONLY_PROG, BPF_MAP_TYPE_PROG_ARRAY
+from vm.kernel import func_ids as f
+from vm.kernel.types import BPF_MAP_TYPE_PROG_ARRAY
 from vm.verifier.backtrack import mark_chain_precision
-from vm.verifier.call import func_ids as f
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.mem.map_value import map_flags
+from vm.verifier.mem.map_value import BPF_F_RDONLY_PROG, map_flags
 from vm.verifier.state.aux import InsnAux
 from vm.verifier.state.reg_types import SCALAR_VALUE
 

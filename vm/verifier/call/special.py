@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from vm.kernel.types import ACCESS_HELPER, BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_ARRAY
-from vm.verifier.call import func_ids as f
+from vm.kernel import func_ids as f
+from vm.kernel.types import BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_ARRAY
 from vm.verifier.call.kfunc_graph import in_rbtree_lock_required_cb
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.refs import invalidate_non_owning_refs
 from vm.verifier.domain.scalar import s64
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_name_of, map_of
 from vm.verifier.mem.objects import lock_owner, reg_record
 from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record

@@ -6,7 +6,6 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.kernel.types import DST_OP, DST_OP_NO_MARK, SRC_OP
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.check_insn import sanitize
 from vm.verifier.check_insn.pointer_alu import ALU_STRING, adjust_ptr_min_max_vals
@@ -21,7 +20,14 @@ from vm.verifier.domain.scalar import (
     zext_32_to_64,
 )
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.liveness import check_reg_arg, is_pointer_value, mark_reg_unknown
+from vm.verifier.liveness import (
+    DST_OP,
+    DST_OP_NO_MARK,
+    SRC_OP,
+    check_reg_arg,
+    is_pointer_value,
+    mark_reg_unknown,
+)
 from vm.verifier.mem.common import assign_scalar_id_before_mov
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState, unknown_scalar

@@ -6,10 +6,10 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.kernel.types import BPF_READ, BPF_WRITE, DST_OP, SRC_OP
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.liveness import check_reg_arg, is_pointer_value
+from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.access import check_mem_access, save_aux_ptr_type
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state import reg_types as t
 

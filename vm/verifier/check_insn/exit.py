@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.kernel import types as k
-from vm.kernel.types import SRC_OP
 from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
 from vm.verifier.leaving import retval_range_within, say_invalid_scalar
-from vm.verifier.liveness import check_reg_arg, is_pointer_value
+from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.ctx import hook_retval_range
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.state.frame import RetvalRange

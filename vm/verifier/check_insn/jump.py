@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.kernel.types import INSN_F_DST_REG_STACK, INSN_F_SRC_REG_STACK, SRC_OP
-from vm.verifier.backtrack import linked_regs_pack, mark_chain_precision, push_insn_history
+from vm.kernel import func_ids
+from vm.verifier.backtrack import (
+    INSN_F_DST_REG_STACK,
+    INSN_F_SRC_REG_STACK,
+    linked_regs_pack,
+    mark_chain_precision,
+    push_insn_history,
+)
 from vm.verifier.call import helper, subprog
 from vm.verifier.check_insn.linked import LinkedReg, collect_linked_regs, sync_linked_regs
 from vm.verifier.check_insn.packets import (
@@ -20,14 +24,12 @@ from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, ref
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
-from vm.verifier.liveness import check_reg_arg, is_pointer_value
+from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_BASE_TYPE_MASK, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_STACK, SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState
-
-_BPF_FUNC_SPIN_UNLOCK: Final = 94
 
 
 def check_jump(env: VerifierEnv, insn: Insn) -> None:
@@ -51,7 +53,7 @@ def check_jump(env: VerifierEnv, insn: Insn) -> None:
 def _check_call(env: VerifierEnv, insn: Insn) -> None:
     if insn.code != o.JMP | o.CALL or insn.off or insn.src_reg not in (0, o.PSEUDO_CALL) or insn.dst_reg:
         env.reject(EINVAL, "BPF_CALL uses reserved fields\n")
-    if env.cur_state.active_lock.ptr and insn.src_reg == 0 and insn.imm != _BPF_FUNC_SPIN_UNLOCK:
+    if env.cur_state.active_lock.ptr and insn.src_reg == 0 and insn.imm != func_ids.SPIN_UNLOCK:
         env.reject(EINVAL, "function calls are not allowed while holding a lock\n", held=("lock",))
     if insn.src_reg == o.PSEUDO_CALL:
         subprog.check_func_call(env, insn)

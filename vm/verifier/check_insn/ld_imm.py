@@ -7,12 +7,11 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as k
-from vm.kernel.types import DST_OP, SRC_OP
 from vm.verifier.call import subprog
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import EFAULT, EINVAL, Reject, VerifierEnv
 from vm.verifier.leaving import check_reference_leak
-from vm.verifier.liveness import check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
+from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
 from vm.verifier.mem.common import check_ptr_off_reg
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar, pointer, unknown_scalar

@@ -6,9 +6,9 @@ from typing import Final, NoReturn, final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.kernel.types import ACCESS_HELPER
 from vm.verifier.env import EACCES, Reject, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
+from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access
 from vm.verifier.report.state_text import tnum_str
 from vm.verifier.state import reg_types as t

@@ -6,10 +6,10 @@ from typing import Final
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.rewritten import Rewritten
 
 _TAIL_CALL: Final = bpf.JMP | 0xF0
-BPF_FUNC_TAIL_CALL: Final = 12
 
 
 def xlated(rewritten: Rewritten) -> tuple[Insn, ...]:
@@ -20,7 +20,7 @@ def xlated(rewritten: Rewritten) -> tuple[Insn, ...]:
 def _shown(insn: Insn) -> Insn:
     code = insn.code
     if code == _TAIL_CALL:
-        return insn._replace(code=bpf.JMP | bpf.CALL, imm=BPF_FUNC_TAIL_CALL)
+        return insn._replace(code=bpf.JMP | bpf.CALL, imm=func_ids.TAIL_CALL)
     cls, mode = bpf.cls(code), bpf.mode(code)
     if (cls == bpf.LDX and mode == bpf.PROBE_MEM) or (cls in (bpf.LDX, bpf.STX, bpf.ST) and mode == bpf.PROBE_MEM32):
         return insn._replace(code=cls | bpf.MEM | bpf.size(code))

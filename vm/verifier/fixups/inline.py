@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.kernel.types import BPF_MODIFY_RETURN, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT
 from vm.rewritten import AddressRef
 from vm.verifier.fixups.build import (
@@ -35,8 +36,6 @@ from vm.verifier.fixups.code import Named, PatchItem, load_address
 
 EINVAL, ENOENT, EOPNOTSUPP = 22, 2, 95
 
-GET_SMP_PROCESSOR_ID, JIFFIES64, GET_FUNC_IP, GET_BRANCH_SNAPSHOT = 8, 118, 173, 176
-GET_FUNC_ARG, GET_FUNC_RET, GET_FUNC_ARG_CNT, KPTR_XCHG = 183, 184, 185, 194
 
 # &pcpu_hot.cpu_number, a link-time constant of the pinned kernel (read off its rewritten programs).
 CPU_NUMBER: Final = 0x3500C
@@ -119,16 +118,16 @@ def _func_ip(hook: Hook) -> list[PatchItem]:
 
 
 ALWAYS: Final[dict[int, Inline]] = {
-    GET_SMP_PROCESSOR_ID: _smp_processor_id,
-    JIFFIES64: _jiffies64,
-    GET_BRANCH_SNAPSHOT: _branch_snapshot,
-    KPTR_XCHG: _kptr_xchg,
+    func_ids.GET_SMP_PROCESSOR_ID: _smp_processor_id,
+    func_ids.JIFFIES64: _jiffies64,
+    func_ids.GET_BRANCH_SNAPSHOT: _branch_snapshot,
+    func_ids.KPTR_XCHG: _kptr_xchg,
 }
 IN_TRACING: Final[dict[int, Inline]] = {
-    GET_FUNC_ARG: _func_arg,
-    GET_FUNC_RET: _func_ret,
-    GET_FUNC_ARG_CNT: _func_arg_cnt,
-    GET_FUNC_IP: _func_ip,
+    func_ids.GET_FUNC_ARG: _func_arg,
+    func_ids.GET_FUNC_RET: _func_ret,
+    func_ids.GET_FUNC_ARG_CNT: _func_arg_cnt,
+    func_ids.GET_FUNC_IP: _func_ip,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.kernel.errno import E2BIG
 from vm.kernel.types import BPF_MAX_LOOPS
 from vm.verifier.fixups.build import (
@@ -28,7 +29,6 @@ from vm.verifier.fixups.build import (
 )  # fmt: skip
 from vm.verifier.fixups.code import CALL, PatchItem, Slot, Subprog, expand
 
-BPF_FUNC_LOOP: Final = 181
 REG_SIZE: Final = 8
 # Where in the sequence the callback is called.
 CALL_AT: Final = 12
@@ -47,7 +47,7 @@ def optimize_bpf_loop(slots: list[Slot], subprogs: list[Subprog]) -> list[Slot]:
             current.stack_depth += extra
             current, extra = starts, 0
         insn, aux = slot.insn, slot.aux
-        if insn.code == CALL and insn.src_reg == 0 and insn.imm == BPF_FUNC_LOOP and aux.loop_fit_for_inline:
+        if insn.code == CALL and insn.src_reg == 0 and insn.imm == func_ids.LOOP and aux.loop_fit_for_inline:
             extra = REG_SIZE * 3 + -current.stack_depth % 8
             patch = _loop(-(current.stack_depth + extra))
             new = expand(slot, patch, slots[i + 1] if i + 1 < len(slots) else None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
+from vm.kernel import func_ids as f
 from vm.kernel.types import BPF_F_INNER_MAP
 from vm.program import MapSpec
 from vm.rewritten import AddressRef
@@ -28,12 +29,11 @@ from vm.verifier.fixups.build import (
 from vm.verifier.fixups.code import Named, PatchItem
 from vm.verifier.fixups.ctx.recipe import offset
 
-LOOKUP, UPDATE, DELETE = 1, 2, 3
-REDIRECT, PUSH, POP, PEEK, FOR_EACH, LOOKUP_PERCPU = 51, 87, 88, 89, 164, 195
 # Helpers that go straight to the map's own operation.
 MAP_HELPERS: Final = {
-    LOOKUP: "lookup", UPDATE: "update", DELETE: "delete", REDIRECT: "redirect", PUSH: "push", POP: "pop", PEEK: "peek",
-    FOR_EACH: "for_each", LOOKUP_PERCPU: "lookup_percpu",
+    f.MAP_LOOKUP_ELEM: "lookup", f.MAP_UPDATE_ELEM: "update", f.MAP_DELETE_ELEM: "delete", f.REDIRECT_MAP: "redirect",
+    f.MAP_PUSH_ELEM: "push", f.MAP_POP_ELEM: "pop", f.MAP_PEEK_ELEM: "peek", f.FOR_EACH_MAP_ELEM: "for_each",
+    f.MAP_LOOKUP_PERCPU_ELEM: "lookup_percpu",
 }  # fmt: skip
 
 

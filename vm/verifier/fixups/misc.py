@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids as f
 from vm.kernel.helpers import helper
 from vm.kernel.types import BPF_F_NO_USER_CONV, BPF_MAX_LOOPS
 from vm.program import MapSpec, Program
@@ -52,9 +53,8 @@ from vm.verifier.fixups.code import (
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 
 TAIL_CALL_CODE: Final = bpf.JMP | 0xF0
-TAIL_CALL, TIMER_SET_CALLBACK = 12, 170
 # sk, inode, task and cgrp: the fifth argument says how the storage may be allocated.
-STORAGE_GET: Final = frozenset({107, 145, 156, 210})
+STORAGE_GET: Final = frozenset({f.SK_STORAGE_GET, f.INODE_STORAGE_GET, f.TASK_STORAGE_GET, f.CGRP_STORAGE_GET})
 GFP_ATOMIC, GFP_KERNEL = 0x820, 0xCC0
 BPF_MAP_KEY_POISON: Final = 1 << 63
 BPF_MAP_KEY_SEEN: Final = 1 << 62
@@ -212,9 +212,9 @@ def _helper(insn: Insn) -> Named:
 
 def _helper_call(slot: Slot, setting: Setting) -> list[PatchItem] | None:
     insn, aux = slot.insn, slot.aux
-    if insn.imm == TAIL_CALL:
+    if insn.imm == f.TAIL_CALL:
         return _tail_call(slot, setting)
-    if insn.imm == TIMER_SET_CALLBACK:
+    if insn.imm == f.TIMER_SET_CALLBACK:
         return [*load_address(R3, AddressRef("kernel", "prog_aux")), _helper(insn)]
     if insn.imm in STORAGE_GET:
         sleeps = setting.sleepable and not aux.storage_get_func_atomic
@@ -233,7 +233,7 @@ def _map_of(aux: InsnAux, program: Program) -> MapSpec:
 
 
 def _map_call(insn: Insn, spec: MapSpec, setting: Setting) -> list[PatchItem]:
-    if insn.imm == maps.LOOKUP:
+    if insn.imm == f.MAP_LOOKUP_ELEM:
         written_out = maps.inlined_lookup(spec, setting.guarded)
         if written_out is not None:
             return written_out

@@ -10,15 +10,28 @@ from typing import Final, final
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
-from vm.kernel.types import ACCESS_DIRECT, BPF_READ, BPF_WRITE, DST_OP_NO_MARK, SRC_OP
 from vm.verifier import need
 from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.liveness import check_reg_arg, is_pointer_value, mark_reg_unknown
+from vm.verifier.liveness import (
+    DST_OP_NO_MARK,
+    SRC_OP,
+    check_reg_arg,
+    is_pointer_value,
+    mark_reg_unknown,
+)
 from vm.verifier.mem.alignment import check_ptr_alignment
 from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access, check_ptr_to_map_access
 from vm.verifier.mem.buffer import check_buffer_access
-from vm.verifier.mem.common import check_mem_region_access, check_ptr_off_reg, const_off, type_is_rdonly_mem
+from vm.verifier.mem.common import (
+    ACCESS_DIRECT,
+    BPF_READ,
+    BPF_WRITE,
+    check_mem_region_access,
+    check_ptr_off_reg,
+    const_off,
+    type_is_rdonly_mem,
+)
 from vm.verifier.mem.ctx import check_ctx_access, check_flow_keys_access, check_sock_access, hook_retval_range
 from vm.verifier.mem.kptr import check_kptr_access
 from vm.verifier.mem.map_value import (

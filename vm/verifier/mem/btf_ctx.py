@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
-from vm.kernel.types import BPF_READ
 from vm.verifier.attach_target import AttachTarget, slot_bytes
 from vm.verifier.env import VerifierEnv
 from vm.verifier.hooks import MAY_BE_ERROR, MAY_BE_NULL, UNTRUSTED_LSM_HOOKS
+from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import MAX_BPF_FUNC_ARGS
 from vm.verifier.state import reg_types as t
 

@@ -7,11 +7,10 @@ from typing import Final
 from vm.btf.types import Btf, Kind
 from vm.kernel import types as k
 from vm.kernel.hooks import struct_ops
-from vm.kernel.types import BPF_READ, BPF_WRITE, WALK_SCALAR
 from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, EPERM, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
-from vm.verifier.mem.btf_walk import Found, nested_type_is_trusted, struct_access
-from vm.verifier.mem.common import tnum_text
+from vm.verifier.mem.btf_walk import WALK_SCALAR, Found, nested_type_is_trusted, struct_access
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE, tnum_text
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.objects import check_object_access
 from vm.verifier.state import reg_types as t

@@ -9,6 +9,9 @@ from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
 from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
 from vm.verifier.state import reg_types as t
 
+# Others take these from here.
+__all__ = ["WALK_SCALAR"]
+
 _TAG_FLAGS: Final = {"user": t.MEM_USER, "percpu": t.MEM_PERCPU, "rcu": t.MEM_RCU}
 _SIZED: Final = frozenset({Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT})
 

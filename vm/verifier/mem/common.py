@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.kernel.types import ACCESS_DIRECT, ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier import need
 from vm.verifier.domain.scalar import S64_MIN, s32, s64
 from vm.verifier.env import EACCES, VerifierEnv
@@ -11,7 +12,8 @@ from vm.verifier.report.state_text import reg_type_str, tnum_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-# enum bpf_access_src
+# Others take these from here.
+__all__ = ["ACCESS_DIRECT", "ACCESS_HELPER", "BPF_READ", "BPF_WRITE"]
 
 BPF_MAX_VAR_OFF: Final = 1 << 29
 BPF_MAX_VAR_SIZ: Final = 1 << 29

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from vm.kernel import types as k
-from vm.kernel.types import BPF_READ, BPF_WRITE
 from vm.verifier import need
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.hooks import BOOL_LSM_HOOKS
 from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
+from vm.verifier.mem.common import BPF_READ, BPF_WRITE
 from vm.verifier.mem.ctx_rules import (
     FLOW_KEYS_SIZE,
     SKB,

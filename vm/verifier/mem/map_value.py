@@ -20,6 +20,9 @@ from vm.verifier.mem.common import check_mem_region_access
 from vm.verifier.record import BPF_KPTR, RecordField, field_type_name, map_record
 from vm.verifier.state.reg import RegState
 
+# Others take these from here.
+__all__ = ["BPF_F_RDONLY_PROG"]
+
 _DEVICE_MAPS: Final = frozenset({BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH})
 _U64: Final = 0xFFFFFFFFFFFFFFFF
 

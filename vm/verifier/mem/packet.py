@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel import types as k
-from vm.kernel.types import BPF_WRITE
 from vm.verifier import need
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.mem.common import say_out_of_bounds
+from vm.verifier.mem.common import BPF_WRITE, say_out_of_bounds
 
 _READ_ONLY: Final = frozenset(
     {

@@ -6,12 +6,17 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
-from vm.kernel.types import ACCESS_DIRECT
 from vm.verifier import need
 from vm.verifier.backtrack import insn_stack_access_flags, mark_chain_precision, push_insn_history
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown, mark_stack_slot_read
-from vm.verifier.mem.common import assign_scalar_id_before_mov, const_off, register_is_null, tnum_text
+from vm.verifier.mem.common import (
+    ACCESS_DIRECT,
+    assign_scalar_id_before_mov,
+    const_off,
+    register_is_null,
+    tnum_text,
+)
 from vm.verifier.mem.dynptr_slots import destroy_if_dynptr_stack_slot
 from vm.verifier.mem.slots import (
     ALL_SPILL,

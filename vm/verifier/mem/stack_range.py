@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from vm.isa.opcodes import MAX_BPF_STACK
-from vm.kernel.types import ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier import need
 from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
 from vm.verifier.liveness import mark_stack_slot_read
-from vm.verifier.mem.common import BPF_MAX_VAR_OFF, const_off, tnum_text
+from vm.verifier.mem.common import (
+    ACCESS_HELPER,
+    BPF_MAX_VAR_OFF,
+    BPF_READ,
+    BPF_WRITE,
+    const_off,
+    tnum_text,
+)
 from vm.verifier.mem.slots import scrubbed, set_slot_byte
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState, StackSlot

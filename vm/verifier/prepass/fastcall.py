@@ -6,8 +6,9 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.kernel.types import RET_VOID
-from vm.verifier.classify import CALL_INSN, FUNC_GET_SMP_PROCESSOR_ID, is_helper_call, is_pseudo_kfunc_call
+from vm.verifier.classify import CALL_INSN, is_helper_call, is_pseudo_kfunc_call
 from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import fetch_kfunc_meta
 from vm.verifier.prepass.subprogs import subprog_end
@@ -20,7 +21,7 @@ _SPILL: Final = op.STX | op.MEM | op.DW
 _FILL: Final = op.LDX | op.MEM | op.DW
 
 # verifier_inlines_helper_call(): replaced by instructions that touch r0 only.
-INLINED_HELPERS: Final = frozenset({FUNC_GET_SMP_PROCESSOR_ID})
+INLINED_HELPERS: Final = frozenset({func_ids.GET_SMP_PROCESSOR_ID})
 
 
 def _clobbered_regs(env: VerifierEnv, call: Insn) -> tuple[int, bool]:

@@ -6,10 +6,10 @@ from typing import Final
 
 from vm.btf.types import GLOBAL, Kind
 from vm.isa import opcodes as op
+from vm.kernel import func_ids
 from vm.verifier.classify import (
     CALL_INSN,
     EXIT_INSN,
-    FUNC_TAIL_CALL,
     JA32_INSN,
     JA_INSN,
     is_pseudo_call,
@@ -144,7 +144,7 @@ def check_subprogs(env: VerifierEnv) -> None:
         code = insn.code
         env.insn_idx = i
         insn_class = code & 7
-        if code == CALL_INSN and insn.src_reg == 0 and insn.imm == FUNC_TAIL_CALL:
+        if code == CALL_INSN and insn.src_reg == 0 and insn.imm == func_ids.TAIL_CALL:
             info.has_tail_call = True
             info.tail_call_reachable = True
         if insn_class == op.LD and code & 0xE0 in (op.ABS, op.IND):

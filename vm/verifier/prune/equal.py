@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.kernel.types import EXACT, NOT_EXACT
+from vm.kernel.types import EXACT, NOT_EXACT, RANGE_WITHIN
 from vm.verifier.domain.scalar import Scalar, same
 from vm.verifier.domain.tnum import tnum_in
 from vm.verifier.env import VerifierEnv
@@ -46,6 +46,9 @@ from vm.verifier.state.reg_types import (
     STACK_ZERO,
 )
 from vm.verifier.state.vstate import VerifierState
+
+# Others take these from here.
+__all__ = ["EXACT", "NOT_EXACT", "RANGE_WITHIN"]
 
 # enum exact_level
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.kernel.types import EXACT, NOT_EXACT, RANGE_WITHIN
 from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
 from vm.verifier.classify import is_may_goto_insn
 from vm.verifier.domain.scalar import s64, same
@@ -28,7 +27,7 @@ from vm.verifier.journal import (
 )
 from vm.verifier.prune.branches import get_loop_entry, update_loop_entry
 from vm.verifier.prune.clean import clean_live_states
-from vm.verifier.prune.equal import states_equal
+from vm.verifier.prune.equal import EXACT, NOT_EXACT, RANGE_WITHIN, states_equal
 from vm.verifier.prune.propagate import propagate_liveness, propagate_precision
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import (

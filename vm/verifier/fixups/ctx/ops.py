@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.kernel.types import SK_DROP
 from vm.verifier.fixups.build import EXIT, R0, R1, R2, R6, alu32_imm, alu64_reg, call, jmp_imm, ldx, mov64_reg
 from vm.verifier.fixups.ctx import other, skb, sock, xdp
@@ -14,7 +15,6 @@ from vm.verifier.state import reg_types as types
 
 CLONED_MASK: Final = 1
 TC_ACT_SHOT: Final = 2
-BPF_FUNC_SKB_PULL_DATA: Final = 39
 
 
 class CtxOps(NamedTuple):
@@ -68,7 +68,7 @@ def unclone_prologue(drop: int) -> list[Insn]:
         jmp_imm(bpf.JEQ, R6, 0, 7),
         mov64_reg(R6, R1),
         alu64_reg(bpf.XOR, R2, R2),
-        call(BPF_FUNC_SKB_PULL_DATA),
+        call(func_ids.SKB_PULL_DATA),
         jmp_imm(bpf.JEQ, R0, 0, 2),
         alu32_imm(bpf.MOV, R0, drop),
         EXIT,
