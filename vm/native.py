@@ -37,6 +37,7 @@ READ: Final = (
     "vm/isa",
     "vm/btf",
     "vm/kernel",
+    "vm/bits.py",
     "vm/program.py",
     "vm/errors.py",
     "vm/caps.py",

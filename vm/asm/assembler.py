@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.asm import intel, kernel
 from vm.asm.cursor import Cursor, Ref, Token
+from vm.bits import U32
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
@@ -145,7 +146,7 @@ def _map(out: _Text, c: Cursor) -> None:
         c.wrong(f"there is no map type {kind.text!r}", kind)
     key, value = (c.ranged(0, _MAX_VALUE_SIZE, f"a {what} size") for what in ("key", "value"))
     entries = c.ranged(0, _MAX_ENTRIES, "a number of entries")
-    flags = c.ranged(0, (1 << 32) - 1, "flags") if c.at_number() else 0
+    flags = c.ranged(0, U32, "flags") if c.at_number() else 0
     c.end()
     if len(out.maps) >= MAX_MAPS:
         c.wrong(f"there are more than {MAX_MAPS} maps", name)

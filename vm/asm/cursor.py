@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple, NoReturn
 
+from vm.bits import U64
 from vm.errors import InputError
 
 _TOKEN: Final = re.compile(
@@ -177,7 +178,7 @@ class Cursor:
         value = self.number()
         if not -(1 << 63) <= value < 1 << 64:
             self.wrong(f"{value} does not fit 64 bits", token)
-        return value & (1 << 64) - 1
+        return value & U64
 
     def offset(self) -> int:
         """The signed 16-bit offset of a memory access."""

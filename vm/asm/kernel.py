@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.asm.cursor import Cursor, Ref
+from vm.bits import U32
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.text import ALU_OPS, ALU_SIGNED_OPS, ATOMIC_OPS, JMP_OPS, MEM_SIZES, MEMSX_SIZES
@@ -258,7 +259,7 @@ def address(c: Cursor, dst: int) -> list[Parsed]:
             c.wrong("only element 0 has an address a program can hold", first)
         c.expect("]")
         how = "value"
-        addend = c.ranged(0, (1 << 32) - 1, "an offset") if c.peek().text == "+" else 0
+        addend = c.ranged(0, U32, "an offset") if c.peek().text == "+" else 0
     c.accept("ll")
     ref = Ref(name.text, how, name.column, addend)
     return [(Insn(o.LD_IMM64, dst), ref), (Insn(0), None)]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from vm.bits import U64
+
 
 class Reg(IntEnum):
     """General registers by their hardware number."""
@@ -152,7 +154,7 @@ def mov_imm32(dst: int, imm: int, sign_extend: bool) -> bytes:
 
 def movabs(dst: int, imm: int) -> bytes:
     """mov r64, imm64: ten bytes whatever the value."""
-    return rex(True, 0, dst) + bytes((0xB8 | dst & 7,)) + (imm & (1 << 64) - 1).to_bytes(8, "little")
+    return rex(True, 0, dst) + bytes((0xB8 | dst & 7,)) + (imm & U64).to_bytes(8, "little")
 
 
 def mov_imm64(dst: int, imm: int) -> bytes:

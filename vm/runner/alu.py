@@ -7,9 +7,6 @@ from typing import Final
 
 from vm.isa import opcodes as o
 
-U64: Final = (1 << 64) - 1
-U32: Final = (1 << 32) - 1
-
 
 def signed(value: int, bits: int) -> int:
     """The `bits` low bits as a two's complement number."""

@@ -12,12 +12,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from vm.bits import U64
 from vm.errors import NotEmulated
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn, imm64
 from vm.program import Program
 from vm.rewritten import AddressRef
-from vm.runner.alu import ATOMICS, JUMPS, U64, alu, signed
+from vm.runner.alu import ATOMICS, JUMPS, alu, signed
 from vm.runner.execution import Fault, MemoryWrite, RunStep
 from vm.runner.helpers import Call, call_helper, find_helper, helper_name
 from vm.runner.helpers.net import load_absolute, skb

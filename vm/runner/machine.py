@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from vm.bits import U64
 from vm.errors import InputError, InternalError, NotEmulated
 from vm.runner.execution import Execution, Fault, RunEvent
 from vm.runner.helpers import Call, call_helper
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from vm.rewritten import Rewritten
 
 TCG_BUFFER: Final = 32 << 20
-U64: Final = (1 << 64) - 1
 
 _HOOK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p)
 _DEADLINE_EVERY: Final = 0xFFF

@@ -19,7 +19,6 @@ from vm.errors import InternalError, LimitError
 from vm.runner.execution import Region
 
 PAGE: Final = 4096
-U64: Final = (1 << 64) - 1
 
 # Where Linux on x86-64 keeps such things (Documentation/arch/x86/x86_64/mm.rst): user space in the
 # lower half; the direct map, vmalloc, kernel text and modules in the upper one.

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Final, overload
 
+from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.runner.alu import ATOMICS
@@ -19,7 +20,6 @@ from vm.runner.execution import MemoryWrite, RunStep
 from vm.runner.memory import Memory, Namer
 from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
-U64: Final = (1 << 64) - 1
 SNAPSHOT: Final = 128
 KEPT: Final = 4096
 TAIL_CALL: Final = 0xF5  # BPF_JMP | BPF_TAIL_CALL

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from vm.bits import U64
 from vm.errors import LimitError
 from vm.program import MapSpec, Program
 from vm.runner.context import Context, build_context, prog_type_name, result_text, uapi_window
@@ -79,7 +80,7 @@ class World:
         self.progs: dict[int, str] = {}
         self.passing = False
         self._fill_prog_arrays(tuple(other.name for other in programs[1:]))
-        self._rng = limits.seed & ((1 << 64) - 1) or 1
+        self._rng = limits.seed & U64 or 1
         self._time = limits.time_ns
         self._passing: list[Area] = []
         self.input: RunInput = NoInput()
@@ -148,7 +149,7 @@ class World:
     def event_word(self, value: int | str | bytes) -> int:
         """An event's value as a 64-bit word: numbers as they are, text as the address of a string in user memory."""
         if isinstance(value, int):
-            return value & ((1 << 64) - 1)
+            return value & U64
         data = value.encode() + b"\0" if isinstance(value, str) else value
         return self.user_bytes("user string", data)
 
@@ -259,7 +260,7 @@ class World:
         """xorshift64*: the same numbers for the same seed."""
         x = self._rng
         x ^= x >> 12
-        x ^= (x << 25) & ((1 << 64) - 1)
+        x ^= (x << 25) & U64
         x ^= x >> 27
         self._rng = x
         return (x * 0x2545F4914F6CDD1D >> 32) & 0xFFFFFFFF

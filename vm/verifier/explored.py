@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import final
 
+from vm.bits import U32
 from vm.isa.opcodes import MAX_BPF_REG
 from vm.verifier.domain.scalar import same
 from vm.verifier.env import StateListEntry, VerifierEnv
@@ -12,8 +13,6 @@ from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState
 
-_U32: Final = 0xFFFFFFFF
-
 
 def explored_state(env: VerifierEnv, insn_idx: int) -> list[StateListEntry]:
     """explored_state(): the list, newest first, a checkpoint of insn_idx goes to.
@@ -21,7 +20,7 @@ def explored_state(env: VerifierEnv, insn_idx: int) -> list[StateListEntry]:
     As in the kernel it is a hash chain: call sites of one instruction have lists of their own, and
     other instructions may share them, which shows in max_states_per_insn.
     """
-    bucket = ((insn_idx ^ env.cur_state.frame[-1].callsite) & _U32) % len(env.insns)
+    bucket = ((insn_idx ^ env.cur_state.frame[-1].callsite) & U32) % len(env.insns)
     chain = env.explored_states.get(bucket)
     if chain is None:
         chain = env.explored_states[bucket] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.verifier.domain.scalar import S64_MAX, S64_MIN
+from vm.bits import S64_MAX, S64_MIN
 from vm.verifier.env import EINVAL, VerifierEnv
 from vm.verifier.state.frame import RetvalRange
 from vm.verifier.state.reg import RegState

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.verifier.domain.scalar import S64_MAX, S64_MIN, U64_MAX
+from vm.bits import S64_MAX, S64_MIN
+from vm.verifier.domain.scalar import U64_MAX
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 

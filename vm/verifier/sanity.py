@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from vm.bits import U32, U64
 from vm.verifier.domain.scalar import Scalar, unbounded, violation
 from vm.verifier.env import EFAULT, VerifierEnv
-
-_U64: Final = 0xFFFFFFFFFFFFFFFF
-_U32: Final = 0xFFFFFFFF
 
 
 def sane(env: VerifierEnv, s: Scalar, ctx: str) -> Scalar:
@@ -29,8 +25,8 @@ def sane(env: VerifierEnv, s: Scalar, ctx: str) -> Scalar:
         return s
     env.verbose(
         f"REG INVARIANTS VIOLATION ({ctx}): {found} u64=[{s.umin:#x}, {s.umax:#x}] "
-        f"s64=[{s.smin & _U64:#x}, {s.smax & _U64:#x}] u32=[{s.u32_min:#x}, {s.u32_max:#x}] "
-        f"s32=[{s.s32_min & _U32:#x}, {s.s32_max & _U32:#x}] "
+        f"s64=[{s.smin & U64:#x}, {s.smax & U64:#x}] u32=[{s.u32_min:#x}, {s.u32_max:#x}] "
+        f"s32=[{s.s32_min & U32:#x}, {s.s32_max & U32:#x}] "
         f"var_off=({s.var_off.value:#x}, {s.var_off.mask:#x})\n"
     )
     if env.test_reg_invariants:

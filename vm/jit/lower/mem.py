@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from vm.bits import U64
 from vm.errors import NotEmulated
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
@@ -34,7 +35,7 @@ SIZES: Final = (bpf.B, bpf.H, bpf.W, bpf.DW)
 NOSPEC: Final = bpf.ST | 0xC0
 # asm/vsyscall.h, and TASK_SIZE_MAX + PAGE_SIZE - VSYSCALL_ADDR of a kernel with five-level page tables.
 VSYSCALL_ADDR: Final = 0xFFFFFFFFFF600000
-PROBE_LIMIT: Final = (1 << 56) - VSYSCALL_ADDR & (1 << 64) - 1
+PROBE_LIMIT: Final = (1 << 56) - VSYSCALL_ADDR & U64
 # size -> (opcode, REX.W, REX even when empty)
 _LOADS: Final = {
     bpf.B: (b"\x0f\xb6", True),

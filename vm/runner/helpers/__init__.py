@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Final
 
+from vm.bits import U64
 from vm.errors import NotEmulated
 from vm.runner.helpers import maps, net, strings, system, trace, xdp
 from vm.runner.helpers.base import Call, Helper, HelperResult
@@ -23,7 +24,6 @@ TABLE: Final[dict[str, Helper]] = {
     **xdp.HELPERS,
 }
 
-U64: Final = (1 << 64) - 1
 
 
 def helper_name(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import S32_MAX
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.backtrack import mark_chain_precision
@@ -35,7 +36,6 @@ from vm.verifier.state.reg_types import BPF_ADD_CONST, PTR_TO_ARENA, SCALAR_VALU
 
 _ADDR_SPACE_CAST: Final = 1
 _MAP_TYPE_ARENA: Final = 33
-_S32_MAX: Final = 0x7FFFFFFF
 _SHIFTS: Final = (o.LSH, o.RSH, o.ARSH)
 _DIVISIONS: Final = (o.DIV, o.MOD)
 
@@ -235,7 +235,7 @@ def _adjust_scalar(env: VerifierEnv, insn: Insn, op: int, src: RegState) -> None
         and src.scalar.var_off.mask == 0
         and not (insn.code & 0x08 and insn.src_reg == insn.dst_reg)
         and not r.id & BPF_ADD_CONST
-        and delta <= _S32_MAX
+        and delta <= S32_MAX
     ):
         r.id |= BPF_ADD_CONST
         r.off = delta

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import S32_MAX, S32_MIN, S64_MIN
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier import need
 from vm.verifier.check_insn import sanitize
 from vm.verifier.domain.arith import is_known, pointer_add, pointer_sub, without_bounds32
-from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MIN, bounds_sync, s64
+from vm.verifier.domain.scalar import bounds_sync, s64
 from vm.verifier.env import EACCES, EINVAL, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF

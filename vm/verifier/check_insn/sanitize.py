@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NoReturn, final
 
+from vm.bits import U32
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import EACCES, Reject, VerifierEnv
@@ -21,7 +22,6 @@ ALU_NON_POINTER: Final = 1 << 3
 ALU_IMMEDIATE: Final = 1 << 4
 
 _PROHIBITED: Final = "pointer arithmetic with it prohibited for !root"
-_U32: Final = 0xFFFFFFFF
 
 
 @final
@@ -80,13 +80,13 @@ def _ptr_limit(env: VerifierEnv, insn: Insn, ptr: RegState, mask_to_left: bool) 
     """retrieve_ptr_limit(): how far the pointer may move in the masked direction."""
     if ptr.type == t.PTR_TO_STACK:
         most = o.MAX_BPF_STACK + mask_to_left
-        limit = -(ptr.scalar.var_off.value + ptr.off) & _U32
+        limit = -(ptr.scalar.var_off.value + ptr.off) & U32
     elif ptr.type == t.PTR_TO_MAP_VALUE:
         spec = env.program.maps[ptr.map_ptr]
         if ptr.inner_map and spec.inner is not None:
             spec = spec.inner
         most = spec.value_size
-        limit = ((ptr.scalar.smin if mask_to_left else ptr.scalar.umax) + ptr.off) & _U32
+        limit = ((ptr.scalar.smin if mask_to_left else ptr.scalar.umax) + ptr.off) & U32
     else:
         env.reject(
             EACCES,
@@ -128,8 +128,8 @@ def sanitize_ptr_alu(
             info.mask_to_left = off_is_neg if insn.code & 0xF0 == o.ADD else not off_is_neg
         limit = _ptr_limit(env, insn, ptr, info.mask_to_left)
         if commit_window:
-            moved = (info.alu_limit - limit) & _U32
-            _update_state(env, insn, info.alu_state, min(moved, -moved & _U32))
+            moved = (info.alu_limit - limit) & U32
+            _update_state(env, insn, info.alu_state, min(moved, -moved & U32))
         else:
             state = ALU_NEG_VALUE if off_is_neg else 0
             state |= ALU_IMMEDIATE if off_is_imm else 0
@@ -147,7 +147,7 @@ def sanitize_check_bounds(env: VerifierEnv, regno: int, reg: RegState) -> None:
     if reg.type == t.PTR_TO_STACK:
         var_off = reg.scalar.var_off
         off = reg.off + var_off.value
-        off = ((off & _U32) ^ 0x80000000) - 0x80000000
+        off = ((off & U32) ^ 0x80000000) - 0x80000000
         if var_off.mask:
             text = tnum_str(var_off.value, var_off.mask)
             env.reject(

@@ -8,24 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.isa.opcodes import ADD, AND, ARSH, LSH, MUL, OR, RSH, SUB, XOR
-from vm.verifier.domain.scalar import (
-    S32_MAX,
-    S32_MIN,
-    S64_MAX,
-    S64_MIN,
-    UNKNOWN,
-    Scalar,
-    const,
-    s32,
-    s64,
-    sync,
-)
+from vm.verifier.domain.scalar import UNKNOWN, Scalar, const, s32, s64, sync
 from vm.verifier.domain.tnum import (
     SIGN32,
     SIGN64,
-    U32,
-    U64,
     Tnum,
     tnum_add,
     tnum_and,

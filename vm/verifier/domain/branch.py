@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.isa.opcodes import JEQ, JGE, JGT, JLE, JLT, JNE, JSET, JSGE, JSGT, JSLE, JSLT, X
-from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MAX, S64_MIN, Scalar, s32, s64, same, sync
-from vm.verifier.domain.tnum import U32, U64
+from vm.verifier.domain.scalar import Scalar, s32, s64, same, sync
 
 JSET_FALSE: Final = JSET | X
 """The negation of JSET, which is no opcode of its own."""

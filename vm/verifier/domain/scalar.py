@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import Final, final
 
-from vm.verifier.domain.tnum import SIGN32, SIGN64, TNUM_UNKNOWN, U32, U64, Tnum, tnum_cast, tnum_range
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
+from vm.verifier.domain.tnum import SIGN32, SIGN64, TNUM_UNKNOWN, Tnum, tnum_cast, tnum_range
 
-S64_MIN: Final = -(1 << 63)
-S64_MAX: Final = (1 << 63) - 1
-S32_MIN: Final = -(1 << 31)
-S32_MAX: Final = (1 << 31) - 1
 U64_MAX: Final = U64
 U32_MAX: Final = U32
 _HIGH: Final = ~U32

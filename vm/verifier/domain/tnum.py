@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final, final
 
-U64: Final = 0xFFFFFFFFFFFFFFFF
-U32: Final = 0xFFFFFFFF
+from vm.bits import U32, U64
+
 SIGN64: Final = 0x8000000000000000
 SIGN32: Final = 0x80000000
 

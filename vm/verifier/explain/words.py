@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32_MAX, U64_MAX, Scalar
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN
+from vm.verifier.domain.scalar import U32_MAX, U64_MAX, Scalar
 from vm.verifier.report.state_text import TypeNames, dynptr_type_str, iter_type_str
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import S64_MIN
 from vm.kernel.types import ACCESS_DIRECT, ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier import need
-from vm.verifier.domain.scalar import S64_MIN, s32, s64
+from vm.verifier.domain.scalar import s32, s64
 from vm.verifier.env import EACCES, VerifierEnv
 from vm.verifier.report.state_text import reg_type_str, tnum_str
 from vm.verifier.state import reg_types as t

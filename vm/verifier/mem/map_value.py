@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import U64
 from vm.kernel.types import (
     ACCESS_DIRECT,
     BPF_F_RDONLY_PROG,
@@ -24,7 +25,6 @@ from vm.verifier.state.reg import RegState
 __all__ = ["BPF_F_RDONLY_PROG"]
 
 _DEVICE_MAPS: Final = frozenset({BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH})
-_U64: Final = 0xFFFFFFFFFFFFFFFF
 
 
 def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
@@ -73,7 +73,7 @@ def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_siz
             env.reject(EACCES, "kptr cannot be accessed indirectly by helper\n", regno)
         if s.var_off.mask:
             env.reject(EACCES, "kptr access cannot have variable offset\n", regno)
-        at = (off + s.var_off.value) & _U64
+        at = (off + s.var_off.value) & U64
         if p != at:
             env.reject(EACCES, f"kptr access misaligned expected={p} off={at}\n", regno)
         if size != 8:
@@ -85,7 +85,7 @@ def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
     if reg.scalar.var_off.mask:
         return None
     record = map_record(env.program, map_of(env, reg))
-    return record.find((off + reg.scalar.var_off.value) & _U64, BPF_KPTR)
+    return record.find((off + reg.scalar.var_off.value) & U64, BPF_KPTR)
 
 
 def map_is_rdonly(spec: MapSpec) -> bool:
@@ -100,4 +100,4 @@ def direct_read(env: VerifierEnv, spec: MapSpec, off: int, size: int, is_ldsx: b
     if spec.max_entries != 1:
         env.reject(ENOTSUPP, "")
     content = (spec.initial or b"").ljust(spec.value_size, b"\0")
-    return int.from_bytes(content[off : off + size], "little", signed=is_ldsx) & _U64
+    return int.from_bytes(content[off : off + size], "little", signed=is_ldsx) & U64

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.program import MapSpec
 from vm.verifier.domain.scalar import Scalar
 from vm.verifier.events import SlotSnapshot, StateSnapshot
@@ -43,12 +44,6 @@ SLOT_TYPE_CHAR: Final = {
     t.STACK_ITER: "i",
 }  # fmt: skip
 
-_U32: Final = 0xFFFFFFFF
-_U64: Final = 0xFFFFFFFFFFFFFFFF
-_S64_MIN: Final = -(1 << 63)
-_S64_MAX: Final = (1 << 63) - 1
-_S32_MIN: Final = -(1 << 31)
-_S32_MAX: Final = (1 << 31) - 1
 
 
 def reg_type_str(reg_type: int) -> str:
@@ -72,7 +67,7 @@ def unum(value: int) -> str:
 
 def snum(value: int) -> str:
     """verbose_snum() of a signed number; outside 16 bits as the 64-bit pattern."""
-    return str(value) if -0x8000 <= value <= 0x7FFF else f"{value & _U64:#x}"
+    return str(value) if -0x8000 <= value <= 0x7FFF else f"{value & U64:#x}"
 
 
 def tnum_str(value: int, mask: int) -> str:
@@ -95,17 +90,17 @@ def scalar_ranges(s: Scalar) -> list[str]:
     """print_scalar_ranges(): equal bounds of one kind are named together, "smin=umin=1"."""
 
     def as_kernel32(v: int) -> int:
-        return v if -0x8000 <= v <= 0x7FFF else v & _U32
+        return v if -0x8000 <= v <= 0x7FFF else v & U32
 
     bounds: list[tuple[str, int, bool]] = [
-        ("smin", s.smin, s.smin == _S64_MIN),
-        ("smax", s.smax, s.smax == _S64_MAX),
+        ("smin", s.smin, s.smin == S64_MIN),
+        ("smax", s.smax, s.smax == S64_MAX),
         ("umin", s.umin, s.umin == 0),
-        ("umax", s.umax, s.umax == _U64),
-        ("smin32", as_kernel32(s.s32_min), s.s32_min == _S32_MIN),
-        ("smax32", as_kernel32(s.s32_max), s.s32_max == _S32_MAX),
+        ("umax", s.umax, s.umax == U64),
+        ("smin32", as_kernel32(s.s32_min), s.s32_min == S32_MIN),
+        ("smax32", as_kernel32(s.s32_max), s.s32_max == S32_MAX),
         ("umin32", s.u32_min, s.u32_min == 0),
-        ("umax32", s.u32_max, s.u32_max == _U32),
+        ("umax32", s.u32_max, s.u32_max == U32),
     ]
     omit = [b[2] for b in bounds]
     out = []
@@ -116,10 +111,10 @@ def scalar_ranges(s: Scalar) -> list[str]:
         neg = name[0] == "s" and value < 0
         for j in range(i + 2, 8, 2):
             other, other_value, _ = bounds[j]
-            if omit[j] or (other_value & _U64) != (value & _U64):
+            if omit[j] or (other_value & U64) != (value & U64):
                 continue
             # Negative numbers are not named together with large positive ones.
-            if (other[0] == "s" and _signed64(other_value & _U64) < 0) != neg:
+            if (other[0] == "s" and _signed64(other_value & U64) < 0) != neg:
                 continue
             omit[j] = True
             names += "=" + other
@@ -165,7 +160,7 @@ def reg_text(reg: RegState, frameno: int, names: TypeNames) -> str:
         if reg.frameno != frameno:
             out += f"[{reg.frameno}]"
         if const:
-            return out + snum(_signed64(var_off.value + reg.off & _U64))
+            return out + snum(_signed64(var_off.value + reg.off & U64))
     if t.base_type(reg_type) == t.PTR_TO_BTF_ID:
         out += btf_type_name(reg.btf, reg.btf_id)
     return f"{out}({','.join(_attributes(reg, names))})"
@@ -191,7 +186,7 @@ def _attributes(reg: RegState, names: TypeNames) -> list[str]:
         out.append(f"off={snum(reg.off)}")
     if t.type_is_pkt_pointer(reg_type):
         # range is an int, printed through a u64: BEYOND_PKT_END and its like are negative.
-        out.append(f"r={unum(reg.range & _U64)}")
+        out.append(f"r={unum(reg.range & U64)}")
     if t.base_type(reg_type) == t.PTR_TO_MEM:
         out.append(f"sz={unum(reg.mem_size)}")
     if reg_type == t.CONST_PTR_TO_DYNPTR:
@@ -201,7 +196,7 @@ def _attributes(reg: RegState, names: TypeNames) -> list[str]:
             out.append(f"imm={snum(_signed64(var_off.value))}")
     else:
         out.extend(scalar_ranges(reg.scalar))
-        if not (var_off.value == 0 and var_off.mask == _U64):
+        if not (var_off.value == 0 and var_off.mask == U64):
             out.append(f"var_off={tnum_str(var_off.value, var_off.mask)}")
     return out
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.isa import opcodes as bpf
 from vm.verifier.domain import branch, scalar
 from vm.verifier.domain.arith import scalar_alu, shift_linked
-from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MAX, S64_MIN, UNKNOWN, Scalar, bounds_sync, const, s32, s64
-from vm.verifier.domain.tnum import U32, U64, Tnum
+from vm.verifier.domain.scalar import UNKNOWN, Scalar, bounds_sync, const, s32, s64
+from vm.verifier.domain.tnum import Tnum
 
 WIDTH = 4
 EDGES = (0, 1 << 31, 1 << 32, 1 << 63)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.isa import opcodes as bpf
 from vm.verifier.domain import branch, scalar
 from vm.verifier.domain.arith import _fold, computable, pointer_add, pointer_sub, scalar_alu
-from vm.verifier.domain.scalar import S32_MAX, S32_MIN, S64_MAX, S64_MIN, UNKNOWN, Scalar, const, s32, s64
-from vm.verifier.domain.tnum import U32, U64, Tnum
+from vm.verifier.domain.scalar import UNKNOWN, Scalar, const, s32, s64
+from vm.verifier.domain.tnum import Tnum
 
 EDGES = [
     0,

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from vm.bits import U32, U64
 from vm.verifier.domain import tnum as t
-from vm.verifier.domain.tnum import U32, U64, Tnum
+from vm.verifier.domain.tnum import Tnum
 
 WIDTH = 3
 
