@@ -15,6 +15,7 @@ from fuzz.generate import ALU_OPS, JUMP_OPS, NUMBERS, SIZES, Made
 from fuzz.objects import Function, Object
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.func_ids import NAMES
 
 ARRAY, STRUCT = 3, 4  # kinds of BTF types
 NOTHING: Final = Insn(o.JMP | o.JA)
@@ -26,7 +27,7 @@ FLIPPED: Final = {
 ATOMICS: Final = (
     o.ADD, o.OR, o.AND, o.XOR, o.ADD | o.FETCH, o.OR | o.FETCH, o.AND | o.FETCH, o.XOR | o.FETCH, o.XCHG, o.CMPXCHG, 2,
 )  # fmt: skip
-HELPERS: Final = 211  # of Linux 6.12, and one more
+HELPERS: Final = len(NAMES) - 1
 # Program types a program may be tried as, in place of its own.
 SECTIONS: Final = (
     "xdp", "tc", "socket", "cgroup_skb/egress", "cgroup/sock_create", "cgroup/connect4", "cgroup/sysctl",

@@ -145,7 +145,7 @@ def verify(
     privileged: bool = True,
     caps: Caps | None = None,
 ) -> tuple[Verification, VerifierEnv]:
-    """What Linux 6.12 says of the program, and the environment the fixups read."""
+    """What the kernel says of the program, and the environment the fixups read."""
     w = walk(program, log_level=log_level, record=record, privileged=privileged, caps=caps)
     for _ in w.advance():
         pass
@@ -214,7 +214,7 @@ def _refers_to_function(insn: Insn) -> bool:
 
 
 def translate(rewritten: Rewritten) -> Image:
-    """The x86-64 code Linux 6.12's JIT would make of it.
+    """The x86-64 code the kernel's JIT would make of it.
 
     The kernel's JIT sees verified programs only; one that was not, and that it has no code for, is NotEmulated.
     """

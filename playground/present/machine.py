@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vm.btf.format import format_value
 from vm.errors import InputError
+from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
 
@@ -14,15 +15,6 @@ CHUNK: Final = 256
 MAX_ENTRIES: Final = 256
 MAX_EVENTS: Final = 2000
 MAX_VALUE_NODES: Final = 64
-
-MAP_TYPES: Final = {
-    1: "hash", 2: "array", 3: "prog_array", 4: "perf_event_array", 5: "percpu_hash", 6: "percpu_array",
-    7: "stack_trace", 8: "cgroup_array", 9: "lru_hash", 10: "lru_percpu_hash", 11: "lpm_trie", 12: "array_of_maps",
-    13: "hash_of_maps", 14: "devmap", 15: "sockmap", 16: "cpumap", 17: "xskmap", 18: "sockhash",
-    19: "cgroup_storage", 20: "reuseport_sockarray", 21: "percpu_cgroup_storage", 22: "queue", 23: "stack",
-    24: "sk_storage", 25: "devmap_hash", 26: "struct_ops", 27: "ringbuf", 28: "inode_storage", 29: "task_storage",
-    30: "bloom_filter", 31: "user_ringbuf", 32: "cgrp_storage", 33: "arena",
-}  # fmt: skip
 
 
 def run_chunks(run: int, execution: Execution) -> Iterator[dict[str, Any]]:
@@ -108,7 +100,7 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
 
 def _map_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
     return {
-        "type": MAP_TYPES.get(spec.map_type, str(spec.map_type)),
+        "type": map_type_name(spec.map_type),
         "entries": [[k.hex(), v[:4096].hex(), _value_text(program, spec, v)] for k, v in entries[:MAX_ENTRIES]],
         "cut": max(0, len(entries) - MAX_ENTRIES),
     }

@@ -264,11 +264,11 @@ def _programs(obj: Object) -> list[Message]:
 
 
 def _maps(program: Program) -> list[Message]:
-    from playground.present.machine import MAP_TYPES
+    from vm.kernel.names import map_type_name
 
     return [
         {
-            "name": m.full_name or m.name, "type": MAP_TYPES.get(m.map_type, str(m.map_type)),
+            "name": m.full_name or m.name, "type": map_type_name(m.map_type),
             "key_size": m.key_size, "value_size": m.value_size, "max_entries": m.max_entries, "flags": m.map_flags,
         }
         for m in program.maps

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.facts.btf import vmlinux_btf
-from scripts.facts.constants import errno_module, func_ids_module, release_module, types_module
+from scripts.facts.constants import addresses_module, errno_module, func_ids_module, release_module, types_module
 from scripts.facts.ctx_access import ctx_access
 from scripts.facts.ctx_offsets import offsets_module
 from scripts.facts.errnos import errnos
@@ -65,6 +65,7 @@ def generate(kernel: Kernel, folder: str) -> None:
         ROOT / "vm/kernel/types.py": types_module(kernel),
         ROOT / "vm/kernel/func_ids.py": func_ids_module(kernel),
         ROOT / "vm/kernel/errno.py": errno_module(kernel),
+        ROOT / "vm/kernel/addresses.py": addresses_module(kernel),
         ROOT / "vm/kernel/release.py": release_module(kernel, folder),
         ROOT / "vm/verifier/fixups/ctx/offsets.py": offsets_module(kernel),
     }

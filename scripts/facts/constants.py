@@ -1,4 +1,4 @@
-"""The modules of constants: vm/kernel/types.py, func_ids.py, errno.py and release.py.
+"""The modules of constants: vm/kernel/types.py, func_ids.py, errno.py, addresses.py and release.py.
 
 Code uses these by name, and mypyc compiles the numbers into it. They are generated for the kernel that is
 emulated only; facts of other kernels are read as data.
@@ -145,14 +145,28 @@ def errno_module(kernel: Kernel) -> str:
     return "\n".join([*out, *(f"{name}: Final = {value}" for name, value in errnos(kernel.image).items()), ""])
 
 
+def addresses_module(kernel: Kernel) -> str:
+    """Source of vm/kernel/addresses.py."""
+    out = head(kernel, "Addresses that the JIT writes into code: link-time constants of the image.")
+    symbols = kernel.image.by_name
+    if "pcpu_hot" in symbols:  # up to 6.14
+        cpu_number = symbols["pcpu_hot"].address + kernel.btf.offset_of("pcpu_hot", "cpu_number")
+    else:
+        cpu_number = symbols["cpu_number"].address
+    out.append(f"THIS_CPU_OFF: Final = {_number(symbols['this_cpu_off'].address)}")
+    out.append(f"CPU_NUMBER: Final = {_number(cpu_number)}  # pcpu_hot.cpu_number")
+    return "\n".join([*out, ""])
+
+
 def release_module(kernel: Kernel, folder: str) -> str:
     """Source of vm/kernel/release.py."""
     release = kernel.image.release
     version = ".".join(release.split(".")[:2])
-    out = head(kernel, "Which kernel is emulated. Texts name it by VERSION.")
+    out = head(kernel, "Which kernel is emulated.")
     out += [
         f'RELEASE: Final = "{release}"  # what `uname -r` prints',
         f'VERSION: Final = "{version}"',
+        f'LINUX: Final = "Linux {version}"  # how texts name it',
         f'FOLDER: Final = "{folder}"  # of its facts, below vm/kernel/data',
         "",
     ]

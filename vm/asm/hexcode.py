@@ -82,7 +82,7 @@ def _check(insns: tuple[Insn, ...]) -> None:
 
 
 def reserved(code: int) -> bool:
-    """Whether RFC 9669 and Linux 6.12 give the opcode no meaning."""
+    """Whether RFC 9669 and the kernel give the opcode no meaning."""
     cls = o.cls(code)
     if cls in (o.ALU, o.ALU64):
         return o.op(code) not in _ALU_OPS or code in (o.ALU64 | o.END | o.TO_BE, *_NEG_X)

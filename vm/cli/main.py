@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from vm.cli import commands, facts
 from vm.cli.report import BAD_INPUT, Reporter
+from vm.kernel.release import LINUX
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     c = verb("compile", "compile C to a BPF object", many=False)
     c.add_argument("-o", dest="output", metavar="FILE.o", help="where the object goes")
     verb("disasm", "print instructions")
-    v = choosing(verb("verify", "say what Linux 6.12's verifier says"))
+    v = choosing(verb("verify", f"say what {LINUX}'s verifier says"))
     v.add_argument("--whole", action="store_true", help="load the object's programs together, not each alone")
     v.add_argument("--trace", metavar="FILE.jsonl", help="write what the walk did, step by step (docs/trace.md)")
     v.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def load_object(data: bytes, name: str, untyped: str = "") -> Object:
-    """Programs and maps of an ELF object, relocated for Linux 6.12.
+    """Programs and maps of an ELF object, relocated for the emulated kernel.
 
     name -- of the object; its first eight characters (without directory and .o) name the global-data maps.
     untyped -- section name ("socket") that stands in for those that say no program type; by default such a program

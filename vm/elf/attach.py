@@ -6,6 +6,7 @@ from vm.elf.sections import SectionDef
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.kernel.attach import attach_target
+from vm.kernel.release import LINUX
 
 
 def attach_name(known: SectionDef, section: str) -> str:
@@ -18,5 +19,5 @@ def attach_name(known: SectionDef, section: str) -> str:
     if attach_target(known.prog_type, known.expected_attach_type, name) is None:
         what = {t.BPF_TRACE_RAW_TP: "tracepoint", t.BPF_TRACE_ITER: "iterator"}.get(known.attach_type, "function")
         what = "LSM hook" if known.prog_type == t.BPF_PROG_TYPE_LSM else what
-        raise InputError(f"Linux 6.12 has no {what} '{name}' to attach to")
+        raise InputError(f"{LINUX} has no {what} '{name}' to attach to")
     return name

@@ -13,6 +13,7 @@ from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as t
+from vm.kernel.release import LINUX
 from vm.program import MapSpec
 
 # The call of a kernel function that is not there (POISON_CALL_KFUNC_BASE), plus the extern's number.
@@ -114,13 +115,13 @@ class Externs:
         if found is None:
             if extern.weak:
                 return None
-            raise InputError(f"Linux 6.12 has no {what} '{name}' in its BTF (extern __ksym)")
+            raise InputError(f"{LINUX} has no {what} '{name}' in its BTF (extern __ksym)")
         mine = self.local.skip_modifiers(extern.type.type_id).id
         theirs = found.type_id if kind is Kind.FUNC else kernel.skip_modifiers(found.type_id).id
         if not Resolver(self.local, kernel).compatible(mine, theirs, MAX_DEPTH):
             if extern.weak and kind is Kind.FUNC:
                 return None
-            raise InputError(f"the {what} '{name}' of Linux 6.12 has another type than the one declared here")
+            raise InputError(f"the {what} '{name}' of {LINUX} has another type than the one declared here")
         return found
 
     def kconfig_map(self) -> MapSpec | None:

@@ -2,7 +2,7 @@
 
 Without them a map that no kernel makes would verify and run. Sources: kernel/bpf/{arraymap,hashtab,
 ringbuf,lpm_trie,queue_stack_maps,bloom_filter,stackmap,bpf_local_storage,devmap,cpumap,arena}.c and
-net/core/sock_map.c of Linux 6.12, the functions named *_alloc_check and *_alloc.
+net/core/sock_map.c, the functions named *_alloc_check and *_alloc.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vm.kernel import types as t
+from vm.kernel.release import LINUX
 from vm.program import MapSpec
 
 _PAGE: Final = 4096
@@ -267,7 +268,7 @@ def refusal(spec: MapSpec) -> str:
     """Why the kernel would not create the map, "" if it would as far as its sizes and flags go."""
     known = max(_CHECKS) + 1
     if not 0 < spec.map_type < known:
-        return f"Linux 6.12 has no map type {spec.map_type}"
+        return f"{LINUX} has no map type {spec.map_type}"
     for check in (*_CHECKS.get(spec.map_type, ()), _flags):
         why = check(spec)
         if why:

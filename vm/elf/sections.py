@@ -49,7 +49,7 @@ class SectionDef(NamedTuple):
 
     @property
     def expected_attach_type(self) -> int:
-        """USDT programs attach through uprobe-multi links, which 6.12 has."""
+        """USDT programs attach through uprobe-multi links, which the kernel has."""
         return t.BPF_TRACE_UPROBE_MULTI if self.flags & _USDT else self.attach_type
 
 

@@ -13,6 +13,7 @@ from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa.insn import INSN_SIZE
 from vm.kernel import types as t
+from vm.kernel.release import LINUX
 from vm.program import MapSpec
 
 _LINK: Final = ".struct_ops.link"
@@ -153,14 +154,14 @@ def _fit(out: StructOps, btf: Btf, variable: _Variable) -> MapSpec:
     value = kernel.find(f"bpf_struct_ops_{name}", Kind.STRUCT)
     target = kernel.find(name, Kind.STRUCT)
     if value is None or target is None or not any(m.type_id == target.id for m in value.members):
-        raise _Refused(f"Linux 6.12 has no struct_ops '{name}'")
+        raise _Refused(f"{LINUX} has no struct_ops '{name}'")
     numbers = {m.name: i for i, m in enumerate(target.members)}
     for index, member in enumerate(variable.struct.members):
         number = numbers.get(member.name, -1)
         program = variable.programs.get(index)
         if number < 0:
             if program is not None or any(_bytes(btf, variable, member)):
-                raise _Refused(f"struct {name} of Linux 6.12 has no member '{member.name}'")
+                raise _Refused(f"struct {name} of {LINUX} has no member '{member.name}'")
             continue
         theirs = target.members[number]
         _compare(btf, kernel, variable, member, theirs, program)
@@ -191,16 +192,16 @@ def _compare(
         raise _Refused(f"{where} is a bit field")
     mine, other = btf.skip_modifiers(member.type_id), kernel.skip_modifiers(theirs.type_id)
     if mine.kind is not other.kind:
-        raise _Refused(f"{where} is {_kind(mine)}, and {_kind(other)} in Linux 6.12")
+        raise _Refused(f"{where} is {_kind(mine)}, and {_kind(other)} in {LINUX}")
     if mine.kind is Kind.PTR:
         if program is not None and not _is_function_pointer(kernel, theirs.type_id):
-            raise _Refused(f"{where} is no function pointer in Linux 6.12")
+            raise _Refused(f"{where} is no function pointer in {LINUX}")
         if program is None and any(_bytes(btf, variable, member)):
             raise _Refused(f"{where} holds a number where a program or nothing must be")
         return
     size, wanted = btf.size_of(mine.id), kernel.size_of(other.id)
     if size != wanted:
-        raise _Refused(f"{where} has {size} bytes, and {wanted} in Linux 6.12")
+        raise _Refused(f"{where} has {size} bytes, and {wanted} in {LINUX}")
 
 
 def _kind(found: Type) -> str:

@@ -1,4 +1,4 @@
-"""One instruction as the kernel's verifier log prints it (print_bpf_insn in kernel/bpf/disasm.c, Linux 6.12)."""
+"""One instruction as the kernel's verifier log prints it (print_bpf_insn in kernel/bpf/disasm.c)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machine code: a rewritten program to the x86-64 bytes Linux 6.12 would run."""
+"""Machine code: a rewritten program to the x86-64 bytes the kernel would run."""
 
 from __future__ import annotations
 

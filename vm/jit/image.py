@@ -39,7 +39,7 @@ class Probed(NamedTuple):
 class Image:
     """x86-64 code of one program, its functions one after the other.
 
-    code       -- as Linux 6.12's arch/x86/net/bpf_jit_comp.c would emit it; addresses zero where a reloc fills them
+    code       -- as the kernel's arch/x86/net/bpf_jit_comp.c would emit it; addresses zero where a reloc fills them
     func_lens  -- bytes of each function, in order
     insn_offsets -- for each slot of the rewritten program, the offset in `code` where its machine code starts
     orig_idx   -- for each slot of the rewritten program, the slot of the original one it stems from

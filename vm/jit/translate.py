@@ -17,7 +17,7 @@ USER_ARENA_SHIFT: Final = 32
 
 
 def translate(rewritten: Rewritten) -> Image:
-    """x86-64 code as Linux 6.12 with mitigations off emits it on a CPU with BMI2 and five-level page tables.
+    """x86-64 code as the kernel with mitigations off emits it on a CPU with BMI2 and five-level page tables.
 
     NotEmulated if it holds an instruction the JIT does not know, or jumps that do not settle in its passes.
     """

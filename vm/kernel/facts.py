@@ -55,7 +55,7 @@ class KernelFacts:
     """One kernel.
 
     folder  -- where its facts are
-    release -- what `uname -r` prints: "6.12.117+deb12-cloud-amd64"
+    release -- what `uname -r` prints: version, build and flavour
     banner  -- what it prints first (linux_banner)
     """
 
@@ -198,7 +198,7 @@ def emulated() -> KernelFacts:
 
 
 def find(name: str) -> KernelFacts:
-    """Facts by the name of a folder below vm/kernel/data ("6.12.117"), or by a path; InputError if there are none."""
+    """Facts by the name of a folder below vm/kernel/data, or by a path; InputError if there are none."""
     inside = _data().joinpath(name)
     known = re.fullmatch(r"[\w.+-]+", name) is not None and inside.joinpath(ABOUT).is_file()
     return KernelFacts.load(inside if known else Path(name))

@@ -1,4 +1,4 @@
-"""Offsets of the kernel structures a run has in memory, Linux 6.12 on x86-64.
+"""Offsets of the kernel structures a run has in memory, on x86-64.
 
 Only fields something reads: the rewritten program, inlined map operations, or a helper. The
 numbers are those of the kernel's BTF; tests/vm/runner/test_layout.py holds them against it.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from vm.errors import LimitError, NotEmulated
+from vm.kernel.addresses import THIS_CPU_OFF
 from vm.runner.helpers import Helper, find_helper
 from vm.runner.layout import OFFSETS
 from vm.runner.maps import Map
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 TEXT_SIZE: Final = 16 * PAGE
 SLOT: Final = 16
-THIS_CPU_OFF: Final = 0x19A18
 TAIL_CALL_OFFSET: Final = 16
 _CALLS: Final = ("helper", "map_helper", "kfunc")
 

@@ -1,4 +1,4 @@
-"""What Linux 6.12's verifier says of a program. Read check.py first."""
+"""What the kernel's verifier says of a program. Read check.py first."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Precision: which scalars a decision depended on, found by walking the instructions back.
 
-mark_chain_precision() of Linux 6.12. Only checkpoints are marked: the state being walked is not
+mark_chain_precision(). Only checkpoints are marked: the state being walked is not
 compared with anything before it becomes one.
 """
 

@@ -39,7 +39,7 @@ PREPASSES = (
 
 
 def verify(program: Program, options: VerifyOptions | None = None) -> Verification:
-    """What Linux 6.12 would say of `program`: verdict, log and the trace of the walk.
+    """What the kernel would say of `program`: verdict, log and the trace of the walk.
 
     Raises NotEmulated where the emulation does not cover what the program uses; never guesses.
     """

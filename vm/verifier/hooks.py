@@ -1,4 +1,4 @@
-"""Hooks of Linux 6.12 the verifier treats by name: tracepoints with arguments that may be null, LSM hooks.
+"""Hooks the verifier treats by name: tracepoints with arguments that may be null, LSM hooks.
 
 Facts of raw_tp_null_args in kernel/bpf/btf.c and of the sets in kernel/bpf/bpf_lsm.c.
 """

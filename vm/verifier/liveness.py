@@ -1,7 +1,7 @@
 """Who reads which register or stack slot: read marks on the parents of a state, screened by write marks.
 
 A mark says that a checkpoint's continuation depends on the slot; pruning compares only such slots
-(mark_reg_read() and check_reg_arg() of Linux 6.12).
+(mark_reg_read() and check_reg_arg()).
 """
 
 from __future__ import annotations

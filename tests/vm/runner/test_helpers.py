@@ -7,6 +7,7 @@ import pytest
 from tests.vm.runner.programs import EXIT, call, mov, program
 from vm.errors import NotEmulated
 from vm.kernel.helpers import all_helpers
+from vm.kernel.names import MAP_TYPES
 from vm.program import MapSpec
 from vm.runner.helpers import HELPERS, NOT_EMULATED, TABLE, find_helper, helper_name
 from vm.runner.helpers.printf import FormatError, format_text
@@ -14,7 +15,6 @@ from vm.runner.inputs import NoInput, RunLimits
 from vm.runner.interp import interpret
 from vm.runner.maps import BEHAVIOUR
 from vm.runner.maps import NOT_EMULATED as MAPS_NOT_EMULATED
-from vm.runner.maps.base import MAP_TYPES
 from vm.runner.world import World
 from vm.verifier.fixups.maps import MAP_HELPERS, direct_function
 

@@ -11,6 +11,7 @@ from vm.isa.insn import Insn
 from vm.jit import encode as x86
 from vm.jit.encode import Reg
 from vm.jit.registers import AUX_REG, BPF_TO_X86
+from vm.kernel.addresses import THIS_CPU_OFF
 
 Lower = Callable[[Insn], bytes]
 
@@ -20,8 +21,6 @@ SHIFTS: Final = {bpf.LSH: "shl", bpf.RSH: "shr", bpf.ARSH: "sar"}
 ADDR_SPACE_CAST: Final = 1
 ADDR_PERCPU: Final = -1
 CAST_USER_IMM: Final = 1 << 16
-# &this_cpu_off, a link-time constant of Debian's 6.12 image (read off its JIT's own output).
-THIS_CPU_OFF: Final = 0x19A18
 
 
 def _wide(insn: Insn) -> bool:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from vm.bits import U64
 from vm.errors import NotEmulated
+from vm.kernel.func_ids import NAMES as HELPERS
+from vm.kernel.release import LINUX
 from vm.runner.helpers import maps, net, strings, system, trace, xdp
 from vm.runner.helpers.base import Call, Helper, HelperResult
 from vm.runner.helpers.kfuncs import KFUNCS
-from vm.runner.helpers.names import HELPERS, NOT_EMULATED
+from vm.runner.helpers.names import NOT_EMULATED
 
 if TYPE_CHECKING:
     from vm.runner.world import World
@@ -27,10 +29,10 @@ TABLE: Final[dict[str, Helper]] = {
 
 
 def helper_name(number: int) -> str:
-    """Name of helper `number` without bpf_; NotEmulated for one 6.12 does not have."""
+    """Name of helper `number` without bpf_; NotEmulated for one the kernel does not have."""
     if 0 < number < len(HELPERS):
         return HELPERS[number]
-    raise NotEmulated(f"helper number {number}, which Linux 6.12 does not have")
+    raise NotEmulated(f"helper number {number}, which {LINUX} does not have")
 
 
 def find_helper(name: str) -> Helper:

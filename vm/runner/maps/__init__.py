@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from vm.errors import InputError
+from vm.kernel.names import map_type_name
 from vm.program import MapSpec
 from vm.runner.layout import round8
 from vm.runner.maps.array import Array, ArrayOfMaps, PercpuArray, PerfEventArray, ProgArray
-from vm.runner.maps.base import Map, Opaque, Places, type_name
+from vm.runner.maps.base import Map, Opaque, Places
 from vm.runner.maps.hashmap import Hash, HashOfMaps, LruHash, LruPercpuHash, PercpuHash
 from vm.runner.maps.lpm import LpmTrie
 from vm.runner.maps.queue import BloomFilter, Queue, Stack
@@ -67,7 +68,7 @@ def behaviour(map_type: int) -> type[Map]:
 def check_spec(spec: MapSpec) -> None:
     """InputError for what BPF_MAP_CREATE refuses: sizes no map of the type can have."""
     name = spec.full_name or spec.name
-    kind = type_name(spec.map_type)
+    kind = map_type_name(spec.map_type)
     if min(spec.key_size, spec.value_size, spec.max_entries) < 0:
         raise InputError(f"Map {name} ({kind}) has a negative size.")
     if spec.map_type in _ARRAYS and spec.key_size != 4:
@@ -131,5 +132,5 @@ def with_inner(specs: Sequence[MapSpec], all_specs: Sequence[MapSpec]) -> list[M
 __all__ = [
     "BEHAVIOUR", "NOT_EMULATED", "Array", "ArrayOfMaps", "BloomFilter", "Hash", "HashOfMaps", "LpmTrie", "LruHash",
     "LruPercpuHash", "Map", "Opaque", "PercpuArray", "PercpuHash", "PerfEventArray", "Places", "ProgArray", "Queue",
-    "RedirectMap", "RingBuf", "Stack", "behaviour", "check_spec", "footprints", "make_maps", "type_name", "with_inner",
+    "RedirectMap", "RingBuf", "Stack", "behaviour", "check_spec", "footprints", "make_maps", "with_inner",
 ]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vm.errors import NotEmulated
 from vm.kernel.errno import EINVAL
+from vm.kernel.names import map_type_name
 from vm.kernel.types import BPF_EXIST, BPF_F_LOCK
 from vm.program import MapSpec
 from vm.runner.layout import OFFSETS
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
     from vm.runner.memory import Arena, Heap, Memory
 
 # Flags of BPF_MAP_UPDATE_ELEM and of maps (include/uapi/linux/bpf.h).
-
-MAP_TYPES: Final = (
-    "unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array", "stack_trace",
-    "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps", "hash_of_maps", "devmap", "sockmap",
-    "cpumap", "xskmap", "sockhash", "cgroup_storage", "reuseport_sockarray", "percpu_cgroup_storage", "queue",
-    "stack", "sk_storage", "devmap_hash", "struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter",
-    "user_ringbuf", "cgrp_storage", "arena",
-)  # fmt: skip
-
-
-def type_name(map_type: int) -> str:
-    """As bpftool prints it."""
-    return MAP_TYPES[map_type] if 0 <= map_type < len(MAP_TYPES) else f"type {map_type}"
-
 
 class Places:
     """Where maps are made: the heap for kernel objects, the per-CPU area, and maps already there by address."""
@@ -43,7 +30,7 @@ class Places:
 class Map:
     """One map. Keys and values are bytes of the spec's sizes; addresses are 0 for NULL; errors negative errno.
 
-    An operation its type does not have returns -EOPNOTSUPP in the kernel before 6.12's verifier ever lets a
+    An operation its type does not have returns -EOPNOTSUPP in the kernel before its verifier ever lets a
     program call it; here it is NotEmulated where no behaviour is written.
     """
 
@@ -115,7 +102,7 @@ class Map:
         return ()
 
     def _none(self, operation: str) -> NotEmulated:
-        return NotEmulated(f"{operation} on the {type_name(self.spec.map_type)} map {self.name}")
+        return NotEmulated(f"{operation} on the {map_type_name(self.spec.map_type)} map {self.name}")
 
 
 def bad_flags(flags: int) -> bool:

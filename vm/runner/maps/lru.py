@@ -2,7 +2,7 @@
 
 A node is used, then pending on its CPU's list, then active or inactive; a set reference bit is a
 second chance. New nodes are fetched in batches, so a small full table loses several old
-elements at once. That surprises people, and it is what 6.12 does. One CPU.
+elements at once. That surprises people, and it is what the kernel does. One CPU.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from vm.btf.types import COMPOSITES, Btf, Kind, Param, Type
 from vm.errors import NotEmulated
 from vm.kernel import types as k
+from vm.kernel.release import LINUX
 from vm.verifier import record as rec
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.arg_types import check_func_arg_reg_off
@@ -302,7 +303,7 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
     record = map_record(env.program, map_of(env, reg))
     if not record.fields:
         # The kernel takes no look whether there is such a record.
-        raise NotEmulated("a work queue in a map value without special fields, at which Linux 6.12 crashes")
+        raise NotEmulated(f"a work queue in a map value without special fields, at which {LINUX} crashes")
     off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFFFFFFFFFF
     at = record.offset_of(rec.BPF_WORKQUEUE)
     if at != off:
@@ -404,7 +405,7 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         if not (reg.btf is not None or reg.mem_size or reg.range):
             env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
         if meta.map_index >= 0:
-            raise NotEmulated("a work queue with a map that is no map pointer, at which Linux 6.12 may crash")
+            raise NotEmulated(f"a work queue with a map that is no map pointer, at which {LINUX} may crash")
         return
     record = map_record(env.program, map_of(env, reg))
     mine = (meta.map_index, meta.inner_map, meta.map_uid)

@@ -1,4 +1,4 @@
-"""Arithmetic and moves (check_alu_op() of Linux 6.12)."""
+"""Arithmetic and moves (check_alu_op())."""
 
 from __future__ import annotations
 

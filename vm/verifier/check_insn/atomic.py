@@ -1,4 +1,4 @@
-"""Atomic read-modify-write (check_atomic() of Linux 6.12)."""
+"""Atomic read-modify-write (check_atomic())."""
 
 from __future__ import annotations
 

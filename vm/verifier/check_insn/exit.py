@@ -1,4 +1,4 @@
-"""The way out: what may not be left open, and what a program may return (check_return_code() of Linux 6.12)."""
+"""The way out: what may not be left open, and what a program may return (check_return_code())."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jumps: which way they go, and what either way knows (check_cond_jmp_op() of Linux 6.12)."""
+"""Jumps: which way they go, and what either way knows (check_cond_jmp_op())."""
 
 from __future__ import annotations
 

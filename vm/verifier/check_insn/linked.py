@@ -1,6 +1,6 @@
 """Scalars that are copies of one another (same id), or at a constant distance: what is learnt of one holds for all.
 
-collect_linked_regs() and sync_linked_regs() of Linux 6.12.
+collect_linked_regs() and sync_linked_regs().
 """
 
 from __future__ import annotations

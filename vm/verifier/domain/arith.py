@@ -1,4 +1,4 @@
-"""What each arithmetic instruction does to two sets of numbers (adjust_scalar_min_max_vals of Linux 6.12).
+"""What each arithmetic instruction does to two sets of numbers (adjust_scalar_min_max_vals).
 
 Every operation takes and returns Scalars. Two known operands give one known result without any of the
 bound arithmetic: the general rules come to the same.

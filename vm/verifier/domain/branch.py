@@ -1,6 +1,6 @@
 """What a conditional jump knows before it is taken, and what either side knows after it.
 
-is_scalar_branch_taken() and regs_refine_cond_op() of Linux 6.12 as values in, values out.
+is_scalar_branch_taken() and regs_refine_cond_op() as values in, values out.
 """
 
 from __future__ import annotations

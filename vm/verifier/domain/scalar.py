@@ -1,7 +1,7 @@
 """A set of 64-bit numbers as the verifier keeps it: known bits and four pairs of bounds that inform one another.
 
 Signed bounds are plain (negative) integers, unsigned ones 0 to 2^64-1, the 32-bit pairs are about the low half.
-The deductions are those of reg_bounds_sync() in Linux 6.12, in its order and number of rounds, because the
+The deductions are those of reg_bounds_sync(), in its order and number of rounds, because the
 text of the log shows the result.
 """
 

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.kernel import func_ids
+from vm.kernel.addresses import CPU_NUMBER
+from vm.kernel.errno import EINVAL, ENOENT, EOPNOTSUPP
 from vm.kernel.types import BPF_MODIFY_RETURN, BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT
 from vm.rewritten import AddressRef
 from vm.verifier.fixups.build import (
@@ -34,11 +36,6 @@ from vm.verifier.fixups.build import (
 )  # fmt: skip
 from vm.verifier.fixups.code import Named, PatchItem, load_address
 
-EINVAL, ENOENT, EOPNOTSUPP = 22, 2, 95
-
-
-# &pcpu_hot.cpu_number, a link-time constant of the pinned kernel (read off its rewritten programs).
-CPU_NUMBER: Final = 0x3500C
 PERF_BRANCH_ENTRY: Final = 24
 
 

@@ -1,6 +1,6 @@
 """One access to memory, whatever the pointer: the dispatcher and the three instructions that lead to it.
 
-check_mem_access(), check_load_mem(), check_store_reg() and save_aux_ptr_type() of Linux 6.12.
+check_mem_access(), check_load_mem(), check_store_reg() and save_aux_ptr_type().
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which bytes of its context a program of each type may touch: is_valid_access() of struct bpf_verifier_ops as tables.
 
 Layouts are those of include/uapi/linux/bpf.h. Sources: net/core/filter.c, kernel/trace/bpf_trace.c,
-kernel/bpf/cgroup.c, kernel/bpf/syscall.c and drivers/media/rc/bpf-lirc.c of Linux 6.12.
+kernel/bpf/cgroup.c, kernel/bpf/syscall.c and drivers/media/rc/bpf-lirc.c.
 """
 
 from __future__ import annotations
@@ -439,7 +439,7 @@ CTX_RULES: Final = {
     k.BPF_PROG_TYPE_XDP: _XDP,
     k.BPF_PROG_TYPE_KPROBE: CtxRules(PT_REGS_SIZE, (Field(0, PT_REGS_SIZE, WITHIN),), _REFUSED),
     k.BPF_PROG_TYPE_TRACEPOINT: CtxRules(
-        # Before the record too: 6.12 compares the offset with the size of a pointer as unsigned numbers.
+        # Before the record too: the kernel compares the offset with the size of a pointer as unsigned numbers.
         PERF_MAX_TRACE_SIZE, (Field(8, PERF_MAX_TRACE_SIZE, ANY), Field(LOWEST, 0, ANY)), _REFUSED, LOWEST
     ),
     k.BPF_PROG_TYPE_PERF_EVENT: CtxRules(

@@ -24,7 +24,7 @@ def round_up_stack_depth(depth: int) -> int:
 def check_max_stack_depth(env: VerifierEnv) -> None:
     """Reject call chains over 512 bytes or eight frames; mark subprograms from which a tail call can be reached.
 
-    Asynchronous callbacks are chains of their own. x86-64's JIT of 6.12 has no private stacks, so every frame counts.
+    Asynchronous callbacks are chains of their own. x86-64's JIT has no private stacks, so every frame counts.
     """
     shrink_stacks(env)
     for idx in range(len(env.subprogs) - 1, -1, -1):

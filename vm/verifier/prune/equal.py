@@ -1,4 +1,4 @@
-"""Does a checkpoint cover the current state (states_equal() of Linux 6.12)?"""
+"""Does a checkpoint cover the current state (states_equal())?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verifier's log as text, byte for byte as Linux 6.12 writes it."""
+"""The verifier's log as text, byte for byte as the kernel writes it."""
 
 from __future__ import annotations
 
