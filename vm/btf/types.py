@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from vm.errors import InputError
 
@@ -177,6 +177,8 @@ class Btf:
         self._cache: dict[int, Type] = {0: VOID}
         self._names: dict[str, tuple[int, ...]] = {}
         self._trusted, self._searches = lengths is not None, 0
+        self.derived: dict[tuple[Any, ...], Any] = {}
+        """What other modules worked out of these types, by a key of theirs: it lives as long as the types do."""
         self._index: tuple[dict[int, list[int]], dict[int, list[int]]] | None = None
         self._string_offsets: dict[str, list[int]] | None = None
 

@@ -33,7 +33,7 @@ def vmlinux_for(source: str) -> bytes:
     return _header(tagged, frozenset(_WORD.findall(bare)))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)  # a key is every word of a source, a value may be megabytes
 def _header(tagged: frozenset[tuple[str, str]], words: frozenset[str]) -> bytes:
     from vm.btf.cdump import c_header
     from vm.kernel.btf import kernel_btf

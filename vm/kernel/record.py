@@ -5,7 +5,6 @@ Read from a program's BTF as btf_parse_fields() of kernel/bpf/btf.c does.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vm.btf.types import MAX_DEPTH, Btf, Kind, Type
@@ -123,25 +122,35 @@ class _MalformedError(Exception):
     """The fields cannot be used as they are declared."""
 
 
-@lru_cache(maxsize=256)
 def parse_fields(btf: Btf, type_id: int, mask: int, value_size: int) -> Record:
     """btf_parse_fields(); NO_RECORD if there are none or they are malformed: a map's value then has none."""
-    try:
-        return _parse(btf, type_id, mask, value_size)
-    except _MalformedError:
-        return NO_RECORD
+    key = ("fields", type_id, mask, value_size)
+    if key not in btf.derived:
+        try:
+            btf.derived[key] = _parse(btf, type_id, mask, value_size)
+        except _MalformedError:
+            btf.derived[key] = NO_RECORD
+    found: Record = btf.derived[key]
+    return found
 
 
 def _parse(btf: Btf, type_id: int, mask: int, value_size: int) -> Record:
     return _checked(btf, _Finder(btf, mask).find(btf.skip_modifiers(type_id)), value_size)
 
 
-@lru_cache(maxsize=16)
 def struct_metas(btf: Btf) -> dict[int, Record] | None:
     """Records of the structs of which programs may allocate objects; None: the kernel refuses the BTF over one of them.
 
     Only a struct that has a special field itself, not in a struct or array inside it, counts (btf_parse_struct_metas).
     """
+    key = ("struct_metas",)
+    if key not in btf.derived:
+        btf.derived[key] = _struct_metas(btf)
+    found: dict[int, Record] | None = btf.derived[key]
+    return found
+
+
+def _struct_metas(btf: Btf) -> dict[int, Record] | None:
     found = {kind.id for kind in (btf.find(name, Kind.STRUCT) for name in _ALLOCATED) if kind is not None}
     found |= {pointer.id for pointer in btf.of_kind(Kind.PTR, Kind.VOLATILE) if _is_kptr(btf, pointer)}
     metas: dict[int, Record] = {}
