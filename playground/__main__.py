@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import socket
@@ -10,6 +11,7 @@ import sys
 import uvicorn
 
 PORTS = range(8000, 8100)
+BACKLOG = 2048
 
 
 def main() -> int:
@@ -29,7 +31,9 @@ def main() -> int:
 
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # Our own file: its tables are made or brought up to date here. Those of a server are its operator's to change.
-        call_command("migrate", verbosity=0)
+        with open(settings.VAR_DIR / "migrate.lock", "w") as lock:  # another server may start at this moment
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            call_command("migrate", verbosity=0)
     config = uvicorn.Config(
         application,
         ws="websockets-sansio",
@@ -63,9 +67,20 @@ class Server(uvicorn.Server):
         if self.started:
             print(f"bpfscope is at {self.address}", flush=True)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let runs end first; then close sockets with 1012 (service restart) and stop."""
+        from django.conf import settings
+
+        from playground.jobs import service
+
+        here = service.current()
+        if here is not None:
+            await here.drain(settings.SHUTDOWN_SECONDS, lambda: self.force_exit)
+        await super().shutdown(sockets)
+
 
 def listen(host: str, wanted: str) -> socket.socket:
-    """A bound socket. OSError with a sentence when the wanted port, or every usual one, is taken."""
+    """A listening socket. OSError with a sentence when the wanted port, or every usual one, is taken."""
     if wanted and not (wanted.isdecimal() and int(wanted) < 65536):
         raise ValueError(f"PORT is {wanted!r}: it has to be a number below 65536.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -75,6 +90,8 @@ def listen(host: str, wanted: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            # SO_REUSEADDR lets several bind, before one of them listens: only this tells whether the port is ours.
+            listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             if wanted:

@@ -9,20 +9,33 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from vm.sandbox.launcher import FILE_SYSTEM_LAYERS, bubblewrap, wanted_layers
+from vm.sandbox.launcher import bubblewrap, wanted_layers
 from vm.sandbox.layers import landlock_abi
 
 
 @register
 def sandbox(**kwargs: Any) -> list[CheckMessage]:
-    """Without a layer that guards the file system the compiler refuses C, unless it was told not to."""
-    if FILE_SYSTEM_LAYERS & set(wanted_layers()) and (landlock_abi() > 0 or bubblewrap()[0] is not None):
+    """What is refused because nothing guards the file system, or runs all the same because the operator says so.
+
+    A worker needs Landlock; the compiler is content with bubblewrap.
+    """
+    wanted = wanted_layers()
+    landlock = "landlock" in wanted and landlock_abi() > 0
+    guarded = landlock or ("bubblewrap" in wanted and bubblewrap()[0] is not None)
+    hint = "Run on a kernel with Landlock (5.13 or newer). `manage.py sandbox_check` says more."
+    return [
+        *_unguarded("worker", landlock, "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER", "Every program is refused", hint, 4),
+        *_unguarded("compiler", guarded, "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER", "C is refused", hint, 1),
+    ]
+
+
+def _unguarded(what: str, guarded: bool, switch: str, refused: str, hint: str, number: int) -> list[CheckMessage]:
+    if guarded:
         return []
-    hint = "Run on a kernel with Landlock (5.13 or newer), or install bubblewrap. `manage.py sandbox_check` says more."
-    if os.environ.get("BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER") == "yes":
-        message = "The compiler runs without a file-system sandbox: a program can read this server's files."
-        return [Warning(message, hint=hint, id="playground.W001")]
-    return [Warning("C is refused: nothing here guards the file system.", hint=hint, id="playground.W002")]
+    if os.environ.get(switch) == "yes":
+        message = f"The {what} runs without a file-system sandbox: a program can read this server's files."
+        return [Warning(message, hint=hint, id=f"playground.W{number:03}")]
+    return [Warning(f"{refused}: nothing here guards the file system.", hint=hint, id=f"playground.W{number + 1:03}")]
 
 
 @register

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from playground.jobs.limits import LIMITS
 
 
 def text(name: str, default: str = "") -> str:
@@ -40,6 +44,12 @@ def number(name: str, default: int, low: int, high: int) -> int:
     return result
 
 
+def limit(name: str) -> int:
+    """The number of that name in playground/jobs/limits.py, or what the environment says instead."""
+    default, low, high, _ = LIMITS[name]
+    return number(name, default, low, high)
+
+
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or list(default)
@@ -53,21 +63,32 @@ def secret(name: str, path: Path) -> str:
             raise ImproperlyConfigured(f"{name} has {len(value)} characters: it has to have 32 or more.")
         return value
     try:
+        if not path.exists():
+            _make_secret(path)
         value = path.read_text().strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another process was first
-            return secret(name, path)
-        value = secrets.token_urlsafe(48)
-        with os.fdopen(handle, "w") as out:
-            out.write(value + "\n")
     except OSError as error:
         raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}); set {name} or mend the file.") from None
     if len(value) < 32:
         raise ImproperlyConfigured(f"{path} does not hold a secret of 32 characters or more; delete it or set {name}.")
     return value
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret whole or not at all; of two processes that start at once, the first one's stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # readable by its owner alone
+    try:
+        with os.fdopen(handle, "w") as out:
+            out.write(secrets.token_urlsafe(48) + "\n")
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            os.replace(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
 
 
 def database(name: str, default: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,28 @@ class BadRequest(Exception):
         self.code = code
 
 
+def parse(text: str | bytes, what: str) -> Any:
+    """The value that JSON text from outside stands for; BadRequest when it is none, or holds what is not text.
+
+    JSON can spell half a character ("\\ud800"), which can be neither sent, stored nor printed; Python's parser takes it.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode()
+        value = json.loads(text, parse_constant=_no_constant)
+        if "\\ud" in text or "\\uD" in text or not text.isascii():
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"{what} holds half a character (an unpaired surrogate), which cannot be stored.") from None
+    except (ValueError, RecursionError):
+        raise BadRequest(f"{what} did not arrive whole: it is not JSON.") from None
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity are Python's own
+
+
 def check_request(value: Any) -> dict[str, Any]:
     """The request with every option filled in, in one spelling: what is run, shared and looked up."""
     if not isinstance(value, dict):
@@ -60,15 +83,18 @@ def check_request(value: Any) -> dict[str, Any]:
 def check_title(value: Any) -> str:
     if not isinstance(value, str) or len(value) > NAME_LENGTH:
         raise BadRequest(f"A title has to be text of at most {NAME_LENGTH} characters.")
+    _utf8(value, "The title")
     return value
 
 
 def size(count: int) -> str:
-    """1536 -> "1.5 KiB"."""
-    for unit, step in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= step:
-            return f"{count / step:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{count} bytes"
+    """65537 -> "65,537 bytes": exact, so that what has and what may have never read the same."""
+    return f"{count:,} byte{'' if count == 1 else 's'}"
+
+
+def too_long(what: str, length: int, most: int, remedy: str = "") -> BadRequest:
+    """What has more bytes than are taken."""
+    return BadRequest(f"{what} has {size(length)}; at most {size(most)} are taken.{remedy}", "size")
 
 
 def _known(value: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
@@ -89,11 +115,8 @@ def _source(kind: str, value: Any) -> str:
         raise BadRequest(f"There is no source: write or paste some {SENT_AS[kind]} first.")
     length = len(_utf8(value, "The source"))
     if length > settings.SOURCE_BYTES:
-        raise BadRequest(
-            f"The source has {size(length)}; at most {size(settings.SOURCE_BYTES)} are taken. "
-            "Leave out what the program does not need, or compile it yourself and upload the object file.",
-            "size",
-        )
+        remedy = " Leave out what the program does not need, or compile it yourself and upload the object file."
+        raise too_long("The source", length, settings.SOURCE_BYTES, remedy)
     if "\0" in value:
         raise BadRequest("The source holds a NUL character: it is not a text file.")
     return value
@@ -109,8 +132,9 @@ def _utf8(value: str, what: str) -> bytes:
 def _base64_length(value: Any, what: str, most: int) -> int:
     if not isinstance(value, str):
         raise BadRequest(f"{what} has to be sent as base64 text.")
-    if len(value) > most * 4 // 3 + 4:
-        raise BadRequest(f"{what} has about {size(len(value) * 3 // 4)}; at most {size(most)} are taken.", "size")
+    length = len(value) * 3 // 4 - value[-2:].count("=")
+    if length > most:
+        raise too_long(what, length, most)
     try:
         return len(base64.b64decode(value, validate=True))
     except (binascii.Error, ValueError):
@@ -155,10 +179,6 @@ def _input(value: Any) -> dict[str, Any]:
 def _packet(value: Any) -> str:
     if not isinstance(value, str):
         raise BadRequest("The packet has to be hex text.")
-    if len(value) > settings.PACKET_BYTES * 4:
-        raise BadRequest(
-            f"The packet has about {size(len(value) // 2)}; at most {size(settings.PACKET_BYTES)} are taken.", "size"
-        )
     digits = "".join(value.split())
     odd = next((char for char in digits if char not in "0123456789abcdefABCDEF"), None)
     if odd is not None:
@@ -166,9 +186,7 @@ def _packet(value: Any) -> str:
     if len(digits) % 2:
         raise BadRequest("The packet has an odd number of hex digits: a byte is two.")
     if len(digits) // 2 > settings.PACKET_BYTES:
-        raise BadRequest(
-            f"The packet has {size(len(digits) // 2)}; at most {size(settings.PACKET_BYTES)} are taken.", "size"
-        )
+        raise too_long("The packet", len(digits) // 2, settings.PACKET_BYTES)
     return digits.lower()
 
 
@@ -178,20 +196,19 @@ def _layers(value: Any) -> dict[str, dict[str, str | int]]:
         raise BadRequest("A packet's layers have to be an object of layers by name.")
     most = settings.PACKET_BYTES * 2
     for layer, fields in value.items():
+        _utf8(layer, "The packet's form")
         if not isinstance(fields, dict) or len(fields) > 32 or len(layer) > NAME_LENGTH:
             raise BadRequest(f"The layer {layer[:40]} of a packet has to be an object of fields by name.")
         for name, item in fields.items():
+            _utf8(name, "The packet's form")
             if len(name) > NAME_LENGTH or isinstance(item, bool) or not isinstance(item, (str, int)):
                 raise BadRequest(f"The fields of the layer {layer} have to be text or whole numbers.")
             if isinstance(item, str) and len(item) > most:
-                raise BadRequest(
-                    f"The field {name} of the layer {layer} has {size(len(item))}; a packet has at most "
-                    f"{size(settings.PACKET_BYTES)}.",
-                    "size",
-                )
+                raise too_long(f"The field {name} of the layer {layer}", len(item), most)
             if isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
                 raise BadRequest(f"The field {name} of the layer {layer} does not fit 64 bits.")
-            _utf8(f"{layer}{name}{item}", "The packet's form")
+            if isinstance(item, str):
+                _utf8(item, "The packet's form")
     return {layer: dict(fields) for layer, fields in value.items()}
 
 
@@ -206,11 +223,13 @@ def _values(value: Any) -> dict[str, str | int]:
     if not isinstance(value, dict) or len(value) > 64:
         raise BadRequest("The event's values have to be an object of at most 64 names.")
     for name, item in value.items():
+        _utf8(name, "The event")
         if len(name) > NAME_LENGTH or isinstance(item, bool) or not isinstance(item, (str, int)):
             raise BadRequest("Each value of an event has to be text or a whole number under a short name.")
         if isinstance(item, str) and len(item) > 4096:
             raise BadRequest(f"The event's value {name} is longer than 4096 characters.", "size")
-        _utf8(name + str(item)[:4096] if isinstance(item, str) else name, "The event")
+        if isinstance(item, str):
+            _utf8(item, "The event")
         if isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
             raise BadRequest(f"The event's value {name} does not fit 64 bits.")
     return dict(value)

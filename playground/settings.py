@@ -1,11 +1,11 @@
-"""Everything that can be set, read from the environment once. `docs/running.md` lists the names."""
+"""Everything that can be set, read from the environment once. docs/operating.md lists the names."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from playground import env
+from playground.jobs import limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("BPFSCOPE_VAR", str(BASE_DIR / "var")))
@@ -15,8 +15,7 @@ SECRET_KEY = env.secret("SECRET_KEY", VAR_DIR / "secret_key")
 # Links are named by an HMAC under this key: changing it gives the same program a new link, old links stay.
 LINK_KEY = env.secret("LINK_KEY", VAR_DIR / "link_key")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
-# Number of proxies in front that set X-Forwarded-For; 0 believes nobody.
-TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0, 0, 5)
+TRUSTED_PROXIES = env.limit("TRUSTED_PROXIES")
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -24,7 +23,7 @@ INSTALLED_APPS = ["channels", "django_htmx", "django.contrib.staticfiles", "play
 MIDDLEWARE = [
     "playground.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "playground.staticfiles.StaticFiles",
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.common.CommonMiddleware",
     "playground.middleware.same_origin",
@@ -56,14 +55,16 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# What is built, and nothing of what it is built from.
+STATICFILES_DIRS = [("dist", BASE_DIR / "static" / "dist"), BASE_DIR / "static" / "public"]
+SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # static/dist is not there before the page is built
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = True  # the bundle is served from static/ as it was built: no collectstatic step to forget
+WHITENOISE_USE_FINDERS = True  # the bundle is served from where it was built: no collectstatic step to forget
 WHITENOISE_AUTOREFRESH = DEBUG
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -73,37 +74,36 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
 )
-DATA_UPLOAD_MAX_MEMORY_SIZE = 4 << 20
+DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MESSAGE_BYTES
 EXAMPLES_DIR = BASE_DIR / "examples"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
 JOB_FUNCTION = "playground.present.run:run_job"
 
-# What a request may hold, in bytes of what the user sees (not of its base64).
-SOURCE_BYTES = 64 << 10
-ELF_BYTES = 1 << 20
-PCAP_BYTES = 1 << 20
-PACKET_BYTES = 64 << 10
-# One socket message: an ELF and a pcap in base64, with room to say in a sentence what is too long.
-MESSAGE_BYTES = 4 << 20
+# What these mean, and their defaults: playground/jobs/limits.py.
+SOURCE_BYTES = limits.SOURCE_BYTES
+ELF_BYTES = limits.ELF_BYTES
+PCAP_BYTES = limits.PCAP_BYTES
+PACKET_BYTES = limits.PACKET_BYTES
+MESSAGE_BYTES = limits.MESSAGE_BYTES
 
-# What a job may use. Past one of these its process group is killed and the user reads which it was.
-WORKERS = env.number("WORKERS", max(1, (os.cpu_count() or 1) - 1), 1, 64)
-QUEUE_LENGTH = env.number("QUEUE_LENGTH", 32, 1, 1000)
-JOB_SECONDS = env.number("JOB_SECONDS", 90, 1, 600)
-JOB_CPU_SECONDS = env.number("JOB_CPU_SECONDS", 60, 1, 600)
-JOB_MEMORY_MB = env.number("JOB_MEMORY_MB", 2048, 256, 65536)
-JOB_OUTPUT_MB = env.number("JOB_OUTPUT_MB", 256, 1, 4096)
-JOB_FILE_MB = env.number("JOB_FILE_MB", 32, 1, 1024)
-JOBS_PER_WORKER = env.number("JOBS_PER_WORKER", 100, 1, 100000)
+WORKERS = env.limit("WORKERS")
+QUEUE_LENGTH = env.limit("QUEUE_LENGTH")
+JOB_SECONDS = env.limit("JOB_SECONDS")
+JOB_CPU_SECONDS = env.limit("JOB_CPU_SECONDS")
+JOB_MEMORY_MB = env.limit("JOB_MEMORY_MB")
+JOB_OUTPUT_MB = env.limit("JOB_OUTPUT_MB")
+JOB_FILE_MB = env.limit("JOB_FILE_MB")
+JOBS_PER_WORKER = env.limit("JOBS_PER_WORKER")
+SHUTDOWN_SECONDS = env.limit("SHUTDOWN_SECONDS")
 
-# Finished runs are kept to answer the same request again, oldest use dropped first.
+# Finished runs are kept to answer the same request again, the least recently used dropped first.
 SPOOL_DIR = VAR_DIR / "spool"
-SPOOL_MB = env.number("SPOOL_MB", 1024, 16, 1 << 20)
-DISK_FREE_MB = env.number("DISK_FREE_MB", 512, 0, 1 << 20)
+SPOOL_MB = env.limit("SPOOL_MB")
+DISK_FREE_MB = env.limit("DISK_FREE_MB")
 
-# A classroom sits behind one address: these are per address and hour.
-SHARES_PER_HOUR = env.number("SHARES_PER_HOUR", 600, 1, 1 << 30)
-SOCKETS_PER_ADDRESS = env.number("SOCKETS_PER_ADDRESS", 300, 1, 1 << 20)
+# Per address: a whole classroom may share one.
+SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
+SOCKETS_PER_ADDRESS = env.limit("SOCKETS_PER_ADDRESS")
 
 LOGGING = {
     "version": 1,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
 HOUR = 3600
+TOO_MANY = 4029
 
 
 def allow(what: str, request: HttpRequest, most: int) -> bool:
@@ -23,19 +27,56 @@ def allow(what: str, request: HttpRequest, most: int) -> bool:
 
 
 def client_network(request: HttpRequest) -> str:
-    """The address that asked; an IPv6 network of 64 bits is one household."""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    forwarded = [part.strip() for part in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if part.strip()]
-    if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
-        address = forwarded[-settings.TRUSTED_PROXIES]
-    return network_of(address)
+    """The network an HTTP request came from."""
+    return _network(str(request.META.get("REMOTE_ADDR", "")), str(request.META.get("HTTP_X_FORWARDED_FOR", "")))
 
 
-def network_of(address: str) -> str:
+def socket_network(scope: Mapping[str, Any]) -> str:
+    """The network a socket came from, by its ASGI scope."""
+    forwarded = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"x-forwarded-for"]
+    return _network((scope.get("client") or ("", 0))[0], ",".join(forwarded))
+
+
+def _network(peer: str, forwarded: str) -> str:
+    """The address that is counted: an IPv6 network of 64 bits is one household.
+
+    Behind TRUSTED_PROXIES proxies it is the address the outermost of them saw; what stands before it in
+    X-Forwarded-For was written by the client.
+    """
+    hops = [part.strip() for part in forwarded.split(",") if part.strip()]
+    if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
+        peer = hops[-settings.TRUSTED_PROXIES]
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(peer)
     except ValueError:
         return "unknown"
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
+
+
+class OneOfMany:
+    """An ASGI application for sockets of which one address has only so many open.
+
+    The count falls when the application inside ends, however it ends. The socket over the limit is accepted and
+    closed with TOO_MANY, for a browser does not tell its page why a socket was not accepted.
+    """
+
+    def __init__(self, application: Callable[[Any, Any, Any], Awaitable[None]]) -> None:
+        self._application = application
+        self._open: Counter[str] = Counter()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        network = socket_network(scope)
+        self._open[network] += 1
+        try:
+            if self._open[network] > settings.SOCKETS_PER_ADDRESS:
+                await receive()
+                await send({"type": "websocket.accept"})
+                await send({"type": "websocket.close", "code": TOO_MANY})
+                return
+            await self._application(scope, receive, send)
+        finally:
+            self._open[network] -= 1
+            if not self._open[network]:
+                del self._open[network]

@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,20 +20,20 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from playground.jobs.frames import FrameError
+from playground.jobs.limits import INLINE_BYTES
 from playground.jobs.pool import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
-from playground.jobs.service import Service, service
-from playground.requests import BadRequest, check_request, size
-from playground.throttle import network_of
+from playground.jobs.service import Closing, key_of, service
+from playground.requests import BadRequest, check_request, parse, size
 from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
 VERSION = 1
 SEND_SECONDS = 30  # a reader that takes nothing for so long is let go
 PROGRESS_SECONDS = 0.1
-SLOW, TOO_MANY = 4008, 4029
-_sockets: Counter[str] = Counter()
+SLOW = 4008
+NORMAL, GOING_AWAY, NO_CODE = 1000, 1001, 1005  # RFC 6455, section 7.4.1
 
 
 class Gone(Exception):  # noqa: N818 - no error: whoever was there has left
@@ -50,42 +49,50 @@ class RunConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.run: Run | None = None
         self.pump: asyncio.Task[None] | None = None
-        self.network = ""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.let_go()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As the parent's, without looking after database connections in a thread at each message."""
         await getattr(self, get_handler_name(message))(message)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        await self.disconnect(message["code"])
+        # Whoever closed the socket wants no more of its run; a connection that was lost may come back.
+        await self.let_go(cancel=closed_on_purpose(message))
         raise StopConsumer
 
     async def connect(self) -> None:
-        self.network = network_of((self.scope.get("client") or ("", 0))[0])
-        _sockets[self.network] += 1
         await self.accept()
-        if _sockets[self.network] > settings.SOCKETS_PER_ADDRESS:
-            await self.close(TOO_MANY)
-            return
         about = service().pool.about
-        await self.say(
-            type="hello", v=VERSION, compiler=about.get("compiler", ""), sandbox=about.get("sandbox"), limits=limits()
-        )
-
-    async def disconnect(self, code: int) -> None:
-        await self.let_go()
-        _sockets[self.network] -= 1
-        if _sockets[self.network] <= 0:
-            del _sockets[self.network]
+        with contextlib.suppress(Gone):
+            await self.say(
+                type="hello",
+                v=VERSION,
+                compiler=about.get("compiler", ""),
+                sandbox=about.get("sandbox"),
+                limits=limits(),
+            )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Answer one message. Nothing that goes wrong here ends the socket without its reader being told."""
         try:
-            await self.answer(text_data)
-        except BadRequest as error:
-            with contextlib.suppress(Gone):
+            try:
+                await self.answer(text_data)
+            except BadRequest as error:
                 await self.say(type="error", code=error.code, message=error.message)
+            except (Gone, TimeoutError):
+                raise
+            except Exception:
+                log.exception("a message could not be answered")
+                await self.say(type="error", code="internal", message="Something went wrong here: this is our fault.")
         except Gone:
             pass  # websocket.disconnect is on its way
+        except TimeoutError:
+            await self.shut(SLOW)
 
     async def answer(self, text: str | None) -> None:
         if text is None:
@@ -96,29 +103,31 @@ class RunConsumer(AsyncWebsocketConsumer):
                 f"a source {size(settings.SOURCE_BYTES)}.",
                 "size",
             )
-        try:
-            message = json.loads(text)
-        except (ValueError, RecursionError):
-            raise BadRequest("A message did not arrive whole: it is not JSON.") from None
-        if not isinstance(message, dict):
-            raise BadRequest("A message has to be an object with a type.")
-        handler = HANDLERS.get(message.get("type")) if isinstance(message.get("type"), str) else None
-        if handler is None:
-            raise BadRequest(f"A message's type has to be one of {', '.join(HANDLERS)}.")
-        await handler(self, message)
+        if len(text) <= INLINE_BYTES:
+            message = understand(text)
+        else:
+            # One large message at a time, and as long a pause after it as it took: everybody else goes on meanwhile.
+            async with service().parsing:
+                start = time.monotonic()
+                try:
+                    message = await asyncio.to_thread(understand, text)
+                finally:
+                    await asyncio.sleep(time.monotonic() - start)
+        await HANDLERS[message["type"]](self, message)
 
     async def on_run(self, message: dict[str, Any]) -> None:
-        if message.get("v") != VERSION:
-            raise BadRequest(f"This server speaks version {VERSION} of the run protocol; reload the page.")
-        request = check_request(message.get("request"))
         await self.let_go(cancel=True)
+        if instead := message.get("instead"):
+            service().replace(instead)
         try:
-            run = service().open(request)
+            run = service().open(message["request"], message["key"])
         except Busy:
             most = settings.QUEUE_LENGTH
             raise BadRequest(
                 f"The server is busy: {most} runs are waiting already. Press Run again in a moment.", "busy"
             ) from None
+        except Closing:
+            raise BadRequest("The server is being restarted. Press Run again in a moment.", "busy") from None
         except OSError:
             log.exception("no room for a run")
             raise BadRequest("The server has no room left to write this run down. Try again later.", "disk") from None
@@ -165,8 +174,11 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def follow(self, run: Run) -> None:
         """Watch a run from its first message on."""
         self.run = run
-        service().watch(run)
+        here = service()
+        here.watch(run)
         self.pump = asyncio.get_running_loop().create_task(self.copy(run))
+        here.readers.add(self.pump)
+        self.pump.add_done_callback(here.readers.discard)
 
     async def let_go(self, *, cancel: bool = False) -> None:
         run, pump, self.run, self.pump = self.run, self.pump, None, None
@@ -175,21 +187,21 @@ class RunConsumer(AsyncWebsocketConsumer):
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await pump
         if run is not None:
-            _leave(service(), run, cancel)
+            service().leave(run, at_once=cancel)
 
     async def copy(self, run: Run) -> None:
         """Send what the run says, in order; of steps the first chunk of a stage, and how many there are."""
         try:
-            await self.say(type="accepted", run=run.id, cached=run.cached)
+            await self.say(type="accepted", run=run.id)
             await self._copy(run)
         except Gone:
             pass
         except TimeoutError:
-            with contextlib.suppress(OSError):
-                await self.close(SLOW)
+            await self.shut(SLOW)
         except (FrameError, OSError):
             log.exception("a record cannot be read")
-            await self.say(type="error", code="internal", message="What was stored of this run cannot be read.")
+            with contextlib.suppress(Gone, TimeoutError):
+                await self.say(type="error", code="internal", message="What was stored of this run cannot be read.")
 
     async def _copy(self, run: Run) -> None:
         place, position, said_at = 0, 0, 0.0
@@ -221,21 +233,51 @@ class RunConsumer(AsyncWebsocketConsumer):
             (stage, run), total = totals.popitem()
             await self.say(type="progress", stage=stage, run=run, total=total)
 
+    async def shut(self, code: int) -> None:
+        """Close the socket; its `websocket.disconnect` follows."""
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: it is closed already
+            async with asyncio.timeout(1):
+                await self.close(code)
+
     async def say(self, **message: Any) -> None:
-        await self.say_text(json.dumps(message, separators=(",", ":"), ensure_ascii=False))
+        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+        await self.say_text(text.encode("utf-8", "replace").decode())
 
     async def say_text(self, text: str) -> None:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await self.send(text_data=text)
-        except OSError as error:  # a TimeoutError is one too
-            if isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
+            raise
+        except (OSError, RuntimeError):  # RuntimeError: this side has closed it
             raise Gone from None
 
 
-def _leave(service: Service, run: Run, cancel: bool) -> None:
-    service.leave(run, at_once=cancel)
+def closed_on_purpose(message: dict[str, Any]) -> bool:
+    """Whether a client said that it closes, by a websocket.disconnect message.
+
+    uvicorn says NO_CODE both for a close frame without a code, which is what `socket.close()` in a page sends, and
+    for a connection that was lost; only the former has a reason, if an empty one.
+    """
+    return message["code"] in (NORMAL, GOING_AWAY) or (message["code"] == NO_CODE and "reason" in message)
+
+
+def understand(text: str) -> dict[str, Any]:
+    """A client's message, its type one of HANDLERS; of a run the request is checked, and `key` is what stores it."""
+    message = parse(text, "A message")
+    if not isinstance(message, dict):
+        raise BadRequest("A message has to be an object with a type.")
+    kind = message.get("type")
+    if not isinstance(kind, str) or kind not in HANDLERS:
+        raise BadRequest(f"A message's type has to be one of {', '.join(HANDLERS)}.")
+    if kind == "run":
+        if type(message.get("v")) is not int or message["v"] != VERSION:
+            raise BadRequest(f"This server speaks version {VERSION} of the run protocol; reload the page.")
+        if not isinstance(message.get("instead", ""), str):
+            raise BadRequest("What a run takes the place of has to be the id of a run.")
+        message["request"] = check_request(message.get("request"))
+        message["key"] = key_of(message["request"])
+    return message
 
 
 Handler = Callable[[RunConsumer, dict[str, Any]], Awaitable[None]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import signal
 import time
 from collections import deque
@@ -14,7 +15,8 @@ from typing import Any
 from playground.jobs.frames import END, MESSAGE, STEPS, FrameError
 from playground.jobs.limits import JobLimits
 from playground.jobs.process import Worker, WorkerDied
-from playground.jobs.run import RUNNING, Run
+from playground.jobs.reaper import reap_orphans
+from playground.jobs.run import QUEUED, RUNNING, Run
 
 log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
@@ -34,7 +36,11 @@ class Exceeded(Exception):
 
 
 class Pool:
-    """Runs at most `size` jobs at once on size + 1 workers: the one to spare is warm when another has to be killed."""
+    """Runs at most `size` jobs at once on size + 1 workers: the one to spare is warm when another has to be killed.
+
+    Workers are renewed one at a time, each when its successor is warm, and at different numbers of jobs, so that a
+    busy pool never waits for several of them to start.
+    """
 
     def __init__(
         self,
@@ -57,7 +63,7 @@ class Pool:
         self._base = base
         self._temporary = temporary
         self._idle: deque[Worker] = deque()
-        self._busy: dict[Run, Worker | None] = {}
+        self._busy: dict[Run, Worker] = {}
         self._queue: deque[Run] = deque()
         self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +72,7 @@ class Pool:
 
     def start(self) -> None:
         """Begin to start workers; jobs may be submitted at once."""
+        self._spawn_task(reap_orphans())
         self._fill()
 
     async def close(self) -> None:
@@ -74,7 +81,7 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        workers = [*self._idle, *(worker for worker in self._busy.values() if worker)]
+        workers = [*self._idle, *self._busy.values()]
         self._idle.clear()
         await asyncio.gather(*(worker.kill() for worker in workers))
 
@@ -93,7 +100,7 @@ class Pool:
             "running": len(self._busy),
             "queued": len(self._queue),
             "queue_length": self.queue_length,
-            "pids": [worker.pid for worker in (*self._idle, *self._busy.values()) if worker],
+            "pids": [worker.pid for worker in (*self._idle, *self._busy.values())],
             "error": self.start_error,
         }
 
@@ -119,7 +126,9 @@ class Pool:
 
     def _dispatch(self) -> None:
         while self._queue and self._idle and len(self._busy) < self.size:
-            run = self._queue.popleft()
+            # Runs whose reader is gone, and may come back, let the others pass.
+            run = next((run for run in self._queue if not run.left), self._queue[0])
+            self._queue.remove(run)
             worker = self._idle.popleft()
             self._busy[run] = worker
             run.state = RUNNING
@@ -136,13 +145,15 @@ class Pool:
 
     async def _execute(self, worker: Worker, run: Run) -> None:
         start = time.monotonic()
-        reuse = False
+        reuse = again = False
         last: list[dict[str, Any]] = []
         try:
             reuse = await self._supervise(worker, run)
         except Exceeded as error:
             last = [{"type": "limit", "limit": error.limit, "message": self.limits.sentence(error.limit)}]
         except WorkerDied as error:
+            # A worker that died before its first word may have been dead when it was given the job.
+            again = not (run.cancelled or run.retried or run.record.entries or self._closed)
             last = [] if run.cancelled else [self._death(error.status)]
         except FrameError as error:
             log.error("a worker is not to be trusted: %s", error)
@@ -154,14 +165,18 @@ class Pool:
         finally:
             self._busy.pop(run, None)
             worker.jobs += 1
-            if not reuse or worker.jobs >= self.jobs_per_worker or worker.outdated() or self._closed:
-                # First the user's answer, then the sweeping up.
+            keep = reuse and worker.jobs < self.jobs_per_worker and not self._closed
+            if keep:
+                self._idle.append(worker)
+            # First the user's answer, then the sweeping up.
+            if again:
+                run.retried, run.state = True, QUEUED
+                self._queue.appendleft(run)
+            else:
                 self._finish(run, last, start)
+            if not keep:
                 with contextlib.suppress(ProcessLookupError):
                     await asyncio.shield(worker.kill())
-            else:
-                self._idle.append(worker)
-                self._finish(run, last, start)
             self._fill()
             self._dispatch()
 
@@ -224,10 +239,31 @@ class Pool:
                 raise FrameError("a worker said it was ready in the middle of a job")
 
     def _fill(self) -> None:
-        """Start workers until there are size + 1, counting those on their way."""
-        while not self._closed and len(self._idle) + len(self._busy) + self._starting < self.size + 1:
+        """Start workers until there are size + 1, counting those on their way; one more while one is to be renewed."""
+        self._retire()
+        due = any(worker.due() for worker in (*self._idle, *self._busy.values()))
+        while not self._closed and self._workers() + self._starting < self.size + 1 + due:
             self._starting += 1
             self._spawn_task(self._start_worker())
+
+    def _workers(self) -> int:
+        return len(self._idle) + len(self._busy)
+
+    def _retire(self) -> None:
+        """End an idle worker that is due, if its successor is there."""
+        old = next((worker for worker in self._idle if worker.due()), None)
+        if old is not None and self._workers() > self.size + 1 and not self._closed:
+            self._idle.remove(old)
+            self._spawn_task(self._kill(old))
+
+    async def _watch(self, worker: Worker) -> None:
+        """Replace a worker that dies while it has nothing to do; one that dies in a job is _execute's."""
+        status = await worker.process.wait()
+        if worker in self._idle and not self._closed:
+            log.warning("an idle worker ended with %d, and is replaced", status)
+            self._idle.remove(worker)
+            self._fill()
+            await worker.kill()
 
     async def _start_worker(self) -> None:
         attempt = 0
@@ -245,10 +281,15 @@ class Pool:
                 if worker.about.get("failed") and worker.about["failed"] != self.about.get("failed"):
                     log.warning("a worker came up, but not whole: %s", "; ".join(worker.about["failed"]))
                 self.about = worker.about
+                # Not all at the same number of jobs; well before the number at which it has to go.
+                worker.due_at = max(1, self.jobs_per_worker - 1 - random.randrange(max(1, self.jobs_per_worker // 2)))
                 self._idle.append(worker)
+                self._spawn_task(self._watch(worker))
                 return
         finally:
             self._starting -= 1
+            if not self._closed:
+                self._fill()
             event, self._changed = self._changed, asyncio.Event()
             event.set()
             self._dispatch()

@@ -26,6 +26,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 PASSED_ON = (
     "PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH",
     "BPFSCOPE_CLANG", "BPFSCOPE_COMPILED", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
+    "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER",
 )  # fmt: skip
 COMPILED = Path("vm", ".native", "current.json")
 """Changes when the stack's compiled code comes or is replaced (tools/native.py)."""
@@ -54,12 +55,17 @@ class Worker:
         self.folder = folder
         self.about: dict[str, Any] = {}
         self.jobs = 0
+        self.due_at = 1 << 30  # jobs after which it is to be renewed
         self._compiled = compiled
         self._compiled_at = _changed_at(compiled)
 
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def due(self) -> bool:
+        """Whether another worker should take this one's place."""
+        return self.jobs >= self.due_at or self.outdated()
 
     def outdated(self) -> bool:
         """Whether there is compiled code by now that was not there when this worker started."""
@@ -70,7 +76,7 @@ class Worker:
         temporary.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=temporary))
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {"TMPDIR": str(folder), "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"TMPDIR": str(folder), "HOME": str(folder)}
         command = [sys.executable, "-m", "playground.jobs.worker"]
         command += ["--job", job, "--limits", limits.to_json(), "--parent", str(os.getpid())]
         try:

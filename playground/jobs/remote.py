@@ -164,19 +164,25 @@ class Remote:
 class Taker:
     """The worker machine's side: jobs from Redis into a pool, frames back."""
 
-    def __init__(self, url: str, pool: Pool, store: Store) -> None:
+    def __init__(self, url: str, pool: Pool, store: Store, *, last_seconds: float = 0) -> None:
         self.pool = pool
         self.store = store
+        self.last_seconds = last_seconds
+        self._stopping = False
         self._redis = redis.from_url(url)
         self._name = secrets.token_hex(8)
 
+    def stop(self) -> None:
+        """Take no more jobs; `serve` returns when those it has are done, or after `last_seconds`."""
+        self._stopping = True
+
     async def serve(self) -> None:
-        """Until cancelled."""
+        """Until stopped, or cancelled."""
         self.pool.start()
         about = asyncio.create_task(self._tell())
         jobs: set[asyncio.Task[None]] = set()
         try:
-            while True:
+            while not self._stopping:
                 if not await self.pool.ready(BEAT_SECONDS) or len(jobs) >= self.pool.size:
                     if jobs:
                         await asyncio.wait(jobs, timeout=1, return_when=asyncio.FIRST_COMPLETED)
@@ -191,6 +197,8 @@ class Taker:
                     task = asyncio.create_task(self._run(json.loads(found[1])))
                     jobs.add(task)
                     task.add_done_callback(jobs.discard)
+            if jobs:
+                await asyncio.wait(jobs, timeout=self.last_seconds)
         finally:
             about.cancel()
             for task in jobs:

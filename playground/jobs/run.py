@@ -16,17 +16,18 @@ QUEUED, RUNNING, FINISHED = "queued", "running", "finished"
 class Run:
     """Lives in one event loop. `wait` returns when anything changed since it was called."""
 
-    def __init__(self, key: str, request: dict[str, Any], record: Record, *, cached: bool = False) -> None:
+    def __init__(self, key: str, request: dict[str, Any], record: Record, *, stored: bool = False) -> None:
         self.id = f"{key}-{secrets.token_hex(4)}"
         self.key = key
         self.request = request
         self.record = record
-        self.state = FINISHED if cached else QUEUED
-        self.cached = cached
-        self.good = cached  # finished with an answer that holds for the next who asks
+        self.state = FINISHED if stored else QUEUED
+        self.good = stored  # finished with an answer that holds for the next who asks
         self.position = 0
         self.watchers = 0
+        self.left = False  # everybody who watched it has gone
         self.cancelled = False
+        self.retried = False  # on a second worker, for the first died before its first word
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()
 
@@ -47,6 +48,7 @@ class Run:
                 self.say(message)
         finally:
             self.state = FINISHED
+            self.request = {}  # up to 3 MiB, for nobody any more
             if self.on_finish is not None:
                 self.on_finish(self)
             self.changed()

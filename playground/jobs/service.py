@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,10 @@ FIRST_PAINT_BYTES = 2 << 20
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
+class Closing(Exception):
+    """The server is being stopped and takes no new runs."""
+
+
 @functools.cache
 def version() -> str:
     """A digest of the code and data that answers come from: another one, other answers."""
@@ -43,7 +47,8 @@ def version() -> str:
     for place in CODE:
         root = settings.BASE_DIR / place
         for path in sorted(root.rglob("*")) if root.is_dir() else [root]:
-            if path.is_file() and "__pycache__" not in path.parts:
+            made = {"__pycache__", ".native"} & set(path.parts)  # from the sources, by whoever runs them
+            if not made and path.is_file():
                 digest.update(str(path.relative_to(settings.BASE_DIR)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -67,7 +72,8 @@ def store() -> Store:
 
 
 def key_of(request: Mapping[str, Any]) -> str:
-    return request_key(request, toolchain(), version())
+    """What the answer to a checked request is stored under."""
+    return request_key(request, toolchain(), version(), settings.SECRET_KEY)
 
 
 def first_entries(record: Record) -> Iterable[Entry]:
@@ -92,7 +98,7 @@ def stored_record(request: Mapping[str, Any]) -> dict[str, Any] | None:
     finally:
         record.close()
     run_id = f"{key}-stored"
-    return {"run": run_id, "messages": [{"type": "accepted", "run": run_id, "cached": True}, *said]}
+    return {"run": run_id, "messages": [{"type": "accepted", "run": run_id}, *said]}
 
 
 def job_limits() -> JobLimits:
@@ -133,6 +139,9 @@ class Service:
         self.pool: Pool | Remote = remote_pool() if settings.REDIS_URL else local_pool()
         self.store = store()
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
+        self.parsing = asyncio.Lock()  # held while a large message is parsed
+        self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
+        self.closing = False
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[str, Run] = {}
 
@@ -146,16 +155,37 @@ class Service:
         for run in list(self._by_id.values()):
             self._forget(run)
 
-    def open(self, request: dict[str, Any]) -> Run:
-        """The run that answers `request`: one that goes on, a stored one, or a new one. Busy, or OSError (disk)."""
-        key = key_of(request)
+    async def drain(self, seconds: float, give_up: Callable[[], bool] = bool) -> None:
+        """Take no new runs and let those there are end, for at most so long; then tell who watches, and stop them."""
+        self.closing = True
+        end = time.monotonic() + seconds
+        if self.readers and seconds:
+            log.info("waiting for runs to end: %d, at most %g seconds", len(self.readers), seconds)
+        while self.readers and time.monotonic() < end and not give_up():
+            await asyncio.sleep(0.05)
+        for run in [run for run in self._by_id.values() if run.state != FINISHED]:
+            message = "The server is being restarted, so this run was stopped. Press Run again in a moment."
+            run.finish(
+                {"type": "error", "code": "restart", "message": message}, {"type": "done", "ms": 0, "cancelled": False}
+            )
+        if self.readers:
+            await asyncio.wait(self.readers, timeout=2)
+
+    def open(self, request: dict[str, Any], key: str = "") -> Run:
+        """The run that answers `request`: one that goes on, a stored one, or a new one.
+
+        key -- key_of(request), where it is known already
+        Busy, Closing, or OSError (disk).
+        """
+        key = key or key_of(request)
         run = self._by_key.get(key)
         if run is not None and not run.cancelled and (run.state != FINISHED or run.good):
-            run.cached = run.state == FINISHED
             return run
         record = self.store.find(key)
         if record is not None:
-            return self._remember(Run(key, request, record, cached=True))
+            return self._remember(Run(key, request, record, stored=True))
+        if self.closing:
+            raise Closing
         run = Run(key, request, self.store.begin(key))
         run.on_finish = self._finished
         try:
@@ -166,6 +196,12 @@ class Service:
             raise
         return self._remember(run)
 
+    def replace(self, run_id: str) -> None:
+        """Stop a run that nobody watches any more, for the one who asked for it asks for another."""
+        run = self._by_id.get(run_id)
+        if run is not None and not run.watchers and run.state != FINISHED:
+            self.pool.cancel(run)
+
     def find(self, run_id: str) -> Run | None:
         """A run by the id its `accepted` said, here or in the store."""
         run = self._by_id.get(run_id)
@@ -175,15 +211,17 @@ class Service:
         if len(key) != 32 or not key.isalnum() or not nonce:
             return None
         record = self.store.find(key)
-        return self._remember(Run(key, {}, record, cached=True)) if record is not None else None
+        return self._remember(Run(key, {}, record, stored=True)) if record is not None else None
 
     def watch(self, run: Run) -> None:
         run.watchers += 1
+        run.left = False
 
     def leave(self, run: Run, *, at_once: bool = False) -> None:
         """One watcher less. Without any, a run that still goes on is stopped after a grace, or at once when told to."""
         run.watchers -= 1
-        if run.watchers == 0 and run.state != FINISHED:
+        run.left = run.watchers == 0
+        if run.left and run.state != FINISHED:
             if at_once:
                 self.pool.cancel(run)
             else:
@@ -233,7 +271,7 @@ class Service:
             begun = time.monotonic()
             try:
                 run = self.open(example.request)
-            except (Busy, OSError):
+            except (Busy, Closing, OSError):
                 continue
             self.watch(run)
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import logging
 import os
 import secrets
@@ -21,10 +22,14 @@ log = logging.getLogger("playground.store")
 PART_SECONDS = 3600
 
 
-def request_key(request: Mapping[str, Any], toolchain: str, version: str) -> str:
-    """What a record is found by: the checked request, the compiler and this code. 128 bits in hex."""
+def request_key(request: Mapping[str, Any], toolchain: str, version: str, secret: str) -> str:
+    """What a record is found by: the checked request, the compiler and this code. 128 bits in hex.
+
+    It is an HMAC under the server's secret: nobody can work out the key of a program, and ask with it whether
+    somebody has run that.
+    """
     asked = canonical({"request": request, "toolchain": toolchain, "version": version})
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+    return hmac.new(secret.encode(), asked.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class Store:

@@ -25,7 +25,7 @@ from playground.jobs.frames import END, MESSAGE, READY, STEPS, FrameError, pack
 from playground.jobs.limits import JobLimits
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
-from vm.sandbox.launcher import SPOOL_PREFIX
+from vm.sandbox.launcher import SPOOL_PREFIX, wanted_layers
 
 Job = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 REQUEST_BYTES = 16 << 20
@@ -39,6 +39,13 @@ char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 """
 _INPUT = {"kind": "packet", "hex": "ff" * 64}
 _FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {}}}
+# What only an operator who trusts every user sets: without Landlock a program that broke out of the emulation could
+# read all that this process may.
+INSISTED = "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER"
+REFUSED = (
+    "This server runs no programs: nothing here keeps one from the server's files, for its kernel has no Landlock. "
+    f"Whoever runs the server can allow it all the same with {INSISTED}=yes."
+)
 WARM_UP: tuple[dict[str, Any], ...] = (
     {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
     # A form, for the library that builds packets opens sockets when it is imported.
@@ -61,7 +68,9 @@ def main() -> None:
     held = confine_self(
         write=[tempfile.gettempdir()],
         limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
+        wanted=wanted_layers(),
     )
+    allowed = "landlock" in held.active or os.environ.get(INSISTED) == "yes"
     about["sandbox"] = {"active": list(held.active), "missing": [list(pair) for pair in held.missing]}
     gc.collect()
     gc.freeze()
@@ -69,9 +78,13 @@ def main() -> None:
     gc.disable()
     _send(out, READY, about)
     while (request := _next_request(requests)) is not None:
-        if not _serve(job, request, limits, out):
+        if not _serve(job if allowed else _refuse, request, limits, out):
             return
         gc.collect()
+
+
+def _refuse(request: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    raise InputError(REFUSED)
 
 
 def _warm_up(job: Job) -> dict[str, Any]:

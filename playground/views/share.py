@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from playground import links, throttle
 from playground.jobs.service import toolchain
 from playground.models import Link
-from playground.requests import BadRequest, check_request, check_title, size
+from playground.requests import BadRequest, check_request, check_title, parse, size
 from playground.views.errors import error_response
 from playground.views.pages import page, program_value
 
@@ -34,15 +33,13 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
     if len(text) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source are stored.")
     try:
-        value = json.loads(text)
+        value = parse(text, "What is shared")
         if not isinstance(value, dict):
             raise BadRequest("What is shared has to be an object with kind, source, options and input.")
         title = check_title(value.pop("title", ""))
         checked = check_request(value)
     except BadRequest as error:
         raise Refused(413 if error.code == "size" else 400, error.message) from None
-    except (ValueError, RecursionError):
-        raise Refused(400, "What is shared did not arrive whole: it is not JSON.") from None
     if not throttle.allow("share", request, settings.SHARES_PER_HOUR):
         raise Refused(429, "Too many programs were shared from your address this hour; try again later.")
     try:

@@ -30,6 +30,6 @@ class WebsocketCommunicator(ApplicationCommunicator):  # type: ignore[misc]
         assert answer["type"] == "websocket.send", answer
         return str(answer["text"])
 
-    async def disconnect(self) -> None:
-        await self.send_input({"type": "websocket.disconnect", "code": 1000})
+    async def disconnect(self, code: int = 1000) -> None:
+        await self.send_input({"type": "websocket.disconnect", "code": code})
         await self.wait(10)

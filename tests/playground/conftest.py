@@ -13,12 +13,24 @@ from django.test import override_settings
 
 from playground.jobs import service as services
 from playground.jobs.service import Service
+from playground.requests import check_request
 from tests.playground.communicator import WebsocketCommunicator
+
+LOST = 1006
+"""The code of a connection that ended without a word."""
 
 
 def asked(source: str, **more: Any) -> dict[str, Any]:
     """A request whose source tells the fake job what to do."""
     return {"kind": "asm", "source": source, "options": {}, "input": {"kind": "none"}, **more}
+
+
+def kept(source: str) -> bool:
+    """Whether the answer to that request is stored for the next who asks."""
+    record = services.store().find(services.key_of(check_request(asked(source))))
+    if record is not None:
+        record.close()
+    return record is not None
 
 
 class Socket:
@@ -45,8 +57,8 @@ class Socket:
             said.append(await self.receive(timeout))
         return said
 
-    async def close(self) -> None:
-        await self.communicator.disconnect()
+    async def close(self, code: int = 1000) -> None:
+        await self.communicator.disconnect(code)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

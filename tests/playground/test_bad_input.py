@@ -40,7 +40,7 @@ def outcome(**request: Any) -> str:
     ("request_", "words"),
     [
         ({"kind": "c", "source": ""}, "no source"),
-        ({"kind": "c", "source": "x" * (1 << 20)}, "at most 64 KiB"),
+        ({"kind": "c", "source": "x" * (1 << 20)}, "at most 65,536"),
         ({"kind": "c", "source": "int f( {"}, "line 1"),
         ({"kind": "c", "source": "int x;"}, "program"),
         ({"kind": "elf", "source": elf(length=20)}, "truncated"),
@@ -55,7 +55,7 @@ def outcome(**request: Any) -> str:
         ({"kind": "asm", "source": GOOD_ASM, "options": {"program": "nobody"}}, "nobody"),
         ({"kind": "asm", "source": GOOD_ASM, "options": {"prog_type": "no such"}}, "no such"),
         ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "packet", "hex": ""}}, "packet"),
-        ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "packet", "hex": "00" * 100_000}}, "at most 64 KiB"),
+        ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "packet", "hex": "00" * 100_000}}, "at most 65,536"),
         ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "pcap", "base64": "bm90IGEgcGNhcA=="}}, "no pcap"),
         ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "form", "layers": {"eth": {"src": "x"}}}}, "src"),
         ({"kind": "asm", "source": GOOD_ASM, "input": {"kind": "form", "layers": {"sctp": {}}}}, "sctp"),

@@ -44,14 +44,14 @@ def test_fills_in_every_option() -> None:
         ({"source": None}, "has to be text"),
         ({"source": ""}, "write or paste some C source"),
         ({"kind": "hex", "source": "  "}, "write or paste some hex text"),
-        ({"source": "x" * ((64 << 10) + 1)}, "The source has 64 KiB; at most 64 KiB are taken"),
-        ({"source": "x" * (1 << 20)}, "The source has 1 MiB; at most 64 KiB are taken"),
-        ({"source": "é" * (33 << 10)}, "The source has 66 KiB"),
+        ({"source": "x" * ((64 << 10) + 1)}, "The source has 65,537 bytes; at most 65,536 bytes are taken"),
+        ({"source": "x" * (1 << 20)}, "The source has 1,048,576 bytes; at most 65,536 bytes are taken"),
+        ({"source": "é" * (33 << 10)}, "The source has 67,584 bytes"),
         ({"source": "int\0x"}, "NUL"),
         ({"source": "\ud800"}, "half a character"),
         ({"kind": "elf", "source": ""}, "The object file is empty"),
         ({"kind": "elf", "source": "f0VMRg="}, "not base64"),
-        ({"kind": "elf", "source": "A" * (2 << 20)}, "about 1.5 MiB; at most 1 MiB are taken"),
+        ({"kind": "elf", "source": "A" * (2 << 20)}, "has 1,572,864 bytes; at most 1,048,576 bytes are taken"),
         ({"extra": 1}, "a field 'extra' that is not known"),
         ({"options": []}, "have to be an object"),
         ({"options": {"color": "red"}}, "a field 'color'"),
@@ -63,15 +63,19 @@ def test_fills_in_every_option() -> None:
         ({"input": {"kind": "packet"}}, "has to be hex text"),
         ({"input": {"kind": "packet", "hex": "0"}}, "odd number of hex digits"),
         ({"input": {"kind": "packet", "hex": "0g"}}, "'g', which is not a hex digit"),
-        ({"input": {"kind": "packet", "hex": "00" * 100_000}}, "97.7 KiB; at most 64 KiB"),
+        ({"input": {"kind": "packet", "hex": "00" * 100_000}}, "100,000 bytes; at most 65,536 bytes"),
+        ({"input": {"kind": "packet", "hex": "00 " * 65_537}}, "65,537 bytes; at most 65,536 bytes"),
         ({"input": {"kind": "pcap", "base64": "%"}}, "The capture did not arrive whole"),
         ({"input": {"kind": "pcap"}}, "The capture has to be sent as base64"),
         ({"input": {"kind": "event", "name": 7}}, "event's name"),
         ({"input": {"kind": "event", "values": {"a": [1]}}}, "text or a whole number"),
         ({"input": {"kind": "event", "values": {"a": 1 << 64}}}, "does not fit 64 bits"),
         ({"input": {"kind": "form", "layers": {"eth": 1}}}, "The layer eth"),
+        ({"input": {"kind": "form", "layers": {"\ud800": 5}}}, "half a character"),
+        ({"input": {"kind": "form", "layers": {"eth": {"\ud800": []}}}}, "half a character"),
+        ({"input": {"kind": "event", "values": {"\ud800": []}}}, "half a character"),
         ({"input": {"kind": "form", "layers": {"eth": {"src": []}}}}, "fields of the layer eth"),
-        ({"input": {"kind": "form", "layers": {"payload": {"text": "x" * (1 << 20)}}}}, "at most 64 KiB"),
+        ({"input": {"kind": "form", "layers": {"payload": {"text": "x" * (1 << 20)}}}}, "1,048,576 bytes; at most"),
     ],
 )
 def test_says_what_is_wrong(more: dict[str, Any], sentence: str) -> None:
@@ -121,4 +125,4 @@ def test_any_value_is_checked_or_refused_with_a_sentence(value: Any) -> None:
 
 
 def test_sizes_as_people_say_them() -> None:
-    assert [size(n) for n in (0, 1023, 1024, 1536, 1 << 20)] == ["0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "1 MiB"]
+    assert [size(n) for n in (0, 1, 1023, 65537)] == ["0 bytes", "1 byte", "1,023 bytes", "65,537 bytes"]

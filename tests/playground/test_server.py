@@ -90,7 +90,7 @@ def test_a_source_of_a_mebibyte_gets_a_sentence_and_keeps_the_socket(address: st
         client.recv(timeout=30)
         request = {"kind": "c", "source": "a" * (1 << 20)}
         client.send(json.dumps({"type": "run", "v": 1, "request": request}))
-        assert "at most 64 KiB" in json.loads(client.recv(timeout=30))["message"]
+        assert "at most 65,536 bytes" in json.loads(client.recv(timeout=30))["message"]
         client.ping().wait(10)
 
 

@@ -16,7 +16,7 @@ REQUEST = {"kind": "c", "source": "int x;", "options": {"opt": "O1"}, "input": {
 
 
 def post(client: Client, value: Any, **more: Any) -> Any:
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str | bytes) else json.dumps(value)
     return client.post("/api/share", text, content_type="application/json", **more)
 
 
@@ -45,10 +45,18 @@ def test_another_key_gives_another_link(client: Client, settings: Any) -> None:
         ("{", 400, "not JSON"),
         ("[]", 400, "has to be an object"),
         ("[" * 100_000, 400, "not JSON"),
-        ({**REQUEST, "source": "x" * 70_000}, 413, "at most 64 KiB"),
+        ({**REQUEST, "source": "x" * 70_000}, 413, "at most 65,536 bytes"),
         ({**REQUEST, "source": ""}, 400, "There is no source"),
         ({**REQUEST, "title": "x" * 200}, 400, "A title"),
         ({**REQUEST, "title": 5}, 400, "A title"),
+        ({**REQUEST, "title": "\ud800"}, 400, "half a character"),
+        (
+            json.dumps({**REQUEST, "title": "\udc00"}, ensure_ascii=False).encode("utf-8", "surrogatepass"),
+            400,
+            "not JSON",
+        ),
+        ({**REQUEST, "options": {"program": "\udfff"}}, 400, "half a character"),
+        ('{"kind": "c", "source": "int x;", "input": {"kind": "event", "values": {"a": NaN}}}', 400, "not JSON"),
     ],
 )
 def test_says_what_cannot_be_shared(client: Client, value: Any, status: int, sentence: str) -> None:

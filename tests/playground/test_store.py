@@ -112,8 +112,7 @@ def test_other_versions_and_old_parts_go_at_the_start(tmp_path: Path) -> None:
 
 def test_keys_tell_requests_compilers_and_code_apart() -> None:
     base: dict[str, Any] = {"source": "a", "options": {"x": 1, "y": 2}}
-    key = request_key(base, "clang 1", "v")
-    assert key == request_key({"options": {"y": 2, "x": 1}, "source": "a"}, "clang 1", "v")
-    assert (
-        len({key, request_key(base, "clang 2", "v"), request_key(base, "clang 1", "w"), request_key({}, "", "")}) == 4
-    )
+    key = request_key(base, "clang 1", "v", "s")
+    assert key == request_key({"options": {"y": 2, "x": 1}, "source": "a"}, "clang 1", "v", "s")
+    others = [("clang 2", "v", "s"), ("clang 1", "w", "s"), ("clang 1", "v", "t")]
+    assert len({key, request_key({}, "", "", ""), *(request_key(base, *other) for other in others)}) == 5

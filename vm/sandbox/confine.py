@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vm.sandbox import layers
-from vm.sandbox.layers import MIB, Limits
+from vm.sandbox.layers import LAYERS, MIB, Limits
 
 # What shared libraries of Python packages, time zones and random numbers may need.
 _SYSTEM_FILES: Final = (
@@ -43,6 +43,7 @@ def confine_self(
     limits: Limits = WORKER_LIMITS,
     python: bool = True,
     die_with_parent: bool = True,
+    wanted: Sequence[str] = LAYERS,
 ) -> Confinement:
     """Confine the calling process for good: limits, no new privileges, Landlock, seccomp.
 
@@ -50,6 +51,7 @@ def confine_self(
     limits -- `wall` and `text` mean nothing here: the parent process holds those
     python -- whether modules not yet imported must stay importable (scapy opens a socket when it is: import it before)
     die_with_parent -- kill this process when the *thread* that started it ends
+    wanted -- layers to apply; the others of Landlock and seccomp are left out (vm.sandbox.launcher.wanted_layers)
 
     Afterwards the process can neither start others nor open sockets; descriptors it has already
     stay usable, so connect (and start a `vm.sandbox.launcher.Launcher`) first. Threads that exist
@@ -74,6 +76,9 @@ def confine_self(
         "seccomp": lambda: layers.apply_seccomp(allow_exec=False),
     }
     for name, apply in steps.items():
+        if name not in wanted:
+            missing.append((name, "switched off by BPFSCOPE_SANDBOX_OFF"))
+            continue
         try:
             apply()
         except OSError as error:

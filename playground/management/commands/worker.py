@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from typing import Any
 
@@ -26,10 +27,16 @@ class Command(BaseCommand):
 
         here = store()
         here.start()
-        serving = asyncio.create_task(Taker(settings.REDIS_URL, local_pool(), here).serve())
+        taker = Taker(settings.REDIS_URL, local_pool(), here, last_seconds=settings.SHUTDOWN_SECONDS)
+        serving = asyncio.create_task(taker.serve())
+        signals = iter((taker.stop,))
+
+        def on_signal() -> None:
+            """The first asks it to end when its jobs have; the next ends it."""
+            next(signals, serving.cancel)()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
-        try:
+            asyncio.get_running_loop().add_signal_handler(number, on_signal)
+        with contextlib.suppress(asyncio.CancelledError):
             await serving
-        except asyncio.CancelledError:
-            self.stderr.write("worker: stopped")
+        self.stderr.write("worker: stopped")
