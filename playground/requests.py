@@ -45,7 +45,7 @@ class BadRequest(Exception):
 def parse(text: str | bytes, what: str) -> Any:
     """The value that JSON text from outside stands for; BadRequest when it is none, or holds what is not text.
 
-    JSON can spell half a character ("\\ud800"), which can be neither sent, stored nor printed; Python's parser takes it.
+    JSON can spell half a character ("\\ud800"). Python's parser takes it, and it can be neither sent nor stored.
     """
     try:
         if isinstance(text, bytes):

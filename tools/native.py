@@ -1,7 +1,7 @@
 """Compile the verifier's modules to machine code with mypyc: `python tools/native.py [--background|--need]`.
 
-Without options it compiles what is not compiled yet and says what there is. --background does so behind the
-caller's back, at low priority. --need ends with status 1 and the reason if there is no compiled copy in the end.
+Without options it compiles what is not compiled yet and says what there is. --background does so in a process of its
+own, at low priority. --need ends with status 1 and the reason if there is no compiled copy in the end.
 
 Nothing depends on it: without a compiler, Python's headers or mypyc the same sources run as they are. A copy
 lies in vm/.native in a folder named after the sources it was made of (see vm/native.py, docs/speed.md).
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import importlib.metadata
 import importlib.util
 import json
@@ -30,7 +31,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from vm import native  # noqa: E402 - the tool runs from anywhere
+from tools import packages  # noqa: E402 - the tool runs from anywhere
+from tools.lock import held, hold, say  # noqa: E402
+from vm import native  # noqa: E402
 
 STORE = ROOT / native.STORE
 REQUIREMENTS = ROOT / "requirements" / "build.txt"
@@ -54,8 +57,8 @@ class Impossible(Exception):
     """It cannot be compiled here; the message says why."""
 
 
-def say(text: str) -> None:
-    print(f"bpfscope: {text}", flush=True)
+class Killed(Impossible):
+    """A command was ended from outside, which says nothing of the sources."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,19 +111,35 @@ def compile_now() -> None:
         command = compiler()
         mypyc()
         started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="bpfscope-native-") as tmp:
+        with work() as place:
             # A copy of the sources, so that what is compiled is what is hashed, whoever edits them meanwhile.
             seen = native.stamps(native.sources())
-            shutil.copytree(ROOT / "vm", Path(tmp, "vm"), ignore=lambda _, names: [n for n in names if n == ".native"])
-            key = native.digest(tmp)
+            shutil.copytree(ROOT / "vm", place / "vm", ignore=lambda _, names: [n for n in names if n == ".native"])
+            key = native.digest(str(place))
             _known_failure(key)
             try:
-                built = build(Path(tmp), command)
+                built = build(place, command)
                 publish(built, key, seen)
             except Impossible as why:
-                STORE.joinpath(f"{key}.failed").write_text(str(why))
+                stopped = STORE / f"{key}.stopped"
+                if isinstance(why, Killed) and not stopped.exists():  # may have been chance; a second time it is not
+                    stopped.touch()
+                else:
+                    STORE.joinpath(f"{key}.failed").write_text(str(why))
                 raise
         say(f"compiled the verifier in {time.monotonic() - started:.0f} s")
+
+
+@contextlib.contextmanager
+def work() -> Iterator[Path]:
+    """A folder to compile in. It is not below vm, which others search; one that was left behind is removed."""
+    note = STORE / "work"
+    with contextlib.suppress(OSError):
+        shutil.rmtree(note.read_text(), ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="bpfscope-native-") as folder:
+        note.write_text(folder)
+        yield Path(folder)
+    note.unlink()
 
 
 @contextlib.contextmanager
@@ -128,11 +147,14 @@ def lock(*, wait: bool) -> Iterator[bool]:
     """Hold the store; False if somebody else does and one does not wait."""
     with open(STORE / "lock", "w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-        else:
-            yield True
+            if not wait:
+                yield False
+                return
+            say("waiting until another process has compiled the verifier (a few minutes)")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield True
 
 
 def _known_failure(key: str) -> None:
@@ -168,7 +190,9 @@ def compiler() -> list[str]:
 
 def run(command: Sequence[str]) -> str:
     """What a failing command said, "" if it did not fail."""
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=held)
+    if done.returncode < 0:
+        raise Killed(f"{Path(command[0]).name} was ended by signal {-done.returncode}")
     return "" if not done.returncode else done.stdout[-2000:].strip() or f"status {done.returncode}"
 
 
@@ -176,15 +200,27 @@ def mypyc() -> None:
     """Have mypyc as requirements/build.txt pins it."""
     wanted = re.search(r"^mypy==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE)
     assert wanted is not None
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        if importlib.metadata.version("mypy") == wanted[1] and importlib.metadata.version("setuptools"):
-            return
+    if _has_mypyc(wanted[1]):
+        return
     if sys.prefix == sys.base_prefix:
         raise Impossible(f"mypy {wanted[1]} is not installed")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    said = run([*command, "--require-hashes", "--only-binary", ":all:", "-r", str(REQUIREMENTS)])
-    if said:
-        raise Impossible(f"mypy {wanted[1]} cannot be installed: {said.splitlines()[-1]}")
+    with hold(ROOT, "installing what compiles the verifier"):
+        if _has_mypyc(wanted[1]):
+            return
+        packages.install(Path(sys.prefix), REQUIREMENTS, _install)
+
+
+def _install(command: list[str]) -> None:
+    if said := run(command):
+        raise Impossible(f"mypy cannot be installed: {said.splitlines()[-1]}")
+
+
+def _has_mypyc(version: str) -> bool:
+    importlib.invalidate_caches()
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found = importlib.metadata.version("mypy") == version and importlib.metadata.version("setuptools")
+        return bool(found) and not packages.interrupted(Path(sys.prefix))
+    return False
 
 
 # -- compiling ----------------------------------------------------------------
@@ -242,10 +278,10 @@ def publish(built: Path, key: str, seen: dict[str, list[int]]) -> None:
     new = STORE / f"{key}.new"
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(built, new)
+    try_out(new)
     target = STORE / key
     shutil.rmtree(target, ignore_errors=True)
     new.rename(target)
-    try_out(target)
     native.remember(key, seen)
     folders = sorted((f for f in STORE.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
     for old in folders[KEEP:]:

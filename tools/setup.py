@@ -3,7 +3,8 @@
 Standard library only, for it runs before anything is installed.
 
 Each step has a stamp: a digest of the files it depends on. A step whose stamp still fits is skipped,
-so that a second start takes a moment.
+so that a second start takes a moment. A stamp is removed before its step begins and written when the step has ended,
+and steps hold a lock (tools/lock.py): several set-ups may run at once, and each may be interrupted at any moment.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import packages  # noqa: E402 - it runs from anywhere
+from tools.lock import held, hold, say  # noqa: E402
+
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 MODULES = ROOT / "node_modules"
@@ -37,16 +43,13 @@ class Failed(Exception):
     """A step could not be done; the message says which and what to do."""
 
 
-def say(text: str) -> None:
-    print(f"bpfscope: {text}", flush=True)
-
-
 def call(command: list[str], what: str, **environment: str) -> None:
     """Run a command quietly; on failure show what it said."""
     done = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, **environment},
+        pass_fds=held,
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,6 +70,11 @@ def fresh(name: str, key: str) -> bool:
     return stamp.is_file() and stamp.read_text() == key
 
 
+def begin(name: str) -> None:
+    """From now on the step is not done, until `mark`."""
+    STAMPS[name].unlink(missing_ok=True)
+
+
 def mark(name: str, key: str) -> None:
     STAMPS[name].write_text(key)
 
@@ -80,36 +88,53 @@ def works(command: list[str]) -> bool:
 
 def make_venv() -> None:
     """A virtual environment with pip in it, also where Debian's python3-venv is not installed."""
-    enough = "import sys, pip; sys.exit(sys.version_info < (3, 11))"
-    if works([str(PYTHON), "-c", enough]):
+    if packages.pip_works(PYTHON):
         return
     if VENV.is_symlink():
         raise Failed(f".venv is a link to {os.readlink(VENV)}, and there is no Python 3.11 with pip. Remove the link.")
-    say("making .venv")
-    shutil.rmtree(VENV, ignore_errors=True)
-    if works([sys.executable, "-m", "venv", str(VENV)]) and works([str(PYTHON), "-m", "pip", "--version"]):
-        return
-    shutil.rmtree(VENV, ignore_errors=True)
-    call([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "Making a virtual environment")
-    for pip in ([sys.executable, "-m", "pip"], ["pip3"], ["pip"]):
-        if works([*pip, "--version"]) and works([*pip, "--python", str(PYTHON), "install", "--quiet", "pip"]):
+    with hold(ROOT, "making .venv"):
+        if packages.pip_works(PYTHON):
             return
-    shutil.rmtree(VENV, ignore_errors=True)
+        say("making .venv")
+        shutil.rmtree(VENV, ignore_errors=True)
+        if works([sys.executable, "-m", "venv", str(VENV)]) and packages.pip_works(PYTHON):
+            return
+        shutil.rmtree(VENV, ignore_errors=True)
+        call([sys.executable, "-m", "venv", "--without-pip", str(VENV)], "Making a virtual environment")
+        for pip in ([sys.executable, "-m", "pip"], ["pip3"], ["pip"]):
+            if works([*pip, "--version"]) and works([*pip, "--python", str(PYTHON), "install", "--quiet", "pip"]):
+                return
+        shutil.rmtree(VENV, ignore_errors=True)
     raise Failed("This Python can make no virtual environment with pip. On Debian and Ubuntu: apt install python3-venv")
 
 
 def install(name: str) -> None:
     """The packages of requirements/<name>.txt, each checked against its hash."""
-    wanted = ROOT / "requirements" / f"{name}.txt"
-    key = digest([wanted], sys.version)
-    if VENV.is_symlink() or fresh(name, key) or (name == "run" and fresh("dev-covers-run", key)):
+    if VENV.is_symlink() or installed(name):
         return
-    say(f"installing the packages of requirements/{name}.txt (the first time this takes a minute or two)")
-    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    call([*command, "--require-hashes", "--only-binary", ":all:", "-r", str(wanted)], "Installing packages")
-    mark(name, key)
-    if name == "dev":
-        mark("dev-covers-run", digest([ROOT / "requirements" / "run.txt"], sys.version))
+    with hold(ROOT, f"installing the packages of requirements/{name}.txt"):
+        if installed(name):
+            return
+        say(f"installing the packages of requirements/{name}.txt (the first time this takes a minute or two)")
+        packages.install(VENV, requirements(name), lambda command: call(command, "Installing packages"))
+        mark(name, package_key(name))
+        if name == "dev":
+            mark("dev-covers-run", package_key("run"))
+
+
+def requirements(name: str) -> Path:
+    return ROOT / "requirements" / f"{name}.txt"
+
+
+def package_key(name: str) -> str:
+    return digest([requirements(name)], sys.implementation.cache_tag)
+
+
+def installed(name: str) -> bool:
+    """Whether the packages are there, and no installation goes on or was interrupted."""
+    if packages.interrupted(VENV):
+        return False
+    return fresh(name, package_key(name)) or (name == "run" and fresh("dev-covers-run", package_key("run")))
 
 
 def node_command(tool: str) -> list[str]:
@@ -130,26 +155,38 @@ def node_command(tool: str) -> list[str]:
 def bundle() -> None:
     """The page's scripts and styles: npm packages by the lock file, then esbuild, then gzip beside each file."""
     package, lock = ROOT / "package.json", ROOT / "package-lock.json"
-    if not package.is_file():
+    if not package.is_file() or bundled(package, lock):
         return
-    npm = node_command("npm")
-    path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
-    packages = digest([package, lock])
-    if not fresh("npm", packages):
-        say("installing the page's packages")
-        call([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", PATH=path)
-        mark("npm", packages)
+    with hold(ROOT, "building the page"):
+        if bundled(package, lock):
+            return
+        npm = node_command("npm")
+        path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
+        modules = digest([package, lock])
+        begin("bundle")
+        if not fresh("npm", modules):
+            say("installing the page's packages")
+            begin("npm")
+            call([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", PATH=path)
+            mark("npm", modules)
+        say("bundling the page's scripts")
+        key = page_key(package, lock)
+        call([*npm, "run", "--silent", "build"], "Bundling the page", PATH=path)
+        for item in DIST.rglob("*"):
+            if item.is_file() and item.suffix in COMPRESSED:
+                Path(f"{item}.gz").write_bytes(gzip.compress(item.read_bytes(), 9, mtime=0))
+        mark("bundle", key)
+
+
+def page_key(package: Path, lock: Path) -> str:
+    """A digest of all that the page is built from."""
     sources = [item for item in (ROOT / "static").rglob("*") if item.is_file() and DIST not in item.parents]
     sources += [item for item in ROOT.glob("*.mjs") if item.is_file()]
-    key = digest([package, lock, *sources])
-    if fresh("bundle", key) and DIST.is_dir():
-        return
-    say("bundling the page's scripts")
-    call([*npm, "run", "--silent", "build"], "Bundling the page", PATH=path)
-    for item in DIST.rglob("*"):
-        if item.is_file() and item.suffix in COMPRESSED:
-            Path(f"{item}.gz").write_bytes(gzip.compress(item.read_bytes(), 9, mtime=0))
-    mark("bundle", key)
+    return digest([package, lock, *sources])
+
+
+def bundled(package: Path, lock: Path) -> bool:
+    return DIST.is_dir() and fresh("npm", digest([package, lock])) and fresh("bundle", page_key(package, lock))
 
 
 def browser() -> None:
@@ -174,7 +211,7 @@ def browser() -> None:
 
 
 def native() -> None:
-    """The verifier as machine code, compiled behind the back of what is done next; it runs without, more slowly."""
+    """The verifier as machine code, compiled in the background; until then it runs as plain Python, more slowly."""
     subprocess.run([str(PYTHON), str(ROOT / "tools" / "native.py"), "--background"], cwd=ROOT)
 
 
@@ -198,6 +235,9 @@ def main(targets: list[str]) -> int:
     except Failed as failed:
         print(f"bpfscope: {failed}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nbpfscope: stopped in the middle of setting up; the next start goes on from there", file=sys.stderr)
+        return 130
     return 0
 
 

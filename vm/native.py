@@ -69,11 +69,18 @@ def modules(root: str = ROOT) -> list[str]:
     ]
 
 
+def tag() -> str:
+    """The interpreter a compiled copy is for. Patch releases of Python load each other's extension modules."""
+    from importlib.machinery import EXTENSION_SUFFIXES
+
+    return f"{EXTENSION_SUFFIXES[0]}\0{sys.platform}\0{os.uname().machine}"
+
+
 def digest(root: str = ROOT) -> str:
     """Names a compiled copy: by the interpreter it is for and every byte it depends on."""
     import hashlib
 
-    result = hashlib.sha256(f"{sys.version}\0{sys.platform}\0{os.uname().machine}".encode())
+    result = hashlib.sha256(tag().encode())
     for path in sources(root):
         with open(os.path.join(root, path), "rb") as file:
             result.update(b"\0" + path.encode() + b"\0" + file.read())
@@ -114,7 +121,7 @@ def find(root: str = ROOT) -> dict[str, str] | None:
 def _same_as(index: Any, root: str) -> str | None:
     """The folder the index names, if no source changed since it was written."""
     try:
-        if index["python"] == sys.version and index["stamps"] == stamps(list(index["stamps"]), root):
+        if index["python"] == tag() and index["stamps"] == stamps(list(index["stamps"]), root):
             return str(index["folder"])
     except (OSError, KeyError, TypeError):
         pass
@@ -129,7 +136,7 @@ def remember(folder: str, seen: dict[str, list[int]], root: str = ROOT) -> None:
     path = os.path.join(root, STORE, INDEX)
     with contextlib.suppress(OSError):
         with open(f"{path}.{os.getpid()}", "w") as file:
-            json.dump({"folder": folder, "python": sys.version, "stamps": seen}, file)
+            json.dump({"folder": folder, "python": tag(), "stamps": seen}, file)
         os.replace(f"{path}.{os.getpid()}", path)
 
 

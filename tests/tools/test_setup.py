@@ -1,0 +1,262 @@
+"""tools/setup.py: several at once, interrupted anywhere, and started again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tools import lock, native, packages, setup
+
+ROOT = Path(setup.__file__).resolve().parent.parent
+
+HOLDER = """
+import subprocess, sys, time
+from pathlib import Path
+from tools.lock import held, hold
+root, name, seconds = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+with hold(root, f"doing {name}"):
+    with open(root / "log", "a") as log:
+        log.write(f"{name} begins\\n")
+    print("held", flush=True)
+    subprocess.run([sys.executable, "-c", f"import time; time.sleep({seconds})"], pass_fds=held, stdout=2)
+    with open(root / "log", "a") as log:
+        log.write(f"{name} ends\\n")
+"""
+
+
+def holder(root: Path, name: str, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", HOLDER, str(root), name, str(seconds)]
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE)
+
+
+def test_the_second_waits_for_the_first_and_says_for_what(tmp_path: Path) -> None:
+    first = holder(tmp_path, "one", 0.5)
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    second = holder(tmp_path, "two", 0)
+    out, _ = second.communicate(timeout=20)
+    first.communicate()
+    assert out == f"bpfscope: waiting for another process, which is doing one (process {first.pid})\nheld\n"
+    assert (tmp_path / "log").read_text().split("\n")[:4] == ["one begins", "one ends", "two begins", "two ends"]
+
+
+def test_what_a_killed_set_up_had_started_is_waited_for(tmp_path: Path) -> None:
+    first = holder(tmp_path, "one", 1.5)
+    assert first.stdout is not None and first.stdout.readline() == "held\n"
+    begun = time.monotonic()
+    time.sleep(0.3)  # until its command runs
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    second = holder(tmp_path, "two", 0)
+    out, _ = second.communicate(timeout=20)
+    assert time.monotonic() - begun > 1.2
+    assert "waiting for another process" in out
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with requirements, a page and no network: what is called is written down."""
+    for name in ("requirements", "static", ".venv/bin"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("run", "dev"):
+        (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1\n")
+    for name in ("package.json", "package-lock.json"):
+        (tmp_path / name).write_text("{}")
+    os.symlink(sys.executable, tmp_path / ".venv/bin/python")
+    for name in ("ROOT", "VENV", "PYTHON", "MODULES", "DIST"):
+        value: Path = getattr(setup, name)
+        monkeypatch.setattr(setup, name, tmp_path / value.relative_to(ROOT))
+    monkeypatch.setattr(setup, "STAMPS", {n: tmp_path / p.relative_to(ROOT) for n, p in setup.STAMPS.items()})
+    monkeypatch.setattr(setup, "node_command", lambda tool: ["/usr/bin/npm"])
+    return tmp_path
+
+
+class Calls:
+    """In the place of setup.call: writes down what is called, and does `then` at the call of that number."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.said: list[str] = []
+        self.interrupt_at = 0
+
+    def __call__(self, command: list[str], what: str, **environment: str) -> None:
+        self.said.append(what)
+        if what == "npm ci":
+            (self.root / "node_modules").mkdir(exist_ok=True)
+        if what == "Bundling the page":
+            (self.root / "static" / "dist").mkdir(exist_ok=True)
+            (self.root / "static" / "dist" / "app.js").write_text("half" if self.interrupt_at else "whole")
+        if len(self.said) == self.interrupt_at:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def calls(tree: Path, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    found = Calls(tree)
+    monkeypatch.setattr(setup, "call", found)
+    return found
+
+
+def test_packages_are_installed_once(calls: Calls) -> None:
+    for _ in range(2):
+        setup.install("run")
+    assert calls.said == ["Installing packages"]
+    setup.install("dev")
+    (calls.root / ".venv/.run-stamp").unlink()
+    setup.install("run")  # dev has them all
+    assert len(calls.said) == 2
+
+
+def test_an_interrupted_installation_is_none_and_neither_are_those_before(calls: Calls) -> None:
+    setup.install("run")
+    calls.interrupt_at = 2
+    with pytest.raises(KeyboardInterrupt):
+        setup.install("dev")
+    assert not setup.installed("run"), "pip may have been in the middle of a package that both have"
+    calls.interrupt_at = 0
+    setup.install("run")
+    assert setup.installed("run") and not setup.installed("dev")
+
+
+def test_an_interrupted_bundle_is_none(calls: Calls) -> None:
+    setup.bundle()
+    assert calls.said == ["npm ci", "Bundling the page"]
+    setup.bundle()
+    assert len(calls.said) == 2
+    (calls.root / "package.json").write_text('{"changed": true}')
+    for interrupted in (3, 4):
+        calls.interrupt_at, calls.said = interrupted, calls.said[:2]
+        with pytest.raises(KeyboardInterrupt):
+            setup.bundle()
+    # The change is taken back: what lies there is of neither.
+    (calls.root / "package.json").write_text("{}")
+    calls.interrupt_at, calls.said = 0, []
+    setup.bundle()
+    assert calls.said[-1] == "Bundling the page"
+    assert (calls.root / "static/dist/app.js").read_text() == "whole"
+
+
+def test_two_set_ups_at_once_install_once(tree: Path) -> None:
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom tools import setup\n"
+        "root = Path(sys.argv[1])\n"
+        "setup.ROOT, setup.VENV = root, root / '.venv'\n"
+        "setup.STAMPS = {name: root / path.relative_to(Path.cwd()) for name, path in setup.STAMPS.items()}\n"
+        "def call(command, what):\n"
+        "    with open(root / 'log', 'a') as log: log.write('begins\\n')\n"
+        "    time.sleep(0.5)\n"
+        "setup.call = call\n"
+        "setup.install('dev')\n"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(tree)], cwd=ROOT) for _ in range(2)]
+    assert [process.wait(20) for process in both] == [0, 0]
+    assert (tree / "log").read_text() == "begins\n"
+
+
+def test_ctrl_c_is_answered_with_a_sentence(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(setup, "make_venv", interrupted)
+    assert setup.main(["run"]) == 130
+    assert "the next start goes on from there" in capsys.readouterr().err
+
+
+def distribution(site: Path, name: str, *, record: bool = True, files: tuple[str, ...] = ("a.py",)) -> Path:
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    if record:
+        (info / "RECORD").write_text("".join(f"{name}/{file},,\n" for file in files))
+    (site / name).mkdir()
+    (site / name / "a.py").write_text("")
+    return info
+
+
+def test_packages_that_are_not_whole_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "lib" / "python3.99" / "site-packages"
+    whole = distribution(site, "whole")
+    cut = distribution(site, "cut", record=False)  # pip was killed before its last file
+    moved = distribution(site, "moved", files=("a.py", "gone.py"))  # pip was killed while it took it away
+    empty = site / "empty-1.0.dist-info"
+    empty.mkdir()  # without METADATA: pip ends with a TypeError
+    left = site / "~oved"
+    left.mkdir()
+    (tmp_path / "bin").mkdir()
+    python = tmp_path / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    packages.remove_broken(tmp_path)
+    assert whole.exists() and (site / "whole" / "a.py").exists()
+    assert not [path for path in (cut, moved, empty, left) if path.exists()]
+
+
+def test_a_virtual_environment_without_all_of_pip_is_none(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    info = distribution(site, "pip")
+    assert packages.pip_works(python)
+    (info / "RECORD").unlink()
+    assert not packages.pip_works(python)
+    assert not packages.pip_works(tmp_path / "nothing")
+
+
+def test_what_several_steps_install_is_the_same_release() -> None:
+    pins: dict[str, set[str]] = {}
+    for path in (ROOT / "requirements").glob("*.txt"):
+        for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(), re.MULTILINE):
+            pins.setdefault(name, set()).add(version)
+    assert not {name: versions for name, versions in pins.items() if len(versions) > 1}
+
+
+def test_a_compiled_copy_that_does_not_work_never_stands_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = tmp_path / "built"
+    built.mkdir()
+    monkeypatch.setattr(native, "STORE", tmp_path / "store")
+    (tmp_path / "store").mkdir()
+    seen: list[bool] = []
+
+    def try_out(folder: Path) -> None:
+        seen.append((tmp_path / "store" / "key").exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(native, "try_out", try_out)
+    with pytest.raises(KeyboardInterrupt):
+        native.publish(built, "key", {})
+    assert seen == [False]
+    assert not (tmp_path / "store" / "key").exists()
+
+
+def test_a_compiler_that_was_killed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "STORE", tmp_path / "store")
+    monkeypatch.setattr(native.native, "find", lambda: None)
+    monkeypatch.setattr(native.native, "digest", lambda *root: "key")
+    monkeypatch.setattr(native, "compiler", lambda: ["true"])
+    monkeypatch.setattr(native, "mypyc", lambda: None)
+    monkeypatch.setattr(os, "nice", lambda by: 0)
+    monkeypatch.setattr(native, "build", lambda place, command: native.run(["sh", "-c", "kill -9 $$"]))
+    for attempt in (1, 2, 3):
+        with pytest.raises(native.Impossible, match="signal 9"):
+            native.compile_now()
+        assert (tmp_path / "store" / "key.failed").exists() is (attempt > 1)
+
+
+def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="of ours"), lock.hold(tmp_path, "failing"):
+        assert lock.held
+        raise ValueError("of ours")
+    assert not lock.held
+    with lock.hold(tmp_path, "going on"):
+        pass

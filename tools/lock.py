@@ -1,0 +1,44 @@
+"""One process at a time changes what set-up makes: .venv, node_modules and static/dist.
+
+`make run` and `make test` may be started together, and the verifier is compiled in the background meanwhile. Standard
+library only, for it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+NAME = ".setup-lock"
+held: list[int] = []
+"""Descriptors of the locks this process holds. A command that changes files inherits them (`pass_fds`): when this
+process is killed, the lock is free only once that command has ended too."""
+
+
+def say(text: str) -> None:
+    print(f"bpfscope: {text}", flush=True)
+
+
+@contextlib.contextmanager
+def hold(root: Path, what: str) -> Iterator[None]:
+    """Do `what` while nobody else changes the checkout at `root`; say what is waited for, if there is a wait."""
+    handle = os.open(root / NAME, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = os.pread(handle, 500, 0).decode(errors="replace")
+            say(f"waiting for another process, which is {other or 'setting up'}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{what} (process {os.getpid()})".encode(), 0)
+        held.append(handle)
+        try:
+            yield
+        finally:
+            held.remove(handle)
+    finally:
+        os.close(handle)
