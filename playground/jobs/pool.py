@@ -120,12 +120,17 @@ class Pool:
             run.finish({"type": "done", "ms": 0, "cancelled": True})
         elif (worker := self._busy.get(run)) is not None:
             self._spawn_task(self._kill(worker))
+            self._dispatch()
+
+    def _running(self) -> int:
+        """How many jobs go on; the worker of a cancelled one is being killed, and the spare takes its place."""
+        return sum(not run.cancelled for run in self._busy)
 
     async def _kill(self, worker: Worker) -> None:
         await worker.kill()
 
     def _dispatch(self) -> None:
-        while self._queue and self._idle and len(self._busy) < self.size:
+        while self._queue and self._idle and self._running() < self.size:
             # Runs whose reader is gone, and may come back, let the others pass.
             run = next((run for run in self._queue if not run.left), self._queue[0])
             self._queue.remove(run)
