@@ -133,8 +133,12 @@ class Pool:
         while self._queue and self._idle and self._running() < self.size:
             # Runs whose reader is gone, and may come back, let the others pass.
             run = next((run for run in self._queue if not run.left), self._queue[0])
-            self._queue.remove(run)
             worker = self._idle.popleft()
+            if worker.ended():  # _watch has not been told yet
+                self._spawn_task(self._kill(worker))
+                self._fill()
+                continue
+            self._queue.remove(run)
             self._busy[run] = worker
             run.state = RUNNING
             run.position = 0

@@ -63,6 +63,13 @@ class Worker:
     def pid(self) -> int:
         return self.process.pid
 
+    def ended(self) -> bool:
+        """Whether the process is gone, also before the event loop was told."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
     def due(self) -> bool:
         """Whether another worker should take this one's place."""
         return self.jobs >= self.due_at or self.outdated()

@@ -78,13 +78,12 @@ def main() -> None:
     gc.disable()
     _send(out, READY, about)
     while (request := _next_request(requests)) is not None:
-        if not _serve(job if allowed else _refuse, request, limits, out):
+        if not allowed:
+            _send(out, MESSAGE, {"type": "error", "code": "input", "message": REFUSED})
+            _send(out, END, {"cacheable": False, "reuse": True})
+        elif not _serve(job, request, limits, out):
             return
         gc.collect()
-
-
-def _refuse(request: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    raise InputError(REFUSED)
 
 
 def _warm_up(job: Job) -> dict[str, Any]:

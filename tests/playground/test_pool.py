@@ -1,0 +1,259 @@
+"""Workers come, go and are renewed without anybody who waits noticing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from playground.jobs import process
+from playground.jobs.frames import END
+from playground.jobs.limits import LIMITS, JobLimits
+from playground.jobs.pool import Pool
+from playground.jobs.process import Worker
+from playground.jobs.run import FINISHED
+from playground.jobs.service import Service
+from tests.playground.conftest import Socket, asked
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Connect = Callable[[], Awaitable[Socket]]
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.02)
+
+
+async def warm(service: Service) -> Pool:
+    pool = service.pool
+    assert isinstance(pool, Pool)
+    await until(lambda: pool.status()["idle"] == pool.size + 1)
+    return pool
+
+
+async def test_an_idle_worker_that_dies_is_replaced_before_anybody_asks(service: Service) -> None:
+    pool = await warm(service)
+    victim = pool.status()["pids"][0]
+    os.kill(victim, signal.SIGKILL)
+    await until(lambda: victim not in pool.status()["pids"])
+    await warm(service)
+
+
+async def test_a_run_given_to_a_dead_worker_is_given_to_another(service: Service) -> None:
+    pool = await warm(service)
+    for pid in pool.status()["pids"]:
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    run = service.open(asked("stage compile\nstage load"))  # before the pool could notice
+    service.watch(run)
+    await until(lambda: run.state == FINISHED)
+    assert run.good and not run.retried
+
+
+async def test_a_run_whose_worker_dies_before_a_word_is_given_to_another(service: Service) -> None:
+    pool = await warm(service)
+    run = service.open(asked("stage compile\nstage jit"))
+    os.kill(pool._busy[run].pid, signal.SIGKILL)  # before it was sent the request
+    service.watch(run)
+    await until(lambda: run.state == FINISHED)
+    assert run.good and run.retried
+
+
+async def test_a_program_that_kills_its_worker_at_once_kills_two(service: Service, caplog: Any) -> None:
+    await warm(service)
+    run = service.open(asked("crash"))
+    service.watch(run)
+    await until(lambda: run.state == FINISHED)
+    said = [run.record.frame(place).value() for place in range(len(run.record.entries))]
+    assert [message.get("code", message["type"]) for message in said] == ["crashed", "done"]
+    assert caplog.text.count("a worker ended in the middle of a job") == 2
+
+
+async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Service, connect: Connect) -> None:
+    pool = await warm(service)
+    old = set(pool.status()["pids"])
+    for worker in pool._idle:
+        worker.due_at = 1
+        worker.jobs = 1
+    socket = await connect()
+    await socket.run("stage compile\nstage n2")
+    await socket.until("done")
+    seen: list[set[int]] = []
+
+    def renewed() -> bool:
+        seen.append(set(pool.status()["pids"]))
+        return not seen[-1] & old and len(seen[-1]) == pool.size + 1
+
+    await until(renewed)
+    assert min(len(pids) for pids in seen) == pool.size + 1  # all that should be there were
+    assert max(len(pids) for pids in seen) <= pool.size + 2
+    assert {len(pids & old) for pids in seen} == {2, 1, 0}  # one after the other
+
+
+async def test_workers_are_due_at_different_numbers_of_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def start(*args: Any) -> Any:
+        never = asyncio.get_running_loop().create_future()
+        found = SimpleNamespace(pid=0, jobs=0, about={}, process=SimpleNamespace(wait=lambda: never))
+
+        async def kill() -> None:
+            pass
+
+        found.due, found.kill = lambda: False, kill
+        return found
+
+    monkeypatch.setattr(Worker, "start", start)
+    pool = Pool(job="", size=8, limits=JobLimits(), jobs_per_worker=100, base=tmp_path, temporary=tmp_path)
+    pool.start()
+    await until(lambda: len(pool._idle) == 9)
+    due = [worker.due_at for worker in pool._idle]
+    await pool.close()
+    assert len(set(due)) > 1
+    assert all(50 <= number < 100 for number in due)
+
+
+@pytest.mark.parametrize("per_worker", [1, 2, 3, 100])
+async def test_no_worker_is_due_before_its_first_job(
+    service: Service, monkeypatch: pytest.MonkeyPatch, per_worker: int
+) -> None:
+    pool = await warm(service)
+    monkeypatch.setattr(pool, "jobs_per_worker", per_worker)
+    before = set(pool.status()["pids"])
+    os.kill(min(before), signal.SIGKILL)
+    await until(lambda: set(pool.status()["pids"]) - before)
+    (new,) = [worker for worker in pool._idle if worker.pid not in before]
+    assert 1 <= new.due_at <= max(1, per_worker - 1)
+
+
+async def test_a_server_that_stops_lets_runs_end_and_takes_no_new_ones(service: Service, connect: Connect) -> None:
+    await warm(service)
+    first, second = await connect(), await connect()
+    await first.run("stage compile\nsleep 0.5\nstage n3")
+    await first.until("stage")
+    draining = asyncio.create_task(service.drain(10))
+    await asyncio.sleep(0.1)
+    try:
+        await second.run("stage load")
+        refused = await second.receive()
+        assert refused["code"] == "busy" and "restarted" in refused["message"]
+        said = await first.until("done")
+        assert said[-2]["stage"] == "n3"
+        begun = time.monotonic()
+        await draining
+        assert time.monotonic() - begun < 2
+    finally:
+        service.closing = False
+
+
+async def test_runs_that_do_not_end_in_time_are_told(service: Service, connect: Connect) -> None:
+    socket = await connect()
+    await socket.run("stage compile\nsleep 2.6")
+    await socket.until("stage")
+    try:
+        await service.drain(0.2)
+        said = await socket.until("done")
+        assert said[-2]["code"] == "restart"
+        assert "press Run again" in said[-2]["message"].replace("Press", "press")
+    finally:
+        service.closing = False
+
+
+@pytest.mark.parametrize("kind", ["c", "asm", "hex", "elf"])
+@pytest.mark.parametrize("insisted", [False, True])
+async def test_without_landlock_every_kind_is_refused_unless_the_operator_insists(
+    service: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, insisted: bool
+) -> None:
+    monkeypatch.setenv("BPFSCOPE_SANDBOX_OFF", "landlock")
+    monkeypatch.setenv("BPFSCOPE_ALLOW_UNSANDBOXED_WORKER", "yes" if insisted else "")
+    worker = await Worker.start(django_settings.JOB_FUNCTION, JobLimits(), django_settings.BASE_DIR, tmp_path)
+    try:
+        assert "landlock" not in worker.about["sandbox"]["active"]
+        await worker.send({"kind": kind, "source": "stage load"})
+        said = []
+        while (frame := await worker.read()).kind != END:
+            said.append(frame.value())
+        assert len(said) == 1
+        assert said[0]["type"] == ("stage" if insisted else "error")
+        if not insisted:
+            assert "Landlock" in said[0]["message"] and "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER=yes" in said[0]["message"]
+            assert frame.value()["cacheable"] is False
+    finally:
+        await worker.kill()
+
+
+ADOPTING = """
+import asyncio, ctypes, os, subprocess, sys, time
+from pathlib import Path
+
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans are ours, as they are PID 1's
+from playground.jobs import reaper
+from playground.jobs.limits import JobLimits
+from playground.jobs.process import Worker, descendants
+
+async def main():
+    assert reaper.adopts()
+    reaping = asyncio.create_task(reaper.reap_orphans()) if sys.argv[2] == "reap" else None
+    left = 0
+    for _ in range(2):
+        worker = await Worker.start("tests.playground.fake_launcher:run_job", JobLimits(), Path.cwd(), Path(sys.argv[1]))
+        left += len(list(descendants(worker.pid)))
+        assert await worker.kill() == -9
+    own = await asyncio.create_subprocess_exec(sys.executable, "-c", "import sys; sys.exit(7)")
+    await asyncio.sleep(3.5 if reaping else 1)
+    print(left, len(reaper.zombies()), await own.wait())
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("reap", [True, False])
+async def test_what_a_killed_worker_leaves_is_reaped_where_orphans_are_ours(tmp_path: Path, reap: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ADOPTING, str(tmp_path), "reap" if reap else ""],
+        cwd=django_settings.BASE_DIR, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    left, zombies, status = map(int, done.stdout.split())
+    assert left >= 2, "each worker has a launcher"
+    assert zombies == 0 if reap else zombies >= 2
+    assert status == 7  # and what we wait for ourselves is not taken away
+
+
+async def test_a_process_that_adopts_nobody_looks_for_nobody() -> None:
+    from playground.jobs import reaper
+
+    assert not reaper.adopts()
+    await asyncio.wait_for(reaper.reap_orphans(), 1)
+
+
+async def test_workers_start_from_compiled_python(service: Service) -> None:
+    """Without bytecode each start compiles the whole stack, which is a third of its time."""
+    (pid, *_) = service.pool.status()["pids"]
+    assert b"PYTHONDONTWRITEBYTECODE" not in Path(f"/proc/{pid}/environ").read_bytes()
+
+
+async def test_the_defaults_of_a_job_are_those_of_the_settings() -> None:
+    import importlib
+
+    limits = JobLimits()
+    names = ("JOB_SECONDS", "JOB_CPU_SECONDS", "JOB_MEMORY_MB", "JOB_OUTPUT_MB", "JOB_FILE_MB")
+    seconds, cpu, memory, output, file_size = (LIMITS[name].default for name in names)
+    assert limits == JobLimits(seconds, cpu, memory << 20, output << 20, file_size << 20)
+    module = importlib.import_module("playground.settings")
+    assert {name: getattr(module, name) for name in LIMITS if name not in os.environ} == {
+        name: limit.default for name, limit in LIMITS.items() if name not in os.environ
+    }
+    assert process.START_SECONDS
