@@ -6,7 +6,11 @@ COPY requirements requirements
 RUN python -m venv .venv \
     && .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/services.txt
 COPY . .
-RUN python tools/setup.py page && mkdir -p /app/var && chown bpfscope /app/var
+# The page, the verifier as machine code, and bytecode: the file system is read-only later.
+RUN .venv/bin/python tools/setup.py page \
+    && .venv/bin/python tools/native.py \
+    && .venv/bin/python -m compileall -q playground vm \
+    && mkdir -p /app/var && chown bpfscope /app/var
 USER bpfscope
 ENV PATH=/app/.venv/bin:$PATH HOST=0.0.0.0 PORT=8000
 CMD ["python", "-m", "playground"]

@@ -178,7 +178,7 @@ def compiler() -> list[str]:
     candidates = [os.environ.get("CC", ""), sysconfig.get_config_var("CC") or "", "cc", "gcc", "clang"]
     commands = [words for words in map(shlex.split, candidates) if words and shutil.which(words[0])]
     if importlib.util.find_spec("ziglang") is not None:
-        commands.append([sys.executable, "-m", "ziglang", "cc"])
+        commands.append([sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline"])  # may run on another machine
     for command in commands:
         with tempfile.TemporaryDirectory(prefix="bpfscope-native-") as tmp:
             source = Path(tmp, "try.c")

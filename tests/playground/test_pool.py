@@ -208,7 +208,8 @@ async def main():
     reaping = asyncio.create_task(reaper.reap_orphans()) if sys.argv[2] == "reap" else None
     left = 0
     for _ in range(2):
-        worker = await Worker.start("tests.playground.fake_launcher:run_job", JobLimits(), Path.cwd(), Path(sys.argv[1]))
+        job, base, folder = "tests.playground.fake_launcher:run_job", Path.cwd(), Path(sys.argv[1])
+        worker = await Worker.start(job, JobLimits(), base, folder)
         left += len(list(descendants(worker.pid)))
         assert await worker.kill() == -9
     own = await asyncio.create_subprocess_exec(sys.executable, "-c", "import sys; sys.exit(7)")

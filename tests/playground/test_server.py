@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import socket
+import statistics
 import subprocess
 import sys
+import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +51,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     out, err = server.communicate(timeout=20)
     assert out == ""  # one address, and nothing else
     assert "Traceback" not in err
+    assert "warning" not in err.lower(), err
 
 
 def dial(address: str, **more: Any) -> Any:
@@ -60,6 +66,104 @@ def test_the_database_is_there_from_the_start(address: str) -> None:
     assert link["url"].startswith(f"{address}/s/")
     with urllib.request.urlopen(link["url"]) as answer:
         assert b"r0 = 0" in answer.read()
+
+
+def fetch(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, b""
+
+
+def test_what_is_built_is_served_and_nothing_it_is_built_from(address: str) -> None:
+    """The fixture sees to it that serving a file warns of nothing."""
+    assert fetch(f"{address}/static/favicon.svg")[1].startswith(b"<svg")
+    for path in ("src/app.js", "src/css/app.css", "build.mjs", "tsconfig.json", "public/favicon.svg", "../manage.py"):
+        assert fetch(f"{address}/static/{path}")[0] == 404
+
+
+def test_a_part_of_a_file_is_served(address: str) -> None:
+    request = urllib.request.Request(f"{address}/static/favicon.svg", headers={"Range": "bytes=1-3"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert (answer.status, answer.read()) == (206, b"svg")
+
+
+def test_others_are_answered_while_six_send_all_they_may(address: str) -> None:
+    stop = threading.Event()
+    data = base64.b64encode(bytes(1 << 20)).decode()
+    request = {"kind": "elf", "source": data, "input": {"kind": "pcap", "base64": data}, "options": {"program": 7}}
+    text = json.dumps({"type": "run", "v": 1, "request": request})
+    answered: list[str] = []
+
+    def send() -> None:
+        with dial(address, compression=None) as client:
+            client.recv(timeout=30)
+            while not stop.is_set():
+                client.send(text)
+                answered.append(json.loads(client.recv(timeout=60))["type"])
+
+    senders = [threading.Thread(target=send) for _ in range(6)]
+    for sender in senders:
+        sender.start()
+    took = []
+    for _ in range(20):
+        start = time.monotonic()
+        assert fetch(f"{address}/healthz")[0] == 200
+        took.append(time.monotonic() - start)
+    stop.set()
+    for sender in senders:
+        sender.join(60)
+    assert set(answered) == {"error"}
+    assert statistics.median(took) < 1, took  # 0.05 s on a quiet machine
+
+
+LOOP = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nexit"
+
+
+@pytest.mark.parametrize(("rounds", "seconds", "end"), [(4000, "60", "stage"), (60_000, "0", "error")])
+def test_a_server_that_is_stopped_lets_its_runs_end_or_tells_them(
+    tmp_path: Path, rounds: int, seconds: str, end: str
+) -> None:
+    server = command(tmp_path, SHUTDOWN_SECONDS=seconds)
+    assert server.stdout is not None
+    here = server.stdout.readline().split()[-1]
+    with dial(here) as client:
+        client.send(json.dumps({"type": "run", "v": 1, "request": {"kind": "asm", "source": LOOP.format(rounds)}}))
+        said = [json.loads(client.recv(timeout=60))]
+        while said[-1].get("stage") != "verify":
+            said.append(json.loads(client.recv(timeout=60)))
+        server.terminate()
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                said.append(json.loads(client.recv(timeout=60)))
+    _, err = server.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
+    assert said[-1]["type"] == "done"
+    assert said[-2]["type"] == end
+    if end == "error":
+        assert "restarted" in said[-2]["message"]
+
+
+def test_two_servers_started_at_once_have_two_addresses(tmp_path: Path) -> None:
+    both = [command(tmp_path) for _ in range(2)]
+    said = [server.stdout.readline() for server in both if server.stdout is not None]
+    for server in both:
+        server.terminate()
+    errors = [server.communicate(timeout=30)[1] for server in both]
+    assert len(set(said)) == 2 and all(line.startswith("bpfscope is at http://") for line in said), errors
+    assert "Traceback" not in "".join(errors)
+
+
+def test_a_port_is_taken_by_whoever_is_first_to_listen() -> None:
+    """SO_REUSEADDR lets both bind: only a socket that listens keeps the next one away."""
+    from playground.__main__ import listen
+
+    with listen("127.0.0.1", "0") as first:
+        port = first.getsockname()[1]
+        with pytest.raises(OSError, match=f"PORT {port} on 127.0.0.1 cannot be used: Address already in use"):
+            listen("127.0.0.1", str(port))
 
 
 def test_a_program_goes_all_the_way(address: str) -> None:

@@ -76,6 +76,26 @@ def test_the_database_refuses_to_delete_a_link(link: Link) -> None:
     assert Link.objects.filter(pk=link.pk).exists()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "REPLACE INTO playground_link SELECT id, 'x', schema, 'x', toolchain, created, tombstone FROM playground_link",
+        "INSERT OR REPLACE INTO playground_link (rowid, id, digest, schema, body, toolchain, created, tombstone) "
+        "SELECT rowid, 'another', digest, schema, body, toolchain, created, tombstone FROM playground_link LIMIT 1",
+        "INSERT OR IGNORE INTO playground_link SELECT * FROM playground_link",
+        "UPDATE OR REPLACE playground_link SET rowid = (SELECT max(rowid) FROM playground_link) WHERE rowid = 1",
+    ],
+)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite has these statements")
+def test_the_database_refuses_to_put_another_link_in_its_place(link: Link, statement: str) -> None:
+    second = links.save(check_request({"kind": "asm", "source": "exit"}), "", "").link
+    before = list(Link.objects.order_by("pk").values())
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert list(Link.objects.order_by("pk").values()) == before
+    assert links.save(check_request({"kind": "asm", "source": "exit"}), "", "").link == second  # shared again: the same
+
+
 def test_what_was_altered_is_not_shown(client: Client, link: Link) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TRIGGER playground_link_no_update")
