@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from vm.elf.sections import BPF_F_SLEEPABLE, section_def  # noqa: E402
-from vm.kernel.helpers import MAX_BPF_FUNC, helper_proto  # noqa: E402
+from vm.kernel.func_ids import MAX_BPF_FUNC  # noqa: E402
+from vm.kernel.helpers import helper_proto  # noqa: E402
 
 SECTIONS = (
     "socket", "kprobe/do_unlinkat", "kprobe.multi/do_unlinkat", "kprobe.session/do_unlinkat",

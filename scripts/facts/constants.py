@@ -132,6 +132,7 @@ def func_ids_module(kernel: Kernel) -> str:
         if name.startswith(FUNC):
             names[value] = name.removeprefix(FUNC)
             out.append(f"{names[value].upper()}: Final = {value}")
+    out += ["", f"MAX_BPF_FUNC: Final = {max(names) + 1}  # __BPF_FUNC_MAX_ID"]
     out += ["", "# The index is the helper's number.", "NAMES: Final[tuple[str, ...]] = ("]
     out += [f'    "{names[value]}",' for value in sorted(names)]
     if sorted(names) != list(range(len(names))):

@@ -220,6 +220,8 @@ USER_RINGBUF_DRAIN: Final = 209
 CGRP_STORAGE_GET: Final = 210
 CGRP_STORAGE_DELETE: Final = 211
 
+MAX_BPF_FUNC: Final = 212  # __BPF_FUNC_MAX_ID
+
 # The index is the helper's number.
 NAMES: Final[tuple[str, ...]] = (
     "unspec",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from vm.kernel import func_ids
+from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.types import (
     BPF_LSM_CGROUP,
     BPF_PROG_TYPE_EXT,
@@ -62,9 +62,6 @@ class FuncProto:
     pkt_access: bool = False
     might_sleep: bool = False
     allow_fastcall: bool = False
-
-
-MAX_BPF_FUNC: Final = len(func_ids.NAMES)  # __BPF_FUNC_MAX_ID
 
 
 class HelperFacts:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
-from vm.kernel.helpers import MAX_BPF_FUNC, all_helpers, helper, helper_by_name, helper_proto, protos
+from vm.kernel.func_ids import MAX_BPF_FUNC
+from vm.kernel.helpers import all_helpers, helper, helper_by_name, helper_proto, protos
 
 
 def test_every_helper_has_a_declaration() -> None:

@@ -9,7 +9,8 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
-from vm.kernel.helpers import MAX_BPF_FUNC, FuncProto
+from vm.kernel.func_ids import MAX_BPF_FUNC
+from vm.kernel.helpers import FuncProto
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import callback
 from vm.verifier.call.args import check_func_arg

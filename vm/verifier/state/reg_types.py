@@ -96,8 +96,6 @@ DYNPTR_TYPE_FLAG_MASK: Final = DYNPTR_TYPE_LOCAL | DYNPTR_TYPE_RINGBUF | DYNPTR_
 BPF_REG_SIZE: Final = 8
 BPF_ADD_CONST: Final = 1 << 31
 
-REG_TYPE_MAX: Final = CONST_PTR_TO_DYNPTR + 1  # __BPF_REG_TYPE_MAX
-
 
 def base_type(reg_type: int) -> int:
     """The type without its flags."""
