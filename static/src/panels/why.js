@@ -176,7 +176,7 @@ export class WhyPane extends Panel {
         { class: "explained" },
         stage === "run" || stage === "jit"
           ? "The verifier accepted the program; that stands. What comes after it is not emulated here, and bpfscope does not guess."
-          : "That is no verdict. What Linux 6.12 does from here on is not known to bpfscope, and it does not guess.",
+          : "That is no verdict. What the kernel does from here on is not known to bpfscope, and it does not guess.",
       ),
       insn
         ? h(
@@ -201,7 +201,7 @@ export class WhyPane extends Panel {
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
-        stage !== "verify" || /crash/.test(what) ? null : h("li", null, "Ask a Linux 6.12: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
+        stage !== "verify" || /crash/.test(what) ? null : h("li", null, "Ask a running kernel: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
       ),
     );
   }

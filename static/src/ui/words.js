@@ -60,7 +60,7 @@ export const EXACT = {
 /** What one can do where the emulation stops, by what it says is not covered. First match; the last fits everything. */
 /** @type {[RegExp, string[]][]} */
 const WAYS_ON = [
-  [/at which Linux .* crash/, ["Do not load this program: verifying it can stop a real Linux 6.12.", "Take the call out to see the rest of the program walked."]],
+  [/at which Linux .* crash/, ["Do not load this program: verifying it can stop a real kernel.", "Take the call out to see the rest of the program walked."]],
   [/after rewriting$/, ["Make the program smaller, or split it with functions or tail calls: jumps this long are at the edge of what the kernel does itself."]],
   [/^running /, ["The verifier's verdict, its steps and its log stand: they do not depend on the run."]],
   [/^machine code|kernel's JIT|settle|^the atomic operation|^a move with/, ["Choose the interpreter in the Program menu: it runs what there is no machine code for."]],
