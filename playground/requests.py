@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
+from playground.jobs.limits import SOURCE_BYTES
+
 KINDS = ("c", "asm", "hex", "elf")
 SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file"}
 OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
@@ -31,6 +33,9 @@ INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "event": ("name", "values"),
 }
 NAME_LENGTH = 128
+# Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
+# made of nothing else would take seconds to parse.
+OPENED = SOURCE_BYTES + 4096
 
 
 class BadRequest(Exception):
@@ -50,6 +55,8 @@ def parse(text: str | bytes, what: str) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode()
+        if text.count("[") + text.count("{") > OPENED:
+            raise BadRequest(f"{what} is too long: a source may have {size(settings.SOURCE_BYTES)}.", "size")
         value = json.loads(text, parse_constant=_no_constant)
         if "\\ud" in text or "\\uD" in text or not text.isascii():
             json.dumps(value, ensure_ascii=False).encode()

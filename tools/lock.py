@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 NAME = ".setup-lock"
+LOOK_SECONDS = 0.2
 held: list[int] = []
 """Descriptors of the locks this process holds. A command that changes files inherits them (`pass_fds`): when this
 process is killed, the lock is free only once that command has ended too."""
@@ -27,12 +29,13 @@ def hold(root: Path, what: str) -> Iterator[None]:
     """Do `what` while nobody else changes the checkout at `root`; say what is waited for, if there is a wait."""
     handle = os.open(root / NAME, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        said = None
+        while not _taken(handle):
             other = os.pread(handle, 500, 0).decode(errors="replace")
-            say(f"waiting for another process, which is {other or 'setting up'}")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            if other and other != said:
+                say(f"waiting for another process, which is {other}")
+                said = other
+            time.sleep(LOOK_SECONDS)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{what} (process {os.getpid()})".encode(), 0)
         held.append(handle)
@@ -42,3 +45,12 @@ def hold(root: Path, what: str) -> Iterator[None]:
             held.remove(handle)
     finally:
         os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    """Whether the lock was free, and now is ours."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

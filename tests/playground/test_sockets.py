@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,6 +180,20 @@ async def test_a_message_is_measured_before_it_is_parsed(
     socket = await connect()
     await socket.run("x" * 2000)
     assert "1,000 bytes" in (await socket.receive())["message"]
+
+
+async def test_a_message_of_nothing_but_lists_is_not_parsed(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = await connect()
+    unused = SimpleNamespace(loads=lambda *args, **more: pytest.fail("it was parsed"))
+    monkeypatch.setattr("playground.requests.json", unused)
+    await socket.communicator.send_to(text_data="[" + "[]," * 100_000 + "0]")
+    assert (await socket.receive())["code"] == "size"
+
+
+async def test_a_source_may_be_all_brackets(connect: Connect) -> None:
+    socket = await connect()
+    await socket.run("stage load\n" + "{[" * 32_000)
+    assert (await socket.until("done"))[-2]["stage"] == "load"
 
 
 async def test_a_run_whose_socket_is_closed_ends_at_once(connect: Connect, service: Service) -> None:
