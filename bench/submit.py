@@ -20,7 +20,7 @@ class Playground:
 
     def __enter__(self) -> Playground:
         self._var = tempfile.TemporaryDirectory(prefix="bpfscope-bench-")
-        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1"}
+        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
         env.pop("PORT", None)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
         self._process = subprocess.Popen(

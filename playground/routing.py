@@ -7,7 +7,7 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import re_path
 
 from playground.consumers.run import RunConsumer
-from playground.throttle import OneOfMany
+from playground.throttle import SocketLimit
 
 # An Origin that is not one of ALLOWED_HOSTS is refused with 403, and so is none at all.
-websocket = AllowedHostsOriginValidator(OneOfMany(URLRouter([re_path(r"^ws/run$", RunConsumer.as_asgi())])))
+websocket = AllowedHostsOriginValidator(SocketLimit(URLRouter([re_path(r"^ws/run$", RunConsumer.as_asgi())])))

@@ -55,7 +55,7 @@ def _network(peer: str, forwarded: str) -> str:
     return str(parsed)
 
 
-class OneOfMany:
+class SocketLimit:
     """An ASGI application for sockets of which one address has only so many open.
 
     The count falls when the application inside ends, however it ends. The socket over the limit is accepted and

@@ -50,7 +50,7 @@ def serve(var: str) -> tuple[str, subprocess.Popen[bytes]]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    environment = {**os.environ, "BPFSCOPE_VAR": var, "PORT": str(port), "HOST": "127.0.0.1"}
+    environment = {**os.environ, "BPFSCOPE_VAR": var, "PORT": str(port), "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True)
     process = subprocess.Popen([sys.executable, "-m", "playground"], cwd=ROOT, env=environment)
     address = f"http://127.0.0.1:{port}"

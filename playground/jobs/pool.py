@@ -64,6 +64,7 @@ class Pool:
         self._temporary = temporary
         self._idle: deque[Worker] = deque()
         self._busy: dict[Run, Worker] = {}
+        self._leaving: set[Worker] = set()  # out of service, and not yet ended
         self._queue: deque[Run] = deque()
         self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,12 +77,12 @@ class Pool:
         self._fill()
 
     async def close(self) -> None:
-        """Kill everything. Watched runs end with an error."""
+        """Kill everything, whatever goes on; Service.drain lets runs end before."""
         self._closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        workers = [*self._idle, *self._busy.values()]
+        workers = {*self._idle, *self._busy.values(), *self._leaving}
         self._idle.clear()
         await asyncio.gather(*(worker.kill() for worker in workers))
 
@@ -119,15 +120,21 @@ class Pool:
             self._number()
             run.finish({"type": "done", "ms": 0, "cancelled": True})
         elif (worker := self._busy.get(run)) is not None:
-            self._spawn_task(self._kill(worker))
+            self._end(worker)
             self._dispatch()
 
     def _running(self) -> int:
         """How many jobs go on; the worker of a cancelled one is being killed, and the spare takes its place."""
         return sum(not run.cancelled for run in self._busy)
 
+    def _end(self, worker: Worker) -> None:
+        """Kill a worker and remove its files, beside whatever else happens."""
+        self._leaving.add(worker)
+        self._spawn_task(self._kill(worker))
+
     async def _kill(self, worker: Worker) -> None:
         await worker.kill()
+        self._leaving.discard(worker)
 
     def _dispatch(self) -> None:
         while self._queue and self._idle and self._running() < self.size:
@@ -135,7 +142,7 @@ class Pool:
             run = next((run for run in self._queue if not run.left), self._queue[0])
             worker = self._idle.popleft()
             if worker.ended():  # _watch has not been told yet
-                self._spawn_task(self._kill(worker))
+                self._end(worker)
                 self._fill()
                 continue
             self._queue.remove(run)
@@ -263,7 +270,7 @@ class Pool:
         old = next((worker for worker in self._idle if worker.due()), None)
         if old is not None and self._workers() > self.size + 1 and not self._closed:
             self._idle.remove(old)
-            self._spawn_task(self._kill(old))
+            self._end(old)
 
     async def _watch(self, worker: Worker) -> None:
         """Replace a worker that dies while it has nothing to do; one that dies in a job is _execute's."""
@@ -271,11 +278,11 @@ class Pool:
         if worker in self._idle and not self._closed:
             log.warning("an idle worker ended with %d, and is replaced", status)
             self._idle.remove(worker)
+            self._end(worker)
             self._fill()
-            await worker.kill()
 
     async def _start_worker(self) -> None:
-        attempt = 0
+        attempt, started = 0, False
         try:
             while not self._closed:
                 try:
@@ -294,10 +301,11 @@ class Pool:
                 worker.due_at = max(1, self.jobs_per_worker - 1 - random.randrange(max(1, self.jobs_per_worker // 2)))
                 self._idle.append(worker)
                 self._spawn_task(self._watch(worker))
+                started = True
                 return
         finally:
             self._starting -= 1
-            if not self._closed:
+            if started:
                 self._fill()
             event, self._changed = self._changed, asyncio.Event()
             event.set()

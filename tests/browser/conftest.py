@@ -56,6 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = (var / "server.log").open("w")
     environment = {
         **os.environ,
+        "SHUTDOWN_SECONDS": "0",
         "DJANGO_SETTINGS_MODULE": "playground.settings",  # the real ones, whatever the other tests run with
         "BPFSCOPE_VAR": str(var),
         "PORT": str(port),

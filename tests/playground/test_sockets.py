@@ -12,7 +12,7 @@ import pytest
 
 from playground.consumers import run as consumer
 from playground.jobs.service import Service
-from playground.throttle import OneOfMany, socket_network
+from playground.throttle import SocketLimit, socket_network
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import LOST, Socket, asked
 
@@ -21,10 +21,10 @@ Connect = Callable[[], Awaitable[Socket]]
 HALF = '{"type":"run","v":1,"request":{"kind":"c","source":"x","input":{"kind":"form","layers":{"\\ud800":5}}}}'
 
 
-def counted() -> OneOfMany:
+def counted() -> SocketLimit:
     from playground.routing import websocket
 
-    found: OneOfMany = websocket.application
+    found: SocketLimit = websocket.application
     return found
 
 
