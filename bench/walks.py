@@ -72,16 +72,14 @@ def labels() -> list[str]:
 
 def programs(label: str) -> list[Any]:
     from vm import pipeline
-    from vm.asm import assemble
-    from vm.elf import load_object
 
     if label == SMALL:
-        objects = [load_object(path.read_bytes(), path.name) for path in sorted(OBJECTS.glob("*.o"))]
+        objects = [pipeline.load_elf(path) for path in sorted(OBJECTS.glob("*.o"))]
         return [program for obj in objects for program in obj.programs]
     if label in OWN:
-        return list(assemble(OWN[label], name="bench", prog_type="xdp").programs)
+        return list(pipeline.load(pipeline.Source("asm", OWN[label].encode()), pipeline.BuildOptions()).programs)
     name, program = THEIRS[label]
-    return [pipeline.choose(load_object((selftests() / name).read_bytes(), name), program)]
+    return [pipeline.choose(pipeline.load_elf(selftests() / name), program)]
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:

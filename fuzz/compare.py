@@ -72,11 +72,12 @@ class TooSlow(Exception):
 
 def emulate(path: Path, name: str = "") -> dict[str, Said]:
     """Each program of the object by name; an object that cannot be read is under "". `name`: of the file."""
-    from vm.elf import load_object
+    from vm import pipeline
     from vm.errors import InputError
 
     try:
-        loaded = load_object(path.read_bytes(), name or path.name, "socket")
+        source = pipeline.Source("elf", path.read_bytes(), name or path.name)
+        loaded = pipeline.load(source, pipeline.BuildOptions(untyped="socket"))
     except InputError as error:
         return {"": Said("not loaded", log2=error.message)}
     except Exception:  # noqa: BLE001 -- finding these is what this is for
@@ -112,9 +113,6 @@ def verify(program: Any) -> Said:
 
 def _verify(program: Any) -> Said:
     from vm import pipeline
-    from vm.cli.commands import xlated_relocs
-    from vm.isa.insn import encode
-    from vm.verifier.fixups.dump import xlated
 
     walk = pipeline.walk(program, log_level=2, record=False)
     for _ in walk.advance():
@@ -127,18 +125,8 @@ def _verify(program: Any) -> Said:
     if full.verdict != "accept":
         return Said(full.verdict, full.errno, short.log, full.log)
     rewritten = pipeline.rewrite(walk.env)
-    image = pipeline.translate(rewritten)
-    told = [n for n, flags in zip(image.func_lens, rewritten.func_flags, strict=True) if "hidden" not in flags]
-    return Said(
-        full.verdict,
-        0,
-        short.log,
-        full.log,
-        encode(xlated(rewritten)),
-        tuple((offset, size) for offset, size in xlated_relocs(rewritten)),
-        image.code[: sum(told)],
-        tuple((reloc.offset, reloc.size) for reloc in image.relocs),
-    )
+    code = pipeline.code(rewritten, pipeline.translate(rewritten))
+    return Said(full.verdict, 0, short.log, full.log, code.xlated, code.xlated_relocs, code.image, code.image_relocs)
 
 
 def tidy(log: str) -> list[str]:

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fuzz.matrix_cases import BTF, GROUPS, MAPS, Case
+from vm import pipeline
 from vm.elf.sections import section_def
 from vm.errors import InputError, NotEmulated
 from vm.isa.insn import encode
 from vm.kernel.attach import attach_target
 from vm.program import Program
-from vm.verifier.check import verify
-from vm.verifier.env import EINVAL, VerifyOptions
+from vm.verifier.env import EINVAL
 
 
 class Words(NamedTuple):
@@ -73,7 +73,7 @@ def program(case: Case) -> Program:
 def ours(case: Case) -> Words:
     """What the emulation says."""
     try:
-        said = verify(program(case), VerifyOptions(2, record=False))
+        said = pipeline.verify(program(case), record=False)[0]
     except NotEmulated as error:
         return Words(1, (f"not emulated: {error.message}",))
     except InputError as error:

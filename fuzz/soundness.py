@@ -21,11 +21,8 @@ from vm.kernel import types as k
 from vm.program import MapSpec, Object, Program
 from vm.runner.engine import Interpreter
 from vm.runner.inputs import NoInput, PacketInput, RunInput, RunLimits
-from vm.runner.interp import codes_of
 from vm.runner.maps import Map
 from vm.runner.world import World
-from vm.verifier.check import Walk
-from vm.verifier.env import VerifyOptions
 from vm.verifier.record import map_record
 
 MOST_WALKED = 30_000
@@ -107,7 +104,7 @@ class Found:
 
 def walked(program: Program) -> Proof | None:
     """The walk of an accepted program; None for others, and for walks too long to follow."""
-    return prove(Walk(program, VerifyOptions(log_level=0, record=True)), MOST_WALKED)
+    return prove(pipeline.walk(program, log_level=0), MOST_WALKED)
 
 
 def follow(proof: Proof, rng: random.Random, count: int, maps: tuple[MapSpec, ...] = ()) -> Found:
@@ -116,20 +113,15 @@ def follow(proof: Proof, rng: random.Random, count: int, maps: tuple[MapSpec, ..
     program = proof.program
     for given in inputs(program, rng, count):
         limits = RunLimits(steps=0, insns=MOST_STEPS, seconds=5, seed=rng.randrange(1 << 30))
-        codes = codes_of([program])
         follower = Follower(proof)
         try:
-            world = World([program], limits, maps)
-        except InputError as error:
-            found.stopped[error.message[:60]] += 1
-            return found
-        try:
-            fill(program, world, rng)
-            world.begin(given)
-            world.stack.view[-STACK_IN_USE:] = rng.randbytes(STACK_IN_USE)
-            engine = Watched(codes, world, limits, 0)
-            engine.follower = follower
-            fault = engine.run()
+            with pipeline.laid_out(program, limits, maps) as (world, codes):
+                fill(program, world, rng)
+                world.begin(given)
+                world.stack.view[-STACK_IN_USE:] = rng.randbytes(STACK_IN_USE)
+                engine = Watched(codes, world, limits, 0)
+                engine.follower = follower
+                fault = engine.run()
         except InputError as error:
             found.stopped[error.message[:60]] += 1
             continue
@@ -137,7 +129,6 @@ def follow(proof: Proof, rng: random.Random, count: int, maps: tuple[MapSpec, ..
             found.broken = str(unsound)
             return found
         finally:
-            world.memory.close()
             found.runs += 1
             found.steps += follower.steps
             found.loose += follower.loose
@@ -187,11 +178,9 @@ def agrees(proof: Proof, rng: random.Random, count: int, obj: Object) -> str:
 
 
 def objects(paths: list[Path]) -> Iterator[tuple[Path, Object]]:
-    from vm.elf import load_object
-
     for path in paths:
         try:
-            yield path, load_object(path.read_bytes(), path.name)
+            yield path, pipeline.load_elf(path)
         except InputError:
             continue
 

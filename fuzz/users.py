@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz import elf, mutate
-from fuzz.compare import tidy
+from fuzz.compare import tidy, without
 from fuzz.generate import CTX, JUMP_OPS, KINDS, MAPS, NUMBERS, OUT, SIZES, Made, Maker, add, call, mov, movr
 from vm.caps import BPF, Caps, capable, parse
 from vm.isa import opcodes as o
@@ -204,14 +204,10 @@ def is_short(program: Program, caps: Caps) -> bool:
 def differs(golden: dict[str, Any], path: Path, caps: Caps) -> str:
     """What differs first between the kernel's record and ours; "" if nothing."""
     from vm import pipeline
-    from vm.cli.commands import xlated_relocs
-    from vm.elf import load_object
     from vm.errors import InputError
-    from vm.isa.insn import encode
-    from vm.verifier.fixups.dump import xlated
 
     try:
-        program = pipeline.choose(load_object(path.read_bytes(), path.name), golden["prog"])
+        program = pipeline.choose(pipeline.load_elf(path), golden["prog"])
         ours, env = pipeline.verify(program, record=False, caps=caps)
         if (ours.verdict, ours.errno) != (golden["verdict"], golden["err"]):
             return f"verdict: kernel {golden['verdict']} {golden['err']}, ours {ours.errno} {ours.message}"
@@ -221,18 +217,14 @@ def differs(golden: dict[str, Any], path: Path, caps: Caps) -> str:
         if ours.verdict != "accept":
             return ""
         rewritten = pipeline.rewrite(env)
-        mine, theirs = bytearray(encode(xlated(rewritten))), bytearray.fromhex(golden["xlated"])
-        for code in (mine, theirs):
-            for at, size in xlated_relocs(rewritten):
-                code[at : at + size] = bytes(len(code[at : at + size]))
-        if mine != theirs:
-            return "xlated"
-        image = pipeline.translate(rewritten)
-        mine, theirs = bytearray(image.code), bytearray.fromhex(golden["image"])
-        for code in (mine, theirs):
-            for reloc in image.relocs:
-                code[reloc.offset : reloc.offset + reloc.size] = bytes(reloc.size)
-        return "image" if mine != theirs else ""
+        code = pipeline.code(rewritten, pipeline.translate(rewritten))
+        for what, mine, addresses in (
+            ("xlated", code.xlated, code.xlated_relocs),
+            ("image", code.image, code.image_relocs),
+        ):
+            if without(mine, addresses) != without(bytes.fromhex(golden[what]), addresses):
+                return what
+        return ""
     except InputError as error:
         return f"not answered: {error.message}"
     except Exception as error:  # noqa: BLE001 -- finding these is what this is for

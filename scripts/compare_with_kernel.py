@@ -49,8 +49,7 @@ def _alarm(_signal: int, _frame: object) -> None:
 
 def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list[dict[str, Any]]]:
     """What the emulation says of each program of one object, at the log levels that the kernel was asked at."""
-    from vm.elf import load_object
-    from vm.elf.prog_arrays import first_unfilled
+    from vm import pipeline
     from vm.errors import InputError
 
     path, seconds, levels = job
@@ -59,7 +58,7 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
     try:
         signal.alarm(seconds)
         # The loader gives functions whose section it does not know this type.
-        obj = load_object(Path(path).read_bytes(), name, untyped="socket")
+        obj = pipeline.load_elf(Path(path), untyped="socket")
     except InputError as error:
         return name, [{"program": "", "verdict": "error", "message": error.message}]
     except TooLong:
@@ -72,7 +71,7 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
     for program in obj.programs:
         wanted = [level for level in (1, 2) if (program.name, level) in levels] or [0]
         answer = _answer(program, seconds, wanted)
-        unfilled = first_unfilled(obj, {program.name}) if answer["verdict"] == "accept" else None
+        unfilled = pipeline.unfilled_slot(obj, program, alone=True) if answer["verdict"] == "accept" else None
         if unfilled is not None:
             answer |= {"verdict": "reject", "errno": unfilled.errno, "message": str(unfilled)}
         said.append(answer)
@@ -105,19 +104,14 @@ def _answer(program: Any, seconds: int, levels: list[int]) -> dict[str, Any]:
 
 def _code(env: Any) -> dict[str, Any]:
     from vm import pipeline
-    from vm.cli.commands import xlated_relocs
-    from vm.isa.insn import encode
-    from vm.verifier.fixups.dump import xlated
 
     rewritten = pipeline.rewrite(env)
-    image = pipeline.translate(rewritten)
-    lengths = zip(image.func_lens, rewritten.func_flags, strict=True)
+    code = pipeline.code(rewritten, pipeline.translate(rewritten))
     return {
-        "xlated": encode(xlated(rewritten)),
-        "xlated_relocs": xlated_relocs(rewritten),
-        # Functions the verifier added are not in what the kernel tells.
-        "image": image.code[: sum(n for n, flags in lengths if "hidden" not in flags)],
-        "image_relocs": [(r.offset, r.size) for r in image.relocs],
+        "xlated": code.xlated,
+        "xlated_relocs": code.xlated_relocs,
+        "image": code.image,
+        "image_relocs": code.image_relocs,
     }
 
 

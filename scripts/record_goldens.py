@@ -24,13 +24,15 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def main(load: str) -> None:
     sys.path.insert(0, str(ROOT))
-    from vm.compile import CompileOptions, compile_c
+    from vm.pipeline import BuildOptions, Source, compile_source
 
     objects = GOLDEN / "objects"
     objects.mkdir(exist_ok=True)
     for source in sorted((GOLDEN / "programs").glob("*.c")):
         text = source.read_text()
-        result = compile_c(text, CompileOptions(mcpu="v4" if "mcpu=v4" in text.split("\n", 1)[0] else "v3"))
+        result = compile_source(
+            Source("c", text.encode()), BuildOptions(mcpu="v4" if "mcpu=v4" in text.split("\n", 1)[0] else "v3")
+        )
         if not result.ok or result.object is None:
             sys.exit(f"{source.name}: " + "; ".join(d.message for d in result.diagnostics))
         (objects / f"{source.stem}.o").write_bytes(result.object)

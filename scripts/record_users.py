@@ -44,11 +44,11 @@ def main() -> None:
 def compiled() -> list[Path]:
     """The objects of this folder's sources."""
     sys.path.insert(0, str(ROOT))
-    from vm.compile import CompileOptions, compile_c
+    from vm.pipeline import BuildOptions, Source, compile_source
 
     objects = []
     for source in sorted(USERS.glob("*.c")):
-        result = compile_c(source.read_text(), CompileOptions(mcpu="v4"))
+        result = compile_source(Source("c", source.read_bytes()), BuildOptions(mcpu="v4"))
         if not result.ok or result.object is None:
             sys.exit(f"{source.name}: " + "; ".join(d.message for d in result.diagnostics))
         objects.append(source.with_suffix(".o"))

@@ -70,6 +70,7 @@ class Program:
     unresolved -- (slot, what, why) of instructions that stand for something the kernel does not have, and
                   that the loader replaced by an impossible call: the log says what and why in its place
     object_maps -- all maps of the object: they are made before the program is loaded, used or not
+    autoload -- whether libbpf loads it by default (bpf_program__autoload)
     """
 
     name: str
@@ -86,6 +87,7 @@ class Program:
     btf: Btf | None = field(default=None, repr=False)
     unresolved: tuple[tuple[int, str, str], ...] = ()
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
+    autoload: bool = True
 
     @property
     def gpl_compatible(self) -> bool:

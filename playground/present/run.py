@@ -141,7 +141,7 @@ class _Job:
         if not self.options.get("verify", True):
             yield {"type": "stage", "stage": "verify", "status": "skipped", "ms": 0}
             return
-        walk = pipeline.walk(self.program, privileged=not self.options.get("unprivileged"), keep_log=KEEP_LOG)
+        walk = pipeline.walk(self.program, caps=NOBODY if self.options.get("unprivileged") else ROOT, keep_log=KEEP_LOG)
         recorder = walk.recorder
         assert recorder is not None
         encoder = WalkEncoder(self.program, recorder)

@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 
 from vm import pipeline
-from vm.cli.commands import xlated_relocs
 from vm.elf import load_object
-from vm.isa.insn import encode
 from vm.program import Object
-from vm.verifier.fixups.dump import xlated
 
 HERE = Path(__file__).parent
 
@@ -43,14 +40,14 @@ def test_it_runs_what_the_kernel_runs(golden: dict[str, Any]) -> None:
     program = pipeline.choose(loaded(golden["file"]), golden["prog"])
     _, env = pipeline.verify(program, log_level=0, record=False)
     rewritten = pipeline.rewrite(env)
-    ranges = [(offset, size) for offset, size in xlated_relocs(rewritten)]
-    assert without(encode(xlated(rewritten)), ranges) == without(bytes.fromhex(golden["xlated"]), ranges)
-    image = pipeline.translate(rewritten)
-    assert list(image.func_lens) == golden["func_lens"]
-    addresses = [(reloc.offset, reloc.size) for reloc in image.relocs]
-    assert without(image.code, addresses) == without(bytes.fromhex(golden["image"]), addresses)
+    code = pipeline.code(rewritten, pipeline.translate(rewritten))
+    ranges = list(code.xlated_relocs)
+    assert without(code.xlated, ranges) == without(bytes.fromhex(golden["xlated"]), ranges)
+    assert list(code.func_lens) == golden["func_lens"]
+    addresses = list(code.image_relocs)
+    assert without(code.image, addresses) == without(bytes.fromhex(golden["image"]), addresses)
     # Not everything may be an address.
-    assert sum(size for _, size in addresses) < len(image.code) / 2
+    assert sum(size for _, size in addresses) < len(code.image) / 2
 
 
 def test_there_is_something_to_hold_against() -> None:

@@ -15,12 +15,9 @@ from tests.golden.test_code import without
 from tests.golden.test_verifier import tidy
 from vm import pipeline
 from vm.caps import NOBODY, ROOT, parse
-from vm.cli.commands import xlated_relocs
 from vm.elf import load_object
-from vm.isa.insn import encode
 from vm.program import Object
 from vm.runner.inputs import PacketInput, RunLimits
-from vm.verifier.fixups.dump import xlated
 
 NEVER_THE_SAME = frozenset({"answers_anything"})
 HERE = Path(__file__).parent
@@ -61,11 +58,12 @@ def test_it_says_what_the_kernel_says(golden: dict[str, Any]) -> None:
     if golden["verdict"] == "reject":
         return
     rewritten = pipeline.rewrite(env)
-    ranges = [(offset, size) for offset, size in xlated_relocs(rewritten)]
-    assert without(encode(xlated(rewritten)), ranges) == without(bytes.fromhex(golden["xlated"]), ranges)
-    image = pipeline.translate(rewritten)
-    addresses = [(reloc.offset, reloc.size) for reloc in image.relocs]
-    assert without(image.code, addresses) == without(bytes.fromhex(golden["image"]), addresses)
+    code = pipeline.code(rewritten, pipeline.translate(rewritten))
+    for what, ours_, relocs in (
+        ("xlated", code.xlated, list(code.xlated_relocs)),
+        ("image", code.image, list(code.image_relocs)),
+    ):
+        assert without(ours_, relocs) == without(bytes.fromhex(golden[what]), relocs)
 
 
 def test_the_trace_tells_what_is_speculation() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vm.cli.report import BAD_INPUT, Reporter
 from vm.errors import InputError
@@ -13,25 +13,25 @@ from vm.errors import InputError
 if TYPE_CHECKING:
     from vm.kernel.compare import Change
 
-SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+HELP: Final = "say what is known of a kernel, or what differs between two"
+SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """What the verb takes."""
-    parser.add_argument(
+def arguments(p: ArgumentParser) -> None:
+    p.add_argument(
         "kernels",
         metavar="KERNEL",
         nargs="*",
         help="folder of facts that `make facts` wrote, or the name of one below vm/kernel/data; "
         "none: the kernel that is emulated; two: what differs from the first to the second",
     )
-    parser.add_argument(
+    p.add_argument(
         "--part", action="append", metavar="NAME", help='only this part, e.g. "kfuncs"; may be repeated'
     )
-    parser.add_argument("--json", action="store_true", help="one line of JSON: the counts, or all differences")
+    p.add_argument("--json", action="store_true", help="one line of JSON: the counts, or all differences")
 
 
-def facts(options: Namespace, out: Reporter) -> int:
+def run(options: Namespace, out: Reporter) -> int:
     """Exit status 0, also where the kernels differ; 2 for folders without facts."""
     from vm.kernel.compare import PARTS, counts, differences
     from vm.kernel.facts import emulated, find

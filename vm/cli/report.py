@@ -6,10 +6,17 @@ import json
 import sys
 from typing import Any, Final
 
+from vm.errors import InputError, LimitError
+
 DONE: Final = 0
 REJECTED: Final = 1
 BAD_INPUT: Final = 2
 LIMIT: Final = 3
+
+
+def status_of(error: InputError) -> int:
+    """The exit status an error means."""
+    return LIMIT if isinstance(error, LimitError) else BAD_INPUT
 
 
 class Reporter:
@@ -32,4 +39,5 @@ class Reporter:
         self.worst(status)
 
     def worst(self, status: int) -> None:
+        """The exit status is the worst one said."""
         self.status = max(self.status, status)

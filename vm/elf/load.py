@@ -118,7 +118,14 @@ def _program(
         line_infos=tuple(linked.lines) if btf is not None else (),
         btf=btf,
         unresolved=tuple(linked.unresolved),
+        autoload=_autoload(function, ops),
     )
+
+
+def _autoload(function: Function, ops: StructOps) -> bool:
+    """Whether libbpf loads the program by default: what struct_ops variables say of it counts more than its section."""
+    place = (function.section.index, function.start)
+    return place in ops.loaded if place in ops.places else not function.section.name.startswith("?")
 
 
 def _operation(function: Function, ops: StructOps) -> Operation:

@@ -29,9 +29,14 @@ class Operation(NamedTuple):
 
 @dataclass(slots=True)
 class StructOps:
-    """Programs' places by (section index, slot), why some have none, and the maps libbpf makes."""
+    """Programs' places by (section index, slot), why some have none, and the maps libbpf makes.
+
+    loaded -- places that a variable libbpf makes a map of by default refers to
+              (bpf_object_adjust_struct_ops_autoload)
+    """
 
     places: dict[tuple[int, int], Operation] = field(default_factory=dict)
+    loaded: set[tuple[int, int]] = field(default_factory=set)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     maps: list[MapSpec] = field(default_factory=list)
 
@@ -138,6 +143,8 @@ def _is_function_pointer(btf: Btf, type_id: int) -> bool:
 def _init(out: StructOps, btf: Btf, variable: _Variable) -> None:
     """bpf_map__init_kern_struct_ops() of one variable."""
     placed = set(out.places)
+    if not variable.optional:
+        out.loaded |= {(program.section.index, program.start) for program in variable.programs.values()}
     try:
         out.maps.append(_fit(out, btf, variable))
     except _Refused as refused:

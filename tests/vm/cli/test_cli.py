@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vm.cli.main import main
+from vm.cli.main import main, parser
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = str(ROOT / "examples" / "count_drop.c")
@@ -48,9 +48,26 @@ def test_what_does_not_compile_is_status_1_with_its_place(said: Any, tmp_path: P
 def test_verify_says_the_kernels_words(said: Any) -> None:
     status, [record], _ = said("verify", "--json", "--log-level", "2", REJECTED)
     assert status == 1
-    assert set(record) == {"file", "program", "section", "verdict", "errno", "insns_processed", "log"}
+    assert set(record) == {
+        "file", "program", "section", "verdict", "errno", "insns_processed", "log", "message", "failure", "remarks",
+    }  # fmt: skip
     assert (record["verdict"], record["errno"]) == ("reject", -13)
     assert "R1 offset is outside of the packet" in record["log"]
+    assert record["message"] == "R1 offset is outside of the packet"
+
+
+@pytest.mark.parametrize("level", ["0", "1", "2"])
+def test_a_rejection_is_explained_whatever_the_log_level(said: Any, level: str) -> None:
+    _, [record], _ = said("verify", "--json", "--log-level", level, REJECTED)
+    failure = record["failure"]
+    assert set(failure) == {"rule", "category", "message", "insn", "line", "reg", "proven", "needed", "causes"}
+    assert failure["message"] == "R1 offset is outside of the packet"
+    assert (failure["category"], failure["reg"]) == ("Memory Safety", "r1")
+    assert failure["proven"] and failure["needed"] and failure["line"] is not None
+    assert set(failure["causes"][-1]) == {"step", "insn", "line", "name", "kind", "why"}
+    assert failure["causes"][-1]["insn"] == failure["insn"]
+    _, [record], _ = said("verify", "--json", "--log-level", level, EXAMPLE)
+    assert (record["message"], record["failure"], record["remarks"]) == ("", None, [])
 
 
 FILLED = """#include <linux/bpf.h>
@@ -68,17 +85,101 @@ char LICENSE[] SEC("license") = "GPL";
 """
 
 
-def test_alone_a_program_cannot_fill_a_program_array_with_another(said: Any, tmp_path: Path) -> None:
+def test_an_object_is_loaded_whole(said: Any, tmp_path: Path) -> None:
     source = tmp_path / "chain.c"
     source.write_text(FILLED)
     status, records, _ = said("verify", "--json", str(source))
+    assert status == 0
+    assert [(r["verdict"], r["errno"], r["message"], r["remarks"]) for r in records] == [("accept", 0, "", [])] * 2
+
+
+def test_every_program_has_its_line_after_one_was_refused(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(
+        FILLED.replace("{ return 1; }", "{ return *(int *)0; }")
+        + """
+SEC("xdp") int third(struct xdp_md *ctx) { return *(volatile char *)1; }
+SEC("xdp") int fourth(struct xdp_md *ctx) { return 0; }
+"""
+    )
+    status, records, text = said("verify", "--json", str(source))
+    verdicts = {r["program"]: r["verdict"] for r in records}
+    assert status == 1
+    assert verdicts == {"first": "accept", "second": "reject", "third": "reject", "fourth": "accept"}
+    told = [r["program"] for r in records if r["remarks"]]
+    assert told == ["second"] and "libbpf gives up the object at this program" in text
+
+
+def test_a_slot_of_a_program_that_is_not_loaded_by_default_fails(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(FILLED.replace('SEC("xdp") int second', 'SEC("?xdp") int second'))
+    status, records, _ = said("verify", "--json", str(source))
+    first, second = sorted(records, key=lambda r: str(r["program"]))
+    assert status == 1
+    assert (first["verdict"], first["errno"]) == ("reject", -9)
+    assert "slot [1] to prog 'second' (EBADF)" in first["message"]
+    # Asked for, it is loaded with the others.
+    assert (second["verdict"], second["message"]) == ("accept", "")
+    assert [r["program"] for r in second["remarks"]] == ["second"]
+    assert "only if the application asks" in second["remarks"][0]["message"]
+
+
+UNUSED_MAP = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(max_entries, 1);
+  __uint(key_size, 8);
+  __uint(value_size, 4);
+} trie SEC(".maps");
+SEC("xdp") int f(struct xdp_md *ctx) { return 2; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.mark.parametrize("verb", ["verify", "jit", "run"])
+@pytest.mark.parametrize("how", [(), ("--alone",)])
+def test_a_map_that_cannot_be_created_fails_the_object_used_or_not(
+    said: Any, tmp_path: Path, verb: str, how: tuple[str, ...]
+) -> None:
+    source = tmp_path / "trie.c"
+    source.write_text(UNUSED_MAP)
+    status, records, text = said(verb, "--json", *how, str(source))
+    assert status == 2
+    assert "would not create the object's map 'trie': an LPM trie must have the flag BPF_F_NO_PREALLOC" in text
+    assert [(r["program"], r["verdict"]) for r in records] == ([("f", "error")] if verb == "verify" else [])
+
+
+def test_alone_a_program_cannot_fill_a_program_array_with_another(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(FILLED)
+    status, records, _ = said("verify", "--json", "--alone", str(source))
     first, second = sorted(records, key=lambda r: str(r["program"]))
     assert status == 1
     assert (first["verdict"], first["errno"]) == ("reject", -9) and first["log"].startswith("processed")
     assert "slot [1] to prog 'second' (EBADF)" in first["message"]
     assert second["verdict"] == "accept"
-    status, records, _ = said("verify", "--json", "--whole", str(source))
-    assert status == 0 and {r["verdict"] for r in records} == {"accept"}
+
+
+def test_alone_a_program_runs_without_the_others(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(FILLED)
+    status, [record], _ = said("run", "--json", "--program", "first", "--packet", PACKET, str(source))
+    assert (status, record["result"]) == (0, "XDP_DROP")
+    status, records, text = said("run", "--json", "--alone", "--program", "first", "--packet", PACKET, str(source))
+    assert (status, records) == (1, []) and "slot [1] to prog 'second' (EBADF)" in text
+    status, records, _ = said("jit", "--json", "--alone", str(source))
+    assert status == 0 and {r["program"] for r in records} == {"first", "second"}
+    assert said("jit", "--json", str(source))[1] == records
+
+
+def test_a_verb_has_the_options_of_its_kind() -> None:
+    build = {"opt", "mcpu", "fix_includes", "prog_type", "untyped", "json", "files"}
+    loading = build | {"program", "unprivileged", "caps", "alone"}
+    wanted = {"compile": build, "disasm": build | {"program"}, "verify": loading, "jit": loading, "run": loading}
+    for verb, options in wanted.items():
+        assert options <= set(vars(parser().parse_args([verb, "x.c"]))), verb
 
 
 def test_a_section_nobody_knows_counts_as_a_socket_filter(said: Any, tmp_path: Path) -> None:
@@ -141,6 +242,9 @@ def test_unverified_programs_fault_in_words(said: Any) -> None:
         ("run", EXAMPLE, "--packet", "abc"),
         ("run", EXAMPLE, "--packet", ""),
         ("compile", OBJECT),
+        ("verify", EXAMPLE, "--caps", "root"),
+        ("compile", EXAMPLE, "-o", "/nowhere/x.o"),
+        ("verify", "--whole", EXAMPLE),
         ("frobnicate",),
     ],
 )

@@ -1,0 +1,60 @@
+"""Options that several verbs have, and what they mean as values of the stages."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from vm.caps import NOBODY, ROOT, Caps, parse
+from vm.compile.model import MCPUS, OPT_LEVELS
+from vm.pipeline import BuildOptions
+
+
+def add_files(p: ArgumentParser, many: bool = True) -> None:
+    """The sources, and how results are written."""
+    p.add_argument("files", metavar="FILE", nargs="+" if many else 1, help="C, .o, .s/.asm (assembly), .hex or .bin")
+    p.add_argument("--json", action="store_true", help="one line of JSON a program (or run)")
+
+
+def add_build(p: ArgumentParser) -> None:
+    """How C is compiled, and what type programs have that do not say it."""
+    p.add_argument("--opt", choices=OPT_LEVELS, default="O2", help="clang's optimisation level")
+    p.add_argument("--mcpu", choices=MCPUS, default="v3", help="BPF instruction set version")
+    p.add_argument("--fix-includes", action="store_true", help="add the #include lines a C source needs and lacks")
+    p.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
+    p.add_argument(
+        "--untyped",
+        default="socket",
+        metavar="SECTION",
+        help="type of functions in sections libbpf does not know (socket)",
+    )
+
+
+def add_program(p: ArgumentParser) -> None:
+    """Which program."""
+    p.add_argument("--program", default="", metavar="NAME", help="only this program")
+
+
+def add_loading(p: ArgumentParser) -> None:
+    """Whose programs they are, and which of them are loaded."""
+    who = p.add_mutually_exclusive_group()
+    who.add_argument("--unprivileged", action="store_true", help="as for a user without capabilities")
+    who.add_argument("--caps", metavar="NAMES", help="as for a user with these: bpf, perfmon, net_admin, or none")
+    p.add_argument("--alone", action="store_true", help="load each program by itself, not the object as a whole")
+
+
+def build_options(options: Namespace) -> BuildOptions:
+    """What add_build() read."""
+    return BuildOptions(
+        opt=options.opt,
+        mcpu=options.mcpu,
+        fix_includes=options.fix_includes,
+        prog_type=options.prog_type,
+        untyped=options.untyped,
+    )
+
+
+def user(options: Namespace) -> Caps:
+    """What the user the options name may do; root, if they name none. InputError for an unknown capability."""
+    if options.caps is not None:
+        return parse(options.caps)
+    return NOBODY if options.unprivileged else ROOT

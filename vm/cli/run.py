@@ -1,0 +1,108 @@
+"""`run FILE...`: programs on packets, events or bytes of memory."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any, Final
+
+from vm import pipeline
+from vm.cli.inputs import run_inputs
+from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
+from vm.cli.sources import chosen, objects
+from vm.errors import InputError
+from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from vm.caps import Caps
+    from vm.runner.execution import Execution
+
+HELP: Final = "run programs on a packet or an event"
+MAX_REPEAT: Final = 1_000_000
+LIMIT_FAULTS: Final = ("insns", "time")  # kinds of faults that mean that a limit was hit
+
+
+def arguments(p: ArgumentParser) -> None:
+    add_files(p)
+    add_build(p)
+    add_program(p)
+    add_loading(p)
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--packet", metavar="X.pcap|X.bin|HEX", help="the packet(s)")
+    what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values")
+    what.add_argument(
+        "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"
+    )
+    p.add_argument("--engine", choices=["jit", "interpreter"], default=None)
+    p.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
+    p.add_argument("--unverified", action="store_true", help="run what the verifier refuses, or would")
+
+
+def run(options: Namespace, out: Reporter) -> int:
+    """One line a run of the first program of each object, or of the one asked for."""
+    try:
+        caps = user(options)
+        inputs = run_inputs(options) * max(1, min(options.repeat, MAX_REPEAT))
+    except InputError as e:
+        out.complain(e.message, status_of(e))
+        return out.status
+    for path, obj in objects(options, out, {}):
+        programs = chosen(path, obj, options, out)
+        for program in programs if options.program else programs[:1]:
+            try:
+                for result in _run_one(path, obj, program, inputs, caps, options, out):
+                    out.line(run_record(path, program, result), _run_text(path, program, result))
+                    if result.fault is not None:
+                        status = LIMIT if result.fault.kind in LIMIT_FAULTS else BAD_INPUT
+                        out.complain(f"{path}: {program.name}: {result.fault.message}", status)
+            except InputError as e:
+                out.complain(f"{path}: {program.name}: {e.message}", status_of(e))
+    return out.status
+
+
+def _run_one(
+    path: str, obj: Object, program: Program, inputs: list[Any], caps: Caps, options: Namespace, out: Reporter
+) -> list[Execution]:
+    from vm.runner.inputs import RunLimits
+
+    # Unverified programs see the UAPI ctx, which only the interpreter has: the kernel's rewrites need the walk's types.
+    engine = options.engine or ("interpreter" if options.unverified else "jit")
+    if options.unverified or options.memory is not None:
+        rewritten = pipeline.unverified(program)
+    else:
+        v = pipeline.check(obj, program, alone=options.alone, caps=caps)
+        if v.error is not None:
+            raise v.error
+        if not v.accepted or v.env is None:
+            out.complain(f"{path}: {program.name}: rejected: {v.message}", REJECTED)
+            return []
+        rewritten = pipeline.rewrite(v.env)
+    image = pipeline.translate(rewritten) if engine == "jit" else None
+    return pipeline.execute(
+        rewritten, image, inputs, RunLimits(), record=False, obj=obj, alone=options.alone, caps=caps
+    )
+
+
+def run_record(path: str, program: Program, x: Execution) -> dict[str, Any]:
+    """The JSON line of one run."""
+    return {
+        "file": path,
+        "program": program.name,
+        "engine": x.engine,
+        "r0": x.r0,
+        "result": x.result,
+        "packet_out": x.packet_out.hex() if x.packet_out is not None else None,
+        "maps": {name: [[k.hex(), v.hex()] for k, v in entries] for name, entries in x.maps.items()},
+        "events": [{"step": e.step, "kind": e.kind, "text": e.text, "data": e.data.hex()} for e in x.events],
+        "insns": x.insns,
+        "fault": x.fault._asdict() if x.fault is not None else None,
+    }
+
+
+def _run_text(path: str, program: Program, x: Execution) -> str:
+    lines = [f"{path}: {program.name}: {x.result} (r0 = {x.r0}) after {x.insns} instructions, {x.engine}"]
+    lines += [f"  {e.kind}: {e.text}" for e in x.events]
+    for name, entries in x.maps.items():
+        lines.append(f"  map {name}: {len(entries)} entries")
+        lines += [f"    {k.hex()} -> {v.hex()}" for k, v in entries[:16]]
+    return "\n".join(lines)

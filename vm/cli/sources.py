@@ -1,0 +1,132 @@
+"""Files of the command line as objects: read, compiled, loaded; what is wrong with one is said and passed over."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vm import pipeline
+from vm.cli.options import build_options
+from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
+from vm.errors import InputError, LimitError
+from vm.pipeline import BuildOptions, Source
+from vm.program import Object, Program, Remark
+
+if TYPE_CHECKING:
+    from vm.compile import Compilation
+
+SUFFIX_KINDS: Final = {
+    ".c": "c", ".o": "elf", ".elf": "elf", ".s": "asm", ".asm": "asm", ".S": "asm", ".bpf": "asm",
+    ".hex": "hex", ".bin": "bin",
+}  # fmt: skip
+MAX_FILE_BYTES: Final = 16 << 20
+
+
+def read_bytes(path: str) -> bytes:
+    """A file's bytes. InputError if it cannot be read, LimitError if it is too large."""
+    try:
+        with open(path, "rb") as f:
+            data = f.read(MAX_FILE_BYTES + 1)
+    except OSError as e:
+        raise InputError(f"{path}: {e.strerror}.") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise LimitError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes (16 MiB).", "size")
+    return data
+
+
+def read_source(path: str) -> Source:
+    """A source by its suffix; an ELF is known by its first bytes whatever it is called."""
+    data = read_bytes(path)
+    name = Path(path).name
+    kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
+    if kind is None:
+        raise InputError(
+            f"{path}: unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions)."
+        )
+    if kind == "bin":
+        return Source("hex", data.hex().encode(), name)
+    return Source(kind, data, name)
+
+
+def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterator[tuple[str, Object]]:
+    """Each file as an object; one that cannot be loaded is reported and passed over.
+
+    record -- the fields of the verb's JSON line of a file that cannot be loaded
+    """
+    build = build_options(options)
+    for path in options.files:
+        try:
+            obj = _object(path, build, out)
+        except InputError as e:
+            out.line({"file": path, "program": "", **record, "message": e.message})
+            out.complain(f"{path}: {e.message}", status_of(e))
+            continue
+        if obj is None:
+            out.line({"file": path, "program": "", **record, "message": "the source does not compile"})
+            continue
+        for name, section in obj.untyped:
+            out.complain(
+                f"{path}: {name}: libbpf knows no section '{section}'; it counts as '{build.untyped}' (--untyped)", 0
+            )
+        say_remarks(path, obj.remarks, out)
+        yield path, obj
+
+
+def _object(path: str, build: BuildOptions, out: Reporter) -> Object | None:
+    source = read_source(path)
+    if source.kind != "c":
+        return pipeline.load(source, build)
+    result = pipeline.compile_source(source, build)
+    say_diagnostics(path, result, out)
+    if not result.ok:
+        return None
+    obj = pipeline.load(source, build, result.object)
+    return replace(obj, remarks=(*result.remarks, *obj.remarks))
+
+
+def say_diagnostics(path: str, result: Compilation, out: Reporter) -> None:
+    """clang's diagnostics on standard error, what is missing, and the exit status they mean."""
+    for d in result.diagnostics:
+        out.complain(f"{path}:{d.line}:{d.column}: {d.severity}: {d.message}", 0)
+    for text in result.added:
+        out.complain(f"{path}: added: {text}", 0)
+    for m in result.missing:
+        out.complain(f"{path}: {m.message} (--fix-includes adds it)", 0)
+    if result.limit:
+        out.complain(f"{path}: clang was stopped: its {result.limit} limit was hit.", LIMIT)
+    elif not result.ok:
+        out.worst(REJECTED)
+
+
+def say_remarks(path: str, remarks: tuple[Remark, ...], out: Reporter) -> None:
+    """Remarks on standard error, with what would settle them."""
+    for remark in remarks:
+        where = f"{path}:{remark.line}" if remark.line is not None else path
+        about = f"{remark.program}: " if remark.program else ""
+        fix = f" ({remark.fix.title})" if remark.fix is not None else ""
+        out.complain(f"{where}: {about}{remark.message}{fix}", 0)
+
+
+def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[Program, ...]:
+    """All programs, or the one asked for; those that cannot be loaded are reported."""
+    failed = [(name, why) for name, why in obj.errors if options.program in ("", name)]
+    for name, why in failed:
+        out.complain(f"{path}: {name}: {why}", BAD_INPUT)
+    found = tuple(p for p in obj.programs if options.program in ("", p.name))
+    if not found and not failed:
+        out.complain(no_program(path, options.program), BAD_INPUT)
+    return found
+
+
+def no_program(path: str, name: str) -> str:
+    """The sentence for a --program that names none."""
+    return f"{path}: there is no program {name!r}."
+
+
+def is_hex(text: str) -> bool:
+    """Whether an option's value is bytes in hex and not the name of a file."""
+    return bool(re.fullmatch(r"[0-9a-fA-F\s:]*", text)) and not Path(text).exists()

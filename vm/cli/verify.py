@@ -1,0 +1,130 @@
+"""`verify FILE...`: what the kernel says of each program of an object."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from vm import pipeline
+from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.report import BAD_INPUT, REJECTED, Reporter, status_of
+from vm.cli.sources import no_program, objects, say_remarks
+from vm.errors import InputError
+from vm.pipeline import Verdict
+from vm.kernel.release import LINUX
+from vm.program import Object, Remark
+
+HELP: Final = f"say what {LINUX}'s verifier says"
+ERROR: Final = {
+    "section": "", "verdict": "error", "errno": 0, "insns_processed": 0, "log": "", "failure": None, "remarks": [],
+}  # fmt: skip
+
+# What the JSON line tells of a rejection: proven and needed are sentences.
+FAILURE: Final = ("rule", "category", "message", "insn", "line", "reg", "proven", "needed", "causes")
+
+
+def arguments(p: ArgumentParser) -> None:
+    add_files(p)
+    add_build(p)
+    add_program(p)
+    add_loading(p)
+    p.add_argument("--trace", metavar="FILE.jsonl", help="write what the walk did, step by step (docs/trace.md)")
+    p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)
+
+
+def run(options: Namespace, out: Reporter) -> int:
+    """One line a program: what bpf_object__load() ends with for it. With --trace FILE the walks are written there."""
+    try:
+        caps = user(options)
+        if options.trace:
+            Path(options.trace).write_text("")
+    except InputError as e:
+        out.complain(e.message, status_of(e))
+        return out.status
+    except OSError as e:
+        out.complain(f"{options.trace}: {e.strerror}.", BAD_INPUT)
+        return out.status
+    for path, obj in objects(options, out, ERROR):
+        found = pipeline.check_object(
+            obj,
+            options.program,
+            alone=options.alone,
+            log_level=options.log_level,
+            record=bool(options.trace),
+            caps=caps,
+            explain=out.as_json,
+        )
+        count = 0
+        for verdict in found:
+            count += 1
+            _say(path, obj, verdict, out)
+            if options.trace:
+                write_trace(options.trace, path, verdict)
+        if options.program and not count:
+            out.complain(no_program(path, options.program), BAD_INPUT)
+    return out.status
+
+
+def _say(path: str, obj: Object, v: Verdict, out: Reporter) -> None:
+    out.line(verify_record(path, v), _text(path, v))
+    say_remarks(path, tuple(remark for remark in v.remarks if remark not in obj.remarks), out)
+    if v.error is not None:
+        out.complain(f"{path}: {v.name}: {v.message}", status_of(v.error))
+    elif not v.accepted:
+        out.worst(REJECTED)
+
+
+def verify_record(path: str, v: Verdict) -> dict[str, Any]:
+    """The JSON line of a verdict."""
+    return {
+        "file": path,
+        "program": v.name,
+        "section": v.section,
+        "verdict": v.verdict,
+        "errno": v.errno,
+        "insns_processed": v.insns_processed,
+        "log": v.log,
+        "message": v.message,
+        "failure": _failure(v),
+        "remarks": [remark_record(remark) for remark in v.remarks],
+    }
+
+
+def _failure(v: Verdict) -> dict[str, Any] | None:
+    from vm.verifier import as_json
+
+    if v.failure is None or v.program is None:
+        return None
+    told = as_json.failure(v.failure, v.program.line_of)
+    told |= {"message": v.failure.message, "proven": v.failure.proven_text}
+    return {key: told.get(key, "") for key in FAILURE}
+
+
+def remark_record(remark: Remark) -> dict[str, Any]:
+    """A remark as docs/protocol.md has it."""
+    return asdict(remark)
+
+
+def _text(path: str, v: Verdict) -> str:
+    if v.error is not None:
+        return ""
+    said = f"{path}: {v.name}: {v.verdict}\n{v.log}"
+    own = v.verification
+    if own is not None and (own.verdict != v.verdict or not v.log):
+        said += f"{v.message}\n" if v.message else ""  # said by libbpf, or before the verifier wrote a log
+    return said
+
+
+def write_trace(to: str, path: str, v: Verdict) -> None:
+    """Appends the program's walk as JSON lines (docs/trace.md)."""
+    from vm.verifier import as_json
+    from vm.verifier.recorder import Recorder
+
+    if v.verification is None or v.program is None or not isinstance(v.verification.trace, Recorder):
+        return  # it did not reach the verifier
+    about = {"file": path, "program": v.name, "section": v.section}
+    with open(to, "a", encoding="utf-8") as f:
+        for line in as_json.lines(v.verification, v.verification.trace, v.program.line_of, about):
+            f.write(line + "\n")

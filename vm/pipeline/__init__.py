@@ -1,0 +1,53 @@
+"""The stages from source to run, strung together here and nowhere else.
+
+The command line, the worker, the fuzzers and the benchmarks all call this, so they cannot say different things.
+Every stage raises InputError (or a subclass) with a sentence for a person; a rejection by the verifier is a value.
+"""
+
+from __future__ import annotations
+
+from vm.pipeline.objects import choose, load, load_elf
+from vm.pipeline.running import Companion, companions, execute, laid_out
+from vm.pipeline.source import KINDS, MAX_ELF_BYTES, MAX_SOURCE_BYTES, BuildOptions, Source, compile_source
+from vm.pipeline.translation import Code, code, rewrite, translate, unverified
+from vm.pipeline.verdicts import (
+    MAX_EXPLAINED,
+    Check,
+    Verdict,
+    check,
+    check_object,
+    remarks_of,
+    unfilled_slot,
+    verify,
+    walk,
+)
+
+__all__ = [
+    "KINDS",
+    "MAX_ELF_BYTES",
+    "MAX_EXPLAINED",
+    "MAX_SOURCE_BYTES",
+    "BuildOptions",
+    "Check",
+    "Code",
+    "Companion",
+    "Source",
+    "Verdict",
+    "check",
+    "check_object",
+    "choose",
+    "code",
+    "companions",
+    "compile_source",
+    "execute",
+    "laid_out",
+    "load",
+    "load_elf",
+    "remarks_of",
+    "rewrite",
+    "translate",
+    "unfilled_slot",
+    "unverified",
+    "verify",
+    "walk",
+]

@@ -1,0 +1,74 @@
+"""From a source to the programs libbpf would load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from vm.errors import InputError
+from vm.pipeline.source import MAX_ELF_BYTES, BuildOptions, Source
+from vm.program import Object, Program
+
+
+def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -> Object:
+    """The programs and maps of a source; `compiled` is clang's object for C.
+
+    InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not hand to the kernel are
+    in `Object.errors`; where it cannot create a map of the object, those are all programs.
+    """
+    return _with_its_maps(_load(source, options, compiled))
+
+
+def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Object:
+    if source.kind == "asm":
+        from vm.asm import assemble
+
+        return assemble(source.text(), name=source.name, prog_type=options.prog_type)
+    if source.kind == "hex":
+        from vm.asm import from_hex
+
+        return from_hex(source.text(), name=source.name, prog_type=options.prog_type)
+    from vm.elf import load_object
+
+    data = compiled if compiled is not None else source.data
+    if len(data) > MAX_ELF_BYTES:
+        raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
+    return load_object(data, source.name, options.untyped)
+
+
+def load_elf(path: Path, untyped: str = "") -> Object:
+    """load() of an object file; `untyped` as in BuildOptions."""
+    return load(Source("elf", path.read_bytes(), path.name), BuildOptions(untyped=untyped))
+
+
+def _with_its_maps(obj: Object) -> Object:
+    """libbpf creates all maps of an object, used or not, before it loads a program (bpf_object__create_maps)."""
+    from vm.elf.mapbtf import unmappable
+    from vm.elf.mapcheck import refusal
+
+    btf = next((p.btf for p in obj.programs), None)
+    for spec in obj.maps:
+        why = refusal(spec) or unmappable(spec, btf)
+        if why:
+            found = f"the kernel would not create the object's map '{spec.full_name or spec.name}': {why}"
+            errors = tuple((p.name, f"Program '{p.name}' cannot be loaded: {found}.") for p in obj.programs)
+            return replace(obj, programs=(), errors=(*obj.errors, *errors))
+    return obj
+
+
+def choose(obj: Object, name: str) -> Program:
+    """The program called `name`, or the first one; InputError says what there is."""
+    if not name and obj.programs:
+        return obj.programs[0]
+    for program in obj.programs:
+        if program.name == name:
+            return program
+    for program_name, why in obj.errors:
+        if not name or program_name == name:
+            raise InputError(why)
+    raise InputError(f"There is no program {name!r}; there are: {_names(p.name for p in obj.programs)}.")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

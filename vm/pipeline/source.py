@@ -1,0 +1,68 @@
+"""What the user gave, and the compiler: the stages before there is an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from vm.compile.model import MAX_SOURCE_BYTES as MAX_SOURCE_BYTES
+from vm.errors import InputError, LimitError
+
+if TYPE_CHECKING:
+    from vm.compile import Compilation
+
+MAX_ELF_BYTES: Final = 16 << 20  # for the command line; the server's own limit is smaller
+
+KINDS: Final = ("c", "asm", "hex", "elf")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the user gave. kind is one of KINDS; `data` is the text in UTF-8, or the ELF's bytes."""
+
+    kind: str
+    data: bytes
+    name: str = "program"
+
+    def text(self) -> str:
+        """The text of a C, assembly or hex source.
+
+        LimitError if it has more than MAX_SOURCE_BYTES bytes, InputError if it is not UTF-8 or empty.
+        """
+        if len(self.data) > MAX_SOURCE_BYTES:
+            raise LimitError(
+                f"The source has {len(self.data):,} bytes; at most {MAX_SOURCE_BYTES:,} bytes (64 KiB) are taken. "
+                "Leave out what the program does not need, or compile it yourself and load the object file.",
+                "size",
+            )
+        try:
+            text = self.data.decode()
+        except UnicodeDecodeError as e:
+            raise InputError(f"The source is not UTF-8 text: byte {e.start} is wrong.") from None
+        if not text.strip():
+            raise InputError("The source is empty: write a program, or take one of the examples.")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """opt: O0-O2; mcpu: v1-v4; prog_type: section name of assembly and hex programs ("xdp").
+
+    untyped -- section name whose type a function gets if libbpf does not know its own ("": it cannot be loaded, as
+               libbpf leaves the type to the application then).
+    """
+
+    opt: str = "O2"
+    mcpu: str = "v3"
+    fix_includes: bool = False
+    prog_type: str = "xdp"
+    untyped: str = ""
+
+
+def compile_source(source: Source, options: BuildOptions) -> Compilation:
+    """C to an object file. A program that does not compile is a Compilation with ok=False."""
+    from vm.compile import CompileOptions, compile_c
+
+    return compile_c(
+        source.text(), CompileOptions(opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes)
+    )

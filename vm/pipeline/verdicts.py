@@ -1,0 +1,217 @@
+"""What loading a program, or all programs of an object, ends with: the verifier's verdict and libbpf's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from vm.caps import ROOT, Caps
+from vm.errors import InputError
+from vm.program import Object, Program, Remark
+
+if TYPE_CHECKING:
+    from vm.elf.prog_arrays import Unfilled
+    from vm.verifier.check import Walk
+    from vm.verifier.env import VerifierEnv
+    from vm.verifier.recorder import Recorder
+    from vm.verifier.trace import Failure, Verification
+
+# A rejected program is walked again with a recorder to say which steps led there, if it is no longer than this.
+MAX_EXPLAINED: Final = 50_000
+
+
+def walk(program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT, keep_log: int = 0) -> Walk:
+    """A verification to take in slices (see vm.verifier.check.Walk), of the program as libbpf loads it for this user.
+
+    caps -- what the user may do
+    keep_log -- pieces of the log kept at either end; 0: all
+    """
+    from vm.elf.user import as_user
+    from vm.verifier.check import Walk
+    from vm.verifier.env import VerifyOptions
+
+    options = VerifyOptions(log_level=log_level, record=record, caps=caps, keep_log=keep_log)
+    return Walk(as_user(program, caps), options)
+
+
+def verify(
+    program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT
+) -> tuple[Verification, VerifierEnv]:
+    """What the verifier says of the program, and the environment the fixups read."""
+    w = walk(program, log_level=log_level, record=record, caps=caps)
+    for _ in w.advance():
+        pass
+    return w.result(), w.env
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What loading a program ends with.
+
+    verdict -- accept; reject (the kernel or libbpf refuses it); error (it does not reach the verifier, or the emulation
+               does not cover it)
+    errno   -- negative as the kernel or libbpf returns it; 0 of an accepted program, and of an error
+    message -- the verifier's last words, or libbpf's; "" of an accepted program
+    failure -- why the verifier rejected it
+    error   -- of an error: what was raised
+    verification, env -- what the verifier itself said, and what the fixups read; None of an error
+    """
+
+    name: str
+    section: str
+    verdict: str
+    errno: int = 0
+    insns_processed: int = 0
+    log: str = ""
+    message: str = ""
+    failure: Failure | None = None
+    remarks: tuple[Remark, ...] = ()
+    program: Program | None = None
+    error: InputError | None = None
+    verification: Verification | None = None
+    env: VerifierEnv | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict == "accept"
+
+
+class Check:
+    """The load of one program of an object, in slices: advance(), look at `recorder` meanwhile, then result().
+
+    alone -- the program is the only one of the object that is loaded (bpf_program__set_autoload on all others)
+    """
+
+    def __init__(
+        self,
+        obj: Object,
+        program: Program,
+        *,
+        alone: bool = False,
+        log_level: int = 2,
+        record: bool = True,
+        caps: Caps = ROOT,
+        keep_log: int = 0,
+    ) -> None:
+        self._object, self._program, self._alone = obj, program, alone
+        self.walk = walk(program, log_level=log_level, record=record, caps=caps, keep_log=keep_log)
+
+    @property
+    def recorder(self) -> Recorder | None:
+        return self.walk.recorder
+
+    def advance(self) -> Iterator[None]:
+        """Pauses every thousand instructions or so. Raises NotEmulated."""
+        return self.walk.advance()
+
+    def result(self) -> Verdict:
+        """The verdict of a finished walk."""
+        said = self.walk.result()
+        found = Verdict(
+            self._program.name,
+            self._program.section,
+            said.verdict,
+            said.errno,
+            said.insns_processed,
+            said.log,
+            said.message,
+            said.failure,
+            remarks_of(self._object, self._program.name),
+            self._program,
+            None,
+            said,
+            self.walk.env,
+        )
+        unfilled = unfilled_slot(self._object, self._program, alone=self._alone) if found.accepted else None
+        if unfilled is None:
+            return found
+        return replace(found, verdict="reject", errno=unfilled.errno, message=str(unfilled))
+
+
+def unfilled_slot(obj: Object, program: Program, *, alone: bool) -> Unfilled | None:
+    """The slot of a program array that makes libbpf give up the object, though it accepts `program`.
+
+    Loaded are the programs libbpf loads by default and `program`. A slot whose program cannot be loaded, or is refused,
+    is none: there libbpf gives up because of that program, which has a verdict of its own.
+    """
+    from vm.elf.prog_arrays import first_unfilled
+
+    if alone:
+        return first_unfilled(obj, {program.name})
+    default = {each.name for each in obj.programs if each.autoload}
+    return first_unfilled(obj, default | {name for name, _ in obj.errors} | {program.name})
+
+
+def remarks_of(obj: Object, name: str) -> tuple[Remark, ...]:
+    """What is to be said to the user of a program of an object, and of the object as a whole."""
+    found = [remark for remark in obj.remarks if remark.program in ("", name)]
+    program = next((p for p in obj.programs if p.name == name), None)
+    if program is not None and not program.autoload:
+        found.append(Remark("libbpf loads this program only if the application asks for it (autoload is off).", name))
+    return tuple(found)
+
+
+def check(
+    obj: Object,
+    program: Program,
+    *,
+    alone: bool = False,
+    log_level: int = 1,
+    record: bool = False,
+    caps: Caps = ROOT,
+    explain: bool = False,
+) -> Verdict:
+    """The verdict of one program of an object; what cannot be verified is a Verdict "error".
+
+    explain -- say which steps led to a rejection also where the walk is not recorded
+    """
+    try:
+        found = Check(obj, program, alone=alone, log_level=log_level, record=record, caps=caps)
+        for _ in found.advance():
+            pass
+        verdict = found.result()
+        if explain and not record and verdict.failure is not None and 0 < verdict.insns_processed <= MAX_EXPLAINED:
+            verdict = replace(verdict, failure=verify(program, log_level=0, caps=caps)[0].failure)
+        return verdict
+    except InputError as error:
+        remarks = remarks_of(obj, program.name)
+        return Verdict(
+            program.name, program.section, "error", message=error.message, remarks=remarks, program=program, error=error
+        )
+
+
+def check_object(
+    obj: Object,
+    name: str = "",
+    *,
+    alone: bool = False,
+    log_level: int = 1,
+    record: bool = False,
+    caps: Caps = ROOT,
+    explain: bool = False,
+) -> Iterator[Verdict]:
+    """The verdict of each program of an object (of the one called `name`, if it is given), as bpf_object__load() does.
+
+    libbpf gives up at the first program that cannot be loaded; here the others are looked at all the same, and the
+    first that is refused says so in its remarks.
+    """
+    whole = not alone and not name and len(obj.programs) + len(obj.errors) > 1
+    for found in _verdicts(obj, name, alone, log_level, record, caps, explain):
+        stops = found.program is None or found.program.autoload
+        if whole and stops and not found.accepted:
+            whole = False
+            text = "libbpf gives up the object at this program; the others are checked all the same."
+            found = replace(found, remarks=(*found.remarks, Remark(text, found.name)))
+        yield found
+
+
+def _verdicts(
+    obj: Object, name: str, alone: bool, log_level: int, record: bool, caps: Caps, explain: bool
+) -> Iterator[Verdict]:
+    for failed, why in obj.errors:
+        if name in ("", failed):
+            yield Verdict(failed, "", "error", message=why, remarks=remarks_of(obj, failed), error=InputError(why))
+    for program in obj.programs:
+        if name in ("", program.name):
+            yield check(obj, program, alone=alone, log_level=log_level, record=record, caps=caps, explain=explain)
