@@ -11,20 +11,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.engine import Interpreter
 from vm.runner.packet import XdpPacket
-from vm.verifier.check import Walk
 from vm.verifier.domain.scalar import Scalar, coerce_to_size
 from vm.verifier.recorder import Recorder
 from vm.verifier.snapshots import FrameSnapshot
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
+
+if TYPE_CHECKING:
+    from vm.verifier.check import Walk
 
 U64: Final = (1 << 64) - 1
 KEPT: Final = range(6, 10)  # registers a call keeps for its caller

@@ -1,215 +1,317 @@
-"""run_job(): one request, told as the messages of docs/protocol.md while it happens. Called in a worker only."""
+"""run_job(): one request, told as the messages of docs/protocol.md while it happens. Called in a worker only.
+
+Each stage is a function from the value the stage before left to the value the next one takes; it says what happens
+as messages on the way. STAGES is the sequence.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from vm import pipeline
-from vm.caps import NOBODY, ROOT
+from vm.caps import NOBODY, ROOT, Caps
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import listing
 from vm.pipeline import BuildOptions, Source
-from vm.program import Object, Program
+from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
+    from vm.rewritten import Rewritten
     from vm.verifier.env import VerifierEnv
 
-STAGES = ("compile", "load", "verify", "jit", "run")
 # Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
-KEEP_LOG = 20_000
-Message = dict[str, Any]
+KEEP_LOG: Final = 20_000
+Message: TypeAlias = dict[str, Any]
 
 
 class StageFailed(Exception):
     """The stage said why; the ones after it are skipped."""
 
 
-def run_job(request: Message) -> Iterator[Message]:
-    """Everything the run socket says between `accepted` and `done`."""
-    job = _Job(request)
-    for number, stage in enumerate(STAGES):
-        yield {"type": "stage", "stage": stage, "status": "working"}
-        started = time.perf_counter()
-        try:
-            for message in getattr(job, f"do_{stage}")():
-                if message["type"] == "stage":
-                    message.setdefault("ms", round(1000 * (time.perf_counter() - started), 1))
-                yield message
-        except StageFailed:
-            yield from _skip(number + 1)
-            return
-        except InputError as e:
-            ms = round(1000 * (time.perf_counter() - started), 1)
-            if isinstance(e, LimitError):
-                yield {"type": "limit", "limit": e.limit, "message": e.message}
-            failed = {"type": "stage", "stage": stage, "status": "failed", "ms": ms, "message": e.message}
-            if isinstance(e, NotEmulated):
-                failed["not_emulated"] = [e.what]
-            if e.line is not None:
-                failed["diagnostics"] = [
-                    {
-                        "line": e.line, "column": e.column or 1, "end_column": None, "severity": "error",
-                        "message": e.message,
-                    }
-                ]  # fmt: skip
-            yield failed
-            yield from _skip(number + 1)
-            return
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input")."""
+
+    source: Source
+    build: BuildOptions
+    program: str
+    verify: bool
+    engine: str
+    caps: Caps
+    input: Message
 
 
-def _skip(first: int) -> Iterator[Message]:
-    for stage in STAGES[first:]:
-        yield {"type": "stage", "stage": stage, "status": "skipped"}
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """object: clang's, None where the source is not C."""
+
+    asked: Asked
+    object: bytes | None
 
 
-class _Job:
-    """The values handed from stage to stage."""
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The object, and the program that was asked for."""
 
-    def __init__(self, request: Message) -> None:
-        options = request.get("options") or {}
-        self.options = options
-        self.input = request.get("input") or {"kind": "none"}
-        self.build = BuildOptions(
+    asked: Asked
+    object: Object
+    program: Program
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """env: what the verifier left for the rewrites, None where it was not asked."""
+
+    loaded: Loaded
+    env: VerifierEnv | None
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """The program to run, and its machine code; without one the interpreter runs it."""
+
+    loaded: Loaded
+    rewritten: Rewritten
+    image: Image | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The end."""
+
+
+def read_request(request: Message) -> Asked:
+    """The request's fields as values. InputError if the source or the object is not what its kind says."""
+    options = request.get("options") or {}
+    return Asked(
+        source=Source(request["kind"], _source_bytes(request), "program"),
+        build=BuildOptions(
             opt=options.get("opt", "O2"),
             mcpu=options.get("mcpu", "v3"),
             fix_includes=bool(options.get("fix_includes")),
             prog_type=options.get("prog_type") or "xdp",
-        )
-        self.kind: str = request["kind"]
-        self.source = Source(self.kind, _source_bytes(request), "program")
-        self.compiled: bytes | None = None
-        self.env: VerifierEnv | None = None
-        self.image: Image | None = None
+        ),
+        program=options.get("program", ""),
+        verify=bool(options.get("verify", True)),
+        engine=options.get("engine", "jit"),
+        caps=NOBODY if options.get("unprivileged") else ROOT,
+        input=request.get("input") or {"kind": "none"},
+    )
 
-    def do_compile(self) -> Iterator[Message]:
-        if self.kind != "c":
-            yield {"type": "stage", "stage": "compile", "status": "skipped", "ms": 0}
-            return
-        c = pipeline.compile_source(self.source, self.build)
-        if c.limit:
-            yield {"type": "limit", "limit": c.limit, "message": _compile_failure(c)}
-        size = len(c.object) if c.object is not None else 0
-        errors = sum(d.severity in ("error", "fatal error") for d in c.diagnostics)
-        yield {
-            "type": "stage",
-            "stage": "compile",
-            "status": "done" if c.ok else "failed",
-            "summary": c.compiler if c.ok else f"{errors} error{'s' if errors != 1 else ''}",
-            "message": "" if c.ok else _compile_failure(c),
-            "compiler": c.compiler,
-            "object_bytes": size,
-            "diagnostics": [
-                {
-                    "line": d.line, "column": d.column, "end_column": d.end_column, "severity": d.severity,
-                    "message": d.message,
-                }
-                for d in c.diagnostics
-            ],
-            "missing": [{"what": m.what, "add": m.add, "message": m.message} for m in c.missing],
-            "added": list(c.added),
-        }  # fmt: skip
-        if not c.ok:
-            raise StageFailed
-        self.compiled = c.object
 
-    def do_load(self) -> Iterator[Message]:
-        obj = pipeline.load(self.source, self.build, self.compiled)
-        program = pipeline.choose(obj, self.options.get("program", ""))
-        self.program, self.object = program, obj
-        yield {
-            "type": "stage",
-            "stage": "load",
-            "status": "done",
-            "summary": _load_summary(obj, program),
-            "programs": _programs(obj),
-            "program": program.name,
-            "maps": _maps(program),
-            "insns": _insns(program),
-            "lines": _lines(program) if self.kind == "elf" else {},
-        }
-
-    def do_verify(self) -> Iterator[Message]:
-        if not self.options.get("verify", True):
-            yield {"type": "stage", "stage": "verify", "status": "skipped", "ms": 0}
-            return
-        walk = pipeline.walk(self.program, caps=NOBODY if self.options.get("unprivileged") else ROOT, keep_log=KEEP_LOG)
-        recorder = walk.recorder
-        assert recorder is not None
-        encoder = WalkEncoder(self.program, recorder)
+def run_job(request: Message) -> Iterator[Message]:
+    """Everything the run socket says between `accepted` and `done`."""
+    value: Any = read_request(request)
+    for number, (stage, work) in enumerate(STAGES):
+        yield {"type": "stage", "stage": stage, "status": "working"}
+        started = time.perf_counter()
         try:
-            for _ in walk.advance():
-                yield from encoder.chunks(final=False)
-        except NotEmulated as e:
-            # No verdict; what was walked until here holds all the same.
-            yield from encoder.chunks(final=True)
-            yield {
-                "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
-                **unfinished_json(self.program, walk.env, recorder, e.what),
-            }  # fmt: skip
-            raise StageFailed from None
-        yield from encoder.chunks(final=True)
-        verification = walk.result()
-        accepted = verification.verdict == "accept"
-        yield {
-            "type": "stage",
-            "stage": "verify",
-            "status": "done" if accepted else "failed",
-            "summary": f"{verification.insns_processed:,} steps",
-            **verdict_json(self.program, verification, recorder),
-        }
-        if not accepted:
-            raise StageFailed
-        self.env = walk.env
-
-    def do_jit(self) -> Iterator[Message]:
-        if self.env is None:
-            # What nobody verified runs in the interpreter alone, which checks its every access.
-            self.rewritten = pipeline.unverified(self.program)
-            yield {"type": "stage", "stage": "jit", "status": "skipped", "ms": 0}
+            value = yield from _timed(work(value), started)
+        except StageFailed:
+            yield from _skip(number + 1)
             return
-        self.rewritten = pipeline.rewrite(self.env)
-        self.image = pipeline.translate(self.rewritten)
-        rows = [
-            {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx}
-            for row in machine_listing(
-                self.image,
-                [m.full_name or m.name for m in self.program.maps],
-                [f.name for f in self.program.func_infos],
-            )
-        ]
-        size = len(self.image.code)
+        except InputError as e:
+            yield from _failed(stage, e, started)
+            yield from _skip(number + 1)
+            return
+
+
+def _timed(said: Generator[Message, None, Any], started: float) -> Generator[Message, None, Any]:
+    """The messages of a stage, those about the stage itself with the time it has taken; its value."""
+    while True:
+        try:
+            message = next(said)
+        except StopIteration as end:
+            return end.value
+        if message["type"] == "stage":
+            message.setdefault("ms", _since(started))
+        yield message
+
+
+def _since(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 1)
+
+
+def _failed(stage: str, error: InputError, started: float) -> Iterator[Message]:
+    if isinstance(error, LimitError):
+        yield {"type": "limit", "limit": error.limit, "message": error.message}
+    failed: Message = {
+        "type": "stage", "stage": stage, "status": "failed", "ms": _since(started), "message": error.message,
+    }  # fmt: skip
+    if isinstance(error, NotEmulated):
+        failed["not_emulated"] = [error.what]
+    if error.line is not None:
+        failed["diagnostics"] = [
+            {
+                "line": error.line, "column": error.column or 1, "end_column": None, "severity": "error",
+                "message": error.message,
+            }
+        ]  # fmt: skip
+    yield failed
+
+
+def _skip(first: int) -> Iterator[Message]:
+    for stage, _ in STAGES[first:]:
+        yield {"type": "stage", "stage": stage, "status": "skipped"}
+
+
+def _skipped(stage: str) -> Message:
+    """The stage has nothing to do, and the next one goes on."""
+    return {"type": "stage", "stage": stage, "status": "skipped", "ms": 0}
+
+
+def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
+    if asked.source.kind != "c":
+        yield _skipped("compile")
+        return Compiled(asked, None)
+    c = pipeline.compile_source(asked.source, asked.build)
+    if c.limit:
+        yield {"type": "limit", "limit": c.limit, "message": _compile_failure(c)}
+    size = len(c.object) if c.object is not None else 0
+    errors = sum(d.severity in ("error", "fatal error") for d in c.diagnostics)
+    yield {
+        "type": "stage",
+        "stage": "compile",
+        "status": "done" if c.ok else "failed",
+        "summary": c.compiler if c.ok else f"{errors} error{'s' if errors != 1 else ''}",
+        "message": "" if c.ok else _compile_failure(c),
+        "compiler": c.compiler,
+        "object_bytes": size,
+        "diagnostics": [
+            {
+                "line": d.line, "column": d.column, "end_column": d.end_column, "severity": d.severity,
+                "message": d.message,
+            }
+            for d in c.diagnostics
+        ],
+        "missing": [{"what": m.what, "add": m.add, "message": m.message} for m in c.missing],
+        "added": list(c.added),
+        "remarks": _remarks(c.remarks),
+    }  # fmt: skip
+    if not c.ok:
+        raise StageFailed
+    return Compiled(asked, c.object)
+
+
+def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
+    asked = compiled.asked
+    obj = pipeline.load(asked.source, asked.build, compiled.object)
+    program = pipeline.choose(obj, asked.program)
+    yield {
+        "type": "stage",
+        "stage": "load",
+        "status": "done",
+        "summary": _load_summary(obj, program),
+        "programs": _programs(obj),
+        "program": program.name,
+        "maps": _maps(program),
+        "insns": _insns(program),
+        "lines": _lines(program) if asked.source.kind == "elf" else {},
+        "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
+    }
+    return Loaded(asked, obj, program)
+
+
+def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
+    asked, program = loaded.asked, loaded.program
+    if not asked.verify:
+        yield _skipped("verify")
+        return Verified(loaded, None)
+    check = pipeline.Check(loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG)
+    recorder = check.recorder
+    assert recorder is not None
+    encoder = WalkEncoder(program, recorder)
+    try:
+        for _ in check.advance():
+            yield from encoder.chunks(final=False)
+    except NotEmulated as e:
+        # No verdict; what was walked until here holds all the same.
+        yield from encoder.chunks(final=True)
         yield {
-            "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": rows,
+            "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
+            **unfinished_json(program, check.walk.env, recorder, e.what),
         }  # fmt: skip
+        raise StageFailed from None
+    yield from encoder.chunks(final=True)
+    verdict = check.result()
+    yield {
+        "type": "stage",
+        "stage": "verify",
+        "status": "done" if verdict.accepted else "failed",
+        "summary": f"{verdict.insns_processed:,} steps",
+        **verdict_json(program, verdict, recorder),
+    }
+    if not verdict.accepted:
+        raise StageFailed
+    return Verified(loaded, verdict.env)
 
-    def do_run(self) -> Iterator[Message]:
-        from vm.runner.inputs import RunLimits
 
-        inputs = run_inputs(self.input)
-        image = self.image if self.options.get("engine", "jit") == "jit" else None  # None also if never verified
-        caps = NOBODY if self.options.get("unprivileged") else ROOT
-        runs = pipeline.execute(self.rewritten, image, inputs, RunLimits(), obj=self.object, caps=caps)
-        for n, x in enumerate(runs):
-            yield from run_chunks(n, x)
-        last = runs[-1]
-        yield {
-            "type": "stage",
-            "stage": "run",
-            "status": "failed" if last.fault is not None else "done",
-            "summary": last.result,
-            "message": last.fault.message if last.fault is not None else "",
-            "packet_in": [i.data.hex() for i in inputs if hasattr(i, "data")],
-            **runs_json(self.program, runs),
-        }
+def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
+    loaded = verified.loaded
+    if verified.env is None:
+        # What nobody verified runs in the interpreter alone, which checks its every access.
+        yield _skipped("jit")
+        return Translated(loaded, pipeline.unverified(loaded.program), None)
+    rewritten = pipeline.rewrite(verified.env)
+    image = pipeline.translate(rewritten)
+    program = loaded.program
+    rows = [
+        {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx}
+        for row in machine_listing(
+            image, [m.full_name or m.name for m in program.maps], [f.name for f in program.func_infos]
+        )
+    ]
+    size = len(image.code)
+    yield {
+        "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": rows,
+    }  # fmt: skip
+    return Translated(loaded, rewritten, image)
+
+
+def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
+    from vm.runner.inputs import RunLimits
+
+    asked, obj = translated.loaded.asked, translated.loaded.object
+    inputs = run_inputs(asked.input)
+    image = translated.image if asked.engine == "jit" else None
+    runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
+    for n, x in enumerate(runs):
+        yield from run_chunks(n, x)
+    last = runs[-1]
+    yield {
+        "type": "stage",
+        "stage": "run",
+        "status": "failed" if last.fault is not None else "done",
+        "summary": last.result,
+        "message": last.fault.message if last.fault is not None else "",
+        "packet_in": [i.data.hex() for i in inputs if hasattr(i, "data")],
+        **runs_json(translated.loaded.program, runs),
+    }
+    return Ran()
+
+
+Stage: TypeAlias = Callable[[Any], Generator[Message, None, Any]]
+STAGES: Final[tuple[tuple[str, Stage], ...]] = (
+    ("compile", compile_stage),
+    ("load", load_stage),
+    ("verify", verify_stage),
+    ("jit", jit_stage),
+    ("run", run_stage),
+)
+
+
+def _remarks(remarks: Sequence[Remark]) -> list[Message]:
+    return [asdict(remark) for remark in remarks]
 
 
 def _compile_failure(compilation: Compilation) -> str:

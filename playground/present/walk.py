@@ -10,9 +10,9 @@ from playground.present.reasons import reasons_json
 from vm.program import Program
 from vm.verifier import as_json
 from vm.verifier.recorder import Recorder
-from vm.verifier.trace import Verification
 
 if TYPE_CHECKING:
+    from vm.pipeline import Verdict
     from vm.verifier.env import VerifierEnv
 
 CHUNK: Final = 256
@@ -114,24 +114,24 @@ def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tupl
     return text, cut, kept
 
 
-def verdict_json(program: Program, verification: Verification, recorder: Recorder) -> dict[str, Any]:
+def verdict_json(program: Program, verdict: Verdict, recorder: Recorder) -> dict[str, Any]:
     """The fields of the `verify` stage message."""
-    log, cut, log_steps = cut_log(verification.log, list(recorder.log_steps))
-    failure = verification.failure
+    log, cut, log_steps = cut_log(verdict.log, list(recorder.log_steps))
+    failure = verdict.failure
     fail = None
     if failure is not None:
         fail = as_json.failure(failure, program.line_of)
     return {
-        "verdict": verification.verdict,
-        "errno": verification.errno,
-        "message": verification.message,
-        "insns_processed": verification.insns_processed,
+        "verdict": verdict.verdict,
+        "errno": verdict.errno,
+        "message": verdict.message,
+        "insns_processed": verdict.insns_processed,
         "log": log,
         "log_cut": cut,
         "log_steps": log_steps,
         "fail": fail,
         **_walked(recorder),
-        "not_emulated": list(verification.not_emulated),
+        "not_emulated": [],
     }
 
 
