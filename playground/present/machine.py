@@ -86,8 +86,10 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
             }
             for x in runs
         ],
+        # A run's maps begin with the program's own, in their order.
         "maps": {
-            spec.full_name or spec.name: _map_json(program, spec, last.maps.get(spec.name, ())) for spec in program.maps
+            name: _map_json(program, spec, entries)
+            for spec, (name, entries) in zip(program.maps, last.maps.items(), strict=False)
         },
         "events": [
             {"run": n, "step": e.step, "kind": e.kind, "text": e.text, "hex": e.data[:4096].hex()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import Namespace
 from collections.abc import Iterator
@@ -39,9 +40,9 @@ def read_bytes(path: str) -> bytes:
 
 
 def read_source(path: str) -> Source:
-    """A source by its suffix; an ELF is known by its first bytes whatever it is called."""
+    """A source by its suffix, named as the file is without it; an ELF is known by its first bytes."""
     data = read_bytes(path)
-    name = Path(path).name
+    name = Path(path).stem
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
     if kind is None:
         raise InputError(
@@ -118,15 +119,18 @@ def chosen(path: str, obj: Object, options: Namespace, out: Reporter) -> tuple[P
         out.complain(f"{path}: {name}: {why}", BAD_INPUT)
     found = tuple(p for p in obj.programs if options.program in ("", p.name))
     if not found and not failed:
-        out.complain(no_program(path, options.program), BAD_INPUT)
+        say_missing(path, obj, options.program, out)
     return found
 
 
-def no_program(path: str, name: str) -> str:
-    """The sentence for a --program that names none."""
-    return f"{path}: there is no program {name!r}."
+def say_missing(path: str, obj: Object, name: str, out: Reporter) -> None:
+    """The sentence for a --program that names none, or for an object without programs."""
+    try:
+        pipeline.choose(obj, name)
+    except InputError as e:
+        out.complain(f"{path}: {e.message}", status_of(e))
 
 
 def is_hex(text: str) -> bool:
     """Whether an option's value is bytes in hex and not the name of a file."""
-    return bool(re.fullmatch(r"[0-9a-fA-F\s:]*", text)) and not Path(text).exists()
+    return bool(re.fullmatch(r"[0-9a-fA-F\s:]*", text)) and not os.path.isfile(text)

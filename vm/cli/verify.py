@@ -10,7 +10,7 @@ from typing import Any, Final
 from vm import pipeline
 from vm.cli.options import add_build, add_files, add_loading, add_program, user
 from vm.cli.report import BAD_INPUT, REJECTED, Reporter, status_of
-from vm.cli.sources import no_program, objects, say_remarks
+from vm.cli.sources import objects, say_missing, say_remarks
 from vm.errors import InputError
 from vm.pipeline import Verdict
 from vm.kernel.release import LINUX
@@ -62,8 +62,8 @@ def run(options: Namespace, out: Reporter) -> int:
             _say(path, obj, verdict, out)
             if options.trace:
                 write_trace(options.trace, path, verdict)
-        if options.program and not count:
-            out.complain(no_program(path, options.program), BAD_INPUT)
+        if not count:
+            say_missing(path, obj, options.program, out)
     return out.status
 
 

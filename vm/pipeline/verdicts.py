@@ -171,7 +171,7 @@ def check(
         for _ in found.advance():
             pass
         verdict = found.result()
-        if explain and not record and verdict.failure is not None and 0 < verdict.insns_processed <= MAX_EXPLAINED:
+        if explain and not record and verdict.failure is not None and verdict.insns_processed <= MAX_EXPLAINED:
             verdict = replace(verdict, failure=verify(program, log_level=0, caps=caps)[0].failure)
         return verdict
     except InputError as error:

@@ -212,6 +212,11 @@ def test_run_returns_what_the_program_did(said: Any, engine: str) -> None:
     assert ["11000000", "0100000000000000"] in record["maps"]["packets"]
 
 
+def test_a_packet_in_hex_may_be_longer_than_the_name_of_a_file(said: Any) -> None:
+    status, [record], _ = said("run", "--json", "--packet", PACKET + "00" * 1400, EXAMPLE)
+    assert (status, record["result"]) == (0, "XDP_DROP")
+
+
 def test_repeat_keeps_the_maps(said: Any) -> None:
     _, records, _ = said("run", "--json", "--repeat", "3", "--packet", PACKET, EXAMPLE)
     assert ["11000000", "0300000000000000"] in records[-1]["maps"]["packets"]
