@@ -12,8 +12,8 @@ from vm.cli.options import add_build, add_files, add_loading, add_program, user
 from vm.cli.report import BAD_INPUT, REJECTED, Reporter, status_of
 from vm.cli.sources import objects, say_missing, say_remarks
 from vm.errors import InputError
-from vm.pipeline import Verdict
 from vm.kernel.release import LINUX
+from vm.pipeline import Verdict
 from vm.program import Object, Remark
 
 HELP: Final = f"say what {LINUX}'s verifier says"
