@@ -60,11 +60,10 @@ fuzz: check-python
 	$(VENV) -m fuzz --seconds 600 --seed $(or $(SEED),1) $(if $(wildcard $(KERNEL_DIR)/vmlinuz),--load fuzz/guest/load)
 
 # What the emulation knows of a kernel, from KERNEL=DIR with its vmlinuz (or vmlinux) and config (docs/kernel-facts.md).
-# OUT=DIR: where the data goes, vm/kernel/data/VERSION otherwise. EMULATE=1: make it the kernel that is emulated.
+# Without KERNEL, only the modules of offsets are written again. OUT=DIR: where the data goes, vm/kernel/data/VERSION otherwise. EMULATE=1: make it the kernel that is emulated.
 facts: check-python
-	@test -n "$(KERNEL)" || { echo "make facts KERNEL=DIR: DIR has vmlinuz (or vmlinux) and config of a kernel" >&2; exit 2; }
 	@$(PYTHON) tools/setup.py test
-	@$(VENV) -m scripts.facts "$(KERNEL)" $(if $(OUT),--out "$(OUT)") $(if $(EMULATE),--emulate)
+	@$(VENV) -m scripts.facts $(if $(KERNEL),"$(KERNEL)") $(if $(OUT),--out "$(OUT)") $(if $(EMULATE),--emulate)
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test

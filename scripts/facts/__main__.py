@@ -24,7 +24,10 @@ from scripts.facts.hooks import hooks
 from scripts.facts.kconfig import kconfig
 from scripts.facts.kernel import Kernel
 from scripts.facts.ksyms import ksyms
+from scripts.facts.run_offsets import run_offsets_module
 from scripts.facts.unpack import NoImageError
+from vm.btf.types import Btf
+from vm.kernel.facts import emulated
 from vm.kernel.release import RELEASE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,8 +70,20 @@ def generate(kernel: Kernel, folder: str) -> None:
         ROOT / "vm/kernel/errno.py": errno_module(kernel),
         ROOT / "vm/kernel/addresses.py": addresses_module(kernel),
         ROOT / "vm/kernel/release.py": release_module(kernel, folder),
-        ROOT / "vm/verifier/fixups/ctx/offsets.py": offsets_module(kernel),
     }
+    write({**modules, **offsets(kernel.btf, kernel.image.release)})
+
+
+def offsets(btf: Btf, release: str) -> dict[Path, str]:
+    """The modules that say where fields are; types are all they take, so they can be made of stored facts."""
+    return {
+        ROOT / "vm/verifier/fixups/ctx/offsets.py": offsets_module(btf, release),
+        ROOT / "vm/runner/offsets.py": run_offsets_module(btf, release),
+    }
+
+
+def write(modules: dict[Path, str]) -> None:
+    """Write generated modules, formatted."""
     for path, text in modules.items():
         path.write_text(text)
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", *modules], check=True)
@@ -77,10 +92,20 @@ def generate(kernel: Kernel, folder: str) -> None:
 
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m scripts.facts", description=__doc__.partition("\n")[0])
-    options.add_argument("folder", type=Path, metavar="DIR", help="has vmlinux or vmlinuz, and config")
+    options.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        nargs="?",
+        help="has vmlinux or vmlinuz, and config; "
+        "without: only the modules of offsets are written again, from the facts of the emulated kernel",
+    )
     options.add_argument("--out", type=Path, metavar="DIR", help="where the data goes (vm/kernel/data/VERSION)")
     options.add_argument("--emulate", action="store_true", help="make this the kernel that is emulated")
     given = options.parse_args()
+    if given.folder is None:
+        write(offsets(emulated().btf, emulated().release))
+        return 0
     try:
         kernel = Kernel(given.folder)
         assert kernel.config

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from scripts.facts.kernel import Kernel
 from vm.btf.types import Btf
 
 HERE = Path(__file__).resolve().parent.parent.parent / "vm" / "verifier" / "fixups"
@@ -66,9 +65,8 @@ def names_of(btf: Btf, type_id: int) -> list[str]:
     return names
 
 
-def offsets_module(kernel: Kernel) -> str:
+def offsets_module(btf: Btf, release: str) -> str:
     """Source of vm/verifier/fixups/ctx/offsets.py."""
-    btf = kernel.btf
     contexts = {f"{name}.{field}" for name in CONTEXTS for field in names_of(btf, btf.struct(name).id)}
     rows = {}
     for name in sorted(wanted() | contexts):
@@ -76,4 +74,4 @@ def offsets_module(kernel: Kernel) -> str:
         field = btf.field(struct, path)
         rows[name] = (field.offset, field.size)
     lines = [f'    "{name}": {row},' for name, row in rows.items()]
-    return HEAD.format(release=kernel.image.release) + "\n".join(lines) + "\n}\n"
+    return HEAD.format(release=release) + "\n".join(lines) + "\n}\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.facts import unpack
-from scripts.facts.__main__ import PARTS, extract, main, version_of
+from scripts.facts.__main__ import PARTS, extract, main, offsets, version_of
 from scripts.facts.kernel import Kernel
 from vm.kernel.compare import differences
 from vm.kernel.facts import ABOUT, KernelFacts, emulated
@@ -75,6 +75,18 @@ def test_versions() -> None:
 
 def test_the_data_has_every_part() -> None:
     assert {path.name for path in emulated().folder.iterdir()} == {*PARTS, ABOUT}
+
+
+def test_the_modules_of_offsets_are_those_of_the_facts() -> None:
+    """What `make facts` without a kernel would write is what is there."""
+    for path, text in offsets(emulated().btf, emulated().release).items():
+        there: dict[str, object] = {}
+        wanted: dict[str, object] = {}
+        exec(path.read_text(), there)
+        exec(text, wanted)
+        for name in wanted:
+            if name.isupper():
+                assert there[name] == wanted[name], f"{path}: run `make facts`"
 
 
 @pytest.mark.slow
