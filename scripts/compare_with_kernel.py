@@ -71,9 +71,9 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
     for program in obj.programs:
         wanted = [level for level in (1, 2) if (program.name, level) in levels] or [0]
         answer = _answer(program, seconds, wanted)
-        unfilled = pipeline.unfilled_slot(obj, program, alone=True) if answer["verdict"] == "accept" else None
-        if unfilled is not None:
-            answer |= {"verdict": "reject", "errno": unfilled.errno, "message": str(unfilled)}
+        given_up = pipeline.refused_after(obj, program, alone=True) if answer["verdict"] == "accept" else None
+        if given_up is not None:
+            answer |= {"verdict": "reject", "errno": given_up.errno, "message": given_up.message}
         said.append(answer)
     return name, said
 

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Collection
 from typing import NamedTuple
 
+from vm.elf.prog_owners import difference, owner_of
 from vm.kernel import types as t
 from vm.program import Object
 
@@ -17,16 +18,12 @@ class Unfilled(NamedTuple):
     slot: int
     target: str
     errno: int
+    why: str
 
     def __str__(self) -> str:
-        why = (
-            f"'{self.target}' was not loaded with it"
-            if self.errno == -errno.EBADF
-            else "the map has fewer slots than that"
-        )
         return (
             f"map '{self.map_name}': failed to initialize slot [{self.slot}] to prog '{self.target}' "
-            f"({errno.errorcode[-self.errno]}): {why}."
+            f"({errno.errorcode[-self.errno]}): {self.why}."
         )
 
 
@@ -35,14 +32,25 @@ def first_unfilled(obj: Object, loaded: Collection[str]) -> Unfilled | None:
 
     libbpf fills them after all programs passed the verifier (bpf_object_init_prog_arrays), in the order of the maps and
     slots. A program that was not loaded has no file descriptor: -EBADF; a slot past the end is -E2BIG
-    (bpf_fd_array_map_update_elem asks for that first).
+    (bpf_fd_array_map_update_elem asks for that first); a program of another kind than the map's owner is -EINVAL.
     """
+    programs = [program for program in obj.programs if program.name in loaded]
+    by_name = {program.name: program for program in programs}
     for spec in obj.maps:
         if spec.map_type != t.BPF_MAP_TYPE_PROG_ARRAY:
             continue
+        owner = owner_of(spec, programs)
         for slot, target in sorted((slot, str(target)) for slot, target in spec.init_slots):
             if slot >= spec.max_entries:
-                return Unfilled(spec.full_name, slot, target, -errno.E2BIG)
+                return Unfilled(spec.full_name, slot, target, -errno.E2BIG, "the map has fewer slots than that")
             if target not in loaded:
-                return Unfilled(spec.full_name, slot, target, -errno.EBADF)
+                return Unfilled(spec.full_name, slot, target, -errno.EBADF, f"'{target}' was not loaded with it")
+            program = by_name.get(target)
+            if program is None:
+                continue  # it cannot be loaded, which is said of itself
+            owner = owner or program
+            what = difference(owner, program, spec)
+            if what:
+                why = f"the map belongs to programs of the kind of '{owner.name}', and {what}"
+                return Unfilled(spec.full_name, slot, target, -errno.EINVAL, why)
     return None

@@ -16,8 +16,8 @@ from vm.pipeline.verdicts import (
     Verdict,
     check,
     check_object,
+    refused_after,
     remarks_of,
-    unfilled_slot,
     verify,
     walk,
 )
@@ -46,7 +46,7 @@ __all__ = [
     "remarks_of",
     "rewrite",
     "translate",
-    "unfilled_slot",
+    "refused_after",
     "unverified",
     "verify",
     "walk",

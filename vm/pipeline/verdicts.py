@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.caps import ROOT, Caps
 from vm.errors import InputError
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
-    from vm.elf.prog_arrays import Unfilled
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifierEnv
     from vm.verifier.recorder import Recorder
@@ -123,24 +123,35 @@ class Check:
             said,
             self.walk.env,
         )
-        unfilled = unfilled_slot(self._object, self._program, alone=self._alone) if found.accepted else None
-        if unfilled is None:
+        given_up = refused_after(self._object, self._program, alone=self._alone) if found.accepted else None
+        if given_up is None:
             return found
-        return replace(found, verdict="reject", errno=unfilled.errno, message=str(unfilled))
+        return replace(found, verdict="reject", errno=given_up.errno, message=given_up.message)
 
 
-def unfilled_slot(obj: Object, program: Program, *, alone: bool) -> Unfilled | None:
-    """The slot of a program array that makes libbpf give up the object, though it accepts `program`.
+class GivenUp(NamedTuple):
+    """Why a program that the verifier accepts is not loaded; errno is negative."""
 
-    Loaded are the programs libbpf loads by default and `program`. A slot whose program cannot be loaded, or is refused,
-    is none: there libbpf gives up because of that program, which has a verdict of its own.
+    errno: int
+    message: str
+
+
+def refused_after(obj: Object, program: Program, *, alone: bool) -> GivenUp | None:
+    """What makes the kernel refuse a program, or libbpf give up the object, after the verifier accepted the program.
+
+    Loaded are the programs libbpf loads by default and `program`. A slot of a program array whose program cannot be
+    loaded, or is refused, is no reason: there libbpf gives up because of that program, which has its own verdict.
     """
     from vm.elf.prog_arrays import first_unfilled
+    from vm.elf.prog_owners import foreign_map
 
-    if alone:
-        return first_unfilled(obj, {program.name})
-    default = {each.name for each in obj.programs if each.autoload}
-    return first_unfilled(obj, default | {name for name, _ in obj.errors} | {program.name})
+    loaded = [each for each in obj.programs if each is program or (each.autoload and not alone)]
+    foreign = foreign_map(program, loaded)
+    if foreign is not None:
+        return GivenUp(-errno.EINVAL, str(foreign))
+    names = {each.name for each in loaded} | {name for name, _ in obj.errors if not alone}
+    unfilled = first_unfilled(obj, names)
+    return GivenUp(unfilled.errno, str(unfilled)) if unfilled is not None else None
 
 
 def remarks_of(obj: Object, name: str) -> tuple[Remark, ...]:

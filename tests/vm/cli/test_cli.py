@@ -124,6 +124,25 @@ def test_a_slot_of_a_program_that_is_not_loaded_by_default_fails(said: Any, tmp_
     assert "only if the application asks" in second["remarks"][0]["message"]
 
 
+def test_programs_of_two_kinds_cannot_share_a_program_array(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    tc = 'SEC("tc") int third(struct __sk_buff *ctx) { bpf_tail_call(ctx, &chain, 1); return 0; }\n'
+    source.write_text(FILLED + tc)
+    status, records, _ = said("verify", "--json", str(source))
+    said_of = {r["program"]: (r["verdict"], r["errno"]) for r in records}
+    assert (status, said_of) == (1, {"first": ("accept", 0), "second": ("accept", 0), "third": ("reject", -22)})
+    message = next(r["message"] for r in records if r["program"] == "third")
+    assert message == "map 'chain' belongs to programs of the kind of 'first': 'third' has another program type."
+
+
+def test_a_slot_takes_programs_of_the_kind_of_the_arrays_owner(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "chain.c"
+    source.write_text(FILLED.replace('SEC("xdp") int second', 'SEC("tc") int second'))
+    status, records, _ = said("verify", "--json", str(source))
+    assert status == 1 and [(r["verdict"], r["errno"]) for r in records] == [("reject", -22)] * 2
+    assert "slot [1] to prog 'second' (EINVAL)" in records[0]["message"]
+
+
 UNUSED_MAP = """
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
