@@ -60,7 +60,7 @@ def difference(owner: Program, program: Program, spec: MapSpec) -> str:
     if spec.map_type == t.BPF_MAP_TYPE_PROG_ARRAY and attach_types[0] != attach_types[1]:
         return f"{name} has another attach type"
     if program.prog_type in _COMPARED_BY_TARGET and _target(owner) != _target(program):
-        return f"{name} attaches to a function with other arguments"
+        return f"{name} attaches to a function with another prototype"
     return ""
 
 

@@ -68,6 +68,37 @@ def test_what_is_not_emulated_is_no_verdict() -> None:
     assert [said[s]["status"] for s in ("jit", "run")] == ["skipped", "skipped"]
 
 
+def test_remarks_and_refusals_of_the_loader_are_told() -> None:
+    source = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int second(struct xdp_md *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__array(values, int(struct xdp_md *));
+} chain SEC(".maps") = { .values = { [0] = (void *)&second } };
+SEC("xdp") int first(struct xdp_md *ctx) { bpf_tail_call(ctx, &chain, 0); return 2; }
+SEC("?xdp") int second(struct xdp_md *ctx) { return 1; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+    def ended(program: str) -> dict[str, Any]:
+        request = {"kind": "c", "source": source, "options": {"program": program}}
+        return {m["stage"]: m for m in run_job(request) if m["type"] == "stage" and m["status"] != "working"}
+
+    said = ended("first")
+    assert (said["compile"]["remarks"], said["load"]["remarks"]) == ([], [])
+    verify = said["verify"]
+    assert (verify["status"], verify["verdict"], verify["errno"], verify["fail"]) == ("failed", "reject", -9, None)
+    assert "slot [0] to prog 'second' (EBADF)" in verify["message"] and verify["log"].startswith("func#0")
+    assert said["jit"]["status"] == "skipped"
+    said = ended("second")
+    (remark,) = said["load"]["remarks"]
+    assert remark["program"] == "second" and remark["fix"] is None
+    assert (said["verify"]["verdict"], said["run"]["runs"][0]["result"]) == ("accept", "XDP_DROP")
+
+
 def test_both_engines_say_the_same() -> None:
     jit, interpreter = stages("count_drop.c"), stages("count_drop.c", engine="interpreter")
     assert jit["run"]["engine"] == "jit"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vm import pipeline
 from vm.cli.main import main, parser
+from vm.program import Edit, Fix, Remark
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = str(ROOT / "examples" / "count_drop.c")
@@ -141,6 +144,34 @@ def test_a_slot_takes_programs_of_the_kind_of_the_arrays_owner(said: Any, tmp_pa
     status, records, _ = said("verify", "--json", str(source))
     assert status == 1 and [(r["verdict"], r["errno"]) for r in records] == [("reject", -22)] * 2
     assert "slot [1] to prog 'second' (EINVAL)" in records[0]["message"]
+
+
+def test_remarks_are_said_once_and_stand_in_the_lines(
+    said: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fix = Fix('Write SEC("xdp")', (Edit(1, 2, 1, 5, "x"),))
+    load = pipeline.load
+    remark = Remark("The section is misspelt.", line=1, fix=fix)
+    monkeypatch.setattr(pipeline, "load", lambda *given: replace(load(*given), remarks=(remark,)))
+    source = tmp_path / "p.s"
+    source.write_text("r0 = 0\nexit\n")
+    status, [record], text = said("verify", "--json", str(source))
+    assert status == 0
+    assert text.count('p.s:1: The section is misspelt. (Write SEC("xdp"))') == 1
+    edit = {"line": 1, "column": 2, "end_line": 1, "end_column": 5, "text": "x"}
+    assert record["remarks"] == [
+        {
+            "program": "", "message": "The section is misspelt.", "line": 1,
+            "fix": {"title": 'Write SEC("xdp")', "edits": [edit]},
+        }
+    ]  # fmt: skip
+
+
+def test_a_source_too_long_is_a_limit(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "long.c"
+    source.write_text("/" * 65_537)
+    status, [record], _ = said("verify", "--json", str(source))
+    assert (status, record["verdict"]) == (3, "error") and "65,537 bytes" in record["message"]
 
 
 UNUSED_MAP = """
