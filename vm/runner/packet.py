@@ -40,6 +40,16 @@ def check_size(data: bytes) -> None:
         raise InputError(f"The packet has {len(data)} bytes; the most is {MAX_PACKET}.")
 
 
+def eth_protocol(ether_type: bytes, behind: bytes) -> int:
+    """skb->protocol for an Ethernet header with this type field and these two bytes behind it (eth_type_trans()).
+
+    A type below 0x600 is a length: Novell's frames without an LLC header are told by their ff ff.
+    """
+    if ether_type[0] < 0x06:
+        ether_type = b"\x00\x01" if behind == b"\xff\xff" else b"\x00\x04"  # ETH_P_802_3, ETH_P_802_2
+    return int.from_bytes(ether_type, "little")
+
+
 def _offset(step: str) -> int:
     name, _, extra = step.partition("+")
     base = _CB_FIELDS.get(name)
@@ -205,9 +215,7 @@ class SkbPacket(_Packet):
             kind = 0
         self.put("sk_buff.pkt_type", 1, kind)
         protocol = data[12:14]
-        if int.from_bytes(protocol, "big") < 0x0600:
-            protocol = b"\x00\x01" if data[14:16] == b"\xff\xff" else b"\x00\x04"  # ETH_P_802_3, ETH_P_802_2
-        self.put("sk_buff.protocol", 2, int.from_bytes(protocol, "little"))
+        self.put("sk_buff.protocol", 2, eth_protocol(protocol, data[14:16]))
         at = self.sock
         if protocol == b"\x08\x00" and len(data) >= 34:
             self.memory.put(at + OFFSETS["sock_common.skc_family"], 2, 2)

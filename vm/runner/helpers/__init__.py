@@ -9,7 +9,7 @@ from vm.bits import U64
 from vm.errors import NotEmulated
 from vm.kernel.func_ids import NAMES as HELPERS
 from vm.kernel.release import LINUX
-from vm.runner.helpers import maps, net, strings, system, trace, xdp
+from vm.runner.helpers import maps, net, strings, system, trace, vlan, xdp
 from vm.runner.helpers.base import Call, Helper, HelperResult
 from vm.runner.helpers.kfuncs import KFUNCS
 from vm.runner.helpers.names import NOT_EMULATED
@@ -23,6 +23,7 @@ TABLE: Final[dict[str, Helper]] = {
     **system.HELPERS,
     **strings.HELPERS,
     **net.HELPERS,
+    **vlan.HELPERS,
     **xdp.HELPERS,
 }
 

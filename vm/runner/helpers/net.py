@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vm.kernel.errno import EFAULT, EINVAL, ENOENT, ENOTSUPP
+from vm.kernel.errno import EFAULT, EINVAL, ENOTSUPP
 from vm.kernel.types import (
     BPF_F_BROADCAST,
     BPF_F_EXCLUDE_INGRESS,
@@ -33,8 +33,6 @@ TC_ACT_REDIRECT: Final = 7
 INT_MAX: Final = (1 << 31) - 1
 SKF_NET_OFF: Final = -0x100000
 SKF_LL_OFF: Final = -0x200000
-ETH_P_8021Q: Final = 0x0081  # big-endian 0x8100 as the program passes it
-ETH_P_8021AD: Final = 0xA888
 MAX_CSUM: Final = 512
 
 
@@ -340,50 +338,6 @@ def redirect_map(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
     return r3 & 3
 
 
-# -- VLAN tags ------------------------------------------------------------------------------------------------
-
-
-def skb_vlan_push(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    """A first tag goes beside the packet (skb->vlan_tci); a second pushes the first into the data."""
-    packet = skb(w, r1)
-    if packet.get("sk_buff.vlan_all", 4):
-        mac = packet.read_at(0, 12)
-        if mac is None:
-            return -ENOENT
-        tag = packet.get("sk_buff.vlan_proto", 2).to_bytes(2, "little")
-        tag += packet.get("sk_buff.vlan_tci", 2).to_bytes(2, "big")
-        network = packet.get("sk_buff.network_header", 2)
-        error = packet.change_head(4)
-        if error:
-            return error
-        w.memory.write(packet.data, mac + tag)
-        packet.put("sk_buff.network_header", 2, network)
-    protocol = r2 & 0xFFFF
-    packet.put("sk_buff.vlan_proto", 2, protocol if protocol in (ETH_P_8021Q, ETH_P_8021AD) else ETH_P_8021Q)
-    packet.put("sk_buff.vlan_tci", 2, r3 & 0xFFFF)
-    packet.compute_data_pointers()
-    return 0
-
-
-def skb_vlan_pop(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    packet = skb(w, r1)
-    if packet.get("sk_buff.vlan_all", 4):
-        packet.put("sk_buff.vlan_all", 4, 0)
-        return 0
-    head = packet.read_at(0, 18)
-    if head is None or head[12:14] not in (b"\x81\x00", b"\x88\xa8"):
-        return 0
-    data, length = packet.data + 4, packet.length - 4
-    w.memory.write(data, head[:12])
-    packet.put("sk_buff.data", 8, data)
-    packet.put("sk_buff.len", 4, length)
-    packet.put("sk_buff.mac_header", 2, data - packet.get("sk_buff.head", 8))
-    packet.put("sk_buff.protocol", 2, int.from_bytes(head[16:18], "little"))
-    packet.compute_data_pointers()
-    packet.fit()
-    return 0
-
-
 # -- per-CPU addresses, arguments of traced functions ------------------------------------------------------------
 
 
@@ -452,8 +406,6 @@ HELPERS: Final[dict[str, Helper]] = {
     "redirect_peer": redirect_peer,
     "redirect_map": redirect_map,
     "clone_redirect": clone_redirect,
-    "skb_vlan_push": skb_vlan_push,
-    "skb_vlan_pop": skb_vlan_pop,
     "per_cpu_ptr": per_cpu_ptr,
     "this_cpu_ptr": this_cpu_ptr,
     "get_cgroup_classid": get_cgroup_classid,
