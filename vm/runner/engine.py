@@ -25,6 +25,7 @@ from vm.runner.helpers.net import load_absolute, skb
 from vm.runner.inputs import MemoryInput, RunLimits
 from vm.runner.maps import Map, ProgArray
 from vm.runner.memory import CODE_BASE, AccessError
+from vm.runner.symbols import symbol_name
 from vm.runner.world import STACK_SIZE, World
 
 MAX_FRAMES: Final = 8
@@ -241,7 +242,10 @@ class Interpreter:
         if kind == o.PSEUDO_FUNC:
             return self.code.base + 8 * (self.pc + 1 + insn.imm)
         if kind == o.PSEUDO_BTF_ID:
-            return world.scratch_bytes(f"kernel variable {insn.imm}", 4096)
+            name = symbol_name(insn.imm)
+            if name is None:
+                raise RunStopError("memory", f"BTF id {insn.imm} is no variable or function of the kernel")
+            return world.kernel_symbol(name)
         raise RunStopError("memory", f"64-bit load of unknown kind {kind}")
 
     def _map(self, index: int) -> Map:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from vm.errors import LimitError, NotEmulated
+from vm.errors import InternalError, LimitError, NotEmulated
 from vm.kernel.addresses import THIS_CPU_OFF
 from vm.runner.helpers import Helper, find_helper
 from vm.runner.layout import OFFSETS
@@ -87,6 +87,8 @@ class Placed:
             return
         if reloc.kind in _CALLS or reloc.kind == "tail_call" or (reloc.kind == "kernel" and reloc.size == 4):
             target -= one.base + reloc.offset + reloc.size
+        if reloc.size == 4 and not -(1 << 31) <= _signed(target) < 1 << 31:
+            raise InternalError(f"the address of {reloc.kind} {reloc.name} does not fit into four bytes of code")
         code[reloc.offset : reloc.offset + reloc.size] = (target & ((1 << 8 * reloc.size) - 1)).to_bytes(
             reloc.size, "little"
         )
@@ -133,6 +135,12 @@ class Placed:
             self.helpers.append(_find_later(name))
             self.memory.write(address, slot_code(address))
         return self._slots[name]
+
+
+def _signed(value: int) -> int:
+    """A 64-bit address or distance as the processor's sign-extended numbers are read."""
+    value &= (1 << 64) - 1
+    return value - (1 << 64) if value >> 63 else value
 
 
 def _not_loaded(name: str) -> str:

@@ -31,6 +31,7 @@ from vm.runner.memory import (
     Memory,
 )
 from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
+from vm.runner.symbols import KernelSymbols
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
@@ -73,6 +74,7 @@ class World:
         self.packets = self.memory.map("packet", PACKET_BASE, PACKET_SIZE)
         self.user = self.memory.map("user memory", USER_BASE, USER_SIZE)
         self.stack = self.memory.map("stack", STACK_BASE, STACK_SIZE)
+        self.symbols = KernelSymbols(self.memory, self.percpu)
         self.places = Places(self.heap, self.percpu)
         self.maps: list[Map] = make_maps(specs, self.places, maps)
         for each in self.maps:
@@ -109,6 +111,7 @@ class World:
             arena.free.clear()
         self.stack.top = self.stack.size  # always all of it: who knows how deep the program went
         self._reset()
+        self.symbols.reset(self.jiffies())
         self.input = given
         self.passing = True
         self.context = build_context(self)
@@ -187,11 +190,9 @@ class World:
         return self.task
 
     def kernel_symbol(self, name: str) -> int:
-        """Address of a kernel variable; it is there, and zero (jiffies: the time since boot)."""
-        known = name in self.scratch
-        address = self.scratch_bytes(name, 4096)
-        if not known and name in ("jiffies", "jiffies_64"):
-            self.memory.put(address, 8, self.jiffies())
+        """What a program that loads the address of a kernel variable or function has in its register."""
+        address = self.symbols.address(name)
+        self.symbols.tick(self.jiffies())
         return address
 
     def jiffies(self) -> int:
@@ -254,6 +255,7 @@ class World:
     def now(self) -> int:
         """Nanoseconds since boot: starts at limits.time_ns, every reading a microsecond later than the last."""
         self._time += 1000
+        self.symbols.tick(self.jiffies())
         return self._time
 
     def random_u32(self) -> int:
