@@ -12,6 +12,16 @@ def ksym_address(name: str) -> int | None:
     return emulated().symbols.address(name)
 
 
+def symbol_name(btf_id: int) -> str | None:
+    """Name of the kernel variable or function with this BTF id, None if it is something else."""
+    from vm.btf.types import Kind
+    from vm.kernel.btf import kernel_btf
+
+    btf = kernel_btf()
+    found = btf.type(btf_id) if 0 < btf_id < len(btf) else None
+    return found.name if found is not None and found.kind in (Kind.VAR, Kind.FUNC) else None
+
+
 def kconfig(name: str) -> str | None:
     """The value of a CONFIG_ option as the config file spells it (y, m, a number, "text"), or None if not set."""
     return emulated().config.get(name)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vm.errors import InputError, InternalError, NotEmulated
+from vm.errors import InternalError, NotEmulated
 from vm.program import Program
 
 if TYPE_CHECKING:
-    from vm.isa.insn import Insn
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
     from vm.verifier.env import VerifierEnv
@@ -23,57 +22,14 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 
 
 def unverified(program: Program) -> Rewritten:
-    """A program nobody verified, as it stands. The interpreter checks its every access; the machine its every page.
+    """A program nobody verified, with the rewrites that can be decided without the walk.
 
+    The interpreter checks its every access; the machine its every page, and it runs none that reads its context.
     InputError where a call, jump or map reference leads nowhere: such a program cannot even be laid out.
     """
-    from vm.isa import opcodes as o
-    from vm.rewritten import AddressRef, Rewritten
+    from vm.verifier.fixups.unverified import rewrite_unverified
 
-    insns = list(program.insns)
-    called = {idx: idx + 1 + insn.imm for idx, insn in enumerate(insns) if _refers_to_function(insn)}
-    for idx, target in called.items():
-        if not 0 <= target < len(insns):
-            raise InputError(f"Instruction {idx} refers to a function at {target}; the program has {len(insns)} slots.")
-    func_starts = sorted({0, *called.values()})
-    refs: dict[int, AddressRef] = {}
-    map_loads = {o.PSEUDO_MAP_FD: "map", o.PSEUDO_MAP_VALUE: "map_value"}
-    for idx, insn in enumerate(program.insns):
-        if insn.code == o.LD_IMM64 and idx + 1 == len(insns):
-            raise InputError(f"Instruction {idx} loads 64 bits, and its second half is missing.")
-        if idx in called:
-            number = func_starts.index(called[idx])
-            if insn.code == o.LD_IMM64:
-                refs[idx] = AddressRef("func", str(number))
-            else:
-                insns[idx] = insn._replace(off=0, imm=number)
-        elif insn.code == o.JMP | o.CALL:
-            kfunc = AddressRef("kfunc", f"the kernel function with BTF id {insn.imm}")
-            refs[idx] = AddressRef("helper", str(insn.imm)) if insn.src_reg == 0 else kfunc
-        elif insn.code & 7 in (o.JMP, o.JMP32) and insn.code & 0xF0 not in (o.CALL, o.EXIT):
-            target = idx + 1 + (insn.imm if insn.code == o.JMP32 | o.JA else insn.off)
-            if not 0 <= target < len(insns):
-                raise InputError(f"Instruction {idx} jumps to {target}; the program has {len(insns)} slots.")
-        elif insn.code == o.LD_IMM64 and insn.src_reg in map_loads:
-            if not 0 <= insn.imm < len(program.maps):
-                raise InputError(f"Instruction {idx} loads map number {insn.imm}; the program has {len(program.maps)}.")
-            refs[idx] = AddressRef(map_loads[insn.src_reg], str(insn.imm), program.insns[idx + 1].imm)
-    return Rewritten(
-        program=program,
-        insns=tuple(insns),
-        orig_idx=tuple(range(len(insns))),
-        func_starts=tuple(func_starts),
-        stack_depths=(o.MAX_BPF_STACK,) * len(func_starts),
-        refs=refs,
-        plain=True,
-    )
-
-
-def _refers_to_function(insn: Insn) -> bool:
-    from vm.isa import opcodes as o
-
-    call = insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL
-    return call or (insn.code == o.LD_IMM64 and insn.src_reg == o.PSEUDO_FUNC)
+    return rewrite_unverified(program)
 
 
 def translate(rewritten: Rewritten) -> Image:

@@ -16,6 +16,7 @@ from vm.bits import U64
 from vm.errors import NotEmulated
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn, imm64
+from vm.kernel.symbols import symbol_name
 from vm.program import Program
 from vm.rewritten import AddressRef
 from vm.runner.alu import ATOMICS, JUMPS, alu, signed
@@ -25,7 +26,6 @@ from vm.runner.helpers.net import load_absolute, skb
 from vm.runner.inputs import MemoryInput, RunLimits
 from vm.runner.maps import Map, ProgArray
 from vm.runner.memory import CODE_BASE, AccessError
-from vm.runner.symbols import symbol_name
 from vm.runner.world import STACK_SIZE, World
 
 MAX_FRAMES: Final = 8
@@ -384,7 +384,7 @@ class Interpreter:
             return self._call(insn)
         if operation == o.EXIT and wide:
             return self._leave()
-        if insn.code == o.JMP | TAIL_CALL and not self.code.plain:
+        if insn.code == o.JMP | TAIL_CALL and self._is_rewritten_call(self.pc):
             return self._tail_call()
         self.pc += 1
         if operation == o.JA:
@@ -405,6 +405,10 @@ class Interpreter:
         if taken(self.regs[insn.dst_reg] & mask, source & mask, bits):
             self.pc += insn.off
         return True
+
+    def _is_rewritten_call(self, pc: int) -> bool:
+        """Whether a slot stems from a call; the opcode of a rewritten tail call is reserved in programs as loaded."""
+        return not self.code.plain or self.code.program.insns[self._orig(pc)].code == o.JMP | o.CALL
 
     def _may_goto(self) -> bool:
         """Jumps away once a loop of this frame has gone round 8 Mi times."""

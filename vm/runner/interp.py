@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vm.errors import NotEmulated
 from vm.program import MapSpec, Program
 from vm.rewritten import Rewritten
 from vm.runner.engine import Code, Interpreter
 from vm.runner.execution import Execution
 from vm.runner.inputs import RunInput, RunLimits
+from vm.runner.plain import PERF_EVENT_DATA, converted_context
 from vm.runner.world import World
 
 
@@ -42,6 +44,9 @@ def interpret_all(
     Raises InputError for an input the program cannot have, LimitError for maps too large. What goes wrong
     while the program runs is the Execution's fault.
     """
+    for each in (target, *siblings):
+        if isinstance(each, Rewritten) and converted_context(each) == PERF_EVENT_DATA:
+            raise NotEmulated(f"{PERF_EVENT_DATA} as it was compiled; a program that reads it has to be verified")
     codes = codes_of([target, *siblings])
     world = World([code.program for code in codes], limits, maps)
     done: list[Execution] = []

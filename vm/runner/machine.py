@@ -20,6 +20,7 @@ from vm.runner.helpers import Call, call_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
 from vm.runner.memory import TEXT_BASE, AccessError, Namer
 from vm.runner.place import BACK, EXIT, SLOT, SLOTS, Placed
+from vm.runner.plain import converted_context
 from vm.runner.points import CODE_STRIDE, EPILOGUE, JUMPS, Point
 from vm.runner.recording import SNAPSHOT, Recording, Steps, old_value
 from vm.runner.world import World
@@ -442,6 +443,17 @@ _REG_NAMES: Final = (
 _ARGUMENTS: Final = (7, 6, 2, 1, 8)
 
 
+def _refuse_unconverted(programs: Sequence[tuple[Rewritten, Image]]) -> None:
+    """InputError for a program nobody verified that reads its context: in memory are the kernel's own structures."""
+    for rewritten, _ in programs:
+        struct = converted_context(rewritten)
+        if struct is not None:
+            raise InputError(
+                f"{rewritten.program.name} reads its context ({struct}) and is not verified: machine code needs the "
+                "verifier's rewrites for that. Run it with the interpreter, or let it be verified."
+            )
+
+
 def run_all(
     rewritten: Rewritten,
     image: Image,
@@ -460,7 +472,10 @@ def run_all(
     Raises InputError for an input the program cannot have, LimitError where maps or code are too large,
     NotEmulated for what the machine cannot hold. What goes wrong during a run is the Execution's fault.
     """
-    machine = Machine([(rewritten, image), *siblings], limits, maps)
+    programs = [(rewritten, image), *siblings]
+    if any(not isinstance(given, MemoryInput) for given in inputs):
+        _refuse_unconverted(programs)
+    machine = Machine(programs, limits, maps)
     machine.asked = record
     done: list[Execution] = []
     steps = limits.steps if record else 0

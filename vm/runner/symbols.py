@@ -69,16 +69,6 @@ class KernelSymbols:
             self.memory.put(address, 8, jiffies)
 
 
-def symbol_name(btf_id: int) -> str | None:
-    """Name of the kernel variable or function with this BTF id, None if it is something else."""
-    from vm.btf.types import Kind
-    from vm.kernel.btf import kernel_btf
-
-    btf = kernel_btf()
-    found = btf.type(btf_id) if 0 < btf_id < len(btf) else None
-    return found.name if found is not None and found.kind in (Kind.VAR, Kind.FUNC) else None
-
-
 def _size(name: str) -> int:
     """Bytes of a variable, by the kernel's BTF (which describes per-CPU variables only); a page if it is not there."""
     from vm.btf.types import Kind

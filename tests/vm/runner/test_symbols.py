@@ -9,11 +9,12 @@ from vm import pipeline
 from vm.errors import InternalError
 from vm.isa import opcodes as o
 from vm.jit.image import Image
+from vm.kernel.symbols import symbol_name
 from vm.rewritten import Rewritten
 from vm.runner import interp, machine
 from vm.runner.inputs import PacketInput, RunLimits
 from vm.runner.memory import Memory
-from vm.runner.symbols import KernelSymbols, symbol_name
+from vm.runner.symbols import KernelSymbols
 from vm.runner.world import HZ, INITIAL_JIFFIES, World
 
 JIFFIES64, KTIME_GET_NS = 118, 5

@@ -10,7 +10,12 @@ from vm.verifier.fixups.code import Slot, expand
 
 _CMPXCHG32: Final = bpf.STX | bpf.ATOMIC | bpf.W
 # A 32-bit move of r0 to itself; imm 1 marks it as the verifier's (BPF_ZEXT_REG).
-_EXTEND_R0: Final = Insn(bpf.ALU | bpf.MOV | bpf.X, bpf.R0, bpf.R0, 0, 1)
+EXTEND_R0: Final = Insn(bpf.ALU | bpf.MOV | bpf.X, bpf.R0, bpf.R0, 0, 1)
+
+
+def is_cmpxchg32(insn: Insn) -> bool:
+    """Is it a compare-and-exchange of 32 bits?"""
+    return insn.code == _CMPXCHG32 and insn.imm == bpf.CMPXCHG
 
 
 def zext_cmpxchg(slots: list[Slot]) -> list[Slot]:
@@ -18,8 +23,8 @@ def zext_cmpxchg(slots: list[Slot]) -> list[Slot]:
     out: list[Slot] = []
     for slot in slots:
         insn = slot.insn
-        if insn.code == _CMPXCHG32 and insn.imm == bpf.CMPXCHG and slot.aux.zext_dst:
-            out += expand(slot, [insn, _EXTEND_R0], None)
+        if is_cmpxchg32(insn) and slot.aux.zext_dst:
+            out += expand(slot, [insn, EXTEND_R0], None)
         else:
             out.append(slot)
     return out
