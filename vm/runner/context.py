@@ -31,33 +31,9 @@ SKB_TYPES: Final = frozenset({"socket_filter", "sched_cls", "sched_act", "cgroup
                               "lwt_xmit", "lwt_seg6local"})  # fmt: skip
 ARGS_TYPES: Final = frozenset({"raw_tracepoint", "raw_tracepoint_writable", "tracing", "lsm"})
 
-XDP_ACTIONS: Final = ("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")
-TC_ACTIONS: Final = (
-    "TC_ACT_OK", "TC_ACT_RECLASSIFY", "TC_ACT_SHOT", "TC_ACT_PIPE", "TC_ACT_STOLEN", "TC_ACT_QUEUED",
-    "TC_ACT_REPEAT", "TC_ACT_REDIRECT", "TC_ACT_TRAP",
-)  # fmt: skip
-
-
 def prog_type_name(prog_type: int) -> str:
     """As bpftool spells it."""
     return PROG_TYPES[prog_type] if 0 <= prog_type < len(PROG_TYPES) else f"type {prog_type}"
-
-
-def result_text(kind: str, r0: int) -> str:
-    """r0 as the hook reads it; the number itself where the hook has no words for it."""
-    value = r0 & 0xFFFFFFFF
-    if kind == "xdp":
-        return XDP_ACTIONS[value] if value < len(XDP_ACTIONS) else f"{value} (no XDP action: the packet is dropped)"
-    if kind in ("sched_cls", "sched_act"):
-        if value == 0xFFFFFFFF:
-            return "TC_ACT_UNSPEC"
-        return TC_ACTIONS[value] if value < len(TC_ACTIONS) else str(value)
-    if kind == "socket_filter":
-        return f"keep {value} bytes" if value else "drop"
-    if kind == "cgroup_skb":
-        return {0: "drop", 1: "pass"}.get(value, str(value))
-    signed = r0 - (1 << 64) if r0 >> 63 else r0
-    return str(signed)
 
 
 NO_QUEUE_MAPPING: Final = 0xFFFF

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from vm.bits import U64
 from vm.errors import LimitError
 from vm.program import MapSpec, Program
-from vm.runner.context import Context, build_context, prog_type_name, result_text, uapi_window
+from vm.runner.context import Context, build_context, prog_type_name, uapi_window
 from vm.runner.execution import RunEvent
 from vm.runner.inputs import NoInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS, SIZES
@@ -31,6 +31,7 @@ from vm.runner.memory import (
     Memory,
 )
 from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
+from vm.runner.results import result_text
 from vm.runner.symbols import KernelSymbols
 
 if TYPE_CHECKING:
@@ -279,7 +280,8 @@ class World:
         self.events.append(RunEvent(self.step, kind, text, data))
 
     def result(self, r0: int) -> str:
-        return result_text(self.kind, r0)
+        """r0 in the hook's words."""
+        return result_text(self.kind, r0, self.program.expected_attach_type)
 
 
 def _has_lock(btf: Btf | None, type_id: int) -> bool:
