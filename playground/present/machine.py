@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from vm.btf.format import format_value
+from vm.btf.variables import variables
 from vm.errors import InputError
 from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
@@ -101,10 +102,12 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
 
 
 def _map_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+    found = variables(program.btf, spec.btf_value_type_id, entries[0][1]) if entries else ()
     return {
         "type": map_type_name(spec.map_type),
         "entries": [[k.hex(), v[:4096].hex(), _value_text(program, spec, v)] for k, v in entries[:MAX_ENTRIES]],
         "cut": max(0, len(entries) - MAX_ENTRIES),
+        **({"variables": [variable._asdict() for variable in found]} if found else {}),
     }
 
 

@@ -9,6 +9,7 @@ from vm.btf.cdump import is_signed
 from vm.btf.types import COMPOSITES, INT_BOOL, INT_CHAR, Btf, Kind, Member, Type
 
 MAX_NODES: Final = 2000
+MAX_NAME: Final = 512  # KSYM_NAME_LEN: the longest name the kernel takes
 _MAX_DEPTH: Final = 32
 _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 
@@ -42,9 +43,8 @@ class _Formatter:
         if kind is Kind.DATASEC:
             parts = []
             for info in found.variables:
-                parts.append(
-                    f".{self.btf.type(info.type_id).name} = {self.value(info.type_id, info.offset, depth + 1)}"
-                )
+                name = self.btf.type(info.type_id).name[:MAX_NAME]
+                parts.append(f".{name} = {self.value(info.type_id, info.offset, depth + 1)}")
             return self._braced(parts)
         size = 8 if kind is Kind.PTR else found.size
         raw = self.data[offset : offset + size]
@@ -63,7 +63,7 @@ class _Formatter:
                 text = self._bits(found, member, offset)
             else:
                 text = self.value(member.type_id, offset + member.bit_off // 8, depth + 1)
-            parts.append(f".{member.name} = {text}" if member.name else text)
+            parts.append(f".{member.name[:MAX_NAME]} = {text}" if member.name else text)
         return self._braced(parts)
 
     def _bits(self, owner: Type, member: Member, offset: int) -> str:
@@ -111,7 +111,7 @@ class _Formatter:
 
     def _number(self, found: Type, number: int) -> str:
         if found.kind in _ENUMS:
-            return next((e.name for e in found.enumerators if e.value == number), str(number))
+            return next((e.name[:MAX_NAME] for e in found.enumerators if e.value == number), str(number))
         if found.kind is Kind.INT and found.encoding & INT_BOOL and number in (0, 1):
             return "true" if number else "false"
         return str(number)

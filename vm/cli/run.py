@@ -14,6 +14,7 @@ from vm.errors import InputError
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
+    from vm.btf.variables import Variable
     from vm.caps import Caps
     from vm.runner.execution import Execution
 
@@ -93,16 +94,35 @@ def run_record(path: str, program: Program, x: Execution) -> dict[str, Any]:
         "result": x.result,
         "packet_out": x.packet_out.hex() if x.packet_out is not None else None,
         "maps": {name: [[k.hex(), v.hex()] for k, v in entries] for name, entries in x.maps.items()},
+        "variables": {name: [v._asdict() for v in found] for name, found in global_variables(program, x).items()},
         "events": [{"step": e.step, "kind": e.kind, "text": e.text, "data": e.data.hex()} for e in x.events],
         "insns": x.insns,
         "fault": x.fault._asdict() if x.fault is not None else None,
     }
 
 
+def global_variables(program: Program, x: Execution) -> dict[str, tuple[Variable, ...]]:
+    """The program's global variables after a run, by section; a section without BTF is left out."""
+    from vm.btf.variables import variables
+
+    found = {}
+    # A run's maps begin with the program's own, in their order.
+    for spec, (name, entries) in zip(program.maps, x.maps.items(), strict=False):
+        in_section = variables(program.btf, spec.btf_value_type_id, entries[0][1]) if entries else ()
+        if in_section:
+            found[name] = in_section
+    return found
+
+
 def _run_text(path: str, program: Program, x: Execution) -> str:
     lines = [f"{path}: {program.name}: {x.result} (r0 = {x.r0}) after {x.insns} instructions, {x.engine}"]
     lines += [f"  {e.kind}: {e.text}" for e in x.events]
+    found = global_variables(program, x)
     for name, entries in x.maps.items():
+        if name in found:
+            lines.append(f"  {name}:")
+            lines += [f"    {v.name} = {v.value}  ({v.type})" for v in found[name]]
+            continue
         lines.append(f"  map {name}: {len(entries)} entries")
         lines += [f"    {k.hex()} -> {v.hex()}" for k, v in entries[:16]]
     return "\n".join(lines)

@@ -314,3 +314,23 @@ def test_disasm_prints_instructions(said: Any) -> None:
     status, _, text = said("disasm", OBJECT)
     assert status == 0
     assert "(95) exit" in text
+
+
+VARIABLES = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int counter = 5;
+SEC("xdp") int count(void *ctx) { counter += 2; return XDP_PASS; }
+"""
+
+
+def test_variables_are_beside_the_maps(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "count.c"
+    source.write_text(VARIABLES)
+    _, [record], _ = said("run", "--json", str(source))
+    assert record["maps"] == {".data": [["00000000", "07000000"]]}
+    assert record["variables"] == {
+        ".data": [{"name": "counter", "type": "int", "offset": 0, "size": 4, "value": "7"}]
+    }
+    _, _, text = said("run", str(source))
+    assert "  .data:\n    counter = 7  (int)\n" in text

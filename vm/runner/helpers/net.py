@@ -16,6 +16,8 @@ from vm.kernel.types import (
     BPF_F_MARK_MANGLED_0,
     BPF_F_PSEUDO_HDR,
     BPF_F_RECOMPUTE_CSUM,
+    BPF_MAP_TYPE_DEVMAP,
+    BPF_MAP_TYPE_DEVMAP_HASH,
     XDP_ABORTED,
     XDP_REDIRECT,
 )
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 TC_ACT_SHOT: Final = 2
 TC_ACT_REDIRECT: Final = 7
+DEVMAPS: Final = (BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH)
 INT_MAX: Final = (1 << 31) - 1
 SKF_NET_OFF: Final = -0x100000
 SKF_LL_OFF: Final = -0x200000
@@ -328,7 +331,7 @@ def redirect_map(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
     each = w.map_at(r1)
     if not isinstance(each, RedirectMap):
         raise AccessError(f"{each.name} holds nothing a packet can be redirected to", r1)
-    known = BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS if each.spec.map_type in (14, 25) else 0
+    known = BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS if each.spec.map_type in DEVMAPS else 0
     if r3 & ~(3 | known):
         return XDP_ABORTED
     if r3 & BPF_F_BROADCAST:
