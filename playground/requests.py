@@ -27,9 +27,9 @@ OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
 }
 INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "none": (),
-    "packet": ("hex",),
-    "form": ("layers",),
-    "pcap": ("base64",),
+    "packet": ("hex", "socket"),
+    "form": ("layers", "socket"),
+    "pcap": ("base64", "socket"),
     "event": ("name", "values"),
 }
 NAME_LENGTH = 128
@@ -172,15 +172,20 @@ def _input(value: Any) -> dict[str, Any]:
     kind = value["kind"]
     _known(value, ("kind", *INPUT_FIELDS[kind]), f"The {kind} input")
     if kind == "packet":
-        return {"kind": kind, "hex": _packet(value.get("hex"))}
+        return {"kind": kind, "hex": _packet(value.get("hex")), **_socket(value)}
     if kind == "form":
-        return {"kind": kind, "layers": _layers(value.get("layers", {}))}
+        return {"kind": kind, "layers": _layers(value.get("layers", {})), **_socket(value)}
     if kind == "pcap":
         _base64_length(value.get("base64"), "The capture", settings.PCAP_BYTES)
-        return {"kind": kind, "base64": value["base64"]}
+        return {"kind": kind, "base64": value["base64"], **_socket(value)}
     if kind == "event":
         return {"kind": kind, "name": _name(value.get("name", "")), "values": _values(value.get("values", {}))}
     return {"kind": "none"}
+
+
+def _socket(value: dict[str, Any]) -> dict[str, str]:
+    """The socket a packet arrives at, if it is said; which ones there are is the worker's to know."""
+    return {"socket": _name(value["socket"], "socket")} if "socket" in value else {}
 
 
 def _packet(value: Any) -> str:
@@ -219,10 +224,10 @@ def _layers(value: Any) -> dict[str, dict[str, str | int]]:
     return {layer: dict(fields) for layer, fields in value.items()}
 
 
-def _name(value: Any) -> str:
+def _name(value: Any, what: str = "event") -> str:
     if not isinstance(value, str) or len(value) > NAME_LENGTH:
-        raise BadRequest(f"The event's name has to be text of at most {NAME_LENGTH} characters.")
-    _utf8(value, "The event's name")
+        raise BadRequest(f"The {what}'s name has to be text of at most {NAME_LENGTH} characters.")
+    _utf8(value, f"The {what}'s name")
     return value
 
 

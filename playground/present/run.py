@@ -340,15 +340,17 @@ def run_inputs(given: Message) -> list[Any]:
     """The request's `input` as values for the runner; several for a pcap."""
     from vm.runner import inputs as i
     from vm.runner import packets
+    from vm.runner.sockets import DEFAULT, known_socket
 
     kind = given.get("kind", "none")
+    socket = known_socket(given.get("socket", DEFAULT))
     if kind == "packet":
-        return [i.PacketInput(packets.from_hex(given.get("hex", "")))]
+        return [i.PacketInput(packets.from_hex(given.get("hex", "")), socket=socket)]
     if kind == "form":
-        return [i.PacketInput(packets.from_form(given.get("layers") or {}))]
+        return [i.PacketInput(packets.from_form(given.get("layers") or {}), socket=socket)]
     if kind == "pcap":
         data = _from_base64(given.get("base64", ""), "The capture")
-        return [i.PacketInput(p) for p in packets.from_pcap(data)]
+        return [i.PacketInput(p, socket=socket) for p in packets.from_pcap(data)]
     if kind == "event":
         return [i.EventInput(str(given.get("name", "")), given.get("values") or {})]
     return [i.NoInput()]

@@ -26,11 +26,11 @@ def run_inputs(options: Namespace) -> list[RunInput]:
         return [i.NoInput()]
     path = options.packet
     if is_hex(path):
-        return [i.PacketInput(packets.from_hex(path))]
+        return [i.PacketInput(packets.from_hex(path), socket=options.socket)]
     data = read_bytes(path)
     if path.endswith((".pcap", ".pcapng", ".cap")):
-        return [i.PacketInput(p) for p in packets.from_pcap(data)]
-    return [i.PacketInput(packets.checked(data))]
+        return [i.PacketInput(p, socket=options.socket) for p in packets.from_pcap(data)]
+    return [i.PacketInput(packets.checked(data), socket=options.socket)]
 
 
 def event_values(text: str) -> dict[str, int | str | bytes]:

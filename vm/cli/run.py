@@ -12,6 +12,7 @@ from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
 from vm.errors import InputError
 from vm.program import Object, Program
+from vm.runner.sockets import DEFAULT, SOCKETS
 
 if TYPE_CHECKING:
     from vm.btf.variables import Variable
@@ -34,6 +35,10 @@ def arguments(p: ArgumentParser) -> None:
     what.add_argument(
         "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"
     )
+    p.add_argument(
+        "--socket", choices=SOCKETS, default=DEFAULT,
+        help="the socket a filter is attached to: packet (AF_PACKET, the default), dgram, ip, transport, or test_run",
+    )  # fmt: skip
     p.add_argument("--engine", choices=["jit", "interpreter"], default=None)
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
     p.add_argument("--unverified", action="store_true", help="run what the verifier refuses, or would")

@@ -15,6 +15,8 @@ class PacketInput:
 
     ingress_ifindex, rx_queue_index -- where it came in (1 is the loopback device, as in BPF_PROG_TEST_RUN)
     mark, priority, cb              -- what a __sk_buff may bring with it; `meta` is XDP metadata before the data
+    socket -- for socket filters, the socket they are attached to (vm.runner.sockets.SOCKETS): "packet", "ip",
+              "transport", or "test_run" for none, as BPF_PROG_TEST_RUN does
     """
 
     data: bytes
@@ -24,6 +26,7 @@ class PacketInput:
     priority: int = 0
     cb: bytes = b""
     meta: bytes = b""
+    socket: str = "packet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Packets in memory as BPF_PROG_TEST_RUN lays them out (net/bpf/test_run.c)."""
+"""Packets in memory as BPF_PROG_TEST_RUN lays them out (net/bpf/test_run.c), or as a socket receives them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from vm.kernel.errno import EFAULT, EINVAL
 from vm.runner.inputs import MAX_PACKET, PacketInput
 from vm.runner.layout import ETH_HLEN, NET_SKB_PAD, OFFSETS, SIZES, XDP_PACKET_HEADROOM
 from vm.runner.memory import PAGE
+from vm.runner.sockets import TEST_RUN, Received, receive
 
 if TYPE_CHECKING:
     from vm.runner.world import World
 
+MAC_ADDRESSES: Final = 12
+# skb->pkt_type (include/uapi/linux/if_packet.h)
+PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST = range(4)
 XDP_FRAME: Final = 40  # sizeof(struct xdp_frame): the head of the headroom programs cannot have
 SHARED_INFO: Final = SIZES["skb_shared_info"]
 _SLACK: Final = 2 * PAGE
@@ -163,15 +167,19 @@ class XdpPacket(_Packet):
 class SkbPacket(_Packet):
     """struct sk_buff with linear data.
 
-    As in a test run: tc programs (and LWT transmit) see the Ethernet header; to others the packet starts behind it.
+    tc programs see the Ethernet header; for a socket filter the packet starts where its socket takes it
+    (vm.runner.sockets); to others it starts behind the Ethernet header, as in a test run.
     """
 
     uapi = "skb"
 
     def __init__(self, world: World, given: PacketInput) -> None:
         super().__init__(world, given)
-        data = given.data
-        self.l2 = world.kind in ("sched_cls", "sched_act")
+        received = Received(given.data, 0 if world.kind in ("sched_cls", "sched_act") else ETH_HLEN)
+        if world.kind == "socket_filter":
+            received = receive(given.data, given.socket)
+        data, self.tag, self.start = received.data, received.tag, received.start
+        self.on_socket = world.kind == "socket_filter" and given.socket != TEST_RUN
         room = (NET_SKB_PAD + len(data) + 63) & -64
         self.low = world.packets.base
         world.packets.top = world.packets.size
@@ -182,7 +190,7 @@ class SkbPacket(_Packet):
         self.address = world.kernel_bytes("ctx", bytes(SIZES["sk_buff"]))
         sock = world.kernel_bytes("sock", bytes(SIZES["sock"]), writable=False)
         self.sock = sock
-        start = mac if self.l2 else mac + ETH_HLEN
+        start = mac + self.start
         end = room + _SLACK // 2
         put = self.put
         put("sk_buff.dev", 8, self._device(given.ingress_ifindex))
@@ -202,17 +210,21 @@ class SkbPacket(_Packet):
         put("skb_cb.pkt_len", 4, 0)
         if given.cb:
             self.memory.write(self.address + _CB_FIELDS["skb_cb.data"], given.cb[:20].ljust(20, b"\0"))
+        if self.tag:
+            put("sk_buff.vlan_proto", 2, int.from_bytes(self.tag[:2], "little"))
+            put("sk_buff.vlan_tci", 2, int.from_bytes(self.tag[2:], "big"))
         self._ethernet(data, given.ingress_ifindex)
         self.compute_data_pointers()
         self.fit()
 
     def _ethernet(self, data: bytes, ifindex: int) -> None:
         """eth_type_trans() and the socket's addresses, as the test run sets them."""
-        kind = 3  # PACKET_OTHERHOST: the loopback device's address is zero
+        # A test run's packets are PACKET_OTHERHOST, as the loopback device's address is zero; a socket gets its host's.
+        kind = PACKET_HOST if self.on_socket else PACKET_OTHERHOST
         if data[0] & 1:
-            kind = 1 if data[:6] == b"\xff" * 6 else 2
+            kind = PACKET_BROADCAST if data[:6] == b"\xff" * 6 else PACKET_MULTICAST
         elif data[:6] == bytes(6):
-            kind = 0
+            kind = PACKET_HOST
         self.put("sk_buff.pkt_type", 1, kind)
         protocol = data[12:14]
         self.put("sk_buff.protocol", 2, eth_protocol(protocol, data[14:16]))
@@ -250,8 +262,15 @@ class SkbPacket(_Packet):
         self.memory.move(self.area, start, self.data_end - start)
 
     def out(self) -> bytes:
-        """data_out of a test run: programs that saw no Ethernet header give one of zeros back."""
-        return (b"" if self.l2 else bytes(ETH_HLEN)) + self.memory.read(self.data, self.length)
+        """data_out of a test run, where programs that saw no Ethernet header give one of zeros back.
+
+        From a socket the whole packet, as it came in.
+        """
+        if not self.on_socket:
+            return bytes(self.start) + self.memory.read(self.data, self.length)
+        mac = self.get("sk_buff.head", 8) + self.get("sk_buff.mac_header", 2)
+        whole = self.memory.read(mac, self.data_end - mac)
+        return whole[:MAC_ADDRESSES] + self.tag + whole[MAC_ADDRESSES:]
 
     def read_at(self, offset: int, size: int) -> bytes | None:
         if offset + size > self.length:

@@ -110,3 +110,25 @@ def test_both_engines_say_the_same() -> None:
 def test_values_of_maps_are_told_as_their_type() -> None:
     entries = stages("count_drop.c")["run"]["maps"]["packets"]["entries"]
     assert [text for _, _, text in entries].count("1") == 1
+
+
+SOCKET_FILTER = """
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("socket") int length(struct __sk_buff *skb) { return skb->len; }
+"""
+
+
+def test_a_filter_s_packet_is_as_its_socket_gets_it() -> None:
+    results = {}
+    for socket in ({}, {"socket": "test_run"}, {"socket": "transport"}, {"socket": "pigeon"}):
+        given = {"kind": "packet", "hex": "02" * 12 + "0800" + "45" + "00" * 50, **socket}
+        request = {"kind": "c", "source": SOCKET_FILTER, "options": {}, "input": given}
+        said = {m["stage"]: m for m in run_job(request) if m["type"] == "stage" and m["status"] != "working"}["run"]
+        results[socket.get("socket", "")] = said["status"], said.get("summary") or said["message"]
+    assert results[""] == ("done", "keep 65 bytes")
+    assert results["test_run"] == ("done", "keep 51 bytes")
+    assert results["transport"] == (
+        "failed", "This is no UDP or TCP packet, as a socket of the kind 'transport' gets."
+    )  # fmt: skip
+    assert results["pigeon"][1].startswith("There is no socket 'pigeon'; a filter's socket is one of packet, ip")

@@ -19,6 +19,7 @@ from vm.runner.execution import Execution
 from vm.runner.inputs import PacketInput, RunLimits
 from vm.runner.interp import interpret
 from vm.runner.machine import run
+from vm.runner.sockets import TEST_RUN
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "run"
 LIMITS = RunLimits()
@@ -38,7 +39,7 @@ CASES = [(path.stem, name) for path in sorted(GOLDEN.glob("*.json")) for name in
 def test_as_the_kernel_runs_it(file: str, name: str, engine: str) -> None:
     said, obj = record(file)
     program = pipeline.choose(obj, name)
-    packet = PacketInput(bytes.fromhex(said["packet"]))
+    packet = PacketInput(bytes.fromhex(said["packet"]), socket=TEST_RUN)
     x = _run(program, packet, engine)
     assert x.fault is None
     want = said["programs"][name]

@@ -192,7 +192,7 @@ def test_jmp32_looks_at_the_low_half() -> None:
 def test_socket_filter_loads_words_in_network_order() -> None:
     packet = bytes(12) + b"\x08\x00" + bytes([0x45, 1, 2, 3]) + bytes(30)
     load = [movr(6, 1), Insn(o.LD | o.ABS | o.W, 0, 0, 0, 0), EXIT]
-    x = interpret(program(*load, prog_type=SOCKET_FILTER), PacketInput(packet), LIMITS)
+    x = interpret(program(*load, prog_type=SOCKET_FILTER), PacketInput(packet, socket="test_run"), LIMITS)
     assert x.r0 == 0x45010203
     past = [movr(6, 1), mov(0, 5), Insn(o.LD | o.ABS | o.W, 0, 0, 0, 1000), mov(0, 9), EXIT]
     assert interpret(program(*past, prog_type=SOCKET_FILTER), PacketInput(packet), LIMITS).r0 == 0
