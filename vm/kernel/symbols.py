@@ -12,6 +12,12 @@ def ksym_address(name: str) -> int | None:
     return emulated().symbols.address(name)
 
 
+def ksym_names(pattern: str) -> tuple[str, ...]:
+    """Names of functions and variables that match a regular expression as a whole. Tens of milliseconds."""
+    found = re.compile(rb"(?<=\n)(?:" + pattern.encode() + rb")(?=\n)").findall(_symbols()[1])
+    return tuple(name.decode() for name in found)
+
+
 def symbol_name(btf_id: int) -> str | None:
     """Name of the kernel variable or function with this BTF id, None if it is something else."""
     from vm.btf.types import Kind

@@ -17,7 +17,9 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
     InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not hand to the kernel are
     in `Object.errors`; where it cannot create a map of the object, those are all programs.
     """
-    return _with_its_maps(_load(source, options, compiled))
+    from vm.runner.event_names import with_section_remarks
+
+    return with_section_remarks(_with_its_maps(_load(source, options, compiled)))
 
 
 def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Object:

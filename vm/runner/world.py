@@ -12,8 +12,9 @@ from vm.bits import U64
 from vm.errors import LimitError
 from vm.program import MapSpec, Program
 from vm.runner.context import Context, build_context, prog_type_name, uapi_window
+from vm.runner.event_names import check_event
 from vm.runner.execution import RunEvent
-from vm.runner.inputs import NoInput, RunInput, RunLimits
+from vm.runner.inputs import EventInput, NoInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS, SIZES
 from vm.runner.maps import Map, Places, ProgArray, check_spec, footprints, make_maps, with_inner
 from vm.runner.memory import (
@@ -112,6 +113,8 @@ class World:
             arena.free.clear()
         self.stack.top = self.stack.size  # always all of it: who knows how deep the program went
         self._reset()
+        if isinstance(given, EventInput):
+            check_event(self.program, given)
         self.symbols.reset(self.jiffies())
         self.input = given
         self.passing = True

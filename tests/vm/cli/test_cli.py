@@ -334,3 +334,25 @@ def test_variables_are_beside_the_maps(said: Any, tmp_path: Path) -> None:
     }
     _, _, text = said("run", str(source))
     assert "  .data:\n    counter = 7  (int)\n" in text
+
+
+def test_an_event_there_is_not_is_bad_input(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "probe.s"
+    source.write_text("r0 = 0\nexit\n")
+    probe = ("run", "--prog-type", "kprobe", "--event")
+    status, _, text = said(*probe, "do_unlinkatt", str(source))
+    assert status == 2
+    assert "'do_unlinkatt' is no kernel function" in text
+    assert "Near it: do_unlinkat" in text
+    assert said(*probe, "do_unlinkat,dfd=3", str(source))[0] == 0
+
+
+def test_unverified_machine_code_says_what_it_cannot_read(said: Any) -> None:
+    example = str(Path(__file__).parents[3] / "examples" / "count_drop.c")
+    options = ("run", "--unverified", "--packet", PACKET, example)
+    status, _, text = said(*options, "--engine", "jit")
+    assert status == 2
+    assert "reads its context (struct xdp_md) and is not verified" in text
+    status, _, text = said(*options)
+    assert status == 0
+    assert "XDP_DROP" in text
