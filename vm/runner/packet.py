@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vm.runner.world import World
 
 MAC_ADDRESSES: Final = 12
+LOOPBACK: Final = 1  # its ifindex
 # skb->pkt_type (include/uapi/linux/if_packet.h)
 PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST = range(4)
 XDP_FRAME: Final = 40  # sizeof(struct xdp_frame): the head of the headroom programs cannot have
@@ -90,7 +91,9 @@ class _Packet:
     def _device(self, ifindex: int) -> int:
         device = self.world.kernel_bytes("net_device", bytes(SIZES["net_device"]), writable=False)
         self.memory.put(device + OFFSETS["net_device.ifindex"], 4, ifindex)
-        self.memory.put(device + OFFSETS["net_device.type"], 2, 1 if ifindex != 1 else 772)  # ARPHRD_ETHER, LOOPBACK
+        self.memory.put(
+            device + OFFSETS["net_device.type"], 2, 1 if ifindex != LOOPBACK else 772
+        )  # ARPHRD_ETHER, LOOPBACK
         return device
 
 
@@ -210,7 +213,7 @@ class SkbPacket(_Packet):
         put("skb_cb.pkt_len", 4, 0)
         if given.cb:
             self.memory.write(self.address + _CB_FIELDS["skb_cb.data"], given.cb[:20].ljust(20, b"\0"))
-        if self.tag:
+        if self.tag and received.beside:
             put("sk_buff.vlan_proto", 2, int.from_bytes(self.tag[:2], "little"))
             put("sk_buff.vlan_tci", 2, int.from_bytes(self.tag[2:], "big"))
         self._ethernet(data, given.ingress_ifindex)
@@ -222,7 +225,9 @@ class SkbPacket(_Packet):
         # A test run's packets are PACKET_OTHERHOST, as the loopback device's address is zero; a socket gets its host's.
         kind = PACKET_HOST if self.on_socket else PACKET_OTHERHOST
         if data[0] & 1:
-            kind = PACKET_BROADCAST if data[:6] == b"\xff" * 6 else PACKET_MULTICAST
+            # The loopback device's broadcast address is zero as well.
+            broadcast = data[:6] == b"\xff" * 6 and ifindex != LOOPBACK
+            kind = PACKET_BROADCAST if broadcast else PACKET_MULTICAST
         elif data[:6] == bytes(6):
             kind = PACKET_HOST
         self.put("sk_buff.pkt_type", 1, kind)

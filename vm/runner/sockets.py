@@ -3,7 +3,8 @@
 A socket's filter runs where the socket takes the packet, and skb->data points at that layer's header:
 
 packet    -- AF_PACKET, SOCK_RAW: the Ethernet header (packet_rcv(), net/packet/af_packet.c); what tutorials open
-ip        -- AF_INET or AF_INET6, SOCK_RAW; AF_PACKET, SOCK_DGRAM: the IP header (raw_rcv(), packet_rcv())
+dgram     -- AF_PACKET, SOCK_DGRAM: what is behind the Ethernet header
+ip        -- AF_INET or AF_INET6, SOCK_RAW: the IP header (raw_rcv(), net/ipv4/raw.c)
 transport -- a UDP or TCP socket: the UDP or TCP header (udp_queue_rcv_one_skb(), tcp_filter())
 test_run  -- BPF_PROG_TEST_RUN, no socket: behind the Ethernet header, whatever it carries (net/bpf/test_run.c)
 """
@@ -19,7 +20,8 @@ DEFAULT: Final = "packet"
 TEST_RUN: Final = "test_run"
 SOCKETS: Final = {
     DEFAULT: "AF_PACKET, SOCK_RAW: the filter sees the Ethernet header",
-    "ip": "SOCK_RAW of IP: the filter sees the IP header",
+    "dgram": "AF_PACKET, SOCK_DGRAM: the filter sees what is behind the Ethernet header",
+    "ip": "AF_INET or AF_INET6, SOCK_RAW: the filter sees the IP header",
     "transport": "UDP or TCP: the filter sees the UDP or TCP header",
     TEST_RUN: "BPF_PROG_TEST_RUN: the filter sees what is behind the Ethernet header",
 }
@@ -40,11 +42,13 @@ class Received(NamedTuple):
     data  -- its bytes without the outermost VLAN tag, which the kernel keeps beside it (skb_vlan_untag())
     start -- where in them the filter's packet begins
     tag   -- the tag's four bytes, b"" if there was none
+    beside -- whether skb->vlan_tci holds it; sockets of IP get the packet from the VLAN's own device, which clears it
     """
 
     data: bytes
     start: int
     tag: bytes = b""
+    beside: bool = True
 
 
 def known_socket(kind: str) -> str:
@@ -66,15 +70,17 @@ def receive(data: bytes, kind: str) -> Received:
         data, tag = data[:12] + data[16:], data[12:16]
     if kind == DEFAULT:
         return Received(data, 0, tag)
+    if kind == "dgram":
+        return Received(data, ETH_HLEN, tag)
     found = _transport(data)
     if found is None:
         raise InputError(f"This is no IP packet, as a socket of the kind {kind!r} gets.")
     protocol, start = found
     if kind == "ip":
-        return Received(data, ETH_HLEN, tag)
+        return Received(data, ETH_HLEN, tag, beside=False)
     if protocol not in (IPPROTO_TCP, IPPROTO_UDP) or start > len(data):
         raise InputError(f"This is no UDP or TCP packet, as a socket of the kind {kind!r} gets.")
-    return Received(data, start, tag)
+    return Received(data, start, tag, beside=False)
 
 
 def _transport(data: bytes) -> tuple[int, int] | None:
