@@ -49,6 +49,11 @@ class Symbols:
         at = self._names.find(b"\n" + name.encode() + b"\n")
         return sum(self._gaps[: self._names.count(b"\n", 0, at) + 1]) if at >= 0 else None
 
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Names that match a regular expression as a whole."""
+        found = re.compile(rb"(?<=\n)(?:" + pattern.encode() + rb")(?=\n)").findall(self._names)
+        return tuple(name.decode() for name in found)
+
 
 @dataclass(frozen=True, eq=False)
 class KernelFacts:

@@ -14,8 +14,7 @@ def ksym_address(name: str) -> int | None:
 
 def ksym_names(pattern: str) -> tuple[str, ...]:
     """Names of functions and variables that match a regular expression as a whole. Tens of milliseconds."""
-    found = re.compile(rb"(?<=\n)(?:" + pattern.encode() + rb")(?=\n)").findall(_symbols()[1])
-    return tuple(name.decode() for name in found)
+    return emulated().symbols.matching(pattern)
 
 
 def symbol_name(btf_id: int) -> str | None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from vm.errors import InputError
 from vm.kernel import types as t
+from vm.kernel.release import LINUX
 from vm.program import Object, Program, Remark
 from vm.runner.inputs import EventInput
 
@@ -166,7 +167,7 @@ def section_remark(program: Program) -> Remark | None:
     if _known(sort, name):
         return None
     message = (
-        f'SEC("{_shown(program.section)}"): Linux 6.12 on x86-64, without modules, has no {sort.what} '
+        f'SEC("{_shown(program.section)}"): {LINUX} on x86-64, without modules, has no {sort.what} '
         f"{_shown(name)!r}, so attaching the program would fail there.{_hint(sort, name)} "
         "A run goes on with the arguments as they are declared."
     )
@@ -200,7 +201,7 @@ def _shown(name: str) -> str:
 def _unknown(sort: Sort, given: str) -> str:
     name = _last_part(given)
     return (
-        f"{_shown(given)!r} is no {sort.what} of Linux 6.12 on x86-64 (without modules).{_hint(sort, name)} "
+        f"{_shown(given)!r} is no {sort.what} of {LINUX} on x86-64 (without modules).{_hint(sort, name)} "
         f"This program takes {sort.article} {sort.what}, for example {sort.example}."
     )
 

@@ -6,23 +6,31 @@ without a hook have all 64 bits.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from vm.kernel import errno
+from vm.kernel import types as t
 from vm.runner.inputs import MAX_PACKET
 
-# enum xdp_action, TC_ACT_* (pkt_cls.h), enum bpf_ret_code, enum sk_action, NF_* (netfilter.h).
-XDP: Final = dict(enumerate(("XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT")))
+
+def _named(*names: str) -> dict[int, str]:
+    """Numbers of the kernel's own constants."""
+    return {int(getattr(t, name)): name for name in names}
+
+
+XDP: Final = _named(*t.ENUMS["xdp_action"])
+SK: Final = _named(*t.ENUMS["sk_action"])
+# Values of enum bpf_ret_code that each hook understands.
+LWT: Final = _named("BPF_OK", "BPF_DROP", "BPF_REDIRECT", "BPF_LWT_REROUTE")
+FLOW: Final = _named("BPF_OK", "BPF_DROP", "BPF_FLOW_DISSECTOR_CONTINUE")
+# Macros of pkt_cls.h and netfilter.h, which are in no BTF.
 TC: Final = {-1: "TC_ACT_UNSPEC"} | dict(
     enumerate((
         "TC_ACT_OK", "TC_ACT_RECLASSIFY", "TC_ACT_SHOT", "TC_ACT_PIPE", "TC_ACT_STOLEN", "TC_ACT_QUEUED",
         "TC_ACT_REPEAT", "TC_ACT_REDIRECT", "TC_ACT_TRAP",
     ))
 )  # fmt: skip
-LWT: Final = {0: "BPF_OK", 2: "BPF_DROP", 7: "BPF_REDIRECT", 128: "BPF_LWT_REROUTE"}
-FLOW: Final = {0: "BPF_OK", 2: "BPF_DROP", 129: "BPF_FLOW_DISSECTOR_CONTINUE"}
-SK: Final = {0: "SK_DROP", 1: "SK_PASS"}
 NETFILTER: Final = {0: "NF_DROP", 1: "NF_ACCEPT"}
 CGROUP: Final = {0: "deny", 1: "allow"}
 CGROUP_SKB: Final = {0: "drop", 1: "pass"}
@@ -48,10 +56,9 @@ ACTIONS: Final[Mapping[str, Mapping[int, str]]] = {
     "flow_dissector": FLOW,
     "netfilter": NETFILTER,
 }
-LSM_CGROUP: Final = 43  # enum bpf_attach_type
 MAX_ERRNO: Final = 4095
-# include/linux/errno.h: numbers the kernel keeps to itself.
-_KERNEL_ERRORS: Final = {512: "ERESTARTSYS", 516: "ERESTART_RESTARTBLOCK", 517: "EPROBE_DEFER", 524: "ENOTSUPP"}
+# A number with two names (EWOULDBLOCK) keeps the first.
+_ERRORS: Final = {value: name for name, value in reversed(vars(errno).items()) if name[:1] == "E"}
 
 
 def signed_result(r0: int) -> int:
@@ -62,7 +69,7 @@ def signed_result(r0: int) -> int:
 
 def errno_text(value: int) -> str:
     """A negative errno with its name ("-EACCES (-13)"); any other number as it is."""
-    name = errno.errorcode.get(-value) or _KERNEL_ERRORS.get(-value)
+    name = _ERRORS.get(-value)
     return f"-{name} ({value})" if name is not None and -MAX_ERRNO <= value < 0 else str(value)
 
 
@@ -95,6 +102,6 @@ def result_text(kind: str, r0: int, attach_type: int = 0) -> str:
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(r0)
-    actions = CGROUP if kind == "lsm" and attach_type == LSM_CGROUP else ACTIONS.get(kind, {})
+    actions = CGROUP if kind == "lsm" and attach_type == t.BPF_LSM_CGROUP else ACTIONS.get(kind, {})
     value = signed_result(r0)
     return actions.get(value) or errno_text(value)

@@ -11,6 +11,7 @@ test_run  -- BPF_PROG_TEST_RUN, no socket: behind the Ethernet header, whatever 
 
 from __future__ import annotations
 
+from socket import IPPROTO_TCP, IPPROTO_UDP
 from typing import Final, NamedTuple
 
 from vm.errors import InputError
@@ -29,8 +30,6 @@ SOCKETS: Final = {
 VLAN_TYPES: Final = (b"\x81\x00", b"\x88\xa8")
 ETH_P_IP: Final = b"\x08\x00"
 ETH_P_IPV6: Final = b"\x86\xdd"
-IPPROTO_TCP: Final = 6
-IPPROTO_UDP: Final = 17
 _IPV6_HEADER: Final = 40
 # Extension headers whose length is 8 * (1 + their second byte): hop-by-hop, routing, destination options.
 _IPV6_OPTIONS: Final = (0, 43, 60)

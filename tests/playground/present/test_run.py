@@ -131,4 +131,4 @@ def test_a_filter_s_packet_is_as_its_socket_gets_it() -> None:
     assert results["transport"] == (
         "failed", "This is no UDP or TCP packet, as a socket of the kind 'transport' gets."
     )  # fmt: skip
-    assert results["pigeon"][1].startswith("There is no socket 'pigeon'; a filter's socket is one of packet, ip")
+    assert results["pigeon"][1].startswith("There is no socket 'pigeon'; a filter's socket is one of packet, dgram, ip")

@@ -10,9 +10,10 @@ from tests.vm.runner.programs import EXIT, program
 from vm import pipeline
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.types import BPF_LSM_CGROUP
 from vm.runner.context import PROG_TYPES
 from vm.runner.inputs import NoInput, RunLimits
-from vm.runner.results import ACTIONS, LSM_CGROUP, errno_text, result_text
+from vm.runner.results import ACTIONS, errno_text, result_text
 
 U64 = (1 << 64) - 1
 LSM = 29
@@ -50,7 +51,7 @@ def test_results(kind: str, r0: int, text: str) -> None:
 
 
 def test_cgroup_lsm_programs_allow_or_deny() -> None:
-    assert [result_text("lsm", value, LSM_CGROUP) for value in (0, 1)] == ["deny", "allow"]
+    assert [result_text("lsm", value, BPF_LSM_CGROUP) for value in (0, 1)] == ["deny", "allow"]
 
 
 def test_actions_are_of_known_program_types() -> None:

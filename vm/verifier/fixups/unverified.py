@@ -13,6 +13,7 @@ from typing import Final
 from vm.errors import InputError, InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel import func_ids
 from vm.kernel.symbols import symbol_name
 from vm.program import Program
 from vm.rewritten import AddressRef, Rewritten
@@ -23,7 +24,6 @@ from vm.verifier.fixups.code import jump_distance as distance
 from vm.verifier.fixups.zext import EXTEND_R0, is_cmpxchg32
 from vm.verifier.state.aux import SubprogInfo
 
-TAIL_CALL_HELPER: Final = 12
 TAIL_CALL: Final = bpf.JMP | 0xF0
 MAP_LOADS: Final = {
     bpf.PSEUDO_MAP_FD: "map",
@@ -129,7 +129,7 @@ def _symbol(idx: int, btf_id: int) -> str:
 
 
 def _is_tail_call(insn: Insn) -> bool:
-    return insn.code == CALL and insn.src_reg == 0 and insn.imm == TAIL_CALL_HELPER
+    return insn.code == CALL and insn.src_reg == 0 and insn.imm == func_ids.TAIL_CALL
 
 
 def _patch(insn: Insn) -> list[PatchItem] | None:
