@@ -2,45 +2,28 @@
 import { Panel } from "../core/panel.js";
 import { fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
+import { decode, encode } from "../core/frames.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { bytes, count } from "../ui/format.js";
+import { drawEvent } from "./event-form.js";
+import { FIRST, drawForm } from "./packet-form.js";
 
-/** Layers of the form: fields as [name, label, width, default]. Numbers are sent as numbers. */
-const LAYERS = {
-  eth: { label: "Ethernet", fields: [["src", "source", 17, "02:00:00:00:00:01"], ["dst", "destination", 17, "02:00:00:00:00:02"]] },
-  ip: {
-    label: "IPv4",
-    fields: [["src", "source", 15, "192.0.2.1"], ["dst", "destination", 15, "192.0.2.2"], ["ttl", "TTL", 3, 64], ["tos", "TOS", 3, 0]],
-  },
-  ipv6: {
-    label: "IPv6",
-    fields: [["src", "source", 20, "2001:db8::1"], ["dst", "destination", 20, "2001:db8::2"], ["hlim", "hop limit", 3, 64]],
-  },
-  tcp: {
-    label: "TCP",
-    fields: [["sport", "source port", 5, 40000], ["dport", "destination port", 5, 80], ["flags", "flags", 5, "S"], ["seq", "sequence", 10, 0]],
-  },
-  udp: { label: "UDP", fields: [["sport", "source port", 5, 40000], ["dport", "destination port", 5, 53]] },
-  icmp: { label: "ICMP", fields: [["type", "type", 3, 8], ["code", "code", 3, 0]] },
-};
-const NETWORK = ["ip", "ipv6"];
-const TRANSPORT = ["tcp", "udp", "icmp"];
-const KINDS = [["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["none", "None"]];
-
-const defaults = (layer) => Object.fromEntries(LAYERS[layer].fields.map(([name, , , value]) => [name, value]));
-const FIRST = { eth: defaults("eth"), ip: defaults("ip"), udp: defaults("udp"), payload: { text: "hello" } };
+const KINDS = [["auto", "Automatic"], ["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["none", "None"]];
+const PACKETS = ["form", "packet", "pcap"];
+const SHORTEST = 14;
 
 export class PacketPane extends Panel {
   build() {
     const { store } = this;
     this.kinds = h("div", { class: "segments", role: "radiogroup", "aria-label": "Input" });
-    this.form = h("div", { class: "packet-form" });
+    this.advice = h("p", { class: "hint", hidden: true });
     this.input = h("div", { class: "packet-in" });
+    this.note = h("p", { class: "hint", role: "status" });
     this.result = h("div", { class: "packet-out", role: "region", "aria-label": "Packet before and after the run", tabindex: "0" });
     this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a capture", on: { change: () => this.open() } });
-    this.append(h("div", { class: "packet-left" }, this.kinds, this.form, this.input, this.file), this.result);
+    this.append(h("div", { class: "packet-left" }, this.kinds, this.advice, this.input, this.note, this.file), this.result);
     this.own = null;
-    store.on(["input"], () => this.draw());
+    store.on(["input", "stages"], () => this.draw());
     store.on(["stages", "packetRun"], () => this.after());
   }
 
@@ -48,18 +31,58 @@ export class PacketPane extends Panel {
   change(input, redraw = false) {
     this.own = redraw ? null : input;
     const { store } = this;
-    store.set({ input, edited: store.state.edited + 1 });
+    store.set({ input, ownInput: input.kind !== "auto", edited: store.state.edited + 1 });
     saveDraft(store.state);
+  }
+
+  /** What the loader chose for the program, or null: {kind, hook, hex | name, values, fields}. */
+  chosen() {
+    return this.store.state.stages.load?.input ?? null;
+  }
+
+  /** The input as a packet's bytes, or null where it is none. */
+  bytes() {
+    const { input } = this.store.state;
+    if (input.kind === "packet") return bytes(input.hex);
+    if (input.kind === "form") return encode(input.layers ?? FIRST);
+    const hex = input.kind === "auto" && this.chosen()?.kind === "packet" ? this.chosen().hex : this.sent();
+    return hex === undefined || hex === null ? null : bytes(hex);
   }
 
   choose(kind) {
     const { input } = this.store.state;
     if (input.kind === kind) return;
     if (kind === "pcap") this.file.click();
-    else if (kind === "form") this.change({ kind, layers: structuredClone(FIRST) }, true);
-    else if (kind === "packet") this.change({ kind, hex: this.sent() ?? input.hex ?? "" }, true);
-    else if (kind === "event") this.change({ kind, name: "", values: {} }, true);
-    else this.change({ kind: "none" }, true);
+    else if (kind === "form") this.toForm();
+    else if (kind === "packet") this.change({ kind, hex: (this.bytes() ?? []).map((b) => b.toString(16).padStart(2, "0")).join("") }, true);
+    else if (kind === "event") {
+      const given = this.chosen()?.kind === "event" ? this.chosen() : null;
+      this.change({ kind, name: given?.name ?? "", values: { ...(given?.values ?? {}) } }, true);
+    } else this.change({ kind }, true);
+    if (kind !== "pcap") /** @type {HTMLElement | null} */ (this.kinds.querySelector('[aria-checked="true"]'))?.focus();
+  }
+
+  /** The bytes as fields: what has no fields stays bytes, and that is said. */
+  toForm() {
+    const data = this.bytes();
+    if (!data?.length) {
+      this.change({ kind: "form", layers: structuredClone(FIRST) }, true);
+      return;
+    }
+    const found = decode(data);
+    if (!found) {
+      this.say(`An Ethernet frame has at least ${SHORTEST} bytes and this packet ${data.length}: it is kept as hex.`, "bad");
+      return;
+    }
+    this.change({ kind: "form", layers: found.layers }, true);
+    this.store.flush();
+    const sums = found.sums.length ? `The form fills in checksums, so this one changes: ${found.sums.join(", ")}. ` : "";
+    this.say(sums + found.note);
+  }
+
+  say(text, tone = "") {
+    setText(this.note, text);
+    setAttr(this.note, "data-tone", tone);
   }
 
   async open() {
@@ -68,42 +91,77 @@ export class PacketPane extends Panel {
     if (!file) return;
     const found = await fromFile(file, this.scope.config.limits ?? {});
     if (found.input) this.change(found.input, true);
-    else setText(this.note, found.error ?? `${file.name} is not a capture.`);
+    else this.say(found.error ?? `${file.name} is not a capture.`, "bad");
+  }
+
+  /** A packet for a program that takes an event, or the other way round: said, with the way back. */
+  advise() {
+    const given = this.chosen();
+    const { kind } = this.store.state.input;
+    const wrong = given && ((given.kind === "event" && PACKETS.includes(kind)) || (given.kind === "packet" && kind === "event"));
+    this.advice.hidden = !wrong;
+    if (!wrong) return;
+    fill(
+      this.advice,
+      `This program takes ${given.kind === "event" ? "an event" : "a packet"}. `,
+      h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input"),
+    );
   }
 
   draw() {
     const { input } = this.store.state;
-    const chosen = input.kind;
-    fill(
-      this.kinds,
-      KINDS.map(([kind, text]) =>
-        h(
-          "button",
-          { type: "button", role: "radio", "aria-checked": kind === chosen ? "true" : "false", on: { click: () => this.choose(kind) } },
-          text,
+    const given = this.chosen();
+    const { kind } = input;
+    this.advise();
+    if (this.kindShown !== kind) {
+      this.kindShown = kind;
+      fill(
+        this.kinds,
+        KINDS.map(([each, text]) =>
+          h(
+            "button",
+            { type: "button", role: "radio", "aria-checked": each === kind ? "true" : "false", on: { click: () => this.choose(each) } },
+            text,
+          ),
         ),
-      ),
-    );
-    if (this.own === input) return;
+      );
+    }
+    const fields = given?.kind === "event" ? (given.fields ?? []) : [];
+    // Drawn again when the program's own input became known, but never under the hands of who is typing.
+    const stamp = kind === "auto" || kind === "event" ? given : null;
+    if (this.own === input && (this.given === stamp || this.input.contains(document.activeElement))) return;
     this.own = input;
-    this.note = h("p", { class: "hint" });
-    this.form.hidden = chosen !== "form";
-    this.input.hidden = chosen === "form";
-    if (chosen === "form") this.drawForm(input);
-    else if (chosen === "packet") this.drawHex(input);
-    else if (chosen === "pcap")
-      fill(this.input, h("p", { class: "hint" }, `A capture of ${Math.floor((input.base64.length * 3) / 4)} bytes; each packet is a run.`), this.note);
-    else if (chosen === "event") this.drawEvent(input);
-    else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet."), this.note);
+    this.given = stamp;
+    this.say("");
+    if (kind === "auto") this.drawOwn(given, fields);
+    else if (kind === "form") drawForm(this.input, input.layers ?? FIRST, (layers) => this.change({ kind: "form", layers }));
+    else if (kind === "packet") this.drawHex(input.hex);
+    else if (kind === "pcap")
+      fill(this.input, h("p", { class: "hint" }, `A capture of ${Math.floor((input.base64.length * 3) / 4)} bytes; each packet is a run.`));
+    else if (kind === "event") drawEvent(this.input, input, fields, (event) => this.change({ kind: "event", ...event }));
+    else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet or an event."));
   }
 
-  drawHex(input) {
-    const size = h("p", { class: "hint" }, count(bytes(input.hex).length, "byte"));
+  /** The input the program gets by itself. Changing it makes it the user's own. */
+  drawOwn(given, fields) {
+    if (!given) {
+      fill(this.input, h("p", { class: "hint" }, "The input follows the program: a packet for networking programs, an event for tracing ones. Run shows it here, ready to be changed."));
+    } else if (given.kind === "packet") {
+      this.drawHex(given.hex ?? "");
+      this.input.prepend(h("p", { class: "hint" }, "A packet for ", h("code", null, given.hook), ". A change makes it your own."));
+    } else if (given.kind === "event") {
+      drawEvent(this.input, given, fields, (event) => this.change({ kind: "event", ...event }));
+      this.input.prepend(h("p", { class: "hint" }, "An event for ", h("code", null, given.hook), ". A change makes it your own."));
+    } else fill(this.input, h("p", { class: "hint" }, h("code", null, given.hook), " takes neither a packet nor an event."));
+  }
+
+  drawHex(hex) {
+    const size = h("p", { class: "hint" }, count(bytes(hex).length, "byte"));
     const text = h("textarea", {
       class: "hex-input",
       "aria-label": "Packet bytes in hex",
       spellcheck: "false",
-      value: input.hex.replace(/(.{2})(?=.)/g, "$1 "),
+      value: hex.replace(/(.{2})(?=.)/g, "$1 "),
       on: {
         input: () => {
           const clean = text.value.replace(/0x|[\s,:]/gi, "");
@@ -115,109 +173,6 @@ export class PacketPane extends Panel {
       },
     });
     fill(this.input, text, size);
-  }
-
-  drawEvent(input) {
-    const area = h("textarea", {
-      class: "hex-input",
-      "aria-label": "Values of the event as JSON",
-      spellcheck: "false",
-      value: JSON.stringify(input.values ?? {}, null, 1),
-      on: {
-        input: () => {
-          try {
-            this.change({ ...this.store.state.input, values: JSON.parse(area.value) });
-            setText(this.note, "");
-          } catch {
-            setText(this.note, "This is not JSON yet.");
-          }
-        },
-      },
-    });
-    const name = h("input", {
-      type: "text",
-      size: 32,
-      value: input.name ?? "",
-      placeholder: "sched/sched_process_exec",
-      spellcheck: "false",
-      on: { input: () => this.change({ ...this.store.state.input, name: name.value.trim() }) },
-    });
-    fill(this.input, h("label", { class: "field" }, h("span", null, "event (empty: the program's own)"), name), area, this.note);
-  }
-
-  drawForm(input) {
-    const layers = structuredClone(input.layers ?? FIRST);
-    const network = NETWORK.find((l) => l in layers) ?? "";
-    const transport = TRANSPORT.find((l) => l in layers) ?? "";
-    const put = () => this.change({ kind: "form", layers: ordered(layers) });
-    const swap = (group, next) => {
-      for (const l of group) delete layers[l];
-      if (next) layers[next] = defaults(next);
-      put();
-      this.own = null;
-      this.draw();
-    };
-    const picker = (label, group, chosen) =>
-      h(
-        "select",
-        { "aria-label": label, on: { change: (event) => swap(group, event.target.value) } },
-        h("option", { value: "" }, `no ${label}`),
-        group.map((l) => h("option", { value: l, selected: l === chosen }, LAYERS[l].label)),
-      );
-    const rows = [];
-    for (const [name, title] of [["eth", "Ethernet"], [network, picker("network layer", NETWORK, network)], [transport, picker("transport", TRANSPORT, transport)]])
-      rows.push(
-        h(
-          "div",
-          { class: "layer", role: "group" },
-          h("div", { class: "layer-name" }, title),
-          h("div", { class: "fields" }, name ? LAYERS[name].fields.map((spec) => this.field(layers, name, spec, put)) : null),
-        ),
-      );
-    const payload = h("input", {
-      type: "text",
-      size: 24,
-      value: layers.payload?.hex ?? layers.payload?.text ?? "",
-      spellcheck: "false",
-      on: {
-        input: () => {
-          layers.payload = layers.payload?.hex === undefined ? { text: payload.value } : { hex: payload.value };
-          put();
-        },
-      },
-    });
-    rows.push(
-      h(
-        "div",
-        { class: "layer", role: "group" },
-        h("div", { class: "layer-name" }, "Payload"),
-        h("div", { class: "fields" }, h("label", { class: "field" }, h("span", null, layers.payload?.hex === undefined ? "text" : "hex"), payload)),
-      ),
-    );
-    fill(this.form, rows);
-  }
-
-  field(layers, layer, [name, label, width, fallback], put) {
-    const value = layers[layer]?.[name] ?? fallback;
-    const numeric = typeof fallback === "number";
-    const input = h("input", {
-      type: "text",
-      inputmode: numeric ? "numeric" : "text",
-      size: width,
-      value: String(value),
-      spellcheck: "false",
-      on: {
-        input: () => {
-          const text = input.value.trim();
-          const good = !numeric || /^(0x[0-9a-f]+|\d+)$/i.test(text);
-          setAttr(input, "aria-invalid", !good);
-          if (!good) return;
-          layers[layer] = { ...layers[layer], [name]: numeric ? Number(text) : text };
-          put();
-        },
-      },
-    });
-    return h("label", { class: "field" }, h("span", null, label), input);
   }
 
   /** The bytes that were sent in the run in view, or undefined. */
@@ -260,13 +215,6 @@ export class PacketPane extends Panel {
     if (!before && !after) parts.push(h("p", { class: "empty" }, "This run had no packet."));
     fill(this.result, parts);
   }
-}
-
-/** Layers in the order they stand in the packet. */
-function ordered(layers) {
-  const out = {};
-  for (const name of ["eth", ...NETWORK, ...TRANSPORT, "payload"]) if (layers[name]) out[name] = layers[name];
-  return out;
 }
 
 /** A hex dump; bytes that differ from `old` are marked. */
