@@ -73,6 +73,7 @@ class RunConsumer(AsyncWebsocketConsumer):
                 type="hello",
                 v=VERSION,
                 compiler=about.get("compiler", ""),
+                kernel=about.get("kernel", ""),
                 sandbox=about.get("sandbox"),
                 limits=limits(),
             )

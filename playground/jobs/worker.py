@@ -91,11 +91,12 @@ def _warm_up(job: Job) -> dict[str, Any]:
 
     No user waits for the imports this does, and the compiler's launcher stands outside the worker's walls.
     """
-    about: dict[str, Any] = {"compiler": "", "failed": []}
+    about: dict[str, Any] = {"compiler": "", "kernel": "", "failed": []}
     for request in WARM_UP:
         try:
             for message in job(request):
-                about["compiler"] = message.get("compiler") or about["compiler"]
+                for fact in ("compiler", "kernel"):
+                    about[fact] = message.get(fact) or about[fact]
                 if message["type"] in ("error", "limit") or message.get("status") == "failed":
                     about["failed"].append(f"{message.get('stage', message['type'])}: {message.get('message', '')}")
         except Exception as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.reasons import reasons_json
+from vm.kernel.release import RELEASE
 from vm.program import Program
 from vm.verifier import as_json
 from vm.verifier.recorder import Recorder
@@ -154,6 +155,7 @@ def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, what
 def _walked(recorder: Recorder) -> dict[str, Any]:
     """What is told of a walk beside its steps."""
     return {
+        "kernel": RELEASE,
         "steps": len(recorder),
         "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
         "paths": [

@@ -11,7 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from playground.examples import Example, all_examples, default_example
-from playground.jobs.service import stored_record, toolchain, version
+from playground.glossary import glossary
+from playground.jobs.service import current, stored_record, toolchain, version
 
 SCHEMA = 1
 
@@ -53,8 +54,16 @@ def page(request: HttpRequest, program: Mapping[str, Any]) -> HttpResponse:
         "record": stored_record(program["request"]),
         "config": config(),
         "examples": [example.listed() for example in all_examples().values()],
+        "kernel_release": kernel_release(),
+        "glossary": glossary(),
     }
     return render(request, "page.html", context)
+
+
+def kernel_release() -> str:
+    """Release of the emulated kernel as the workers say it; "" until the first one is up."""
+    here = current()
+    return str(here.pool.about.get("kernel", "")) if here else ""
 
 
 def _example_program(example: Example) -> dict[str, Any]:
@@ -71,6 +80,11 @@ def _find(name: str) -> Example:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return page(request, _example_program(default_example()))
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "about.html", {"kernel_release": kernel_release(), "glossary": glossary()})
 
 
 @require_safe
