@@ -1,12 +1,64 @@
-/** What a pasted text or a dropped file is. */
+/** What a pasted text or a dropped file is. Kinds are told by structure: what every text of that kind has. */
 
 const C_WHOLE = /(^|\n)\s*(#\s*include|SEC\s*\(|char\s+\w*\s*_?license\b)/i;
 const C_LIKE = /[{};]/;
 const ASM = /^\s*(?:\d+:\s*)?(?:[rw]\d+\s*[-+*/%&|^<>]*=|\*\(u\d+\s*\*\)|if\s+[rw]\d+|goto\b|call\b|exit\b|mov(?:32)?\s+[rw]\d|ldx\w*|stx\w*|lock\b|;|#|\/\/|\w+:\s*$)/i;
 
+/** A program in C: an include or a section at the start of a line. */
+const C_OWN = /^\s*(?:#\s*include\b|SEC\s*\()/m;
+const SECTION = /^\s*SEC\s*\(/m;
+/** Register states, the verifier's closing count, libbpf's frame around a log, a path taken up. */
+const LOG = [
+  /\bprocessed \d+ insns \(limit \d+\)/,
+  /-- BEGIN PROG LOAD LOG --/,
+  /^.{0,80}?\b\d+: (?:\([0-9a-f]{2}\) .*; )?(?:frame\d+: ?)?R\d+(?:_[a-z]+)?=\S/m,
+  /^.{0,80}?\bfrom \d+ to \d+(?: \(speculative execution\))?: (?:frame\d+: ?)?R\d/m,
+];
+const LISTING_HEAD = /^Disassembly of section |\bfile format elf64-bpf\b/m;
+/** One instruction of llvm-objdump, of bpftool's xlated dump, of its jited dump. */
+const LISTED = /^\s*(?:[0-9a-f]+:\s+(?:[0-9a-f]{2}\s+){8}\S|\d+: \([0-9a-f]{2}\) \S|[0-9a-f]+:\s+[a-z]\w*\s.*%[er][a-z0-9]{1,3}\b)/;
+const BPFTRACE = [
+  /^#!.*\bbpftrace\b/,
+  /^\s*(?:[$#]\s*)?(?:sudo\s+)?bpftrace\s+-/m,
+  /^\s*(?:BEGIN|END)\s*\{/m,
+  /^\s*(?:kprobe|kretprobe|uprobe|uretprobe|tracepoint|rawtracepoint|usdt|profile|interval|software|hardware|watchpoint|fentry|fexit|kfunc|kretfunc|iter):[^\s{;]+[^;{]*\{/m,
+];
+const BCC_PYTHON = /^\s*from\s+bcc\s+import\b|^\s*import\s+bcc\b|\bBPF\s*\(\s*(?:text|src_file)\s*=/m;
+const BCC_C =
+  /^\s*(?:BPF_(?:HASH|ARRAY|TABLE|HISTOGRAM|PERF_OUTPUT|PERF_ARRAY|PERCPU_ARRAY|PERCPU_HASH|LRU_HASH|LRU_PERCPU_HASH|STACK_TRACE|RINGBUF_OUTPUT|PROG_ARRAY|LPM_TRIE|HASH_OF_MAPS|QUEUE|STACK|CGROUP_ARRAY|DEVMAP|CPUMAP|XSKMAP)\w*\s*\(|(?:RAW_)?TRACEPOINT_PROBE\s*\(|K(?:RET)?FUNC_PROBE\s*\()|\.perf_submit\s*\(|\bk(?:ret)?probe__\w+\s*\(/m;
+
+/** Kind of a text that is no program this page can take -> what it is taken for, why it is not compiled, what to do. */
+const FOREIGN = {
+  log: "Taken for a verifier log, which is not something to compile. Reading logs is not possible here yet: paste the C source, or drop the object file, that the log is about.",
+  listing:
+    "Taken for a listing of instructions (bpftool prog dump or llvm-objdump), which is not something to compile. Reading listings is not possible here yet: paste the source or drop the object file. To assemble the listed BPF instructions, choose Assembly above.",
+  bpftrace:
+    "Taken for a bpftrace script, which bpftrace compiles itself. This page takes C as libbpf programs are written, BPF assembly, raw instructions in hex, or an object file.",
+  bcc: "Taken for a BCC program. BCC rewrites its C before it compiles it, so clang alone cannot. This page takes C as libbpf programs are written: SEC(\"…\") before each program, maps in SEC(\".maps\").",
+};
+
+/** "log", "listing", "bpftrace", "bcc", or "" for everything else. */
+function foreignKind(text) {
+  const lines = text.split("\n").filter((line) => line.trim());
+  if (!SECTION.test(text) && (BCC_PYTHON.test(text) || BCC_C.test(text))) return "bcc";
+  // A log and a listing quote the source in lines that start with a semicolon.
+  const own = lines.filter((line) => !/^\s*;/.test(line)).join("\n");
+  if (C_OWN.test(own)) return "";
+  if (LOG.some((mark) => mark.test(text))) return "log";
+  const listed = lines.filter((line) => LISTED.test(line)).length;
+  if ((LISTING_HEAD.test(text) && listed) || (listed > 1 && 2 * listed >= lines.length)) return "listing";
+  return BPFTRACE.some((mark) => mark.test(text)) ? "bpftrace" : "";
+}
+
+/** {kind, said} of a text that is recognised but cannot be compiled (`log`, `listing`, `bpftrace`, `bcc`), else null. */
+export function foreign(text) {
+  const kind = foreignKind(text);
+  return kind ? { kind, said: FOREIGN[kind] } : null;
+}
+
 /**
  * The kind of a pasted text, or null when it is a fragment: {kind, source, said, whole}.
- * `whole` is set when it can stand alone, and so replaces what is there.
+ * `whole` is set when it can stand alone, and so replaces what is there; `foreign` when nothing can be run from it.
  */
 export function detect(text) {
   const trimmed = text.trim();
@@ -15,6 +67,9 @@ export function detect(text) {
   if (/^[0-9a-f]+$/i.test(tight) && tight.length >= 16 && /\d/.test(tight))
     return { kind: "hex", source: text, said: "Taken for raw instructions in hex.", whole: tight.length % 16 === 0 };
   const lines = trimmed.split("\n").filter((line) => line.trim());
+  const other = foreign(trimmed);
+  // Shown as text: the kind "c" is what such a text is kept under.
+  if (other) return { kind: "c", source: text, said: other.said, whole: lines.length > 3, foreign: other.kind };
   const asm = lines.filter((line) => ASM.test(line)).length;
   if (asm === lines.length && !/[{}]/.test(trimmed))
     return { kind: "asm", source: text, said: "Taken for BPF assembly.", whole: /\bexit\b/.test(trimmed) };
@@ -22,7 +77,6 @@ export function detect(text) {
     return { kind: "c", source: text, said: "Taken for C.", whole: /SEC\s*\(/.test(trimmed) && lines.length > 3 };
   return C_LIKE.test(trimmed) ? { kind: "c", source: text, said: "Taken for C.", whole: false } : null;
 }
-
 /** Base64 of bytes. */
 export function base64(data) {
   let text = "";
