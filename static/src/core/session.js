@@ -1,16 +1,20 @@
 /**
- * One run and its socket (docs/protocol.md). Feeds messages to `handle`, asks for windows, and when the connection
- * goes it comes back by itself: jittered, ever slower, with `resume`.
+ * One run and its socket (docs/protocol.md). Feeds messages to `handle`, asks for windows, and when the connection is
+ * lost connects again: jittered, ever slower, with `resume`, a limited number of times.
  */
 
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 15000;
+/** Attempts in a row before giving up: fewer where no connection was ever made, for then nothing was interrupted. */
+const TRIES = 10;
+const FIRST_TRIES = 2;
 
 export class Session {
   /**
    * @param {string} url
    * @param {(message: any) => void} handle one message of the server
-   * @param {(state: {state: string, wait?: number}) => void} tell connection news: connecting, open, lost, idle
+   * @param {(state: {state: string, wait?: number, never?: boolean}) => void} tell connection news: connecting, open,
+   *   lost (tried again after `wait`), idle, given-up (`never`: no connection was ever made)
    */
   constructor(url, handle, tell) {
     this.url = url;
@@ -25,12 +29,17 @@ export class Session {
     this.timer = 0;
     /** @type {any[]} window requests that wait for a connection */
     this.waiting = [];
+    /** True once a connection was made in this page. */
+    this.reached = false;
     addEventListener("online", () => this.timer && this.open());
+    // Who leaves the page waits for nothing: the run need not hold up others.
+    addEventListener("pagehide", () => this.end());
+    addEventListener("pageshow", (event) => event.persisted && !this.over && this.open());
   }
 
-  /** Start a run; any other is left. */
+  /** Start a run; the one before, if it still goes on, is ended. */
   start(request) {
-    this.drop();
+    this.end();
     this.request = request;
     this.run = null;
     this.over = false;
@@ -41,14 +50,25 @@ export class Session {
 
   /** Know a run whose messages came with the page. */
   adopt(run, request) {
-    this.drop();
+    this.end();
     this.request = request;
     this.run = run;
     this.over = true;
   }
 
   cancel() {
-    this.send({ type: "cancel" });
+    if (this.socket?.readyState === WebSocket.OPEN) this.send({ type: "cancel" });
+    else {
+      this.drop();
+      this.over = true;
+      this.handle({ type: "done", ms: 0, cancelled: true });
+    }
+  }
+
+  /** End the run, if it still goes on, without waiting for the answer, and close the connection. */
+  end() {
+    if (!this.over) this.send({ type: "cancel" });
+    this.drop();
   }
 
   /** Ask for steps [from, to) of a stage, connecting when needed. */
@@ -79,9 +99,16 @@ export class Session {
     if (!this.request) return;
     this.ready = false;
     this.tell({ state: "connecting" });
-    const socket = new WebSocket(this.url);
+    let socket;
+    try {
+      socket = new WebSocket(this.url);
+    } catch {
+      this.lost(); // the browser forbids it
+      return;
+    }
     this.socket = socket;
     socket.addEventListener("open", () => {
+      this.reached = true;
       this.resuming = this.run !== null;
       this.send(this.resuming ? { type: "resume", run: this.run } : { type: "run", v: 1, request: this.request });
     });
@@ -123,6 +150,13 @@ export class Session {
     this.ready = false;
     if (this.over && !this.waiting.length) {
       this.tell({ state: "idle" });
+      return;
+    }
+    if (this.attempt + 1 >= (this.reached ? TRIES : FIRST_TRIES)) {
+      this.attempt = 0;
+      this.over = true;
+      this.waiting = [];
+      this.tell({ state: "given-up", never: !this.reached });
       return;
     }
     const ceiling = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.attempt++);
