@@ -7,16 +7,16 @@ let timer = 0;
 export function saveDraft(state) {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
-    const { kind, source, options, input } = state;
+    const { kind, source, options, input, ownInput } = state;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input }));
+      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input, ownInput }));
     } catch {
       // Full or forbidden: the text is still in the editor.
     }
   }, 250);
 }
 
-/** The kept request, or null. */
+/** The kept request with `ownInput` beside it, or null. */
 export function readDraft() {
   try {
     const draft = JSON.parse(localStorage.getItem(KEY) ?? "null");

@@ -1,12 +1,13 @@
 /** Links: the fragment holds what one looks at (step, stage, register, panel); the server holds the program. */
 
-/** Read #step=13&stage=verify&reg=r3&pane=log. Steps count from 1, as the page shows them. */
+/** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. */
 export function readFragment(hash = location.hash) {
   const values = new URLSearchParams(hash.replace(/^#/, ""));
   const step = Number.parseInt(values.get("step") ?? "", 10);
   const stage = values.get("stage");
   return {
     step: Number.isFinite(step) && step > 0 ? step - 1 : null,
+    packet: Math.max(0, (Number.parseInt(values.get("packet") ?? "1", 10) || 1) - 1),
     stage: stage === "run" || stage === "verify" ? stage : null,
     reg: /^(\d+:)?(r\d{1,2}|fp-?\d+)$/.test(values.get("reg") ?? "") ? values.get("reg") : null,
     pane: /^[a-z]+$/.test(values.get("pane") ?? "") ? values.get("pane") : null,
@@ -16,23 +17,10 @@ export function readFragment(hash = location.hash) {
 /** The fragment for what is in view. */
 export function fragment(state) {
   const values = new URLSearchParams({ step: String(state.step + 1), stage: state.view });
+  if (state.packetRun) values.set("packet", String(state.packetRun + 1));
   if (state.reg) values.set("reg", state.reg);
   if (state.pane) values.set("pane", state.pane);
   return `#${values}`;
-}
-
-/** Keep the address bar in step, at most a few times a second. */
-export function followFragment(store) {
-  let timer = 0;
-  let first = true;
-  store.on(["step", "view", "reg", "pane"], () => {
-    if (first) {
-      first = false;
-      return;
-    }
-    clearTimeout(timer);
-    timer = window.setTimeout(() => history.replaceState(history.state, "", fragment(store.state)), 400);
-  });
 }
 
 /** Store the program; answers {url} or {error}. */

@@ -15,6 +15,8 @@ export class Code {
       else this.byLine.set(insn.line, [insn.idx]);
     }
     this.lines = load?.lines ?? {};
+    /** How many functions there are. */
+    this.funcs = this.insns.filter((insn) => insn.func).length;
   }
 
   /** The instruction at a slot, or null. */

@@ -43,6 +43,17 @@ export class Reasons {
     this.index(verify);
   }
 
+  /**
+   * What the kernel said of the rejection: {sentence, beside}. `beside` is what else it said at that step; where values
+   * had to be made precise there, that is mostly how, and stays in the log.
+   * @param {import("./model.js").Log} log
+   */
+  said(message, log) {
+    if (!this.fail) return { sentence: message, beside: [] };
+    const lines = this.marks.has(this.fail.step) ? [] : log.after(this.fail.step).split("\n");
+    return { sentence: message || lines.at(-1) || "rejected", beside: lines.filter((line) => line && line !== message) };
+  }
+
   index(verify) {
     for (const cause of this.causes) if (cause.insn >= 0) put(this.causesOf, cause.insn, cause);
     const told = new Set();

@@ -1,7 +1,9 @@
 /** The instrument's one brain: takes messages in, moves the one cursor, and knows what the cursor points at. */
 import { contains } from "../ui/format.js";
+import { foreign } from "./detect.js";
 import { Code, Log, Machine } from "./model.js";
 import { Reasons } from "./reasons.js";
+import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import { Windows } from "./windows.js";
@@ -10,7 +12,6 @@ export const STAGES = ["compile", "load", "verify", "jit", "run"];
 const FINAL = new Set(["done", "failed", "skipped"]);
 /** How far the abstract state is looked up for a concrete one: larger walks show no range in run mode. */
 const PAIR_LIMIT = 8192;
-const SEARCH_WINDOWS = 400;
 
 const waiting = (position) =>
   position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
@@ -18,8 +19,9 @@ const waiting = (position) =>
 /** The name of a register in a frame, as steps spell it. */
 export const inFrame = (frame, name) => (frame ? `${frame}:${name}` : name);
 
-export class Scope {
+export class Scope extends Search {
   constructor(boot) {
+    super();
     const request = boot.program.request;
     this.config = boot.config;
     this.store = new Store({
@@ -27,8 +29,14 @@ export class Scope {
       kind: request.kind,
       source: request.source ?? "",
       options: { ...request.options },
-      input: { ...(request.input ?? { kind: "none" }) },
+      input: { ...(request.input ?? { kind: "auto" }) },
+      /** Release of the emulated kernel, as the server says it. */
+      kernel: "",
       edited: 0,
+      /** Counts programs that were opened, so that the editor starts afresh with each. */
+      opened: 0,
+      /** True once the input was changed by hand: it then stays when another program is pasted. */
+      ownInput: boot.ownInput ?? false,
       ran: null,
       status: { state: "idle", message: "" },
       stages: {},
@@ -53,6 +61,8 @@ export class Scope {
     });
     this.ask = (stage, from, to, run) => this.session.window(stage, from, to, run);
     this.windows = { verify: new Windows("verify", this.ask), run: new Windows("run", this.ask) };
+    /** @type {import("./trail.js").Trail | null} */
+    this.trail = null;
     /** @type {Windows[]} the machine's steps, one a packet; windows.run is the one in view */
     this.runs = [this.windows.run];
     this.kept = { verify: 0, run: 0 };
@@ -71,7 +81,7 @@ export class Scope {
 
   width(limits) {
     if (limits?.window) this.step = Math.min(limits.window, 256);
-    for (const w of [this.windows.verify, ...this.runs]) w.width = this.step ?? w.width;
+    for (const w of [this.windows.verify, ...this.runs]) if (w) w.width = this.step ?? w.width;
   }
 
   /** Steps of one packet's run. */
@@ -94,16 +104,12 @@ export class Scope {
     if (this.state.view === "run") this.show("run", 0);
   }
 
-  get state() {
-    return this.store.state;
-  }
-
   // What goes out ------------------------------------------------------------------------------------------------
 
   /** The request as it stands in the page. */
   request() {
     const { kind, source, options, input } = this.state;
-    return { kind, source, options, input };
+    return input.kind === "auto" ? { kind, source, options } : { kind, source, options, input };
   }
 
   /** Send the program through the whole pipeline. */
@@ -114,6 +120,12 @@ export class Scope {
       this.store.set({
         status: { state: "error", message: "There is no program yet: write one, paste one, or choose an example." },
       });
+      return;
+    }
+    const other = request.kind === "c" ? foreign(request.source) : null;
+    if (other) {
+      this.session.end();
+      this.store.set({ status: { state: "error", message: other.said } });
       return;
     }
     this.fresh = true;
@@ -144,9 +156,23 @@ export class Scope {
     } else if (news.state === "open" && status.state === "lost") {
       this.store.set({ status: { state: this.session.over ? "done" : "running", message: "Connected again." } });
       if (this.session.over) this.look();
-    } else if (news.state === "idle" && status.state === "lost") {
+    } else if (news.state === "given-up") void this.unreachable(news.never);
+    else if (news.state === "idle" && status.state === "lost") {
       this.store.set({ status: { state: "done", message: "" } });
     }
+  }
+
+  /** No connection could be made: find out whether the server answers at all, and say what can be done. */
+  async unreachable(never) {
+    this.settle();
+    const answers = await fetch("/healthz", { cache: "no-store" }).then(() => true, () => false);
+    const { host } = new URL(this.session.url);
+    const message = !answers
+      ? "The server cannot be reached. Your program is kept in this browser: press Run to try again."
+      : never
+        ? `Programs are run over a WebSocket connection, and this browser cannot open one to ${host}. A proxy, a firewall or a browser extension may block it: allow WebSocket connections (HTTP Upgrade) to this address, then press Run.`
+        : "The connection for runs was lost and could not be made again, although the server answers. Press Run to try again.";
+    this.store.set({ status: { state: "error", message } });
   }
 
   // What comes in ------------------------------------------------------------------------------------------------
@@ -155,6 +181,7 @@ export class Scope {
     switch (message.type) {
       case "hello":
         this.width(message.limits);
+        this.store.set({ kernel: message.kernel ?? "" });
         break;
       case "accepted":
         if (this.fresh) this.begin();
@@ -172,8 +199,8 @@ export class Scope {
         this.store.set({ windows: this.state.windows + 1 });
         break;
       case "progress": {
-        const w = this.windows[message.stage];
-        if (w) w.total = Math.max(w.total, message.total);
+        const w = message.stage === "run" ? this.runOf(message.run ?? 0) : this.windows.verify;
+        w.total = Math.max(w.total, message.total);
         this.store.set({ windows: this.state.windows + 1 });
         break;
       }
@@ -189,6 +216,14 @@ export class Scope {
         this.done(message);
         break;
     }
+  }
+
+  /** Nothing was run: what an earlier program left behind is let go. */
+  rest() {
+    this.session.end();
+    this.begin();
+    this.restore = null;
+    this.store.set({ ran: null, code: new Code(null), log: new Log(null), machine: new Machine(null) });
   }
 
   /** A new run was accepted: the old one's data is let go. */
@@ -240,8 +275,9 @@ export class Scope {
   }
 
   ranOnce(message) {
-    const first = message.runs?.[0];
-    this.windows.run.total = Math.max(this.windows.run.total, first?.steps ?? 0);
+    for (const [n, run] of message.runs.entries()) this.runOf(n).total = Math.max(this.runOf(n).total, run.steps ?? 0);
+    const wanted = this.restore?.packet ?? 0;
+    if (wanted && wanted < message.runs.length) this.packet(wanted);
     if (this.restore?.stage === "run") this.show("run", this.restore.step);
     else if (this.state.view === "run") this.show("run", this.state.step);
     this.look();
@@ -269,11 +305,6 @@ export class Scope {
   }
 
   // The cursor ---------------------------------------------------------------------------------------------------
-
-  /** Steps in the current view. */
-  get total() {
-    return this.windows[this.state.view].total;
-  }
 
   /** Everything the cursor points at, or null while its window is on the way. */
   now() {
@@ -310,170 +341,6 @@ export class Scope {
     this.kept[view] = to;
     this.store.set({ step: to, found: "" });
     this.look();
-  }
-
-  /**
-   * Find the next step in a direction for which `test(raw, step)` holds, fetching windows as needed, and go there.
-   * @param {number} direction 1 or -1
-   */
-  async seek(direction, test, what, from = this.state.step) {
-    const { view } = this.state;
-    const windows = this.windows[view];
-    const ticket = (this.ticket = Symbol());
-    let fetched = 0;
-    for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
-      let raw = windows.step(s);
-      if (!raw) {
-        if (++fetched > SEARCH_WINDOWS) break;
-        this.store.set({ found: `Looking for ${what}: step ${s + 1}…` });
-        windows.need(s);
-        if (!(await this.arrival(windows, s)) || this.ticket !== ticket) return false;
-        raw = windows.step(s);
-      }
-      if (test(raw, s)) {
-        this.goto(s);
-        return true;
-      }
-    }
-    this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
-    return false;
-  }
-
-  /** Wait until a window is here; false after ten seconds. */
-  async arrival(windows, step) {
-    for (let i = 0; i < 500; i++) {
-      if (windows.step(step)) return true;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      windows.need(step);
-    }
-    return false;
-  }
-
-  /** Next or previous step that does not go into a call. */
-  over(direction) {
-    const frame = this.now()?.frame ?? 0;
-    return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function");
-  }
-
-  /** Next or previous visit of a C line that the cursor is on. */
-  visitLine(direction) {
-    const line = this.now()?.line;
-    if (!line) return false;
-    let left = false;
-    const { code } = this.state;
-    return this.seek(
-      direction,
-      (raw) => {
-        const here = code.line(raw.insn) === line;
-        if (!here) left = true;
-        return here && left;
-      },
-      `visit of line ${line}`,
-    );
-  }
-
-  /** Next or previous step at an instruction, else wrap to the first one from the other end. */
-  async visitInsn(idx) {
-    const same = (raw) => raw.insn === idx;
-    if (this.windows[this.state.view].step(this.state.step)?.insn === idx) return true;
-    const visits = this.state.stages.verify?.visits;
-    if (this.state.view === "verify" && visits && !visits[idx]) {
-      this.store.set({ found: `The verifier never reached instruction ${idx}.` });
-      return false;
-    }
-    return (await this.seek(1, same, `visit of instruction ${idx}`)) || this.seek(-1, same, `visit of instruction ${idx}`);
-  }
-
-  /** The nearest visit of any instruction of a C line. */
-  async visitOf(line) {
-    const slots = new Set(this.state.code.byLine.get(line) ?? []);
-    if (!slots.size) {
-      this.store.set({ found: `Line ${line} has no instruction of its own.` });
-      return false;
-    }
-    if (this.now()?.line === line) return true;
-    const test = (raw) => slots.has(raw.insn);
-    return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
-  }
-
-  /** Next or previous change of the selected register. */
-  change(direction) {
-    const { reg, view } = this.state;
-    if (!reg) {
-      this.store.set({ found: "Select a register first." });
-      return false;
-    }
-    const touches =
-      view === "verify"
-        ? (raw) => (raw.wrote ? raw.wrote.includes(reg) : reg in (raw.set ?? {}) || (raw.del ?? []).includes(reg))
-        : (raw) => reg in (raw.regs ?? {}) || reg in (raw.x ?? {});
-    return this.seek(direction, touches, `change of ${reg}`);
-  }
-
-  /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
-  async backTo(step, insns) {
-    const walk = this.windows.verify;
-    const ticket = (this.ticket = Symbol());
-    let fetched = 0;
-    let s = step;
-    let at = -1;
-    for (const insn of insns) {
-      for (at = -1; s >= 0 && at < 0; ) {
-        if (!walk.step(s)) {
-          if (++fetched > SEARCH_WINDOWS) break;
-          this.store.set({ found: `Looking back: step ${s + 1}…` });
-          walk.need(s);
-          if (!(await this.arrival(walk, s)) || this.ticket !== ticket) return false;
-        }
-        const raw = walk.step(s);
-        if (raw.insn === insn) at = s;
-        s = raw.prev ?? s - 1;
-      }
-      if (at < 0) break;
-    }
-    if (at < 0) {
-      this.store.set({ found: `Instruction ${insns.at(-1)} was not visited on this path before.` });
-      return false;
-    }
-    if (this.state.view !== "verify") this.show("verify", at);
-    else this.goto(at);
-    return true;
-  }
-
-  /** To the step that wrote the selected register or slot. */
-  writer() {
-    const { reg, view } = this.state;
-    const value = view === "verify" ? this.now()?.state.get(reg) : null;
-    if (!value) this.store.set({ found: reg ? `${reg} holds nothing here.` : "Select a register first." });
-    else if (!(value.w >= 0)) this.store.set({ found: `${reg} was there when the program started.` });
-    else this.goto(value.w);
-  }
-
-  /** To the step where a register or slot had to be precise, with the reason open. */
-  whyPrecise(name) {
-    const here = this.now();
-    const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
-    if (!mark) {
-      this.store.set({ found: `Why ${name} had to be precise is not kept: it was told of a step further back.` });
-      return;
-    }
-    this.store.set({ pane: "why", dock: true });
-    this.goto(mark.step);
-  }
-
-  /** Next or previous place where the walk forked, was pruned or ended. */
-  branch(direction) {
-    const { view, step, stages } = this.state;
-    if (view !== "verify") return;
-    const places = new Set();
-    for (const path of stages.verify?.paths ?? []) {
-      if (path.first_step >= 0) places.add(path.first_step);
-      if (path.last_step >= 0) places.add(path.last_step);
-    }
-    const sorted = [...places].sort((a, b) => (a - b) * direction);
-    const next = sorted.find((s) => (s - step) * direction > 0);
-    if (next === undefined) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} branch.` });
-    else this.goto(next);
   }
 
   // What stands beside the cursor --------------------------------------------------------------------------------

@@ -1,0 +1,194 @@
+/** Ways of moving the cursor that look for something: a visit, a change, a writer, a fork. Base of Scope. */
+
+const SEARCH_WINDOWS = 400;
+
+export class Search {
+  /** @type {import("./store.js").Store} */
+  store;
+  /** @type {{verify: import("./windows.js").Windows, run: import("./windows.js").Windows}} */
+  windows;
+  /** @type {symbol | undefined} the latest search: an older one stops when its window arrives */
+  ticket;
+
+  get state() {
+    return this.store.state;
+  }
+
+  /** Steps in the current view. */
+  get total() {
+    return this.windows[this.state.view].total;
+  }
+
+  // Scope's own.
+  /** @returns {any} */
+  now() {}
+  /** @param {number} _step */
+  goto(_step) {}
+  /** @param {string} _view @param {number} [_step] */
+  show(_view, _step) {}
+
+  /**
+   * Find the next step in a direction for which `test(raw, step)` holds, fetching windows as needed, and go there.
+   * @param {number} direction 1 or -1
+   */
+  async seek(direction, test, what, from = this.state.step) {
+    const { view } = this.state;
+    const windows = this.windows[view];
+    const ticket = (this.ticket = Symbol());
+    let fetched = 0;
+    for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
+      let raw = windows.step(s);
+      if (!raw) {
+        if (++fetched > SEARCH_WINDOWS) break;
+        this.store.set({ found: `Looking for ${what}: step ${s + 1}…` });
+        windows.need(s);
+        if (!(await this.arrival(windows, s)) || this.ticket !== ticket) return false;
+        raw = windows.step(s);
+      }
+      if (test(raw, s)) {
+        this.goto(s);
+        return true;
+      }
+    }
+    this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
+    return false;
+  }
+
+  /** Wait until a window is here; false after ten seconds. */
+  async arrival(windows, step) {
+    for (let i = 0; i < 500; i++) {
+      if (windows.step(step)) return true;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      windows.need(step);
+    }
+    return false;
+  }
+
+  /** Next or previous step that does not go into a call. */
+  over(direction) {
+    const frame = this.now()?.frame ?? 0;
+    return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function");
+  }
+
+  /** Next or previous visit of a C line that the cursor is on. */
+  visitLine(direction) {
+    const line = this.now()?.line;
+    if (!line) return false;
+    let left = false;
+    const { code } = this.state;
+    return this.seek(
+      direction,
+      (raw) => {
+        const here = code.line(raw.insn) === line;
+        if (!here) left = true;
+        return here && left;
+      },
+      `visit of line ${line}`,
+    );
+  }
+
+  /** Next or previous step at an instruction, else wrap to the first one from the other end. */
+  async visitInsn(idx) {
+    const same = (raw) => raw.insn === idx;
+    if (this.windows[this.state.view].step(this.state.step)?.insn === idx) return true;
+    const visits = this.state.stages.verify?.visits;
+    if (this.state.view === "verify" && visits && !visits[idx]) {
+      this.store.set({ found: `The verifier never reached instruction ${idx}.` });
+      return false;
+    }
+    return (await this.seek(1, same, `visit of instruction ${idx}`)) || this.seek(-1, same, `visit of instruction ${idx}`);
+  }
+
+  /** The nearest visit of any instruction of a C line. */
+  async visitOf(line) {
+    const slots = new Set(this.state.code.byLine.get(line) ?? []);
+    if (!slots.size) {
+      this.store.set({ found: `Line ${line} has no instruction of its own.` });
+      return false;
+    }
+    if (this.now()?.line === line) return true;
+    const test = (raw) => slots.has(raw.insn);
+    return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
+  }
+
+  /** Next or previous change of the selected register. */
+  change(direction) {
+    const { reg, view } = this.state;
+    if (!reg) {
+      this.store.set({ found: "Select a register first." });
+      return false;
+    }
+    const touches =
+      view === "verify"
+        ? (raw) => (raw.wrote ? raw.wrote.includes(reg) : reg in (raw.set ?? {}) || (raw.del ?? []).includes(reg))
+        : (raw) => reg in (raw.regs ?? {}) || reg in (raw.x ?? {});
+    return this.seek(direction, touches, `change of ${reg}`);
+  }
+
+  /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
+  async backTo(step, insns) {
+    const walk = this.windows.verify;
+    const ticket = (this.ticket = Symbol());
+    let fetched = 0;
+    let s = step;
+    let at = -1;
+    for (const insn of insns) {
+      for (at = -1; s >= 0 && at < 0; ) {
+        if (!walk.step(s)) {
+          if (++fetched > SEARCH_WINDOWS) break;
+          this.store.set({ found: `Looking back: step ${s + 1}…` });
+          walk.need(s);
+          if (!(await this.arrival(walk, s)) || this.ticket !== ticket) return false;
+        }
+        const raw = walk.step(s);
+        if (raw.insn === insn) at = s;
+        s = raw.prev ?? s - 1;
+      }
+      if (at < 0) break;
+    }
+    if (at < 0) {
+      this.store.set({ found: `Instruction ${insns.at(-1)} was not visited on this path before.` });
+      return false;
+    }
+    if (this.state.view !== "verify") this.show("verify", at);
+    else this.goto(at);
+    return true;
+  }
+
+  /** To the step that wrote the selected register or slot. */
+  writer() {
+    const { reg, view } = this.state;
+    const value = view === "verify" ? this.now()?.state.get(reg) : null;
+    if (!value) this.store.set({ found: reg ? `${reg} holds nothing here.` : "Select a register first." });
+    else if (!(value.w >= 0)) this.store.set({ found: `${reg} was there when the program started.` });
+    else this.goto(value.w);
+  }
+
+  /** To the step where a register or slot had to be precise, with the reason open. */
+  whyPrecise(name) {
+    const here = this.now();
+    const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
+    if (!mark) {
+      this.store.set({ found: `Why ${name} had to be precise is not kept: it was told of a step further back.` });
+      return;
+    }
+    this.store.set({ pane: "why", dock: true });
+    this.goto(mark.step);
+  }
+
+  /** Next or previous step where the walk forked, took up another path, was pruned or ended. */
+  branch(direction) {
+    const { view, step, stages } = this.state;
+    if (view !== "verify") {
+      this.store.set({ found: "A run takes one way at each branch: forks are in the verifier's walk (v switches)." });
+      return;
+    }
+    const places = new Set();
+    for (const path of stages.verify?.paths ?? [])
+      for (const place of [path.push_step, path.first_step, path.last_step]) if (place >= 0) places.add(place);
+    const sorted = [...places].filter((place) => place < this.total).sort((a, b) => (a - b) * direction);
+    const next = sorted.find((s) => (s - step) * direction > 0);
+    if (next === undefined) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} fork, prune or end of a path.` });
+    else this.goto(next);
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Back and Forward. Each entry of the browser's history keeps the program it showed, as it stood when it was left, and
+ * the address keeps the step, register and panel (core/link.js). Going to an entry shows both again.
+ */
+import { dropDraft, saveDraft } from "./draft.js";
+import { fragment, readFragment } from "./link.js";
+
+/** An entry with a longer source is loaded from its address instead: browsers limit what an entry may hold. */
+const LONGEST = 256 << 10;
+const PAUSE = 400;
+
+const newKey = () => Math.random().toString(36).slice(2);
+
+export class Trail {
+  /**
+   * @param {import("./scope.js").Scope} scope
+   * @param {{panes: string[]}} known panels that a link may open
+   */
+  constructor(scope, known) {
+    this.scope = scope;
+    this.known = known;
+    this.key = newKey();
+    this.timer = 0;
+    this.note();
+    // A few times a second at most: browsers refuse more.
+    let first = true; // said when subscribing: nothing has moved yet
+    scope.store.on(["step", "view", "reg", "pane", "edited", "packetRun", "program"], () => {
+      if (first || this.timer) {
+        first = false;
+        return;
+      }
+      this.timer = window.setTimeout(() => this.note(true), PAUSE);
+    });
+    addEventListener("popstate", (event) => void this.went(event.state));
+  }
+
+  /** Write the program, and with `cursor` also the cursor, into the current entry. */
+  note(cursor = false) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const { state } = this.scope;
+    const program = state.source.length > LONGEST ? null : { ...state.program, request: structuredClone(this.scope.request()) };
+    const ran = Boolean(state.ran) && state.ran.edited === state.edited;
+    try {
+      history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state) : location.href);
+    } catch {
+      // Too often or too much for this browser: the entry stays as it was.
+    }
+  }
+
+  /** Open a program under an address of its own. */
+  open(address, program, record) {
+    this.note(true);
+    dropDraft();
+    this.key = newKey();
+    history.pushState({ key: this.key, program, ran: true }, "", address);
+    this.show(program, record, true);
+  }
+
+  /** The browser went to an entry. */
+  async went(entry) {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (!entry?.key || entry.key === this.key) {
+      // The same program with another fragment: a link within the page, or an address edited by hand.
+      if (!entry?.key) this.note();
+      this.cursor(readFragment());
+      return;
+    }
+    if (!entry.program) {
+      location.reload();
+      return;
+    }
+    this.key = entry.key;
+    this.show(entry.program, null, entry.ran);
+    // Without an address of its own the text is kept as a draft is: for a reload.
+    if (location.pathname === "/") saveDraft(this.scope.state);
+  }
+
+  /** Put a program into the page with what the address says of the cursor, and run it unless it was not run before. */
+  show(program, record, run) {
+    const { scope } = this;
+    const want = readFragment();
+    load(scope, program);
+    scope.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
+    scope.store.set(this.looks(want));
+    if (record) scope.adopt(record);
+    else if (run) scope.run();
+    else scope.rest();
+  }
+
+  /** What of a fragment is kept in the store. */
+  looks(want) {
+    const view = want.stage ?? "verify";
+    return { reg: want.reg ?? "", pane: this.known.panes.includes(want.pane) ? want.pane : "log", view, focusStage: view };
+  }
+
+  cursor(want) {
+    if (want.step === null) return;
+    const { scope } = this;
+    if (want.packet !== scope.state.packetRun && scope.state.stages.run?.runs?.[want.packet]) scope.packet(want.packet);
+    if (want.stage && want.stage !== scope.state.view) scope.show(want.stage, want.step);
+    else scope.goto(want.step);
+    if (want.reg) scope.store.set({ reg: want.reg });
+    if (this.known.panes.includes(want.pane)) scope.store.set({ pane: want.pane });
+  }
+}
+
+/** Put a program into the page, as if it had come with it. */
+export function load(scope, program) {
+  const { request } = program;
+  scope.store.set({
+    program,
+    kind: request.kind,
+    source: request.source ?? "",
+    options: { ...request.options },
+    input: { ...(request.input ?? { kind: "auto" }) },
+    ownInput: false,
+    edited: scope.state.edited + 1,
+    opened: scope.state.opened + 1,
+    view: "verify",
+    reg: "",
+    stages: {},
+    status: { state: "idle", message: "" },
+  });
+  scope.store.flush();
+}
