@@ -2,130 +2,26 @@
  * The source column. CodeMirror lives in a shadow root, where its styles go through adoptedStyleSheets, so the page
  * needs no inline style. Keeps C lines tied to the program that ran while the text is edited further.
  */
-import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore, invertedEffects, isolateHistory } from "@codemirror/commands";
 import { cpp } from "@codemirror/lang-cpp";
-import { HighlightStyle, bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
-import { ChangeSet, Compartment, EditorState, RangeSet, StateEffect, StateField } from "@codemirror/state";
-import {
-  Decoration, EditorView, GutterMarker, WidgetType, drawSelection, gutter, highlightSpecialChars, keymap, lineNumbers,
-} from "@codemirror/view";
-import { tags } from "@lezer/highlight";
+import { ChangeSet, Compartment, EditorState, RangeSet, StateEffect, Transaction } from "@codemirror/state";
+import { Decoration, EditorView, drawSelection, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { Panel } from "../core/panel.js";
 import { detect, fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { fill, h, setAttr, setText, visible } from "../ui/dom.js";
-import { count } from "../ui/format.js";
+import { colours, theme } from "./editor-look.js";
+import { CauseMark, Sentence, marks, pointer, setMarks } from "./editor-marks.js";
+import { offers } from "./offers.js";
 
-/** @type {import("@codemirror/state").StateEffectType<any>} */
-const setMarks = StateEffect.define();
-
-class Sentence extends WidgetType {
-  constructor(text) {
-    super();
-    this.text = text;
-  }
-  eq(other) {
-    return other.text === this.text;
-  }
-  toDOM() {
-    return h("div", { class: "bs-sentence", role: "note" }, `✖ ${visible(this.text)}`);
-  }
-}
-
-class Pointer extends GutterMarker {
-  toDOM() {
-    return document.createTextNode("▸");
-  }
-}
-const pointer = new Pointer();
-
-/** The number of a step that led to the rejection, beside its line. */
-class CauseMark extends GutterMarker {
-  constructor(n) {
-    super();
-    this.n = n;
-  }
-  eq(other) {
-    return other.n === this.n;
-  }
-  toDOM() {
-    return h("span", { class: "bs-cause" }, String(this.n));
-  }
-}
-
-/** What the run says about lines: the cursor's, hovered, those with instructions, the rejected one. */
-const marks = StateField.define({
-  create: () => /** @type {any} */ ({ lines: Decoration.none, gutter: RangeSet.empty }),
-  update(value, transaction) {
-    let next = value;
-    if (transaction.docChanged)
-      next = { lines: next.lines.map(transaction.changes), gutter: next.gutter.map(transaction.changes) };
-    for (const effect of transaction.effects) if (effect.is(setMarks)) next = effect.value;
-    return next;
-  },
-  provide: (field) => [
-    EditorView.decorations.from(field, (value) => value.lines),
-    gutter({ class: "bs-cursor-gutter", markers: (view) => view.state.field(field).gutter, initialSpacer: () => pointer }),
-  ],
-});
-
-const theme = EditorView.theme({
-  "&": { height: "100%", fontSize: "13px", color: "var(--ink)", backgroundColor: "transparent" },
-  "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "20px", overflow: "auto" },
-  ".cm-content": { caretColor: "var(--ink)", padding: "4px 0" },
-  ".cm-cursor": { borderLeftColor: "var(--ink)", borderLeftWidth: "2px" },
-  ".cm-gutters": { backgroundColor: "transparent", color: "var(--ink-3)", border: "none", fontVariantNumeric: "tabular-nums" },
-  ".cm-lineNumbers .cm-gutterElement": { padding: "0 4px 0 8px", minWidth: "28px" },
-  ".bs-cursor-gutter": { width: "16px", color: "var(--cursor-ink)", textAlign: "center" },
-  ".bs-cause": { color: "var(--bad)", fontSize: "10.5px", fontWeight: "700", fontFamily: "var(--sans)" },
-  ".cm-selectionBackground, &.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground": {
-    backgroundColor: "var(--selection)",
-  },
-  ".cm-matchingBracket": { backgroundColor: "transparent", outline: "1px solid var(--line-2)" },
-  ".bs-current": { backgroundColor: "var(--cursor)" },
-  ".bs-hover": { backgroundColor: "var(--hover)" },
-  ".bs-rejected": {
-    textDecoration: "underline wavy var(--bad)",
-    textUnderlineOffset: "4px",
-    textDecorationSkipInk: "none",
-  },
-  ".bs-sentence": {
-    color: "var(--bad)",
-    backgroundColor: "var(--bad-bg)",
-    borderLeft: "3px solid var(--bad)",
-    padding: "3px 10px",
-    margin: "2px 0 3px",
-    position: "sticky",
-    left: "0",
-    maxWidth: "var(--code-width, 100%)",
-    whiteSpace: "pre-wrap",
-    overflowWrap: "anywhere",
-    fontFamily: "var(--sans)",
-    fontSize: "12.5px",
-    lineHeight: "18px",
-  },
-  ".cm-specialChar": { color: "var(--bad)" },
-  ".cm-tooltip": { backgroundColor: "var(--raise)", color: "var(--ink)", border: "1px solid var(--line-2)", borderRadius: "6px" },
-  ".cm-diagnostic": { fontFamily: "var(--sans)", padding: "4px 8px", whiteSpace: "pre-wrap" },
-  ".cm-diagnostic-error": { borderLeft: "3px solid var(--bad)" },
-  ".cm-diagnostic-warning": { borderLeft: "3px solid var(--warn)" },
-  ".cm-gutter-lint": { width: "18px" },
-  ".cm-lint-marker": { width: "12px", height: "12px" },
-});
-
-const colours = syntaxHighlighting(
-  HighlightStyle.define([
-    { tag: [tags.keyword, tags.controlKeyword, tags.modifier, tags.definitionKeyword], color: "var(--code-keyword)" },
-    { tag: [tags.typeName, tags.standard(tags.typeName)], color: "var(--code-type)" },
-    { tag: [tags.string, tags.character], color: "var(--code-string)" },
-    { tag: [tags.number, tags.bool], color: "var(--code-number)" },
-    { tag: [tags.comment, tags.lineComment, tags.blockComment], color: "var(--code-comment)", fontStyle: "italic" },
-    { tag: [tags.processingInstruction, tags.meta], color: "var(--code-meta)" },
-    { tag: [tags.function(tags.variableName), tags.function(tags.definition(tags.variableName))], color: "var(--code-function)" },
-  ]),
-);
+/**
+ * What the text is: its kind, options, input and name. Changes with a text that is replaced as a whole, and comes back
+ * when that is undone.
+ * @type {import("@codemirror/state").StateEffectType<any>}
+ */
+const setOrigin = StateEffect.define();
 
 const KINDS = [["c", "C"], ["asm", "Assembly"], ["hex", "Hex"], ["elf", "Object"]];
 
@@ -151,12 +47,13 @@ export class Editor extends Panel {
       this.missing,
     );
     const root = this.host.attachShadow({ mode: "open" });
-    this.view = new EditorView({ state: this.fresh(), parent: root, root });
+    this.view = new EditorView({ state: this.fresh(store.state.kind === "elf" ? "" : store.state.source), parent: root, root });
+    this.opened = store.state.opened;
     // A sentence in the text is as wide as what is in sight, not as the longest line.
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
     for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
-    store.on(["source", "kind"], () => this.fromStore());
+    store.on(["source", "kind", "opened"], () => this.fromStore());
     store.on(["program"], () => {
       if (store.state.program !== this.saidOf) setText(this.said, "");
     });
@@ -165,13 +62,16 @@ export class Editor extends Panel {
     store.on(["stages"], () => this.diagnose());
   }
 
-  fresh() {
-    const { source, kind } = this.store.state;
+  fresh(text = this.store.state.source) {
+    const { kind } = this.store.state;
     return EditorState.create({
-      doc: kind === "elf" ? "" : source,
+      doc: text,
       extensions: [
         highlightSpecialChars({ addSpecialChars: /[\u202a-\u202e\u2060-\u2069]/g }),
         history(),
+        invertedEffects.of((transaction) =>
+          transaction.effects.some((effect) => effect.is(setOrigin)) ? [setOrigin.of(this.origin())] : [],
+        ),
         drawSelection(),
         EditorState.tabSize.of(8),
         indentUnit.of("\t"),
@@ -188,7 +88,7 @@ export class Editor extends Panel {
           ...historyKeymap,
           { key: "Tab", run: (view) => this.writing && indentMore(view), shift: (view) => this.writing && indentLess(view) },
         ]),
-        this.language.of(kind === "c" ? cpp() : []),
+        this.language.of(kind === "c" || kind === "elf" ? cpp() : []),
         this.readOnly.of([EditorState.readOnly.of(kind === "elf"), EditorView.editable.of(kind !== "elf")]),
         EditorView.contentAttributes.of({ "aria-label": "Program source. Escape leaves the editor.", spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => this.updated(update)),
@@ -219,22 +119,36 @@ export class Editor extends Panel {
     if (this.loading) return;
     this.writing = true;
     const { store } = this;
-    store.set({ source: update.state.doc.toString(), edited: store.state.edited + 1 });
+    const { status } = store.state;
+    const origin = update.transactions.flatMap((each) => each.effects).findLast((effect) => effect.is(setOrigin))?.value;
+    store.set({
+      ...(origin ?? {}),
+      source: update.state.doc.toString(),
+      edited: store.state.edited + 1,
+      // What was wrong with the text before says nothing of this one.
+      ...(status.state === "error" ? { status: { state: "idle", message: "" } } : {}),
+    });
+    if (origin) this.saidOf = origin.program;
     setText(this.said, "");
     saveDraft(store.state);
     // What is in the page is no longer what the address names: a reload shall bring back the text, not the example.
-    if (location.pathname !== "/") window.history.replaceState(null, "", "/");
+    if (location.pathname !== "/") window.history.replaceState(window.history.state, "", "/");
   }
 
-  /** The text was set from outside (an example, a link, a kind change). */
+  /** What the text is at present, to come back to. */
+  origin() {
+    const { kind, options, input, program } = this.store.state;
+    return { kind, options, input, program };
+  }
+
+  /** The text was set from outside (an example, a link, an object): the editor starts afresh, its history too. */
   fromStore() {
-    const { source, kind } = this.store.state;
+    const { source, kind, opened } = this.store.state;
     if (this.kinds.value !== kind) this.kinds.value = kind;
     const shown = kind === "elf" ? this.objectText(source) : source;
-    if (shown !== this.view.state.doc.toString()) {
-      this.loading = true;
-      this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: shown } });
-      this.loading = false;
+    if (opened !== this.opened || shown !== this.view.state.doc.toString()) {
+      this.opened = opened;
+      this.renew(shown);
     }
     if (this.kind !== kind) {
       this.kind = kind;
@@ -245,6 +159,13 @@ export class Editor extends Panel {
         ],
       });
     }
+  }
+
+  renew(text) {
+    this.view.setState(this.fresh(text));
+    this.kind = this.store.state.kind;
+    this.base = this.changes = null;
+    this.stamp = this.shown = this.diagnosed = undefined;
   }
 
   /** For an object there is no source here: what its line information holds is shown once it is loaded. */
@@ -302,7 +223,7 @@ export class Editor extends Panel {
       if (failLine.to > failLine.from + indent)
         ranges.push(Decoration.mark({ class: "bs-rejected" }).range(failLine.from + indent, failLine.to));
       ranges.push(
-        Decoration.widget({ widget: new Sentence(this.store.state.log.after(fail.step) || stages.verify.message || "rejected"), block: true, side: 1 }).range(failLine.to),
+        Decoration.widget({ widget: new Sentence(reasons.said(stages.verify.message, this.store.state.log)), block: true, side: 1 }).range(failLine.to),
       );
     }
     const effects = [
@@ -336,8 +257,9 @@ export class Editor extends Panel {
   diagnose() {
     const { stages } = this.store.state;
     const compile = stages.compile;
-    if (compile === this.diagnosed) return;
+    if (compile === this.diagnosed && stages.load === this.loaded) return;
     this.diagnosed = compile;
+    this.loaded = stages.load;
     const doc = this.view.state.doc;
     /** @type {any[]} */
     const list = [];
@@ -360,52 +282,37 @@ export class Editor extends Panel {
     const first = list.find((d) => d.severity === "error");
     if (first && compile?.status === "failed" && !this.view.hasFocus)
       this.view.dispatch({ effects: this.scrollTo(first.from) });
-    this.offer(compile);
+    this.offer();
   }
 
-  /** What clang said in words, and what is missing with one click to add it. */
-  offer(compile) {
-    const missing = compile?.missing ?? [];
-    const added = compile?.added ?? [];
-    const errors = compile?.status === "failed" ? (compile.diagnostics ?? []).filter((d) => /error|fatal/.test(d.severity)) : [];
-    this.missing.hidden = !missing.length && !added.length && !errors.length;
-    const parts = [];
-    if (missing.length)
-      parts.push(
-        h(
-          "div",
-          { class: "offer" },
-          h("ul", null, missing.map((m) => h("li", null, m.message || `${m.what} is missing`))),
-          h(
-            "button",
-            { type: "button", class: "button primary", on: { click: () => this.scope.run({ fix_includes: true }) } },
-            missing.length === 1 ? `Add ${missing[0].add || "it"}` : "Add them",
-          ),
-        ),
-      );
-    if (added.length)
-      parts.push(
-        h("div", { class: "added" }, "Added in front of your source:", h("ul", null, added.map((text) => h("li", null, h("code", null, text))))),
-      );
-    if (errors.length) {
-      const list = h(
-          "ul",
-          { class: "errors" },
-          errors.slice(0, 6).map((d) =>
-            h(
-              "li",
-              null,
-              h("button", { type: "button", class: "line-link", on: { click: () => this.jump(d.line) } }, `line ${d.line ?? "?"}`),
-              ` ${d.message}`,
-            ),
-          ),
-          errors.length > 6 ? h("li", null, `and ${errors.length - 6} more`) : null,
-      );
-      // Where something is missing, most errors only follow from that.
-      parts.push(missing.length ? h("details", null, h("summary", null, count(errors.length, "error")), list) : list);
-    }
+  /** What clang and the loader said in words, with what can be done about it in one click. */
+  offer() {
+    const { compile, load } = this.store.state.stages;
+    const parts = offers(compile, load, {
+      jump: (line) => this.jump(line),
+      addMissing: () => this.scope.run({ fix_includes: true }),
+      apply: (fix) => this.applyFix(fix),
+    });
+    this.missing.hidden = !parts.length;
     const close = h("button", { type: "button", class: "icon close", "aria-label": "Close", on: { click: () => (this.missing.hidden = true) } }, "✕");
     fill(this.missing, close, parts);
+  }
+
+  /** Apply the edits of a fix to the text, as one change that can be undone, and run the result. */
+  applyFix(fix) {
+    const doc = this.base ?? this.view.state.doc;
+    const position = (line, column) => {
+      const at = doc.line(Math.max(1, Math.min(line, doc.lines)));
+      const place = Math.min(at.to, at.from + Math.max(0, column - 1));
+      return this.changes ? this.changes.mapPos(place) : place;
+    };
+    const changes = fix.edits.map((edit) => {
+      const from = position(edit.line, edit.column);
+      return { from, to: Math.max(from, position(edit.end_line, edit.end_column)), insert: edit.text };
+    });
+    this.view.dispatch({ changes, annotations: [isolateHistory.of("full"), Transaction.userEvent.of("input.complete")] });
+    this.scope.run();
+    this.view.focus();
   }
 
   jump(number) {
@@ -451,14 +358,35 @@ export class Editor extends Panel {
   replace(found) {
     const { store } = this;
     if (found.input) {
-      store.set({ input: found.input, pane: "packet", dock: true, edited: store.state.edited + 1 });
+      store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else {
-      const options = { ...store.state.options, program: "", fix_includes: false };
-      this.saidOf = { title: found.name ?? "" };
-      store.set({ kind: found.kind, source: found.source, options, edited: store.state.edited + 1, program: this.saidOf });
+      // A new program is asked about the verifier, whatever was chosen for the one before, and gets an input of its own.
+      const options = { ...store.state.options, program: "", fix_includes: false, verify: true };
+      const input = store.state.ownInput ? store.state.input : { kind: "auto" };
+      const origin = { kind: found.kind, options, input, program: { title: found.name ?? "" } };
+      if (found.kind === "elf" || store.state.kind === "elf") {
+        this.saidOf = origin.program;
+        store.set({ ...origin, source: found.source, edited: store.state.edited + 1, opened: store.state.opened + 1 });
+      } else this.write(found.source, origin);
     }
     setText(this.said, found.said);
+    setAttr(this.said, "title", found.said);
+    setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
+    if (found.foreign) store.set({ status: { state: "error", message: found.said } });
     saveDraft(store.state);
+  }
+
+  /** Replace the whole text as one change of its own: the cursor stands behind it, and undo brings back what was there. */
+  write(text, origin) {
+    const { state } = this.view;
+    const insert = state.toText(text);
+    this.view.dispatch({
+      changes: { from: 0, to: state.doc.length, insert },
+      selection: { anchor: insert.length },
+      effects: setOrigin.of(origin),
+      annotations: [isolateHistory.of("full"), Transaction.userEvent.of("input.paste")],
+      scrollIntoView: true,
+    });
   }
 
   paste(event, view) {

@@ -1,0 +1,56 @@
+/** What clang and the loader said of the source, each with what can be done about it in one click. */
+import { h } from "../ui/dom.js";
+import { count } from "../ui/format.js";
+
+const MOST = 6;
+
+/**
+ * @typedef {{title: string, edits: {line: number, column: number, end_line: number, end_column: number, text: string}[]}} Fix
+ * @param {any} compile the `compile` stage message
+ * @param {any} load the `load` stage message
+ * @param {{jump: (line: number) => void, addMissing: () => void, apply: (fix: Fix) => void}} acts
+ * @returns {HTMLElement[]} nothing where there is nothing to say
+ */
+export function offers(compile, load, acts) {
+  const missing = compile?.missing ?? [];
+  const added = compile?.added ?? [];
+  const errors = compile?.status === "failed" ? (compile.diagnostics ?? []).filter((d) => /error|fatal/.test(d.severity)) : [];
+  const parts = [...(compile?.remarks ?? []), ...(load?.remarks ?? [])].map((remark) => remarked(remark, acts));
+  if (missing.length)
+    parts.push(
+      h(
+        "div",
+        { class: "offer" },
+        h("ul", null, missing.map((m) => h("li", null, m.message || `${m.what} is missing`))),
+        h("button", { type: "button", class: "button primary", on: { click: acts.addMissing } }, missing.length === 1 ? `Add ${missing[0].add || "it"}` : "Add them"),
+      ),
+    );
+  if (added.length)
+    parts.push(
+      h("div", { class: "added" }, "Added in front of your source:", h("ul", null, added.map((text) => h("li", null, h("code", null, text))))),
+    );
+  if (errors.length) {
+    const list = h(
+      "ul",
+      { class: "errors" },
+      errors.slice(0, MOST).map((d) => h("li", null, place(d.line, acts), ` ${d.message}`)),
+      errors.length > MOST ? h("li", null, `and ${errors.length - MOST} more`) : null,
+    );
+    // Where something is missing, most errors only follow from that.
+    parts.push(missing.length ? h("details", null, h("summary", null, count(errors.length, "error")), list) : list);
+  }
+  return parts;
+}
+
+const place = (line, acts) => h("button", { type: "button", class: "line-link", on: { click: () => acts.jump(line) } }, `line ${line ?? "?"}`);
+
+/** One remark of the compiler or the loader, with a button where a fix comes with it. */
+function remarked(remark, acts) {
+  const { fix } = remark;
+  return h(
+    "div",
+    { class: "offer remark" },
+    h("p", null, remark.line ? [place(remark.line, acts), " "] : null, remark.program ? [h("code", null, remark.program), ": "] : null, remark.message),
+    fix ? h("button", { type: "button", class: "button primary", on: { click: () => acts.apply(fix) } }, fix.title) : null,
+  );
+}
