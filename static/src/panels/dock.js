@@ -1,6 +1,8 @@
 /** The panels at the bottom: one open at a time, none shown that has nothing to say. */
 import { Panel } from "../core/panel.js";
-import { h, setAttr, setText } from "../ui/dom.js";
+import { calm, h, setAttr, setText } from "../ui/dom.js";
+
+const NARROW = matchMedia("(max-width: 899.98px)");
 
 /**
  * Later panels (Types) join by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
@@ -47,6 +49,8 @@ export class Dock extends Panel {
     const { store } = this;
     const same = store.state.pane === id && store.state.dock;
     store.set({ pane: id, dock: same ? store.state.dock : true });
+    // On a narrow screen the panels stand below the columns: bring the chosen one into sight.
+    if (NARROW.matches) requestAnimationFrame(() => this.scrollIntoView({ block: "start", behavior: calm() ? "auto" : "smooth" }));
   }
 
   /** Panels that have something to say, in order: what keys 1-8 mean. */

@@ -1,10 +1,17 @@
 /** The header: examples, program and options, run, share, help and theme. */
 import { Panel } from "../core/panel.js";
-import { dropDraft, saveDraft } from "../core/draft.js";
+import { saveDraft } from "../core/draft.js";
 import { fragment, share } from "../core/link.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 
 const PROG_TYPES = ["xdp", "tc", "socket", "tracepoint", "kprobe", "raw_tp", "cgroup_skb/ingress"];
+
+/** Options that make a run another one than most expect: said beside the program for as long as they hold. */
+const MODES = [
+  { label: "Verifier off", back: "Ask the verifier again", on: (options) => options.verify === false, off: { verify: true } },
+  { label: "Unprivileged", back: "Load with privileges again", on: (options) => options.unprivileged === true, off: { unprivileged: false } },
+  { label: "Interpreter", back: "Run machine code again", on: (options) => options.engine === "interpreter", off: { engine: "jit" } },
+];
 
 export class Header extends Panel {
   build() {
@@ -19,6 +26,10 @@ export class Header extends Panel {
     this.examples();
     store.on(["program", "options", "stages", "kind"], () => this.options());
     store.on(["status"], () => this.status());
+    store.on(["kernel", "stages"], () => {
+      const kernel = store.state.stages.verify?.kernel || store.state.kernel;
+      if (kernel) setText($("kernel"), kernel);
+    });
     void scope;
   }
 
@@ -63,11 +74,7 @@ export class Header extends Panel {
       const response = await fetch(`${link.pathname.replace(/\/$/, "")}.json`, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(String(response.status));
       const { program, record } = await response.json();
-      dropDraft();
-      history.pushState(null, "", link.pathname);
-      load(this.scope, program);
-      if (record) this.scope.adopt(record);
-      else this.scope.run();
+      this.scope.trail.open(link.pathname, program, record);
     } catch {
       location.href = link.href;
     }
@@ -95,6 +102,11 @@ export class Header extends Panel {
     const stamp = JSON.stringify([programs, options, kind, stages.load?.program]);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
+    const modes = MODES.filter((mode) => mode.on(options));
+    fill(
+      this.find("modes"),
+      modes.map((mode) => h("button", { type: "button", class: "chip mode-chip", title: mode.back, "aria-label": `${mode.label}. ${mode.back}`, on: { click: () => set(mode.off) } }, mode.label, h("span", { "aria-hidden": "true" }, " ✕"))),
+    );
     fill(
       body,
       programs.length > 1
@@ -166,7 +178,7 @@ export class Header extends Panel {
     );
     box.showModal();
     field.select();
-    history.replaceState(null, "", url);
+    history.replaceState(history.state, "", url);
   }
 
   help() {
@@ -183,21 +195,4 @@ export class Header extends Panel {
       // It then lasts until the page is left.
     }
   }
-}
-
-/** Put a program into the page, as if it had come with it. */
-export function load(scope, program) {
-  const { request } = program;
-  scope.store.set({
-    program,
-    kind: request.kind,
-    source: request.source ?? "",
-    options: { ...request.options },
-    input: { ...(request.input ?? { kind: "none" }) },
-    edited: scope.store.state.edited + 1,
-    view: "verify",
-    reg: "",
-    stages: {},
-  });
-  scope.store.flush();
 }

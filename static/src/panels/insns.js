@@ -34,12 +34,19 @@ export class Insns extends Panel {
 
   height(index) {
     const { view, code, machine } = this.store.state;
-    return view === "run" ? 1 + (machine.byInsn.get(code.insns[index].idx)?.length ?? 0) : 1;
+    const insn = code.insns[index];
+    return 1 + (this.headed(insn) ? 1 : 0) + (view === "run" ? (machine.byInsn.get(insn.idx)?.length ?? 0) : 0);
+  }
+
+  /** True where a function begins, if there are several: of a single one the column's head says the name. */
+  headed(insn) {
+    return Boolean(insn.func) && this.store.state.code.funcs > 1;
   }
 
   reset() {
     const { code, view, stages } = this.store.state;
     this.list.reset(code.insns.length);
+    if (!code.insns.length) setText(this.info, "");
     this.empty.hidden = code.insns.length > 0;
     this.list.element.hidden = !code.insns.length;
     setText(
@@ -81,6 +88,7 @@ export class Insns extends Panel {
     row.of = insn;
     fill(
       row,
+      this.headed(insn) ? h("div", { class: "func-head" }, insn.func, h("span", { class: "hint" }, " function")) : null,
       h(
         "div",
         { class: "insn-line" },

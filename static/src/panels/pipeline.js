@@ -2,6 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
+import { term } from "../ui/tip.js";
 import { category } from "../ui/words.js";
 
 const WORKING = {
@@ -20,16 +21,29 @@ const BUTTONS = [
   { id: "source", label: "source" },
   { id: "compile", label: "clang", from: "compile", done: (m) => [version(m), ms(m.ms)] },
   { id: "object", label: "object", from: "compile", done: (m) => [m.object_bytes ? size(m.object_bytes) : ""] },
-  { id: "load", label: "loader", from: "load", done: (m) => [count(m.maps?.length ?? 0, "map"), count(m.insns?.length ?? 0, "insn")] },
+  { id: "load", label: "loader", from: "load", done: (m) => [count(m.maps?.length ?? 0, "map"), count(m.insns?.length ?? 0, "instruction")] },
   { id: "verify", label: "verifier", from: "verify", done: (m) => [count(m.steps ?? 0, "step"), ms(m.ms)] },
   { id: "jit", label: "JIT", from: "jit", done: (m) => [m.bytes === undefined ? "" : size(m.bytes), ms(m.ms)] },
-  { id: "run", label: "run", from: "run", done: (m) => [m.runs?.[0]?.result ?? "", m.runs?.length > 1 ? `${m.runs.length} packets` : ms(m.ms)] },
+  { id: "run", label: "run", from: "run", done: (m, packet) => [m.runs?.[packet]?.result ?? "", m.runs?.length > 1 ? `${m.runs.length} packets` : ms(m.ms)] },
 ];
 
 const version = (m) => String(m.compiler ?? "").replace(/^clang\s+/, "");
 
-/** What a finished stage says in a sentence. */
-function sentence(stage, m) {
+/** Slots of eight bytes that the instructions take: a 64-bit load takes two. */
+const slots = (insns) => (insns.length ? insns.at(-1).idx + (insns.at(-1).hex ?? "").length / 16 : 0);
+
+/** What the loader made: maps, and instructions as the list shows them. */
+function loaded(m) {
+  const insns = m.insns ?? [];
+  const wide = Math.max(0, slots(insns) - insns.length);
+  const programs = m.programs?.length > 1 ? `, ${count(m.programs.length, "program")}` : "";
+  const parts = [`${count(m.maps?.length ?? 0, "map")}${programs}, ${count(insns.length, "instruction")}`];
+  if (wide) parts.push(" in ", term("slot", count(slots(insns), "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
+  return parts;
+}
+
+/** What a finished stage says in a sentence: text, or a list of texts and terms with a definition. */
+function sentence(stage, m, packet = 0) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_emulated?.length)
@@ -38,12 +52,21 @@ function sentence(stage, m) {
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;
   if (stage === "verify")
-    return `accepted, ${count(m.insns_processed ?? 0, "instruction")} processed in ${count(m.steps ?? 0, "step")}${m.paths?.length ? `, ${count(m.paths.length, "path")}` : ""}.`;
-  if (stage === "run" && m.runs?.[0]) {
-    const r = m.runs[0];
+    return [
+      "accepted, ",
+      term("processed", `${count(m.insns_processed ?? 0, "instruction")} processed`),
+      " in ",
+      term("step", count(m.steps ?? 0, "step")),
+      m.paths?.length ? [", ", term("path", count(m.paths.length, "path"))] : "",
+      ".",
+    ];
+  if (stage === "load" && m.status === "done") return loaded(m);
+  if (stage === "run" && m.runs?.[packet]) {
+    const r = m.runs[packet];
+    const which = m.runs.length > 1 ? `packet ${packet + 1} of ${m.runs.length} ` : "";
     return r.fault
-      ? `stopped: ${r.fault.message ?? r.fault}`
-      : `returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
+      ? `${which}stopped: ${r.fault.message ?? r.fault}`
+      : `${which}returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
   }
   return m.summary || m.message || "";
 }
@@ -53,7 +76,9 @@ export class Pipeline extends Panel {
     this.buttons = new Map();
     const list = h("ol", { class: "stages", "aria-label": "Stages" });
     for (const spec of BUTTONS) {
-      const meta = h("span", { class: "stage-meta" });
+      const first = h("span");
+      const rest = h("span", { class: "stage-rest" });
+      const meta = h("span", { class: "stage-meta" }, first, rest);
       const said = h("span", { class: "visually-hidden" });
       const mark = h("span", { class: "stage-mark", "aria-hidden": "true" });
       const button = h(
@@ -63,14 +88,15 @@ export class Pipeline extends Panel {
         meta,
         said,
       );
-      this.buttons.set(spec.id, { spec, button, meta, said });
+      this.buttons.set(spec.id, { spec, button, first, rest, said });
       list.append(h("li", null, button));
     }
     this.list = list;
     this.text = h("span", { class: "note-text" });
-    this.note = h("p", { class: "note", id: "note", role: "status" }, this.text);
+    this.stale = h("span", { class: "stale", hidden: true }, "Edited since the last run: press Run (Ctrl+Enter)");
+    this.note = h("p", { class: "note", id: "note", role: "status" }, this.stale, this.text);
     this.append(list, this.note);
-    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log"], () => this.paint());
+    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
 
   choose(id) {
@@ -93,16 +119,16 @@ export class Pipeline extends Panel {
   }
 
   paint() {
-    const { stages, kind, source, status, focusStage, view, ran } = this.store.state;
+    const { stages, kind, source, status, focusStage, view, ran, packetRun } = this.store.state;
     // Stages after one that failed were skipped for that; others (clang, for assembly) have nothing to do.
     let broken = false;
-    for (const [id, { spec, button, meta, said }] of this.buttons) {
+    for (const [id, { spec, button, first, rest, said }] of this.buttons) {
       const message = spec.from ? stages[spec.from] : null;
       let state = message?.status ?? "idle";
-      let words = message && message.status !== "working" && spec.done ? spec.done(message).filter(Boolean) : [];
+      let words = message && message.status !== "working" && spec.done ? spec.done(message, packetRun).filter(Boolean) : [];
       if (id === "source") {
         state = "done";
-        words = [kind === "c" ? `C · ${count(source.split("\n").length, "line")}` : KIND[kind]];
+        words = kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
       } else if (id === "object" && state === "done" && !message.object_bytes) state = "skipped";
       else if (state === "idle" && status.state === "running") state = "waiting";
       if (state === "working") {
@@ -113,7 +139,7 @@ export class Pipeline extends Panel {
         words = [
           id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "no object" : "failed",
         ];
-      if (state === "skipped") words = [broken ? "not reached" : "not needed"];
+      if (state === "skipped") words = [broken ? "not reached" : id === "verify" ? "switched off" : "not needed"];
       if (state === "stopped") words = ["stopped"];
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
@@ -121,21 +147,21 @@ export class Pipeline extends Panel {
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
-      setText(meta, words.join(" · ") || "·");
+      setText(first, words[0] || "·");
+      setText(rest, words.slice(1).map((word) => ` · ${word}`).join(""));
       setText(said, SAID[state] ?? state);
     }
     this.say(stages, status, focusStage, ran);
     this.bring(STAGE_ORDER.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }
 
-  /** Why the verifier refused, on one line: what it comes to, and its own words. */
+  /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. */
   reason(stage) {
-    const { stages, log } = this.store.state;
+    const { stages, log, reasons } = this.store.state;
     const fail = stage === "verify" ? stages.verify.fail : null;
     if (!fail) return "";
-    const said = log.after(fail.step).split("\n").join(" — ") || stages.verify.message;
-    const { label } = category(fail.category);
-    return fail.category ? `${label[0].toLowerCase()}${label.slice(1)} — ${said}` : said;
+    const { sentence: first, beside } = reasons.said(stages.verify.message, log);
+    return [first, ...beside, fail.category ? category(fail.category).label : ""].filter(Boolean).join(" — ");
   }
 
   /** Where the line of stages is wider than the screen, keep the one that matters in sight. */
@@ -149,9 +175,11 @@ export class Pipeline extends Panel {
   }
 
   say(stages, status, focusStage, ran) {
-    const { found, edited } = this.store.state;
+    const { found, edited, packetRun } = this.store.state;
     const working = STAGE_ORDER.find((s) => stages[s]?.status === "working");
     const failed = STAGE_ORDER.find((s) => stages[s]?.status === "failed");
+    const focused = chosen(focusStage);
+    /** @type {any} */
     let text = "";
     let tone = "";
     if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
@@ -159,14 +187,15 @@ export class Pipeline extends Panel {
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
     else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, stages[failed].not_emulated?.length ? "unknown" : "bad"];
-    else if (stages[chosen(focusStage)]) text = `${name(chosen(focusStage))}: ${sentence(chosen(focusStage), stages[chosen(focusStage)]) || "done"}`;
+    else if (stages[focused]) text = [`${name(focused)}: `, sentence(focused, stages[focused], packetRun) || "done"];
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
-    if (ran && edited !== ran.edited && tone === "" && status.state !== "running")
-      text = "Edited since the last run: press Run, or Ctrl+Enter, to see what becomes of it.";
-    setText(this.text, text);
+    this.stale.hidden = !ran || edited === ran.edited || status.state === "running" || status.state === "error";
+    // Kept while it says the same: a term in it may have the focus.
+    const made = h("span", null, text);
+    if (made.textContent !== this.text.textContent) this.text.replaceChildren(...made.childNodes);
     setAttr(this.note, "data-tone", tone);
-    setAttr(this.note, "title", text);
+    setAttr(this.note, "title", this.text.querySelector(".term") ? null : this.text.textContent);
   }
 }
 

@@ -7,6 +7,19 @@ import { VirtualList } from "../ui/virtual.js";
 const ENTRIES = 200;
 const FEW = 4;
 
+/** Global variables of a section map (.data, .bss, .rodata), as its BTF describes them. */
+const variables = (list) =>
+  h(
+    "table",
+    { class: "map-table" },
+    h("thead", null, h("tr", null, ["Variable", "Type", "Value after the run"].map((text) => h("th", { scope: "col" }, text)))),
+    h(
+      "tbody",
+      null,
+      list.slice(0, ENTRIES).map((each) => h("tr", null, h("th", { scope: "row" }, each.name), h("td", { class: "variable-type" }, each.type), h("td", null, each.value))),
+    ),
+  );
+
 export class MapsPane extends Panel {
   build() {
     this.store.on(["stages"], () => this.paint());
@@ -40,22 +53,24 @@ export class MapsPane extends Panel {
             h("span", { class: "kind-map map-name" }, spec.name),
             h("span", { class: "hint" }, ` ${spec.type} · key ${spec.key_size} B · value ${spec.value_size} B · ${count(spec.max_entries, "entry", "entries")} at most`),
           ),
-          entries.length
-            ? h(
-                "table",
-                { class: "map-table" },
-                h("thead", null, h("tr", null, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "Value after the run"))),
-                h(
-                  "tbody",
-                  null,
-                  entries.slice(0, ENTRIES).map(([key, value, text]) => h("tr", null, h("td", null, spell(key)), h("td", null, text || spell(value)))),
-                ),
-              )
-            : zero.length
-              ? null
-              : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
-          zero.length > FEW ? h("p", { class: "hint" }, `${count(zero.length, "entry is", "entries are")} zero.`) : null,
-          entries.length > ENTRIES || content?.cut ? h("p", { class: "hint" }, "More entries are not shown.") : null,
+          content?.variables?.length
+            ? variables(content.variables)
+            : entries.length
+              ? h(
+                  "table",
+                  { class: "map-table" },
+                  h("thead", null, h("tr", null, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "Value after the run"))),
+                  h(
+                    "tbody",
+                    null,
+                    entries.slice(0, ENTRIES).map(([key, value, text]) => h("tr", null, h("td", null, spell(key)), h("td", null, text || spell(value)))),
+                  ),
+                )
+              : zero.length
+                ? null
+                : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
+          !content?.variables?.length && zero.length > FEW ? h("p", { class: "hint" }, `${count(zero.length, "entry is", "entries are")} zero.`) : null,
+          entries.length > ENTRIES || (content?.variables?.length ?? 0) > ENTRIES || content?.cut ? h("p", { class: "hint" }, "More entries are not shown.") : null,
         );
       }),
     );

@@ -1,6 +1,7 @@
 /** The scrubber: where the cursor stands in the walk or the run, with forks, prunes and failures marked. */
 import { Panel } from "../core/panel.js";
 import { h, setAttr, setText, svg } from "../ui/dom.js";
+import { term } from "../ui/tip.js";
 
 const MARKS = 400;
 
@@ -22,7 +23,9 @@ export class Scrubber extends Panel {
       on: { input: () => scope.goto(Number(this.range.value)) },
     });
     this.marks = svg("svg", { class: "marks", preserveAspectRatio: "none", viewBox: "0 0 1000 10", "aria-hidden": "true" });
-    this.where = h("output", { class: "where" });
+    this.count = h("span");
+    this.path = term("path", "");
+    this.where = h("output", { class: "where" }, this.count, this.path);
     this.mode = h("span", { class: "mode" });
     this.append(
       h(
@@ -49,7 +52,9 @@ export class Scrubber extends Panel {
     const path = view === "verify" && raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
     const more = stages[view]?.status === "working" ? "+" : "";
     setText(this.mode, view === "verify" ? "verifier" : "run");
-    setText(this.where, total ? `step ${step + 1} of ${total}${more}${path}` : stages[view]?.status === "failed" ? "no steps" : "no steps yet");
+    setText(this.path, path.replace(" · ", ""));
+    this.path.hidden = !path;
+    setText(this.count, total ? `step ${step + 1} of ${total}${more}${path ? " · " : ""}` : stages[view]?.status === "failed" ? "no steps" : "no steps yet");
     setAttr(this.range, "aria-valuetext", total ? `step ${step + 1} of ${total}` : "no steps yet");
     if (changed.has("stages") || changed.has("view") || this.marked !== total) this.mark(total);
   }

@@ -5,6 +5,7 @@ import { bitStrip, drawBits } from "../ui/bits.js";
 import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
 import { big, bestRange, bounds, concrete, num, spell } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
+import { term } from "../ui/tip.js";
 import { holding } from "../ui/words.js";
 
 const REGS = ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10"];
@@ -13,9 +14,9 @@ export const X86 = {
   r0: "rax", r1: "rdi", r2: "rsi", r3: "rdx", r4: "rcx", r5: "r8",
   r6: "rbx", r7: "r13", r8: "r14", r9: "r15", r10: "rbp",
 };
-/** Machine registers no BPF register lives in; the mark keeps x86 r9 apart from BPF r9. */
 /** Places a held reference is given back at that are named. */
 const RELEASES = 3;
+/** Machine registers no BPF register lives in; the mark keeps x86 r9 apart from BPF r9. */
 const SPARE = ["x:rsp", "x:r9", "x:r10", "x:r11", "x:r12"];
 
 /** "1:fp-8" -> {frame: 1, slot: "fp-8"}. */
@@ -40,6 +41,12 @@ export class State extends Panel {
     this.held = h("section", { class: "held", hidden: true, "aria-label": "Held at this step" });
     this.scroller = h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table, this.held);
     this.preview();
+    // A click anywhere in a row selects it, unless it was for a link or to select text.
+    this.body.addEventListener("click", (event) => {
+      const row = event.target instanceof Element ? event.target.closest("tr") : null;
+      if (!row?.dataset.name || event.target.closest("button") || String(getSelection() ?? "")) return;
+      this.pick(row.dataset.name);
+    });
     this.detail = h("div", { class: "detail", "aria-live": "off" });
     this.append(
       h("div", { class: "column-head" }, this.heading, this.base),
@@ -112,7 +119,9 @@ export class State extends Panel {
     this.body.textContent = "";
     this.held.hidden = true;
     const heads =
-      view === "verify" ? ["Register", "Holds", "Bits", "Line"] : ["Register", "x86", "Value", "Verifier knew"];
+      view === "verify"
+        ? ["Register", "Holds", term("bits", "Bits"), "Line"]
+        : ["BPF", "x86", "Value", "Verifier knew"];
     fill(this.headings, heads.map((text) => h("th", { scope: "col" }, text)));
     this.table.dataset.view = view;
     this.caption.textContent =
@@ -204,6 +213,10 @@ export class State extends Panel {
       setText(row.line, line ? `${line}` : "");
       setAttr(row.line, "aria-label", line ? `${split(name).slot} was written ${lines ? "on line" : "at step"} ${line}; go there` : null);
       row.line.hidden = !line;
+      // A place on the stack is counted from the frame pointer: a term to be looked up.
+      const stack = reg?.k === "stack";
+      setAttr(row.text, "data-term", stack ? "fp" : null);
+      setAttr(row.text, "tabindex", stack ? "0" : null);
       setText(row.was, moved ? `was ${summary(old, base) || "nothing"}` : this.aside(reg, base));
       const class_ = [
         split(name).slot.startsWith("fp") ? "slot" : "",
@@ -354,7 +367,7 @@ export class State extends Panel {
     const memory = name.startsWith("@");
     const head = X86[name] ? this.head(name, name) : { button: h("span", { class: "plain-name" }), cell: h("th", { scope: "row" }) };
     if (!X86[name]) head.cell.append(head.button);
-    if (!X86[name] && !memory) setText(head.button, name.slice(2));
+    if (!X86[name] && !memory) setText(head.button, `x86 ${name.slice(2)}`);
     const native = h("span", { class: "native" }, X86[name] ?? "");
     const text = h("span", { class: "holds" });
     const was = h("span", { class: "was" });
@@ -362,7 +375,7 @@ export class State extends Panel {
     const knew = h("span", { class: "knew" });
     const element = h(
       "tr",
-      null,
+      X86[name] ? { data: { name } } : null,
       head.cell,
       h("td", { class: "native-cell" }, native),
       h("td", { class: "what" }, h("div", { class: "what-line" }, text, was)),
