@@ -84,6 +84,8 @@ def test_keys(recorded_tab: Tabs) -> None:
     page.keyboard.press(",")
     expect(place).to_contain_text("step 6 of 13")
     page.keyboard.press("]")
+    expect(place).to_contain_text("step 9 of 13")  # a fork
+    page.keyboard.press("]")
     expect(place).to_contain_text("step 11 of 13")
     page.keyboard.press("/")
     page.keyboard.type("goto pc+4")
