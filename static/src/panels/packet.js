@@ -100,6 +100,7 @@ export class PacketPane extends Panel {
     const { kind } = this.store.state.input;
     const wrong = given && ((given.kind === "event" && PACKETS.includes(kind)) || (given.kind === "packet" && kind === "event"));
     this.advice.hidden = !wrong;
+    fill(this.advice);
     if (!wrong) return;
     fill(
       this.advice,

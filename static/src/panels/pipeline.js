@@ -93,7 +93,7 @@ export class Pipeline extends Panel {
     }
     this.list = list;
     this.text = h("span", { class: "note-text" });
-    this.stale = h("span", { class: "stale", hidden: true }, "Edited since the last run: press Run (Ctrl+Enter)");
+    this.stale = h("span", { class: "stale", hidden: true });
     this.note = h("p", { class: "note", id: "note", role: "status" }, this.stale, this.text);
     this.append(list, this.note);
     this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
@@ -191,6 +191,7 @@ export class Pipeline extends Panel {
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
     this.stale.hidden = !ran || edited === ran.edited || status.state === "running" || status.state === "error";
+    setText(this.stale, this.stale.hidden ? "" : "Edited since the last run: press Run (Ctrl+Enter)");
     // Kept while it says the same: a term in it may have the focus.
     const made = h("span", null, text);
     if (made.textContent !== this.text.textContent) this.text.replaceChildren(...made.childNodes);
