@@ -25,6 +25,7 @@ def config() -> dict[str, Any]:
         "examples": "/examples/",
         "limits": limits(),
         "version": version(),
+        "kernel": kernel_release(),
     }
 
 

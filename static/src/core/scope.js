@@ -31,7 +31,7 @@ export class Scope extends Search {
       options: { ...request.options },
       input: { ...(request.input ?? { kind: "auto" }) },
       /** Release of the emulated kernel, as the server says it. */
-      kernel: "",
+      kernel: boot.config.kernel ?? "",
       edited: 0,
       /** Counts programs that were opened, so that the editor starts afresh with each. */
       opened: 0,
@@ -181,7 +181,7 @@ export class Scope extends Search {
     switch (message.type) {
       case "hello":
         this.width(message.limits);
-        this.store.set({ kernel: message.kernel ?? "" });
+        if (message.kernel) this.store.set({ kernel: message.kernel });
         break;
       case "accepted":
         if (this.fresh) this.begin();

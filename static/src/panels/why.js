@@ -12,6 +12,13 @@ const LINKS = 6;
 const ARRIVALS = 40;
 
 export class WhyPane extends Panel {
+  /** The emulated kernel by name. */
+  kernel() {
+    const { stages, kernel } = this.store.state;
+    const release = stages.verify?.kernel || kernel;
+    return release ? `Linux ${release}` : "the emulated kernel";
+  }
+
   build() {
     this.card = h("div", { class: "why-card" });
     this.step = h("section", { class: "why-step", "aria-label": "This step" });
@@ -61,7 +68,8 @@ export class WhyPane extends Panel {
   failure() {
     const { fail } = this.reasons;
     const { label, sentence } = category(fail.category);
-    const said = this.log.after(fail.step) || this.store.state.stages.verify.message || "";
+    const kernel = this.reasons.said(this.store.state.stages.verify.message ?? "", this.log);
+    const said = [kernel.sentence, ...kernel.beside].join("\n");
     const insn = this.code.at(fail.insn);
     const line = fail.line ?? insn?.line;
     const walked = fail.step >= 0 && this.scope.windows.verify.total > 0;
@@ -176,7 +184,7 @@ export class WhyPane extends Panel {
         { class: "explained" },
         stage === "run" || stage === "jit"
           ? "The verifier accepted the program; that stands. What comes after it is not emulated here, and bpfscope does not guess."
-          : "That is no verdict. What the kernel does from here on is not known to bpfscope, and it does not guess.",
+          : `That is no verdict. What ${this.kernel()} does from here on is not known to bpfscope, and it does not guess.`,
       ),
       insn
         ? h(
@@ -201,7 +209,7 @@ export class WhyPane extends Panel {
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
-        stage !== "verify" || /crash/.test(what) ? null : h("li", null, "Ask a running kernel: ", h("code", null, "bpftool prog load"), " prints its verdict and its log."),
+        stage !== "verify" || /crash/.test(what) ? null : h("li", null, `Ask ${this.kernel()} itself: `, h("code", null, "bpftool prog load"), " prints its verdict and its log."),
       ),
     );
   }
