@@ -124,7 +124,7 @@ def test_keyboard_only(tab: Tabs) -> None:
     made = tab()
     page = made.open()
     seen = []
-    for _ in range(45):
+    for _ in range(60):
         page.keyboard.press("Tab")
         seen.append(page.evaluate(FOCUSED))
     text = " | ".join(seen)
@@ -187,7 +187,7 @@ def test_a_packet_as_a_form_and_as_a_capture(tab: Tabs) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Run (Ctrl+Enter)").click()
     expect(page.locator('.stage[data-stage="run"] .stage-meta')).to_contain_text("XDP_PASS", timeout=20_000)
-    expect(page.locator(".packet-out")).to_contain_text("Before · 59 bytes")
+    expect(page.locator(".packet-out")).to_contain_text("Before · 62 bytes")
     frame = bytes.fromhex("0200000000010200000000020800450000240001000040116" + "6c60a0000010a000002" + "00" * 16)
     pcap = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
     pcap += 2 * (struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)

@@ -94,7 +94,7 @@ export class Pipeline extends Panel {
     this.list = list;
     this.text = h("span", { class: "note-text" });
     this.stale = h("span", { class: "stale", hidden: true });
-    this.note = h("p", { class: "note", id: "note", role: "status" }, this.stale, this.text);
+    this.note = h("p", { class: "note", id: "note", role: "status" }, this.text, this.stale);
     this.append(list, this.note);
     this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
