@@ -104,10 +104,16 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
     assert {len(pids & old) for pids in seen} == {2, 1, 0}  # one after the other
 
 
+class Started(SimpleNamespace):
+    """Stands for a worker: told from another by what it is, not by its members."""
+
+    __hash__ = object.__hash__
+
+
 async def test_workers_are_due_at_different_numbers_of_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     async def start(*args: Any) -> Any:
         never = asyncio.get_running_loop().create_future()
-        found = SimpleNamespace(pid=0, jobs=0, about={}, process=SimpleNamespace(wait=lambda: never))
+        found = Started(pid=0, jobs=0, about={}, process=SimpleNamespace(wait=lambda: never))
 
         async def kill() -> None:
             pass
