@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import struct
 import subprocess
 import sys
 import time
@@ -54,7 +55,11 @@ def extract(kernel: Kernel, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, part in PARTS.items():
         began = time.monotonic()
-        content = part(kernel)
+        try:
+            content = part(kernel)
+        except (LookupError, RuntimeError, ValueError, AssertionError, struct.error) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise NoImageError(f"{name}: the extraction does not understand this kernel ({what}).") from error
         data = content.encode() if isinstance(content, str) else content
         (out / name).write_bytes(data)
         print(f"{name}: {len(data):,} bytes, {time.monotonic() - began:.1f} s", flush=True)
@@ -108,14 +113,19 @@ def main() -> int:
         return 0
     try:
         kernel = Kernel(given.folder)
-        assert kernel.config
+        assert kernel.config  # before the rest, which takes half a minute
+        return extraction(kernel, given.out, given.emulate)
     except (NoImageError, OSError) as error:
         print(f"facts: {error}", file=sys.stderr)
         return 2
-    out: Path = given.out or DATA / version_of(kernel.image.release)
+
+
+def extraction(kernel: Kernel, place: Path | None, emulate: bool) -> int:
+    """Extract to `place` or where the kernel's data belongs, and generate the modules if it is the one emulated."""
+    out = place or DATA / version_of(kernel.image.release)
     print(kernel.image.release, "->", out)
     extract(kernel, out)
-    if given.emulate or (given.out is None and kernel.image.release == RELEASE):
+    if emulate or (place is None and kernel.image.release == RELEASE):
         generate(kernel, out.name)
     for note in kernel.notes:
         print("note:", note)

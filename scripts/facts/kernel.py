@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +49,11 @@ class Kernel:
         for name in ("config", f"config-{self.image.release}"):
             path = self.folder / name
             if path.is_file():
-                return self._options(path.read_text())
+                text = path.read_text()
+                named = re.search(r"^# Linux/\S+ (\S+) Kernel Configuration$", text, re.MULTILINE)
+                if named is not None and not self.image.release.startswith(named[1]):
+                    raise NoImageError(f"{path} is the configuration of {named[1]}, the image is {self.image.release}.")
+                return self._options(text)
         start, end = (self.image.data.find(mark) for mark in IKCONFIG)
         if 0 <= start < end:
             packed = self.image.data[start + len(IKCONFIG[0]) : end]

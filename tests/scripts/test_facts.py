@@ -14,6 +14,7 @@ import pytest
 
 from scripts.facts import unpack
 from scripts.facts.__main__ import PARTS, extract, main, offsets, version_of
+from scripts.facts.image import KernelImage
 from scripts.facts.kernel import Kernel
 from vm.kernel.compare import differences
 from vm.kernel.facts import ABOUT, KernelFacts, emulated
@@ -66,6 +67,22 @@ def test_the_command_refuses_a_folder_without_a_kernel(
     monkeypatch.setattr("sys.argv", ["facts", str(tmp_path)])
     assert main() == 2
     assert "neither vmlinux nor vmlinuz" in capsys.readouterr().err
+
+
+def test_the_configuration_has_to_be_the_kernels(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("#\n# Linux/x86 6.1.5 Kernel Configuration\n#\nCONFIG_BPF=y\n")
+    kernel = Kernel.__new__(Kernel)
+    kernel.folder = tmp_path
+    kernel.image = KernelImage.__new__(KernelImage)
+    kernel.image.data = b"Linux version 6.12.117-test (somebody)\n"
+    with pytest.raises(unpack.NoImageError, match=r"configuration of 6\.1\.5, the image is 6\.12\.117-test"):
+        assert kernel.config
+    (tmp_path / "config").unlink()
+    with pytest.raises(unpack.NoImageError, match=r"copy /boot/config-6\.12\.117-test"):
+        assert kernel.config
+    packed = gzip.compress(b"# CONFIG_A is not set\nCONFIG_C=m\nCONFIG_B=y\n")
+    kernel.image.data += b"IKCFG_ST" + packed + b"IKCFG_ED"
+    assert kernel.config == ["CONFIG_B=y", "CONFIG_C=m"]
 
 
 def test_versions() -> None:

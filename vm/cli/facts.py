@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import lzma
+import struct
+import zlib
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
     from vm.kernel.compare import Change
 
 HELP: Final = "say what is known of a kernel, or what differs between two"
+# What reading a file that is not as `make facts` wrote it comes to.
+DAMAGED: Final = (
+    LookupError, TypeError, ValueError, AttributeError, EOFError, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
 SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 
 
@@ -63,6 +70,9 @@ def run(options: Namespace, out: Reporter) -> int:
         out.line(record, _text(old.release, new.release, changes, options.part or list(PARTS)))
     except InputError as error:
         out.complain(error.message, BAD_INPUT)
+    except DAMAGED as error:
+        what = f"{type(error).__name__}: {error}"
+        out.complain(f"The facts are damaged ({what}): extract them again with `make facts`.", BAD_INPUT)
     return out.status
 
 

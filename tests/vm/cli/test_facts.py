@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,26 @@ def test_differences(other: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_refused(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["facts", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("helpers.json", b"[]", "make facts"),
+        ("hooks.json", b'{"kfuncs": 3}', "make facts"),
+        ("hooks.json", b"not JSON", "make facts"),
+        ("vmlinux.btf.z", b"not zlib", "make facts"),
+        ("vmlinux.btf.z", zlib.compress(b"Linux; 2 types; 9 bytes\nxxx"), "The BTF cannot be used"),
+        ("kconfig.z", zlib.compress(b"banner\nno assignment\n"), "make facts"),
+        ("ctx_access.json.xz", b"", "make facts"),
+        ("errno.json", b"[1]", "make facts"),
+    ],
+)
+def test_damaged_facts(
+    other: str, name: str, content: bytes, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(other) / name).unlink()
+    (Path(other) / name).write_bytes(content)
+    assert main(["facts", str(emulated().folder), other]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and said in message
