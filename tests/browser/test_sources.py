@@ -40,6 +40,22 @@ def test_the_lock_file_names_no_addresses_and_every_version_is_exact() -> None:
     assert [name for name, version in versions.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
 
 
+TERM = re.compile(r"""\bterm\("([^"]+)"|data-term", [^"]*"([^"]+)\"""")
+
+
+def test_every_term_of_the_page_is_in_the_glossary() -> None:
+    used = {first or second for path in SOURCES for first, second in TERM.findall(path.read_text())}
+    assert used >= {"path", "processed", "step", "slot", "bits", "fp"}
+    rows = (ROOT / "docs" / "glossary.md").read_text()
+    assert [name for name in used if not re.search(rf"^\|[^|]*\b{name}\b[^|]*\|", rows, re.MULTILINE)] == []
+
+
+def test_no_source_names_a_release_of_the_kernel() -> None:
+    """Which kernel is emulated is told by the server."""
+    found = [str(path) for path in [*SOURCES, *TEMPLATES] if re.search(r"\b6\.12\b", path.read_text())]
+    assert found == []
+
+
 def test_types() -> None:
     npm = node_command("npm")
     node = npm[0] if len(npm) == 2 else shutil.which("node")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from playground.examples import all_examples
+from playground.glossary import glossary
 from playground.jobs.service import Service, stored_record
 from tests.playground.conftest import asked
 from tests.playground.test_shared import embedded
@@ -96,3 +99,18 @@ async def test_a_stored_run_is_in_the_page(service: Service, client: Client, mon
     assert kinds == ["accepted", "stage", "steps", "stage", "done"]
     assert service.find(record["run"]) is not None
     assert stored_record(asked("never asked")) is None
+
+
+def test_about_says_what_is_emulated_and_defines_the_terms(client: Client) -> None:
+    html = client.get("/about").content.decode()
+    assert "emulation of Linux" in html
+    for entry in glossary():
+        assert entry["names"] and entry["text"].endswith(".")
+        assert escape(entry["text"]) in html
+    assert {"path", "processed", "step", "slot", "bits", "fp"} <= {name for e in glossary() for name in e["names"]}
+
+
+def test_pages_bring_the_glossary_for_the_terms_they_show(client: Client) -> None:
+    html = client.get("/").content.decode()
+    given = html.split('<script id="glossary" type="application/json">')[1].split("</script>")[0]
+    assert json.loads(given) == glossary()

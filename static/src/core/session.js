@@ -24,6 +24,8 @@ export class Session {
     this.socket = null;
     this.request = null;
     this.run = null;
+    /** @type {string | null} the run that the next one replaces */
+    this.instead = null;
     this.over = true;
     this.attempt = 0;
     this.timer = 0;
@@ -39,6 +41,8 @@ export class Session {
 
   /** Start a run; the one before, if it still goes on, is ended. */
   start(request) {
+    // Where the connection is lost the cancel does not arrive: the server is told which run this one replaces.
+    this.instead = this.over ? null : this.run;
     this.end();
     this.request = request;
     this.run = null;
@@ -110,7 +114,8 @@ export class Session {
     socket.addEventListener("open", () => {
       this.reached = true;
       this.resuming = this.run !== null;
-      this.send(this.resuming ? { type: "resume", run: this.run } : { type: "run", v: 1, request: this.request });
+      const instead = this.instead ? { instead: this.instead } : {};
+      this.send(this.resuming ? { type: "resume", run: this.run } : { type: "run", v: 1, request: this.request, ...instead });
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.socket) this.receive(event.data);
@@ -129,6 +134,7 @@ export class Session {
     }
     if (message.type === "accepted") {
       this.run = message.run;
+      this.instead = null;
       this.attempt = 0;
       this.ready = true;
       this.tell({ state: "open" });
