@@ -22,6 +22,7 @@ MAX_DEPTH: Final = 32  # MAX_RESOLVE_DEPTH in kernel/bpf/btf.c
 MAX_TYPE_SIZE: Final = 1 << 40
 
 _MANY_SEARCHES: Final = 12  # from here on an index is worth its 80 ms
+_STRING_SEARCHES: Final = 64  # from here on an index of the kernel's strings is worth its 60 ms and 18 MB
 _HEADER: Final = struct.Struct("<HBBIIIII")
 _MAGIC: Final = 0xEB9F
 _COMMON: Final = struct.Struct("<III")
@@ -181,6 +182,7 @@ class Btf:
         """What other modules worked out of these types, by a key of theirs: it lives as long as the types do."""
         self._index: tuple[dict[int, list[int]], dict[int, list[int]]] | None = None
         self._string_offsets: dict[str, list[int]] | None = None
+        self._strings_at: dict[bytes, int] | None = None
 
     @classmethod
     def from_untrusted(cls, data: bytes) -> Btf:
@@ -309,9 +311,9 @@ class Btf:
 
     def ids_of(self, name: str) -> tuple[int, ...]:
         """Ids of all types of that name, ascending."""
-        if self._trusted and self._index is None:
+        if self._trusted:
             self._searches += 1
-            if self._searches < _MANY_SEARCHES:
+            if self._index is None and self._searches < _MANY_SEARCHES:
                 found = self._names.get(name)
                 if found is None:
                     found = self._names[name] = self._search(name)
@@ -345,6 +347,9 @@ class Btf:
             return []
         needle = text.encode("utf-8", "surrogateescape") + b"\0"
         if self._trusted:
+            if self._searches >= _STRING_SEARCHES:
+                at = self._trusted_offsets().get(needle[:-1], 0)
+                return [at] if at else []
             at = self._strings.find(b"\0" + needle)
             return [at + 1] if at >= 0 else []
         if self._string_offsets is None:
@@ -354,6 +359,13 @@ class Btf:
                 if off < len(self._strings):
                     self._string_offsets.setdefault(self.string(off), []).append(off)
         return self._string_offsets.get(text, [])
+
+    def _trusted_offsets(self) -> dict[bytes, int]:
+        """Where each string of the kernel's BTF is: searching the bytes costs a millisecond a name."""
+        if self._strings_at is None:
+            names = self._strings.split(b"\0")[:-1]
+            self._strings_at = dict(zip(names, accumulate((len(n) + 1 for n in names), initial=0), strict=False))
+        return self._strings_at
 
     def _search(self, name: str) -> tuple[int, ...]:
         """Ids by searching the bytes, which beats making an index for a few names."""

@@ -13,12 +13,10 @@ from typing import Final, NamedTuple
 from vm.compile import providers
 from vm.compile.headers import VMLINUX
 from vm.compile.model import Diagnostic, Missing
+from vm.ctext import CText
 
-_COMMENT_OR_STRING: Final = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-_INCLUDE: Final = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.M)
 _NAME: Final = re.compile(r"(?:\b(?:struct|union|enum)\s+)?\b[A-Za-z_]\w*")
 _QUOTED: Final = re.compile(r"'((?:struct |union |enum )?\w+)'")
-_SECTION: Final = re.compile(r'SEC\s*\(\s*"([^"]*)"\s*\)|section\s*\(\s*"([^"]*)"\s*\)')
 # Sections that are no programs.
 _DATA_SECTIONS: Final = re.compile(r"license$|version$|maps$|\.")
 _INVISIBLE: Final = re.compile(r"declaration of '((?:struct|union) \w+)' will not be visible")
@@ -46,11 +44,12 @@ class Facts(NamedTuple):
 
 def facts(source: str) -> Facts:
     """Read the source as text; nothing is preprocessed."""
-    blank = _COMMENT_OR_STRING.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), source)
-    includes = frozenset(name.removeprefix("uapi/") for name in _INCLUDE.findall(source))
+    text = CText(source)
+    includes = frozenset(include.name.removeprefix("uapi/") for include in text.includes)
     bare = {name.rpartition("/")[2] for name in includes}
-    sections = tuple(a or b for a, b in _SECTION.findall(source))
-    return Facts(tuple(blank.split("\n")), includes, VMLINUX in bare, sections)
+    return Facts(
+        tuple(text.code.split("\n")), includes, VMLINUX in bare, tuple(section.name for section in text.sections)
+    )
 
 
 def find(source: str, diagnostics: Iterable[Diagnostic], already: frozenset[str] = frozenset()) -> tuple[Missing, ...]:

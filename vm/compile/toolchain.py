@@ -86,14 +86,17 @@ _lock = threading.Lock()
 _launchers: dict[int, Launcher] = {}
 
 
-def launcher() -> Launcher:
-    """This process's compiler launcher, started. InputError where no file-system layer holds (see `refusal`)."""
+def launcher(timeout: float = 20.0) -> Launcher:
+    """This process's compiler launcher, started. InputError where no file-system layer holds (see `refusal`).
+
+    timeout -- seconds that starting it may take, if it is not there yet; InternalError after that
+    """
     with _lock:
         found = _launchers.get(os.getpid())
         if found is None:
             chain = toolchain()
             found = Launcher({"clang": Tool(chain.argv, chain.read)})
-            found.start()
+            found.start(timeout)
             _launchers.clear()
             _launchers[os.getpid()] = found
     refused = refusal(found)
@@ -105,7 +108,7 @@ def launcher() -> Launcher:
 def start() -> Launcher:
     """Start the compiler's launcher now: before the calling process confines itself, and off the first user's clock."""
     found = launcher()
-    compiler_version()
+    compiler_version(timeout=20.0)
     return found
 
 
@@ -119,9 +122,16 @@ def refusal(found: Launcher) -> str | None:
     )
 
 
-@cache
-def compiler_version() -> str:
-    """ "clang 22.1.8"."""
-    text = launcher().run("clang", ["--version"], files={}, limits=Limits(wall=20.0)).text.decode(errors="replace")
-    found = re.search(r"clang version (\d+[\w.]*)", text)
-    return f"clang {found[1]}" if found else "clang"
+_version = ""
+
+
+def compiler_version(timeout: float = 4.0) -> str:
+    """ "clang 22.1.8", asked once a process; "clang" where it does not say so within `timeout` seconds."""
+    global _version
+    if not _version:
+        done = launcher().run("clang", ["--version"], files={}, limits=Limits(wall=timeout))
+        found = re.search(r"clang version (\d+[\w.]*)", done.text.decode(errors="replace"))
+        if found is None:
+            return "clang"
+        _version = f"clang {found[1]}"
+    return _version

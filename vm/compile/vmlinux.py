@@ -10,11 +10,11 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from vm.ctext import CText, blank
+
 if TYPE_CHECKING:
     from vm.btf.types import Btf, Type
 
-_INCLUDES_IT: Final = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"](?:[\w./]*/)?vmlinux\.h[>"]', re.M)
-_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _TAGGED: Final = re.compile(r"\b(struct|union|enum)\s+([A-Za-z_]\w*)")
 _WORD: Final = re.compile(r"\b[A-Za-z_]\w*")
 
@@ -26,9 +26,10 @@ _ALWAYS: Final = frozenset(
 
 def vmlinux_for(source: str) -> bytes:
     """The header's text; only a guard where the source does not include it."""
-    if not _INCLUDES_IT.search(source):
+    text = CText(source)
+    if not any(include.name.rpartition("/")[2] == "vmlinux.h" for include in text.includes):
         return b"#pragma once\n"
-    bare = _COMMENT.sub(" ", source)
+    bare = blank(source, strings=False)
     tagged = frozenset((word, tag) for word, tag in _TAGGED.findall(bare))
     return _header(tagged, frozenset(_WORD.findall(bare)))
 

@@ -109,10 +109,10 @@ class Launcher:
         self.active: tuple[str, ...] = ()
         self.missing: tuple[tuple[str, str], ...] = ()
 
-    def start(self) -> None:
-        """Start the resident process if it is not there. InternalError if it cannot be."""
+    def start(self, timeout: float = _START_TIMEOUT) -> None:
+        """Start the resident process if it is not there. InternalError if it does not answer in `timeout` seconds."""
         with self._lock:
-            self._ensure()
+            self._ensure(timeout)
 
     def close(self) -> None:
         """End the resident process and whatever it runs."""
@@ -162,28 +162,28 @@ class Launcher:
         }
         return Result(header["status"], header["limit"], text, found, header["ms"])
 
-    def _ensure(self) -> socket.socket:
+    def _ensure(self, timeout: float = _START_TIMEOUT) -> socket.socket:
         if self._owner != os.getpid():  # forked: the parent's launcher is the parent's
             self._sock = None
         if self._sock is None:
-            self._start()
+            self._start(timeout)
         assert self._sock is not None
         return self._sock
 
-    def _start(self) -> None:
+    def _start(self, timeout: float) -> None:
         """Start inside bubblewrap where that works, else without; InternalError where neither does."""
         missing: list[tuple[str, str]] = []
         if "bubblewrap" in self._wanted:
             bwrap, why = bubblewrap()
             if bwrap is not None:
                 try:
-                    return self._launch(bwrap, missing)
+                    return self._launch(bwrap, missing, timeout)
                 except InternalError as error:
                     why = f"inside it: {error}"
             missing.append(("bubblewrap", why))
-        return self._launch(None, missing)
+        return self._launch(None, missing, timeout)
 
-    def _launch(self, bwrap: str | None, missing: list[tuple[str, str]]) -> None:
+    def _launch(self, bwrap: str | None, missing: list[tuple[str, str]], timeout: float) -> None:
         ours, theirs = socket.socketpair()
         spool = ""
         process = None
@@ -193,7 +193,7 @@ class Launcher:
             spool = tempfile.mkdtemp(prefix=SPOOL_PREFIX, dir=parent)
             process = self._spawn(self._wrap(bwrap, spool) if bwrap else [], theirs.fileno())
             theirs.close()
-            ours.settimeout(_START_TIMEOUT)
+            ours.settimeout(timeout)
             tools = {name: asdict(tool) for name, tool in self._tools.items()}
             wanted = [name for name in self._wanted if name != "bubblewrap" or bwrap]
             wire.send(ours, {"tools": tools, "spool": spool, "layers": wanted})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from vm.compile import CompileOptions, compile_c
+from vm.compile import CompileOptions, compile_c, compiler
+from vm.compile.missing import facts
+from vm.compile.vmlinux import vmlinux_for
 from vm.errors import InputError, LimitError
 
 HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
@@ -142,3 +146,39 @@ def test_inputs_that_cannot_be_tried_are_refused() -> None:
         compile_c(PROGRAM, CompileOptions(opt="O9"))
     with pytest.raises(InputError, match="'v9'"):
         compile_c(PROGRAM, CompileOptions(mcpu="v9"))
+
+
+def test_the_whole_stage_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs a source needs, and however slow the first is: `limit` is said within the stage's time."""
+    source = "".join(f'#include "missing_{n}.h"\n' for n in range(9)) + PROGRAM
+    monkeypatch.setattr(compiler, "STAGE_WALL", 0.0)
+    done = compile_c(source, CompileOptions(fix_includes=True))
+    assert (done.ok, done.limit, done.object) == (False, "time", None)
+
+
+def test_no_run_gets_more_time_than_the_stage_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.monotonic()
+    for warm in (set(), {os.getpid()}):
+        monkeypatch.setattr(compiler, "_warm", warm)
+        assert compiler._limits(now + 1.5).wall <= 1.5
+        assert compiler._limits(now + compiler.STAGE_WALL).wall <= compiler.STAGE_WALL
+    assert compiler._limits(now + 100).wall == compiler.LIMITS.wall
+
+
+SLOW_TO_READ = {
+    "strings that do not end": '"\\' * 32_000,
+    "characters that do not end": "'\\" * 32_000,
+    "comments that do not end": "/*" * 32_000,
+    "sections that do not end": 'SEC( "' * 10_000,
+    "includes that do not end": '#include "' * 6_000,
+    "a word for each of the kernel's types": '#include "vmlinux.h"\n' + "".join(f"struct s{n};" for n in range(5_500)),
+}
+
+
+@pytest.mark.parametrize("name", SLOW_TO_READ)
+def test_reading_a_source_takes_time_in_proportion_to_its_length(name: str) -> None:
+    source = SLOW_TO_READ[name]
+    begin = time.process_time()
+    facts(source)
+    vmlinux_for(source)
+    assert time.process_time() - begin < 2.5
