@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from vm.compile import providers
 from vm.compile.headers import VMLINUX
 from vm.compile.model import Diagnostic, Missing
-from vm.ctext import CText
+from vm.csource.text import CText
 
 _NAME: Final = re.compile(r"(?:\b(?:struct|union|enum)\s+)?\b[A-Za-z_]\w*")
 _QUOTED: Final = re.compile(r"'((?:struct |union |enum )?\w+)'")

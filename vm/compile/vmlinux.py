@@ -10,7 +10,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from vm.ctext import CText, blank
+from vm.csource.text import CText, blank
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf, Type

@@ -8,14 +8,17 @@ if TYPE_CHECKING:
     from vm.program import Object
 
 
-def load_object(data: bytes, name: str, untyped: str = "") -> Object:
+def load_object(data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "") -> Object:
     """Programs and maps of an ELF object, relocated for the emulated kernel.
 
     name -- of the object; its first eight characters (without directory and .o) name the global-data maps.
     untyped -- section name ("socket") that stands in for those that say no program type; by default such a program
                is an error, as libbpf leaves its type to the application
+    guess -- whether a section name that libbpf refuses is loaded as what was probably meant (vm.elf.guess), with a
+             remark that says so; `untyped` then stands in where nothing says what was meant
+    source -- the C text that the object was compiled from, for remarks with fixes; "" where it is not known
     InputError if the file cannot be used at all; a program that cannot be loaded is in `Object.errors`.
     """
     from vm.elf.load import load
 
-    return load(data, name, untyped)
+    return load(data, name, untyped, guess, source)

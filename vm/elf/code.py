@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from vm.btf.ext import BtfExt, CoreRelo, FuncRecord, LineRecord
-from vm.elf.maps import PlacedMap
+from vm.elf.placed import PlacedMap
 from vm.elf.reader import (
     SHN_LORESERVE,
     STB_LOCAL,

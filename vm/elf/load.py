@@ -11,11 +11,15 @@ from vm.elf.attach import attach_name
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
 from vm.elf.externs import collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
+from vm.elf.guess import context_of
+from vm.elf.guess import guess as guessed
+from vm.elf.legacy import LEGACY_SECTION
 from vm.elf.link import Linker
 from vm.elf.mapbtf import typed, unmappable
 from vm.elf.mapcheck import refusal
 from vm.elf.maps import collect_maps, object_name
 from vm.elf.reader import ElfFile, read_elf
+from vm.elf.remarks import Remarks
 from vm.elf.sections import SectionDef, section_def
 from vm.elf.struct_ops import Operation, StructOps, collect_struct_ops
 from vm.errors import InputError
@@ -24,9 +28,10 @@ from vm.kernel.record import struct_metas
 from vm.program import Object, Program
 
 
-def load(data: bytes, name: str, untyped: str = "") -> Object:
+def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "") -> Object:
     """See vm.elf.load_object."""
     elf = read_elf(data)
+    remarks = Remarks(source)
     functions = collect_functions(elf)
     entries = [f for f in functions if f.section.name != ".text"]
     if not entries:
@@ -36,6 +41,9 @@ def load(data: bytes, name: str, untyped: str = "") -> Object:
         )
     btf = _btf(elf)
     maps = collect_maps(elf, btf, name)
+    legacy = elf.section(LEGACY_SECTION)
+    if legacy is not None:
+        remarks.legacy_maps(m.spec.full_name for m in maps if m.section == legacy.index)
     arena = next((i for i, m in enumerate(maps) if m.spec.map_type == t.BPF_MAP_TYPE_ARENA), -1)
     resolve_targets(functions, elf, maps, arena)
     ext = elf.section(".BTF.ext")
@@ -55,10 +63,22 @@ def load(data: bytes, name: str, untyped: str = "") -> Object:
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
-    programs, errors = [], []
+    programs, errors, nameless = [], [], []
     for function in entries:
+        section = function.section.name.removeprefix("?")
+        known, meant = section_def(section), None
+        if known is None and guess:
+            meant = guessed(section, context_of(btf, function.name))
+            remarks.refused_section(function.name, section, meant, untyped)
+        if meant is not None:
+            section, known = meant.section, meant.definition
+        elif known is None:
+            nameless.append((function.name, section))
+            known = fallback
         try:
-            programs.append(_program(function, linker, ops, license_name, shown, fallback))
+            program = _program(function, section, known, linker, ops, license_name, shown)
+            programs.append(program)
+            remarks.program(program, section)
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
     specs = [m.spec for m in maps] + ops.maps
@@ -66,8 +86,18 @@ def load(data: bytes, name: str, untyped: str = "") -> Object:
     if options_map is not None:
         specs.append(options_map)
     programs = [replace(program, object_maps=tuple(specs)) for program in programs]
-    nameless = tuple((p.name, p.section) for p in programs if section_def(p.section) is None)
-    return Object(name, tuple(programs), tuple(specs), license_name, btf, tuple(errors), nameless)
+    loaded = {program.name for program in programs}
+    stood_in = tuple(one for one in nameless if one[0] in loaded)
+    return Object(
+        name,
+        tuple(programs),
+        tuple(specs),
+        license_name,
+        btf,
+        errors=tuple(errors),
+        untyped=stood_in,
+        remarks=remarks.all(),
+    )
 
 
 def _btf(elf: ElfFile) -> Btf | None:
@@ -82,14 +112,13 @@ def _license(elf: ElfFile) -> str:
 
 def _program(
     function: Function,
+    section: str,
+    known: SectionDef | None,
     linker: Linker,
     ops: StructOps,
     license_name: str,
     btf: Btf | None,
-    fallback: SectionDef | None,
 ) -> Program:
-    section = function.section.name.removeprefix("?")
-    known = section_def(section) or fallback
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
     attach_type, target = known.expected_attach_type, ""

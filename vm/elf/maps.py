@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import STATIC, Btf, Kind, Type
+from vm.elf.legacy import legacy_maps
+from vm.elf.placed import NAME_LEN, PlacedMap
 from vm.elf.reader import SHT_NOBITS, SHT_PROGBITS, ElfFile, Section, Symbol
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.program import MapSpec
 
 PAGE_SIZE: Final = 4096
-_NAME_LEN: Final = 16  # BPF_OBJ_NAME_LEN
 MAX_MAPS: Final = 256
 _POSSIBLE_CPUS: Final = 1  # libbpf gives perf event arrays a slot for each; here there is one
 
@@ -33,28 +34,14 @@ _NO_BTF: Final = _MAP_IN_MAP | {
 _RINGBUFS: Final = frozenset({t.BPF_MAP_TYPE_RINGBUF, t.BPF_MAP_TYPE_USER_RINGBUF})
 
 
-class PlacedMap(NamedTuple):
-    """A map and where relocations find it: section index, and the offset in it (BTF-defined maps)."""
-
-    spec: MapSpec
-    section: int
-    offset: int
-    is_data: bool
-
-
 def object_name(name: str) -> str:
     """libbpf's name of an object: the file's, fifteen characters at most, up to the first dot."""
-    return name.rsplit("/", 1)[-1][: _NAME_LEN - 1].split(".")[0]
+    return name.rsplit("/", 1)[-1][: NAME_LEN - 1].split(".")[0]
 
 
 def collect_maps(elf: ElfFile, btf: Btf | None, name: str) -> list[PlacedMap]:
     """Every map, in libbpf's order. InputError names the map and what is wrong with its definition."""
-    if elf.section("maps"):
-        raise InputError(
-            "The object defines maps in the legacy section 'maps', which libbpf 1.0 gave up; "
-            'define them with __uint() and __type() in SEC(".maps").'
-        )
-    out = _btf_maps(elf, btf) + _data_maps(elf, btf, object_name(name))
+    out = legacy_maps(elf) + _btf_maps(elf, btf) + _data_maps(elf, btf, object_name(name))
     if len(out) > MAX_MAPS:
         raise InputError(f"The object has {len(out)} maps; at most {MAX_MAPS} are read.")
     return out
@@ -197,7 +184,7 @@ def _finish(name: str, numbers: dict[str, int], key_type: int, value_type: int, 
     if map_type in _NO_BTF:
         key_type = value_type = 0
     return MapSpec(
-        name=name[: _NAME_LEN - 1],
+        name=name[: NAME_LEN - 1],
         map_type=map_type,
         key_size=key_size,
         value_size=value_size,
@@ -233,9 +220,9 @@ def is_data(section: Section) -> bool:
 
 def internal_map_name(obj_name: str, section: str) -> str:
     """libbpf's internal_map_name(): part of the object's name, then the section's, fifteen characters in all."""
-    suffix = min(max(7, len(section)), _NAME_LEN - 1)
-    prefix = "" if "." in section[1:] else obj_name[: _NAME_LEN - suffix - 1]
-    return re.sub(r"[^A-Za-z0-9_.]", "_", (prefix + section[:suffix])[: _NAME_LEN - 1])
+    suffix = min(max(7, len(section)), NAME_LEN - 1)
+    prefix = "" if "." in section[1:] else obj_name[: NAME_LEN - suffix - 1]
+    return re.sub(r"[^A-Za-z0-9_.]", "_", (prefix + section[:suffix])[: NAME_LEN - 1])
 
 
 def _data_maps(elf: ElfFile, btf: Btf | None, obj_name: str) -> list[PlacedMap]:

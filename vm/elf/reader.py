@@ -17,7 +17,7 @@ from vm.errors import InputError
 
 MAX_FILE: Final = 16 << 20  # room for a program past the limit of a million instructions, to say so
 MAX_SECTIONS: Final = 512
-MAX_SYMBOLS: Final = 8192
+MAX_SYMBOLS: Final = 1 << 18  # 6 MiB of symbol table
 MAX_RELOCS: Final = 65536
 MAX_NAME: Final = 256
 MAX_BSS: Final = 32 << 20
@@ -45,7 +45,9 @@ STT_SECTION: Final = 3
 STV_INTERNAL: Final = 1
 STV_HIDDEN: Final = 2
 
+_EM_NONE: Final = 0
 _EM_BPF: Final = 247
+_SYMBOL: Final = struct.Struct("<IBBHQQ")
 _HEADER: Final = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION: Final = struct.Struct("<IIQQQQIIQQ")
 _MACHINES: Final = {3: "x86 (32-bit)", 8: "MIPS", 20: "PowerPC", 40: "Arm", 62: "x86-64", 183: "Arm64", 243: "RISC-V"}
@@ -124,7 +126,7 @@ def read_elf(data: bytes) -> ElfFile:
             name = data[names_at + name_off : end].decode("utf-8", "replace")
             content = b"" if kind in (0, SHT_NOBITS) else data[offset : offset + size]
             sections.append(Section(index, name, kind, flags, size, info, content))
-        symbols = _symbols(elf, sections)
+        symbols = _symbols(sections, headers)
         return ElfFile(tuple(sections), symbols, _relocs(elf, sections, len(symbols)))
 
 
@@ -161,7 +163,7 @@ def _check(data: bytes) -> list[tuple[int, ...]]:
         raise InputError("This is a 32-bit ELF file; BPF objects are 64-bit (clang -target bpf).")
     if ident[5] != 1:
         raise InputError("This is a big-endian BPF object; compile it with -target bpfel.")
-    if machine != _EM_BPF:
+    if machine not in (_EM_NONE, _EM_BPF):  # as libbpf: old compilers gave none
         name = _MACHINES.get(machine, f"machine {machine}")
         raise InputError(f"This ELF file is for {name}, not for BPF; compile it with clang -target bpf.")
     if kind != 1:
@@ -203,50 +205,26 @@ def _check_section(index: int, header: tuple[int, ...], length: int, shnum: int)
         raise _bad(f"section {index} links to a section that is not there")
 
 
-def _symbols(elf: object, sections: list[Section]) -> tuple[Symbol, ...]:
+def _symbols(sections: list[Section], headers: list[tuple[int, ...]]) -> tuple[Symbol, ...]:
     tables = [s for s in sections if s.type == SHT_SYMTAB]
     if not tables:
         raise InputError("The object has no symbol table, so its programs cannot be found (was it stripped?).")
     if len(tables) > 1:
         raise _bad("it has several symbol tables")
+    strings = sections[headers[tables[0].index][6]].data
     out: list[Symbol] = []
-    for index, symbol in enumerate(elf.get_section(tables[0].index).iter_symbols()):  # type: ignore[attr-defined]
-        entry = symbol.entry
-        section = _number(entry["st_shndx"], _SHNDX)
+    for index, (name_at, info, other, section, value, size) in enumerate(_SYMBOL.iter_unpack(tables[0].data)):
         if section == _SHN_XINDEX or (section < SHN_LORESERVE and section >= len(sections)):
             raise _bad(f"symbol {index} is in a section that is not there")
-        kind = _number(entry["st_info"]["type"], _TYPES)
-        name = symbol.name
+        end = strings.find(b"\0", name_at, name_at + MAX_NAME + 1)
+        if end < 0 and (name_at or strings):
+            raise _bad(f"symbol {index} has no name of at most {MAX_NAME} characters")
+        kind = info & 0xF
+        name = strings[name_at:end].decode("utf-8", "replace") if end >= 0 else ""
         if kind == STT_SECTION and not name and section < len(sections):
             name = sections[section].name
-        if len(name) > MAX_NAME:
-            raise _bad(f"the name of symbol {index} is longer than {MAX_NAME} characters")
-        out.append(
-            Symbol(
-                index,
-                name,
-                entry["st_value"],
-                entry["st_size"],
-                kind,
-                _number(entry["st_info"]["bind"], _BINDS),
-                _number(entry["st_other"]["visibility"], _VISIBILITIES),
-                section,
-            )
-        )
+        out.append(Symbol(index, name, value, size, kind, info >> 4, other & 3, section))
     return tuple(out)
-
-
-_SHNDX: Final = {"SHN_UNDEF": 0, "SHN_ABS": 0xFFF1, "SHN_COMMON": 0xFFF2, "SHN_XINDEX": _SHN_XINDEX}
-_TYPES: Final = {"STT_NOTYPE": 0, "STT_OBJECT": 1, "STT_FUNC": 2, "STT_SECTION": 3, "STT_FILE": 4}
-_BINDS: Final = {"STB_LOCAL": 0, "STB_GLOBAL": 1, "STB_WEAK": 2}
-_VISIBILITIES: Final = {"STV_DEFAULT": 0, "STV_INTERNAL": 1, "STV_HIDDEN": 2, "STV_PROTECTED": 3}
-
-
-def _number(value: object, names: dict[str, int]) -> int:
-    """pyelftools gives the name of a number it knows; others stay numbers or get names we do not use."""
-    if isinstance(value, int):
-        return value
-    return names.get(str(value), 0xFFFE)
 
 
 def _relocs(elf: object, sections: list[Section], symbols: int) -> dict[int, tuple[Reloc, ...]]:

@@ -121,14 +121,6 @@ class CText:
         return None
 
 
-def insert_at_end(source: str, line: str, title: str) -> Fix:
-    """Add one line at the end of the source."""
-    text = CText(source)
-    end = len(source)
-    gap = "" if not source or source.endswith("\n") else "\n"
-    return Fix(title, (text.edit(end, end, f"{gap}\n{line}\n" if source.strip() else f"{line}\n"),))
-
-
 def apply(source: str, fix: Fix) -> str:
     """The source after a fix: its edits do not overlap, so they are made from the last to the first."""
     text = CText(source)

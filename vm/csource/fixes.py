@@ -1,0 +1,167 @@
+"""Changes of a C source that settle what a remark says: each a Fix, or None where the text does not show the place."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from vm.csource.text import CText
+from vm.program import Edit, Fix
+
+LICENSE_LINE: Final = 'char LICENSE[] SEC("license") = "GPL";'
+_PLAIN_LICENSE: Final = 'char LICENSE[] __attribute__((section("license"), used)) = "GPL";'
+
+_LEGACY_MAP: Final = re.compile(
+    r"(?:\bstatic\s+)?\bstruct\s+(?:bpf_map_def|bpf_elf_map)\b(?P<head>[^;={}]{0,400})=\s*(?P<open>\{)"
+)
+_ATTRIBUTE: Final = re.compile(
+    r"\bSEC\s*\([^)]*\)|\b__section\s*\([^)]*\)|\b__attribute__\s*\(\([^;={}]*\)\)|\bconst\b"
+)
+_FIELD: Final = re.compile(r"\.\s*(\w+)\s*=\s*")
+_SIZEOF: Final = re.compile(r"sizeof\s*\(\s*([^()]+?)\s*\)")
+# Fields of struct bpf_map_def (libbpf) and struct bpf_elf_map (iproute2) -> what the BTF form calls them.
+_FIELDS: Final = {
+    "type": "type",
+    "key_size": "key",
+    "size_key": "key",
+    "value_size": "value",
+    "size_value": "value",
+    "max_entries": "max_entries",
+    "max_elem": "max_entries",
+    "map_flags": "map_flags",
+    "flags": "map_flags",
+    "pinning": "pinning",
+    "id": "",
+}
+_ORDER: Final = ("type", "key_size", "value_size", "max_entries", "map_flags")
+_MAX_MAPS: Final = 256
+
+
+def section_fix(text: CText, function: str, section: str, new: str) -> Fix | None:
+    """Replace the section name of a function."""
+    found = text.section_of(function, section)
+    if found is None:
+        return None
+    return Fix(f'Change the section to SEC("{new}")', (text.edit(found.start, found.end, new),))
+
+
+def license_fix(text: CText) -> Fix:
+    """Say that the program is under the GPL: a new line at the end, or another text in the line that is there."""
+    for found in text.sections:
+        if found.name != "license":
+            continue
+        value = re.compile(r'[^";={}]{0,80}=\s*"([^"\\\n]*)"').match(text.source, found.end + 1)
+        if value is not None:
+            return Fix('Change the license to "GPL"', (text.edit(value.start(1), value.end(1), "GPL"),))
+    macro = "SEC" in text.code
+    line = LICENSE_LINE if macro else _PLAIN_LICENSE
+    end = len(text.source)
+    gap = "" if text.source.endswith("\n") else "\n"
+    return Fix("Add the license line", (text.edit(end, end, f"{gap}\n{line}\n"),))
+
+
+def return_fix(text: CText, line: int, column: int) -> Fix | None:
+    """Return 0 before the closing brace at a place."""
+    at = text.offset(line, column)
+    if at is None or text.code[at : at + 1] != "}":
+        return None
+    before = text.source[:at]
+    own_line = not before[before.rfind("\n") + 1 :].strip()
+    indent = _indent_before(text, line)
+    edit = text.edit(at, at, f"{indent}return 0;\n" if own_line else " return 0; ")
+    return Fix("Add return 0;", (edit,))
+
+
+def _indent_before(text: CText, line: int) -> str:
+    """How the lines of a body that ends at `line` are indented."""
+    lines = text.source.split("\n")
+    for above in range(line - 2, max(-1, line - 12), -1):
+        found = re.match(r"[ \t]*(?=\S)", lines[above])
+        if found and not lines[above].lstrip().startswith(("#", "//")):
+            return found[0] if not lines[above].rstrip().endswith("{") else found[0] + "    "
+    return "    "
+
+
+def lines_fix(text: CText, lines: tuple[str, ...], left_out: frozenset[str], title: str) -> Fix:
+    """Put lines at the beginning of the source, and take out the #include lines of headers that are not there.
+
+    left_out -- names of those headers, as the source spells them
+    """
+    edits: list[Edit] = []
+    for include in text.includes:
+        if include.name in left_out:
+            end = include.end
+            edits.append(text.edit(include.start, end, f"// {text.source[include.start : end].strip()}"))
+    added = [line for line in lines if not line.startswith("/*")]
+    if added:
+        edits.insert(0, text.edit(0, 0, "\n".join(added) + "\n"))
+    return Fix(title, tuple(edits))
+
+
+def legacy_maps_fix(text: CText) -> Fix | None:
+    """Write every map of struct bpf_map_def (or bpf_elf_map) as libbpf 1.x reads maps: a struct in SEC(".maps")."""
+    edits: list[Edit] = []
+    for found in _LEGACY_MAP.finditer(text.code):
+        if len(edits) == _MAX_MAPS:
+            break
+        name = re.sub(r"\s+", " ", _ATTRIBUTE.sub(" ", found["head"])).strip()
+        close = _closing(text.code, found.start("open"))
+        end = re.compile(r"\s*;").match(text.code, close + 1) if close >= 0 else None
+        body = _members(text.source[found.end("open") : close]) if close >= 0 else None
+        if end is None or body is None or not re.fullmatch(r"\w+", name):
+            return None
+        edits.append(text.edit(found.start(), end.end(), f'struct {{\n{body}}} {name} SEC(".maps");'))
+    return Fix("Define the maps as libbpf 1.x reads them", tuple(edits)) if edits else None
+
+
+def _closing(code: str, at: int) -> int:
+    """The brace that closes the one at `at`, -1 where there is none."""
+    depth = 0
+    for found in re.compile(r"[{}]").finditer(code, at):
+        depth += 1 if found[0] == "{" else -1
+        if depth == 0:
+            return found.start()
+    return -1
+
+
+def _members(initializer: str) -> str | None:
+    """The members of the BTF form, None where the initializer has others than the known fields."""
+    body = CText(initializer)
+    parts = _split(body.code)
+    out = []
+    for number, (start, end) in enumerate(parts):
+        field = _FIELD.match(body.code, start)
+        if field is not None:
+            name, value = field[1], initializer[field.end() : end].strip()
+        elif number < len(_ORDER):
+            name, value = _ORDER[number], initializer[start:end].strip()
+        else:
+            return None
+        known = _FIELDS.get(name)
+        if known is None or "\n" in value:
+            return None
+        sized = _SIZEOF.fullmatch(value)
+        if known in ("key", "value"):
+            out.append(f"__type({known}, {sized[1]})" if sized else f"__uint({known}_size, {value})")
+        elif known == "pinning":
+            if value != "0" and "NONE" not in value:
+                out.append("__uint(pinning, LIBBPF_PIN_BY_NAME)")
+        elif known and not (known == "map_flags" and value == "0"):
+            out.append(f"__uint({known}, {value})")
+    return "".join(f"    {member};\n" for member in out)
+
+
+def _split(code: str) -> list[tuple[int, int]]:
+    """The ranges between commas outside brackets, without blanks at their ends."""
+    out, depth, start = [], 0, 0
+    for at, char in enumerate(code + ","):
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            part = code[start:at]
+            if part.strip():
+                out.append((start + len(part) - len(part.lstrip()), start + len(part.rstrip())))
+            start = at + 1
+    return out

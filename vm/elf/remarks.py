@@ -1,0 +1,144 @@
+"""What the loader tells the user beside errors: things that another loader or the kernel would refuse later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from vm.csource.fixes import legacy_maps_fix, license_fix, section_fix
+from vm.csource.text import CText
+from vm.isa import opcodes as o
+from vm.kernel import types as t
+from vm.program import Fix, Program, Remark
+
+if TYPE_CHECKING:
+    from vm.elf.guess import Guess
+
+_CALL: Final = o.JMP | o.CALL
+# The stems of sections that attach to a kernel function by its symbol.
+_BY_SYMBOL: Final = frozenset({"kprobe", "kretprobe"})
+_BY_SYSCALL: Final = {"ksyscall": "kprobe", "kretsyscall": "kretprobe"}
+_ENTRY: Final = "__x64_sys_"
+# How system calls are called in the sources of kernels of other ages and machines.
+_SYSCALL: Final = re.compile(r"(?:__x64_|__se_|__ia32_|__arm64_)?(?:sys|SyS|ksys|do_sys)_(\w+)")
+_MAX_REMARKS: Final = 200
+
+
+@dataclass(slots=True)
+class Remarks:
+    """Collects remarks. source -- the C text the object was compiled from, "" where it is not known."""
+
+    source: str = ""
+    found: list[Remark] = field(default_factory=list)
+    text: CText | None = None
+
+    def __post_init__(self) -> None:
+        self.text = CText(self.source) if self.source else None
+
+    def all(self) -> tuple[Remark, ...]:
+        """What was collected, in order, each once."""
+        return tuple(dict.fromkeys(self.found))[:_MAX_REMARKS]
+
+    def _line_of_section(self, function: str, section: str) -> int | None:
+        place = self.text.section_of(function, section) if self.text else None
+        return self.text.line(place.start) if self.text and place else None
+
+    def _section_fix(self, function: str, section: str, new: str) -> Fix | None:
+        return section_fix(self.text, function, section, new) if self.text else None
+
+    def refused_section(self, function: str, section: str, meant: Guess | None, instead: str) -> None:
+        """libbpf knows no such section. meant -- what is loaded; instead -- the caller's choice where nothing is."""
+        told = f"libbpf 1.x knows no section name '{section}' and would not load '{function}'."
+        if meant is not None:
+            why = f"Its argument is a struct {meant.context}, so it" if meant.context else "By its name it"
+            told += f' {why} was probably meant as SEC("{meant.section}"), and is loaded as that here.'
+        elif instead:
+            told += f' Nothing says what was meant; it is loaded as SEC("{instead}") here.'
+        else:
+            told += ' Nothing says what was meant; use a name such as SEC("xdp").'
+        line = self._line_of_section(function, section)
+        fix = self._section_fix(function, section, meant.section) if meant is not None else None
+        self.found.append(Remark(told, function, line, fix))
+
+    def legacy_maps(self, names: Iterable[str]) -> None:
+        """The object defines maps in the section "maps"."""
+        listed = ", ".join(list(names)[:8])
+        fix = legacy_maps_fix(self.text) if self.text else None
+        place = next((s for s in self.text.sections if s.name == "maps"), None) if self.text else None
+        line = self.text.line(place.start) if self.text and place else None
+        told = (
+            f'libbpf 1.x refuses maps defined in SEC("maps") ({listed}); they are created here as libbpf 0.x did. '
+            'Now a map is a struct in SEC(".maps") whose members are given with __uint() and __type().'
+        )
+        self.found.append(Remark(told, "", line, fix))
+
+    def program(self, program: Program, section: str) -> None:
+        """What a loaded program would meet later. section -- its name in the object, without a question mark."""
+        self._license(program)
+        self._symbol(program, section)
+
+    def _license(self, program: Program) -> None:
+        if program.gpl_compatible:
+            return
+        name = _first_gpl_only(program)
+        if not name:
+            return
+        has = f'The license is "{program.license}"' if program.license else "The source gives no license"
+        told = f"{has}, and {name} may be called by programs under a GPL-compatible license only."
+        fix = license_fix(self.text) if self.text else None
+        if any(remark.fix == fix and fix is not None for remark in self.found):
+            return
+        self.found.append(Remark(told, program.name, None, fix))
+
+    def _symbol(self, program: Program, section: str) -> None:
+        stem, slash, target = section.partition("/")
+        if not slash or program.prog_type != t.BPF_PROG_TYPE_KPROBE:
+            return
+        if stem in _BY_SYSCALL:
+            if re.fullmatch(r"\w+", target) and not _has_symbol(_ENTRY + target):
+                self._no_symbol(program.name, section, f"system call '{target}'", "")
+            return
+        name = re.split(r"[+:]", target)[0]
+        if stem not in _BY_SYMBOL or not re.fullmatch(r"\w+", name) or _has_symbol(name):
+            return
+        call = _SYSCALL.fullmatch(name)
+        new = ""
+        if call and _has_symbol(_ENTRY + call[1]):
+            new = f"{'ksyscall' if stem == 'kprobe' else 'kretsyscall'}/{call[1]}"
+        self._no_symbol(program.name, section, f"function '{name}'", new)
+
+    def _no_symbol(self, function: str, section: str, what: str, new: str) -> None:
+        told = f"Linux 6.12 on x86-64 has no {what}: the program loads, and attaching it fails."
+        if new:
+            call = new.partition("/")[2]
+            told += f' System calls are named {_ENTRY}{call} there; SEC("{new}") finds the name by itself.'
+        fix = self._section_fix(function, section, new) if new else None
+        self.found.append(Remark(told, function, self._line_of_section(function, section), fix))
+
+
+def _has_symbol(name: str) -> bool:
+    from vm.kernel.symbols import ksym_address
+
+    return ksym_address(name) is not None
+
+
+def _first_gpl_only(program: Program) -> str:
+    """The first helper or kind of function the program calls that wants the GPL, "" where it calls none."""
+    from vm.kernel.helpers import helper, helper_proto
+
+    asked: set[int] = set()
+    for insn in program.insns:
+        if insn.code != _CALL or insn.imm in asked and not insn.src_reg:
+            continue
+        if insn.src_reg == o.PSEUDO_KFUNC_CALL:
+            return "a kernel function"
+        if insn.src_reg:
+            continue
+        asked.add(insn.imm)
+        proto = helper_proto(program.prog_type, program.expected_attach_type, insn.imm)
+        known = helper(insn.imm)
+        if proto is not None and proto.gpl_only and known is not None:
+            return f"{known.name}()"
+    return ""
