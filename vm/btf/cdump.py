@@ -36,8 +36,20 @@ SUFFIX: Final = """
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
 #endif
-
+"""
+END: Final = """
 #endif /* __VMLINUX_H__ */
+"""
+# As bpftool writes them since Linux 6.11.
+PROTOTYPES: Final = """
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
+#ifndef BPF_NO_KFUNC_PROTOTYPES
 """
 
 
@@ -51,10 +63,16 @@ def declaration(btf: Btf, type_id: int, name: str) -> str:
     return _Writer(btf).declare(type_id, name, 0)
 
 
-def c_header(btf: Btf, roots: Iterable[int], wanted: Callable[[str], bool] = lambda _: False) -> str:
+def c_header(
+    btf: Btf,
+    roots: Iterable[int],
+    wanted: Callable[[str], bool] = lambda _: False,
+    kfuncs: Iterable[int] = (),
+) -> str:
     """A header that defines the types of `roots` and all they hold.
 
     wanted -- told a member's name, says whether what the member points at shall be defined as well
+    kfuncs -- FUNCs of kernel functions to be declared; what they take and return is declared where it must be
     """
     writer = _Writer(btf, wanted)
     roots = list(roots)
@@ -65,7 +83,14 @@ def c_header(btf: Btf, roots: Iterable[int], wanted: Callable[[str], bool] = lam
         writer.drain()
     for type_id in roots:
         writer.loose_enum(type_id)
-    return PREFIX + "".join(writer.out) + SUFFIX
+    functions = [btf.type(type_id) for type_id in kfuncs]
+    for function in functions:
+        writer.need(function.type_id, False, 0)
+    text = PREFIX + "".join(writer.out) + SUFFIX
+    if functions:
+        rows = [f"extern {writer.declare(f.type_id, f.name, 0)} __weak __ksym;\n" for f in functions]
+        text += PROTOTYPES + "".join(rows) + "#endif\n"
+    return text + END
 
 
 class _Writer:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _TAGGED: Final = re.compile(r"\b(struct|union|enum)\s+([A-Za-z_]\w*)")
 _WORD: Final = re.compile(r"\b[A-Za-z_]\w*")
+_EXTERN: Final = re.compile(r"\bextern\b[^;{}]{0,1000}")
+_CALLED: Final = re.compile(r"\b(\w+)\s*\(")
+_FOR_EACH: Final = re.compile(r"\bbpf_for_each\s*\(\s*(\w+)")
+# Macros of <bpf/bpf_helpers.h> -> the iterator that they name.
+_LOOPS: Final = {"bpf_for": "num", "bpf_repeat": "num"}
 
 # Types that BPF headers and nearly every source use.
 _ALWAYS: Final = frozenset(
@@ -30,20 +35,43 @@ def vmlinux_for(source: str) -> bytes:
     if not any(include.name.rpartition("/")[2] == "vmlinux.h" for include in text.includes):
         return b"#pragma once\n"
     bare = blank(source, strings=False)
-    tagged = frozenset((word, tag) for word, tag in _TAGGED.findall(bare))
-    return _header(tagged, frozenset(_WORD.findall(bare)))
+    tagged = {(word, tag) for word, tag in _TAGGED.findall(bare)}
+    words = set(_WORD.findall(bare))
+    # What the loop macros expand to.
+    for iterator in {*_FOR_EACH.findall(bare), *(_LOOPS[word] for word in words & set(_LOOPS))}:
+        tagged.add(("struct", f"bpf_iter_{iterator}"))
+        words |= {f"bpf_iter_{iterator}_{what}" for what in ("new", "next", "destroy")}
+    declared = {name for found in _EXTERN.findall(bare) for name in _CALLED.findall(found)}
+    return _header(frozenset(tagged), frozenset(words), frozenset(declared & words))
 
 
 @lru_cache(maxsize=4)  # a key is every word of a source, a value may be megabytes
-def _header(tagged: frozenset[tuple[str, str]], words: frozenset[str]) -> bytes:
+def _header(tagged: frozenset[tuple[str, str]], words: frozenset[str], declared: frozenset[str]) -> bytes:
+    """declared -- functions that the source declares itself, perhaps otherwise than the kernel's BTF"""
     from vm.btf.cdump import c_header
     from vm.kernel.btf import kernel_btf
+    from vm.kernel.hooks import kfunc
 
     btf = kernel_btf()
+    kfuncs = [known.id for word in sorted(words - declared) if (known := kfunc(word)) is not None]
     enums = [btf.type(type_id) for type_id in sorted({_enums_of()[word] for word in words if word in _enums_of()})]
-    roots = _roots(btf, tagged, words) + [enum.id for enum in enums if enum.name]
+    roots = _roots(btf, tagged, words) + [enum.id for enum in enums if enum.name] + _returned(btf, kfuncs)
     nameless = "".join(_enum_text(enum) for enum in enums if not enum.name)
-    return ("#pragma once\n" + nameless + c_header(btf, dict.fromkeys(roots), words.__contains__)).encode()
+    return ("#pragma once\n" + nameless + c_header(btf, dict.fromkeys(roots), words.__contains__, kfuncs)).encode()
+
+
+def _returned(btf: Btf, functions: list[int]) -> list[int]:
+    """The structs that pointers which functions return point at: their members are likely to be read."""
+    from vm.btf.types import COMPOSITES, Kind
+
+    out = []
+    for function in functions:
+        result = btf.skip_modifiers(btf.type(btf.type(function).type_id).type_id)
+        if result.kind is Kind.PTR:
+            pointee = btf.skip_modifiers(result.type_id)
+            if pointee.kind in COMPOSITES:
+                out.append(pointee.id)
+    return out
 
 
 def _roots(btf: Btf, tagged: frozenset[tuple[str, str]], words: frozenset[str]) -> list[int]:

@@ -9,6 +9,9 @@ from elftools.elf.elffile import ELFFile
 
 from vm.compile import CompileOptions, compile_c
 from vm.compile.vmlinux import vmlinux_for
+from vm.elf import load_object
+from vm.kernel.hooks import kfunc, kfunc_sets
+from vm.pipeline import verify
 
 HEAD = (
     '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_core_read.h>\n#include <bpf/bpf_tracing.h>\n'
@@ -117,3 +120,92 @@ def test_only_what_is_reached_is_there() -> None:
     assert b"struct xdp_md {" in small
     assert b"struct task_struct {" not in small
     assert len(small) < 20_000
+
+
+KERNEL_FUNCTIONS = {
+    "loops": """SEC("tc") int f(struct __sk_buff *skb)
+{
+    int i, sum = 0, *n;
+    bpf_for(i, 0, 10)
+        sum += i;
+    bpf_repeat(3)
+        sum++;
+    bpf_for_each(num, n, 0, 5)
+        sum += *n;
+    return sum & 1;
+}
+""",
+    "an iterator over tasks": """SEC("iter.s/cgroup") int f(struct bpf_iter__cgroup *ctx)
+{
+    struct task_struct *t;
+    long sum = 0;
+    bpf_rcu_read_lock();
+    bpf_for_each(task, t, NULL, BPF_TASK_ITER_ALL_PROCS)
+        sum += t->pid;
+    bpf_rcu_read_unlock();
+    return sum & 1;
+}
+""",
+    "an iterator by its functions": """SEC("tp_btf/sched_switch") int f(void *ctx)
+{
+    struct bpf_iter_bits bits;
+    u64 mask = 5;
+    int *bit, sum = 0;
+    bpf_iter_bits_new(&bits, &mask, 1);
+    while ((bit = bpf_iter_bits_next(&bits)))
+        sum += *bit;
+    bpf_iter_bits_destroy(&bits);
+    return 0;
+}
+""",
+    "results are complete types": """SEC("tp_btf/task_newtask") int BPF_PROG(f, struct task_struct *task, u64 flags)
+{
+    struct bpf_cpumask *mask = bpf_cpumask_create();
+    if (!mask)
+        return 0;
+    bpf_cpumask_set_cpu(1, mask);
+    bpf_cpumask_release(mask);
+    struct task_struct *init = bpf_task_from_pid(1);
+    if (init) {
+        bpf_printk("%d", init->tgid);
+        bpf_task_release(init);
+    }
+    return 0;
+}
+""",
+    "a prototype of the source's own": """extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+extern int bpf_strange(int a) __ksym __weak;
+SEC("tp_btf/sched_switch") int f(void *ctx)
+{
+    bpf_rcu_read_lock();
+    bpf_rcu_read_unlock();
+    return 0;
+}
+""",
+}
+
+
+@pytest.mark.parametrize("name", KERNEL_FUNCTIONS)
+def test_kernel_functions_need_no_prototype(name: str) -> None:
+    done = compile_c("#define __TARGET_ARCH_x86\n" + HEAD + KERNEL_FUNCTIONS[name] + TAIL)
+    assert done.ok and done.object is not None, done.diagnostics
+    assert done.diagnostics == ()
+    (program,) = load_object(done.object, "f").programs
+    verification, _ = verify(program, record=False)
+    assert verification.verdict == "accept", verification.message
+
+
+def test_prototypes_can_be_left_out() -> None:
+    source = HEAD + 'SEC("tc") int f(void *ctx) { bpf_rcu_read_lock(); bpf_rcu_read_unlock(); return 0; }\n' + TAIL
+    assert compile_c(source).ok
+    assert not compile_c("#define BPF_NO_KFUNC_PROTOTYPES\n" + source).ok
+
+
+def test_every_kernel_function_can_be_declared() -> None:
+    """All at once, and clang takes the header."""
+    names = sorted(name for kset in kfunc_sets() for name in kset.kfuncs if kfunc(name))
+    uses = "".join(f"void *p{n} = {name};\n" for n, name in enumerate(dict.fromkeys(names)))
+    done = compile_c(f'#include "vmlinux.h"\n{uses}')
+    assert [d.message for d in done.diagnostics if "undeclared" in d.message or d.severity == "error"] == []
+    assert len(names) > 100
