@@ -21,6 +21,7 @@ from vm.compile.model import (
     Diagnostic,
     Missing,
 )
+from vm.compile.remarks import remarks
 from vm.compile.strip import drop_debug
 from vm.compile.toolchain import compiler_version, launcher, toolchain
 from vm.compile.vmlinux import vmlinux_for
@@ -92,28 +93,48 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     launcher(timeout=STAGE_WALL)
     vmlinux = missing.facts(source).vmlinux
     license_ = missing.license_missing(source)
-    added: list[Missing] = [license_] if license_ is not None and options.fix_includes else []
-    total = 0.0
-    for _ in range(MAX_ROUNDS):
+    first = _run(source, [license_] if license_ and options.fix_includes else [], options, deadline, vmlinux=vmlinux)
+    lacking = () if first.limit else missing.find(source, first.found)
+    done, total = first, first.ms
+    added = [license_] if license_ is not None else []
+    left: tuple[Missing, ...] = lacking
+    # Also where it was not asked for: what is offered to be added shall be all that is missing.
+    for _ in range(MAX_ROUNDS - 1):
+        if not left:
+            break
+        added += left
         done = _run(source, added, options, deadline, vmlinux=vmlinux)
         total += done.ms
-        lacking = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added))
-        if not options.fix_includes or not lacking:
-            break
-        added += lacking
-    if license_ is not None and not options.fix_includes and not done.limit:
-        lacking = (*lacking, license_)
-    texts = tuple(missing.prefix(added, vmlinux=vmlinux).strip().split("\n")) if added else ()
+        left = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added))
+    if options.fix_includes:
+        lacking = left
+    else:
+        done = first
+        if license_ is not None and lacking:
+            lacking = (*lacking, license_)
+    offered = added if options.fix_includes or lacking else []
+    shown = tuple(missing.prefix(offered, vmlinux=vmlinux).strip().split("\n")) if offered else ()
     found = done.found if done.object is not None or done.limit else (*done.found, *hints(source))
     return Compilation(
         done.object is not None,
         done.object,
         found,
         lacking,
-        texts,
+        shown if options.fix_includes else (),
         compiler_version(max(_WORTH_STARTING, deadline - time.monotonic())),
         total,
         done.limit,
+        ()
+        if done.limit
+        else remarks(
+            source,
+            done.object is not None,
+            found,
+            offered,
+            shown,
+            missing.left_out(offered),
+            added=options.fix_includes,
+        ),
     )
 
 

@@ -16,7 +16,7 @@ FLAGS: Final = (
     "-fno-caret-diagnostics",
     "-fdiagnostics-print-source-range-info",
     "-fno-color-diagnostics",
-    "-fno-diagnostics-show-option",
+    "-fdiagnostics-show-option",
 )
 MAX_DIAGNOSTICS: Final = 100
 
@@ -28,6 +28,7 @@ _PLACELESS: Final = re.compile(r"(?:<[^>]+>|[\w.-]+): ?(?P<severity>fatal error|
 _RANGE: Final = re.compile(r"\{(\d+):(\d+)-(\d+):(\d+)\}")
 _INCLUDED: Final = re.compile(r"\s*(?:In file included )?from (?P<file>[^:\n]+):(?P<line>\d+)[:,]")
 _WORD: Final = re.compile(r"\w+|.")
+_OPTION: Final = re.compile(r" \[(?:-Werror,)?(-W[\w+=#-]{1,80})\]$")
 _HEADER_DIR: Final = re.compile(r"^/include/[a-z]+/")
 
 _CRASH: Final = re.compile(r"^(PLEASE submit a bug report|Stack dump:|.*frontend command failed)", re.M)
@@ -50,7 +51,8 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
         if finding is None:
             placeless = _PLACELESS.match(row)
             if placeless:
-                found.append(Diagnostic(0, 0, 0, _severity(placeless["severity"]), _clean(placeless["message"])))
+                message, option = _message(placeless["message"])
+                found.append(Diagnostic(0, 0, 0, _severity(placeless["severity"]), message, option))
             continue
         if finding["file"] == PROGRAM:
             include_line = 0
@@ -62,18 +64,18 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
 
 def _diagnostic(finding: re.Match[str], lines: list[str], include_line: int) -> Diagnostic:
     line, column = int(finding["line"]), int(finding["column"])
-    message = _clean(finding["message"])
+    message, option = _message(finding["message"])
     severity = _severity(finding["severity"])
     if finding["file"] != PROGRAM:
         header = _HEADER_DIR.sub("", finding["file"])
         place = "in what was added" if header == ADDED else f"in <{header}>, line {line}"
         text = lines[include_line - 1] if 0 < include_line <= len(lines) else ""
         return Diagnostic(
-            include_line, 1 if text else 0, len(text) + 1 if text else 0, severity, f"{message} ({place})"
+            include_line, 1 if text else 0, len(text) + 1 if text else 0, severity, f"{message} ({place})", option
         )
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     column = _characters(text, column)
-    return Diagnostic(line, column, _end(finding["ranges"], line, column, text), severity, message)
+    return Diagnostic(line, column, _end(finding["ranges"], line, column, text), severity, message, option)
 
 
 def _characters(text: str, column: int) -> int:
@@ -97,6 +99,12 @@ def _end(ranges: str, line: int, column: int, text: str) -> int:
 
 def _severity(text: str) -> str:
     return "error" if text == "fatal error" else text
+
+
+def _message(text: str) -> tuple[str, str]:
+    """The sentence, cleaned, and the option that turns the finding off ("" if it has none)."""
+    option = _OPTION.search(text)
+    return (_clean(text[: option.start()]), option[1]) if option else (_clean(text), "")
 
 
 def _clean(message: str) -> str:

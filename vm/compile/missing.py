@@ -117,13 +117,16 @@ def provide(name: str, known: Facts) -> Missing | None:
         define = providers.NOT_IN_VMLINUX.get(name)
         if define is not None:
             return Missing(name, define, f"{name} is a macro, which vmlinux.h does not hold.")
+    old = providers.OLD_DEFINITIONS.get(name)
+    if old is not None:
+        return Missing(name, old, f"{name} is gone since libbpf 1.0: it is defined here as libbpf 0.x did.")
     header = providers.header_of(name, vmlinux=known.vmlinux)
     if header is not None:
         if header in known.includes or header.rpartition("/")[2] in known.includes:
             return None
         return Missing(name, f"#include <{header}>", f"{name} needs <{header}>.")
     if not known.vmlinux:
-        text = providers.DEFINITIONS.get(name)
+        text = providers.DEFINITIONS.get(name) or providers.tracepoint_context(name)
         if text is not None:
             return Missing(name, text, f"{name} is the kernel's own: vmlinux.h has it, the public headers do not.")
     return None

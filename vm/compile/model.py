@@ -17,6 +17,7 @@ class Diagnostic(NamedTuple):
 
     line, column, end_column -- 1-based, in characters; 0 where it belongs to no place. end_column is past the last.
     severity -- error, warning or note
+    option -- clang's name of the warning ("-Wreturn-type"), "" where it has none
     Findings inside a header stand at the #include that brought it; the message names the header.
     """
 
@@ -25,6 +26,7 @@ class Diagnostic(NamedTuple):
     end_column: int
     severity: str
     message: str
+    option: str = ""
 
 
 class Missing(NamedTuple):

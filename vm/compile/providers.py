@@ -108,6 +108,17 @@ _SHORT_TYPES: Final = {
     f"{sign}{bits}": f"typedef __{sign}{bits} {sign}{bits};" for sign in "us" for bits in (8, 16, 32, 64)
 }
 
+_MAP_DEF: Final = "unsigned int type; unsigned int key_size; unsigned int value_size; unsigned int max_entries;"
+# What the headers of libbpf 0.x and of iproute2 defined.
+OLD_DEFINITIONS: Final[dict[str, str]] = {
+    "struct bpf_map_def": f"struct bpf_map_def {{ {_MAP_DEF} unsigned int map_flags; }};",
+    "struct bpf_elf_map": (
+        "struct bpf_elf_map { unsigned int type; unsigned int size_key; unsigned int size_value; "
+        "unsigned int max_elem; unsigned int flags; unsigned int id; unsigned int pinning; "
+        "unsigned int inner_id; unsigned int inner_idx; };"
+    ),
+}
+
 _TRACE_ENTRY: Final = (
     "struct trace_entry { unsigned short type; unsigned char flags; unsigned char preempt_count; int pid; };"
 )
@@ -121,23 +132,42 @@ DEFINITIONS: Final[dict[str, str]] = {
     "IP_OFFSET": "enum { IP_OFFSET = 0x1FFF };",
     "struct vlan_hdr": "struct vlan_hdr { __be16 h_vlan_TCI; __be16 h_vlan_encapsulated_proto; };",
     "struct trace_entry": _TRACE_ENTRY,
-    **{
-        f"struct trace_event_raw_{name}": (
-            f"{_TRACE_ENTRY}\nstruct trace_event_raw_{name} {{ struct trace_entry ent; {members} char __data[0]; }};"
-        )
-        for name, members in {
-            "sys_enter": "long id; unsigned long args[6];",
-            "sys_exit": "long id; long ret;",
-            "sched_process_exec": "__u32 __data_loc_filename; int pid; int old_pid;",
-            "sched_process_fork": "char parent_comm[16]; int parent_pid; char child_comm[16]; int child_pid;",
-            "sched_process_template": "char comm[16]; int pid; int prio;",
-            "sched_switch": (
-                "char prev_comm[16]; int prev_pid; int prev_prio; long prev_state; "
-                "char next_comm[16]; int next_pid; int next_prio;"
-            ),
-        }.items()
-    },
 }
+
+
+def tracepoint_context(name: str) -> str | None:
+    """The struct that programs of a tracepoint get (struct trace_event_raw_NAME), None where it is not plain.
+
+    Plain: numbers and arrays of them, so that it can be written in one line without the kernel's other types.
+    """
+    from vm.btf.types import INT_SIGNED, Kind
+    from vm.kernel.btf import kernel_btf
+
+    if not name.startswith("struct trace_event_raw_"):
+        return None
+    btf = kernel_btf()
+    found = btf.find(name.removeprefix("struct "), Kind.STRUCT)
+    if found is None or not found.members or found.members[0].name != "ent":
+        return None
+    members, end = [], 8 * btf.size_of(found.members[0].type_id)
+    for member in found.members[1:]:
+        type_, count = btf.skip_modifiers(member.type_id), ""
+        if type_.kind is Kind.ARRAY:
+            count = f"[{type_.nelems}]"
+            type_ = btf.skip_modifiers(type_.type_id)
+        size = 8 if type_.kind is Kind.PTR else type_.size
+        if type_.kind not in (Kind.INT, Kind.PTR, Kind.ENUM) or member.bits or size not in _WORDS:
+            return None
+        if member.bit_off != -(-end // (8 * size)) * 8 * size:
+            return None
+        end = member.bit_off + 8 * btf.size_of(member.type_id)
+        sign = "" if type_.encoding & INT_SIGNED or type_.name == "char" else "unsigned "
+        word = "void *" if type_.kind is Kind.PTR else f"{sign}{_WORDS[size]} "
+        members.append(f"{word}{member.name}{count};")
+    return f"{_TRACE_ENTRY}\n{name} {{ struct trace_entry ent; {' '.join(members)} }};"
+
+
+_WORDS: Final = {1: "char", 2: "short", 4: "int", 8: "long"}
 
 
 @cache

@@ -87,14 +87,16 @@ def lines_fix(text: CText, lines: tuple[str, ...], left_out: frozenset[str], tit
 
     left_out -- names of those headers, as the source spells them
     """
+    first = "".join(f"{line}\n" for line in lines if not line.startswith("/*"))
     edits: list[Edit] = []
     for include in text.includes:
         if include.name in left_out:
-            end = include.end
-            edits.append(text.edit(include.start, end, f"// {text.source[include.start : end].strip()}"))
-    added = [line for line in lines if not line.startswith("/*")]
-    if added:
-        edits.insert(0, text.edit(0, 0, "\n".join(added) + "\n"))
+            comment = f"// {text.source[include.start : include.end].strip()}"
+            if include.start == 0:
+                comment, first = first + comment, ""  # two edits at one place have no order
+            edits.append(text.edit(include.start, include.end, comment))
+    if first:
+        edits.insert(0, text.edit(0, 0, first))
     return Fix(title, tuple(edits))
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from vm.btf.types import Kind
 from vm.compile import CompileOptions, compile_c
+from vm.compile.providers import tracepoint_context
+from vm.csource.text import apply
+from vm.kernel.btf import kernel_btf
 
 HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
 TAIL = 'char LICENSE[] SEC("license") = "GPL";\n'
@@ -92,7 +96,7 @@ SNIPPETS = {
         {"struct trace_event_raw_sys_enter", "TASK_COMM_LEN"},
         "enum { TASK_COMM_LEN = 16 };",
     ),
-    "license": (HEAD + 'SEC("xdp") int f(struct xdp_md *ctx) { return XDP_PASS; }\n', {"license"}, None),
+    "license": (HEAD + 'SEC("xdp") int f(struct xdp_md *ctx) { return XDP_PASS + IPPROTO_UDP; }\n', {"license"}, None),
     "tc": (
         HEAD + 'SEC("tc") int f(struct __sk_buff *skb) { return TC_ACT_OK; }\n' + TAIL,
         {"TC_ACT_OK"},
@@ -173,7 +177,7 @@ def test_absolute_names_are_not_left_out() -> None:
     ("source", "words"),
     [
         ("#include <linux/bpf.h>\nBPF_HASH(counts, int);\n", "written for BCC"),
-        (HEAD + 'struct bpf_map_def SEC("maps") m = {};\n', "gone since libbpf 1.0"),
+        (HEAD + 'struct bpf_map_def SEC("maps") m = { .size = 1 };\n', "gone since libbpf 1.0"),
         ("#include <net/sock.h>\nint f(struct sock *s) { return s->sk_mark; }\n", "vmlinux.h"),
     ],
 )
@@ -182,3 +186,76 @@ def test_sources_for_something_else_get_a_hint(source: str, words: str) -> None:
     assert not done.ok
     (note,) = [d for d in done.diagnostics if d.severity == "note" and words in d.message]
     assert note.line == (3 if "map_def" in source else 2 if "BPF_HASH" in source else 1)
+
+
+def test_a_source_that_compiles_without_a_license_lacks_nothing() -> None:
+    """The kernel loads it; where a helper wants the GPL, the loader says so."""
+    done = compile_c(HEAD + 'SEC("xdp") int f(struct xdp_md *ctx) { return XDP_PASS; }\n')
+    assert (done.ok, done.missing, done.remarks) == (True, (), ())
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_what_is_missing_can_be_written_into_the_source_in_one_go(name: str) -> None:
+    source = SNIPPETS[name][0]
+    for options in (CompileOptions(), FIX):
+        (remark,) = compile_c(source, options).remarks
+        assert remark.fix is not None
+        fixed = compile_c(apply(source, remark.fix))
+        assert (fixed.ok, fixed.missing, fixed.remarks) == (True, (), ()), fixed.diagnostics
+
+
+def test_headers_that_are_not_here_are_commented_out_by_the_fix() -> None:
+    source = '#include "../common.h"\nSEC("xdp") int f(struct xdp_md *c) { u32 a = 1; return a; }\n' + TAIL
+    (remark,) = compile_c(source).remarks
+    assert remark.fix is not None
+    fixed = apply(source, remark.fix)
+    assert '// #include "../common.h"' in fixed and compile_c(fixed).ok
+
+
+def test_nothing_is_offered_for_a_source_that_is_wrong_otherwise() -> None:
+    assert compile_c(HEAD + 'SEC("xdp") int f(void *c) { return frobnicate(c); }\n').remarks == ()
+
+
+@pytest.mark.parametrize("end", ["\n}\n", " }\n", "\n\t}"])
+def test_a_function_without_a_return(end: str) -> None:
+    source = (
+        HEAD + TAIL + 'SEC("xdp") int f(struct xdp_md *ctx)\n{\n\t__u32 a = ctx->data;\n\tbpf_printk("%d", a);' + end
+    )
+    done = compile_c(source)
+    (warning,) = done.diagnostics
+    assert warning.option == "-Wreturn-type" and "[-W" not in warning.message
+    (remark,) = done.remarks
+    assert remark.line == warning.line and remark.fix is not None
+    fixed = apply(source, remark.fix)
+    assert "return 0;" in fixed and fixed.replace("return 0;", "").split() == source.split()
+    assert compile_c(fixed).diagnostics == compile_c(fixed).remarks == ()
+
+
+def test_contexts_of_tracepoints_are_laid_out_as_the_kernel_s() -> None:
+    """clang lays out each struct that is written in one line as the kernel's BTF says."""
+    btf = kernel_btf()
+    names = [t.name for t in btf.of_kind(Kind.STRUCT) if t.name.startswith("trace_event_raw_")]
+    texts = {name: text for name in names if (text := tracepoint_context(f"struct {name}"))}
+    assert len(texts) > 500
+    source = "\n".join(dict.fromkeys(line for name in names[:80] for line in texts.get(name, "").split("\n")))
+    for name in names[:80]:
+        for member in btf.struct(name).members if name in texts else ():
+            at = member.bit_off // 8
+            source += f'\n_Static_assert(__builtin_offsetof(struct {name}, {member.name}) == {at}, "");'
+    done = compile_c(source)
+    assert done.ok, done.diagnostics[:3]
+
+
+def test_legacy_maps_are_defined_and_offered_in_todays_form() -> None:
+    source = (
+        HEAD
+        + 'struct bpf_map_def SEC("maps") m = { .type = BPF_MAP_TYPE_HASH, .key_size = sizeof(int), .value_size = 8, '
+        + ".max_entries = 1 };\n"
+        + 'SEC("xdp") int f(void *c) { int k = 0; return bpf_map_lookup_elem(&m, &k) ? 1 : 2; }\n'
+        + TAIL
+    )
+    plain = compile_c(source)
+    assert not plain.ok and [m.what for m in plain.missing] == ["struct bpf_map_def"]
+    assert compile_c(source, FIX).ok
+    fix = plain.remarks[1].fix
+    assert fix is not None and compile_c(apply(source, fix)).ok
