@@ -26,6 +26,7 @@ from vm.compile.strip import drop_debug
 from vm.compile.toolchain import compiler_version, launcher, toolchain
 from vm.compile.vmlinux import vmlinux_for
 from vm.errors import InputError, LimitError
+from vm.recognise import recognise
 from vm.sandbox import Limits
 from vm.sandbox.layers import MIB
 
@@ -85,7 +86,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     """Compile one C source for BPF with BTF.
 
     A source that does not compile is a Compilation with ok=False; InputError where it cannot be tried
-    (too large, unknown option, no compiler, no sandbox).
+    (too large, clearly no C, unknown option, no compiler, no sandbox).
     """
     deadline = time.monotonic() + STAGE_WALL
     options = options or CompileOptions()
@@ -151,6 +152,9 @@ def _check(source: str, options: CompileOptions) -> None:
     if "\0" in source:
         line = source[: source.index("\0")].count("\n") + 1
         raise InputError("The source has a NUL character.", line=line)
+    other = recognise(source)
+    if other.sentence:
+        raise InputError(other.sentence)
     if options.opt not in OPT_LEVELS:
         raise InputError(f"Unknown optimisation level {options.opt!r}: one of {', '.join(OPT_LEVELS)}.")
     if options.mcpu not in MCPUS:

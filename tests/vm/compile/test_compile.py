@@ -182,3 +182,18 @@ def test_reading_a_source_takes_time_in_proportion_to_its_length(name: str) -> N
     facts(source)
     vmlinux_for(source)
     assert time.process_time() - begin < 2.5
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("0: (bf) r6 = r1\nR1 invalid mem access 'inv'\nprocessed 1 insns\n", "verifier log"),
+        ("kprobe:vfs_read { @[comm] = count(); }\n", "bpftrace"),
+        ("#include <linux/sched.h>\nBPF_HASH(counts, u32);\n", "BCC"),
+        ("r0 = 1\nexit\n", "assembly"),
+    ],
+)
+def test_what_is_no_c_is_not_compiled(source: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "_run", None)
+    with pytest.raises(InputError, match=words):
+        compile_c(source)
