@@ -11,6 +11,7 @@ from vm.csource.fixes import legacy_maps_fix, license_fix, section_fix
 from vm.csource.text import CText
 from vm.isa import opcodes as o
 from vm.kernel import types as t
+from vm.kernel.release import LINUX
 from vm.program import Fix, Program, Remark
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Remarks:
         self._no_symbol(program.name, section, f"function '{name}'", new)
 
     def _no_symbol(self, function: str, section: str, what: str, new: str) -> None:
-        told = f"Linux 6.12 on x86-64 has no {what}: the program loads, and attaching it fails."
+        told = f"{LINUX} on x86-64 has no {what}: the program loads, and attaching it fails."
         if new:
             call = new.partition("/")[2]
             told += f' System calls are named {_ENTRY}{call} there; SEC("{new}") finds the name by itself.'
