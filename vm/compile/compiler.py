@@ -36,7 +36,7 @@ LIMITS: Final = Limits(
 )
 # Of the whole stage, in seconds: starting the sandbox, the first (cold) start of the compiler, all runs. With the start
 # of a Python process before it and the report after it, the answer is there within ten seconds.
-STAGE_WALL: Final = 8.0
+STAGE_WALL: Final = 7.0
 # A run is not begun with less time than this left: it could only be stopped.
 _WORTH_STARTING: Final = 0.25
 MAX_OBJECT_BYTES: Final = 4 * MIB  # without DWARF
