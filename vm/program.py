@@ -143,7 +143,8 @@ class Object:
 
     `errors` names programs that cannot be loaded, with the sentence that says why:
     the others are still usable. `untyped` names (program, section) where the section says no program type
-    and the caller's choice stood in. `remarks` is what the loader has to say to the user beside that.
+    and the caller's choice stood in, where nothing was to be guessed. `remarks` is what the loader has to say to the
+    user beside that.
     """
 
     name: str

@@ -100,6 +100,7 @@ def read_request(request: Message) -> Asked:
             mcpu=options.get("mcpu", "v3"),
             fix_includes=bool(options.get("fix_includes")),
             prog_type=options.get("prog_type") or "xdp",
+            guess=True,
         ),
         program=options.get("program", ""),
         verify=bool(options.get("verify", True)),

@@ -32,9 +32,7 @@ def arguments(p: ArgumentParser) -> None:
         help="folder of facts that `make facts` wrote, or the name of one below vm/kernel/data; "
         "none: the kernel that is emulated; two: what differs from the first to the second",
     )
-    p.add_argument(
-        "--part", action="append", metavar="NAME", help='only this part, e.g. "kfuncs"; may be repeated'
-    )
+    p.add_argument("--part", action="append", metavar="NAME", help='only this part, e.g. "kfuncs"; may be repeated')
     p.add_argument("--json", action="store_true", help="one line of JSON: the counts, or all differences")
 
 

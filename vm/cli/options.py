@@ -23,9 +23,8 @@ def add_build(p: ArgumentParser) -> None:
     p.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
     p.add_argument(
         "--untyped",
-        default="socket",
         metavar="SECTION",
-        help="type of functions in sections libbpf does not know (socket)",
+        help="type of functions in sections libbpf does not know (what was probably meant, or socket)",
     )
 
 
@@ -43,13 +42,14 @@ def add_loading(p: ArgumentParser) -> None:
 
 
 def build_options(options: Namespace) -> BuildOptions:
-    """What add_build() read."""
+    """What add_build() read. With --alone nothing is guessed: libbpf is asked for one program of a given type."""
     return BuildOptions(
         opt=options.opt,
         mcpu=options.mcpu,
         fix_includes=options.fix_includes,
         prog_type=options.prog_type,
-        untyped=options.untyped,
+        untyped="socket" if options.untyped is None else options.untyped,
+        guess=not options.untyped and not getattr(options, "alone", False),
     )
 
 

@@ -73,8 +73,9 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
         if meant is not None:
             section, known = meant.section, meant.definition
         elif known is None:
-            nameless.append((function.name, section))
             known = fallback
+            if not guess:  # else a remark says it
+                nameless.append((function.name, section))
         try:
             program = _program(function, section, known, linker, ops, license_name, shown)
             programs.append(program)

@@ -36,7 +36,8 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Obje
     data = compiled if compiled is not None else source.data
     if len(data) > MAX_ELF_BYTES:
         raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
-    return load_object(data, source.name, options.untyped)
+    text = source.text() if source.kind == "c" else ""
+    return load_object(data, source.name, options.untyped, options.guess, text)
 
 
 def load_elf(path: Path, untyped: str = "") -> Object:

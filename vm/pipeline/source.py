@@ -50,6 +50,7 @@ class BuildOptions:
 
     untyped -- section name whose type a function gets if libbpf does not know its own ("": it cannot be loaded, as
                libbpf leaves the type to the application then).
+    guess -- whether such a function is loaded as what its context and section name say was meant, before `untyped`
     """
 
     opt: str = "O2"
@@ -57,6 +58,7 @@ class BuildOptions:
     fix_includes: bool = False
     prog_type: str = "xdp"
     untyped: str = ""
+    guess: bool = False
 
 
 def compile_source(source: Source, options: BuildOptions) -> Compilation:

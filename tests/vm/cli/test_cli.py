@@ -232,10 +232,26 @@ def test_a_verb_has_the_options_of_its_kind() -> None:
         assert options <= set(vars(parser().parse_args([verb, "x.c"]))), verb
 
 
+def test_a_refused_section_is_loaded_as_what_was_meant_unless_alone(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "drop.c"
+    source.write_text(
+        "#include <linux/bpf.h>\n"
+        '__attribute__((section("xdp_drop"))) int f(struct xdp_md *ctx)\n'
+        "{ char *p = (void *)(long)ctx->data; return p + 1 > (char *)(long)ctx->data_end ? 1 : *p & 1; }\n"
+    )
+    status, _, text = said("verify", str(source))
+    assert status == 0 and 'SEC("xdp")' in text
+    for option in ("--alone", "--untyped=socket"):
+        status, _, text = said("verify", option, str(source))
+        assert status == 1 and "it counts as 'socket'" in text
+
+
 def test_a_section_nobody_knows_counts_as_a_socket_filter(said: Any, tmp_path: Path) -> None:
     source = tmp_path / "mine.c"
     source.write_text('__attribute__((section("mine"))) int f(void *ctx) { return 0; }\n')
     status, _, text = said("verify", str(source))
+    assert status == 0 and "knows no section name 'mine'" in text and 'SEC("socket")' in text
+    status, _, text = said("verify", "--alone", str(source))
     assert status == 0 and "libbpf knows no section 'mine'; it counts as 'socket'" in text
 
 

@@ -105,5 +105,5 @@ def test_without_a_guess_the_callers_choice_stands() -> None:
 def test_a_choice_stands_in_where_nothing_says_what_was_meant() -> None:
     obj = load_object(build(SOURCE), "p", "socket", guess=True)
     assert [p.prog_type for p in obj.programs] == [k.BPF_PROG_TYPE_XDP] * 2 + [k.BPF_PROG_TYPE_SOCKET_FILTER]
-    assert obj.untyped == (("third", "unknown"),)
+    assert obj.untyped == ()  # the remark says it
     assert 'SEC("socket")' in obj.remarks[2].message and obj.remarks[0].fix is None
