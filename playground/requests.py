@@ -26,6 +26,7 @@ OPTIONS: Mapping[str, tuple[Any, tuple[Any, ...] | None]] = {
     "engine": ("jit", ("jit", "interpreter")),
 }
 INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "auto": (),
     "none": (),
     "packet": ("hex", "socket"),
     "form": ("layers", "socket"),
@@ -33,6 +34,9 @@ INPUT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "event": ("name", "values"),
 }
 NAME_LENGTH = 128
+EVENT_VALUES = 128
+VALUE_LENGTH = 4096
+LIST_LENGTH = 64
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
 OPENED = SOURCE_BYTES + 4096
@@ -83,7 +87,7 @@ def check_request(value: Any) -> dict[str, Any]:
         "kind": kind,
         "source": _source(kind, value.get("source")),
         "options": _options(value.get("options", {})),
-        "input": _input(value.get("input", {"kind": "none"})),
+        "input": _input(value.get("input", {"kind": "auto"})),
     }
 
 
@@ -180,7 +184,7 @@ def _input(value: Any) -> dict[str, Any]:
         return {"kind": kind, "base64": value["base64"], **_socket(value)}
     if kind == "event":
         return {"kind": kind, "name": _name(value.get("name", "")), "values": _values(value.get("values", {}))}
-    return {"kind": "none"}
+    return {"kind": kind}
 
 
 def _socket(value: dict[str, Any]) -> dict[str, str]:
@@ -231,17 +235,32 @@ def _name(value: Any, what: str = "event") -> str:
     return value
 
 
-def _values(value: Any) -> dict[str, str | int]:
-    if not isinstance(value, dict) or len(value) > 64:
-        raise BadRequest("The event's values have to be an object of at most 64 names.")
+def _values(value: Any) -> dict[str, Any]:
+    """Shape and size alone: a value is text, a whole number, a list of texts, or {"hex": text}."""
+    if not isinstance(value, dict) or len(value) > EVENT_VALUES:
+        raise BadRequest(f"The event's values have to be an object of at most {EVENT_VALUES} names.")
     for name, item in value.items():
         _utf8(name, "The event")
-        if len(name) > NAME_LENGTH or isinstance(item, bool) or not isinstance(item, (str, int)):
-            raise BadRequest("Each value of an event has to be text or a whole number under a short name.")
-        if isinstance(item, str) and len(item) > 4096:
-            raise BadRequest(f"The event's value {name} is longer than 4096 characters.", "size")
-        if isinstance(item, str):
-            _utf8(item, "The event")
-        if isinstance(item, int) and not -(1 << 63) <= item < 1 << 64:
-            raise BadRequest(f"The event's value {name} does not fit 64 bits.")
+        parts = _parts(item)
+        if len(name) > NAME_LENGTH or parts is None:
+            raise BadRequest(
+                "Each value of an event has to be text, a whole number, a list of texts or bytes in hex, "
+                "under a short name."
+            )
+        if sum(len(part) for part in parts if isinstance(part, str)) > VALUE_LENGTH:
+            raise BadRequest(f"The event's value {name} is longer than {VALUE_LENGTH} characters.", "size")
+        for part in parts:
+            if isinstance(part, str):
+                _utf8(part, "The event")
+            elif not -(1 << 63) <= part < 1 << 64:
+                raise BadRequest(f"The event's value {name} does not fit 64 bits.")
     return dict(value)
+
+
+def _parts(item: Any) -> list[str | int] | None:
+    """The texts and numbers a value of an event is made of; None if it has another shape."""
+    if isinstance(item, dict) and set(item) == {"hex"} and isinstance(item["hex"], str):
+        return [item["hex"]]
+    if isinstance(item, list) and len(item) <= LIST_LENGTH and all(isinstance(each, str) for each in item):
+        return list(item)
+    return [item] if isinstance(item, (str, int)) and not isinstance(item, bool) else None

@@ -6,13 +6,12 @@ as messages on the way. STAGES is the sequence.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from playground.present.inputs import from_base64, input_json, run_inputs
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from vm import pipeline
@@ -40,7 +39,7 @@ class StageFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input")."""
+    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one."""
 
     source: Source
     build: BuildOptions
@@ -48,7 +47,7 @@ class Asked:
     verify: bool
     engine: str
     caps: Caps
-    input: Message
+    input: Message | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def read_request(request: Message) -> Asked:
         verify=bool(options.get("verify", True)),
         engine=options.get("engine", "jit"),
         caps=NOBODY if options.get("unprivileged") else ROOT,
-        input=request.get("input") or {"kind": "none"},
+        input=request.get("input"),
     )
 
 
@@ -219,6 +218,7 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         "insns": _insns(program),
         "lines": _lines(program) if asked.source.kind == "elf" else {},
         "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
+        "input": input_json(program),
     }
     return Loaded(asked, obj, program)
 
@@ -280,10 +280,10 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
 
 
 def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
-    from vm.runner.inputs import RunLimits
+    from vm.runner.inputs import PacketInput, RunLimits
 
     asked, obj = translated.loaded.asked, translated.loaded.object
-    inputs = run_inputs(asked.input)
+    inputs = run_inputs(asked.input, translated.loaded.program)
     image = translated.image if asked.engine == "jit" else None
     runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
     for n, x in enumerate(runs):
@@ -295,7 +295,7 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         "status": "failed" if last.fault is not None else "done",
         "summary": last.result,
         "message": last.fault.message if last.fault is not None else "",
-        "packet_in": [i.data.hex() for i in inputs if hasattr(i, "data")],
+        "packet_in": [given.data.hex() for given in inputs if isinstance(given, PacketInput)],
         **runs_json(translated.loaded.program, runs),
     }
     return Ran()
@@ -327,34 +327,7 @@ def _source_bytes(request: Message) -> bytes:
     source = request.get("source", "")
     if request["kind"] != "elf":
         return str(source).encode("utf-8", "surrogatepass")
-    return _from_base64(source, "The object")
-
-
-def _from_base64(text: str, what: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise InputError(f"{what} is damaged: it is no base64.") from None
-
-
-def run_inputs(given: Message) -> list[Any]:
-    """The request's `input` as values for the runner; several for a pcap."""
-    from vm.runner import inputs as i
-    from vm.runner import packets
-    from vm.runner.sockets import DEFAULT, known_socket
-
-    kind = given.get("kind", "none")
-    socket = known_socket(given.get("socket", DEFAULT))
-    if kind == "packet":
-        return [i.PacketInput(packets.from_hex(given.get("hex", "")), socket=socket)]
-    if kind == "form":
-        return [i.PacketInput(packets.from_form(given.get("layers") or {}), socket=socket)]
-    if kind == "pcap":
-        data = _from_base64(given.get("base64", ""), "The capture")
-        return [i.PacketInput(p, socket=socket) for p in packets.from_pcap(data)]
-    if kind == "event":
-        return [i.EventInput(str(given.get("name", "")), given.get("values") or {})]
-    return [i.NoInput()]
+    return from_base64(source, "The object")
 
 
 def _load_summary(obj: Object, program: Program) -> str:

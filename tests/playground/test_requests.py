@@ -32,7 +32,7 @@ def test_fills_in_every_option() -> None:
         "unprivileged": False,
         "engine": "jit",
     }
-    assert checked["input"] == {"kind": "none"}
+    assert checked["input"] == {"kind": "auto"}
     assert check_request(checked) == checked
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from vm.runner.inputs import RunInput
 
 
-def run_inputs(options: Namespace) -> list[RunInput]:
-    """--packet, --event or --memory as inputs; several for a pcap."""
+def run_inputs(options: Namespace) -> list[RunInput] | None:
+    """--packet, --event or --memory as inputs; several for a pcap. None without them: each program's default input."""
     from vm.runner import inputs as i
     from vm.runner import packets
 
@@ -23,7 +23,7 @@ def run_inputs(options: Namespace) -> list[RunInput]:
         name, _, rest = options.event.partition(",")
         return [i.EventInput(name, event_values(rest))]
     if options.packet is None:
-        return [i.NoInput()]
+        return None
     path = options.packet
     if is_hex(path):
         return [i.PacketInput(packets.from_hex(path), socket=options.socket)]

@@ -45,10 +45,12 @@ def arguments(p: ArgumentParser) -> None:
 
 
 def run(options: Namespace, out: Reporter) -> int:
-    """One line a run of the first program of each object, or of the one asked for."""
+    """One line a run of the first program of each object, or of the one asked for; by default on its own input."""
+    from vm.runner.defaults import default_input
+
     try:
         caps = user(options)
-        inputs = run_inputs(options) * max(1, min(options.repeat, MAX_REPEAT))
+        given = run_inputs(options)
     except InputError as e:
         out.complain(e.message, status_of(e))
         return out.status
@@ -56,6 +58,8 @@ def run(options: Namespace, out: Reporter) -> int:
         programs = chosen(path, obj, options, out)
         for program in programs if options.program else programs[:1]:
             try:
+                inputs = given if given is not None else [default_input(program)]
+                inputs = inputs * max(1, min(options.repeat, MAX_REPEAT))
                 for result in _run_one(path, obj, program, inputs, caps, options, out):
                     out.line(run_record(path, program, result), _run_text(path, program, result))
                     if result.fault is not None:

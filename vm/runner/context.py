@@ -10,7 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.errors import InputError, NotEmulated
-from vm.runner.events import Parameter, hook_name, parameters, tracepoint_buffer
+from vm.runner.default_values import EventValue
+from vm.runner.events import (
+    SYSCALLS,
+    Parameter,
+    hook_name,
+    parameters,
+    returns,
+    split_values,
+    tracepoint_buffer,
+    wrapped_syscall,
+)
 from vm.runner.inputs import EventInput, MemoryInput, NoInput, PacketInput
 from vm.runner.layout import PT_REGS, SIZES
 from vm.runner.memory import CTX_WINDOW, AccessError, Window
@@ -56,7 +66,10 @@ def build_context(world: World) -> Context:
     if kind in SKB_TYPES:
         return _packet_context(world, SkbPacket)
     if isinstance(given, PacketInput):
-        raise InputError(f"A {kind} program is not run on a packet; it wants an event.")
+        raise InputError(
+            f"A {kind} program is not run on a packet; it wants an event. Choose an event as the input, "
+            "or leave the choice to the program."
+        )
     if kind == "kprobe":
         return Context(_pt_regs(world, given))
     if kind == "tracepoint":
@@ -75,7 +88,10 @@ def _packet_context(world: World, make: type[XdpPacket] | type[SkbPacket]) -> Co
     if isinstance(given, NoInput):
         given = PacketInput(bytes(64))
     if not isinstance(given, PacketInput):
-        raise InputError(f"A {world.kind} program wants a packet, not an event.")
+        raise InputError(
+            f"A {world.kind} program wants a packet, not an event. Choose a packet as the input, "
+            "or leave the choice to the program."
+        )
     packet = make(world, given)
     return Context(packet.address, packet)
 
@@ -83,16 +99,65 @@ def _packet_context(world: World, make: type[XdpPacket] | type[SkbPacket]) -> Co
 ARGUMENT_REGS: Final = ("di", "si", "dx", "cx", "r8", "r9")
 
 
+# Registers a system call's arguments are in; the fourth differs from a function's.
+SYSCALL_REGS: Final = ("di", "si", "dx", "r10", "r8", "r9")
+
+
 def _pt_regs(world: World, given: EventInput | NoInput) -> int:
-    """struct pt_regs of a probed function: values by register ("di"), "arg1".."arg6", parameter name, or "ret"."""
-    regs = bytearray(SIZES["pt_regs"])
-    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
-        at = 8 * PT_REGS.index(_register(world, given, name))
-        regs[at : at + 8] = world.event_word(value).to_bytes(8, "little")
+    """struct pt_regs of a probed function: values by register ("di"), "arg1".."arg6", parameter name, or "ret".
+
+    The entry function of a system call gets the caller's registers; names of its arguments are about those.
+    """
+    program, hook = world.program, hook_name(world, given)
+    regs, caller = bytearray(SIZES["pt_regs"]), bytearray(SIZES["pt_regs"])
+    syscall = wrapped_syscall(program, hook)
+    plain, inner = split_values(given)
+    known = parameters(program, hook)[: len(ARGUMENT_REGS)]
+    objects: dict[str, tuple[str, int]] = {}
+    if isinstance(given, EventInput) and not syscall and not returns(program):
+        for reg, param in zip(ARGUMENT_REGS, known, strict=False):
+            if param.pointer and (param.name not in plain):
+                address = _object(world, param)
+                objects[param.name] = param.struct, address
+                _set(regs, reg, address)
+    arguments = SYSCALLS.get(syscall, ())
+    for name, value in plain.items():
+        if name in arguments:
+            _set(caller, SYSCALL_REGS[arguments.index(name)], world.event_word(value))
+            continue
+        reg = _register(name, known, arguments)
+        _set(regs, reg, _word(world, value, known, name, syscall=bool(syscall)))
+    _set_fields(world, objects, inner)
+    if arguments:
+        address = world.kernel_bytes("registers of the caller", bytes(caller))
+        if not int.from_bytes(regs[8 * PT_REGS.index("di") :][:8], "little"):
+            _set(regs, "di", address)
     return world.kernel_bytes("ctx", bytes(regs))
 
 
-def _register(world: World, given: EventInput | NoInput, name: str) -> str:
+def _set(regs: bytearray, reg: str, value: int) -> None:
+    at = 8 * PT_REGS.index(reg)
+    regs[at : at + 8] = value.to_bytes(8, "little")
+
+
+def _word(world: World, value: EventValue, known: tuple[Parameter, ...], name: str, *, syscall: bool = False) -> int:
+    """An argument's value as a word: text is in kernel memory where the function takes it from there."""
+    param = next((each for each in known if each.name == name), None)
+    kernel = param is not None and param.text and not param.user and not syscall
+    return world.event_word(value, kernel=kernel)
+
+
+def _set_fields(world: World, objects: dict[str, tuple[str, int]], inner: list[tuple[str, str, EventValue]]) -> None:
+    """Values inside the objects that arguments point to."""
+    for name, path, value in inner:
+        struct, address = objects.get(name, ("", 0))
+        if not struct:
+            known = ", ".join(each for each, (struct, _) in objects.items() if struct) or "none"
+            raise InputError(f"The event has no argument {name!r} that points to an object; it has {known}.")
+        world.examples.set(struct, address, path, value)
+
+
+def _register(name: str, known: tuple[Parameter, ...], arguments: tuple[str, ...]) -> str:
     reg = name.lower()
     if reg.startswith("arg") and reg[3:].isdigit() and 1 <= int(reg[3:]) <= len(ARGUMENT_REGS):
         return ARGUMENT_REGS[int(reg[3:]) - 1]
@@ -102,37 +167,45 @@ def _register(world: World, given: EventInput | NoInput, name: str) -> str:
         return reg
     if reg[:1] in ("r", "e") and reg[1:] in PT_REGS:
         return reg[1:]
-    names = tuple(param.name for param in parameters(hook_name(world, given)))[: len(ARGUMENT_REGS)]
+    names = tuple(param.name for param in known)
     if name in names:
         return ARGUMENT_REGS[names.index(name)]
-    known = f"parameters ({', '.join(names)}), " if names else ""
+    said = f"parameters ({', '.join(arguments or names)}), " if arguments or names else ""
     raise InputError(
-        f"A kprobe has no value {name!r}; name {known}registers (di, si, dx, cx, r8, r9, ax …), arg1 to arg6, or ret."
+        f"A kprobe has no value {name!r}; name {said}registers (di, si, dx, cx, r8, r9, ax …), arg1 to arg6, or ret."
     )
 
 
 MAX_ARGUMENTS: Final = 12
 MAX_OBJECT: Final = 16 << 10
+SCALAR_BYTES: Final = 64
+"""Bytes behind a pointer to no structure."""
 
 
 def _arguments(world: World, given: EventInput | NoInput) -> int:
     """u64 args[] of a raw tracepoint or traced function: by parameter name, "arg1" …, or "ret" behind them."""
-    values = given.values if isinstance(given, EventInput) else {}
-    known = parameters(hook_name(world, given))[:MAX_ARGUMENTS]
+    plain, inner = split_values(given)
+    known = parameters(world.program, hook_name(world, given))[:MAX_ARGUMENTS]
     names = tuple(param.name for param in known)
-    args = [_object(world, param) for param in known] + [0] * (MAX_ARGUMENTS - len(known))
+    addresses = [_object(world, param) if param.name not in plain else 0 for param in known]
+    args = addresses + [0] * (MAX_ARGUMENTS - len(known))
     count = len(names)
-    for name, value in values.items():
+    for name, value in plain.items():
         index = _argument(name, names, count)
-        args[index] = world.event_word(value)
+        args[index] = _word(world, value, known, name)
         count = max(count, index + 1) if name != "ret" else count
+    _set_fields(world, {p.name: (p.struct, at) for p, at in zip(known, addresses, strict=True) if at}, inner)
     # Before them a trampoline keeps the function's address and the number of arguments.
     words = (0, count, *args)
     return world.kernel_bytes("ctx", b"".join(word.to_bytes(8, "little") for word in words)) + 16
 
 
 def _object(world: World, param: Parameter) -> int:
-    """What a pointer argument nobody gave points to: the one task, or a structure of zeros."""
+    """What a pointer argument nobody gave points to: an example object; without an event the one task, or zeros."""
+    if isinstance(world.input, EventInput):
+        if param.struct:
+            return world.examples.argument(param.struct)
+        return world.kernel_bytes(param.name, bytes(SCALAR_BYTES)) if param.pointer else 0
     if param.struct == "task_struct":
         return world.task_address()
     size = min(param.size, MAX_OBJECT)
@@ -150,10 +223,20 @@ def _argument(name: str, names: tuple[str, ...], count: int) -> int:
     raise InputError(f"The event has no argument {name!r}; it has {known}.")
 
 
+SAMPLE: Final = {"sample_period": 8, "addr": 184}
+"""Fields of struct bpf_perf_event_data by their offsets in struct perf_sample_data."""
+
+
 def _perf_event(world: World, given: EventInput | NoInput) -> int:
     """struct bpf_perf_event_data_kern: pointers to registers, sample data, event."""
+    sample = bytearray(256)
+    if isinstance(given, EventInput):
+        for name, at in SAMPLE.items():
+            if isinstance(value := given.values.get(name), int):
+                sample[at : at + 8] = world.event_word(value).to_bytes(8, "little")
+        given = EventInput(given.name, {name: v for name, v in given.values.items() if name not in SAMPLE})
     regs = _pt_regs(world, given)
-    data = world.kernel_bytes("sample data", bytes(256))
+    data = world.kernel_bytes("sample data", bytes(sample))
     event = world.kernel_bytes("event", bytes(2048))
     return world.kernel_bytes("event data", b"".join(p.to_bytes(8, "little") for p in (regs, data, event)))
 

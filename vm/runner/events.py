@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.errors import InputError
+from vm.runner.default_values import POINTERS, USER_POINTERS, EventValue
 from vm.runner.inputs import EventInput, NoInput
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf, Param
+    from vm.program import Program
     from vm.runner.world import World
 
 RECORD: Final = 512
@@ -57,6 +59,15 @@ SYSCALLS: Final = {
 }
 
 
+CURRENT: Final = "current"
+"""What names of values about the current task start with: current.pid, current.comm."""
+
+# Functions the kernel enters system calls by; they get the registers of the caller, not the arguments.
+_WRAPPERS: Final = ("__x64_sys_", "__ia32_sys_", "sys_")
+_SYSCALL_FAMILIES: Final = ("ksyscall", "kretsyscall")
+_SYSCALL_EVENTS: Final = ("sys_enter_", "sys_exit_")
+
+
 class Slot(NamedTuple):
     """A field of a record: where, how many bytes, and what it holds."""
 
@@ -64,12 +75,53 @@ class Slot(NamedTuple):
     size: int
     text: bool = False  # a char array
     located: bool = False  # __data_loc: the string lies behind the record
+    type: str = "long"  # as C spells it
 
 
 def hook_name(world: World, given: EventInput | NoInput) -> str:
     """The last part of the event's name, or of the program's section: sched_switch, do_unlinkat."""
-    name = (given.name if isinstance(given, EventInput) else "") or world.program.section
-    return name.rstrip("/").rsplit("/", 1)[-1].split("+", 1)[0]
+    return hook_of(world.program, given.name if isinstance(given, EventInput) else "")
+
+
+def hook_of(program: Program, name: str = "") -> str:
+    """The last part of an event's name, by default of the program's section: sched_switch, do_unlinkat."""
+    return (name or program.section).rstrip("/").rsplit("/", 1)[-1].split("+", 1)[0]
+
+
+def family(program: Program) -> str:
+    """What a program is attached by: the first part of its section, without ".s" and the like ("kretprobe")."""
+    return program.section.lstrip("?").split("/", 1)[0].split(".", 1)[0]
+
+
+def returns(program: Program) -> bool:
+    """Whether the program runs when a function returns."""
+    return family(program) in ("kretprobe", "kretsyscall", "uretprobe", "fexit")
+
+
+def wrapped_syscall(program: Program, name: str = "") -> str:
+    """The system call whose entry function is probed ("execve"), "" if it is another function."""
+    hook = hook_of(program, name)
+    if family(program) in _SYSCALL_FAMILIES:
+        return hook
+    return next((hook.removeprefix(each) for each in _WRAPPERS if hook.startswith(each)), "")
+
+
+def split_values(
+    given: EventInput | NoInput,
+) -> tuple[dict[str, EventValue], list[tuple[str, str, EventValue]]]:
+    """The values of arguments and fields, and those inside objects: (argument, path in what it points to, value).
+
+    Those of the current task are left out.
+    """
+    plain: dict[str, EventValue] = {}
+    inner = []
+    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
+        top, dot, path = name.partition(".")
+        if not dot:
+            plain[name] = value
+        elif top != CURRENT:
+            inner.append((top, path, value))
+    return plain, inner
 
 
 def tracepoint_buffer(world: World, given: EventInput | NoInput) -> int:
@@ -82,7 +134,15 @@ def tracepoint_buffer(world: World, given: EventInput | NoInput) -> int:
     event = hook_name(world, given)
     slots = record_slots(event)
     tail = max((slot.offset + slot.size for slot in slots.values()), default=_COMMON)
-    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
+    plain, inner = split_values(given)
+    for name in POINTERS if isinstance(given, EventInput) else ():
+        if name in slots and slots[name].size == 8 and name not in plain:
+            plain[name] = world.examples.argument(POINTERS[name])
+    for name, path, value in inner:
+        if name not in POINTERS or not isinstance(pointer := plain.get(name), int):
+            raise InputError(f"The event {event} has no field {name!r} that points to an object.")
+        world.examples.set(POINTERS[name], pointer, path, value)
+    for name, value in plain.items():
         slot = _slot(event, name, slots)
         if slot.located:
             data = _text(value) + b"\0"
@@ -104,7 +164,7 @@ def _write(record: bytearray, name: str, at: int, data: bytes) -> int:
     return at + len(data)
 
 
-def _text(value: int | str | bytes) -> bytes:
+def _text(value: EventValue) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
@@ -119,8 +179,9 @@ def _slot(event: str, name: str, slots: Mapping[str, Slot]) -> Slot:
 
 def record_slots(event: str) -> dict[str, Slot]:
     """Fields of a tracepoint's record by name, without the common ones."""
-    if event.startswith(("sys_enter_", "sys_exit_")):
+    if event.startswith(_SYSCALL_EVENTS):
         return _syscall_slots(event)
+    from vm.btf.cdump import type_text
     from vm.btf.types import Kind
     from vm.kernel.btf import kernel_btf
 
@@ -133,7 +194,8 @@ def record_slots(event: str) -> dict[str, Slot]:
             continue
         located = name.startswith("__data_loc_")
         text = btf.skip_modifiers(member.type_id).kind == Kind.ARRAY and event != "sys_enter"
-        slots[name.removeprefix("__data_loc_")] = Slot(member.bit_off // 8, size, text, located)
+        kind = "char[]" if located else type_text(btf, member.type_id)
+        slots[name.removeprefix("__data_loc_")] = Slot(member.bit_off // 8, size, text, located, kind)
     if event == "sys_enter":
         slots |= {f"arg{i + 1}": Slot(_ARGS + 8 * i, 8) for i in range(6)}
     return slots
@@ -149,33 +211,58 @@ def _syscall_slots(event: str) -> dict[str, Slot]:
 
 
 class Parameter(NamedTuple):
-    """An argument's name, and what it points to: a structure's name and size ("" and 0 for what is no such pointer)."""
+    """An argument's name and type, and what it points to.
+
+    struct, size -- the structure's name and size ("" and 0 for what is no such pointer)
+    pointer      -- whether it is a pointer; text -- whether it is one to characters
+    """
 
     name: str
     struct: str = ""
     size: int = 0
+    pointer: bool = False
+    text: bool = False
+    type: str = ""
+
+    @property
+    def user(self) -> bool:
+        """Whether it points to user memory, as far as its name tells."""
+        return self.pointer and not self.struct and self.name in USER_POINTERS
 
 
-def parameters(hook: str) -> tuple[Parameter, ...]:
-    """Parameters of a kernel function, LSM hook or raw tracepoint; () if BTF does not know it."""
+def function(program: Program, hook: str) -> tuple[tuple[Parameter, ...], str]:
+    """Parameters and result type of the kernel function, LSM hook, raw tracepoint or iterator; () if BTF has none."""
+    from vm.btf.cdump import type_text
     from vm.btf.types import Kind
     from vm.kernel.btf import kernel_btf
 
     btf = kernel_btf()
     # A raw tracepoint's own parameters come after the void * of the functions that pass it on.
-    for name, skipped in ((f"bpf_lsm_{hook}", 0), (f"__traceiter_{hook}", 1), (f"__bpf_trace_{hook}", 1), (hook, 0)):
-        function = btf.find(name, Kind.FUNC)
-        if function is not None:
-            return tuple(_parameter(btf, param) for param in btf.type(function.type_id).params[skipped:])
-    return ()
+    names = [(f"bpf_lsm_{hook}", 0), (f"__traceiter_{hook}", 1), (f"__bpf_trace_{hook}", 1), (hook, 0)]
+    if family(program) == "iter":
+        names.insert(0, (f"bpf_iter_{hook}", 0))
+    for name, skipped in names:
+        found = btf.find(name, Kind.FUNC)
+        if found is not None:
+            proto = btf.type(found.type_id)
+            return tuple(_parameter(btf, param) for param in proto.params[skipped:]), type_text(btf, proto.type_id)
+    return (), ""
+
+
+def parameters(program: Program, hook: str) -> tuple[Parameter, ...]:
+    """Parameters of a kernel function, LSM hook or raw tracepoint; () if BTF does not know it."""
+    return function(program, hook)[0]
 
 
 def _parameter(btf: Btf, param: Param) -> Parameter:
+    from vm.btf.cdump import type_text
     from vm.btf.types import COMPOSITES, Kind
 
     found = btf.skip_modifiers(param.type_id)
-    if found.kind == Kind.PTR:
-        found = btf.skip_modifiers(found.type_id)
-        if found.kind in COMPOSITES:
-            return Parameter(param.name, found.name, found.size)
-    return Parameter(param.name)
+    text = type_text(btf, param.type_id)
+    if found.kind != Kind.PTR:
+        return Parameter(param.name, type=text)
+    found = btf.skip_modifiers(found.type_id)
+    if found.kind in COMPOSITES:
+        return Parameter(param.name, found.name, found.size, True, type=text)
+    return Parameter(param.name, pointer=True, text=found.name in ("char", "unsigned char"), type=text)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from vm.runner.default_values import EventValue
+
 MAX_PACKET: Final = 65_535
 
 
@@ -35,11 +37,15 @@ class EventInput:
 
     name   -- "syscalls/sys_enter_openat", "sched/sched_switch", a kernel function's name …;
               "" takes the program's section
-    values -- field, register or argument name -> number, text or bytes; text for a pointer is placed in user memory
+    values -- field, register or argument name -> number, text, bytes, or several texts for an array of strings;
+              text for a pointer is placed in user memory, for a kernel function's char * in kernel memory.
+              "sk.__sk_common.skc_dport" is a field of what an argument points to, "current.pid" (tgid, uid, gid, comm)
+              is about the current task. A pointer to a structure that is not named leads to an example object
+              (vm/runner/default_values.py); numbers that are not named are 0.
     """
 
     name: str = ""
-    values: Mapping[str, int | str | bytes] = field(default_factory=dict)
+    values: Mapping[str, EventValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,16 @@ Both engines run against one World, so helpers and maps behave the same for both
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from vm.bits import U64
-from vm.errors import LimitError
+from vm.errors import InputError, LimitError
 from vm.program import MapSpec, Program
 from vm.runner.context import Context, build_context, prog_type_name, uapi_window
+from vm.runner.default_values import COMM, PID, UID, EventValue
 from vm.runner.event_names import check_event
+from vm.runner.events import CURRENT
 from vm.runner.execution import RunEvent
 from vm.runner.inputs import EventInput, NoInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS, SIZES
@@ -37,17 +40,46 @@ from vm.runner.symbols import KernelSymbols
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
+    from vm.runner.objects import ExampleObjects
 
 STACK_SIZE: Final = 80 * PAGE
 USER_SIZE: Final = 64 * PAGE
 PERCPU_HEADER: Final = 256 * PAGE
-TASK_PID: Final = 4242
-TASK_UID: Final = 1000
-TASK_COMM: Final = b"bpfscope"
 MAX_EVENT_BYTES: Final = 4 << 20
 HZ: Final = 250
 INITIAL_JIFFIES: Final = (1 << 32) - 300 * HZ
 _OBJECTS: Final = 64 * PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentTask:
+    """The task the program runs in: what bpf_get_current_pid_tgid() and its like answer from."""
+
+    pid: int = PID
+    tgid: int = PID
+    uid: int = UID
+    gid: int = UID
+    comm: str = COMM
+
+
+def current_task(given: RunInput) -> CurrentTask:
+    """The current task of an event: the example one, with the event's values current.pid … put in."""
+    values: dict[str, EventValue] = {}
+    for name, value in (given.values if isinstance(given, EventInput) else {}).items():
+        top, dot, field = name.partition(".")
+        if top == CURRENT and dot:
+            values[field] = value
+    known = {each.name: each.type for each in fields(CurrentTask)}
+    for name, value in values.items():
+        if name not in known:
+            raise InputError(f"The event has no value {CURRENT}.{name}; of the current task it has {', '.join(known)}.")
+        if isinstance(value, int) != (name != "comm") or not isinstance(value, (int, str)):
+            raise InputError(
+                f"The event's value {CURRENT}.{name} has to be {'text' if name == 'comm' else 'a number'}."
+            )
+        if isinstance(value, int):
+            values[name] = value & 0xFFFFFFFF
+    return replace(CurrentTask(), **values)  # type: ignore[arg-type]
 
 
 class World:
@@ -88,6 +120,7 @@ class World:
         self._time = limits.time_ns
         self._passing: list[Area] = []
         self.input: RunInput = NoInput()
+        self.current = CurrentTask()
         self.context = Context(0)
         self.packet: XdpPacket | SkbPacket | None = None
         self._reset()
@@ -98,6 +131,7 @@ class World:
         self.step = 0
         self.insns = 0
         self.task = 0
+        self._examples: ExampleObjects | None = None
         self.scratch: dict[str, int] = {}
         self.memory.window = None
         self.passing = False
@@ -117,14 +151,24 @@ class World:
             check_event(self.program, given)
         self.symbols.reset(self.jiffies())
         self.input = given
+        self.current = current_task(given)
         self.passing = True
         self.context = build_context(self)
         self.packet = self.context.packet
 
     @property
     def pid(self) -> int:
-        """Of the one task."""
-        return TASK_PID
+        """Of the current task."""
+        return self.current.pid
+
+    @property
+    def examples(self) -> ExampleObjects:
+        """The example objects of this run."""
+        if self._examples is None:
+            from vm.runner.objects import ExampleObjects
+
+            self._examples = ExampleObjects(self)
+        return self._examples
 
     # -- memory -----------------------------------------------------------------------------------
 
@@ -153,12 +197,19 @@ class World:
         self.region(name, address, len(data), one=f"the {name}")
         return address
 
-    def event_word(self, value: int | str | bytes) -> int:
-        """An event's value as a 64-bit word: numbers as they are, text as the address of a string in user memory."""
+    def event_word(self, value: EventValue, *, kernel: bool = False) -> int:
+        """An event's value as a 64-bit word: numbers as they are, else an address in user memory.
+
+        Text is a string there, several strings an array of pointers to them with a null pointer behind.
+        kernel -- the string is in kernel memory instead
+        """
         if isinstance(value, int):
             return value & U64
+        if isinstance(value, tuple):
+            words = [*(self.event_word(each) for each in value), 0]
+            return self.user_bytes("array of user strings", b"".join(word.to_bytes(8, "little") for word in words))
         data = value.encode() + b"\0" if isinstance(value, str) else value
-        return self.user_bytes("user string", data)
+        return self.kernel_bytes("string", data) if kernel else self.user_bytes("user string", data)
 
     def scratch_bytes(self, name: str, size: int) -> int:
         """Kernel memory a helper may use again and again under one name."""
@@ -179,18 +230,22 @@ class World:
         return address == self.context.address or (self.memory.window is not None and address == CTX_WINDOW)
 
     def task_address(self) -> int:
-        """struct task_struct of the one task."""
+        """struct task_struct of the current task; in a run on an event the other fields have example values too."""
         if not self.task:
             cred = self.kernel_bytes("cred", bytes(SIZES["cred"]), writable=False)
-            for name in ("uid", "gid"):
-                self.memory.put(cred + OFFSETS[f"cred.{name}"], 4, TASK_UID)
             task = self.kernel_bytes("task_struct", bytes(SIZES["task_struct"]), writable=False)
-            for name in ("pid", "tgid"):
-                self.memory.put(task + OFFSETS[f"task_struct.{name}"], 4, TASK_PID)
+            self.task = task
             for name in ("cred", "real_cred"):
                 self.memory.put(task + OFFSETS[f"task_struct.{name}"], 8, cred)
-            self.memory.write(task + OFFSETS["task_struct.comm"], TASK_COMM)
-            self.task = task
+            if isinstance(self.input, EventInput):
+                self.examples.address("task_struct")
+                cred = self.memory.get(task + OFFSETS["task_struct.cred"], 8)
+            current = self.current
+            self.memory.put(cred + OFFSETS["cred.uid"], 4, current.uid)
+            self.memory.put(cred + OFFSETS["cred.gid"], 4, current.gid)
+            self.memory.put(task + OFFSETS["task_struct.pid"], 4, current.pid)
+            self.memory.put(task + OFFSETS["task_struct.tgid"], 4, current.tgid)
+            self.memory.write(task + OFFSETS["task_struct.comm"], current.comm.encode()[:15].ljust(16, b"\0"))
         return self.task
 
     def kernel_symbol(self, name: str) -> int:

@@ -46,25 +46,19 @@ def zero(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
 
 
 def get_current_pid_tgid(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    from vm.runner.world import TASK_PID
-
-    return TASK_PID << 32 | TASK_PID
+    return w.current.tgid << 32 | w.current.pid
 
 
 def get_current_uid_gid(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    from vm.runner.world import TASK_UID
-
-    return TASK_UID << 32 | TASK_UID
+    return w.current.gid << 32 | w.current.uid
 
 
 def get_current_comm(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-    from vm.runner.world import TASK_COMM
-
     size = u32(r2)
     if size:
         w.memory.check(r1, size, write=True)
         w.memory.fill(r1, size)
-        w.memory.write(r1, TASK_COMM[: size - 1])
+        w.memory.write(r1, w.current.comm.encode()[: min(size, 16) - 1])
     return 0
 
 
