@@ -1,26 +1,22 @@
-"""Is what runs what was proven? Follows a run through the recorded walk, and holds each value against its state.
+"""Is what runs what was proven? Holds the values of a run against the states of the walk it follows.
 
-A position is a step of the walk that visits the instruction the run is at, and whose state holds the run's values.
-Where the walk ended a path because a checkpoint covered it, the run goes on behind that checkpoint: there the
-states say more than was compared (a number nothing depends on covers every number), so from then on, until the
-values lie inside a state again, a position is *loose* and only what pruning relies on is asked: registers and
-slots that are read later, numbers marked precise, pointers.
+How a run is followed is in vm/verifier/follow.py. While a position is loose only what pruning relies on is asked:
+registers and slots that are read later, numbers marked precise, pointers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.engine import Interpreter
 from vm.runner.packet import XdpPacket
-from vm.verifier.domain.scalar import Scalar, coerce_to_size
+from vm.verifier.domain.scalar import coerce_to_size
+from vm.verifier.follow import EXIT, U64, Arrival, Position, WalkPaths, may_be_null, outside
 from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import FrameSnapshot
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -28,35 +24,7 @@ from vm.verifier.state.reg import RegState
 if TYPE_CHECKING:
     from vm.verifier.check import Walk
 
-U64: Final = (1 << 64) - 1
 KEPT: Final = range(6, 10)  # registers a call keeps for its caller
-# Pointers that are never null once they are said not to be; a plain BTF pointer may be, and a read of it gives 0.
-SOLID: Final = frozenset({
-    t.PTR_TO_CTX, t.CONST_PTR_TO_MAP, t.PTR_TO_MAP_VALUE, t.PTR_TO_MAP_KEY, t.PTR_TO_STACK, t.PTR_TO_PACKET_META,
-    t.PTR_TO_PACKET, t.PTR_TO_PACKET_END, t.PTR_TO_SOCKET, t.PTR_TO_SOCK_COMMON, t.PTR_TO_TCP_SOCK, t.PTR_TO_MEM,
-    t.PTR_TO_FUNC, t.CONST_PTR_TO_DYNPTR,
-})  # fmt: skip
-CALL: Final = o.JMP | o.CALL
-EXIT: Final = o.JMP | o.EXIT
-
-
-def signed(value: int, bits: int) -> int:
-    value &= (1 << bits) - 1
-    return value - (1 << bits) if value >> (bits - 1) else value
-
-
-def outside(s: Scalar, value: int) -> str:
-    """The bound of `s` that the unsigned 64-bit `value` breaks, or nothing."""
-    low = value & 0xFFFFFFFF
-    if value & ~s.var_off.mask & U64 != s.var_off.value:
-        return "known bits"
-    if not s.umin <= value <= s.umax:
-        return "u64"
-    if not s.smin <= signed(value, 64) <= s.smax:
-        return "s64"
-    if not s.u32_min <= low <= s.u32_max:
-        return "u32"
-    return "" if s.s32_min <= signed(low, 32) <= s.s32_max else "s32"
 
 
 class _Kept(dict[int, Any]):
@@ -99,11 +67,6 @@ def prove(walk: Walk, most: int = 1_000_000) -> Proof | None:
     return Proof(walk.env.program, walk.recorder, by_step, starts, walk)
 
 
-class Position(NamedTuple):
-    step: int
-    loose: bool
-
-
 class Concrete(NamedTuple):
     """One frame of the run: registers that mean something there (the others are None) and its frame pointer."""
 
@@ -121,17 +84,7 @@ class Follower:
     def __init__(self, proof: Proof) -> None:
         self.proof = proof
         self.trace = proof.trace
-        self.forks: dict[int, list[int]] = defaultdict(list)  # step -> first steps of the paths pushed there
-        self.covered: dict[int, list[tuple[int, int]]] = defaultdict(list)  # step -> (path, step behind the checkpoint)
-        self.entries: dict[int, int] = {}  # first instruction of a global function -> first step of its own walk
-        for path in self.trace.paths:
-            empty = path.last_step < path.first_step
-            if path.end == "safe":
-                self.covered[path.push_step if empty else path.last_step].append((path.id, path.pruned_by))
-            if not empty and path.push_step >= 0:
-                self.forks[path.push_step].append(path.first_step)
-            if not empty and path.parent < 0:
-                self.entries.setdefault(self.trace.insn_idx(path.first_step), path.first_step)
+        self.paths = WalkPaths(proof.trace, proof.program.insns, proof.global_starts)
         self.at: list[Position] = []
         self.before: Insn | None = None
         self.bodies: list[tuple[int, list[Position]]] = []  # depth of a global function, positions at its call
@@ -145,22 +98,22 @@ class Follower:
         """The run is about to execute engine.pc; Unsound if the verifier has no state for that."""
         if self.ended:
             return
-        trace, idx, depth = self.trace, engine.pc, len(engine.frames)
+        idx, depth = engine.pc, len(engine.frames)
         if engine.code.number or engine.tail_calls:
             self.ended = True  # a tail call went to another program
             return
         insn = self.proof.program.insns[idx]
+        found: list[Arrival]
         if self.before is None:
             self.ctx = engine.regs[1]
-            found = [(Position(0, False), trace.start(0))]
-        elif self.before.code == CALL and self.before.src_reg == o.PSEUDO_CALL and idx in self.proof.global_starts:
+            found = [self.paths.start()]
+        elif self.paths.enters_alone(self.before, idx):
             self.bodies.append((depth, self.at))
-            first = self.entries[idx]
-            found = [(Position(first, False), trace.raw_before(first))]
+            found = [self.paths.enter(idx)]
         else:
             if self.bodies and depth < self.bodies[-1][0]:
                 self.at = self.bodies.pop()[1]
-            found = list(self._next(idx, self.before.code == EXIT))
+            found = list(self.paths.next(self.at, idx, self.before.code == EXIT))
         base = self.bodies[-1][0] if self.bodies else 0
         frames = concrete_frames(engine)[base:]
         self.at = self._holding(found, frames, engine, idx)
@@ -168,46 +121,9 @@ class Follower:
         self.steps += 1
         self.loose += all(p.loose for p in self.at)
 
-    def _next(self, idx: int, left: bool) -> Iterator[tuple[Position, tuple[FrameSnapshot, ...]]]:
-        """Where the walk went on from here with the instruction idx, and the state it had there.
-
-        left -- a frame was just left: a callback comes back to the call that made it, which the run does not see
-        """
-        todo, seen = list(self.at), set(self.at)
-        while todo:
-            position = todo.pop()
-            for after, state in self._after(position):
-                visited = self.trace.insn_idx(after.step)
-                if visited == idx:
-                    yield after, state
-                if after in seen:
-                    continue
-                insn = self.proof.program.insns[visited]
-                if (left and insn.code == CALL and visited != idx) or self._forks_itself(after.step, insn):
-                    seen.add(after)
-                    todo.append(after._replace(loose=True) if visited != idx else after)
-
-    def _forks_itself(self, step: int, insn: Insn) -> bool:
-        """maybe_fork_scalars(): a number that is 0 or -1 is followed as either, from this very instruction."""
-        if insn.code & 7 not in (o.ALU, o.ALU64):
-            return False
-        return any(self.trace.insn_idx(j) == self.trace.insn_idx(step) for j in self.forks.get(step, ()))
-
-    def _after(self, position: Position) -> Iterator[tuple[Position, tuple[FrameSnapshot, ...]]]:
-        trace, step = self.trace, position.step
-        if step + 1 < len(trace) and trace.path_of(step + 1) == trace.path_of(step):
-            yield Position(step + 1, position.loose), trace.raw(step)
-        for first in self.forks.get(step, ()):
-            yield Position(first, position.loose), trace.raw_before(first)
-        for path, behind in self.covered.get(step, ()):
-            empty = trace.path_by_id(path).last_step < trace.path_by_id(path).first_step
-            arrived = trace.start(path) if empty else trace.raw(step)
-            # What arrived has to hold exactly; what the checkpoint says of it, loosely.
-            yield Position(behind, position.loose), arrived
-
     def _holding(
         self,
-        found: list[tuple[Position, tuple[FrameSnapshot, ...]]],
+        found: list[Arrival],
         frames: list[Concrete],
         engine: Interpreter,
         idx: int,
@@ -215,7 +131,7 @@ class Follower:
         """Those of `found` whose states hold the run's values."""
         kept: dict[int, bool] = {}
         said: list[str] = []
-        for position, arrived in found:
+        for position, arrived, _, _ in found:
             why = Comparison(self, engine, frames, arrived).run()
             if why and not position.loose:
                 said.append(why)
@@ -325,7 +241,7 @@ class Comparison:
             why = outside(reg.scalar, value)
             return f"is outside {reg.scalar} ({why})" if why else ""
         if value == 0:
-            if reg.type & t.PTR_MAYBE_NULL or base not in SOLID or reg.type & (t.PTR_UNTRUSTED | t.MEM_USER):
+            if may_be_null(reg.type):
                 return ""
             return f"is null, and was taken for a pointer of type {base}"
         return self._pointer(reg, base, value)

@@ -68,7 +68,7 @@ def event_value(name: str, value: Any) -> int | str | bytes | tuple[str, ...]:
         except ValueError:
             raise InputError(f"The event's value {name!r}: its bytes are not written in hex.") from None
     raise InputError(
-        f'The event\'s value {name!r} has to be a number, text, '
+        f"The event's value {name!r} has to be a number, text, "
         f'a list of at most {MAX_TEXTS} texts, or {{"hex": bytes}}.'
     )
 

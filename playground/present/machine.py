@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from vm.btf.format import format_value
+from vm.btf.format import RecordText, format_value
 from vm.btf.variables import variables
 from vm.errors import InputError
+from vm.kernel.btf import is_kernel_type
 from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
@@ -73,6 +74,7 @@ def _step(step: RunStep, before: RunStep | None) -> dict[str, Any]:
 def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
     """The fields of the `run` stage message; maps are as the last run left them."""
     last = runs[-1]
+    records = RecordText(program.btf, is_kernel_type)
     return {
         "engine": last.engine,
         "runs": [
@@ -93,7 +95,14 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
             for spec, (name, entries) in zip(program.maps, last.maps.items(), strict=False)
         },
         "events": [
-            {"run": n, "step": e.step, "kind": e.kind, "text": e.text, "hex": e.data[:4096].hex()}
+            {
+                "run": n,
+                "step": e.step,
+                "kind": e.kind,
+                "text": e.text,
+                "hex": e.data[:4096].hex(),
+                "decoded": records.text(e.data[:4096]) if e.data else "",
+            }
             for n, x in enumerate(runs)
             for e in list(x.events)[:MAX_EVENTS]
         ][:MAX_EVENTS],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from vm.btf.cdump import is_signed
@@ -10,6 +12,10 @@ from vm.btf.types import COMPOSITES, INT_BOOL, INT_CHAR, Btf, Kind, Member, Type
 
 MAX_NODES: Final = 2000
 MAX_NAME: Final = 512  # KSYM_NAME_LEN: the longest name the kernel takes
+MAX_RECORD_NODES: Final = 64
+MAX_STRINGS: Final = 8
+# Printable characters with the NUL that ends them.
+_STRINGS: Final = re.compile(rb"[ !#-\[\]-~]{3,128}(?=\0)")
 _MAX_DEPTH: Final = 32
 _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 
@@ -21,6 +27,29 @@ def format_value(btf: Btf, type_id: int, data: bytes, max_nodes: int = MAX_NODES
     `max_nodes` numbers the rest is "…". Arrays of char that hold text and then zeros are quoted.
     """
     return _Formatter(btf, data, max_nodes).value(type_id, 0, 0)
+
+
+class RecordText:
+    """Records that a program put out, as text. Nothing says of what type a record is.
+
+    A structure of the program's BTF with the record's size is taken for its type if it is the only one that is not
+    the kernel's; else the strings in the record are shown.
+    """
+
+    def __init__(self, btf: Btf | None, is_kernel_type: Callable[[str], bool]) -> None:
+        self._btf = btf
+        self._by_size: dict[int, list[Type]] = {}
+        for found in btf.of_kind(Kind.STRUCT) if btf is not None else ():
+            if found.name and not is_kernel_type(found.name):
+                self._by_size.setdefault(found.size, []).append(found)
+
+    def text(self, data: bytes) -> str:
+        """A record as a C initializer, or its strings; "" where there is neither."""
+        types = self._by_size.get(len(data), [])
+        if self._btf is not None and len(types) == 1:
+            return f"struct {types[0].name} {format_value(self._btf, types[0].id, data, MAX_RECORD_NODES)}"
+        texts = _STRINGS.findall(data)[:MAX_STRINGS]
+        return ", ".join(f'"{text.decode()}"' for text in texts)
 
 
 class _Formatter:

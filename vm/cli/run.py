@@ -124,8 +124,14 @@ def global_variables(program: Program, x: Execution) -> dict[str, tuple[Variable
 
 
 def _run_text(path: str, program: Program, x: Execution) -> str:
+    from vm.btf.format import RecordText
+    from vm.kernel.btf import is_kernel_type
+
     lines = [f"{path}: {program.name}: {x.result} (r0 = {x.r0}) after {x.insns} instructions, {x.engine}"]
-    lines += [f"  {e.kind}: {e.text}" for e in x.events]
+    records = RecordText(program.btf, is_kernel_type) if any(e.data for e in x.events) else None
+    for e in x.events:
+        decoded = records.text(e.data) if records is not None and e.data else ""
+        lines.append(f"  {e.kind}: {e.text}" + (f": {decoded}" if decoded else ""))
     found = global_variables(program, x)
     for name, entries in x.maps.items():
         if name in found:

@@ -121,7 +121,7 @@ export class OutputPane extends Panel {
                 null,
                 h("button", { type: "button", class: "line-link", on: { click: () => this.show(event) } }, `step ${event.step + 1}`),
                 h("span", { class: "event-kind" }, event.kind),
-                h("code", null, event.text),
+                h("code", null, event.decoded ? `${event.text}: ${event.decoded}` : event.text),
               ),
             ),
           )
