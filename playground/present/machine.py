@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from vm.btf.format import RecordText, format_value
 from vm.btf.variables import variables
@@ -13,15 +13,19 @@ from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
 
+if TYPE_CHECKING:
+    from vm.runner.follow import Known
+
 CHUNK: Final = 256
 MAX_ENTRIES: Final = 256
 MAX_EVENTS: Final = 2000
 MAX_VALUE_NODES: Final = 64
 
 
-def run_chunks(run: int, execution: Execution) -> Iterator[dict[str, Any]]:
-    """The steps of one run as `steps` messages."""
+def run_chunks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
+    """The steps of one run as `steps` messages; `known` is what the verifier knew after each of them."""
     steps = execution.steps
+    states = iter(known if known is not None else ())
     total = len(steps)
     for start in range(0, total, CHUNK):
         before = steps[start - 1] if start else None
@@ -29,7 +33,8 @@ def run_chunks(run: int, execution: Execution) -> Iterator[dict[str, Any]]:
             "type": "steps", "stage": "run", "run": run, "from": start, "total": total,
             "keyframe": _keyframe(before, steps[:start]),
             "steps": [
-                _step(steps[i], steps[i - 1] if i else None) for i in range(start, min(start + CHUNK, total))
+                {**_step(steps[i], steps[i - 1] if i else None), **_known(next(states, None))}
+                for i in range(start, min(start + CHUNK, total))
             ],
         }  # fmt: skip
 
@@ -68,6 +73,19 @@ def _step(step: RunStep, before: RunStep | None) -> dict[str, Any]:
         out["event"] = step.event
     if step.frameno:
         out["frame"] = step.frameno
+    return out
+
+
+def _known(known: Known | None) -> dict[str, Any]:
+    if known is None:
+        return {}
+    out: dict[str, Any] = {"walk_step": known.step}
+    if known.before:
+        out["walk_before"] = True
+    if known.frame:
+        out["walk_frame"] = known.frame
+    if known.outside:
+        out["walk_outside"] = list(known.outside)
     return out
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
     from vm.verifier.env import VerifierEnv
+    from vm.verifier.follow import WalkPaths
+    from vm.verifier.recorder import Recorder
 
 # Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
 KEEP_LOG: Final = 20_000
@@ -69,19 +71,24 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """env: what the verifier left for the rewrites, None where it was not asked."""
+    """env: what the verifier left for the rewrites; trace: its walk. None where it was not asked."""
 
     loaded: Loaded
     env: VerifierEnv | None
+    trace: Recorder | None
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """The program to run, and its machine code; without one the interpreter runs it."""
+    """The program to run, and its machine code; without one the interpreter runs it.
+
+    paths: of the walk that accepted the program, None if nobody verified it
+    """
 
     loaded: Loaded
     rewritten: Rewritten
     image: Image | None
+    paths: WalkPaths | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     asked, program = loaded.asked, loaded.program
     if not asked.verify:
         yield _skipped("verify")
-        return Verified(loaded, None)
+        return Verified(loaded, None, None)
     check = pipeline.Check(loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG)
     recorder = check.recorder
     assert recorder is not None
@@ -254,15 +261,17 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     }
     if not verdict.accepted:
         raise StageFailed
-    return Verified(loaded, verdict.env)
+    return Verified(loaded, verdict.env, recorder)
 
 
 def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
+    from vm.runner.follow import walk_paths
+
     loaded = verified.loaded
-    if verified.env is None:
+    if verified.env is None or verified.trace is None:
         # What nobody verified runs in the interpreter alone, which checks its every access.
         yield _skipped("jit")
-        return Translated(loaded, pipeline.unverified(loaded.program), None)
+        return Translated(loaded, pipeline.unverified(loaded.program), None, None)
     rewritten = pipeline.rewrite(verified.env)
     image = pipeline.translate(rewritten)
     program = loaded.program
@@ -276,18 +285,20 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
     yield {
         "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": rows,
     }  # fmt: skip
-    return Translated(loaded, rewritten, image)
+    return Translated(loaded, rewritten, image, walk_paths(verified.env, verified.trace, rewritten))
 
 
 def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
+    from vm.runner.follow import known_states
     from vm.runner.inputs import PacketInput, RunLimits
 
     asked, obj = translated.loaded.asked, translated.loaded.object
     inputs = run_inputs(asked.input, translated.loaded.program)
     image = translated.image if asked.engine == "jit" else None
     runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
+    paths = translated.paths
     for n, x in enumerate(runs):
-        yield from run_chunks(n, x)
+        yield from run_chunks(n, x, known_states(paths, x) if paths is not None else None)
     last = runs[-1]
     yield {
         "type": "stage",

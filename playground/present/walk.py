@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.reasons import reasons_json
@@ -11,6 +11,7 @@ from vm.kernel.release import RELEASE
 from vm.program import Program
 from vm.verifier import as_json
 from vm.verifier.recorder import Recorder
+from vm.verifier.snapshots import slot_index, value_at
 
 if TYPE_CHECKING:
     from vm.pipeline import Verdict
@@ -66,7 +67,7 @@ class WalkEncoder:
     def _step(self, i: int) -> dict[str, Any]:
         r = self._recorder
         snap, before = r.raw(i), r.before(i)
-        wrote, _ = r.changes(i)
+        wrote, ended = r.changes(i)
         out: dict[str, Any] = {"insn": r.insn_idx(i), "path": r.path_of(i), "frame": snap[-1].frameno if snap else 0}
         if i > 0 and snap is r.raw(i - 1):
             new = self._old
@@ -84,11 +85,25 @@ class WalkEncoder:
             # Steps are told as changes to the step above them; what this one did is something else here.
             out["prev"] = before
             out["wrote"] = list(wrote)
+            out["was"] = self._found(i, (*wrote, *ended))
         read = r.reads(i)
         if read:
             out["read"] = list(read)
         self._old = new
         return out
+
+    def _found(self, i: int, names: Iterable[str]) -> dict[str, Any]:
+        """What these names held as step i found them; those left out held nothing."""
+        r = self._recorder
+        snap = r.raw_before(i)
+        found = {}
+        for name in names:
+            frame, idx = slot_index(name)
+            value = value_at(snap, frame, idx)
+            if value is not None:
+                reg = as_json.reg(r.view(value, snap, name))
+                found[name] = {**reg, "w": r.writer_before(i, frame, idx)}
+        return found
 
     def _set(self, value: Any, name: str, i: int) -> dict[str, Any]:
         """A Reg as step i leaves it; with `w` where the step only told something about it."""

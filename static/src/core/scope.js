@@ -1,5 +1,4 @@
 /** The instrument's one brain: takes messages in, moves the one cursor, and knows what the cursor points at. */
-import { contains } from "../ui/format.js";
 import { foreign } from "./detect.js";
 import { Code, Log, Machine } from "./model.js";
 import { Reasons } from "./reasons.js";
@@ -10,8 +9,6 @@ import { Windows } from "./windows.js";
 
 export const STAGES = ["compile", "load", "verify", "jit", "run"];
 const FINAL = new Set(["done", "failed", "skipped"]);
-/** How far the abstract state is looked up for a concrete one: larger walks show no range in run mode. */
-const PAIR_LIMIT = 8192;
 
 const waiting = (position) =>
   position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
@@ -68,7 +65,6 @@ export class Scope extends Search {
     this.kept = { verify: 0, run: 0 };
     this.restore = null;
     this.fresh = false;
-    this.pairs = new Map();
     const url = new URL(boot.config.ws, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.session = new Session(
@@ -96,7 +92,6 @@ export class Scope extends Search {
   /** Look at the run of another packet. */
   packet(n) {
     this.windows.run = this.runOf(n);
-    this.pairs.clear();
     this.kept.run = 0;
     const run = this.state.stages.run?.runs?.[n];
     if (run?.steps) this.windows.run.total = Math.max(this.windows.run.total, run.steps);
@@ -233,8 +228,6 @@ export class Scope extends Search {
     this.windows.run = new Windows("run", this.ask);
     this.runs = [this.windows.run];
     this.width(null);
-    this.pairs.clear();
-    this.visits = null;
     this.kept = { verify: 0, run: 0 };
     this.store.set({ step: 0, packetRun: 0, found: "", peek: "", reasons: new Reasons(null) });
   }
@@ -322,8 +315,8 @@ export class Scope extends Search {
     clearTimeout(this.late);
     if (this.windows[view].total && !this.windows[view].step(step))
       this.late = setTimeout(() => this.store.set({ found: `Fetching step ${step + 1}…` }), 400);
-    if (view === "run" && this.windows.verify.total <= PAIR_LIMIT)
-      for (let s = 0; s < this.windows.verify.total; s += this.windows.verify.width) this.windows.verify.need(s);
+    const known = view === "run" ? this.windows.run.step(step)?.walk_step : undefined;
+    if (known !== undefined) this.windows.verify.need(known);
   }
 
   /** Switch to the verifier's walk or the machine's run. */
@@ -346,51 +339,27 @@ export class Scope extends Search {
   // What stands beside the cursor --------------------------------------------------------------------------------
 
   /**
-   * The verifier's state for the machine's step: that of the visit of the same instruction whose ranges hold every
-   * concrete value. Null where no visit fits or the walk is too long to hold.
+   * What the verifier knew after a step of the machine, on the path the run took: {step, before, state, frame, wrote,
+   * outside}; `outside` names registers it knew nothing of. Null where nothing is known, or its window is on the way.
    */
-  abstract(step, regs) {
-    if (this.pairs.has(step)) return this.pairs.get(step);
-    const walk = this.windows.verify;
-    if (!walk.total || walk.total > PAIR_LIMIT) return null;
+  abstract(step) {
     const raw = this.windows.run.step(step);
-    if (!raw) return null;
-    const steps = this.visitsOf(raw.insn);
-    if (!steps) return null;
-    const after = this.pairs.get(step - 1)?.step ?? -1;
-    const order = [...steps.filter((s) => s > after), ...steps.filter((s) => s <= after)].slice(0, 64);
-    for (const s of order) {
-      const here = walk.at(s);
-      if (!here) return null;
-      const frame = here.raw.frame ?? 0;
-      const fits = Object.entries(regs).every(([name, value]) => {
-        const reg = here.state.get(inFrame(frame, name));
-        return reg?.k !== "number" || !reg.s || contains(reg.s, value);
-      });
-      if (fits) {
-        const pair = { step: s, state: here.state, frame };
-        this.pairs.set(step, pair);
-        return pair;
-      }
-    }
-    return null;
-  }
-
-  /** Steps of the walk at an instruction, once the whole walk is here. */
-  visitsOf(idx) {
+    if (raw?.walk_step === undefined) return null;
     const walk = this.windows.verify;
-    if (!this.visits) {
-      const visits = new Map();
-      for (let s = 0; s < walk.total; s++) {
-        const raw = walk.step(s);
-        if (!raw) return null;
-        const list = visits.get(raw.insn);
-        if (list) list.push(s);
-        else visits.set(raw.insn, [s]);
-      }
-      this.visits = visits;
+    const here = walk.at(raw.walk_step);
+    if (!here) {
+      walk.need(raw.walk_step);
+      return null;
     }
-    return this.visits.get(idx) ?? [];
+    const before = Boolean(raw.walk_before);
+    return {
+      step: raw.walk_step,
+      before,
+      state: before ? here.before : here.state,
+      frame: raw.walk_frame ?? 0,
+      wrote: before ? new Set() : here.wrote,
+      outside: new Set(raw.walk_outside ?? []),
+    };
   }
 
   /** Instruction of the step that wrote a register, or null when that step's window is not here. */

@@ -114,10 +114,12 @@ export class Windows {
     const c = this.chunk(step);
     if (!c) return null;
     const here = this.stage === "verify" ? foldWalk(c, step) : foldRun(c, step);
-    const { prev } = here.raw;
-    if (this.stage === "verify" && prev !== undefined && prev >= 0) {
-      // A branch is taken up: what the instruction started from is the state at the fork, not the step above.
-      here.before = this.at(prev)?.state ?? here.before;
+    const { prev, was } = here.raw;
+    if (this.stage === "verify" && prev !== undefined) {
+      // A branch is taken up: what the instruction started from is the state of its path, not the step above.
+      here.before = new Map(here.state);
+      for (const name of here.wrote) here.before.delete(name);
+      for (const name in was ?? {}) here.before.set(name, was[name]);
     }
     this.last = here;
     return here;

@@ -55,7 +55,7 @@ export class LogPane extends Panel {
     if (view === "run") {
       // Beside the machine's step: what the log said where the verifier walked the same way.
       const here = this.scope.now();
-      const pair = here && this.scope.abstract(here.step, here.regs);
+      const pair = here && this.scope.abstract(here.step);
       if (!pair) return;
       step = pair.step;
     }

@@ -389,10 +389,10 @@ export class State extends Panel {
     const hasX86 = Object.keys(here.x).length > 0;
     const memory = [...here.mem.values()].sort((a, b) => (big(a.addr) < big(b.addr) ? -1 : 1));
     this.names([...REGS, ...memory.map((m) => `@${m.addr}`), ...(hasX86 ? SPARE : [])]);
-    const pair = this.scope.abstract(here.step, here.regs);
+    const pair = this.scope.abstract(here.step);
     // The first step tells every register; what it changed is what the walk says the instruction writes.
     const started = Object.keys(here.before.regs).length > 0;
-    const first = started || !pair ? new Set() : (this.scope.windows.verify.at(pair.step)?.wrote ?? new Set());
+    const first = started || !pair ? new Set() : pair.wrote;
     for (const name of [...REGS, ...(hasX86 ? SPARE : [])]) {
       const row = this.rows.get(name);
       const plain = name in X86;
@@ -401,13 +401,14 @@ export class State extends Panel {
       const key = plain ? name : name.slice(2);
       const value = values[key];
       const moved = started ? value !== before[key] : first.has(name);
-      const knows = plain && pair ? pair.state.get(inFrame(pair.frame, name)) : null;
+      const told = plain && pair && !pair.outside.has(name);
+      const knows = told ? pair.state.get(inFrame(pair.frame, name)) : null;
       setText(row.text, value === undefined ? "·" : concrete(value, base));
       setAttr(row.element, "title", value === undefined ? null : `${value}`);
       setText(row.was, moved && before[key] !== undefined ? `was ${concrete(before[key], base)}` : "");
-      setText(row.knew, plain ? this.knew(pair, knows, base) : "");
+      setText(row.knew, told ? (knows ? summary(knows, base) : "·") : "");
       setAttr(row.knew, "title", knows?.t ?? null);
-      row.element.dataset.kind = knows ? kindOf(knows) : plain && pair ? "none" : "";
+      row.element.dataset.kind = knows ? kindOf(knows) : told ? "none" : "";
       this.rule(row.ruler, knows, value);
       const wrote = started ? key in (plain ? (here.raw.regs ?? {}) : (here.raw.x ?? {})) : first.has(name);
       row.element.className = [
@@ -437,16 +438,11 @@ export class State extends Panel {
           "p",
           { class: "hint" },
           pair
-            ? `Beside each value: what the verifier knew at its step ${pair.step + 1}.`
-            : "Where the walk is held here, the verifier's range stands beside each value.",
+            ? `Beside each value: what the verifier knew ${pair.before ? "before" : "after"} its step ${pair.step + 1}.`
+            : "What the verifier knew at this step is not known.",
         ),
       );
     }
-  }
-
-  knew(pair, reg, base) {
-    if (!pair) return "";
-    return reg ? summary(reg, base) : "·";
   }
 
   /** A thin bar for the range with a tick where the value is. */

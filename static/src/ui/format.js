@@ -87,14 +87,6 @@ export function rangeSpoken(s) {
   return r.min === r.max ? spoken(r.min) : `${spoken(r.min)} to ${spoken(r.max)}`;
 }
 
-/** True when the concrete 64-bit value lies in what the verifier knows. */
-export function contains(s, value) {
-  const b = bounds(s);
-  const v = BigInt.asUintN(64, big(value));
-  const sv = BigInt.asIntN(64, v);
-  return v >= b.umin && v <= b.umax && sv >= b.smin && sv <= b.smax && ((v ^ b.value) & ~b.mask & U64_MAX) === 0n;
-}
-
 /** Milliseconds for people. */
 export function ms(value) {
   if (value === null || value === undefined) return "";
