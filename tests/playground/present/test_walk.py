@@ -11,6 +11,7 @@ from playground.present import walk as present
 from playground.present.walk import WalkEncoder, cut_log
 from vm import pipeline
 from vm.elf import load_object
+from vm.verifier.snapshots import live_slots
 
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
 
@@ -56,6 +57,34 @@ def test_a_step_that_takes_up_a_branch_says_where_it_forked() -> None:
     # A path that was covered at once has no step of its own.
     walked = [p for p in trace.paths if p.id > 0 and p.first_step <= p.last_step]
     assert [s["prev"] for _, s in forks] == [p.push_step for p in walked]
+
+
+FORKS = ".type tc\nr0 = *(u32 *)(r1 + 8)\nif r0 > 7 goto big\nr0 += 1\nexit\nbig:\nr0 += 2\nexit"
+
+
+def test_what_a_path_started_with_is_told_beside_its_first_step() -> None:
+    from vm.asm import assemble
+
+    asm, objects = assemble(FORKS, name="t").programs[0], load_object((OBJECTS / "calls.o").read_bytes(), "calls.o")
+    seen = 0
+    for program in (asm, pipeline.choose(objects, "callback_loop"), pipeline.choose(objects, "two_calls")):
+        walk = pipeline.walk(program)
+        list(walk.advance())
+        trace = walk.recorder
+        assert trace is not None
+        for chunk in WalkEncoder(program, trace).chunks(final=True):
+            state = {n: r["t"] for n, r in chunk["keyframe"]["state"].items()}
+            for i, step in enumerate(chunk["steps"], chunk["from"]):
+                for n in step.get("del", ()):
+                    del state[n]
+                state.update({n: r["t"] for n, r in step.get("set", {}).items()})
+                if "prev" in step:
+                    found = {n: text for n, text in state.items() if n not in step["wrote"]}
+                    found |= {n: r["t"] for n, r in step["was"].items()}
+                    snap = trace.raw_before(i)
+                    assert found == {n: trace.view(v, snap, n).text for n, v in live_slots(snap).items()}, i
+                    seen += bool(step["was"])
+    assert seen
 
 
 def test_a_long_log_loses_its_middle_and_keeps_its_steps() -> None:

@@ -1,0 +1,213 @@
+"""What stands beside the values of a run is the state of the path it took, and holds for them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from fuzz.generate import make
+from vm import pipeline
+from vm.asm import assemble
+from vm.pipeline import BuildOptions, Source
+from vm.program import Object, Program
+from vm.runner.execution import Execution
+from vm.runner.follow import Known, known_states, walk_paths
+from vm.runner.inputs import PacketInput, RunLimits
+from vm.runner.memory import USER_BASE
+from vm.verifier.recorder import Recorder
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.c"))
+ETHERNET = "020000000001020000000002"
+ARP = ETHERNET + "080600010800060400010200000000010a000001000000000000000a000002"
+PACKETS = (
+    ARP,
+    ETHERNET + "08004500002400010000401166c60a0000010a0000023039003500101ea562706673636f7065",
+    ETHERNET + "08004500002800010000400666cd0a0000010a0000029c400050000000000000000050022000df4f0000",
+    ETHERNET + "08004500001c00010000400166de0a0000010a0000020800f7ff00000000",
+    ETHERNET + "88b5000102030405060708090a0b0c0d0e0f",
+    ETHERNET + "0800",
+)
+
+
+class Followed(NamedTuple):
+    """A program that was walked and run."""
+
+    program: Program
+    trace: Recorder
+    run: Execution
+    known: list[Known | None]
+
+
+def follow(program: Program, packets: Sequence[bytes], obj: Object | None = None) -> Iterator[Followed]:
+    """Runs of a program on the machine and in the interpreter; none if it is refused."""
+    walk = pipeline.walk(program)
+    for _ in walk.advance():
+        pass
+    if walk.result().verdict != "accept":
+        return
+    trace = walk.recorder
+    assert trace is not None
+    rewritten = pipeline.rewrite(walk.env)
+    paths = walk_paths(walk.env, trace, rewritten)
+    for image in (pipeline.translate(rewritten), None):
+        given = [PacketInput(packet) for packet in packets]
+        for run in pipeline.execute(rewritten, image, given, RunLimits(), obj=obj):
+            yield Followed(program, trace, run, list(known_states(paths, run)))
+
+
+def signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> bits - 1 else value
+
+
+def wrong(reg: RegState, value: int, run: Execution) -> str:
+    """What is false about a state beside a value."""
+    s = reg.scalar
+    if reg.type == t.SCALAR_VALUE:
+        good = s.umin <= value <= s.umax and s.smin <= signed(value, 64) <= s.smax
+        good = good and s.u32_min <= value & 0xFFFFFFFF <= s.u32_max and s.s32_min <= signed(value, 32) <= s.s32_max
+        return "" if good and value & ~s.var_off.mask == s.var_off.value else f"{value:#x} is not in {s}"
+    if reg.type & t.BPF_BASE_TYPE_MASK == t.PTR_TO_PACKET:
+        start = next(region.address for region in run.regions if region.name == "packet")
+        offset = value - start - reg.off
+        return "" if s.umin <= offset <= s.umax else f"{value:#x} is {offset} behind packet+{reg.off}, not in {s}"
+    if reg.type == t.NOT_INIT or value >= USER_BASE or (value == 0 and reg.type & t.PTR_MAYBE_NULL):
+        return ""
+    return f"{value:#x} is no pointer of type {reg.type:#x}"
+
+
+def check(followed: Followed) -> int:
+    """How many values were held against their states."""
+    count = 0
+    program, trace, run, known = followed
+    for i, (step, one) in enumerate(zip(run.steps, known, strict=True)):
+        if one is None:
+            continue
+        frames = trace.raw_before(one.step) if one.before else trace.raw(one.step)
+        assert frames[-1].frameno == one.frame
+        visited = trace.insn_idx(one.step)
+        nearby = {step.insn_idx, run.steps[i + 1].insn_idx if one.before and i + 1 < len(run.steps) else -1}
+        # Behind an instruction that was removed, or a call that came back to its caller, it is that one's state.
+        if visited not in nearby:
+            assert not one.before
+        for n, (reg, value) in enumerate(zip(frames[-1].regs, step.regs, strict=True)):
+            if f"r{n}" not in one.outside:
+                why = wrong(reg, value, run)
+                assert not why, f"{program.name} step {i} (insn {step.insn_idx}) r{n} at walk step {one.step}: {why}"
+                count += reg.type != t.NOT_INIT
+    return count
+
+
+def compiled(path: Path) -> Object:
+    source = Source("c", path.read_bytes())
+    result = pipeline.compile_source(source, BuildOptions())
+    assert result.object is not None
+    return pipeline.load(source, BuildOptions(), result.object)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_examples_on_packets(path: Path) -> None:
+    obj = compiled(path)
+    for program in obj.programs:
+        for followed in follow(program, [bytes.fromhex(packet) for packet in PACKETS], obj):
+            assert check(followed) >= 3 * len(followed.run.steps)
+            assert None not in followed.known
+
+
+def test_random_programs_on_packets() -> None:
+    steps = known = programs = 0
+    for seed in range(80):
+        rng = random.Random(seed)
+        packets = [rng.randbytes(size) for size in (14, 64, 300)]
+        runs = list(follow(make(seed, sloppy=0.02).program(), packets))
+        programs += bool(runs)
+        for followed in runs:
+            check(followed)
+            steps += len(followed.known)
+            known += sum(one is not None for one in followed.known)
+    assert programs >= 50
+    assert known >= 0.99 * steps
+
+
+def state_at(followed: Followed, step: int) -> tuple[RegState, ...]:
+    one = followed.known[step]
+    assert one is not None
+    assert one.outside == ()
+    trace = followed.trace
+    return tuple((trace.raw_before(one.step) if one.before else trace.raw(one.step))[-1].regs)
+
+
+def test_the_branch_that_was_taken_is_known() -> None:
+    source = ".type tc\nr0 = *(u32 *)(r1 + 8)\nif r0 > 7 goto big\nr0 += 1\nexit\nbig:\nr0 += 2\nexit"
+    (program,) = assemble(source, name="t").programs
+    for small in follow(program, [bytes(20)]):
+        assert [one.step for one in small.known if one] == [0, 1, 2, 3]
+        assert state_at(small, 1)[0].scalar.umax == 7
+    mark = PacketInput(bytes(20), mark=100)
+    walk = pipeline.walk(program)
+    list(walk.advance())
+    rewritten = pipeline.rewrite(walk.env)
+    trace: Any = walk.recorder
+    (run,) = pipeline.execute(rewritten, None, [mark], RunLimits())
+    known = list(known_states(walk_paths(walk.env, trace, rewritten), run))
+    # The state after the jump's own step is that of the other branch.
+    assert known[1] is not None
+    assert known[1].before
+    assert state_at(Followed(program, trace, run, known), 1)[0].scalar.umin == 8
+    assert state_at(Followed(program, trace, run, known), 2)[0].scalar.umin == 10
+
+
+COVERED = """
+.type tc
+    r6 = *(u32 *)(r1 + 8)
+    r7 = 1
+    if r6 > 7 goto meet
+    r7 = 2
+meet:
+    r0 = 0
+    r1 = 1
+    r2 = 1
+    r3 = 1
+    r4 = 1
+    if r0 == 5 goto end
+end:
+    r0 = 3
+    exit
+"""
+
+
+def test_behind_a_checkpoint_a_register_that_differs_is_left_out() -> None:
+    (program,) = assemble(COVERED, name="t").programs
+    for mark in (0, 100):
+        walk = pipeline.walk(program)
+        list(walk.advance())
+        rewritten = pipeline.rewrite(walk.env)
+        trace: Any = walk.recorder
+        assert any(path.end == "safe" for path in trace.paths)
+        (run,) = pipeline.execute(rewritten, None, [PacketInput(bytes(20), mark=mark)], RunLimits())
+        followed = Followed(program, trace, run, list(known_states(walk_paths(walk.env, trace, rewritten), run)))
+        assert None not in followed.known
+        check(followed)
+        left_out = {name for one in followed.known if one for name in one.outside}
+        assert left_out == (set() if mark == 0 else {"r6", "r7"})
+
+
+def test_nothing_is_known_behind_a_tail_call_or_a_limit() -> None:
+    (program,) = assemble(".type xdp\nr0 = 0\nagain:\nr0 += 1\nif r0 < 40 goto again\nexit", name="t").programs
+    walk = pipeline.walk(program)
+    list(walk.advance())
+    rewritten = pipeline.rewrite(walk.env)
+    assert walk.recorder is not None
+    paths = walk_paths(walk.env, walk.recorder, rewritten)
+    (run,) = pipeline.execute(rewritten, None, [PacketInput(bytes(20))], RunLimits(insns=10))
+    assert run.fault is not None
+    known = list(known_states(paths, run))
+    assert len(known) == len(run.steps)
+    assert known[-1] is None
+    assert None not in known[:-1]
