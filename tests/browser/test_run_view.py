@@ -22,7 +22,12 @@ ROWS = """e => [...e.querySelectorAll('tbody tr')].map(row => ({
 def test_what_the_verifier_knew_holds_for_every_value(tab: Tabs) -> None:
     """An ARP packet ends the first example early, where other paths met in a checkpoint."""
     made = tab()
-    draft = {"kind": "c", "source": "// edited\n" + EXAMPLE.read_text(), "options": {}, "input": {"kind": "packet", "hex": ARP}}
+    draft = {
+        "kind": "c",
+        "source": "// edited\n" + EXAMPLE.read_text(),
+        "options": {},
+        "input": {"kind": "packet", "hex": ARP},
+    }
     made.page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(json.dumps(draft))})")
     page = made.open()
     page.keyboard.press("Control+Enter")

@@ -68,7 +68,7 @@ def test_fills_in_every_option() -> None:
         ({"input": {"kind": "pcap", "base64": "%"}}, "The capture did not arrive whole"),
         ({"input": {"kind": "pcap"}}, "The capture has to be sent as base64"),
         ({"input": {"kind": "event", "name": 7}}, "event's name"),
-        ({"input": {"kind": "event", "values": {"a": [1]}}}, "text or a whole number"),
+        ({"input": {"kind": "event", "values": {"a": [1]}}}, "text, a whole number"),
         ({"input": {"kind": "event", "values": {"a": 1 << 64}}}, "does not fit 64 bits"),
         ({"input": {"kind": "form", "layers": {"eth": 1}}}, "The layer eth"),
         ({"input": {"kind": "form", "layers": {"\ud800": 5}}}, "half a character"),
@@ -107,7 +107,7 @@ values = st.recursive(
             "source": st.text(max_size=20) | values,
             "options": st.dictionaries(st.sampled_from(["opt", "engine", "program", "verify"]), values) | values,
             "input": st.fixed_dictionaries(
-                {"kind": st.sampled_from(["packet", "pcap", "event", "form", "none"])},
+                {"kind": st.sampled_from(["packet", "pcap", "event", "form", "none", "auto"])},
                 optional={"hex": values, "base64": values, "name": values, "values": values, "layers": values},
             )
             | values,

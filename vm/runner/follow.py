@@ -145,7 +145,11 @@ class _Values:
 
     def outside(self, frames: tuple[FrameSnapshot, ...], regs: Sequence[int]) -> list[str]:
         """Names of the innermost frame's registers whose values the state does not hold for."""
-        return [f"r{n}" for n, (reg, value) in enumerate(zip(frames[-1].regs, regs)) if not self._holds(reg, value)]
+        return [
+            f"r{n}"
+            for n, (reg, value) in enumerate(zip(frames[-1].regs, regs, strict=False))
+            if not self._holds(reg, value)
+        ]
 
     def _holds(self, reg: RegState, value: int) -> bool:
         base = reg.type & t.BPF_BASE_TYPE_MASK
