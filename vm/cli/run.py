@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vm.caps import Caps
     from vm.runner.execution import Execution
 
-HELP: Final = "run programs on a packet or an event"
+HELP: Final = "run programs on a packet or an event (by default one that fits the program)"
 MAX_REPEAT: Final = 1_000_000
 LIMIT_FAULTS: Final = ("insns", "time")  # kinds of faults that mean that a limit was hit
 
@@ -31,7 +31,7 @@ def arguments(p: ArgumentParser) -> None:
     add_loading(p)
     what = p.add_mutually_exclusive_group()
     what.add_argument("--packet", metavar="X.pcap|X.bin|HEX", help="the packet(s)")
-    what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values")
+    what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values (sk.FIELD=v, current.pid=v)")
     what.add_argument(
         "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"
     )

@@ -59,6 +59,23 @@ SYSCALLS: Final = {
 }
 
 
+# Events whose record is that of a class (DEFINE_EVENT in include/trace/events/): class -> events.
+EVENT_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "sched_wakeup_template": ("sched_waking", "sched_wakeup", "sched_wakeup_new"),
+    "sched_process_template": ("sched_process_exit", "sched_process_free", "sched_wait_task"),
+    "sched_stat_template": ("sched_stat_wait", "sched_stat_sleep", "sched_stat_iowait", "sched_stat_blocked"),
+    "block_rq": ("block_rq_insert", "block_rq_issue", "block_rq_merge", "block_io_start", "block_io_done"),
+    "block_rq_completion": ("block_rq_complete", "block_rq_error"),
+    "block_bio": ("block_bio_queue", "block_bio_backmerge", "block_bio_frontmerge", "block_getrq"),
+    "net_dev_template": ("net_dev_queue", "netif_receive_skb", "netif_rx"),
+    "softirq": ("softirq_entry", "softirq_exit", "softirq_raise"),
+    "tcp_event_sk": ("tcp_receive_reset", "tcp_destroy_sock", "tcp_rcv_space_adjust"),
+    "tcp_event_sk_skb": ("tcp_retransmit_skb",),
+    "cpu": ("cpu_idle", "cpu_frequency"),
+    "x86_exceptions": ("page_fault_user", "page_fault_kernel"),
+}
+_CLASS_OF: Final = {event: name for name, events in EVENT_CLASSES.items() for event in events}
+
 CURRENT: Final = "current"
 """What names of values about the current task start with: current.pid, current.comm."""
 
@@ -186,7 +203,7 @@ def record_slots(event: str) -> dict[str, Slot]:
     from vm.kernel.btf import kernel_btf
 
     btf = kernel_btf()
-    struct = btf.find(f"trace_event_raw_{event}", Kind.STRUCT)
+    struct = btf.find(f"trace_event_raw_{_CLASS_OF.get(event, event)}", Kind.STRUCT)
     slots: dict[str, Slot] = {}
     for member in struct.members if struct else ():
         name, size = member.name, btf.size_of(member.type_id)

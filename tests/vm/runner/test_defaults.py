@@ -17,7 +17,7 @@ from vm.program import Object, Program
 from vm.runner import default_values as values
 from vm.runner.context import PROG_TYPES
 from vm.runner.defaults import PACKETS, default_input, default_packet, event_fields
-from vm.runner.events import parameters
+from vm.runner.events import EVENT_CLASSES, parameters
 from vm.runner.execution import Execution
 from vm.runner.inputs import EventInput, NoInput, PacketInput, RunLimits
 from vm.runner.interp import interpret
@@ -38,6 +38,9 @@ SECTIONS = (
     (TRACEPOINT, "tracepoint/syscalls/sys_exit_read"),
     (TRACEPOINT, "tp/sched/sched_switch"),
     (TRACEPOINT, "tp/sock/inet_sock_set_state"),
+    (TRACEPOINT, "tp/block/block_rq_issue"),
+    (TRACEPOINT, "tp/sched/sched_wakeup"),
+    (TRACEPOINT, "tp/tcp/tcp_retransmit_skb"),
     (TRACEPOINT, "tp/no/such"),
     (RAW, "raw_tp/sys_enter"),
     (RAW, "raw_tp/sched_switch"),
@@ -202,6 +205,11 @@ def test_tables_name_fields_and_functions_the_kernel_has() -> None:
     for struct in values.POINTERS.values():
         assert struct in values.OBJECTS
     assert not values.ZERO & set(values.NUMBERS)
+    for name, events in EVENT_CLASSES.items():
+        assert btf.struct(f"trace_event_raw_{name}").size
+        for event in events:
+            assert btf.find(f"btf_trace_{event}"), event
+            assert btf.find(f"trace_event_raw_{event}") is None, event
     assert parameters(attached(KPROBE, "kprobe/vfs_read", mov(0, 0)), "vfs_read")[1].user
 
 
