@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from vm.bits import U64
 from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.engine import Interpreter
 from vm.runner.packet import XdpPacket
 from vm.verifier.domain.scalar import coerce_to_size
-from vm.verifier.follow import EXIT, U64, Arrival, Position, WalkPaths, may_be_null, outside
+from vm.verifier.follow import EXIT, Arrival, Position, WalkPaths, may_be_null, outside
 from vm.verifier.recorder import Recorder
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot

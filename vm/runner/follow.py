@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.runner.memory import PACKET_BASE, USER_BASE
 from vm.runner.packet import PACKET_SIZE
-from vm.verifier.follow import CALL, EXIT, U64, Arrival, Position, WalkPaths, may_be_null, outside
+from vm.verifier.follow import CALL, EXIT, Arrival, Position, WalkPaths, may_be_null, outside
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:

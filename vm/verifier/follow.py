@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.domain.scalar import Scalar
@@ -19,7 +20,6 @@ from vm.verifier.recorder import Recorder
 from vm.verifier.snapshots import FrameSnapshot
 from vm.verifier.state import reg_types as t
 
-U64: Final = (1 << 64) - 1
 CALL: Final = o.JMP | o.CALL
 EXIT: Final = o.JMP | o.EXIT
 
@@ -99,9 +99,7 @@ class WalkPaths:
         self.global_starts = global_starts
         self._removed = removed
         self._forks: dict[int, list[int]] = defaultdict(list)  # step -> first steps of the paths pushed there
-        self._covered: dict[int, list[tuple[int, int]]] = defaultdict(
-            list
-        )  # step -> (path, step behind its end)
+        self._covered: dict[int, list[tuple[int, int]]] = defaultdict(list)  # step -> (path, step behind its end)
         self._entries: dict[int, int] = {}  # first instruction of a function walked on its own -> its first step
         for path in trace.paths:
             empty = path.last_step < path.first_step
