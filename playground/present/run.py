@@ -289,7 +289,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
 
 
 def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
-    from vm.runner.follow import known_states
+    from vm.runner.follow import MAX_FOLLOWED, known_states
     from vm.runner.inputs import PacketInput, RunLimits
 
     asked, obj = translated.loaded.asked, translated.loaded.object
@@ -297,8 +297,10 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     image = translated.image if asked.engine == "jit" else None
     runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
     paths = translated.paths
+    left = MAX_FOLLOWED
     for n, x in enumerate(runs):
-        yield from run_chunks(n, x, known_states(paths, x) if paths is not None else None)
+        yield from run_chunks(n, x, known_states(paths, x, left) if paths is not None else None)
+        left = max(0, left - len(x.steps))
     last = runs[-1]
     yield {
         "type": "stage",

@@ -171,7 +171,7 @@ def an_object(dice: random.Random, path: Path) -> bytes:
 
 
 def an_input(dice: random.Random) -> dict[str, Any]:
-    kind = dice.choice(("none", "packet", "packet", "packet", "event"))
+    kind = dice.choice(("auto", "packet", "packet", "packet", "event"))
     if kind == "packet":
         return {"kind": kind, "hex": dice.choice(PACKETS[:2] if dice.random() < 0.7 else PACKETS)}
     if kind == "event":

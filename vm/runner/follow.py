@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vm.verifier.state.reg import RegState
 
 MAX_FOLLOWED: Final = 20_000
-"""Steps of a run that are followed: some 50 microseconds each."""
+"""Steps of a job's runs that are followed: some 50 microseconds each."""
 
 
 class Known(NamedTuple):
@@ -52,11 +52,11 @@ def walk_paths(env: VerifierEnv, trace: Recorder, rewritten: Rewritten) -> WalkP
     return WalkPaths(trace, rewritten.program.insns, starts, removed)
 
 
-def known_states(paths: WalkPaths, run: Execution) -> Iterator[Known | None]:
+def known_states(paths: WalkPaths, run: Execution, most: int = MAX_FOLLOWED) -> Iterator[Known | None]:
     """For each step of a run what the verifier knew after it; None where nothing is known, or from where the run
-    could not be followed (a tail call, a limit)."""
+    could not be followed: a tail call, or the step number `most`."""
     follower = _Follower(paths, run)
-    last = min(len(run.steps), MAX_FOLLOWED)
+    last = min(len(run.steps), most)
     leaves = min((event.step for event in run.events if event.kind == "tail_call"), default=last)
     for i in range(1, len(run.steps)):
         yield follower.arrive(i) if i < last and i <= leaves else None

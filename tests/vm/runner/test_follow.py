@@ -211,3 +211,5 @@ def test_nothing_is_known_behind_a_tail_call_or_a_limit() -> None:
     assert len(known) == len(run.steps)
     assert known[-1] is None
     assert None not in known[:-1]
+    assert list(known_states(paths, run, 4))[:5] == [*known[:3], None, None]
+    assert set(known_states(paths, run, 0)) == {None}
