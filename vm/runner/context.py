@@ -41,6 +41,7 @@ SKB_TYPES: Final = frozenset({"socket_filter", "sched_cls", "sched_act", "cgroup
                               "lwt_xmit", "lwt_seg6local"})  # fmt: skip
 ARGS_TYPES: Final = frozenset({"raw_tracepoint", "raw_tracepoint_writable", "tracing", "lsm"})
 
+
 def prog_type_name(prog_type: int) -> str:
     """As bpftool spells it."""
     return PROG_TYPES[prog_type] if 0 <= prog_type < len(PROG_TYPES) else f"type {prog_type}"

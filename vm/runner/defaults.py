@@ -83,7 +83,7 @@ def default_input(program: Program) -> RunInput:
         return PacketInput(default_packet(program))
     if kind not in EVENT_TYPES:
         return NoInput()
-    return EventInput(event_name(program), {field.name: field.value for field in event_fields(program)})
+    return EventInput("", {field.name: field.value for field in event_fields(program)})
 
 
 def default_packet(program: Program) -> bytes:
@@ -95,11 +95,6 @@ def default_packet(program: Program) -> bytes:
     }
     best = max(_CONSTANTS, key=lambda name: len(compared & _CONSTANTS[name]))
     return from_form(PACKETS[best])
-
-
-def event_name(program: Program) -> str:
-    """The event a program is attached to, without the way it is attached: "syscalls/sys_enter_execve", "vfs_read"."""
-    return program.section.partition("/")[2].rstrip("/")
 
 
 def event_fields(program: Program) -> tuple[EventField, ...]:

@@ -44,7 +44,7 @@ def test_a_choice_is_kept() -> None:
 def test_what_the_page_is_told_can_be_sent_back(prog_type: int, section: str) -> None:
     program = dataclasses.replace(assembled("kprobe"), section=section, prog_type=prog_type)
     told = input_json(program)
-    assert (told["kind"], told["hook"], told["name"]) == ("event", section, section.partition("/")[2])
+    assert (told["kind"], told["hook"], told["name"]) == ("event", section, "")
     assert {field["name"]: field["value"] for field in told["fields"]} == told["values"]
     sent = {"kind": "event", "name": told["name"], "values": told["values"]}
     checked = check_request({"kind": "asm", "source": "exit", "input": sent})["input"]
