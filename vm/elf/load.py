@@ -79,7 +79,7 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
         try:
             program = _program(function, section, known, linker, ops, license_name, shown)
             programs.append(program)
-            remarks.program(program, section)
+            remarks.license(program)
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
     specs = [m.spec for m in maps] + ops.maps

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -10,20 +9,12 @@ from typing import TYPE_CHECKING, Final
 from vm.csource.fixes import legacy_maps_fix, license_fix, section_fix
 from vm.csource.text import CText
 from vm.isa import opcodes as o
-from vm.kernel import types as t
-from vm.kernel.release import LINUX
 from vm.program import Fix, Program, Remark
 
 if TYPE_CHECKING:
     from vm.elf.guess import Guess
 
 _CALL: Final = o.JMP | o.CALL
-# The stems of sections that attach to a kernel function by its symbol.
-_BY_SYMBOL: Final = frozenset({"kprobe", "kretprobe"})
-_BY_SYSCALL: Final = {"ksyscall": "kprobe", "kretsyscall": "kretprobe"}
-_ENTRY: Final = "__x64_sys_"
-# How system calls are called in the sources of kernels of other ages and machines.
-_SYSCALL: Final = re.compile(r"(?:__x64_|__se_|__ia32_|__arm64_)?(?:sys|SyS|ksys|do_sys)_(\w+)")
 _MAX_REMARKS: Final = 200
 
 
@@ -75,12 +66,8 @@ class Remarks:
         )
         self.found.append(Remark(told, "", line, fix))
 
-    def program(self, program: Program, section: str) -> None:
-        """What a loaded program would meet later. section -- its name in the object, without a question mark."""
-        self._license(program)
-        self._symbol(program, section)
-
-    def _license(self, program: Program) -> None:
+    def license(self, program: Program) -> None:
+        """A program without a GPL-compatible license calls what wants one."""
         if program.gpl_compatible:
             return
         name = _first_gpl_only(program)
@@ -92,37 +79,6 @@ class Remarks:
         if any(remark.fix == fix and fix is not None for remark in self.found):
             return
         self.found.append(Remark(told, program.name, None, fix))
-
-    def _symbol(self, program: Program, section: str) -> None:
-        stem, slash, target = section.partition("/")
-        if not slash or program.prog_type != t.BPF_PROG_TYPE_KPROBE:
-            return
-        if stem in _BY_SYSCALL:
-            if re.fullmatch(r"\w+", target) and not _has_symbol(_ENTRY + target):
-                self._no_symbol(program.name, section, f"system call '{target}'", "")
-            return
-        name = re.split(r"[+:]", target)[0]
-        if stem not in _BY_SYMBOL or not re.fullmatch(r"\w+", name) or _has_symbol(name):
-            return
-        call = _SYSCALL.fullmatch(name)
-        new = ""
-        if call and _has_symbol(_ENTRY + call[1]):
-            new = f"{'ksyscall' if stem == 'kprobe' else 'kretsyscall'}/{call[1]}"
-        self._no_symbol(program.name, section, f"function '{name}'", new)
-
-    def _no_symbol(self, function: str, section: str, what: str, new: str) -> None:
-        told = f"{LINUX} on x86-64 has no {what}: the program loads, and attaching it fails."
-        if new:
-            call = new.partition("/")[2]
-            told += f' System calls are named {_ENTRY}{call} there; SEC("{new}") finds the name by itself.'
-        fix = self._section_fix(function, section, new) if new else None
-        self.found.append(Remark(told, function, self._line_of_section(function, section), fix))
-
-
-def _has_symbol(name: str) -> bool:
-    from vm.kernel.symbols import ksym_address
-
-    return ksym_address(name) is not None
 
 
 def _first_gpl_only(program: Program) -> str:

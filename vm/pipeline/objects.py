@@ -19,7 +19,8 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
     """
     from vm.runner.event_names import with_section_remarks
 
-    return with_section_remarks(_with_its_maps(_load(source, options, compiled)))
+    text = source.text() if source.kind == "c" else ""
+    return with_section_remarks(_with_its_maps(_load(source, options, compiled)), text)
 
 
 def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Object:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from vm.csource.fixes import section_fix
+from vm.csource.text import CText
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.kernel.release import LINUX
@@ -24,6 +26,9 @@ NEAR: Final = 3
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]{0,127}", re.ASCII)
 _SYSCALL: Final = "__x64_sys_"
 _SYSCALL_POINTS: Final = ("sys_enter_", "sys_exit_")
+# The function of a system call as sources for kernels of other ages and machines name it.
+_ENTRY: Final = re.compile(r"(?:__x64_|__se_|__ia32_|__arm64_)?(?:sys|SyS|ksys|do_sys)_(\w+)", re.ASCII)
+_BY_SYSCALL: Final = {"kprobe": "ksyscall", "kretprobe": "kretsyscall"}
 _USER_SPACE: Final = ("uprobe", "uretprobe", "usdt")
 _PATTERNS: Final = frozenset({t.BPF_TRACE_KPROBE_MULTI, t.BPF_TRACE_KPROBE_SESSION})
 
@@ -157,8 +162,11 @@ def check_event(program: Program, given: EventInput) -> None:
         raise InputError(_unknown(sort, given.name))
 
 
-def section_remark(program: Program) -> Remark | None:
-    """What to say of a program whose section names an event that the emulated kernel does not have."""
+def section_remark(program: Program, text: CText | None = None) -> Remark | None:
+    """What to say of a program whose section names an event that the emulated kernel does not have.
+
+    text -- the C source, where that is known: the remark then has a line, and a fix for probes on system calls.
+    """
     sort = sort_of(program)
     _, slash, rest = program.section.partition("/")
     if sort is None or not slash or not rest or _is_pattern(program):
@@ -171,12 +179,26 @@ def section_remark(program: Program) -> Remark | None:
         f"{_shown(name)!r}, so attaching the program would fail there.{_hint(sort, name)} "
         "A run goes on with the arguments as they are declared."
     )
-    return Remark(message, program.name)
+    line, fix = None, None
+    if text is not None:
+        place = text.section_of(program.name, program.section)
+        line = text.line(place.start) if place else None
+        better = _syscall_section(program.section, name)
+        fix = section_fix(text, program.name, program.section, better) if better else None
+    return Remark(message, program.name, line, fix)
 
 
-def with_section_remarks(obj: Object) -> Object:
-    """The object with a remark for each program whose section names an unknown event."""
-    found = [remark for program in obj.programs if (remark := section_remark(program)) is not None]
+def _syscall_section(section: str, name: str) -> str:
+    """The section that finds the system call's function by itself, "" if the section is no probe on one."""
+    stem = _BY_SYSCALL.get(section.partition("/")[0], "")
+    call = _ENTRY.fullmatch(name)
+    return f"{stem}/{call[1]}" if stem and call and _known(SYSCALL, call[1]) else ""
+
+
+def with_section_remarks(obj: Object, source: str = "") -> Object:
+    """The object with a remark for each program whose section names an unknown event. source: its C text, or ""."""
+    text = CText(source) if source else None
+    found = [remark for program in obj.programs if (remark := section_remark(program, text)) is not None]
     return replace(obj, remarks=(*obj.remarks, *found)) if found else obj
 
 
@@ -210,9 +232,9 @@ def _hint(sort: Sort, name: str) -> str:
     """ " It is a …" or " Near it are …", or "" where nothing is near."""
     if _NAME.fullmatch(name) is None:
         return ""
-    syscall = name.removeprefix("sys_")
-    if sort is FUNCTION and syscall != name and _known(SYSCALL, syscall):
-        return f' There is {_SYSCALL}{syscall}, or SEC("ksyscall/{syscall}") for every kind of machine.'
+    call = _ENTRY.fullmatch(name)
+    if sort is FUNCTION and call and _known(SYSCALL, call[1]):
+        return f' There is {_SYSCALL}{call[1]}, or SEC("ksyscall/{call[1]}") for every kind of machine.'
     for other in (TRACEPOINT, LSM_HOOK, FUNCTION):
         if other.what != sort.what and _known(other, name):
             return f" It is {other.article} {other.what}."

@@ -37,37 +37,6 @@ def test_a_helper_that_wants_the_gpl(license_line: str) -> None:
     assert load(fixed).remarks == () and load(fixed).license == "GPL"
 
 
-@pytest.mark.parametrize(
-    ("section", "new"),
-    [
-        ("kprobe/sys_execve", "ksyscall/execve"),
-        ("kretprobe/SyS_openat", "kretsyscall/openat"),
-        ("kprobe/do_sys_execve", "ksyscall/execve"),
-        ("kprobe/no_such_function", None),
-        ("ksyscall/no_such_call", None),
-    ],
-)
-def test_a_symbol_that_the_kernel_does_not_have(section: str, new: str | None) -> None:
-    source = PRELUDE + CLOCK + f'SEC("{section}") int f(struct pt_regs *ctx) {{ return 0; }}'
-    obj = load(source)
-    (remark,) = obj.remarks
-    assert len(obj.programs) == 1 and "attaching" in remark.message and remark.line == source.count("\n") + 1
-    if new is None:
-        assert remark.fix is None
-    else:
-        assert remark.fix is not None
-        fixed = apply(source, remark.fix)
-        assert f'SEC("{new}")' in fixed and load(fixed).remarks == ()
-
-
-@pytest.mark.parametrize(
-    "section",
-    ["kprobe/vfs_read", "kprobe/__x64_sys_execve", "kprobe/vfs_read+0x4", "kprobe", "kprobe.multi/vfs_*", "usdt/a:b:c"],
-)
-def test_symbols_that_are_there_are_not_remarked_on(section: str) -> None:
-    assert load(PRELUDE + CLOCK + f'SEC("{section}") int f(struct pt_regs *ctx) {{ return 0; }}').remarks == ()
-
-
 MAP_DEF = """
 struct bpf_map_def { unsigned int type, key_size, value_size, max_entries, map_flags; };
 struct value { __u64 packets, bytes; };

@@ -149,3 +149,40 @@ def test_loading_says_it() -> None:
     given = pipeline.Source("c", source)
     obj = pipeline.load(given, pipeline.BuildOptions(), pipeline.compile_source(given, pipeline.BuildOptions()).object)
     assert [remark.program for remark in obj.remarks] == ["f"]
+
+
+def loaded(source: str) -> Object:
+    given = pipeline.Source("c", source.encode())
+    return pipeline.load(given, pipeline.BuildOptions(), pipeline.compile_source(given, pipeline.BuildOptions()).object)
+
+
+PROBE = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("{}")
+int f(struct pt_regs *ctx) {{ return 0; }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "new"),
+    [
+        ("kprobe/sys_execve", "ksyscall/execve"),
+        ("kretprobe/SyS_openat", "kretsyscall/openat"),
+        ("kprobe/do_sys_execve", "ksyscall/execve"),
+        ("kprobe/no_such_function", None),
+        ("ksyscall/no_such_call", None),
+    ],
+)
+def test_the_remark_has_the_line_and_for_system_calls_a_fix(section: str, new: str | None) -> None:
+    obj = loaded(PROBE.format(section))
+    (remark,) = obj.remarks
+    assert len(obj.programs) == 1 and remark.line == 3
+    if new is None:
+        assert remark.fix is None
+        return
+    assert remark.fix is not None
+    (edit,) = remark.fix.edits
+    line = PROBE.format(section).split("\n")[edit.line - 1]
+    assert edit.line == edit.end_line == 3
+    assert line[: edit.column - 1] + edit.text + line[edit.end_column - 1 :] == f'SEC("{new}")'
+    assert loaded(PROBE.format(new)).remarks == ()
