@@ -28,8 +28,8 @@ from vm.elf.sections import section_def
 from vm.errors import InputError, NotEmulated
 from vm.isa.insn import encode
 from vm.kernel.attach import attach_target
+from vm.kernel.errno import EINVAL
 from vm.program import Program
-from vm.verifier.env import EINVAL
 
 
 class Words(NamedTuple):

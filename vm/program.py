@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.isa.insn import Insn
 
@@ -60,6 +60,22 @@ class MapSpec:
     init_slots: tuple[tuple[int, int | str], ...] = ()
 
 
+UNRESOLVED_CORE: Final = "core"
+UNRESOLVED_KFUNC: Final = "kfunc"
+
+
+class Unresolved(NamedTuple):
+    """An instruction that stands for something the kernel does not have.
+
+    slot -- where it is; kind -- UNRESOLVED_CORE (a CO-RE relocation) or UNRESOLVED_KFUNC (a kernel function);
+    name -- the relocation as libbpf prints it, or the function's name.
+    """
+
+    slot: int
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """One program, relocated as libbpf would hand it to BPF_PROG_LOAD.
@@ -67,8 +83,7 @@ class Program:
     Subprograms it calls are appended to `insns`. 64-bit immediate loads of maps have
     src_reg PSEUDO_MAP_FD or PSEUDO_MAP_VALUE and imm = index into `maps` (there are no file descriptors here).
     prog_type, expected_attach_type and prog_flags are the UAPI numbers.
-    unresolved -- (slot, what, why) of instructions that stand for something the kernel does not have, and
-                  that the loader replaced by an impossible call: the log says what and why in its place
+    unresolved -- what the loader replaced by calls of a helper that no kernel has
     object_maps -- all maps of the object: they are made before the program is loaded, used or not
     autoload -- whether libbpf loads it by default (bpf_program__autoload)
     """
@@ -85,7 +100,7 @@ class Program:
     func_infos: tuple[FuncInfo, ...] = ()
     line_infos: tuple[LineInfo, ...] = ()
     btf: Btf | None = field(default=None, repr=False)
-    unresolved: tuple[tuple[int, str, str], ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
     autoload: bool = True
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from vm.cli.main import main
-from vm.verifier.explain.categories import CATEGORIES
 from vm.verifier.retell import PRECISION_REASONS, RULES
+from vm.verifier.rules.rule import CATEGORIES
 
 DOC = (Path(__file__).parents[2] / "docs" / "trace.md").read_text()
 BLOCKS = [

@@ -14,7 +14,7 @@ from vm.elf.placed import PlacedMap
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn
-from vm.program import FuncInfo, LineInfo, MapSpec
+from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, FuncInfo, LineInfo, MapSpec, Unresolved
 
 _CALL: Final = o.JMP | o.CALL
 
@@ -40,7 +40,7 @@ class Linked:
     maps: list[MapSpec] = field(default_factory=list)
     funcs: list[FuncInfo] = field(default_factory=list)
     lines: list[LineInfo] = field(default_factory=list)
-    unresolved: list[tuple[int, str, str]] = field(default_factory=list)
+    unresolved: list[Unresolved] = field(default_factory=list)
 
 
 class Linker:
@@ -109,8 +109,7 @@ class Linker:
             if target.kind is Rel.SUBPROG_ADDR:
                 out.insns[base + slot] = out.insns[base + slot]._replace(src_reg=o.PSEUDO_FUNC)
         for slot, asked in function.unresolved.items():
-            why = f"failed to resolve CO-RE relocation {asked}"
-            out.unresolved.append((base + slot, "<invalid CO-RE relocation>", why))
+            out.unresolved.append(Unresolved(base + slot, UNRESOLVED_CORE, asked))
         self._records(out, function, base)
 
     def _core(self, function: Function, btf: Btf) -> None:
@@ -196,8 +195,7 @@ class Linker:
             elif kind is Rel.EXTERN_CALL:
                 insns[slot] = self.externs.call(value, insn)
                 if insns[slot].src_reg != o.PSEUDO_KFUNC_CALL:
-                    why = f"kfunc '{self.externs.name_of(value)}' is referenced but wasn't resolved"
-                    out.unresolved.append((slot, "<invalid kfunc call>", why))
+                    out.unresolved.append(Unresolved(slot, UNRESOLVED_KFUNC, self.externs.name_of(value)))
 
 
 def _signed(value: int) -> int:

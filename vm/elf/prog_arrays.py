@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Collection
 from typing import NamedTuple
 
 from vm.elf.prog_owners import difference, owner_of
 from vm.kernel import types as t
 from vm.program import Object
+from vm.verifier.rules.loader import PROG_ARRAY_PROGRAM_KIND, PROG_ARRAY_PROGRAM_MISSING, PROG_ARRAY_SLOT
+from vm.verifier.rules.rule import Rule
 
 
 class Unfilled(NamedTuple):
-    """The first slot that could not be filled, and the error (negative) that makes the object's load fail."""
+    """The first slot that could not be filled, and the rule by which libbpf refuses the object.
+
+    owner, what -- of a program of another kind than the map's: whose kind that is, and what is different
+    """
 
     map_name: str
     slot: int
     target: str
-    errno: int
-    why: str
+    rule: Rule
+    owner: str = ""
+    what: str = ""
+
+    @property
+    def errno(self) -> int:
+        """Negative, as the load returns it."""
+        return -self.rule.errno
 
     def __str__(self) -> str:
-        return (
-            f"map '{self.map_name}': failed to initialize slot [{self.slot}] to prog '{self.target}' "
-            f"({errno.errorcode[-self.errno]}): {self.why}."
-        )
+        return self.rule.text(
+            {
+                "map": self.map_name, "slot": self.slot, "program": self.target, "owner": self.owner,
+                "difference": self.what,
+            }
+        )  # fmt: skip
 
 
 def first_unfilled(obj: Object, loaded: Collection[str]) -> Unfilled | None:
@@ -42,15 +54,14 @@ def first_unfilled(obj: Object, loaded: Collection[str]) -> Unfilled | None:
         owner = owner_of(spec, programs)
         for slot, target in sorted((slot, str(target)) for slot, target in spec.init_slots):
             if slot >= spec.max_entries:
-                return Unfilled(spec.full_name, slot, target, -errno.E2BIG, "the map has fewer slots than that")
+                return Unfilled(spec.full_name, slot, target, PROG_ARRAY_SLOT)
             if target not in loaded:
-                return Unfilled(spec.full_name, slot, target, -errno.EBADF, f"'{target}' was not loaded with it")
+                return Unfilled(spec.full_name, slot, target, PROG_ARRAY_PROGRAM_MISSING)
             program = by_name.get(target)
             if program is None:
                 continue  # it cannot be loaded, which is said of itself
             owner = owner or program
             what = difference(owner, program, spec)
             if what:
-                why = f"the map belongs to programs of the kind of '{owner.name}', and {what}"
-                return Unfilled(spec.full_name, slot, target, -errno.EINVAL, why)
+                return Unfilled(spec.full_name, slot, target, PROG_ARRAY_PROGRAM_KIND, owner.name, what)
     return None

@@ -18,10 +18,21 @@ from vm.kernel.types import (
     INSN_F_SRC_REG_STACK,
     INSN_F_STACK_ACCESS,
 )
-from vm.verifier.env import EFAULT, HistEntry, VerifierEnv
+from vm.verifier.env import HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import GAVE_UP
 from vm.verifier.mask_text import reg_mask_text, stack_mask_text
+from vm.verifier.rules.internal import (
+    BACKTRACK_CALL_TARGET,
+    BACKTRACK_ENTER,
+    BACKTRACK_EXIT,
+    BACKTRACK_FUNCTION_ENTRY,
+    BACKTRACK_INSTRUCTION,
+    BACKTRACK_REGISTERS,
+    BACKTRACK_SLOT,
+    BACKTRACK_STACK_SLOTS,
+    PRECISION_OF_POINTER,
+)
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
@@ -127,7 +138,7 @@ def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
     state = env.cur_state
     bt = Backtrack(state.curframe)
     if state.frame[-1].regs[regno].type != SCALAR_VALUE:
-        env.reject(EFAULT, "")
+        env.reject(PRECISION_OF_POINTER, regno)
     bt.set_reg(regno)
     if env.journal is not None:
         env.journal.mark(env.step, env.path, env.insn_idx, bt.frame, 1 << regno, 0, why)
@@ -198,7 +209,7 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
             else:
                 idx -= 1
             if idx < 0 or idx >= insn_cnt:
-                env.reject(EFAULT, f"BUG backtracking idx {idx}\n")
+                env.reject(BACKTRACK_INSTRUCTION, insn=idx)
         st = st.parent
         if st is None:
             break
@@ -384,7 +395,7 @@ def _backtrack_call(env: VerifierEnv, bt: Backtrack, idx: int) -> int:
         if sub.start == target:
             break
     else:
-        env.reject(EFAULT, "")
+        env.reject(BACKTRACK_CALL_TARGET)
     if sub.is_global:
         _expect(env, bt, BPF_REGMASK_ARGS)
         bt.clear_reg(o.R0)
@@ -398,22 +409,22 @@ def _backtrack_call(env: VerifierEnv, bt: Backtrack, idx: int) -> int:
 
 
 def _expect(env: VerifierEnv, bt: Backtrack, forbidden: int, slots: bool = False) -> None:
-    """The kernel's own sanity checks; they have never to fire."""
+    """The kernel's own sanity checks; internal assertions that a correct walk never violates."""
     if bt.regs[bt.frame] & forbidden:
-        env.reject(EFAULT, f"BUG regs {bt.regs[bt.frame]:x}\n")
+        env.reject(BACKTRACK_REGISTERS, regs=bt.regs[bt.frame])
     if slots and bt.slots[bt.frame]:
-        env.reject(EFAULT, f"BUG stack slots {bt.slots[bt.frame]:x}\n")
+        env.reject(BACKTRACK_STACK_SLOTS, slots=bt.slots[bt.frame])
 
 
 def _enter(env: VerifierEnv, bt: Backtrack) -> None:
     if bt.frame == MAX_CALL_FRAMES - 1:
-        env.reject(EFAULT, f"BUG subprog enter from frame {bt.frame}\n")
+        env.reject(BACKTRACK_ENTER, depth=bt.frame)
     bt.frame += 1
 
 
 def _leave(env: VerifierEnv, bt: Backtrack) -> None:
     if bt.frame == 0:
-        env.reject(EFAULT, "BUG subprog exit from frame 0\n")
+        env.reject(BACKTRACK_EXIT)
     bt.frame -= 1
 
 
@@ -439,10 +450,7 @@ def _reach_entry(env: VerifierEnv, bt: Backtrack, st: VerifierState) -> None:
             if mask >> i & 1 and frame.regs[i].type == SCALAR_VALUE:
                 frame.regs[i] = _precise(frame.regs[i])
         return
-    env.reject(
-        EFAULT,
-        f"BUG backtracking func entry subprog {frame.subprogno} reg_mask {mask:x} stack_mask {slots:x}\n",
-    )
+    env.reject(BACKTRACK_FUNCTION_ENTRY, subprog=frame.subprogno, regs=mask, slots=slots)
 
 
 def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -> None:
@@ -474,7 +482,7 @@ def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> N
         if not mask >> i & 1:
             continue
         if i >= len(frame.stack):
-            env.reject(EFAULT, f"BUG backtracking (stack slot {i}, total slots {len(frame.stack)})\n")
+            env.reject(BACKTRACK_SLOT, slot=i, count=len(frame.stack))
         slot = frame.stack[i]
         reg = slot.spilled_ptr
         if not slot.is_spill() or reg.type != SCALAR_VALUE or reg.precise:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from vm.program import Program
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
-from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, E2BIG, Reject, VerifierEnv, VerifyOptions
-from vm.verifier.explain.categories import LIMITS, POLICY
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
 from vm.verifier.explain.failure import failure as explain
+from vm.verifier.explain.failure import refusal
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
 from vm.verifier.prepass.cfg import check_cfg
@@ -21,9 +21,9 @@ from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
 from vm.verifier.recorder import Recorder
 from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
-from vm.verifier.report.unresolved import explain_unresolved
+from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
 from vm.verifier.rewritable import check_rewritable
-from vm.verifier.trace import Failure, Verification
+from vm.verifier.trace import Verification
 
 PREPASSES = (
     check_permission,
@@ -90,11 +90,12 @@ class Walk:
     def result(self) -> Verification:
         """Verdict, log and trace of a finished walk."""
         env, recorder, rejected = self.env, self.recorder, self.rejected
-        if env.refusal and rejected is not None:
-            category = LIMITS if rejected.errno == E2BIG else POLICY
-            nowhere = Failure(-1, 0, "", env.refusal, category)
-            return Verification("reject", -rejected.errno, env.refusal, 0, "", recorder, nowhere)
-        words = env.log.last_words(env.log.pos)
+        if env.refused and rejected is not None:
+            return Verification(
+                "reject", -rejected.errno, rejected.sentence, 0, "", recorder, refusal(rejected), rule=rejected.rule
+            )
+        if rejected is not None:
+            rejected = self.rejected = _as_libbpf(env, rejected)
         env.verbose(
             f"processed {env.insn_processed} insns (limit {BPF_COMPLEXITY_LIMIT_INSNS}) "
             f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
@@ -109,17 +110,26 @@ class Walk:
         )
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
-        text, unresolved = explain_unresolved(rendered.text, env.program)
-        message, told = "", None
-        if rejected is not None:
-            message = unresolved or words
-            told = explain(env, recorder, rejected, message, self.in_step)
+        told = None if rejected is None else explain(env, recorder, rejected, self.in_step)
         return Verification(
             verdict="accept" if rejected is None else "reject",
             errno=0 if rejected is None else -rejected.errno,
-            message=message,
+            message="" if rejected is None else rejected.sentence,
             insns_processed=env.insn_processed,
-            log=text,
+            log=rendered.text,
             trace=recorder,
             failure=told,
+            rule=None if rejected is None else rejected.rule,
         )
+
+
+def _as_libbpf(env: VerifierEnv, rejected: Reject) -> Reject:
+    """The rejection as libbpf tells it: of what it could not resolve, where the instruction stands for that."""
+    missing = unresolved_at(env.program, rejected.rule, env.insn_idx)
+    if missing is None:
+        return rejected
+    rule, values = rule_of(missing), {"name": missing.name}
+    replaced = Reject(rule, {**values}, rejected.errno, needed=rule.needed)
+    replaced.sentence = rule.text(values)
+    say_unresolved(env.log, missing, replaced.sentence)
+    return replaced

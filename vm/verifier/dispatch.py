@@ -8,8 +8,9 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.check_insn import alu, atomic, jump, ld_imm
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem import access
+from vm.verifier.rules.structure import LD_MODE, ST_RESERVED_FIELDS, STX_RESERVED_FIELDS
 
 Check = Callable[[VerifierEnv, Insn], None]
 
@@ -24,7 +25,7 @@ def check_stx(env: VerifierEnv, insn: Insn) -> None:
     if insn.code & 0xE0 == o.ATOMIC:
         atomic.check_atomic(env, insn)
     elif insn.code & 0xE0 != o.MEM or insn.imm != 0:
-        env.reject(EINVAL, "BPF_STX uses reserved fields\n")
+        env.reject(STX_RESERVED_FIELDS)
     else:
         access.check_store_reg(env, insn)
     env.insn_idx += 1
@@ -32,7 +33,7 @@ def check_stx(env: VerifierEnv, insn: Insn) -> None:
 
 def check_st(env: VerifierEnv, insn: Insn) -> None:
     if insn.code & 0xE0 != o.MEM or insn.src_reg != o.R0:
-        env.reject(EINVAL, "BPF_ST uses reserved fields\n")
+        env.reject(ST_RESERVED_FIELDS)
     access.check_store_imm(env, insn)
     env.insn_idx += 1
 
@@ -52,7 +53,7 @@ def check_ld(env: VerifierEnv, insn: Insn) -> None:
         if not env.cur_state.speculative:
             env.aux[env.insn_idx].seen = env.pass_cnt
     else:
-        env.reject(EINVAL, "invalid BPF_LD mode\n")
+        env.reject(LD_MODE)
     env.insn_idx += 1
 
 

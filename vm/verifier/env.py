@@ -11,40 +11,16 @@ from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
-from vm.kernel.errno import (
-    E2BIG,
-    EACCES,
-    EAGAIN,
-    EBADF,
-    EBUSY,
-    EEXIST,
-    EFAULT,
-    EINVAL,
-    ELOOP,
-    ENOENT,
-    ENOMEM,
-    ENOSPC,
-    ENOTSUPP,
-    EOPNOTSUPP,
-    EPERM,
-    EPROTO,
-    ERANGE,
-    ESRCH,
-)
 from vm.program import Program
 from vm.verifier.attach_target import AttachTarget
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
 from vm.verifier.journal import Journal
+from vm.verifier.rules.limits import JUMP_SEQUENCE_TOO_LONG
+from vm.verifier.rules.rule import AS_CAUSE, Note, Rule
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.frame import FuncState
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState, copy_verifier_state
-
-# Error numbers are those of vm.kernel.errno; checks import them from here.
-__all__ = [
-    "E2BIG", "EACCES", "EAGAIN", "EBADF", "EBUSY", "EEXIST", "EFAULT", "EINVAL", "ELOOP",
-    "ENOENT", "ENOMEM", "ENOSPC", "ENOTSUPP", "EOPNOTSUPP", "EPERM", "EPROTO", "ERANGE", "ESRCH",
-]  # fmt: skip
 
 BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
 BPF_COMPLEXITY_LIMIT_JMP_SEQ: Final = 8192
@@ -59,21 +35,27 @@ BPF_F_TEST_REG_INVARIANTS: Final = 1 << 7
 
 
 class Reject(Exception):
-    """The program is refused. errno is positive here (EACCES); what was said is in the log already.
+    """The program is refused, for the reason that `rule` is, with the values that its message is filled with.
 
+    errno -- positive (EACCES); sentence -- the line of the kernel's message that names the reason ("" if the kernel
+    says nothing); partners -- what the kernel says beside it, in the log's order.
     regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index) of frame `frame`, or -1.
-    needed -- what would have been accepted, in words and numbers, where the message's rule alone does not say it.
+    needed -- what would have been accepted, in words and numbers, where the rule alone does not say it.
     held -- kinds of holdings (trace.Holding) that were not given back; ref_id -- the reference, or 0.
     also -- another register that matters: the size of the memory at fault; insn_idx -- the instruction, if it is not
     the one being walked.
     """
 
     def __init__(
-        self, errno: int, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
-        held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1,
+        self, rule: Rule, values: dict[str, object], errno: int, regno: int = -1, spi: int = -1, needed: str = "",
+        frame: int = 0, held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1,
     ) -> None:  # fmt: skip
-        super().__init__(errno)
+        super().__init__(rule.name)
+        self.rule = rule
+        self.values = values
         self.errno = errno
+        self.sentence = ""
+        self.partners: tuple[str, ...] = ()
         self.regno = regno
         self.spi = spi
         self.needed = needed
@@ -163,7 +145,8 @@ class VerifierEnv:
         self.insn_idx: int = 0
         self.prev_insn_idx: int = -1
         self.log: Log = Log(options.log_level, options.keep_log)
-        self.refusal: str = ""  # why the verifier was not even asked
+        self.refused: bool = False  # before the verifier was asked
+        self._notes: list[tuple[int, str]] = []  # (insn_processed, what was said beside a rejection)
 
         flags = program.prog_flags | options.prog_flags
         self.caps: Caps = options.granted
@@ -255,18 +238,59 @@ class VerifierEnv:
         """verbose(): a piece of log text, exactly the kernel's words."""
         self.log.text(text)
 
-    def reject(
-        self, errno: int, text: str, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
-        held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1,
-    ) -> NoReturn:  # fmt: skip
-        """verbose() and return -errno, as nearly every check ends. The rest is Reject's."""
-        self.log.text(text)
-        raise Reject(errno, regno, spi, needed, frame, held, ref_id, insn_idx)
+    def note(self, note: Note, **values: object) -> None:
+        """verbose() what goes beside the rejection that follows, if one does."""
+        self._beside(note.text(values))
 
-    def refuse(self, errno: int, why: str) -> NoReturn:
+    def warn(self, rule: Rule, **values: object) -> None:
+        """verbose() the message of a rule without refusing the program (yet)."""
+        self._beside(rule.text(values))
+
+    def _beside(self, text: str) -> None:
+        self.log.text(text)
+        if self._notes and self._notes[-1][0] != self.insn_processed:
+            self._notes.clear()
+        self._notes.append((self.insn_processed, text.strip("\n")))
+
+    def reject(
+        self, rule: Rule, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
+        held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1, errno: int = 0,
+        also: int = -1, because: Reject | None = None, states: tuple[tuple[str, FuncState], ...] = (), **values: object,
+    ) -> NoReturn:  # fmt: skip
+        """verbose() the rule's message and return -errno, as nearly every check ends.
+
+        errno -- one of rule.also, where the place returns another error than rule.errno.
+        because -- the rejection this one follows from: what it said is said already, and goes beside this one.
+        states -- (heading, frame) that the kernel prints after the message.
+        values -- the fields of the message; `regno` is one of them. The rest is Reject's.
+        """
+        if regno >= 0:
+            values["regno"] = regno
+        text = rule.text(values)
+        self.log.text(text)
+        for heading, state in states:
+            self.log.text(heading)
+            self.print_verifier_state(state, True)
+        if rule.errno == AS_CAUSE and because is not None:
+            errno = because.errno
+        rejected = Reject(rule, values, errno or rule.errno, regno, spi, needed, frame, held, ref_id, insn_idx)
+        said = [note for at, note in self._notes if at == self.insn_processed]
+        if because is not None:
+            said = [*because.partners, because.sentence] if because.sentence else said
+        sentence, others = rule.split(text)
+        if not sentence and said:
+            sentence = said.pop()
+        rejected.sentence = sentence
+        rejected.partners = (*said, *others)
+        rejected.also = also
+        raise rejected
+
+    def refuse(self, rule: Rule, **values: object) -> NoReturn:
         """Return -errno before the verifier runs: such a load leaves no log."""
-        self.refusal = why
-        raise Reject(errno)
+        self.refused = True
+        rejected = Reject(rule, values, rule.errno)
+        rejected.sentence = rule.text(values)
+        raise rejected
 
     def say_line(self, insn_idx: int) -> None:
         """verbose_linfo(): the source line, if it is another one than the last said."""
@@ -325,7 +349,7 @@ class VerifierEnv:
     def push_elem(self, st: VerifierState, insn_idx: int, prev_insn_idx: int) -> None:
         self.head.append(StackElem(st, insn_idx, prev_insn_idx, self.log.pos, self.step, self.path))
         if len(self.head) > BPF_COMPLEXITY_LIMIT_JMP_SEQ:
-            self.reject(E2BIG, f"The sequence of {len(self.head)} jumps is too complex.\n")
+            self.reject(JUMP_SEQUENCE_TOO_LONG, count=len(self.head))
 
     def pop_log(self) -> bool:
         """Whether the log of a finished path is forgotten (level 1)."""

@@ -20,8 +20,7 @@ LINE: Final = 1
 INSN: Final = 2
 STATE: Final = 3
 MARK: Final = 4
-
-_NO_WORDS: Final = ("cur state:", "old state:")  # headings of states, which are shown after the reason
+INSTEAD: Final = 5
 
 
 class SlotSnapshot(NamedTuple):
@@ -50,6 +49,7 @@ class LogEntry(NamedTuple):
     INSN: instruction `number`, "7: (bf) r1 = r2\\n"; with `text` that stands in the place of its newline.
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
+    INSTEAD: `text` in the place of instruction `number`.
     MARK: precision walks back over instruction `number`; `mark` is (frame, mask of registers, mask of stack slots).
     `step` is the trace step it belongs to.
     """
@@ -88,7 +88,7 @@ class Log:
     What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
     """
 
-    __slots__ = ("level", "keep", "head", "entries", "left_out", "step", "last")
+    __slots__ = ("level", "keep", "head", "entries", "left_out", "step")
 
     def __init__(self, level: int, keep: int = 0) -> None:
         self.level: int = level
@@ -97,7 +97,6 @@ class Log:
         self.entries: list[LogEntry] = []
         self.left_out: int = 0
         self.step: int = 0
-        self.last: str = ""  # what was said last, where nothing is kept
 
     @property
     def pos(self) -> int:
@@ -109,7 +108,6 @@ class Log:
 
         A state joined to an instruction had taken that line's newline away: a blank is left in its place.
         """
-        self.last = ""
         entries = self.entries
         if 0 < pos < len(entries) and entries[pos].kind == STATE and entries[pos].number == -1:
             entries[pos - 1] = entries[pos - 1]._replace(text=" ")
@@ -133,10 +131,7 @@ class Log:
         del self.entries[:cut]
 
     def text(self, text: str) -> None:
-        if not self.level:
-            if text and text not in _NO_WORDS:
-                self.last = text
-        elif text:
+        if self.level and text:
             if self.keep and len(self.entries) >= 3 * self.keep:
                 self._make_room()
             self.entries.append(LogEntry(TEXT, 0, text, None, self.step))
@@ -157,22 +152,3 @@ class Log:
 
     def state(self, state: StateSnapshot, heading: int) -> None:
         self.entries.append(LogEntry(STATE, heading, "", state, self.step))
-
-    def last_words(self, end: int) -> str:
-        """The last line said in words before position `end`: why a program was refused.
-
-        States that are shown after it ("cur state:", "old state:") are no words.
-        """
-        if not self.level:
-            return self.last.strip("\n").split("\n")[-1]
-        words = ""
-        for entry in reversed(self.entries[: end - self.left_out - len(self.head)]):
-            if entry.kind != TEXT:
-                if words.strip():
-                    break
-                continue
-            if entry.text not in _NO_WORDS:
-                words = entry.text + words
-            if words.strip("\n").count("\n"):
-                break
-        return words.strip("\n").split("\n")[-1]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from vm.bits import S64_MAX, S64_MIN
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier import need
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.lifetime import REFERENCE_LEAK
+from vm.verifier.rules.rule import Rule
 from vm.verifier.state.frame import RetvalRange
 from vm.verifier.state.reg import RegState
 
@@ -13,14 +18,17 @@ def check_reference_leak(env: VerifierEnv, exception_exit: bool) -> None:
     frame = env.cur_state.frame[-1]
     if not exception_exit and frame.frameno and not frame.in_callback_fn:
         return
-    lingering = 0
+    lingering = None
     for ref in frame.refs:
         if not exception_exit and frame.in_callback_fn and ref.callback_ref != frame.frameno:
             continue
-        env.verbose(f"Unreleased reference id={ref.id} alloc_insn={ref.insn_idx}\n")
-        lingering = lingering or ref.id
-    if lingering:
-        env.reject(EINVAL, "", held=("reference",), ref_id=lingering)
+        if lingering is not None:
+            env.warn(REFERENCE_LEAK, id=lingering.id, insn=lingering.insn_idx)
+        lingering = ref
+    if lingering is not None:
+        env.reject(
+            REFERENCE_LEAK, held=("reference",), ref_id=lingering.id, id=lingering.id, insn=lingering.insn_idx
+        )  # fmt: skip
 
 
 def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool = False) -> bool:
@@ -31,14 +39,14 @@ def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool =
     return wanted.minval <= s.smin and s.smax <= wanted.maxval
 
 
-def say_invalid_scalar(env: VerifierEnv, reg: RegState, wanted: RetvalRange, ctx: str, reg_name: str) -> None:
-    """verbose_invalid_scalar(): what was returned and what should have been."""
-    s = reg.scalar
-    text = f"{ctx} the register {reg_name} has"
-    if s.smin > S64_MIN:
-        text += f" smin={s.smin}"
-    if s.smax < S64_MAX:
-        text += f" smax={s.smax}"
-    if s.smin == S64_MIN and s.smax == S64_MAX:
-        text += " unknown scalar value"
-    env.verbose(f"{text} should have been in [{wanted.minval}, {wanted.maxval}]\n")
+def reject_result(
+    env: VerifierEnv, rule: Rule, regno: int, wanted: RetvalRange, where: str, register: str
+) -> NoReturn:  # fmt: skip
+    """verbose_invalid_scalar(), and the refusal: what register `regno` returns and what it should have been."""
+    s = env.cur_state.frame[-1].regs[regno].scalar
+    bounds = f" smin={s.smin}" if s.smin > S64_MIN else ""
+    bounds += f" smax={s.smax}" if s.smax < S64_MAX else ""
+    env.reject(
+        rule, regno, needed=need.result(s.smin, s.smax, wanted.minval, wanted.maxval), where=where, register=register,
+        bounds=bounds or " unknown scalar value", minval=wanted.minval, maxval=wanted.maxval,
+    )  # fmt: skip

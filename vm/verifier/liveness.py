@@ -12,7 +12,9 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel.types import DST_OP, DST_OP_NO_MARK, SRC_OP
 from vm.verifier import need
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.internal import READ_MARK_CONTRADICTS
+from vm.verifier.rules.register import FRAME_POINTER_WRITE, REGISTER_NUMBER, REGISTER_UNINITIALIZED
 from vm.verifier.state.frame import FuncState, LiveRow
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, unknown_scalar
 from vm.verifier.state.reg_types import (
@@ -56,7 +58,7 @@ def _walk(env: VerifierEnv, row: LiveRow, idx: int, flag: int) -> None:
     while True:
         live = row.marks[idx]
         if live & REG_LIVE_DONE:
-            env.reject(EFAULT, "verifier BUG\n")
+            env.reject(READ_MARK_CONTRADICTS)
         if live & REG_LIVE_READ == flag or live & REG_LIVE_READ64:
             break
         # A read of all 64 bits replaces one of 32.
@@ -109,12 +111,12 @@ def check_reg_arg(env: VerifierEnv, regno: int, t: int) -> None:
 def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) -> None:
     """__check_reg_arg(): the same for any frame (a callee being set up)."""
     if regno >= o.MAX_BPF_REG:
-        env.reject(EINVAL, f"R{regno} is invalid\n", regno)
+        env.reject(REGISTER_NUMBER, regno)
     env.scratched_regs |= 1 << regno
     if t == SRC_OP:
         reg = frame.regs[regno]
         if reg.type == NOT_INIT:
-            env.reject(EACCES, f"R{regno} !read_ok\n", regno, needed=need.written(regno))
+            env.reject(REGISTER_UNINITIALIZED, regno, needed=need.written(regno))
         if regno == o.REG_FP:
             return
         if regno == 0 and frame.r0_exchanged and reads_64(env.insns[env.insn_idx], reg):
@@ -126,7 +128,7 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
             _walk(env, parent, row.parent_index(regno), flag)
         return
     if regno == o.REG_FP:
-        env.reject(EACCES, "frame pointer is read only\n", regno)
+        env.reject(FRAME_POINTER_WRITE, regno)
     frame.live.marks[regno] |= REG_LIVE_WRITTEN
     if regno == 0:
         insn = env.insns[env.insn_idx]

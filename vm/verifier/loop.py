@@ -12,18 +12,14 @@ from vm.verifier.backtrack import push_insn_history
 from vm.verifier.call import func_args, kfunc, subprog
 from vm.verifier.check_insn import exit as exit_checks
 from vm.verifier.classify import CALL_INSN, EXIT_INSN
-from vm.verifier.env import (
-    BPF_COMPLEXITY_LIMIT_INSNS,
-    E2BIG,
-    EFAULT,
-    EINVAL,
-    VerifierEnv,
-)
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.leaving import check_reference_leak
 from vm.verifier.prune.branches import update_branch_counts
 from vm.verifier.prune.visited import is_state_visited
 from vm.verifier.recorder import Recorder
+from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
+from vm.verifier.rules.structure import EXIT_RESERVED_FIELDS, INSTRUCTION_INDEX_OUT_OF_RANGE
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState
 from vm.verifier.state.vstate import VerifierState
 
@@ -65,10 +61,10 @@ def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
         env.prev_insn_idx = env.walked_idx
         idx = env.insn_idx
         if not 0 <= idx < insn_cnt:
-            env.reject(EFAULT, f"invalid insn idx {idx} insn_cnt {insn_cnt}\n")
+            env.reject(INSTRUCTION_INDEX_OUT_OF_RANGE, idx=idx, count=insn_cnt)
         env.insn_processed += 1
         if env.insn_processed > BPF_COMPLEXITY_LIMIT_INSNS:
-            env.reject(E2BIG, f"BPF program is too large. Processed {env.insn_processed} insn\n")
+            env.reject(PROGRAM_TOO_LARGE, processed=env.insn_processed)
         state = env.cur_state
         state.last_insn_idx = env.walked_idx
         a = aux[idx]
@@ -131,7 +127,7 @@ def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
             return False
         exception_exit = True
     elif insn.imm or insn.src_reg or insn.dst_reg:
-        env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
+        env.reject(EXIT_RESERVED_FIELDS)
     exit_checks.check_regions_closed(env, exception_exit)
     check_reference_leak(env, exception_exit)
     if exception_exit:

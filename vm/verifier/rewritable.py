@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NoReturn
 
 from vm.isa import opcodes as o
 from vm.kernel import func_ids
 from vm.verifier.call.record_func import MAP_PTR_POISONED
 from vm.verifier.classify import is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
-from vm.verifier.env import EINVAL, EOPNOTSUPP, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.fixups import MOST_GROWTH, rewrite
 from vm.verifier.fixups.code import is_jump
 from vm.verifier.fixups.convert import unconvertible
 from vm.verifier.fixups.reach import FARTHEST
+from vm.verifier.rules.helper_args import TAIL_CALL_MAP_UNKNOWN
+from vm.verifier.rules.memory import ARENA_SIGN_EXTENSION
+from vm.verifier.rules.rule import Rule
+from vm.verifier.rules.structure import VERIFIER_MISCONFIGURED
+from vm.verifier.rules.types import KFUNC_NOT_ELIMINATED
 from vm.verifier.state.reg_types import PTR_TO_ARENA
 
 _SIGN_EXTENDING: Final = frozenset(o.LDX | o.MEMSX | size for size in (o.B, o.H, o.W))
@@ -22,15 +27,15 @@ def check_rewritable(env: VerifierEnv) -> None:
     """Reject accesses and calls that cannot be rewritten; what no path reaches does not count."""
     for i, (insn, aux) in enumerate(zip(env.insns, env.aux, strict=True)):
         if aux.ptr_type == PTR_TO_ARENA and aux.seen and insn.code in _SIGN_EXTENDING:
-            _refuse(env, i, EOPNOTSUPP, "sign extending loads from arena are not supported yet\n")
+            _refuse(env, i, ARENA_SIGN_EXTENSION)
     unknown = unconvertible(env.insns, env.aux, env.program.prog_type)
     if unknown >= 0:
-        _refuse(env, unknown, EINVAL, "bpf verifier is misconfigured\n")
+        _refuse(env, unknown, VERIFIER_MISCONFIGURED)
     for i, (insn, aux) in enumerate(zip(env.insns, env.aux, strict=True)):
         if not aux.seen:
             continue
         if not insn.imm and is_pseudo_kfunc_call(insn):
-            _refuse(env, i, EINVAL, "invalid kernel function call not eliminated in verifier pass\n")
+            _refuse(env, i, KFUNC_NOT_ELIMINATED)
         if (
             aux.map_ptr == MAP_PTR_POISONED
             and aux.map_ptr_unpriv
@@ -38,14 +43,14 @@ def check_rewritable(env: VerifierEnv) -> None:
             and is_helper_call(insn)
         ):
             # Where speculation is guarded, the index is masked by the map's size: it has to be the same map always.
-            _refuse(env, i, EINVAL, "tail_call abusing map_ptr\n")
+            _refuse(env, i, TAIL_CALL_MAP_UNKNOWN)
     if _names_a_removed_function(env) or _jumps_far(env):
         rewrite(env)
 
 
-def _refuse(env: VerifierEnv, insn_idx: int, errno: int, words: str) -> None:
+def _refuse(env: VerifierEnv, insn_idx: int, rule: Rule) -> NoReturn:
     env.insn_idx = insn_idx
-    env.reject(errno, words)
+    env.reject(rule)
 
 
 def _jumps_far(env: VerifierEnv) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from vm.bits import U32, U64
 from vm.verifier.domain.scalar import Scalar, unbounded, violation
-from vm.verifier.env import EFAULT, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.notes import INVARIANTS_VIOLATION
+from vm.verifier.rules.register import REGISTER_INVARIANTS
 
 
 def sane(env: VerifierEnv, s: Scalar, ctx: str) -> Scalar:
@@ -23,12 +25,11 @@ def sane(env: VerifierEnv, s: Scalar, ctx: str) -> Scalar:
     found = violation(s)
     if not found:
         return s
-    env.verbose(
-        f"REG INVARIANTS VIOLATION ({ctx}): {found} u64=[{s.umin:#x}, {s.umax:#x}] "
-        f"s64=[{s.smin & U64:#x}, {s.smax & U64:#x}] u32=[{s.u32_min:#x}, {s.u32_max:#x}] "
-        f"s32=[{s.s32_min & U32:#x}, {s.s32_max & U32:#x}] "
-        f"var_off=({s.var_off.value:#x}, {s.var_off.mask:#x})\n"
-    )
+    env.note(
+        INVARIANTS_VIOLATION, where=ctx, found=found, umin=s.umin, umax=s.umax, smin=s.smin & U64,
+        smax=s.smax & U64, u32_min=s.u32_min, u32_max=s.u32_max, s32_min=s.s32_min & U32, s32_max=s.s32_max & U32,
+        value=s.var_off.value, mask=s.var_off.mask,
+    )  # fmt: skip
     if env.test_reg_invariants:
-        env.reject(EFAULT, "")
+        env.reject(REGISTER_INVARIANTS)
     return unbounded(s.var_off)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from vm.verifier.rules.rule import Rule
+
 
 class ScalarView(NamedTuple):
     """Bounds as the kernel keeps them; signed ones are negative numbers, value/mask the tnum."""
@@ -227,7 +229,10 @@ class Trace(Protocol):
 class Failure:
     """Why a program was rejected: where, and which register or slot ("r1", "1:fp-8", "" for none).
 
-    category -- one of CATEGORIES of explain/categories.py: Linux 7.3's seven, and Limits
+    message  -- the line of the kernel's log that names the reason; "" if the kernel says nothing
+    rule     -- name of the rule (`python -m vm rules` lists them); category -- one of rules.rule.CATEGORIES
+    partners -- what the kernel says beside `message`, in the log's order
+    explanation -- what is wrong here, as far as it follows from the facts; "" where nothing more is known
     proven, proven_text -- what was known of `reg` before the failing instruction, as value and as a sentence
     needed   -- what would have had to be known or done, as a sentence; "" if the message says it all
     causes   -- the steps that led to reg's value, oldest first, the failing one last (at most 32)
@@ -237,7 +242,10 @@ class Failure:
     insn_idx: int
     reg: str
     message: str
+    rule: str = ""
     category: str = ""
+    partners: tuple[str, ...] = ()
+    explanation: str = ""
     proven: RegView | None = None
     proven_text: str = ""
     needed: str = ""
@@ -250,7 +258,9 @@ class Verification:
 
     verdict -- accept or reject; errno is negative as the kernel returns it (-13 = EACCES), 0 if accepted.
     log     -- the text at the requested level.
+    message -- the line of the log that names the reason, "" if the program is accepted or the kernel says nothing.
     trace   -- None when recording was off.
+    rule    -- why it is rejected, None if it is accepted.
     """
 
     verdict: str
@@ -260,4 +270,4 @@ class Verification:
     log: str
     trace: Trace | None
     failure: Failure | None
-    not_emulated: tuple[str, ...] = ()
+    rule: Rule | None = None

@@ -13,6 +13,7 @@ from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.kernel import types as k
+from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, Unresolved
 
 COUNTER = """
 struct { __uint(type, 1); __uint(max_entries, 64); __type(key, __u32); __type(value, __u64); } counters SEC(".maps");
@@ -298,21 +299,28 @@ def test_core_relocations() -> None:
 
 
 def test_what_could_not_be_resolved_is_told_in_the_log() -> None:
-    from vm.verifier.report.unresolved import explain_unresolved
+    from vm.verifier.check import verify
 
     poisoned = load_object(build(CORE), "core").programs[2]
-    ((slot, what, why),) = poisoned.unresolved
-    assert what == "<invalid CO-RE relocation>"
-    assert why.startswith("failed to resolve CO-RE relocation <byte_off> [")
-    assert why.endswith("] struct task_struct.not_in_the_kernel (0:2 @ offset 8)")
-    log = f"0: R1=ctx()\n{slot}: (85) call unknown#195896080\ninvalid func unknown#195896080\nprocessed 1 insns\n"
-    assert explain_unresolved(log, poisoned) == (f"0: R1=ctx()\n{slot}: {what}\n{why}\nprocessed 1 insns\n", why)
-    other = log.replace(f"{slot}: (85)", "77: (85)")
-    assert explain_unresolved(other, poisoned) == (other, "")
+    ((slot, kind, name),) = poisoned.unresolved
+    assert kind == UNRESOLVED_CORE
+    assert name.startswith("<byte_off> [")
+    assert name.endswith("] struct task_struct.not_in_the_kernel (0:2 @ offset 8)")
+    found = verify(poisoned)
+    why = f"failed to resolve CO-RE relocation {name}"
+    assert f"\n{slot}: <invalid CO-RE relocation>\n{why}\nprocessed " in found.log
+    assert "unknown#" not in found.log
+    assert (found.message, found.errno) == (why, -22)
+    assert found.failure is not None
+    assert found.failure.rule == "core-relocation-unresolved"
+    # The same call at another place is what the verifier says it is.
+    elsewhere = verify(replace(poisoned, unresolved=(Unresolved(slot + 1, kind, name),)))
+    assert elsewhere.message.startswith("invalid func unknown#")
     symbols = load_object(build(EXTERNS), "ext").programs[1]
-    assert [u[1:] for u in symbols.unresolved] == [
-        ("<invalid kfunc call>", "kfunc 'no_such_kfunc' is referenced but wasn't resolved")
-    ]
+    assert [each[1:] for each in symbols.unresolved] == [(UNRESOLVED_KFUNC, "no_such_kfunc")]
+    kfunc = verify(replace(poisoned, unresolved=(Unresolved(slot, UNRESOLVED_KFUNC, "no_such_kfunc"),)))
+    assert kfunc.message == "kfunc 'no_such_kfunc' is referenced but wasn't resolved"
+    assert f"\n{slot}: <invalid kfunc call>\n{kfunc.message}\n" in kfunc.log
 
 
 STRUCT_OPS = """

@@ -6,9 +6,9 @@ from vm.asm import assemble
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
+from vm.kernel.errno import EINVAL
 from vm.program import Program
 from vm.verifier.check import verify
-from vm.verifier.env import EINVAL
 from vm.verifier.trace import Verification
 
 EXIT = Insn(op.JMP | op.EXIT)

@@ -9,12 +9,21 @@ from vm.kernel import types as k
 from vm.verifier import need
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_id_name
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg
 from vm.verifier.mem.kptr import check_kptr_match
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.helper_args import ARGUMENT_STRUCT, ARGUMENT_TYPE, HELPER_ARGUMENT_MAY_BE_NULL
+from vm.verifier.rules.internal import (
+    ALLOCATED_ARGUMENT_UNHANDLED,
+    NO_COMPATIBLE_BTF_ID,
+    REGISTER_WITHOUT_BTF_ID,
+    UNSUPPORTED_ARGUMENT_TYPE,
+)
+from vm.verifier.rules.lifetime import RELEASE_POINTER_MOVED
+from vm.verifier.rules.memory import HELPER_WRITES_READ_ONLY_MEMORY
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -69,7 +78,7 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, 
     reg = env.cur_state.frame[-1].regs[regno]
     compatible = COMPATIBLE_REG_TYPES.get(base_arg(arg_type))
     if compatible is None:
-        env.reject(EFAULT, f"verifier internal error: unsupported arg type {arg_type}\n", regno)
+        env.reject(UNSUPPORTED_ARGUMENT_TYPE, regno, arg_type=arg_type)
     reg_type = reg.type
     if arg_type & t.MEM_RDONLY:
         reg_type &= ~t.MEM_RDONLY
@@ -83,18 +92,18 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, 
         expected = ", ".join(reg_type_str(x) for x in compatible)
         null_is_all = reg_type & ~t.PTR_MAYBE_NULL in compatible and reg_type & t.PTR_MAYBE_NULL != 0
         env.reject(
-            EACCES, f"R{regno} type={reg_type_str(reg.type)} expected={expected}\n", regno,
+            ARGUMENT_TYPE,
+            regno,
+            type=reg_type_str(reg.type),
+            expected=expected,
             needed=need.argument(regno, reg, expected, null_is_all),
-        )  # fmt: skip
+        )
     if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID:
         return
     if compatible is _MEM:
         if not arg_type & t.MEM_RDONLY:
             env.reject(
-                EACCES,
-                f"{func_id_name(meta.func_id)}() may write into memory pointed by "
-                f"R{regno} type={reg_type_str(reg.type)}\n",
-                regno,
+                HELPER_WRITES_READ_ONLY_MEMORY, regno, func=func_id_name(meta.func_id), type=reg_type_str(reg.type)
             )
         return
     _check_btf_type(env, regno, arg_type, meta, btf_type or _DEFAULT_STRUCT.get(base_arg(arg_type), ""))
@@ -113,30 +122,26 @@ def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta,
         return
     releases = arg_type & t.OBJ_RELEASE != 0
     if reg.type & t.PTR_MAYBE_NULL and (not arg_type & t.PTR_MAYBE_NULL or releases):
-        env.reject(EACCES, f"Possibly NULL pointer passed to helper arg{regno}\n", regno)
+        env.reject(HELPER_ARGUMENT_MAY_BE_NULL, regno)
     if meta.func_id == f.KPTR_XCHG and meta.kptr_field is not None:
         check_kptr_match(env, meta.kptr_field, regno)
         return
     if not btf_type:
-        env.reject(EFAULT, "verifier internal error: missing arg compatible BTF ID\n", regno)
+        env.reject(NO_COMPATIBLE_BTF_ID, regno)
     btf = reg.btf
     assert btf is not None
     need = kernel_struct_id(btf_type)
     strict = releases and meta.func_id != f.SK_RELEASE
     if not struct_ids_match(env, btf, reg.btf_id, reg.off, vmlinux(), need, strict, True):
-        env.reject(
-            EACCES,
-            f"R{regno} is of type {btf.type(reg.btf_id).name} but {btf_type} is expected\n",
-            regno,
-        )
+        env.reject(ARGUMENT_STRUCT, regno, have=btf.type(reg.btf_id).name, wanted=btf_type)
 
 
 def _check_object(env: VerifierEnv, regno: int, reg: RegState, meta: CallMeta) -> None:
     """Allocated objects are given to helpers for their lock, or to be put into a field that holds such."""
     if reg.type & ~t.MEM_PERCPU != t.PTR_TO_BTF_ID | t.MEM_ALLOC:
-        env.reject(EFAULT, "verifier internal error: invalid PTR_TO_BTF_ID register for type match\n", regno)
+        env.reject(REGISTER_WITHOUT_BTF_ID, regno)
     if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK, f.KPTR_XCHG):
-        env.reject(EFAULT, "verifier internal error: unimplemented handling of MEM_ALLOC\n", regno)
+        env.reject(ALLOCATED_ARGUMENT_UNHANDLED, regno)
     if meta.func_id == f.KPTR_XCHG and regno == 2 and meta.kptr_field is not None:
         check_kptr_match(env, meta.kptr_field, regno)
 
@@ -162,11 +167,7 @@ def check_func_arg_reg_off(env: VerifierEnv, reg: RegState, regno: int, arg_type
         if base_arg(arg_type) == k.ARG_PTR_TO_DYNPTR and reg.type == t.PTR_TO_STACK:
             return
         if reg.off:
-            env.reject(
-                EINVAL,
-                f"R{regno} must have zero offset when passed to release func or trusted arg to kfunc\n",
-                regno,
-            )
+            env.reject(RELEASE_POINTER_MOVED, regno)
         check_ptr_off_reg(env, reg, regno)
     elif reg.type not in _ANY_OFFSET:
         check_ptr_off_reg(env, reg, regno, reg.type in _FIXED_OFFSET)

@@ -16,13 +16,23 @@ from vm.verifier.call.kptr import process_kptr_dest
 from vm.verifier.call.mem_args import check_helper_mem_access, check_mem_size_reg
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.special import check_reg_const_str, check_spin_lock_arg, process_timer_func
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.alignment import check_ptr_alignment
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_get_spi
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.packet import may_access_direct_pkt_data
+from vm.verifier.rules.helper_args import (
+    ALLOCATION_SIZE_NOT_CONSTANT,
+    KPTR_ARGUMENT_BTF_ID,
+    PERCPU_ARGUMENT_BTF_ID,
+    TIMER_MAP_MISMATCH,
+)
+from vm.verifier.rules.internal import SOCKMAP_ARGUMENT_TYPE, TWO_REFERENCED_ARGUMENTS, TWO_RELEASE_ARGUMENTS
+from vm.verifier.rules.lifetime import DYNPTR_ARGUMENT_UNACQUIRED, DYNPTR_RELEASE_UNOWNED, RELEASE_OF_UNREFERENCED
+from vm.verifier.rules.memory import MAP_KEY_WITHOUT_MAP, MAP_TYPE_WITHOUT_MAP, MAP_VALUE_WITHOUT_MAP
+from vm.verifier.rules.policy import HELPER_PACKET_ACCESS, POINTER_LEAK_TO_HELPER
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -50,11 +60,7 @@ def _map_ptr(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
         reg.inner_map,
         reg.map_uid,
     ):
-        env.reject(
-            EINVAL,
-            f"timer pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2 map_uid={reg.map_uid}\n",
-            a.regno,
-        )
+        env.reject(TIMER_MAP_MISMATCH, a.regno, timer_uid=meta.map_uid, map_uid=reg.map_uid)
     meta.map_index = reg.map_ptr
     meta.inner_map = reg.inner_map
     meta.map_uid = reg.map_uid
@@ -63,7 +69,7 @@ def _map_ptr(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 def _map_key(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if meta.spec is None:
-        env.reject(EACCES, "invalid map_ptr to access map->key\n", a.regno)
+        env.reject(MAP_KEY_WITHOUT_MAP, a.regno)
     check_helper_mem_access(env, a.regno, meta.spec.key_size, BPF_READ, False, None)
 
 
@@ -71,7 +77,7 @@ def _map_value(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if a.arg_type & t.PTR_MAYBE_NULL and register_is_null(a.reg):
         return
     if meta.spec is None:
-        env.reject(EACCES, "invalid map_ptr to access map->value\n", a.regno)
+        env.reject(MAP_VALUE_WITHOUT_MAP, a.regno)
     meta.raw_mode = a.arg_type & t.MEM_UNINIT != 0
     check_helper_mem_access(env, a.regno, meta.spec.value_size, _access(a.arg_type), False, meta)
 
@@ -94,7 +100,7 @@ def _size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 def _alloc_size(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if a.reg.scalar.var_off.mask:
-        env.reject(EACCES, f"R{a.regno} is not a known constant'\n", a.regno)
+        env.reject(ALLOCATION_SIZE_NOT_CONSTANT, a.regno)
     meta.mem_size = a.reg.scalar.var_off.value & 0xFFFFFFFF
     mark_chain_precision(env, a.regno, "size_argument")
 
@@ -125,10 +131,10 @@ def _kptr_dest(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 def _percpu(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     if not a.reg.btf_id:
-        env.reject(EACCES, f"Helper has invalid btf_id in R{a.regno}\n", a.regno)
+        env.reject(PERCPU_ARGUMENT_BTF_ID, a.regno)
     if a.reg.type & t.MEM_RCU:
         if a.reg.btf is None or a.reg.btf.type(a.reg.btf_id).kind not in COMPOSITES:
-            env.reject(EFAULT, "Helper has invalid btf/btf_id in R1\n", a.regno)
+            env.reject(KPTR_ARGUMENT_BTF_ID, a.regno)
         meta.percpu_object = True
         env.aux[a.insn_idx].call_with_percpu_alloc_ptr = True
     meta.ret_btf = a.reg.btf
@@ -156,10 +162,10 @@ _CHECKS: Final[dict[int, _Check]] = {
 def _resolve_map_arg_type(env: VerifierEnv, meta: CallMeta, arg_type: int) -> int:
     """Values of some maps are no memory but sockets, or are only read."""
     if meta.spec is None:
-        env.reject(EACCES, "invalid map_ptr to access map->type\n")
+        env.reject(MAP_TYPE_WITHOUT_MAP)
     if meta.spec.map_type in (k.BPF_MAP_TYPE_SOCKMAP, k.BPF_MAP_TYPE_SOCKHASH):
         if arg_type != k.ARG_PTR_TO_MAP_VALUE:
-            env.reject(EINVAL, "invalid arg_type for sockmap/sockhash\n")
+            env.reject(SOCKMAP_ARGUMENT_TYPE)
         return k.ARG_PTR_TO_BTF_ID_SOCK_COMMON
     if meta.spec.map_type == k.BPF_MAP_TYPE_BLOOM_FILTER and meta.func_id == f.MAP_PEEK_ELEM:
         return k.ARG_PTR_TO_MAP_VALUE
@@ -171,14 +177,14 @@ def _note_release(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
     reg = a.reg
     if base_arg(a.arg_type) == k.ARG_PTR_TO_DYNPTR:
         if reg.type != t.PTR_TO_STACK:
-            env.reject(EINVAL, "cannot release unowned const bpf_dynptr\n", a.regno)
+            env.reject(DYNPTR_RELEASE_UNOWNED, a.regno)
         spi = dynptr_get_spi(env, reg)
         if spi < 0 or not env.func(reg).stack[spi].spilled_ptr.ref_obj_id:
-            env.reject(EINVAL, f"arg {a.regno} is an unacquired reference\n", a.regno)
+            env.reject(DYNPTR_ARGUMENT_UNACQUIRED, a.regno, arg=a.regno)
     elif not reg.ref_obj_id and not register_is_null(reg):
-        env.reject(EINVAL, f"R{a.regno} must be referenced when passed to release function\n", a.regno)
+        env.reject(RELEASE_OF_UNREFERENCED, a.regno)
     if meta.release_regno:
-        env.reject(EFAULT, "verifier internal error: more than one release argument\n", a.regno)
+        env.reject(TWO_RELEASE_ARGUMENTS, a.regno)
     meta.release_regno = a.regno
 
 
@@ -191,11 +197,11 @@ def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, 
     check_reg_arg(env, regno, SRC_OP)
     if arg_type == k.ARG_ANYTHING:
         if is_pointer_value(env, regno):
-            env.reject(EACCES, f"R{regno} leaks addr into helper function\n", regno)
+            env.reject(POINTER_LEAK_TO_HELPER, regno)
         return
     reg = env.cur_state.frame[-1].regs[regno]
     if t.type_is_pkt_pointer(reg.type) and not may_access_direct_pkt_data(env, BPF_READ, meta.pkt_access):
-        env.reject(EACCES, "helper access to the packet is not allowed\n", regno)
+        env.reject(HELPER_PACKET_ACCESS, regno)
     if base_arg(arg_type) == k.ARG_PTR_TO_MAP_VALUE:
         arg_type = _resolve_map_arg_type(env, meta, arg_type)
     if register_is_null(reg) and arg_type & t.PTR_MAYBE_NULL:
@@ -208,12 +214,7 @@ def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, 
         _note_release(env, arg, meta)
     if reg.ref_obj_id and base_arg(arg_type) != k.ARG_KPTR_XCHG_DEST:
         if meta.ref_obj_id:
-            env.reject(
-                EFAULT,
-                f"verifier internal error: more than one arg with ref_obj_id R{regno} "
-                f"{reg.ref_obj_id} {meta.ref_obj_id}\n",
-                regno,
-            )
+            env.reject(TWO_REFERENCED_ARGUMENTS, regno, first=reg.ref_obj_id, second=meta.ref_obj_id)
         meta.ref_obj_id = reg.ref_obj_id
     check = _CHECKS.get(base_arg(arg_type))
     if check is not None:

@@ -11,9 +11,11 @@ from vm.program import MapSpec
 from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
 from vm.verifier.classify import is_async_callback_calling_function
-from vm.verifier.env import BPF_COMPLEXITY_LIMIT_JMP_SEQ, E2BIG, ENOTSUPP, VerifierEnv
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_JMP_SEQ, VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.dynptr_slots import dynptr_reg
+from vm.verifier.rules.limits import ASYNC_JUMP_SEQUENCE_TOO_LONG
+from vm.verifier.rules.policy import CALLBACK_FOR_MAP_TYPE
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, RetvalRange
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
@@ -59,7 +61,7 @@ def map_elem_callback(spec: MapSpec | None) -> SetCallee:
 
     def set_state(env: VerifierEnv, caller: FuncState, callee: FuncState) -> None:
         if spec is None or spec.map_type not in _HAS_FOR_EACH:
-            env.reject(ENOTSUPP, "callback function not allowed for map\n")
+            env.reject(CALLBACK_FOR_MAP_TYPE)
         pass_reg(callee, 1, caller, 1)
         callee.regs[2] = _map_pointer(t.PTR_TO_MAP_KEY, caller.regs[1])
         callee.regs[3] = _map_pointer(t.PTR_TO_MAP_VALUE, caller.regs[1])
@@ -117,7 +119,7 @@ def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int, in_sleepable
     env.mark_verifier_state_scratched()
     st.frame.append(frame)
     if len(env.head) + 1 > BPF_COMPLEXITY_LIMIT_JMP_SEQ:
-        env.reject(E2BIG, f"The sequence of {len(env.head) + 1} jumps is too complex for async cb.\n")
+        env.reject(ASYNC_JUMP_SEQUENCE_TOO_LONG, count=len(env.head) + 1)
     env.push_elem(st, env.subprogs[subprogno].start, insn_idx)
     return frame
 

@@ -6,9 +6,10 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.kernel import types as k
+from vm.kernel.errno import ERANGE
 from vm.kernel.helpers import FuncProto
 from vm.verifier.call.refs import acquire_reference_state, release_reference
-from vm.verifier.env import EFAULT, EINVAL, ERANGE, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.common import BPF_WRITE
@@ -20,6 +21,16 @@ from vm.verifier.mem.dynptr_slots import (
     set_dynptr_slots,
 )
 from vm.verifier.report.state_text import dynptr_type_str
+from vm.verifier.rules.internal import DYNPTR_REFERENCE_MISCONFIGURED, NO_DYNPTR_ARGUMENT
+from vm.verifier.rules.lifetime import (
+    DYNPTR_ARGUMENT_NOT_ON_STACK,
+    DYNPTR_CONST_PASSED_TO_MUTATOR,
+    DYNPTR_NOT_INITIALIZED,
+    DYNPTR_NOT_UNINITIALIZED,
+    DYNPTR_PLACE,
+    DYNPTR_TYPE,
+    DYNPTR_TYPE_UNSUPPORTED,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -50,7 +61,7 @@ def dynptr_arg_reg(env: VerifierEnv, fn: FuncProto) -> RegState:
     """The register with the call's one dynptr argument."""
     regnos = [1 + i for i, x in enumerate(fn.arg_types) if x & t.BPF_BASE_TYPE_MASK == k.ARG_PTR_TO_DYNPTR]
     if len(regnos) != 1:
-        env.reject(EFAULT, "verifier internal error: no dynptr arg found\n")
+        env.reject(NO_DYNPTR_ARGUMENT)
     return env.cur_state.frame[-1].regs[regnos[0]]
 
 
@@ -75,18 +86,18 @@ def _is_type_expected(env: VerifierEnv, reg: RegState, arg_type: int) -> bool:
 def _construct(env: VerifierEnv, regno: int, insn_idx: int, arg_type: int, clone_ref_obj_id: int) -> None:
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type == t.CONST_PTR_TO_DYNPTR or dynptr_get_spi(env, reg) not in _POSSIBLE:
-        env.reject(EINVAL, "Dynptr has to be an uninitialized dynptr\n", regno)
+        env.reject(DYNPTR_NOT_UNINITIALIZED, regno)
     for i in range(0, BPF_DYNPTR_SIZE, 8):
         check_mem_access(env, insn_idx, regno, i, op.DW, BPF_WRITE, -1)
     state = env.func(reg)
     spi = dynptr_get_spi(env, reg)
     if spi < 0:
-        env.reject(-spi, "")
+        env.reject(DYNPTR_PLACE, regno, errno=-spi)
     destroy_if_dynptr_stack_slot(env, state, spi)
     destroy_if_dynptr_stack_slot(env, state, spi - 1)
     dynptr_type = arg_to_dynptr_type(arg_type)
     if dynptr_type == t.BPF_DYNPTR_TYPE_INVALID:
-        env.reject(EINVAL, "")
+        env.reject(DYNPTR_TYPE_UNSUPPORTED, regno)
     set_dynptr_slots(env, state, spi, dynptr_type, 0)
     if dynptr_type_refcounted(dynptr_type):
         ref_id = clone_ref_obj_id or acquire_reference_state(env, insn_idx)
@@ -104,17 +115,17 @@ def process_dynptr_func(env: VerifierEnv, regno: int, insn_idx: int, arg_type: i
     """An argument that is a dynptr: MEM_UNINIT constructs it, MEM_RDONLY leaves it as it is, else it may change."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type not in (t.PTR_TO_STACK, t.CONST_PTR_TO_DYNPTR):
-        env.reject(EINVAL, f"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr\n", regno)
+        env.reject(DYNPTR_ARGUMENT_NOT_ON_STACK, regno, arg=regno - 1)
     if arg_type & t.MEM_UNINIT:
         _construct(env, regno, insn_idx, arg_type, clone_ref_obj_id)
         return
     if reg.type == t.CONST_PTR_TO_DYNPTR and not arg_type & t.MEM_RDONLY:
-        env.reject(EINVAL, "cannot pass pointer to const bpf_dynptr, the helper mutates it\n", regno)
+        env.reject(DYNPTR_CONST_PASSED_TO_MUTATOR, regno)
     if not _is_valid_init(env, reg):
-        env.reject(EINVAL, f"Expected an initialized dynptr as arg #{regno - 1}\n", regno)
+        env.reject(DYNPTR_NOT_INITIALIZED, regno, arg=regno - 1)
     if not _is_type_expected(env, reg, arg_type & ~t.MEM_RDONLY):
         kind = dynptr_type_str(arg_to_dynptr_type(arg_type))
-        env.reject(EINVAL, f"Expected a dynptr of type {kind} as arg #{regno - 1}\n", regno)
+        env.reject(DYNPTR_TYPE, regno, kind=kind, arg=regno - 1)
     if reg.type == t.CONST_PTR_TO_DYNPTR:
         return
     spi = dynptr_get_spi(env, reg)
@@ -140,7 +151,7 @@ def unmark_stack_slots_dynptr(env: VerifierEnv, reg: RegState) -> bool:
         if slot.spilled_ptr.ref_obj_id != ref_obj_id:
             continue
         if slot.slot_type[0] != t.STACK_DYNPTR:
-            env.reject(EFAULT, "verifier internal error: misconfigured ref_obj_id\n", spi=i)
+            env.reject(DYNPTR_REFERENCE_MISCONFIGURED, spi=i)
         if slot.spilled_ptr.first_slot:
             clear_dynptr_slots(state, i)
     return True

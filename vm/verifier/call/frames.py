@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vm.verifier.env import E2BIG, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.limits import CALL_STACK_TOO_DEEP
 from vm.verifier.state.frame import FuncState
 from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
 
@@ -18,7 +19,7 @@ def setup_func_entry(
 ) -> None:
     """Push a frame for the function; set_callee_state gives it its arguments. References go with it."""
     if len(state.frame) >= MAX_CALL_FRAMES:
-        env.reject(E2BIG, f"the call stack of {len(state.frame) + 1} frames is too deep\n")
+        env.reject(CALL_STACK_TOO_DEEP, depth=len(state.frame) + 1)
     caller = state.frame[-1]
     callee = FuncState(callsite, len(state.frame), subprogno)
     env.mark_verifier_state_scratched()

@@ -6,17 +6,43 @@ from typing import Final
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
+from vm.kernel.errno import EFAULT
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.mem_args import check_helper_mem_access
 from vm.verifier.call.meta import CallMeta
-from vm.verifier.env import EFAULT, EINVAL, ENOENT, EOPNOTSUPP, ESRCH, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.kfunc_meta import vmlinux
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_reg
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.prepass.btf_info import func_infos
+from vm.verifier.rules.functions import (
+    ARENA_TAG_COMBINED,
+    ARGUMENT_MAY_BE_NULL,
+    ARGUMENT_NOT_ARENA,
+    ARGUMENT_NOT_CONTEXT,
+    ARGUMENT_REFERENCE_AMBIGUOUS,
+    ARGUMENT_REFERENCE_ANONYMOUS,
+    ARGUMENT_REFERENCE_MISSING,
+    ARGUMENT_SIZE_UNKNOWN,
+    ARGUMENT_TAG_IN_STATIC_FUNCTION,
+    ARGUMENT_TAG_ON_VALUE,
+    ARGUMENT_TAGS_COMBINED,
+    ARGUMENT_TAGS_UNSUPPORTED,
+    CONTEXT_ARGUMENT_NOT_VOID,
+    CONTEXT_ARGUMENT_STRUCT,
+    CONTEXT_ARGUMENT_WITHOUT_NAME,
+    EXCEPTION_CALLBACK_ARGUMENTS,
+    GLOBAL_FUNCTION_ARGUMENT_TYPE,
+    GLOBAL_FUNCTION_MEMORY,
+    GLOBAL_FUNCTION_RETURN_TYPE,
+)
+from vm.verifier.rules.helper_args import STATIC_FUNCTION_TYPES
+from vm.verifier.rules.internal import FUNCTION_BTF_UNRELIABLE, FUNCTION_WITHOUT_BTF
+from vm.verifier.rules.limits import GLOBAL_FUNCTION_ARGUMENTS
+from vm.verifier.rules.register import REGISTER_NOT_SCALAR
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.aux import SubprogArg, SubprogInfo
 from vm.verifier.state.reg import RegState, pointer
@@ -99,7 +125,7 @@ def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
     if target.kind is Kind.VOID:
         return
     if not target.name:
-        env.reject(EINVAL, f"arg#{i} type doesn't have a name\n")
+        env.reject(CONTEXT_ARGUMENT_WITHOUT_NAME, arg=i)
     is_struct = target.kind is Kind.STRUCT
     if prog_type in _PT_REGS_CTX and is_struct and target.name == "pt_regs":
         return
@@ -112,9 +138,9 @@ def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
         return
     wanted = CTX_NAMES.get(prog_type)
     if wanted is None:
-        env.reject(EINVAL, f"arg#{i} should be void pointer\n")
+        env.reject(CONTEXT_ARGUMENT_NOT_VOID, arg=i)
     if not is_struct or target.name != wanted:
-        env.reject(EINVAL, f"arg#{i} should be `struct {wanted} *`\n")
+        env.reject(CONTEXT_ARGUMENT_STRUCT, arg=i, wanted=wanted)
 
 
 def _is_tracing_ctx(env: VerifierEnv, target: Type) -> bool:
@@ -135,9 +161,9 @@ def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -
         if not tag.name.startswith("arg:"):
             continue
         if not is_global:
-            env.reject(EOPNOTSUPP, f"arg#{i} type tag is not supported in static functions\n")
+            env.reject(ARGUMENT_TAG_IN_STATIC_FUNCTION, arg=i)
         if tag.name[4:] not in _TAGS:
-            env.reject(EOPNOTSUPP, f"arg#{i} has unsupported set of tags\n")
+            env.reject(ARGUMENT_TAGS_UNSUPPORTED, arg=i)
         tags.add(tag.name[4:])
     return frozenset(tags)
 
@@ -147,12 +173,12 @@ def _kernel_type(env: VerifierEnv, target: Type, i: int) -> int:
     name = target.name.partition("___")[0]
     kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
     if not target.name or target.kind is Kind.VOID:
-        env.reject(EINVAL, f"arg#{i} reference type('{kind} (anon)') candidate matching error: -22\n")
+        env.reject(ARGUMENT_REFERENCE_ANONYMOUS, arg=i, kind=kind)
     kernel = vmlinux()
     found = [x for x in kernel.ids_of(name) if kernel.type(x).kind is target.kind]
     if len(found) != 1:
-        why = "has no matches" if not found else "is ambiguous"
-        env.reject(ENOENT if not found else ESRCH, f"arg#{i} reference type('{kind} {target.name}') {why}\n")
+        rule = ARGUMENT_REFERENCE_AMBIGUOUS if found else ARGUMENT_REFERENCE_MISSING
+        env.reject(rule, arg=i, kind=kind, name=target.name)
     return found[0]
 
 
@@ -162,7 +188,7 @@ def _pointer_arg(
     """The argument type of a pointer; None where a static function's pointer means nothing to the verifier."""
 
     def bad() -> None:
-        env.reject(EINVAL, f"arg#{i} has invalid combination of tags\n")
+        env.reject(ARGUMENT_TAGS_COMBINED, arg=i)
 
     if "ctx" in tags or is_prog_ctx_type(btf, ptr, env.program.prog_type):
         if tags - {"ctx"}:
@@ -182,7 +208,7 @@ def _pointer_arg(
         return SubprogArg(k.ARG_PTR_TO_BTF_ID | t.PTR_TRUSTED | maybe_null, btf_id=_kernel_type(env, target, i))
     if "arena" in tags:
         if tags - {"arena"}:
-            env.reject(EINVAL, f"arg#{i} arena cannot be combined with any other tags\n")
+            env.reject(ARENA_TAG_COMBINED, arg=i)
         return SubprogArg(k.ARG_PTR_TO_ARENA)
     if not is_global:
         return None
@@ -191,7 +217,7 @@ def _pointer_arg(
     if target.kind not in _SIZED:
         kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
         name = "" if target.kind is Kind.VOID else target.name
-        env.reject(EINVAL, f"arg#{i} reference type('{kind} {name}') size cannot be determined: -22\n")
+        env.reject(ARGUMENT_SIZE_UNKNOWN, arg=i, kind=kind, name=name)
     maybe_null = 0 if "nonnull" in tags else t.PTR_MAYBE_NULL
     return SubprogArg(k.ARG_PTR_TO_MEM | maybe_null, btf.size_of(target.id))
 
@@ -204,10 +230,11 @@ def _one_arg(env: VerifierEnv, btf: Btf, func: Type, type_id: int, i: int, is_gl
         if arg is not None:
             return arg
     if tags:
-        env.reject(EINVAL, f"arg#{i} has pointer tag, but is not a pointer type\n")
+        env.reject(ARGUMENT_TAG_ON_VALUE, arg=i)
     if found.kind is not Kind.INT and found.kind not in _ENUMS:
-        said = f"Arg#{i} type {found.kind.name} in {func.name}() is not supported yet.\n"
-        env.reject(EINVAL, said if is_global else "")
+        if not is_global:
+            env.reject(STATIC_FUNCTION_TYPES)
+        env.reject(GLOBAL_FUNCTION_ARGUMENT_TYPE, arg=i, kind=found.kind.name, func=func.name)
     return SubprogArg(k.ARG_ANYTHING)
 
 
@@ -218,24 +245,21 @@ def prepare_func_args(env: VerifierEnv, subprogno: int) -> SubprogInfo:
         return sub
     btf = env.program.btf
     if btf is None or not func_infos(env.program):
-        env.reject(EFAULT, "Verifier bug\n")
+        env.reject(FUNCTION_WITHOUT_BTF)
     func = btf.type(sub.type_id)
     if sub.unreliable:
-        env.reject(EFAULT, f"Verifier bug in function {func.name}()\n")
+        env.reject(FUNCTION_BTF_UNRELIABLE, func=func.name)
     proto = btf.type(func.type_id)
     is_global = sub.is_global
     if len(proto.params) > MAX_BPF_FUNC_REG_ARGS:
         if not is_global:
-            raise Reject(EINVAL)
-        env.reject(
-            EINVAL,
-            f"Global function {func.name}() with {len(proto.params)} > {MAX_BPF_FUNC_REG_ARGS} args. Buggy compiler.\n",
-        )
+            env.reject(STATIC_FUNCTION_TYPES)
+        env.reject(GLOBAL_FUNCTION_ARGUMENTS, func=func.name, count=len(proto.params), most=MAX_BPF_FUNC_REG_ARGS)
     returned = _through_modifiers(btf, proto.type_id)
     if returned.kind is not Kind.INT and returned.kind not in _ENUMS:
         if not is_global:
-            raise Reject(EINVAL)
-        env.reject(EINVAL, f"Global function {func.name}() doesn't return scalar. Only those are supported.\n")
+            env.reject(STATIC_FUNCTION_TYPES)
+        env.reject(GLOBAL_FUNCTION_RETURN_TYPE, func=func.name)
     sub.args = tuple(_one_arg(env, btf, func, param.type_id, i, is_global) for i, param in enumerate(proto.params))
     sub.args_cached = True
     return sub
@@ -276,7 +300,7 @@ def init_args(env: VerifierEnv, subprogno: int) -> None:
     if sub.is_exception_cb:
         frame.in_exception_callback_fn = True
         if len(sub.args) != 1 or sub.args[0].arg_type != k.ARG_ANYTHING:
-            env.reject(EINVAL, "exception cb only supports single integer argument\n")
+            env.reject(EXCEPTION_CALLBACK_ARGUMENTS)
     for i, arg in enumerate(sub.args):
         _entry_reg(env, arg, frame.regs, 1 + i)
 
@@ -316,22 +340,22 @@ def _match_arg(env: VerifierEnv, arg: SubprogArg, i: int) -> None:
     base = base_arg(arg.arg_type)
     if arg.arg_type == k.ARG_ANYTHING:
         if reg.type != t.SCALAR_VALUE:
-            env.reject(EINVAL, f"R{regno} is not a scalar\n", regno)
+            env.reject(REGISTER_NOT_SCALAR, regno)
     elif arg.arg_type == k.ARG_PTR_TO_CTX:
         check_func_arg_reg_off(env, reg, regno, k.ARG_DONTCARE)
         if reg.type != t.PTR_TO_CTX:
-            env.reject(EINVAL, f"arg#{i} expects pointer to ctx\n", regno)
+            env.reject(ARGUMENT_NOT_CONTEXT, regno, arg=i)
     elif base == k.ARG_PTR_TO_MEM:
         check_func_arg_reg_off(env, reg, regno, k.ARG_DONTCARE)
         try:
             check_mem_reg(env, regno, arg.mem_size)
-        except Reject:
-            raise Reject(EINVAL, regno) from None
+        except Reject as e:
+            env.reject(GLOBAL_FUNCTION_MEMORY, regno, needed=e.needed, because=e)
         if not arg.arg_type & t.PTR_MAYBE_NULL and reg.type & t.PTR_MAYBE_NULL:
-            env.reject(EINVAL, f"arg#{i} is expected to be non-NULL\n", regno)
+            env.reject(ARGUMENT_MAY_BE_NULL, regno, arg=i)
     elif base == k.ARG_PTR_TO_ARENA:
         if reg.type not in (t.PTR_TO_ARENA, t.SCALAR_VALUE):
-            env.reject(EINVAL, f"R{regno} is not a pointer to arena or scalar.\n", regno)
+            env.reject(ARGUMENT_NOT_ARENA, regno)
     elif arg.arg_type == k.ARG_PTR_TO_DYNPTR | t.MEM_RDONLY:
         check_func_arg_reg_off(env, reg, regno, k.ARG_PTR_TO_DYNPTR)
         process_dynptr_func(env, regno, -1, arg.arg_type)
@@ -349,7 +373,7 @@ def check_subprog_call(env: VerifierEnv, subprogno: int) -> Reject | None:
     """
     sub = env.subprogs[subprogno]
     if not func_infos(env.program) or sub.unreliable:
-        return Reject(EINVAL)
+        return Reject(STATIC_FUNCTION_TYPES, {}, STATIC_FUNCTION_TYPES.errno)
     try:
         prepare_func_args(env, subprogno)
         for i, arg in enumerate(sub.args):

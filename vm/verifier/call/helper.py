@@ -26,13 +26,31 @@ from vm.verifier.call.refs import clear_all_pkt_pointers, release_reference
 from vm.verifier.call.returns import set_return
 from vm.verifier.call.special import const_string
 from vm.verifier.classify import helper_changes_pkt_data
-from vm.verifier.env import EACCES, EFAULT, EINVAL, ENOTSUPP, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.leaving import check_reference_leak
 from vm.verifier.liveness import clear_caller_saved_regs
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.common import BPF_WRITE, register_is_null
 from vm.verifier.protos import get_helper_proto
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.context import (
+    HELPER_MIGHT_SLEEP,
+    HELPER_SLEEPABLE_IN_REGION,
+    TAIL_CALL_IN_RCU,
+    TAIL_CALL_UNDER_LOCK,
+    TAIL_CALL_WITHOUT_PREEMPTION,
+)
+from vm.verifier.rules.helper_args import DYNPTR_DATA_TYPE, FORMAT_DATA_LENGTH, FORMAT_STRING, LOCAL_STORAGE_FLAGS
+from vm.verifier.rules.internal import REFERENCE_SET_TWICE
+from vm.verifier.rules.lifetime import HELPER_REFERENCE_NOT_ACQUIRED, TAIL_CALL_LEAK
+from vm.verifier.rules.policy import (
+    HELPER_GPL_ONLY,
+    HELPER_NOT_ALLOWED_IN_PROBE,
+    HELPER_NOT_FOR_ATTACH_TYPE,
+    HELPER_NOT_FOR_PROGRAM_TYPE,
+    HELPER_ONLY_FOR_TRAMPOLINES,
+    HELPER_UNKNOWN,
+)
 from vm.verifier.state import reg_types as t
 
 _STORAGE_GET: Final = frozenset({f.SK_STORAGE_GET, f.INODE_STORAGE_GET, f.TASK_STORAGE_GET, f.CGRP_STORAGE_GET})
@@ -45,16 +63,16 @@ def in_sleepable(env: VerifierEnv) -> bool:
 
 def _find_proto(env: VerifierEnv, func_id: int) -> FuncProto:
     if not 0 <= func_id < MAX_BPF_FUNC:
-        env.reject(EINVAL, f"invalid func {func_text(func_id)}\n")
+        env.reject(HELPER_UNKNOWN, func=func_text(func_id))
     fn = get_helper_proto(env, func_id)
     if fn is None:
-        env.reject(EINVAL, f"program of this type cannot use helper {func_text(func_id)}\n")
+        env.reject(HELPER_NOT_FOR_PROGRAM_TYPE, func=func_text(func_id))
     if not env.program.gpl_compatible and fn.gpl_only:
-        env.reject(EINVAL, "cannot call GPL-restricted function from non-GPL compatible program\n")
+        env.reject(HELPER_GPL_ONLY)
     if fn.allowed and not is_allowed(env, fn.allowed):
-        env.reject(EINVAL, "helper call is not allowed in probe\n")
+        env.reject(HELPER_NOT_ALLOWED_IN_PROBE)
     if fn.might_sleep and not in_sleepable(env):
-        env.reject(EINVAL, "helper call might sleep in a non-sleepable prog\n")
+        env.reject(HELPER_MIGHT_SLEEP)
     return fn
 
 
@@ -67,7 +85,7 @@ def _check_regions(env: VerifierEnv, fn: FuncProto, func_id: int, insn_idx: int)
         if not inside:
             continue
         if fn.might_sleep:
-            env.reject(EINVAL, f"sleepable helper {func_text(func_id)} in {where}\n")
+            env.reject(HELPER_SLEEPABLE_IN_REGION, func=func_text(func_id), where=where)
         if in_sleepable(env) and func_id in _STORAGE_GET:
             env.aux[insn_idx].storage_get_func_atomic = True
 
@@ -85,7 +103,7 @@ def _release(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> None:
     else:
         released = register_is_null(reg)
     if not released:
-        env.reject(EINVAL, f"func {func_text(meta.func_id)} reference has not been acquired before\n", regno)
+        env.reject(HELPER_REFERENCE_NOT_ACQUIRED, regno, func=func_text(meta.func_id))
 
 
 _Special = Callable[[VerifierEnv, Insn, FuncProto, CallMeta], None]
@@ -94,20 +112,20 @@ _Special = Callable[[VerifierEnv, Insn, FuncProto, CallMeta], None]
 def _tail_call(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     cur = env.cur_state
     if cur.active_lock.ptr:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_spin_lock-ed region\n", held=("lock",))
+        env.reject(TAIL_CALL_UNDER_LOCK, held=("lock",))
     try:
         check_reference_leak(env, False)
     except Reject as e:
-        env.reject(e.errno, "tail_call would lead to reference leak\n", held=e.held, ref_id=e.ref_id)
+        env.reject(TAIL_CALL_LEAK, held=e.held, ref_id=e.ref_id, because=e)
     if cur.active_rcu_lock:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_rcu_read_lock-ed region\n", held=("rcu",))
+        env.reject(TAIL_CALL_IN_RCU, held=("rcu",))
     if cur.active_preempt_lock:
-        env.reject(EINVAL, "tail_call cannot be used inside bpf_preempt_disable-ed region\n", held=("preempt",))
+        env.reject(TAIL_CALL_WITHOUT_PREEMPTION, held=("preempt",))
 
 
 def _get_local_storage(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     if not register_is_null(env.cur_state.frame[-1].regs[2]):
-        env.reject(EINVAL, "get_local_storage() doesn't support non-zero flags\n", 2)
+        env.reject(LOCAL_STORAGE_FLAGS, 2)
     mark_chain_precision(env, 2, "flags_argument")
 
 
@@ -130,9 +148,9 @@ def _user_ringbuf_drain(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallM
 def _snprintf(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     data_len = env.cur_state.frame[-1].regs[5].scalar.var_off.value
     if data_len % 8:
-        env.reject(EINVAL, "")
+        env.reject(FORMAT_DATA_LENGTH, 5)
     if not is_valid_format(const_string(env, 3), data_len // 8):
-        env.reject(EINVAL, "Invalid format string\n", 3)
+        env.reject(FORMAT_STRING, 3)
 
 
 def _loop_flag_is_zero(env: VerifierEnv) -> bool:
@@ -168,12 +186,12 @@ def _loop(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
 def _dynptr_from_mem(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     reg = env.cur_state.frame[-1].regs[1]
     if reg.type != t.PTR_TO_MAP_VALUE:
-        env.reject(EACCES, f"Unsupported reg type {reg_type_str(reg.type)} for bpf_dynptr_from_mem data\n", 1)
+        env.reject(DYNPTR_DATA_TYPE, 1, type=reg_type_str(reg.type))
 
 
 def _dynptr_data(env: VerifierEnv, insn: Insn, fn: FuncProto, meta: CallMeta) -> None:
     if meta.ref_obj_id:
-        env.reject(EFAULT, "verifier internal error: meta.ref_obj_id already set\n")
+        env.reject(REFERENCE_SET_TWICE)
     held = dynptr_state(env, dynptr_arg_reg(env, fn))
     meta.dynptr_id = held.id
     meta.ref_obj_id = held.ref_obj_id
@@ -207,10 +225,10 @@ def _check_get_func_ip(env: VerifierEnv) -> None:
     if prog_type == k.BPF_PROG_TYPE_TRACING:
         if env.program.expected_attach_type not in _TRAMPOLINES:
             name = func_text(f.GET_FUNC_IP)
-            env.reject(ENOTSUPP, f"func {name} supported only for fentry/fexit/fmod_ret programs\n")
+            env.reject(HELPER_ONLY_FOR_TRAMPOLINES, func=name)
     elif prog_type != k.BPF_PROG_TYPE_KPROBE:
         name = func_text(f.GET_FUNC_IP)
-        env.reject(ENOTSUPP, f"func {name} not supported for program type {prog_type}\n")
+        env.reject(HELPER_NOT_FOR_ATTACH_TYPE, func=name, prog_type=prog_type)
 
 
 def check_helper_call(env: VerifierEnv, insn: Insn) -> None:

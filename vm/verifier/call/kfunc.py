@@ -15,10 +15,23 @@ from vm.verifier.call.kfunc_graph import in_rbtree_lock_required_cb, rbtree_add_
 from vm.verifier.call.kfunc_iter import process_iter_next_call
 from vm.verifier.call.kfunc_returns import note_struct_meta, set_return
 from vm.verifier.call.refs import release_reference
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import GRAPH_API, LIST_PUSH, KfuncMeta, fetch_kfunc_meta, kfunc_name
 from vm.verifier.liveness import CALLER_SAVED_REGS, mark_read
 from vm.verifier.mem.objects import convert_owning_non_owning
+from vm.verifier.rules.context import (
+    CALL_UNDER_LOCK,
+    KFUNC_SLEEPABLE_IN_PROGRAM,
+    KFUNC_SLEEPABLE_IN_RCU,
+    KFUNC_SLEEPABLE_WITHOUT_PREEMPTION,
+    PREEMPT_ENABLE_UNMATCHED,
+    RCU_IN_RBTREE_CALLBACK,
+    RCU_NESTED,
+    RCU_UNLOCK_UNMATCHED,
+)
+from vm.verifier.rules.lifetime import KFUNC_REFERENCE_NOT_ACQUIRED
+from vm.verifier.rules.policy import KFUNC_DESTRUCTIVE, KFUNC_NOT_ALLOWED
+from vm.verifier.rules.structure import CALL_RESERVED_FIELDS
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState
@@ -55,17 +68,17 @@ def _check_rcu(env: VerifierEnv, meta: KfuncMeta) -> None:
         if lock:
             cur.active_rcu_lock = True
         elif unlock:
-            env.reject(EINVAL, f"unmatched rcu read unlock (kernel function {meta.name})\n")
+            env.reject(RCU_UNLOCK_UNMATCHED, kfunc=meta.name)
         return
     if (lock or unlock) and in_rbtree_lock_required_cb(env):
-        env.reject(EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback\n")
+        env.reject(RCU_IN_RBTREE_CALLBACK)
     if lock:
-        env.reject(EINVAL, f"nested rcu read lock (kernel function {meta.name})\n", held=("rcu",))
+        env.reject(RCU_NESTED, kfunc=meta.name, held=("rcu",))
     if unlock:
         _end_rcu(env)
         cur.active_rcu_lock = False
     elif meta.sleepable:
-        env.reject(EACCES, f"kernel func {meta.name} is sleepable within rcu_read_lock region\n", held=("rcu",))
+        env.reject(KFUNC_SLEEPABLE_IN_RCU, kfunc=meta.name, held=("rcu",))
 
 
 def _check_preempt(env: VerifierEnv, meta: KfuncMeta) -> None:
@@ -74,10 +87,10 @@ def _check_preempt(env: VerifierEnv, meta: KfuncMeta) -> None:
         cur.active_preempt_lock += 1
     elif meta.name == "bpf_preempt_enable":
         if not cur.active_preempt_lock:
-            env.reject(EINVAL, f"unmatched attempt to enable preemption (kernel function {meta.name})\n")
+            env.reject(PREEMPT_ENABLE_UNMATCHED, kfunc=meta.name)
         cur.active_preempt_lock -= 1
     elif cur.active_preempt_lock and meta.sleepable:
-        env.reject(EACCES, f"kernel func {meta.name} is sleepable within non-preemptible region\n", held=("preempt",))
+        env.reject(KFUNC_SLEEPABLE_WITHOUT_PREEMPTION, kfunc=meta.name, held=("preempt",))
 
 
 def _insert(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
@@ -87,21 +100,21 @@ def _insert(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
     note_struct_meta(env, meta, insn_idx)
     convert_owning_non_owning(env, node.ref_obj_id)
     if not release_reference(env, node.ref_obj_id):
-        env.reject(EINVAL, f"kfunc {meta.name}#{meta.func_id} reference has not been acquired before\n")
+        env.reject(KFUNC_REFERENCE_NOT_ACQUIRED, kfunc=meta.name, func_id=meta.func_id)
 
 
 def _permitted(env: VerifierEnv, insn: Insn) -> KfuncMeta:
     meta = fetch_kfunc_meta(env, insn)
     if meta is None:
-        env.reject(EACCES, f"calling kernel function {kfunc_name(insn)} is not allowed\n")
+        env.reject(KFUNC_NOT_ALLOWED, func=kfunc_name(insn))
     aux = env.aux[env.insn_idx]
     aux.sym = meta.name
     aux.is_iter_next = meta.flags & kf.KF_ITER_NEXT != 0
     if meta.has(kf.KF_DESTRUCTIVE) and env.caps != ROOT:
         # No other capability stands for CAP_SYS_BOOT; root has it.
-        env.reject(EACCES, "destructive kfunc calls require CAP_SYS_BOOT capability\n")
+        env.reject(KFUNC_DESTRUCTIVE)
     if meta.sleepable and not (env.sleepable or env.cur_state.in_sleepable):
-        env.reject(EACCES, f"program must be sleepable to call sleepable kfunc {meta.name}\n")
+        env.reject(KFUNC_SLEEPABLE_IN_PROGRAM, kfunc=meta.name)
     return meta
 
 
@@ -115,9 +128,9 @@ def _callbacks(env: VerifierEnv, insn: Insn, meta: KfuncMeta) -> None:
 def check_call(env: VerifierEnv, insn: Insn, check_return_code: CheckReturnCode) -> bool:
     """True if the call ends the program by an exception (bpf_throw), whose argument is then what it returns."""
     if insn.dst_reg:
-        env.reject(EINVAL, "BPF_CALL uses reserved fields\n")
+        env.reject(CALL_RESERVED_FIELDS)
     if env.cur_state.active_lock.ptr and (insn.off or kfunc_name(insn) not in GRAPH_API):
-        env.reject(EINVAL, "function calls are not allowed while holding a lock\n", held=("lock",))
+        env.reject(CALL_UNDER_LOCK, held=("lock",))
     throws = False
     if insn.imm:
         throws = _check_kfunc_call(env, insn, check_return_code)
@@ -139,7 +152,7 @@ def _check_kfunc_call(env: VerifierEnv, insn: Insn, check_return_code: CheckRetu
     _check_preempt(env, meta)
     frame = env.cur_state.frame[-1]
     if meta.release_regno and not release_reference(env, frame.regs[meta.release_regno].ref_obj_id):
-        env.reject(EINVAL, f"kfunc {meta.name}#{meta.func_id} reference has not been acquired before\n")
+        env.reject(KFUNC_REFERENCE_NOT_ACQUIRED, kfunc=meta.name, func_id=meta.func_id)
     if meta.name in _INSERTS:
         _insert(env, meta, insn_idx)
     throws = meta.name == "bpf_throw"

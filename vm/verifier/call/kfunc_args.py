@@ -19,7 +19,7 @@ from vm.verifier.call.kfunc_iter import process_iter_arg
 from vm.verifier.call.mem_args import check_mem_size_reg
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.special import check_reg_const_str
-from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.kfunc_meta import SCALAR_KINDS, KfuncMeta, has_suffix, kind_str
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
@@ -29,6 +29,49 @@ from vm.verifier.mem.nullness import not_null
 from vm.verifier.mem.objects import is_alloc_object, reg_record
 from vm.verifier.record import map_record
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.context import CSS_ITERATOR_CONTEXT
+from vm.verifier.rules.internal import (
+    DYNPTR_CLONE_REFERENCE,
+    DYNPTR_CLONE_TYPE,
+    REFCOUNT_RECORD_MISSING,
+    TWO_CONSTANT_ARGUMENTS,
+    TWO_REFERENCED_ARGUMENTS,
+)
+from vm.verifier.rules.kfunc_args import (
+    ARGUMENT_NOT_CONSTANT,
+    ARGUMENT_NOT_MAP,
+    BUFFER_SIZE_NOT_CONSTANT,
+    BUFFER_SIZE_TOO_LARGE,
+    KERNEL_CONTEXT_NOT_STRUCT,
+    KFUNC_ARGUMENT_MAY_BE_NULL,
+    KFUNC_ARGUMENT_NO_REFCOUNT,
+    KFUNC_ARGUMENT_NOT_CONST_STRING,
+    KFUNC_ARGUMENT_NOT_CONTEXT,
+    KFUNC_ARGUMENT_NOT_FUNCTION,
+    KFUNC_ARGUMENT_NOT_MAP_VALUE,
+    KFUNC_ARGUMENT_NOT_SCALARS,
+    KFUNC_ARGUMENT_NOT_STRUCT,
+    KFUNC_ARGUMENT_STRUCT,
+    KFUNC_ARGUMENT_UNRECOGNIZED,
+    KFUNC_MEMORY_LENGTH,
+    KFUNC_POINTER_TYPE_UNSUPPORTED,
+    TWO_BUFFER_SIZES,
+    WORKQUEUE_MAP_MISMATCH,
+    WORKQUEUE_OFFSET,
+)
+from vm.verifier.rules.lifetime import (
+    ALLOCATED_OBJECT_NOT_REFERENCED,
+    ARGUMENT_NOT_ALLOCATED_OBJECT,
+    ARGUMENT_NOT_OBJECT,
+    ARGUMENT_NOT_OWNING,
+    ARGUMENT_NOT_PERCPU_OBJECT,
+    ARGUMENT_NOT_RCU,
+    ARGUMENT_NOT_TRUSTED,
+    KFUNC_RELEASE_NOT_REFCOUNTED,
+)
+from vm.verifier.rules.limits import KFUNC_ARGUMENTS
+from vm.verifier.rules.notes import STRUCT_NESTING
+from vm.verifier.rules.register import REGISTER_NOT_SCALAR
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -87,7 +130,7 @@ def is_scalar_struct(env: VerifierEnv, btf: Btf, found: Type, depth: int = 0) ->
         inner = btf.skip_modifiers(member.type_id)
         if inner.kind in COMPOSITES:
             if depth >= 3:
-                env.verbose("max struct nesting depth exceeded\n")
+                env.note(STRUCT_NESTING)
                 return False
             if not is_scalar_struct(env, btf, inner, depth + 1):
                 return False
@@ -109,28 +152,28 @@ def _is_size(btf: Btf, param: Param, reg: RegState) -> bool:
 
 def _ctx(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type != t.PTR_TO_CTX:
-        env.reject(EINVAL, f"arg#{a.number} expected pointer to ctx, but got {reg_type_str(reg.type)}\n", a.regno)
+        env.reject(KFUNC_ARGUMENT_NOT_CONTEXT, a.regno, arg=a.number, type=reg_type_str(reg.type))
     if meta.name == "bpf_cast_to_kern_ctx":
         names = {v: name for name, v in vars(k).items() if name.startswith("BPF_PROG_TYPE_")}
         wanted = f"{names[env.program.prog_type]}_kern"
         member = next((m for m in meta.btf.struct("bpf_ctx_convert").members if m.name == wanted), None)
         found = meta.btf.type(member.type_id) if member is not None else None
         if found is None or found.kind not in COMPOSITES:
-            env.reject(EINVAL, f"kern ctx type id {found.id if found else 0} is not a struct\n", a.regno)
+            env.reject(KERNEL_CONTEXT_NOT_STRUCT, a.regno, type_id=found.id if found else 0)
         meta.ret_btf_id = found.id
 
 
 def _alloc(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type == _OBJECT:
         if meta.name != "bpf_obj_drop_impl":
-            env.reject(EINVAL, f"arg#{a.number} expected for bpf_obj_drop_impl()\n", a.regno)
+            env.reject(ARGUMENT_NOT_OBJECT, a.regno, arg=a.number)
     elif reg.type == _OBJECT | t.MEM_PERCPU:
         if meta.name != "bpf_percpu_obj_drop_impl":
-            env.reject(EINVAL, f"arg#{a.number} expected for bpf_percpu_obj_drop_impl()\n", a.regno)
+            env.reject(ARGUMENT_NOT_PERCPU_OBJECT, a.regno, arg=a.number)
     else:
-        env.reject(EINVAL, f"arg#{a.number} expected pointer to allocated object\n", a.regno)
+        env.reject(ARGUMENT_NOT_ALLOCATED_OBJECT, a.regno, arg=a.number)
     if not reg.ref_obj_id:
-        env.reject(EINVAL, "allocated object must be referenced\n", a.regno)
+        env.reject(ALLOCATED_OBJECT_NOT_REFERENCED, a.regno)
     meta.arg_btf = reg.btf
     meta.arg_btf_id = reg.btf_id
 
@@ -148,11 +191,11 @@ def _dynptr(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         arg_type |= t.DYNPTR_TYPE_XDP
     elif meta.name == "bpf_dynptr_clone" and arg_type & t.MEM_UNINIT:
         if meta.dynptr_type == t.BPF_DYNPTR_TYPE_INVALID:
-            env.reject(EFAULT, "verifier internal error: no dynptr type for parent of clone\n", a.regno)
+            env.reject(DYNPTR_CLONE_TYPE, a.regno)
         arg_type |= dynptr_type_flag(meta.dynptr_type)
         clone_ref = meta.dynptr_ref_obj_id
         if meta.dynptr_type == t.BPF_DYNPTR_TYPE_RINGBUF and not clone_ref:
-            env.reject(EFAULT, "verifier internal error: missing ref obj id for parent of clone\n", a.regno)
+            env.reject(DYNPTR_CLONE_REFERENCE, a.regno)
     process_dynptr_func(env, a.regno, a.insn_idx, arg_type, clone_ref)
     if not arg_type & t.MEM_UNINIT:
         held = dynptr_state(env, reg)
@@ -171,7 +214,7 @@ def _iter(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
             or env.cur_state.in_sleepable
         )
         if not allowed:
-            env.reject(EINVAL, "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs\n", a.regno)
+            env.reject(CSS_ITERATOR_CONTEXT, a.regno)
     process_iter_arg(env, a.regno, a.insn_idx, meta)
 
 
@@ -210,8 +253,13 @@ def _match_struct(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, want
     flags = t.type_flag(reg.type)
     unsafe = flags & ~TRUSTED_MODIFIERS and not reg.type & t.MEM_RCU
     if (base != t.PTR_TO_BTF_ID or unsafe) and base not in _REG_STRUCTS:
-        env.verbose(f"arg#{a.number} is {reg_type_str(reg.type)} ")
-        env.reject(EINVAL, f"expected {reg_type_str(base | flags & TRUSTED_MODIFIERS)} or socket\n", a.regno)
+        env.reject(
+            KFUNC_ARGUMENT_NOT_STRUCT,
+            a.regno,
+            arg=a.number,
+            have=reg_type_str(reg.type),
+            type=reg_type_str(base | flags & TRUSTED_MODIFIERS),
+        )
     if base == t.PTR_TO_BTF_ID and reg.btf is not None:
         btf, btf_id = reg.btf, reg.btf_id
     else:
@@ -221,10 +269,14 @@ def _match_struct(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, want
     same = struct_ids_match(env, btf, have.id, reg.off, meta.btf, wanted.id, strict, not reg.type & t.MEM_ALLOC)
     if not same and (wanted.name, have.name) not in _PROJECTIONS:
         env.reject(
-            EINVAL,
-            f"kernel function {meta.name} args#{a.number} expected pointer to {kind_str(wanted)} {wanted.name} "
-            f"but R{a.regno} has a pointer to {kind_str(have)} {have.name}\n",
+            KFUNC_ARGUMENT_STRUCT,
             a.regno,
+            kfunc=meta.name,
+            arg=a.number,
+            wanted_kind=kind_str(wanted),
+            wanted=wanted.name,
+            kind=kind_str(have),
+            have=have.name,
         )
 
 
@@ -259,47 +311,47 @@ def _mem_size(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         try:
             _unless_null(env, a.regno, check)
         except Reject as e:
-            env.verbose(f"arg#{a.number} arg#{a.number + 1} memory, len pair leads to invalid memory access\n")
-            told = Reject(e.errno, a.regno if e.regno < 0 else e.regno, e.spi, e.needed, e.frame)
-            told.also = a.regno + 1
-            raise told from None
+            env.reject(
+                KFUNC_MEMORY_LENGTH, a.regno if e.regno < 0 else e.regno, e.spi, e.needed, e.frame, because=e,
+                also=a.regno + 1, arg=a.number, length=a.number + 1,
+            )  # fmt: skip
     if has_suffix(size_param, "__szk"):
         if meta.arg_constant is not None:
-            env.reject(EFAULT, "verifier internal error: only one constant argument permitted\n", a.regno)
+            env.reject(TWO_CONSTANT_ARGUMENTS, a.regno)
         if size_reg.scalar.var_off.mask:
-            env.reject(EINVAL, f"R{a.regno + 1} must be a known constant\n", a.regno + 1)
+            env.reject(ARGUMENT_NOT_CONSTANT, a.regno + 1)
         meta.arg_constant = size_reg.scalar.var_off.value
 
 
 def _callback(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type != t.PTR_TO_FUNC:
-        env.reject(EINVAL, f"arg{a.number} expected pointer to func\n", a.regno)
+        env.reject(KFUNC_ARGUMENT_NOT_FUNCTION, a.regno, arg=a.number)
     meta.subprogno = reg.subprogno
 
 
 def _refcounted(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if not is_alloc_object(reg.type):
-        env.reject(EINVAL, f"arg#{a.number} is neither owning or non-owning ref\n", a.regno)
+        env.reject(ARGUMENT_NOT_OWNING, a.regno, arg=a.number)
     if not t.type_is_non_owning_ref(reg.type) and reg.ref_obj_id:
         meta.arg_owning_ref = True
     record = reg_record(env, reg)
     if not record.fields:
-        env.reject(EFAULT, "verifier internal error: Couldn't find btf_record\n", a.regno)
+        env.reject(REFCOUNT_RECORD_MISSING, a.regno)
     if not record.has(rec.BPF_REFCOUNT):
-        env.reject(EINVAL, f"arg#{a.number} doesn't point to a type with bpf_refcount field\n", a.regno)
+        env.reject(KFUNC_ARGUMENT_NO_REFCOUNT, a.regno, arg=a.number)
     meta.arg_btf = reg.btf
     meta.arg_btf_id = reg.btf_id
 
 
 def _const_str(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type != t.PTR_TO_MAP_VALUE:
-        env.reject(EINVAL, f"arg#{a.number} doesn't point to a const string\n", a.regno)
+        env.reject(KFUNC_ARGUMENT_NOT_CONST_STRING, a.regno, arg=a.number)
     check_reg_const_str(env, a.regno)
 
 
 def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type != t.PTR_TO_MAP_VALUE:
-        env.reject(EINVAL, f"arg#{a.number} doesn't point to a map value\n", a.regno)
+        env.reject(KFUNC_ARGUMENT_NOT_MAP_VALUE, a.regno, arg=a.number)
     record = map_record(env.program, map_of(env, reg))
     if not record.fields:
         # The kernel takes no look whether there is such a record.
@@ -308,7 +360,7 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
     at = record.offset_of(rec.BPF_WORKQUEUE)
     if at != off:
         off -= off >> 63 << 64
-        env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_wq' that is at {at}\n", a.regno)
+        env.reject(WORKQUEUE_OFFSET, a.regno, off=off, at=at)
     meta.map_index, meta.inner_map, meta.map_uid = reg.map_ptr, reg.inner_map, reg.map_uid
 
 
@@ -351,10 +403,12 @@ def _kind_of(env: VerifierEnv, a: Arg, ptr: Type, reg: RegState, meta: KfuncMeta
     if base == t.PTR_TO_BTF_ID or base in _REG_STRUCTS:
         if a.ref.kind not in COMPOSITES:
             env.reject(
-                EINVAL,
-                f"kernel function {meta.name} args#{a.number} pointer type {kind_str(a.ref)} {a.ref.name} "
-                "is not supported\n",
+                KFUNC_POINTER_TYPE_UNSUPPORTED,
                 a.regno,
+                kfunc=meta.name,
+                arg=a.number,
+                kind=kind_str(a.ref),
+                name=a.ref.name,
             )
         return _btf_id
     if a.ref.kind is Kind.FUNC_PROTO:
@@ -366,35 +420,37 @@ def _kind_of(env: VerifierEnv, a: Arg, ptr: Type, reg: RegState, meta: KfuncMeta
     plain = a.ref.kind in SCALAR_KINDS or is_scalar_struct(env, btf, a.ref)
     if not plain and not (sized and a.ref.kind is Kind.VOID):
         env.reject(
-            EINVAL,
-            f"arg#{a.number} pointer type {kind_str(a.ref)} {a.ref.name if a.ref.id else ''} must point to "
-            f"{'void, ' if sized else ''}scalar, or struct with scalar\n",
+            KFUNC_ARGUMENT_NOT_SCALARS,
             a.regno,
+            arg=a.number,
+            kind=kind_str(a.ref),
+            name=a.ref.name if a.ref.id else "",
+            void="void, " if sized else "",
         )
     return _mem_size if sized else _mem
 
 
 def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: KfuncMeta) -> None:
     if reg.type != t.SCALAR_VALUE:
-        env.reject(EINVAL, f"R{regno} is not a scalar\n", regno)
+        env.reject(REGISTER_NOT_SCALAR, regno)
     known = not reg.scalar.var_off.mask
     value = reg.scalar.var_off.value
     if has_suffix(param, "__k"):
         if meta.arg_constant is not None:
-            env.reject(EFAULT, "verifier internal error: only one constant argument permitted\n", regno)
+            env.reject(TWO_CONSTANT_ARGUMENTS, regno)
         if not known:
-            env.reject(EINVAL, f"R{regno} must be a known constant\n", regno)
+            env.reject(ARGUMENT_NOT_CONSTANT, regno)
         mark_chain_precision(env, regno, "constant_argument")
         meta.arg_constant = value
     elif param.name in ("rdonly_buf_size", "rdwr_buf_size"):
         meta.r0_rdonly |= param.name == "rdonly_buf_size"
         if meta.r0_size:
-            env.reject(EINVAL, "2 or more rdonly/rdwr_buf_size parameters for kfunc", regno)
+            env.reject(TWO_BUFFER_SIZES, regno)
         if not known:
-            env.reject(EINVAL, f"R{regno} is not a const\n", regno)
+            env.reject(BUFFER_SIZE_NOT_CONSTANT, regno)
         meta.r0_size = value
         if value > 0xFFFFFFFF:
-            env.reject(EINVAL, f"R{regno} rdonly/rdwr_buf_size exceeds u32 max\n", regno)
+            env.reject(BUFFER_SIZE_TOO_LARGE, regno)
         mark_chain_precision(env, regno, "size_argument")
 
 
@@ -403,18 +459,14 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
     if reg.map_ptr < 0:
         # The kernel looks at bytes that for these types hold something else: it goes on, and refuses them below.
         if not (reg.btf is not None or reg.mem_size or reg.range):
-            env.reject(EINVAL, f"pointer in R{a.regno} isn't map pointer\n", a.regno)
+            env.reject(ARGUMENT_NOT_MAP, a.regno)
         if meta.map_index >= 0:
             raise NotEmulated(f"a work queue with a map that is no map pointer, at which {LINUX} may crash")
         return
     record = map_record(env.program, map_of(env, reg))
     mine = (meta.map_index, meta.inner_map, meta.map_uid)
     if meta.map_index >= 0 and record.has(rec.BPF_WORKQUEUE) and mine != (reg.map_ptr, reg.inner_map, reg.map_uid):
-        env.reject(
-            EINVAL,
-            f"workqueue pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2 map_uid={reg.map_uid}\n",
-            a.regno,
-        )
+        env.reject(WORKQUEUE_MAP_MISMATCH, a.regno, work_uid=meta.map_uid, map_uid=reg.map_uid)
     meta.map_index, meta.inner_map, meta.map_uid = reg.map_ptr, reg.inner_map, reg.map_uid
 
 
@@ -427,9 +479,9 @@ def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check
     if not (meta.trusted_args or meta.is_rcu) or _is_trusted(reg):
         return
     if not meta.is_rcu:
-        env.reject(EINVAL, f"R{a.regno} must be referenced or trusted\n", a.regno)
+        env.reject(ARGUMENT_NOT_TRUSTED, a.regno)
     if not reg.type & t.MEM_RCU:
-        env.reject(EINVAL, f"R{a.regno} must be a rcu pointer\n", a.regno)
+        env.reject(ARGUMENT_NOT_RCU, a.regno)
 
 
 def _check_pointer(env: VerifierEnv, index: int, ptr: Type, insn_idx: int, meta: KfuncMeta) -> bool:
@@ -439,15 +491,10 @@ def _check_pointer(env: VerifierEnv, index: int, ptr: Type, insn_idx: int, meta:
     reg = env.cur_state.frame[-1].regs[regno]
     maybe_null = register_is_null(reg) or reg.type & t.PTR_MAYBE_NULL
     if (meta.trusted_args or meta.is_rcu) and maybe_null and not has_suffix(param, "__nullable"):
-        env.reject(EACCES, f"Possibly NULL pointer passed to trusted arg{index}\n", regno)
+        env.reject(KFUNC_ARGUMENT_MAY_BE_NULL, regno, arg=index)
     if reg.ref_obj_id:
         if meta.releases and meta.ref_obj_id:
-            env.reject(
-                EFAULT,
-                f"verifier internal error: more than one arg with ref_obj_id R{regno} {reg.ref_obj_id} "
-                f"{meta.ref_obj_id}\n",
-                regno,
-            )
+            env.reject(TWO_REFERENCED_ARGUMENTS, regno, first=reg.ref_obj_id, second=meta.ref_obj_id)
         meta.ref_obj_id = reg.ref_obj_id
         if meta.releases:
             meta.release_regno = regno
@@ -466,7 +513,7 @@ def check_kfunc_args(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
     """Every argument fits; what they tell about the call goes into `meta`."""
     params = meta.proto.params
     if len(params) > 5:
-        env.reject(EINVAL, f"Function {meta.name} has {len(params)} > 5 args\n")
+        env.reject(KFUNC_ARGUMENTS, kfunc=meta.name, count=len(params))
     index = 0
     while index < len(params):
         param = params[index]
@@ -476,9 +523,9 @@ def check_kfunc_args(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
         elif found.kind in SCALAR_KINDS:
             _scalar(env, index + 1, param, env.cur_state.frame[-1].regs[index + 1], meta)
         elif found.kind is not Kind.PTR:
-            env.reject(EINVAL, f"Unrecognized arg#{index} type {kind_str(found)}\n", index + 1)
+            env.reject(KFUNC_ARGUMENT_UNRECOGNIZED, index + 1, arg=index, kind=kind_str(found))
         elif _check_pointer(env, index, found, insn_idx, meta):
             index += 1
         index += 1
     if meta.releases and not meta.release_regno:
-        env.reject(EINVAL, f"release kernel function {meta.name} expects refcounted PTR_TO_BTF_ID\n", 1)
+        env.reject(KFUNC_RELEASE_NOT_REFCOUNTED, 1, kfunc=meta.name)

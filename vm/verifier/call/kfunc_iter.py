@@ -5,8 +5,9 @@ from __future__ import annotations
 from vm.btf.types import Kind
 from vm.isa import opcodes as op
 from vm.kernel import kfuncs as kf
+from vm.kernel.errno import EPROTO
 from vm.verifier.call.refs import acquire_reference_state, release_reference
-from vm.verifier.env import EFAULT, EINVAL, EPROTO, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.explored import find_prev_entry, same_callsites, widen_imprecise_scalars
 from vm.verifier.kfunc_meta import KfuncMeta
 from vm.verifier.liveness import mark_stack_slot_read
@@ -15,6 +16,15 @@ from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import in_rcu_cs
 from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.nullness import not_null
+from vm.verifier.rules.context import ITERATOR_OUTSIDE_RCU
+from vm.verifier.rules.internal import ITERATOR_PARENT_STATE, ITERATOR_STATE_UNEXPECTED
+from vm.verifier.rules.lifetime import (
+    ITERATOR_NOT_INITIALIZED,
+    ITERATOR_NOT_ON_STACK,
+    ITERATOR_NOT_UNINITIALIZED,
+    ITERATOR_PLACE,
+    ITERATOR_TYPE,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState, known_scalar
@@ -27,21 +37,21 @@ def process_iter_arg(env: VerifierEnv, regno: int, insn_idx: int, meta: KfuncMet
     """An iterator on the stack: made by _new, else it has to be one already."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type != t.PTR_TO_STACK:
-        env.reject(EINVAL, f"arg#{regno - 1} expected pointer to an iterator on stack\n", regno)
+        env.reject(ITERATOR_NOT_ON_STACK, regno, arg=regno - 1)
     param = meta.btf.skip_modifiers(meta.proto.params[regno - 1].type_id)
     struct = meta.btf.skip_modifiers(param.type_id) if param.kind is Kind.PTR else None
     if struct is None or struct.kind is not Kind.STRUCT or not struct.name.startswith(_PREFIX):
-        env.reject(EINVAL, f"expected valid iter pointer as arg #{regno - 1}\n", regno)
+        env.reject(ITERATOR_TYPE, regno, arg=regno - 1)
     nr_slots = struct.size // 8
     name = struct.name[len(_PREFIX) :]
     if meta.flags & kf.KF_ITER_NEW:
         if not iter_slots.is_valid_uninit(env, reg, nr_slots):
-            env.reject(EINVAL, f"expected uninitialized iter_{name} as arg #{regno - 1}\n", regno)
+            env.reject(ITERATOR_NOT_UNINITIALIZED, regno, iterator=name, arg=regno - 1)
         for i in range(0, nr_slots * 8, 8):
             check_mem_access(env, insn_idx, regno, i, op.DW, BPF_WRITE, -1)
         spi = iter_slots.iter_get_spi(env, reg, nr_slots)
         if spi < 0:
-            env.reject(-spi, "", regno)
+            env.reject(ITERATOR_PLACE, regno, errno=-spi)
         ref_id = acquire_reference_state(env, insn_idx)
         flag = 0
         if meta.flags & kf.KF_RCU_PROTECTED:
@@ -50,9 +60,9 @@ def process_iter_arg(env: VerifierEnv, regno: int, insn_idx: int, meta: KfuncMet
         return
     error = iter_slots.check_init(env, reg, meta.btf, struct.id, nr_slots)
     if error == -EPROTO:
-        env.reject(EPROTO, f"expected an RCU CS when using {meta.name}\n", regno)
+        env.reject(ITERATOR_OUTSIDE_RCU, regno, kfunc=meta.name)
     if error:
-        env.reject(-error, f"expected an initialized iter_{name} as arg #{regno - 1}\n", regno)
+        env.reject(ITERATOR_NOT_INITIALIZED, regno, iterator=name, arg=regno - 1)
     spi = iter_slots.iter_get_spi(env, reg, nr_slots)
     state = env.func(reg)
     for i in range(nr_slots):
@@ -87,7 +97,7 @@ def process_iter_next_call(env: VerifierEnv, insn_idx: int, meta: KfuncMeta) -> 
     if held.iter_state == t.BPF_ITER_STATE_ACTIVE:
         parent = cur.parent
         if parent is None or parent.insn_idx != insn_idx or not same_callsites(parent, cur):
-            env.reject(EFAULT, "bug: bad parent state for iter next call")
+            env.reject(ITERATOR_PARENT_STATE)
         # The parent is the checkpoint made for this very call: the round before is what counts.
         prev = find_prev_entry(env, parent, insn_idx)
         queued = env.push_stack(insn_idx + 1, insn_idx, False)
@@ -97,7 +107,7 @@ def process_iter_next_call(env: VerifierEnv, insn_idx: int, meta: KfuncMeta) -> 
         regs = queued.frame[-1].regs
         regs[0] = not_null(env, regs[0])
     elif held.iter_state != t.BPF_ITER_STATE_DRAINED:
-        env.reject(EFAULT, f"verifier internal error: unexpected iterator state {held.iter_state}\n")
+        env.reject(ITERATOR_STATE_UNEXPECTED, state=held.iter_state)
     _set_iter(cur, meta, t.BPF_ITER_STATE_DRAINED, 0)
     regs = cur.frame[-1].regs
     drained = known_scalar(0)

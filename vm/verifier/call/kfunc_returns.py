@@ -11,13 +11,26 @@ from vm.kernel import kfuncs as kf
 from vm.verifier.call.kfunc_args import dynptr_type_flag, is_scalar_struct
 from vm.verifier.call.kfunc_iter import iter_of
 from vm.verifier.call.refs import acquire_reference_state
-from vm.verifier.env import EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import LIST_POP, SCALAR_KINDS, SPECIAL, KfuncMeta, kind_str
 from vm.verifier.mem.btf_ptr import btf_pointer
 from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.objects import graph_node, is_alloc_object, non_owning, reg_record, struct_record
 from vm.verifier.mem.packet import may_access_direct_pkt_data
 from vm.verifier.record import BPF_SPIN_LOCK
+from vm.verifier.rules.internal import DYNPTR_ID_MISSING, DYNPTR_SLICE_SIZE_MISSING, KFUNC_RETURN_UNHANDLED
+from vm.verifier.rules.kfunc_args import (
+    ACQUIRE_WITHOUT_BTF_ID,
+    KFUNC_RETURN_TYPE_UNSUPPORTED,
+    LOCAL_TYPE_ID_RANGE,
+    OBJECT_TYPE_NOT_STRUCT,
+    OBJECT_WITHOUT_BTF,
+    PERCPU_OBJECT_NOT_SCALARS,
+    PERCPU_OBJECT_SPECIAL_FIELDS,
+    RDONLY_CAST_TYPE,
+)
+from vm.verifier.rules.limits import PERCPU_OBJECT_SIZE
+from vm.verifier.rules.policy import PACKET_WRITE_NOT_ALLOWED
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, pointer, unknown_scalar
 
@@ -37,25 +50,25 @@ def note_struct_meta(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
 def _new_object(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> RegState:
     type_id = meta.arg_constant or 0
     if type_id > 0xFFFFFFFF:
-        env.reject(EINVAL, "local type ID argument must be in range [0, U32_MAX]\n")
+        env.reject(LOCAL_TYPE_ID_RANGE)
     btf = env.program.btf
     if btf is None:
-        env.reject(EINVAL, "bpf_obj_new/bpf_percpu_obj_new requires prog BTF\n")
+        env.reject(OBJECT_WITHOUT_BTF)
     try:
         found = btf.type(type_id)
     except InputError:
         found = btf.type(0)
     if found.kind is not Kind.STRUCT:
-        env.reject(EINVAL, "bpf_obj_new/bpf_percpu_obj_new type ID argument must be of a struct\n")
+        env.reject(OBJECT_TYPE_NOT_STRUCT)
     percpu = meta.name == "bpf_percpu_obj_new_impl"
     special = bool(struct_record(btf, type_id).fields)
     if percpu:
         if found.size > _PERCPU_MAX_SIZE:
-            env.reject(EINVAL, f"bpf_percpu_obj_new type size ({found.size}) is greater than {_PERCPU_MAX_SIZE}\n")
+            env.reject(PERCPU_OBJECT_SIZE, size=found.size, most=_PERCPU_MAX_SIZE)
         if not is_scalar_struct(env, btf, found):
-            env.reject(EINVAL, "bpf_percpu_obj_new type ID argument must be of a struct of scalars\n")
+            env.reject(PERCPU_OBJECT_NOT_SCALARS)
         if special:
-            env.reject(EINVAL, "bpf_percpu_obj_new type ID argument must not contain special fields\n")
+            env.reject(PERCPU_OBJECT_SPECIAL_FIELDS)
     aux = env.aux[insn_idx]
     aux.obj_new_size = found.size
     aux.kptr_struct_meta = type_id if special else 0
@@ -89,21 +102,21 @@ def _rdonly_cast(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> RegState:
     except InputError:
         found = meta.btf.type(0)
     if found.kind not in COMPOSITES:
-        env.reject(EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct\n")
+        env.reject(RDONLY_CAST_TYPE)
     return btf_pointer(env, meta.btf, type_id, t.PTR_UNTRUSTED)
 
 
 def _slice(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> RegState:
     if meta.arg_constant is None:
-        env.reject(EFAULT, "verifier internal error: bpf_dynptr_slice(_rdwr) no constant size\n")
+        env.reject(DYNPTR_SLICE_SIZE_MISSING)
     reg = pointer(t.PTR_TO_MEM | dynptr_type_flag(meta.dynptr_type))
     reg.mem_size = meta.arg_constant & 0xFFFFFFFF
     if meta.name == "bpf_dynptr_slice":
         reg.type |= t.MEM_RDONLY
     elif not may_access_direct_pkt_data(env, BPF_WRITE):
-        env.reject(EINVAL, "the prog does not allow writes to packet data\n")
+        env.reject(PACKET_WRITE_NOT_ALLOWED)
     if not meta.dynptr_id:
-        env.reject(EFAULT, "verifier internal error: no dynptr id\n")
+        env.reject(DYNPTR_ID_MISSING)
     reg.dynptr_id = meta.dynptr_id
     return reg
 
@@ -125,10 +138,7 @@ def _memory(env: VerifierEnv, meta: KfuncMeta, target: Type) -> RegState:
         meta.r0_size = meta.btf.size_of(target.id)
         meta.r0_rdonly = True
     if not meta.r0_size:
-        env.reject(
-            EINVAL,
-            f"kernel function {meta.name} returns pointer type {kind_str(target)} {target.name} is not supported\n",
-        )
+        env.reject(KFUNC_RETURN_TYPE_UNSUPPORTED, kfunc=meta.name, kind=kind_str(target), name=target.name)
     reg = pointer(t.PTR_TO_MEM | (t.MEM_RDONLY if meta.r0_rdonly else 0))
     reg.mem_size = meta.r0_size
     reg.ref_obj_id = meta.ref_obj_id
@@ -140,7 +150,7 @@ def _pointer(env: VerifierEnv, meta: KfuncMeta, ptr: Type, insn_idx: int) -> Reg
     if meta.name in SPECIAL:
         special = _SPECIAL.get(meta.name)
         if special is None:
-            env.reject(EFAULT, f"kernel function {meta.name} unhandled dynamic return type\n")
+            env.reject(KFUNC_RETURN_UNHANDLED, kfunc=meta.name)
         return special(env, meta, insn_idx)
     if target.kind is Kind.VOID:
         return unknown_scalar(not env.bpf_capable)
@@ -159,7 +169,7 @@ def set_return(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
     if meta.acquires and meta.name not in _ACQUIRES_OBJECT:
         struct = found.kind is Kind.PTR and meta.btf.skip_modifiers(found.type_id).kind in COMPOSITES
         if not struct:
-            env.reject(EINVAL, "acquire kernel function does not return PTR_TO_BTF_ID\n")
+            env.reject(ACQUIRE_WITHOUT_BTF_ID)
     if found.kind in SCALAR_KINDS:
         frame.regs[0] = unknown_scalar(not env.bpf_capable)
     elif found.kind is Kind.PTR:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from vm.verifier import record as rec
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.refs import release_reference_state
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import in_rcu_cs, vmlinux
 from vm.verifier.mem.kptr import kptr_target
 from vm.verifier.mem.map_value import map_name_of, map_of
 from vm.verifier.mem.objects import is_alloc_object, reg_record
+from vm.verifier.rules.helper_args import (
+    KPTR_MAP_WITHOUT_BTF,
+    KPTR_NOT_AT_OFFSET,
+    KPTR_NOT_REFERENCED,
+    KPTR_OFFSET_NOT_CONSTANT,
+    MAP_WITHOUT_KPTR,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
@@ -21,20 +28,20 @@ def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
     if not is_alloc_object(reg.type):
         spec = map_of(env, reg)
         if env.program.btf is None or not spec.btf_value_type_id:
-            env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_kptr_xchg\n", regno)
+            env.reject(KPTR_MAP_WITHOUT_BTF, regno, map=map_name_of(env, reg))
         meta.map_index, meta.inner_map, meta.map_uid, meta.spec = reg.map_ptr, reg.inner_map, 0, spec
     if reg.scalar.var_off.mask:
-        env.reject(EINVAL, f"R{regno} doesn't have constant offset. kptr has to be at the constant offset\n", regno)
+        env.reject(KPTR_OFFSET_NOT_CONSTANT, regno)
     record = reg_record(env, reg)
     if not record.has(rec.BPF_KPTR):
-        env.reject(EINVAL, f"R{regno} has no valid kptr\n", regno)
+        env.reject(MAP_WITHOUT_KPTR, regno)
     off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFF
     field = record.find(off, rec.BPF_KPTR)
     shown = off - (off >> 31 << 32)
     if field is None:
-        env.reject(EACCES, f"off={shown} doesn't point to kptr\n", regno)
+        env.reject(KPTR_NOT_AT_OFFSET, regno, off=shown)
     if field.kind == rec.BPF_KPTR_UNREF:
-        env.reject(EACCES, f"off={shown} kptr isn't referenced kptr\n", regno)
+        env.reject(KPTR_NOT_REFERENCED, regno, off=shown)
     meta.kptr_field = field
 
 

@@ -8,7 +8,9 @@ from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.program import MapSpec
 from vm.verifier.call.names import func_text
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.notes import SOCKMAP_UPDATE_CONTEXT
+from vm.verifier.rules.policy import MAP_TYPE_NOT_FOR_HELPER
 
 _STORAGE_FREE: Final = frozenset({f.KPTR_XCHG})
 
@@ -134,7 +136,7 @@ def _may_update_sockmap(env: VerifierEnv, func_id: int) -> bool:
         return True
     if prog_type == k.BPF_PROG_TYPE_SOCK_OPS and func_id == f.MAP_DELETE_ELEM:
         return True
-    env.verbose("cannot update sockmap in this context\n")
+    env.note(SOCKMAP_UPDATE_CONTEXT)
     return False
 
 
@@ -147,4 +149,4 @@ def check_map_func_compatibility(env: VerifierEnv, spec: MapSpec | None, func_id
         maps = MAPS_OF_FUNC.get(func_id)
         if maps is None or spec.map_type in maps:
             return
-    env.reject(EINVAL, f"cannot pass map_type {spec.map_type} into func {func_text(func_id)}\n")
+    env.reject(MAP_TYPE_NOT_FOR_HELPER, map_type=spec.map_type, func=func_text(func_id))

@@ -7,7 +7,7 @@ from vm.kernel import types as k
 from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
-from vm.verifier.env import EACCES, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access
 from vm.verifier.mem.buffer import check_buffer_access
@@ -24,6 +24,14 @@ from vm.verifier.mem.map_value import check_map_access, check_map_access_type, m
 from vm.verifier.mem.packet import check_packet_access
 from vm.verifier.mem.stack_range import check_stack_range_initialized
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.helper_args import ARGUMENT_TYPE
+from vm.verifier.rules.memory import (
+    HELPER_CONTEXT_EMPTY,
+    SIZE_MAY_BE_NEGATIVE,
+    SIZE_MAY_BE_ZERO,
+    SIZE_UNBOUNDED,
+    WRITE_TO_READ_ONLY,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -40,7 +48,7 @@ _PLAIN_CTX = frozenset(
 
 def _no_write(env: VerifierEnv, regno: int, reg: RegState, access: int) -> None:
     if access == BPF_WRITE:
-        env.reject(EACCES, f"R{regno} cannot write into {reg_type_str(reg.type)}\n", regno)
+        env.reject(WRITE_TO_READ_ONLY, regno, type=reg_type_str(reg.type))
 
 
 def check_helper_mem_access(
@@ -73,14 +81,15 @@ def check_helper_mem_access(
     elif base == t.PTR_TO_CTX and env.program.prog_type in _PLAIN_CTX:
         if not access_size:
             if not zero_size_allowed:
-                env.reject(EACCES, "")
+                env.reject(HELPER_CONTEXT_EMPTY, regno)
             return
         check_mem_access(env, env.insn_idx, regno, access_size - 1, op.B, access, -1)
     elif not (zero_size_allowed and not access_size and register_is_null(reg)):
         env.reject(
-            EACCES,
-            f"R{regno} type={reg_type_str(reg.type)} expected={reg_type_str(t.PTR_TO_STACK)}\n",
+            ARGUMENT_TYPE,
             regno,
+            type=reg_type_str(reg.type),
+            expected=reg_type_str(t.PTR_TO_STACK),
             needed=need.memory(regno, reg, access_size),
         )
 
@@ -94,21 +103,13 @@ def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allo
     least = 0 if zero_size_allowed else 1
     if s.smin < 0:
         needed = need.size_argument(s.smin, s.smax, least)
-        env.reject(
-            EACCES, f"R{regno} min value is negative, either use unsigned or 'var &= const'\n", regno, needed=needed
-        )
+        env.reject(SIZE_MAY_BE_NEGATIVE, regno, needed=needed)
     if s.umin == 0 and not zero_size_allowed:
         env.reject(
-            EACCES, f"R{regno} invalid zero-sized read: u64=[{s.umin},{_lld(s.umax)}]\n", regno,
-            needed=need.size_argument(s.umin, s.umax, 1),
-        )  # fmt: skip
-    if s.umax >= BPF_MAX_VAR_SIZ:
-        env.reject(
-            EACCES,
-            f"R{regno} unbounded memory access, use 'var &= const' or 'if (var < const)'\n",
-            regno,
-            needed=need.size_argument(s.umin, s.umax, least),
+            SIZE_MAY_BE_ZERO, regno, umin=s.umin, umax=_lld(s.umax), needed=need.size_argument(s.umin, s.umax, 1)
         )
+    if s.umax >= BPF_MAX_VAR_SIZ:
+        env.reject(SIZE_UNBOUNDED, regno, needed=need.size_argument(s.umin, s.umax, least))
     try:
         check_helper_mem_access(env, regno - 1, s.umax, access, zero_size_allowed, noted)
     except Reject as e:

@@ -8,8 +8,10 @@ from vm.kernel import func_ids as f
 from vm.kernel.types import BPF_MAP_TYPE_PROG_ARRAY
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.map_value import BPF_F_RDONLY_PROG, map_flags
+from vm.verifier.rules.internal import KERNEL_MISCONFIGURED
+from vm.verifier.rules.policy import MAP_WRITE_FORBIDDEN
 from vm.verifier.state.aux import InsnAux
 from vm.verifier.state.reg_types import SCALAR_VALUE
 
@@ -32,9 +34,9 @@ def record_func_map(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
     if meta.func_id not in _RECORDED:
         return
     if meta.spec is None:
-        env.reject(EINVAL, "kernel subsystem misconfigured verifier\n")
+        env.reject(KERNEL_MISCONFIGURED)
     if map_flags(meta.spec) & BPF_F_RDONLY_PROG and meta.func_id in _WRITES:
-        env.reject(EACCES, "write into map forbidden\n")
+        env.reject(MAP_WRITE_FORBIDDEN)
     aux = env.aux[insn_idx]
     same = (aux.map_ptr, aux.map_inner) == (meta.map_index, meta.inner_map)
     if aux.map_ptr == MAP_PTR_UNSET:
@@ -55,7 +57,7 @@ def record_func_key(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
     if meta.func_id != f.TAIL_CALL:
         return
     if meta.spec is None or meta.spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:
-        env.reject(EINVAL, "kernel subsystem misconfigured verifier\n")
+        env.reject(KERNEL_MISCONFIGURED)
     aux = env.aux[insn_idx]
     reg = env.cur_state.frame[-1].regs[3]
     key = reg.scalar.var_off.value

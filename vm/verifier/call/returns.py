@@ -13,9 +13,10 @@ from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text
 from vm.verifier.call.refs import acquire_reference_state
 from vm.verifier.domain.scalar import bounded, s32
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.record import BPF_SPIN_LOCK, map_record
+from vm.verifier.rules.internal import HELPER_RETURN_TYPE_INVALID, HELPER_RETURN_TYPE_UNKNOWN, KERNEL_MISCONFIGURED
 from vm.verifier.sanity import sane
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
@@ -66,7 +67,7 @@ def _integer(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
 
 def _map_value(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     if meta.spec is None:
-        env.reject(EINVAL, "kernel subsystem misconfigured verifier\n")
+        env.reject(KERNEL_MISCONFIGURED)
     reg = pointer(t.PTR_TO_MAP_VALUE | t.type_flag(fn.ret_type))
     reg.map_ptr = meta.map_index
     reg.inner_map = meta.inner_map
@@ -113,12 +114,12 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     if base == k.RET_PTR_TO_BTF_ID and meta.func_id == f.KPTR_XCHG:
         return exchanged(env, meta, flags)
     if base != k.RET_PTR_TO_BTF_ID:
-        env.reject(EINVAL, f"unknown return type {base} of func {func_text(meta.func_id)}\n")
+        env.reject(HELPER_RETURN_TYPE_UNKNOWN, return_type=base, func=func_text(meta.func_id))
     reg = pointer(t.PTR_TO_BTF_ID | flags)
     reg.btf = vmlinux()
     reg.btf_id = kernel_struct_id(fn.ret_btf_id)
     if not reg.btf_id:
-        env.reject(EINVAL, f"invalid return type {base} of func {func_text(meta.func_id)}\n")
+        env.reject(HELPER_RETURN_TYPE_INVALID, return_type=base, func=func_text(meta.func_id))
     return reg
 
 

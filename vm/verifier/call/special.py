@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from vm.kernel import func_ids as f
+from vm.kernel.errno import EACCES
 from vm.kernel.types import BPF_MAP_TYPE_ARENA, BPF_MAP_TYPE_ARRAY
 from vm.verifier.call.kfunc_graph import in_rbtree_lock_required_cb
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.refs import invalidate_non_owning_refs
 from vm.verifier.domain.scalar import s64
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_name_of, map_of
 from vm.verifier.mem.objects import lock_owner, reg_record
 from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
+from vm.verifier.rules.context import LOCK_IN_RBTREE_CALLBACK, SECOND_LOCK, UNLOCK_OF_OTHER_LOCK, UNLOCK_WITHOUT_LOCK
+from vm.verifier.rules.helper_args import (
+    LOCK_MAP_WITHOUT_BTF,
+    LOCK_NOT_AT_OFFSET,
+    LOCK_OFFSET_NOT_CONSTANT,
+    MAP_WITHOUT_TIMER,
+    NO_LOCK_IN_MEMORY,
+    STRING_ADDRESS_NOT_CONSTANT,
+    STRING_NOT_DIRECT,
+    STRING_NOT_MAP_VALUE,
+    STRING_NOT_READ_ONLY,
+    STRING_NOT_TERMINATED,
+    TIMER_MAP_WITHOUT_BTF,
+    TIMER_NOT_AT_OFFSET,
+    TIMER_OFFSET_NOT_CONSTANT,
+)
+from vm.verifier.rules.internal import TIMER_RECORD_MISSING, TIMER_TWO_MAPS
+from vm.verifier.rules.policy import MAP_WITHOUT_DIRECT_VALUES
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.vstate import NO_LOCK, ActiveLock
 
@@ -22,34 +41,30 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
     reg = env.cur_state.frame[-1].regs[regno]
     cur = env.cur_state
     if reg.scalar.var_off.mask:
-        env.reject(
-            EINVAL,
-            f"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset\n",
-            regno,
-        )
+        env.reject(LOCK_OFFSET_NOT_CONSTANT, regno)
     what = "local 'kptr'"
     if reg.type == t.PTR_TO_MAP_VALUE:
         spec = map_of(env, reg)
         if env.program.btf is None or not spec.btf_value_type_id:
-            env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_spin_lock\n", regno)
+            env.reject(LOCK_MAP_WITHOUT_BTF, regno, map=map_name_of(env, reg))
         what = f"map '{map_name_of(env, reg)}'"
     record = reg_record(env, reg)
     if not record.has(BPF_SPIN_LOCK):
-        env.reject(EINVAL, f"{what} has no valid bpf_spin_lock\n", regno)
+        env.reject(NO_LOCK_IN_MEMORY, regno, memory=what)
     off = s64(reg.scalar.var_off.value + reg.off)
     at = record.offset_of(BPF_SPIN_LOCK)
     if at != off:
-        env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_spin_lock' that is at {at}\n", regno)
+        env.reject(LOCK_NOT_AT_OFFSET, regno, off=off, at=at)
     ptr = lock_owner(reg)
     if is_lock:
         if cur.active_lock.ptr:
-            env.reject(EINVAL, "Locking two bpf_spin_locks are not allowed\n", regno, held=("lock",))
+            env.reject(SECOND_LOCK, regno, held=("lock",))
         cur.active_lock = ActiveLock(ptr, reg.id)
         return
     if not cur.active_lock.ptr:
-        env.reject(EINVAL, "bpf_spin_unlock without taking a lock\n", regno)
+        env.reject(UNLOCK_WITHOUT_LOCK, regno)
     if cur.active_lock != ActiveLock(ptr, reg.id):
-        env.reject(EINVAL, "bpf_spin_unlock of different lock\n", regno, held=("lock",))
+        env.reject(UNLOCK_OF_OTHER_LOCK, regno, held=("lock",))
     invalidate_non_owning_refs(env)
     cur.active_lock = NO_LOCK
 
@@ -57,9 +72,9 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
 def check_spin_lock_arg(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
     """ARG_PTR_TO_SPIN_LOCK of the two helpers that have one."""
     if in_rbtree_lock_required_cb(env):
-        env.reject(EACCES, "can't spin_{lock,unlock} in rbtree cb\n", regno)
+        env.reject(LOCK_IN_RBTREE_CALLBACK, regno)
     if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK):
-        env.reject(EFAULT, "verifier internal error\n", regno)
+        env.reject(TIMER_RECORD_MISSING, regno)
     process_spin_lock(env, regno, meta.func_id == f.SPIN_LOCK)
 
 
@@ -67,23 +82,19 @@ def process_timer_func(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
     """ARG_PTR_TO_TIMER: exactly the timer of a map value."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.scalar.var_off.mask:
-        env.reject(
-            EINVAL,
-            f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset\n",
-            regno,
-        )
+        env.reject(TIMER_OFFSET_NOT_CONSTANT, regno)
     spec = map_of(env, reg)
     if env.program.btf is None or not spec.btf_value_type_id:
-        env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has to have BTF in order to use bpf_timer\n", regno)
+        env.reject(TIMER_MAP_WITHOUT_BTF, regno, map=map_name_of(env, reg))
     record = map_record(env.program, spec)
     if not record.has(BPF_TIMER):
-        env.reject(EINVAL, f"map '{map_name_of(env, reg)}' has no valid bpf_timer\n", regno)
+        env.reject(MAP_WITHOUT_TIMER, regno, map=map_name_of(env, reg))
     off = s64(reg.scalar.var_off.value + reg.off)
     at = record.offset_of(BPF_TIMER)
     if at != off:
-        env.reject(EINVAL, f"off {off} doesn't point to 'struct bpf_timer' that is at {at}\n", regno)
+        env.reject(TIMER_NOT_AT_OFFSET, regno, off=off, at=at)
     if meta.map_index >= 0:
-        env.reject(EFAULT, "verifier bug. Two map pointers in a timer helper\n", regno)
+        env.reject(TIMER_TWO_MAPS, regno)
     meta.map_uid = reg.map_uid
     meta.map_index = reg.map_ptr
     meta.inner_map = reg.inner_map
@@ -102,16 +113,16 @@ def check_reg_const_str(env: VerifierEnv, regno: int) -> None:
     """ARG_PTR_TO_CONST_STR: a string that ends, in memory nobody can change."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type != t.PTR_TO_MAP_VALUE:
-        env.reject(EINVAL, "")
+        env.reject(STRING_NOT_MAP_VALUE, regno)
     spec = map_of(env, reg)
     if not map_is_rdonly(spec):
-        env.reject(EACCES, f"R{regno} does not point to a readonly map'\n", regno)
+        env.reject(STRING_NOT_READ_ONLY, regno)
     if reg.scalar.var_off.mask:
-        env.reject(EACCES, f"R{regno} is not a constant address'\n", regno)
+        env.reject(STRING_ADDRESS_NOT_CONSTANT, regno)
     if spec.map_type not in (BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_ARENA):
-        env.reject(EACCES, "no direct value access support for this map type\n", regno)
+        env.reject(MAP_WITHOUT_DIRECT_VALUES, regno, errno=EACCES)
     check_map_access(env, regno, reg.off, spec.value_size - reg.off, False, ACCESS_HELPER)
     if spec.map_type != BPF_MAP_TYPE_ARRAY or spec.max_entries != 1:
-        env.reject(EINVAL, "direct value access on string failed\n", regno)
+        env.reject(STRING_NOT_DIRECT, regno)
     if b"\0" not in const_string(env, regno):
-        env.reject(EINVAL, "string is not zero-terminated\n", regno)
+        env.reject(STRING_NOT_TERMINATED, regno)

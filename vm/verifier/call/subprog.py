@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from vm.isa.insn import Insn
-from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.callback import pass_reg
 from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
 from vm.verifier.call.refs import clear_all_pkt_pointers
-from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
-from vm.verifier.leaving import retval_range_within, say_invalid_scalar
+from vm.verifier.leaving import reject_result, retval_range_within
 from vm.verifier.liveness import clear_caller_saved_regs, mark_read, mark_reg_unknown
 from vm.verifier.prepass.subprogs import find_subprog
+from vm.verifier.rules.context import GLOBAL_CALL_UNDER_LOCK, GLOBAL_CALL_WITHOUT_PREEMPTION
+from vm.verifier.rules.functions import GLOBAL_FUNCTION_ARGUMENTS_INVALID, RETURN_VALUE_OUT_OF_RANGE
+from vm.verifier.rules.internal import CALL_TARGET_WITHOUT_FUNCTION, CALLBACK_SITE_NOT_CALLING
+from vm.verifier.rules.lifetime import STACK_POINTER_RETURNED
+from vm.verifier.rules.register import CALLBACK_RESULT_NOT_SCALAR
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState
 
@@ -31,7 +35,7 @@ def check_func_call(env: VerifierEnv, insn: Insn) -> None:
     target = env.insn_idx + insn.imm + 1
     subprogno = find_subprog(env, target)
     if subprogno < 0:
-        env.reject(EFAULT, f"verifier bug. No program starts at insn {target}\n")
+        env.reject(CALL_TARGET_WITHOUT_FUNCTION, target=target)
     caller = env.cur_state.frame[-1]
     error = check_subprog_call(env, subprogno)
     if env.subprogs[subprogno].is_global:
@@ -49,17 +53,14 @@ def check_func_call(env: VerifierEnv, insn: Insn) -> None:
 
 def _call_global(env: VerifierEnv, subprogno: int, error: Reject | None) -> None:
     sub = env.subprogs[subprogno]
-    instead = "use static function instead\n"
     if env.cur_state.active_lock.ptr:
-        env.reject(EINVAL, f"global function calls are not allowed while holding a lock,\n{instead}", held=("lock",))
+        env.reject(GLOBAL_CALL_UNDER_LOCK, held=("lock",))
     if env.cur_state.active_preempt_lock:
-        env.reject(
-            EINVAL, f"global function calls are not allowed with preemption disabled,\n{instead}", held=("preempt",)
-        )
+        env.reject(GLOBAL_CALL_WITHOUT_PREEMPTION, held=("preempt",))
     if error is not None:
         env.reject(
-            error.errno, f"Caller passes invalid args into func#{subprogno} ('{sub.name}')\n", error.regno,
-            needed=error.needed,
+            GLOBAL_FUNCTION_ARGUMENTS_INVALID, error.regno, needed=error.needed, because=error, func=subprogno,
+            name=sub.name,
         )  # fmt: skip
     env.verbose(f"Func#{subprogno} ('{sub.name}') is global and assumed valid.\n")
     if sub.changes_pkt_data:
@@ -73,15 +74,13 @@ def _call_global(env: VerifierEnv, subprogno: int, error: Reject | None) -> None
 def _check_callback_return(env: VerifierEnv, callee: FuncState) -> None:
     r0 = callee.regs[0]
     if r0.type != t.SCALAR_VALUE:
-        env.reject(EACCES, "R0 not a scalar value\n", 0)
+        env.reject(CALLBACK_RESULT_NOT_SCALAR, 0)
     mark_read(env, callee.live, 0, t.REG_LIVE_READ64)
     mark_chain_precision(env, 0, "callback_result")
     if not retval_range_within(callee.callback_ret_range, r0):
-        say_invalid_scalar(env, r0, callee.callback_ret_range, "At callback return", "R0")
-        wanted, s = callee.callback_ret_range, r0.scalar
-        env.reject(EINVAL, "", 0, needed=need.result(s.smin, s.smax, wanted.minval, wanted.maxval))
+        reject_result(env, RETURN_VALUE_OUT_OF_RANGE, 0, callee.callback_ret_range, "At callback return", "R0")
     if not env.aux[callee.callsite].calls_callback:
-        env.reject(EFAULT, f"BUG: in callback at {env.insn_idx}, callsite {callee.callsite} !calls_callback\n")
+        env.reject(CALLBACK_SITE_NOT_CALLING, insn=env.insn_idx, callsite=callee.callsite)
 
 
 def prepare_func_exit(env: VerifierEnv) -> None:
@@ -90,7 +89,7 @@ def prepare_func_exit(env: VerifierEnv) -> None:
     callee = state.frame[-1]
     caller = state.frame[-2]
     if callee.regs[0].type == t.PTR_TO_STACK:
-        env.reject(EINVAL, "cannot return stack pointer to the caller\n", 0)
+        env.reject(STACK_POINTER_RETURNED, 0)
     if callee.in_callback_fn:
         _check_callback_return(env, callee)
         env.insn_idx = callee.callsite

@@ -20,7 +20,7 @@ from vm.verifier.domain.scalar import (
     set32_const,
     zext_32_to_64,
 )
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import (
     DST_OP,
     DST_OP_NO_MARK,
@@ -30,6 +30,23 @@ from vm.verifier.liveness import (
     mark_reg_unknown,
 )
 from vm.verifier.mem.common import assign_scalar_id_before_mov
+from vm.verifier.rules.register import (
+    POINTER_ARITHMETIC,
+    POINTER_PAIR_ARITHMETIC,
+    POINTER_PARTIAL_COPY,
+    POINTER_SIGN_EXTENSION,
+)
+from vm.verifier.rules.structure import (
+    ADDRESS_SPACE_CAST_SPACES,
+    ADDRESS_SPACE_CAST_WITHOUT_ARENA,
+    ALU_OPCODE,
+    ALU_RESERVED_FIELDS,
+    DIVISION_BY_ZERO,
+    END_RESERVED_FIELDS,
+    MOV_RESERVED_FIELDS,
+    NEG_RESERVED_FIELDS,
+    SHIFT_OUT_OF_RANGE,
+)
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import BPF_ADD_CONST, PTR_TO_ARENA, SCALAR_VALUE
@@ -48,7 +65,7 @@ def check_alu_op(env: VerifierEnv, insn: Insn) -> None:
     elif op in (o.END, o.NEG):
         _check_unary(env, insn, op)
     elif op > o.END:
-        env.reject(EINVAL, f"invalid BPF_ALU opcode {op:x}\n")
+        env.reject(ALU_OPCODE, op=op)
     else:
         _check_binary(env, insn, op)
     regs = env.cur_state.frame[-1].regs
@@ -61,17 +78,17 @@ def check_alu_op(env: VerifierEnv, insn: Insn) -> None:
 def _check_unary(env: VerifierEnv, insn: Insn, op: int) -> None:
     if op == o.NEG:
         if insn.code & 0x08 or insn.src_reg or insn.off or insn.imm:
-            env.reject(EINVAL, "BPF_NEG uses reserved fields\n")
+            env.reject(NEG_RESERVED_FIELDS)
     elif (
         insn.src_reg
         or insn.off
         or insn.imm not in (16, 32, 64)
         or (insn.code & 0x07 == o.ALU64 and insn.code & 0x08 != o.TO_LE)
     ):
-        env.reject(EINVAL, "BPF_END uses reserved fields\n")
+        env.reject(END_RESERVED_FIELDS)
     check_reg_arg(env, insn.dst_reg, SRC_OP)
     if is_pointer_value(env, insn.dst_reg):
-        env.reject(EACCES, f"R{insn.dst_reg} pointer arithmetic prohibited\n", insn.dst_reg)
+        env.reject(POINTER_ARITHMETIC, insn.dst_reg)
     check_reg_arg(env, insn.dst_reg, DST_OP)
 
 
@@ -83,7 +100,7 @@ def _check_mov(env: VerifierEnv, insn: Insn) -> None:
         _check_mov_fields(env, insn)
         check_reg_arg(env, insn.src_reg, SRC_OP)
     elif insn.src_reg or insn.off:
-        env.reject(EINVAL, "BPF_MOV uses reserved fields\n")
+        env.reject(MOV_RESERVED_FIELDS)
     check_reg_arg(env, insn.dst_reg, DST_OP_NO_MARK)
     if not insn.code & 0x08:
         r = RegState(SCALAR_VALUE, const(insn.imm if insn.code & 0x07 == o.ALU64 else insn.imm & 0xFFFFFFFF))
@@ -98,14 +115,14 @@ def _check_mov(env: VerifierEnv, insn: Insn) -> None:
 def _check_mov_fields(env: VerifierEnv, insn: Insn) -> None:
     if insn.code & 0x07 == o.ALU:
         if insn.off not in (0, 8, 16) or insn.imm:
-            env.reject(EINVAL, "BPF_MOV uses reserved fields\n")
+            env.reject(MOV_RESERVED_FIELDS)
     elif insn.off == _ADDR_SPACE_CAST:
         if insn.imm not in (1, 1 << 16):
-            env.reject(EINVAL, "addr_space_cast insn can only convert between address space 1 and 0\n")
+            env.reject(ADDRESS_SPACE_CAST_SPACES)
         if not any(env.program.maps[i].map_type == _MAP_TYPE_ARENA for i in env.used_maps):
-            env.reject(EINVAL, "addr_space_cast insn can only be used in a program that has an associated arena\n")
+            env.reject(ADDRESS_SPACE_CAST_WITHOUT_ARENA)
     elif insn.off not in (0, 8, 16, 32) or insn.imm:
-        env.reject(EINVAL, "BPF_MOV uses reserved fields\n")
+        env.reject(MOV_RESERVED_FIELDS)
 
 
 def _copy_scalar(env: VerifierEnv, insn: Insn, linked: bool) -> RegState:
@@ -135,7 +152,7 @@ def _mov64(env: VerifierEnv, insn: Insn) -> None:
         regs[insn.dst_reg] = regs[insn.src_reg]
         return
     if is_pointer_value(env, insn.src_reg):
-        env.reject(EACCES, f"R{insn.src_reg} sign-extension part of pointer\n", insn.src_reg)
+        env.reject(POINTER_SIGN_EXTENSION, insn.src_reg)
     src = regs[insn.src_reg]
     if src.type != SCALAR_VALUE:
         mark_reg_unknown(env, regs, insn.dst_reg)
@@ -148,7 +165,7 @@ def _mov64(env: VerifierEnv, insn: Insn) -> None:
 def _mov32(env: VerifierEnv, insn: Insn) -> None:
     regs = env.cur_state.frame[-1].regs
     if is_pointer_value(env, insn.src_reg):
-        env.reject(EACCES, f"R{insn.src_reg} partial copy of pointer\n", insn.src_reg)
+        env.reject(POINTER_PARTIAL_COPY, insn.src_reg)
     src = regs[insn.src_reg]
     if src.type != SCALAR_VALUE:
         r = unknown_scalar(not env.bpf_capable)
@@ -167,16 +184,16 @@ def _mov32(env: VerifierEnv, insn: Insn) -> None:
 def _check_binary(env: VerifierEnv, insn: Insn, op: int) -> None:
     if insn.code & 0x08:
         if insn.imm or insn.off not in (0, 1) or (insn.off == 1 and op not in _DIVISIONS):
-            env.reject(EINVAL, "BPF_ALU uses reserved fields\n")
+            env.reject(ALU_RESERVED_FIELDS)
         check_reg_arg(env, insn.src_reg, SRC_OP)
     elif insn.src_reg or insn.off not in (0, 1) or (insn.off == 1 and op not in _DIVISIONS):
-        env.reject(EINVAL, "BPF_ALU uses reserved fields\n")
+        env.reject(ALU_RESERVED_FIELDS)
     check_reg_arg(env, insn.dst_reg, SRC_OP)
     if not insn.code & 0x08:
         if op in _DIVISIONS and insn.imm == 0:
-            env.reject(EINVAL, "div by zero\n")
+            env.reject(DIVISION_BY_ZERO)
         if op in _SHIFTS and not 0 <= insn.imm < (64 if insn.code & 0x07 == o.ALU64 else 32):
-            env.reject(EINVAL, f"invalid shift {insn.imm}\n")
+            env.reject(SHIFT_OUT_OF_RANGE, bits=insn.imm)
     check_reg_arg(env, insn.dst_reg, DST_OP_NO_MARK)
     _adjust_reg_min_max_vals(env, insn, op)
 
@@ -198,7 +215,7 @@ def _adjust_reg_min_max_vals(env: VerifierEnv, insn: Insn, op: int) -> None:
             if op == o.SUB and env.allow_ptr_leaks:
                 mark_reg_unknown(env, regs, insn.dst_reg)
                 return
-            env.reject(EACCES, f"R{insn.dst_reg} pointer {ALU_STRING[op >> 4]} pointer prohibited\n", insn.dst_reg)
+            env.reject(POINTER_PAIR_ARITHMETIC, insn.dst_reg, operator=ALU_STRING[op >> 4])
         mark_chain_precision(env, insn.dst_reg, "pointer_offset")
         adjust_ptr_min_max_vals(env, insn, src, dst, ptr_is_dst=False)
         return

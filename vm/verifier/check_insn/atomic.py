@@ -6,11 +6,14 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.access import check_mem_access, save_aux_ptr_type
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.fields import ATOMIC_ON_MEMORY_TYPE
+from vm.verifier.rules.policy import POINTER_LEAK_BY_ATOMIC, POINTER_LEAK_BY_EXCHANGE
+from vm.verifier.rules.structure import ATOMIC_OPCODE, ATOMIC_SIZE
 from vm.verifier.state import reg_types as t
 
 _OPS: Final = frozenset(
@@ -33,25 +36,21 @@ _FORBIDDEN: Final = frozenset(
 def check_atomic(env: VerifierEnv, insn: Insn) -> None:
     """STX|ATOMIC: operands, the memory they work on, and the register a fetch leaves the old value in."""
     if insn.imm not in _OPS:
-        env.reject(EINVAL, f"BPF_ATOMIC uses invalid atomic opcode {insn.imm & 0xFFFFFFFF:02x}\n")
+        env.reject(ATOMIC_OPCODE, imm=insn.imm & 0xFFFFFFFF)
     size = insn.code & 0x18
     if size not in (o.W, o.DW):
-        env.reject(EINVAL, "invalid atomic operand size\n")
+        env.reject(ATOMIC_SIZE)
     check_reg_arg(env, insn.src_reg, SRC_OP)
     check_reg_arg(env, insn.dst_reg, SRC_OP)
     if insn.imm == o.CMPXCHG:
         check_reg_arg(env, o.R0, SRC_OP)
         if is_pointer_value(env, o.R0):
-            env.reject(EACCES, "R0 leaks addr into mem\n", o.R0)
+            env.reject(POINTER_LEAK_BY_EXCHANGE, o.R0)
     if is_pointer_value(env, insn.src_reg):
-        env.reject(EACCES, f"R{insn.src_reg} leaks addr into mem\n", insn.src_reg)
+        env.reject(POINTER_LEAK_BY_ATOMIC, insn.src_reg)
     dst_type = env.cur_state.frame[-1].regs[insn.dst_reg].type
     if not _ptr_type_ok(dst_type, insn):
-        env.reject(
-            EACCES,
-            f"BPF_ATOMIC stores into R{insn.dst_reg} {reg_type_str(dst_type)} is not allowed\n",
-            insn.dst_reg,
-        )
+        env.reject(ATOMIC_ON_MEMORY_TYPE, insn.dst_reg, type=reg_type_str(dst_type))
     load_reg = -1
     if insn.imm & o.FETCH:
         load_reg = o.R0 if insn.imm == o.CMPXCHG else insn.src_reg

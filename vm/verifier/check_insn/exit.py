@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.kernel import types as k
-from vm.verifier import need
 from vm.verifier.backtrack import mark_chain_precision
-from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, VerifierEnv
-from vm.verifier.leaving import retval_range_within, say_invalid_scalar
+from vm.verifier.env import VerifierEnv
+from vm.verifier.leaving import reject_result, retval_range_within
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.ctx import hook_retval_range
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.attach import TRACING_ATTACH_TYPE
+from vm.verifier.rules.context import LOCK_STILL_HELD, PREEMPTION_STILL_DISABLED, RCU_STILL_OPEN, THROW_IN_REGION
+from vm.verifier.rules.functions import (
+    LSM_CGROUP_VOID_RETURN,
+    RETURN_VALUE_NOT_KNOWN,
+    RETURN_VALUE_OUT_OF_RANGE,
+    SUBPROGRAM_RETURN_NOT_SCALAR,
+)
+from vm.verifier.rules.policy import POINTER_LEAK_BY_RETURN
+from vm.verifier.rules.rule import Rule
 from vm.verifier.state.frame import RetvalRange
 from vm.verifier.state.reg_types import SCALAR_VALUE
 
@@ -54,12 +63,13 @@ class _Region(NamedTuple):
     """A region that must be closed: what it is called, and what is said if it is not."""
 
     name: str
-    missing: str
+    missing: Rule
     held: tuple[str, ...]
 
 
-_LOCK: Final = _Region("bpf_spin_lock", "bpf_spin_unlock is missing\n", ("lock",))
-_RCU: Final = _Region("bpf_rcu_read_lock", "bpf_rcu_read_unlock is missing\n", ("rcu",))
+_LOCK: Final = _Region("bpf_spin_lock", LOCK_STILL_HELD, ("lock",))
+_RCU: Final = _Region("bpf_rcu_read_lock", RCU_STILL_OPEN, ("rcu",))
+_PREEMPT: Final = _Region("bpf_preempt_disable", PREEMPTION_STILL_DISABLED, ("preempt",))
 
 
 def check_regions_closed(env: VerifierEnv, exception_exit: bool) -> None:
@@ -72,15 +82,14 @@ def check_regions_closed(env: VerifierEnv, exception_exit: bool) -> None:
     if state.active_rcu_lock:
         _open(env, _RCU, exception_exit)
     if state.active_preempt_lock:
-        count = state.active_preempt_lock
-        missing = f"{count} bpf_preempt_enable{' is' if count == 1 else '(s) are'} missing\n"
-        _open(env, _Region("bpf_preempt_disable", missing, ("preempt",)), exception_exit)
+        _open(env, _PREEMPT, exception_exit)
 
 
 def _open(env: VerifierEnv, region: _Region, exception_exit: bool) -> None:
+    count = env.cur_state.active_preempt_lock
     if exception_exit:
-        env.reject(EINVAL, f"bpf_throw cannot be used inside {region.name}-ed region\n", held=region.held)
-    env.reject(EINVAL, region.missing, held=region.held)
+        env.reject(THROW_IN_REGION, region=region.name, held=region.held)
+    env.reject(region.missing, held=region.held, count=count, verb=" is" if count == 1 else "(s) are")
 
 
 def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
@@ -103,7 +112,7 @@ def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
         return _BOOL if attach == k.BPF_TRACE_KPROBE_SESSION else None
     if prog_type == k.BPF_PROG_TYPE_TRACING:
         if attach not in _TRACING:
-            env.reject(ENOTSUPP, "")
+            env.reject(TRACING_ATTACH_TYPE)
         return _TRACING[attach]
     if prog_type == k.BPF_PROG_TYPE_LSM:
         if attach != k.BPF_LSM_CGROUP:
@@ -129,7 +138,7 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
         return
     check_reg_arg(env, regno, SRC_OP)
     if is_pointer_value(env, regno):
-        env.reject(EACCES, f"R{regno} leaks addr as return value\n", regno)
+        env.reject(POINTER_LEAK_BY_RETURN, regno)
     reg = env.cur_state.frame[-1].regs[regno]
     exit_ctx = "At program exit"
     wanted: RetvalRange | None
@@ -138,23 +147,16 @@ def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
         wanted = RetvalRange(0, 0)
     elif is_subprog and not frame.in_exception_callback_fn:
         if reg.type != SCALAR_VALUE:
-            env.reject(
-                EINVAL,
-                f"At subprogram exit the register R{regno} is not a scalar value ({reg_type_str(reg.type)})\n",
-                regno,
-            )
+            env.reject(SUBPROGRAM_RETURN_NOT_SCALAR, regno, type=reg_type_str(reg.type))
         return
     else:
         wanted = program_retval_range(env)
     if wanted is None:
         return
     if reg.type != SCALAR_VALUE:
-        env.reject(EINVAL, f"{exit_ctx} the register R{regno} is not a known value ({reg_type_str(reg.type)})\n", regno)
+        env.reject(RETURN_VALUE_NOT_KNOWN, regno, where=exit_ctx, type=reg_type_str(reg.type))
     mark_chain_precision(env, regno, "result")
     if not retval_range_within(wanted, reg, is_lsm_mac and not frame.in_async_callback_fn):
-        say_invalid_scalar(env, reg, wanted, exit_ctx, reg_name)
-        if is_lsm and not is_lsm_mac and not is_subprog and _hook_is_void(env):
-            env.verbose("Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!\n")
-        s = reg.scalar
-        needed = need.result(s.smin, s.smax, wanted.minval, wanted.maxval)
-        env.reject(EINVAL, "", regno, needed=needed)
+        void = is_lsm and not is_lsm_mac and not is_subprog and _hook_is_void(env)
+        rule = LSM_CGROUP_VOID_RETURN if void else RETURN_VALUE_OUT_OF_RANGE
+        reject_result(env, rule, regno, wanted, exit_ctx, reg_name)

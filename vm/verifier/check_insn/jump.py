@@ -22,10 +22,20 @@ from vm.verifier.check_insn.packets import (
 from vm.verifier.check_insn.sanitize import sanitize_speculative_path
 from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, refine
 from vm.verifier.domain.scalar import const
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
 from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
+from vm.verifier.rules.context import CALL_UNDER_LOCK
+from vm.verifier.rules.policy import POINTER_COMPARISON
+from vm.verifier.rules.structure import (
+    CALL_RESERVED_FIELDS,
+    EXIT_RESERVED_FIELDS,
+    JA_RESERVED_FIELDS,
+    JUMP_OPCODE,
+    JUMP_RESERVED_FIELDS,
+    MAY_GOTO_FIELDS,
+)
 from vm.verifier.sanity import sane
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_BASE_TYPE_MASK, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_STACK, SCALAR_VALUE
@@ -42,7 +52,7 @@ def check_jump(env: VerifierEnv, insn: Insn) -> None:
         _check_ja(env, insn)
         return
     elif op == o.EXIT:
-        env.reject(EINVAL, "BPF_EXIT uses reserved fields\n")
+        env.reject(EXIT_RESERVED_FIELDS)
     elif op == o.JCOND:
         _check_may_goto(env, insn)
     else:
@@ -52,9 +62,9 @@ def check_jump(env: VerifierEnv, insn: Insn) -> None:
 
 def _check_call(env: VerifierEnv, insn: Insn) -> None:
     if insn.code != o.JMP | o.CALL or insn.off or insn.src_reg not in (0, o.PSEUDO_CALL) or insn.dst_reg:
-        env.reject(EINVAL, "BPF_CALL uses reserved fields\n")
+        env.reject(CALL_RESERVED_FIELDS)
     if env.cur_state.active_lock.ptr and insn.src_reg == 0 and insn.imm != func_ids.SPIN_UNLOCK:
-        env.reject(EINVAL, "function calls are not allowed while holding a lock\n", held=("lock",))
+        env.reject(CALL_UNDER_LOCK, held=("lock",))
     if insn.src_reg == o.PSEUDO_CALL:
         subprog.check_func_call(env, insn)
     else:
@@ -65,7 +75,7 @@ def _check_call(env: VerifierEnv, insn: Insn) -> None:
 def _check_ja(env: VerifierEnv, insn: Insn) -> None:
     wide = insn.code & 0x07 == o.JMP
     if insn.code & 0x08 or insn.src_reg or insn.dst_reg or (insn.imm if wide else insn.off):
-        env.reject(EINVAL, "BPF_JA uses reserved fields\n")
+        env.reject(JA_RESERVED_FIELDS)
     env.insn_idx += (insn.off if wide else insn.imm) + 1
 
 
@@ -73,7 +83,7 @@ def _check_may_goto(env: VerifierEnv, insn: Insn) -> None:
     """may_goto: falls through, or jumps when its budget is spent; either may happen at any round."""
     idx = env.insn_idx
     if insn.code != o.JMP | o.JCOND or insn.src_reg != o.MAY_GOTO or insn.dst_reg or insn.imm or not insn.off:
-        env.reject(EINVAL, f"invalid may_goto off {insn.off} imm {insn.imm}\n")
+        env.reject(MAY_GOTO_FIELDS, off=insn.off, imm=insn.imm)
     cur = env.cur_state
     prev = find_prev_entry(env, cur.parent, idx) if cur.parent is not None else None
     queued = env.push_stack(idx + 1, idx, False)
@@ -85,7 +95,7 @@ def _check_may_goto(env: VerifierEnv, insn: Insn) -> None:
 
 def _check_cond_jmp(env: VerifierEnv, insn: Insn, op: int) -> None:
     if op > o.JCOND:
-        env.reject(EINVAL, f"invalid BPF_JMP/JMP32 opcode {op:x}\n")
+        env.reject(JUMP_OPCODE, op=op)
     this_branch = env.cur_state
     regs = this_branch.frame[-1].regs
     by_reg = insn.code & 0x08 != 0
@@ -133,7 +143,7 @@ def _check_cond_jmp(env: VerifierEnv, insn: Insn, op: int) -> None:
         and not try_match_pkt_pointers(insn, dst, regs[insn.src_reg], this_branch, other_branch)
         and is_pointer_value(env, insn.dst_reg)
     ):
-        env.reject(EACCES, f"R{insn.dst_reg} pointer comparison prohibited\n", insn.dst_reg)
+        env.reject(POINTER_COMPARISON, insn.dst_reg)
     if env.log.level:
         env.print_insn_state(this_branch.frame[-1])
 
@@ -144,14 +154,14 @@ def _operands(env: VerifierEnv, insn: Insn, by_reg: bool) -> RegState:
     regs = env.cur_state.frame[-1].regs
     if not by_reg:
         if insn.src_reg:
-            env.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields\n")
+            env.reject(JUMP_RESERVED_FIELDS)
         return RegState(SCALAR_VALUE, const(insn.imm))
     if insn.imm:
-        env.reject(EINVAL, "BPF_JMP/JMP32 uses reserved fields\n")
+        env.reject(JUMP_RESERVED_FIELDS)
     check_reg_arg(env, insn.src_reg, SRC_OP)
     src = regs[insn.src_reg]
     if is_pointer_value(env, insn.src_reg) and not (is_pkt_pointer_any(regs[insn.dst_reg]) and is_pkt_pointer_any(src)):
-        env.reject(EACCES, f"R{insn.src_reg} pointer comparison prohibited\n", insn.src_reg)
+        env.reject(POINTER_COMPARISON, insn.src_reg)
     return src
 
 

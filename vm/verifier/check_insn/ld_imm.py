@@ -7,12 +7,24 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as k
+from vm.kernel.errno import EFAULT, EINVAL
 from vm.verifier.call import subprog
 from vm.verifier.domain.scalar import const
-from vm.verifier.env import EFAULT, EINVAL, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.leaving import check_reference_leak
 from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
 from vm.verifier.mem.common import check_ptr_off_reg
+from vm.verifier.rules.context import LD_ABS_IN_CALLBACK, LD_ABS_IN_RCU, LD_ABS_UNDER_LOCK, LD_ABS_WITHOUT_PREEMPTION
+from vm.verifier.rules.functions import CALLBACK_IS_MAIN, CALLBACK_NOT_STATIC, CALLBACK_WITHOUT_FUNC_INFO
+from vm.verifier.rules.lifetime import LD_ABS_WITH_REFERENCES
+from vm.verifier.rules.policy import LD_ABS_PROGRAM_TYPE
+from vm.verifier.rules.register import LD_ABS_WITHOUT_SKB
+from vm.verifier.rules.structure import (
+    LD_ABS_RESERVED_FIELDS,
+    LD_IMM64_RESERVED_FIELDS,
+    LD_IMM_SIZE,
+    VERIFIER_MISCONFIGURED,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar, pointer, unknown_scalar
 
@@ -25,9 +37,9 @@ _MAY_ACCESS_SKB: Final = frozenset(
 def check_ld_imm(env: VerifierEnv, insn: Insn) -> None:
     """The first of the two slots; the second was checked before the walk."""
     if insn.code & 0x18 != o.DW:
-        env.reject(EINVAL, "invalid BPF_LD_IMM insn\n")
+        env.reject(LD_IMM_SIZE)
     if insn.off:
-        env.reject(EINVAL, "BPF_LD_IMM64 uses reserved fields\n")
+        env.reject(LD_IMM64_RESERVED_FIELDS)
     check_reg_arg(env, insn.dst_reg, DST_OP)
     regs = env.cur_state.frame[-1].regs
     if insn.src_reg == 0:
@@ -53,7 +65,7 @@ def _kernel_symbol(env: VerifierEnv) -> RegState:
         r.btf = aux.btf_var_btf
         r.btf_id = aux.btf_var_btf_id
     else:
-        env.reject(EFAULT, "bpf verifier is misconfigured\n")
+        env.reject(VERIFIER_MISCONFIGURED, errno=EFAULT)
     return r
 
 
@@ -61,11 +73,11 @@ def _function(env: VerifierEnv, insn: Insn) -> RegState:
     target = env.insn_idx + insn.imm + 1
     number = next((i for i, sub in enumerate(env.subprogs) if sub.start == target), -1)
     if not env.program.func_infos:
-        env.reject(EINVAL, "missing btf func_info\n")
+        env.reject(CALLBACK_WITHOUT_FUNC_INFO)
     if env.subprogs[number].is_global:
-        env.reject(EINVAL, "callback function not static\n")
+        env.reject(CALLBACK_NOT_STATIC)
     if number == 0:
-        env.reject(EINVAL, "callback function cannot be the main program\n")
+        env.reject(CALLBACK_IS_MAIN)
     r = pointer(t.PTR_TO_FUNC)
     r.subprogno = number
     return r
@@ -82,7 +94,7 @@ def _map(env: VerifierEnv, insn: Insn) -> RegState:
     elif insn.src_reg in (o.PSEUDO_MAP_FD, o.PSEUDO_MAP_IDX):
         r = pointer(t.CONST_PTR_TO_MAP)
     else:
-        env.reject(EINVAL, "bpf verifier is misconfigured\n")
+        env.reject(VERIFIER_MISCONFIGURED, errno=EINVAL)
     r.map_ptr = aux.map_index
     return r
 
@@ -90,25 +102,25 @@ def _map(env: VerifierEnv, insn: Insn) -> RegState:
 def _check_ld_abs_allowed(env: VerifierEnv, insn: Insn) -> None:
     state = env.cur_state
     if env.program.prog_type not in _MAY_ACCESS_SKB:
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] instructions not allowed for this program type\n")
+        env.reject(LD_ABS_PROGRAM_TYPE)
     if any(frame.in_callback_fn for frame in state.frame[1:]):
-        env.reject(EINVAL, "cannot use BPF_LD_[ABS|IND] within callback\n")
+        env.reject(LD_ABS_IN_CALLBACK)
     size = insn.code & 0x18
     if insn.dst_reg or insn.off or size == o.DW or (insn.code & 0xE0 == o.ABS and insn.src_reg):
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] uses reserved fields\n")
+        env.reject(LD_ABS_RESERVED_FIELDS)
     check_reg_arg(env, _CTX_REG, SRC_OP)
     try:
         check_reference_leak(env, False)
     except Reject:
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] cannot be mixed with socket references\n")
+        env.reject(LD_ABS_WITH_REFERENCES)
     if state.active_lock.ptr:
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] cannot be used inside bpf_spin_lock-ed region\n")
+        env.reject(LD_ABS_UNDER_LOCK)
     if state.active_rcu_lock:
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] cannot be used inside bpf_rcu_read_lock-ed region\n")
+        env.reject(LD_ABS_IN_RCU)
     if state.active_preempt_lock:
-        env.reject(EINVAL, "BPF_LD_[ABS|IND] cannot be used inside bpf_preempt_disable-ed region\n")
+        env.reject(LD_ABS_WITHOUT_PREEMPTION)
     if state.frame[-1].regs[_CTX_REG].type != t.PTR_TO_CTX:
-        env.reject(EINVAL, "at the time of BPF_LD_ABS|IND R6 != pointer to skb\n", _CTX_REG)
+        env.reject(LD_ABS_WITHOUT_SKB, _CTX_REG)
 
 
 def check_ld_abs(env: VerifierEnv, insn: Insn) -> None:

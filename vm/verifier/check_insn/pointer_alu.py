@@ -11,10 +11,25 @@ from vm.verifier import need
 from vm.verifier.check_insn import sanitize
 from vm.verifier.domain.arith import is_known, pointer_add, pointer_sub, without_bounds32
 from vm.verifier.domain.scalar import bounds_sync, s64
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.memory import (
+    POINTER_MATH_UNBOUNDED_MIN,
+    POINTER_MATH_VALUE_TOO_LARGE,
+    POINTER_OFFSET_TOO_LARGE,
+    POINTER_VALUE_OUT_OF_BOUNDS,
+)
+from vm.verifier.rules.register import (
+    POINTER_ARITHMETIC_32_BIT,
+    POINTER_ARITHMETIC_BEFORE_NULL_CHECK,
+    POINTER_ARITHMETIC_ON_TYPE,
+    POINTER_BITWISE,
+    POINTER_OPERATOR,
+    POINTER_SUBTRACTED_FROM_SCALAR,
+    STACK_POINTER_SUBTRACTION,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -49,32 +64,25 @@ def check_reg_sane_offset(env: VerifierEnv, reg: RegState, reg_type: int, regno:
         if value >= BPF_MAX_VAR_OFF or value <= -BPF_MAX_VAR_OFF:
             needed = need.pointer_offset(value, value)
             name = reg_type_str(reg_type)
-            env.reject(EINVAL, f"math between {name} pointer and {value} is not allowed\n", regno, needed=needed)
+            env.reject(POINTER_MATH_VALUE_TOO_LARGE, regno, type=name, value=value, needed=needed)
     if reg.off >= BPF_MAX_VAR_OFF or reg.off <= -BPF_MAX_VAR_OFF:
         needed = need.pointer_offset(reg.off, reg.off)
-        env.reject(EINVAL, f"{reg_type_str(reg_type)} pointer offset {reg.off} is not allowed\n", regno, needed=needed)
+        env.reject(POINTER_OFFSET_TOO_LARGE, regno, type=reg_type_str(reg_type), off=reg.off, needed=needed)
     if s.smin == S64_MIN:
         env.reject(
-            EINVAL,
-            f"math between {reg_type_str(reg_type)} pointer and register with unbounded min value is not allowed\n",
-            regno,
-            needed=need.pointer_offset(s.smin, s.smax),
+            POINTER_MATH_UNBOUNDED_MIN, regno, type=reg_type_str(reg_type), needed=need.pointer_offset(s.smin, s.smax)
         )
     if s.smin >= BPF_MAX_VAR_OFF or s.smin <= -BPF_MAX_VAR_OFF:
         needed = need.pointer_offset(s.smin, s.smax)
         name = reg_type_str(reg_type)
-        env.reject(EINVAL, f"value {s.smin} makes {name} pointer be out of bounds\n", regno, needed=needed)
+        env.reject(POINTER_VALUE_OUT_OF_BOUNDS, regno, value=s.smin, type=name, needed=needed)
 
 
 def _check_allowed(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState) -> None:
     dst = insn.dst_reg
     op = insn.code & 0xF0
     if ptr.type & t.PTR_MAYBE_NULL:
-        env.reject(
-            EACCES,
-            f"R{dst} pointer arithmetic on {reg_type_str(ptr.type)} prohibited, null-check it first\n",
-            dst,
-        )
+        env.reject(POINTER_ARITHMETIC_BEFORE_NULL_CHECK, dst, type=reg_type_str(ptr.type))
     base = ptr.type & t.BPF_BASE_TYPE_MASK
     if base in _ARITHMETIC_OK:
         return
@@ -83,7 +91,7 @@ def _check_allowed(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState) -
         return
     if base in (t.PTR_TO_FLOW_KEYS, t.CONST_PTR_TO_MAP) and known and off.scalar.smin == 0 and op == o.ADD:
         return
-    env.reject(EACCES, f"R{dst} pointer arithmetic on {reg_type_str(ptr.type)} prohibited\n", dst)
+    env.reject(POINTER_ARITHMETIC_ON_TYPE, dst, type=reg_type_str(ptr.type))
 
 
 def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, *, ptr_is_dst: bool) -> None:
@@ -101,7 +109,7 @@ def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: Re
         if op == o.SUB and env.allow_ptr_leaks:
             mark_reg_unknown(env, frame.regs, dst)
             return
-        env.reject(EACCES, f"R{dst} 32-bit pointer arithmetic prohibited\n", dst)
+        env.reject(POINTER_ARITHMETIC_32_BIT, dst)
     _check_allowed(env, insn, ptr, off)
     if not ptr_is_dst:
         # The kernel copies the whole register here, liveness included.
@@ -118,9 +126,9 @@ def adjust_ptr_min_max_vals(env: VerifierEnv, insn: Insn, ptr: RegState, off: Re
     elif op == o.SUB:
         r = _sub(env, insn, ptr, off, ptr_is_dst)
     elif op in (o.AND, o.OR, o.XOR):
-        env.reject(EACCES, f"R{dst} bitwise operator {ALU_STRING[op >> 4]} on pointer prohibited\n", dst)
+        env.reject(POINTER_BITWISE, dst, operator=ALU_STRING[op >> 4])
     else:
-        env.reject(EACCES, f"R{dst} pointer arithmetic with {ALU_STRING[op >> 4]} operator prohibited\n", dst)
+        env.reject(POINTER_OPERATOR, dst, operator=ALU_STRING[op >> 4])
     check_reg_sane_offset(env, r, ptr.type, insn.src_reg if by_reg and ptr_is_dst else dst)
     if not is_known(r.scalar):
         r.scalar = bounds_sync(r.scalar)
@@ -148,9 +156,9 @@ def _add(env: VerifierEnv, ptr: RegState, off: RegState) -> RegState:
 def _sub(env: VerifierEnv, insn: Insn, ptr: RegState, off: RegState, ptr_is_dst: bool) -> RegState:
     dst = insn.dst_reg
     if not ptr_is_dst:
-        env.reject(EACCES, f"R{dst} tried to subtract pointer from scalar\n", dst)
+        env.reject(POINTER_SUBTRACTED_FROM_SCALAR, dst)
     if ptr.type == t.PTR_TO_STACK:
-        env.reject(EACCES, f"R{dst} subtraction from stack pointer prohibited\n", dst)
+        env.reject(STACK_POINTER_SUBTRACTION, dst)
     r = ptr.clone()
     s = off.scalar
     if s.var_off.mask == 0 and S32_MIN <= ptr.off - s.smin <= S32_MAX:

@@ -7,11 +7,20 @@ from typing import Final, NoReturn, final
 from vm.bits import U32
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.env import EACCES, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access
 from vm.verifier.report.state_text import tnum_str
+from vm.verifier.rules.policy import (
+    SPECULATION_BEYOND_BOUNDS,
+    SPECULATION_DIFFERENT_PATHS,
+    SPECULATION_MIXED_SIGNS,
+    SPECULATION_POINTER_TYPE,
+    UNPRIVILEGED_MAP_VALUE_ARITHMETIC,
+    UNPRIVILEGED_STACK_ARITHMETIC,
+    UNPRIVILEGED_STACK_VARIABLE_OFFSET,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -45,11 +54,7 @@ def _op_name(insn: Insn) -> str:
 
 
 def _different_paths(env: VerifierEnv, insn: Insn) -> NoReturn:
-    env.reject(
-        EACCES,
-        f"R{insn.dst_reg} tried to {_op_name(insn)} from different maps, paths or scalars, {_PROHIBITED}\n",
-        insn.dst_reg,
-    )
+    env.reject(SPECULATION_DIFFERENT_PATHS, insn.dst_reg, operation=_op_name(insn))
 
 
 def _update_state(env: VerifierEnv, insn: Insn, alu_state: int, alu_limit: int) -> None:
@@ -88,17 +93,9 @@ def _ptr_limit(env: VerifierEnv, insn: Insn, ptr: RegState, mask_to_left: bool) 
         most = spec.value_size
         limit = ((ptr.scalar.smin if mask_to_left else ptr.scalar.umax) + ptr.off) & U32
     else:
-        env.reject(
-            EACCES,
-            f"R{insn.dst_reg} has pointer with unsupported alu operation, {_PROHIBITED}\n",
-            insn.dst_reg,
-        )
+        env.reject(SPECULATION_POINTER_TYPE, insn.dst_reg)
     if limit >= most:
-        env.reject(
-            EACCES,
-            f"R{insn.dst_reg} tried to {_op_name(insn)} beyond pointer bounds, {_PROHIBITED}\n",
-            insn.dst_reg,
-        )
+        env.reject(SPECULATION_BEYOND_BOUNDS, insn.dst_reg, operation=_op_name(insn))
     return limit
 
 
@@ -120,11 +117,7 @@ def sanitize_ptr_alu(
     if not env.cur_state.speculative:
         if not commit_window:
             if not off_is_imm and off_is_neg != (off.scalar.smax < 0):
-                env.reject(
-                    EACCES,
-                    f"R{insn.src_reg} has unknown scalar with mixed signed bounds, {_PROHIBITED}\n",
-                    insn.src_reg,
-                )
+                env.reject(SPECULATION_MIXED_SIGNS, insn.src_reg)
             info.mask_to_left = off_is_neg if insn.code & 0xF0 == o.ADD else not off_is_neg
         limit = _ptr_limit(env, insn, ptr, info.mask_to_left)
         if commit_window:
@@ -150,21 +143,11 @@ def sanitize_check_bounds(env: VerifierEnv, regno: int, reg: RegState) -> None:
         off = ((off & U32) ^ 0x80000000) - 0x80000000
         if var_off.mask:
             text = tnum_str(var_off.value, var_off.mask)
-            env.reject(
-                EACCES, f"R{regno} variable stack access prohibited for !root, var_off={text} off={off}\n", regno
-            )
+            env.reject(UNPRIVILEGED_STACK_VARIABLE_OFFSET, regno, var_off=text, off=off)
         if off >= 0 or off < -o.MAX_BPF_STACK:
-            env.reject(
-                EACCES,
-                f"R{regno} stack pointer arithmetic goes out of range, prohibited for !root; off={off}\n",
-                regno,
-            )
+            env.reject(UNPRIVILEGED_STACK_ARITHMETIC, regno, off=off)
     elif reg.type == t.PTR_TO_MAP_VALUE:
         try:
             check_map_access(env, regno, reg.off, 1, False, ACCESS_HELPER)
         except Reject:
-            env.reject(
-                EACCES,
-                f"R{regno} pointer arithmetic of map value goes out of range, prohibited for !root\n",
-                regno,
-            )
+            env.reject(UNPRIVILEGED_MAP_VALUE_ARITHMETIC, regno)

@@ -7,13 +7,14 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.explain.categories import LIMITS, rule_for
+from vm.verifier.explain.advice import Facts, advise
 from vm.verifier.explain.causes import MAX_CAUSES, branch_text, causes_of
 from vm.verifier.explain.words import reg_sentence, slot_sentence
 from vm.verifier.journal import RULE_ENDLESS
 from vm.verifier.recorder import Recorder
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.retell import stack_names
+from vm.verifier.rules.rule import LIMITS, Rule
 from vm.verifier.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -30,13 +31,22 @@ _HELD: Final = {
 }
 
 
-def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, message: str, in_step: bool) -> Failure:
+def refusal(rejected: Reject) -> Failure:
+    """Why a program was refused before the verifier ran."""
+    rule = rejected.rule
+    return Failure(-1, 0, "", rejected.sentence, rule.name, rule.category, needed=rule.needed)
+
+
+def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_step: bool) -> Failure:
     """in_step: an instruction was refused; else what came before or between the instructions."""
-    rule = rule_for(message)
+    rule, message = rejected.rule, rejected.sentence
     insn_idx = rejected.insn_idx if rejected.insn_idx >= 0 else env.insn_idx
     needed = rejected.needed or rule.needed
     if recorder is None:
-        return Failure(-1, insn_idx, _name(rejected, env.cur_state.curframe), message, rule.category, needed=needed)
+        return Failure(
+            -1, insn_idx, _name(rejected, env.cur_state.curframe), message, rule.name, rule.category,
+            partners=rejected.partners, needed=needed,
+        )  # fmt: skip
     at = len(recorder) - 1 if in_step else len(recorder)
     snap = recorder.raw_before(at)
     name = _name(rejected, len(snap) - 1) or _leaked(recorder, at, rejected)
@@ -54,11 +64,14 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, messa
         if found is not None:
             written_at = recorder.writer_before(at, frame, idx)
             value = recorder.view(found, snap, name)._replace(written_at=written_at)
-    causes = _causes(env, recorder, rejected, rule.category, at, name)
-    last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message or "refused without a word")
+    causes = _causes(env, recorder, rejected, rule, at, name)
+    advice = advise(Facts(env, recorder, rejected, at, name, tuple(causes)))
+    needed = advice.needed or needed
+    last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message)
     return Failure(
-        step=env.step, insn_idx=insn_idx, reg=name, message=message, category=rule.category, proven=value,
-        proven_text=text, needed=needed, causes=(*causes[-MAX_CAUSES + 1 :], last),
+        step=env.step, insn_idx=insn_idx, reg=name, message=message, rule=rule.name, category=rule.category,
+        partners=rejected.partners, explanation=advice.what, proven=value, proven_text=text, needed=needed,
+        causes=(*causes[-MAX_CAUSES + 1 :], last),
     )  # fmt: skip
 
 
@@ -79,7 +92,7 @@ def _leaked(recorder: Recorder, at: int, rejected: Reject) -> str:
     return ""
 
 
-def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: str, at: int, name: str) -> list[Cause]:
+def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, rule: Rule, at: int, name: str) -> list[Cause]:
     names = [name] if name else []
     snap = recorder.raw_before(at)
     if rejected.also >= 0 and snap:
@@ -90,7 +103,7 @@ def _causes(env: VerifierEnv, recorder: Recorder, rejected: Reject, category: st
     causes = causes_of(recorder, at, names) if names else []
     if rejected.held:
         causes += _held(recorder, at, rejected)
-    if category == LIMITS and len(recorder):
+    if rule.category == LIMITS and len(recorder):
         causes += hottest(recorder)
     hits = recorder.journal.hits()
     if hits and hits[-1].rule == RULE_ENDLESS:

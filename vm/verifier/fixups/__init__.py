@@ -8,7 +8,7 @@ from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.kernel.types import BPF_MAP_TYPE_ARENA
 from vm.rewritten import AddressRef, Rewritten
-from vm.verifier.env import ENOMEM, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.fixups import dead_code
 from vm.verifier.fixups.code import Slot, Subprog, build, settle
 from vm.verifier.fixups.convert import Context, convert_ctx_accesses
@@ -16,6 +16,7 @@ from vm.verifier.fixups.loops import optimize_bpf_loop
 from vm.verifier.fixups.misc import Setting, add_hidden_subprog, do_misc_fixups
 from vm.verifier.fixups.reach import FARTHEST, jumps_in, too_far
 from vm.verifier.fixups.zext import zext_cmpxchg
+from vm.verifier.rules.limits import PATCH_OUT_OF_RANGE
 
 MOST_GROWTH = 16
 """Slots an instruction becomes at most, on average over many: what a jump leaps over decides whether to look."""
@@ -54,7 +55,7 @@ def _in_reach(env: VerifierEnv, before: list[Slot], rewritten: Callable[[], list
     after = rewritten()
     slot = too_far(before, jumps, after) if jumps else None
     if slot is not None:
-        env.reject(ENOMEM, f"insn {slot.orig} cannot be patched due to 16-bit range\n")
+        env.reject(PATCH_OUT_OF_RANGE, insn=slot.orig)
     return after
 
 

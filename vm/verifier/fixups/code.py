@@ -15,8 +15,9 @@ from vm.errors import InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.rewritten import AddressRef
-from vm.verifier.env import EFAULT, Reject
+from vm.verifier.env import Reject
 from vm.verifier.fixups.build import NOP, s32
+from vm.verifier.rules.structure import FUNCTION_ADDRESS_REMOVED
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 
 JA: Final = bpf.JMP | bpf.JA
@@ -198,7 +199,7 @@ def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ..
             distance = position.get(id(slot.callee.start), len(slots) + slot.callee.past_end) - i - 1
             called = number.get(id(slot.callee), 0)
             if slot.callee not in subprogs and len(subprogs) > 1:
-                raise Reject(EFAULT)
+                raise Reject(FUNCTION_ADDRESS_REMOVED, {}, FUNCTION_ADDRESS_REMOVED.errno)
             if insn.code == bpf.LD_IMM64:
                 insn, high = insn._replace(imm=distance), called
             elif called:

@@ -12,7 +12,7 @@ from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
 from vm.verifier import need
 from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import (
     DST_OP_NO_MARK,
     SRC_OP,
@@ -45,6 +45,9 @@ from vm.verifier.mem.packet import check_packet_access, may_access_direct_pkt_da
 from vm.verifier.mem.stack import check_stack_read, check_stack_write
 from vm.verifier.mem.stack_range import check_stack_access_within_bounds
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.memory import WRITE_TO_MAP_KEY, WRITE_TO_READ_ONLY
+from vm.verifier.rules.policy import PACKET_READ_ONLY, POINTER_LEAK_TO_MEMORY
+from vm.verifier.rules.register import INSTRUCTION_WITH_DIFFERENT_POINTERS, INVALID_MEMORY_ACCESS
 from vm.verifier.sanity import sane
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar, pointer
@@ -91,17 +94,17 @@ def _load_unknown(env: VerifierEnv, a: _Access) -> None:
 
 def _no_leak(env: VerifierEnv, a: _Access, where: str) -> None:
     if a.kind == BPF_WRITE and a.value_regno >= 0 and is_pointer_value(env, a.value_regno):
-        env.reject(EACCES, f"R{a.value_regno} leaks addr into {where}\n", a.value_regno)
+        env.reject(POINTER_LEAK_TO_MEMORY, a.value_regno, memory=where)
 
 
 def _cannot_write(env: VerifierEnv, a: _Access) -> None:
     if a.kind == BPF_WRITE:
-        env.reject(EACCES, f"R{a.regno} cannot write into {reg_type_str(a.reg.type)}\n", a.regno)
+        env.reject(WRITE_TO_READ_ONLY, a.regno, type=reg_type_str(a.reg.type))
 
 
 def _map_key(env: VerifierEnv, a: _Access) -> None:
     if a.kind == BPF_WRITE:
-        env.reject(EACCES, f"write to change key R{a.regno} not allowed\n", a.regno)
+        env.reject(WRITE_TO_MAP_KEY, a.regno)
     check_mem_region_access(env, a.regno, a.off, a.size, map_of(env, a.reg).key_size, False)
     _load_unknown(env, a)
 
@@ -174,7 +177,7 @@ def _stack(env: VerifierEnv, a: _Access) -> None:
 
 def _packet(env: VerifierEnv, a: _Access) -> None:
     if a.kind == BPF_WRITE and not may_access_direct_pkt_data(env, a.kind):
-        env.reject(EACCES, "cannot write into packet\n", a.regno)
+        env.reject(PACKET_READ_ONLY, a.regno)
     _no_leak(env, a, "packet")
     check_packet_access(env, a.regno, a.off, a.size, False)
     _load_unknown(env, a)
@@ -219,10 +222,7 @@ def _buf(env: VerifierEnv, a: _Access) -> None:
 
 
 def _invalid(env: VerifierEnv, a: _Access) -> None:
-    env.reject(
-        EACCES, f"R{a.regno} invalid mem access '{reg_type_str(a.reg.type)}'\n", a.regno,
-        needed=need.pointer_not(a.regno, a.reg),
-    )  # fmt: skip
+    env.reject(INVALID_MEMORY_ACCESS, a.regno, type=reg_type_str(a.reg.type), needed=need.pointer_not(a.regno, a.reg))
 
 
 # Types looked up with their flags, and those whose flags the handler looks at.
@@ -298,7 +298,7 @@ def save_aux_ptr_type(env: VerifierEnv, reg_type: int, allow_trust_mismatch: boo
     elif reg_type != prev and (_is_strict(reg_type) or _is_strict(prev)):
         both_btf = t.base_type(reg_type) == t.PTR_TO_BTF_ID == t.base_type(prev)
         if not allow_trust_mismatch or not both_btf:
-            env.reject(EINVAL, "same insn cannot be used with different pointers\n")
+            env.reject(INSTRUCTION_WITH_DIFFERENT_POINTERS)
         aux.ptr_type = t.PTR_TO_BTF_ID | t.PTR_UNTRUSTED
 
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from vm.verifier import need
 from vm.verifier.domain.tnum import tnum_add, tnum_const, tnum_is_aligned
-from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import tnum_text
+from vm.verifier.rules.memory import MISALIGNED_ACCESS, MISALIGNED_PACKET_ACCESS
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -38,16 +39,14 @@ def check_ptr_alignment(
     ip_align = NET_IP_ALIGN if packet else 0
     if tnum_is_aligned(tnum_add(reg.scalar.var_off, tnum_const(ip_align + reg.off + off)), size):
         return
+    fixed = ip_align + reg.off + off
+    needed = need.aligned(size, fixed + reg.scalar.smin, fixed + reg.scalar.smax)
     if packet:
-        text = f"misaligned packet access off {ip_align}+{tnum_text(reg)}+{reg.off}+{off} size {size}\n"
-    else:
-        what = _DESCRIPTIONS.get(reg.type, "")
-        text = f"misaligned {what}access off {tnum_text(reg)}+{reg.off}+{off} size {size}\n"
+        env.reject(
+            MISALIGNED_PACKET_ACCESS, regno, needed=needed, align=ip_align, var_off=tnum_text(reg), reg_off=reg.off,
+            off=off, size=size,
+        )  # fmt: skip
     env.reject(
-        EACCES,
-        text,
-        regno,
-        needed=need.aligned(
-            size, ip_align + reg.off + off + reg.scalar.smin, ip_align + reg.off + off + reg.scalar.smax
-        ),
-    )
+        MISALIGNED_ACCESS, regno, needed=needed, memory=_DESCRIPTIONS.get(reg.type, ""), var_off=tnum_text(reg),
+        reg_off=reg.off, off=off, size=size,
+    )  # fmt: skip

@@ -11,6 +11,14 @@ from vm.verifier.env import VerifierEnv
 from vm.verifier.hooks import MAY_BE_ERROR, MAY_BE_NULL, UNTRUSTED_LSM_HOOKS
 from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import MAX_BPF_FUNC_ARGS
+from vm.verifier.rules.notes import (
+    HOOK_ARGUMENT_KIND,
+    HOOK_ARGUMENT_NOT_STRUCT,
+    HOOK_ARGUMENT_OFFSET,
+    HOOK_ARGUMENT_SIZE,
+    HOOK_RETURN_TYPE,
+    HOOK_WITHOUT_ARGUMENT,
+)
 from vm.verifier.state import reg_types as t
 
 _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
@@ -51,9 +59,9 @@ def _returned(env: VerifierEnv, target: AttachTarget, arg: int) -> tuple[Type, b
         found = target.btf.skip_modifiers(target.proto.type_id)
         if found.kind is Kind.INT and found.size <= 8:
             return found, False
-        env.verbose(f"ret type {found.kind.name} not allowed for fmod_ret\n")
+        env.note(HOOK_RETURN_TYPE, kind=found.kind.name)
         return None
-    env.verbose(f"func '{target.name}' doesn't have {arg + 1}-th argument\n")
+    env.note(HOOK_WITHOUT_ARGUMENT, func=target.name, arg=arg + 1)
     return None
 
 
@@ -76,13 +84,13 @@ def btf_ctx_access(env: VerifierEnv, off: int, size: int, access: int) -> CtxVal
     ):
         return None
     if off % 8:
-        env.verbose(f"func '{target.name}' offset {off} is not multiple of 8\n")
+        env.note(HOOK_ARGUMENT_OFFSET, func=target.name, off=off)
         return None
     arg = _arg_index(target, off)
     params = target.proto.params[target.skip :]
     is_retval = False
     if arg > len(params):
-        env.verbose(f"func '{target.name}' doesn't have {arg + 1}-th argument\n")
+        env.note(HOOK_WITHOUT_ARGUMENT, func=target.name, arg=arg + 1)
         return None
     if arg == len(params):
         returned = _returned(env, target, arg)
@@ -98,12 +106,10 @@ def btf_ctx_access(env: VerifierEnv, off: int, size: int, access: int) -> CtxVal
     if found.kind is not Kind.PTR:
         kind = "UNKNOWN" if found.kind is Kind.VOID else found.kind.name
         name = found.name if found.kind is not Kind.VOID else "(anon)"
-        env.verbose(
-            f"func '{target.name}' arg{arg} '{name or '(anon)'}' has type {kind}. Only pointer access is allowed\n"
-        )
+        env.note(HOOK_ARGUMENT_KIND, func=target.name, arg=arg, name=name or "(anon)", kind=kind)
         return None
     if size != 8:
-        env.verbose(f"func '{target.name}' size {size} must be 8\n")
+        env.note(HOOK_ARGUMENT_SIZE, func=target.name, size=size)
         return None
     declared = {at: (reg_type, btf_id) for at, reg_type, btf_id in target.ctx_args}.get(off)
     if declared is not None and not declared[1]:
@@ -134,7 +140,7 @@ def _pointer(env: VerifierEnv, target: AttachTarget, ptr: Type, arg: int) -> Ctx
     struct = btf.skip_modifiers(ptr.type_id)
     if struct.kind not in COMPOSITES:
         kind = "UNKNOWN" if struct.kind is Kind.VOID else struct.kind.name
-        env.verbose(f"func '{target.name}' arg{arg} type {kind} is not a struct\n")
+        env.note(HOOK_ARGUMENT_NOT_STRUCT, func=target.name, arg=arg, kind=kind)
         return None
     env.verbose(
         f"func '{target.name}' arg{arg} has btf_id {struct.id} type {struct.kind.name} '{struct.name or '(anon)'}'\n"

@@ -7,12 +7,30 @@ from typing import Final
 from vm.btf.types import Btf, Kind
 from vm.kernel import types as k
 from vm.kernel.hooks import struct_ops
-from vm.verifier.env import EACCES, EINVAL, ENOTSUPP, EPERM, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.btf_walk import WALK_SCALAR, Found, nested_type_is_trusted, struct_access
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, tnum_text
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.objects import check_object_access
+from vm.verifier.rules.fields import (
+    MAP_STRUCT_OFFSET_NEGATIVE,
+    MAP_STRUCT_READ_ONLY,
+    STRUCT_MEMORY_SPACE,
+    STRUCT_OFFSET_NEGATIVE,
+    STRUCT_OFFSET_VARIABLE,
+    STRUCT_READ_ONLY,
+    STRUCT_WRITE_BY_MODULE,
+    STRUCT_WRITE_NOT_A_FIELD,
+    STRUCT_WRITE_UNSUPPORTED,
+    TCP_SOCK_WRITE_BEYOND_MEMBER,
+    TCP_SOCK_WRITE_NOT_A_FIELD,
+)
+from vm.verifier.rules.policy import (
+    KERNEL_STRUCT_ACCESS_LICENCE,
+    KERNEL_STRUCT_ACCESS_PRIVILEGE,
+    MAP_STRUCT_UNSUPPORTED,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, pointer
 
@@ -97,21 +115,17 @@ def is_trusted_reg(reg: RegState) -> bool:
 
 def _check_may_access(env: VerifierEnv, reg: RegState, regno: int, off: int, name: str) -> None:
     if not env.allow_ptr_leaks:
-        env.reject(EPERM, f"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN\n", regno)
+        env.reject(KERNEL_STRUCT_ACCESS_PRIVILEGE, regno, struct=name)
     if not env.program.gpl_compatible and reg.btf is vmlinux():
-        env.reject(EINVAL, f"Cannot access kernel 'struct {name}' from non-GPL compatible program\n", regno)
+        env.reject(KERNEL_STRUCT_ACCESS_LICENCE, regno, struct=name)
     if off < 0:
-        env.reject(EACCES, f"R{regno} is ptr_{name} invalid negative access: off={off}\n", regno)
+        env.reject(STRUCT_OFFSET_NEGATIVE, regno, struct=name, off=off)
     tnum = reg.scalar.var_off
     if tnum.mask or tnum.value:
-        env.reject(
-            EACCES,
-            f"R{regno} is ptr_{name} invalid variable offset: off={off}, var_off={tnum_text(reg)}\n",
-            regno,
-        )
+        env.reject(STRUCT_OFFSET_VARIABLE, regno, struct=name, off=off, var_off=tnum_text(reg))
     for flag, what in ((t.MEM_USER, "user"), (t.MEM_PERCPU, "percpu")):
         if reg.type & flag:
-            env.reject(EACCES, f"R{regno} is ptr_{name} access {what} memory: off={off}\n", regno)
+            env.reject(STRUCT_MEMORY_SPACE, regno, struct=name, space=what, off=off)
 
 
 def _result_flags(env: VerifierEnv, reg: RegState, btf: Btf, found: Found) -> int:
@@ -151,7 +165,7 @@ def check_ptr_to_btf_access(env: VerifierEnv, regno: int, off: int, size: int, a
     assert btf is not None
     _check_may_access(env, reg, regno, off, btf.type(reg.btf_id).name)
     if access != BPF_READ and reg.type & t.PTR_UNTRUSTED:
-        env.reject(EACCES, "only read is supported\n", regno)
+        env.reject(STRUCT_READ_ONLY, regno)
     is_alloc = reg.type & t.MEM_ALLOC != 0
     if is_alloc:
         check_object_access(env, reg, regno, off, size)
@@ -176,26 +190,22 @@ def _check_write(env: VerifierEnv, reg: RegState, regno: int, off: int, size: in
     prog_type = env.program.prog_type
     if prog_type in _WRITERS:
         # Only of connections, by a module that is not loaded.
-        env.reject(EACCES, "", regno)
+        env.reject(STRUCT_WRITE_BY_MODULE, regno)
     ops = struct_ops(env.program.attach_btf_name) if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS else None
     if ops is None:
-        env.reject(EACCES, "only read is supported\n", regno)
+        env.reject(STRUCT_READ_ONLY, regno)
     is_tcp = ops.written == "tcp_sock"
     if reg.btf_id != kernel_struct_id(ops.written):
         what = "only read" if is_tcp else f"only access to {ops.written}"
-        env.reject(EACCES, f"{what} is supported\n", regno)
+        env.reject(STRUCT_WRITE_UNSUPPORTED, regno, what=what)
     end = next((end for first, last, end in ops.writable if first <= off <= last), None)
     if end is not None and off + size <= end:
         return
     if not is_tcp:
-        env.reject(EACCES, f"write access at off {off} with size {size}\n", regno)
+        env.reject(STRUCT_WRITE_NOT_A_FIELD, regno, off=off, size=size)
     if end is None:
-        env.reject(EACCES, f"no write support to tcp_sock at off {off}\n", regno)
-    env.reject(
-        EACCES,
-        f"write access at off {off} with size {size} beyond the member of tcp_sock ended at {end}\n",
-        regno,
-    )
+        env.reject(TCP_SOCK_WRITE_NOT_A_FIELD, regno, off=off)
+    env.reject(TCP_SOCK_WRITE_BEYOND_MEMBER, regno, off=off, size=size, end=end)
 
 
 def check_ptr_to_map_access(env: VerifierEnv, regno: int, off: int, size: int, access: int, value_regno: int) -> None:
@@ -205,13 +215,13 @@ def check_ptr_to_map_access(env: VerifierEnv, regno: int, off: int, size: int, a
     spec = map_of(env, reg)
     name = MAP_STRUCTS.get(spec.map_type)
     if name is None:
-        env.reject(ENOTSUPP, f"map_ptr access not supported for map type {spec.map_type}\n", regno)
+        env.reject(MAP_STRUCT_UNSUPPORTED, regno, map_type=spec.map_type)
     if not env.allow_ptr_leaks:
-        env.reject(EPERM, f"'struct {name}' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN\n", regno)
+        env.reject(KERNEL_STRUCT_ACCESS_PRIVILEGE, regno, struct=name)
     if off < 0:
-        env.reject(EACCES, f"R{regno} is {name} invalid negative access: off={off}\n", regno)
+        env.reject(MAP_STRUCT_OFFSET_NEGATIVE, regno, struct=name, off=off)
     if access != BPF_READ:
-        env.reject(EACCES, f"only read from {name} is supported\n", regno)
+        env.reject(MAP_STRUCT_READ_ONLY, regno, struct=name)
     btf = vmlinux()
     found = struct_access(env, btf, kernel_struct_id(name), off, size, False)
     if value_regno < 0:

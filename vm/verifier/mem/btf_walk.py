@@ -6,7 +6,15 @@ from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MAX_DEPTH, MODIFIERS, Btf, Kind, Member, Type
 from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
-from vm.verifier.env import EACCES, EFAULT, EINVAL, Reject, VerifierEnv
+from vm.verifier.env import Reject, VerifierEnv
+from vm.verifier.rules.fields import (
+    FIELD_WITHOUT_SIZE,
+    STRUCT_ACCESS_BEYOND_END,
+    STRUCT_ACCESS_BEYOND_MEMBER,
+    STRUCT_POINTER_MEMBER_WIDTH,
+    STRUCT_WITHOUT_FIELD,
+    WALK_NOT_A_STRUCT,
+)
 from vm.verifier.state import reg_types as t
 
 # Others take these from here.
@@ -81,7 +89,7 @@ def struct_walk(
     owner = btf.skip_modifiers(type_id)
     while True:
         if owner.kind not in COMPOSITES:
-            env.reject(EINVAL, f"Type '{owner.name or '(anon)'}' is not a struct\n")
+            env.reject(WALK_NOT_A_STRUCT, name=owner.name or "(anon)")
         if owner.kind is Kind.UNION and len(owner.members) != 1:
             # Which member is the right one is not known.
             flag |= t.PTR_UNTRUSTED
@@ -89,14 +97,14 @@ def struct_walk(
             flex = _flex_elem(btf, owner, off) if walk_flex_arrays else None
             if flex is None:
                 name = owner.name or "(anon)"
-                env.reject(EACCES, f"access beyond struct {name} at off {off} size {size}\n")
+                env.reject(STRUCT_ACCESS_BEYOND_END, struct=name, off=off, size=size)
             if flex[0].kind is Kind.INT:
                 return Found(WALK_SCALAR)
             owner, off = flex
             continue
         found = _member_at(env, btf, owner, off, size, flag)
         if found is None:
-            env.reject(EINVAL, f"struct {owner.name or '(anon)'} doesn't have field at offset {off}\n")
+            env.reject(STRUCT_WITHOUT_FIELD, struct=owner.name or "(anon)", off=off)
         if isinstance(found, Found):
             return found
         owner, off = found
@@ -120,7 +128,7 @@ def _member_at(
         field = _resolve(btf, member.type_id)
         mname = member.name or "(anon)"
         if field is None:
-            env.reject(EFAULT, f"field {mname} doesn't have size\n")
+            env.reject(FIELD_WITHOUT_SIZE, member=mname)
         end = moff + field.size
         if off >= end:
             continue
@@ -137,10 +145,7 @@ def _member_at(
             if pointed is not None:
                 return pointed
         if off + size > end and not flag & t.PTR_UNTRUSTED:
-            env.reject(
-                EACCES,
-                f"access beyond the end of member {mname} (mend:{end}) in struct {name} with off {off} size {size}\n",
-            )
+            env.reject(STRUCT_ACCESS_BEYOND_MEMBER, member=mname, end=end, struct=name, off=off, size=size)
         return Found(WALK_SCALAR)
     return None
 
@@ -158,9 +163,7 @@ def _pointer_field(
     """A pointer, read whole; None if it points to no struct and so is a number."""
     if place != access:
         env.reject(
-            EACCES,
-            f"cannot access ptr member {mname} with moff {place[0]} in struct {struct_name} "
-            f"with off {access[0]} size {access[1]}\n",
+            STRUCT_POINTER_MEMBER_WIDTH, member=mname, place=place[0], struct=struct_name, off=access[0], size=access[1]
         )
     tag = btf.type(ptr.type_id)
     if tag.kind is Kind.TYPE_TAG:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import tnum_text
+from vm.verifier.rules.memory import BUFFER_OFFSET, BUFFER_OFFSET_VARIABLE
 from vm.verifier.state.reg import RegState
 
 
 def check_buffer_access(env: VerifierEnv, buf_info: str, reg: RegState, regno: int, off: int, size: int) -> None:
     """Fixed, non-negative offsets only. buf_info -- "tracepoint", "rdonly" or "rdwr"."""
     if off < 0:
-        env.reject(EACCES, f"R{regno} invalid {buf_info} buffer access: off={off}, size={size}\n", regno)
+        env.reject(BUFFER_OFFSET, regno, buffer=buf_info, off=off, size=size)
     tnum = reg.scalar.var_off
     if tnum.mask or tnum.value:
-        env.reject(
-            EACCES,
-            f"R{regno} invalid variable buffer offset: off={off}, var_off={tnum_text(reg)}\n",
-            regno,
-        )
+        env.reject(BUFFER_OFFSET_VARIABLE, regno, off=off, var_off=tnum_text(reg))

@@ -8,8 +8,18 @@ from vm.bits import S64_MIN
 from vm.kernel.types import ACCESS_DIRECT, ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier import need
 from vm.verifier.domain.scalar import s32, s64
-from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.report.state_text import reg_type_str, tnum_str
+from vm.verifier.rules.memory import (
+    MEMORY_ACCESS_OUT_OF_RANGE_MAX,
+    MEMORY_ACCESS_OUT_OF_RANGE_MIN,
+    OFFSET_MAY_BE_NEGATIVE,
+    OFFSET_UNBOUNDED,
+    POINTER_MODIFIED,
+    POINTER_OFFSET_NEGATIVE,
+    POINTER_OFFSET_VARIABLE,
+)
+from vm.verifier.rules.rule import Rule
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -63,31 +73,27 @@ def assign_scalar_id_before_mov(env: VerifierEnv, regno: int) -> None:
         regs[regno] = reg
 
 
-def check_bounds(env: VerifierEnv, regno: int, off: int, size: int, mem_size: int, zero_size_allowed: bool) -> None:
-    """__check_mem_access(): [off, off + size) must lie within `mem_size` bytes. Logs and raises Reject."""
-    say_out_of_bounds(env, regno, off, size, mem_size, zero_size_allowed, "")
-
-
-def say_out_of_bounds(
-    env: VerifierEnv, regno: int, off: int, size: int, mem_size: int, zero_size_allowed: bool, more: str
+def check_bounds(
+    env: VerifierEnv, rule: Rule, regno: int, off: int, size: int, mem_size: int, zero_size_allowed: bool
 ) -> None:
-    """The same; `more` is what the caller adds to the message."""
+    """__check_mem_access(): [off, off + size) must lie within `mem_size` bytes.
+
+    rule -- PACKET_ACCESS_OUT_OF_RANGE for packets, else one of MEMORY_ACCESS_OUT_OF_RANGE_MIN and …_MAX.
+    """
     off = s32(off)
     if off >= 0 and (size > 0 or (not size and zero_size_allowed)) and off + size <= mem_size:
         return
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type in _PACKETS:
-        text = (
-            f"invalid access to packet, off={off} size={size}, R{regno}(id={s32(reg.id)},off={off},r={s32(mem_size)})\n"
-        )
-    elif reg.type in _WHAT:
-        text = f"invalid access to {_WHAT[reg.type]}={s32(mem_size)} off={off} size={size}\n"
-    else:
-        text = f"invalid access to memory, mem_size={mem_size} off={off} size={size}\n"
-    env.verbose(text)
-    packet = reg.type in _PACKETS
-    needed = need.packet(regno, reg, off, size) if packet else need.region(off, off, size, mem_size)
-    env.reject(EACCES, more, regno, needed=needed)
+        env.reject(
+            rule, regno, needed=need.packet(regno, reg, off, size), off=off, size=size, id=s32(reg.id),
+            range=s32(mem_size),
+        )  # fmt: skip
+    known = reg.type in _WHAT
+    env.reject(
+        rule, regno, needed=need.region(off, off, size, mem_size), off=off, size=size,
+        memory=_WHAT[reg.type] if known else "memory, mem_size", memory_size=s32(mem_size) if known else mem_size,
+    )  # fmt: skip
 
 
 def check_mem_region_access(
@@ -97,34 +103,20 @@ def check_mem_region_access(
     s = env.cur_state.frame[-1].regs[regno].scalar
     smin = s.smin
     if smin < 0 and (smin == S64_MIN or off + smin != s32(off + smin) or smin + off < 0):
-        env.reject(
-            EACCES,
-            f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
-            regno,
-            needed=need.not_negative(smin if smin == S64_MIN else smin + off),
-        )
-    say_out_of_bounds(
-        env, regno, smin + off, size, mem_size, zero_size_allowed,
-        f"R{regno} min value is outside of the allowed memory range\n",
-    )  # fmt: skip
+        env.reject(OFFSET_MAY_BE_NEGATIVE, regno, needed=need.not_negative(smin if smin == S64_MIN else smin + off))
+    check_bounds(env, MEMORY_ACCESS_OUT_OF_RANGE_MIN, regno, smin + off, size, mem_size, zero_size_allowed)
     if s.umax >= BPF_MAX_VAR_OFF:
-        env.reject(
-            EACCES, f"R{regno} unbounded memory access, make sure to bounds check any such access\n", regno,
-            needed=need.upper_bound(s.umax, max(mem_size - size - off, 0)),
-        )  # fmt: skip
-    say_out_of_bounds(
-        env, regno, s.umax + off, size, mem_size, zero_size_allowed,
-        f"R{regno} max value is outside of the allowed memory range\n",
-    )  # fmt: skip
+        env.reject(OFFSET_UNBOUNDED, regno, needed=need.upper_bound(s.umax, max(mem_size - size - off, 0)))  # fmt: skip
+    check_bounds(env, MEMORY_ACCESS_OUT_OF_RANGE_MAX, regno, s.umax + off, size, mem_size, zero_size_allowed)
 
 
 def check_ptr_off_reg(env: VerifierEnv, reg: RegState, regno: int, fixed_off_ok: bool = False) -> None:
     """A pointer that must be as it was given: no variable offset, and no fixed one unless `fixed_off_ok`."""
     name = reg_type_str(reg.type)
     if reg.off < 0:
-        env.reject(EACCES, f"negative offset {name} ptr R{regno} off={reg.off} disallowed\n", regno)
+        env.reject(POINTER_OFFSET_NEGATIVE, regno, type=name, off=reg.off)
     if not fixed_off_ok and reg.off:
-        env.reject(EACCES, f"dereference of modified {name} ptr R{regno} off={reg.off} disallowed\n", regno)
+        env.reject(POINTER_MODIFIED, regno, type=name, off=reg.off)
     tnum = reg.scalar.var_off
     if tnum.mask or tnum.value:
-        env.reject(EACCES, f"variable {name} access var_off={tnum_text(reg)} disallowed\n", regno)
+        env.reject(POINTER_OFFSET_VARIABLE, regno, type=name, var_off=tnum_text(reg))

@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 from vm.kernel import types as k
 from vm.verifier import need
-from vm.verifier.env import EACCES, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.hooks import BOOL_LSM_HOOKS
 from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
@@ -23,6 +23,8 @@ from vm.verifier.mem.ctx_rules import (
     field_size,
 )
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.fields import CONTEXT_ACCESS, FLOW_KEYS_ACCESS, SOCKET_ACCESS
+from vm.verifier.rules.memory import OFFSET_MAY_BE_NEGATIVE
 from vm.verifier.state import reg_types as t
 
 MAX_ERRNO: Final = 4095
@@ -60,9 +62,9 @@ def hook_retval_range(env: VerifierEnv) -> tuple[int, int] | None:
     return (0, 1) if target.name.removeprefix("bpf_lsm_") in BOOL_LSM_HOOKS else (-MAX_ERRNO, 0)
 
 
-def _refuse(env: VerifierEnv, off: int, size: int, access: int, regno: int) -> NoReturn:
+def _bad_access(env: VerifierEnv, off: int, size: int, access: int, regno: int) -> NoReturn:
     needed = need.context(off, size, access == BPF_WRITE)
-    env.reject(EACCES, f"invalid bpf_context access off={off} size={size}\n", regno, needed=needed)
+    env.reject(CONTEXT_ACCESS, regno, off=off, size=size, needed=needed)
 
 
 def check_ctx_access(
@@ -74,13 +76,13 @@ def check_ctx_access(
     if rules is None:
         value = _btf_context(env, off, size, access)
         if value is None:
-            _refuse(env, off, size, access, regno)
+            _bad_access(env, off, size, access, regno)
         if value.btf is None:
             env.aux[insn_idx].ctx_field_size = 0
         return value
     allowed = _allowed(env, rules, off, size, access, is_ldsx)
     if allowed < 0:
-        _refuse(env, off, size, access, regno)
+        _bad_access(env, off, size, access, regno)
     env.aux[insn_idx].ctx_field_size = allowed
     if rules.size == SKB["hwtstamp"][1] and off == SKB["tstamp_type"][0]:
         env.tstamp_type_access = True
@@ -114,19 +116,15 @@ def check_sock_access(env: VerifierEnv, insn_idx: int, regno: int, off: int, siz
     """Fields of struct bpf_sock and its kin, read only."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.scalar.smin < 0:
-        env.reject(
-            EACCES,
-            f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
-            regno,
-        )
+        env.reject(OFFSET_MAY_BE_NEGATIVE, regno)
     rules = SOCK_POINTERS.get(reg.type)
     allowed = -1 if rules is None else _allowed(env, rules, off, size, access, False)
     if allowed < 0:
-        env.reject(EACCES, f"R{regno} invalid {reg_type_str(reg.type)} access off={off} size={size}\n", regno)
+        env.reject(SOCKET_ACCESS, regno, type=reg_type_str(reg.type), off=off, size=size)
     env.aux[insn_idx].ctx_field_size = allowed
 
 
 def check_flow_keys_access(env: VerifierEnv, off: int, size: int) -> None:
     """Bytes of struct bpf_flow_keys."""
     if size < 0 or off < 0 or off + size > FLOW_KEYS_SIZE:
-        env.reject(EACCES, f"invalid access to flow keys off={off} size={size}\n")
+        env.reject(FLOW_KEYS_ACCESS, off=off, size=size)

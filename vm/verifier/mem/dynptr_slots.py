@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
+from vm.kernel.errno import EINVAL, ERANGE
 from vm.verifier.domain.scalar import s64
-from vm.verifier.env import EINVAL, ERANGE, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.slots import ALL_DYNPTR
+from vm.verifier.rules.lifetime import DYNPTR_OVERWRITTEN
+from vm.verifier.rules.notes import STACK_OBJECT_OFFSET, STACK_OBJECT_VARIABLE_OFFSET
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
@@ -35,7 +38,7 @@ def destroy_if_dynptr_stack_slot(env: VerifierEnv, state: FuncState, spi: int) -
         spi += 1
     first = state.stack[spi].spilled_ptr
     if dynptr_type_refcounted(first.dynptr_type):
-        env.reject(EINVAL, "cannot overwrite referenced dynptr\n", spi=spi, frame=state.frameno)
+        env.reject(DYNPTR_OVERWRITTEN, spi=spi, frame=state.frameno)
     env.mark_stack_slot_scratched(spi)
     env.mark_stack_slot_scratched(spi - 1)
     invalidate_dynptr_slices(env, first.id)
@@ -63,13 +66,13 @@ def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots:
     """
     tnum = reg.scalar.var_off
     if tnum.mask:
-        env.verbose(f"{kind} has to be at a constant offset\n")
+        env.note(STACK_OBJECT_VARIABLE_OFFSET, object=kind)
         return -EINVAL
     off = reg.off + s64(tnum.value)
     # C's division cuts towards zero: fp+0 counts as the first slot (__get_spi).
     spi = (-off - 1) // 8 if off else 0
     if off % 8 or spi + 1 < nr_slots:
-        env.verbose(f"cannot pass in {kind} at an offset={off}\n")
+        env.note(STACK_OBJECT_OFFSET, object=kind, off=off)
         return -EINVAL
     state = env.func(reg)
     if spi - nr_slots + 1 < 0 or spi >= len(state.stack):

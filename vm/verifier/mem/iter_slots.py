@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vm.btf.types import Btf
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.verifier.env import EINVAL, EPROTO, ERANGE, VerifierEnv
+from vm.kernel.errno import EINVAL, EPROTO, ERANGE
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.dynptr_slots import stack_slot_obj_get_spi
 from vm.verifier.mem.slots import ALL_ITER
 from vm.verifier.state import reg_types as t

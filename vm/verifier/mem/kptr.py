@@ -8,13 +8,16 @@ from vm.btf.types import Btf
 from vm.isa import opcodes as op
 from vm.verifier import record as rec
 from vm.verifier.backtrack import mark_chain_precision
-from vm.verifier.env import EACCES, Reject, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import btf_pointer, in_rcu_cs, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg, register_is_null
 from vm.verifier.mem.objects import struct_record
 from vm.verifier.record import RecordField
 from vm.verifier.report.state_text import reg_type_str
+from vm.verifier.rules.fields import KPTR_ACCESS_CLASS, KPTR_ACCESS_MODE, KPTR_STORE_NOT_ZERO
+from vm.verifier.rules.helper_args import KPTR_TYPE, KPTR_TYPE_OR_UNTRUSTED
+from vm.verifier.rules.lifetime import REFERENCED_KPTR_STORE
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -45,10 +48,7 @@ def _fits(env: VerifierEnv, field: RecordField, reg: RegState, regno: int) -> tu
     if t.type_flag(reg.type) & ~allowed or percpu != (reg.type & t.MEM_PERCPU != 0):
         return False, ""
     name = reg.btf.type(reg.btf_id).name
-    try:
-        check_ptr_off_reg(env, reg, regno, True)
-    except Reject:
-        env.reject(EACCES, "", regno)
+    check_ptr_off_reg(env, reg, regno, True)
     btf, btf_id = kptr_target(env, field)
     strict = field.kind != rec.BPF_KPTR_UNREF
     same = struct_ids_match(env, reg.btf, reg.btf_id, reg.off, btf, btf_id, strict, not reg.type & t.MEM_ALLOC)
@@ -63,11 +63,12 @@ def check_kptr_match(env: VerifierEnv, field: RecordField, regno: int) -> None:
         return
     btf, btf_id = kptr_target(env, field)
     target = btf.type(btf_id).name
-    text = f"invalid kptr access, R{regno} type={reg_type_str(reg.type)}{name} "
-    text += f"expected={reg_type_str(t.PTR_TO_BTF_ID)}{target}"
+    have = f"{reg_type_str(reg.type)}{name}"
+    wanted = f"{reg_type_str(t.PTR_TO_BTF_ID)}{target}"
     if field.kind == rec.BPF_KPTR_UNREF:
-        text += f" or {reg_type_str(t.PTR_TO_BTF_ID | t.PTR_UNTRUSTED)}{target}"
-    env.reject(EACCES, text + "\n", regno)
+        untrusted = f"{reg_type_str(t.PTR_TO_BTF_ID | t.PTR_UNTRUSTED)}{target}"
+        env.reject(KPTR_TYPE_OR_UNTRUSTED, regno, type=have, expected=wanted, untrusted=untrusted)
+    env.reject(KPTR_TYPE, regno, type=have, expected=wanted)
 
 
 def _load_flags(env: VerifierEnv, field: RecordField) -> int:
@@ -93,9 +94,9 @@ def check_kptr_access(env: VerifierEnv, value_regno: int, insn_idx: int, field: 
     insn = env.insns[insn_idx]
     cls = insn.code & 0x07
     if insn.code & 0xE0 != op.MEM:
-        env.reject(EACCES, "kptr in map can only be accessed using BPF_MEM instruction mode\n")
+        env.reject(KPTR_ACCESS_MODE)
     if cls != op.LDX and field.kind in (rec.BPF_KPTR_REF, rec.BPF_KPTR_PERCPU):
-        env.reject(EACCES, "store to referenced kptr disallowed\n")
+        env.reject(REFERENCED_KPTR_STORE)
     regs = env.cur_state.frame[-1].regs
     if cls == op.LDX:
         btf, btf_id = kptr_target(env, field)
@@ -106,6 +107,6 @@ def check_kptr_access(env: VerifierEnv, value_regno: int, insn_idx: int, field: 
         else:
             check_kptr_match(env, field, value_regno)
     elif cls != op.ST:
-        env.reject(EACCES, "kptr in map can only be accessed using BPF_LDX/BPF_STX/BPF_ST\n")
+        env.reject(KPTR_ACCESS_CLASS)
     elif insn.imm:
-        env.reject(EACCES, f"BPF_ST imm must be 0 when storing to kptr at off={field.offset}\n")
+        env.reject(KPTR_STORE_NOT_ZERO, off=field.offset)

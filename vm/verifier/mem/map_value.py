@@ -16,9 +16,18 @@ from vm.kernel.types import (
     BPF_WRITE,
 )
 from vm.program import MapSpec
-from vm.verifier.env import EACCES, ENOTSUPP, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import check_mem_region_access
 from vm.verifier.record import BPF_KPTR, RecordField, field_type_name, map_record
+from vm.verifier.rules.fields import (
+    DIRECT_READ_MANY_ENTRIES,
+    KPTR_ACCESS_MISALIGNED,
+    KPTR_ACCESS_SIZE,
+    KPTR_ACCESS_VARIABLE_OFFSET,
+    KPTR_HELPER_ACCESS,
+    MAP_ACCESS_FORBIDDEN,
+    SPECIAL_FIELD_DIRECT_ACCESS,
+)
 from vm.verifier.state.reg import RegState
 
 # Others take these from here.
@@ -54,7 +63,7 @@ def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, acc
     elif access == BPF_READ and not flags & BPF_F_RDONLY_PROG and flags & BPF_F_WRONLY_PROG:
         forbidden = "read from"
     if forbidden:
-        env.reject(EACCES, f"{forbidden} map forbidden, value_size={spec.value_size} off={off} size={size}\n", regno)
+        env.reject(MAP_ACCESS_FORBIDDEN, regno, forbidden=forbidden, value_size=spec.value_size, off=off, size=size)
 
 
 def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool, src: int) -> None:
@@ -68,16 +77,16 @@ def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_siz
         if not (s.smin + off < p + field.size and p < s.umax + off + size):
             continue
         if not field.kind & BPF_KPTR:
-            env.reject(EACCES, f"{field_type_name(field.kind)} cannot be accessed directly by load/store\n", regno)
+            env.reject(SPECIAL_FIELD_DIRECT_ACCESS, regno, field=field_type_name(field.kind))
         if src != ACCESS_DIRECT:
-            env.reject(EACCES, "kptr cannot be accessed indirectly by helper\n", regno)
+            env.reject(KPTR_HELPER_ACCESS, regno)
         if s.var_off.mask:
-            env.reject(EACCES, "kptr access cannot have variable offset\n", regno)
+            env.reject(KPTR_ACCESS_VARIABLE_OFFSET, regno)
         at = (off + s.var_off.value) & U64
         if p != at:
-            env.reject(EACCES, f"kptr access misaligned expected={p} off={at}\n", regno)
+            env.reject(KPTR_ACCESS_MISALIGNED, regno, expected=p, off=at)
         if size != 8:
-            env.reject(EACCES, "kptr access size must be BPF_DW\n", regno)
+            env.reject(KPTR_ACCESS_SIZE, regno)
 
 
 def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
@@ -98,6 +107,6 @@ def direct_read(env: VerifierEnv, spec: MapSpec, off: int, size: int, is_ldsx: b
     if spec.map_type != BPF_MAP_TYPE_ARRAY or not map_is_rdonly(spec):
         return None
     if spec.max_entries != 1:
-        env.reject(ENOTSUPP, "")
+        env.reject(DIRECT_READ_MANY_ENTRIES)
     content = (spec.initial or b"").ljust(spec.value_size, b"\0")
     return int.from_bytes(content[off : off + size], "little", signed=is_ldsx) & U64

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from vm.btf.types import Btf
 from vm.verifier import record as rec
-from vm.verifier.env import EACCES, EFAULT, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.record import NO_RECORD, Record, RecordField, map_record, struct_metas
+from vm.verifier.rules.fields import OBJECT_FIELD_DIRECT_ACCESS
+from vm.verifier.rules.internal import (
+    ALLOCATED_OBJECT_UNREFERENCED,
+    NON_OWNING_ALREADY_SET,
+    NON_OWNING_WITHOUT_LOCK,
+    OWNING_REFERENCE_MISSING,
+    OWNING_REFERENCE_ZERO,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState, pointer
@@ -43,9 +51,9 @@ def graph_node(env: VerifierEnv, root: RecordField) -> RegState:
 def non_owning(env: VerifierEnv, reg: RegState) -> RegState:
     """ref_set_non_owning(): the object belongs to a list or tree, whose lock is held."""
     if not env.cur_state.active_lock.ptr:
-        env.reject(EFAULT, "verifier internal error: ref_set_non_owning w/o active lock\n")
+        env.reject(NON_OWNING_WITHOUT_LOCK)
     if reg.type & t.NON_OWN_REF:
-        env.reject(EFAULT, "verifier internal error: NON_OWN_REF already set\n")
+        env.reject(NON_OWNING_ALREADY_SET)
     r = reg.clone()
     r.type |= t.NON_OWN_REF
     if reg_record(env, reg).has(rec.BPF_REFCOUNT):
@@ -56,9 +64,9 @@ def non_owning(env: VerifierEnv, reg: RegState) -> RegState:
 def convert_owning_non_owning(env: VerifierEnv, ref_obj_id: int) -> None:
     """ref_convert_owning_non_owning(): every copy of an owning reference stays usable, and owns nothing."""
     if not ref_obj_id:
-        env.reject(EFAULT, "verifier internal error: ref_obj_id is zero for owning -> non-owning conversion\n")
+        env.reject(OWNING_REFERENCE_ZERO)
     if all(ref.id != ref_obj_id for ref in env.cur_state.frame[-1].refs):
-        env.reject(EFAULT, "verifier internal error: ref state missing for ref_obj_id\n")
+        env.reject(OWNING_REFERENCE_MISSING)
 
     def converted(reg: RegState) -> RegState:
         r = reg.clone()
@@ -85,7 +93,7 @@ def check_object_access(env: VerifierEnv, reg: RegState, regno: int, off: int, s
     """Special fields of allocated objects have a life of their own (the beginning of btf_struct_access)."""
     owned = reg.ref_obj_id or t.type_is_non_owning_ref(reg.type) or reg.type & t.MEM_RCU
     if not owned:
-        env.reject(EFAULT, "verifier internal error: ref_obj_id for allocated object must be non-zero\n", regno)
+        env.reject(ALLOCATED_OBJECT_UNREFERENCED, regno)
     for field in reg_record(env, reg).fields:
         if off < field.offset + field.size and field.offset < off + size:
-            env.reject(EACCES, f"direct access to {rec.field_type_name(field.kind)} is disallowed\n", regno)
+            env.reject(OBJECT_FIELD_DIRECT_ACCESS, regno, field=rec.field_type_name(field.kind))

@@ -6,8 +6,9 @@ from typing import Final
 
 from vm.kernel import types as k
 from vm.verifier import need
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
-from vm.verifier.mem.common import BPF_WRITE, say_out_of_bounds
+from vm.verifier.env import VerifierEnv
+from vm.verifier.mem.common import BPF_WRITE, check_bounds
+from vm.verifier.rules.memory import OFFSET_MAY_BE_NEGATIVE, PACKET_ACCESS_BEYOND_END, PACKET_ACCESS_OUT_OF_RANGE
 
 _READ_ONLY: Final = frozenset(
     {
@@ -45,13 +46,7 @@ def check_packet_access(env: VerifierEnv, regno: int, off: int, size: int, zero_
     """[off, off + size) lies within what the program has compared with the packet's end. `off` is the fixed part."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.scalar.smin < 0:
-        env.reject(
-            EACCES,
-            f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.\n",
-            regno,
-            needed=need.not_negative(reg.scalar.smin),
-        )
-    outside = f"R{regno} offset is outside of the packet\n"
+        env.reject(OFFSET_MAY_BE_NEGATIVE, regno, needed=need.not_negative(reg.scalar.smin))
     if reg.range < 0:
-        env.reject(EINVAL, outside, regno, needed=need.packet(regno, reg, off, size))
-    say_out_of_bounds(env, regno, off, size, reg.range, zero_size_allowed, outside)
+        env.reject(PACKET_ACCESS_BEYOND_END, regno, needed=need.packet(regno, reg, off, size))
+    check_bounds(env, PACKET_ACCESS_OUT_OF_RANGE, regno, off, size, reg.range, zero_size_allowed)

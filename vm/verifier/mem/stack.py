@@ -8,7 +8,7 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.verifier import need
 from vm.verifier.backtrack import insn_stack_access_flags, mark_chain_precision, push_insn_history
-from vm.verifier.env import EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import mark_reg_unknown, mark_stack_slot_read
 from vm.verifier.mem.common import (
     ACCESS_DIRECT,
@@ -27,6 +27,19 @@ from vm.verifier.mem.slots import (
 )
 from vm.verifier.mem.stack_range import check_stack_range_initialized
 from vm.verifier.prepass.subprogs import subprog_end
+from vm.verifier.rules.memory import (
+    REGISTER_FILL_SIZE,
+    REGISTER_SPILL_SIZE,
+    SPILL_OF_STACK_POINTER_TO_CALLER,
+    SPILLED_POINTER_IN_VARIABLE_WRITE,
+    STACK_READ_UNINITIALIZED,
+)
+from vm.verifier.rules.policy import (
+    POINTER_LEAK_FROM_STACK,
+    SPILLED_POINTER_CORRUPTED,
+    UNPRIVILEGED_UNINITIALIZED_STACK_WRITE,
+    UNPRIVILEGED_VARIABLE_STACK_ARGUMENT,
+)
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState, SlotTypes, StackSlot
 from vm.verifier.state.reg import RegState, known_scalar
@@ -67,7 +80,7 @@ def _save_register_state(state: FuncState, spi: int, reg: RegState, size: int) -
 def _check_corruption(env: VerifierEnv, state: FuncState, spi: int, size: int) -> None:
     slot = state.stack[spi]
     if not env.allow_ptr_leaks and slot.is_spill() and not is_spilled_scalar_reg(slot) and size != 8:
-        env.reject(EACCES, "attempt to corrupt spilled pointer on stack\n", spi=spi, frame=state.frameno)
+        env.reject(SPILLED_POINTER_CORRUPTED, spi=spi, frame=state.frameno)
 
 
 def _note_sanitation(
@@ -111,9 +124,9 @@ def check_stack_write_fixed_off(
         _save_register_state(state, spi, known_scalar(insn.imm), size)
     elif reg is not None and is_spillable_regtype(reg.type):
         if size != 8:
-            env.reject(EACCES, "invalid size of register spill\n", value_regno)
+            env.reject(REGISTER_SPILL_SIZE, value_regno)
         if state is not cur and reg.type == t.PTR_TO_STACK:
-            env.reject(EINVAL, "cannot spill pointers to stack into stack frame of the caller\n", value_regno)
+            env.reject(SPILL_OF_STACK_POINTER_TO_CALLER, value_regno)
         _save_register_state(state, spi, reg, size)
     else:
         _write_bytes(env, state, off, size, value_regno, insn)
@@ -170,12 +183,7 @@ def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: 
     kind = slot.slot_type[byte]
     env.mark_stack_slot_scratched(spi)
     if not env.allow_ptr_leaks and kind not in (t.STACK_MISC, t.STACK_ZERO):
-        env.reject(
-            EINVAL,
-            f"spilled ptr in range of var-offset stack write; insn {insn_idx}, ptr off: {i}",
-            spi=spi,
-            frame=state.frameno,
-        )
+        env.reject(SPILLED_POINTER_IN_VARIABLE_WRITE, insn=insn_idx, off=i, spi=spi, frame=state.frameno)
     if writing_zero and kind == t.STACK_SPILL and is_spilled_scalar_reg(slot):
         tnum = slot.spilled_ptr.scalar.var_off
         if not tnum.mask and not tnum.value:
@@ -184,12 +192,7 @@ def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: 
     kind = state.stack[spi].slot_type[byte]
     keeps_zero = writing_zero and kind == t.STACK_ZERO
     if kind == t.STACK_INVALID and not env.allow_uninit_stack:
-        env.reject(
-            EINVAL,
-            f"uninit stack in range of var-offset write prohibited for !root; insn {insn_idx}, off: {i}",
-            spi=spi,
-            frame=state.frameno,
-        )
+        env.reject(UNPRIVILEGED_UNINITIALIZED_STACK_WRITE, insn=insn_idx, off=i, spi=spi, frame=state.frameno)
     set_slot_byte(state, spi, byte, t.STACK_ZERO if keeps_zero else t.STACK_MISC)
     return keeps_zero
 
@@ -239,7 +242,7 @@ def check_stack_read_fixed_off(env: VerifierEnv, state: FuncState, off: int, siz
             spill_size += 1
         if size != 8 or spill_size != 8:
             if slot.spilled_ptr.type != t.SCALAR_VALUE:
-                env.reject(EACCES, "invalid size of register fill\n", spi=spi, frame=state.frameno)
+                env.reject(REGISTER_FILL_SIZE, spi=spi, frame=state.frameno)
             mark_stack_slot_read(env, state, spi)
             if dst_regno < 0:
                 return
@@ -248,7 +251,7 @@ def check_stack_read_fixed_off(env: VerifierEnv, state: FuncState, off: int, siz
             _set_dst(env, dst_regno, slot.spilled_ptr)
             fills = True
         elif not env.allow_ptr_leaks and slot.spilled_ptr.type != t.SCALAR_VALUE:
-            env.reject(EACCES, f"leaking pointer from stack off {off}\n", spi=spi, frame=state.frameno)
+            env.reject(POINTER_LEAK_FROM_STACK, off=off, spi=spi, frame=state.frameno)
         else:
             fills = True
         mark_stack_slot_read(env, state, spi)
@@ -270,9 +273,14 @@ def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spil
         if kind == t.STACK_SPILL and spilled_ok:
             continue
         env.reject(
-            EACCES, f"invalid read from stack off {off}+{i} size {size}\n", spi=first // 8, frame=frameno,
+            STACK_READ_UNINITIALIZED,
+            off=off,
+            i=i,
+            size=size,
+            spi=first // 8,
+            frame=frameno,
             needed=need.stack_byte(off + i, kind),
-        )  # fmt: skip
+        )
 
 
 def _fill_part(
@@ -319,12 +327,7 @@ def check_stack_read(env: VerifierEnv, ptr_regno: int, off: int, size: int, dst_
         check_stack_read_fixed_off(env, env.func(reg), off + const_off(reg), size, dst_regno)
         return
     if dst_regno < 0:
-        env.reject(
-            EACCES,
-            "variable offset stack pointer cannot be passed into helper function; "
-            f"var_off={tnum_text(reg)} off={off} size={size}\n",
-            ptr_regno,
-        )
+        env.reject(UNPRIVILEGED_VARIABLE_STACK_ARGUMENT, ptr_regno, var_off=tnum_text(reg), off=off, size=size)
     check_stack_read_var_off(env, ptr_regno, off, size, dst_regno)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from vm.isa.opcodes import MAX_BPF_STACK
+from vm.kernel.errno import EACCES, EFAULT, EINVAL
 from vm.verifier import need
-from vm.verifier.env import EACCES, EFAULT, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.common import (
     ACCESS_HELPER,
@@ -17,6 +18,15 @@ from vm.verifier.mem.common import (
     tnum_text,
 )
 from vm.verifier.mem.slots import scrubbed, set_slot_byte
+from vm.verifier.rules.lifetime import DYNPTR_SLOT_WRITE
+from vm.verifier.rules.memory import (
+    STACK_ACCESS_OUT_OF_RANGE,
+    STACK_ACCESS_UNBOUNDED,
+    STACK_ACCESS_VARIABLE_OUT_OF_RANGE,
+    STACK_INDIRECT_READ_UNINITIALIZED,
+    ZERO_SIZED_READ,
+)
+from vm.verifier.rules.policy import UNPRIVILEGED_VARIABLE_STACK_ACCESS
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState, StackSlot
 from vm.verifier.state.reg import unknown_scalar
@@ -59,7 +69,7 @@ def check_stack_access_within_bounds(
         max_off = min_off + access_size
     else:
         if reg.scalar.smax >= BPF_MAX_VAR_OFF or reg.scalar.smin <= -BPF_MAX_VAR_OFF:
-            env.reject(EACCES, f"invalid unbounded variable-offset{extra} stack R{regno}\n", regno)
+            env.reject(STACK_ACCESS_UNBOUNDED, regno, access=extra)
         min_off = reg.scalar.smin + off
         max_off = reg.scalar.smax + off + access_size
     lowest = -MAX_BPF_STACK if access == BPF_WRITE or env.allow_uninit_stack else -state.allocated_stack
@@ -71,14 +81,15 @@ def check_stack_access_within_bounds(
     elif access_size < 0:
         error = EFAULT
     if error:
+        needed = need.stack_place(min_off, min_off if fixed else max_off - access_size, access_size)
         if fixed:
-            text = f"invalid{extra} stack R{regno} off={off} size={access_size}\n"
-        else:
-            text = (
-                f"invalid variable-offset{extra} stack R{regno} var_off={tnum_text(reg)} off={off} size={access_size}\n"
+            env.reject(
+                STACK_ACCESS_OUT_OF_RANGE, regno, needed=needed, errno=error, access=extra, off=off, size=access_size
             )
-        last = min_off if fixed else max_off - access_size
-        env.reject(error, text, regno, needed=need.stack_place(min_off, last, access_size))
+        env.reject(
+            STACK_ACCESS_VARIABLE_OUT_OF_RANGE, regno, needed=needed, errno=error, access=extra,
+            var_off=tnum_text(reg), off=off, size=access_size,
+        )  # fmt: skip
     grow_stack(env, state, -min_off)
 
 
@@ -96,7 +107,7 @@ def check_stack_range_initialized(
     With meta.raw_mode nothing has to be initialised: the range is noted for the caller to mark as written.
     """
     if not access_size and not zero_size_allowed:
-        env.reject(EACCES, "invalid zero-sized read\n", regno)
+        env.reject(ZERO_SIZED_READ, regno)
     reg = env.cur_state.frame[-1].regs[regno]
     clobber = src == ACCESS_HELPER
     check_stack_access_within_bounds(env, regno, off, access_size, src, BPF_WRITE if clobber else BPF_READ)
@@ -106,11 +117,7 @@ def check_stack_range_initialized(
     else:
         if not env.bypass_spec_v1:
             extra = " indirect" if clobber else ""
-            env.reject(
-                EACCES,
-                f"R{regno}{extra} variable offset stack access prohibited for !root, var_off={tnum_text(reg)}\n",
-                regno,
-            )
+            env.reject(UNPRIVILEGED_VARIABLE_STACK_ACCESS, regno, access=extra, var_off=tnum_text(reg))
         # What was really written would not be known.
         meta = None
         min_off, max_off = reg.scalar.smin + off, reg.scalar.smax + off
@@ -118,7 +125,7 @@ def check_stack_range_initialized(
         for i in range(min_off, max_off + access_size):
             spi, byte = (-i - 1) // 8, (-i - 1) % 8
             if spi < len(state.stack) and state.stack[spi].slot_type[byte] == t.STACK_DYNPTR:
-                env.reject(EACCES, f"potential write to dynptr at off={i} disallowed\n", spi=spi, frame=state.frameno)
+                env.reject(DYNPTR_SLOT_WRITE, off=i, spi=spi, frame=state.frameno)
         meta.access_size = access_size
         meta.regno = regno
         return
@@ -127,9 +134,12 @@ def check_stack_range_initialized(
             extra = " indirect" if clobber else ""
             where = f"off {min_off}+" if not reg.scalar.var_off.mask else f"var_off {tnum_text(reg)}+"
             env.reject(
-                EACCES,
-                f"invalid{extra} read from stack R{regno} {where}{i - min_off} size {access_size}\n",
+                STACK_INDIRECT_READ_UNINITIALIZED,
                 regno,
+                access=extra,
+                where=where,
+                i=i - min_off,
+                size=access_size,
                 spi=(-i - 1) // 8,
                 frame=state.frameno,
                 needed=need.stack_byte(i, state.stack[(-i - 1) // 8].slot_type[(-i - 1) % 8]),

@@ -12,10 +12,24 @@ from vm.kernel.helpers import program_types
 from vm.kernel.hooks import id_set
 from vm.kernel.symbols import ksym_address
 from vm.verifier.attach_target import AttachTarget
-from vm.verifier.env import EINVAL, ENOENT, EOPNOTSUPP, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
 from vm.verifier.prepass.func_model import distill
 from vm.verifier.prepass.struct_ops import struct_ops_target
+from vm.verifier.rules.attach import (
+    ATTACH_ITERATOR_MISSING,
+    ATTACH_TARGET_DENIED,
+    ATTACH_TARGET_MISSING,
+    ATTACH_TARGET_NORETURN,
+    ATTACH_TARGET_NOT_MODIFIABLE,
+    ATTACH_TARGET_WIDE_RESULT,
+    ATTACH_TARGET_WITHOUT_ADDRESS,
+    LSM_HOOK_DISABLED,
+    LSM_LICENCE,
+    RAW_TRACEPOINT_TYPE_NAME,
+    REPLACE_KERNEL_FUNCTION,
+)
+from vm.verifier.rules.context import SLEEPABLE_ATTACH_TARGET, SLEEPABLE_PROGRAM_TYPE, SYSCALL_NOT_SLEEPABLE
 from vm.verifier.state import reg_types as t
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
@@ -37,10 +51,10 @@ def check_attach(env: VerifierEnv) -> None:
         raise InputError(f"The kernel has no programs of type {k.enum_name('bpf_prog_type', prog_type)}.")
     if prog_type == k.BPF_PROG_TYPE_SYSCALL:
         if not env.sleepable:
-            env.reject(EINVAL, "Syscall programs can only be sleepable\n")
+            env.reject(SYSCALL_NOT_SLEEPABLE)
         return
     if env.sleepable and not _can_be_sleepable(prog_type, env.program.expected_attach_type):
-        env.reject(EINVAL, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable\n")
+        env.reject(SLEEPABLE_PROGRAM_TYPE)
     if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS:
         env.attach_target = struct_ops_target(env)
     elif prog_type == k.BPF_PROG_TYPE_TRACING:
@@ -50,7 +64,7 @@ def check_attach(env: VerifierEnv) -> None:
     elif prog_type == k.BPF_PROG_TYPE_EXT:
         # There is never another program given; what is named can only be the kernel's.
         _find(env)
-        env.reject(EINVAL, "Cannot replace kernel functions\n")
+        env.reject(REPLACE_KERNEL_FUNCTION)
 
 
 def _proto(btf: Btf, found: Type) -> Type:
@@ -67,7 +81,7 @@ def _find(env: VerifierEnv) -> tuple[Btf, Type]:
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name)
     if found is None:
         # Loaders do not get this far with a name the kernel does not have.
-        env.reject(EINVAL, "Tracing programs must provide btf_id\n")
+        env.reject(ATTACH_TARGET_MISSING)
     return kernel_btf(), found
 
 
@@ -81,10 +95,7 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     if attach != k.BPF_TRACE_RAW_TP:
         returned = distill(env, btf, proto, found.name)
         if returned > 8 and attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN):
-            env.reject(
-                EOPNOTSUPP,
-                f"Attach to function {found.name} with a >8 byte return value is not supported for this attach type\n",
-            )
+            env.reject(ATTACH_TARGET_WIDE_RESULT, func=found.name)
         _check_address(env, found.name)
         _check_trampoline(env, found.name)
         return AttachTarget(found.name, btf, found.id, proto)
@@ -109,7 +120,7 @@ _SLEEPABLE: Final = frozenset({"bpf_fentry_test1"})
 def _check_address(env: VerifierEnv, name: str) -> None:
     """The function was not inlined everywhere, or thrown away after booting."""
     if ksym_address(name) is None:
-        env.reject(ENOENT, f"The address of function {name} cannot be found\n")
+        env.reject(ATTACH_TARGET_WITHOUT_ADDRESS, func=name)
 
 
 def _check_trampoline(env: VerifierEnv, name: str) -> None:
@@ -117,13 +128,13 @@ def _check_trampoline(env: VerifierEnv, name: str) -> None:
     attach = env.program.expected_attach_type
     if env.sleepable:
         if name not in _SLEEPABLE:
-            env.reject(EINVAL, f"{name} is not sleepable\n")
+            env.reject(SLEEPABLE_ATTACH_TARGET, func=name)
     elif attach == k.BPF_MODIFY_RETURN and name not in _REPLACEABLE and not name.startswith("security_"):
-        env.reject(EINVAL, f"{name}() is not modifiable\n")
+        env.reject(ATTACH_TARGET_NOT_MODIFIABLE, func=name)
     if name in id_set("btf_id_deny"):
-        env.reject(EINVAL, "")
+        env.reject(ATTACH_TARGET_DENIED)
     if attach in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN) and name in id_set("noreturn_deny"):
-        env.reject(EINVAL, "Attaching fexit/fmod_ret to __noreturn functions is rejected.\n")
+        env.reject(ATTACH_TARGET_NORETURN)
 
 
 _BUF_OR_NULL: Final = t.PTR_TO_BUF | t.PTR_MAYBE_NULL
@@ -141,7 +152,7 @@ def _iter_target(env: VerifierEnv) -> AttachTarget:
     name = found.name.removeprefix("bpf_iter_")
     args = ITER_ARGS.get(name)
     if args is None:
-        env.reject(EINVAL, "")
+        env.reject(ATTACH_ITERATOR_MISSING)
     ctx_args = tuple(
         (
             btf.offset_of(f"bpf_iter__{name}", field),
@@ -159,11 +170,11 @@ def _lsm_target(env: VerifierEnv) -> AttachTarget:
     _check_address(env, found.name)
     hook = found.name.removeprefix("bpf_lsm_")
     if env.sleepable and hook not in SLEEPABLE_LSM_HOOKS:
-        env.reject(EINVAL, f"{found.name} is not sleepable\n")
+        env.reject(SLEEPABLE_ATTACH_TARGET, func=found.name)
     if not env.program.gpl_compatible:
-        env.reject(EINVAL, "LSM programs must have a GPL compatible license\n")
+        env.reject(LSM_LICENCE)
     if hook in LSM_DISABLED_HOOKS:
-        env.reject(EINVAL, f"attach_btf_id {found.id} points to disabled hook {found.name}\n")
+        env.reject(LSM_HOOK_DISABLED, btf_id=found.id, func=found.name)
     if found.name not in id_set("bpf_lsm_hooks"):
-        env.reject(EINVAL, f"attach_btf_id {found.id} points to wrong type name {found.name}\n")
+        env.reject(RAW_TRACEPOINT_TYPE_NAME, btf_id=found.id, name=found.name)
     return AttachTarget(found.name, btf, found.id, _proto(btf, found))

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from vm.btf.types import GLOBAL, Btf, Kind
 from vm.program import FuncInfo, LineInfo, Program
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.types import (
+    FUNC_INFO_COUNT,
+    FUNC_INFO_FIRST,
+    FUNC_INFO_LAYOUT,
+    FUNC_INFO_ORDER,
+    FUNC_INFO_TYPE,
+    LD_ABS_RETURN_TYPE,
+    LD_ABS_WITHOUT_BTF,
+    LINE_INFO_INSTRUCTION,
+    LINE_INFO_MISSING,
+    LINE_INFO_MISSING_FUNCTIONS,
+    LINE_INFO_ORDER,
+    TAIL_CALL_RETURN_TYPE,
+    TAIL_CALL_WITHOUT_BTF,
+)
 
 
 def func_infos(program: Program) -> tuple[FuncInfo, ...]:
@@ -22,9 +37,9 @@ def line_infos(program: Program) -> tuple[LineInfo, ...]:
 def _check_abnormal_return(env: VerifierEnv) -> None:
     for i in range(1, len(env.subprogs)):
         if env.subprogs[i].has_ld_abs:
-            env.reject(EINVAL, "LD_ABS is not allowed in subprogs without BTF\n")
+            env.reject(LD_ABS_WITHOUT_BTF)
         if env.subprogs[i].has_tail_call:
-            env.reject(EINVAL, "tail_call is not allowed in subprogs without BTF\n")
+            env.reject(TAIL_CALL_WITHOUT_BTF)
 
 
 def check_btf_info_early(env: VerifierEnv) -> None:
@@ -37,14 +52,11 @@ def check_btf_info_early(env: VerifierEnv) -> None:
     for i, info in enumerate(infos):
         if i == 0:
             if info.insn_off:
-                env.reject(EINVAL, f"nonzero insn_off {info.insn_off} for the first func info record")
+                env.reject(FUNC_INFO_FIRST, off=info.insn_off)
         elif info.insn_off <= previous:
-            env.reject(
-                EINVAL,
-                f"same or smaller insn offset ({info.insn_off}) than previous func info record ({previous})",
-            )
+            env.reject(FUNC_INFO_ORDER, off=info.insn_off, previous=previous)
         if not 0 < info.type_id < len(btf) or btf.type(info.type_id).kind is not Kind.FUNC:
-            env.reject(EINVAL, f"invalid type id {info.type_id} in func info")
+            env.reject(FUNC_INFO_TYPE, type_id=info.type_id)
         previous = info.insn_off
 
 
@@ -70,7 +82,7 @@ def _check_btf_func(env: VerifierEnv) -> None:
     btf = env.program.btf
     assert btf is not None
     if len(infos) != len(env.subprogs):
-        env.reject(EINVAL, "number of funcs in func_info doesn't match number of subprogs\n")
+        env.reject(FUNC_INFO_COUNT)
     for i, info in enumerate(infos):
         subprog = env.subprogs[i]
         func = btf.type(info.type_id)
@@ -78,13 +90,13 @@ def _check_btf_func(env: VerifierEnv) -> None:
         subprog.type_id = info.type_id
         subprog.is_global = func.linkage == GLOBAL
         if subprog.start != info.insn_off:
-            env.reject(EINVAL, "func_info BTF section doesn't match subprog layout in BPF program\n")
+            env.reject(FUNC_INFO_LAYOUT)
         if not i or _returns_scalar(btf, info.type_id):
             continue
         if subprog.has_ld_abs:
-            env.reject(EINVAL, "LD_ABS is only allowed in functions that return 'int'.\n")
+            env.reject(LD_ABS_RETURN_TYPE)
         if subprog.has_tail_call:
-            env.reject(EINVAL, "tail_call is only allowed in functions that return 'int'.\n")
+            env.reject(TAIL_CALL_RETURN_TYPE)
 
 
 def _check_btf_line(env: VerifierEnv) -> None:
@@ -96,19 +108,16 @@ def _check_btf_line(env: VerifierEnv) -> None:
     s = 0
     for i, line in enumerate(lines):
         if (i and line.insn_off <= previous) or line.insn_off >= count:
-            env.reject(
-                EINVAL,
-                f"Invalid line_info[{i}].insn_off:{line.insn_off} (prev_offset:{previous} prog->len:{count})\n",
-            )
+            env.reject(LINE_INFO_ORDER, i=i, off=line.insn_off, previous=previous, count=count)
         if not env.insns[line.insn_off].code:
-            env.reject(EINVAL, f"Invalid insn code at line_info[{i}].insn_off\n")
+            env.reject(LINE_INFO_INSTRUCTION, i=i)
         if s != len(env.subprogs):
             start = env.subprogs[s].start
             if line.insn_off == start:
                 env.subprogs[s].linfo_idx = i
                 s += 1
             elif start < line.insn_off:
-                env.reject(EINVAL, f"missing bpf_line_info for func#{s}\n")
+                env.reject(LINE_INFO_MISSING, func=s)
         previous = line.insn_off
     if s != len(env.subprogs):
-        env.reject(EINVAL, f"missing bpf_line_info for {len(env.subprogs) - s} funcs starting from func#{s}\n")
+        env.reject(LINE_INFO_MISSING_FUNCTIONS, count=len(env.subprogs) - s, func=s)

@@ -19,10 +19,18 @@ from vm.verifier.classify import (
     is_pseudo_kfunc_call,
     is_sync_callback_calling_function,
 )
-from vm.verifier.env import E2BIG, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.prepass.btf_info import line_infos
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_containing_subprog
+from vm.verifier.rules.limits import WALK_DEPTH
+from vm.verifier.rules.structure import (
+    BACK_EDGE,
+    INDIRECT_JUMP,
+    JUMP_INTO_LDIMM64,
+    JUMP_OUT_OF_RANGE,
+    UNREACHABLE_INSTRUCTION,
+)
 
 
 @final
@@ -53,7 +61,7 @@ class _Walk:
             return False
         if w < 0 or w >= len(state):
             self.say_line(t, f"{t}: ")
-            env.reject(EINVAL, f"jump out of range from insn {t} to {w}\n", insn_idx=t)
+            env.reject(JUMP_OUT_OF_RANGE, insn=t, target=w, insn_idx=t)
         if edge == BRANCH:
             aux = env.aux[w]
             aux.prune_point = True
@@ -63,7 +71,7 @@ class _Walk:
             state[t] = DISCOVERED | edge
             state[w] = DISCOVERED
             if len(self.stack) >= len(state):
-                env.reject(E2BIG, "")
+                env.reject(WALK_DEPTH, insn_idx=t)
             self.stack.append(w)
             return True
         if state[w] == EXPLORED:
@@ -71,7 +79,7 @@ class _Walk:
         elif not env.bpf_capable:
             self.say_line(t, f"{t}: ")
             self.say_line(w, f"{w}: ")
-            env.reject(EINVAL, f"back-edge from insn {t} to {w}\n", insn_idx=t)
+            env.reject(BACK_EDGE, insn=t, target=w, insn_idx=t)
         return False
 
     def say_line(self, insn_off: int, prefix: str) -> None:
@@ -108,7 +116,7 @@ class _Walk:
 
     def visit_ja(self, t: int, insn: Insn) -> bool:
         if insn.code & op.X:
-            self.env.reject(EINVAL, "")
+            self.env.reject(INDIRECT_JUMP, insn_idx=t)
         w = t + 1 + (insn.off if insn.code & 7 == op.JMP else insn.imm)
         if self.push(t, w, FALLTHROUGH):
             return True
@@ -175,10 +183,10 @@ def check_cfg(env: VerifierEnv) -> None:
     count = len(env.insns)
     while i < count:
         if walk.state[i] != EXPLORED:
-            env.reject(EINVAL, f"unreachable insn {i}\n", insn_idx=i)
+            env.reject(UNREACHABLE_INSTRUCTION, insn=i, insn_idx=i)
         if is_ldimm64(env.insns[i]):
             if walk.state[i + 1]:
-                env.reject(EINVAL, f"jump into the middle of ldimm64 insn {i}\n", insn_idx=i)
+                env.reject(JUMP_INTO_LDIMM64, insn=i, insn_idx=i)
             i += 1
         i += 1
     env.changes_pkt_data = env.subprogs[0].changes_pkt_data

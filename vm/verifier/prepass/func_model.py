@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from vm.btf.types import Btf, Kind, Type
-from vm.verifier.env import EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import kind_str
+from vm.verifier.rules.attach import (
+    FUNC_MODEL_ARGUMENT_TYPE,
+    FUNC_MODEL_RETURN_TYPE,
+    FUNC_MODEL_TOO_MANY_ARGUMENTS,
+    FUNC_MODEL_VARIABLE_ARGUMENTS,
+    FUNC_MODEL_VOID_ARGUMENT,
+)
 
 MAX_BPF_FUNC_ARGS: Final = 12
 
@@ -28,16 +35,16 @@ def distill(env: VerifierEnv, btf: Btf, proto: Type, name: str) -> int:
     """Reject what no trampoline or call can pass; the size of what the function returns."""
     params = proto.params
     if len(params) > MAX_BPF_FUNC_ARGS:
-        env.reject(EINVAL, f"The function {name} has {len(params)} arguments. Too many.\n")
+        env.reject(FUNC_MODEL_TOO_MANY_ARGUMENTS, func=name, count=len(params))
     returned, found = _size(btf, proto.type_id)
     if returned < 0 or found.kind is Kind.STRUCT:
-        env.reject(EINVAL, f"The function {name} return type {kind_str(found)} is unsupported.\n")
+        env.reject(FUNC_MODEL_RETURN_TYPE, func=name, kind=kind_str(found))
     for i, param in enumerate(params):
         if i == len(params) - 1 and not param.type_id:
-            env.reject(EINVAL, f"The function {name} with variable args is unsupported.\n")
+            env.reject(FUNC_MODEL_VARIABLE_ARGUMENTS, func=name)
         size, found = _size(btf, param.type_id)
         if not 0 <= size <= _MAX_STRUCT:
-            env.reject(EINVAL, f"The function {name} arg{i} type {kind_str(found)} is unsupported.\n")
+            env.reject(FUNC_MODEL_ARGUMENT_TYPE, func=name, arg=i, kind=kind_str(found))
         if not size:
-            env.reject(EINVAL, f"The function {name} has malformed void argument.\n")
+            env.reject(FUNC_MODEL_VOID_ARGUMENT, func=name)
     return returned

@@ -8,9 +8,17 @@ from vm.btf.types import Kind
 from vm.isa.insn import Insn
 from vm.kernel import kfuncs
 from vm.kernel.symbols import ksym_address
-from vm.verifier.env import E2BIG, EINVAL, EPROTO, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import fetch_kfunc_meta, kfunc_name, vmlinux
 from vm.verifier.prepass.func_model import distill
+from vm.verifier.rules.limits import TOO_MANY_KFUNCS
+from vm.verifier.rules.policy import KFUNC_DEVICE_BOUND, KFUNC_LICENCE
+from vm.verifier.rules.types import (
+    KFUNC_MODULE_WITHOUT_ARRAY,
+    KFUNC_NOT_A_FUNCTION,
+    KFUNC_OFFSET_NEGATIVE,
+    KFUNC_WITHOUT_ADDRESS,
+)
 
 MAX_KFUNC_DESCS: Final = 256
 
@@ -24,28 +32,26 @@ _KINDS: Final = {
 def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
     """Accept the call of a kernel function as one the program may make later (add_kfunc_call)."""
     if not env.program.gpl_compatible:
-        env.reject(EINVAL, "cannot call kernel function from non-GPL compatible program\n")
+        env.reject(KFUNC_LICENCE)
     if not insn.imm and not insn.off:
         # Refused only if the walk reaches it.
         return
     if insn.off < 0:
-        env.verbose("negative offset disallowed for kernel module function call\n")
-        env.reject(EINVAL, "failed to find BTF for kernel function\n")
+        env.reject(KFUNC_OFFSET_NEGATIVE)
     if insn.off:
         # Modules are named by their place in an array that is given with the program; here there is none.
-        env.verbose("kfunc offset > 0 without fd_array is invalid\n")
-        env.reject(EPROTO, "failed to find BTF for kernel function\n")
+        env.reject(KFUNC_MODULE_WITHOUT_ARRAY)
     if insn.imm in env.kfuncs:
         return
     if len(env.kfuncs) == MAX_KFUNC_DESCS:
-        env.reject(E2BIG, "too many different kernel function calls\n")
+        env.reject(TOO_MANY_KFUNCS)
     btf = vmlinux()
     if not 0 < insn.imm < len(btf) or btf.type(insn.imm).kind is not Kind.FUNC:
-        env.reject(EINVAL, f"kernel btf_id {insn.imm & 0xFFFFFFFF} is not a function\n")
+        env.reject(KFUNC_NOT_A_FUNCTION, btf_id=insn.imm & 0xFFFFFFFF)
     if ksym_address(btf.type(insn.imm).name) is None:
-        env.reject(EINVAL, f"cannot find address for kernel function {btf.type(insn.imm).name}\n")
+        env.reject(KFUNC_WITHOUT_ADDRESS, func=btf.type(insn.imm).name)
     if btf.type(insn.imm).name.startswith("bpf_xdp_metadata_"):
-        env.reject(EINVAL, "metadata kfuncs require device-bound program\n")
+        env.reject(KFUNC_DEVICE_BOUND)
     env.kfuncs.add(insn.imm)
     func = btf.type(insn.imm)
     distill(env, btf, btf.type(func.type_id), func.name)

@@ -7,8 +7,9 @@ from functools import cache
 from vm.btf.types import COMPOSITES, Kind
 from vm.isa.insn import Insn
 from vm.kernel.symbols import ksym_address
-from vm.verifier.env import EINVAL, ENOENT, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.kfunc_meta import vmlinux
+from vm.verifier.rules.types import KSYM_BTF_ID, KSYM_KIND, KSYM_SIZE, KSYM_WITHOUT_ADDRESS, MODULE_BTF_FD
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.aux import InsnAux
 
@@ -27,15 +28,15 @@ def check_pseudo_btf_id(env: VerifierEnv, insn: Insn, second: Insn, aux: InsnAux
     """What a load of a kernel symbol's address leaves in the register: aux.btf_var_*."""
     if second.imm:
         # The BTF of a module, by a file descriptor; here there is none.
-        env.reject(EINVAL, "invalid module BTF object FD specified.\n")
+        env.reject(MODULE_BTF_FD)
     btf = vmlinux()
     if not 0 <= insn.imm < len(btf):
-        env.reject(ENOENT, f"ldimm64 insn specifies invalid btf_id {insn.imm}.\n")
+        env.reject(KSYM_BTF_ID, btf_id=insn.imm)
     symbol = btf.type(insn.imm)
     if symbol.kind not in (Kind.VAR, Kind.FUNC):
-        env.reject(EINVAL, f"pseudo btf_id {insn.imm} in ldimm64 isn't KIND_VAR or KIND_FUNC\n")
+        env.reject(KSYM_KIND, btf_id=insn.imm)
     if ksym_address(symbol.name) is None:
-        env.reject(ENOENT, f"ldimm64 failed to find the address for kernel symbol '{symbol.name}'.\n")
+        env.reject(KSYM_WITHOUT_ADDRESS, symbol=symbol.name)
     aux.sym = symbol.name
     if symbol.kind is Kind.FUNC:
         aux.btf_var_type = t.PTR_TO_MEM | t.MEM_RDONLY
@@ -47,6 +48,6 @@ def check_pseudo_btf_id(env: VerifierEnv, insn: Insn, second: Insn, aux: InsnAux
         aux.btf_var_btf_id = symbol.type_id
         return
     if found.kind not in _SIZED:
-        env.reject(EINVAL, f"ldimm64 unable to resolve the size of type '{symbol.name}': -22\n")
+        env.reject(KSYM_SIZE, symbol=symbol.name)
     aux.btf_var_type = t.PTR_TO_MEM | t.MEM_RDONLY
     aux.btf_var_mem_size = btf.size_of(found.id)

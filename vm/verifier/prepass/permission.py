@@ -10,7 +10,14 @@ from typing import Final
 from vm.caps import BPF, NET_ADMIN, PERFMON, capable
 from vm.kernel import types as k
 from vm.program import MapSpec
-from vm.verifier.env import E2BIG, EINVAL, EOPNOTSUPP, EPERM, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.loader import (
+    LOAD_MAP_BTF,
+    LOAD_MAP_PRIVILEGE,
+    LOAD_PROGRAM_PRIVILEGE,
+    LOAD_PROGRAM_SIZE,
+    LOAD_STRUCT_OPS_BTF,
+)
 
 BPF_MAXINSNS: Final = 4096
 BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
@@ -95,19 +102,18 @@ def check_permission(env: VerifierEnv) -> None:
     caps = env.caps
     has_bpf = capable(caps, BPF)
     if not has_bpf and any(spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS for spec in env.program.object_maps):
-        env.refuse(EOPNOTSUPP, "The object's struct_ops variables need its BTF loaded, which takes CAP_BPF.")
+        env.refuse(LOAD_STRUCT_OPS_BTF)
     for spec in env.program.object_maps or env.program.maps:
         wanted = _map_wants(spec)
         if spec.map_type in LOCAL_STORAGE and not has_bpf:
-            name = spec.full_name or spec.name
-            env.refuse(EINVAL, f"The map '{name}' needs types, and loading BTF takes CAP_BPF.")
+            env.refuse(LOAD_MAP_BTF, map=spec.full_name or spec.name)
         if wanted and not capable(caps, wanted):
             kind = _name("bpf_map_type", spec.map_type)
-            env.refuse(EPERM, f"Making the map '{spec.full_name or spec.name}' ({kind}) takes CAP_{wanted.upper()}.")
+            env.refuse(LOAD_MAP_PRIVILEGE, map=spec.full_name or spec.name, type=kind, capability=wanted.upper())
     prog_type = env.program.prog_type
     if len(env.insns) > (BPF_COMPLEXITY_LIMIT_INSNS if has_bpf else BPF_MAXINSNS):
-        allowed = f"{BPF_MAXINSNS:,}" if not has_bpf else f"{BPF_COMPLEXITY_LIMIT_INSNS:,}"
-        env.refuse(E2BIG, f"The program has {len(env.insns):,} instructions; this user may load {allowed}.")
+        most = BPF_COMPLEXITY_LIMIT_INSNS if has_bpf else BPF_MAXINSNS
+        env.refuse(LOAD_PROGRAM_SIZE, count=len(env.insns), most=most)
     for wanted, asked in (
         (BPF, prog_type not in UNPRIVILEGED_TYPES),
         (NET_ADMIN, prog_type in NET_ADMIN_TYPES),
@@ -115,7 +121,7 @@ def check_permission(env: VerifierEnv) -> None:
     ):
         if asked and not capable(caps, wanted):
             kind = _name("bpf_prog_type", prog_type)
-            env.refuse(EPERM, f"Loading a program of type {kind} takes CAP_{wanted.upper()}.")
+            env.refuse(LOAD_PROGRAM_PRIVILEGE, type=kind, capability=wanted.upper())
 
 
 def _map_wants(spec: MapSpec) -> str:

@@ -7,10 +7,31 @@ from typing import Final
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
+from vm.kernel.errno import EBADF, EINVAL, ENOTSUPP, ERANGE
 from vm.program import MapSpec
-from vm.verifier.env import E2BIG, EBADF, EBUSY, EINVAL, ENOTSUPP, EPERM, EPROTO, ERANGE, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.prepass.ksyms import check_pseudo_btf_id
 from vm.verifier.record import BPF_LIST_HEAD, BPF_RB_ROOT, BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record
+from vm.verifier.rules.attach import STRUCT_OPS_MAP
+from vm.verifier.rules.context import SLEEPABLE_MAP_TYPE
+from vm.verifier.rules.limits import TOO_MANY_MAPS
+from vm.verifier.rules.memory import DIRECT_VALUE_OFFSET_TOO_LARGE, DIRECT_VALUE_POINTER
+from vm.verifier.rules.policy import (
+    ARENA_PRIVILEGE,
+    ARENA_TWICE,
+    CGROUP_STORAGE_TWICE,
+    MAP_WITHOUT_DIRECT_VALUES,
+    SOCKET_FILTER_LOCK,
+    TRACING_SPECIAL_FIELD,
+)
+from vm.verifier.rules.structure import (
+    FD_INDEX_WITHOUT_ARRAY,
+    LDIMM64_INVALID,
+    LDIMM64_UNRECOGNIZED,
+    LDX_RESERVED_FIELDS,
+    OPCODE_UNKNOWN,
+)
+from vm.verifier.rules.types import MAP_FD
 from vm.verifier.state.reg_types import PTR_TO_FUNC
 
 MAX_USED_MAPS: Final = 64
@@ -93,13 +114,13 @@ def check_map_prog_compatibility(env: VerifierEnv, map_index: int) -> None:
         if not any(record.has(kind) for kind in kinds):
             continue
         if kinds == (BPF_SPIN_LOCK,) and prog_type == k.BPF_PROG_TYPE_SOCKET_FILTER:
-            env.reject(EINVAL, "socket filter progs cannot use bpf_spin_lock yet\n")
+            env.reject(SOCKET_FILTER_LOCK)
         if prog_type in TRACING_PROG_TYPES:
-            env.reject(EINVAL, f"tracing progs cannot use {text} yet\n")
+            env.reject(TRACING_SPECIAL_FIELD, field=text)
     if spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS:
-        env.reject(EINVAL, "bpf_struct_ops map cannot be used in prog\n")
+        env.reject(STRUCT_OPS_MAP)
     if env.sleepable and spec.map_type not in SLEEPABLE_MAP_TYPES:
-        env.reject(EINVAL, "Sleepable programs can only use array, hash, ringbuf and local storage maps\n")
+        env.reject(SLEEPABLE_MAP_TYPE)
 
 
 def _add_used_map(env: VerifierEnv, map_index: int) -> bool:
@@ -107,7 +128,7 @@ def _add_used_map(env: VerifierEnv, map_index: int) -> bool:
     if map_index in env.used_maps:
         return True
     if len(env.used_maps) >= MAX_USED_MAPS:
-        env.reject(E2BIG, f"The total number of maps per program has reached the limit of {MAX_USED_MAPS}\n")
+        env.reject(TOO_MANY_MAPS, most=MAX_USED_MAPS)
     env.used_maps.append(map_index)
     return False
 
@@ -123,12 +144,12 @@ def _direct_value_error(spec: MapSpec, off: int) -> int:
 
 def _resolve_direct_value(env: VerifierEnv, spec: MapSpec, off: int) -> None:
     if off >= BPF_MAX_VAR_OFF:
-        env.reject(EINVAL, f"direct value offset of {off} is not allowed\n")
+        env.reject(DIRECT_VALUE_OFFSET_TOO_LARGE, off=off)
     if spec.map_type not in (k.BPF_MAP_TYPE_ARRAY, k.BPF_MAP_TYPE_ARENA):
-        env.reject(EINVAL, "no direct value access support for this map type\n")
+        env.reject(MAP_WITHOUT_DIRECT_VALUES, errno=EINVAL)
     error = _direct_value_error(spec, off)
     if error:
-        env.reject(error, f"invalid access to map value pointer, value_size={spec.value_size} off={off}\n")
+        env.reject(DIRECT_VALUE_POINTER, value_size=spec.value_size, off=off, errno=error)
 
 
 def _check_new_map(env: VerifierEnv, map_index: int) -> None:
@@ -137,12 +158,12 @@ def _check_new_map(env: VerifierEnv, map_index: int) -> None:
     if spec.map_type in _CGROUP_STORAGE:
         same = [i for i in env.used_maps if env.program.maps[i].map_type == spec.map_type]
         if len(same) > 1:
-            env.reject(EBUSY, "only one cgroup storage of each type is allowed\n")
+            env.reject(CGROUP_STORAGE_TWICE)
     if spec.map_type == k.BPF_MAP_TYPE_ARENA:
         if env.arena_map >= 0:
-            env.reject(EBUSY, "Only one arena per program\n")
+            env.reject(ARENA_TWICE)
         if not env.allow_ptr_leaks or not env.bpf_capable:
-            env.reject(EPERM, "CAP_BPF and CAP_PERFMON are required to use arena\n")
+            env.reject(ARENA_PRIVILEGE)
         env.arena_map = map_index
 
 
@@ -154,11 +175,11 @@ def _fd_error(fd: int) -> int:
 def _resolve_map(env: VerifierEnv, i: int, insn: Insn, second: Insn) -> None:
     is_value = insn.src_reg in (op.PSEUDO_MAP_VALUE, op.PSEUDO_MAP_IDX_VALUE)
     if not is_value and (insn.src_reg not in (op.PSEUDO_MAP_FD, op.PSEUDO_MAP_IDX) or second.imm):
-        env.reject(EINVAL, "unrecognized bpf_ld_imm64 insn\n")
+        env.reject(LDIMM64_UNRECOGNIZED)
     if insn.src_reg in (op.PSEUDO_MAP_IDX, op.PSEUDO_MAP_IDX_VALUE):
-        env.reject(EPROTO, "fd_idx without fd_array is invalid\n")
+        env.reject(FD_INDEX_WITHOUT_ARRAY)
     if not 0 <= insn.imm < len(env.program.maps):
-        env.reject(_fd_error(insn.imm), f"fd {insn.imm} is not pointing to valid bpf_map\n")
+        env.reject(MAP_FD, fd=insn.imm, errno=_fd_error(insn.imm))
     map_index = insn.imm
     reused = _add_used_map(env, map_index)
     aux = env.aux[i]
@@ -177,7 +198,7 @@ def _resolve_ldimm64(env: VerifierEnv, i: int) -> None:
     insn = insns[i]
     second = insns[i + 1] if i + 1 < len(insns) else None
     if second is None or second.code or second.dst_reg or second.src_reg or second.off:
-        env.reject(EINVAL, "invalid bpf_ld_imm64 insn\n")
+        env.reject(LDIMM64_INVALID)
     if insn.src_reg == 0:
         return
     if insn.src_reg == op.PSEUDO_BTF_ID:
@@ -200,11 +221,11 @@ def resolve_pseudo_ldimm64(env: VerifierEnv) -> None:
         insn = insns[i]
         env.insn_idx = i
         if insn.code & 7 == op.LDX and (insn.code & 0xE0 not in _LDX_MODES or insn.imm):
-            env.reject(EINVAL, "BPF_LDX uses reserved fields\n")
+            env.reject(LDX_RESERVED_FIELDS)
         if insn.code == op.LD_IMM64:
             _resolve_ldimm64(env, i)
             i += 2
             continue
         if insn.code not in INSN_TABLE:
-            env.reject(EINVAL, f"unknown opcode {insn.code:02x}\n")
+            env.reject(OPCODE_UNKNOWN, code=insn.code)
         i += 1

@@ -6,10 +6,17 @@ from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_STACK
 from vm.verifier.classify import is_pseudo_call, is_pseudo_func, is_pseudo_kfunc_call
-from vm.verifier.env import E2BIG, EACCES, EINVAL, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.prepass.fastcall import shrink_stacks
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_subprog, subprog_end
+from vm.verifier.rules.context import (
+    EXCEPTION_CALLBACK_CALLED,
+    LD_ABS_IN_CALLBACK,
+    TAIL_CALL_IN_EXCEPTION_CALLBACK,
+    THROW_IN_CALLBACK,
+)
+from vm.verifier.rules.limits import COMBINED_STACK_SIZE, STATIC_CALL_STACK_TOO_DEEP, TAIL_CALL_STACK_DEPTH
 
 MAX_CALL_FRAMES: Final = 8
 # A caller's stack stays below a tail-calling callee's: 33 times 256 bytes is what the kernel stack can bear.
@@ -36,22 +43,20 @@ def _enter(env: VerifierEnv, idx: int, frames: list[tuple[int, int]], depth: int
     """Add the frame of subprogram idx to the chain; its new depth in bytes."""
     info = env.subprogs[idx]
     if info.has_ld_abs and (info.is_cb or any(env.subprogs[caller].is_cb for _, caller in frames)):
-        env.reject(EINVAL, "cannot use BPF_LD_[ABS|IND] within callback\n")
+        env.reject(LD_ABS_IN_CALLBACK)
     if idx and info.has_tail_call and depth >= TAIL_CALL_MAX_DEPTH:
-        env.reject(
-            EACCES,
-            f"tail_calls are not allowed when call stack of previous frames is {depth} bytes. Too large\n",
-            insn_idx=frames[-1][0] - 1 if frames else -1,
-        )
+        env.reject(TAIL_CALL_STACK_DEPTH, depth=depth, insn_idx=frames[-1][0] - 1 if frames else -1)
     depth += round_up_stack_depth(info.stack_depth)
     if depth > MAX_BPF_STACK:
         sizes = [(n, round_up_stack_depth(env.subprogs[n].stack_depth)) for n in [*(n for _, n in frames), idx]]
         shown = " + ".join(f"{size} of {env.subprogs[n].name or f'function {n}'}" for n, size in sizes)
         env.reject(
-            EACCES, f"combined stack size of {len(frames) + 1} calls is {depth}. Too large\n",
+            COMBINED_STACK_SIZE,
+            count=len(frames) + 1,
+            depth=depth,
             needed=f"at most {MAX_BPF_STACK} bytes of stack over all frames that are active at once; here {shown}",
             insn_idx=frames[-1][0] - 1 if frames else -1,
-        )  # fmt: skip
+        )
     return depth
 
 
@@ -59,7 +64,7 @@ def _check_throw(env: VerifierEnv, i: int, idx: int, frames: list[tuple[int, int
     if kfunc_call_kind(env, env.insns[i]) != "throw":
         return
     if env.subprogs[idx].is_cb or any(env.subprogs[caller].is_cb for _, caller in frames):
-        env.reject(EINVAL, f"bpf_throw kfunc (insn {i}) cannot be called from callback subprog {idx}\n", insn_idx=i)
+        env.reject(THROW_IN_CALLBACK, insn=i, subprog=idx, insn_idx=i)
 
 
 def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
@@ -70,7 +75,7 @@ def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
     if not is_pseudo_call(env.insns[i]):
         return False
     if info.is_exception_cb:
-        env.reject(EINVAL, f"insn {i} cannot call exception cb directly\n", insn_idx=i)
+        env.reject(EXCEPTION_CALLBACK_CALLED, insn=i, insn_idx=i)
     return True
 
 
@@ -93,7 +98,7 @@ def _check_chain(env: VerifierEnv, idx: int) -> None:
                     idx = callee
                     tail_call_reachable |= subprogs[idx].has_tail_call
                     if len(frames) >= MAX_CALL_FRAMES:
-                        env.reject(E2BIG, f"the call stack of {len(frames)} frames is too deep !\n", insn_idx=i)
+                        env.reject(STATIC_CALL_STACK_TOO_DEEP, depth=len(frames), insn_idx=i)
                     depth = _enter(env, idx, frames, depth)
                     i = subprogs[idx].start
                     end = subprog_end(env, idx)
@@ -102,7 +107,7 @@ def _check_chain(env: VerifierEnv, idx: int) -> None:
         if tail_call_reachable:
             for _, caller in frames:
                 if subprogs[caller].is_exception_cb:
-                    env.reject(EINVAL, "cannot tail call within exception cb\n")
+                    env.reject(TAIL_CALL_IN_EXCEPTION_CALLBACK)
                 subprogs[caller].tail_call_reachable = True
         if not frames:
             return

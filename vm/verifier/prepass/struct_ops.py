@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from vm.btf.types import Btf, Kind, Type
+from vm.kernel.errno import EINVAL, ENOTSUPP
 from vm.kernel.hooks import struct_ops
 from vm.verifier.attach_target import AttachTarget, arg_offset
-from vm.verifier.env import EINVAL, ENOTSUPP, VerifierEnv
+from vm.verifier.env import VerifierEnv
+from vm.verifier.rules.attach import (
+    STRUCT_OPS_LICENCE,
+    STRUCT_OPS_MEMBER_INDEX,
+    STRUCT_OPS_MEMBER_KIND,
+    STRUCT_OPS_MEMBER_UNSUPPORTED,
+    STRUCT_OPS_STRUCT,
+    STRUCT_OPS_STRUCT_MISSING,
+)
 from vm.verifier.state import reg_types as t
 
 _NULLABLE: Final = t.PTR_TO_BTF_ID | t.PTR_TRUSTED | t.PTR_MAYBE_NULL
@@ -28,21 +37,21 @@ def struct_ops_target(env: VerifierEnv) -> AttachTarget:
 
     program, btf = env.program, kernel_btf()
     if not program.gpl_compatible:
-        env.reject(EINVAL, "struct ops programs must have a GPL compatible license\n")
+        env.reject(STRUCT_OPS_LICENCE)
     name = program.attach_btf_name
     owner = btf.find(name, Kind.STRUCT) if name else None
     if owner is None:
-        env.reject(ENOTSUPP, "")
+        env.reject(STRUCT_OPS_STRUCT_MISSING)
     ops = struct_ops(name)
     if ops is None:
-        env.reject(ENOTSUPP, f"attach_btf_id {owner.id} is not a supported struct\n")
+        env.reject(STRUCT_OPS_STRUCT, btf_id=owner.id)
     index = program.expected_attach_type
     if index >= len(owner.members):
-        env.reject(EINVAL, f"attach to invalid member idx {index} of struct {name}\n")
+        env.reject(STRUCT_OPS_MEMBER_INDEX, index=index, struct=name)
     member = owner.members[index]
     proto = function_pointer(btf, member.type_id)
     if proto is None:
-        env.reject(EINVAL, f"attach to invalid member {member.name}(@idx {index}) of struct {name}\n")
+        env.reject(STRUCT_OPS_MEMBER_KIND, member=member.name, index=index, struct=name)
     operation = ops.operations.get(member.name)
     if operation is None:
         _unsupported(env, ENOTSUPP, member.name)
@@ -60,4 +69,4 @@ def _pointed_to(btf: Btf, pointer: int) -> int:
 
 
 def _unsupported(env: VerifierEnv, errno: int, member: str) -> NoReturn:
-    env.reject(errno, f"attach to unsupported member {member} of struct {env.program.attach_btf_name}\n")
+    env.reject(STRUCT_OPS_MEMBER_UNSUPPORTED, member=member, struct=env.program.attach_btf_name, errno=errno)

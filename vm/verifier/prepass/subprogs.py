@@ -7,6 +7,7 @@ from typing import Final
 from vm.btf.types import GLOBAL, Kind
 from vm.isa import opcodes as op
 from vm.kernel import func_ids
+from vm.kernel.errno import ENOENT
 from vm.verifier.classify import (
     CALL_INSN,
     EXIT_INSN,
@@ -16,10 +17,20 @@ from vm.verifier.classify import (
     is_pseudo_func,
     is_pseudo_kfunc_call,
 )
-from vm.verifier.env import E2BIG, EEXIST, EINVAL, ENOENT, EPERM, VerifierEnv
+from vm.verifier.env import VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.prepass.btf_info import func_infos
 from vm.verifier.prepass.kfuncs import add_kfunc_call
+from vm.verifier.rules.limits import TOO_MANY_FUNCTIONS
+from vm.verifier.rules.policy import FUNCTION_CALLS_PRIVILEGE
+from vm.verifier.rules.structure import CALL_DESTINATION, FALL_THROUGH_END, JUMP_OUT_OF_RANGE
+from vm.verifier.rules.types import (
+    EXCEPTION_CALLBACK_LINKAGE,
+    EXCEPTION_CALLBACK_MISSING,
+    EXCEPTION_CALLBACK_NOT_IN_FUNC_INFO,
+    EXCEPTION_CALLBACK_OFFSET,
+    EXCEPTION_CALLBACK_TWICE,
+)
 from vm.verifier.state.aux import SubprogInfo
 
 BPF_MAX_SUBPROGS: Final = 256
@@ -56,11 +67,11 @@ def find_subprog(env: VerifierEnv, off: int) -> int:
 
 def _add_subprog(env: VerifierEnv, off: int) -> None:
     if off < 0 or off >= len(env.insns):
-        env.reject(EINVAL, "call to invalid destination\n")
+        env.reject(CALL_DESTINATION)
     if find_subprog(env, off) >= 0:
         return
     if len(env.subprogs) >= BPF_MAX_SUBPROGS:
-        env.reject(E2BIG, "too many subprograms\n")
+        env.reject(TOO_MANY_FUNCTIONS)
     env.subprogs.append(SubprogInfo(off))
     env.subprogs.sort(key=lambda info: info.start)
 
@@ -80,21 +91,21 @@ def _find_exception_callback_insn_off(env: VerifierEnv) -> int:
     if not names:
         return 0
     if len(names) > 1:
-        env.reject(EEXIST, "multiple exception callback tags for main subprog\n")
+        env.reject(EXCEPTION_CALLBACK_TWICE)
     name = names[0]
     func = btf.find(name, Kind.FUNC)
     if func is None:
-        env.reject(ENOENT, f"exception callback '{name}' could not be found in BTF\n")
+        env.reject(EXCEPTION_CALLBACK_MISSING, name=name)
     if func.linkage != GLOBAL:
-        env.reject(EINVAL, f"exception callback '{name}' must have global linkage\n")
+        env.reject(EXCEPTION_CALLBACK_LINKAGE, name=name)
     off = 0
     for info in infos:
         if info.type_id == func.id:
             off = info.insn_off
             if not off:
-                env.reject(EINVAL, "invalid exception callback insn_off in func_info: 0\n")
+                env.reject(EXCEPTION_CALLBACK_OFFSET)
     if not off:
-        env.reject(EINVAL, "exception callback type id not found in func_info\n")
+        env.reject(EXCEPTION_CALLBACK_NOT_IN_FUNC_INFO)
     return off
 
 
@@ -126,10 +137,7 @@ def add_subprog_and_kfunc(env: VerifierEnv) -> None:
 
 def _require_bpf_capable(env: VerifierEnv) -> None:
     if not env.bpf_capable:
-        env.reject(
-            EPERM,
-            "loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN\n",
-        )
+        env.reject(FUNCTION_CALLS_PRIVILEGE)
 
 
 def check_subprogs(env: VerifierEnv) -> None:
@@ -152,10 +160,10 @@ def check_subprogs(env: VerifierEnv) -> None:
         if insn_class in (op.JMP, op.JMP32) and code & 0xF0 not in (op.EXIT, op.CALL):
             off = i + 1 + (insn.imm if code == JA32_INSN else insn.off)
             if off < info.start or off >= end:
-                env.reject(EINVAL, f"jump out of range from insn {i} to {off}\n")
+                env.reject(JUMP_OUT_OF_RANGE, insn=i, target=off)
         if i == end - 1:
             if code not in _ENDINGS:
-                env.reject(EINVAL, "last insn is not an exit or jmp\n")
+                env.reject(FALL_THROUGH_END)
             cur += 1
             if cur < len(env.subprogs):
                 info = env.subprogs[cur]

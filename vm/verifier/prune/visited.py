@@ -8,7 +8,7 @@ from vm.isa.opcodes import MAX_BPF_REG
 from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
 from vm.verifier.classify import is_may_goto_insn
 from vm.verifier.domain.scalar import s64, same
-from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, EINVAL, StateListEntry, VerifierEnv
+from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, StateListEntry, VerifierEnv
 from vm.verifier.explored import explored_state, same_head
 from vm.verifier.journal import (
     RULE_ASYNC,
@@ -29,6 +29,7 @@ from vm.verifier.prune.branches import get_loop_entry, update_loop_entry
 from vm.verifier.prune.clean import clean_live_states
 from vm.verifier.prune.equal import EXACT, NOT_EXACT, RANGE_WITHIN, states_equal
 from vm.verifier.prune.propagate import propagate_liveness, propagate_precision
+from vm.verifier.rules.structure import INFINITE_LOOP
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import (
     BPF_ITER_STATE_ACTIVE,
@@ -173,12 +174,8 @@ def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx:
 
 def _say_infinite_loop(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx: int) -> None:
     env.say_line(insn_idx)
-    env.verbose(f"infinite loop detected at insn {insn_idx}\n")
-    env.verbose("cur state:")
-    env.print_verifier_state(cur.frame[-1], True)
-    env.verbose("old state:")
-    env.print_verifier_state(old.frame[len(cur.frame) - 1], True)
-    env.reject(EINVAL, "")
+    states = (("cur state:", cur.frame[-1]), ("old state:", old.frame[len(cur.frame) - 1]))
+    env.reject(INFINITE_LOOP, insn=insn_idx, states=states)
 
 
 def _same_value(a: RegState, b: RegState) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
 from vm.program import LineInfo, Program
-from vm.verifier.events import INSN, LINE, MARK, STATE, TEXT, LogEntry
+from vm.verifier.events import INSN, INSTEAD, LINE, MARK, STATE, TEXT, LogEntry
 from vm.verifier.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.report.state_text import TypeNames, state_text
 
@@ -90,6 +90,8 @@ def render(
     for e in entries:
         if e.kind == TEXT:
             piece = e.text
+        elif e.kind == INSTEAD:
+            piece = f"{e.number}: {e.text}\n"
         elif e.kind == LINE:
             piece = "; " + line_text(program.line_infos[e.number])
         elif e.kind in (INSN, MARK):
@@ -119,7 +121,7 @@ def render(
                 piece = text + "\n"
             else:
                 piece = f"{e.number}:{text}\n"
-        if e.kind in (INSN, STATE) and e.step >= 0 and (not line_steps or line_steps[-1][0] != line):
+        if e.kind in (INSN, INSTEAD, STATE) and e.step >= 0 and (not line_steps or line_steps[-1][0] != line):
             line_steps.append((line, e.step))
         out.append(piece)
         line += piece.count("\n")

@@ -1,30 +1,50 @@
-"""What the loader could not resolve, put in the place of the impossible calls it left (libbpf: fixup_verifier_log)."""
+"""What the loader could not resolve, named in the place of the impossible call it left (libbpf: fixup_verifier_log).
+
+libbpf replaces an instruction it cannot resolve by a call of a helper that no kernel has. Where the verifier refuses
+that call, libbpf rewrites the two lines of the log that say so.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from typing import Final, NamedTuple
 
-from vm.program import Program
+from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, Program, Unresolved
+from vm.verifier.events import INSN, INSTEAD, TEXT, Log, LogEntry
+from vm.verifier.rules.policy import HELPER_UNKNOWN
+from vm.verifier.rules.rule import Rule
+from vm.verifier.rules.types import CORE_RELOCATION_UNRESOLVED, KFUNC_UNRESOLVED
 
-_LAST_LINES: Final = 10
-_CALL: Final = re.compile(r"(\d+): \(85\) call unknown#(\d+)")
-_INVALID: Final = re.compile(r"invalid func unknown#(\d+)")
+
+class _Words(NamedTuple):
+    """instead -- what stands for the instruction in the log; rule -- why the program is refused."""
+
+    instead: str
+    rule: Rule
 
 
-def explain_unresolved(log: str, program: Program) -> tuple[str, str]:
-    """The log, its last words about an impossible call replaced by what was not resolved, and the reason ("" none).
+_WORDS: Final = {
+    UNRESOLVED_CORE: _Words("<invalid CO-RE relocation>", CORE_RELOCATION_UNRESOLVED),
+    UNRESOLVED_KFUNC: _Words("<invalid kfunc call>", KFUNC_UNRESOLVED),
+}
 
-    It has as many lines as before.
-    """
-    if not program.unresolved:
-        return log, ""
-    reasons = {slot: (what, why) for slot, what, why in program.unresolved}
-    lines = log.split("\n")
-    for index in range(len(lines) - 1, max(0, len(lines) - 2 - _LAST_LINES), -1):
-        refused, call = _INVALID.fullmatch(lines[index]), _CALL.match(lines[index - 1])
-        if refused and call and refused[1] == call[2] and int(call[1]) in reasons:
-            what, why = reasons[int(call[1])]
-            lines[index - 1 : index + 1] = [f"{call[1]}: {what}", why]
-            return "\n".join(lines), why
-    return log, ""
+
+def unresolved_at(program: Program, rule: Rule, insn_idx: int) -> Unresolved | None:
+    """What the refused instruction stands for, if the loader put it there."""
+    if rule is not HELPER_UNKNOWN:
+        return None
+    return next((each for each in program.unresolved if each.slot == insn_idx), None)
+
+
+def rule_of(missing: Unresolved) -> Rule:
+    """Why a program with that instruction is refused."""
+    return _WORDS[missing.kind].rule
+
+
+def say_unresolved(log: Log, missing: Unresolved, message: str) -> None:
+    """Replaces the lines of the instruction and of its refusal, which are the log's last entries."""
+    entries = log.entries
+    if len(entries) < 2 or entries[-2].kind != INSN or entries[-2].number != missing.slot:
+        return
+    step = entries[-2].step
+    entries[-2] = LogEntry(INSTEAD, missing.slot, _WORDS[missing.kind].instead, None, step)
+    entries[-1] = LogEntry(TEXT, 0, f"{message}\n", None, step)

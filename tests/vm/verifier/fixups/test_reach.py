@@ -6,9 +6,10 @@ import pytest
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.kernel.errno import ENOMEM
 from vm.kernel.types import BPF_PROG_TYPE_SCHED_CLS
 from vm.program import Program
-from vm.verifier.env import ENOMEM, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
 from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.build import ldx, mov64_imm
 from vm.verifier.rewritable import check_rewritable

@@ -9,9 +9,10 @@ import pytest
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
+from vm.kernel.errno import EFAULT
 from vm.program import MapSpec, Program
 from vm.rewritten import AddressRef, Rewritten
-from vm.verifier.env import EFAULT, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
 from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.build import (
     alu64_imm,

@@ -40,7 +40,7 @@ def said(section: str) -> tuple[int, str]:
         ("fentry.s/__ia32_sys_ppoll", -22, "__ia32_sys_ppoll is not sleepable"),
         ("fmod_ret/__ia32_sys_ppoll", -22, "__ia32_sys_ppoll() is not modifiable"),
         ("fmod_ret/security_file_open", 0, ""),
-        ("fentry/__rcu_read_lock", -22, "func#0 @0"),
+        ("fentry/__rcu_read_lock", -22, ""),
         ("fexit/do_exit", -22, "Attaching fexit/fmod_ret to __noreturn functions is rejected."),
         ("lsm/init", -22, "attach_btf_id 59877 points to wrong type name bpf_lsm_init"),
         ("lsm_cgroup/is_trusted", -22, "attach_btf_id 34845 points to wrong type name bpf_lsm_is_trusted"),

@@ -8,9 +8,10 @@ from vm.asm import assemble
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
+from vm.kernel.errno import EACCES, EINVAL, ENOTSUPP
 from vm.program import Program
 from vm.verifier.check import verify
-from vm.verifier.env import BPF_F_SLEEPABLE, EACCES, EINVAL, ENOTSUPP
+from vm.verifier.env import BPF_F_SLEEPABLE
 from vm.verifier.trace import Verification
 
 TCP = kernel_btf().struct("tcp_congestion_ops")

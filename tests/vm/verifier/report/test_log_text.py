@@ -41,25 +41,6 @@ def test_lines_know_their_step() -> None:
     assert render(log.entries, PROGRAM, PROGRAM.insns).line_steps == ((1, 0), (2, 1))
 
 
-def test_the_last_words_are_the_last_line_said() -> None:
-    log = Log(2)
-    log.text("first\n")
-    log.insn(0)
-    log.text("R1 ")
-    log.text("!read_ok\n")
-    assert log.last_words(len(log.entries)) == "R1 !read_ok"
-
-
-def test_states_shown_after_the_last_words_are_no_words() -> None:
-    log = Log(2)
-    log.text("infinite loop detected at insn 3\n")
-    log.text("cur state:")
-    log.state(NOTHING, -2)
-    log.text("old state:")
-    log.state(NOTHING, -2)
-    assert log.last_words(len(log.entries)) == "infinite loop detected at insn 3"
-
-
 def test_a_long_log_keeps_its_beginning_and_its_end() -> None:
     log = Log(2, keep=10)
     for i in range(1000):
@@ -71,7 +52,6 @@ def test_a_long_log_keeps_its_beginning_and_its_end() -> None:
     assert kept[-1].text == "the reason\n"
     assert log.pos == 2001 == len(kept) - 1 + log.left_out
     assert len(kept) <= 50
-    assert log.last_words(log.pos) == "the reason"
 
 
 def test_nothing_is_kept_at_level_zero() -> None:

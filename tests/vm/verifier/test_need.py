@@ -1,0 +1,34 @@
+"""What would have been accepted, in words and numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from vm.verifier.need import packet, span
+from vm.verifier.state.reg import pointer
+from vm.verifier.state.reg_types import PTR_TO_PACKET
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (4, 4, "4"),
+        (0, 1000, "from 0 to 1,000"),
+        (-(1 << 63), (1 << 63) - 1, "anything"),
+        (-(1 << 63), 5, "anything up to 5"),
+        (0, (1 << 64) - 1, "anything from 0 on"),
+    ],
+)
+def test_spans_in_words(low: int, high: int, text: str) -> None:
+    assert span(low, high) == text
+
+
+def test_packet_needs_in_words() -> None:
+    reg = pointer(PTR_TO_PACKET)
+    assert "does not lie before the start" in packet(1, reg, -4, 4)
+    assert "at least 1 byte" in packet(1, reg, 0, 0)
+    assert packet(1, reg, 12, 2).startswith("the access takes bytes 12 to 13, so data + 14 <= data_end has")
+    reg.id, reg.off = 3, 8
+    assert "p + 10 <= data_end (p being what r1 holds without its fixed offset 8)" in packet(1, reg, 8, 2)
+    reg.range = -1
+    assert "past the end" in packet(1, reg, 0, 1)
