@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 
 class InputError(Exception):
     """What the user gave cannot be used: a bad ELF, BTF, assembly text, packet or option.
@@ -27,11 +29,26 @@ class LimitError(InputError):
 
 
 class NotEmulated(InputError):
-    """The input is good, and the emulation does not cover it. The message starts "not emulated: "."""
+    """The input is good, and the emulation does not cover it. The message starts "not emulated: ".
 
-    def __init__(self, what: str) -> None:
+    kind -- what is not covered, one of NOT_EMULATED_KINDS; name -- its name ("bpf_fib_lookup"), "" if it has none.
+    """
+
+    def __init__(self, what: str, *, kind: str = "other", name: str = "") -> None:
         super().__init__(f"not emulated: {what}")
         self.what = what
+        self.kind = kind
+        self.name = name
+
+    def as_json(self) -> dict[str, str]:
+        """What goes to clients (docs/protocol.md)."""
+        return {"kind": self.kind, "name": self.name, "text": self.what}
+
+
+NOT_EMULATED_KINDS: Final = (
+    "helper", "kfunc", "map", "program type", "instruction", "machine code", "tail call", "crash", "symbol", "other",
+)  # fmt: skip
+"""What NotEmulated is about. machine code: the interpreter runs it; crash: a real kernel may stop at it."""
 
 
 class InternalError(Exception):

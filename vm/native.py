@@ -27,8 +27,8 @@ INDEX: Final = "current.json"
 
 COMPILED: Final = ("vm/verifier",)
 PLAIN: Final = (
-    "vm/verifier/fixups/", "vm/verifier/explain/", "vm/verifier/retell.py", "vm/verifier/views.py",
-    "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py", "vm/verifier/follow.py",
+    "vm/verifier/fixups/", "vm/verifier/explain/", "vm/verifier/rules/", "vm/verifier/retell.py",
+    "vm/verifier/views.py", "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py", "vm/verifier/follow.py",
 )  # fmt: skip
 """Not worth the time to compile: what runs once a program, and tables."""
 

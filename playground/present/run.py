@@ -156,7 +156,7 @@ def _failed(stage: str, error: InputError, started: float) -> Iterator[Message]:
         "type": "stage", "stage": stage, "status": "failed", "ms": _since(started), "message": error.message,
     }  # fmt: skip
     if isinstance(error, NotEmulated):
-        failed["not_emulated"] = [error.what]
+        failed["not_emulated"] = [error.as_json()]
     if error.line is not None:
         failed["diagnostics"] = [
             {
@@ -247,7 +247,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         yield from encoder.chunks(final=True)
         yield {
             "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
-            **unfinished_json(program, check.walk.env, recorder, e.what),
+            **unfinished_json(program, check.walk.env, recorder, e),
         }  # fmt: skip
         raise StageFailed from None
     yield from encoder.chunks(final=True)

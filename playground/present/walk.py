@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.reasons import reasons_json
+from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
 from vm.program import Program
 from vm.verifier import as_json
@@ -151,7 +152,7 @@ def verdict_json(program: Program, verdict: Verdict, recorder: Recorder) -> dict
     }
 
 
-def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, what: str) -> dict[str, Any]:
+def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, missing: NotEmulated) -> dict[str, Any]:
     """The fields of a `verify` stage that came to something that is not emulated: no verdict, and the walk so far."""
     return {
         "verdict": "none",
@@ -162,7 +163,7 @@ def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, what
         "log_steps": [],
         "fail": None,
         **_walked(recorder),
-        "not_emulated": [what],
+        "not_emulated": [missing.as_json()],
         "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": program.line_of(env.insn_idx)},
     }
 

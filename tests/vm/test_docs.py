@@ -14,7 +14,7 @@ def not_emulated() -> set[str]:
     for path in [*ROOT.glob("vm/verifier/**/*.py"), *ROOT.glob("vm/elf/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "NotEmulated":
-                for part in ast.walk(node):
+                for part in ast.walk(node.args[0]):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str) and len(part.value) > 3:
                         found.add(part.value.strip(" ,"))
     return found

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from vm.cli import compile, disasm, facts, jit, run, verify
+from vm.cli import compile, disasm, facts, jit, rules, run, verify
 from vm.cli.report import Reporter
 
 
@@ -29,4 +29,5 @@ VERBS: Final[Mapping[str, Verb]] = {
     "jit": jit,
     "run": run,
     "facts": facts,
+    "rules": rules,
 }

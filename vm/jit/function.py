@@ -240,4 +240,4 @@ def _other(insn: Insn, slot: int, frame: Frame) -> Piece:
         return _tail_call(insn, slot, frame)
     if is_cast_user(insn):
         return _cast_user(insn)
-    raise NotEmulated(f"machine code for opcode {code:#04x}")
+    raise NotEmulated(f"machine code for opcode {code:#04x}", kind="machine code", name=f"{code:#04x}")

@@ -83,7 +83,7 @@ class _Layout:
     @staticmethod
     def _pad(length: int, allowed: tuple[int, ...]) -> bytes:
         if length not in allowed:
-            raise NotEmulated("a program whose jumps the kernel's JIT cannot pad")
+            raise NotEmulated("a program whose jumps the kernel's JIT cannot pad", kind="machine code")
         return x86.nops(length)
 
 
@@ -96,7 +96,7 @@ def relax(pieces: Sequence[Piece], prologue: bytes, epilogue: bytes) -> Laid:
         if size == before:
             break
     else:
-        raise NotEmulated("a program whose machine code does not settle in 20 passes")
+        raise NotEmulated("a program whose machine code does not settle in 20 passes", kind="machine code")
     if layout.run(number + 1 >= PADDING_PASSES) != size:
-        raise NotEmulated("a program whose machine code does not settle")
+        raise NotEmulated("a program whose machine code does not settle", kind="machine code")
     return Laid(b"".join(layout.chunks), layout.addrs)

@@ -44,7 +44,9 @@ def translate(rewritten: Rewritten) -> Image:
     except (IndexError, KeyError, InternalError):
         if not rewritten.plain:
             raise
-        raise NotEmulated("machine code for a program the verifier would refuse; the interpreter runs it") from None
+        raise NotEmulated(
+            "machine code for a program the verifier would refuse; the interpreter runs it", kind="machine code"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def build_context(world: World) -> Context:
         return Context(_perf_event(world, given))
     if kind in ("syscall", "unspec"):
         return Context(world.kernel_bytes("ctx", bytes(256)))
-    raise NotEmulated(f"running {kind} programs")
+    raise NotEmulated(f"running {kind} programs", kind="program type", name=kind)
 
 
 def _packet_context(world: World, make: type[XdpPacket] | type[SkbPacket]) -> Context:

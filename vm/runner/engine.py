@@ -197,7 +197,7 @@ class Interpreter:
         if wide_move and insn.off == ADDR_PERCPU:
             regs[insn.dst_reg] = (regs[insn.src_reg] + self.world.percpu.base) & U64
         elif wide_move and insn.off == ADDR_SPACE_CAST and insn.imm:
-            raise NotEmulated("arenas")
+            raise NotEmulated("arenas", kind="map", name="arena")
         else:
             source = regs[insn.src_reg] if insn.code & 8 else insn.imm & U64
             try:
@@ -276,7 +276,7 @@ class Interpreter:
             return self.code.base + 8 * self._function(int(ref.name), int(ref.name))
         if ref.kind in ("ksym", "kernel"):
             return self.world.kernel_symbol(ref.name)
-        raise NotEmulated(f"{ref.kind} {ref.name}")
+        raise NotEmulated(f"{ref.kind} {ref.name}", kind="symbol", name=ref.name)
 
     def _load_absolute(self, insn: Insn, mode: int) -> bool:
         """Legacy packet access; a load past the end ends the program with 0 (RFC 9669 section 5.6)."""
@@ -304,7 +304,7 @@ class Interpreter:
                 value = signed(value, 8 * size)
         else:
             if mode == o.PROBE_MEM32:
-                raise NotEmulated("arenas")
+                raise NotEmulated("arenas", kind="map", name="arena")
             self._reserved(insn)
             return True
         self.regs[insn.dst_reg] = value & U64
@@ -425,7 +425,7 @@ class Interpreter:
         if ref is not None:
             name = helper_name(int(ref.name)) if ref.name.isdigit() else ref.name
         elif insn.src_reg == o.PSEUDO_KFUNC_CALL:
-            raise NotEmulated(f"the kernel function with BTF id {insn.imm}")
+            raise NotEmulated(f"the kernel function with BTF id {insn.imm}", kind="kfunc", name=str(insn.imm))
         elif insn.src_reg:
             self._reserved(insn)
             return True
@@ -503,7 +503,7 @@ class Interpreter:
         target = next((code for code in self.codes if code.program.name == name), None)
         if target is None:
             self.pc = here
-            raise NotEmulated(f"tail call to {name}, which is not loaded")
+            raise NotEmulated(f"tail call to {name}, which is not loaded", kind="tail call", name=name)
         self.tail_calls += 1
         world.say("tail_call", f"to {name}")
         self.code, self.pc = target, 0

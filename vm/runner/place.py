@@ -110,7 +110,7 @@ class Placed:
             return self.world.kernel_symbol(name) + reloc.addend
         if kind == "tail_call":
             return self._tail_call_target(one, name)
-        raise NotEmulated(f"{kind} {name}")
+        raise NotEmulated(f"{kind} {name}", kind="symbol", name=name)
 
     def _map(self, one: Loaded, number: str) -> Map:
         return self.world.maps_of(one.rewritten.program)[int(number)]
@@ -152,9 +152,9 @@ def _find_later(name: str) -> Helper:
     try:
         return find_helper(name)
     except NotEmulated as error:
-        what = error.what
+        what, kind, missed = error.what, error.kind, error.name
 
         def missing(w: World, r1: int, r2: int, r3: int, r4: int, r5: int) -> int:
-            raise NotEmulated(what)
+            raise NotEmulated(what, kind=kind, name=missed)
 
         return missing

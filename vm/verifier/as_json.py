@@ -96,7 +96,9 @@ def failure(f: Failure, line_of: LineOf) -> Json:
     """line_of: 1-based source line of an instruction, None if it has none."""
     proven = f.proven
     return {
-        "step": f.step, "insn": f.insn_idx, "line": line_of(f.insn_idx), "reg": f.reg, "category": f.category,
+        "rule": f.rule, "category": f.category, "message": f.message, "partners": list(f.partners),
+        "explanation": f.explanation,
+        "step": f.step, "insn": f.insn_idx, "line": line_of(f.insn_idx), "reg": f.reg,
         "proven": {**reg(proven), "w": proven.written_at} if proven is not None else None,
         "proven_text": f.proven_text, "needed": f.needed,
         "causes": [
@@ -131,7 +133,7 @@ def lines(verification: Verification, recorder: Recorder, line_of: LineOf, about
         for record in records:
             yield _line(kind, **record)
     if verification.failure is not None:
-        yield _line("failure", message=verification.failure.message, **failure(verification.failure, line_of))
+        yield _line("failure", **failure(verification.failure, line_of))
     told = {"steps": steps, "paths": min(len(recorder.paths), MAX_RECORDS)}
     told |= {f"{kind}s" if kind != "precision" else kind: len(records) for kind, records in kinds}
     yield _line("end", left_out={name: count - told[name] for name, count in totals.items()})

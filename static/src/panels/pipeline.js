@@ -3,7 +3,7 @@ import { Panel } from "../core/panel.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
-import { category } from "../ui/words.js";
+import { category, notEmulated } from "../ui/words.js";
 
 const WORKING = {
   compile: "clang is compiling the program…",
@@ -47,7 +47,7 @@ function sentence(stage, m, packet = 0) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_emulated?.length)
-    return `not emulated: ${m.not_emulated.join("; ")}. ${stage === "verify" || stage === "load" ? "That is no verdict: neither accepted nor refused." : "The verdict stands."}`;
+    return `not emulated: ${notEmulated(m.not_emulated)}. ${stage === "verify" || stage === "load" ? "That is no verdict: neither accepted nor refused." : "The verdict stands."}`;
   if (m.status === "failed" && m.missing?.length)
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;

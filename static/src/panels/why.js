@@ -6,7 +6,7 @@ import { Panel } from "../core/panel.js";
 import { fill, glyph, h, setAttr } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { kindOf, kindOfText } from "../ui/kinds.js";
-import { EXACT, asSentence, category, waysOn } from "../ui/words.js";
+import { EXACT, asSentence, category, notEmulated, waysOn } from "../ui/words.js";
 
 const LINKS = 6;
 const ARRIVALS = 40;
@@ -51,10 +51,10 @@ export class WhyPane extends Panel {
     this.stamp = "";
     const early = ["load", "compile"].find((s) => stages[s]?.status === "failed" && stages[s].not_emulated?.length);
     const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
-    const parts = reasons.stop
+    const parts = reasons.stop.length
       ? [this.stop(reasons.stop, "verify")]
       : early || stopped
-        ? [this.stop(stages[early || stopped].not_emulated.join("; "), early || stopped)]
+        ? [this.stop(stages[early || stopped].not_emulated, early || stopped)]
         : reasons.fail
           ? [this.failure(), this.chain()].filter(Boolean)
           : refused
@@ -77,7 +77,7 @@ export class WhyPane extends Panel {
       "article",
       { class: "fail-card", "aria-labelledby": "why-label" },
       h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's own name of this group, from Linux 7.3 on" }, fail.category) : null),
-      sentence ? h("p", { class: "explained" }, sentence) : null,
+      fail.explanation || sentence ? h("p", { class: "explained" }, fail.explanation || sentence) : null,
       h(
         "p",
         { class: "at-fault" },
@@ -178,7 +178,7 @@ export class WhyPane extends Panel {
       "article",
       { class: "stop-card", "aria-labelledby": "why-label" },
       h("h3", { id: "why-label" }, "The emulation stops here"),
-      h("p", { class: "kernel-said" }, h("code", null, `not emulated: ${what}`)),
+      h("p", { class: "kernel-said" }, h("code", null, `not emulated: ${notEmulated(what)}`)),
       h(
         "p",
         { class: "explained" },
@@ -200,7 +200,7 @@ export class WhyPane extends Panel {
       h(
         "ul",
         null,
-        waysOn(what).map((way) => h("li", null, way)),
+        waysOn(what[0].kind).map((way) => h("li", null, way)),
         stage === "verify" && options.verify !== false
           ? h(
               "li",
@@ -209,7 +209,7 @@ export class WhyPane extends Panel {
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
-        stage !== "verify" || /crash/.test(what) ? null : h("li", null, `Ask ${this.kernel()} itself: `, h("code", null, "bpftool prog load"), " prints its verdict and its log."),
+        stage !== "verify" || what[0].kind === "crash" ? null : h("li", null, `Ask ${this.kernel()} itself: `, h("code", null, "bpftool prog load"), " prints its verdict and its log."),
       ),
     );
   }

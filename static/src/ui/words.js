@@ -16,7 +16,7 @@ const CATEGORIES = {
   ],
   "Call Type Safety": [
     "A call that does not fit",
-    "A function gets other arguments than it takes, or is not there for this kind of program.",
+    "What a function is given, or gives back, is not what was agreed.",
   ],
   "Execution Context Safety": [
     "Not allowed in this place",
@@ -28,7 +28,7 @@ const CATEGORIES = {
   ],
   Policy: [
     "Not permitted",
-    "The kernel could follow the program, but does not allow it: a licence, a privilege or a permission is missing.",
+    "The kernel could follow the program, but does not allow it: not for this kind of program, this hook, this licence or this user.",
   ],
   Limits: [
     "Too large or too complex",
@@ -57,20 +57,22 @@ export const EXACT = {
   EXACT: "Every value has to be the very same.",
 };
 
-/** What one can do where the emulation stops, by what it says is not covered. First match; the last fits everything. */
-/** @type {[RegExp, string[]][]} */
-const WAYS_ON = [
-  [/at which Linux .* crash/, ["Do not load this program: verifying it can stop a real kernel.", "Take the call out to see the rest of the program walked."]],
-  [/after rewriting$/, ["Make the program smaller, or split it with functions or tail calls: jumps this long are at the edge of what the kernel does itself."]],
-  [/^running /, ["The verifier's verdict, its steps and its log stand: they do not depend on the run."]],
-  [/^machine code|kernel's JIT|settle|^the atomic operation|^a move with/, ["Choose the interpreter in the Program menu: it runs what there is no machine code for."]],
-  [/./, ["Take what is named above out of the program to see the rest of it."]],
-];
+/** What one can do where the emulation stops, by the kind of what is not covered. */
+/** @type {Record<string, string[]>} */
+const WAYS_ON = {
+  crash: ["Do not load this program: verifying it can stop a real kernel.", "Take the call out to see the rest of the program walked."],
+  "program type": ["The verifier's verdict, its steps and its log stand: they do not depend on the run."],
+  "machine code": ["Choose the interpreter in the Program menu: it runs what there is no machine code for."],
+};
 
 /** Sentences: what to try after "not emulated: …". */
-export function waysOn(what) {
-  for (const [pattern, ways] of WAYS_ON) if (pattern.test(what)) return ways;
-  return [];
+export function waysOn(kind) {
+  return Object.hasOwn(WAYS_ON, kind) ? WAYS_ON[kind] : ["Take what is named above out of the program to see the rest of it."];
+}
+
+/** "a work queue; an arena": what is not emulated, of a stage's message. */
+export function notEmulated(list) {
+  return (list ?? []).map(({ text }) => text).join("; ");
 }
 
 /** "a check" -> "A check.": a phrase of the verifier's as a sentence. */

@@ -57,8 +57,9 @@ def test_what_is_not_emulated_is_no_verdict() -> None:
     said = {m["stage"]: m for m in messages if m["type"] == "stage" and m["status"] != "working"}
     verify = said["verify"]
     assert (verify["status"], verify["verdict"], verify["fail"]) == ("failed", "none", None)
-    assert "work queue" in verify["not_emulated"][0]
-    assert verify["message"] == f"not emulated: {verify['not_emulated'][0]}"
+    (missing,) = verify["not_emulated"]
+    assert (missing["kind"], missing["name"]) == ("crash", "bpf_wq_init")
+    assert verify["message"] == f"not emulated: {missing['text']}"
     steps = [step for m in messages if m["type"] == "steps" for step in m["steps"]]
     # Every step that was walked is there, and the next instruction is the one that stopped it.
     assert len(steps) == verify["steps"] == verify["stopped"]["step"] + 1 > 5

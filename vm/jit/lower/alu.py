@@ -57,7 +57,7 @@ def mov_x(insn: Insn) -> bytes:
         return x86.reg_reg(b"\x0f\xbf", dst, src, wide)
     if insn.off == 32 and wide:
         return x86.reg_reg(b"\x63", dst, src, wide)
-    raise NotEmulated(f"a move with offset {insn.off}")
+    raise NotEmulated(f"a move with offset {insn.off}", kind="machine code", name=f"{insn.off}")
 
 
 def percpu_address(dst: int, src: int) -> bytes:

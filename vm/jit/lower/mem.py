@@ -141,7 +141,7 @@ def _arena(insn: Insn) -> Probe:
 def _atomic_opcode(insn: Insn) -> bytes:
     opcode = _ATOMICS.get(insn.imm)
     if opcode is None:
-        raise NotEmulated(f"the atomic operation {insn.imm:#x}")
+        raise NotEmulated(f"the atomic operation {insn.imm:#x}", kind="machine code", name=f"{insn.imm:#x}")
     return opcode
 
 

@@ -33,7 +33,7 @@ def helper_name(number: int) -> str:
     """Name of helper `number` without bpf_; NotEmulated for one the kernel does not have."""
     if 0 < number < len(HELPERS):
         return HELPERS[number]
-    raise NotEmulated(f"helper number {number}, which {LINUX} does not have")
+    raise NotEmulated(f"helper number {number}, which {LINUX} does not have", kind="helper", name=str(number))
 
 
 def find_helper(name: str) -> Helper:
@@ -48,7 +48,7 @@ def find_helper(name: str) -> Helper:
     if found is not None:
         return found
     reason = NOT_EMULATED.get(plain)
-    raise NotEmulated(f"bpf_{plain} ({reason})" if reason else name)
+    raise NotEmulated(f"bpf_{plain} ({reason})" if reason else name, kind="helper", name=f"bpf_{plain}")
 
 
 def call_helper(helper: Helper, world: World, args: tuple[int, int, int, int, int]) -> int | Generator[Call, int, int]:

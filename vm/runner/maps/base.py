@@ -102,7 +102,8 @@ class Map:
         return ()
 
     def _none(self, operation: str) -> NotEmulated:
-        return NotEmulated(f"{operation} on the {map_type_name(self.spec.map_type)} map {self.name}")
+        kind = map_type_name(self.spec.map_type)
+        return NotEmulated(f"{operation} on the {kind} map {self.name}", kind="map", name=kind)
 
 
 def bad_flags(flags: int) -> bool:

@@ -355,7 +355,11 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
     record = map_record(env.program, map_of(env, reg))
     if not record.fields:
         # The kernel takes no look whether there is such a record.
-        raise NotEmulated(f"a work queue in a map value without special fields, at which {LINUX} crashes")
+        raise NotEmulated(
+            f"a work queue in a map value without special fields, at which {LINUX} crashes",
+            kind="crash",
+            name="bpf_wq_init",
+        )
     off = (reg.off + reg.scalar.var_off.value) & 0xFFFFFFFFFFFFFFFF
     at = record.offset_of(rec.BPF_WORKQUEUE)
     if at != off:
@@ -461,7 +465,11 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
         if not (reg.btf is not None or reg.mem_size or reg.range):
             env.reject(ARGUMENT_NOT_MAP, a.regno)
         if meta.map_index >= 0:
-            raise NotEmulated(f"a work queue with a map that is no map pointer, at which {LINUX} may crash")
+            raise NotEmulated(
+                f"a work queue with a map that is no map pointer, at which {LINUX} may crash",
+                kind="crash",
+                name="bpf_wq_init",
+            )
         return
     record = map_record(env.program, map_of(env, reg))
     mine = (meta.map_index, meta.inner_map, meta.map_uid)

@@ -1,36 +1,39 @@
-"""What is wrong at a rejection and what would help, as far as it follows from the facts at that instruction."""
+"""What is wrong at a rejection and what would help, as far as it follows from the facts at that instruction.
+
+A rule names its topic; the topic's function looks at the state, the path and the kernel's facts. Where nothing
+follows from them it says nothing: category, state and causes then stand for themselves.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final
 
-from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.recorder import Recorder
+from vm.verifier.explain import bounds, context_fields, packets, permissions, results
+from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
-from vm.verifier.trace import Cause
 
 
-class Advice(NamedTuple):
-    """what -- what is wrong, a sentence; needed -- what would have been accepted. "" where nothing more is known."""
-
-    what: str = ""
-    needed: str = ""
+def _nothing_more(facts: Facts) -> Advice:
+    return Advice()
 
 
-class Facts(NamedTuple):
-    """Where a program was refused. at: the step (recorder.raw_before(at) is its state); name: of the slot at fault."""
-
-    env: VerifierEnv
-    recorder: Recorder
-    rejected: Reject
-    at: int
-    name: str
-    causes: tuple[Cause, ...]
+ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
+    Topic.VALUE: _nothing_more,
+    Topic.PACKET: packets.packet,
+    Topic.OFFSET: bounds.offset,
+    Topic.SIZE: bounds.size,
+    Topic.CONTEXT_FIELD: context_fields.context_field,
+    Topic.RESULT: results.result,
+    Topic.HELPER: permissions.call,
+    Topic.KFUNC: permissions.kfunc,
+    Topic.HELD: _nothing_more,
+    Topic.LIMIT: _nothing_more,
+    Topic.PROGRAM: _nothing_more,
+    Topic.KERNEL: _nothing_more,
+}
 
 
 def advise(facts: Facts) -> Advice:
     """What the rule's topic says of the facts."""
-    return Advice()
-
-
-ADVICE = dict.fromkeys(Topic, advise)
+    return ADVICE[facts.rejected.rule.topic](facts)

@@ -7,8 +7,9 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.explain.advice import Facts, advise
+from vm.verifier.explain.advice import advise
 from vm.verifier.explain.causes import MAX_CAUSES, branch_text, causes_of
+from vm.verifier.explain.facts import Facts
 from vm.verifier.explain.words import reg_sentence, slot_sentence
 from vm.verifier.journal import RULE_ENDLESS
 from vm.verifier.recorder import Recorder

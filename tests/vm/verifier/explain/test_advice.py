@@ -1,0 +1,391 @@
+"""Explanations follow from the facts at the failing instruction: what is there already is never asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from vm.asm import assemble
+from vm.caps import Caps
+from vm.kernel.helpers import helper_by_name, program_types
+from vm.pipeline import BuildOptions, Source, compile_source, load
+from vm.verifier.check import verify
+from vm.verifier.env import VerifyOptions
+from vm.verifier.explain.context_fields import field_at
+from vm.verifier.explain.permissions import INSTEAD
+from vm.verifier.explain.program_types import named_types, types_with
+from vm.verifier.trace import Failure
+
+HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+LICENCE = '\nchar LICENSE[] SEC("license") = "GPL";\n'
+MAP = (
+    "struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int);"
+    ' __type(value, char[64]); } m SEC(".maps");\n'
+)
+
+
+def refused_c(text: str, licence: str = LICENCE) -> Failure:
+    options = BuildOptions()
+    source = Source("c", (HEAD + text + licence).encode(), "t")
+    compiled = compile_source(source, options)
+    assert compiled.ok, compiled.diagnostics
+    (program,) = load(source, options, compiled.object).programs
+    failure = verify(program).failure
+    assert failure is not None
+    return failure
+
+
+def refused(text: str, prog_type: str = "xdp", caps: Caps | None = None) -> Failure:
+    (program,) = assemble(f".type {prog_type}\n{text}", name="t").programs
+    failure = verify(program, VerifyOptions(0, caps=caps)).failure
+    assert failure is not None
+    return failure
+
+
+# -- packets -------------------------------------------------------------------
+
+
+def test_a_loop_to_the_packet_s_end_is_not_told_to_add_the_check_it_has() -> None:
+    failure = refused_c(
+        """SEC("xdp") int scan(struct xdp_md *ctx) {
+            unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+            int sum = 0;
+            while (p + 1 <= end) { sum += *p; p++; }
+            return sum ? XDP_PASS : XDP_DROP;
+        }"""
+    )
+    assert failure.rule == "packet-access-out-of-range"
+    assert "comparison in line 6 is not enough" in failure.explanation
+    assert "first 65,535 bytes" in failure.explanation
+    assert "a bound on the rounds of the loop" in failure.needed
+    assert "has to be checked" not in failure.needed
+
+
+def test_an_offset_too_large_for_a_comparison_to_count() -> None:
+    failure = refused_c(
+        """SEC("xdp") int f(struct xdp_md *ctx) {
+            unsigned char *end = (void *)(long)ctx->data_end;
+            unsigned char *p = (unsigned char *)(long)ctx->data + ctx->rx_queue_index;
+            if (p + 1 > end) return XDP_DROP;
+            return *p ? XDP_PASS : XDP_DROP;
+        }"""
+    )
+    assert failure.rule == "packet-access-out-of-range"
+    assert "may lie up to 4,294,967,295 bytes into the packet" in failure.explanation
+    assert "an upper bound for what is added" in failure.needed
+    assert "has to be checked" not in failure.needed
+
+
+TWO_POINTERS = """
+    r2 = *(u32 *)(r1 + 0)
+    r3 = *(u32 *)(r1 + 4)
+    r4 = *(u32 *)(r1 + 16)
+    r4 &= 63
+    r5 = r2
+    r5 += r4
+    r6 = r5
+    r6 += 1
+    if r6 > r3 goto out
+    r7 = r2
+    r7 += r4
+    r0 = *(u8 *)(r7 + 0)
+out:
+    r0 = 2
+    exit
+"""
+
+
+def test_a_comparison_of_another_pointer_is_named() -> None:
+    failure = refused(TWO_POINTERS)
+    assert failure.rule == "packet-access-out-of-range"
+    assert failure.reg == "r7"
+    assert "for another pointer: r7 got an offset of its own" in failure.explanation
+
+
+def test_a_pointer_loaded_again_after_the_comparison() -> None:
+    failure = refused(
+        """
+        r6 = r1
+        r2 = *(u32 *)(r6 + 0)
+        r3 = *(u32 *)(r6 + 4)
+        r4 = r2
+        r4 += 14
+        if r4 > r3 goto out
+        r2 = *(u32 *)(r6 + 0)
+        r0 = *(u8 *)(r2 + 12)
+    out:
+        r0 = 2
+        exit
+        """
+    )
+    assert "was enough for the pointers there were; r2 was loaded from the context again" in failure.explanation
+    assert "load data once" in failure.needed
+
+
+def test_a_call_that_moves_the_packet_takes_the_proof_away() -> None:
+    failure = refused(
+        """
+        r6 = r1
+        r7 = *(u32 *)(r6 + 0)
+        r3 = *(u32 *)(r6 + 4)
+        r4 = r7
+        r4 += 14
+        if r4 > r3 goto out
+        r1 = r6
+        r2 = 0
+        call bpf_xdp_adjust_head
+        r7 = *(u32 *)(r6 + 0)
+        r0 = *(u8 *)(r7 + 12)
+    out:
+        r0 = 2
+        exit
+        """
+    )
+    assert "bpf_xdp_adjust_head() in line 11 may move the packet" in failure.explanation
+    assert "the comparison with data_end again" in failure.needed
+
+
+@pytest.mark.parametrize(
+    ("jump", "explanation"),
+    [
+        ("if r4 > r3 goto +1", "proves 14 bytes; the access ends at byte 24"),
+        ("if r3 >= r4 goto out", "proves nothing on this path"),
+    ],
+)
+def test_a_comparison_for_fewer_bytes_and_one_of_the_other_branch(jump: str, explanation: str) -> None:
+    failure = refused(
+        f"""
+        r2 = *(u32 *)(r1 + 0)
+        r3 = *(u32 *)(r1 + 4)
+        r4 = r2
+        r4 += 14
+        {jump}
+        r0 = *(u8 *)(r2 + 23)
+    out:
+        r0 = 2
+        exit
+        """
+    )
+    assert explanation in failure.explanation
+
+
+def test_no_comparison_at_all() -> None:
+    failure = refused("r2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 1)\nexit")
+    assert failure.explanation == "On this path no packet pointer is compared with data_end before the access."
+    assert "data + 2 <= data_end has to be checked" in failure.needed
+
+
+# -- bounds --------------------------------------------------------------------
+
+SIGNED = """
+    .map m array 4 64 1
+    .map n array 4 4 1
+    r1 = 0
+    *(u32 *)(r10 - 4) = r1
+    r2 = r10
+    r2 += -4
+    r1 = map[n] ll
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r6 = *(u32 *)(r0 + 0)
+    r1 = 0
+    *(u32 *)(r10 - 4) = r1
+    r2 = r10
+    r2 += -4
+    r1 = map[m] ll
+    call bpf_map_lookup_elem
+    if r0 == 0 goto out
+    r1 = r0
+    r2 = r6
+    {check}
+    r3 = r10
+    call bpf_probe_read_kernel
+out:
+    r0 = 0
+    exit
+"""
+
+
+@pytest.mark.parametrize(
+    ("check", "rule", "explanation"),
+    [
+        ("if w2 s> 64 goto out", "size-unbounded", "The upper bound is there, for a signed number: r2 is at most 64"),
+        ("r2 s>>= 1\n if r2 s> 64 goto out", "", ""),
+        (
+            "r2 <<= 32\n r2 s>>= 32\n if r2 s> 64 goto out",
+            "size-may-be-negative",
+            "The upper bound is there: r2 is at most 64. The lower one is missing: it is signed",
+        ),
+    ],
+)
+def test_a_signed_length_is_not_told_to_add_the_bound_it_has(check: str, rule: str, explanation: str) -> None:
+    (program,) = assemble(".type kprobe\n" + SIGNED.format(check=check), name="t").programs
+    failure = verify(program).failure
+    if not rule:
+        assert failure is None
+        return
+    assert failure is not None
+    assert failure.rule == rule
+    assert explanation in failure.explanation
+    assert "a lower bound of 0" in failure.needed
+    assert "unsigned type" in failure.needed
+    assert "an upper bound" not in failure.needed
+
+
+def test_a_bound_that_a_computation_lost_is_named() -> None:
+    failure = refused(SIGNED.format(check="if r2 > 64 goto out\n r2 <<= 30"), "kprobe")
+    assert failure.rule == "size-unbounded"
+    assert "The bound was there before line" in failure.explanation
+    assert "after the last computation" in failure.needed
+
+
+def test_a_comparison_of_a_copy_is_named() -> None:
+    failure = refused(SIGNED.format(check="w3 = w2\n w3 <<= 1\n if w3 > 64 goto out"), "kprobe")
+    assert failure.rule == "size-unbounded"
+    assert "(if w3 > 0x40) is of a copy: what it says of r3 does not carry over to r2" in failure.explanation
+
+
+def test_no_bound_at_all() -> None:
+    failure = refused(SIGNED.format(check="r2 = r6"), "kprobe")
+    assert failure.explanation == "Nothing on this path bounds r2 from above."
+    assert "a size with an upper bound" in failure.needed
+
+
+def test_a_constant_that_is_negative_as_an_int() -> None:
+    failure = refused(SIGNED.format(check="w2 = -3"), "kprobe")
+    assert "r2 is -3 as a signed 32-bit number" in failure.explanation
+    assert "upper bound" not in failure.needed
+
+
+# -- helpers -------------------------------------------------------------------
+
+PROBE = """
+    r1 = r10
+    r1 += -8
+    r2 = 8
+    r3 = 0
+    call bpf_probe_read
+    r0 = 2
+    exit
+"""
+
+
+def test_a_helper_the_program_type_does_not_have() -> None:
+    failure = refused(PROBE)
+    assert failure.rule == "helper-not-for-program-type"
+    assert "XDP programs do not have bpf_probe_read(); programs that do: kprobe and uprobe" in failure.explanation
+    assert "bpf_xdp_load_bytes()" in failure.needed
+    assert "licence" not in failure.explanation + failure.needed
+
+
+def test_a_helper_that_takes_a_capability() -> None:
+    failure = refused("r1 = r10\nr1 += -8\nr2 = 8\ncall bpf_trace_printk\nr0 = 0\nexit", "socket", Caps({"bpf"}))
+    assert failure.explanation == "bpf_trace_printk() takes CAP_BPF and CAP_PERFMON in socket filter programs."
+    assert failure.needed == "CAP_BPF and CAP_PERFMON for the user who loads the program"
+
+
+def test_a_helper_for_gpl_programs_names_the_licence() -> None:
+    failure = refused_c(
+        'SEC("kprobe/x") int f(void *ctx) { bpf_printk("x"); return 0; }',
+        '\nchar LICENSE[] SEC("license") = "Proprietary";\n',
+    )
+    assert failure.rule == "helper-gpl-only"
+    assert "the licence of this one is 'Proprietary'" in failure.explanation
+    assert "GPL-compatible" in failure.needed
+
+
+def test_tables_name_helpers_and_program_types_that_exist() -> None:
+    assert {name for _, names, _ in INSTEAD for name in names if helper_by_name(name) is None} == set()
+    assert {kind for kinds, _, _ in INSTEAD for kind in kinds} <= named_types()
+    assert program_types() <= named_types()
+    for kinds, names, _ in INSTEAD:
+        for name in names:
+            known = helper_by_name(name)
+            assert known is not None
+            assert not kinds <= set(types_with(known.id)), name
+
+
+# -- fields of the context -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "prog_type", "explanation", "needed"),
+    [
+        (
+            "*(u32 *)(r1 + 16) = 1\nr0 = 2\nexit",
+            "xdp",
+            "xdp_md.rx_queue_index may be read by XDP programs, but not written.",
+            "this program type has none in struct xdp_md",
+        ),
+        (
+            "*(u32 *)(r1 + 0) = 1\nr0 = 2\nexit",
+            "tc",
+            "__sk_buff.len may be read by tc programs, but not written.",
+            "mark, queue_mapping, priority, tc_index, cb, tc_classid, tstamp",
+        ),
+        (
+            "r0 = *(u64 *)(r1 + 16)\nexit",
+            "xdp",
+            "xdp_md.rx_queue_index has 4 bytes (__u32); 8 bytes at offset 16 reach beyond it.",
+            "an access of 4 bytes at offset 16: the whole field",
+        ),
+        (
+            "r0 = *(u16 *)(r1 + 0)\nexit",
+            "xdp",
+            "xdp_md.data has 4 bytes (__u32); bytes 0 to 1 of it cannot be read alone.",
+            "the whole field",
+        ),
+        (
+            "r0 = *(u32 *)(r1 + 24)\nexit",
+            "xdp",
+            "struct xdp_md, the context of XDP programs, has 24 bytes; the access is at offset 24.",
+            "an offset within struct xdp_md",
+        ),
+        (
+            "r0 = *(u32 *)(r1 + 72)\nexit",
+            "socket",
+            "socket filter programs may not read __sk_buff.tc_classid.",
+            "a field that this program type has",
+        ),
+    ],
+)
+def test_a_field_of_the_context_is_named(text: str, prog_type: str, explanation: str, needed: str) -> None:
+    failure = refused(text, prog_type)
+    assert failure.rule == "context-access"
+    assert needed in failure.needed
+    assert explanation == failure.explanation
+
+
+def test_fields_are_found_in_the_kernel_s_types() -> None:
+    found = field_at("__sk_buff", 52)
+    assert found is not None
+    assert (found.name, found.start, found.size, found.type) == ("cb", 48, 20, "__u32[5]")
+    assert field_at("xdp_md", 99) is None
+
+
+# -- results -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "parts", "needed"),
+    [
+        (
+            "fentry/do_unlinkat",
+            "-1",
+            ("fentry programs have to return 0 (nobody reads it", "which is -1 as an int"),
+            "0 on every path",
+        ),
+        (
+            "cgroup_skb/ingress",
+            "-1",
+            ("cgroup_skb programs have to return 0 or 1 (0 drops the packet, 1 lets it pass)", "-1 as an int"),
+            "0 or 1 on every path",
+        ),
+        ("lsm/file_open", "5", ("0 allows, a negative errno value denies", "here it is exactly 5"), "-4,095 to 0"),
+    ],
+)
+def test_a_result_out_of_range(section: str, value: str, parts: tuple[str, ...], needed: str) -> None:
+    failure = refused_c(f'SEC("{section}") int f(void *ctx) {{ return {value}; }}')
+    assert failure.rule == "return-value-out-of-range"
+    assert all(part in failure.explanation for part in parts), failure.explanation
+    assert needed in failure.needed
+    assert "argument" not in failure.explanation + failure.needed

@@ -1,0 +1,142 @@
+"""Accesses of the context: the field at that offset, its size, and what this program may do with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vm.btf.types import COMPOSITES, Btf, Kind
+from vm.isa import opcodes as o
+from vm.kernel import types as k
+from vm.kernel.btf import kernel_btf
+from vm.verifier.call.func_args import CTX_NAMES
+from vm.verifier.explain.facts import Advice, Facts
+from vm.verifier.explain.program_types import type_name
+from vm.verifier.mem.ctx_rules import NO, ctx_rules
+
+
+class _Field(NamedTuple):
+    """A member of a struct: bytes [start, start + size)."""
+
+    name: str
+    start: int
+    size: int
+    type: str
+
+
+def context_field(facts: Facts) -> Advice:
+    """Why the access of the context is refused."""
+    program = facts.env.program
+    rules = ctx_rules(program.prog_type, program.expected_attach_type)
+    struct = CTX_NAMES.get(program.prog_type, "")
+    if rules is None or not struct:
+        return _arguments(facts)
+    off, size = facts.value("off"), facts.value("size")
+    write = facts.insn.code & 0x07 in (o.ST, o.STX)
+    kind = type_name(program.prog_type)
+    end = rules.size
+    if off < 0 or off >= end:
+        return Advice(
+            f"struct {struct}, the context of {kind} programs, has {end} bytes; the access is at offset {off}.",
+            f"an offset within struct {struct}",
+        )
+    field = field_at(struct, off, program.btf)
+    named = f"{struct}.{field.name}" if field is not None else f"offset {off} of struct {struct}"
+    if off % size:
+        return Advice(
+            f"{size} bytes at offset {off} of struct {struct} are not aligned to their size.", "an aligned access"
+        )
+    rule = rules.find(off)
+    if rule.attach and program.expected_attach_type not in rule.attach:
+        return Advice(
+            f"{named} is not there for this hook: {kind} programs may use it at others only.",
+            "another field, or a hook that has this one",
+        )
+    if rule.capable and not facts.env.bpf_capable:
+        return Advice(f"{named} is for users with CAP_BPF.", "CAP_BPF for the user who loads the program")
+    if write and rule.write == NO:
+        if rule.read == NO:
+            return Advice(f"{kind} programs may neither read nor write {named}.", "a field that this program type has")
+        return Advice(
+            f"{named} may be read by {kind} programs, but not written.",
+            _writable(struct, program.prog_type, program.expected_attach_type, program.btf),
+        )
+    if not write and rule.read == NO:
+        return Advice(f"{kind} programs may not read {named}.", "a field that this program type has")
+    if field is not None and (off, size) != (field.start, field.size):
+        part = f"bytes {off - field.start} to {off - field.start + size - 1}"
+        verb = "written" if write else "read"
+        beyond = off + size > field.start + field.size
+        about = f"{size} bytes at offset {off} reach beyond it" if beyond else f"{part} of it cannot be {verb} alone"
+        return Advice(
+            f"{named} has {field.size} bytes ({field.type}); {about}.",
+            f"an access of {field.size} bytes at offset {field.start}: the whole field",
+        )
+    return Advice(f"{named} cannot be {'written' if write else 'read'} this way.")
+
+
+def _writable(struct: str, prog_type: int, attach: int, btf: Btf | None) -> str:
+    rules = ctx_rules(prog_type, attach)
+    assert rules is not None
+    names = []
+    for rule in rules.fields:
+        if rule.write != NO and (not rule.attach or attach in rule.attach):
+            at = rule.lo
+            while at < rule.hi:
+                found = field_at(struct, at, btf)
+                if found is None:
+                    break
+                names.append(found.name)
+                at = found.start + found.size
+    if not names:
+        return f"a field that may be written: this program type has none in struct {struct}"
+    return f"a field that may be written: {', '.join(dict.fromkeys(names))}"
+
+
+def field_at(struct: str, off: int, own: Btf | None = None) -> _Field | None:
+    """The member of a struct that holds byte `off`, by the program's own BTF or the kernel's."""
+    for btf in (kernel_btf(), own):
+        found = btf.find(struct, Kind.STRUCT) if btf is not None else None
+        if btf is None or found is None:
+            continue
+        for member in found.members:
+            start, width = member.bit_off // 8, btf.size_of(member.type_id)
+            if not start <= off < start + width:
+                continue
+            inner = btf.skip_modifiers(member.type_id)
+            if not member.name and inner.kind in COMPOSITES:
+                for each in inner.members:
+                    if each.name and start + each.bit_off // 8 <= off:
+                        return _Field(
+                            each.name, start + each.bit_off // 8, btf.size_of(each.type_id), _spelled(btf, each.type_id)
+                        )
+            return _Field(member.name, start, width, _spelled(btf, member.type_id))
+    return None
+
+
+def _spelled(btf: Btf, type_id: int) -> str:
+    """A type's name, of an array its element's."""
+    found = btf.type(type_id)
+    if found.kind is Kind.ARRAY:
+        return f"{_spelled(btf, found.type_id)}[{found.nelems}]"
+    if found.kind is Kind.PTR:
+        return "a pointer"
+    return found.name or btf.skip_modifiers(type_id).kind.name.lower()
+
+
+def _arguments(facts: Facts) -> Advice:
+    """Contexts that are the arguments of a hook."""
+    if facts.rejected.partners:
+        return Advice()  # the kernel says itself what is wrong with the argument
+    off, size = facts.value("off"), facts.value("size")
+    if facts.insn.code & 0x07 in (o.ST, o.STX):
+        return Advice("The arguments of the hook may be read, but not written.", "a read")
+    if size and off % size:
+        return Advice(
+            f"{size} bytes at offset {off} of the hook's arguments are not aligned to their size.", "an aligned access"
+        )
+    if facts.env.program.prog_type == k.BPF_PROG_TYPE_NETFILTER:
+        return Advice(
+            "The context of netfilter programs is two pointers: state at offset 0 and skb at offset 8.",
+            "ctx->state or ctx->skb, read whole",
+        )
+    return Advice(f"The hook has no argument at offset {off}.", "one of the hook's arguments, 8 bytes each")

@@ -1,0 +1,111 @@
+"""Where a program was refused, with what the trace knows of the path that led there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.verifier.env import Reject, VerifierEnv
+from vm.verifier.recorder import Recorder
+from vm.verifier.snapshots import FrameSnapshot, slot_index, value_at
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState
+from vm.verifier.trace import Cause
+
+_MAX_SCAN: Final = 20_000  # steps of the path that are looked at
+_MAX_MOVES: Final = 32
+
+
+class Advice(NamedTuple):
+    """what -- what is wrong, a sentence; needed -- what would have been accepted. "" where nothing more is known."""
+
+    what: str = ""
+    needed: str = ""
+
+
+class Branch(NamedTuple):
+    """A conditional jump of the path: `before` and `after` are the states around it."""
+
+    step: int
+    insn_idx: int
+    insn: Insn
+    before: tuple[FrameSnapshot, ...]
+    after: tuple[FrameSnapshot, ...]
+
+
+class Facts(NamedTuple):
+    """A rejection. at: the step, whose state is recorder.raw_before(at); name: of the register or slot at fault."""
+
+    env: VerifierEnv
+    recorder: Recorder
+    rejected: Reject
+    at: int
+    name: str
+    causes: tuple[Cause, ...]
+
+    @property
+    def reg(self) -> RegState | None:
+        """The value of the register or stored register at fault."""
+        return self.reg_before(self.at, self.name)
+
+    @property
+    def insn(self) -> Insn:
+        """The instruction that was refused."""
+        return self.env.insns[self.env.insn_idx]
+
+    def value(self, field: str) -> int:
+        """A number of the message; 0 if it has no such field."""
+        found = self.rejected.values.get(field, 0)
+        return found if isinstance(found, int) else 0
+
+    def reg_before(self, step: int, name: str) -> RegState | None:
+        """A register, or what a stack slot keeps of one, as `step` found it."""
+        if not name:
+            return None
+        found = value_at(self.recorder.raw_before(step), *slot_index(name))
+        return found.spilled_ptr if isinstance(found, StackSlot) else found
+
+    def where(self, insn_idx: int) -> str:
+        """ "line 12", or "instruction 7" where there is no source line."""
+        line = self.env.program.line_of(insn_idx)
+        return f"line {line}" if line is not None else f"instruction {insn_idx}"
+
+    def steps_back(self) -> Iterator[int]:
+        """The steps before the failing one, the last first, along its path."""
+        step = self.at
+        for _ in range(_MAX_SCAN):
+            step = self.recorder.before(step)
+            if step < 0:
+                return
+            yield step
+
+    def branches(self) -> Iterator[Branch]:
+        """The conditional jumps of the path, the last first."""
+        later = self.at
+        for step in self.steps_back():
+            insn_idx = self.recorder.insn_idx(step)
+            insn = self.recorder.insns[insn_idx]
+            if insn.code & 0x07 in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.CALL, o.EXIT, o.JA):
+                yield Branch(
+                    step, insn_idx, insn, self.recorder.raw_before(step), self.recorder.raw_before(later)
+                )  # fmt: skip
+            later = step
+
+    def origin(self, step: int, frame: int, idx: int) -> int:
+        """The step that made the value a register holds before `step`, followed back through moves and shifts."""
+        for _ in range(_MAX_MOVES):
+            writer = self.recorder.writer_before(step, frame, idx)
+            if writer < 0:
+                return writer
+            insn = self.recorder.insns[self.recorder.insn_idx(writer)]
+            if insn.code & 0x07 not in (o.ALU, o.ALU64) or insn.dst_reg != idx:
+                return writer
+            operation = o.op(insn.code)
+            if operation == o.MOV and o.src(insn.code) == o.X:
+                idx = insn.src_reg
+            elif operation not in (o.LSH, o.RSH, o.ARSH) or o.src(insn.code) == o.X:
+                return writer
+            step = writer
+        return step

@@ -1,0 +1,142 @@
+"""Packet accesses: which comparison with the packet's end there was on the path, and why it is not enough."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from vm.isa import opcodes as o
+from vm.verifier.explain.facts import Advice, Branch, Facts
+from vm.verifier.explain.words import number
+from vm.verifier.snapshots import slot_index, slot_name
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+MAX_PACKET_OFF: Final = 0xFFFF
+"""Comparisons of pointers that may lie further in the packet prove nothing (include/linux/bpf_verifier.h)."""
+
+_STARTS: Final = (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META)
+_ENDS: Final = (t.PTR_TO_PACKET_END, t.PTR_TO_PACKET)
+
+
+class _Check(NamedTuple):
+    """A comparison of a packet pointer with an end: the pointer's register, as it was, and its range from then on."""
+
+    branch: Branch
+    name: str
+    reg: RegState
+    proven: int
+
+
+def packet(facts: Facts) -> Advice:
+    """Why the bytes are not proven to be in the packet."""
+    reg, name = facts.reg, facts.name
+    if reg is None or reg.type not in _STARTS:
+        return Advice()
+    if reg.range < 0:
+        return Advice(f"On this path {name} was compared with the packet's end and lies past it.")
+    end = facts.value("off") + facts.value("size")
+    checks = _checks(facts, reg.type)
+    same = [check for check in checks if check.reg.id == reg.id]
+    farthest = reg.scalar.umax + end if reg.id else end
+    if farthest > MAX_PACKET_OFF:
+        return _too_far(facts, reg, checks, farthest)
+    if not checks:
+        limit = "data" if reg.type == t.PTR_TO_PACKET_META else "data_end"
+        return Advice(f"On this path no packet pointer is compared with {limit} before the access.")
+    if not same:
+        there = facts.where(checks[0].branch.insn_idx)
+        made = _made(facts)
+        return Advice(
+            f"The comparison in {there} is for another pointer: {name} got an offset of its own in {made}, "
+            "and what was proven of the other says nothing about it."
+        )
+    best = max(same, key=lambda check: check.proven)
+    there = facts.where(best.branch.insn_idx)
+    if best.proven >= end:
+        return _made_after(facts, best, there)
+    if best.proven > 0:
+        return Advice(f"The comparison in {there} proves {number(best.proven)} bytes; the access ends at byte {end}.")
+    return Advice(
+        f"The comparison in {there} proves nothing on this path: it holds where its other branch goes on.",
+    )
+
+
+def _checks(facts: Facts, kind: int) -> list[_Check]:
+    """Comparisons of pointers of the kind with another end, the last first."""
+    found = []
+    for branch in facts.branches():
+        if o.src(branch.insn.code) != o.X:
+            continue
+        here = len(branch.before) - 1
+        one, other = (branch.before[here].regs[r] for r in (branch.insn.dst_reg, branch.insn.src_reg))
+        for reg, idx, against in ((one, branch.insn.dst_reg, other), (other, branch.insn.src_reg, one)):
+            if reg.type == kind and against.type in _ENDS and against.type != kind:
+                after = branch.after[here].regs[idx] if here < len(branch.after) else reg
+                proven = after.range if after.type == kind else 0
+                found.append(_Check(branch, slot_name(here, idx), reg, proven))
+    return found
+
+
+def _too_far(facts: Facts, reg: RegState, checks: list[_Check], farthest: int) -> Advice:
+    """The pointer may lie where no comparison counts any more."""
+    name, limit = facts.name, number(MAX_PACKET_OFF)
+    there = f"The comparison in {facts.where(checks[0].branch.insn_idx)}" if checks else "A comparison with data_end"
+    if reg.id:
+        return Advice(
+            f"{there} proves nothing here: {name} may lie up to {number(reg.off + reg.scalar.umax)} bytes into the "
+            f"packet, and comparisons count only within its first {limit} bytes.",
+            f"an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
+            f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}",
+        )
+    return Advice(
+        f"{there} is not enough: {name} is moved on until it is {number(farthest)} bytes into the packet, and "
+        f"comparisons count only within its first {limit} bytes. The loop has no other end than the packet's.",
+        "a bound on the rounds of the loop, beside the packet's end: for (i = 0; i < 1500 && p + 1 <= data_end; i++)",
+    )
+
+
+def _made(facts: Facts) -> str:
+    """Where the pointer at fault got its value."""
+    frame, idx = slot_index(facts.name)
+    step = facts.recorder.writer_before(facts.at, frame, idx)
+    return facts.where(facts.recorder.insn_idx(step)) if step >= 0 else "the beginning"
+
+
+def _made_after(facts: Facts, check: _Check, there: str) -> Advice:
+    """The comparison is enough for the pointers there were; this one was made from the context later."""
+    recorder = facts.recorder
+    for step in facts.steps_back():
+        if step <= check.branch.step:
+            break
+        insn = recorder.insns[recorder.insn_idx(step)]
+        if insn.code != o.JMP | o.CALL:
+            continue
+        before, after = recorder.raw_before(step), recorder.raw(step)
+        frame, idx = slot_index(check.name)
+        had = frame < len(before) and before[frame].regs[idx].type in _STARTS
+        lost = frame < len(after) and after[frame].regs[idx].type not in _STARTS
+        if had and (lost and idx > 5 or _lost_all(facts, step)):
+            return Advice(
+                f"The comparison in {there} was enough, but {recorder.called(recorder.insn_idx(step)) or 'the call'}() "
+                f"in {facts.where(recorder.insn_idx(step))} may move the packet: what was proven before it is gone.",
+                f"the comparison with data_end again, after the call, for the pointer in {facts.name}",
+            )
+    return Advice(
+        f"The comparison in {there} was enough for the pointers there were; {facts.name} was loaded from the context "
+        f"again after it (it is what {_made(facts)} left), and nothing is proven of it yet.",
+        f"one pointer for the comparison and the access: load data once, or compare {facts.name} with data_end again",
+    )
+
+
+def _lost_all(facts: Facts, step: int) -> bool:
+    """Whether a call made the packet pointers in registers it keeps, or on the stack, invalid."""
+    before, after = facts.recorder.raw_before(step), facts.recorder.raw(step)
+    for was, now in zip(before, after, strict=False):
+        if any(
+            a.type in _STARTS and b.type not in _STARTS for a, b in zip(was.regs[6:10], now.regs[6:10], strict=True)
+        ):
+            return True
+        for a, b in zip(was.stack, now.stack, strict=False):
+            if a.is_spill() and a.spilled_ptr.type in _STARTS and b.spilled_ptr.type not in _STARTS:
+                return True
+    return False

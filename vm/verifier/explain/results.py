@@ -1,0 +1,76 @@
+"""What a program or callback returns: the allowed range, what the values mean, and what is known."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vm.kernel import types as k
+from vm.verifier.domain.scalar import U32_MAX
+from vm.verifier.explain.facts import Advice, Facts
+from vm.verifier.explain.program_types import type_name
+from vm.verifier.explain.words import bounds, number
+from vm.verifier.need import span
+
+_VERDICT: Final = "0 refuses, 1 allows"
+
+MEANING: Final[dict[int, str]] = {
+    k.BPF_PROG_TYPE_CGROUP_SKB: "0 drops the packet, 1 lets it pass",
+    k.BPF_PROG_TYPE_CGROUP_SOCK: _VERDICT,
+    k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR: _VERDICT,
+    k.BPF_PROG_TYPE_CGROUP_DEVICE: _VERDICT,
+    k.BPF_PROG_TYPE_CGROUP_SYSCTL: _VERDICT,
+    k.BPF_PROG_TYPE_CGROUP_SOCKOPT: _VERDICT,
+    k.BPF_PROG_TYPE_SOCK_OPS: "a reply goes into ctx->reply, not into the result",
+    k.BPF_PROG_TYPE_SK_LOOKUP: "0 is SK_DROP, 1 is SK_PASS",
+    k.BPF_PROG_TYPE_NETFILTER: "0 is NF_DROP, 1 is NF_ACCEPT",
+    k.BPF_PROG_TYPE_LSM: "0 allows, a negative errno value denies",
+    k.BPF_PROG_TYPE_KPROBE: "0 lets the return probe run, 1 leaves it out",
+    k.BPF_PROG_TYPE_RAW_TRACEPOINT: "nobody reads it",
+}
+"""What the allowed values mean, by program type."""
+
+TRACING: Final[dict[int, str]] = {
+    k.BPF_TRACE_FENTRY: "nobody reads it: an fentry program cannot change what the function does",
+    k.BPF_TRACE_FEXIT: "nobody reads it: an fexit program cannot change what the function returned",
+    k.BPF_TRACE_ITER: "0 goes on to the next object, 1 asks for the same one again",
+}
+
+_LSM_CGROUP: Final = "1 allows, 0 denies with EPERM (bpf_set_retval() gives another error)"
+
+
+def result(facts: Facts) -> Advice:
+    """Why the value may not be returned."""
+    program = facts.env.program
+    reg = facts.reg
+    known = bounds(reg.scalar) if reg is not None else ""
+    low, high = facts.value("minval"), facts.value("maxval")
+    if "minval" not in facts.rejected.values:
+        return Advice(f"What is returned in {facts.name} is no number that the verifier knows.")
+    kind = type_name(program.prog_type, program.expected_attach_type)
+    who, meaning = f"{kind} programs have", _meaning(program.prog_type, program.expected_attach_type, low, high)
+    if _in_callback(facts):
+        who, meaning = "This callback has", "0 goes on, 1 ends the loop" if (low, high) == (0, 1) else ""
+    allowed = f"{low}" if low == high else f"{low} or {high}" if high - low == 1 else f"a value {span(low, high)}"
+    what = f"{who} to return {allowed}{f' ({meaning})' if meaning else ''}"
+    what += f"; here it is {known or 'a number of which nothing is known'}"
+    if reg is not None and reg.scalar.var_off.mask == 0 and 1 << 31 <= reg.scalar.umin <= U32_MAX:
+        what += f", which is {number(reg.scalar.umin - (1 << 32))} as an int"
+    return Advice(f"{what}.", f"{allowed} on every path")
+
+
+def _in_callback(facts: Facts) -> bool:
+    """Whether the value is returned by a callback."""
+    frames = facts.env.cur_state.frame
+    return frames[-1].in_callback_fn or frames[-1].in_async_callback_fn
+
+
+def _meaning(prog_type: int, attach: int, low: int, high: int) -> str:
+    if prog_type == k.BPF_PROG_TYPE_TRACING:
+        return TRACING.get(attach, "")
+    if prog_type == k.BPF_PROG_TYPE_LSM and attach == k.BPF_LSM_CGROUP:
+        return _LSM_CGROUP if low != high else "the hook returns nothing that could be changed"
+    if prog_type == k.BPF_PROG_TYPE_LSM and low == 0:
+        return "the hook answers yes or no"
+    if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR and low == high == 1:
+        return "this hook cannot refuse anything"
+    return MEANING.get(prog_type, "")
