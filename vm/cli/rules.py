@@ -46,6 +46,6 @@ def rule_record(rule: Rule) -> dict[str, Any]:
 
 def errno_name(number: int) -> str:
     """ "EACCES" of 13."""
-    from vm.verifier.rules import errno
+    from vm.kernel import errno
 
     return next((name for name, value in vars(errno).items() if value == number and name.isupper()), str(number))

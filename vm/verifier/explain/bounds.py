@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.bits import S64_MIN
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.domain.scalar import S64_MIN, U32_MAX, Scalar
+from vm.verifier.domain.scalar import U32_MAX, Scalar
 from vm.verifier.explain.causes import branch_text
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.explain.words import bounds, number
