@@ -22,7 +22,7 @@ ERROR: Final = {
 }  # fmt: skip
 
 # What the JSON line tells of a rejection: proven and needed are sentences.
-FAILURE: Final = ("rule", "category", "message", "insn", "line", "reg", "proven", "needed", "causes")
+FAILURE: Final = ("rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes")
 
 
 def arguments(p: ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel import types as k
-from vm.kernel.helpers import MAX_BPF_FUNC, helper, helper_by_name, helper_proto
+from vm.kernel.func_ids import MAX_BPF_FUNC
+from vm.kernel.helpers import helper, helper_by_name, helper_proto
 from vm.kernel.release import LINUX
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.explain.program_types import type_name, types_with
