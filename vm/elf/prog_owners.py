@@ -16,6 +16,7 @@ from vm.kernel import types as t
 from vm.kernel.attach import attach_target
 from vm.kernel.btf import kernel_btf
 from vm.program import MapSpec, Program
+from vm.verifier.rules.loader import MAP_OWNER
 
 _HOLD_PROGRAMS: Final = frozenset({t.BPF_MAP_TYPE_PROG_ARRAY, t.BPF_MAP_TYPE_DEVMAP, t.BPF_MAP_TYPE_CPUMAP})
 _COMPARED_BY_TARGET: Final = frozenset(
@@ -31,7 +32,7 @@ class Difference(NamedTuple):
     what: str
 
     def __str__(self) -> str:
-        return f"map '{self.map_name}' belongs to programs of the kind of '{self.owner}': {self.what}."
+        return MAP_OWNER.text({"map": self.map_name, "owner": self.owner, "difference": self.what})
 
 
 def owner_of(spec: MapSpec, loaded: Sequence[Program]) -> Program | None:

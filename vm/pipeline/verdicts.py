@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifierEnv
     from vm.verifier.recorder import Recorder
+    from vm.verifier.rules.rule import Rule
     from vm.verifier.trace import Failure, Verification
 
 # A rejected program is walked again with a recorder to say which steps led there, if it is no longer than this.
@@ -126,13 +126,17 @@ class Check:
         given_up = refused_after(self._object, self._program, alone=self._alone) if found.accepted else None
         if given_up is None:
             return found
-        return replace(found, verdict="reject", errno=given_up.errno, message=given_up.message)
+        from vm.verifier.trace import Failure
+
+        rule, message = given_up
+        failure = Failure(-1, -1, "", message, rule.name, rule.category, needed=rule.needed)
+        return replace(found, verdict="reject", errno=-rule.errno, message=message, failure=failure)
 
 
 class GivenUp(NamedTuple):
-    """Why a program that the verifier accepts is not loaded; errno is negative."""
+    """Why a program that the verifier accepts is not loaded."""
 
-    errno: int
+    rule: Rule
     message: str
 
 
@@ -144,14 +148,15 @@ def refused_after(obj: Object, program: Program, *, alone: bool) -> GivenUp | No
     """
     from vm.elf.prog_arrays import first_unfilled
     from vm.elf.prog_owners import foreign_map
+    from vm.verifier.rules.loader import MAP_OWNER
 
     loaded = [each for each in obj.programs if each is program or (each.autoload and not alone)]
     foreign = foreign_map(program, loaded)
     if foreign is not None:
-        return GivenUp(-errno.EINVAL, str(foreign))
+        return GivenUp(MAP_OWNER, str(foreign))
     names = {each.name for each in loaded} | {name for name, _ in obj.errors if not alone}
     unfilled = first_unfilled(obj, names)
-    return GivenUp(unfilled.errno, str(unfilled)) if unfilled is not None else None
+    return GivenUp(unfilled.rule, str(unfilled)) if unfilled is not None else None
 
 
 def remarks_of(obj: Object, name: str) -> tuple[Remark, ...]:

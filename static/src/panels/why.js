@@ -82,7 +82,7 @@ export class WhyPane extends Panel {
         "p",
         { class: "at-fault" },
         fail.reg ? [this.register(fail.reg, fail.proven), " "] : null,
-        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : "Found before the walk, at",
+        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : insn ? "Found before the walk, at" : null,
         insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
         line ? h("span", { class: "hint" }, `line ${line}`) : null,
       ),

@@ -35,7 +35,7 @@ _HELD: Final = {
 def refusal(rejected: Reject) -> Failure:
     """Why a program was refused before the verifier ran."""
     rule = rejected.rule
-    return Failure(-1, 0, "", rejected.sentence, rule.name, rule.category, needed=rule.needed)
+    return Failure(-1, -1, "", rejected.sentence, rule.name, rule.category, needed=rule.needed)
 
 
 def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_step: bool) -> Failure:

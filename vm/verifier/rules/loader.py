@@ -49,11 +49,24 @@ PROG_ARRAY_SLOT: Final = _SLOTS_BELOW_MAX.rule(
 )
 
 _ONE_KIND: Final = Group(
-    POLICY, "programs of one kind in a map of programs: type, attach type and flags of its first user", Topic.PROGRAM
+    POLICY,
+    "programs of one kind in a map of programs: type, attach type and flags of its first user",
+    Topic.PROGRAM,
+    by=By.LIBBPF,
 )
 PROG_ARRAY_PROGRAM_KIND: Final = _ONE_KIND.rule(
     "prog-array-program-kind",
     EINVAL,
     "map '{map}': failed to initialize slot [{slot}] to prog '{program}' (EINVAL): "
     "the map belongs to programs of the kind of '{owner}', and {difference}.",
+)
+
+_FIRST_USER: Final = Group(
+    POLICY,
+    "a map of programs that only programs of one kind use: type, attach type and flags of its first user",
+    Topic.PROGRAM,
+    by=By.KERNEL,
+)
+MAP_OWNER: Final = _FIRST_USER.rule(
+    "map-owner", EINVAL, "map '{map}' belongs to programs of the kind of '{owner}': {difference}."
 )
