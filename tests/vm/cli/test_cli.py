@@ -63,7 +63,9 @@ def test_verify_says_the_kernels_words(said: Any) -> None:
 def test_a_rejection_is_explained_whatever_the_log_level(said: Any, level: str) -> None:
     _, [record], _ = said("verify", "--json", "--log-level", level, REJECTED)
     failure = record["failure"]
-    assert set(failure) == {"rule", "category", "message", "insn", "line", "reg", "proven", "needed", "causes"}
+    assert set(failure) == {
+        "rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes",
+    }  # fmt: skip
     assert failure["message"] == "R1 offset is outside of the packet"
     assert (failure["category"], failure["reg"]) == ("Memory Safety", "r1")
     assert failure["proven"] and failure["needed"] and failure["line"] is not None
