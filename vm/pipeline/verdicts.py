@@ -188,7 +188,9 @@ def check(
             pass
         verdict = found.result()
         if explain and not record and verdict.failure is not None and verdict.insns_processed <= MAX_EXPLAINED:
-            verdict = replace(verdict, failure=verify(program, log_level=0, caps=caps)[0].failure)
+            # The loader's own refusals follow a walk that accepts.
+            explained = verify(program, log_level=0, caps=caps)[0].failure
+            verdict = replace(verdict, failure=explained or verdict.failure)
         return verdict
     except InputError as error:
         remarks = remarks_of(obj, program.name)

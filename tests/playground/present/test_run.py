@@ -91,7 +91,8 @@ char LICENSE[] SEC("license") = "GPL";
     said = ended("first")
     assert (said["compile"]["remarks"], said["load"]["remarks"]) == ([], [])
     verify = said["verify"]
-    assert (verify["status"], verify["verdict"], verify["errno"], verify["fail"]) == ("failed", "reject", -9, None)
+    assert (verify["status"], verify["verdict"], verify["errno"]) == ("failed", "reject", -9)
+    assert (verify["fail"]["rule"], verify["fail"]["insn"]) == ("prog-array-program-missing", -1)
     assert "slot [0] to prog 'second' (EBADF)" in verify["message"] and verify["log"].startswith("func#0")
     assert said["jit"]["status"] == "skipped"
     said = ended("second")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from vm.btf.types import Kind
+from vm.kernel.btf import kernel_btf
 from vm.program import MapSpec
 from vm.verifier.domain.scalar import UNKNOWN, Scalar, const
 from vm.verifier.domain.tnum import Tnum
@@ -68,7 +70,10 @@ def test_equal_bounds_are_named_together_but_not_across_signs() -> None:
 
 
 def test_every_register_type_has_a_name() -> None:
-    assert set(text.REG_TYPE_STR) == set(range(t.REG_TYPE_MAX))
+    kernels = kernel_btf().find("bpf_reg_type", Kind.ENUM)
+    assert kernels is not None
+    number = {each.name: each.value for each in kernels.enumerators}
+    assert set(text.REG_TYPE_STR) == set(range(number["__BPF_REG_TYPE_MAX"]))
 
 
 def test_every_slot_type_has_a_letter() -> None:
