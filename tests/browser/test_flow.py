@@ -262,7 +262,7 @@ def test_a_connection_lost_in_the_middle(tab: Tabs) -> None:
             if not cut and '"load"' in text:
                 cut.append(True)
                 ws.close(code=1011)
-                server.close()
+                server.close(code=4999)  # a plain close would say that nobody wants the run any more
 
         server.on_message(on)
 
