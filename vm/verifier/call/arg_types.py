@@ -68,6 +68,10 @@ COMPATIBLE_REG_TYPES: Final[dict[int, tuple[int, ...]]] = {
 }
 
 
+# Told by the argument type: compiled code makes a new tuple of _MEM at each use, so its identity says nothing.
+_TAKES_MEMORY: Final = frozenset({k.ARG_PTR_TO_MAP_KEY, k.ARG_PTR_TO_MAP_VALUE, k.ARG_PTR_TO_MEM})
+
+
 def base_arg(arg_type: int) -> int:
     """The argument type without its flags."""
     return arg_type & t.BPF_BASE_TYPE_MASK
@@ -100,7 +104,7 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, 
         )
     if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID:
         return
-    if compatible is _MEM:
+    if base_arg(arg_type) in _TAKES_MEMORY:
         if not arg_type & t.MEM_RDONLY:
             env.reject(
                 HELPER_WRITES_READ_ONLY_MEMORY, regno, func=func_id_name(meta.func_id), type=reg_type_str(reg.type)

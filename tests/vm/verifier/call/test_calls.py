@@ -125,3 +125,14 @@ def test_unprivileged_programs_do_not_leak_addresses() -> None:
     text += "*(u64 *)(r10 - 16) = r10\nr4 = 0\ncall bpf_map_update_elem\nr0 = 0\nexit"
     assert said(text)[0] == "accept"
     assert said(text, privileged=False) == ("reject", "invalid indirect read from stack R3 off -16+0 size 8")
+
+
+def test_a_kernel_object_is_memory_to_read_where_a_helper_takes_memory() -> None:
+    """Also compiled, where a constant tuple has no identity of its own."""
+    task = ".type tp_btf/task_newtask\nr1 = *(u64 *)(r1 + 0)\n"
+    read = "r2 = r1\nr1 = r10\nr1 += -16\nr3 = r2\nr2 = 8\ncall 113\nr0 = 0\nexit"
+    assert said(task + read)[0] == "accept"
+    write = "r2 = 8\nr3 = r1\ncall 113\nr0 = 0\nexit"
+    assert said(task + write) == (
+        "reject", "bpf_probe_read_kernel() may write into memory pointed by R1 type=trusted_ptr_",
+    )  # fmt: skip
