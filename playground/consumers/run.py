@@ -164,9 +164,9 @@ class RunConsumer(AsyncWebsocketConsumer):
             raise BadRequest("A window goes from a step to a later one.")
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
-        chunks = list(run.record.window(stage, number, first, to))
-        for entry in chunks:
-            await self.say_text(run.record.text(entry))
+        chunks = await service().steps(run, stage, number, first, to)
+        for text in chunks:
+            await self.say_text(text)
         if not chunks:
             total = run.record.total(stage, number)
             empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}

@@ -1,7 +1,7 @@
 """Frames: one protocol message as it leaves a worker, lies in the spool file and is read again.
 
-A frame is a header and zlib-compressed JSON. The header says what the web process has to know without
-opening the JSON: whether it is a chunk of steps, of which stage, and from where to where.
+A frame is a header and a payload: zlib-compressed JSON, or the bytes of a trace's block. The header says what the web
+process has to know without opening the payload: whether it holds steps, of which stage, and from where to where.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, BinaryIO, NamedTuple
 HEADER = struct.Struct("<IIBBIII")
 """Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
-READY, MESSAGE, STEPS, END = 1, 2, 3, 4
+READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
+# BLOCK: steps as a block of the trace (vm/verifier/blocks.py), which only a worker can read.
+# PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 STAGES = ("", "compile", "load", "verify", "jit", "run")
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
@@ -25,7 +27,7 @@ class FrameError(Exception):
 
 
 class Frame(NamedTuple):
-    """kind is READY, MESSAGE, STEPS or END; steps are [first, to) of `stage` in run number `run`."""
+    """kind is one of the above; steps are [first, to) of `stage` in run number `run`. raw: length when inflated."""
 
     kind: int
     stage: str
@@ -59,6 +61,12 @@ def pack(kind: int, message: dict[str, Any]) -> Frame:
     return Frame(kind, stage, run, first, to, len(data), zlib.compress(data, 1))
 
 
+def pack_block(message: dict[str, Any]) -> Frame:
+    """A frame of a `block` message: stage, run, from, to and data."""
+    data: bytes = message["data"]
+    return Frame(BLOCK, message["stage"], message.get("run", 0), message["from"], message["to"], len(data), data)
+
+
 def inflate(payload: bytes, raw: int) -> str:
     """The JSON text; FrameError when it is not exactly `raw` bytes, however little was sent."""
     opened = zlib.decompressobj()
@@ -83,7 +91,7 @@ class Header(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     length, raw, kind, stage, run, first, to = HEADER.unpack(data)
-    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= END or stage >= len(STAGES) or to < first:
+    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= PROGRAM or stage >= len(STAGES) or to < first:
         raise FrameError("a header holds what no frame has")
     return Header(length, raw, kind, STAGES[stage], run, first, to)
 

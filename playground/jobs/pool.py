@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import END, MESSAGE, STEPS, FrameError
+from playground.jobs.frames import BLOCK, END, MESSAGE, PROGRAM, STEPS, FrameError
 from playground.jobs.limits import JobLimits
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
@@ -106,10 +106,16 @@ class Pool:
         }
 
     def submit(self, run: Run) -> None:
-        """Queue a run; it starts at once when a worker is free. Busy when the queue is full."""
-        if len(self._queue) >= self.queue_length:
+        """Queue a run; it starts at once when a worker is free. Busy when the queue is full.
+
+        One that goes ahead is a short read for somebody who looks at a run: it may also have the spare worker.
+        """
+        if run.ahead:
+            self._queue.appendleft(run)
+        elif len(self._queue) >= self.queue_length:
             raise Busy
-        self._queue.append(run)
+        else:
+            self._queue.append(run)
         self._dispatch()
 
     def cancel(self, run: Run) -> None:
@@ -137,9 +143,9 @@ class Pool:
         self._leaving.discard(worker)
 
     def _dispatch(self) -> None:
-        while self._queue and self._idle and self._running() < self.size:
+        while self._queue and self._idle and self._running() < self.size + self._queue[0].ahead:
             # Runs whose reader is gone, and may come back, let the others pass.
-            run = next((run for run in self._queue if not run.left), self._queue[0])
+            run = next((run for run in self._queue if run.ahead or not run.left), self._queue[0])
             worker = self._idle.popleft()
             if worker.ended():  # _watch has not been told yet
                 self._end(worker)
@@ -241,7 +247,7 @@ class Pool:
         await worker.send(run.request)
         while True:
             frame = await worker.read()
-            if frame.kind in (MESSAGE, STEPS):
+            if frame.kind in (MESSAGE, STEPS, BLOCK, PROGRAM):
                 run.append(frame)
                 if run.record.size > self.limits.output:
                     raise Exceeded("output")

@@ -11,15 +11,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from playground.jobs.frames import HEADER, MESSAGE, STEPS, Frame, FrameError, inflate, read_header
+from playground.jobs.frames import (
+    BLOCK,
+    HEADER,
+    MESSAGE,
+    PROGRAM,
+    STEPS,
+    Frame,
+    FrameError,
+    inflate,
+    read_header,
+)
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for
 
 
 class Entry(NamedTuple):
-    """Where a message lies in the file; a chunk of steps says which."""
+    """Where a message lies in the file; a chunk or block of steps says which."""
 
+    kind: int
     offset: int
     length: int
     raw: int
@@ -35,7 +46,7 @@ class Entry(NamedTuple):
     @property
     def unasked(self) -> bool:
         """Messages are sent as they come, and so is the first chunk of a stage's steps."""
-        return not self.stage or (self.first == 0 and self.run == 0)
+        return self.kind == MESSAGE or (self.kind == STEPS and self.first == 0 and self.run == 0)
 
 
 class Record:
@@ -66,8 +77,8 @@ class Record:
                 header = read_header(os.pread(handle, HEADER.size, record.size).ljust(HEADER.size, b"\xff"))
                 if record.size + HEADER.size + header.length > end:
                     raise FrameError("a record ends in the middle of a frame")
-                stage = header.stage if header.kind == STEPS else ""
-                record._add(header.length, header.raw, stage, header.run, header.first, header.to)
+                stage = header.stage if header.kind in (STEPS, BLOCK) else ""
+                record._add(header.kind, header.length, header.raw, stage, header.run, header.first, header.to)
         except FrameError:
             record.close()
             raise
@@ -75,17 +86,17 @@ class Record:
 
     def append(self, frame: Frame) -> None:
         """Write a frame at the end. OSError when the disk is full; FrameError when steps do not follow each other."""
-        stage = frame.stage if frame.kind == STEPS else ""
+        stage = frame.stage if frame.kind in (STEPS, BLOCK) else ""
         if stage and frame.first != self.total(stage, frame.run):
             raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage, frame.run)}")
         data = frame.encoded()
         written = 0
         while written < len(data):
             written += os.pwrite(self._handle, data[written:], self.size + written)
-        self._add(len(frame.payload), frame.raw, stage, frame.run, frame.first, frame.to)
+        self._add(frame.kind, len(frame.payload), frame.raw, stage, frame.run, frame.first, frame.to)
 
-    def _add(self, length: int, raw: int, stage: str, run: int, first: int, to: int) -> None:
-        entry = Entry(self.size + HEADER.size, length, raw, stage, run, first, to)
+    def _add(self, kind: int, length: int, raw: int, stage: str, run: int, first: int, to: int) -> None:
+        entry = Entry(kind, self.size + HEADER.size, length, raw, stage, run, first, to)
         self.entries.append(entry)
         if stage:
             self._chunks.setdefault((stage, run), []).append(entry)
@@ -96,12 +107,19 @@ class Record:
         """The JSON of a message, as it is sent."""
         return inflate(os.pread(self._handle, entry.length, entry.offset), entry.raw)
 
+    def data(self, entry: Entry) -> bytes:
+        """The payload of a block."""
+        return os.pread(self._handle, entry.length, entry.offset)
+
+    def program(self) -> str:
+        """What a worker needs to read the blocks, as JSON; "" if the run has said nothing of it."""
+        found = next((entry for entry in self.entries if entry.kind == PROGRAM), None)
+        return self.text(found) if found is not None else ""
+
     def frame(self, place: int) -> Frame:
         """The message at `place`, as it was appended."""
         entry = self.entries[place]
-        kind = STEPS if entry.is_steps else MESSAGE
-        payload = os.pread(self._handle, entry.length, entry.offset)
-        return Frame(kind, entry.stage, entry.run, entry.first, entry.to, entry.raw, payload)
+        return Frame(entry.kind, entry.stage, entry.run, entry.first, entry.to, entry.raw, self.data(entry))
 
     def total(self, stage: str, run: int = 0) -> int:
         """How many steps of `stage` (of its run number `run`) there are by now."""
@@ -109,7 +127,7 @@ class Record:
         return chunks[-1].to if chunks else 0
 
     def window(self, stage: str, run: int, first: int, to: int) -> Iterator[Entry]:
-        """The whole chunks that hold steps [first, to) as far as they are there."""
+        """The whole chunks or blocks that hold steps [first, to) as far as they are there."""
         chunks = self._chunks.get((stage, run), [])
         start = max(0, bisect_right(self._firsts.get((stage, run), []), first) - 1)
         for entry in chunks[start:]:

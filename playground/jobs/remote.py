@@ -81,7 +81,7 @@ class Remote:
         }
 
     def submit(self, run: Run) -> None:
-        if self._waiting >= self.queue_length:
+        if self._waiting >= self.queue_length and not run.ahead:
             raise Busy
         self._waiting += 1  # until the next look
         task = asyncio.get_running_loop().create_task(self._follow(run))
@@ -117,7 +117,8 @@ class Remote:
         name = secrets.token_hex(16)
         try:
             await self._redis.set(key("want", name), b"1", ex=ALIVE_SECONDS)
-            await _of(self._redis.rpush(JOBS, json.dumps({"name": name, "request": run.request})))
+            push = self._redis.lpush if run.ahead else self._redis.rpush
+            await _of(push(JOBS, json.dumps({"name": name, "request": run.request})))
             beat = asyncio.create_task(_beat(self._redis, key("want", name)))
             try:
                 await self._copy(run, name)

@@ -27,6 +27,7 @@ class Run:
         self.watchers = 0
         self.left = False  # everybody who watched it has gone
         self.cancelled = False
+        self.ahead = False  # a short read of something stored: it does not wait for runs
         self.retried = False  # on a second worker, for the first died before its first word
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()

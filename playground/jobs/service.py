@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import hashlib
 import importlib.metadata
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from playground.examples import all_examples
-from playground.jobs.frames import FrameError
+from playground.jobs.frames import BLOCK, MESSAGE, FrameError
 from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.process import sweep
@@ -195,6 +196,40 @@ class Service:
             self.store.discard(run.record)
             raise
         return self._remember(run)
+
+    async def steps(self, run: Run, stage: str, number: int, first: int, to: int) -> list[str]:
+        """The `steps` messages that hold steps [first, to) of a run's stage, as far as they are there.
+
+        Steps kept as blocks of a trace are read by a worker.
+        """
+        entries = list(run.record.window(stage, number, first, to))
+        if not entries or entries[0].kind != BLOCK:
+            return [run.record.text(entry) for entry in entries]
+        request = {
+            "kind": "window",
+            "stage": stage,
+            "run": number,
+            "from": first,
+            "to": to,
+            "total": run.record.total(stage, number),
+            "program": json.loads(run.record.program()),
+            "blocks": [base64.b64encode(run.record.data(entry)).decode() for entry in entries],
+        }
+        read = Run("window", request, self.store.begin("window"))
+        read.ahead = True
+        try:
+            self.pool.submit(read)
+            while True:
+                change = read.change()
+                if read.state == FINISHED:
+                    break
+                await change.wait()
+            return [read.record.text(entry) for entry in read.record.entries if entry.kind == MESSAGE][:-1]
+        finally:
+            if read.state != FINISHED:
+                self.pool.cancel(read)
+            self.store.discard(read.record)
+            read.record.close()
 
     def replace(self, run_id: str) -> None:
         """Stop a run that nobody watches any more, for the one who asked for it asks for another."""

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.jobs.frames import END, MESSAGE, READY, STEPS, FrameError, pack
+from playground.jobs.frames import END, MESSAGE, PROGRAM, READY, STEPS, Frame, FrameError, pack, pack_block
 from playground.jobs.limits import JobLimits
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
@@ -117,8 +117,22 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _send(out: BinaryIO, kind: int, message: dict[str, Any]) -> None:
-    out.write(pack(kind, message).encoded())
+    _write(out, pack(kind, message))
+
+
+def _write(out: BinaryIO, frame: Frame) -> None:
+    out.write(frame.encoded())
     out.flush()
+
+
+def _frame(message: dict[str, Any], in_blocks: set[str]) -> Frame:
+    """A message of a job as it leaves the worker."""
+    kind = message["type"]
+    if kind == "block":
+        return pack_block(message)
+    if kind == "program":
+        return pack(PROGRAM, message)
+    return pack(STEPS if kind == "steps" and message["stage"] not in in_blocks else MESSAGE, message)
 
 
 def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
@@ -136,14 +150,17 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
     """Run one job; False when this worker should not take another."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
+    in_blocks: set[str] = set()  # stages whose steps are kept as blocks: chunks of theirs are only told
     _limit_cpu(limits.cpu_seconds)
     try:
         for message in job(request):
             kind = message["type"]
             if kind == "limit" or (kind == "error" and message.get("code") == "internal"):
                 end["cacheable"] = False
+            if kind == "block":
+                in_blocks.add(message["stage"])
             if kind != "done":
-                _send(out, STEPS if kind == "steps" else MESSAGE, message)
+                _write(out, _frame(message, in_blocks))
     except LimitError as error:
         end["cacheable"] = False
         _send(out, MESSAGE, {"type": "limit", "limit": error.limit, "message": error.message})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from playground.present.inputs import from_base64, input_json, run_inputs
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
+from playground.present.window import WINDOW, Blocks, program_message, window_job
 from vm import pipeline
 from vm.caps import NOBODY, ROOT, Caps
 from vm.errors import InputError, LimitError, NotEmulated
@@ -62,11 +63,12 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The object, and the program that was asked for."""
+    """The object, and the program that was asked for. compiled: clang's object, None where the source is not C."""
 
     asked: Asked
     object: Object
     program: Program
+    compiled: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,10 @@ def read_request(request: Message) -> Asked:
 
 
 def run_job(request: Message) -> Iterator[Message]:
-    """Everything the run socket says between `accepted` and `done`."""
+    """Everything the run socket says between `accepted` and `done`; or the steps of a window of an earlier run."""
+    if request["kind"] == WINDOW:
+        yield from window_job(request)
+        return
     value: Any = read_request(request)
     for number, (stage, work) in enumerate(STAGES):
         yield {"type": "stage", "stage": stage, "status": "working"}
@@ -227,7 +232,7 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
         "input": input_json(program),
     }
-    return Loaded(asked, obj, program)
+    return Loaded(asked, obj, program, compiled.object)
 
 
 def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
@@ -235,22 +240,26 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     if not asked.verify:
         yield _skipped("verify")
         return Verified(loaded, None, None)
-    check = pipeline.Check(loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG)
+    blocks = Blocks()
+    check = pipeline.Check(loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG, storage=blocks)
     recorder = check.recorder
     assert recorder is not None
+    yield program_message(asked.source, asked.build, loaded.compiled, program.name, asked.caps)
     encoder = WalkEncoder(program, recorder)
     try:
         for _ in check.advance():
-            yield from encoder.chunks(final=False)
+            yield from blocks.take(encoder)
     except NotEmulated as e:
         # No verdict; what was walked until here holds all the same.
-        yield from encoder.chunks(final=True)
+        recorder.flush()
+        yield from blocks.take(encoder)
         yield {
             "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
             **unfinished_json(program, check.walk.env, recorder, e),
         }  # fmt: skip
         raise StageFailed from None
-    yield from encoder.chunks(final=True)
+    recorder.flush()
+    yield from blocks.take(encoder)
     verdict = check.result()
     yield {
         "type": "stage",

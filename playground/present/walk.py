@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.reasons import reasons_json
@@ -11,76 +11,74 @@ from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
 from vm.program import Program
 from vm.verifier import as_json
+from vm.verifier.folded import Snapshot
 from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import slot_index, value_at
+from vm.verifier.snapshots import live_slots, slot_index, value_at
+from vm.verifier.stored import StoredTrace, writer_in
 
 if TYPE_CHECKING:
     from vm.pipeline import Verdict
     from vm.verifier.env import VerifierEnv
 
 CHUNK: Final = 256
+MAX_KNOWN: Final = 20_000
 LOG_HEAD_LINES: Final = 3000
 LOG_TAIL_LINES: Final = 3000
 
 
 class WalkEncoder:
-    """Turns a growing Recorder into `steps` messages; chunks() may be called again as it grows."""
+    """Turns steps of a trace into `steps` messages."""
 
-    def __init__(self, program: Program, recorder: Recorder) -> None:
+    def __init__(self, program: Program, trace: StoredTrace) -> None:
         self._program = program
-        self._recorder = recorder
-        self._done = 0
-        self._cache: dict[tuple[int, int], dict[str, Any]] = {}
+        self._trace = trace
+        self._cache: dict[tuple[int, int], tuple[Any, dict[str, Any]]] = {}
         self._old: dict[str, Any] = {}
 
-    def chunks(self, *, final: bool) -> Iterator[dict[str, Any]]:
-        """Whole chunks there are by now; the last, short one only when `final`."""
-        total = len(self._recorder)
-        while self._done + CHUNK <= total or (final and self._done < total):
-            start = self._done
-            keyframe = self._keyframe(start)
-            steps = [self._step(i) for i in range(start, min(start + CHUNK, total))]
-            self._done = start + len(steps)
-            yield {
-                "type": "steps", "stage": "verify", "from": start, "total": total, "keyframe": keyframe, "steps": steps,
-            }  # fmt: skip
+    def chunk(self, start: int, total: int) -> dict[str, Any]:
+        """Up to CHUNK steps from `start` on. total: how many steps there are by now."""
+        keyframe = self._keyframe(start)
+        steps = [self._step(i) for i in range(start, min(start + CHUNK, len(self._trace)))]
+        return {"type": "steps", "stage": "verify", "from": start, "total": total, "keyframe": keyframe, "steps": steps}
 
-    def _reg(self, value: Any, name: str, step: int) -> dict[str, Any]:
+    def _reg(self, value: Any, name: str, snap: Snapshot) -> dict[str, Any]:
         frameno = int(name.split(":")[0]) if ":" in name else 0
-        # Values are never changed and the recorder keeps them alive: their identity is a key.
+        # Values are never changed, and kept alive here: their identity is a key.
         key = (id(value), frameno)
         found = self._cache.get(key)
         if found is None:
-            found = as_json.reg(self._recorder.view(value, self._recorder.raw(step), name))
+            if len(self._cache) >= MAX_KNOWN:
+                self._cache.clear()
+            found = value, as_json.reg(self._trace.view(value, snap, name))
             self._cache[key] = found
-        return found
+        return found[1]
 
     def _keyframe(self, start: int) -> dict[str, Any]:
-        before = start - 1
+        snap = self._trace.listed_before(start) if start else self._trace.raw(-1)
+        self._old = dict(live_slots(snap))
         state = {
-            name: {**self._reg(value, name, before), "w": self._recorder.writer(before, name)}
-            for name, value in self._recorder.slots(before).items()
+            name: {**self._reg(value, name, snap), "w": writer_in(snap, *slot_index(name))}
+            for name, value in self._old.items()
         }
-        if start == 0:
-            self._old = dict(self._recorder.slots(-1))
-        return {"state": state, "depth": len(self._recorder.raw(before))}
+        return {"state": state, "depth": len(snap)}
 
     def _step(self, i: int) -> dict[str, Any]:
-        r = self._recorder
+        r = self._trace
         snap, before = r.raw(i), r.before(i)
+        last = r.listed_before(i)
         wrote, ended = r.changes(i)
         out: dict[str, Any] = {"insn": r.insn_idx(i), "path": r.path_of(i), "frame": snap[-1].frameno if snap else 0}
-        if i > 0 and snap is r.raw(i - 1):
+        if i > 0 and snap is last:
             new = self._old
         else:
-            new = dict(r.slots(i))
-            changed = {n: self._set(v, n, i) for n, v in new.items() if self._old.get(n) is not v}
+            new = dict(live_slots(snap))
+            changed = {n: self._set(v, n, i, snap) for n, v in new.items() if self._old.get(n) is not v}
             gone = [n for n in self._old if n not in new]
             if changed:
                 out["set"] = changed
             if gone:
                 out["del"] = gone
-            if i == 0 or len(snap) != len(r.raw(i - 1)):
+            if i == 0 or len(snap) != len(last):
                 out["depth"] = len(snap)
         if before != i - 1:
             # Steps are told as changes to the step above them; what this one did is something else here.
@@ -95,7 +93,7 @@ class WalkEncoder:
 
     def _found(self, i: int, names: Iterable[str]) -> dict[str, Any]:
         """What these names held as step i found them; those left out held nothing."""
-        r = self._recorder
+        r = self._trace
         snap = r.raw_before(i)
         found = {}
         for name in names:
@@ -106,10 +104,10 @@ class WalkEncoder:
                 found[name] = {**reg, "w": r.writer_before(i, frame, idx)}
         return found
 
-    def _set(self, value: Any, name: str, i: int) -> dict[str, Any]:
+    def _set(self, value: Any, name: str, i: int, snap: Snapshot) -> dict[str, Any]:
         """A Reg as step i leaves it; with `w` where the step only told something about it."""
-        writer = self._recorder.writer(i, name)
-        reg = self._reg(value, name, i)
+        writer = writer_in(snap, *slot_index(name))
+        reg = self._reg(value, name, snap)
         return reg if writer == i else {**reg, "w": writer}
 
 

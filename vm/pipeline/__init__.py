@@ -18,6 +18,7 @@ from vm.pipeline.verdicts import (
     check_object,
     refused_after,
     remarks_of,
+    stored_trace,
     verify,
     walk,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "load_elf",
     "remarks_of",
     "rewrite",
+    "stored_trace",
     "translate",
     "refused_after",
     "unverified",

@@ -11,28 +11,47 @@ from vm.errors import InputError
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
+    from vm.verifier.blocks import Storage
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifierEnv
     from vm.verifier.recorder import Recorder
     from vm.verifier.rules.rule import Rule
+    from vm.verifier.stored import StoredTrace
     from vm.verifier.trace import Failure, Verification
 
 # A rejected program is walked again with a recorder to say which steps led there, if it is no longer than this.
 MAX_EXPLAINED: Final = 50_000
 
 
-def walk(program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT, keep_log: int = 0) -> Walk:
+def walk(
+    program: Program,
+    *,
+    log_level: int = 2,
+    record: bool = True,
+    caps: Caps = ROOT,
+    keep_log: int = 0,
+    storage: Storage | None = None,
+) -> Walk:
     """A verification to take in slices (see vm.verifier.check.Walk), of the program as libbpf loads it for this user.
 
     caps -- what the user may do
     keep_log -- pieces of the log kept at either end; 0: all
+    storage -- where the trace is written as the walk goes on; kept in memory if it is None
     """
     from vm.elf.user import as_user
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifyOptions
 
     options = VerifyOptions(log_level=log_level, record=record, caps=caps, keep_log=keep_log)
-    return Walk(as_user(program, caps), options)
+    return Walk(as_user(program, caps), options, storage)
+
+
+def stored_trace(program: Program, storage: Storage, *, caps: Caps = ROOT) -> StoredTrace:
+    """The trace of an earlier walk() of the program, whose blocks lie in `storage` (StoredTrace.add_block)."""
+    from vm.elf.user import as_user
+    from vm.verifier.check import stored_trace
+
+    return stored_trace(as_user(program, caps), storage)
 
 
 def verify(
@@ -93,9 +112,12 @@ class Check:
         record: bool = True,
         caps: Caps = ROOT,
         keep_log: int = 0,
+        storage: Storage | None = None,
     ) -> None:
         self._object, self._program, self._alone = obj, program, alone
-        self.walk = walk(program, log_level=log_level, record=record, caps=caps, keep_log=keep_log)
+        self.walk = walk(
+            program, log_level=log_level, record=record, caps=caps, keep_log=keep_log, storage=storage
+        )
 
     @property
     def recorder(self) -> Recorder | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from vm.program import Program
 from vm.verifier import loop
+from vm.verifier.blocks import Storage
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
 from vm.verifier.explain.failure import failure as explain
@@ -23,6 +24,7 @@ from vm.verifier.report.log_text import render
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
 from vm.verifier.rewritable import check_rewritable
+from vm.verifier.stored import StoredTrace
 from vm.verifier.trace import Verification
 
 PREPASSES = (
@@ -49,18 +51,26 @@ def verify(program: Program, options: VerifyOptions | None = None) -> Verificati
     return walk.result()
 
 
+def stored_trace(program: Program, storage: Storage) -> StoredTrace:
+    """The trace of a walk of `program` whose blocks lie in `storage`; it has none before add_block()."""
+    env = VerifierEnv(program, VerifyOptions(record=False))
+    return StoredTrace(storage, TypeNames(program.maps), program.insns, call_name(env), program.btf)
+
+
 class Walk:
     """One verification, taken in slices: advance(), look at `recorder` meanwhile, then result().
 
-    `env` holds what the fixups read.
+    `env` holds what the fixups read. storage: where the trace goes as it grows; memory, if it is not said.
     """
 
-    def __init__(self, program: Program, options: VerifyOptions | None = None) -> None:
+    def __init__(
+        self, program: Program, options: VerifyOptions | None = None, storage: Storage | None = None
+    ) -> None:
         options = options or VerifyOptions()
         self.env = VerifierEnv(program, options)
         journal = self.env.journal
         self.recorder = (
-            Recorder(TypeNames(program.maps), program.insns, call_name(self.env), journal)
+            Recorder(TypeNames(program.maps), program.insns, call_name(self.env), journal, program.btf, storage)
             if journal is not None
             else None
         )

@@ -1,178 +1,296 @@
 """Records the walk as it happens, cheaply enough to be always on.
 
-Values are shared, so a step costs one snapshot of lists: a frame whose lists hold the same
-objects as at the step before is not copied again. Who wrote a slot is noted as step numbers per slot.
+A step costs the comparison of its frames with those before it, and a row for each value that is new. What is
+collected becomes a block every few thousand steps (blocks.py); nothing but the last block and the state now is kept
+as Python values.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, final
 
-from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.isa.operands import reads
-from vm.kernel.helpers import helper
 from vm.verifier import retell
+from vm.verifier.blocks import (
+    ENDS,
+    FIRST_BLOCK,
+    STEPS_IN_BLOCK,
+    Block,
+    Changes,
+    Ends,
+    InMemory,
+    Starts,
+    Storage,
+    no_changes,
+    no_ends,
+    no_starts,
+    read_heading,
+)
 from vm.verifier.holdings import HeldNotes, holdings
 from vm.verifier.journal import Journal
 from vm.verifier.report.state_text import TypeNames
-from vm.verifier.snapshots import (
-    FIRST_SLOT,
-    FrameSnapshot,
-    live_slots,
-    same_reg,
-    same_slot,
-    same_value,
-    slot_index,
-    slot_name,
-    value_at,
-)
-from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import FuncState, StackSlot
-from vm.verifier.state.reg import RegState
+from vm.verifier.snapshots import FIRST_SLOT, same_reg, same_slot
+from vm.verifier.state.frame import INVALID_SLOT, FuncState, StackSlot
+from vm.verifier.state.reg import NOT_INIT_REG, RegState
 from vm.verifier.state.vstate import VerifierState
-from vm.verifier.trace import Arrival, Holding, Path, PrecisionMark, Pruning, RegView, Step
-from vm.verifier.views import Viewer
+from vm.verifier.stored import ANYTHING, NOTHING, STORES, StoredTrace
+from vm.verifier.trace import Arrival, Holding, Path, PrecisionMark, Pruning
+from vm.verifier.values import ValueWriter
 
-# What an instruction can write, as far as its fields tell: the index of a register or stack slot, or one of these.
-_STORES: Final = -1
-_NOTHING: Final = -2
-_ANYTHING: Final = -3
+if TYPE_CHECKING:
+    from vm.btf.types import Btf
 
-_SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
-
-
-def _target(insn: Insn) -> int:
-    """Index of what the instruction writes, if it is one slot of the current frame."""
-    cls = insn.code & 0x07
-    if cls in (o.ALU, o.ALU64, o.LDX):
-        return insn.dst_reg
-    if cls == o.LD:
-        return insn.dst_reg if insn.code & 0xE0 == o.IMM else _ANYTHING
-    if cls in (o.ST, o.STX):
-        if insn.code & 0xE0 == o.ATOMIC:
-            return _ANYTHING
-        size = _SIZES.get(insn.code & 0x18, 8)
-        spi = (-insn.off - 1) // 8
-        if insn.dst_reg == o.REG_FP and 0 <= spi < 64 and (-insn.off - size) // 8 == spi:
-            return FIRST_SLOT + spi
-        return _STORES
-    return _ANYTHING if insn.code & 0xF0 in (o.CALL, o.EXIT) else _NOTHING
-
-
-def _frame_snapshot(last: FrameSnapshot, f: FuncState) -> FrameSnapshot:
-    """The frame as it is now; `last` if that is how it was."""
-    # Equality of these lists is identity of their members: neither class defines __eq__.
-    regs = last.regs
-    stack = last.stack
-    changed = False
-    if regs != f.regs:
-        regs = f.regs[:]
-        changed = True
-    if stack != f.stack:
-        stack = f.stack[:]
-        changed = True
-    return FrameSnapshot(f.frameno, regs, stack) if changed else last
+_END_CODES: Final = {name: code for code, name in enumerate(ENDS)}
 
 
 @final
-class Recorder:
-    """Collects steps; also the finished Trace (random access, no text is made before it is asked for).
+class _Frame:
+    """One frame as the walk left it: the values it held last, and who wrote them."""
 
-    insns -- the program; called -- what a call instruction calls; journal -- what the walk notes beside the steps.
+    __slots__ = ("regs", "stack", "writers")
+
+    def __init__(self, regs: list[RegState], stack: list[StackSlot], writers: list[int]) -> None:
+        self.regs: list[RegState] = regs
+        self.stack: list[StackSlot] = stack
+        self.writers: list[int] = writers
+
+    def copy(self) -> _Frame:
+        return _Frame(self.regs[:], self.stack[:], self.writers[:])
+
+
+def _new_frame(writer: int) -> _Frame:
+    return _Frame([NOT_INIT_REG] * FIRST_SLOT, [], [writer] * FIRST_SLOT)
+
+
+@final
+class _Pushed:
+    """What a path that waits will start with: who wrote the slots; `call`, `before`: see _start()."""
+
+    __slots__ = ("writers", "call", "before")
+
+    def __init__(self, writers: list[list[int]], call: int, before: list[_Frame]) -> None:
+        self.writers: list[list[int]] = writers
+        self.call: int = call
+        self.before: list[_Frame] = before
+
+
+@final
+class Recorder(StoredTrace):
+    """Collects steps; at any time also the trace of those there are.
+
+    journal -- what the walk notes beside the steps; the rest is StoredTrace's.
     """
 
     def __init__(
-        self, names: TypeNames, insns: Sequence[Insn], called: Callable[[Insn], str | None], journal: Journal
+        self,
+        names: TypeNames,
+        insns: Sequence[Insn],
+        called: Callable[[Insn], str | None],
+        journal: Journal,
+        btf: Btf | None = None,
+        storage: Storage | None = None,
     ) -> None:
-        self._viewer = Viewer(names)
-        self._insns = insns
-        self._called = called
-        self._journal = journal
-        self._targets: list[int] = [_target(insn) for insn in insns]
-        self._insn: array[int] = array("i")
-        self._path: array[int] = array("I")
-        self._last: tuple[FrameSnapshot, ...] = ()
-        self._snaps: list[tuple[FrameSnapshot, ...]] = []
-        self._paths: list[Path] = []
-        self._starts: list[tuple[FrameSnapshot, ...]] = []  # by path: the state it started with
-        self._open: tuple[int, int, int, int] = (0, -1, -1, 0)  # id, parent, push_step, first_step
-        self._speculative = False  # whether the open path is what a mispredicted branch would run
-        self._next_path: int = 1
+        super().__init__(storage if storage is not None else InMemory(), names, insns, called, btf)
+        self._journal: Journal = journal
+        self._frames: list[_Frame] = []  # the state now
+        self._pushed: list[_Pushed] = []
+        self._open_path: int = -1
+        self._open_first: int = 0
+        self._ended: int = 0  # paths that are over
+        self._steps: int = 0
         self._held: HeldNotes = HeldNotes()
-        # Who wrote what last: per frame a list by index. Copied where a branch is pushed, for its path to start with.
-        self._rows: list[list[int]] = []
-        self._pushed: list[list[list[int]]] = []
-        self._first_rows: list[list[list[int]]] = []  # by path
-        self._written: dict[int, array[int]] = {}  # (frame << 8 | index) -> the steps that wrote it
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
+        self._stored: int = 0  # bytes of blocks
+        self._reads_taken: int = 0
+        self._first: int = 0
+        self._first_start: int = 0
+        self._first_end: int = 0
+        self._begin_block()
+
+    def _begin_block(self) -> None:
+        # A block holds every value that it refers to: whoever has one block can read its steps.
+        self._writer: ValueWriter = ValueWriter(self._btf)
+        self._first = self._steps
+        self._block_end: int = self._steps + STEPS_IN_BLOCK if self._steps else FIRST_BLOCK
+        self._first_start = self._open_path + 1
+        self._first_end = self._ended
+        self._insn: array[int] = array("i")
+        self._path: array[int] = array("I")
+        self._depth: array[int] = array("B")
+        self._end: array[int] = array("I")
+        self._new_starts: Starts = no_starts()
+        self._new_ends: Ends = no_ends()
+        self._changes: Changes = no_changes()
+        self._slot_column: array[int] = self._changes.slot
+        self._row_column: array[int] = self._changes.row
+        self._writer_column: array[int] = self._changes.writer
+        self._key_depth: int = len(self._frames)
+        self._keyframe: Changes = self._whole()
+
+    def _whole(self) -> Changes:
+        """The state now as changes of an empty one."""
+        found = no_changes()
+        for number, frame in enumerate(self._frames):
+            for idx, reg in enumerate(frame.regs):
+                found.slot.append(number << 8 | idx)
+                found.row.append(self._writer.row_of(reg))
+                found.writer.append(frame.writers[idx])
+            for spi, slot in enumerate(frame.stack):
+                found.slot.append(number << 8 | FIRST_SLOT + spi)
+                found.row.append(self._writer.row_of_slot(slot))
+                found.writer.append(frame.writers[FIRST_SLOT + spi])
+        return found
+
+    def flush(self) -> None:
+        """Makes a block of what is not in one yet."""
+        if not self._insn and not self._new_starts.end and not self._new_ends.how:
+            return
+        reads, values = self._journal, self._writer
+        block = Block(
+            self._first, self._first_start, self._first_end, self._key_depth, self._insn, self._path, self._depth,
+            self._end, self._new_starts, self._new_ends, self._changes, self._keyframe,
+            reads.read_steps[self._reads_taken :], reads.read_slots[self._reads_taken :], values.starts,
+            bytes(values.data),
+        )  # fmt: skip
+        self._reads_taken = len(reads.read_steps)
+        data = block.encoded()
+        self._storage.append(data)
+        self.add_block(read_heading(data, self._stored))
+        self._stored += len(data)
+        self._begin_block()
 
     # -- while walking -------------------------------------------------------
 
     @property
     def path(self) -> int:
         """The path being walked."""
-        return self._open[0]
+        return self._open_path
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def path_count(self) -> int:
+        return self._open_path + 1
+
+    def ended_count(self) -> int:
+        return self._ended
 
     def begin_function(self, state: VerifierState) -> None:
         """The walk of a function starts (main, or a global function on its own)."""
         self._pushed.clear()
-        if self._paths:
-            self.begin_path(-1, -1, state)
-        else:
-            self._start(state, [])
+        self.begin_path(-1, -1, state)
 
     def begin_path(self, parent: int, push_step: int, state: VerifierState) -> None:
         """A branch pushed at push_step of path `parent` is taken up."""
-        self._open = (self._next_path, parent, push_step, len(self._insn))
-        self._next_path += 1
-        self._speculative = state.speculative
-        self._start(state, self._pushed.pop() if self._pushed else [])
+        self._open_path += 1
+        self._open_first = self._steps
+        pushed = self._pushed.pop() if self._pushed else None
+        self._start(state, pushed, push_step)
+        starts = self._new_starts
+        starts.end.append(len(self._slot_column))
+        starts.depth.append(len(self._frames))
+        starts.parent.append(parent)
+        starts.push_step.append(push_step)
+        starts.first_step.append(self._steps)
+        starts.speculative.append(state.speculative)
+        self._held.begin(self._open_path, state)
 
-    def _start(self, state: VerifierState, rows: list[list[int]]) -> None:
-        pid, _, push_step, _ = self._open
-        self._last = self._snapshot(state)
-        self._starts.append(self._last)
-        # A frame the other branch does not have was entered by what pushed this one: a callback.
-        for frame in self._last[len(rows) :]:
-            rows.append([push_step] * (FIRST_SLOT + len(frame.stack)))
-        del rows[len(self._last) :]
-        if push_step >= 0 and self._targets[self._insn[push_step]] == _ANYTHING:
-            self._undo(rows, push_step)
-        self._first_rows.append(rows)
-        self._rows = [row[:] for row in rows]
-        self._held.begin(pid, state)
+    def _start(self, state: VerifierState, pushed: _Pushed | None, push_step: int) -> None:
+        frames = self._frames
+        del frames[len(state.frame) :]
+        for number, f in enumerate(state.frame):
+            if number >= len(frames):
+                frames.append(_new_frame(-1))
+            frame = frames[number]
+            # A frame the other branch does not have was entered by what pushed this one: a callback.
+            writers = [push_step] * FIRST_SLOT
+            if pushed is not None and number < len(pushed.writers):
+                writers = pushed.writers[number]
+            writers.extend([push_step] * (FIRST_SLOT + len(f.stack) - len(writers)))
+            if pushed is not None and pushed.call >= 0 and number < len(pushed.before):
+                self._undo(f, writers, pushed.before[number], pushed.call)
+            for idx, reg in enumerate(f.regs):
+                if reg is not frame.regs[idx] or writers[idx] != frame.writers[idx]:
+                    frame.regs[idx] = reg
+                    frame.writers[idx] = writers[idx]
+                    self._changed(number, idx, self._writer.row_of(reg), writers[idx])
+            self._fit(frame, number, len(f.stack))
+            for spi, slot in enumerate(f.stack):
+                idx = FIRST_SLOT + spi
+                if slot is not frame.stack[spi] or writers[idx] != frame.writers[idx]:
+                    frame.stack[spi] = slot
+                    frame.writers[idx] = writers[idx]
+                    self._changed(number, idx, self._writer.row_of_slot(slot), writers[idx])
 
-    def _undo(self, rows: list[list[int]], call: int) -> None:
+    def _undo(self, f: FuncState, writers: list[int], before: _Frame, call: int) -> None:
         """What a call did to its frame on the way that was walked first, and not on this one, into a callback."""
-        before = self.raw_before(call)
-        for fr, row in enumerate(rows[: len(before)]):
-            for idx, writer in enumerate(row):
-                now = value_at(self._last, fr, idx)
-                if writer == call and now is not None and now is value_at(before, fr, idx):
-                    row[idx] = self.writer_before(call, fr, idx)
+        for idx, writer in enumerate(writers):
+            if writer != call or idx >= len(before.writers):
+                continue
+            spi = idx - FIRST_SLOT
+            if spi < 0:
+                same = f.regs[idx] is before.regs[idx]
+            else:
+                same = spi < len(f.stack) and spi < len(before.stack) and f.stack[spi] is before.stack[spi]
+            if same:
+                writers[idx] = before.writers[idx]
+
+    def _fit(self, frame: _Frame, number: int, slots: int) -> None:
+        """As many stack slots as the walk's frame has."""
+        missing = slots - len(frame.stack)
+        if missing > 0:
+            frame.stack.extend([INVALID_SLOT] * missing)
+            frame.writers.extend([-1] * missing)
+        elif missing < 0:
+            for spi in range(slots, len(frame.stack)):
+                self._changed(number, FIRST_SLOT + spi, 0, -1)
+            del frame.stack[slots:]
+            del frame.writers[FIRST_SLOT + slots :]
+
+    def _changed(self, frame: int, idx: int, row: int, writer: int) -> None:
+        self._slot_column.append(frame << 8 | idx)
+        self._row_column.append(row)
+        self._writer_column.append(writer)
 
     def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
         """A step is over: instruction insn_idx was visited, `state` is what holds now.
 
         waiting -- number of branches that are pushed and not taken up.
         """
-        step = len(self._insn)
-        pid = self._open[0]
-        self._insn.append(insn_idx)
-        self._path.append(pid)
-        last = self._last
-        snap = self._snapshot(state)
-        self._snaps.append(snap)
+        step = self._steps
         target = self._targets[insn_idx]
-        if target >= 0:
-            self._wrote(len(snap) - 1, target, step)
-        elif target != _NOTHING and snap is not last:
-            self._note_changes(last, snap, step, target == _ANYTHING)
+        pushes = waiting - len(self._pushed)
+        before: list[_Frame] = []
+        if pushes > 0 and target == ANYTHING:
+            before = [frame.copy() for frame in self._frames]
+        frames = self._frames
+        depth = len(state.frame)
+        if len(frames) > depth:
+            del frames[depth:]
+        for number, f in enumerate(state.frame):
+            if number >= len(frames):
+                self._enter(number, f, step)
+                continue
+            frame = frames[number]
+            # Equality of these lists is identity of their members: neither class defines __eq__.
+            if frame.regs != f.regs:
+                self._compare_regs(frame, f, number, step, target if number == depth - 1 or target < 0 else NOTHING)
+            elif target >= 0 and target < FIRST_SLOT and number == depth - 1:
+                frame.writers[target] = step
+                self._changed(number, target, self._writer.row_of(frame.regs[target]), step)
+            if frame.stack != f.stack:
+                self._compare_stack(frame, f, number, step, target if number == depth - 1 or target < 0 else NOTHING)
+            elif target >= FIRST_SLOT and number == depth - 1 and target - FIRST_SLOT < len(frame.stack):
+                frame.writers[target] = step
+                self._changed(number, target, self._writer.row_of_slot(frame.stack[target - FIRST_SLOT]), step)
+        self._insn.append(insn_idx)
+        self._path.append(self._open_path)
+        self._depth.append(depth)
+        self._end.append(len(self._slot_column))
+        self._steps = step + 1
         held = self._held
         now = held.now
         if (
@@ -181,86 +299,75 @@ class Recorder:
             or state.active_rcu_lock != now.rcu
             or state.active_preempt_lock != now.preempt
         ):
-            held.changed(pid, step, insn_idx, state)
-        while waiting > len(self._pushed):
-            self._pushed.append([row[:] for row in self._rows])
+            held.changed(self._open_path, step, insn_idx, state)
+        while pushes > 0:
+            call = step if target == ANYTHING else -1
+            self._pushed.append(_Pushed([frame.writers[:] for frame in frames], call, before))
+            pushes -= 1
+        if step + 1 >= self._block_end:
+            self.flush()
+
+    def _enter(self, number: int, f: FuncState, step: int) -> None:
+        """A function or callback was entered by this step."""
+        frame = _new_frame(step)
+        self._frames.append(frame)
+        for idx, reg in enumerate(f.regs):
+            frame.regs[idx] = reg
+            self._changed(number, idx, self._writer.row_of(reg), step)
+        self._fit(frame, number, len(f.stack))
+        for spi, slot in enumerate(f.stack):
+            frame.stack[spi] = slot
+            frame.writers[FIRST_SLOT + spi] = step
+            self._changed(number, FIRST_SLOT + spi, self._writer.row_of_slot(slot), step)
+
+    def _compare_regs(self, frame: _Frame, f: FuncState, number: int, step: int, target: int) -> None:
+        old, new, writers = frame.regs, f.regs, frame.writers
+        for idx in range(FIRST_SLOT):
+            reg = new[idx]
+            was = old[idx]
+            if idx == target:
+                writers[idx] = step
+            elif reg is was:
+                continue
+            elif target == ANYTHING and not same_reg(reg, was):
+                writers[idx] = step
+            old[idx] = reg
+            self._changed(number, idx, self._writer.row_of(reg), writers[idx])
+
+    def _compare_stack(self, frame: _Frame, f: FuncState, number: int, step: int, target: int) -> None:
+        new = f.stack
+        self._fit(frame, number, len(new))
+        old, writers = frame.stack, frame.writers
+        for spi, slot in enumerate(new):
+            was = old[spi]
+            idx = FIRST_SLOT + spi
+            if idx == target:
+                writers[idx] = step
+            elif slot is was:
+                continue
+            elif target in (ANYTHING, STORES) and not same_slot(slot, was):
+                writers[idx] = step
+            old[spi] = slot
+            self._changed(number, idx, self._writer.row_of_slot(slot), writers[idx])
 
     def add_failed(self, insn_idx: int) -> None:
         """The walk stopped at insn_idx: its step shows what held before, for the check may have stopped half way."""
         self._insn.append(insn_idx)
-        self._path.append(self._open[0])
-        self._snaps.append(self._last)
+        self._path.append(self._open_path)
+        self._depth.append(len(self._frames))
+        self._end.append(len(self._slot_column))
+        self._steps += 1
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
         """The path being walked is over: exit, safe, reject or limit. One that is over stays as it ended."""
-        if len(self._paths) > self._open[0]:
+        if self._ended > self._open_path:
             return
-        pid, parent, push_step, first = self._open
-        self._paths.append(Path(pid, parent, push_step, first, len(self._insn) - 1, end, pruned_by, self._speculative))
+        self._ended += 1
+        self._new_ends.last_step.append(self._steps - 1)
+        self._new_ends.how.append(_END_CODES[end])
+        self._new_ends.pruned_by.append(pruned_by)
 
-    def _snapshot(self, state: VerifierState) -> tuple[FrameSnapshot, ...]:
-        last = self._last
-        frames = state.frame
-        if len(frames) == 1 and len(last) == 1:
-            snap = _frame_snapshot(last[0], frames[0])
-            if snap is not last[0]:
-                self._last = (snap,)
-            return self._last
-        same = len(last) == len(frames)
-        out: list[FrameSnapshot] = []
-        for i, f in enumerate(frames):
-            if i < len(last):
-                snap = _frame_snapshot(last[i], f)
-                same = same and snap is last[i]
-            else:
-                snap = FrameSnapshot(f.frameno, f.regs[:], f.stack[:])
-            out.append(snap)
-        if not same:
-            self._last = tuple(out)
-        return self._last
-
-    def _wrote(self, frame: int, idx: int, step: int) -> None:
-        row = self._rows[frame]
-        if idx >= len(row):
-            row.extend([-1] * (idx + 1 - len(row)))
-        row[idx] = step
-        key = frame << 8 | idx
-        steps = self._written.get(key)
-        if steps is None:
-            steps = self._written[key] = array("I")
-        steps.append(step)
-
-    def _note_changes(
-        self, last: tuple[FrameSnapshot, ...], snap: tuple[FrameSnapshot, ...], step: int, regs_too: bool
-    ) -> None:
-        """Who got a new value by an instruction that can write several slots."""
-        del self._rows[len(snap) :]
-        for fr, new in enumerate(snap):
-            if fr >= len(last):
-                self._rows.append([step] * FIRST_SLOT)
-                for i, reg in enumerate(new.regs):
-                    if reg.type != t.NOT_INIT:
-                        self._wrote(fr, i, step)
-                continue
-            old = last[fr]
-            if old is new:
-                continue
-            if regs_too and old.regs is not new.regs:
-                for i, reg in enumerate(new.regs):
-                    if reg is not old.regs[i] and not same_reg(reg, old.regs[i]):
-                        self._wrote(fr, i, step)
-            if old.stack is not new.stack:
-                for spi, slot in enumerate(new.stack):
-                    if spi >= len(old.stack):
-                        if any(slot.slot_type):
-                            self._wrote(fr, FIRST_SLOT + spi, step)
-                    elif slot is not old.stack[spi] and not same_slot(slot, old.stack[spi]):
-                        self._wrote(fr, FIRST_SLOT + spi, step)
-
-    # -- afterwards: the Trace protocol --------------------------------------
-
-    def __len__(self) -> int:
-        return len(self._insn)
+    # -- afterwards ----------------------------------------------------------
 
     def set_log_steps(self, line_steps: Sequence[tuple[int, int]]) -> None:
         self._log_steps = line_steps
@@ -268,149 +375,6 @@ class Recorder:
     @property
     def log_steps(self) -> Sequence[tuple[int, int]]:
         return self._log_steps
-
-    @property
-    def paths(self) -> Sequence[Path]:
-        return self._paths
-
-    def insn_idx(self, i: int) -> int:
-        return self._insn[i]
-
-    def path_of(self, i: int) -> int:
-        return self._path[i]
-
-    def path_by_id(self, pid: int) -> Path:
-        """A path; the one that is being walked has the end "open"."""
-        if pid < len(self._paths):
-            return self._paths[pid]
-        return Path(*self._open, len(self._insn) - 1, "open", -1, self._speculative)
-
-    def path_at(self, i: int) -> int:
-        """path_of(), also of the step that would have come after the last."""
-        return self._path[i] if i < len(self._insn) else self._open[0]
-
-    def before(self, i: int) -> int:
-        """The step whose state held before step i (-1: the entry state): on the same path or where it forked."""
-        return self.after(self.path_at(i), i)
-
-    def after(self, path: int, i: int) -> int:
-        """The step before the i-th step, visited or not, of `path`."""
-        p = self.path_by_id(path)
-        return p.push_step if i <= p.first_step else i - 1
-
-    def raw(self, i: int) -> tuple[FrameSnapshot, ...]:
-        """The frames after step i, innermost last; i = -1 is the entry state."""
-        return self._starts[0] if i < 0 and self._starts else self._snaps[i] if i >= 0 else ()
-
-    def raw_before(self, i: int) -> tuple[FrameSnapshot, ...]:
-        """The frames as step i found them: what the branch that was taken knows is in them."""
-        path = self.path_at(i)
-        if path >= len(self._starts):
-            return ()
-        if i <= self.path_by_id(path).first_step:
-            return self._starts[path]
-        return self._snaps[i - 1]
-
-    def start(self, path: int) -> tuple[FrameSnapshot, ...]:
-        """The frames a path started with."""
-        return self._starts[path]
-
-    def changes(self, i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """(names that got a new value at step i, names that went away)."""
-        if i < 0:
-            return (), ()
-        old, new = self.raw_before(i), self._snaps[i]
-        target = self._targets[self._insn[i]]
-        wrote: dict[str, None] = {}
-        gone: tuple[str, ...] = ()
-        if old is not new:
-            was, now = live_slots(old, new), live_slots(new, old)
-            wrote = {n: None for n, v in now.items() if not same_value(v, was.get(n))}
-            gone = tuple(n for n in was if n not in now)
-        if target >= 0 and value_at(new, len(new) - 1, target) is not None and not self._failed(i):
-            wrote[slot_name(len(new) - 1, target)] = None
-        return tuple(wrote), gone
-
-    def _failed(self, i: int) -> bool:
-        return bool(self._paths) and self._paths[-1].end == "reject" and i == len(self._insn) - 1
-
-    def step(self, i: int) -> Step:
-        writes, _ = self.changes(i)
-        snap = self._snaps[i]
-        return Step(self._insn[i], snap[-1].frameno if snap else 0, self._path[i], writes, self.reads(i))
-
-    def reads(self, i: int) -> tuple[str, ...]:
-        """Names the instruction reads: its registers (of a call, those that hold an argument), and stack slots."""
-        snap = self.raw_before(i)
-        insn = self._insns[self._insn[i]]
-        frame = len(snap) - 1
-        regs: Sequence[int] = reads(insn)
-        if insn.code == o.JMP | o.CALL:
-            known = helper(insn.imm) if insn.src_reg == 0 else None
-            most = len(known.params) if known is not None else 5
-            regs = [n for n in regs if n <= most and value_at(snap, frame, n) is not None]
-        names = [slot_name(frame, n) for n in regs]
-        names += [slot_name(fr, FIRST_SLOT + spi) for fr, spi in self._journal.slots_read(i)]
-        return tuple(names)
-
-    def writer(self, i: int, name: str) -> int:
-        """The step that last wrote `name` as it is after step i; -1: it was there at the start.
-
-        A comparison that only narrows a value does not write it.
-        """
-        frame, idx = slot_index(name)
-        return self.writer_of(i, frame, idx)
-
-    def writer_of(self, i: int, frame: int, idx: int) -> int:
-        """writer() by frame and index."""
-        if i < 0:
-            return -1
-        path = self._path[i]
-        steps = self._written.get(frame << 8 | idx)
-        if steps is not None:
-            found = bisect_right(steps, i)
-            if found and steps[found - 1] >= self.path_by_id(path).first_step:
-                return steps[found - 1]
-        rows = self._first_rows[path]
-        return rows[frame][idx] if frame < len(rows) and idx < len(rows[frame]) else -1
-
-    def writer_before(self, i: int, frame: int, idx: int) -> int:
-        """The step that last wrote a slot as step i found it."""
-        path = self.path_at(i)
-        if i > self.path_by_id(path).first_step:
-            return self.writer_of(i - 1, frame, idx)
-        rows = self._first_rows[path]
-        return rows[frame][idx] if frame < len(rows) and idx < len(rows[frame]) else -1
-
-    def all_insns(self) -> Sequence[int]:
-        """The instruction of each step."""
-        return self._insn
-
-    def first_visit(self, insn_idx: int) -> int:
-        """The first step that visited an instruction."""
-        return self._insn.index(insn_idx)
-
-    def state(self, i: int) -> Mapping[str, RegView]:
-        snap = self.raw(i)
-        return {
-            name: self.view(value, snap, name)._replace(written_at=self.writer(i, name))
-            for name, value in live_slots(snap).items()
-        }
-
-    def slots(self, i: int) -> Mapping[str, RegState | StackSlot]:
-        """Values of every live slot after step i by name, untold."""
-        return live_slots(self.raw(i))
-
-    def view(self, value: RegState | StackSlot, snap: tuple[FrameSnapshot, ...], name: str) -> RegView:
-        """A slot's value in words; written_at is not filled in."""
-        return self._viewer.view(value, snap, name)
-
-    def called(self, insn_idx: int) -> str:
-        """What the call at an instruction calls, "" if it is no call of a helper or kernel function."""
-        insn = self._insns[insn_idx]
-        if insn.code != o.JMP | o.CALL or insn.src_reg == o.PSEUDO_CALL:
-            return ""
-        return self._called(insn) or ""
 
     def first_prunings(self, limit: int) -> list[Pruning]:
         """The first `limit` of prunings."""
@@ -447,20 +411,14 @@ class Recorder:
 
     @property
     def holdings(self) -> Sequence[Holding]:
-        if self._holdings[0] != len(self._insn):
-            paths = list(self._paths)
-            if self._next_path > len(paths):
-                paths.append(self.path_by_id(self._open[0]))
-            told = holdings(self._held, paths, self._insn.__getitem__, self.called)
-            self._holdings = (len(self._insn), told)
+        if self._holdings[0] != self._steps:
+            paths: list[Path] = []
+            if self._held.count or self._held.starts:
+                paths = [self.path_by_id(pid) for pid in range(self.path_count())]
+            self._holdings = (self._steps, holdings(self._held, paths, self.insn_idx, self.called))
         return self._holdings[1]
 
     @property
     def journal(self) -> Journal:
         """The notes behind prunings, arrivals and precision, untold."""
         return self._journal
-
-    @property
-    def insns(self) -> Sequence[Insn]:
-        """The program that was walked."""
-        return self._insns

@@ -15,14 +15,19 @@ FIRST_SLOT: Final = 11  # index of fp-8: 0-10 are registers, 11 + spi stack slot
 
 @final
 class FrameSnapshot:
-    """One frame after a step; the lists are never changed."""
+    """One frame after a step; the lists are never changed. writers: by index, the step that wrote the slot last."""
 
-    __slots__ = ("frameno", "regs", "stack")
+    __slots__ = ("frameno", "regs", "stack", "writers")
 
-    def __init__(self, frameno: int, regs: list[RegState], stack: list[StackSlot]) -> None:
+    def __init__(self, frameno: int, regs: list[RegState], stack: list[StackSlot], writers: list[int]) -> None:
         self.frameno: int = frameno
         self.regs: list[RegState] = regs
         self.stack: list[StackSlot] = stack
+        self.writers: list[int] = writers
+
+    def copy(self) -> FrameSnapshot:
+        """One that may be changed until it is shared."""
+        return FrameSnapshot(self.frameno, self.regs[:], self.stack[:], self.writers[:])
 
 
 def slot_name(frame: int, idx: int) -> str:

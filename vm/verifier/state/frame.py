@@ -24,11 +24,12 @@ class StackSlot:
     register has STACK_SPILL at least in slot_type[7].
     """
 
-    __slots__ = ("slot_type", "spilled_ptr")
+    __slots__ = ("slot_type", "spilled_ptr", "row")
 
     def __init__(self, slot_type: SlotTypes, spilled_ptr: RegState = NOT_INIT_REG) -> None:
         self.slot_type: SlotTypes = slot_type
         self.spilled_ptr: RegState = spilled_ptr
+        self.row: int = 0  # as RegState.row
 
     def is_spill(self) -> bool:
         """is_spilled_reg()."""

@@ -23,12 +23,13 @@ class RegState:
       dynptr_type, first_slot -- dynptrs; iter_state, iter_depth -- iterator slots; subprogno -- PTR_TO_FUNC.
     `scalar` is the number itself, or a pointer's variable offset; `off` a pointer's fixed offset
     (for a scalar: the constant delta of linked registers, see BPF_ADD_CONST).
+    `row` is where a trace keeps the value (see values.py), 0 while it does not; it is no part of the value.
     """
 
     __slots__ = (
         "type", "off", "scalar", "id", "ref_obj_id", "range", "map_ptr", "inner_map", "map_uid", "btf", "btf_id",
         "mem_size", "dynptr_id", "dynptr_type", "first_slot", "iter_state", "iter_depth", "subprogno", "frameno",
-        "precise",
+        "precise", "row",
     )  # fmt: skip
 
     def __init__(self, type: int = NOT_INIT, scalar: Scalar = UNKNOWN) -> None:
@@ -52,6 +53,7 @@ class RegState:
         self.subprogno: int = 0
         self.frameno: int = 0
         self.precise: bool = False
+        self.row: int = 0
 
     def clone(self) -> RegState:
         """A copy that may be changed until it is stored."""

@@ -1,0 +1,94 @@
+"""A window of a stored walk as `steps` messages. Called in a worker only: only workers read traces."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from playground.present.walk import CHUNK, WalkEncoder
+from vm import pipeline
+from vm.caps import Caps
+from vm.errors import InputError
+from vm.pipeline import BuildOptions, Source
+from vm.program import Program
+from vm.verifier.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
+from vm.verifier.stored import StoredTrace
+
+WINDOW: Final = "window"
+"""The kind of a request for steps of an earlier run."""
+MAX_BLOCKS: Final = 8
+KEPT_PROGRAMS: Final = 2
+
+
+def program_message(
+    source: Source, build: BuildOptions, compiled: bytes | None, name: str, caps: Caps
+) -> dict[str, Any]:
+    """What window_job() needs to know of a program, beside the blocks. compiled: clang's object, for C."""
+    kind, data = ("elf", compiled) if compiled is not None else (source.kind, source.data)
+    return {
+        "type": "program",
+        "kind": kind,
+        "data": base64.b64encode(data).decode(),
+        "prog_type": build.prog_type,
+        "untyped": build.untyped,
+        "guess": build.guess,
+        "name": name,
+        "caps": sorted(caps),
+    }
+
+
+class Blocks(InMemory):
+    """The blocks of a walk that goes on, to be told as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = 0
+
+    def take(self, encoder: WalkEncoder) -> Iterator[dict[str, Any]]:
+        """Messages with the blocks that are new, and with the first chunk once it is there."""
+        while self._told < len(self.parts):
+            data = self.parts[self._told]
+            head = read_heading(data[:HEADER_SIZE], 0)
+            end = head.first + head.steps
+            yield {"type": "block", "stage": "verify", "from": head.first, "to": end, "data": data}
+            if self._told == 0 and head.steps:
+                yield encoder.chunk(0, end)
+            self._told += 1
+
+
+@lru_cache(maxsize=KEPT_PROGRAMS)
+def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, name: str) -> Program:
+    source = Source(kind, base64.b64decode(data), "program")
+    obj = pipeline.load(source, BuildOptions(prog_type=prog_type, untyped=untyped, guess=guess))
+    return pipeline.choose(obj, name)
+
+
+def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chunks that hold the steps [from, to) of the blocks given."""
+    about = request["program"]
+    program = _program(
+        about["kind"], about["data"], about["prog_type"], about["untyped"], about["guess"], about["name"]
+    )
+    blocks = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
+    trace = open_trace(program, blocks, frozenset(about["caps"]))
+    encoder = WalkEncoder(program, trace)
+    first = max(request["from"] // CHUNK * CHUNK, trace.first)
+    for start in range(first, min(request["to"], len(trace)), CHUNK):
+        yield encoder.chunk(start, request["total"])
+
+
+def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace:
+    """A trace of which only these blocks are there; InputError if they are none."""
+    storage = InMemory()
+    trace = pipeline.stored_trace(program, storage, caps=caps)
+    at = 0
+    try:
+        for data in blocks:
+            storage.append(data)
+            trace.add_block(read_heading(data[:HEADER_SIZE], at))
+            at += len(data)
+    except TraceError as error:
+        raise InputError(f"What was stored of this walk cannot be read: {error}.") from None
+    return trace

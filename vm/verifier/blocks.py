@@ -1,0 +1,220 @@
+"""A trace as blocks of columns: what is written while a program is walked, and read at any step afterwards.
+
+A block holds the steps [first, first + count). The state of the walk is a list of *changes*, in the order they
+happened; steps and starts of paths are positions in that list. So that no reader has to begin at the first step, each
+block starts with a keyframe, the whole state before its first change, and holds all values that it refers to.
+
+The blocks of a walk lie one after the other in a file, or in memory. A file is only ever appended to, so another
+process may read it while it grows.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_right
+from struct import Struct
+from typing import Final, NamedTuple, Protocol
+
+FIRST_BLOCK: Final = 256
+"""Steps of the first block, which is looked at while the walk goes on."""
+STEPS_IN_BLOCK: Final = 4096
+"""Steps of the others."""
+MAGIC: Final = 0x31425342  # "BSB1"
+
+# magic, bytes that follow, then as in Heading
+_HEADER: Final = Struct("<14I")
+
+
+class TraceError(Exception):
+    """The file holds no trace, or one that is damaged."""
+
+
+class Changes(NamedTuple):
+    """Slots that got another value, or another writer. slot: frame << 8 | index (see snapshots.py)."""
+
+    slot: array[int]  # H
+    row: array[int]  # I, see values.py
+    writer: array[int]  # i, the step that wrote it; -1: it was there at the start
+
+
+def no_changes() -> Changes:
+    return Changes(array("H"), array("I"), array("i"))
+
+
+class Starts(NamedTuple):
+    """Paths that were taken up: the first `number` is Block.first_start."""
+
+    end: array[int]  # I, changes up to and with those of the start
+    depth: array[int]  # B, frames then
+    parent: array[int]  # i
+    push_step: array[int]  # i
+    first_step: array[int]  # i
+    speculative: array[int]  # B
+
+
+def no_starts() -> Starts:
+    return Starts(array("I"), array("B"), array("i"), array("i"), array("i"), array("B"))
+
+
+class Ends(NamedTuple):
+    """Paths that ended, one after the other; the first is Block.first_end."""
+
+    last_step: array[int]  # i
+    how: array[int]  # B, index of ENDS
+    pruned_by: array[int]  # i
+
+
+ENDS: Final = ("exit", "safe", "reject", "limit")
+
+
+def no_ends() -> Ends:
+    return Ends(array("i"), array("B"), array("i"))
+
+
+class Block(NamedTuple):
+    """Steps [first, first + len(insn)), and what happened up to them."""
+
+    first: int
+    first_start: int
+    first_end: int
+    key_depth: int
+    insn: array[int]  # i
+    path: array[int]  # I
+    depth: array[int]  # B, frames after the step
+    end: array[int]  # I, changes up to and with the step
+    starts: Starts
+    ends: Ends
+    changes: Changes
+    keyframe: Changes
+    read_step: array[int]  # i, with read_slot: which stack slots steps read
+    read_slot: array[int]  # H, frame << 8 | number of the slot
+    row_starts: array[int]  # I, offsets in rows; value n (from 1) is the one at row_starts[n - 1], see values.py
+    rows: bytes
+
+    def columns(self) -> list[array[int]]:
+        """All arrays in the order they lie in a file: row_starts is the last, just before the rows."""
+        return [
+            self.insn, self.path, self.end, self.depth, *self.starts, *self.ends, *self.changes, *self.keyframe,
+            self.read_step, self.read_slot, self.row_starts,
+        ]  # fmt: skip
+
+    def encoded(self) -> bytes:
+        """The block as it lies in a file."""
+        body = b"".join([*(column.tobytes() for column in self.columns()), self.rows])
+        head = _HEADER.pack(
+            MAGIC, len(body), len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
+            len(self.insn), len(self.starts.end), len(self.ends.how), len(self.changes.slot),
+            len(self.keyframe.slot), len(self.read_slot), len(self.row_starts),
+        )  # fmt: skip
+        return head + body
+
+
+class Heading(NamedTuple):
+    """A block's header, and where its body lies."""
+
+    offset: int
+    length: int
+    row_bytes: int
+    first: int
+    first_start: int
+    first_end: int
+    key_depth: int
+    steps: int
+    starts: int
+    ends: int
+    changes: int
+    keyframe: int
+    reads: int
+    rows: int
+
+
+HEADER_SIZE: Final = _HEADER.size
+
+
+def read_heading(data: bytes, offset: int) -> Heading:
+    """The header at the beginning of `data`, which was read at `offset`; TraceError if it is none."""
+    if len(data) < HEADER_SIZE:
+        raise TraceError("the file ends in the middle of a header")
+    magic, *rest = _HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise TraceError("no block begins here")
+    return Heading(offset + HEADER_SIZE, *rest)
+
+
+def read_block(head: Heading, body: bytes) -> Block:
+    """The block of a header; TraceError where its columns do not fit its body."""
+    at = 0
+
+    def column(code: str, count: int) -> array[int]:
+        nonlocal at
+        found = array(code)
+        size = found.itemsize * count
+        if at + size > len(body):
+            raise TraceError("a block is shorter than its header says")
+        found.frombytes(body[at : at + size])
+        at += size
+        return found
+
+    def columns(codes: str, count: int) -> list[array[int]]:
+        return [column(code, count) for code in codes]
+
+    insn, path, end, depth = columns("iIIB", head.steps)
+    starts = Starts(*columns("IBiiiB", head.starts))
+    ends = Ends(*columns("iBi", head.ends))
+    changes, keyframe = Changes(*columns("HIi", head.changes)), Changes(*columns("HIi", head.keyframe))
+    read_step, read_slot = columns("iH", head.reads)
+    row_starts = column("I", head.rows)
+    return Block(
+        head.first, head.first_start, head.first_end, head.key_depth, insn, path, depth, end, starts,
+        ends, changes, keyframe, read_step, read_slot, row_starts, body[at:],
+    )  # fmt: skip
+
+
+class Storage(Protocol):
+    """Where the bytes of a trace lie."""
+
+    def append(self, data: bytes) -> None: ...
+
+    def read(self, offset: int, length: int) -> bytes: ...
+
+
+class InMemory:
+    """A trace that nobody but this process reads."""
+
+    def __init__(self) -> None:
+        self._offsets: list[int] = []
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def append(self, data: bytes) -> None:
+        self._offsets.append(self._size)
+        self.parts.append(data)
+        self._size += len(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of one part: what is read was appended in one piece."""
+        number = bisect_right(self._offsets, offset) - 1
+        if number < 0:
+            return b""
+        at = offset - self._offsets[number]
+        return self.parts[number][at : at + length]
+
+
+class InFile:
+    """A trace in an open file; `handle` is its descriptor."""
+
+    def __init__(self, handle: int, base: int = 0) -> None:
+        self._handle = handle
+        self._end = base
+
+    def append(self, data: bytes) -> None:
+        """OSError where there is no room."""
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._handle, view, self._end)
+            self._end += written
+            view = view[written:]
+
+    def read(self, offset: int, length: int) -> bytes:
+        return os.pread(self._handle, length, offset)

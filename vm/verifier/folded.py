@@ -1,0 +1,112 @@
+"""A block of a trace folded: the state after each of its steps, as frames that share what did not change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, final
+
+from vm.verifier.blocks import Block, Changes
+from vm.verifier.snapshots import FIRST_SLOT, FrameSnapshot
+from vm.verifier.state.frame import INVALID_SLOT, StackSlot
+from vm.verifier.state.reg import NOT_INIT_REG, RegState
+from vm.verifier.values import read_register, read_slot
+
+if TYPE_CHECKING:
+    from vm.btf.types import Btf
+
+Snapshot = tuple[FrameSnapshot, ...]
+_NO_REGS: Final = [NOT_INIT_REG] * FIRST_SLOT
+
+
+@final
+class Folded:
+    """The states of a block, worked out when the first is asked for. btf: the program's."""
+
+    def __init__(self, block: Block, btf: Btf | None) -> None:
+        self.block: Block = block
+        self._btf: Btf | None = btf
+        self._registers: dict[int, RegState] = {0: NOT_INIT_REG}
+        self._slots: dict[int, StackSlot] = {0: INVALID_SLOT}
+        self._now: list[FrameSnapshot] = []
+        self._done: bool = False
+        self._keyframe: Snapshot = ()
+        self._after: list[Snapshot] = []
+        self._starts: list[Snapshot] = []
+
+    def after(self, place: int) -> Snapshot:
+        """The state after the block's step number `place`."""
+        self._fold()
+        return self._after[place]
+
+    def keyframe(self) -> Snapshot:
+        """The state before the block's first change."""
+        self._fold()
+        return self._keyframe
+
+    def started(self, place: int) -> Snapshot:
+        """The state that the block's path number `place` started with."""
+        self._fold()
+        return self._starts[place]
+
+    def _fold(self) -> None:
+        if self._done:
+            return
+        self._done = True
+        block = self.block
+        changes, starts = block.changes, block.starts
+        at, number = 0, 0
+        last = self._keyframe = self._applied(block.keyframe, 0, len(block.keyframe.slot), block.key_depth)
+        for i, end in enumerate(block.end):
+            while number < len(starts.end) and starts.first_step[number] <= block.first + i:
+                last = self._applied(changes, at, starts.end[number], starts.depth[number])
+                self._starts.append(last)
+                at = starts.end[number]
+                number += 1
+            if end != at or block.depth[i] != len(last):
+                last = self._applied(changes, at, end, block.depth[i])
+                at = end
+            self._after.append(last)
+        while number < len(starts.end):
+            last = self._applied(changes, at, starts.end[number], starts.depth[number])
+            self._starts.append(last)
+            at = starts.end[number]
+            number += 1
+
+    def _applied(self, changes: Changes, first: int, end: int, depth: int) -> Snapshot:
+        now = self._now
+        del now[depth:]
+        while len(now) < depth:
+            now.append(FrameSnapshot(len(now), _NO_REGS, [], [-1] * FIRST_SLOT))
+        own = 0  # frames that were copied here, as bits
+        for i in range(first, end):
+            place = changes.slot[i]
+            number, idx = place >> 8, place & 0xFF
+            if not own >> number & 1:
+                now[number] = now[number].copy()
+                own |= 1 << number
+            frame = now[number]
+            row = changes.row[i]
+            if idx < FIRST_SLOT:
+                frame.regs[idx] = self._register(row)
+            else:
+                spi = idx - FIRST_SLOT
+                if spi >= len(frame.stack):
+                    frame.stack += [INVALID_SLOT] * (spi + 1 - len(frame.stack))
+                    frame.writers += [-1] * (idx + 1 - len(frame.writers))
+                frame.stack[spi] = self._slot(row)
+            frame.writers[idx] = changes.writer[i]
+        return tuple(now)
+
+    def _register(self, row: int) -> RegState:
+        found = self._registers.get(row)
+        if found is None:
+            block = self.block
+            found = self._registers[row] = read_register(block.rows, block.row_starts[row - 1], self._btf)
+        return found
+
+    def _slot(self, row: int) -> StackSlot:
+        found = self._slots.get(row)
+        if found is None:
+            block = self.block
+            types, spilled = read_slot(block.rows, block.row_starts[row - 1])
+            found = self._slots[row] = StackSlot(types, self._register(spilled))
+        return found

@@ -1,0 +1,165 @@
+"""Values of registers and stack slots as rows of bytes: what a block of a trace keeps of each, once.
+
+A value is immutable, so a row is written when a block first meets it, and the value remembers its number
+(`RegState.row`). Rows are numbered from 1; row 0 is a register or slot that holds nothing.
+"""
+
+from __future__ import annotations
+
+from array import array
+from itertools import count
+from struct import Struct
+from typing import TYPE_CHECKING, Final, final
+
+from vm.kernel.btf import kernel_btf
+from vm.verifier.domain.scalar import Scalar, const
+from vm.verifier.domain.tnum import Tnum
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg_types import NOT_INIT, SCALAR_VALUE
+
+if TYPE_CHECKING:
+    from vm.btf.types import Btf
+
+# First byte of a row: its form.
+_CONSTANT: Final = 1  # a number, all bits known
+_NUMBER: Final = 2  # a number
+_POINTER: Final = 3  # anything else, no variable offset
+_MOVING: Final = 4  # anything else, with the scalar of a variable offset
+_SLOT: Final = 5  # a stack slot
+
+# form | precise << 7, id, off, value
+_CONSTANT_ROW: Final = Struct("<BIqQ")
+# form | precise << 7, id, off, var_off (value, mask), smin, smax, umin, umax, and the same four of 32 bits
+_NUMBER_ROW: Final = Struct("<BIqQQqqQQiiII")
+# form | precise << 7, id, off, flags (1 inner_map, 2 first_slot), type, ref_obj_id, range, map_ptr, map_uid, BTF,
+# btf_id, mem_size, dynptr_id, dynptr_type, iter_state, iter_depth, subprogno, frameno
+_POINTER_ROW: Final = Struct("<BIqBIIqiIBIqIIIIII")
+_SCALAR_ROW: Final = Struct("<QQqqQQiiII")
+# form, slot_type, row of the spilled register
+_SLOT_ROW: Final = Struct("<B8BI")
+
+_pack_constant: Final = _CONSTANT_ROW.pack
+_pack_number: Final = _NUMBER_ROW.pack
+_pack_pointer: Final = _POINTER_ROW.pack
+_pack_scalar: Final = _SCALAR_ROW.pack
+_pack_slot: Final = _SLOT_ROW.pack
+
+_PRECISE: Final = 0x80
+_KERNEL_BTF: Final = 1
+_PROGRAM_BTF: Final = 2
+_U64_SIGN: Final = 1 << 62  # up to here an unsigned number, its signed form and its low half are told apart cheaply
+
+_blocks = count(1)
+
+
+@final
+class ValueWriter:
+    """Rows of one block. `btf` is the program's; every other one that a value refers to is the kernel's."""
+
+    def __init__(self, btf: Btf | None) -> None:
+        self._btf: Btf | None = btf
+        # RegState.row may be of another block, which the number in its high half tells.
+        self._block: int = next(_blocks) & 0xFFFFFFF
+        self.data: bytearray = bytearray()
+        self.starts: array[int] = array("I")  # offset of each row in data
+
+    def row_of(self, reg: RegState) -> int:
+        """The number of a register's row, which is written if it is not there yet."""
+        row = reg.row
+        if row >> 32 == self._block:
+            return row & 0xFFFFFFFF
+        if reg.type == NOT_INIT:
+            return 0
+        return self._add(reg)
+
+    def row_of_slot(self, slot: StackSlot) -> int:
+        """row_of() of a stack slot; one that holds nothing is row 0."""
+        row = slot.row
+        if row >> 32 == self._block:
+            return row & 0xFFFFFFFF
+        types = slot.slot_type
+        if not any(types):
+            return 0
+        spilled = self.row_of(slot.spilled_ptr)
+        number = self._next()
+        slot.row = self._block << 32 | number
+        self.data += _pack_slot(
+            _SLOT, types[0], types[1], types[2], types[3], types[4], types[5], types[6], types[7], spilled
+        )
+        return number
+
+    def _next(self) -> int:
+        self.starts.append(len(self.data))
+        return len(self.starts)
+
+    def _add(self, reg: RegState) -> int:
+        number = self._next()
+        reg.row = self._block << 32 | number
+        precise = _PRECISE if reg.precise else 0
+        s = reg.scalar
+        if reg.type == SCALAR_VALUE and not reg.ref_obj_id and reg.map_ptr == -1 and not reg.frameno:
+            value = s.var_off.value
+            if (
+                s.var_off.mask == 0 and value < _U64_SIGN and s.umin == value and s.umax == value and s.smin == value
+                and s.smax == value and s.s32_min == s.s32_max and s.u32_min == s.u32_max
+                and s.u32_min == value & 0xFFFFFFFF and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
+            ):  # fmt: skip
+                self.data += _pack_constant(_CONSTANT | precise, reg.id, reg.off, value)
+            else:
+                self.data += _pack_number(
+                    _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask, s.smin, s.smax, s.umin, s.umax,
+                    s.s32_min, s.s32_max, s.u32_min, s.u32_max,
+                )  # fmt: skip
+            return number
+        form = _POINTER if s.var_off.mask == 0 and s.var_off.value == 0 and s.umax == 0 and s.smax == 0 else _MOVING
+        self.data += _pack_pointer(
+            form | precise, reg.id, reg.off, reg.inner_map | reg.first_slot << 1, reg.type, reg.ref_obj_id, reg.range,
+            reg.map_ptr, reg.map_uid, self._btf_number(reg.btf), reg.btf_id, reg.mem_size, reg.dynptr_id,
+            reg.dynptr_type, reg.iter_state, reg.iter_depth, reg.subprogno, reg.frameno,
+        )  # fmt: skip
+        if form == _MOVING:
+            self.data += _pack_scalar(
+                s.var_off.value, s.var_off.mask, s.smin, s.smax, s.umin, s.umax,
+                s.s32_min, s.s32_max, s.u32_min, s.u32_max,
+            )  # fmt: skip
+        return number
+
+    def _btf_number(self, btf: Btf | None) -> int:
+        return 0 if btf is None else _PROGRAM_BTF if btf is self._btf else _KERNEL_BTF
+
+
+def read_register(data: bytes, at: int, program_btf: Btf | None) -> RegState:
+    """The register of the row at offset `at`."""
+    form = data[at] & ~_PRECISE
+    if form == _CONSTANT:
+        head, reg_id, off, value = _CONSTANT_ROW.unpack_from(data, at)
+        reg = RegState(SCALAR_VALUE, const(value))
+    elif form == _NUMBER:
+        head, reg_id, off, value, mask, *bounds = _NUMBER_ROW.unpack_from(data, at)
+        reg = RegState(SCALAR_VALUE, Scalar(Tnum(value, mask), *bounds))
+    else:
+        (
+            head, reg_id, off, flags, kind, ref_obj_id, pkt_range, map_ptr, map_uid, btf, btf_id, mem_size, dynptr_id,
+            dynptr_type, iter_state, iter_depth, subprogno, frameno,
+        ) = _POINTER_ROW.unpack_from(data, at)  # fmt: skip
+        scalar = const(0)
+        if form == _MOVING:
+            value, mask, *bounds = _SCALAR_ROW.unpack_from(data, at + _POINTER_ROW.size)
+            scalar = Scalar(Tnum(value, mask), *bounds)
+        reg = RegState(kind, scalar)
+        reg.inner_map, reg.first_slot = bool(flags & 1), bool(flags & 2)
+        reg.ref_obj_id, reg.range, reg.map_ptr, reg.map_uid = ref_obj_id, pkt_range, map_ptr, map_uid
+        reg.btf = program_btf if btf == _PROGRAM_BTF else kernel_btf() if btf else None
+        reg.btf_id, reg.mem_size, reg.dynptr_id, reg.dynptr_type = btf_id, mem_size, dynptr_id, dynptr_type
+        reg.iter_state, reg.iter_depth, reg.subprogno, reg.frameno = iter_state, iter_depth, subprogno, frameno
+    reg.id, reg.off, reg.precise = reg_id, off, bool(head & _PRECISE)
+    return reg
+
+
+def read_slot(data: bytes, at: int) -> tuple[tuple[int, ...], int]:
+    """(slot_type, row of the spilled register) of the row at offset `at`."""
+    row = _SLOT_ROW.unpack_from(data, at)
+    if row[0] != _SLOT:
+        raise ValueError("the row is no stack slot's")
+    return row[1:9], row[9]
