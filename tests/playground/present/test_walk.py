@@ -11,9 +11,16 @@ from playground.present import walk as present
 from playground.present.walk import WalkEncoder, cut_log
 from vm import pipeline
 from vm.elf import load_object
+from vm.program import Program
 from vm.verifier.snapshots import live_slots
+from vm.verifier.stored import StoredTrace
 
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
+
+
+def chunks_of(program: Program, trace: StoredTrace) -> list[dict[str, Any]]:
+    encoder = WalkEncoder(program, trace)
+    return [encoder.chunk(start, len(trace)) for start in range(0, len(trace), present.CHUNK)]
 
 
 def encoded(file: str, name: str) -> tuple[Any, list[dict[str, Any]]]:
@@ -22,7 +29,7 @@ def encoded(file: str, name: str) -> tuple[Any, list[dict[str, Any]]]:
     for _ in walk.advance():
         pass
     assert walk.recorder is not None
-    return walk.recorder, list(WalkEncoder(program, walk.recorder).chunks(final=True))
+    return walk.recorder, chunks_of(program, walk.recorder)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +79,7 @@ def test_what_a_path_started_with_is_told_beside_its_first_step() -> None:
         list(walk.advance())
         trace = walk.recorder
         assert trace is not None
-        for chunk in WalkEncoder(program, trace).chunks(final=True):
+        for chunk in chunks_of(program, trace):
             state = {n: r["t"] for n, r in chunk["keyframe"]["state"].items()}
             for i, step in enumerate(chunk["steps"], chunk["from"]):
                 for n in step.get("del", ()):

@@ -1,0 +1,96 @@
+"""Windows of a stored walk say what the walk itself would have said."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from playground.present.run import run_job
+from playground.present.walk import CHUNK, WalkEncoder
+from vm import pipeline
+from vm.errors import InputError
+from vm.pipeline import BuildOptions, Source
+
+LOOP = """.type xdp
+    r6 = r1
+    r7 = 0
+loop:
+    call 7
+    *(u64 *)(r10 - 8) = r0
+    if r0 > 100 goto skip
+    r7 += 1
+skip:
+    r3 = *(u64 *)(r10 - 8)
+    r7 += 1
+    if r7 < 1000 goto loop
+    r0 = 0
+    exit
+"""
+C = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("xdp") int first(struct xdp_md *ctx) { return 1; }
+SEC("tc") int second(struct __sk_buff *skb) { return skb->len > 100 ? 1 : 2; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def said(request: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(run_job(request))
+
+
+def window(messages: list[dict[str, Any]], first: int, to: int) -> list[dict[str, Any]]:
+    """The answer of a worker that knows nothing but what the run left behind."""
+    blocks = [m for m in messages if m["type"] == "block" and m["to"] > first and m["from"] < to]
+    (program,) = [m for m in messages if m["type"] == "program"]
+    request = {
+        "kind": "window", "stage": "verify", "run": 0, "from": first, "to": to, "total": blocks[-1]["to"],
+        "program": program, "blocks": [base64.b64encode(b["data"]).decode() for b in blocks],
+    }  # fmt: skip
+    return said(request)
+
+
+def test_every_window_of_a_long_walk_is_what_the_walk_said() -> None:
+    messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
+    verify = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)
+    program = pipeline.choose(pipeline.load(Source("asm", LOOP.encode(), "program"), BuildOptions()), "")
+    walk = pipeline.walk(program)
+    list(walk.advance())
+    trace = walk.recorder
+    assert trace is not None and verify["steps"] == len(trace) > 8_000
+    encoder = WalkEncoder(program, trace)
+    (told,) = [m for m in messages if m["type"] == "steps" and m["stage"] == "verify"]
+    assert told["steps"] == encoder.chunk(0, len(trace))["steps"]
+    for first in (0, 256, 4090, 4352, len(trace) - 300, len(trace) - 1):
+        for chunk in window(messages, first, min(first + 300, len(trace))):
+            assert chunk["from"] % CHUNK == 0
+            assert chunk == encoder.chunk(chunk["from"], chunk["total"])
+
+
+def test_no_step_is_encoded_before_somebody_asks_but_the_first() -> None:
+    messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
+    steps = [m for m in messages if m["type"] == "steps" and m["stage"] == "verify"]
+    assert [(m["from"], len(m["steps"])) for m in steps] == [(0, CHUNK)]
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_window_of_a_compiled_program_needs_no_compiler(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = said({"kind": "c", "source": C, "options": {"program": name}})
+
+    def compile_c(*_: object) -> None:
+        raise AssertionError("the compiler is asked")
+
+    monkeypatch.setattr(pipeline, "compile_source", compile_c)
+    (chunk,) = window(messages, 0, 1)
+    (told,) = [m for m in messages if m["type"] == "steps" and m["stage"] == "verify"]
+    assert chunk["steps"] == told["steps"]
+
+
+def test_damaged_blocks_are_an_error_in_a_sentence() -> None:
+    messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
+    for message in messages:
+        if message["type"] == "block":
+            message["data"] = b"\0" * 100
+    with pytest.raises(InputError, match="cannot be read"):
+        window(messages, 0, 10)
