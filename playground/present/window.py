@@ -39,17 +39,23 @@ def program_message(
     }
 
 
-class Blocks(InMemory):
-    """The blocks of a walk that goes on, to be told as they come."""
+class Blocks:
+    """Storage of a walk that goes on, whose blocks are told as they come."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._kept = InMemory()
         self._told = 0
+
+    def append(self, data: bytes) -> None:
+        self._kept.append(data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        return self._kept.read(offset, length)
 
     def take(self, encoder: WalkEncoder) -> Iterator[dict[str, Any]]:
         """Messages with the blocks that are new, and with the first chunk once it is there."""
-        while self._told < len(self.parts):
-            data = self.parts[self._told]
+        while self._told < len(self._kept.parts):
+            data = self._kept.parts[self._told]
             head = read_heading(data[:HEADER_SIZE], 0)
             end = head.first + head.steps
             yield {"type": "block", "stage": "verify", "from": head.first, "to": end, "data": data}
