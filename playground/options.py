@@ -1,6 +1,6 @@
-"""Every environment variable that is read here, as docs/operating.md lists them.
+"""Every environment variable that the server reads, as docs/operating.md lists them.
 
-`python -m playground.options` prints the table; a test holds the document to it.
+`python -m playground.options` prints the table; a test compares it with the document.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from playground.jobs.limits import LIMITS
 
 
 class Option(NamedTuple):
-    """An environment variable: what holds when it is not set, and what it means."""
+    """An environment variable: its default and its meaning."""
 
     name: str
     default: str
@@ -21,36 +21,35 @@ class Option(NamedTuple):
 
 OPTIONS: Final = (
     Option("HOST", "127.0.0.1", "the address to listen on"),
-    Option("PORT", "8000, or the next free one", "the port to listen on; one that is given has to be free"),
+    Option("PORT", "8000, or the next free one", "the port to listen on; if set, the port must be free"),
     Option(
         "ALLOWED_HOSTS", "localhost, 127.0.0.1, [::1]",
-        "host names it answers for, comma-separated; only their pages may open the run socket",
+        "host names the server answers for, comma-separated; only their pages may open the WebSocket",
     ),
-    Option("SECRET_KEY", "made in `var/` at the first start", "32 characters or more; what stored runs are named by"),
+    Option("SECRET_KEY", "generated in `var/` at the first start", "at least 32 characters; key of the names of stored runs"),
     Option(
-        "LINK_KEY", "made in `var/` at the first start",
-        "32 characters or more; under another the same program gets another link, and old links stay",
+        "LINK_KEY", "generated in `var/` at the first start",
+        "at least 32 characters; with another key a program gets another link; existing links stay valid",
     ),
-    Option("BPFSCOPE_VAR", "`var/`", "folder of the database, keys, stored runs and workers' temporary files"),
+    Option("BPFSCOPE_VAR", "`var/`", "directory of the database, keys, stored runs and workers' temporary files"),
     Option("DATABASE_URL", "SQLite in `var/`", "`sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:5432/NAME`"),
-    Option("REDIS_URL", "none", "workers are processes of their own (`manage.py worker`), on any number of machines"),
-    Option("BPFSCOPE_CLANG", "the ziglang package's", "path of another clang"),
-    Option("BPFSCOPE_COMPILED", "as available", "the compiled verifier: 0 never uses it, 1 insists on it"),
+    Option("REDIS_URL", "none", "if set, workers are separate processes (`manage.py worker`) on any number of machines"),
+    Option("BPFSCOPE_CLANG", "clang of the ziglang package", "path of another clang"),
+    Option("BPFSCOPE_COMPILED", "as available", "the compiled verifier: 0 never uses it, 1 requires it"),
     Option(
         "BPFSCOPE_SANDBOX_OFF", "none",
-        "layers of the sandbox to leave out, comma-separated: to see what their absence means",
+        "sandbox layers to disable, comma-separated, to see the effect of their absence",
     ),
     Option(
         "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER", "no",
-        "`yes` runs programs of every kind where the kernel has no Landlock: only where every user is "
-        "trusted",
+        "`yes` runs programs of every kind even if the kernel has no Landlock: only if all users are trusted",
     ),
     Option(
         "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER", "no",
-        "`yes` compiles C with neither Landlock nor bubblewrap: only where every user is trusted",
+        "`yes` compiles C without Landlock and bubblewrap: only if all users are trusted",
     ),
     Option("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
-    Option("DEBUG", "no", "yes shows settings in error pages: never on a server for others"),
+    Option("DEBUG", "no", "`yes` shows settings in error pages: never on a public server"),
 )  # fmt: skip
 COMPUTED: Final = {"WORKERS": "processors - 1"}
 """Defaults that depend on the machine."""

@@ -1,4 +1,4 @@
-"""How often one address may do a thing. Counted in the cache: one process, or all of them with REDIS_URL."""
+"""Rate limits per client address, counted in the cache: per process, or for all processes with REDIS_URL."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TOO_MANY = 4029
 
 
 def allow(what: str, request: HttpRequest, most: int) -> bool:
-    """Count one more of `what` this hour; False when the address had its `most`."""
+    """Count one more of `what` in this hour; False if the address has exceeded `most`."""
     key = f"throttle:{what}:{client_network(request)}:{int(time.time()) // HOUR}"
     cache.add(key, 0, HOUR)
     try:
         return cache.incr(key) <= most
-    except ValueError:  # dropped between add and incr
+    except ValueError:  # evicted between add and incr
         return True
 
 
@@ -38,10 +38,10 @@ def socket_network(scope: Mapping[str, Any]) -> str:
 
 
 def _network(peer: str, forwarded: str) -> str:
-    """The address that is counted: an IPv6 network of 64 bits is one household.
+    """The network by which clients are grouped: an IPv4 address, or the /64 of an IPv6 address.
 
-    Behind TRUSTED_PROXIES proxies it is the address the outermost of them saw; what stands before it in
-    X-Forwarded-For was written by the client.
+    Behind TRUSTED_PROXIES proxies it is the address that the outermost proxy saw; entries before it in
+    X-Forwarded-For may have been forged by the client.
     """
     hops = [part.strip() for part in forwarded.split(",") if part.strip()]
     if settings.TRUSTED_PROXIES and len(hops) >= settings.TRUSTED_PROXIES:
@@ -56,10 +56,10 @@ def _network(peer: str, forwarded: str) -> str:
 
 
 class SocketLimit:
-    """An ASGI application for sockets of which one address has only so many open.
+    """ASGI middleware that limits the number of open WebSockets per client address.
 
-    The count falls when the application inside ends, however it ends. The socket over the limit is accepted and
-    closed with TOO_MANY, for a browser does not tell its page why a socket was not accepted.
+    The count decreases when the inner application ends, however it ends. A WebSocket over the limit is accepted and
+    then closed with TOO_MANY, because browsers do not tell scripts why a connection was not accepted.
     """
 
     def __init__(self, application: Callable[[Any, Any, Any], Awaitable[None]]) -> None:

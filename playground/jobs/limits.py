@@ -1,7 +1,7 @@
-"""Every number that bounds a request, a job, a worker or an address, and the sentences for what a job used up.
+"""All limits of requests, jobs, workers and client addresses, and the sentences for limits that a job exceeded.
 
-One table: the settings take defaults and allowed ranges from it, workers get their part as JSON, docs/operating.md
-shows it. It imports nothing of Django, for workers read it too.
+The settings take defaults and allowed ranges from this table, workers get their part as JSON, and docs/operating.md
+shows it. It imports nothing from Django, because workers read it too.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, NamedTuple
 
-# What a request may hold, in bytes of what the user sees (not of its base64).
+# Limits of a request, in bytes as the user sees them (before base64).
 SOURCE_BYTES: Final = 64 << 10
 ELF_BYTES: Final = 1 << 20
 PCAP_BYTES: Final = 1 << 20
 PACKET_BYTES: Final = 64 << 10
 MESSAGE_BYTES: Final = 3 << 20
-"""One socket message: an object file and a capture in base64 are 2.7 MiB."""
+"""One WebSocket message: an object file and a capture in base64 take 2.7 MiB."""
 INLINE_BYTES: Final = 32 << 10
-"""A message up to this size is parsed at once; a larger one in a thread, one at a time."""
+"""A message up to this size is parsed in the event loop; a larger one in a thread, one at a time."""
 
 
 class Limit(NamedTuple):
-    """A number an operator can set by an environment variable of that name.
+    """A limit that an operator can set by the environment variable of that name.
 
-    default   -- what holds when it is not set
+    default   -- the value if it is not set
     low, high -- the range that is accepted, both included
     meaning   -- for docs/operating.md
     """
@@ -40,29 +40,29 @@ class Limit(NamedTuple):
 LIMITS: Final[Mapping[str, Limit]] = {
     "WORKERS": Limit(
         max(1, (os.cpu_count() or 1) - 1), 1, 64,
-        "jobs that run at once; one more process stays warm to replace one that has to be killed",
+        "jobs that run at the same time; one more worker is kept ready to replace one that is killed",
     ),
-    "QUEUE_LENGTH": Limit(32, 1, 1000, "runs that wait for a worker; the next one is told that the server is busy"),
+    "QUEUE_LENGTH": Limit(32, 1, 1000, "runs that may wait for a worker; further ones are refused as busy"),
     "JOB_SECONDS": Limit(90, 1, 600, "seconds a job may take"),
-    "JOB_CPU_SECONDS": Limit(60, 1, 600, "seconds of processor time of a job, of all its processes together"),
-    "JOB_MEMORY_MB": Limit(2048, 256, 65536, "MiB of memory of a job, of all its processes together"),
+    "JOB_CPU_SECONDS": Limit(60, 1, 600, "seconds of CPU time of a job, all its processes together"),
+    "JOB_MEMORY_MB": Limit(2048, 256, 65536, "MiB of memory of a job, all its processes together"),
     "JOB_OUTPUT_MB": Limit(256, 1, 4096, "MiB that a job may send, compressed"),
     "JOB_FILE_MB": Limit(32, 1, 1024, "MiB of the largest file a job may write"),
-    "JOBS_PER_WORKER": Limit(100, 1, 100_000, "jobs after which a worker process is replaced, at the latest"),
+    "JOBS_PER_WORKER": Limit(100, 1, 100_000, "jobs after which a worker process is replaced at the latest"),
     "SHUTDOWN_SECONDS": Limit(
-        10, 0, 600, "seconds that runs have to end after SIGTERM; those that have not are told, and stopped"
+        10, 0, 600, "seconds after SIGTERM within which runs may end; the others are notified and stopped"
     ),
-    "SPOOL_MB": Limit(1024, 16, 1 << 20, "MiB for stored runs; those not asked for longest are dropped first"),
+    "SPOOL_MB": Limit(1024, 16, 1 << 20, "MiB for stored runs; the least recently used are removed first"),
     "DISK_FREE_MB": Limit(512, 0, 1 << 20, "MiB of free disk below which `/healthz` answers 503"),
-    "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs one address (IPv6: one /64) may share in an hour"),
-    "SOCKETS_PER_ADDRESS": Limit(300, 1, 1 << 20, "run sockets one address (IPv6: one /64) may have open"),
-    "TRUSTED_PROXIES": Limit(0, 0, 5, "proxies in front that set `X-Forwarded-For`; 0 believes nobody"),
+    "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs that one client address (IPv6: one /64) may share in an hour"),
+    "SOCKETS_PER_ADDRESS": Limit(300, 1, 1 << 20, "WebSockets that one client address (IPv6: one /64) may have open"),
+    "TRUSTED_PROXIES": Limit(0, 0, 5, "reverse proxies that set `X-Forwarded-For`; 0 ignores the header"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Seconds and bytes. cpu and memory are of the worker and everything it started, together."""
+    """Seconds and bytes. cpu and memory count the worker and all processes it started together."""
 
     seconds: float = LIMITS["JOB_SECONDS"].default
     cpu_seconds: float = LIMITS["JOB_CPU_SECONDS"].default

@@ -1,4 +1,4 @@
-"""Finished records on disk: the same request again is answered from here, and a window long after its run too."""
+"""Finished records on disk: they answer identical requests, and windows requested long after the run."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ PART_SECONDS = 3600
 
 
 def request_key(request: Mapping[str, Any], toolchain: str, version: str, secret: str) -> str:
-    """What a record is found by: the checked request, the compiler and this code. 128 bits in hex.
+    """The key of a record, from the checked request, the compiler and this code: 128 bits in hexadecimal.
 
-    It is an HMAC under the server's secret: nobody can work out the key of a program, and ask with it whether
-    somebody has run that.
+    It is an HMAC with the server's secret, so that nobody can compute the key of a program and find out with it
+    whether somebody has run that program.
     """
     asked = canonical({"request": request, "toolchain": toolchain, "version": version})
     return hmac.new(secret.encode(), asked.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 class Store:
-    """A folder of records named by key, kept under `most` bytes by dropping what was not asked for longest."""
+    """A directory of records named by key, kept under `most` bytes by LRU eviction."""
 
     def __init__(self, folder: Path, most: int) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Store:
         except FileNotFoundError:
             return None
         except (FrameError, OSError) as error:
-            log.warning("a stored record is dropped: %s", error)
+            log.warning("a damaged stored record is removed: %s", error)
             path.unlink(missing_ok=True)
             return None
         with contextlib.suppress(OSError):
@@ -76,11 +76,11 @@ class Store:
             self.sweep()
 
     def discard(self, record: Record) -> None:
-        """Remove an unfinished record's file. Whoever still watches it reads on through the open handle."""
+        """Remove an unfinished record's file. Current readers continue through the open handle."""
         record.path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Drop what was not asked for longest until a tenth of the room is free, and what crashed runs left."""
+        """Evict the least recently used records until a tenth of the space is free; pinned records stay."""
         with self._lock:
             self._grown = 0
             found = sorted(self._files(), reverse=True)
@@ -101,7 +101,7 @@ class Store:
                 yield about.st_mtime, about.st_size, path
 
     def start(self, siblings: Path | None = None) -> None:
-        """Make the folder; drop unfinished records of processes long gone and the folders of other versions."""
+        """Create the directory; remove unfinished records of earlier processes and the directories of other versions."""
         (self.folder / "part").mkdir(parents=True, exist_ok=True)
         newest = max((path.stat().st_mtime for path in [self.folder / "part"]), default=0.0)
         for path in (self.folder / "part").iterdir():
