@@ -1,4 +1,4 @@
-"""One run: what was asked, what was said so far, who watches, and how it stands."""
+"""One run: its request, its messages so far, its watchers and its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUEUED, RUNNING, FINISHED = "queued", "running", "finished"
 
 
 class Run:
-    """Lives in one event loop. `wait` returns when anything changed since it was called."""
+    """Belongs to one event loop. Wait for `change()` to learn of new messages and states."""
 
     def __init__(self, key: str, request: dict[str, Any], record: Record, *, stored: bool = False) -> None:
         self.id = f"{key}-{secrets.token_hex(4)}"
@@ -22,13 +22,13 @@ class Run:
         self.request = request
         self.record = record
         self.state = FINISHED if stored else QUEUED
-        self.good = stored  # finished with an answer that holds for the next who asks
+        self.good = stored  # finished with an answer that can be reused for the same request
         self.position = 0
         self.watchers = 0
-        self.left = False  # everybody who watched it has gone
+        self.left = False  # all watchers have disconnected
         self.cancelled = False
         self.ahead = False  # a short read of something stored: it does not wait for runs
-        self.retried = False  # on a second worker, for the first died before its first word
+        self.retried = False  # on a second worker, because the first died before its first message
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()
 
@@ -37,11 +37,11 @@ class Run:
         self.changed()
 
     def say(self, message: dict[str, Any]) -> None:
-        """Add a message of the server's own: a limit, an error, the end."""
+        """Append a message of the server: a limit, an error, the end."""
         self.append(pack(MESSAGE, message))
 
     def finish(self, *messages: dict[str, Any]) -> None:
-        """Say the last words and stand still; a full disk must not keep a run alive."""
+        """Append the final messages and mark the run finished, even if the disk is full."""
         if self.state == FINISHED:
             return
         try:
@@ -49,7 +49,7 @@ class Run:
                 self.say(message)
         finally:
             self.state = FINISHED
-            self.request = {}  # up to 3 MiB, for nobody any more
+            self.request = {}  # up to 3 MiB, no longer needed
             if self.on_finish is not None:
                 self.on_finish(self)
             self.changed()
@@ -59,5 +59,5 @@ class Run:
         event.set()
 
     def change(self) -> asyncio.Event:
-        """Set at the next change. Take it before looking, so that nothing is missed between."""
+        """An event that is set at the next change. Get it before reading the state, so that no change is missed."""
         return self._changed

@@ -1,7 +1,7 @@
-"""The worker: takes one job at a time from its standard input, says what the job says on its standard output.
+"""The worker: reads one job at a time from standard input and writes the job's messages to standard output.
 
 Started by playground.jobs.process as `python -m playground.jobs.worker`. It imports the stack before the first
-job, confines itself, and then lives on what it is sent. It knows neither Django nor the database.
+job, confines itself, and then processes requests. It uses neither Django nor the database.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 """
 _INPUT = {"kind": "packet", "hex": "ff" * 64}
 _FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {}}}
-# What only an operator who trusts every user sets: without Landlock a program that broke out of the emulation could
-# read all that this process may.
+# Only for operators who trust all users: without Landlock a program that escapes from the emulation could
+# read every file that this process may read.
 INSISTED = "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER"
 REFUSED = (
     "This server runs no programs: nothing here keeps one from the server's files, for its kernel has no Landlock. "
@@ -48,7 +48,7 @@ REFUSED = (
 )
 WARM_UP: tuple[dict[str, Any], ...] = (
     {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
-    # A form, for the library that builds packets opens sockets when it is imported.
+    # A form, because the library that builds packets opens sockets when it is imported.
     {"kind": "asm", "source": "r0 = 2\nexit\n", "options": {"engine": "interpreter"}, "input": _FORM},
 )
 
@@ -74,7 +74,7 @@ def main() -> None:
     about["sandbox"] = {"active": list(held.active), "missing": [list(pair) for pair in held.missing]}
     gc.collect()
     gc.freeze()
-    # A walk makes millions of values and hardly a cycle: looking for cycles meanwhile takes a third of its time.
+    # A walk creates millions of values and hardly any cycles: searching for cycles would take a third of its time.
     gc.disable()
     _send(out, READY, about)
     while (request := _next_request(requests)) is not None:
@@ -87,9 +87,9 @@ def main() -> None:
 
 
 def _warm_up(job: Job) -> dict[str, Any]:
-    """Bring up what has to exist before the worker shuts itself in: run programs of our own through every stage.
+    """Prepare what must exist before the worker confines itself: run our own programs through every stage.
 
-    No user waits for the imports this does, and the compiler's launcher stands outside the worker's walls.
+    Modules are then imported before a user waits, and the compiler's launcher is started outside the confinement.
     """
     about: dict[str, Any] = {"compiler": "", "kernel": "", "failed": []}
     for request in WARM_UP:
@@ -105,7 +105,7 @@ def _warm_up(job: Job) -> dict[str, Any]:
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the parent, moved out of the way of everything that prints or reads."""
+    """The pipes to the parent, moved to other descriptors, so that prints and reads do not use them."""
     requests = os.fdopen(os.dup(0), "rb")
     out = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     null = os.open(os.devnull, os.O_RDWR)
