@@ -34,7 +34,7 @@ def same_origin(get_response: Handler) -> Handler:
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             origin = request.headers.get("Origin")
             if origin is not None and urlsplit(origin).netloc != request.get_host():
-                return error_response(request, 403, "This was sent by a page of another site, and is refused.")
+                return error_response(request, 403, "Requests from pages of other sites are refused.")
         return get_response(request)
 
     return middleware

@@ -129,7 +129,7 @@ def _source(kind: str, value: Any) -> str:
         remedy = " Leave out what the program does not need, or compile it yourself and upload the object file."
         raise too_long("The source", length, settings.SOURCE_BYTES, remedy)
     if "\0" in value:
-        raise BadRequest("The source holds a NUL character: it is not a text file.")
+        raise BadRequest("The source contains a NUL character: it is not a text file.")
     return value
 
 

@@ -89,7 +89,7 @@ class RunConsumer(AsyncWebsocketConsumer):
                 raise
             except Exception:
                 log.exception("a message could not be answered")
-                await self.say(type="error", code="internal", message="Something went wrong here: this is our fault.")
+                await self.say(type="error", code="internal", message="An error occurred on the server. It has been logged.")
         except Gone:
             pass  # websocket.disconnect is on its way
         except TimeoutError:
@@ -130,15 +130,15 @@ class RunConsumer(AsyncWebsocketConsumer):
         except Closing:
             raise BadRequest("The server is being restarted. Press Run again in a moment.", "busy") from None
         except OSError:
-            log.exception("no room for a run")
-            raise BadRequest("The server has no room left to write this run down. Try again later.", "disk") from None
+            log.exception("no disk space for a run")
+            raise BadRequest("The server has no disk space left for this run. Try again later.", "disk") from None
         await self.follow(run)
 
     async def on_resume(self, message: dict[str, Any]) -> None:
         run_id = message.get("run")
         run = service().find(run_id) if isinstance(run_id, str) else None
         if run is None:
-            raise BadRequest("This run is not known here any more; press Run again.", "unknown_run")
+            raise BadRequest("This run is no longer stored on the server; press Run again.", "unknown_run")
         await self.let_go()
         await self.follow(run)
 
@@ -153,15 +153,15 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def on_window(self, message: dict[str, Any]) -> None:
         run = self.run
         if run is None:
-            raise BadRequest("There is no run yet to show steps of.", "unknown_run")
+            raise BadRequest("There is no run yet.", "unknown_run")
         stage, first, to = message.get("stage"), message.get("from"), message.get("to")
         number = message.get("run", 0)
         if stage not in ("verify", "run"):
-            raise BadRequest("A window's stage has to be verify or run.")
+            raise BadRequest("The stage of a window must be verify or run.")
         if type(number) is not int or number < 0:
-            raise BadRequest("A window's run is the number of a run, from 0.")
+            raise BadRequest("The run of a window must be a number from 0.")
         if type(first) is not int or type(to) is not int or not 0 <= first < to:
-            raise BadRequest("A window goes from a step to a later one.")
+            raise BadRequest("A window must end at a later step than it starts.")
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
         chunks = await service().steps(run, stage, number, first, to)
@@ -202,7 +202,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         except (FrameError, OSError):
             log.exception("a record cannot be read")
             with contextlib.suppress(Gone, TimeoutError):
-                await self.say(type="error", code="internal", message="What was stored of this run cannot be read.")
+                await self.say(type="error", code="internal", message="The stored messages of this run cannot be read.")
 
     async def _copy(self, run: Run) -> None:
         place, position, said_at = 0, 0, 0.0
@@ -275,7 +275,7 @@ def understand(text: str) -> dict[str, Any]:
         if type(message.get("v")) is not int or message["v"] != VERSION:
             raise BadRequest(f"This server speaks version {VERSION} of the run protocol; reload the page.")
         if not isinstance(message.get("instead", ""), str):
-            raise BadRequest("What a run takes the place of has to be the id of a run.")
+            raise BadRequest("instead must be the id of a run.")
         message["request"] = check_request(message.get("request"))
         message["key"] = key_of(message["request"])
     return message

@@ -80,9 +80,9 @@ class JobLimits:
     def sentence(self, limit: str) -> str:
         said = {
             "time": f"This run was stopped: it took longer than {self.seconds:g} seconds.",
-            "cpu": f"This run was stopped: it used more than {self.cpu_seconds:g} seconds of processor time.",
+            "cpu": f"This run was stopped: it used more than {self.cpu_seconds:g} seconds of CPU time.",
             "memory": f"This run was stopped: it used more than {self.memory >> 20} MiB of memory.",
-            "output": f"This run was stopped: it had more than {self.output >> 20} MiB to show.",
+            "output": f"This run was stopped: its output is larger than {self.output >> 20} MiB.",
             "size": f"This run was stopped: it wrote a file larger than {self.file_size >> 20} MiB.",
         }
         return said[limit]

@@ -179,10 +179,10 @@ class Pool:
             last = [] if run.cancelled else [self._death(error.status)]
         except FrameError as error:
             log.error("a worker is not to be trusted: %s", error)
-            last = [{"type": "error", "code": "internal", "message": "The worker answered nonsense and was ended."}]
+            last = [{"type": "error", "code": "internal", "message": "The worker sent an invalid message and was stopped."}]
         except OSError as error:
             log.error("a run could not be written down: %s", error)
-            message = "The server has no room left to write this run down. Try again later."
+            message = "The server has no disk space left for this run. Try again later."
             last = [{"type": "error", "code": "disk", "message": message}]
         finally:
             self._busy.pop(run, None)
@@ -216,7 +216,7 @@ class Pool:
         log.warning("a worker ended in the middle of a job with %s", why)
         message = (
             f"The process that ran your program ended in the middle ({why}). "
-            "Nothing of yours is lost, and a new one is ready: press Run again."
+            "Your program is kept, and a new process is ready: press Run again."
         )
         return {"type": "error", "code": "crashed", "message": message}
 

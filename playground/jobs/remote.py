@@ -50,7 +50,7 @@ class Remote:
         self._redis = redis.from_url(url)
         self._waiting = 0
         self._workers = 0
-        self._error = "no worker has said a word yet"
+        self._error = "no worker has reported yet"
         self._jobs: dict[Run, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,7 +106,7 @@ class Remote:
                 said = [json.loads(text) for text in (await _of(self._redis.hgetall(ABOUT))).values()]
                 fresh = [about for about in said if about["at"] > time.time() - ALIVE_SECONDS]
                 self._workers = sum(about["size"] for about in fresh)
-                self._error = "" if fresh else "no worker is there"
+                self._error = "" if fresh else "no worker is available"
                 self.about = fresh[0]["about"] if fresh else {}
             except RedisError as error:
                 self._error = f"Redis does not answer: {error}"
@@ -140,7 +140,7 @@ class Remote:
             if found is None:
                 if not await self._redis.exists(key("alive", name)):
                     if run.state == RUNNING:
-                        message = "The worker that ran your program is gone. Nothing of yours is lost: press Run again."
+                        message = "The worker that ran your program has ended. Your program is kept: press Run again."
                         self._lost(run, "crashed", message)
                         return
                     run.position = self._waiting or 1

@@ -43,8 +43,8 @@ _FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {}}}
 # read every file that this process may read.
 INSISTED = "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER"
 REFUSED = (
-    "This server runs no programs: nothing here keeps one from the server's files, for its kernel has no Landlock. "
-    f"Whoever runs the server can allow it all the same with {INSISTED}=yes."
+    "This server does not run programs: its kernel has no Landlock, so nothing would protect the server's files. "
+    f"The operator of the server can allow it with {INSISTED}=yes."
 )
 WARM_UP: tuple[dict[str, Any], ...] = (
     {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
@@ -192,7 +192,7 @@ def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any
         _send(out, MESSAGE, {"type": "limit", "limit": limit, "message": limits.sentence(limit)})
         return {}
     said = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
-    message = "Something went wrong here: this is our fault, not your program's. It has been written down."
+    message = "An internal error occurred; it is not your program's fault. It has been logged."
     _send(out, MESSAGE, {"type": "error", "code": "internal", "message": message})
     return {"traceback": said}
 

@@ -9,9 +9,9 @@ from django.shortcuts import render
 
 SENTENCES = {
     400: "The request could not be understood.",
-    403: "This is refused.",
-    404: "There is nothing at this address.",
-    500: "Something went wrong on the server. It is our fault, and it has been written down.",
+    403: "Access denied.",
+    404: "There is no page at this address.",
+    500: "An error occurred on the server. It has been logged.",
 }
 
 

@@ -31,11 +31,11 @@ class Refused(Exception):
 
 def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
     if len(text) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source are stored.")
+        raise Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source can be stored.")
     try:
         value = parse(text, "What is shared")
         if not isinstance(value, dict):
-            raise BadRequest("What is shared has to be an object with kind, source, options and input.")
+            raise BadRequest("A shared program has to be an object with kind, source, options and input.")
         title = check_title(value.pop("title", ""))
         checked = check_request(value)
     except BadRequest as error:
@@ -83,12 +83,12 @@ def _open(link_id: str) -> Mapping[str, Any]:
     if link is None:
         raise Http404
     if link.tombstone:
-        raise Refused(410, f"This program was taken down: {link.tombstone}")
+        raise Refused(410, f"This program was removed: {link.tombstone}")
     try:
         stored = links.content(link)
     except links.BrokenLink as error:
         log.error("%s", error)
-        raise Refused(500, "What is stored under this link is damaged, so it is not shown.") from None
+        raise Refused(500, "The program stored under this link is damaged and cannot be shown.") from None
     return program_value(
         stored["request"], id=link.pk, title=stored["title"], toolchain=link.toolchain, created=link.created.isoformat()
     )

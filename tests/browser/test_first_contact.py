@@ -91,12 +91,12 @@ def test_what_is_no_source_is_said_and_not_compiled(recorded_tab: Tabs, name: st
     sent = len([m for m in tab.said if m["type"] == "run"])
     paste(page, FOREIGN[name])
     word = {"log": "verifier log", "listing": "listing", "bpftrace": "bpftrace", "BCC": "BCC"}[re.split(" |,", name)[0]]
-    expect(note(page)).to_contain_text(f"Taken for a {word}")
+    expect(note(page)).to_contain_text(f"This looks like a {word}")
     page.keyboard.press("Control+Enter")
-    expect(note(page)).to_contain_text(f"Taken for a {word}")
+    expect(note(page)).to_contain_text(f"This looks like a {word}")
     assert len([m for m in tab.said if m["type"] == "run"]) == sent
     paste(page, 'SEC("xdp")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')
-    expect(note(page)).not_to_contain_text("Taken for")
+    expect(note(page)).not_to_contain_text("This looks like")
     tab.check()
 
 
@@ -104,7 +104,7 @@ def test_the_verifier_switched_off_is_said_and_not_inherited(recorded_tab: Tabs)
     tab = recorded_tab(recorded.packet_program())
     page = tab.open()
     page.get_by_text("Program", exact=False).first.click()
-    page.get_by_label("Ask the verifier first").uncheck()
+    page.get_by_label("Verify before running").uncheck()
     expect(page.locator(".mode-chip")).to_contain_text("Verifier off")
     page.keyboard.press("Escape")
     assert [m for m in tab.said if m["type"] == "run"][-1]["request"]["options"]["verify"] is False

@@ -311,7 +311,7 @@ def test_pasting_says_what_it_took_it_for(recorded_tab: Tabs) -> None:
 
     paste("r0 = 0\nexit\n")
     expect(page.locator(".kind-select")).to_have_value("asm")
-    expect(page.locator("bs-editor .column-info")).to_have_text("Taken for BPF assembly.")
+    expect(page.locator("bs-editor .column-info")).to_have_text("Recognized as BPF assembly.")
     paste("b700000000000000 9500000000000000")
     expect(page.locator(".kind-select")).to_have_value("hex")
     paste('SEC("xdp")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')

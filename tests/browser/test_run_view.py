@@ -34,7 +34,7 @@ def test_what_the_verifier_knew_holds_for_every_value(tab: Tabs) -> None:
     expect(page.locator('.stage[data-stage="run"]')).to_have_attribute("data-status", "done", timeout=20_000)
     page.locator('.stage[data-stage="run"]').click()
     output = page.locator("bs-scrubber output")
-    expect(page.locator("bs-state .detail")).to_contain_text("what the verifier knew")
+    expect(page.locator("bs-state .detail")).to_contain_text("the verifier's state")
     expect(output).to_contain_text("step 1 of")
     steps = int(str(output.text_content()).split()[3])
     assert steps > 10

@@ -129,7 +129,7 @@ def test_what_covered_a_path(recorded_tab: Tabs) -> None:
     expect(dot).to_have_attribute("data-dot", "on")
     dot.click()
     said = page.locator(".why-step")
-    expect(said).to_contain_text("Path 2 was walked no further: the state before step 11 covers it.")
+    expect(said).to_contain_text("Path 2 ends here: the state before step 11 covers it.")
     expect(said).to_contain_text("Everything after the checkpoint was walked and found safe")
     assert page.locator(".why-table").count() == 0  # made when it is opened, not before
     page.get_by_text("What was compared: 2 values").click()
@@ -141,7 +141,7 @@ def test_what_covered_a_path(recorded_tab: Tabs) -> None:
     expect(said).to_contain_text("The state before this step covered path 2 (after step 13), path 3 (after step 9).")
     expect(said).to_contain_text("Path 0 reached exit.")
     said.get_by_role("button", name="step 9").click()
-    expect(said).to_contain_text("Path 3, forked here, needed no walking")
+    expect(said).to_contain_text("Path 3, forked here, did not need to be verified")
     tab.check()
 
 
@@ -150,7 +150,7 @@ def test_a_checkpoint_that_did_not_cover(recorded_tab: Tabs) -> None:
     open_why(page)
     goto(page, 12)
     assert page.locator(".arrivals").count() == 0
-    page.get_by_text("1 remembered state did not cover this one").click()
+    page.get_by_text("1 checkpoint did not cover this state").click()
     expect(page.locator(".arrivals li")).to_have_text(
         "before step 11: r0: the checkpoint allows umin=2, here it is umin=1."
     )
@@ -163,7 +163,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
     expect(page.locator(".why-step")).to_contain_text(
         "r1 had to be precise: which way the jump goes was decided by the value."
     )
-    page.get_by_text("Walked back over 2 instructions").click()
+    page.get_by_text("Tracked back over 2 instructions").click()
     links = page.locator(".back button")
     expect(links).to_have_text(["6: r1 = *(u8 *)(r1 +0)", "1: r1 = *(u32 *)(r1 +0)"])
     links.nth(1).click()
@@ -180,7 +180,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
 def test_a_step_of_which_there_is_no_more_to_say(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
     open_why(page)
-    expect(page.locator(".why-step")).to_contain_text("There is more to say of step 9.")
+    expect(page.locator(".why-step")).to_contain_text("Nearest steps with an explanation: step 9.")
     page.locator(".why-step").get_by_role("button", name="step 9").click()
     expect(place(page)).to_contain_text("step 9 of")
 
@@ -191,9 +191,9 @@ def test_a_walk_too_long_to_be_told_in_full_says_so(recorded_tab: Tabs) -> None:
     verify["reasons_total"]["arrivals"] = 9000
     page = recorded_tab(messages).open()
     open_why(page)
-    expect(page.locator(".why-step")).to_contain_text("No path ends here")
+    expect(page.locator(".why-step")).to_contain_text("No path ends at this step")
     goto(page, 10)
-    expect(page.locator(".why-step")).to_contain_text("precision are told up to step 9. There is more to say of step 9")
+    expect(page.locator(".why-step")).to_contain_text("precision are recorded up to step 9 only. Nearest steps with an explanation: step 9")
 
 
 def test_who_wrote_a_register(recorded_tab: Tabs) -> None:
@@ -205,7 +205,7 @@ def test_who_wrote_a_register(recorded_tab: Tabs) -> None:
     expect(detail).to_contain_text("written at step 8 by 7: r0 = 1, line 19")
     expect(page.locator(".insns .vl-row.hovered .insn-text")).to_have_text("r0 = 1")
     state_row(page, "r10").locator(".what").hover()
-    expect(detail).to_contain_text("there since the start")
+    expect(detail).to_contain_text("present from the start")
     page.locator("bs-scrubber").hover()
     expect(detail).to_contain_text("Select a register")
     # By keyboard: coming to a register shows it; w goes to who wrote the selected one.
@@ -236,12 +236,12 @@ def test_what_is_held(recorded_tab: Tabs) -> None:
     expect(held).to_be_hidden()
     goto(page, 6)
     expect(held).to_contain_text(
-        "reference 3 taken at step 5 by bpf_sk_lookup_tcp(). Given back at step 8 (bpf_sk_release())."
+        "reference 3 acquired at step 5 by bpf_sk_lookup_tcp(). Released at step 8 (bpf_sk_release())."
     )
     goto(page, 8)  # given back by this step
     expect(held).to_be_hidden()
     goto(page, 10)
-    expect(held).to_contain_text("lock taken at step 10 by bpf_spin_lock(). Never given back.")
+    expect(held).to_contain_text("lock acquired at step 10 by bpf_spin_lock(). Never released.")
     goto(page, 12)  # forked before the lock was taken
     expect(held).to_be_hidden()
     goto(page, 13)  # forked while the reference was held
@@ -261,11 +261,11 @@ def test_not_emulated_is_a_state_of_its_own(recorded_tab: Tabs) -> None:
     expect(button.locator(".stage-meta")).to_have_text("not emulated")
     note = page.locator("bs-pipeline .note")
     expect(note).to_contain_text(f"not emulated: {recorded.STOPPED}")
-    expect(note).to_contain_text("no verdict")
+    expect(note).to_contain_text("not a verdict")
     expect(note).not_to_have_attribute("data-tone", "bad")
     expect(page.locator(".bs-rejected")).to_have_count(0)
     card = page.locator(".stop-card")
-    expect(card).to_contain_text("The walk came as far as 6: r1 = *(u8 *)(r1 +0) line 19 after step 2")
+    expect(card).to_contain_text("The verifier got as far as 6: r1 = *(u8 *)(r1 +0) line 19 after step 2")
     expect(card).to_contain_text("Do not load this program")
     expect(card).not_to_contain_text("bpftool")
     expect(place(page)).to_have_text("step 2 of 2")
@@ -312,7 +312,7 @@ def test_a_loop_of_the_real_verifier(tab: Tabs) -> None:
     open_why(page)
     # A path that ended without a step of its own is told where it was forked: at the loop's way out.
     page.locator(".insns .vl-row", has_text="goto pc+4").click()
-    expect(page.locator(".why-step")).to_contain_text("needed no walking")
+    expect(page.locator(".why-step")).to_contain_text("did not need to be verified")
     page.get_by_text(re.compile("What was compared")).first.click()
     expect(page.locator(".why-table tbody th").first).to_have_text(re.compile(r"^(r\d|fp-)"))
     made.check()

@@ -94,7 +94,7 @@ def test_sandbox_check_passes_only_what_holds(
         with pytest.raises(SystemExit):
             call_command("sandbox_check", stdout=out)
     assert f"{layer} " in out.getvalue()
-    assert ("NOT HELD" in out.getvalue()) is not good
+    assert ("NOT CONFINED" in out.getvalue()) is not good
 
 
 def test_sandbox_check_says_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,9 @@ Connect = Callable[[], Awaitable[Socket]]
     ("source", "limit", "words"),
     [
         ("sleep 20", "time", "longer than 3 seconds"),
-        ("spin 20", "cpu", "more than 0.5 seconds of processor time"),
+        ("spin 20", "cpu", "more than 0.5 seconds of CPU time"),
         ("allocate 4000", "memory", "more than 512 MiB of memory"),
-        ("say 3000", "output", "more than 1 MiB to show"),
+        ("say 3000", "output", "output is larger than 1 MiB"),
         ("write 8", "size", "larger than 2 MiB"),
         ("limit time", "time", "clang was stopped"),
     ],
@@ -58,7 +58,7 @@ async def test_our_own_fault_is_said_to_be_ours_without_a_traceback(
     await socket.run("stage load\nfail secret")
     said = await socket.until("done")
     assert said[-2]["code"] == "internal"
-    assert "our fault" in said[-2]["message"]
+    assert "not your program's fault" in said[-2]["message"]
     assert not any("secret" in str(message) or "ZeroDivision" in str(message) for message in said)
     assert "ZeroDivisionError" in caplog.text
 

@@ -81,8 +81,8 @@ def test_another_host_is_refused(client: Client) -> None:
 
 
 def test_errors_are_sentences(client: Client) -> None:
-    assert "nothing at this address" in client.get("/examples/nothing").content.decode()
-    assert client.get("/examples/nothing.json").json() == {"error": "There is nothing at this address."}
+    assert "no page at this address" in client.get("/examples/nothing").content.decode()
+    assert client.get("/examples/nothing.json").json() == {"error": "There is no page at this address."}
     assert client.post("/").status_code == 405
 
 

@@ -53,7 +53,7 @@ def test_json_says_the_same(client: Client, link: Link) -> None:
 def test_what_was_never_shared_is_not_found(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
-    assert "nothing at this address" in answer.content.decode()
+    assert "no page at this address" in answer.content.decode()
 
 
 def test_a_link_taken_down_says_so(client: Client, link: Link) -> None:

@@ -15,7 +15,7 @@ from vm.sandbox.check import Row
 
 class Command(BaseCommand):
     help = (
-        "Try to get through each layer that holds a user's program, and say which hold. Exit 1 when the whole does not."
+        "Test each layer of the sandbox and print which ones work. Exit status 1 if programs are not confined."
     )
     requires_system_checks: list[str] = []
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         else:
             for row in rows:
                 self.stdout.write(line(row))
-            self.stdout.write("Users' programs are held." if good else "USERS' PROGRAMS ARE NOT HELD.")
+            self.stdout.write("Users' programs are confined." if good else "USERS' PROGRAMS ARE NOT CONFINED.")
         if not good:
             sys.exit(1)
 

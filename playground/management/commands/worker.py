@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.REDIS_URL:
-            raise CommandError("REDIS_URL is not set. Without it the web process has its own workers, and needs none.")
+            raise CommandError("REDIS_URL is not set. Without it the web process has its own workers.")
         with asyncio.Runner() as runner:
             runner.run(self._serve())
 

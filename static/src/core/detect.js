@@ -29,12 +29,12 @@ const BCC_C =
 
 /** Kind of a text that is no program this page can take -> what it is taken for, why it is not compiled, what to do. */
 const FOREIGN = {
-  log: "Taken for a verifier log, which is not something to compile. Reading logs is not possible here yet: paste the C source, or drop the object file, that the log is about.",
+  log: "This looks like a verifier log, which cannot be compiled. Logs cannot be read here yet: paste the C source or drop the object file to which the log belongs.",
   listing:
-    "Taken for a listing of instructions (bpftool prog dump or llvm-objdump), which is not something to compile. Reading listings is not possible here yet: paste the source or drop the object file. To assemble the listed BPF instructions, choose Assembly above.",
+    "This looks like a listing of instructions (bpftool prog dump or llvm-objdump), which cannot be compiled. Listings cannot be read here yet: paste the source or drop the object file. To assemble the listed BPF instructions, choose Assembly above.",
   bpftrace:
-    "Taken for a bpftrace script, which bpftrace compiles itself. This page takes C as libbpf programs are written, BPF assembly, raw instructions in hex, or an object file.",
-  bcc: "Taken for a BCC program. BCC rewrites its C before it compiles it, so clang alone cannot. This page takes C as libbpf programs are written: SEC(\"…\") before each program, maps in SEC(\".maps\").",
+    "This looks like a bpftrace script, which only bpftrace compiles. This page accepts C for libbpf, BPF assembly, raw instructions in hex, or an object file.",
+  bcc: "This looks like a BCC program. BCC rewrites its C before compiling it, so clang alone cannot compile it. This page accepts C for libbpf: SEC(\"…\") before each program, maps in SEC(\".maps\").",
 };
 
 /** "log", "listing", "bpftrace", "bcc", or "" for everything else. */
@@ -65,17 +65,17 @@ export function detect(text) {
   if (!trimmed) return null;
   const tight = trimmed.replace(/0x|\\x|[\s,]/gi, "");
   if (/^[0-9a-f]+$/i.test(tight) && tight.length >= 16 && /\d/.test(tight))
-    return { kind: "hex", source: text, said: "Taken for raw instructions in hex.", whole: tight.length % 16 === 0 };
+    return { kind: "hex", source: text, said: "Recognized as raw instructions in hex.", whole: tight.length % 16 === 0 };
   const lines = trimmed.split("\n").filter((line) => line.trim());
   const other = foreign(trimmed);
   // Shown as text: the kind "c" is what such a text is kept under.
   if (other) return { kind: "c", source: text, said: other.said, whole: lines.length > 3, foreign: other.kind };
   const asm = lines.filter((line) => ASM.test(line)).length;
   if (asm === lines.length && !/[{}]/.test(trimmed))
-    return { kind: "asm", source: text, said: "Taken for BPF assembly.", whole: /\bexit\b/.test(trimmed) };
+    return { kind: "asm", source: text, said: "Recognized as BPF assembly.", whole: /\bexit\b/.test(trimmed) };
   if (C_WHOLE.test(trimmed) && C_LIKE.test(trimmed))
-    return { kind: "c", source: text, said: "Taken for C.", whole: /SEC\s*\(/.test(trimmed) && lines.length > 3 };
-  return C_LIKE.test(trimmed) ? { kind: "c", source: text, said: "Taken for C.", whole: false } : null;
+    return { kind: "c", source: text, said: "Recognized as C.", whole: /SEC\s*\(/.test(trimmed) && lines.length > 3 };
+  return C_LIKE.test(trimmed) ? { kind: "c", source: text, said: "Recognized as C.", whole: false } : null;
 }
 /** Base64 of bytes. */
 export function base64(data) {
@@ -93,8 +93,8 @@ export async function fromFile(file, limits) {
   const data = new Uint8Array(await file.arrayBuffer());
   const magic = [...data.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
   if (magic === "7f454c46")
-    return { kind: "elf", source: base64(data), said: `Taken for an ELF object: ${file.name}.`, name: file.name };
-  if (PCAP.has(magic)) return { input: { kind: "pcap", base64: base64(data) }, said: `Taken for captured packets: ${file.name}.` };
+    return { kind: "elf", source: base64(data), said: `Recognized as an ELF object: ${file.name}.`, name: file.name };
+  if (PCAP.has(magic)) return { input: { kind: "pcap", base64: base64(data) }, said: `Recognized as captured packets: ${file.name}.` };
   const text = new TextDecoder("utf-8", { fatal: false }).decode(data);
   if (/\.(c|h)$/i.test(file.name)) return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
   if (/\.(s|asm)$/i.test(file.name)) return { kind: "asm", source: text, said: `Opened ${file.name} as assembly.`, name: file.name };

@@ -188,7 +188,7 @@ export function decode(data) {
     at = 18;
   }
   const net = network(data.slice(at), type);
-  if (!net) return { ...plain, note: data.length > 14 ? "What follows the Ethernet header has no fields here: it is kept as bytes." : "" };
+  if (!net) return { ...plain, note: data.length > 14 ? "The form has no fields for the data after the Ethernet header: it is kept as bytes." : "" };
   const tries = [];
   const inner = data.slice(at + net.size);
   const upper = Object.keys(PROTO).find((name) => (net.version === 6 && name === "icmp" ? ICMPV6 : PROTO[name]) === net.proto);
@@ -207,7 +207,7 @@ export function decode(data) {
   tries.push({
     layers: { ...base, [net.name]: { ...net.fields, ...net.number }, ...rest(inner) },
     sums: [[net.name, net.sum < 0 ? -1 : at + net.sum]],
-    note: inner.length ? "What follows the IP header cannot be shown as fields without changing it: it is kept as bytes." : "",
+    note: inner.length ? "The data after the IP header cannot be shown as fields without changing it: it is kept as bytes." : "",
   });
   for (const attempt of tries) {
     const made = encode(attempt.layers);
@@ -217,5 +217,5 @@ export function decode(data) {
     const sums = attempt.sums.filter(([, place]) => place >= 0 && (data[place] !== made[place] || data[place + 1] !== made[place + 1]));
     return { layers: attempt.layers, sums: sums.map(([name]) => NAMES[name]), note: attempt.note };
   }
-  return { ...plain, note: "The headers after Ethernet hold what the form has no fields for (options, padding, a fragment): they are kept as bytes." };
+  return { ...plain, note: "The form has no fields for parts of the headers after Ethernet (options, padding, a fragment): they are kept as bytes." };
 }

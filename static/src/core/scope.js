@@ -146,7 +146,7 @@ export class Scope extends Search {
       for (const w of [this.windows.verify, ...this.runs]) w?.forget();
       const seconds = (news.wait / 1000).toFixed(news.wait < 950 ? 1 : 0);
       this.store.set({
-        status: { state: "lost", message: `The connection was lost. Trying again in ${seconds} s; nothing is lost.` },
+        status: { state: "lost", message: `The connection was lost. Trying again in ${seconds} s; your program is kept.` },
       });
     } else if (news.state === "open" && status.state === "lost") {
       this.store.set({ status: { state: this.session.over ? "done" : "running", message: "Connected again." } });
@@ -166,7 +166,7 @@ export class Scope extends Search {
       ? "The server cannot be reached. Your program is kept in this browser: press Run to try again."
       : never
         ? `Programs are run over a WebSocket connection, and this browser cannot open one to ${host}. A proxy, a firewall or a browser extension may block it: allow WebSocket connections (HTTP Upgrade) to this address, then press Run.`
-        : "The connection for runs was lost and could not be made again, although the server answers. Press Run to try again.";
+        : "The WebSocket connection was lost and could not be restored, although the server responds. Press Run to try again.";
     this.store.set({ status: { state: "error", message } });
   }
 

@@ -159,8 +159,8 @@ export class Search {
   writer() {
     const { reg, view } = this.state;
     const value = view === "verify" ? this.now()?.state.get(reg) : null;
-    if (!value) this.store.set({ found: reg ? `${reg} holds nothing here.` : "Select a register first." });
-    else if (!(value.w >= 0)) this.store.set({ found: `${reg} was there when the program started.` });
+    if (!value) this.store.set({ found: reg ? `${reg} has no value here.` : "Select a register first." });
+    else if (!(value.w >= 0)) this.store.set({ found: `${reg} has had this value since the program started.` });
     else this.goto(value.w);
   }
 
@@ -169,7 +169,7 @@ export class Search {
     const here = this.now();
     const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
     if (!mark) {
-      this.store.set({ found: `Why ${name} had to be precise is not kept: it was told of a step further back.` });
+      this.store.set({ found: `Why ${name} had to be precise is not recorded for this step.` });
       return;
     }
     this.store.set({ pane: "why", dock: true });
@@ -180,7 +180,7 @@ export class Search {
   branch(direction) {
     const { view, step, stages } = this.state;
     if (view !== "verify") {
-      this.store.set({ found: "A run takes one way at each branch: forks are in the verifier's walk (v switches)." });
+      this.store.set({ found: "A run has no forks. Press v to switch to the verifier." });
       return;
     }
     const places = new Set();

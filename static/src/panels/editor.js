@@ -176,7 +176,7 @@ export class Editor extends Panel {
       const last = Math.min(Math.max(...numbers), 20000);
       return Array.from({ length: last }, (_, i) => lines[i + 1] ?? "").join("\n");
     }
-    return `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nRun shows what it holds.`;
+    return `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nRun shows its programs.`;
   }
 
   /** From now on line numbers of the run mean the text as it is now. */

@@ -100,7 +100,7 @@ function asText(now, note, put) {
           values = null;
         }
         const good = values !== null && typeof values === "object" && !Array.isArray(values);
-        setText(note, good ? "" : "The values are a JSON object of names and values, such as {\"pid\": 42}; this is none yet.");
+        setText(note, good ? "" : "The values are a JSON object of names and values, such as {\"pid\": 42}. This is not valid JSON yet.");
         setAttr(note, "data-tone", good ? "" : "bad");
         if (!good) return;
         now.values = values;

@@ -33,7 +33,7 @@ export class Goto extends Panel {
       event.preventDefault();
       const first = /** @type {any} */ (this.results.querySelector("button"));
       if (first) first.click();
-      else if (!text.startsWith("/")) setText(this.said, "That is no step (12), instruction (i7) or line (l30).");
+      else if (!text.startsWith("/")) setText(this.said, "Enter a step (12), an instruction (i7) or a line (l30).");
       return;
     }
     const n = Number(found[2]);

@@ -8,7 +8,7 @@ const PROG_TYPES = ["xdp", "tc", "socket", "tracepoint", "kprobe", "raw_tp", "cg
 
 /** Options that make a run another one than most expect: said beside the program for as long as they hold. */
 const MODES = [
-  { label: "Verifier off", back: "Ask the verifier again", on: (options) => options.verify === false, off: { verify: true } },
+  { label: "Verifier off", back: "Verify again", on: (options) => options.verify === false, off: { verify: true } },
   { label: "Unprivileged", back: "Load with privileges again", on: (options) => options.unprivileged === true, off: { unprivileged: false } },
   { label: "Interpreter", back: "Run machine code again", on: (options) => options.engine === "interpreter", off: { engine: "jit" } },
 ];
@@ -135,7 +135,7 @@ export class Header extends Panel {
       kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
       select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
       check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),
-      check("Ask the verifier first", options.verify !== false, (verify) => set({ verify })),
+      check("Verify before running", options.verify !== false, (verify) => set({ verify })),
     );
   }
 
@@ -171,7 +171,7 @@ export class Header extends Panel {
     fill(
       box,
       h("h2", null, "Share"),
-      h("p", null, copied ? "The link is copied. It opens at the very step you are looking at." : "This link opens at the very step you are looking at."),
+      h("p", null, copied ? "The link is copied. It opens at the step you are looking at." : "This link opens at the step you are looking at."),
       field,
       h("p", { class: "hint" }, "Anyone with the link can see this program. The same program always has the same link."),
       h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Done")),

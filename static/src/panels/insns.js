@@ -52,7 +52,7 @@ export class Insns extends Panel {
     setText(
       this.empty,
       stages.compile?.status === "failed"
-        ? "There are no instructions: clang did not accept the source."
+        ? "There are no instructions, because clang did not accept the source."
         : "Instructions appear here once the program is loaded.",
     );
     setText(this.heading, view === "run" ? "Instructions and machine code" : "Instructions");

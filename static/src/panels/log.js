@@ -27,13 +27,13 @@ export class LogPane extends Panel {
       setText(
         this.empty,
         stages.verify?.status === "skipped"
-          ? "The verifier was not asked."
+          ? "The program was run without the verifier."
           : stages.verify?.not_emulated?.length
-            ? "There is no log: the verifier is not emulated for this program. See Why."
+            ? "There is no log, because the verifier is not emulated for this program. See Why."
             : "The verifier's log appears here.",
       );
       this.cut.hidden = !log.cut;
-      if (log.cut) setText(this.cut, `The log is long: ${log.cut.toLocaleString("en")} bytes were left out of its middle.`);
+      if (log.cut) setText(this.cut, `The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`);
       this.follow();
     });
     store.on(["step", "view", "windows"], () => this.follow());

@@ -167,7 +167,7 @@ export class PacketPane extends Panel {
         input: () => {
           const clean = text.value.replace(/0x|[\s,:]/gi, "");
           const bad = /[^0-9a-f]/i.exec(clean);
-          setText(size, bad ? `“${bad[0]}” is not a hex digit.` : clean.length % 2 ? "An odd digit is left over." : count(clean.length / 2, "byte"));
+          setText(size, bad ? `“${bad[0]}” is not a hex digit.` : clean.length % 2 ? "A hex digit is missing at the end." : count(clean.length / 2, "byte"));
           setAttr(size, "data-tone", bad || clean.length % 2 ? "bad" : "");
           this.change({ kind: "packet", hex: clean });
         },

@@ -8,7 +8,7 @@ import { category, notEmulated } from "../ui/words.js";
 const WORKING = {
   compile: "clang is compiling the program…",
   load: "Reading the object, its maps and its instructions…",
-  verify: "The verifier is walking every path…",
+  verify: "The verifier is checking every path…",
   jit: "Translating to x86-64…",
   run: "Running the program on its input…",
 };
@@ -47,7 +47,7 @@ function sentence(stage, m, packet = 0) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_emulated?.length)
-    return `not emulated: ${notEmulated(m.not_emulated)}. ${stage === "verify" || stage === "load" ? "That is no verdict: neither accepted nor refused." : "The verdict stands."}`;
+    return `not emulated: ${notEmulated(m.not_emulated)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
   if (m.status === "failed" && m.missing?.length)
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;

@@ -185,7 +185,7 @@ export class PathsPane extends Panel {
   build() {
     const { store, scope } = this;
     this.list = new VirtualList({
-      label: "Paths of the walk",
+      label: "Paths of the verifier",
       className: "paths",
       render: (index, row) => this.row(index, row),
       pick: (index) => {

@@ -14,7 +14,7 @@ export const X86 = {
   r0: "rax", r1: "rdi", r2: "rsi", r3: "rdx", r4: "rcx", r5: "r8",
   r6: "rbx", r7: "r13", r8: "r14", r9: "r15", r10: "rbp",
 };
-/** Places a held reference is given back at that are named. */
+/** How many releases of a reference are listed. */
 const RELEASES = 3;
 /** Machine registers no BPF register lives in; the mark keeps x86 r9 apart from BPF r9. */
 const SPARE = ["x:rsp", "x:r9", "x:r10", "x:r11", "x:r12"];
@@ -243,7 +243,7 @@ export class State extends Panel {
     this.holds(here);
   }
 
-  /** References, locks and sections held after this step: where taken, and where given back. */
+  /** References, locks and sections held after this step: where acquired, and where released. */
   holds(here) {
     const held = this.store.state.reasons.held(here.step, here.raw.path);
     const stamp = held.map((each) => `${each.kind}${each.id}@${each.step}`).join();
@@ -254,15 +254,15 @@ export class State extends Panel {
     fill(
       this.held,
       h("h3", null, "Held"),
-      h("ul", null, held.map((each) => h("li", null, h("b", null, holding(each)), " taken at ", this.to(each.step), each.by ? [" by ", h("code", null, `${each.by}()`)] : null, ". ", this.released(each)))),
+      h("ul", null, held.map((each) => h("li", null, h("b", null, holding(each)), " acquired at ", this.to(each.step), each.by ? [" by ", h("code", null, `${each.by}()`)] : null, ". ", this.released(each)))),
     );
   }
 
   released(each) {
-    if (!each.released.length) return each.still_held.length ? h("span", { class: "bad" }, "Never given back.") : "Not given back on a path that was walked.";
+    if (!each.released.length) return each.still_held.length ? h("span", { class: "bad" }, "Never released.") : "Not released on any verified path.";
     const some = each.released.slice(0, RELEASES);
     return [
-      "Given back at ",
+      "Released at ",
       some.map((at, i) => [i ? ", " : "", this.to(at.step), at.how ? [" (", at.how === "found to be NULL" ? at.how : h("code", null, `${at.how}()`), ")"] : null]),
       each.released.length > RELEASES ? ` and ${each.released.length - RELEASES} more` : "",
       each.still_held.length ? h("span", { class: "bad" }, ", but not on every path") : null,
@@ -311,7 +311,7 @@ export class State extends Panel {
     this.describedBase = base;
     this.describedName = name;
     if (!name) {
-      fill(this.detail, h("p", { class: "hint" }, "Select a register to see all that is known of it."));
+      fill(this.detail, h("p", { class: "hint" }, "Select a register to see its details."));
       return;
     }
     const { slot } = split(name);
@@ -354,7 +354,7 @@ export class State extends Panel {
       { class: "wrote-at" },
       reg.w >= 0
         ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
-        : "there since the start",
+        : "present from the start",
       reg.p
         ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: () => this.scope.whyPrecise(name) } }, "why?")]
         : null,
@@ -438,8 +438,8 @@ export class State extends Panel {
           "p",
           { class: "hint" },
           pair
-            ? `Beside each value: what the verifier knew ${pair.before ? "before" : "after"} its step ${pair.step + 1}.`
-            : "What the verifier knew at this step is not known.",
+            ? `Next to each value: the verifier's state ${pair.before ? "before" : "after"} its step ${pair.step + 1}.`
+            : "The verifier's state at this step is not known.",
         ),
       );
     }

@@ -58,7 +58,7 @@ export class WhyPane extends Panel {
         : reasons.fail
           ? [this.failure(), this.chain()].filter(Boolean)
           : refused
-            ? [h("article", { class: "fail-card" }, h("h3", null, "Refused before the walk"), h("p", { class: "kernel-said" }, h("code", null, refused)))]
+            ? [h("article", { class: "fail-card" }, h("h3", null, "Refused before verification"), h("p", { class: "kernel-said" }, h("code", null, refused)))]
             : [];
     fill(this.card, parts);
     this.card.hidden = !parts.length;
@@ -76,13 +76,13 @@ export class WhyPane extends Panel {
     return h(
       "article",
       { class: "fail-card", "aria-labelledby": "why-label" },
-      h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's own name of this group, from Linux 7.3 on" }, fail.category) : null),
+      h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's name for this category (Linux 7.3 and later)" }, fail.category) : null),
       fail.explanation || sentence ? h("p", { class: "explained" }, fail.explanation || sentence) : null,
       h(
         "p",
         { class: "at-fault" },
         fail.reg ? [this.register(fail.reg, fail.proven), " "] : null,
-        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : insn ? "Found before the walk, at" : null,
+        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : insn ? "Found before verification, at" : null,
         insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
         line ? h("span", { class: "hint" }, `line ${line}`) : null,
       ),
@@ -131,7 +131,7 @@ export class WhyPane extends Panel {
     return h(
       "section",
       { class: "chain", "aria-labelledby": "chain-label" },
-      h("h3", { id: "chain-label" }, "How it came to this"),
+      h("h3", { id: "chain-label" }, "Steps that led here"),
       h("ol", null, causes.map((cause) => h("li", null, this.cause(cause, fail)))),
     );
   }
@@ -183,17 +183,17 @@ export class WhyPane extends Panel {
         "p",
         { class: "explained" },
         stage === "run" || stage === "jit"
-          ? "The verifier accepted the program; that stands. What comes after it is not emulated here, and bpfscope does not guess."
-          : `That is no verdict. What ${this.kernel()} does from here on is not known to bpfscope, and it does not guess.`,
+          ? "The verifier accepted the program, and that verdict is valid. The next stage is not emulated for this program, and bpfscope does not guess."
+          : `This is not a verdict. bpfscope does not emulate what ${this.kernel()} does from here on, and it does not guess.`,
       ),
       insn
         ? h(
             "p",
             null,
-            "The walk came as far as ",
+            "The verifier got as far as ",
             h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`),
             insn.line ? h("span", { class: "hint" }, ` line ${insn.line}`) : null,
-            walked ? [" after ", this.to(stopped.step), ". What was walked until there holds."] : null,
+            walked ? [" after ", this.to(stopped.step), ". The results up to there are valid."] : null,
           )
         : null,
       h("h4", null, "What you can do"),
@@ -205,7 +205,7 @@ export class WhyPane extends Panel {
           ? h(
               "li",
               null,
-              "Run it as it stands: the interpreter checks its every access. ",
+              "Run it unverified: the interpreter checks every memory access. ",
               h("button", { type: "button", class: "chip", on: { click: () => this.scope.run({ verify: false }) } }, "Run without the verifier"),
             )
           : null,
@@ -221,12 +221,12 @@ export class WhyPane extends Panel {
     if (pane !== "why" || !dock) return;
     for (const item of this.items ?? []) setAttr(item.button, "aria-current", view === "verify" && item.step === step ? "step" : null);
     if (view !== "verify") {
-      this.say("run", () => h("p", { class: "hint" }, "Of a run there is nothing to explain here: choose verifier above."));
+      this.say("run", () => h("p", { class: "hint" }, "This panel explains the verifier, not runs: choose verifier above."));
       return;
     }
     const here = this.scope.now();
     if (!here && this.scope.total > 0) return;
-    this.say(here ? `${step}` : "none", () => (here ? this.told(here, reasons, code) : this.card.hidden ? h("p", { class: "hint" }, "Why a program is refused, and why its paths end, is told here.") : null));
+    this.say(here ? `${step}` : "none", () => (here ? this.told(here, reasons, code) : this.card.hidden ? h("p", { class: "hint" }, "This panel explains why a program is refused and why its paths end.") : null));
   }
 
   /** Replace what is said of the step, unless it is that already. */
@@ -260,9 +260,9 @@ export class WhyPane extends Panel {
       "p",
       { class: "hint" },
       step <= reasons.until
-        ? "No path ends here, no state was compared, and no value had to be precise."
-        : `Of so long a walk comparisons and precision are told up to step ${reasons.until + 1}.`,
-      before >= 0 || after >= 0 ? " There is more to say of " : "",
+        ? "No path ends at this step, no state was compared, and no value had to be precise."
+        : `Comparisons and precision are recorded up to step ${reasons.until + 1} only.`,
+      before >= 0 || after >= 0 ? " Nearest steps with an explanation: " : "",
       before >= 0 ? this.to(before) : null,
       before >= 0 && after >= 0 ? " and " : "",
       after >= 0 ? this.to(after) : null,
@@ -288,10 +288,10 @@ export class WhyPane extends Panel {
     return this.item(
       endless ? "Loop" : forked ? "Other way" : "Path ends",
       endless
-        ? h("p", null, "The walk came back to ", by, " and found nothing changed.")
+        ? h("p", null, "The verifier returned to ", by, ", and nothing had changed.")
         : forked
-          ? h("p", null, `Path ${pruning.path}, forked here, needed no walking: `, by, " covers it.")
-          : h("p", null, `Path ${pruning.path} was walked no further: `, by, " covers it."),
+          ? h("p", null, `Path ${pruning.path}, forked here, did not need to be verified: `, by, " covers it.")
+          : h("p", null, `Path ${pruning.path} ends here: `, by, " covers it."),
       pruning.text ? h("p", { class: "hint" }, asSentence(pruning.text)) : null,
       pruning.compared
         ? this.more(
@@ -303,7 +303,7 @@ export class WhyPane extends Panel {
   }
 
   compared({ compared }) {
-    if (!compared.length) return h("p", { class: "hint" }, "No register or slot: nothing that follows reads one.");
+    if (!compared.length) return h("p", { class: "hint" }, "No register or slot: none of them is read afterwards.");
     const cell = (text) => h("td", null, h("code", { class: `kind-${kindOfText(text) || "none"}` }, text));
     return h(
       "table",
@@ -316,14 +316,14 @@ export class WhyPane extends Panel {
   remembered(covers) {
     if (!covers?.length) return null;
     const links = covers.slice(0, LINKS).map((each, i) => [i ? ", " : "", `path ${each.path} (after `, this.to(Math.max(0, each.after)), ")"]);
-    return this.item("Remembered", h("p", null, "The state before this step covered ", links, covers.length > LINKS ? ` and ${covers.length - LINKS} more` : "", "."));
+    return this.item("Checkpoint", h("p", null, "The state before this step covered ", links, covers.length > LINKS ? ` and ${covers.length - LINKS} more` : "", "."));
   }
 
   arrivals(arrivals) {
     if (!arrivals?.length) return null;
     return this.item(
       "Not covered",
-      this.more(`${count(arrivals.length, "remembered state")} did not cover this one`, () =>
+      this.more(`${count(arrivals.length, "checkpoint")} did not cover this state`, () =>
         h(
           "ul",
           { class: "arrivals" },
@@ -340,7 +340,7 @@ export class WhyPane extends Panel {
       "Precise",
       h("p", null, h("b", { class: "reg-word" }, names), ` had to be precise: ${mark.text}.`),
       mark.chain.length
-        ? this.more(`Walked back over ${count(mark.chain.length, "instruction")}`, () => this.back(mark, code))
+        ? this.more(`Tracked back over ${count(mark.chain.length, "instruction")}`, () => this.back(mark, code))
         : null,
     );
   }
@@ -356,7 +356,7 @@ export class WhyPane extends Panel {
           "li",
           null,
           idx < 0
-            ? "given up: from here on every number counts as precise"
+            ? "not tracked further: before this, every number counts as precise"
             : [
                 h("button", { type: "button", class: "line-link", on: { click: () => void this.scope.backTo(mark.step, insns.slice(0, i + 1)) } }, h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)),
                 names.length ? h("span", { class: "hint" }, ` ${names.join(", ")}`) : null,

@@ -4,35 +4,35 @@
 const CATEGORIES = {
   "Register Type Safety": [
     "The wrong kind of value",
-    "A register holds another kind of value than this instruction can work with: a number where a pointer is needed, for example, or nothing yet.",
+    "A register has a value of a type that this instruction cannot use: for example a number where a pointer is required, or no value yet.",
   ],
   "Memory Safety": [
     "An access that is not proven safe",
-    "On some path the program could reach memory outside of what it has shown to be its own.",
+    "On some path the program could access memory that it has not proven to be valid.",
   ],
   "Resource Lifetime Safety": [
-    "Something is not given back",
-    "What is taken (a reference, a lock, a reserved record) has to be given back once on every path, and must not be used after that.",
+    "A resource is not released",
+    "An acquired resource (a reference, a lock, a reserved record) must be released exactly once on every path and must not be used after that.",
   ],
   "Call Type Safety": [
-    "A call that does not fit",
-    "What a function is given, or gives back, is not what was agreed.",
+    "A call with invalid arguments",
+    "The arguments or the result of a function do not match its prototype.",
   ],
   "Execution Context Safety": [
-    "Not allowed in this place",
-    "What the program does here is fine elsewhere, but not under a lock, in a section it may not sleep in, or in this hook.",
+    "Not allowed in this context",
+    "This operation is not allowed here: under a lock, in a section that must not sleep, or in this hook.",
   ],
   "Program Structure": [
-    "Not a program the kernel can follow",
-    "The instructions themselves are at fault: a jump that leads nowhere, a loop without an end, an instruction that does not exist.",
+    "Invalid program structure",
+    "The instructions themselves are invalid: for example a jump out of the program, an endless loop, or an unknown opcode.",
   ],
   Policy: [
     "Not permitted",
-    "The kernel could follow the program, but does not allow it: not for this kind of program, this hook, this licence or this user.",
+    "The kernel does not permit this for this program type, hook, license or user.",
   ],
   Limits: [
     "Too large or too complex",
-    "The verifier has bounds on how much it walks. It gave up here; that alone does not say the program is unsafe.",
+    "The verifier stopped at one of its limits. This does not mean that the program is unsafe.",
   ],
 };
 
@@ -52,22 +52,22 @@ export function holding({ kind, id }) {
 
 /** How a checkpoint's values were compared with those that arrived. */
 export const EXACT = {
-  NOT_EXACT: "Only what was read after the checkpoint counts, and of numbers only those that had to be precise.",
-  RANGE_WITHIN: "Every value counts, read or not.",
-  EXACT: "Every value has to be the very same.",
+  NOT_EXACT: "Only values that were read after the checkpoint are compared, and numbers only if they had to be precise.",
+  RANGE_WITHIN: "Every value is compared, whether it is read or not.",
+  EXACT: "Every value must be identical.",
 };
 
 /** What one can do where the emulation stops, by the kind of what is not covered. */
 /** @type {Record<string, string[]>} */
 const WAYS_ON = {
-  crash: ["Do not load this program: verifying it can stop a real kernel.", "Take the call out to see the rest of the program walked."],
-  "program type": ["The verifier's verdict, its steps and its log stand: they do not depend on the run."],
-  "machine code": ["Choose the interpreter in the Program menu: it runs what there is no machine code for."],
+  crash: ["Do not load this program: verifying it can stop a real kernel.", "Remove the call to verify the rest of the program."],
+  "program type": ["The verifier's verdict, steps and log are valid: they do not depend on the run."],
+  "machine code": ["Choose the interpreter in the Program menu: it can run programs for which no machine code is emitted."],
 };
 
 /** Sentences: what to try after "not emulated: …". */
 export function waysOn(kind) {
-  return Object.hasOwn(WAYS_ON, kind) ? WAYS_ON[kind] : ["Take what is named above out of the program to see the rest of it."];
+  return Object.hasOwn(WAYS_ON, kind) ? WAYS_ON[kind] : ["Remove the part named above from the program to see the rest."];
 }
 
 /** "a work queue; an arena": what is not emulated, of a stage's message. */
