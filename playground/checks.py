@@ -1,4 +1,4 @@
-"""What `manage.py check` says of a server before it serves: cheap looks only, `sandbox_check` measures."""
+"""Django system checks (`manage.py check`): cheap ones only; `sandbox_check` measures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings from the environment. A value that cannot be meant stops the start, with a sentence."""
+"""Settings from the environment. An invalid value stops the server at start, with a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer carries, and who may POST."""
+"""Headers of every response, and a check of the origin of POST requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def security_headers(get_response: Handler) -> Handler:
 
 
 def same_origin(get_response: Handler) -> Handler:
-    """Refuse a POST that a page of another site sends. No cookie exists, so this is all there is to ride on."""
+    """Refuse a POST that a page of another site sends. There are no cookies or sessions."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD", "OPTIONS"):

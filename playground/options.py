@@ -26,14 +26,20 @@ OPTIONS: Final = (
         "ALLOWED_HOSTS", "localhost, 127.0.0.1, [::1]",
         "host names the server answers for, comma-separated; only their pages may open the WebSocket",
     ),
-    Option("SECRET_KEY", "generated in `var/` at the first start", "at least 32 characters; key of the names of stored runs"),
+    Option(
+        "SECRET_KEY", "generated in `var/` at the first start",
+        "at least 32 characters; key of the names of stored runs",
+    ),
     Option(
         "LINK_KEY", "generated in `var/` at the first start",
         "at least 32 characters; with another key a program gets another link; existing links stay valid",
     ),
     Option("BPFSCOPE_VAR", "`var/`", "directory of the database, keys, stored runs and workers' temporary files"),
     Option("DATABASE_URL", "SQLite in `var/`", "`sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:5432/NAME`"),
-    Option("REDIS_URL", "none", "if set, workers are separate processes (`manage.py worker`) on any number of machines"),
+    Option(
+        "REDIS_URL", "none",
+        "if set, workers are separate processes (`manage.py worker`) on any number of machines",
+    ),
     Option("BPFSCOPE_CLANG", "clang of the ziglang package", "path of another clang"),
     Option("BPFSCOPE_COMPILED", "as available", "the compiled verifier: 0 never uses it, 1 requires it"),
     Option(

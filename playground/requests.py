@@ -1,4 +1,4 @@
-"""What a run or share request may hold: shape and size, said in sentences. Nothing of it is interpreted here."""
+"""Checks the structure and sizes of run and share requests. Their content is not interpreted here."""
 
 from __future__ import annotations
 

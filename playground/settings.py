@@ -1,4 +1,4 @@
-"""Everything that can be set, read from the environment once. docs/operating.md lists the names."""
+"""Django settings; those an operator can change come from the environment (docs/operating.md)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 STATIC_URL = "/static/"
-# What is built, and nothing of what it is built from.
+# Only built files, no sources.
 STATICFILES_DIRS = [("dist", BASE_DIR / "static" / "dist"), BASE_DIR / "static" / "public"]
 SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # static/dist is not there before the page is built
 STATIC_ROOT = VAR_DIR / "static"
@@ -101,7 +101,7 @@ SPOOL_DIR = VAR_DIR / "spool"
 SPOOL_MB = env.limit("SPOOL_MB")
 DISK_FREE_MB = env.limit("DISK_FREE_MB")
 
-# Per address: a whole classroom may share one.
+# Per client address, which many users may share, for example behind NAT.
 SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
 SOCKETS_PER_ADDRESS = env.limit("SOCKETS_PER_ADDRESS")
 

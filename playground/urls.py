@@ -1,4 +1,4 @@
-"""Addresses. docs/web.md says what each answers."""
+"""URLs; docs/web.md describes the responses."""
 
 from __future__ import annotations
 

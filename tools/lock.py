@@ -1,7 +1,7 @@
-"""One process at a time changes what set-up makes: .venv, node_modules and static/dist.
+"""A lock, so that one process at a time changes .venv, node_modules and static/dist.
 
-`make run` and `make test` may be started together, and the verifier is compiled in the background meanwhile. Standard
-library only, for it runs before anything is installed.
+`make run` and `make test` may run at the same time, while the verifier is compiled in the background. Standard
+library only, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def hold(root: Path, what: str) -> Iterator[None]:
-    """Do `what` while nobody else changes the checkout at `root`; say what is waited for, if there is a wait."""
+    """Hold the lock of the checkout at `root` while doing `what`; print what another process does while waiting."""
     handle = os.open(root / NAME, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         said = None
@@ -48,7 +48,7 @@ def hold(root: Path, what: str) -> Iterator[None]:
 
 
 def _taken(handle: int) -> bool:
-    """Whether the lock was free, and now is ours."""
+    """Whether the lock was free and is now held by this process."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,10 +1,10 @@
 """Compile the verifier's modules to machine code with mypyc: `python tools/native.py [--background|--need]`.
 
-Without options it compiles what is not compiled yet and says what there is. --background does so in a process of its
-own, at low priority. --need ends with status 1 and the reason if there is no compiled copy in the end.
+Without options it compiles the sources unless a copy exists, and reports the result. --background does so in a separate
+process at low priority. --need exits with status 1 and the reason if there is no compiled copy afterwards.
 
-Nothing depends on it: without a compiler, Python's headers or mypyc the same sources run as they are. A copy
-lies in vm/.native in a folder named after the sources it was made of (see vm/native.py, docs/speed.md).
+It is optional: without a compiler, Python's headers or mypyc the same sources run as plain Python. A copy
+is stored in vm/.native in a directory named by a digest of its sources (see vm/native.py, docs/speed.md).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from vm import native  # noqa: E402
 
 STORE = ROOT / native.STORE
 REQUIREMENTS = ROOT / "requirements" / "build.txt"
-KEEP = 3  # copies: of the sources as they are, and of what they were before
-# The walk spends its time in these; the others are asked seldom, and -O1 compiles them in half the time.
+KEEP = 3  # copies: of the current sources and of earlier versions
+# The inner loop is in these modules; the others run rarely, and -O1 compiles them in half the time.
 HOT = re.compile(
     r"bpfscope_verifier|___(state|domain|prune|check_insn)___|___mem___(access|stack|common|slots)\.c"
     r"|___(loop|dispatch|liveness|backtrack|explored|env|events|journal|recorder|sanity|snapshots)\.c"
@@ -54,11 +54,11 @@ assert pipeline.verify(program)[0].verdict == "accept" and native.in_use()
 
 
 class Impossible(Exception):
-    """It cannot be compiled here; the message says why."""
+    """Compiling is not possible here; the message says why."""
 
 
 class Killed(Impossible):
-    """A command was ended from outside, which says nothing of the sources."""
+    """A command was killed by a signal, which says nothing about the sources."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def begin() -> None:
-    """Compile in a process of its own; what it has to say goes to a log."""
+    """Compile in a separate process; its output goes to a log."""
     compiler()
     _known_failure(native.digest())
     STORE.mkdir(exist_ok=True)
@@ -112,7 +112,7 @@ def compile_now() -> None:
         mypyc()
         started = time.monotonic()
         with work() as place:
-            # A copy of the sources, so that what is compiled is what is hashed, whoever edits them meanwhile.
+            # Work on a copy, so that the compiled sources are the hashed ones even if files are edited meanwhile.
             seen = native.stamps(native.sources())
             shutil.copytree(ROOT / "vm", place / "vm", ignore=lambda _, names: [n for n in names if n == ".native"])
             key = native.digest(str(place))
@@ -122,7 +122,7 @@ def compile_now() -> None:
                 publish(built, key, seen)
             except Impossible as why:
                 stopped = STORE / f"{key}.stopped"
-                if isinstance(why, Killed) and not stopped.exists():  # may have been chance; a second time it is not
+                if isinstance(why, Killed) and not stopped.exists():  # the first time may be accidental
                     stopped.touch()
                 else:
                     STORE.joinpath(f"{key}.failed").write_text(str(why))
@@ -132,7 +132,7 @@ def compile_now() -> None:
 
 @contextlib.contextmanager
 def work() -> Iterator[Path]:
-    """A folder to compile in. It is not below vm, which others search; one that was left behind is removed."""
+    """A directory to compile in, outside vm, which other tools search. One left by a killed process is removed."""
     note = STORE / "work"
     with contextlib.suppress(OSError):
         shutil.rmtree(note.read_text(), ignore_errors=True)
@@ -144,7 +144,7 @@ def work() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def lock(*, wait: bool) -> Iterator[bool]:
-    """Hold the store; False if somebody else does and one does not wait."""
+    """Lock the store; False without `wait` if another process holds the lock."""
     with open(STORE / "lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,7 +162,7 @@ def _known_failure(key: str) -> None:
         raise Impossible(STORE.joinpath(f"{key}.failed").read_text())
 
 
-# -- what it takes ------------------------------------------------------------
+# -- requirements -------------------------------------------------------------
 
 
 def headers() -> list[str]:
@@ -189,7 +189,7 @@ def compiler() -> list[str]:
 
 
 def run(command: Sequence[str]) -> str:
-    """What a failing command said, "" if it did not fail."""
+    """The output of a failing command, "" if it did not fail."""
     done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=held)
     if done.returncode < 0:
         raise Killed(f"{Path(command[0]).name} was ended by signal {-done.returncode}")
@@ -197,7 +197,7 @@ def run(command: Sequence[str]) -> str:
 
 
 def mypyc() -> None:
-    """Have mypyc as requirements/build.txt pins it."""
+    """Install mypyc in the version that requirements/build.txt pins."""
     wanted = re.search(r"^mypy==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE)
     assert wanted is not None
     if _has_mypyc(wanted[1]):
@@ -244,7 +244,7 @@ def build(place: Path, command: list[str]) -> Path:
         parts = [str(place / f"{file}.o") for file in files]
         shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
         libraries.append([*command, *shared, *parts, "-o", str(out / f"{name}.so")])
-    # The largest first, so that no core waits for it in the end.
+    # The largest first, so that no core is left waiting for it.
     objects.sort(key=lambda each: -Path(each[-3]).stat().st_size)
     for batch in (objects, libraries):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -257,7 +257,7 @@ def build(place: Path, command: list[str]) -> Path:
 
 
 def translate(place: str, names: list[str]) -> None:
-    """mypyc's part, in a process of its own: C files for the modules, and the plan of what becomes of them."""
+    """Run mypyc in a separate process: C files for the modules, and the plan for compiling them."""
     os.chdir(place)
     from mypyc.build import mypycify
 
@@ -274,7 +274,7 @@ def translate(place: str, names: list[str]) -> None:
 
 
 def publish(built: Path, key: str, seen: dict[str, list[int]]) -> None:
-    """Try the copy, then put it where the next process finds it; remove the oldest ones."""
+    """Test the copy, then install it for the next process; remove the oldest ones."""
     new = STORE / f"{key}.new"
     shutil.rmtree(new, ignore_errors=True)
     shutil.copytree(built, new)
@@ -289,7 +289,7 @@ def publish(built: Path, key: str, seen: dict[str, list[int]]) -> None:
 
 
 def try_out(folder: Path) -> None:
-    """Verify a small program with the copy in a process of its own: one that crashes is never used."""
+    """Verify a small program with the copy in a separate process, so that a copy that crashes is never used."""
     files = {name: str(folder / f"{name}.so") for name in json.loads((folder / "modules.json").read_text())}
     start = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom vm import native\nnative.find = lambda: {files!r}\n"
     said = run([sys.executable, "-c", start + TRIAL])

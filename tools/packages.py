@@ -1,6 +1,6 @@
 """Install Python packages into a virtual environment so that an interrupted installation is noticed and repaired.
 
-Standard library only, for it runs before anything is installed. Whoever calls it holds the lock of tools.lock.
+Standard library only, because it runs before anything is installed. The caller holds the lock of tools.lock.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-# Run by the environment's own Python: its pip, if it is whole, and every package that is not.
+# Run by the environment's own Python: checks whether pip is complete, or lists incomplete packages.
 WHOLE = """
 import sys
 from importlib.metadata import distributions
@@ -30,7 +30,7 @@ for found in distributions():
 
 
 def pip_works(python: Path) -> bool:
-    """Whether there is a Python 3.11 or newer with all of pip."""
+    """Whether `python` is Python 3.11 or newer with a complete pip."""
     check = f"import sys\nassert sys.version_info >= (3, 11)\n{WHOLE}"
     try:
         return subprocess.run([str(python), "-c", check, "pip"], capture_output=True).returncode == 0
@@ -39,12 +39,12 @@ def pip_works(python: Path) -> bool:
 
 
 def interrupted(venv: Path) -> bool:
-    """Whether an installation goes on in `venv`, or was interrupted there."""
+    """Whether an installation in `venv` is in progress or was interrupted."""
     return _marker(venv).exists()
 
 
 def install(venv: Path, requirements: Path, run: Callable[[list[str]], None]) -> None:
-    """Have pip install exactly the packages and hashes of `requirements`; `run` runs a command, or raises."""
+    """Install exactly the packages and hashes of `requirements` with pip; `run` runs a command, or raises."""
     python = venv / "bin" / "python"
     if interrupted(venv):
         remove_broken(venv)
@@ -55,11 +55,11 @@ def install(venv: Path, requirements: Path, run: Callable[[list[str]], None]) ->
 
 
 def remove_broken(venv: Path) -> None:
-    """Make pip forget every package that is not whole, so that it installs it anew."""
+    """Remove the metadata of incomplete packages, so that pip installs them again."""
     python = venv / "bin" / "python"
     done = subprocess.run([str(python), "-c", WHOLE, "all"], text=True, capture_output=True)
     broken = [Path(line) for line in done.stdout.splitlines() if line.endswith((".dist-info", ".egg-info"))]
-    # What pip moved out of the way of a new version, and had no time to remove.
+    # Old versions that pip had renamed and not yet removed.
     broken += venv.glob("lib/python*/site-packages/~*")
     for path in broken:
         if path.is_dir() and not path.is_symlink():

@@ -1,6 +1,6 @@
-"""Pictures of the page for docs/: `make screenshots`. The real server, the real Chromium, the examples as they are.
+"""Screenshots of the page for docs/ (`make screenshots`), with the real server, Chromium and the examples.
 
-Writes docs/screenshots/{desktop,phone}-{light,dark}.png and a few more of what the page can show.
+Writes docs/screenshots/{desktop,phone}-{light,dark}.png and some other views of the page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def serve(var: str) -> tuple[str, subprocess.Popen[bytes]]:
-    """A server of this checkout with its own data, its examples walked."""
+    """A server of this checkout with its own data, and its examples already run."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]

@@ -1,10 +1,10 @@
 """Set up what a target needs: `python tools/setup.py run|test|page`.
 
-Standard library only, for it runs before anything is installed.
+Standard library only, because it runs before anything is installed.
 
-Each step has a stamp: a digest of the files it depends on. A step whose stamp still fits is skipped,
-so that a second start takes a moment. A stamp is removed before its step begins and written when the step has ended,
-and steps hold a lock (tools/lock.py): several set-ups may run at once, and each may be interrupted at any moment.
+Each step has a stamp: a digest of the files it depends on. A step whose stamp is current is skipped,
+so that later starts are fast. A stamp is removed before its step begins and written when the step has ended,
+and steps hold a lock (tools/lock.py): several set-ups may run at once, and each may be interrupted at any time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tools.lock import held, hold, say  # noqa: E402
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 MODULES = ROOT / "node_modules"
-# A stamp lies in the folder it vouches for, and goes with it.
+# Each stamp is in the directory that it describes, and is removed with it.
 STAMPS = {
     "run": VENV / ".run-stamp",
     "dev": VENV / ".dev-stamp",
@@ -40,11 +40,11 @@ COMPRESSED = (".js", ".css", ".svg", ".json", ".map")
 
 
 class Failed(Exception):
-    """A step could not be done; the message says which and what to do."""
+    """A step failed; the message says which one and what to do."""
 
 
 def call(command: list[str], what: str, **environment: str) -> None:
-    """Run a command quietly; on failure show what it said."""
+    """Run a command quietly; on failure show its output."""
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -71,7 +71,7 @@ def fresh(name: str, key: str) -> bool:
 
 
 def begin(name: str) -> None:
-    """From now on the step is not done, until `mark`."""
+    """Mark the step as not done until `mark`."""
     STAMPS[name].unlink(missing_ok=True)
 
 
@@ -179,7 +179,7 @@ def bundle() -> None:
 
 
 def page_key(package: Path, lock: Path) -> str:
-    """A digest of all that the page is built from."""
+    """A digest of all sources of the page."""
     sources = [item for item in (ROOT / "static").rglob("*") if item.is_file() and DIST not in item.parents]
     sources += [item for item in ROOT.glob("*.mjs") if item.is_file()]
     return digest([package, lock, *sources])
@@ -190,7 +190,7 @@ def bundled(package: Path, lock: Path) -> bool:
 
 
 def browser() -> None:
-    """Chromium for the browser tests, where that can be had; else one line that says they are skipped."""
+    """Install Chromium for the browser tests if possible; otherwise print that they are skipped."""
     if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
         return
     why = "there is no apt-get here"
@@ -211,7 +211,7 @@ def browser() -> None:
 
 
 def native() -> None:
-    """The verifier as machine code, compiled in the background; until then it runs as plain Python, more slowly."""
+    """Compile the verifier to machine code in the background; until then it runs as plain Python, more slowly."""
     subprocess.run([str(PYTHON), str(ROOT / "tools" / "native.py"), "--background"], cwd=ROOT)
 
 

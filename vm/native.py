@@ -1,7 +1,7 @@
-"""The verifier's modules as machine code, where tools/native.py has compiled them (see docs/speed.md).
+"""The verifier's modules as machine code, if tools/native.py has compiled them (see docs/speed.md).
 
 `vm.verifier` calls use() before its first module is imported; from then on those modules are taken from
-the compiled copy. A copy is used only if it was made of exactly the sources that are there: any edit, and
+the compiled copy. A copy is used only if it was made from exactly the current sources: after any edit
 the `.py` files run until they are compiled again.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SWITCH: Final = "BPFSCOPE_COMPILED"
-"""Environment variable: 0 never uses a compiled copy, 1 insists on one, else it is used where it is."""
+"""Environment variable: 0 never uses a compiled copy, 1 requires one, otherwise it is used if present."""
 
 GROUP: Final = "bpfscope_verifier"
 LIBRARY: Final = f"{GROUP}__mypyc"
@@ -30,7 +30,7 @@ PLAIN: Final = (
     "vm/verifier/fixups/", "vm/verifier/explain/", "vm/verifier/rules/", "vm/verifier/retell.py",
     "vm/verifier/views.py", "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py", "vm/verifier/follow.py",
 )  # fmt: skip
-"""Not worth the time to compile: what runs once a program, and tables."""
+"""Not worth compiling: code that runs once per program, and tables."""
 
 READ: Final = (
     "vm/verifier",
@@ -43,11 +43,11 @@ READ: Final = (
     "vm/caps.py",
     "vm/native.py",
 )
-"""What the compiled modules import: constants and types of these are compiled in."""
+"""What the compiled modules import: its constants and types are compiled in."""
 
 
 def sources(root: str = ROOT) -> list[str]:
-    """Paths, relative to `root`, of all that a compiled copy depends on."""
+    """Paths, relative to `root`, of all files that a compiled copy depends on."""
     found = []
     for place in READ:
         path = os.path.join(root, place)
@@ -61,7 +61,7 @@ def _python_files(folder: str) -> Iterator[str]:
 
 
 def modules(root: str = ROOT) -> list[str]:
-    """Paths, relative to `root`, of the modules that are compiled. Packages themselves are not: they hold no code."""
+    """Paths, relative to `root`, of the compiled modules. Packages themselves contain no code and are not compiled."""
     return [
         path
         for path in sources(root)
@@ -70,14 +70,14 @@ def modules(root: str = ROOT) -> list[str]:
 
 
 def tag() -> str:
-    """The interpreter a compiled copy is for. Patch releases of Python load each other's extension modules."""
+    """Identifies the interpreter of a compiled copy. Patch releases of Python load each other's extension modules."""
     from importlib.machinery import EXTENSION_SUFFIXES
 
     return f"{EXTENSION_SUFFIXES[0]}\0{sys.platform}\0{os.uname().machine}"
 
 
 def digest(root: str = ROOT) -> str:
-    """Names a compiled copy: by the interpreter it is for and every byte it depends on."""
+    """The name of a compiled copy: a digest of the interpreter's tag and of all sources it depends on."""
     import hashlib
 
     result = hashlib.sha256(tag().encode())
@@ -88,7 +88,7 @@ def digest(root: str = ROOT) -> str:
 
 
 def stamps(paths: Sequence[str], root: str = ROOT) -> dict[str, list[int]]:
-    """What tells cheaply that a file is still the same: nothing changes its content and leaves all of these."""
+    """Size, times and inode of each file: if all are unchanged, so is the content."""
     found = {}
     for path in paths:
         stat = os.stat(os.path.join(root, path))
@@ -97,7 +97,7 @@ def stamps(paths: Sequence[str], root: str = ROOT) -> dict[str, list[int]]:
 
 
 def find(root: str = ROOT) -> dict[str, str] | None:
-    """Module name -> file of the compiled copy of the sources as they are now; None if there is none."""
+    """Module name -> file of the compiled copy of the current sources; None if there is none."""
     import json
 
     store = os.path.join(root, STORE)
@@ -129,7 +129,7 @@ def _same_as(index: Any, root: str) -> str | None:
 
 
 def remember(folder: str, seen: dict[str, list[int]], root: str = ROOT) -> None:
-    """Write the index, so that the next process need not read the sources; where that is not allowed it does."""
+    """Write the index, so that the next process need not read the sources. Errors are ignored."""
     import contextlib
     import json
 
@@ -141,7 +141,7 @@ def remember(folder: str, seen: dict[str, list[int]], root: str = ROOT) -> None:
 
 
 class Finder:
-    """Finds the modules of a compiled copy; stands first in sys.meta_path."""
+    """Finds the modules of a compiled copy; first in sys.meta_path."""
 
     def __init__(self, files: dict[str, str]) -> None:
         self._files = files
@@ -159,9 +159,9 @@ class Finder:
 
 
 def use() -> None:
-    """From now on import the verifier's modules from the compiled copy, if there is one and it is wanted.
+    """From now on import the verifier's modules from the compiled copy, if there is one and SWITCH allows it.
 
-    ImportError if one is insisted on and is not there.
+    ImportError if SWITCH requires one and there is none.
     """
     wanted = os.environ.get(SWITCH, "")
     if wanted == "0":

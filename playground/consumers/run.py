@@ -1,4 +1,4 @@
-"""The run socket: docs/protocol.md, from the server's side.
+"""The server's side of the WebSocket /ws/run (docs/protocol.md).
 
 A consumer holds no message back in memory: it keeps a place in the record and sends one message at a time,
 as fast as its reader takes them.
@@ -30,13 +30,13 @@ from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
 VERSION = 1
-SEND_SECONDS = 30  # a reader that takes nothing for so long is let go
+SEND_SECONDS = 30  # a client that reads nothing for so long is disconnected
 PROGRESS_SECONDS = 0.1
 SLOW = 4008
 NORMAL, GOING_AWAY, NO_CODE = 1000, 1001, 1005  # RFC 6455, section 7.4.1
 
 
-class Gone(Exception):  # noqa: N818 - no error: whoever was there has left
+class Gone(Exception):  # noqa: N818 - not an error
     """The other side closed the socket while something was sent."""
 
 
@@ -57,11 +57,11 @@ class RunConsumer(AsyncWebsocketConsumer):
             await self.let_go()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """As the parent's, without looking after database connections in a thread at each message."""
+        """As in the parent class, but without closing old database connections in a thread for each message."""
         await getattr(self, get_handler_name(message))(message)
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        # Whoever closed the socket wants no more of its run; a connection that was lost may come back.
+        # A client that closed the socket does not need its run any more; a lost connection may be resumed.
         await self.let_go(cancel=closed_on_purpose(message))
         raise StopConsumer
 
@@ -79,7 +79,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             )
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Answer one message. Nothing that goes wrong here ends the socket without its reader being told."""
+        """Answer one message. Every failure is reported to the client before the socket ends."""
         try:
             try:
                 await self.answer(text_data)
@@ -89,9 +89,10 @@ class RunConsumer(AsyncWebsocketConsumer):
                 raise
             except Exception:
                 log.exception("a message could not be answered")
-                await self.say(type="error", code="internal", message="An error occurred on the server. It has been logged.")
+                message = "An error occurred on the server. It has been logged."
+                await self.say(type="error", code="internal", message=message)
         except Gone:
-            pass  # websocket.disconnect is on its way
+            pass  # websocket.disconnect follows
         except TimeoutError:
             await self.shut(SLOW)
 
@@ -107,7 +108,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if len(text) <= INLINE_BYTES:
             message = understand(text)
         else:
-            # One large message at a time, and as long a pause after it as it took: everybody else goes on meanwhile.
+            # One large message at a time, then a pause as long as parsing took, so that other clients are served.
             async with service().parsing:
                 start = time.monotonic()
                 try:
@@ -173,7 +174,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             await self.say(**empty, keyframe=None, steps=[])
 
     async def follow(self, run: Run) -> None:
-        """Watch a run from its first message on."""
+        """Send a run to the client, from its first message on."""
         self.run = run
         here = service()
         here.watch(run)
@@ -191,7 +192,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             service().leave(run, at_once=cancel)
 
     async def copy(self, run: Run) -> None:
-        """Send what the run says, in order; of steps the first chunk of a stage, and how many there are."""
+        """Send the run's messages in order; of steps only the first chunk of a stage, and their number."""
         try:
             await self.say(type="accepted", run=run.id)
             await self._copy(run)
@@ -264,7 +265,7 @@ def closed_on_purpose(message: dict[str, Any]) -> bool:
 
 
 def understand(text: str) -> dict[str, Any]:
-    """A client's message, its type one of HANDLERS; of a run the request is checked, and `key` is what stores it."""
+    """Parse a client's message, whose type is one of HANDLERS; for a run, check the request and add its `key`."""
     message = parse(text, "A message")
     if not isinstance(message, dict):
         raise BadRequest("A message has to be an object with a type.")

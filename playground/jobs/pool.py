@@ -1,4 +1,4 @@
-"""The pool: a fixed number of warm workers, one job a worker, a bounded queue before them."""
+"""The pool: a fixed number of workers that are ready, one job per worker, and a bounded queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Busy(Exception):
 
 
 class Exceeded(Exception):
-    """A job used up one of its limits."""
+    """A job exceeded one of its limits."""
 
     def __init__(self, limit: str) -> None:
         super().__init__(limit)
@@ -64,7 +64,7 @@ class Pool:
         self._temporary = temporary
         self._idle: deque[Worker] = deque()
         self._busy: dict[Run, Worker] = {}
-        self._leaving: set[Worker] = set()  # out of service, and not yet ended
+        self._leaving: set[Worker] = set()  # no longer used, but not ended yet
         self._queue: deque[Run] = deque()
         self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,12 +72,12 @@ class Pool:
         self._changed = asyncio.Event()
 
     def start(self) -> None:
-        """Begin to start workers; jobs may be submitted at once."""
+        """Start the workers in the background; jobs may be submitted immediately."""
         self._spawn_task(reap_orphans())
         self._fill()
 
     async def close(self) -> None:
-        """Kill everything, whatever goes on; Service.drain lets runs end before."""
+        """Kill all workers and their jobs; Service.drain lets runs end before."""
         self._closed = True
         for task in list(self._tasks):
             task.cancel()
@@ -87,7 +87,7 @@ class Pool:
         await asyncio.gather(*(worker.kill() for worker in workers))
 
     async def ready(self, seconds: float) -> bool:
-        """Wait until a worker is warm, at most so long."""
+        """Wait at most `seconds` until a worker is ready."""
         end = time.monotonic() + seconds
         while not self._idle and time.monotonic() < end and not self._closed:
             with contextlib.suppress(TimeoutError):
@@ -106,9 +106,9 @@ class Pool:
         }
 
     def submit(self, run: Run) -> None:
-        """Queue a run; it starts at once when a worker is free. Busy when the queue is full.
+        """Queue a run; it starts at once if a worker is free. Raises Busy if the queue is full.
 
-        One that goes ahead is a short read for somebody who looks at a run: it may also have the spare worker.
+        A run with `ahead` is a short read of a stored run. It goes first and may use the spare worker.
         """
         if run.ahead:
             self._queue.appendleft(run)
@@ -134,7 +134,7 @@ class Pool:
         return sum(not run.cancelled for run in self._busy)
 
     def _end(self, worker: Worker) -> None:
-        """Kill a worker and remove its files, beside whatever else happens."""
+        """Kill a worker and remove its files, in the background."""
         self._leaving.add(worker)
         self._spawn_task(self._kill(worker))
 
@@ -174,12 +174,13 @@ class Pool:
         except Exceeded as error:
             last = [{"type": "limit", "limit": error.limit, "message": self.limits.sentence(error.limit)}]
         except WorkerDied as error:
-            # A worker that died before its first word may have been dead when it was given the job.
+            # A worker that died before its first message may have been dead when it got the job.
             again = not (run.cancelled or run.retried or run.record.entries or self._closed)
             last = [] if run.cancelled else [self._death(error.status)]
         except FrameError as error:
             log.error("a worker is not to be trusted: %s", error)
-            last = [{"type": "error", "code": "internal", "message": "The worker sent an invalid message and was stopped."}]
+            message = "The worker sent an invalid message and was stopped."
+            last = [{"type": "error", "code": "internal", "message": message}]
         except OSError as error:
             log.error("a run could not be written down: %s", error)
             message = "The server has no disk space left for this run. Try again later."
@@ -190,7 +191,7 @@ class Pool:
             keep = reuse and worker.jobs < self.jobs_per_worker and not self._closed
             if keep:
                 self._idle.append(worker)
-            # First the user's answer, then the sweeping up.
+            # First the answer for the user, then the clean-up.
             if again:
                 run.retried, run.state = True, QUEUED
                 self._queue.appendleft(run)
@@ -272,7 +273,7 @@ class Pool:
         return len(self._idle) + len(self._busy)
 
     def _retire(self) -> None:
-        """End an idle worker that is due, if its successor is there."""
+        """End an idle worker that is to be replaced, if its replacement is ready."""
         old = next((worker for worker in self._idle if worker.due()), None)
         if old is not None and self._workers() > self.size + 1 and not self._closed:
             self._idle.remove(old)

@@ -1,4 +1,4 @@
-"""One worker process, seen from outside: started, spoken to, measured, killed with all it started."""
+"""A handle for one worker process: start it, exchange messages, measure it, kill it with its descendants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger("playground.worker")
 START_SECONDS = 60
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# Nothing else of the server's environment reaches a worker: no keys, no database address.
+# The only environment variables that workers get: no keys, no database address.
 PASSED_ON = (
     "PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH",
     "BPFSCOPE_CLANG", "BPFSCOPE_COMPILED", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
@@ -41,7 +41,7 @@ class WorkerDied(Exception):
 
 
 class Use(NamedTuple):
-    """What a worker and everything it started uses: seconds of CPU so far, bytes of memory now."""
+    """Usage of a worker and its descendants: seconds of CPU so far, bytes of memory now."""
 
     cpu: float
     memory: int

@@ -1,4 +1,4 @@
-"""Workers on other machines: jobs and what they say go through Redis (REDIS_URL).
+"""Workers on other machines: jobs and their messages go through Redis (REDIS_URL).
 
 A web process pushes a job on a list and reads its frames from another; `manage.py worker` on any machine takes jobs
 from the list and runs them in the same Pool a single box has. Each side keeps a key alive for each job: when the web
@@ -40,7 +40,7 @@ def key(kind: str, name: str) -> str:
 
 
 class Remote:
-    """What Pool is to a single box: the same verbs, with the workers elsewhere."""
+    """The interface of Pool for workers on other machines."""
 
     def __init__(self, *, url: str, limits: JobLimits, queue: int, size: int) -> None:
         self.limits = limits
@@ -83,7 +83,7 @@ class Remote:
     def submit(self, run: Run) -> None:
         if self._waiting >= self.queue_length and not run.ahead:
             raise Busy
-        self._waiting += 1  # until the next look
+        self._waiting += 1  # until the next poll
         task = asyncio.get_running_loop().create_task(self._follow(run))
         self._jobs[run] = task
         task.add_done_callback(lambda _: self._jobs.pop(run, None))
@@ -99,7 +99,7 @@ class Remote:
         task.add_done_callback(self._tasks.discard)
 
     async def _look(self) -> None:
-        """Keep what is known of the queue and the workers up to date."""
+        """Poll the state of the queue and the workers."""
         while True:
             try:
                 self._waiting = await _of(self._redis.llen(JOBS))
@@ -113,7 +113,7 @@ class Remote:
             await asyncio.sleep(BEAT_SECONDS if not self._error else 0.5)
 
     async def _follow(self, run: Run) -> None:
-        """Push a job, copy what comes back, and say how it ended."""
+        """Push a job, copy its messages, and report how it ended."""
         name = secrets.token_hex(16)
         try:
             await self._redis.set(key("want", name), b"1", ex=ALIVE_SECONDS)
@@ -221,7 +221,7 @@ class Taker:
     async def _run(self, job: dict[str, Any]) -> None:
         name = job["name"]
         if not await self._redis.exists(key("want", name)):
-            return  # whoever asked has left the queue
+            return  # the client has left the queue
         run = Run(name, job["request"], self.store.begin(name))
         await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
         beat = asyncio.create_task(_beat(self._redis, key("alive", name)))

@@ -1,4 +1,4 @@
-"""Runs as the rest of the web side sees them: start one, find one again, read what one said."""
+"""The interface to runs for the web process: start one, find one, read its messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from playground.jobs.remote import Remote
 
 log = logging.getLogger("playground.service")
-# A lost connection has this long to come back before its run is stopped.
+# Time for a lost connection to resume before its run is stopped.
 GRACE_SECONDS = 20
 KEPT_RUNS = 512
 FIRST_PAINT_BYTES = 2 << 20
@@ -43,7 +43,7 @@ class Closing(Exception):
 
 @functools.cache
 def version() -> str:
-    """A digest of the code and data that answers come from: another one, other answers."""
+    """A digest of the code and data on which answers depend."""
     digest = hashlib.sha256()
     for place in CODE:
         root = settings.BASE_DIR / place
@@ -56,7 +56,7 @@ def version() -> str:
 
 @functools.cache
 def toolchain() -> str:
-    """What compiles C here, precise enough that another compiler is another answer."""
+    """Identifies the C compiler, precisely enough to distinguish compilers with different output."""
     named = os.environ.get("BPFSCOPE_CLANG", "")
     if named:
         try:
@@ -73,12 +73,12 @@ def store() -> Store:
 
 
 def key_of(request: Mapping[str, Any]) -> str:
-    """What the answer to a checked request is stored under."""
+    """The key under which the answer to a checked request is stored."""
     return request_key(request, toolchain(), version(), settings.SECRET_KEY)
 
 
 def first_entries(record: Record) -> Iterable[Entry]:
-    """What is sent unasked: every message, and of each stage the first chunk of steps."""
+    """What is sent without a request: every message, and the first chunk of steps of each stage."""
     return (entry for entry in record.entries if entry.unasked)
 
 

@@ -101,7 +101,7 @@ class Store:
                 yield about.st_mtime, about.st_size, path
 
     def start(self, siblings: Path | None = None) -> None:
-        """Create the directory; remove unfinished records of earlier processes and the directories of other versions."""
+        """Create the directory; remove unfinished records of earlier processes and directories of other versions."""
         (self.folder / "part").mkdir(parents=True, exist_ok=True)
         newest = max((path.stat().st_mtime for path in [self.folder / "part"]), default=0.0)
         for path in (self.folder / "part").iterdir():

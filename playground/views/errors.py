@@ -1,4 +1,4 @@
-"""Errors as a person reads them: a page, or JSON where JSON was asked for."""
+"""Error responses: a page, or JSON for requests that accept JSON."""
 
 from __future__ import annotations
 

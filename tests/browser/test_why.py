@@ -193,7 +193,8 @@ def test_a_walk_too_long_to_be_told_in_full_says_so(recorded_tab: Tabs) -> None:
     open_why(page)
     expect(page.locator(".why-step")).to_contain_text("No path ends at this step")
     goto(page, 10)
-    expect(page.locator(".why-step")).to_contain_text("precision are recorded up to step 9 only. Nearest steps with an explanation: step 9")
+    explained = "precision are recorded up to step 9 only. Nearest steps with an explanation: step 9"
+    expect(page.locator(".why-step")).to_contain_text(explained)
 
 
 def test_who_wrote_a_register(recorded_tab: Tabs) -> None:

@@ -1,7 +1,7 @@
-"""The stages from source to run, strung together here and nowhere else.
+"""The stages from source to run. Only this package calls them one after the other.
 
-The command line, the worker, the fuzzers and the benchmarks all call this, so they cannot say different things.
-Every stage raises InputError (or a subclass) with a sentence for a person; a rejection by the verifier is a value.
+The command line, the worker, the fuzzers and the benchmarks all call this, so that their answers agree.
+Every stage raises InputError (or a subclass) with a sentence for the user; a rejection by the verifier is a value.
 """
 
 from __future__ import annotations

@@ -409,7 +409,7 @@ def _backtrack_call(env: VerifierEnv, bt: Backtrack, idx: int) -> int:
 
 
 def _expect(env: VerifierEnv, bt: Backtrack, forbidden: int, slots: bool = False) -> None:
-    """The kernel's own sanity checks; internal assertions that a correct walk never violates."""
+    """The kernel's internal assertions, which correct code never violates."""
     if bt.regs[bt.frame] & forbidden:
         env.reject(BACKTRACK_REGISTERS, regs=bt.regs[bt.frame])
     if slots and bt.slots[bt.frame]:
