@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.verifier.explain import bounds, context_fields, packets, permissions, results
+from vm.verifier.explain import bounds, context_fields, packets, permissions, pointers, results
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
@@ -20,6 +20,8 @@ def _nothing_more(facts: Facts) -> Advice:
 
 ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
     Topic.VALUE: _nothing_more,
+    Topic.POINTER: pointers.pointer,
+    Topic.STACK: pointers.stack,
     Topic.PACKET: packets.packet,
     Topic.OFFSET: bounds.offset,
     Topic.SIZE: bounds.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from vm.bits import S64_MIN
@@ -12,9 +13,13 @@ from vm.verifier.explain.causes import branch_text
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.explain.words import bounds, number
 from vm.verifier.need import span
+from vm.verifier.rules.memory import SIZE_MAY_BE_ZERO
 from vm.verifier.snapshots import slot_index
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
+from vm.verifier.trace import Cause
+
+_COMPUTES: Final = ("arithmetic", "move")
 
 LARGE: Final = 1 << 29
 """BPF_MAX_VAR_SIZ and BPF_MAX_VAR_OFF: numbers from here on are no bound."""
@@ -28,9 +33,9 @@ def size(facts: Facts) -> Advice:
     s, name = reg.scalar, facts.name
     if s.var_off.mask == 0:
         return _known(name, s)
-    if facts.rejected.rule.name == "size-may-be-zero":
-        return Advice(f"{name} may be 0, and the call takes at least one byte.")
-    return _bound(facts, s, "size", "len")
+    if facts.rejected.rule is SIZE_MAY_BE_ZERO:
+        return _from_one_on(name, s)
+    return _bound(facts, s, "len")
 
 
 def offset(facts: Facts) -> Advice:
@@ -38,7 +43,26 @@ def offset(facts: Facts) -> Advice:
     reg = facts.reg
     if reg is None or reg.scalar.var_off.mask == 0:
         return Advice()
-    return _bound(facts, reg.scalar, "offset", "index")
+    s, memory = reg.scalar, facts.value("memory_size")
+    if memory and _usable(s):
+        size, most = facts.value("size"), memory - facts.value("size")
+        return Advice(
+            f"The bounds of {facts.name} allow offsets {span(reg.off + s.umin, reg.off + s.umax)}; {size} of "
+            f"{number(memory)} bytes fit {'only ' if most >= 0 else 'not '}at offsets {span(0, max(most, 0))}."
+        )
+    return _bound(facts, s, "index")
+
+
+def _from_one_on(name: str, s: Scalar) -> Advice:
+    """A size that may be 0 where at least one byte is taken."""
+    if s.s32_max < LARGE and s.s32_min < 0 and s.umax >= LARGE:
+        return Advice(
+            f"The upper bound is there, for a signed number: {name} is at most {number(s.s32_max)} as an int. It may "
+            f"be 0 or negative, though, and counts as up to {number(s.umax)} then.",
+            "a lower bound of 1: a check `if (len < 1)` first",
+        )
+    above = "" if s.umax < LARGE else ", and nothing bounds it from above"
+    return Advice(f"{name} may be 0, and the call takes at least one byte{above}.")
 
 
 def _known(name: str, s: Scalar) -> Advice:
@@ -55,7 +79,7 @@ def _known(name: str, s: Scalar) -> Advice:
     return Advice(f"{name} is exactly {number(value)}.")
 
 
-def _bound(facts: Facts, s: Scalar, what: str, variable: str) -> Advice:
+def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
     """Of a number that is not fixed: the bound that is there, and the one that is not."""
     name = facts.name
     unsigned = (
@@ -74,7 +98,7 @@ def _bound(facts: Facts, s: Scalar, what: str, variable: str) -> Advice:
             f"be negative, though, and counts as up to {number(s.umax)} then.",
             f"a lower bound of 0: {unsigned}",
         )
-    lost = _lost(facts) or _on_a_copy(facts)
+    lost = _signed_before(facts, unsigned) or _lost(facts) or _on_a_copy(facts)
     if lost is not None:
         return lost
     if s.smin < 0 and s.umax >= LARGE and s.smax >= LARGE:
@@ -88,28 +112,44 @@ def _usable(s: Scalar) -> bool:
     return s.smin >= 0 and s.umax < LARGE
 
 
-def _lost(facts: Facts) -> Advice | None:
-    """The bounded value that the one at fault was computed from, and the instruction that lost the bound."""
+def _computed(facts: Facts) -> Iterator[tuple[Cause, Scalar, Scalar]]:
+    """The computations that led to the number at fault, the last first: what each had, and what it made of it."""
     recorder = facts.recorder
-    made = ("arithmetic", "move", "fill", "spill", "argument")
     for cause in reversed(facts.causes):
-        if cause.kind not in made or cause.step < 0:
-            continue
         insn = recorder.insns[cause.insn_idx]
-        frame, idx = slot_index(cause.name)
-        if insn.code & 0x07 not in (o.ALU, o.ALU64) or idx > 10:
+        if cause.step < 0 or cause.kind not in _COMPUTES or insn.code & 0x07 not in (o.ALU, o.ALU64):
             continue
+        frame, idx = slot_index(cause.name)
         before = (
             facts.reg_before(cause.step, cause.name) if o.op(insn.code) != o.MOV else _source(facts, cause.step, insn)
         )
         after = recorder.raw(cause.step)[frame].regs[idx]
-        if before is None or not _is_number(before) or not _is_number(after):
-            continue
-        if _usable(before.scalar) and before.scalar.umax and not _usable(after.scalar) and before.scalar.var_off.mask:
-            there = facts.where(cause.insn_idx)
+        if before is not None and _is_number(before) and _is_number(after):
+            yield cause, before.scalar, after.scalar
+
+
+def _signed_before(facts: Facts, unsigned: str) -> Advice | None:
+    """A value bounded from above as a signed number, before what was computed from it lost that."""
+    for cause, before, _ in _computed(facts):
+        high = before.smax if before.smax < LARGE else before.s32_max
+        negative = before.smin < 0 if before.smax < LARGE else before.s32_min < 0 and before.umax >= LARGE
+        if high < LARGE and negative and before.var_off.mask:
             return Advice(
-                f"The bound was there before {there} ({bounds(before.scalar)}); the result of what is computed there "
-                f"has none: {bounds(after.scalar) or 'nothing is known of it'}.",
+                f"The upper bound is there, for a signed number: at most {number(high)} before "
+                f"{facts.where(cause.insn_idx)}. It may be negative, though, and what is computed from it there has no "
+                "bound.",
+                f"a lower bound of 0: {unsigned}",
+            )
+    return None
+
+
+def _lost(facts: Facts) -> Advice | None:
+    """The bounded value that the one at fault was computed from, and the instruction that lost the bound."""
+    for cause, before, after in _computed(facts):
+        if before.var_off.mask and _usable(before) and not _usable(after):
+            return Advice(
+                f"The bound was there before {facts.where(cause.insn_idx)} ({bounds(before)}); the result of what is "
+                f"computed there has none: {bounds(after) or 'nothing is known of it'}.",
                 "the comparison after the last computation, of the value that is used",
             )
     return None
@@ -153,8 +193,8 @@ def _on_a_copy(facts: Facts) -> Advice | None:
         was = branch.before[here].regs[other]
         if not _is_number(was) or facts.origin(branch.step, here, other) != origin:
             continue
-        if other == idx and recorder.writer_before(branch.step, here, other) == recorder.writer_before(at, frame, idx):
-            continue
+        if other == idx:
+            continue  # of the value itself, or of what it was before: no copy
         text = branch_text(facts.recorder.insns, branch.insn_idx)
         return Advice(
             f"The comparison in {facts.where(branch.insn_idx)} ({text}) is of a copy: what it says of r{other} does "

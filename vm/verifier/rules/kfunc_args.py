@@ -124,7 +124,7 @@ PERCPU_OBJECT_SPECIAL_FIELDS: Final = _TYPE_ID_STRUCT.rule(
     "percpu-object-special-fields", EINVAL, "bpf_percpu_obj_new type ID argument must not contain special fields\n"
 )
 
-_TYPE_ID_STRUCT_2: Final = Group(CALL, "the type id of a struct of the kernel")
-RDONLY_CAST_TYPE: Final = _TYPE_ID_STRUCT_2.rule(
+_KERNEL_TYPE_ID: Final = Group(CALL, "the type id of a struct of the kernel")
+RDONLY_CAST_TYPE: Final = _KERNEL_TYPE_ID.rule(
     "rdonly-cast-type", EINVAL, "kfunc bpf_rdonly_cast type ID argument must be of a struct\n"
 )

@@ -142,27 +142,21 @@ STACK_INDIRECT_READ_UNINITIALIZED: Final = _STACK_BYTES.rule(
     "stack-indirect-read-uninitialized", EACCES, "invalid{access} read from stack R{regno} {where}{i} size {size}\n"
 )
 
-_OFFSET_2: Final = Group(MEMORY, "an offset that stays within the 512 bytes of the stack frame")
-STACK_ACCESS_UNBOUNDED: Final = _OFFSET_2.rule(
+_WITHIN_FRAME: Final = Group(MEMORY, "an offset that stays within the 512 bytes of the stack frame", Topic.STACK)
+STACK_ACCESS_UNBOUNDED: Final = _WITHIN_FRAME.rule(
     "stack-access-unbounded", EACCES, "invalid unbounded variable-offset{access} stack R{regno}\n", topic=Topic.OFFSET
 )
-STACK_ACCESS_OUT_OF_RANGE: Final = _OFFSET_2.rule(
+STACK_ACCESS_OUT_OF_RANGE: Final = _WITHIN_FRAME.rule(
     "stack-access-out-of-range",
     EACCES,
     "invalid{access} stack R{regno} off={off} size={size}\n",
-    also=(
-        EINVAL,
-        EFAULT,
-    ),
+    also=(EINVAL, EFAULT),
 )
-STACK_ACCESS_VARIABLE_OUT_OF_RANGE: Final = _OFFSET_2.rule(
+STACK_ACCESS_VARIABLE_OUT_OF_RANGE: Final = _WITHIN_FRAME.rule(
     "stack-access-variable-out-of-range",
     EACCES,
     "invalid variable-offset{access} stack R{regno} var_off={var_off} off={off} size={size}\n",
-    also=(
-        EINVAL,
-        EFAULT,
-    ),
+    also=(EINVAL, EFAULT),
 )
 
 _OFFSET_3: Final = Group(MEMORY, "an offset that is a multiple of the size")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel.errno import EACCES, EFAULT, EINVAL
-from vm.verifier.rules.rule import REGISTER, Group
+from vm.verifier.rules.rule import REGISTER, Group, Topic
 
 _NUMBER_REGISTER: Final = Group(REGISTER, "a number in the register")
 REGISTER_NOT_SCALAR: Final = _NUMBER_REGISTER.rule("register-not-scalar", EINVAL, "R{regno} is not a scalar\n")
@@ -75,7 +75,7 @@ _REGISTER_WRITTEN_EVERY: Final = Group(REGISTER, "the register has to be written
 REGISTER_UNINITIALIZED: Final = _REGISTER_WRITTEN_EVERY.rule("register-uninitialized", EACCES, "R{regno} !read_ok\n")
 
 _POINTER_MEMORY_PROGRAM: Final = Group(
-    REGISTER, "a pointer to memory the program may access: not a number, and not NULL"
+    REGISTER, "a pointer to memory the program may access: not a number, and not NULL", Topic.POINTER
 )
 INVALID_MEMORY_ACCESS: Final = _POINTER_MEMORY_PROGRAM.rule(
     "invalid-memory-access", EACCES, "R{regno} invalid mem access '{type}'\n"

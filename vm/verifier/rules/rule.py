@@ -38,6 +38,10 @@ class Topic(Enum):
 
     VALUE = "value"
     """The value of the register or slot at fault, and the steps that led to it."""
+    POINTER = "pointer"
+    """An access through what is no pointer, or may be NULL."""
+    STACK = "stack"
+    """An access that leaves the stack frame."""
     PACKET = "packet"
     """A packet access, and the comparisons with the packet's end on the path."""
     OFFSET = "offset"

@@ -92,17 +92,21 @@ VERIFIER_MISCONFIGURED: Final = _CODE.rule(
     "verifier-misconfigured", EINVAL, "bpf verifier is misconfigured\n", also=(EFAULT,)
 )
 
-_CODE_2: Final = Group(
+_REACHABLE_CODE: Final = Group(
     STRUCTURE, "code that every instruction of can be reached, and that jumps only within its function"
 )
-INSTRUCTION_INDEX_OUT_OF_RANGE: Final = _CODE_2.rule(
+INSTRUCTION_INDEX_OUT_OF_RANGE: Final = _REACHABLE_CODE.rule(
     "instruction-index-out-of-range", EFAULT, "invalid insn idx {idx} insn_cnt {count}\n"
 )
-JUMP_OUT_OF_RANGE: Final = _CODE_2.rule("jump-out-of-range", EINVAL, "jump out of range from insn {insn} to {target}\n")
-UNREACHABLE_INSTRUCTION: Final = _CODE_2.rule("unreachable-instruction", EINVAL, "unreachable insn {insn}\n")
-JUMP_INTO_LDIMM64: Final = _CODE_2.rule("jump-into-ldimm64", EINVAL, "jump into the middle of ldimm64 insn {insn}\n")
-CALL_DESTINATION: Final = _CODE_2.rule("call-destination", EINVAL, "call to invalid destination\n")
-FALL_THROUGH_END: Final = _CODE_2.rule("fall-through-end", EINVAL, "last insn is not an exit or jmp\n")
+JUMP_OUT_OF_RANGE: Final = _REACHABLE_CODE.rule(
+    "jump-out-of-range", EINVAL, "jump out of range from insn {insn} to {target}\n"
+)
+UNREACHABLE_INSTRUCTION: Final = _REACHABLE_CODE.rule("unreachable-instruction", EINVAL, "unreachable insn {insn}\n")
+JUMP_INTO_LDIMM64: Final = _REACHABLE_CODE.rule(
+    "jump-into-ldimm64", EINVAL, "jump into the middle of ldimm64 insn {insn}\n"
+)
+CALL_DESTINATION: Final = _REACHABLE_CODE.rule("call-destination", EINVAL, "call to invalid destination\n")
+FALL_THROUGH_END: Final = _REACHABLE_CODE.rule("fall-through-end", EINVAL, "last insn is not an exit or jmp\n")
 
 _LOOP_WHOSE_END: Final = Group(
     STRUCTURE, "a loop whose end the verifier can see: a counter with a bound, bpf_loop(), or bpf_for()"

@@ -103,5 +103,7 @@ CORE_RELOCATION_UNRESOLVED: Final = _TYPE.rule(
     "core-relocation-unresolved", EINVAL, "failed to resolve CO-RE relocation {name}"
 )
 
-_MAP_2: Final = Group(STRUCTURE, "a map, function or symbol that exists", Topic.PROGRAM, by=By.LIBBPF)
-KFUNC_UNRESOLVED: Final = _MAP_2.rule("kfunc-unresolved", EINVAL, "kfunc '{name}' is referenced but wasn't resolved")
+_KERNEL_FUNCTION: Final = Group(STRUCTURE, "a map, function or symbol that exists", Topic.PROGRAM, by=By.LIBBPF)
+KFUNC_UNRESOLVED: Final = _KERNEL_FUNCTION.rule(
+    "kfunc-unresolved", EINVAL, "kfunc '{name}' is referenced but wasn't resolved"
+)

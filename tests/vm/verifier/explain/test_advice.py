@@ -389,3 +389,126 @@ def test_a_result_out_of_range(section: str, value: str, parts: tuple[str, ...],
     assert all(part in failure.explanation for part in parts), failure.explanation
     assert needed in failure.needed
     assert "argument" not in failure.explanation + failure.needed
+
+
+# -- pointers ------------------------------------------------------------------
+
+LOOKUP = """
+    .map m array 4 64 1
+    r1 = 0
+    *(u32 *)(r10 - 4) = r1
+    r2 = r10
+    r2 += -4
+    r1 = map[m] ll
+    call bpf_map_lookup_elem
+"""
+
+
+def test_a_pointer_that_may_be_null_and_who_gave_it() -> None:
+    failure = refused(LOOKUP + "r0 = *(u64 *)(r0 + 0)\nexit")
+    assert failure.rule == "invalid-memory-access"
+    assert failure.explanation == (
+        "r0 may be NULL, as bpf_map_lookup_elem() in line 9 gave it, and nothing on this path compares it with 0."
+    )
+    assert "a check that r0 is not NULL" in failure.needed
+
+
+def test_a_comparison_with_null_of_another_pointer() -> None:
+    failure = refused(
+        LOOKUP
+        + """
+        r6 = r0
+        r2 = r10
+        r2 += -4
+        r1 = map[m] ll
+        call bpf_map_lookup_elem
+        if r0 == 0 goto out
+        r0 = *(u64 *)(r6 + 0)
+    out:
+        r0 = 0
+        exit
+        """
+    )
+    assert "the comparison with 0 in line 16 is of another pointer" in failure.explanation
+
+
+def test_an_address_read_from_the_context_of_a_tracing_program() -> None:
+    failure = refused("r1 = *(u64 *)(r1 + 16)\nr0 = *(u32 *)(r1 + 0)\nexit", "tracepoint")
+    assert "r1 is what line 2 loads from the context" in failure.explanation
+    assert "bpf_probe_read_kernel()" in failure.needed
+
+
+def test_a_packet_pointer_that_a_call_took_away() -> None:
+    failure = refused(
+        """
+        r6 = *(u32 *)(r1 + 0)
+        r3 = *(u32 *)(r1 + 4)
+        r4 = r6
+        r4 += 14
+        if r4 > r3 goto out
+        r2 = 0
+        call bpf_xdp_adjust_head
+        r0 = *(u8 *)(r6 + 0)
+    out:
+        r0 = 2
+        exit
+        """
+    )
+    assert failure.rule == "invalid-memory-access"
+    assert "bpf_xdp_adjust_head() in line 9 may move the packet: r6 was a pointer into it" in failure.explanation
+
+
+def test_a_size_beyond_the_top_of_the_frame() -> None:
+    failure = refused(
+        """
+        r6 = *(u32 *)(r1 + 0)
+        r2 = 0
+        r3 = r10
+        r3 += -64
+        r4 = r6
+        r4 &= 127
+        r4 += 1
+        call bpf_skb_load_bytes
+        r0 = 0
+        exit
+        """,
+        "tc",
+    )
+    assert failure.rule == "stack-access-out-of-range"
+    assert (
+        failure.explanation == "r4 may be as large as 128, and from fp-64 to the top of the frame there are 64 bytes."
+    )
+    assert "from -512 to -128 for 128 bytes" in failure.needed
+
+
+# -- bounds of C ---------------------------------------------------------------
+
+
+def test_a_signed_index_is_told_the_bound_it_lacks() -> None:
+    failure = refused_c(
+        MAP
+        + """SEC("xdp") int f(struct xdp_md *ctx) {
+            int key = 0; char *v = bpf_map_lookup_elem(&m, &key);
+            if (!v) return 1;
+            int i = ctx->rx_queue_index;
+            if (i > 15) return 1;
+            return v[i * 4];
+        }"""
+    )
+    assert "The upper bound is there, for a signed number: at most 15" in failure.explanation
+    assert "a lower bound of 0" in failure.needed
+
+
+def test_bounds_that_are_too_wide() -> None:
+    failure = refused_c(
+        MAP
+        + """SEC("xdp") int f(struct xdp_md *ctx) {
+            int key = 0; char *v = bpf_map_lookup_elem(&m, &key);
+            if (!v) return 1;
+            unsigned i = ctx->rx_queue_index;
+            if (i > 64) return 1;
+            return v[i];
+        }"""
+    )
+    assert failure.rule == "memory-access-out-of-range-max"
+    assert "allow offsets from 0 to 64; 1 of 64 bytes fit only at offsets from 0 to 63" in failure.explanation
