@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.verifier.explain import bounds, context_fields, packets, permissions, pointers, results
+from vm.verifier.explain import bounds, context_fields, limits, packets, permissions, pointers, results
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
@@ -30,7 +30,7 @@ ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
     Topic.HELPER: permissions.call,
     Topic.KFUNC: permissions.kfunc,
     Topic.HELD: _nothing_more,
-    Topic.LIMIT: _nothing_more,
+    Topic.LIMIT: limits.limit,
     Topic.PROGRAM: _nothing_more,
     Topic.KERNEL: _nothing_more,
 }

@@ -512,3 +512,13 @@ def test_bounds_that_are_too_wide() -> None:
     )
     assert failure.rule == "memory-access-out-of-range-max"
     assert "allow offsets from 0 to 64; 1 of 64 bytes fit only at offsets from 0 to 63" in failure.explanation
+
+
+# -- limits --------------------------------------------------------------------
+
+
+def test_a_loop_that_changes_nothing() -> None:
+    failure = refused("r0 = 0\nagain:\nif r1 != 0 goto again\nexit")
+    assert failure.rule == "infinite-loop"
+    assert "with the very same state" in failure.explanation
+    assert "a loop whose end the verifier can see" in failure.needed

@@ -1,0 +1,30 @@
+"""Limits of the walk: where the instructions went."""
+
+from __future__ import annotations
+
+from vm.verifier.explain.facts import Advice, Facts
+from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
+from vm.verifier.rules.structure import INFINITE_LOOP
+
+
+def limit(facts: Facts) -> Advice:
+    """The loop that used up the limit, or that never changes anything."""
+    rule = facts.rejected.rule
+    if rule is INFINITE_LOOP:
+        return Advice(
+            "The walk came to this instruction a second time with the very same state: no register and no byte of the "
+            "stack changed in between, so nothing would ever end the loop.",
+        )
+    loops = [cause for cause in facts.causes if cause.kind == "loop"]
+    if rule is not PROGRAM_TOO_LARGE or not loops:
+        return Advice()
+    recorder = facts.recorder
+    visits = {cause.insn_idx: 0 for cause in loops}
+    for insn_idx in recorder.all_insns():
+        if insn_idx in visits:
+            visits[insn_idx] += 1
+    hottest = max(visits, key=lambda insn_idx: visits[insn_idx])
+    return Advice(
+        f"The loop that jumps back in {facts.where(hottest)} was walked {visits[hottest]:,} times; the state was a new "
+        "one each time, so that no round was covered by an earlier one.",
+    )
