@@ -54,7 +54,7 @@ def run(options: Namespace, out: Reporter) -> int:
             log_level=options.log_level,
             record=bool(options.trace),
             caps=caps,
-            explain=out.as_json,
+            explain=True,
         )
         count = 0
         for verdict in found:
@@ -110,10 +110,10 @@ def remark_record(remark: Remark) -> dict[str, Any]:
 def _text(path: str, v: Verdict) -> str:
     if v.error is not None:
         return ""
-    said = f"{path}: {v.name}: {v.verdict}\n{v.log}"
-    own = v.verification
-    if own is not None and (own.verdict != v.verdict or not v.log):
-        said += f"{v.message}\n" if v.message else ""  # said by libbpf, or before the verifier wrote a log
+    said = f"{path}: {v.name}: {v.verdict}{f': {v.message}' if v.message else ''}\n{v.log}"
+    if v.failure is not None:
+        told = (("why", v.failure.explanation), ("needed", v.failure.needed))
+        said += "".join(f"{name}: {text}\n" for name, text in told if text)
     return said
 
 
