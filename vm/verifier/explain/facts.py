@@ -94,7 +94,7 @@ class Facts(NamedTuple):
             later = step
 
     def origin(self, step: int, frame: int, idx: int) -> int:
-        """The step that made the value a register holds before `step`, followed back through moves and shifts."""
+        """The step that made the value a register holds before `step`, followed back through moves and constants."""
         for _ in range(_MAX_MOVES):
             writer = self.recorder.writer_before(step, frame, idx)
             if writer < 0:
@@ -105,7 +105,7 @@ class Facts(NamedTuple):
             operation = o.op(insn.code)
             if operation == o.MOV and o.src(insn.code) == o.X:
                 idx = insn.src_reg
-            elif operation not in (o.LSH, o.RSH, o.ARSH) or o.src(insn.code) == o.X:
+            elif operation == o.MOV or o.src(insn.code) == o.X:
                 return writer
             step = writer
         return step

@@ -244,6 +244,11 @@ def test_a_comparison_of_a_copy_is_named() -> None:
     assert "(if w3 > 0x40) is of a copy: what it says of r3 does not carry over to r2" in failure.explanation
 
 
+def test_a_comparison_of_what_a_value_was_computed_from() -> None:
+    failure = refused(SIGNED.format(check="r2 += 2\n r2 += 1\n if r6 > 64 goto out"), "kprobe")
+    assert "(if r6 > 0x40) is of a copy: what it says of r6 does not carry over to r2" in failure.explanation
+
+
 def test_no_bound_at_all() -> None:
     failure = refused(SIGNED.format(check="r2 = r6"), "kprobe")
     assert failure.explanation == "Nothing on this path bounds r2 from above."
