@@ -46,7 +46,7 @@ class NotEmulated(InputError):
 
 
 NOT_EMULATED_KINDS: Final = (
-    "helper", "kfunc", "map", "program type", "instruction", "machine code", "tail call", "crash", "symbol", "other",
+    "helper", "kfunc", "map", "program type", "context", "machine code", "tail call", "crash", "symbol", "other",
 )  # fmt: skip
 """What NotEmulated is about. machine code: the interpreter runs it; crash: a real kernel may stop at it."""
 

@@ -46,7 +46,11 @@ def interpret_all(
     """
     for each in (target, *siblings):
         if isinstance(each, Rewritten) and converted_context(each) == PERF_EVENT_DATA:
-            raise NotEmulated(f"{PERF_EVENT_DATA} as it was compiled; a program that reads it has to be verified")
+            raise NotEmulated(
+                f"{PERF_EVENT_DATA} as it was compiled; a program that reads it has to be verified",
+                kind="context",
+                name=PERF_EVENT_DATA,
+            )
     codes = codes_of([target, *siblings])
     world = World([code.program for code in codes], limits, maps)
     done: list[Execution] = []
