@@ -141,12 +141,14 @@ class Remark:
     program -- the program it is about; "" if it is about the whole source
     line    -- the 1-based line of the source it is about, or None
     fix     -- a change of the source that settles it, or None
+    kind    -- "missing": the fix writes what Compilation.missing lists into the source; "" otherwise
     """
 
     message: str
     program: str = ""
     line: int | None = None
     fix: Fix | None = None
+    kind: str = ""
 
 
 GPL_LICENSES = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})

@@ -45,7 +45,7 @@ def _lacking(
     told = f"The source uses what it does not bring: {', '.join(names[:_MAX_NAMES])}{more}."
     if added:
         told += " Lines for it were added in front of the source for this run."
-    yield Remark(told, fix=lines_fix(text, lines, left_out, "Write the missing lines into the source"))
+    yield Remark(told, fix=lines_fix(text, lines, left_out, "Write the missing lines into the source"), kind="missing")
 
 
 def _legacy(text: CText, ok: bool) -> Iterator[Remark]:

@@ -15,7 +15,9 @@ export function offers(compile, load, acts) {
   const missing = compile?.missing ?? [];
   const added = compile?.added ?? [];
   const errors = compile?.status === "failed" ? (compile.diagnostics ?? []).filter((d) => /error|fatal/.test(d.severity)) : [];
-  const parts = [...(compile?.remarks ?? []), ...(load?.remarks ?? [])].map((remark) => remarked(remark, acts));
+  // What is missing is offered below, once; when it was added, the remark offers to write it into the source.
+  const compiler = (compile?.remarks ?? []).filter((remark) => remark.kind !== "missing" || !missing.length);
+  const parts = [...compiler, ...(load?.remarks ?? [])].map((remark) => remarked(remark, acts));
   if (missing.length)
     parts.push(
       h(

@@ -165,6 +165,7 @@ def test_remarks_are_said_once_and_stand_in_the_lines(
         {
             "program": "", "message": "The section is misspelt.", "line": 1,
             "fix": {"title": 'Write SEC("xdp")', "edits": [edit]},
+            "kind": "",
         }
     ]  # fmt: skip
 
