@@ -1,4 +1,4 @@
-// Sums the first sixteen bytes after the Ethernet header, one turn a byte.
+// Sums the first sixteen bytes after the Ethernet header, one byte per iteration.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <bpf/bpf_helpers.h>

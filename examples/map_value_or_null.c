@@ -1,4 +1,4 @@
-// Adds to a map's value without asking whether the key was found.
+// Adds to a map value without checking whether the key was found.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

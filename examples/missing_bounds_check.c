@@ -1,4 +1,4 @@
-// Reads the IPv4 header before asking whether it is there.
+// Reads the IPv4 header without checking that the packet contains it.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>

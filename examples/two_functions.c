@@ -1,4 +1,4 @@
-// A function of its own decides; the program only asks it.
+// A separate function makes the decision.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
