@@ -1,4 +1,4 @@
-"""`facts [KERNEL [KERNEL]]`: what is known of a kernel, or what differs between two."""
+"""`facts [KERNEL [KERNEL]]`: what is known about a kernel, or the differences between two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vm.errors import InputError
 if TYPE_CHECKING:
     from vm.kernel.compare import Change
 
-HELP: Final = "say what is known of a kernel, or what differs between two"
+HELP: Final = "print what is known about a kernel, or the differences between two"
 # What reading a file that is not as `make facts` wrote it comes to.
 DAMAGED: Final = (
     LookupError, TypeError, ValueError, AttributeError, EOFError, zlib.error, lzma.LZMAError, struct.error,
@@ -30,7 +30,7 @@ def arguments(p: ArgumentParser) -> None:
         metavar="KERNEL",
         nargs="*",
         help="folder of facts that `make facts` wrote, or the name of one below vm/kernel/data; "
-        "none: the kernel that is emulated; two: what differs from the first to the second",
+        "none: the emulated kernel; two: the differences from the first to the second",
     )
     p.add_argument("--part", action="append", metavar="NAME", help='only this part, e.g. "kfuncs"; may be repeated')
     p.add_argument("--json", action="store_true", help="one line of JSON: the counts, or all differences")

@@ -12,11 +12,11 @@ from vm.pipeline import BuildOptions
 def add_files(p: ArgumentParser, many: bool = True) -> None:
     """The sources, and how results are written."""
     p.add_argument("files", metavar="FILE", nargs="+" if many else 1, help="C, .o, .s/.asm (assembly), .hex or .bin")
-    p.add_argument("--json", action="store_true", help="one line of JSON a program (or run)")
+    p.add_argument("--json", action="store_true", help="one line of JSON per program or run")
 
 
 def add_build(p: ArgumentParser) -> None:
-    """How C is compiled, and what type programs have that do not say it."""
+    """How C is compiled, and the type of programs that do not name one."""
     p.add_argument("--opt", choices=OPT_LEVELS, default="O2", help="clang's optimisation level")
     p.add_argument("--mcpu", choices=MCPUS, default="v3", help="BPF instruction set version")
     p.add_argument("--fix-includes", action="store_true", help="add the #include lines a C source needs and lacks")
@@ -24,7 +24,7 @@ def add_build(p: ArgumentParser) -> None:
     p.add_argument(
         "--untyped",
         metavar="SECTION",
-        help="type of functions in sections libbpf does not know (what was probably meant, or socket)",
+        help="type of functions in sections that libbpf refuses (default: the most likely one, or socket)",
     )
 
 
@@ -36,13 +36,13 @@ def add_program(p: ArgumentParser) -> None:
 def add_loading(p: ArgumentParser) -> None:
     """Whose programs they are, and which of them are loaded."""
     who = p.add_mutually_exclusive_group()
-    who.add_argument("--unprivileged", action="store_true", help="as for a user without capabilities")
-    who.add_argument("--caps", metavar="NAMES", help="as for a user with these: bpf, perfmon, net_admin, or none")
+    who.add_argument("--unprivileged", action="store_true", help="load as a user without capabilities")
+    who.add_argument("--caps", metavar="NAMES", help="load as a user with these: bpf, perfmon, net_admin, or none")
     p.add_argument("--alone", action="store_true", help="load each program by itself, not the object as a whole")
 
 
 def build_options(options: Namespace) -> BuildOptions:
-    """What add_build() read. With --alone nothing is guessed: libbpf is asked for one program of a given type."""
+    """What add_build() read. With --alone nothing is guessed: one program of a given type is loaded."""
     return BuildOptions(
         opt=options.opt,
         mcpu=options.mcpu,

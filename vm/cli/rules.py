@@ -14,7 +14,7 @@ HELP: Final = "list every reason for which a program is refused"
 
 
 def arguments(p: ArgumentParser) -> None:
-    p.add_argument("--json", action="store_true", help="one line of JSON a rule")
+    p.add_argument("--json", action="store_true", help="one line of JSON per rule")
 
 
 def run(options: Namespace, out: Reporter) -> int:

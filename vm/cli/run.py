@@ -41,7 +41,7 @@ def arguments(p: ArgumentParser) -> None:
     )  # fmt: skip
     p.add_argument("--engine", choices=["jit", "interpreter"], default=None)
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
-    p.add_argument("--unverified", action="store_true", help="run what the verifier refuses, or would")
+    p.add_argument("--unverified", action="store_true", help="run without verification")
 
 
 def run(options: Namespace, out: Reporter) -> int:

@@ -1,4 +1,4 @@
-"""`verify FILE...`: what the kernel says of each program of an object."""
+"""`verify FILE...`: the kernel's verdict and log for each program of an object."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vm.kernel.release import LINUX
 from vm.pipeline import Verdict
 from vm.program import Object, Remark
 
-HELP: Final = f"say what {LINUX}'s verifier says"
+HELP: Final = f"print the verdict and the log of {LINUX}'s verifier"
 ERROR: Final = {
     "section": "", "verdict": "error", "errno": 0, "insns_processed": 0, "log": "", "failure": None, "remarks": [],
 }  # fmt: skip
 
-# What the JSON line tells of a rejection: proven and needed are sentences.
+# Fields of a rejection in the JSON line; proven and needed are sentences.
 FAILURE: Final = ("rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes")
 
 
@@ -30,7 +30,7 @@ def arguments(p: ArgumentParser) -> None:
     add_build(p)
     add_program(p)
     add_loading(p)
-    p.add_argument("--trace", metavar="FILE.jsonl", help="write what the walk did, step by step (docs/trace.md)")
+    p.add_argument("--trace", metavar="FILE.jsonl", help="write the steps of the verifier to this file (docs/trace.md)")
     p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)
 
 

@@ -1,7 +1,7 @@
-"""What a source uses and does not have, and the lines that bring it.
+"""Missing-include detection: names that a source uses without declaring them, and the lines that declare them.
 
-Snippets from articles rarely compile as they stand. A finding of the compiler points at a line; the names on
-that line which the tables below know, and which the source does not bring itself, are what is missing.
+Snippets from articles rarely compile unchanged. A diagnostic of the compiler refers to a line. Names on that line
+that are in the tables below and that the source does not declare itself are reported as missing.
 """
 
 from __future__ import annotations
