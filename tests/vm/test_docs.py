@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+FOLDERS = "vm|playground|static|templates|tests|scripts|tools|fuzz|bench|examples|docs|requirements"
+# Words in capitals stand for any name; these are made by the build.
+PLACEHOLDER = re.compile(r"/[A-Z]{4,}\b|^static/dist|^vm/\.native")
 
 
 def not_emulated() -> set[str]:
@@ -32,3 +37,23 @@ def test_every_document_is_linked() -> None:
     pages = {p.name for p in (ROOT / "docs").glob("*.md")}
     text = (ROOT / "README.md").read_text() + "".join(p.read_text() for p in (ROOT / "docs").glob("*.md"))
     assert {page for page in pages if page not in text.replace(f"# {page}", "")} == set()
+
+
+def test_every_file_a_document_names_exists() -> None:
+    named = {
+        (document.name, path)
+        for document in DOCUMENTS
+        for path in re.findall(rf"`((?:{FOLDERS})/[\w./-]*)", document.read_text())
+        if not PLACEHOLDER.search(path)
+    }
+    assert len(named) > 150
+    assert {(name, path) for name, path in named if not (ROOT / path).exists()} == set()
+
+
+def test_every_link_of_a_document_leads_somewhere() -> None:
+    broken = set()
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+            if not target.startswith("https://") and not (document.parent / target).exists():
+                broken.add((document.name, target))
+    assert broken == set()
