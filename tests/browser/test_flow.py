@@ -299,7 +299,7 @@ def test_empty_source_and_bad_packet_say_so(tab: Tabs) -> None:
     page.get_by_role("tab", name="Packet").click()
     page.get_by_role("radio", name="Hex").click()
     page.get_by_label("Packet bytes in hex").fill("abc")
-    expect(page.locator(".packet-in")).to_contain_text("odd digit")
+    expect(page.locator(".packet-in")).to_contain_text("digit is missing")
     made.check()
 
 
