@@ -173,6 +173,13 @@ class RunConsumer(AsyncWebsocketConsumer):
             empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
             await self.say(**empty, keyframe=None, steps=[])
 
+    async def on_log(self, message: dict[str, Any]) -> None:
+        run = self.run
+        if run is None:
+            raise BadRequest("There is no run yet to show the log of.", "unknown_run")
+        for text in await service().log(run):
+            await self.say_text(text)
+
     async def follow(self, run: Run) -> None:
         """Send a run to the client, from its first message on."""
         self.run = run
@@ -286,6 +293,7 @@ Handler = Callable[[RunConsumer, dict[str, Any]], Awaitable[None]]
 HANDLERS: dict[Any, Handler] = {
     "run": RunConsumer.on_run,
     "window": RunConsumer.on_window,
+    "log": RunConsumer.on_log,
     "resume": RunConsumer.on_resume,
     "cancel": RunConsumer.on_cancel,
 }

@@ -215,7 +215,18 @@ class Service:
             "program": json.loads(run.record.program()),
             "blocks": [base64.b64encode(run.record.data(entry)).decode() for entry in entries],
         }
-        read = Run("window", request, self.store.begin("window"))
+        return await self._read(request)
+
+    async def log(self, run: Run) -> list[str]:
+        """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict."""
+        program = run.record.program()
+        if not program:
+            return []
+        return await self._read({"kind": "log", "program": json.loads(program)})
+
+    async def _read(self, request: dict[str, Any]) -> list[str]:
+        """What a worker says of a part of an earlier run."""
+        read = Run(str(request["kind"]), request, self.store.begin("read"))
         read.ahead = True
         try:
             self.pool.submit(read)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from playground.present.inputs import from_base64, input_json, run_inputs
 from playground.present.machine import run_chunks, runs_json
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
-from playground.present.window import WINDOW, Blocks, program_message, window_job
+from playground.present.window import KEEP_LOG, READS, Blocks, program_message
 from vm import pipeline
 from vm.caps import NOBODY, ROOT, Caps
 from vm.errors import InputError, LimitError, NotEmulated
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from vm.verifier.follow import WalkPaths
     from vm.verifier.recorder import Recorder
 
-# Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
-KEEP_LOG: Final = 20_000
+# Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
+LOG_STEPS: Final = 4_000
 Message: TypeAlias = dict[str, Any]
 
 
@@ -120,8 +120,8 @@ def read_request(request: Message) -> Asked:
 
 def run_job(request: Message) -> Iterator[Message]:
     """Everything the run socket says between `accepted` and `done`; or the steps of a window of an earlier run."""
-    if request["kind"] == WINDOW:
-        yield from window_job(request)
+    if request["kind"] in READS:
+        yield from READS[request["kind"]](request)
         return
     value: Any = read_request(request)
     for number, (stage, work) in enumerate(STAGES):
@@ -241,7 +241,9 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         yield _skipped("verify")
         return Verified(loaded, None, None)
     blocks = Blocks()
-    check = pipeline.Check(loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG, storage=blocks)
+    check = pipeline.Check(
+        loaded.object, program, caps=asked.caps, keep_log=KEEP_LOG, log_steps=LOG_STEPS, storage=blocks
+    )
     recorder = check.recorder
     assert recorder is not None
     yield program_message(asked.source, asked.build, loaded.compiled, program.name, asked.caps)
@@ -267,6 +269,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         "status": "done" if verdict.accepted else "failed",
         "summary": f"{verdict.insns_processed:,} steps",
         **verdict_json(program, verdict, recorder),
+        "log_more": check.walk.env.log.stopped,
     }
     if not verdict.accepted:
         raise StageFailed

@@ -171,12 +171,12 @@ def _walked(recorder: Recorder) -> dict[str, Any]:
     return {
         "kernel": RELEASE,
         "steps": len(recorder),
-        "visits": dict(Counter(recorder.insn_idx(i) for i in range(len(recorder)))),
+        "visits": dict(Counter(recorder.all_insns())),
         "paths": [
             as_json.path(p)
-            for p in list(recorder.paths)[:MAX_PATHS]
+            for p in recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
         ],
-        "paths_total": len(recorder.paths),
+        "paths_total": recorder.ended_count(),
         **reasons_json(recorder),
     }  # fmt: skip
 

@@ -1,13 +1,13 @@
-"""A window of a stored walk as `steps` messages. Called in a worker only: only workers read traces."""
+"""Parts of an earlier run that somebody asks for: a window of its walk, or its log. Called in a worker only."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from playground.present.walk import CHUNK, WalkEncoder
+from playground.present.walk import CHUNK, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
 from vm.errors import InputError
@@ -16,8 +16,8 @@ from vm.program import Program
 from vm.verifier.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
 from vm.verifier.stored import StoredTrace
 
-WINDOW: Final = "window"
-"""The kind of a request for steps of an earlier run."""
+# Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
+KEEP_LOG: Final = 20_000
 MAX_BLOCKS: Final = 8
 KEPT_PROGRAMS: Final = 2
 
@@ -71,14 +71,27 @@ def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, na
     return pipeline.choose(obj, name)
 
 
-def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The chunks that hold the steps [from, to) of the blocks given."""
-    about = request["program"]
+def _asked(about: dict[str, Any]) -> tuple[Program, Caps]:
+    """The program of a program_message(), and whose it is."""
     program = _program(
         about["kind"], about["data"], about["prog_type"], about["untyped"], about["guess"], about["name"]
     )
+    return program, frozenset(about["caps"])
+
+
+def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The whole log of a walk that was too long to write it meanwhile: the program is walked again."""
+    program, caps = _asked(request["program"])
+    verification, _ = pipeline.verify(program, record=False, caps=caps, keep_log=KEEP_LOG)
+    log, cut, lines = cut_log(verification.log, list(verification.log_lines))
+    yield {"type": "log", "log": log, "log_cut": cut, "log_steps": lines}
+
+
+def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chunks that hold the steps [from, to) of the blocks given."""
+    program, caps = _asked(request["program"])
     blocks = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
-    trace = open_trace(program, blocks, frozenset(about["caps"]))
+    trace = open_trace(program, blocks, caps)
     encoder = WalkEncoder(program, trace)
     first = max(request["from"] // CHUNK * CHUNK, trace.first)
     for start in range(first, min(request["to"], len(trace)), CHUNK):
@@ -98,3 +111,10 @@ def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace
     except TraceError as error:
         raise InputError(f"What was stored of this walk cannot be read: {error}.") from None
     return trace
+
+
+READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = {
+    "window": window_job,
+    "log": log_job,
+}
+"""By the kind of the request."""

@@ -30,19 +30,23 @@ def walk(
     record: bool = True,
     caps: Caps = ROOT,
     keep_log: int = 0,
+    log_steps: int = 0,
     storage: Storage | None = None,
 ) -> Walk:
     """A verification to take in slices (see vm.verifier.check.Walk), of the program as libbpf loads it for this user.
 
     caps -- what the user may do
     keep_log -- pieces of the log kept at either end; 0: all
+    log_steps -- steps after which the log is not written any more; 0: never
     storage -- where the trace is written as the walk goes on; kept in memory if it is None
     """
     from vm.elf.user import as_user
     from vm.verifier.check import Walk
     from vm.verifier.env import VerifyOptions
 
-    options = VerifyOptions(log_level=log_level, record=record, caps=caps, keep_log=keep_log)
+    options = VerifyOptions(
+        log_level=log_level, record=record, caps=caps, keep_log=keep_log, log_steps=log_steps
+    )
     return Walk(as_user(program, caps), options, storage)
 
 
@@ -55,10 +59,10 @@ def stored_trace(program: Program, storage: Storage, *, caps: Caps = ROOT) -> St
 
 
 def verify(
-    program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT
+    program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT, keep_log: int = 0
 ) -> tuple[Verification, VerifierEnv]:
-    """What the verifier says of the program, and the environment the fixups read."""
-    w = walk(program, log_level=log_level, record=record, caps=caps)
+    """What the verifier says of the program, and the environment the fixups read. The arguments are walk()'s."""
+    w = walk(program, log_level=log_level, record=record, caps=caps, keep_log=keep_log)
     for _ in w.advance():
         pass
     return w.result(), w.env
@@ -112,12 +116,14 @@ class Check:
         record: bool = True,
         caps: Caps = ROOT,
         keep_log: int = 0,
+        log_steps: int = 0,
         storage: Storage | None = None,
     ) -> None:
         self._object, self._program, self._alone = obj, program, alone
         self.walk = walk(
-            program, log_level=log_level, record=record, caps=caps, keep_log=keep_log, storage=storage
-        )
+            program, log_level=log_level, record=record, caps=caps, keep_log=keep_log, log_steps=log_steps,
+            storage=storage,
+        )  # fmt: skip
 
     @property
     def recorder(self) -> Recorder | None:

@@ -130,6 +130,8 @@ class Walk:
             trace=recorder,
             failure=told,
             rule=None if rejected is None else rejected.rule,
+            log_stopped=env.log.stopped,
+            log_lines=rendered.line_steps,
         )
 
 

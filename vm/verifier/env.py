@@ -71,7 +71,7 @@ class VerifyOptions:
     """log_level 0-2; record: keep the trace; privileged: as root (False: as an unprivileged user).
 
     caps: what the user may do, where that is neither all nor nothing.
-    keep_log: see Log.keep.
+    keep_log, log_steps: see Log.keep and Log.steps.
     prog_flags are added to the program's own (BPF_F_TEST_STATE_FREQ and the like).
     """
 
@@ -80,6 +80,7 @@ class VerifyOptions:
     privileged: bool = True
     prog_flags: int = 0
     keep_log: int = 0
+    log_steps: int = 0
     caps: Caps | None = None
 
     @property
@@ -144,7 +145,7 @@ class VerifierEnv:
         self.subprogs: list[SubprogInfo] = []
         self.insn_idx: int = 0
         self.prev_insn_idx: int = -1
-        self.log: Log = Log(options.log_level, options.keep_log)
+        self.log: Log = Log(options.log_level, options.keep_log, options.log_steps)
         self.refused: bool = False  # before the verifier was asked
         self._notes: list[tuple[int, str]] = []  # (insn_processed, what was said beside a rejection)
 

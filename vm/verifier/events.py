@@ -80,18 +80,26 @@ def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int)
     return StateSnapshot(state.frameno, tuple(slots), state.refs, state.in_callback_fn, state.in_async_callback_fn)
 
 
+_LAST: Final = 8  # pieces of text kept after stop()
+
+
 @final
 class Log:
     """The verifier's log as a list of entries, at one level (0: nothing is kept).
 
     keep -- how many entries to keep at the beginning and at the end of a long level-2 log (0: all).
     What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
+    steps -- after so many steps stop() is called (0: never): the log costs more than the walk itself. The words of a
+    rejection and the last line are kept all the same.
     """
 
-    __slots__ = ("level", "keep", "head", "entries", "left_out", "step")
+    __slots__ = ("level", "keep", "steps", "head", "entries", "left_out", "step", "stopped", "last")
 
-    def __init__(self, level: int, keep: int = 0) -> None:
+    def __init__(self, level: int, keep: int = 0, steps: int = 0) -> None:
         self.level: int = level
+        self.steps: int = steps if level else 0
+        self.stopped: bool = False
+        self.last: list[LogEntry] = []  # what was said in words after stop()
         self.keep: int = keep if level & BPF_LOG_LEVEL2 else 0
         self.head: list[LogEntry] = []
         self.entries: list[LogEntry] = []
@@ -108,6 +116,8 @@ class Log:
 
         A state joined to an instruction had taken that line's newline away: a blank is left in its place.
         """
+        if self.stopped:
+            return
         entries = self.entries
         if 0 < pos < len(entries) and entries[pos].kind == STATE and entries[pos].number == -1:
             entries[pos - 1] = entries[pos - 1]._replace(text=" ")
@@ -115,6 +125,9 @@ class Log:
 
     def all(self) -> list[LogEntry]:
         """What was kept, with a line in the place of what was not."""
+        if self.stopped:
+            gap = LogEntry(TEXT, 0, f"… what follows step {self.steps:,} is not kept …\n", None, -1)
+            return [*self.head, *self.entries, gap, *self.last]
         if not self.left_out:
             return self.head + self.entries
         gap = LogEntry(TEXT, 0, f"… {self.left_out:,} pieces of the log left out …\n", None, -1)
@@ -130,8 +143,17 @@ class Log:
         self.left_out += cut
         del self.entries[:cut]
 
+    def stop(self) -> None:
+        """Keep nothing more but words."""
+        self.stopped = True
+        self.level = 0
+
     def text(self, text: str) -> None:
-        if self.level and text:
+        if self.stopped:
+            if text:
+                self.last.append(LogEntry(TEXT, 0, text, None, self.step))
+                del self.last[:-_LAST]
+        elif self.level and text:
             if self.keep and len(self.entries) >= 3 * self.keep:
                 self._make_room()
             self.entries.append(LogEntry(TEXT, 0, text, None, self.step))

@@ -56,6 +56,8 @@ def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
     insns, aux, log = env.insns, env.aux, env.log
     insn_cnt = len(insns)
     pause = env.insn_processed + SLICE
+    if log.steps and env.step >= log.steps and not log.stopped:
+        log.stop()
     while env.insn_processed < pause:
         env.cur_hist_ent = None
         env.prev_insn_idx = env.walked_idx

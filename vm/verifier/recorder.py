@@ -414,7 +414,7 @@ class Recorder(StoredTrace):
         if self._holdings[0] != self._steps:
             paths: list[Path] = []
             if self._held.count or self._held.starts:
-                paths = [self.path_by_id(pid) for pid in range(self.path_count())]
+                paths = self.path_list()
             self._holdings = (self._steps, holdings(self._held, paths, self.insn_idx, self.called))
         return self._holdings[1]
 

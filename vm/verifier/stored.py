@@ -101,7 +101,11 @@ class StoredTrace:
     def _sealed_starts(self) -> int:
         return self._heads[-1].first_start + self._heads[-1].starts if self._heads else 0
 
-    def _read(self, number: int) -> Block:
+    def _block(self, number: int) -> Block:
+        """A block's columns; its states are folded()'s."""
+        found = self._folded.get(number)
+        if found is not None:
+            return found.block
         head = self._heads[number]
         return read_block(head, self._storage.read(head.offset, head.length))
 
@@ -111,7 +115,7 @@ class StoredTrace:
         if found is None:
             while len(self._folded) >= _MAX_BLOCKS:
                 del self._folded[next(iter(self._folded))]
-            found = Folded(self._read(number), self._btf)
+            found = Folded(self._block(number), self._btf)
         self._folded[number] = found
         return found
 
@@ -238,10 +242,38 @@ class StoredTrace:
                 return ends.last_step[at], ENDS[ends.how[at]], ends.pruned_by[at]
         return len(self) - 1, "open", -1
 
+    def path_list(self, limit: int = -1) -> list[Path]:
+        """The first `limit` paths in the order they were taken up, all without one; the last may be "open"."""
+        self.flush()
+        found: list[Path] = []
+        ends: list[tuple[int, str, int]] = []
+        blocks = range(len(self._heads))
+        for number in blocks:
+            if 0 <= limit <= len(found):
+                break
+            starts = self._block(number).starts
+            for at in range(len(starts.end)):
+                found.append(
+                    Path(
+                        self._heads[number].first_start + at, starts.parent[at], starts.push_step[at],
+                        starts.first_step[at], len(self) - 1, "open", -1, bool(starts.speculative[at]),
+                    )
+                )  # fmt: skip
+        del found[limit if limit >= 0 else len(found) :]
+        for number in blocks:
+            if len(ends) >= len(found):
+                break
+            e = self._block(number).ends
+            ends += [(e.last_step[at], ENDS[e.how[at]], e.pruned_by[at]) for at in range(len(e.how))]
+        return [
+            path._replace(last_step=last, end=how, pruned_by=pruned_by)
+            for path, (last, how, pruned_by) in zip(found, ends, strict=False)
+        ] + found[len(ends) :]
+
     @property
     def paths(self) -> Sequence[Path]:
         """All paths that ended."""
-        return [self.path_by_id(pid) for pid in range(self.ended_count())]
+        return self.path_list(self.ended_count())
 
     # -- what steps changed and read -------------------------------------------
 
@@ -320,7 +352,7 @@ class StoredTrace:
         self.flush()
         found: list[int] = []
         for number in range(len(self._heads)):
-            found += self._read(number).insn
+            found += self._block(number).insn
         return found
 
     def first_visit(self, insn_idx: int) -> int:

@@ -260,6 +260,8 @@ class Verification:
     log     -- the text at the requested level.
     message -- the line of the log that names the reason, "" if the program is accepted or the kernel says nothing.
     trace   -- None when recording was off.
+    log_stopped -- the log ends before the walk did (VerifyOptions.log_steps).
+    log_lines -- (line of the log from 0, step) of the lines that belong to steps.
     rule    -- why it is rejected, None if it is accepted.
     """
 
@@ -271,3 +273,5 @@ class Verification:
     trace: Trace | None
     failure: Failure | None
     rule: Rule | None = None
+    log_stopped: bool = False
+    log_lines: tuple[tuple[int, int], ...] = ()

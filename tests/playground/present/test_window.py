@@ -94,3 +94,39 @@ def test_damaged_blocks_are_an_error_in_a_sentence() -> None:
             message["data"] = b"\0" * 100
     with pytest.raises(InputError, match="cannot be read"):
         window(messages, 0, 10)
+
+
+def stage(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)
+
+
+def test_the_log_of_a_long_walk_is_written_when_it_is_asked_for() -> None:
+    messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
+    verify = stage(messages)
+    assert verify["log_more"] and "is not kept" in verify["log"]
+    assert verify["log"].splitlines()[-1].startswith("processed ")
+    (program,) = [m for m in messages if m["type"] == "program"]
+    (answer,) = said({"kind": "log", "program": program})
+    whole = pipeline.verify(pipeline.choose(pipeline.load(Source("asm", LOOP.encode(), "program"), BuildOptions()), ""))
+    assert answer["log_cut"] > 0
+    head, tail = answer["log"].splitlines()[:2000], answer["log"].splitlines()[-2000:]
+    lines = whole[0].log.splitlines()
+    assert (head, tail) == (lines[:2000], lines[-2000:])
+    assert verify["log"].splitlines()[:2000] == head
+    last = answer["log_steps"][-1]
+    assert last[1] == verify["steps"] - 1
+
+
+REFUSED = LOOP.replace("r7 < 1000", "r7 < 9000").replace("r0 = 0\n    exit", "r0 = *(u8 *)(r0 + 0)\n    exit")
+
+
+def test_a_long_walk_that_is_refused_says_why_without_its_log() -> None:
+    verify = stage(said({"kind": "asm", "source": REFUSED, "options": {"prog_type": "xdp"}}))
+    assert verify["log_more"] and verify["verdict"] == "reject"
+    assert verify["message"] == "R0 invalid mem access 'scalar'"
+    assert verify["log"].splitlines()[-2:][0] == verify["message"]
+
+
+def test_a_short_walk_has_its_log_at_once() -> None:
+    verify = stage(said({"kind": "asm", "source": "r0 = 0\nexit\n", "options": {"prog_type": "xdp"}}))
+    assert not verify["log_more"] and "is not kept" not in verify["log"]
