@@ -117,16 +117,16 @@ class Recorder(StoredTrace):
         self._block_end: int = self._steps + STEPS_IN_BLOCK if self._steps else FIRST_BLOCK
         self._first_start = self._open_path + 1
         self._first_end = self._ended
-        self._insn: array[int] = array("i")
-        self._path: array[int] = array("I")
-        self._depth: array[int] = array("B")
-        self._end: array[int] = array("I")
+        # Lists while the block grows: compiled code appends to them several times as fast as to arrays.
+        self._insn: list[int] = []
+        self._path: list[int] = []
+        self._depth: list[int] = []
+        self._end: list[int] = []
         self._new_starts: Starts = no_starts()
         self._new_ends: Ends = no_ends()
-        self._changes: Changes = no_changes()
-        self._slot_column: array[int] = self._changes.slot
-        self._row_column: array[int] = self._changes.row
-        self._writer_column: array[int] = self._changes.writer
+        self._slot_column: list[int] = []
+        self._row_column: list[int] = []
+        self._writer_column: list[int] = []
         self._key_depth: int = len(self._frames)
         self._keyframe: Changes = self._whole()
 
@@ -150,9 +150,12 @@ class Recorder(StoredTrace):
             return
         reads, values = self._journal, self._writer
         block = Block(
-            self._first, self._first_start, self._first_end, self._key_depth, self._insn, self._path, self._depth,
-            self._end, self._new_starts, self._new_ends, self._changes, self._keyframe,
-            reads.read_steps[self._reads_taken :], reads.read_slots[self._reads_taken :], values.starts,
+            self._first, self._first_start, self._first_end, self._key_depth, array("i", self._insn),
+            array("I", self._path), array("B", self._depth), array("I", self._end), self._new_starts, self._new_ends,
+            Changes(array("H", self._slot_column), array("I", self._row_column), array("i", self._writer_column)),
+            self._keyframe,
+            reads.read_steps[self._reads_taken :], reads.read_slots[self._reads_taken :],
+            array("I", values.starts),
             bytes(values.data),
         )  # fmt: skip
         self._reads_taken = len(reads.read_steps)

@@ -6,7 +6,6 @@ A value is immutable, so a row is written when a block first meets it, and the v
 
 from __future__ import annotations
 
-from array import array
 from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Final, final
@@ -62,7 +61,7 @@ class ValueWriter:
         # RegState.row may be of another block, which the number in its high half tells.
         self._block: int = next(_blocks) & 0xFFFFFFF
         self.data: bytearray = bytearray()
-        self.starts: array[int] = array("I")  # offset of each row in data
+        self.starts: list[int] = []  # offset of each row in data
 
     def row_of(self, reg: RegState) -> int:
         """The number of a register's row, which is written if it is not there yet."""
