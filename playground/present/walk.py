@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 256
 MAX_KNOWN: Final = 20_000
-LOG_HEAD_LINES: Final = 3000
+LOG_HEAD_LINES: Final = 2000
 LOG_TAIL_LINES: Final = 3000
 
 
@@ -181,4 +181,4 @@ def _walked(recorder: Recorder) -> dict[str, Any]:
     }  # fmt: skip
 
 
-MAX_PATHS: Final = 5000
+MAX_PATHS: Final = 1000

@@ -13,8 +13,8 @@ from typing import Final, final
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
-KEEP_COMPARISONS: Final = 20_000
-KEEP_MARKS: Final = 8_000
+KEEP_COMPARISONS: Final = 5_000
+KEEP_MARKS: Final = 4_000
 MAX_CHAIN: Final = 128
 GAVE_UP: Final = 0xFFFFFFFF  # an insn_idx in a chain: from here on every scalar counts as precise
 
