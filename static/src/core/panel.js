@@ -9,6 +9,12 @@ export function provide(value) {
 }
 
 export class Panel extends HTMLElement {
+  built = false;
+  /** @type {import("./scope.js").Scope} */
+  scope;
+  /** @type {import("./store.js").Store} */
+  store;
+
   connectedCallback() {
     if (this.built) return;
     this.built = true;

@@ -17,6 +17,11 @@ const waiting = (position) =>
 export const inFrame = (frame, name) => (frame ? `${frame}:${name}` : name);
 
 export class Scope extends Search {
+  /** @type {number | undefined} */
+  step;
+  /** @type {number | undefined} */
+  late;
+
   constructor(boot) {
     super();
     const request = boot.program.request;
@@ -53,7 +58,6 @@ export class Scope extends Search {
       machine: new Machine(null),
       reasons: new Reasons(null),
       peek: "",
-      spoken: "",
       found: "",
     });
     this.ask = (stage, from, to, run) => this.session.window(stage, from, to, run);
@@ -279,9 +283,9 @@ export class Scope extends Search {
   /** The run is over: nothing is at work any more, whatever was said last. */
   settle() {
     const { stages } = this.state;
-    const open = Object.values(stages).filter((m) => m.status === "working");
-    if (open.length)
-      this.store.set({ stages: { ...stages, ...Object.fromEntries(open.map((m) => [m.stage, { ...m, status: "stopped" }])) } });
+    const settled = { ...stages };
+    for (const [name, m] of Object.entries(stages)) if (m?.status === "working") settled[name] = { ...m, status: "stopped" };
+    if (Object.values(stages).some((m) => m?.status === "working")) this.store.set({ stages: settled });
   }
 
   done(message) {

@@ -10,6 +10,10 @@ const TRIES = 10;
 const FIRST_TRIES = 2;
 
 export class Session {
+  /** True once the server accepted the request of this connection. */
+  ready = false;
+  resuming = false;
+
   /**
    * @param {string} url
    * @param {(message: any) => void} handle one message of the server

@@ -7,21 +7,66 @@
  * @typedef {{stage: string, status: string, ms?: number, summary?: string, message?: string, [key: string]: any}} Stage
  */
 
+/** @typedef {"verify" | "run"} View the verifier's walk or the machine's run */
+
+/**
+ * What the page shows and where its cursor is. `source` to `ownInput` are the program as it stands in the page; `ran` is
+ * the program that `stages` and all that is made of them (`code`, `log`, `machine`, `reasons`) belong to.
+ * @typedef {{
+ *   program: {id?: string | null, example?: string | null, title: string, [key: string]: any},
+ *   kind: string,
+ *   source: string,
+ *   options: Record<string, any>,
+ *   input: {kind: string, [key: string]: any},
+ *   kernel: string,
+ *   edited: number,
+ *   opened: number,
+ *   ownInput: boolean,
+ *   ran: {kind: string, source: string, edited: number, [key: string]: any} | null,
+ *   status: {state: string, message: string, ms?: number},
+ *   stages: {[name: string]: Stage | undefined},
+ *   view: View,
+ *   step: number,
+ *   windows: number,
+ *   reg: string,
+ *   hover: {line?: number | null, insn?: number} | null,
+ *   pane: string,
+ *   dock: boolean,
+ *   column: string,
+ *   base: "dec" | "hex",
+ *   focusStage: string,
+ *   packetRun: number,
+ *   code: import("./model.js").Code,
+ *   log: import("./model.js").Log,
+ *   machine: import("./model.js").Machine,
+ *   reasons: import("./reasons.js").Reasons,
+ *   peek: string,
+ *   found: string,
+ * }} State `kernel`: release of the emulated kernel, as the server says it. `edited` counts changes of the program,
+ *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
+ *   hand and stays when another program is pasted. `windows` counts arrivals of steps.
+ */
+
 export class Store {
+  /** @param {State} initial */
   constructor(initial) {
-    /** @type {any} */
     this.state = initial;
+    /** @type {Set<string>} */
     this.dirty = new Set();
     /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} */
     this.readers = [];
     this.scheduled = false;
   }
 
-  /** Change keys; readers of those that differ run in the next frame. */
+  /**
+   * Change keys; readers of those that differ run in the next frame.
+   * @param {Partial<State>} patch
+   */
   set(patch) {
+    const state = /** @type {Record<string, any>} */ (this.state);
     for (const [key, value] of Object.entries(patch)) {
-      if (Object.is(this.state[key], value)) continue;
-      this.state[key] = value;
+      if (Object.is(state[key], value)) continue;
+      state[key] = value;
       this.dirty.add(key);
     }
     if (this.dirty.size && !this.scheduled) {
@@ -30,11 +75,6 @@ export class Store {
       if (document.visibilityState === "visible") requestAnimationFrame(() => this.flush());
       else setTimeout(() => this.flush(), 0);
     }
-  }
-
-  /** Say that a key changed inside. */
-  touch(key) {
-    this.set({ [key]: { ...this.state[key] } });
   }
 
   /** Run now what would run in the next frame. */
@@ -46,7 +86,11 @@ export class Store {
     for (const reader of this.readers) if (reader.keys.some((key) => changed.has(key))) reader.run(changed);
   }
 
-  /** Call `run` now and whenever one of `keys` changed. */
+  /**
+   * Call `run` now and whenever one of `keys` changed.
+   * @param {(keyof State)[]} keys
+   * @param {(changed: Set<string>) => void} run
+   */
   on(keys, run) {
     this.readers.push({ keys, run });
     run(new Set(keys));

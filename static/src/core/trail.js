@@ -40,7 +40,7 @@ export class Trail {
     this.timer = 0;
     const { state } = this.scope;
     const program = state.source.length > LONGEST ? null : { ...state.program, request: structuredClone(this.scope.request()) };
-    const ran = Boolean(state.ran) && state.ran.edited === state.edited;
+    const ran = state.ran?.edited === state.edited;
     try {
       history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state) : location.href);
     } catch {

@@ -10,6 +10,15 @@ const KEEP = 40;
  */
 
 export class Windows {
+  /** @type {Chunk[]} */
+  chunks = [];
+  total = 0;
+  clock = 0;
+  /** @type {Map<number, number>} start of an asked window -> time */
+  asked = new Map();
+  /** @type {any} the state that was folded last */
+  last = null;
+
   /**
    * @param {"verify" | "run"} stage
    * @param {(stage: string, from: number, to: number, run: number) => void} ask sends a window request
@@ -24,11 +33,9 @@ export class Windows {
   }
 
   clear() {
-    /** @type {Chunk[]} */
     this.chunks = [];
     this.total = 0;
     this.clock = 0;
-    /** @type {Map<number, number>} start of an asked window -> time */
     this.asked = new Map();
     this.last = null;
   }

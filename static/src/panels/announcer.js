@@ -5,6 +5,11 @@ import { spoken } from "../ui/format.js";
 import { summarySpoken } from "../ui/kinds.js";
 
 export class Announcer extends Panel {
+  /** @type {number | undefined} */
+  timer;
+  /** @type {string | undefined} */
+  said;
+
   build() {
     this.setAttribute("aria-live", "polite");
     this.className = "visually-hidden";

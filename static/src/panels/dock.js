@@ -19,6 +19,11 @@ export const PANES = [
 ];
 
 export class Dock extends Panel {
+  /** @type {Map<any, any>} */
+  tabs;
+  /** @type {HTMLButtonElement} */
+  fold;
+
   build() {
     const { store } = this;
     this.tabs = new Map();

@@ -26,6 +26,46 @@ const setOrigin = StateEffect.define();
 const KINDS = [["c", "C"], ["asm", "Assembly"], ["hex", "Hex"], ["elf", "Object"]];
 
 export class Editor extends Panel {
+  /** @type {Compartment} */
+  language;
+  /** @type {Compartment} */
+  readOnly;
+  /** @type {HTMLSelectElement} */
+  kinds;
+  /** @type {HTMLSpanElement} */
+  said;
+  /** @type {HTMLDivElement} */
+  missing;
+  /** @type {HTMLDivElement} */
+  host;
+  /** @type {HTMLInputElement} */
+  file;
+  /** @type {EditorView} */
+  view;
+  opened = 0;
+  /** True once something was written or clicked: Tab then indents. */
+  writing = false;
+  /** @type {ChangeSet | null} what was edited since the run */
+  changes = null;
+  /** @type {any} the program that what is said beside the kind belongs to */
+  saidOf;
+  /** Kind of source the view is set up for. */
+  kind = "";
+  /** @type {import("@codemirror/state").Text | null} the text that ran */
+  base = null;
+  /** @type {string | undefined} what the marks were made of */
+  stamp;
+  /** @type {number | undefined} start of the line that was last brought into sight */
+  shown;
+  /** @type {import("../core/store.js").Stage | undefined} */
+  diagnosed;
+  /** @type {Record<number, string> | undefined} source lines of an object that are shown */
+  lines;
+  /** True while the text is set by the page, not by the person. */
+  loading = false;
+  /** @type {import("../core/store.js").Stage | undefined} */
+  loaded;
+
   build() {
     const { store } = this;
     this.language = new Compartment();
@@ -223,7 +263,7 @@ export class Editor extends Panel {
       if (failLine.to > failLine.from + indent)
         ranges.push(Decoration.mark({ class: "bs-rejected" }).range(failLine.from + indent, failLine.to));
       ranges.push(
-        Decoration.widget({ widget: new Sentence(reasons.said(stages.verify.message, this.store.state.log)), block: true, side: 1 }).range(failLine.to),
+        Decoration.widget({ widget: new Sentence(reasons.said(stages.verify?.message ?? "", this.store.state.log)), block: true, side: 1 }).range(failLine.to),
       );
     }
     const effects = [

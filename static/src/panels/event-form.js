@@ -18,7 +18,7 @@ function value(text, before) {
 /**
  * Draw an event into `host`. `put({name, values})` is told of each change.
  * @param {HTMLElement} host
- * @param {{name?: string, values?: any}} event
+ * @param {{kind?: string, name?: string, values?: any}} event
  * @param {any[]} fields what the program's hook has: [{name, type, value, read}]; [] when that is not known
  * @param {(event: {name: string, values: any}) => void} put
  */

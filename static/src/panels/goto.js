@@ -5,6 +5,15 @@ import { fill, h, setText } from "../ui/dom.js";
 const MOST = 50;
 
 export class Goto extends Panel {
+  /** @type {HTMLInputElement} */
+  input;
+  /** @type {HTMLUListElement} */
+  results;
+  /** @type {HTMLParagraphElement} */
+  said;
+  /** @type {HTMLDialogElement} */
+  dialog;
+
   build() {
     this.input = h("input", { type: "text", "aria-label": "Step, i and instruction, l and line, or / and text", spellcheck: "false", on: { input: () => this.search() } });
     this.results = h("ul", { class: "goto-results" });

@@ -14,10 +14,11 @@ const MODES = [
 ];
 
 export class Header extends Panel {
+  stamp = "";
+
   build() {
-    const { store, scope } = this;
-    const $ = (id) => /** @type {any} */ (this.querySelector(`[data-part="${id}"]`));
-    this.find = $;
+    const { store } = this;
+    const $ = (id) => this.find(id);
     $("run").addEventListener("click", () => this.runOrCancel());
     $("share").addEventListener("click", () => void this.share());
     $("help").addEventListener("click", () => this.help());
@@ -30,7 +31,18 @@ export class Header extends Panel {
       const kernel = store.state.stages.verify?.kernel || store.state.kernel;
       if (kernel) setText($("kernel"), kernel);
     });
-    void scope;
+  }
+
+  /**
+   * A part of the header that the template made.
+   * @template {HTMLElement} [T=HTMLElement]
+   * @param {string} id
+   * @returns {T}
+   */
+  find(id) {
+    const part = this.querySelector(`[data-part="${id}"]`);
+    if (!part) throw new Error(`the header has no ${id}`);
+    return /** @type {T} */ (part);
   }
 
   runOrCancel() {
@@ -74,7 +86,7 @@ export class Header extends Panel {
       const response = await fetch(`${link.pathname.replace(/\/$/, "")}.json`, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(String(response.status));
       const { program, record } = await response.json();
-      this.scope.trail.open(link.pathname, program, record);
+      this.scope.trail?.open(link.pathname, program, record);
     } catch {
       location.href = link.href;
     }
@@ -119,7 +131,7 @@ export class Header extends Panel {
                 {
                   type: "button",
                   class: "menu-item",
-                  "aria-pressed": p.name === stages.load.program ? "true" : "false",
+                  "aria-pressed": p.name === stages.load?.program ? "true" : "false",
                   disabled: Boolean(p.error),
                   title: p.error ?? "",
                   on: { click: () => set({ program: p.name }) },
@@ -149,11 +161,11 @@ export class Header extends Panel {
 
   async share() {
     const { store } = this;
-    const button = this.find("share");
+    const button = /** @type {HTMLButtonElement} */ (this.find("share"));
     button.disabled = true;
     const answer = await share(this.scope.config, this.scope.request(), store.state.program.title);
     button.disabled = false;
-    const box = this.find("shared");
+    const box = /** @type {HTMLDialogElement} */ (this.find("shared"));
     if (answer.error) {
       fill(box, h("p", { class: "bad" }, answer.error));
       box.showModal();

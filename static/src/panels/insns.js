@@ -10,6 +10,21 @@ const mark = (causes) => `${causes[0].n}${causes.length > 1 ? "+" : ""}`;
 const REGISTER = /\b([rw])(10|[0-9])\b/g;
 
 export class Insns extends Panel {
+  /** @type {VirtualList} */
+  list;
+  /** @type {HTMLHeadingElement} */
+  heading;
+  /** @type {HTMLSpanElement} */
+  info;
+  /** @type {HTMLParagraphElement} */
+  empty;
+  /** @type {any} */
+  here;
+  /** @type {any} */
+  visits;
+  /** @type {any} */
+  target;
+
   build() {
     const { store, scope } = this;
     this.list = new VirtualList({
@@ -79,7 +94,7 @@ export class Insns extends Panel {
     row.classList.toggle("target", this.target !== null && insn.idx === this.target);
     row.classList.toggle("never", Boolean(this.visits) && !visits);
     row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here.line);
-    row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover.line === insn.line);
+    row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover?.line === insn.line);
     const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
     const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits ?? ""}|${view}|${causes ? causes[0].n : ""}`;

@@ -8,6 +8,15 @@ const TOKEN = /\b(R\d+|fp-?\d+)((?:_[a-zA-Z]+)*)=([^\s()]+(?:\([^)]*\)+)?)/g;
 const LONGEST = 4000;
 
 export class LogPane extends Panel {
+  /** @type {VirtualList} */
+  list;
+  /** @type {HTMLParagraphElement} */
+  empty;
+  /** @type {HTMLParagraphElement} */
+  cut;
+  /** @type {any} */
+  wanted;
+
   build() {
     const { store, scope } = this;
     this.list = new VirtualList({

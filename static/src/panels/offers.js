@@ -17,6 +17,7 @@ export function offers(compile, load, acts) {
   const errors = compile?.status === "failed" ? (compile.diagnostics ?? []).filter((d) => /error|fatal/.test(d.severity)) : [];
   // What is missing is offered below, once; when it was added, the remark offers to write it into the source.
   const compiler = (compile?.remarks ?? []).filter((remark) => remark.kind !== "missing" || !missing.length);
+  /** @type {HTMLElement[]} */
   const parts = [...compiler, ...(load?.remarks ?? [])].map((remark) => remarked(remark, acts));
   if (missing.length)
     parts.push(

@@ -13,6 +13,25 @@ const PACKETS = ["form", "packet", "pcap"];
 const SHORTEST = 14;
 
 export class PacketPane extends Panel {
+  /** @type {HTMLDivElement} */
+  kinds;
+  /** @type {HTMLParagraphElement} */
+  advice;
+  /** @type {HTMLDivElement} */
+  input;
+  /** @type {HTMLParagraphElement} */
+  note;
+  /** @type {HTMLDivElement} */
+  result;
+  /** @type {HTMLInputElement} */
+  file;
+  /** @type {any} */
+  own;
+  /** @type {any} */
+  kindShown;
+  /** @type {any} */
+  given;
+
   build() {
     const { store } = this;
     this.kinds = h("div", { class: "segments", role: "radiogroup", "aria-label": "Input" });

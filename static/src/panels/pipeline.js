@@ -37,6 +37,7 @@ function loaded(m) {
   const insns = m.insns ?? [];
   const wide = Math.max(0, slots(insns) - insns.length);
   const programs = m.programs?.length > 1 ? `, ${count(m.programs.length, "program")}` : "";
+  /** @type {(string | HTMLElement)[]} */
   const parts = [`${count(m.maps?.length ?? 0, "map")}${programs}, ${count(insns.length, "instruction")}`];
   if (wide) parts.push(" in ", term("slot", count(slots(insns), "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
   return parts;
@@ -72,6 +73,19 @@ function sentence(stage, m, packet = 0) {
 }
 
 export class Pipeline extends Panel {
+  /** @type {Map<any, any>} */
+  buttons;
+  /** @type {HTMLOListElement} */
+  list;
+  /** @type {HTMLSpanElement} */
+  text;
+  /** @type {HTMLSpanElement} */
+  stale;
+  /** @type {HTMLParagraphElement} */
+  note;
+  /** @type {any} */
+  brought;
+
   build() {
     this.buttons = new Map();
     const list = h("ol", { class: "stages", "aria-label": "Stages" });
@@ -129,7 +143,7 @@ export class Pipeline extends Panel {
       if (id === "source") {
         state = "done";
         words = kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
-      } else if (id === "object" && state === "done" && !message.object_bytes) state = "skipped";
+      } else if (id === "object" && state === "done" && !message?.object_bytes) state = "skipped";
       else if (state === "idle" && status.state === "running") state = "waiting";
       if (state === "working") {
         const total = spec.from === "verify" ? this.scope.windows.verify.total : 0;
@@ -143,7 +157,7 @@ export class Pipeline extends Panel {
       if (state === "stopped") words = ["stopped"];
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
-      if (state === "failed" && message.not_emulated?.length) [state, words] = ["unknown", ["not emulated"]];
+      if (state === "failed" && message?.not_emulated?.length) [state, words] = ["unknown", ["not emulated"]];
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
@@ -158,9 +172,9 @@ export class Pipeline extends Panel {
   /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. */
   reason(stage) {
     const { stages, log, reasons } = this.store.state;
-    const fail = stage === "verify" ? stages.verify.fail : null;
+    const fail = stage === "verify" ? stages.verify?.fail : null;
     if (!fail) return "";
-    const { sentence: first, beside } = reasons.said(stages.verify.message, log);
+    const { sentence: first, beside } = reasons.said(stages.verify?.message ?? "", log);
     return [first, ...beside, fail.category ? category(fail.category).label : ""].filter(Boolean).join(" — ");
   }
 

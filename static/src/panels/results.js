@@ -21,6 +21,11 @@ const variables = (list) =>
   );
 
 export class MapsPane extends Panel {
+  /** @type {any} */
+  load;
+  /** @type {any} */
+  run;
+
   build() {
     this.store.on(["stages"], () => this.paint());
   }
@@ -78,6 +83,9 @@ export class MapsPane extends Panel {
 }
 
 export class OutputPane extends Panel {
+  /** @type {any} */
+  run;
+
   build() {
     this.store.on(["stages"], () => this.paint());
   }
@@ -137,6 +145,13 @@ export class OutputPane extends Panel {
 }
 
 export class MachinePane extends Panel {
+  /** @type {VirtualList} */
+  list;
+  /** @type {HTMLParagraphElement} */
+  empty;
+  /** @type {any} */
+  insn;
+
   build() {
     const { store, scope } = this;
     this.list = new VirtualList({
@@ -182,6 +197,11 @@ export class MachinePane extends Panel {
 const ENDS = { exit: "reached exit", safe: "pruned: already covered", reject: "rejected here", limit: "stopped at a limit" };
 
 export class PathsPane extends Panel {
+  /** @type {VirtualList} */
+  list;
+  /** @type {any} */
+  paths;
+
   build() {
     const { store, scope } = this;
     this.list = new VirtualList({

@@ -6,6 +6,21 @@ import { term } from "../ui/tip.js";
 const MARKS = 400;
 
 export class Scrubber extends Panel {
+  /** @type {HTMLInputElement} */
+  range;
+  /** @type {SVGSVGElement} */
+  marks;
+  /** @type {HTMLSpanElement} */
+  count;
+  /** @type {HTMLElement} */
+  path;
+  /** @type {HTMLOutputElement} */
+  where;
+  /** @type {HTMLSpanElement} */
+  mode;
+  /** @type {any} */
+  marked;
+
   build() {
     const { scope } = this;
     const button = (label, shape, move) =>

@@ -22,6 +22,15 @@ function read() {
 }
 
 export class Splitters extends Panel {
+  /** @type {any} */
+  sizes;
+  /** @type {HTMLElement[]} */
+  columns;
+  /** @type {HTMLElement} */
+  dock;
+  /** @type {HTMLElement[]} */
+  bars;
+
   build() {
     this.sizes = read();
     this.columns = COLUMNS.map((name) => /** @type {HTMLElement} */ (document.querySelector(`.column-${name}`)));

@@ -25,7 +25,44 @@ function split(name) {
   return colon < 0 ? { frame: 0, slot: name } : { frame: Number(name.slice(0, colon)), slot: name.slice(colon + 1) };
 }
 
+const inButton = (target) => target instanceof Element && Boolean(target.closest("button"));
+
 export class State extends Panel {
+  /** @type {HTMLHeadingElement} */
+  heading;
+  /** @type {HTMLButtonElement} */
+  base;
+  /** @type {HTMLTableCaptionElement} */
+  caption;
+  /** @type {HTMLTableRowElement} */
+  headings;
+  /** @type {HTMLTableSectionElement} */
+  body;
+  /** @type {HTMLTableElement} */
+  table;
+  /** @type {HTMLElement} */
+  held;
+  /** @type {HTMLDivElement} */
+  scroller;
+  /** @type {HTMLDivElement} */
+  detail;
+  /** @type {Map<string, any>} */
+  rows;
+  /** @type {any} */
+  describedName;
+  /** @type {any} */
+  view;
+  /** @type {string | undefined} */
+  pulsed;
+  /** @type {any} */
+  heldStamp;
+  /** @type {any} */
+  heldOf;
+  /** @type {any} */
+  described;
+  /** @type {any} */
+  describedBase;
+
   build() {
     const { store } = this;
     this.heading = h("h2", { class: "column-title" }, "State");
@@ -44,7 +81,7 @@ export class State extends Panel {
     // A click anywhere in a row selects it, unless it was for a link or to select text.
     this.body.addEventListener("click", (event) => {
       const row = event.target instanceof Element ? event.target.closest("tr") : null;
-      if (!row?.dataset.name || event.target.closest("button") || String(getSelection() ?? "")) return;
+      if (!row?.dataset.name || inButton(event.target) || String(getSelection() ?? "")) return;
       this.pick(row.dataset.name);
     });
     this.detail = h("div", { class: "detail", "aria-live": "off" });
@@ -65,7 +102,7 @@ export class State extends Panel {
     const set = (peek) => this.store.set({ peek });
     this.body.addEventListener("pointerover", (event) => event.pointerType === "mouse" && set(name(event.target)));
     this.body.addEventListener("pointerleave", () => set(""));
-    this.body.addEventListener("focusin", (event) => set(event.target.matches(":focus-visible") ? name(event.target) : ""));
+    this.body.addEventListener("focusin", (event) => set(event.target instanceof Element && event.target.matches(":focus-visible") ? name(event.target) : ""));
     this.body.addEventListener("focusout", () => set(""));
   }
 
@@ -200,8 +237,9 @@ export class State extends Panel {
     this.names([...names, ...slots, ...outer]);
     const read = new Set(here.raw.read ?? []);
     const lines = this.store.state.code.byLine.size > 0;
-    setText(this.headings.lastChild, lines ? "Line" : "Step");
-    const fail = failing ? this.store.state.stages.verify.fail.reg : "";
+    const last = this.headings.lastElementChild;
+    if (last) setText(last, lines ? "Line" : "Step");
+    const fail = failing ? this.store.state.stages.verify?.fail?.reg : "";
     for (const [name, row] of this.rows) {
       const reg = here.state.get(name);
       const old = here.before.get(name);
@@ -448,9 +486,9 @@ export class State extends Panel {
   /** A thin bar for the range with a tick where the value is. */
   rule(ruler, reg, value) {
     const r = reg?.k === "number" && reg.s ? bestRange(reg.s) : null;
-    const shown = Boolean(r) && value !== undefined && r.min !== r.max;
+    const shown = r && value !== undefined && r.min !== r.max;
     ruler.hidden = !shown;
-    if (!shown || !r) return;
+    if (!shown) return;
     const v = r.signed ? BigInt.asIntN(64, big(value)) : BigInt.asUintN(64, big(value));
     const part = Number(((v - r.min) * 1000n) / (r.max - r.min)) / 10;
     ruler.firstElementChild.style.left = `${Math.max(0, Math.min(100, part))}%`;

@@ -12,6 +12,25 @@ const LINKS = 6;
 const ARRIVALS = 40;
 
 export class WhyPane extends Panel {
+  /** @type {HTMLDivElement} */
+  card;
+  /** @type {HTMLElement} */
+  step;
+  /** @type {any} */
+  reasons;
+  /** @type {any} */
+  code;
+  /** @type {any} */
+  log;
+  /** @type {string | false | undefined} */
+  elsewhere;
+  /** @type {any[]} */
+  items;
+  /** @type {any} */
+  stamp;
+  /** @type {any} */
+  of;
+
   /** The emulated kernel by name. */
   kernel() {
     const { stages, kernel } = this.store.state;
@@ -50,11 +69,12 @@ export class WhyPane extends Panel {
     this.items = [];
     this.stamp = "";
     const early = ["load", "compile"].find((s) => stages[s]?.status === "failed" && stages[s].not_emulated?.length);
+    const halted = early || stopped;
     const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
     const parts = reasons.stop.length
       ? [this.stop(reasons.stop, "verify")]
-      : early || stopped
-        ? [this.stop(stages[early || stopped].not_emulated, early || stopped)]
+      : halted
+        ? [this.stop(stages[halted]?.not_emulated ?? [], halted)]
         : reasons.fail
           ? [this.failure(), this.chain()].filter(Boolean)
           : refused
@@ -68,7 +88,7 @@ export class WhyPane extends Panel {
   failure() {
     const { fail } = this.reasons;
     const { label, sentence } = category(fail.category);
-    const kernel = this.reasons.said(this.store.state.stages.verify.message ?? "", this.log);
+    const kernel = this.reasons.said(this.store.state.stages.verify?.message ?? "", this.log);
     const said = [kernel.sentence, ...kernel.beside].join("\n");
     const insn = this.code.at(fail.insn);
     const line = fail.line ?? insn?.line;
@@ -140,7 +160,7 @@ export class WhyPane extends Panel {
     const insn = this.code.at(cause.insn);
     const line = cause.line ?? insn?.line;
     const last = cause.kind === "failed";
-    const why = last ? `refused here: ${this.store.state.stages.verify.message || fail.category}` : cause.why;
+    const why = last ? `refused here: ${this.store.state.stages.verify?.message || fail.category}` : cause.why;
     const inside = [
       h("span", { class: "cause-n", "aria-hidden": "true" }, String(cause.n)),
       h(

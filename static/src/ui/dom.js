@@ -18,12 +18,14 @@ export function visible(text) {
 /**
  * Make an element. `props`: `class`, `on: {event: handler}`, `data: {name: value}`, booleans and attributes by name;
  * null and false are left out. Children: nodes, text (made visible), arrays, null.
- * @param {string} tag
+ * @template {string} T
+ * @param {T} tag
  * @param {Record<string, any> | null} [props]
- * @returns {any}
+ * @param {...any} children
+ * @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement}
  */
 export function h(tag, props, ...children) {
-  const element = document.createElement(tag);
+  const element = /** @type {any} */ (document.createElement(tag));
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") for (const [event, handler] of Object.entries(value)) element.addEventListener(event, handler);
@@ -37,7 +39,11 @@ export function h(tag, props, ...children) {
   return element;
 }
 
-/** Append nodes, text and arrays of them. */
+/**
+ * Append nodes, text and arrays of them.
+ * @param {ParentNode} element
+ * @param {any[]} children
+ */
 export function append(element, children) {
   for (const child of children) {
     if (child === null || child === undefined || child === false) continue;
@@ -46,19 +52,32 @@ export function append(element, children) {
   }
 }
 
-/** Replace all children. */
+/**
+ * Replace all children.
+ * @param {Element} element
+ * @param {...any} children
+ */
 export function fill(element, ...children) {
   element.textContent = "";
   append(element, children);
 }
 
-/** Set text only when it differs: an unchanged node costs no layout. */
+/**
+ * Set text only when it differs: an unchanged node costs no layout.
+ * @param {Element} element
+ * @param {any} text
+ */
 export function setText(element, text) {
   const shown = visible(text);
   if (element.textContent !== shown) element.textContent = shown;
 }
 
-/** Set or remove an attribute only when it differs. */
+/**
+ * Set or remove an attribute only when it differs.
+ * @param {Element} element
+ * @param {string} name
+ * @param {any} value
+ */
 export function setAttr(element, name, value) {
   if (value === null || value === undefined || value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
@@ -70,7 +89,14 @@ export function setAttr(element, name, value) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an SVG element with attributes. */
+/**
+ * Make an SVG element with attributes.
+ * @template {keyof SVGElementTagNameMap} T
+ * @param {T} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...Node} children
+ * @returns {SVGElementTagNameMap[T]}
+ */
 export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));

@@ -5,6 +5,11 @@
 import { h, setAttr } from "./dom.js";
 
 export class VirtualList {
+  /** @type {number | undefined} */
+  forget;
+  /** @type {boolean | undefined} */
+  pending;
+
   /**
    * @param {{label: string, render: (index: number, row: HTMLElement) => void, pick: (index: number) => void,
    *   hover?: (index: number) => void, lines?: (index: number) => number, className?: string}} options
