@@ -52,10 +52,10 @@ function start() {
   const scope = new Scope(boot);
   provide(scope);
   const want = readFragment();
-  scope.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
+  scope.protocol.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
   scope.trail = new Trail(scope, { panes: PANES.map((pane) => pane.id) });
   scope.store.set(scope.trail.looks(want));
-  if (boot.record && !differs) scope.adopt(boot.record);
+  if (boot.record && !differs) scope.protocol.adopt(boot.record);
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,

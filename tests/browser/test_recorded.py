@@ -66,6 +66,7 @@ def test_keys(recorded_tab: Tabs) -> None:
     tab = recorded_tab(recorded.packet_program())
     page = tab.open()
     place = page.locator("bs-scrubber output")
+    expect(place).to_contain_text("of 13")
     page.keyboard.press("g")
     page.keyboard.type("i8")
     page.keyboard.press("Enter")

@@ -14,19 +14,19 @@ export function bindings(scope) {
   const ask = (prefix) => () => /** @type {any} */ (document.querySelector("bs-goto"))?.open(prefix);
   const panes = /** @type {any} */ (() => document.querySelector("bs-dock"));
   return [
-    { keys: "→", says: "one step on", on: plain("ArrowRight"), do: () => scope.goto(store.state.step + 1) },
-    { keys: "←", says: "one step back", on: plain("ArrowLeft"), do: () => scope.goto(store.state.step - 1) },
-    { keys: "Shift → ←", says: "over a call, on and back", on: shift("ArrowRight"), do: () => void scope.over(1) },
-    { keys: "", says: "", on: shift("ArrowLeft"), do: () => void scope.over(-1) },
-    { keys: "Alt → ←", says: "next and previous visit of this C line", on: alt("ArrowRight"), do: () => void scope.visitLine(1) },
-    { keys: "", says: "", on: alt("ArrowLeft"), do: () => void scope.visitLine(-1) },
-    { keys: "] [", says: "next and previous fork, prune or end of a path", on: typed("]"), do: () => scope.branch(1) },
-    { keys: "", says: "", on: typed("["), do: () => scope.branch(-1) },
-    { keys: ". ,", says: "next and previous change of the selected register", on: typed("."), do: () => void scope.change(1) },
-    { keys: "", says: "", on: typed(","), do: () => void scope.change(-1) },
-    { keys: "w", says: "to the step that wrote the selected register", on: typed("w"), do: () => scope.writer() },
-    { keys: "Home End", says: "first and last step", on: plain("Home"), do: () => scope.goto(0) },
-    { keys: "", says: "", on: plain("End"), do: () => scope.goto(scope.total - 1) },
+    { keys: "→", says: "one step on", on: plain("ArrowRight"), do: () => scope.cursor.goto(store.state.step + 1) },
+    { keys: "←", says: "one step back", on: plain("ArrowLeft"), do: () => scope.cursor.goto(store.state.step - 1) },
+    { keys: "Shift → ←", says: "over a call, on and back", on: shift("ArrowRight"), do: () => void scope.search.over(1) },
+    { keys: "", says: "", on: shift("ArrowLeft"), do: () => void scope.search.over(-1) },
+    { keys: "Alt → ←", says: "next and previous visit of this C line", on: alt("ArrowRight"), do: () => void scope.search.visitLine(1) },
+    { keys: "", says: "", on: alt("ArrowLeft"), do: () => void scope.search.visitLine(-1) },
+    { keys: "] [", says: "next and previous fork, prune or end of a path", on: typed("]"), do: () => scope.search.branch(1) },
+    { keys: "", says: "", on: typed("["), do: () => scope.search.branch(-1) },
+    { keys: ". ,", says: "next and previous change of the selected register", on: typed("."), do: () => void scope.search.change(1) },
+    { keys: "", says: "", on: typed(","), do: () => void scope.search.change(-1) },
+    { keys: "w", says: "to the step that wrote the selected register", on: typed("w"), do: () => scope.search.writer() },
+    { keys: "Home End", says: "first and last step", on: plain("Home"), do: () => scope.cursor.goto(0) },
+    { keys: "", says: "", on: plain("End"), do: () => scope.cursor.goto(scope.cursor.total - 1) },
     { keys: "g", says: "go to a step (12), an instruction (i7) or a line (l30)", on: typed("g"), do: ask("") },
     { keys: "/", says: "search instructions, source and log", on: typed("/"), do: ask("/") },
     { keys: "v", says: "switch between the verifier and the run", on: typed("v"), do: () => flip(scope) },
@@ -50,7 +50,7 @@ export function bindings(scope) {
 function flip(scope) {
   const { view } = scope.store.state;
   const other = view === "verify" ? "run" : "verify";
-  if (scope.windows[other].total) scope.show(other);
+  if (scope.steps[other].total) scope.cursor.show(other);
 }
 
 /** True when typing belongs to the element, not to the page. */

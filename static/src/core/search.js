@@ -1,39 +1,29 @@
-/** Ways of moving the cursor that look for something: a visit, a change, a writer, a fork. Base of Scope. */
+/** Moves of the cursor that look for something: a visit, a change, a writer, a fork. */
 
+/** Windows fetched by one search, at most. */
 const SEARCH_WINDOWS = 400;
 
 export class Search {
-  /** @type {import("./store.js").Store} */
-  store;
-  /** @type {{verify: import("./windows.js").Windows, run: import("./windows.js").Windows}} */
-  windows;
   /** @type {symbol | undefined} the latest search: an older one stops when its window arrives */
   ticket;
+
+  /** @param {import("./cursor.js").Cursor} cursor */
+  constructor(cursor) {
+    this.cursor = cursor;
+    this.steps = cursor.steps;
+    this.store = cursor.store;
+  }
 
   get state() {
     return this.store.state;
   }
-
-  /** Steps in the current view. */
-  get total() {
-    return this.windows[this.state.view].total;
-  }
-
-  // Scope's own.
-  /** @returns {any} */
-  now() {}
-  /** @param {number} _step */
-  goto(_step) {}
-  /** @param {string} _view @param {number} [_step] */
-  show(_view, _step) {}
 
   /**
    * Find the next step in a direction for which `test(raw, step)` holds, fetching windows as needed, and go there.
    * @param {number} direction 1 or -1
    */
   async seek(direction, test, what, from = this.state.step) {
-    const { view } = this.state;
-    const windows = this.windows[view];
+    const { windows } = this.cursor;
     const ticket = (this.ticket = Symbol());
     let fetched = 0;
     for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
@@ -46,7 +36,7 @@ export class Search {
         raw = windows.step(s);
       }
       if (test(raw, s)) {
-        this.goto(s);
+        this.cursor.goto(s);
         return true;
       }
     }
@@ -66,13 +56,13 @@ export class Search {
 
   /** Next or previous step that does not go into a call. */
   over(direction) {
-    const frame = this.now()?.frame ?? 0;
+    const frame = this.cursor.now()?.frame ?? 0;
     return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function");
   }
 
   /** Next or previous visit of a C line that the cursor is on. */
   visitLine(direction) {
-    const line = this.now()?.line;
+    const line = this.cursor.now()?.line;
     if (!line) return false;
     let left = false;
     const { code } = this.state;
@@ -90,7 +80,7 @@ export class Search {
   /** Next or previous step at an instruction, else wrap to the first one from the other end. */
   async visitInsn(idx) {
     const same = (raw) => raw.insn === idx;
-    if (this.windows[this.state.view].step(this.state.step)?.insn === idx) return true;
+    if (this.cursor.windows.step(this.state.step)?.insn === idx) return true;
     const visits = this.state.stages.verify?.visits;
     if (this.state.view === "verify" && visits && !visits[idx]) {
       this.store.set({ found: `The verifier never reached instruction ${idx}.` });
@@ -106,7 +96,7 @@ export class Search {
       this.store.set({ found: `Line ${line} has no instruction of its own.` });
       return false;
     }
-    if (this.now()?.line === line) return true;
+    if (this.cursor.now()?.line === line) return true;
     const test = (raw) => slots.has(raw.insn);
     return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
   }
@@ -127,7 +117,7 @@ export class Search {
 
   /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
   async backTo(step, insns) {
-    const walk = this.windows.verify;
+    const walk = this.steps.verify;
     const ticket = (this.ticket = Symbol());
     let fetched = 0;
     let s = step;
@@ -150,30 +140,30 @@ export class Search {
       this.store.set({ found: `Instruction ${insns.at(-1)} was not visited on this path before.` });
       return false;
     }
-    if (this.state.view !== "verify") this.show("verify", at);
-    else this.goto(at);
+    if (this.state.view !== "verify") this.cursor.show("verify", at);
+    else this.cursor.goto(at);
     return true;
   }
 
   /** To the step that wrote the selected register or slot. */
   writer() {
     const { reg, view } = this.state;
-    const value = view === "verify" ? this.now()?.state.get(reg) : null;
+    const value = view === "verify" ? this.cursor.now()?.state.get(reg) : null;
     if (!value) this.store.set({ found: reg ? `${reg} has no value here.` : "Select a register first." });
     else if (!(value.w >= 0)) this.store.set({ found: `${reg} has had this value since the program started.` });
-    else this.goto(value.w);
+    else this.cursor.goto(value.w);
   }
 
   /** To the step where a register or slot had to be precise, with the reason open. */
   whyPrecise(name) {
-    const here = this.now();
+    const here = this.cursor.now();
     const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
     if (!mark) {
       this.store.set({ found: `Why ${name} had to be precise is not recorded for this step.` });
       return;
     }
     this.store.set({ pane: "why", dock: true });
-    this.goto(mark.step);
+    this.cursor.goto(mark.step);
   }
 
   /** Next or previous step where the walk forked, took up another path, was pruned or ended. */
@@ -186,9 +176,9 @@ export class Search {
     const places = new Set();
     for (const path of stages.verify?.paths ?? [])
       for (const place of [path.push_step, path.first_step, path.last_step]) if (place >= 0) places.add(place);
-    const sorted = [...places].filter((place) => place < this.total).sort((a, b) => (a - b) * direction);
+    const sorted = [...places].filter((place) => place < this.cursor.total).sort((a, b) => (a - b) * direction);
     const next = sorted.find((s) => (s - step) * direction > 0);
     if (next === undefined) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} fork, prune or end of a path.` });
-    else this.goto(next);
+    else this.cursor.goto(next);
   }
 }

@@ -39,7 +39,7 @@ export class Trail {
     clearTimeout(this.timer);
     this.timer = 0;
     const { state } = this.scope;
-    const program = state.source.length > LONGEST ? null : { ...state.program, request: structuredClone(this.scope.request()) };
+    const program = state.source.length > LONGEST ? null : { ...state.program, request: structuredClone(this.scope.protocol.request()) };
     const ran = state.ran?.edited === state.edited;
     try {
       history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state) : location.href);
@@ -82,11 +82,11 @@ export class Trail {
     const { scope } = this;
     const want = readFragment();
     load(scope, program);
-    scope.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
+    scope.protocol.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
     scope.store.set(this.looks(want));
-    if (record) scope.adopt(record);
+    if (record) scope.protocol.adopt(record);
     else if (run) scope.run();
-    else scope.rest();
+    else scope.protocol.rest();
   }
 
   /** What of a fragment is kept in the store. */
@@ -98,9 +98,9 @@ export class Trail {
   cursor(want) {
     if (want.step === null) return;
     const { scope } = this;
-    if (want.packet !== scope.state.packetRun && scope.state.stages.run?.runs?.[want.packet]) scope.packet(want.packet);
-    if (want.stage && want.stage !== scope.state.view) scope.show(want.stage, want.step);
-    else scope.goto(want.step);
+    if (want.packet !== scope.state.packetRun && scope.state.stages.run?.runs?.[want.packet]) scope.cursor.packet(want.packet);
+    if (want.stage && want.stage !== scope.state.view) scope.cursor.show(want.stage, want.step);
+    else scope.cursor.goto(want.step);
     if (want.reg) scope.store.set({ reg: want.reg });
     if (this.known.panes.includes(want.pane)) scope.store.set({ pane: want.pane });
   }

@@ -4,6 +4,8 @@
  */
 
 const KEEP = 40;
+/** Steps in a window until the server has said how many it sends at once. */
+export const WIDTH = 512;
 
 /**
  * @typedef {{from: number, steps: any[], keyframe: any, used: number}} Chunk
@@ -28,7 +30,7 @@ export class Windows {
     this.stage = stage;
     this.ask = ask;
     this.run = run;
-    this.width = 512;
+    this.width = WIDTH;
     this.clear();
   }
 

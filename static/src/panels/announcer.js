@@ -20,7 +20,7 @@ export class Announcer extends Panel {
   }
 
   say() {
-    const here = this.scope.now();
+    const here = this.scope.cursor.now();
     if (!here || `${here.view}${here.step}` === this.said) return;
     this.said = `${here.view}${here.step}`;
     const changes = [];

@@ -245,7 +245,7 @@ export class Editor extends Panel {
         this.rebase();
       }
     }
-    const here = this.scope.now();
+    const here = this.scope.cursor.now();
     const line = this.place(here?.line);
     const over = this.place(hover?.line);
     const fail = stages.verify?.status !== "working" ? stages.verify?.fail : null;
@@ -369,7 +369,7 @@ export class Editor extends Panel {
     const position = view.posAtCoords({ x: event.clientX, y: event.clientY });
     if (position === null) return false;
     const number = view.state.doc.lineAt(position).number;
-    if (this.store.state.code.byLine.has(number)) void this.scope.visitOf(number);
+    if (this.store.state.code.byLine.has(number)) void this.scope.search.visitOf(number);
     return false;
   }
 

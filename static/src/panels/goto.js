@@ -1,8 +1,11 @@
 /** Go to a step, an instruction or a line; or search for text. */
+import { occurrences, place as findPlace } from "../core/find.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 
 const MOST = 50;
+/** Characters of a line that was found. */
+const LONGEST = 120;
 
 export class Goto extends Panel {
   /** @type {HTMLInputElement} */
@@ -37,19 +40,22 @@ export class Goto extends Panel {
 
   go(event) {
     const text = this.input.value.trim();
-    const found = /^([il]?)\s*(\d+)$/i.exec(text);
-    if (!found) {
+    const place = findPlace(text);
+    if (!place) {
       event.preventDefault();
-      const first = /** @type {any} */ (this.results.querySelector("button"));
+      const first = this.results.querySelector("button");
       if (first) first.click();
       else if (!text.startsWith("/")) setText(this.said, "Enter a step (12), an instruction (i7) or a line (l30).");
       return;
     }
-    const n = Number(found[2]);
-    const kind = found[1].toLowerCase();
-    if (kind === "i") void this.scope.visitInsn(n);
-    else if (kind === "l") void this.scope.visitOf(n);
-    else this.scope.goto(n - 1);
+    if (place.kind === "step") this.scope.cursor.goto(place.n);
+    else this.visit(place);
+  }
+
+  visit({ kind, n }) {
+    if (kind === "insn") void this.scope.search.visitInsn(n);
+    else if (kind === "line") void this.scope.search.visitOf(n);
+    else if (n >= 0) this.scope.cursor.show("verify", n);
   }
 
   search() {
@@ -58,26 +64,17 @@ export class Goto extends Panel {
       fill(this.results);
       return;
     }
-    const needle = text.slice(1).toLowerCase();
-    const { code, log, source, kind } = this.store.state;
-    const hits = [];
-    const add = (where, line, go) => {
-      if (hits.length < MOST)
-        hits.push(
-          h("li", null, h("button", { type: "button", class: "menu-item", on: { click: () => { this.dialog.close(); go(); } } }, h("span", { class: "hint" }, where), " ", h("code", null, line.trim().slice(0, 120)))),
-        );
-    };
-    for (const insn of code.insns) if (insn.text.toLowerCase().includes(needle)) add(`insn ${insn.idx}`, insn.text, () => void this.scope.visitInsn(insn.idx));
-    if (kind !== "elf") for (const [i, line] of source.split("\n").entries()) if (line.toLowerCase().includes(needle)) add(`line ${i + 1}`, line, () => void this.scope.visitOf(i + 1));
-    for (const [i, line] of log.lines.entries()) {
-      if (hits.length >= MOST) break;
-      if (line.toLowerCase().includes(needle))
-        add(`log ${i + 1}`, line, () => {
-          const step = log.stepAt(i);
-          if (step >= 0) this.scope.show("verify", step);
-        });
-    }
+    const hits = occurrences(this.store.state, text.slice(1), MOST);
     setText(this.said, hits.length ? `${hits.length}${hits.length >= MOST ? " or more" : ""} found` : "Nothing found.");
-    fill(this.results, hits);
+    fill(this.results, hits.map((hit) => h("li", null, this.hit(hit))));
+  }
+
+  hit(hit) {
+    const click = () => {
+      this.dialog.close();
+      this.visit(hit);
+    };
+    const line = h("code", null, hit.text.trim().slice(0, LONGEST));
+    return h("button", { type: "button", class: "menu-item", on: { click } }, h("span", { class: "hint" }, hit.where), " ", line);
   }
 }

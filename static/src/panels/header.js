@@ -163,7 +163,7 @@ export class Header extends Panel {
     const { store } = this;
     const button = /** @type {HTMLButtonElement} */ (this.find("share"));
     button.disabled = true;
-    const answer = await share(this.scope.config, this.scope.request(), store.state.program.title);
+    const answer = await share(this.scope.config, this.scope.protocol.request(), store.state.program.title);
     button.disabled = false;
     const box = /** @type {HTMLDialogElement} */ (this.find("shared"));
     if (answer.error) {

@@ -1,6 +1,6 @@
 /** The middle column: the program's instructions; in run mode each with its machine code below it. */
 import { Panel } from "../core/panel.js";
-import { inFrame } from "../core/scope.js";
+import { inFrame } from "../core/cursor.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
@@ -31,7 +31,7 @@ export class Insns extends Panel {
       label: "Instructions",
       className: "insns",
       render: (index, row) => this.row(index, row),
-      pick: (index) => void scope.visitInsn(store.state.code.insns[index].idx),
+      pick: (index) => void scope.search.visitInsn(store.state.code.insns[index].idx),
       hover: (index) => store.set({ hover: index < 0 ? null : { line: store.state.code.insns[index].line } }),
       lines: (index) => this.height(index),
     });
@@ -77,7 +77,7 @@ export class Insns extends Panel {
   paint() {
     const { code, stages, view } = this.store.state;
     if (!code.insns.length) return;
-    this.here = this.scope.now();
+    this.here = this.scope.cursor.now();
     this.visits = view === "verify" ? (stages.verify?.visits ?? null) : null;
     const row = this.here ? (code.row.get(this.here.idx) ?? -1) : this.list.active;
     this.target = this.here?.insn?.target ?? null;

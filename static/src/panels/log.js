@@ -53,8 +53,8 @@ export class LogPane extends Panel {
     const step = this.store.state.log.stepAt(index);
     if (step < 0) return;
     this.wanted = index;
-    if (this.store.state.view !== "verify") this.scope.show("verify", step);
-    else this.scope.goto(step);
+    if (this.store.state.view !== "verify") this.scope.cursor.show("verify", step);
+    else this.scope.cursor.goto(step);
   }
 
   follow() {
@@ -63,8 +63,8 @@ export class LogPane extends Panel {
     let { step } = this.store.state;
     if (view === "run") {
       // Beside the machine's step: what the log said where the verifier walked the same way.
-      const here = this.scope.now();
-      const pair = here && this.scope.abstract(here.step);
+      const here = this.scope.cursor.now();
+      const pair = here && this.scope.cursor.abstract(here.step);
       if (!pair) return;
       step = pair.step;
     }

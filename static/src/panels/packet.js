@@ -218,7 +218,7 @@ export class PacketPane extends Panel {
           h("span", null, "packet"),
           h(
             "select",
-            { on: { change: (event) => this.scope.packet(Number(event.target.value)) } },
+            { on: { change: (event) => this.scope.cursor.packet(Number(event.target.value)) } },
             runs.map((r, i) => h("option", { value: String(i), selected: i === packetRun }, `${i + 1}: ${r.result ?? r.r0}`)),
           ),
         ),

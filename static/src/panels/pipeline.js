@@ -1,5 +1,6 @@
 /** The pipeline is the navigation: one button a stage, and one line below for what the chosen stage says. */
 import { Panel } from "../core/panel.js";
+import { STAGES } from "../core/stages.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
@@ -123,11 +124,11 @@ export class Pipeline extends Panel {
     } else if (id === "object") store.set({ column: "insns" });
     else if (id === "load") store.set({ pane: "maps", dock: true });
     else if (id === "verify") {
-      scope.show("verify");
+      scope.cursor.show("verify");
       store.set({ pane: stages.verify?.status === "failed" ? "why" : "log", dock: true, focusStage: "verify" });
     } else if (id === "jit") store.set({ pane: "machine", dock: true });
     else if (id === "run") {
-      if (scope.windows.run.total) scope.show("run");
+      if (scope.steps.run.total) scope.cursor.show("run");
       store.set({ pane: "output", dock: true, focusStage: "run" });
     }
   }
@@ -146,7 +147,7 @@ export class Pipeline extends Panel {
       } else if (id === "object" && state === "done" && !message?.object_bytes) state = "skipped";
       else if (state === "idle" && status.state === "running") state = "waiting";
       if (state === "working") {
-        const total = spec.from === "verify" ? this.scope.windows.verify.total : 0;
+        const total = spec.from === "verify" ? this.scope.steps.verify.total : 0;
         words = [total ? count(total, "step") : "working…"];
       }
       if (state === "failed")
@@ -166,7 +167,7 @@ export class Pipeline extends Panel {
       setText(said, SAID[state] ?? state);
     }
     this.say(stages, status, focusStage, ran);
-    this.bring(STAGE_ORDER.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
+    this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }
 
   /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. */
@@ -190,8 +191,8 @@ export class Pipeline extends Panel {
 
   say(stages, status, focusStage, ran) {
     const { found, edited, packetRun } = this.store.state;
-    const working = STAGE_ORDER.find((s) => stages[s]?.status === "working");
-    const failed = STAGE_ORDER.find((s) => stages[s]?.status === "failed");
+    const working = STAGES.find((s) => stages[s]?.status === "working");
+    const failed = STAGES.find((s) => stages[s]?.status === "failed");
     const focused = chosen(focusStage);
     /** @type {any} */
     let text = "";
@@ -214,7 +215,6 @@ export class Pipeline extends Panel {
   }
 }
 
-const STAGE_ORDER = ["compile", "load", "verify", "jit", "run"];
 const chosen = (focusStage) => (focusStage === "object" ? "compile" : focusStage);
 const name = (stage) => ({ compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" })[stage];
 const errors = (m) => Math.max(1, (m.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);

@@ -139,8 +139,8 @@ export class OutputPane extends Panel {
 
   /** Go to where an output was made. */
   show(event) {
-    if ((event.run ?? 0) !== this.store.state.packetRun) this.scope.packet(event.run ?? 0);
-    this.scope.show("run", event.step);
+    if ((event.run ?? 0) !== this.store.state.packetRun) this.scope.cursor.packet(event.run ?? 0);
+    this.scope.cursor.show("run", event.step);
   }
 }
 
@@ -160,7 +160,7 @@ export class MachinePane extends Panel {
       render: (index, row) => this.row(index, row),
       pick: (index) => {
         const { insn } = store.state.machine.listing[index];
-        if (insn >= 0) void scope.visitInsn(insn);
+        if (insn >= 0) void scope.search.visitInsn(insn);
       },
     });
     this.empty = h("p", { class: "empty" });
@@ -173,7 +173,7 @@ export class MachinePane extends Panel {
       setText(this.empty, stages.jit?.message || "The x86-64 code appears here once the program is accepted.");
     });
     store.on(["step", "view", "windows", "machine"], () => {
-      this.insn = scope.now()?.idx ?? -1;
+      this.insn = scope.cursor.now()?.idx ?? -1;
       const first = store.state.machine.listing.findIndex((item) => item.insn === this.insn);
       this.list.select(first);
     });
@@ -211,8 +211,8 @@ export class PathsPane extends Panel {
       pick: (index) => {
         const path = this.paths[index];
         const step = path.last_step < path.first_step ? path.push_step : path.first_step;
-        if (store.state.view === "verify") scope.goto(step);
-        else scope.show("verify", step);
+        if (store.state.view === "verify") scope.cursor.goto(step);
+        else scope.cursor.show("verify", step);
       },
     });
     this.append(this.list.element);
@@ -226,7 +226,7 @@ export class PathsPane extends Panel {
     store.on(["step", "view", "windows", "stages"], () => {
       const { view, step } = store.state;
       if (view !== "verify") return;
-      const id = scope.windows.verify.step(step)?.path;
+      const id = scope.steps.verify.step(step)?.path;
       this.list.select(this.paths.findIndex((path) => path.id === id));
     });
   }

@@ -35,7 +35,7 @@ export class Scrubber extends Panel {
       step: "1",
       value: "0",
       "aria-label": "Step",
-      on: { input: () => scope.goto(Number(this.range.value)) },
+      on: { input: () => scope.cursor.goto(Number(this.range.value)) },
     });
     this.marks = svg("svg", { class: "marks", preserveAspectRatio: "none", viewBox: "0 0 1000 10", "aria-hidden": "true" });
     this.count = h("span");
@@ -46,10 +46,10 @@ export class Scrubber extends Panel {
       h(
         "div",
         { class: "buttons", role: "group", "aria-label": "Step buttons" },
-        button("First step (Home)", "M3 3h2v10H3zM13 3v10L6 8z", () => scope.goto(0)),
-        button("One step back (←)", "M11.500 2.500v11L4 8z", () => scope.goto(this.store.state.step - 1)),
-        button("One step on (→)", "M4.500 2.500v11L12 8z", () => scope.goto(this.store.state.step + 1)),
-        button("Last step (End)", "M11 3h2v10h-2zM3 3v10l7-5z", () => scope.goto(scope.total - 1)),
+        button("First step (Home)", "M3 3h2v10H3zM13 3v10L6 8z", () => scope.cursor.goto(0)),
+        button("One step back (←)", "M11.500 2.500v11L4 8z", () => scope.cursor.goto(this.store.state.step - 1)),
+        button("One step on (→)", "M4.500 2.500v11L12 8z", () => scope.cursor.goto(this.store.state.step + 1)),
+        button("Last step (End)", "M11 3h2v10h-2zM3 3v10l7-5z", () => scope.cursor.goto(scope.cursor.total - 1)),
       ),
       h("div", { class: "track" }, this.marks, this.range),
       h("div", { class: "place" }, this.mode, this.where),
@@ -59,11 +59,11 @@ export class Scrubber extends Panel {
 
   paint(changed) {
     const { step, view, stages } = this.store.state;
-    const { total } = this.scope;
+    const { total } = this.scope.cursor;
     setAttr(this.range, "max", Math.max(0, total - 1));
     this.range.disabled = total === 0;
     if (Number(this.range.value) !== step) this.range.value = String(step);
-    const raw = this.scope.windows[view].step(step);
+    const raw = this.scope.steps[view].step(step);
     const path = view === "verify" && raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
     const more = stages[view]?.status === "working" ? "+" : "";
     setText(this.mode, view === "verify" ? "verifier" : "run");

@@ -1,6 +1,6 @@
 /** The state column: what the verifier knows, or what the machine holds, after the step under the cursor. */
 import { Panel } from "../core/panel.js";
-import { inFrame } from "../core/scope.js";
+import { inFrame } from "../core/cursor.js";
 import { bitStrip, drawBits } from "../ui/bits.js";
 import { calm, fill, glyph, h, setAttr, setText } from "../ui/dom.js";
 import { big, bestRange, bounds, concrete, num, spell } from "../ui/format.js";
@@ -108,9 +108,9 @@ export class State extends Panel {
 
   peeked() {
     const { peek, view } = this.store.state;
-    const here = view === "verify" ? this.scope.now() : null;
+    const here = view === "verify" ? this.scope.cursor.now() : null;
     const reg = here && peek ? here.state.get(peek) : null;
-    const idx = reg ? this.scope.writerInsn(reg) : null;
+    const idx = reg ? this.scope.cursor.writerInsn(reg) : null;
     this.store.set({ hover: idx === null ? null : { line: this.store.state.code.line(idx), insn: idx } });
     if (here) this.describing(here);
   }
@@ -126,7 +126,7 @@ export class State extends Panel {
     setText(this.base, base);
     setAttr(this.base, "title", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}: switch (x)`);
     if (this.view !== view) this.frame(view);
-    const here = this.scope.now();
+    const here = this.scope.cursor.now();
     const { stages } = this.store.state;
     const failing = view === "verify" && stages.verify?.fail?.step === step;
     setText(
@@ -137,9 +137,9 @@ export class State extends Panel {
           ? `${failing ? "State before" : "State after"} ${here.idx}${here.depth > 1 ? ` · frame ${here.frame}` : ""}`
           : `Machine after ${here.idx}`,
     );
-    setAttr(this, "data-waiting", !here && this.scope.total > 0);
+    setAttr(this, "data-waiting", !here && this.scope.cursor.total > 0);
     if (!here) {
-      if (this.scope.total > 0) return; // keep what is there until the window arrives
+      if (this.scope.cursor.total > 0) return; // keep what is there until the window arrives
       this.names([]);
       this.describedName = null;
       this.held.hidden = true;
@@ -247,7 +247,7 @@ export class State extends Panel {
       const moved = wrote && summary(old, base) !== summary(reg, base);
       if (row.reg !== reg || row.base !== base || row.reg === undefined) this.hold(row, reg, base);
       // Without a source there is no line to tell: then the step stands there.
-      const line = lines ? this.scope.writerLine(reg) : reg?.w >= 0 ? reg.w + 1 : null;
+      const line = lines ? this.scope.cursor.writerLine(reg) : reg?.w >= 0 ? reg.w + 1 : null;
       setText(row.line, line ? `${line}` : "");
       setAttr(row.line, "aria-label", line ? `${split(name).slot} was written ${lines ? "on line" : "at step"} ${line}; go there` : null);
       row.line.hidden = !line;
@@ -310,7 +310,7 @@ export class State extends Panel {
 
   /** A link to a step. */
   to(step) {
-    return h("button", { type: "button", class: "line-link step-link", on: { click: () => this.scope.goto(step) } }, `step ${step + 1}`);
+    return h("button", { type: "button", class: "line-link step-link", on: { click: () => this.scope.cursor.goto(step) } }, `step ${step + 1}`);
   }
 
   hold(row, reg, base) {
@@ -338,8 +338,8 @@ export class State extends Panel {
   }
 
   toWriter(name) {
-    const reg = this.scope.now()?.state?.get(name);
-    if (reg?.w >= 0) this.scope.goto(reg.w);
+    const reg = this.scope.cursor.now()?.state?.get(name);
+    if (reg?.w >= 0) this.scope.cursor.goto(reg.w);
   }
 
   /** Everything known of the selected register, below the table. */
@@ -384,7 +384,7 @@ export class State extends Panel {
 
   /** Who wrote a register last, and why it had to be precise: links to those steps. */
   wrote(reg, name) {
-    const idx = this.scope.writerInsn(reg);
+    const idx = this.scope.cursor.writerInsn(reg);
     const { code } = this.store.state;
     const line = idx === null ? null : code.line(idx);
     return h(
@@ -394,7 +394,7 @@ export class State extends Panel {
         ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
         : "present from the start",
       reg.p
-        ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: () => this.scope.whyPrecise(name) } }, "why?")]
+        ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: () => this.scope.search.whyPrecise(name) } }, "why?")]
         : null,
     );
   }
@@ -427,7 +427,7 @@ export class State extends Panel {
     const hasX86 = Object.keys(here.x).length > 0;
     const memory = [...here.mem.values()].sort((a, b) => (big(a.addr) < big(b.addr) ? -1 : 1));
     this.names([...REGS, ...memory.map((m) => `@${m.addr}`), ...(hasX86 ? SPARE : [])]);
-    const pair = this.scope.abstract(here.step);
+    const pair = this.scope.cursor.abstract(here.step);
     // The first step tells every register; what it changed is what the walk says the instruction writes.
     const started = Object.keys(here.before.regs).length > 0;
     const first = started || !pair ? new Set() : pair.wrote;

@@ -52,8 +52,8 @@ export class WhyPane extends Panel {
   }
 
   go(step) {
-    if (this.store.state.view !== "verify") this.scope.show("verify", step);
-    else this.scope.goto(step);
+    if (this.store.state.view !== "verify") this.scope.cursor.show("verify", step);
+    else this.scope.cursor.goto(step);
   }
 
   // The program: made once a verdict is here ---------------------------------------------------------------------
@@ -92,7 +92,7 @@ export class WhyPane extends Panel {
     const said = [kernel.sentence, ...kernel.beside].join("\n");
     const insn = this.code.at(fail.insn);
     const line = fail.line ?? insn?.line;
-    const walked = fail.step >= 0 && this.scope.windows.verify.total > 0;
+    const walked = fail.step >= 0 && this.scope.steps.verify.total > 0;
     return h(
       "article",
       { class: "fail-card", "aria-labelledby": "why-label" },
@@ -102,7 +102,7 @@ export class WhyPane extends Panel {
         "p",
         { class: "at-fault" },
         fail.reg ? [this.register(fail.reg, fail.proven), " "] : null,
-        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.windows.verify.total - 1))] : insn ? "Found before verification, at" : null,
+        walked ? [fail.reg ? "at " : "At ", this.to(Math.min(fail.step, this.scope.steps.verify.total - 1))] : insn ? "Found before verification, at" : null,
         insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
         line ? h("span", { class: "hint" }, `line ${line}`) : null,
       ),
@@ -244,8 +244,8 @@ export class WhyPane extends Panel {
       this.say("run", () => h("p", { class: "hint" }, "This panel explains the verifier, not runs: choose verifier above."));
       return;
     }
-    const here = this.scope.now();
-    if (!here && this.scope.total > 0) return;
+    const here = this.scope.cursor.now();
+    if (!here && this.scope.cursor.total > 0) return;
     this.say(here ? `${step}` : "none", () => (here ? this.told(here, reasons, code) : this.card.hidden ? h("p", { class: "hint" }, "This panel explains why a program is refused and why its paths end.") : null));
   }
 
@@ -378,7 +378,7 @@ export class WhyPane extends Panel {
           idx < 0
             ? "not tracked further: before this, every number counts as precise"
             : [
-                h("button", { type: "button", class: "line-link", on: { click: () => void this.scope.backTo(mark.step, insns.slice(0, i + 1)) } }, h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)),
+                h("button", { type: "button", class: "line-link", on: { click: () => void this.scope.search.backTo(mark.step, insns.slice(0, i + 1)) } }, h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)),
                 names.length ? h("span", { class: "hint" }, ` ${names.join(", ")}`) : null,
               ],
         ),

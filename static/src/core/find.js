@@ -1,0 +1,37 @@
+/** What someone types to go somewhere: a place by its number, or text to look for in what the page holds. */
+
+/**
+ * "12" a step, "i7" an instruction, "l30" a line; null for anything else.
+ * @param {string} text
+ * @returns {{kind: "step" | "insn" | "line", n: number} | null} a step counts from 0, instructions and lines as shown
+ */
+export function place(text) {
+  const found = /^([il]?)\s*(\d+)$/i.exec(text.trim());
+  if (!found) return null;
+  const n = Number(found[2]);
+  const letter = found[1].toLowerCase();
+  return letter === "i" ? { kind: "insn", n } : letter === "l" ? { kind: "line", n } : { kind: "step", n: n - 1 };
+}
+
+/**
+ * Where a text occurs, whatever its case: in instructions, then in the source, then in the verifier's log.
+ * @param {Pick<import("./store.js").State, "code" | "log" | "source" | "kind">} state
+ * @param {string} text
+ * @param {number} most hits
+ * @returns {{where: string, text: string, kind: "step" | "insn" | "line", n: number}[]} `n` is -1 for a line of the log
+ *   that belongs to no step
+ */
+export function occurrences({ code, log, source, kind }, text, most) {
+  const needle = text.toLowerCase();
+  /** @type {ReturnType<typeof occurrences>} */
+  const hits = [];
+  const has = (line) => hits.length < most && line.toLowerCase().includes(needle);
+  for (const { idx, text: insn } of code.insns) if (has(insn)) hits.push({ where: `insn ${idx}`, text: insn, kind: "insn", n: idx });
+  const lines = kind === "elf" ? [] : source.split("\n");
+  for (const [i, line] of lines.entries()) if (has(line)) hits.push({ where: `line ${i + 1}`, text: line, kind: "line", n: i + 1 });
+  for (const [i, line] of log.lines.entries()) {
+    if (hits.length >= most) break;
+    if (has(line)) hits.push({ where: `log ${i + 1}`, text: line, kind: "step", n: log.stepAt(i) });
+  }
+  return hits;
+}

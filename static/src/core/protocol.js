@@ -1,0 +1,229 @@
+/** The run protocol (docs/protocol.md): the request goes out, and what the server says goes into the store. */
+import { foreign } from "./detect.js";
+import { Code, Log, Machine } from "./model.js";
+import { Reasons } from "./reasons.js";
+import { isFinal } from "./stages.js";
+import { unreachable } from "./unreachable.js";
+
+const waiting = (position) =>
+  position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
+
+const NO_PROGRAM = "There is no program yet: write one, paste one, or choose an example.";
+
+export class Protocol {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./steps.js").Steps} steps
+   * @param {import("./cursor.js").Cursor} cursor
+   * @param {Pick<import("./session.js").Session, "start" | "adopt" | "end" | "over" | "url">} session
+   */
+  constructor(store, steps, cursor, session) {
+    this.store = store;
+    this.steps = steps;
+    this.cursor = cursor;
+    this.session = session;
+    /** @type {{step: number, stage: string, packet: number} | null} where a link points: taken up once its stage is here */
+    this.restore = null;
+    /** True from a request until it is accepted. */
+    this.fresh = false;
+  }
+
+  get state() {
+    return this.store.state;
+  }
+
+  // What goes out ------------------------------------------------------------------------------------------------
+
+  /** The request as it stands in the page. */
+  request() {
+    const { kind, source, options, input } = this.state;
+    return input.kind === "auto" ? { kind, source, options } : { kind, source, options, input };
+  }
+
+  /** Send the program through the whole pipeline; `extra` options are kept. */
+  run(extra = {}) {
+    if (Object.keys(extra).length) this.store.set({ options: { ...this.state.options, ...extra } });
+    const request = this.request();
+    if (!request.source.trim()) {
+      this.fail(NO_PROGRAM);
+      return;
+    }
+    const other = request.kind === "c" ? foreign(request.source) : null;
+    if (other) {
+      this.session.end();
+      this.fail(other.said);
+      return;
+    }
+    this.fresh = true;
+    this.store.set({ ran: this.marked(), stages: {}, status: { state: "running", message: "" } });
+    this.session.start(request);
+  }
+
+  /** Show a stored run: the messages that came with the page. */
+  adopt(record) {
+    this.fresh = true;
+    this.store.set({ ran: this.marked() });
+    this.session.adopt(record.run, this.request());
+    for (const message of record.messages) this.handle(message);
+  }
+
+  /** Nothing was run: what an earlier program left behind is let go. */
+  rest() {
+    this.session.end();
+    this.begin();
+    this.restore = null;
+    this.store.set({ ran: null, ...nothing() });
+  }
+
+  /** The request, and which edit of the program it is. */
+  marked() {
+    return { ...this.request(), edited: this.state.edited };
+  }
+
+  fail(message) {
+    this.store.set({ status: { state: "error", message } });
+  }
+
+  // The connection -----------------------------------------------------------------------------------------------
+
+  /** @param {{state: string, wait?: number, never?: boolean}} news of the session */
+  connection(news) {
+    const lost = this.state.status.state === "lost";
+    if (news.state === "lost") {
+      this.steps.forget();
+      const wait = news.wait ?? 0;
+      const seconds = (wait / 1000).toFixed(wait < 950 ? 1 : 0);
+      this.store.set({
+        status: { state: "lost", message: `The connection was lost. Trying again in ${seconds} s; your program is kept.` },
+      });
+    } else if (news.state === "open" && lost) {
+      this.store.set({ status: { state: this.session.over ? "done" : "running", message: "Connected again." } });
+      if (this.session.over) this.cursor.look();
+    } else if (news.state === "given-up") {
+      this.settle();
+      void unreachable(this.session.url, Boolean(news.never)).then((message) => this.fail(message));
+    } else if (news.state === "idle" && lost) this.store.set({ status: { state: "done", message: "" } });
+  }
+
+  // What comes in ------------------------------------------------------------------------------------------------
+
+  /** Take one message of the server. */
+  handle(message) {
+    switch (message.type) {
+      case "hello":
+        this.steps.limit(message.limits);
+        if (message.kernel) this.store.set({ kernel: message.kernel });
+        break;
+      case "accepted":
+        if (this.fresh) this.begin();
+        break;
+      case "stage":
+        this.stage(message);
+        break;
+      case "steps":
+        this.steps.of(message).add(message);
+        this.cursor.arrived();
+        break;
+      case "progress": {
+        const windows = this.steps.of(message);
+        windows.total = Math.max(windows.total, message.total);
+        this.store.set({ windows: this.state.windows + 1 });
+        break;
+      }
+      case "queued":
+        this.store.set({ status: { state: "running", message: waiting(message.position) } });
+        break;
+      case "limit":
+      case "error":
+        this.fail(message.message);
+        if (message.type === "error") this.settle();
+        break;
+      case "done":
+        this.done(message);
+        break;
+    }
+  }
+
+  /** A new run was accepted: the old one's data is let go. */
+  begin() {
+    this.fresh = false;
+    this.steps.clear();
+    this.cursor.reset();
+    this.store.set({ reasons: new Reasons(null) });
+  }
+
+  stage(message) {
+    const { stage } = message;
+    const { stages, pane } = this.state;
+    const known = stages[stage];
+    if (message.status === "working" && isFinal(known)) return; // said again after a resume
+    /** @type {Partial<import("./store.js").State>} */
+    const patch = { stages: { ...stages, [stage]: message } };
+    if (message.status === "failed" && (stage === "compile" || stage === "load")) {
+      Object.assign(patch, nothing(), { reasons: new Reasons(null), focusStage: stage });
+      if (message.not_emulated?.length && pane === "log") patch.pane = "why";
+    }
+    if (message.status === "done" && stage === "load") {
+      patch.code = new Code(message);
+      patch.machine = new Machine(null);
+    }
+    if (message.status === "done" && stage === "jit") patch.machine = new Machine(message);
+    this.store.set(patch);
+    if (stage === "verify" && isFinal(message)) this.walked(message, known);
+    if (stage === "run" && message.runs) this.ranOnce(message);
+  }
+
+  /** The walk has ended: show where, unless that was shown already or a link points elsewhere. */
+  walked(message, known) {
+    const { cursor, restore } = this;
+    this.steps.verify.total = Math.max(this.steps.verify.total, message.steps ?? 0);
+    this.store.set({ log: new Log(message), reasons: new Reasons(message) });
+    if (isFinal(known)) return;
+    if (message.verdict === "reject" && message.fail && !restore)
+      this.point(message.fail.step, { reg: message.fail.reg ?? "" });
+    else if (message.status === "failed" && !restore) this.point(message.stopped?.step ?? 0);
+    else if (this.state.view === "verify" || message.status !== "done")
+      cursor.show("verify", restore?.stage === "verify" ? restore.step : this.state.step);
+    cursor.look();
+  }
+
+  /** Select a step of the walk and open what explains it. */
+  point(step, more = {}) {
+    this.store.set({ view: "verify", step: Math.max(0, step), pane: "why", focusStage: "verify", found: "", ...more });
+  }
+
+  ranOnce(message) {
+    const { cursor, restore, steps } = this;
+    for (const [n, run] of message.runs.entries()) steps.runOf(n).total = Math.max(steps.runOf(n).total, run.steps ?? 0);
+    const wanted = restore?.packet ?? 0;
+    if (wanted && wanted < message.runs.length) cursor.packet(wanted);
+    if (restore?.stage === "run") cursor.show("run", restore.step);
+    else if (this.state.view === "run") cursor.show("run", this.state.step);
+    cursor.look();
+  }
+
+  /** The run is over: nothing is at work any more, whatever was said last. */
+  settle() {
+    const { stages } = this.state;
+    const open = Object.values(stages).flatMap((m) => (m?.status === "working" ? [m] : []));
+    if (!open.length) return;
+    const stopped = open.map((m) => [m.stage, { ...m, status: "stopped" }]);
+    this.store.set({ stages: { ...stages, ...Object.fromEntries(stopped) } });
+  }
+
+  done(message) {
+    const { cursor, steps } = this;
+    const { status } = this.state;
+    this.settle();
+    if (status.state !== "error")
+      this.store.set({ status: { state: "done", message: message.cancelled ? "Cancelled." : "", ms: message.ms } });
+    if (this.state.view === "run" && !this.state.stages.run?.runs) cursor.show("verify");
+    // Without a walk (the verifier was not asked) what there is to step is the run.
+    else if (this.state.view === "verify" && !steps.verify.total && steps.run.total) cursor.show("run", 0);
+    this.restore = null;
+    cursor.look();
+  }
+}
+
+/** What stages are made into, before there are any. */
+const nothing = () => ({ code: new Code(null), log: new Log(null), machine: new Machine(null) });
