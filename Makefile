@@ -4,8 +4,9 @@
 PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin/python
+NODE := $(VENV) -m tools.node
 
-.PHONY: run test setup check-python lint types imports unit compiled native bench fuzz facts lock screenshots clean
+.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -17,19 +18,25 @@ run: check-python
 
 test: check-python
 	@$(PYTHON) tools/setup.py test
-	@$(MAKE) --no-print-directory lint types imports unit compiled
+	@$(MAKE) --no-print-directory lint types imports page unit compiled
 
 setup: check-python
 	@$(PYTHON) tools/setup.py run test
 
 lint:
 	$(VENV) -m ruff check .
+	$(NODE) npm run --silent lint
 
 types:
 	$(VENV) -m mypy
+	$(NODE) npm run --silent check
 
 imports:
 	.venv/bin/lint-imports --no-cache
+
+# The page's scripts without a browser, by node's own runner; prints what of them was run.
+page:
+	$(NODE) npm run --silent test
 
 unit:
 	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser"

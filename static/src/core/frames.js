@@ -93,30 +93,41 @@ const TRANSPORT = {
 };
 
 /**
+ * Bytes of an IPv4 packet, or null where an address is none. `number`: protocol of the transport; `upper` makes its bytes
+ * with the pseudo-header of a length.
+ */
+function packet4(fields, number, upper) {
+  const [src, dst] = [address4(fields.src ?? "127.0.0.1"), address4(fields.dst ?? "127.0.0.1")];
+  if (!src || !dst) return null;
+  const body = upper((length) => [...src, ...dst, 0, number, ...be16(length)]);
+  const head = [
+    0x45, fields.tos ?? 0, ...be16(20 + body.length), ...be16(fields.id ?? 1), 0, 0, fields.ttl ?? 64, fields.proto ?? number, 0, 0,
+    ...src, ...dst,
+  ];
+  head.splice(10, 2, ...be16(checksum(head)));
+  return [...head, ...body];
+}
+
+/** The same for IPv6. Without a transport (`number` is 0) the next header is 59: there is none. */
+function packet6(fields, number, upper) {
+  const [src, dst] = [address6(fields.src ?? "::1"), address6(fields.dst ?? "::1")];
+  if (!src || !dst) return null;
+  const body = upper((length) => [...src, ...dst, ...be32(length), 0, 0, 0, number]);
+  return [0x60, 0, 0, 0, ...be16(body.length), fields.nh ?? (number || 59), fields.hlim ?? 64, ...src, ...dst, ...body];
+}
+
+/**
  * Bytes of a packet form, or null where a field holds what is no address. Lengths, checksums and the types of the next
  * layer are filled in.
  */
 export function encode(layers) {
   const { eth = {}, vlan, ip, ipv6: six, payload } = layers;
   const data = payload?.hex !== undefined ? unhex(payload.hex) : [...new TextEncoder().encode(payload?.text ?? "")];
-  const upper = Object.keys(TRANSPORT).find((name) => layers[name]);
-  const [src, dst] = ip
-    ? [address4(ip.src ?? "127.0.0.1"), address4(ip.dst ?? "127.0.0.1")]
-    : six
-      ? [address6(six.src ?? "::1"), address6(six.dst ?? "::1")]
-      : [[], []];
-  if (!src || !dst) return null;
-  const number = upper ? (six && upper === "icmp" ? ICMPV6 : PROTO[upper]) : 0;
-  const pseudo = (length) =>
-    ip ? [...src, ...dst, 0, number, ...be16(length)] : six ? [...src, ...dst, ...be32(length), 0, 0, 0, number] : [];
-  let body = upper ? TRANSPORT[upper](layers[upper], data, pseudo, Boolean(six)) : data;
-  if (ip) {
-    const head = [
-      0x45, ip.tos ?? 0, ...be16(20 + body.length), ...be16(ip.id ?? 1), 0, 0, ip.ttl ?? 64, ip.proto ?? number, 0, 0, ...src, ...dst,
-    ];
-    head.splice(10, 2, ...be16(checksum(head)));
-    body = [...head, ...body];
-  } else if (six) body = [0x60, 0, 0, 0, ...be16(body.length), six.nh ?? (upper ? number : 59), six.hlim ?? 64, ...src, ...dst, ...body];
+  const name = Object.keys(TRANSPORT).find((each) => layers[each]);
+  const number = !name ? 0 : six && name === "icmp" ? ICMPV6 : PROTO[name];
+  const upper = (pseudo) => (name ? TRANSPORT[name](layers[name], data, pseudo, Boolean(six)) : data);
+  let body = ip ? packet4(ip, number, upper) : six ? packet6(six, number, upper) : upper(() => []);
+  if (!body) return null;
   const type = ip ? IPV4 : six ? IPV6 : 0x9000;
   if (vlan) body = [...be16(((vlan.prio ?? 0) << 13) | (vlan.id ?? 1)), ...be16(ip || six ? type : 0), ...body];
   const addresses = [unhex(eth.dst ?? ETHERNET.dst), unhex(eth.src ?? ETHERNET.src)];

@@ -32,19 +32,18 @@ export function bindings(scope) {
     { keys: "v", says: "switch between the verifier and the run", on: typed("v"), do: () => flip(scope) },
     { keys: "x", says: "decimal or hexadecimal", on: typed("x"), do: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) },
     { keys: "e", says: "to the editor (Escape leaves it)", on: typed("e"), do: () => document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus")) },
-    { keys: "1–8", says: "open a panel", on: (e) => /^[1-8]$/.test(e.key) && !e.ctrlKey && !e.metaKey && !e.altKey, do: () => {} },
-    { keys: "s", says: "share", on: typed("s"), do: click("share") },
-    { keys: "?", says: "this help", on: (e) => e.key === "?" && !e.ctrlKey && !e.metaKey, do: click("help") },
     ...Array.from({ length: 8 }, (_, i) => ({
-      keys: "",
-      says: "",
+      keys: i ? "" : "1–8",
+      says: i ? "" : "open a panel",
       on: typed(String(i + 1)),
       do: () => {
         const pane = panes()?.shown()[i];
         if (pane) store.set({ pane: pane.id, dock: true });
       },
     })),
-  ].filter((binding) => binding.keys !== "1–8" || true);
+    { keys: "s", says: "share", on: typed("s"), do: click("share") },
+    { keys: "?", says: "this help", on: (e) => e.key === "?" && !e.ctrlKey && !e.metaKey, do: click("help") },
+  ];
 }
 
 function flip(scope) {
@@ -73,7 +72,7 @@ export function listen(scope) {
     }
     if (event.defaultPrevented || typing(event) || document.querySelector("dialog[open]")) return;
     for (const binding of table) {
-      if (!binding.on(event) || /^1/.test(binding.keys)) continue;
+      if (!binding.on(event)) continue;
       event.preventDefault();
       binding.do();
       return;

@@ -24,5 +24,7 @@ export class Panel extends HTMLElement {
   }
 
   /** Make the content and subscribe. */
-  build() {}
+  build() {
+    throw new Error(`${this.localName} makes no content`);
+  }
 }

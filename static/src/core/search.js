@@ -24,7 +24,7 @@ export class Search {
    */
   async seek(direction, test, what, from = this.state.step) {
     const { windows } = this.cursor;
-    const ticket = (this.ticket = Symbol());
+    const ticket = this.begin();
     let fetched = 0;
     for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
       let raw = windows.step(s);
@@ -42,6 +42,12 @@ export class Search {
     }
     this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
     return false;
+  }
+
+  /** A new search: the one before, if it still waits, ends. */
+  begin() {
+    this.ticket = Symbol();
+    return this.ticket;
   }
 
   /** Wait until a window is here; false after ten seconds. */
@@ -118,7 +124,7 @@ export class Search {
   /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
   async backTo(step, insns) {
     const walk = this.steps.verify;
-    const ticket = (this.ticket = Symbol());
+    const ticket = this.begin();
     let fetched = 0;
     let s = step;
     let at = -1;

@@ -31,7 +31,7 @@ export class Trail {
       }
       this.timer = window.setTimeout(() => this.note(true), PAUSE);
     });
-    addEventListener("popstate", (event) => void this.went(event.state));
+    addEventListener("popstate", (event) => this.went(event.state));
   }
 
   /** Write the program, and with `cursor` also the cursor, into the current entry. */
@@ -58,7 +58,7 @@ export class Trail {
   }
 
   /** The browser went to an entry. */
-  async went(entry) {
+  went(entry) {
     clearTimeout(this.timer);
     this.timer = 0;
     if (!entry?.key || entry.key === this.key) {

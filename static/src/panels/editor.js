@@ -134,8 +134,12 @@ export class Editor extends Panel {
         EditorView.updateListener.of((update) => this.updated(update)),
         EditorView.domEventHandlers({
           // Tab indents once something is written or clicked; who tabs through the page is not caught here.
-          blur: () => void (this.writing = false),
-          pointerdown: () => void (this.writing = true),
+          blur: () => {
+            this.writing = false;
+          },
+          pointerdown: () => {
+            this.writing = true;
+          },
           paste: (event, view) => this.paste(event, view),
           click: (event, view) => this.clicked(event, view),
           mousemove: (event, view) => this.hover(view.posAtCoords({ x: event.clientX, y: event.clientY })),

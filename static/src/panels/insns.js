@@ -129,7 +129,7 @@ export class Insns extends Panel {
   /** The instruction's text with each register in the hue of what it holds. */
   operands(text) {
     const here = this.here;
-    if (!here || here.view !== "verify") return text;
+    if (here?.view !== "verify") return text;
     const out = [];
     let at = 0;
     for (const match of text.matchAll(REGISTER)) {

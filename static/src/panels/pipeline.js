@@ -134,28 +134,13 @@ export class Pipeline extends Panel {
   }
 
   paint() {
-    const { stages, kind, source, status, focusStage, view, ran, packetRun } = this.store.state;
+    const { stages, status, focusStage, view, ran } = this.store.state;
     // Stages after one that failed were skipped for that; others (clang, for assembly) have nothing to do.
     let broken = false;
     for (const [id, { spec, button, first, rest, said }] of this.buttons) {
-      const message = spec.from ? stages[spec.from] : null;
-      let state = message?.status ?? "idle";
-      let words = message && message.status !== "working" && spec.done ? spec.done(message, packetRun).filter(Boolean) : [];
-      if (id === "source") {
-        state = "done";
-        words = kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
-      } else if (id === "object" && state === "done" && !message?.object_bytes) state = "skipped";
-      else if (state === "idle" && status.state === "running") state = "waiting";
-      if (state === "working") {
-        const total = spec.from === "verify" ? this.scope.steps.verify.total : 0;
-        words = [total ? count(total, "step") : "working…"];
-      }
-      if (state === "failed")
-        words = [
-          id === "verify" ? "rejected" : id === "compile" ? count(errors(message), "error") : id === "object" ? "no object" : "failed",
-        ];
-      if (state === "skipped") words = [broken ? "not reached" : id === "verify" ? "switched off" : "not needed"];
-      if (state === "stopped") words = ["stopped"];
+      const message = spec.from ? stages[spec.from] : undefined;
+      let state = condition(id, message, status.state === "running");
+      let words = this.words(id, spec, state, broken);
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
       if (state === "failed" && message?.not_emulated?.length) [state, words] = ["unknown", ["not emulated"]];
@@ -168,6 +153,26 @@ export class Pipeline extends Panel {
     }
     this.say(stages, status, focusStage, ran);
     this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
+  }
+
+  /** What a stage's button says below its name. `broken`: a stage before it failed. */
+  words(id, spec, state, broken) {
+    const { stages, kind, source, packetRun } = this.store.state;
+    const message = spec.from ? stages[spec.from] : undefined;
+    switch (state) {
+      case "working": {
+        const total = spec.from === "verify" ? this.scope.steps.verify.total : 0;
+        return [total ? count(total, "step") : "working…"];
+      }
+      case "failed":
+        return [(FAILED[id] ?? (() => "failed"))(message)];
+      case "skipped":
+        return [broken ? "not reached" : id === "verify" ? "switched off" : "not needed"];
+      case "stopped":
+        return ["stopped"];
+    }
+    if (id === "source") return kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
+    return message && spec.done ? spec.done(message, packetRun).filter(Boolean) : [];
   }
 
   /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. */
@@ -215,6 +220,16 @@ export class Pipeline extends Panel {
   }
 }
 
+/** The state of a stage's button. The source is always there; of an object there is something only where one was made. */
+function condition(id, message, running) {
+  if (id === "source") return "done";
+  const status = message?.status ?? "idle";
+  if (id === "object" && status === "done" && !message?.object_bytes) return "skipped";
+  return status === "idle" && running ? "waiting" : status;
+}
+
 const chosen = (focusStage) => (focusStage === "object" ? "compile" : focusStage);
 const name = (stage) => ({ compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" })[stage];
 const errors = (m) => Math.max(1, (m.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);
+/** What a button says of a stage that failed; the others say "failed". */
+const FAILED = { verify: () => "rejected", compile: (m) => count(errors(m), "error"), object: () => "no object" };

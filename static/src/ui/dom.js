@@ -5,6 +5,7 @@
 
 // C0 (but tab and newline), DEL, C1, soft hyphen, zero-width and bidirectional controls, separators, BOM, specials.
 const UNSAFE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffc]/g;
 
 /** Text with invisible and direction-changing characters spelt as escapes. */

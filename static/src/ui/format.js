@@ -70,10 +70,8 @@ export function bestRange(s) {
 /** "14", "0…255", "any" (or "any, low half 0…255"). */
 export function range(s, base) {
   const r = bestRange(s);
-  if (r.min === r.max) {
-    const b = bounds(s);
-    return num(b.smax < 0n && base !== "hex" ? b.smin : r.min, base);
-  }
+  // A known negative number: its sign in decimal, all its bits in hexadecimal.
+  if (r.min === r.max) return num(base === "hex" ? BigInt.asUintN(64, r.min) : r.min, base);
   if (!r.unknown) return `${num(r.min, base)}…${num(r.max, base)}`;
   const b = bounds(s);
   if (b.u32min > 0n || b.u32max < TWO32 - 1n) return `any, low half ${num(b.u32min, base)}…${num(b.u32max, base)}`;

@@ -1,0 +1,133 @@
+/** Rows of the state column for the verifier's walk: what it knows of each register and slot. */
+import { inFrame } from "../core/cursor.js";
+import { bitStrip, drawBits } from "../ui/bits.js";
+import { calm, glyph, h, setAttr, setText } from "../ui/dom.js";
+import { bestRange, bounds, num } from "../ui/format.js";
+import { kindOf, summary } from "../ui/kinds.js";
+import { term } from "../ui/tip.js";
+import { rowsOf, split } from "./state-names.js";
+
+export class WalkRows {
+  caption = "Registers and stack as the verifier knows them";
+
+  /** @param {import("./state.js").State} panel */
+  constructor(panel) {
+    this.panel = panel;
+    this.store = panel.store;
+    this.cursor = panel.scope.cursor;
+    /** Where the last rejection was pointed at: once for each run. */
+    this.pulsed = "";
+  }
+
+  headings() {
+    return ["Register", "Holds", term("bits", "Bits"), "Line"];
+  }
+
+  /** A row and the parts of it that change. */
+  make(name) {
+    const { frame, slot } = split(name);
+    const head = this.panel.head(name, slot);
+    const icon = h("span", { class: "icon-slot" });
+    const text = h("span", { class: "holds" });
+    const was = h("span", { class: "was" });
+    const precise = h("span", { class: "precise", title: "precise: the verifier relies on this exact value" });
+    const strip = bitStrip();
+    const line = h("button", { type: "button", class: "line-link", on: { click: () => this.toWriter(name) } });
+    const what = h("td", { class: "what" }, h("div", { class: "what-line" }, icon, text, precise, was));
+    const cell = h("td", { class: "bits-cell" }, strip);
+    const element = h(
+      "tr",
+      { data: { name }, class: slot.startsWith("fp") ? "slot" : "" },
+      head.cell,
+      what,
+      cell,
+      h("td", { class: "line-cell" }, line),
+    );
+    return { element, head, icon, text, was, precise, strip, what, cell, line, frame, reg: undefined, base: "" };
+  }
+
+  /** Show the state after a step; `failing`: the step is the one that was refused, and the state is that before it. */
+  paint(here, failing) {
+    const { code, stages } = this.store.state;
+    this.panel.names(rowsOf(here.state.keys(), here.frame, inFrame));
+    // Without a source there is no line to tell: then the step stands there.
+    const lines = code.byLine.size > 0;
+    const last = this.panel.headings.lastElementChild;
+    if (last) setText(last, lines ? "Line" : "Step");
+    const fail = failing ? (stages.verify?.fail?.reg ?? "") : "";
+    const read = new Set(here.raw.read ?? []);
+    for (const [name, row] of this.panel.rows) this.row(name, row, here, { read: read.has(name), fault: fail === name, lines });
+    if (fail) this.pulse(fail, here.step);
+  }
+
+  row(name, row, here, { read, fault, lines }) {
+    const { base, reg: selected } = this.store.state;
+    const reg = here.state.get(name);
+    const old = here.before.get(name);
+    const wrote = here.wrote.has(name);
+    const moved = wrote && summary(old, base) !== summary(reg, base);
+    if (row.reg !== reg || row.base !== base || row.reg === undefined) this.hold(row, reg, base);
+    this.writer(name, row.line, reg, lines);
+    // A place on the stack is counted from the frame pointer: a term to be looked up.
+    const stack = reg?.k === "stack";
+    setAttr(row.text, "data-term", stack ? "fp" : null);
+    setAttr(row.text, "tabindex", stack ? "0" : null);
+    setText(row.was, moved ? `was ${summary(old, base) || "nothing"}` : aside(reg, base));
+    const marks = {
+      slot: split(name).slot.startsWith("fp"), outer: row.frame !== here.frame, undefined: !reg, wrote, changed: moved, read,
+      selected: selected === name, fault,
+    };
+    const class_ = Object.keys(marks).filter((mark) => marks[mark]).join(" ");
+    if (row.element.className !== class_) row.element.className = class_;
+    setText(row.head.mark, `${read ? "r" : ""}${wrote ? "w" : ""}`);
+    setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
+  }
+
+  /** The line, or the step, that wrote a register. */
+  writer(name, link, reg, lines) {
+    const at = lines ? this.cursor.writerLine(reg) : reg?.w >= 0 ? reg.w + 1 : null;
+    setText(link, at ? `${at}` : "");
+    setAttr(link, "aria-label", at ? `${split(name).slot} was written ${lines ? "on line" : "at step"} ${at}; go there` : null);
+    link.hidden = !at;
+  }
+
+  hold(row, reg, base) {
+    row.reg = reg ?? null;
+    row.base = base;
+    const kind = kindOf(reg);
+    row.icon.textContent = "";
+    row.icon.append(glyph(kind, Boolean(reg?.null)));
+    setText(row.text, reg ? summary(reg, base) : "·");
+    row.element.dataset.kind = kind;
+    setAttr(row.element, "title", reg?.t ?? "not written yet");
+    row.precise.textContent = reg?.p ? "●" : "";
+    const bits = Boolean(reg?.s) && reg.k === "number";
+    row.what.colSpan = bits ? 1 : 2; // a pointer has no bits to show: its words get the room
+    row.cell.hidden = !bits;
+    if (bits) drawBits(row.strip, reg.s);
+  }
+
+  /** Bring the register at fault into sight and draw the eye to it, once. */
+  pulse(name, step) {
+    const stamp = `${this.store.state.ran?.edited}:${step}`;
+    if (this.pulsed === stamp) return;
+    this.pulsed = stamp;
+    const row = this.panel.rows.get(name)?.element;
+    row?.scrollIntoView({ block: "nearest" });
+    if (row && !calm())
+      row.animate([{ opacity: 1 }, { opacity: 0.35 }, { opacity: 1 }], { duration: 140, easing: "ease-in-out" });
+  }
+
+  toWriter(name) {
+    const reg = this.cursor.now()?.state?.get(name);
+    if (reg?.w >= 0) this.cursor.goto(reg.w);
+  }
+}
+
+/** What stands small beside a known number: the same in the other base. */
+function aside(reg, base) {
+  if (!reg?.s || reg.k !== "number") return "";
+  const r = bestRange(reg.s);
+  if (r.min !== r.max || (r.min >= 0n && r.min < 10n)) return "";
+  return base === "hex" ? num(r.min, "dec") : `0x${BigInt.asUintN(64, bounds(reg.s).umin).toString(16)}`;
+}

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { base64, detect, foreign, fromFile } from "../src/core/detect.js";
+
+const C = '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nSEC("xdp")\nint f(void *ctx)\n{\n\treturn 2;\n}\n';
+const LOG = "func#0 @0\n0: R1=ctx() R10=fp0\n0: (b7) r0 = 0 ; R0_w=0\nprocessed 2 insns (limit 1000000) max_states_per_insn 0\n";
+const LISTING = "   0: (b7) r0 = 0\n   1: (95) exit\n";
+const OBJDUMP = "Disassembly of section xdp:\n\n0000000000000000 <f>:\n       0:\tb7 00 00 00 02 00 00 00\tr0 = 0x2\n       1:\t95 00 00 00 00 00 00 00\texit\n";
+
+/** @type {[string, string, string | undefined, boolean][]} text, kind, foreign, whether it can stand alone */
+const TEXTS = [
+  [C, "c", undefined, true],
+  ["return bpf_ktime_get_ns();", "c", undefined, false],
+  ["r0 = 0\nexit\n", "asm", undefined, true],
+  ["r1 += 4", "asm", undefined, false],
+  ["mov r0, 2\nexit", "asm", undefined, true],
+  ["b7 00 00 00 02 00 00 00 95 00 00 00 00 00 00 00", "hex", undefined, true],
+  ["b700000002000000 95", "hex", undefined, false],
+  [LOG, "c", "log", true],
+  [LISTING, "c", "listing", false],
+  [OBJDUMP, "c", "listing", true],
+  ["kprobe:do_sys_open\n{\n  printf(\"%s\", comm);\n}\n", "c", "bpftrace", true],
+  ["from bcc import BPF\nb = BPF(text='x')\n", "c", "bcc", false],
+  ["BPF_HASH(counts);\nint f(struct pt_regs *ctx) { return 0; }\n", "c", "bcc", false],
+];
+
+test("kinds of pasted texts", () => {
+  for (const [text, kind, other, whole] of TEXTS) {
+    const found = detect(text);
+    assert.deepEqual([found?.kind, found?.foreign, found?.whole], [kind, other, whole], text);
+    assert.equal(foreign(text)?.kind, other, text);
+  }
+  assert.equal(detect("  \n"), null);
+  assert.equal(detect("hello there"), null);
+});
+
+test("a log that quotes a program is a log, a program that quotes a log is a program", () => {
+  assert.equal(foreign(LOG)?.kind, "log");
+  assert.equal(foreign(`${C}\n/*\n${LOG}*/`), null);
+});
+
+const file = (name, data) => new File([data], name);
+
+test("files: objects and captures by their first bytes, text by its name", async () => {
+  const elf = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 1, 2);
+  assert.deepEqual(await fromFile(file("a.o", elf), {}), { kind: "elf", source: base64(elf), said: "Recognized as an ELF object: a.o.", name: "a.o" });
+  const pcap = await fromFile(file("a.pcap", Uint8Array.of(0xd4, 0xc3, 0xb2, 0xa1)), {});
+  assert.deepEqual(pcap.input, { kind: "pcap", base64: "1MOyoQ==" });
+  assert.equal((await fromFile(file("a.c", "r0 = 0"), {})).kind, "c");
+  assert.equal((await fromFile(file("a.s", "int x;"), {})).kind, "asm");
+  assert.equal((await fromFile(file("README", "r0 = 0\nexit"), {})).kind, "asm");
+  assert.equal((await fromFile(file("README", "plain words"), {})).kind, "c");
+  assert.match((await fromFile(file("a.bin", "a\0b"), {})).error, /neither text/);
+  assert.match((await fromFile(file("a.c", "x".repeat(11)), { elf_bytes: 10 })).error, /has 11 bytes; the limit is 10/);
+});

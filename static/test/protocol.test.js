@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LOAD, walked, window_, world } from "./world.js";
+
+const VERIFY = { type: "stage", stage: "verify", status: "done", verdict: "accept", steps: 7, log: "" };
+
+test("an input that nobody changed is not part of the request", () => {
+  const { protocol, store } = world();
+  assert.deepEqual(protocol.request(), { kind: "c", source: "int a;", options: {} });
+  store.set({ input: { kind: "packet", hex: "00" } });
+  assert.deepEqual(protocol.request().input, { kind: "packet", hex: "00" });
+});
+
+test("a run sends the request with the options that came with it", () => {
+  const { protocol, sent, store } = world();
+  store.set({ stages: { load: LOAD }, edited: 3 });
+  protocol.run({ verify: false });
+  assert.deepEqual(sent, [["run", { kind: "c", source: "int a;", options: { verify: false } }]]);
+  assert.deepEqual(store.state.stages, {});
+  assert.equal(store.state.ran?.edited, 3);
+  assert.equal(store.state.status.state, "running");
+});
+
+test("nothing is sent without a program, nor for a text that is known not to compile", () => {
+  const { protocol, sent, store } = world();
+  store.set({ source: " \n" });
+  protocol.run();
+  assert.deepEqual(sent, []);
+  assert.match(store.state.status.message, /no program yet/);
+  store.set({ source: "kprobe:do_nanosleep { printf(\"x\"); }" });
+  protocol.run();
+  assert.deepEqual(sent, [["end"]]);
+  assert.match(store.state.status.message, /bpftrace/);
+});
+
+test("the old run's data is let go when the new one is accepted, not before", () => {
+  const { cursor, protocol, steps, store } = walked();
+  cursor.goto(3);
+  protocol.run();
+  assert.equal(steps.verify.total, 7);
+  protocol.handle({ type: "accepted", run: "a" });
+  assert.deepEqual([steps.verify.total, store.state.step], [0, 0]);
+  // After a resume the same run is accepted again: nothing is let go.
+  protocol.handle(window_(0, 7));
+  protocol.handle({ type: "accepted", run: "a" });
+  assert.equal(steps.verify.total, 7);
+});
+
+test("a stored run is shown without a connection", () => {
+  const { protocol, sent, steps, store } = world();
+  protocol.adopt({ run: "r", messages: [{ type: "accepted", run: "r" }, LOAD, VERIFY, window_(0, 7), { type: "done", ms: 5 }] });
+  assert.deepEqual(sent, [["adopt", "r"]]);
+  assert.equal(steps.verify.total, 7);
+  assert.deepEqual(store.state.status, { state: "done", message: "", ms: 5 });
+  assert.equal(store.state.code.at(4)?.text, "exit");
+});
+
+test("a rejection is shown where it happened, with its reason open", () => {
+  const { protocol, store } = world();
+  protocol.handle({ ...VERIFY, verdict: "reject", fail: { step: 5, insn: 3, reg: "r2" } });
+  const { step, reg, pane, view } = store.state;
+  assert.deepEqual({ step, reg, pane, view }, { step: 5, reg: "r2", pane: "why", view: "verify" });
+  // Said again after a resume, it does not move the cursor.
+  store.set({ step: 1, pane: "log" });
+  protocol.handle({ ...VERIFY, verdict: "reject", fail: { step: 5, insn: 3, reg: "r2" } });
+  assert.deepEqual([store.state.step, store.state.pane], [1, "log"]);
+});
+
+test("a link's place is taken instead of the rejection's, and only once", () => {
+  const { protocol, store } = world();
+  protocol.restore = { step: 2, stage: "verify", packet: 0 };
+  protocol.handle({ ...VERIFY, verdict: "reject", fail: { step: 5, insn: 3 } });
+  assert.deepEqual([store.state.step, store.state.pane], [2, "log"]);
+  protocol.handle({ type: "done", ms: 1 });
+  assert.equal(protocol.restore, null);
+});
+
+test("a link into another packet's run", () => {
+  const { protocol, store } = world();
+  protocol.restore = { step: 3, stage: "run", packet: 1 };
+  protocol.handle({ type: "stage", stage: "run", status: "done", runs: [{ steps: 2 }, { steps: 9 }] });
+  assert.deepEqual([store.state.view, store.state.step, store.state.packetRun], ["run", 3, 1]);
+});
+
+test("where the emulation stops, Why is opened", () => {
+  const { protocol, store } = world();
+  protocol.handle({ ...VERIFY, status: "failed", stopped: { step: 4, insn: 6 }, not_emulated: [{ kind: "x", text: "x" }] });
+  assert.deepEqual([store.state.step, store.state.pane], [4, "why"]);
+  const early = world();
+  early.protocol.handle({ type: "stage", stage: "load", status: "failed", not_emulated: [{ kind: "x", text: "x" }] });
+  assert.deepEqual([early.store.state.focusStage, early.store.state.pane], ["load", "why"]);
+});
+
+test("a program that does not compile takes away what the one before left", () => {
+  const { protocol, store } = walked();
+  protocol.handle({ type: "stage", stage: "compile", status: "failed", message: "no" });
+  assert.deepEqual(store.state.code.insns, []);
+  assert.equal(store.state.pane, "log");
+});
+
+test("a stage that is done does not go back to work", () => {
+  const { protocol, store } = world();
+  protocol.handle(VERIFY);
+  protocol.handle({ ...VERIFY, status: "working" });
+  assert.equal(store.state.stages.verify?.status, "done");
+});
+
+test("when the run is over, no stage is at work", () => {
+  const { protocol, store } = world();
+  protocol.handle({ type: "stage", stage: "verify", status: "working" });
+  protocol.handle({ type: "done", ms: 1, cancelled: true });
+  assert.equal(store.state.stages.verify?.status, "stopped");
+  assert.equal(store.state.status.message, "Cancelled.");
+});
+
+test("without a walk the run is shown, without a run the walk", () => {
+  const { protocol, steps, store } = world();
+  steps.run.total = 3;
+  protocol.handle({ type: "done", ms: 1 });
+  assert.equal(store.state.view, "run");
+  protocol.handle({ type: "done", ms: 1 });
+  assert.equal(store.state.view, "verify", "the run stage said nothing");
+});
+
+test("progress, places in the queue, limits and errors", () => {
+  const { protocol, steps, store } = world();
+  protocol.handle({ type: "hello", kernel: "1.2.3", limits: { window: 100 } });
+  assert.deepEqual([store.state.kernel, steps.verify.width, steps.runOf(3).width], ["1.2.3", 100, 100]);
+  protocol.handle({ type: "progress", stage: "run", run: 3, total: 40 });
+  assert.equal(steps.runOf(3).total, 40);
+  for (const [position, said] of [[1, /^Waiting for a worker…$/], [2, /1 run is before/], [3, /2 runs are before/]]) {
+    protocol.handle({ type: "queued", position });
+    assert.match(store.state.status.message, /** @type {RegExp} */ (said));
+  }
+  protocol.handle({ type: "limit", message: "too long" });
+  assert.deepEqual(store.state.status, { state: "error", message: "too long" });
+  protocol.handle({ type: "done", ms: 1 });
+  assert.equal(store.state.status.state, "error", "the end does not hide it");
+});
+
+test("a lost connection is said, and that it came back", () => {
+  const { protocol, session, steps, store, asked } = walked();
+  steps.verify.total = 5000;
+  steps.verify.need(4000);
+  protocol.connection({ state: "lost", wait: 430 });
+  assert.match(store.state.status.message, /in 0\.4 s/);
+  protocol.connection({ state: "lost", wait: 12_400 });
+  assert.match(store.state.status.message, /in 12 s/);
+  steps.verify.need(4000);
+  assert.equal(asked.length, 2, "what was asked is asked again");
+  protocol.connection({ state: "open" });
+  assert.deepEqual(store.state.status, { state: "done", message: "Connected again." });
+  session.over = false;
+  protocol.connection({ state: "lost", wait: 1 });
+  protocol.connection({ state: "open" });
+  assert.equal(store.state.status.state, "running");
+  protocol.connection({ state: "idle" });
+  assert.equal(store.state.status.state, "running", "nothing was lost");
+});
+
+test("a connection that was given up: what to do depends on whether the server answers", async (t) => {
+  const { protocol, store } = world();
+  const said = async (answers, never) => {
+    t.mock.method(globalThis, "fetch", () => (answers ? Promise.resolve({}) : Promise.reject(new Error("no"))));
+    protocol.connection({ state: "given-up", never });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return store.state.status.message;
+  };
+  assert.match(await said(false, true), /server cannot be reached/);
+  assert.match(await said(true, true), /WebSocket connection.*localhost/);
+  assert.match(await said(true, false), /could not be restored/);
+});
+
+test("a program that is not run leaves nothing of the one before", () => {
+  const { protocol, steps, store } = walked();
+  protocol.rest();
+  assert.deepEqual([steps.verify.total, store.state.ran, store.state.code.insns.length], [0, null, 0]);
+});

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { Session } from "../src/core/session.js";
+import "./world.js";
+
+/** @type {Socket[]} */
+let sockets = [];
+
+class Socket extends EventTarget {
+  static OPEN = 1;
+  readyState = 0;
+  /** @type {any[]} */
+  sent = [];
+
+  constructor() {
+    super();
+    sockets.push(this);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  accept(...messages) {
+    this.readyState = Socket.OPEN;
+    this.dispatchEvent(new Event("open"));
+    for (const message of messages) this.say(message);
+  }
+
+  say(message) {
+    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(message) }));
+  }
+
+  close() {
+    this.readyState = 3;
+    this.dispatchEvent(new Event("close"));
+  }
+}
+
+Object.assign(globalThis, { WebSocket: Socket, addEventListener: () => undefined });
+
+/** @type {any[]} */
+let heard = [];
+/** @type {any[]} */
+let news = [];
+const session = () => new Session("ws://x", (message) => heard.push(message), (state) => news.push(state));
+const ACCEPTED = { type: "accepted", run: "r1" };
+
+beforeEach(() => {
+  sockets = [];
+  heard = [];
+  news = [];
+});
+
+test("a run is sent, its messages are handed on, and its end is known", () => {
+  const made = session();
+  made.start({ kind: "c" });
+  sockets[0].accept(ACCEPTED, { type: "done", ms: 1 });
+  assert.deepEqual(sockets[0].sent, [{ type: "run", v: 1, request: { kind: "c" } }]);
+  assert.deepEqual(heard.map((message) => message.type), ["accepted", "done"]);
+  assert.equal(made.over, true);
+  sockets[0].dispatchEvent(Object.assign(new Event("message"), { data: "no JSON" }));
+  assert.equal(heard.length, 2);
+});
+
+test("a lost connection is made again, ever slower, and the run resumed", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(Math, "random", () => 1);
+  session().start({ kind: "c" });
+  sockets[0].accept(ACCEPTED);
+  sockets[0].close();
+  assert.deepEqual(news.at(-1), { state: "lost", wait: 400 });
+  t.mock.timers.tick(400);
+  sockets[1].close();
+  assert.deepEqual(news.at(-1), { state: "lost", wait: 800 });
+  t.mock.timers.tick(800);
+  sockets[2].accept();
+  assert.deepEqual(sockets[2].sent, [{ type: "resume", run: "r1" }]);
+  sockets[2].say(ACCEPTED);
+  assert.deepEqual(news.at(-1), { state: "open" });
+});
+
+test("a server that forgot the run gets the request again", () => {
+  const made = session();
+  made.start({ kind: "c" });
+  sockets[0].accept(ACCEPTED);
+  made.socket?.close();
+  made.open();
+  sockets[1].accept({ type: "error", message: "unknown run" });
+  assert.deepEqual(sockets[1].sent.map((message) => message.type), ["resume", "run"]);
+  assert.deepEqual(heard.map((message) => message.type), ["accepted"], "the page hears nothing of it");
+  made.end();
+});
+
+test("where no connection can be made it is given up after the second attempt", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  session().start({});
+  sockets[0].close();
+  t.mock.timers.tick(1000);
+  sockets[1].close();
+  assert.deepEqual(news.at(-1), { state: "given-up", never: true });
+  t.mock.timers.tick(60_000);
+  assert.equal(sockets.length, 2);
+});
+
+test("windows asked for without a connection wait for one", () => {
+  const made = session();
+  made.adopt("r1", { kind: "c" });
+  made.window("run", 0, 10, 2);
+  made.window("verify", 0, 10);
+  assert.equal(sockets.length, 1);
+  sockets[0].accept();
+  assert.deepEqual(sockets[0].sent, [{ type: "resume", run: "r1" }]);
+  sockets[0].say(ACCEPTED);
+  assert.deepEqual(sockets[0].sent.slice(1), [{ type: "window", stage: "run", from: 0, to: 10, run: 2 }, { type: "window", stage: "verify", from: 0, to: 10 }]);
+});
+
+test("a new run cancels the one that goes on, and names it in case that did not arrive", () => {
+  const made = session();
+  made.start({ n: 1 });
+  sockets[0].accept(ACCEPTED);
+  made.start({ n: 2 });
+  assert.deepEqual(sockets[0].sent.at(-1), { type: "cancel" });
+  sockets[1].accept();
+  assert.deepEqual(sockets[1].sent[0], { type: "run", v: 1, request: { n: 2 }, instead: "r1" });
+  sockets[0].say({ type: "done", ms: 9 });
+  assert.deepEqual(heard.map((message) => message.type), ["accepted"], "of the old run nothing is heard");
+  made.end();
+});
+
+test("cancelling without a connection ends the run here", () => {
+  const made = session();
+  made.start({});
+  made.cancel();
+  assert.deepEqual(heard, [{ type: "done", ms: 0, cancelled: true }]);
+  const other = session();
+  other.start({});
+  sockets[1].accept(ACCEPTED);
+  other.cancel();
+  assert.deepEqual(sockets[1].sent.at(-1), { type: "cancel" });
+  other.end();
+});

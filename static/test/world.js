@@ -1,0 +1,86 @@
+/** What tests share: the parts of a browser that core modules touch, and a scope of a small walk without a server. */
+import { Cursor } from "../src/core/cursor.js";
+import { Code, Log, Machine } from "../src/core/model.js";
+import { Protocol } from "../src/core/protocol.js";
+import { Reasons } from "../src/core/reasons.js";
+import { Search } from "../src/core/search.js";
+import { Steps } from "../src/core/steps.js";
+import { Store } from "../src/core/store.js";
+
+Object.assign(globalThis, {
+  window: globalThis,
+  document: { visibilityState: "hidden" },
+  location: new URL("http://localhost/"),
+});
+
+/** A scalar with one value. */
+export const known = (n) => ({ k: "number", t: String(n), s: { umin: n, umax: n, smin: n, smax: n } });
+
+/**
+ * Steps of a walk: r0 = 0 on line 3; r2 = 5; a call into frame 1 (r1 there) and back; r2 = 6 on line 3 again; exit.
+ * As the server sends them: deltas, without the writer where it is the step itself.
+ */
+export const WALK = [
+  { insn: 0, path: 0, set: { r0: known(0) }, wrote: ["r0"] },
+  { insn: 1, path: 0, set: { r2: known(5) }, wrote: ["r2"] },
+  { insn: 2, path: 0, frame: 0, set: { "1:r1": known(1) }, depth: 2 },
+  { insn: 5, path: 0, frame: 1, set: { "1:r1": known(2) } },
+  { insn: 6, path: 0, frame: 1, del: ["1:r1"], depth: 1 },
+  { insn: 3, path: 0, set: { r2: known(6) }, wrote: ["r2"], read: ["r2"] },
+  { insn: 4, path: 0 },
+];
+export const KEYFRAME = { state: { r1: { k: "ctx", t: "ctx()", w: -1 } }, depth: 1 };
+export const LOAD = {
+  type: "stage", stage: "load", status: "done",
+  insns: [
+    { idx: 0, text: "r0 = 0", line: 3, func: "main" },
+    { idx: 1, text: "r2 = 5", line: 4 },
+    { idx: 2, text: "call pc+2", line: 5 },
+    { idx: 3, text: "r2 = 6", line: 3 },
+    { idx: 4, text: "exit", line: 6 },
+    { idx: 5, text: "r1 += 1", line: 10, func: "helper" },
+    { idx: 6, text: "exit", line: 11 },
+  ],
+};
+
+/** Steps [from, to) of the walk as a message. */
+export const window_ = (from, to, keyframe = KEYFRAME) => ({
+  type: "steps", stage: "verify", from, total: WALK.length, steps: structuredClone(WALK.slice(from, to)), keyframe,
+});
+
+/** @returns {import("../src/core/store.js").State} */
+export const state = () => ({
+  program: { title: "" }, kind: "c", source: "int a;", options: {}, input: { kind: "auto" }, kernel: "", edited: 0, opened: 0,
+  ownInput: false, ran: null, status: { state: "idle", message: "" }, stages: {}, view: "verify", step: 0, windows: 0, reg: "",
+  hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
+  code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), peek: "", found: "",
+});
+
+/** The parts of a scope, with a session that writes down what it is asked for. */
+export function world() {
+  /** @type {any[]} */
+  const asked = [];
+  const store = new Store(state());
+  const steps = new Steps((stage, from, to, run) => asked.push({ stage, from, to, run }));
+  const cursor = new Cursor(store, steps);
+  const search = new Search(cursor);
+  /** @type {any[]} */
+  const sent = [];
+  const session = {
+    over: true,
+    url: "ws://localhost/run",
+    start: (request) => sent.push(["run", request]),
+    adopt: (run) => sent.push(["adopt", run]),
+    end: () => sent.push(["end"]),
+  };
+  const protocol = new Protocol(store, steps, cursor, session);
+  return { asked, cursor, protocol, search, sent, session, steps, store };
+}
+
+/** The same with the walk in it. */
+export function walked() {
+  const made = world();
+  made.store.set({ code: new Code(LOAD) });
+  made.steps.verify.add(window_(0, WALK.length));
+  return made;
+}
