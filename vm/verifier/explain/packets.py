@@ -56,9 +56,16 @@ def packet(facts: Facts) -> Advice:
         return _made_after(facts, best, there)
     if best.proven > 0:
         return Advice(f"The comparison in {there} proves {number(best.proven)} bytes; the access ends at byte {end}.")
-    return Advice(
-        f"The comparison in {there} proves nothing on this path: it holds where its other branch goes on.",
-    )
+    return Advice(f"The comparison in {there} proves nothing {_nothing(best)}")
+
+
+def _nothing(check: _Check) -> str:
+    """Why a comparison proves no byte (kernel: try_match_pkt_pointers(), find_good_pkt_pointers())."""
+    if o.cls(check.branch.insn.code) == o.JMP32:
+        return "about the packet: it compares only the lower 32 bits of the pointers."
+    if check.reg.off <= 0:
+        return f"here: only bytes in front of the compared pointer count as proven, and {check.name} has none in front of it."
+    return "on this path: it holds where its other branch goes on."
 
 
 def _checks(facts: Facts, kind: int) -> list[_Check]:

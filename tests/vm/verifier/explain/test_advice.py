@@ -121,6 +121,36 @@ def test_a_pointer_loaded_again_after_the_comparison() -> None:
     assert "load data once" in failure.needed
 
 
+def test_a_comparison_of_32_bits_is_named() -> None:
+    """What clang makes of pointers that come straight from the context, from -mcpu=v3 on."""
+    failure = refused_c(
+        """SEC("xdp") int sum(struct xdp_md *ctx) {
+            unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+            int s = 0;
+            while (p < end) { s += *p; p++; }
+            return s & 1 ? XDP_DROP : XDP_PASS;
+        }"""
+    )
+    assert "line 6 proves nothing about the packet" in failure.explanation
+    assert "only the lower 32 bits of the pointers" in failure.explanation
+
+
+def test_a_comparison_of_the_packet_s_start_itself_proves_no_byte() -> None:
+    text = "r2 = *(u32 *)(r1 + 4)\nr3 = *(u32 *)(r1 + 0)\nr0 = 2\n{}\nr4 = *(u8 *)(r3 + 0)\nout: exit\n"
+    for jump in ("if r3 >= r2 goto out", "if r2 <= r3 goto out"):
+        failure = refused(text.format(jump))
+        assert "only bytes in front of the compared pointer count" in failure.explanation
+        assert "r3 has none in front of it" in failure.explanation
+
+
+def test_a_comparison_whose_other_branch_has_the_proof() -> None:
+    failure = refused(
+        "r2 = *(u32 *)(r1 + 4)\nr3 = *(u32 *)(r1 + 0)\nr0 = 2\nr5 = r3\nr5 += 1\n"
+        "if r5 <= r2 goto out\nr4 = *(u8 *)(r3 + 0)\nout: exit\n"
+    )
+    assert "it holds where its other branch goes on" in failure.explanation
+
+
 def test_a_call_that_moves_the_packet_takes_the_proof_away() -> None:
     failure = refused(
         """
