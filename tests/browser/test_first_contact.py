@@ -95,6 +95,7 @@ def test_what_is_no_source_is_said_and_not_compiled(recorded_tab: Tabs, name: st
     page.keyboard.press("Control+Enter")
     expect(note(page)).to_contain_text(f"This looks like a {word}")
     assert len([m for m in tab.said if m["type"] == "run"]) == sent
+    expect(note(page)).to_contain_text("The stages and panels still show the last run")
     paste(page, 'SEC("xdp")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')
     expect(note(page)).not_to_contain_text("This looks like")
     tab.check()
@@ -128,6 +129,9 @@ EVENT = {
 }  # fmt: skip
 
 
+PROBE = 'SEC("kprobe/tcp_sendmsg")\nint p(void *ctx)\n{\n\treturn 1;\n}\n'
+
+
 def with_input(given: dict[str, Any]) -> list[dict[str, Any]]:
     messages = recorded.packet_program()
     stage_message(messages, "load")["input"] = given
@@ -139,7 +143,7 @@ def test_a_pasted_program_gets_its_own_input_until_that_is_changed(recorded_tab:
     page = tab.open()
     paste(page, 'SEC("kprobe/tcp_sendmsg")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')
     page.keyboard.press("Control+Enter")
-    page.get_by_role("tab", name="Packet").click()
+    page.get_by_role("tab", name="Event").click()
     expect(page.get_by_role("radio", name="Automatic")).to_be_checked()
     expect(page.locator(".packet-in")).to_contain_text("kprobe/tcp_sendmsg")
     expect(page.locator(".event-table tbody tr").first).to_contain_text("size")  # what the program reads comes first
@@ -163,7 +167,31 @@ def test_a_packet_for_a_program_that_takes_an_event_has_a_way_back(recorded_tab:
     page.get_by_role("button", name="Use the program's own input").click()
     expect(page.get_by_role("radio", name="Automatic")).to_be_checked()
     expect(page.locator(".packet-left")).not_to_contain_text("This program takes")
+    expect(page.get_by_role("tab", name="Event")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("radio", name="None").click()
+    expect(page.get_by_role("tab", name="Input")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("radio", name="Hex").click()
+    expect(page.get_by_role("tab", name="Packet")).to_have_attribute("aria-selected", "true")
     tab.check()
+
+
+def test_a_text_put_in_place_of_everything_is_a_new_program_without_a_paste_event(recorded_tab: Tabs) -> None:
+    """Input methods and some keyboards insert the clipboard as text."""
+    tab = recorded_tab(with_input(EVENT))
+    page = tab.open()
+    before = source(page)
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(PROBE)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("tab", name="Event")).to_be_visible()
+    assert [m for m in tab.said if m["type"] == "run"][-1]["request"].get("input") is None
+    page.locator(".cm-content").focus()
+    page.keyboard.press("Control+z")
+    assert source(page) == before
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("tab", name="Packet")).to_be_visible()
+    assert [m for m in tab.said if m["type"] == "run"][-1]["request"]["input"]["kind"] == "packet"
 
 
 def test_an_edited_packet_is_an_edit(recorded_tab: Tabs) -> None:
@@ -282,8 +310,10 @@ def test_one_count_of_instructions(recorded_tab: Tabs) -> None:
 
 def test_a_failed_compilation_leaves_no_name_behind(recorded_tab: Tabs) -> None:
     messages = recorded.packet_program()
-    answers = [messages, [messages[0], {"type": "stage", "stage": "compile", "status": "failed", "message": "no",
-               "diagnostics": [], "missing": [], "added": []}, messages[-1]]]  # fmt: skip
+    failed = {"type": "stage", "stage": "compile", "status": "failed", "message": "no",
+              "diagnostics": [], "missing": [], "added": []}  # fmt: skip
+    rest = [{"type": "stage", "stage": s, "status": "skipped"} for s in ("load", "verify", "jit", "run")]
+    answers = [messages, [messages[0], failed, *rest, messages[-1]]]
     tab = recorded_tab(messages)
 
     def socket(ws: Any) -> None:
@@ -295,6 +325,9 @@ def test_a_failed_compilation_leaves_no_name_behind(recorded_tab: Tabs) -> None:
     page.get_by_role("button", name="Run (Ctrl+Enter)").click()
     expect(page.locator('.stage[data-stage="compile"]')).to_have_attribute("data-status", "failed")
     expect(page.locator("bs-insns .column-info")).to_have_text("")
+    page.get_by_role("tab", name="Log").click()
+    expect(page.locator("bs-log")).to_contain_text("There is no log, because clang did not accept the source.")
+    expect(page.locator("bs-log")).not_to_contain_text("without the verifier")
     tab.check()
 
 
@@ -468,6 +501,26 @@ def test_a_remark_has_a_button_that_applies_its_fix(recorded_tab: Tabs) -> None:
     assert 'SEC("xdp.frags")' in [m for m in tab.said if m["type"] == "run"][-1]["request"]["source"]
     page.keyboard.press("Control+z")
     assert source(page) == recorded.SOURCE
+    tab.check()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_long_remark_and_its_button_stay_in_their_card(recorded_tab: Tabs, width: int) -> None:
+    messages = recorded.packet_program()
+    edit = {"line": 1, "column": 1, "end_line": 1, "end_column": 1, "text": "x"}
+    stage_message(messages, "load")["remarks"] = [
+        {"program": "first_byte", "message": "Linux has no such function. " * 10, "line": 1,
+         "fix": {"title": 'Change the section to SEC("ksyscall/execve") here', "edits": [edit]}}
+    ]  # fmt: skip
+    tab = recorded_tab(messages, width=width)
+    page = tab.open()
+    if width < 900:
+        page.locator('bs-switch [data-column="code"]').click()
+    card = page.locator(".missing").bounding_box()
+    button = page.get_by_role("button", name="Change the section").bounding_box()
+    text = page.locator(".missing .remark p").bounding_box()
+    assert button["x"] + button["width"] <= card["x"] + card["width"]
+    assert text["width"] >= 0.75 * card["width"]
     tab.check()
 
 

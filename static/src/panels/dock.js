@@ -4,15 +4,21 @@ import { calm, h, setAttr, setText } from "../ui/dom.js";
 
 const NARROW = matchMedia("(max-width: 899.98px)");
 
+/** The input's panel is called after what the program gets. */
+function inputName({ input, stages }) {
+  const kind = input.kind === "auto" ? stages.load?.input?.kind : input.kind;
+  return kind === "event" ? "Event" : kind === "none" ? "Input" : "Packet";
+}
+
 /**
  * Later panels (Types) join by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
- * one that has something to say of the step under the cursor.
+ * one that has something to say of the step under the cursor; `name` is a label that follows the state.
  */
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
   { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
-  { id: "packet", label: "Packet", tag: "bs-packet" },
+  { id: "packet", label: "Packet", tag: "bs-packet", name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, badge: (s) => s.stages.run?.events?.length || "" },
   { id: "machine", label: "Machine code", tag: "bs-machine" },
@@ -31,14 +37,15 @@ export class Dock extends Panel {
     const bodies = h("div", { class: "panes" });
     for (const pane of PANES) {
       const badge = h("span", { class: "badge" });
+      const label = h("span", null, pane.label);
       const tab = h(
         "button",
         { type: "button", role: "tab", id: `tab-${pane.id}`, "aria-controls": `pane-${pane.id}`, on: { click: () => this.press(pane.id) } },
-        pane.label,
+        label,
         badge,
       );
       const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, h(pane.tag, pane.scrolls ? { tabindex: "0", role: "region", "aria-label": pane.label } : null));
-      this.tabs.set(pane.id, { pane, tab, badge, body });
+      this.tabs.set(pane.id, { pane, tab, label, badge, body });
       list.append(tab);
       bodies.append(body);
     }
@@ -46,7 +53,7 @@ export class Dock extends Panel {
     this.fold = fold;
     list.addEventListener("keydown", (event) => this.arrows(event));
     this.append(h("div", { class: "dock-head" }, list, fold), bodies);
-    store.on(["pane", "dock", "stages"], () => this.paint());
+    store.on(["pane", "dock", "stages", "input"], () => this.paint());
     store.on(["step", "view", "reasons"], () => this.dot());
   }
 
@@ -84,7 +91,8 @@ export class Dock extends Panel {
     const { store } = this;
     const shown = this.shown();
     const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : shown[0].id;
-    for (const [id, { pane, tab, badge, body }] of this.tabs) {
+    for (const [id, { pane, tab, label, badge, body }] of this.tabs) {
+      if (pane.name) setText(label, pane.name(store.state));
       tab.hidden = !shown.includes(pane);
       const chosen = id === open;
       setAttr(tab, "aria-selected", chosen ? "true" : "false");

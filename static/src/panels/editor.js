@@ -128,6 +128,7 @@ export class Editor extends Panel {
           ...historyKeymap,
           { key: "Tab", run: (view) => this.writing && indentMore(view), shift: (view) => this.writing && indentLess(view) },
         ]),
+        EditorState.transactionExtender.of((transaction) => this.startsOver(transaction)),
         this.language.of(kind === "c" || kind === "elf" ? cpp() : []),
         this.readOnly.of([EditorState.readOnly.of(kind === "elf"), EditorView.editable.of(kind !== "elf")]),
         EditorView.contentAttributes.of({ "aria-label": "Program source. Escape leaves the editor.", spellcheck: "false", tabindex: "0" }),
@@ -404,10 +405,7 @@ export class Editor extends Panel {
     if (found.input) {
       store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else {
-      // A new program is asked about the verifier, whatever was chosen for the one before, and gets an input of its own.
-      const options = { ...store.state.options, program: "", fix_includes: false, verify: true };
-      const input = store.state.ownInput ? store.state.input : { kind: "auto" };
-      const origin = { kind: found.kind, options, input, program: { title: found.name ?? "" } };
+      const origin = this.anew(found.kind, found.name);
       if (found.kind === "elf" || store.state.kind === "elf") {
         this.saidOf = origin.program;
         store.set({ ...origin, source: found.source, edited: store.state.edited + 1, opened: store.state.opened + 1 });
@@ -418,6 +416,27 @@ export class Editor extends Panel {
     setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
     if (found.foreign) store.set({ status: { state: "error", message: found.said } });
     saveDraft(store.state);
+  }
+
+  /** What a new program starts with: it is verified, whatever was chosen for the one before, and gets an input of its own. */
+  anew(kind, title = "") {
+    const { options, ownInput, input } = this.store.state;
+    return {
+      kind,
+      options: { ...options, program: "", fix_includes: false, verify: true },
+      input: ownInput ? input : { kind: "auto" },
+      program: { title },
+    };
+  }
+
+  /** A text put in place of all there was is a new program also where it comes without a paste event (input methods). */
+  startsOver(transaction) {
+    const { startState, newDoc } = transaction;
+    const { main } = startState.selection;
+    const typed = transaction.docChanged && transaction.isUserEvent("input") && !transaction.effects.some((effect) => effect.is(setOrigin));
+    if (this.loading || !typed || !startState.doc.length || main.to - main.from < startState.doc.length) return null;
+    const found = detect(newDoc.toString());
+    return found?.whole ? { effects: setOrigin.of(this.anew(found.kind)) } : null;
   }
 
   /** Replace the whole text as one change of its own: the cursor stands behind it, and undo brings back what was there. */

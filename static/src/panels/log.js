@@ -35,11 +35,13 @@ export class LogPane extends Panel {
       this.list.element.hidden = !log.lines.length;
       setText(
         this.empty,
-        stages.verify?.status === "skipped"
-          ? "The program was run without the verifier."
-          : stages.verify?.not_emulated?.length
-            ? "There is no log, because the verifier is not emulated for this program. See Why."
-            : "The verifier's log appears here.",
+        stages.compile?.status === "failed" || stages.load?.status === "failed"
+          ? `There is no log, because ${stages.compile?.status === "failed" ? "clang did not accept the source" : "the loader did not accept the object"}.`
+          : stages.verify?.status === "skipped"
+            ? "The program was run without the verifier."
+            : stages.verify?.not_emulated?.length
+              ? "There is no log, because the verifier is not emulated for this program. See Why."
+              : "The verifier's log appears here.",
       );
       this.cut.hidden = !log.cut;
       if (log.cut) setText(this.cut, `The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`);

@@ -210,8 +210,9 @@ export class Pipeline extends Panel {
     else if (stages[focused]) text = [`${name(focused)}: `, sentence(focused, stages[focused], packetRun) || "done"];
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
-    this.stale.hidden = !ran || edited === ran.edited || status.state === "running" || status.state === "error";
-    setText(this.stale, this.stale.hidden ? "" : "Edited since the last run: press Run (Ctrl+Enter)");
+    this.stale.hidden = !ran || edited === ran.edited || status.state === "running";
+    const stale = status.state === "error" ? "The stages and panels still show the last run" : "Edited since the last run: press Run (Ctrl+Enter)";
+    setText(this.stale, this.stale.hidden ? "" : stale);
     // Kept while it says the same: a term in it may have the focus.
     const made = h("span", null, text);
     if (made.textContent !== this.text.textContent) this.text.replaceChildren(...made.childNodes);

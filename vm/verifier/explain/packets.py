@@ -64,7 +64,8 @@ def _nothing(check: _Check) -> str:
     if o.cls(check.branch.insn.code) == o.JMP32:
         return "about the packet: it compares only the lower 32 bits of the pointers."
     if check.reg.off <= 0:
-        return f"here: only bytes in front of the compared pointer count as proven, and {check.name} has none in front of it."
+        name = check.name
+        return f"here: only bytes in front of the compared pointer count as proven, and {name} has none in front of it."
     return "on this path: it holds where its other branch goes on."
 
 
