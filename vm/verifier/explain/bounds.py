@@ -8,7 +8,7 @@ from typing import Final
 from vm.bits import S64_MIN
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.domain.scalar import U32_MAX, Scalar
+from vm.verifier.domain.scalar import U32_MAX, U64_MAX, Scalar
 from vm.verifier.explain.causes import branch_text
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.explain.words import bounds, number
@@ -20,6 +20,7 @@ from vm.verifier.state.reg_types import SCALAR_VALUE
 from vm.verifier.trace import Cause
 
 _COMPUTES: Final = ("arithmetic", "move")
+_ACCESSES: Final = (o.LDX, o.ST, o.STX)
 
 LARGE: Final = 1 << 29
 """BPF_MAX_VAR_SIZ and BPF_MAX_VAR_OFF: numbers from here on are no bound."""
@@ -41,13 +42,21 @@ def size(facts: Facts) -> Advice:
 def offset(facts: Facts) -> Advice:
     """The variable offset of a pointer."""
     reg = facts.reg
-    if reg is None or reg.scalar.var_off.mask == 0:
+    if reg is None:
         return Advice()
     s, memory = reg.scalar, facts.value("memory_size")
+    if s.var_off.mask == 0:
+        words, first = facts.size_words, reg.off + s.smin
+        fits = 0 <= first <= memory
+        return Advice(
+            f"{words}; the memory has {memory - first:,} bytes from there on." if memory and words and fits else ""
+        )
     if memory and _usable(s):
         size, most = facts.value("size"), memory - facts.value("size")
+        fixed = reg.off + (facts.insn.off if facts.insn.code & 0x07 in _ACCESSES else 0)
+        with_insn = f" with the {facts.insn.off:+d} of the instruction" if fixed != reg.off else ""
         return Advice(
-            f"The bounds of {facts.name} allow offsets {span(reg.off + s.umin, reg.off + s.umax)}; {size} of "
+            f"The bounds of {facts.name} allow offsets {span(fixed + s.umin, fixed + s.umax)}{with_insn}; {size} of "
             f"{number(memory)} bytes fit {'only ' if most >= 0 else 'not '}at offsets {span(0, max(most, 0))}."
         )
     return _bound(facts, s, "index")
@@ -81,11 +90,14 @@ def _known(name: str, s: Scalar) -> Advice:
 
 def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
     """Of a number that is not fixed: the bound that is there, and the one that is not."""
-    name = facts.name
+    name = facts.name if facts.reg is not None and _is_number(facts.reg) else f"the variable offset of {facts.name}"
     unsigned = (
         f"an unsigned type for it, so that one comparison bounds both ends, or a check `if ({variable} < 0)` first"
     )
     if s.smin < 0 and s.smax < LARGE:
+        below = _went_below_zero(facts)
+        if below is not None:
+            return below
         low = "" if s.smin == S64_MIN else f" (down to {number(s.smin)})"
         return Advice(
             f"The upper bound is there: {name} is at most {number(s.smax)}. The lower one is missing: it is signed "
@@ -98,7 +110,14 @@ def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
             f"be negative, though, and counts as up to {number(s.umax)} then.",
             f"a lower bound of 0: {unsigned}",
         )
-    lost = _signed_before(facts, unsigned) or _lost(facts) or _on_a_copy(facts)
+    lost = (
+        _signed_before(facts, unsigned)
+        or _lost(facts)
+        or _on_a_copy(facts)
+        or _lower_half(s, name, variable)
+        or _of_a_global_function(facts)
+        or _compared_otherwise(facts)
+    )
     if lost is not None:
         return lost
     if s.smin < 0 and s.umax >= LARGE and s.smax >= LARGE:
@@ -152,6 +171,111 @@ def _lost(facts: Facts) -> Advice | None:
                 f"computed there has none: {bounds(after) or 'nothing is known of it'}.",
                 "the comparison after the last computation, of the value that is used",
             )
+    return None
+
+
+def _went_below_zero(facts: Facts) -> Advice | None:
+    """A number that was not negative before a subtraction made one of it that may be."""
+    for cause, before, after in _computed(facts):
+        insn = facts.recorder.insns[cause.insn_idx]
+        if o.op(insn.code) == o.SUB and before.smin >= 0 and after.smin < 0:
+            return Advice(
+                f"The upper bound is there, the lower one is not: the subtraction in {facts.where(cause.insn_idx)} "
+                f"takes from a number that is not negative, and its result may be as low as {number(after.smin)}.",
+                "a comparison of the two numbers before the subtraction, so that no more is taken away than there is; "
+                "an unsigned type does not help, for the result would be a large number then",
+            )
+        if before.smin < 0:
+            break
+    return None
+
+
+def _lower_half(s: Scalar, name: str, variable: str) -> Advice | None:
+    """A number of 64 bits of which only the lower 32 were compared."""
+    if s.umax <= U32_MAX or s.s32_max >= LARGE:
+        return None
+    sign = "" if s.s32_min >= 0 else ", as a signed number"
+    known = f"at most {number(s.s32_max)}{sign}"
+    return Advice(
+        f"Only the lower 32 bits of {name} are bounded ({known}); the upper 32 bits are not, and all 64 are used here.",
+        f"the comparison of all 64 bits of the value that is used: `{variable}` of an unsigned 64-bit type for both "
+        "(clang compares 32 bits of a value that the source shortens for the comparison)",
+    )
+
+
+def _made_by(facts: Facts) -> tuple[int, int, int] | None:
+    """(step that made the number at fault, step up to which it is in the register, that register)."""
+    frame, idx = slot_index(facts.name)
+    if idx > 10 or frame != len(facts.recorder.raw_before(facts.at)) - 1:
+        return None
+    at = facts.at
+    reg = facts.reg
+    if reg is not None and not _is_number(reg):
+        # A pointer: what was added to it is the number.
+        at = facts.recorder.writer_before(at, frame, idx)
+        if at < 0:
+            return None
+        insn = facts.recorder.insns[facts.recorder.insn_idx(at)]
+        if insn.code != o.ALU64 | o.ADD | o.X or insn.dst_reg != idx:
+            return None
+        idx = insn.dst_reg if _is_number(facts.recorder.raw_before(at)[frame].regs[idx]) else insn.src_reg
+    origin = facts.origin(at, frame, idx)
+    return (origin, at, idx) if origin >= 0 else None
+
+
+def _of_a_global_function(facts: Facts) -> Advice | None:
+    """The result of a function that is verified by itself: what its code proves does not reach the caller."""
+    made = _made_by(facts)
+    if made is None:
+        return None
+    insn_idx = facts.recorder.insn_idx(made[0])
+    insn = facts.recorder.insns[insn_idx]
+    if insn.code != o.JMP | o.CALL or insn.src_reg != o.PSEUDO_CALL:
+        return None
+    return Advice(
+        f"The number is the result of the global function that {facts.where(insn_idx)} calls. Global functions are "
+        "verified by themselves: whatever bounds their code gives the result, the caller knows none of them.",
+        "the comparison in the caller, after the call; or a static function, which is verified as a part of its caller",
+    )
+
+
+def _compared_otherwise(facts: Facts) -> Advice | None:
+    """A comparison of the number itself that does not bound it: with an unbounded one, or on its other branch."""
+    made = _made_by(facts)
+    if made is None:
+        return None
+    origin, _, _ = made
+    for branch in facts.branches():
+        if branch.step <= origin:
+            break
+        here = len(branch.before) - 1
+        text = (
+            f"The comparison in {facts.where(branch.insn_idx)} ({branch_text(facts.recorder.insns, branch.insn_idx)})"
+        )
+        sides = (branch.insn.dst_reg, branch.insn.src_reg)
+        regs = branch.before[here].regs
+        if o.src(branch.insn.code) != o.X:
+            own, after = regs[sides[0]], branch.after
+            if facts.origin(branch.step, here, sides[0]) != origin or len(after) != len(branch.before):
+                continue
+            now = after[here].regs[sides[0]]
+            raised = _is_number(own) and _is_number(now) and now.scalar.umin > own.scalar.umin
+            if raised and now.scalar.umin > 1 and now.scalar.umax >= LARGE:
+                return Advice(
+                    f"{text} gives this path a lower bound only: the number is at least {number(now.scalar.umin)} here."
+                )
+            continue
+        for one, other in (sides, sides[::-1]):
+            limit = regs[other]
+            if not _is_number(limit) or not _is_number(regs[one]):
+                continue
+            if min(limit.scalar.umax, limit.scalar.u32_max if branch.insn.code & 0x07 == o.JMP32 else U64_MAX) < LARGE:
+                continue
+            if facts.origin(branch.step, here, one) == origin:
+                return Advice(
+                    f"{text} is with r{other}, of which no upper bound is known itself, so that it gives none.",
+                    f"a comparison with a constant: of the number that is used, or of r{other} before this comparison",
+                )
     return None
 
 

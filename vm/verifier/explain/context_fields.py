@@ -11,7 +11,7 @@ from vm.kernel.btf import kernel_btf
 from vm.verifier.call.func_args import CTX_NAMES
 from vm.verifier.explain.facts import Advice, Facts
 from vm.verifier.explain.program_types import type_name
-from vm.verifier.mem.ctx_rules import NO, ctx_rules
+from vm.verifier.mem.ctx_rules import NO, CtxRules, ctx_rules
 
 
 class _Field(NamedTuple):
@@ -28,6 +28,8 @@ def context_field(facts: Facts) -> Advice:
     program = facts.env.program
     rules = ctx_rules(program.prog_type, program.expected_attach_type)
     struct = CTX_NAMES.get(program.prog_type, "")
+    if rules is not None and not struct:
+        return _record(facts, rules)
     if rules is None or not struct:
         return _arguments(facts)
     off, size = facts.value("off"), facts.value("size")
@@ -121,6 +123,21 @@ def _spelled(btf: Btf, type_id: int) -> str:
     if found.kind is Kind.PTR:
         return "a pointer"
     return found.name or btf.skip_modifiers(type_id).kind.name.lower()
+
+
+def _record(facts: Facts, rules: CtxRules) -> Advice:
+    """Contexts without a struct of their own: a tracepoint's record, a number, the arguments of BPF_PROG_TEST_RUN."""
+    off, size = facts.value("off"), facts.value("size")
+    kind, write = type_name(facts.env.program.prog_type), facts.insn.code & 0x07 in (o.ST, o.STX)
+    if write and all(field.write == NO for field in rules.fields):
+        return Advice(f"The context of {kind} programs may be read, but not written.", "a read")
+    if off >= 0 and size > 0 and off % size:
+        return Advice(
+            f"{size} bytes at offset {off:,} of the context are not aligned to their size.", "an aligned access"
+        )
+    low = min((field.lo for field in rules.fields if field.lo >= 0 and field.read != NO), default=0)
+    where = f"bytes {low:,} to {rules.size - 1:,} of their context"
+    return Advice(f"{kind} programs may access {where}; the access takes {size} bytes from offset {off:,} on.", where)
 
 
 def _arguments(facts: Facts) -> Advice:

@@ -51,6 +51,16 @@ class Facts(NamedTuple):
         return self.reg_before(self.at, self.name)
 
     @property
+    def size_words(self) -> str:
+        """ "r2 is 20", "r2 may be as large as 64": the register that holds the size; "" if there is none."""
+        also = self.rejected.also
+        before = self.recorder.raw_before(self.at)
+        if also < 0 or not before:
+            return ""
+        fixed = before[-1].regs[also].scalar.var_off.mask == 0
+        return f"r{also} {'is' if fixed else 'may be as large as'} {self.value('size'):,}"
+
+    @property
     def insn(self) -> Insn:
         """The instruction that was refused."""
         return self.env.insns[self.env.insn_idx]

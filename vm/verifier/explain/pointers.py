@@ -101,7 +101,6 @@ def stack(facts: Facts) -> Advice:
     if off < -512:
         return Advice(f"fp{off} lies below the frame: a program's stack are the bytes from fp-512 to fp-1.")
     if off + size > 0:
-        also = facts.rejected.also
-        who = f"r{also} may be as large as {size}" if also >= 0 else f"The access takes {size} bytes from fp{off} on"
+        who = facts.size_words or f"The access takes {size} bytes from fp{off} on"
         return Advice(f"{who}, and from fp{off} to the top of the frame there are {-off} bytes.")
     return Advice()

@@ -1,0 +1,104 @@
+"""Bounds that are there, but of something else: another width, the other branch, a number without a bound, a callee."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.vm.verifier.explain.test_advice import MAP, refused, refused_c
+
+# r1 and r2: numbers of 64 bits of which nothing is known; r0: 64 bytes.
+START = """
+.map m array 4 64 1
+r6 = r1
+r1 = 0
+*(u32 *)(r10 - 4) = r1
+r2 = r10
+r2 += -4
+r1 = map[m] ll
+call bpf_map_lookup_elem
+if r0 == 0 goto out
+r1 = *(u64 *)(r6 + 112)
+r2 = *(u64 *)(r6 + 104)
+"""
+END = """
+out:
+r0 = 0
+exit
+"""
+
+
+@pytest.mark.parametrize(
+    ("check", "explanation", "needed"),
+    [
+        (
+            "if w1 > 63 goto out",
+            "Only the lower 32 bits of r1 are bounded (at most 63); the upper 32 bits are not",
+            "the comparison of all 64 bits",
+        ),
+        ("if w1 s> 63 goto out", "(at most 63, as a signed number)", "an unsigned 64-bit type"),
+        ("if r1 >= r2 goto out", "(if r1 >= r2) is with r2, of which no upper bound is known", "with a constant"),
+        ("if r2 <= r1 goto out", "(if r2 <= r1) is with r2, of which no upper bound is known", "with a constant"),
+        ("if r1 < 64 goto out", "gives this path a lower bound only: the number is at least 64", ""),
+        ("if r1 == 0 goto out", "Nothing on this path bounds r1", ""),
+        ("if r1 == 64 goto out", "Nothing on this path bounds r1, from above or from below.", ""),
+    ],
+)  # fmt: skip
+def test_what_the_comparison_there_is_does_not_give(check: str, explanation: str, needed: str) -> None:
+    failure = refused(f"{START}{check}\nr0 += r1\nr0 = *(u8 *)(r0 + 0)\n{END}", "kprobe")
+    assert explanation in failure.explanation
+    assert needed in failure.needed
+
+
+def test_a_subtraction_of_unsigned_numbers_is_not_told_to_use_an_unsigned_type() -> None:
+    check = "if r1 > 63 goto out\n if r2 > 63 goto out\n r1 -= r2"
+    failure = refused(f"{START}{check}\nr0 += r1\nr0 = *(u8 *)(r0 + 0)\n{END}", "kprobe")
+    assert failure.rule == "offset-may-be-negative"
+    assert "its result may be as low as -63" in failure.explanation
+    assert "an unsigned type does not help" in failure.needed
+
+
+def test_the_offset_of_the_instruction_counts() -> None:
+    failure = refused(f"{START}if r1 > 63 goto out\nr0 += r1\nr0 = *(u8 *)(r0 + 1)\n{END}", "kprobe")
+    assert "r0 allow offsets from 1 to 64 with the +1 of the instruction; 1 of 64 bytes fit" in failure.explanation
+
+
+def test_the_size_of_a_call_is_named() -> None:
+    call = "r3 = r1\nr1 = r0\ncall bpf_probe_read_kernel"
+    failure = refused(f"{START}if r2 > 128 goto out\n{call}\n{END}", "kprobe")
+    assert failure.explanation == "r2 may be as large as 128; the memory has 64 bytes from there on."
+    failure = refused(f"{START}r2 = 72\nr0 += 8\n{call}\n{END}", "kprobe")
+    assert failure.explanation == "r2 is 72; the memory has 56 bytes from there on."
+
+
+def test_a_fixed_size_is_not_one_that_may_be_as_large() -> None:
+    failure = refused("r1 = r10\nr1 += -16\nr2 = 20\nr3 = 0\ncall bpf_probe_read_kernel\nr0 = 0\nexit", "kprobe")
+    assert failure.explanation == "r2 is 20, and from fp-16 to the top of the frame there are 16 bytes."
+
+
+def test_what_a_global_function_proves_does_not_reach_its_caller() -> None:
+    failure = refused_c(
+        MAP
+        + """__attribute__((noinline)) int cap(unsigned long n) { return n > 60 ? 60 : n; }
+        SEC("xdp") int f(struct xdp_md *ctx) {
+            int key = 0; char *v = bpf_map_lookup_elem(&m, &key);
+            if (!v) return 0;
+            unsigned i = cap(ctx->rx_queue_index);
+            return v[i];
+        }"""
+    )
+    assert "the result of the global function that line 8 calls" in failure.explanation
+    assert "after the call" in failure.needed
+
+
+@pytest.mark.parametrize(
+    ("text", "prog_type", "explanation"),
+    [
+        ("r0 = *(u32 *)(r1 + 10048)", "tracepoint/x/y", "may access bytes 8 to 8,191 of their context"),
+        ("r0 = *(u64 *)(r1 + 0)", "tracepoint/x/y", "may access bytes 8 to 8,191 of their context"),
+        ("*(u64 *)(r1 + 16) = 1", "tracepoint/x/y", "may be read, but not written"),
+    ],
+)
+def test_a_tracepoint_s_record_is_no_list_of_arguments(text: str, prog_type: str, explanation: str) -> None:
+    failure = refused(f"{text}\nr0 = 0\nexit", prog_type)
+    assert explanation in failure.explanation
+    assert "argument" not in failure.explanation + failure.needed
