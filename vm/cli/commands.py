@@ -1,12 +1,11 @@
-"""The verbs of `python -m vm`, a module each."""
+"""The verbs of `python -m vm`, a module each. A module is imported when its verb is asked for."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
-from typing import Final, Protocol
+from importlib import import_module
+from typing import Final, Protocol, cast
 
-from vm.cli import compile, disasm, facts, jit, rules, run, verify
 from vm.cli.report import Reporter
 
 
@@ -22,12 +21,9 @@ class Verb(Protocol):
         """Does it; the exit status."""
 
 
-VERBS: Final[Mapping[str, Verb]] = {
-    "compile": compile,
-    "disasm": disasm,
-    "verify": verify,
-    "jit": jit,
-    "run": run,
-    "facts": facts,
-    "rules": rules,
-}
+VERBS: Final = ("compile", "disasm", "verify", "jit", "run", "facts", "rules")
+
+
+def verb(name: str) -> Verb:
+    """The module of one of VERBS."""
+    return cast("Verb", import_module(f"vm.cli.{name}"))

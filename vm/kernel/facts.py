@@ -8,24 +8,24 @@ of enums and errors of that kernel are also modules of constants (types, func_id
 from __future__ import annotations
 
 import json
-import lzma
 import re
 import zlib
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vm.btf.types import Btf, Kind, Type
 from vm.errors import InputError
 from vm.kernel.helpers import HelperFacts
 from vm.kernel.hooks import HookFacts
 from vm.kernel.release import FOLDER
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 ABOUT: Final = "kernel.json"
 # What the verifier calls the context of a program of a type (bpf_ctx_convert holds the kernel's own list).
@@ -127,6 +127,8 @@ class KernelFacts:
 
         An access is [offset, size, how, reg_type, ctx_field_size]; how: 0 read, 1 write, 2 sign-extending read.
         """
+        import lzma
+
         found: dict[str, Any] = json.loads(lzma.decompress(self._read("ctx_access.json.xz")))
         found.pop("source", None)
         return MappingProxyType(found)
@@ -192,8 +194,8 @@ def _plain(enum: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in enum.items() if not name.startswith("__")}
 
 
-def _data() -> Traversable:
-    return files("vm.kernel").joinpath("data")
+def _data() -> Path:
+    return Path(__file__).parent / "data"
 
 
 @cache

@@ -17,10 +17,12 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
     InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not hand to the kernel are
     in `Object.errors`; where it cannot create a map of the object, those are all programs.
     """
+    obj = _with_its_maps(_load(source, options, compiled))
+    if not any("/" in program.section for program in obj.programs):
+        return obj  # no section names an event: the tables of events need not be imported
     from vm.runner.event_names import with_section_remarks
 
-    text = source.text() if source.kind == "c" else ""
-    return with_section_remarks(_with_its_maps(_load(source, options, compiled)), text)
+    return with_section_remarks(obj, source.text() if source.kind == "c" else "")
 
 
 def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Object:

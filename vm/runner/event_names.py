@@ -6,7 +6,6 @@ another kernel has: then attaching would fail there, which is a remark, and the 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -238,6 +237,8 @@ def _hint(sort: Sort, name: str) -> str:
     for other in (TRACEPOINT, LSM_HOOK, FUNCTION):
         if other.what != sort.what and _known(other, name):
             return f" It is {other.article} {other.what}."
+    import difflib
+
     near = difflib.get_close_matches(name, _alike(name, sort.names(name)), NEAR, 0.7)
     return f" Near it: {', '.join(near)}." if near else ""
 

@@ -9,8 +9,6 @@ from vm.verifier import loop
 from vm.verifier.blocks import Storage
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
-from vm.verifier.explain.failure import failure as explain
-from vm.verifier.explain.failure import refusal
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
 from vm.verifier.prepass.cfg import check_cfg
@@ -101,6 +99,8 @@ class Walk:
         """Verdict, log and trace of a finished walk."""
         env, recorder, rejected = self.env, self.recorder, self.rejected
         if env.refused and rejected is not None:
+            from vm.verifier.explain.failure import refusal
+
             return Verification(
                 "reject", -rejected.errno, rejected.sentence, 0, "", recorder, refusal(rejected), rule=rejected.rule
             )
@@ -120,7 +120,11 @@ class Walk:
         )
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
-        told = None if rejected is None else explain(env, recorder, rejected, self.in_step)
+        told = None
+        if rejected is not None:
+            from vm.verifier.explain.failure import failure
+
+            told = failure(env, recorder, rejected, self.in_step)
         return Verification(
             verdict="accept" if rejected is None else "reject",
             errno=0 if rejected is None else -rejected.errno,
