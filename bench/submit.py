@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back on the socket: seconds until the verdict, and bytes until the run had ended."""
+
+    verdict: str
+    seconds: float
+    received: int
+    steps: int
 
 
 class Playground:
@@ -22,16 +34,19 @@ class Playground:
         self._var = tempfile.TemporaryDirectory(prefix="bpfscope-bench-")
         env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
         env.pop("PORT", None)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
-        )
+        self._log = Path(self._var.name, "server.log")
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "playground"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self._process.stdout is not None
         address = ""
         while "http://" not in address:
             address = self._process.stdout.readline()
             if not address:
-                sys.exit("the playground did not start")
+                sys.exit(f"bench: the playground did not start:\n{self._log.read_text()[-2000:]}")
         self.address = address[address.index("http://") :].strip()
         self._wait_for_workers()
         return self
@@ -51,19 +66,53 @@ class Playground:
                 if json.load(answer)["workers"]["idle"]:
                     return
             time.sleep(0.5)
-        sys.exit("no worker came up")
+        sys.exit(f"bench: no worker came up:\n{self._log.read_text()[-2000:]}")
 
-    def verdict(self, request: dict[str, Any]) -> str:
-        """Submit on a socket of its own and wait for the verifier's verdict."""
+    def submit(self, request: dict[str, Any], *, to_the_end: bool = True) -> Answer:
+        """Submit on a socket of its own; wait for the verifier's verdict, and for the end of the run if asked to."""
         from websockets.sync.client import connect
+        from websockets.typing import Origin
 
         url = self.address.replace("http://", "ws://") + "/ws/run"
-        with connect(url, origin=self.address, max_size=None) as socket:  # type: ignore[arg-type]
-            socket.send(json.dumps({"type": "run", "v": 1, "request": request}))
-            for text in socket:
-                message = json.loads(text)
+        received = 0
+        verdict: tuple[str, float, int] | None = None
+        with connect(url, origin=Origin(self.address), max_size=None) as socket:
+            text = json.dumps({"type": "run", "v": 1, "request": request})
+            start = time.perf_counter()
+            socket.send(text)
+            for frame in socket:
+                received += len(frame.encode() if isinstance(frame, str) else frame)
+                message = json.loads(frame)
                 if message["type"] in ("error", "limit"):
                     sys.exit(f"bench: {message['message']}")
                 if message.get("stage") == "verify" and message["type"] == "stage" and message["status"] != "working":
-                    return str(message["verdict"])
+                    found = str(message.get("verdict") or message.get("message"))
+                    verdict = found, time.perf_counter() - start, int(message.get("steps") or 0)
+                if verdict is not None and (not to_the_end or message["type"] == "done"):
+                    return Answer(verdict[0], verdict[1], received, verdict[2])
         sys.exit("bench: the socket closed before the verdict")
+
+    def verdict(self, request: dict[str, Any]) -> str:
+        """Submit and wait for the verifier's verdict only."""
+        return self.submit(request, to_the_end=False).verdict
+
+    def peak_memory(self) -> int:
+        """Bytes that the largest process below the web process has had at most, since it was started."""
+        children: dict[int, list[int]] = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                except (OSError, ValueError):
+                    continue
+                children.setdefault(parent, []).append(int(entry.name))
+        peak, todo = 0, list(children.get(self._process.pid, ()))
+        while todo:
+            process = todo.pop()
+            todo += children.get(process, ())
+            try:
+                found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+            except OSError:
+                continue
+            peak = max(peak, int(found[1]) << 10 if found else 0)
+        return peak

@@ -16,38 +16,31 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-OBJECTS: Final = ROOT / "tests" / "golden" / "objects"
 LOOP_ROUNDS: Final = 200_000
-LONG: Final = 1_000_000
 STATES: Final = 1000
 
-# Written for this: the shapes of the kernel's own tests, which are used instead where they are.
-COUNT = "r0 = 0\nloop:\nr0 += 1\nr1 = r0\nr1 &= 7\nif r0 < {rounds} goto loop\nr0 = 0\nexit\n"
-ENDLESS = "r0 = 7\nif r0 > 9 goto out\nagain:\nr0 += 1\ngoto again\nout:\nexit\n"
-STORING = """
-r1 = 0
-*(u64 *)(r10 - 8) = r1
-again:
-r1 = *(u64 *)(r10 - 8)
-r1 += 1
-*(u64 *)(r10 - 8) = r1
-goto again
+# A loop of two instructions whose counter the verifier knows: 1,000,000 steps, then the limit.
+ENDLESS: Final = "r0 = 7\nif r0 > 9 goto out\nagain:\nr0 += 1\ngoto again\nout:\nexit\n"
+COUNT: Final = "r0 = 0\nagain:\nr0 += 1\nif r0 < 20000 goto again\nexit\n"
+FIRST_BYTE: Final = """
+r2 = *(u32 *)(r1 + 0)
+r3 = *(u32 *)(r1 + 4)
+r4 = r2
+r4 += 14
+if r4 > r3 goto out
+r0 = *(u8 *)(r2 + 0)
+out:
+r0 = 2
 exit
 """
-OWN: Final = {
-    "40,000 steps: counting": COUNT.format(rounds=10_000),
-    "1,000,000 steps: counting without end": ENDLESS,
-    "1,000,000 steps: counting on the stack": STORING,
-}
+LOOP: Final = "a loop of 1,000,000 steps"
 # label -> (object, program) of the kernel's self-tests
 THEIRS: Final = {
-    "40,000 steps: jumps_out_rather_than_in": ("verifier_loops1.o", "jumps_out_rather_than_in"),
-    "40,000 steps: gotol_large_imm": ("verifier_gotol.o", "gotol_large_imm"),
-    "53,000 steps: strobemeta_nounroll1": ("strobemeta_nounroll1.o", "on_event"),
-    "1,000,000 steps: loop_after_a_conditional_jump": ("verifier_loops1.o", "loop_after_a_conditional_jump"),
-    "1,000,000 steps: short_loop1": ("verifier_search_pruning.o", "short_loop1"),
+    "strobemeta_nounroll1": ("strobemeta_nounroll1.o", "on_event"),
+    "short_loop1": ("verifier_search_pruning.o", "short_loop1"),
+    "verif_scale3": ("test_verif_scale3.o", "balancer_ingress"),
 }
-SMALL: Final = "small programs, as the tests have recorded them"
+SHORT: Final = 60_000  # steps of which the speed is measured, of a walk that is longer
 
 
 def plain_loop(n: int = LOOP_ROUNDS) -> int:
@@ -64,22 +57,25 @@ def selftests() -> Path:
     return Path(os.environ.get("KERNEL_DIR") or Path.home() / ".cache" / "bpf-kernel") / "selftests"
 
 
-def labels() -> list[str]:
-    """The rows there are here."""
-    found = [label for label, (name, _) in THEIRS.items() if (selftests() / name).is_file()]
-    return [SMALL, *(found or OWN)]
+def has_selftests(label: str) -> bool:
+    """Whether the object of one of THEIRS is there."""
+    return (selftests() / THEIRS[label][0]).is_file()
 
 
-def programs(label: str) -> list[Any]:
+def is_compiled() -> bool:
+    """Whether there is a compiled copy of the verifier as it is."""
+    from vm import native
+
+    return native.find() is not None
+
+
+def program(label: str) -> Any:
     from vm import pipeline
 
-    if label == SMALL:
-        objects = [pipeline.load_elf(path) for path in sorted(OBJECTS.glob("*.o"))]
-        return [program for obj in objects for program in obj.programs]
-    if label in OWN:
-        return list(pipeline.load(pipeline.Source("asm", OWN[label].encode()), pipeline.BuildOptions()).programs)
-    name, program = THEIRS[label]
-    return [pipeline.choose(pipeline.load_elf(selftests() / name), program)]
+    if label == LOOP:
+        return pipeline.load(pipeline.Source("asm", ENDLESS.encode()), pipeline.BuildOptions()).programs[0]
+    name, wanted = THEIRS[label]
+    return pipeline.choose(pipeline.load_elf(selftests() / name), wanted)
 
 
 def timed(action: Callable[[], Any]) -> tuple[float, Any]:
@@ -88,34 +84,41 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - start, result
 
 
-def measure(label: str, record: bool, level: int, budget: float) -> dict[str, float]:
-    """Steps a second and per round of the plain loop, medians over as many walks as fit into `budget` seconds."""
-    from vm import native, pipeline
+def speed(label: str, record: bool, seconds: float) -> dict[str, Any]:
+    """Steps per round of the plain loop, in CPU time, of the first SHORT steps of a walk without a log."""
+    from vm import pipeline
 
     # As the command line and the workers do: a walk makes hardly a cycle.
     gc.disable()
-    chosen = programs(label)
+    chosen = program(label)
 
     def walk() -> int:
-        return sum(pipeline.verify(p, log_level=level, record=record)[0].insns_processed for p in chosen)
+        made = pipeline.walk(chosen, log_level=0, record=record)
+        for _ in made.advance():
+            if made.env.insn_processed >= SHORT:
+                break
+        return int(made.env.insn_processed)
 
-    if not label.startswith("1,000,000"):
-        walk()
-    rates, ratios = [], []
-    end = time.perf_counter() + budget
-    while not rates or (time.perf_counter() < end and len(rates) < 11):
+    walk()
+    ratios: list[float] = []
+    end = time.perf_counter() + seconds
+    while not ratios or (time.perf_counter() < end and len(ratios) < 11):
         before, _ = timed(plain_loop)
         took, steps = timed(walk)
         after, _ = timed(plain_loop)
-        rates.append(steps / took)
         ratios.append(steps / took / (2 * LOOP_ROUNDS / (before + after)))
-    return {
-        "compiled": native.in_use(),
-        "steps": steps,
-        "rate": statistics.median(rates),
-        "ratio": statistics.median(ratios),
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
+    return {"ratios": ratios}
+
+
+def whole(label: str) -> dict[str, Any]:
+    """Seconds on the clock of one recorded walk, from the loaded program to its verdict."""
+    from vm import pipeline
+
+    gc.disable()
+    chosen = program(label)
+    start = time.perf_counter()
+    found = pipeline.verify(chosen, log_level=0, record=True)[0]
+    return {"seconds": time.perf_counter() - start, "steps": found.insns_processed}
 
 
 def look_back(label: str) -> dict[str, float]:
@@ -123,9 +126,9 @@ def look_back(label: str) -> dict[str, float]:
     from vm import pipeline
 
     gc.disable()
-    (program,) = programs(label)
+    chosen = program(label)
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    trace = pipeline.verify(program, log_level=0, record=True)[0].trace
+    trace = pipeline.verify(chosen, log_level=0, record=True)[0].trace
     assert trace is not None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     dice = random.Random(1)
@@ -139,23 +142,52 @@ def look_back(label: str) -> dict[str, float]:
     }
 
 
-def child(*arguments: str, compiled: str) -> dict[str, float]:
-    """What this module says when run with `arguments`, as compiled code ("1") or as plain Python ("0")."""
+def runs(seconds: float) -> dict[str, Any]:
+    """Machine steps recorded a second, of a loop, and packets a second, of a small program without recording."""
+    from vm import pipeline
+    from vm.runner.defaults import default_input
+    from vm.runner.inputs import RunLimits
+
+    def prepared(source: str) -> Any:
+        obj = pipeline.load(pipeline.Source("asm", source.encode()), pipeline.BuildOptions())
+        env = pipeline.verify(obj.programs[0], log_level=0, record=False)[1]
+        rewritten = pipeline.rewrite(env)
+        return rewritten, pipeline.translate(rewritten), default_input(obj.programs[0])
+
+    def rate(source: str, repeat: int, record: bool) -> list[float]:
+        rewritten, image, given = prepared(source)
+        found: list[float] = []
+        end = time.perf_counter() + seconds / 2
+        while not found or (time.perf_counter() < end and len(found) < 11):
+            start = time.perf_counter()
+            done = pipeline.execute(rewritten, image, [given] * repeat, RunLimits(), record=record)
+            took = time.perf_counter() - start
+            if done[-1].fault is not None:
+                sys.exit(f"bench: {done[-1].fault.message}")
+            found.append((sum(x.insns for x in done) if record else repeat) / took)
+        return found
+
+    return {"steps": rate(COUNT, 1, True), "packets": rate(FIRST_BYTE, 500, False)}
+
+
+def child(*arguments: str, compiled: str) -> dict[str, Any]:
+    """What a function of this module returns in a new process, as compiled code ("1") or as plain Python ("0")."""
     env = {**os.environ, "BPFSCOPE_COMPILED": compiled}
-    command = [sys.executable, "-m", "bench.walks", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.walks", *arguments], cwd=ROOT, env=env, text=True, capture_output=True
+    )
     if done.returncode:
         sys.exit(f"bench: {done.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def main(verb: str, label: str, *more: str) -> None:
-    if verb == "look_back":
-        print(json.dumps(look_back(label)))
-    else:
-        print(json.dumps(measure(label, more[0] == "recorded", int(more[1]), float(more[2]))))
-
+VERBS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
+    "speed": lambda label, how, seconds: speed(label, how == "recorded", float(seconds)),
+    "whole": whole,
+    "look_back": look_back,
+    "runs": lambda seconds: runs(float(seconds)),
+}
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    print(json.dumps(VERBS[sys.argv[1]](*sys.argv[2:])))
