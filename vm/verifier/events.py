@@ -93,12 +93,13 @@ class Log:
     rejection and the last line are kept all the same.
     """
 
-    __slots__ = ("level", "keep", "steps", "head", "entries", "left_out", "step", "stopped", "last")
+    __slots__ = ("level", "keep", "steps", "head", "entries", "left_out", "step", "stopped", "stopped_at", "last")
 
     def __init__(self, level: int, keep: int = 0, steps: int = 0) -> None:
         self.level: int = level
         self.steps: int = steps if level else 0
         self.stopped: bool = False
+        self.stopped_at: int = 0
         self.last: list[LogEntry] = []  # what was said in words after stop()
         self.keep: int = keep if level & BPF_LOG_LEVEL2 else 0
         self.head: list[LogEntry] = []
@@ -126,7 +127,7 @@ class Log:
     def all(self) -> list[LogEntry]:
         """What was kept, with a line in the place of what was not."""
         if self.stopped:
-            gap = LogEntry(TEXT, 0, f"… what follows step {self.steps:,} is not kept …\n", None, -1)
+            gap = LogEntry(TEXT, 0, f"… the log after step {self.stopped_at:,} is left out …\n", None, -1)
             return [*self.head, *self.entries, gap, *self.last]
         if not self.left_out:
             return self.head + self.entries
@@ -146,6 +147,7 @@ class Log:
     def stop(self) -> None:
         """Keep nothing more but words."""
         self.stopped = True
+        self.stopped_at = self.step
         self.level = 0
 
     def text(self, text: str) -> None:

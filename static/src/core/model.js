@@ -43,6 +43,8 @@ export class Log {
     this.lines = text ? text.replace(/\n$/, "").split("\n") : [];
     this.pairs = verify?.log_steps ?? [];
     this.cut = verify?.log_cut ?? 0;
+    /** Whether there is more of it than was sent: of a long walk it is made when somebody asks. */
+    this.more = verify?.log_more ?? false;
     /** @type {Map<number, number>} */
     this.stepOf = new Map(this.pairs);
   }

@@ -120,6 +120,9 @@ export class Protocol {
       case "stage":
         this.stage(message);
         break;
+      case "log":
+        this.store.set({ log: new Log(message) });
+        break;
       case "steps":
         this.steps.of(message).add(message);
         this.cursor.arrived();

@@ -81,7 +81,16 @@ export class Session {
 
   /** Ask for steps [from, to) of a stage, connecting when needed. */
   window(stage, from, to, run = 0) {
-    const message = { type: "window", stage, from, to, ...(stage === "run" ? { run } : {}) };
+    this.ask({ type: "window", stage, from, to, ...(stage === "run" ? { run } : {}) });
+  }
+
+  /** Ask for the whole log of a walk that was too long to send it with the verdict. */
+  log() {
+    this.ask({ type: "log" });
+  }
+
+  /** Send a request about the run there is, connecting when needed. */
+  ask(message) {
     if (this.socket?.readyState === WebSocket.OPEN && this.ready) this.send(message);
     else {
       this.waiting.push(message);

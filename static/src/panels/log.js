@@ -43,12 +43,28 @@ export class LogPane extends Panel {
               ? "There is no log, because the verifier is not emulated for this program. See Why."
               : "The verifier's log appears here.",
       );
-      this.cut.hidden = !log.cut;
-      if (log.cut) setText(this.cut, `The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`);
+      this.cut.hidden = !log.cut && !log.more;
+      if (changed.has("log")) fill(this.cut, this.shortened());
       this.follow();
     });
     store.on(["step", "view", "windows"], () => this.follow());
     void scope;
+  }
+
+  /** What is said of a log that is not whole. */
+  shortened() {
+    const { log, stages } = this.store.state;
+    if (log.more) {
+      const steps = (stages.verify?.steps ?? 0).toLocaleString("en");
+      const button = h("button", { type: "button", class: "button" }, "Show its end");
+      button.addEventListener("click", () => {
+        button.disabled = true;
+        setText(button, "The program is being verified again…");
+        this.scope.session.log();
+      });
+      return [`This is the beginning of the log of ${steps} steps. `, button];
+    }
+    return log.cut ? [`The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`] : [];
   }
 
   pick(index) {

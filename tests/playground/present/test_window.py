@@ -103,7 +103,7 @@ def stage(messages: list[dict[str, Any]]) -> dict[str, Any]:
 def test_the_log_of_a_long_walk_is_written_when_it_is_asked_for() -> None:
     messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
     verify = stage(messages)
-    assert verify["log_more"] and "is not kept" in verify["log"]
+    assert verify["log_more"] and "is left out" in verify["log"]
     assert verify["log"].splitlines()[-1].startswith("processed ")
     (program,) = [m for m in messages if m["type"] == "program"]
     (answer,) = said({"kind": "log", "program": program})
@@ -129,4 +129,4 @@ def test_a_long_walk_that_is_refused_says_why_without_its_log() -> None:
 
 def test_a_short_walk_has_its_log_at_once() -> None:
     verify = stage(said({"kind": "asm", "source": "r0 = 0\nexit\n", "options": {"prog_type": "xdp"}}))
-    assert not verify["log_more"] and "is not kept" not in verify["log"]
+    assert not verify["log_more"] and "is left out" not in verify["log"]
