@@ -34,12 +34,17 @@ types:
 imports:
 	.venv/bin/lint-imports --no-cache
 
+# Tests that run under coverage; the packages it counts are in pyproject.toml. Measuring doubles the time of a test, so
+# the slow ones (the verifier and what runs it) are left out.
+MEASURED := tests/playground tests/vm/asm tests/vm/btf tests/vm/csource tests/vm/elf tests/vm/isa
+
 # The page's scripts without a browser, by node's own runner; prints what of them was run.
 page:
 	$(NODE) npm run --silent test
 
 unit:
-	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser"
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser" $(MEASURED) --cov --cov-report=term:skip-covered
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser" $(MEASURED:%=--ignore=%)
 	$(VENV) -m pytest -m browser
 
 # The verifier once more, as machine code: the same tests, for compiled code could differ.
