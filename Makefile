@@ -91,4 +91,4 @@ lock: setup
 	$(LOCK) -o requirements/dev.txt requirements/dev.in
 
 clean:
-	rm -rf .venv node_modules static/dist vm/.native .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules .coverage static/dist vm/.native .mypy_cache .pytest_cache .ruff_cache .hypothesis
