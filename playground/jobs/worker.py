@@ -150,7 +150,8 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
     """Run one job; False when this worker should not take another."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
-    in_blocks: set[str] = set()  # stages whose steps are kept as blocks: chunks of theirs are only told
+    # Stages whose steps are kept as blocks: chunks of theirs are only told. A window is read from such blocks.
+    in_blocks: set[str] = {request["stage"]} if request.get("kind") == "window" else set()
     _limit_cpu(limits.cpu_seconds)
     try:
         for message in job(request):
