@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
@@ -25,11 +25,11 @@ from playground.jobs.pool import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, key_of, service
-from playground.requests import BadRequest, check_request, parse, size
+from playground.messages import VERSION, asked
+from playground.requests import BadRequest, check_request, parse, read_message, size
 from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
-VERSION = 1
 SEND_SECONDS = 30  # a client that reads nothing for so long is disconnected
 PROGRESS_SECONDS = 0.1
 SLOW = 4008
@@ -115,14 +115,14 @@ class RunConsumer(AsyncWebsocketConsumer):
                     message = await asyncio.to_thread(understand, text)
                 finally:
                     await asyncio.sleep(time.monotonic() - start)
-        await HANDLERS[message["type"]](self, message)
+        await HANDLERS[message.type](self, message)
 
-    async def on_run(self, message: dict[str, Any]) -> None:
+    async def on_run(self, message: Start) -> None:
         await self.let_go(cancel=True)
-        if instead := message.get("instead"):
-            service().replace(instead)
+        if message.instead:
+            service().replace(message.instead)
         try:
-            run = service().open(message["request"], message["key"])
+            run = service().open(message.request, message.key)
         except Busy:
             most = settings.QUEUE_LENGTH
             raise BadRequest(
@@ -135,15 +135,14 @@ class RunConsumer(AsyncWebsocketConsumer):
             raise BadRequest("The server has no disk space left for this run. Try again later.", "disk") from None
         await self.follow(run)
 
-    async def on_resume(self, message: dict[str, Any]) -> None:
-        run_id = message.get("run")
-        run = service().find(run_id) if isinstance(run_id, str) else None
+    async def on_resume(self, message: asked.Resume) -> None:
+        run = service().find(message.run)
         if run is None:
             raise BadRequest("This run is no longer stored on the server; press Run again.", "unknown_run")
         await self.let_go()
         await self.follow(run)
 
-    async def on_cancel(self, message: dict[str, Any]) -> None:
+    async def on_cancel(self, message: asked.Cancel) -> None:
         if self.run is None:
             return
         finished = self.run.state == FINISHED
@@ -151,17 +150,12 @@ class RunConsumer(AsyncWebsocketConsumer):
         if not finished:
             await self.say(type="done", ms=0, cancelled=True)
 
-    async def on_window(self, message: dict[str, Any]) -> None:
+    async def on_window(self, message: asked.Window) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
-        stage, first, to = message.get("stage"), message.get("from"), message.get("to")
-        number = message.get("run", 0)
-        if stage not in ("verify", "run"):
-            raise BadRequest("The stage of a window must be verify or run.")
-        if type(number) is not int or number < 0:
-            raise BadRequest("The run of a window must be a number from 0.")
-        if type(first) is not int or type(to) is not int or not 0 <= first < to:
+        stage, number, first, to = message.stage, message.run, message.from_, message.to
+        if to <= first:
             raise BadRequest("A window must end at a later step than it starts.")
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
@@ -173,7 +167,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
             await self.say(**empty, keyframe=None, steps=[])
 
-    async def on_log(self, message: dict[str, Any]) -> None:
+    async def on_log(self, message: asked.LogRequest) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet to show the log of.", "unknown_run")
@@ -225,7 +219,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 entry = run.record.entries[place]
                 place += 1
                 if not entry.unasked:
-                    totals[entry.stage, entry.run] = entry.to
+                    if entry.is_steps:  # what is kept for workers alone has no stage
+                        totals[entry.stage, entry.run] = entry.to
                     continue
                 await self._progress(totals)
                 await self.say_text(run.record.text(entry))
@@ -271,26 +266,27 @@ def closed_on_purpose(message: dict[str, Any]) -> bool:
     return message["code"] in (NORMAL, GOING_AWAY) or (message["code"] == NO_CODE and "reason" in message)
 
 
-def understand(text: str) -> dict[str, Any]:
-    """Parse a client's message, whose type is one of HANDLERS; for a run, check the request and add its `key`."""
-    message = parse(text, "A message")
-    if not isinstance(message, dict):
-        raise BadRequest("A message has to be an object with a type.")
-    kind = message.get("type")
-    if not isinstance(kind, str) or kind not in HANDLERS:
-        raise BadRequest(f"A message's type has to be one of {', '.join(HANDLERS)}.")
-    if kind == "run":
-        if type(message.get("v")) is not int or message["v"] != VERSION:
-            raise BadRequest(f"This server speaks version {VERSION} of the run protocol; reload the page.")
-        if not isinstance(message.get("instead", ""), str):
-            raise BadRequest("instead must be the id of a run.")
-        message["request"] = check_request(message.get("request"))
-        message["key"] = key_of(message["request"])
+class Start(NamedTuple):
+    """A `run` message whose request was checked; `key` is what its answer is stored under."""
+
+    request: dict[str, Any]
+    key: str
+    instead: str
+    type: str = "run"
+
+
+def understand(text: str) -> Start | asked.Window | asked.LogRequest | asked.Resume | asked.Cancel:
+    """A client's message. BadRequest for one that is not in the schema, or whose request is refused."""
+    message = read_message(parse(text, "A message"))
+    if isinstance(message, asked.Run):
+        request = check_request(message.request)
+        return Start(request, key_of(request), message.instead)
+    assert isinstance(message, asked.Window | asked.LogRequest | asked.Resume | asked.Cancel)
     return message
 
 
-Handler = Callable[[RunConsumer, dict[str, Any]], Awaitable[None]]
-HANDLERS: dict[Any, Handler] = {
+Handler = Callable[[RunConsumer, Any], Awaitable[None]]
+HANDLERS: dict[str, Handler] = {
     "run": RunConsumer.on_run,
     "window": RunConsumer.on_window,
     "log": RunConsumer.on_log,

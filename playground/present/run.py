@@ -161,7 +161,7 @@ def _failed(stage: str, error: InputError, started: float) -> Iterator[Message]:
         "type": "stage", "stage": stage, "status": "failed", "ms": _since(started), "message": error.message,
     }  # fmt: skip
     if isinstance(error, NotEmulated):
-        failed["not_emulated"] = [error.as_json()]
+        failed |= {"not_emulated": [error.what], "not_covered": [error.as_json()]}
     if error.line is not None:
         failed["diagnostics"] = [
             {

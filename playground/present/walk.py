@@ -147,6 +147,7 @@ def verdict_json(program: Program, verdict: Verdict, recorder: Recorder) -> dict
         "fail": fail,
         **_walked(recorder),
         "not_emulated": [],
+        "not_covered": [],
     }
 
 
@@ -161,7 +162,8 @@ def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, miss
         "log_steps": [],
         "fail": None,
         **_walked(recorder),
-        "not_emulated": [missing.as_json()],
+        "not_emulated": [missing.what],
+        "not_covered": [missing.as_json()],
         "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": program.line_of(env.insn_idx)},
     }
 

@@ -84,10 +84,10 @@ test("a link into another packet's run", () => {
 
 test("where the emulation stops, Why is opened", () => {
   const { protocol, store } = world();
-  protocol.handle({ ...VERIFY, status: "failed", stopped: { step: 4, insn: 6 }, not_emulated: [{ kind: "x", text: "x" }] });
+  protocol.handle({ ...VERIFY, status: "failed", stopped: { step: 4, insn: 6 }, not_emulated: ["x"], not_covered: [{ kind: "other", name: "", text: "x" }] });
   assert.deepEqual([store.state.step, store.state.pane], [4, "why"]);
   const early = world();
-  early.protocol.handle({ type: "stage", stage: "load", status: "failed", not_emulated: [{ kind: "x", text: "x" }] });
+  early.protocol.handle({ type: "stage", stage: "load", status: "failed", not_emulated: ["x"], not_covered: [{ kind: "other", name: "", text: "x" }] });
   assert.deepEqual([early.store.state.focusStage, early.store.state.pane], ["load", "why"]);
 });
 

@@ -20,6 +20,7 @@ import pytest
 import pytest_asyncio
 
 from playground.jobs import service as services
+from playground.messages.told import read
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import Socket
 from vm import pipeline
@@ -348,6 +349,8 @@ async def test_the_page_and_the_command_line_say_the_same(
         said = [await socket.receive(30)]
         while said[-1]["type"] != "done" and not (said[-1]["type"] == "error" and len(said) == 1):
             said.append(await socket.receive(30))
+        for message in said:
+            read(json.dumps(message))  # every message is in the schema
         try:
             ends[same(said, CommandLine(request, tmp_path, capsys))] += 1
         except AssertionError as error:

@@ -164,7 +164,7 @@ export class Protocol {
     const patch = { stages: { ...stages, [stage]: message } };
     if (message.status === "failed" && (stage === "compile" || stage === "load")) {
       Object.assign(patch, nothing(), { reasons: new Reasons(null), focusStage: stage });
-      if (message.not_emulated?.length && pane === "log") patch.pane = "why";
+      if (message.not_covered?.length && pane === "log") patch.pane = "why";
     }
     if (message.status === "done" && stage === "load") {
       patch.code = new Code(message);

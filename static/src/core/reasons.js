@@ -18,7 +18,7 @@ export class Reasons {
     /** Steps that led to the rejection, numbered from 1, oldest first; none where only the rejection itself is told. */
     this.causes = causes.length > 1 ? causes.map((cause, i) => ({ ...cause, n: i + 1 })) : [];
     /** What the emulation does not cover: [{kind, name, text}]. */
-    this.stop = verify?.status === "failed" ? (verify.not_emulated ?? []) : [];
+    this.stop = verify?.status === "failed" ? (verify.not_covered ?? []) : [];
     this.stopped = verify?.stopped ?? null;
     this.paths = new Map((verify?.paths ?? []).map((path) => [path.id, path]));
     this.holdings = verify?.holdings ?? [];

@@ -39,7 +39,7 @@ export class LogPane extends Panel {
           ? `There is no log, because ${stages.compile?.status === "failed" ? "clang did not accept the source" : "the loader did not accept the object"}.`
           : stages.verify?.status === "skipped"
             ? "The program was run without the verifier."
-            : stages.verify?.not_emulated?.length
+            : stages.verify?.not_covered?.length
               ? "There is no log, because the verifier is not emulated for this program. See Why."
               : "The verifier's log appears here.",
       );

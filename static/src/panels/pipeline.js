@@ -48,8 +48,8 @@ function loaded(m) {
 function sentence(stage, m, packet = 0) {
   if (!m) return "";
   if (m.status === "working") return m.summary || WORKING[stage];
-  if (m.not_emulated?.length)
-    return `not emulated: ${notEmulated(m.not_emulated)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
+  if (m.not_covered?.length)
+    return `not emulated: ${notEmulated(m.not_covered)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
   if (m.status === "failed" && m.missing?.length)
     return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
   if (m.message && m.status !== "done") return m.message;
@@ -143,7 +143,7 @@ export class Pipeline extends Panel {
       let words = this.words(id, spec, state, broken);
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
-      if (state === "failed" && message?.not_emulated?.length) [state, words] = ["unknown", ["not emulated"]];
+      if (state === "failed" && message?.not_covered?.length) [state, words] = ["unknown", ["not emulated"]];
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
@@ -206,7 +206,7 @@ export class Pipeline extends Panel {
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
     else if (found) text = found;
     else if (working) text = sentence(working, stages[working]);
-    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, stages[failed].not_emulated?.length ? "unknown" : "bad"];
+    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, stages[failed].not_covered?.length ? "unknown" : "bad"];
     else if (stages[focused]) text = [`${name(focused)}: `, sentence(focused, stages[focused], packetRun) || "done"];
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";

@@ -60,7 +60,7 @@ export class WhyPane extends Panel {
 
   about() {
     const { reasons, code, log, stages } = this.store.state;
-    const stopped = stages.verify?.status === "done" && ["jit", "run"].find((s) => stages[s]?.not_emulated?.length);
+    const stopped = stages.verify?.status === "done" && ["jit", "run"].find((s) => stages[s]?.not_covered?.length);
     if (reasons === this.reasons && code === this.code && log === this.log && stopped === this.elsewhere) return;
     this.reasons = reasons;
     this.code = code;
@@ -68,13 +68,13 @@ export class WhyPane extends Panel {
     this.elsewhere = stopped;
     this.items = [];
     this.stamp = "";
-    const early = ["load", "compile"].find((s) => stages[s]?.status === "failed" && stages[s].not_emulated?.length);
+    const early = ["load", "compile"].find((s) => stages[s]?.status === "failed" && stages[s].not_covered?.length);
     const halted = early || stopped;
     const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
     const parts = reasons.stop.length
       ? [this.stop(reasons.stop, "verify")]
       : halted
-        ? [this.stop(stages[halted]?.not_emulated ?? [], halted)]
+        ? [this.stop(stages[halted]?.not_covered ?? [], halted)]
         : reasons.fail
           ? [this.failure(), this.chain()].filter(Boolean)
           : refused

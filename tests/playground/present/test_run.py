@@ -57,7 +57,8 @@ def test_what_is_not_emulated_is_no_verdict() -> None:
     said = {m["stage"]: m for m in messages if m["type"] == "stage" and m["status"] != "working"}
     verify = said["verify"]
     assert (verify["status"], verify["verdict"], verify["fail"]) == ("failed", "none", None)
-    (missing,) = verify["not_emulated"]
+    (missing,) = verify["not_covered"]
+    assert verify["not_emulated"] == [missing["text"]]
     assert (missing["kind"], missing["name"]) == ("crash", "bpf_wq_init")
     assert verify["message"] == f"not emulated: {missing['text']}"
     steps = [step for m in messages if m["type"] == "steps" for step in m["steps"]]

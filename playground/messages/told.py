@@ -1,0 +1,169 @@
+"""What the server sends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from playground.messages.base import Wire, about
+from playground.messages.stages import (
+    Compiled,
+    Executed,
+    Loaded,
+    Refused,
+    Skipped,
+    Translated,
+    Verified,
+    Working,
+    stage_type,
+)
+from playground.messages.steps import RunSteps, VerifySteps
+
+
+class Sandbox(Wire, frozen=True):
+    """What confines the workers."""
+
+    active: Annotated[list[str], about("layers")]
+    missing: Annotated[list[tuple[str, str]], about("[layer, why it is missing]")]
+
+
+class Limits(Wire, frozen=True):
+    """What a request may hold, in bytes, and steps of a window and of a chunk."""
+
+    source_bytes: int
+    elf_bytes: int
+    pcap_bytes: int
+    packet_bytes: int
+    message_bytes: Annotated[int, about("of one message of a client")]
+    window: int
+    chunk: int
+
+
+class Hello(Wire, frozen=True):
+    """The first message on every socket."""
+
+    type: Literal["hello"]
+    v: Annotated[int, about("version of the protocol")]
+    compiler: Annotated[str, about('`""` until the first worker is up')]
+    kernel: Annotated[str, about('release of the emulated kernel; `""` until the first worker is up')]
+    sandbox: Annotated[Sandbox | None, about("null until the first worker is up")]
+    limits: Limits
+
+
+class Accepted(Wire, frozen=True):
+    """The run exists."""
+
+    type: Literal["accepted"]
+    run: Annotated[str, about("its id, for `resume`")]
+
+
+class Queued(Wire, frozen=True):
+    """The run waits for a worker. Sent again when the position changes."""
+
+    type: Literal["queued"]
+    position: Annotated[int, about("how many runs wait, up to and with this one")]
+
+
+class Progress(Wire, frozen=True):
+    """How many steps there are by now."""
+
+    type: Literal["progress"]
+    stage: Literal["verify", "run"]
+    run: Annotated[int, about("number of the run; 0 for `verify`")]
+    total: int
+
+
+class Log(Wire, frozen=True):
+    """The whole log of the verifier, maybe cut in the middle; as the fields of the same names in `verify`."""
+
+    type: Literal["log"]
+    log: str
+    log_cut: Annotated[int, about("bytes left out")]
+    log_steps: Annotated[list[tuple[int, int]], about("[line of the log from 0, step]")]
+
+
+class Limit(Wire, frozen=True):
+    """A limit was hit."""
+
+    type: Literal["limit"]
+    limit: Literal["time", "cpu", "memory", "output", "size", "insns"]
+    message: Annotated[str, about("a sentence")]
+
+
+class Error(Wire, frozen=True):
+    """A message was refused, or a run ended early."""
+
+    type: Literal["error"]
+    code: Annotated[
+        Literal[
+            "bad_request", "size", "busy", "disk", "unknown_run", "crashed", "restart", "internal", "input",
+        ],
+        about(
+            "the first five: refused, nothing runs; `crashed`, `restart` (of the server), `internal`, `input`: the run "
+            "is over, `done` follows"
+        ),
+    ]  # fmt: skip
+    message: Annotated[str, about("a sentence")]
+
+
+class Done(Wire, frozen=True):
+    """The run is over."""
+
+    type: Literal["done"]
+    ms: Annotated[float, about("milliseconds in the worker")]
+    cancelled: bool
+
+
+TYPES: Final[Mapping[str, type[Wire]]] = {
+    "hello": Hello,
+    "accepted": Accepted,
+    "queued": Queued,
+    "progress": Progress,
+    "log": Log,
+    "limit": Limit,
+    "error": Error,
+    "done": Done,
+}
+STEPS: Final[Mapping[str, type[Wire]]] = {"verify": VerifySteps, "run": RunSteps}
+STAGE_TYPES: Final = (Working, Skipped, Refused, Compiled, Loaded, Verified, Translated, Executed)
+
+ServerMessage: TypeAlias = (
+    Hello
+    | Accepted
+    | Queued
+    | Progress
+    | Log
+    | Limit
+    | Error
+    | Done
+    | VerifySteps
+    | RunSteps
+    | Working
+    | Skipped
+    | Refused
+    | Compiled
+    | Loaded
+    | Verified
+    | Translated
+    | Executed
+)
+
+
+def message_type(message: Mapping[str, Any]) -> type[Wire]:
+    """The type of a server's message. KeyError where there is none."""
+    kind = message["type"]
+    if kind == "stage":
+        return stage_type(message)
+    return STEPS[message["stage"]] if kind == "steps" else TYPES[kind]
+
+
+def read(text: str | bytes) -> Wire:
+    """A server's message from its JSON text.
+
+    Raises KeyError for a type that does not exist, msgspec.ValidationError for a field that is unknown, missing or of
+    another type. For tests and tools: a client ignores fields it does not know.
+    """
+    return msgspec.json.decode(text, type=message_type(json.loads(text)))

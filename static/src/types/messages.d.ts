@@ -1,0 +1,886 @@
+/** The run socket's messages. Generated from playground/messages by `make protocol`. */
+
+/** How the program is compiled, loaded, verified and run. Every option may be left out. */
+export interface Options {
+  /** the program's name; `""`: the first */
+  program?: string;
+  /** clang's optimisation level */
+  opt?: "O0" | "O1" | "O2";
+  /** BPF instruction set version */
+  mcpu?: "v1" | "v2" | "v3" | "v4";
+  /** add the `#include` lines a C source lacks */
+  fix_includes?: boolean;
+  /** program type of assembly and hex, as a section name */
+  prog_type?: string;
+  /** without it the interpreter runs the program unverified */
+  verify?: boolean;
+  /** load as a user without capabilities */
+  unprivileged?: boolean;
+  /** what executes the program */
+  engine?: "jit" | "interpreter";
+}
+
+/** The program decides: a packet for networking programs, an event with example values for tracing ones. */
+export interface AutoInput {
+  kind: "auto";
+}
+
+/** Nothing. */
+export interface NoInput {
+  kind: "none";
+}
+
+/** One packet, as bytes. */
+export interface PacketInput {
+  kind: "packet";
+  /** the bytes; white space is ignored */
+  hex: string;
+  /** the socket a socket filter is attached to: `packet` (the default), `dgram`, `ip`, `transport` or `test_run` */
+  socket?: string;
+}
+
+/** One packet, as layers. */
+export interface FormInput {
+  kind: "form";
+  /** see *Layers* */
+  layers?: Record<string, Record<string, string | number>>;
+  /** the socket a socket filter is attached to: `packet` (the default), `dgram`, `ip`, `transport` or `test_run` */
+  socket?: string;
+}
+
+/** The packets of a capture, one run each; maps are kept between them. */
+export interface PcapInput {
+  kind: "pcap";
+  /** a pcap or pcapng file */
+  base64: string;
+  /** the socket a socket filter is attached to: `packet` (the default), `dgram`, `ip`, `transport` or `test_run` */
+  socket?: string;
+}
+
+/** Bytes. */
+export interface Bytes {
+  hex: string;
+}
+
+/** An event with the values of its arguments or fields. */
+export interface EventInput {
+  kind: "event";
+  /** the event; `""`: the program's own */
+  name?: string;
+  /** see *Values*; at most 128 */
+  values?: Record<string, string | number | string[] | Bytes>;
+}
+
+/** What is run, shared and stored. */
+export interface Request {
+  /** what `source` is */
+  kind: "c" | "asm" | "hex" | "elf";
+  /** the text; of an object file (`elf`) its base64 */
+  source: string;
+  /** how it is treated */
+  options?: Options;
+  /** what it is run on; absent: `auto` */
+  input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput;
+}
+
+/** Start a run. A second one on a socket cancels the first. A known request is answered from what is stored. */
+export interface Run {
+  type: "run";
+  /** version of the protocol */
+  v: 1;
+  /** what to run */
+  request: Request;
+  /** id of a run that this one replaces: it is cancelled if nobody watches it (its connection was lost) */
+  instead?: string;
+}
+
+/** Ask for steps. Answered by the `steps` messages (whole chunks) that hold them as far as they exist, or by one without steps. */
+export interface Window {
+  type: "window";
+  /** whose steps */
+  stage: "verify" | "run";
+  /** number of the run, for stage `run` */
+  run?: number;
+  /** the first step */
+  from: number;
+  /** behind the last step; at most 1024 after `from` */
+  to: number;
+}
+
+/** Ask for the whole log of a walk whose `verify` message has `log_more`. Answered by `log`. */
+export interface LogRequest {
+  type: "log";
+}
+
+/** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
+export interface Resume {
+  type: "resume";
+  /** the id that `accepted` gave */
+  run: string;
+}
+
+/** Stop the run. Answered by `done` with `cancelled: true`. */
+export interface Cancel {
+  type: "cancel";
+}
+
+/** What confines the workers. */
+export interface Sandbox {
+  /** layers */
+  active: string[];
+  /** [layer, why it is missing] */
+  missing: [string, string][];
+}
+
+/** What a request may hold, in bytes, and steps of a window and of a chunk. */
+export interface Limits {
+  source_bytes: number;
+  elf_bytes: number;
+  pcap_bytes: number;
+  packet_bytes: number;
+  /** of one message of a client */
+  message_bytes: number;
+  window: number;
+  chunk: number;
+}
+
+/** The first message on every socket. */
+export interface Hello {
+  type: "hello";
+  /** version of the protocol */
+  v: number;
+  /** `""` until the first worker is up */
+  compiler: string;
+  /** release of the emulated kernel; `""` until the first worker is up */
+  kernel: string;
+  /** null until the first worker is up */
+  sandbox: Sandbox | null;
+  limits: Limits;
+}
+
+/** The run exists. */
+export interface Accepted {
+  type: "accepted";
+  /** its id, for `resume` */
+  run: string;
+}
+
+/** The run waits for a worker. Sent again when the position changes. */
+export interface Queued {
+  type: "queued";
+  /** how many runs wait, up to and with this one */
+  position: number;
+}
+
+/** How many steps there are by now. */
+export interface Progress {
+  type: "progress";
+  stage: "verify" | "run";
+  /** number of the run; 0 for `verify` */
+  run: number;
+  total: number;
+}
+
+/** The whole log of the verifier, maybe cut in the middle; as the fields of the same names in `verify`. */
+export interface Log {
+  type: "log";
+  log: string;
+  /** bytes left out */
+  log_cut: number;
+  /** [line of the log from 0, step] */
+  log_steps: [number, number][];
+}
+
+/** A limit was hit. */
+export interface Limit {
+  type: "limit";
+  limit: "time" | "cpu" | "memory" | "output" | "size" | "insns";
+  /** a sentence */
+  message: string;
+}
+
+/** A message was refused, or a run ended early. */
+export interface Error {
+  type: "error";
+  /** the first five: refused, nothing runs; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "crashed" | "restart" | "internal" | "input";
+  /** a sentence */
+  message: string;
+}
+
+/** The run is over. */
+export interface Done {
+  type: "done";
+  /** milliseconds in the worker */
+  ms: number;
+  cancelled: boolean;
+}
+
+/** What is known of a number, or of the variable part of an offset. Fields in text can exceed 2^53. */
+export interface Scalar {
+  /** smallest value, unsigned 64 bits, decimal */
+  umin: string;
+  /** largest value, unsigned */
+  umax: string;
+  /** smallest value, signed */
+  smin: string;
+  /** largest value, signed */
+  smax: string;
+  /** `var_off`: the bits that are known, hex */
+  value: string;
+  /** `var_off`: the bits that are unknown, hex */
+  mask: string;
+  /** the same of the lower 32 bits */
+  u32min: number;
+  u32max: number;
+  s32min: number;
+  s32max: number;
+}
+
+/** A register or stack slot as the verifier sees it. */
+export interface Reg {
+  /** kind: `number`, `ctx`, `packet`, `packet_end`, `packet_meta`, `map_value`, `map`, `stack`, `kernel`, `memory`, `func` or `none` */
+  k: string;
+  /** as the kernel's log prints it */
+  t: string;
+  /** true: it may be NULL */
+  null?: boolean;
+  /** true: it is marked precise */
+  p?: boolean;
+  /** the step that wrote it; -1: it was there at the entry. Absent in `set`: this step wrote it */
+  w?: number;
+  /** for numbers and variable offsets */
+  s?: Scalar;
+  /** constant part of a pointer's offset, if not 0 */
+  off?: number;
+  /** bytes of the packet known to be there */
+  range?: number;
+  /** registers with the same id have the same value or origin */
+  id?: number;
+  /** id of the reference it holds */
+  ref?: number;
+  /** name of the map */
+  map?: string;
+  /** bytes of the memory pointed to */
+  size?: number;
+}
+
+/** The full state before a step. */
+export interface VerifierKeyframe {
+  /** every register and slot that holds something */
+  state: Record<string, Reg>;
+  /** number of frames */
+  depth: number;
+}
+
+/** One visit of one instruction. `set` and `del` are the difference to the step before it in the list. */
+export interface VerifierStep {
+  /** the instruction's slot */
+  insn: number;
+  /** id of the path */
+  path: number;
+  /** number of the current frame; names of frames above 0 are prefixed `n:` */
+  frame: number;
+  /** registers and slots that differ */
+  set?: Record<string, Reg>;
+  /** names that hold nothing any more */
+  del?: string[];
+  /** number of frames, where it changed */
+  depth?: number;
+  /** where a branch is taken up: the step after which its path forked; -1: the entry */
+  prev?: number;
+  /** with `prev`: the names the instruction changed */
+  wrote?: string[];
+  /** with `prev`: those names as the instruction found them */
+  was?: Record<string, Reg>;
+  /** names the instruction read */
+  read?: string[];
+}
+
+/** A chunk of the verifier's steps. A window that nothing is known of has `run`, no keyframe and no steps. */
+export interface VerifySteps {
+  type: "steps";
+  stage: "verify";
+  /** 0 */
+  run?: number;
+  /** number of the first step */
+  from: number;
+  /** steps there are so far */
+  total: number;
+  /** the state before the first step */
+  keyframe: VerifierKeyframe | null;
+  steps: VerifierStep[];
+}
+
+/** Bytes that the program stored. */
+export interface MemoryWrite {
+  /** address, hex */
+  addr: string;
+  /** the bytes */
+  hex: string;
+  /** `fp-8`, `ctx+4`, `packet+14`, … */
+  name: string;
+}
+
+/** Registers and recent stores before a step. */
+export interface MachineKeyframe {
+  /** BPF registers, hex */
+  regs: Record<string, string>;
+  /** x86 registers, hex */
+  x: Record<string, string>;
+  /** the last stores, at most 256 */
+  mem: MemoryWrite[];
+}
+
+/** One BPF instruction executed. Registers are those that changed. */
+export interface MachineStep {
+  /** the instruction's slot */
+  insn: number;
+  /** offset of its machine code */
+  x86: number;
+  /** BPF registers, hex */
+  regs: Record<string, string>;
+  /** x86 registers, hex; absent in the interpreter */
+  x?: Record<string, string>;
+  /** what it stored */
+  mem?: MemoryWrite[];
+  /** index into the run's `events` */
+  event?: number;
+  /** number of the frame, if not 0 */
+  frame?: number;
+  /** the verifier's step that says what was known here */
+  walk_step?: number;
+  /** true: the state that step found, not the one it left */
+  walk_before?: boolean;
+  /** the frame in that state, if not 0 */
+  walk_frame?: number;
+  /** registers of which nothing was known */
+  walk_outside?: string[];
+}
+
+/** A chunk of the machine's steps. */
+export interface RunSteps {
+  type: "steps";
+  stage: "run";
+  /** number of the run, from 0 */
+  run: number;
+  /** number of the first step */
+  from: number;
+  /** steps there are so far */
+  total: number;
+  /** the state before the first step */
+  keyframe: MachineKeyframe | null;
+  steps: MachineStep[];
+}
+
+/** A stage begins. */
+export interface Working {
+  type: "stage";
+  stage: "compile" | "load" | "verify" | "jit" | "run";
+  status: "working";
+}
+
+/** A stage has nothing to do, or one before it failed. */
+export interface Skipped {
+  type: "stage";
+  stage: "compile" | "load" | "verify" | "jit" | "run";
+  status: "skipped";
+  /** milliseconds since the stage began */
+  ms?: number;
+}
+
+/** Something the program uses that is not emulated (docs/kernel.md names them). */
+export interface NotCovered {
+  /** `machine code`: the interpreter runs it; `crash`: a real kernel may stop at it */
+  kind: "helper" | "kfunc" | "map" | "program type" | "context" | "machine code" | "tail call" | "crash" | "symbol" | "other";
+  /** its name; `""` if it has none */
+  name: string;
+  /** what it is, in words */
+  text: string;
+}
+
+/** What is wrong in a source, and where. Lines and columns count from 1. */
+export interface Diagnostic {
+  line: number;
+  column: number;
+  end_column: number | null;
+  /** `error`, `fatal error`, `warning` or `note` */
+  severity: string;
+  message: string;
+}
+
+/** A stage could not use its input. The stages after it are skipped. */
+export interface Refused {
+  type: "stage";
+  stage: "compile" | "load" | "verify" | "jit" | "run";
+  status: "failed";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** why it failed, a sentence; `""` if it did not */
+  message: string;
+  /** what is not emulated, in words, where that is the reason */
+  not_emulated?: string[];
+  /** the same with kind and name */
+  not_covered?: NotCovered[];
+  /** where in the source, if it is known */
+  diagnostics?: Diagnostic[];
+}
+
+/** An `#include` that the option `fix_includes` would add. */
+export interface Missing {
+  /** the name that is not declared */
+  what: string;
+  /** the line */
+  add: string;
+  /** a sentence */
+  message: string;
+}
+
+/** A range of the user's source and what replaces it. Lines and columns count from 1; the end is exclusive. */
+export interface Edit {
+  line: number;
+  column: number;
+  end_line: number;
+  end_column: number;
+  text: string;
+}
+
+/** A change of the user's source. */
+export interface Fix {
+  /** what it does, for a button */
+  title: string;
+  edits: Edit[];
+}
+
+/** Something the user should know about the source. It stops nothing. */
+export interface Remark {
+  /** a sentence */
+  message: string;
+  /** the program it is about; `""`: the whole source */
+  program: string;
+  /** 1-based line of the source */
+  line: number | null;
+  /** what would settle it */
+  fix: Fix | null;
+  /** `missing`: the fix writes what `missing` lists into the source; else `""` */
+  kind: string;
+}
+
+/** `compile` done, or failed with clang's diagnostics. */
+export interface Compiled {
+  type: "stage";
+  stage: "compile";
+  status: "done" | "failed";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** a few words for the stage's button */
+  summary: string;
+  /** why it failed, a sentence; `""` if it did not */
+  message: string;
+  /** `clang 22.1.8` */
+  compiler: string;
+  /** size of the ELF object */
+  object_bytes: number;
+  diagnostics: Diagnostic[];
+  missing: Missing[];
+  /** lines that `fix_includes` added */
+  added: string[];
+  remarks: Remark[];
+}
+
+/** A program of the object. */
+export interface ProgramEntry {
+  name: string;
+  section: string;
+  /** `enum bpf_prog_type` */
+  prog_type: number;
+  /** why libbpf would not hand it to the kernel; `""` if it does */
+  error: string;
+}
+
+/** A map of the chosen program. Sizes are in bytes. */
+export interface MapEntry {
+  name: string;
+  /** `hash`, `array`, … as bpftool names them */
+  type: string;
+  key_size: number;
+  value_size: number;
+  max_entries: number;
+  /** `BPF_F_…` */
+  flags: number;
+}
+
+/** An instruction of the chosen program. */
+export interface Insn {
+  /** its 8-byte slot */
+  idx: number;
+  hex: string;
+  /** as the kernel prints it */
+  text: string;
+  /** 1-based line of the C source */
+  line: number | null;
+  /** the slot a jump goes to */
+  target: number | null;
+  /** 1-based column, where there is a line */
+  column?: number;
+  /** on a function's first slot: its name */
+  func?: string;
+}
+
+/** A value of an event with its C type. */
+export interface EventField {
+  name: string;
+  type: string;
+  value: string | number | string[] | Bytes;
+}
+
+/** What the chosen program is run on by default. These are example values, not recordings. */
+export interface DefaultInput {
+  kind: "packet" | "event" | "none";
+  /** the program's section */
+  hook: string;
+  /** of a packet: its bytes */
+  hex?: string;
+  /** of an event: its name; `""`: the program's own */
+  name?: string;
+  /** of an event: its values, as an input takes them */
+  values?: Record<string, string | number | string[] | Bytes>;
+  /** the same in order, with C types */
+  fields?: EventField[];
+}
+
+/** `load` done. The object is loaded whole, as `bpf_object__load()` does. */
+export interface Loaded {
+  type: "stage";
+  stage: "load";
+  status: "done";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** a few words for the stage's button */
+  summary: string;
+  programs: ProgramEntry[];
+  /** name of the chosen program */
+  program: string;
+  maps: MapEntry[];
+  insns: Insn[];
+  /** line number: text, where the source is not the editor's (an object file) */
+  lines: Record<string, string>;
+  /** about the object and the chosen program */
+  remarks: Remark[];
+  input: DefaultInput;
+}
+
+/** A step that led to the value a program was rejected for. Step and insn are -1 for what was there at the entry. */
+export interface Cause {
+  step: number;
+  insn: number;
+  line: number | null;
+  /** the register or slot it is about */
+  name: string;
+  /** `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`, `acquired`, `loop`, `checkpoint` or `failed` */
+  kind: string;
+  why: string;
+}
+
+/** Why the program was rejected. */
+export interface Fail {
+  /** name of the rule, as `python -m vm rules` lists them */
+  rule: string;
+  /** `Register Type Safety`, `Memory Safety`, … as the rule's topic is called */
+  category: string;
+  /** the line of the log that names the reason */
+  message: string;
+  /** other lines of the log that belong to it */
+  partners: string[];
+  /** what is wrong here, a sentence; `""` where nothing more follows from the facts */
+  explanation: string;
+  step: number;
+  /** -1: libbpf gave up the object, at no instruction */
+  insn: number;
+  line: number | null;
+  /** `r1`, `1:fp-8` or `""` */
+  reg: string;
+  /** what is known of `reg`, with `w` */
+  proven: Reg | null;
+  /** the same as a sentence */
+  proven_text: string;
+  /** what would have been needed; `""` if the message says it all */
+  needed: string;
+  /** oldest first, the failing step last */
+  causes: Cause[];
+}
+
+/** A straight way through the program, from where it was forked to its end. */
+export interface Path {
+  id: number;
+  /** the path it was forked from; -1: none */
+  parent: number;
+  /** the step after which it forked */
+  push_step: number;
+  first_step: number;
+  last_step: number;
+  /** `exit`, `safe` (pruned) or `reject` */
+  end: string;
+  /** the step before which the state that covers it was remembered, else -1 */
+  pruned_by: number;
+  /** true: only a mispredicted branch goes there */
+  speculative?: boolean;
+}
+
+/** A path that ended because a checkpoint covers its state. */
+export interface Pruning {
+  insn: number;
+  path: number;
+  /** the step whose state arrived */
+  after: number;
+  /** the step before which the covering state was remembered */
+  checkpoint: number;
+  /** `done`, `open_loop`, `iterator`, `may_goto`, `callback` or `endless` (the same state again: refused) */
+  rule: string;
+  /** how `states_equal()` compared */
+  exact: string;
+  /** the rule as a sentence */
+  text: string;
+  /** [name, checkpoint's value, value that arrived, how]; how is `same`, `within` its range, or `any` number */
+  compared: [string, string, string, string][];
+}
+
+/** A comparison with a checkpoint that did not cover the state. */
+export interface Arrival {
+  insn: number;
+  path: number;
+  after: number;
+  checkpoint: number;
+  rule: string;
+  exact: string;
+  /** the first register or slot that differed; `""`: none */
+  name: string;
+  /** why */
+  text: string;
+}
+
+/** A step at which exact values mattered, and the chain back through the instructions they came from. */
+export interface Precision {
+  step: number;
+  insn: number;
+  path: number;
+  names: string[];
+  /** a word */
+  why: string;
+  /** a sentence */
+  text: string;
+  /** [instruction, names precise after it]; instruction -1: given up */
+  chain: [number, string[]][];
+}
+
+/** A path that gave something back. */
+export interface Release {
+  step: number;
+  path: number;
+  insn: number;
+  how: string;
+}
+
+/** Something that has to be given back. */
+export interface Holding {
+  /** `reference`, `lock`, `rcu` or `preempt` */
+  kind: string;
+  /** the kernel's number of a reference or lock, else 0 */
+  id: number;
+  /** the function that gave it */
+  by: string;
+  step: number;
+  insn: number;
+  path: number;
+  released: Release[];
+  /** paths at whose rejected end it was held */
+  still_held: number[];
+}
+
+/** How many there are of each; the lists hold the first 500, and at most 150 kB. */
+export interface ReasonsTotal {
+  prunings: number;
+  arrivals: number;
+  precision: number;
+  holdings: number;
+}
+
+/** Where the walk met something that is not emulated. */
+export interface Stopped {
+  /** the last step */
+  step: number;
+  /** the instruction after it */
+  insn: number;
+  line: number | null;
+}
+
+/** `verify` done or failed. */
+export interface Verified {
+  type: "stage";
+  stage: "verify";
+  status: "done" | "failed";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** a few words for the stage's button */
+  summary: string;
+  /** the line of the log that names the reason, `""` if the kernel says nothing; or libbpf's, where it gives up the object although the verifier accepts the program */
+  message: string;
+  /** release of the emulated kernel */
+  kernel: string;
+  /** `none`: the program uses something that is not emulated */
+  verdict: "accept" | "reject" | "none";
+  errno: number;
+  /** how many there are */
+  steps: number;
+  insns_processed: number;
+  /** of level 2, maybe cut in the middle */
+  log: string;
+  /** bytes left out of the log */
+  log_cut: number;
+  /** [line of the log from 0, step] */
+  log_steps: [number, number][];
+  /** instruction: number of visits */
+  visits: Record<string, number>;
+  fail: Fail | null;
+  /** the first 5,000 */
+  paths: Path[];
+  paths_total: number;
+  prunings: Pruning[];
+  arrivals: Arrival[];
+  precision: Precision[];
+  holdings: Holding[];
+  reasons_total: ReasonsTotal;
+  /** what is not emulated, in words; with verdict `none` */
+  not_emulated: string[];
+  /** the same with kind and name */
+  not_covered: NotCovered[];
+  /** true: the log is not kept in full; `log` asks for it */
+  log_more?: boolean;
+  /** with verdict `none` */
+  stopped?: Stopped;
+}
+
+/** An x86 instruction. */
+export interface MachineInsn {
+  /** offset in bytes */
+  off: number;
+  hex: string;
+  text: string;
+  /** slot of the verified program's instruction it belongs to */
+  insn: number;
+}
+
+/** `jit` done. */
+export interface Translated {
+  type: "stage";
+  stage: "jit";
+  status: "done";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** a few words for the stage's button */
+  summary: string;
+  /** size of the machine code */
+  bytes: number;
+  listing: MachineInsn[];
+}
+
+/** Why the machine stopped. */
+export interface Fault {
+  /** `memory`, `insns`, `time` or `helper` */
+  kind: string;
+  /** a sentence */
+  message: string;
+  insn_idx: number;
+  step: number;
+}
+
+/** One run of the program on one input. */
+export interface RunResult {
+  /** 64 bits, hex */
+  r0: string;
+  /** what the hook makes of it: `XDP_DROP`, `-EACCES (-13)`, a number */
+  result: string;
+  /** the packet as the program left it, hex */
+  packet_out: string | null;
+  /** instructions executed */
+  insns: number;
+  /** steps recorded */
+  steps: number;
+  /** true: not all were recorded */
+  steps_cut: boolean;
+  fault: Fault | null;
+}
+
+/** A global variable. */
+export interface Variable {
+  name: string;
+  /** C text */
+  type: string;
+  /** bytes, in the section */
+  offset: number;
+  /** bytes */
+  size: number;
+  /** C text */
+  value: string;
+}
+
+/** A map as the last run left it. */
+export interface MapContent {
+  type: string;
+  /** [key in hex, value in hex, value as C text or `""`], the first 256 */
+  entries: [string, string, string][];
+  /** entries left out */
+  cut: number;
+  /** of .data, .bss, .rodata or .kconfig with BTF */
+  variables?: Variable[];
+}
+
+/** What a helper did or printed. */
+export interface Event {
+  run: number;
+  step: number;
+  /** `printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call` */
+  kind: string;
+  text: string;
+  /** bytes of the output */
+  hex: string;
+  /** a record by the only structure of the program that has its size, else the strings in it */
+  decoded: string;
+}
+
+/** A named part of memory. */
+export interface Region {
+  name: string;
+  /** hex */
+  address: string;
+  /** bytes */
+  size: number;
+}
+
+/** `run` done, or failed in the middle of the last run. */
+export interface Executed {
+  type: "stage";
+  stage: "run";
+  status: "done" | "failed";
+  /** milliseconds since the stage began */
+  ms: number;
+  /** a few words for the stage's button */
+  summary: string;
+  /** why it failed, a sentence; `""` if it did not */
+  message: string;
+  /** the packets, hex */
+  packet_in: string[];
+  /** `jit` or `interpreter` */
+  engine: string;
+  runs: RunResult[];
+  /** by name */
+  maps: Record<string, MapContent>;
+  /** the first 2,000 */
+  events: Event[];
+  /** the regions that addresses belong to */
+  memory: Region[];
+}
+
+export type ClientMessage = Run | Window | LogRequest | Resume | Cancel;
+export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Limit | Error | Done | VerifySteps | RunSteps;
