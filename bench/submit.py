@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from vm.remote import Connection
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -70,27 +72,18 @@ class Playground:
 
     def submit(self, request: dict[str, Any], *, to_the_end: bool = True) -> Answer:
         """Submit on a socket of its own; wait for the verifier's verdict, and for the end of the run if asked to."""
-        from websockets.sync.client import connect
-        from websockets.typing import Origin
-
-        url = self.address.replace("http://", "ws://") + "/ws/run"
-        received = 0
         verdict: tuple[str, float, int] | None = None
-        with connect(url, origin=Origin(self.address), max_size=None) as socket:
-            text = json.dumps({"type": "run", "v": 1, "request": request})
+        with Connection(self.address) as server:
             start = time.perf_counter()
-            socket.send(text)
-            for frame in socket:
-                received += len(frame.encode() if isinstance(frame, str) else frame)
-                message = json.loads(frame)
+            for message in server.run(request):
                 if message["type"] in ("error", "limit"):
                     sys.exit(f"bench: {message['message']}")
                 if message.get("stage") == "verify" and message["type"] == "stage" and message["status"] != "working":
                     found = str(message.get("verdict") or message.get("message"))
                     verdict = found, time.perf_counter() - start, int(message.get("steps") or 0)
                 if verdict is not None and (not to_the_end or message["type"] == "done"):
-                    return Answer(verdict[0], verdict[1], received, verdict[2])
-        sys.exit("bench: the socket closed before the verdict")
+                    return Answer(verdict[0], verdict[1], server.received, verdict[2])
+        sys.exit("bench: the run ended before the verdict")
 
     def verdict(self, request: dict[str, Any]) -> str:
         """Submit and wait for the verifier's verdict only."""

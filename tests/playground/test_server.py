@@ -23,6 +23,9 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from playground.messages.told import read
+from vm.remote import Connection
+
 
 def command(folder: Path, **more: str) -> subprocess.Popen[str]:
     environment = {
@@ -168,11 +171,10 @@ def test_a_port_is_taken_by_whoever_is_first_to_listen() -> None:
 
 def test_a_program_goes_all_the_way(address: str) -> None:
     request = {"kind": "asm", "source": "r0 = 2\nexit", "input": {"kind": "packet", "hex": "ff" * 64}}
-    with dial(address) as client:
-        client.send(json.dumps({"type": "run", "v": 1, "request": request}))
-        said = []
-        while not said or said[-1]["type"] != "done":
-            said.append(json.loads(client.recv(timeout=30)))
+    with Connection(address) as client:
+        said = list(client.run(request))
+    for message in (client.hello, *said):
+        read(json.dumps(message))  # every message is in the schema
     ended = {m["stage"]: m["status"] for m in said if m["type"] == "stage"}
     assert ended == {"compile": "skipped", "load": "done", "verify": "done", "jit": "done", "run": "done"}
     run = next(m for m in said if m.get("stage") == "run" and m.get("runs"))

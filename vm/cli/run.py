@@ -6,8 +6,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
+from vm.cli import remote
 from vm.cli.inputs import run_inputs
 from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.remote import add_server
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
 from vm.errors import InputError
@@ -42,10 +44,13 @@ def arguments(p: ArgumentParser) -> None:
     p.add_argument("--engine", choices=["jit", "interpreter"], default=None)
     p.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
     p.add_argument("--unverified", action="store_true", help="run without verification")
+    add_server(p)
 
 
 def run(options: Namespace, out: Reporter) -> int:
     """One line a run of the first program of each object, or of the one asked for; by default on its own input."""
+    if options.server:
+        return remote.run(options, out)
     from vm.runner.defaults import default_input
 
     try:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from vm import pipeline
+from vm.cli import remote
 from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.remote import add_server
 from vm.cli.report import BAD_INPUT, REJECTED, Reporter, status_of
 from vm.cli.sources import objects, say_missing, say_remarks
 from vm.errors import InputError
@@ -31,11 +33,14 @@ def arguments(p: ArgumentParser) -> None:
     add_program(p)
     add_loading(p)
     p.add_argument("--trace", metavar="FILE.jsonl", help="write the steps of the verifier to this file (docs/trace.md)")
-    p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1)
+    p.add_argument("--log-level", type=int, choices=[0, 1, 2], help="1 by default; of a server's log it is 2")
+    add_server(p)
 
 
 def run(options: Namespace, out: Reporter) -> int:
     """One line a program: what bpf_object__load() ends with for it. With --trace FILE the walks are written there."""
+    if options.server:
+        return remote.verify(options, out)
     try:
         caps = user(options)
         if options.trace:
@@ -51,7 +56,7 @@ def run(options: Namespace, out: Reporter) -> int:
             obj,
             options.program,
             alone=options.alone,
-            log_level=options.log_level,
+            log_level=1 if options.log_level is None else options.log_level,
             record=bool(options.trace),
             caps=caps,
             explain=True,

@@ -1,0 +1,164 @@
+"""The client of the run protocol, and the command line's --server, on a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from playground.messages.told import read
+from vm.cli.main import main
+from vm.remote import Connection, ServerError
+
+ROOT: Final = Path(__file__).parents[3]
+LOOP: Final = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
+TWO: Final = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int seen = 3;
+SEC("xdp") int good(struct xdp_md *ctx) { return seen++ ? XDP_PASS : XDP_DROP; }
+SEC("xdp") int bad(struct xdp_md *ctx) { return *(char *)(long)ctx->data; }
+SEC("tc") int third(struct __sk_buff *ctx) { return seen; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    environment = {
+        **os.environ, "BPFSCOPE_VAR": str(tmp_path_factory.mktemp("var")), "WORKERS": "1", "SHUTDOWN_SECONDS": "0",
+        "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER": "yes", "DJANGO_SETTINGS_MODULE": "playground.settings",
+    }  # fmt: skip
+    server = subprocess.Popen(
+        [sys.executable, "-m", "playground"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    yield server.stdout.readline().split()[-1]
+    server.terminate()
+    server.communicate(timeout=20)
+
+
+class Checked(Connection):
+    """Every message has to be in the schema."""
+
+    def receive(self) -> dict[str, Any]:
+        message = super().receive()
+        read(json.dumps(message))
+        return message
+
+
+@pytest.fixture(scope="module")
+def server(address: str) -> Iterator[Connection]:
+    with Checked(address) as connection:
+        yield connection
+
+
+def test_a_run_its_windows_and_the_same_again(server: Connection, address: str) -> None:
+    said = list(server.run({"kind": "asm", "source": LOOP.format(1000)}))
+    assert (said[0]["type"], said[-1]["type"]) == ("accepted", "done")
+    total = next(m for m in said if m.get("stage") == "verify" and "verdict" in m)["steps"]
+    chunks = server.window("verify", 600, 900)
+    steps = [step for chunk in chunks for step in chunk["steps"]]
+    assert chunks[0]["from"] <= 600 and chunks[0]["from"] + len(steps) >= 900
+    assert server.window("verify", total + 10, total + 20)[0]["steps"] == []
+    with Checked(address) as other:
+        again = list(other.resume(server.run_id))
+    stages = [m for m in said if m["type"] == "stage"]
+    assert [m for m in again if m["type"] == "stage"] == stages
+
+
+def test_a_log_that_was_not_kept_is_asked_for(server: Connection) -> None:
+    said = list(server.run({"kind": "asm", "source": LOOP.format(3000)}))
+    verify = next(m for m in said if m.get("stage") == "verify" and "verdict" in m)
+    assert verify["log_more"]
+    assert "is not kept" in verify["log"] and "is not kept" not in server.log()["log"]
+
+
+def test_a_run_that_is_cancelled_says_so(server: Connection) -> None:
+    said = []
+    for message in server.run({"kind": "asm", "source": LOOP.format(200_000)}):
+        said.append(message)
+        if message["type"] == "accepted":
+            server.cancel()
+    assert said[-1]["type"] == "done" and said[-1]["cancelled"]
+
+
+def test_what_is_refused_ends_the_run(server: Connection) -> None:
+    (refused,) = server.run({"kind": "rust", "source": "x"})
+    assert (refused["type"], refused["code"]) == ("error", "bad_request")
+    with pytest.raises(ServerError) as caught:
+        server.window("verify", 5, 5)
+    assert caught.value.code == "unknown_run" and "There is no run yet" in caught.value.message
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ServerError, match=f"http://127.0.0.1:{port}: no playground can be reached"):
+        Connection(f"http://127.0.0.1:{port}")
+    for wrong in ("ftp://x", "127.0.0.1:8000", "http://"):
+        with pytest.raises(ServerError, match="has to be like http"):
+            Connection(wrong)
+
+
+Answer = tuple[int, list[dict[str, Any]]]
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> Answer:
+    status = main(words)
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> str:
+    path = tmp_path / "program.c"  # what the server calls a source: maps and log lines are named by it
+    path.write_text(TWO)
+    return str(path)
+
+
+def test_verify_says_the_same_as_here(address: str, two: str, capsys: pytest.CaptureFixture[str]) -> None:
+    here = said(capsys, "verify", two, "--json", "--log-level", "2")
+    there = said(capsys, "verify", two, "--json", "--server", address)
+    # The server checks one program at a time: it does not say that libbpf would stop at the rejected one.
+    assert [remark["message"] for remark in here[1][1].pop("remarks")] and there[1][1].pop("remarks") == []
+    assert there == here
+    assert [line["verdict"] for line in here[1]] == ["accept", "reject", "accept"]
+
+
+def test_run_says_the_same_as_here(address: str, two: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["run", two, "--json", "--program", "good", "--packet", "ff" * 64],
+        ["run", two, "--json", "--program", "bad"],
+        ["run", two, "--json", "--program", "good"],
+    ):
+        assert said(capsys, *words, "--server", address) == said(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--alone"], "--alone cannot be used with --server"),
+        (["--caps", "bpf"], "--caps cannot be used with --server"),
+        (["--log-level", "1"], "a server's log has level 2"),
+    ],
+)
+def test_options_a_server_does_not_have_are_refused(
+    words: list[str], sentence: str, two: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", two, *words, "--server", "http://127.0.0.1:1"]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_what_does_not_compile_or_load(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, text in (("broken.c", "int f( {"), ("broken.s", "r0 =\nexit")):
+        path = tmp_path / name
+        path.write_text(text)
+        words = ["verify", str(path), "--json", "--log-level", "2"]
+        (there, told), (here, expected) = said(capsys, *words, "--server", address), said(capsys, *words)
+        assert there == here and told[0]["verdict"] == expected[0]["verdict"] == "error"
