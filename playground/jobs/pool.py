@@ -16,7 +16,7 @@ from playground.jobs.frames import BLOCK, END, MESSAGE, PROGRAM, STEPS, FrameErr
 from playground.jobs.limits import JobLimits
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
-from playground.jobs.run import QUEUED, RUNNING, Run
+from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
 
 log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
@@ -143,6 +143,9 @@ class Pool:
         self._leaving.discard(worker)
 
     def _dispatch(self) -> None:
+        # A run that was finished while it waited, by a server that stops, has nothing to ask any more.
+        for run in [run for run in self._queue if run.state == FINISHED]:
+            self._queue.remove(run)
         while self._queue and self._idle and self._running() < self.size + self._queue[0].ahead:
             # Runs whose reader is gone, and may come back, let the others pass.
             run = next((run for run in self._queue if run.ahead or not run.left), self._queue[0])

@@ -22,7 +22,8 @@ from playground.jobs.frames import END
 from playground.jobs.limits import LIMITS, JobLimits
 from playground.jobs.pool import Pool
 from playground.jobs.process import Worker
-from playground.jobs.run import FINISHED
+from playground.jobs.record import Record
+from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Service
 from tests.playground.conftest import Socket, asked
 
@@ -264,3 +265,14 @@ async def test_the_defaults_of_a_job_are_those_of_the_settings() -> None:
         name: limit.default for name, limit in LIMITS.items() if name not in os.environ
     }
     assert process.START_SECONDS
+
+
+async def test_a_run_that_was_finished_while_it_waited_is_given_to_no_worker(tmp_path: Path) -> None:
+    pool = Pool(job="", size=1, limits=JobLimits(), base=tmp_path, temporary=tmp_path)
+    run = Run("waits", {"kind": "c"}, Record.create(tmp_path / "waits"))
+    pool.submit(run)
+    assert pool.status()["queued"] == 1
+    run.finish({"type": "done", "ms": 0, "cancelled": True})
+    pool._dispatch()
+    assert pool.status()["queued"] == 0
+    run.record.close()

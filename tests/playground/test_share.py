@@ -53,7 +53,7 @@ def test_another_key_gives_another_link(client: Client, settings: Any) -> None:
         (
             json.dumps({**REQUEST, "title": "\udc00"}, ensure_ascii=False).encode("utf-8", "surrogatepass"),
             400,
-            "not JSON",
+            "not UTF-8",
         ),
         ({**REQUEST, "options": {"program": "\udfff"}}, 400, "half a character"),
         ('{"kind": "c", "source": "int x;", "input": {"kind": "event", "values": {"a": NaN}}}', 400, "not JSON"),

@@ -77,7 +77,7 @@ def test_a_log_that_was_not_kept_is_asked_for(server: Connection) -> None:
     said = list(server.run({"kind": "asm", "source": LOOP.format(3000)}))
     verify = next(m for m in said if m.get("stage") == "verify" and "verdict" in m)
     assert verify["log_more"]
-    assert "is not kept" in verify["log"] and "is not kept" not in server.log()["log"]
+    assert "is left out" in verify["log"] and "is not kept" not in server.log()["log"]
 
 
 def test_a_run_that_is_cancelled_says_so(server: Connection) -> None:
