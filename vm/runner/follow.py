@@ -146,13 +146,13 @@ class _Values:
 
     def outside(self, frames: tuple[FrameSnapshot, ...], regs: Sequence[int]) -> list[str]:
         """Names of the innermost frame's registers whose values the state does not hold for."""
-        return [
-            f"r{n}"
-            for n, (reg, value) in enumerate(zip(frames[-1].regs, regs, strict=False))
-            if not self._holds(reg, value)
-        ]
+        pairs = list(zip(frames[-1].regs, regs, strict=False))
+        ends = (value for reg, value in pairs if reg.type & t.BPF_BASE_TYPE_MASK == t.PTR_TO_PACKET_END)
+        end = next(ends, PACKET_BASE + PACKET_SIZE)
+        return [f"r{n}" for n, (reg, value) in enumerate(pairs) if not self._holds(reg, value, end)]
 
-    def _holds(self, reg: RegState, value: int) -> bool:
+    def _holds(self, reg: RegState, value: int, end: int) -> bool:
+        """Whether the state holds for the value; end: of the packet, where a register has it."""
         base = reg.type & t.BPF_BASE_TYPE_MASK
         if base == t.NOT_INIT:
             return True
@@ -161,7 +161,8 @@ class _Values:
         if value == 0:
             return may_be_null(reg.type)
         if base == t.PTR_TO_PACKET:
-            return self._in_packet(reg, value)
+            # Bytes proven on a path that was not taken may lie behind the end of this packet.
+            return self._in_packet(reg, value) and value - reg.off + max(reg.range, 0) <= end
         if base in (t.PTR_TO_PACKET_END, t.PTR_TO_PACKET_META):
             return PACKET_BASE <= value <= PACKET_BASE + PACKET_SIZE
         return value >= USER_BASE
