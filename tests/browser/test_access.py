@@ -42,6 +42,22 @@ def test_axe(tab: Callable[..., Any], scheme: str, size: tuple[int, int], path: 
         assert faults(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_of_an_operand_without_a_value_at_the_cursor(tab: Callable[..., Any], scheme: str) -> None:
+    """The destination of a refused load holds nothing yet."""
+    made = tab(color_scheme=scheme)
+    page = made.open()
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.locator(".kind-select").select_option("asm")
+    page.locator(".cm-content").click()
+    page.keyboard.insert_text(".type xdp\nr2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 0)\nexit\n")
+    page.keyboard.press("Control+Enter")
+    page.locator(".vl-row.active .operand.kind-none").wait_for()
+    assert faults(page) == []
+
+
 @pytest.mark.parametrize("path", ["/examples/", "/s/unknown"])
 def test_axe_of_plain_pages(tab: Callable[..., Any], path: str) -> None:
     made = tab()

@@ -146,6 +146,7 @@ def test_a_pasted_program_gets_its_own_input_until_that_is_changed(recorded_tab:
     page.get_by_role("tab", name="Event").click()
     expect(page.get_by_role("radio", name="Automatic")).to_be_checked()
     expect(page.locator(".packet-in")).to_contain_text("kprobe/tcp_sendmsg")
+    expect(page.get_by_label("event (empty: the program's own)")).to_have_attribute("placeholder", "kprobe/tcp_sendmsg")
     expect(page.locator(".event-table tbody tr").first).to_contain_text("size")  # what the program reads comes first
     runs = [m for m in tab.said if m["type"] == "run"]
     assert runs[-1]["request"].get("input", {"kind": "auto"}) == {"kind": "auto"}
@@ -156,6 +157,17 @@ def test_a_pasted_program_gets_its_own_input_until_that_is_changed(recorded_tab:
     expect(note(page)).not_to_contain_text("Edited since")
     runs = [m for m in tab.said if m["type"] == "run"]
     assert runs[-1]["request"]["input"] == {"kind": "event", "name": "tcp_sendmsg", "values": {"size": 77}}
+    tab.check()
+
+
+def test_an_event_s_types_are_not_broken_inside_words_on_a_phone(recorded_tab: Tabs) -> None:
+    tab = recorded_tab(with_input(EVENT), width=390, height=844)
+    page = tab.open()
+    page.evaluate("document.querySelector('bs-pipeline').store.set({ input: { kind: 'auto' } })")
+    page.get_by_role("tab", name="Event").click()
+    cell = page.locator(".event-table tr", has_text="size_t").locator(".variable-type")
+    assert cell.bounding_box()["height"] < 40
+    assert page.locator(".packet-left").evaluate("e => e.scrollWidth <= e.clientWidth")
     tab.check()
 
 

@@ -68,7 +68,7 @@ def build_context(world: World) -> Context:
         return _packet_context(world, SkbPacket)
     if isinstance(given, PacketInput):
         raise InputError(
-            f"A {kind} program is not run on a packet; it wants an event. Choose an event as the input, "
+            f"A program of type {kind} is not run on a packet; it wants an event. Choose an event as the input, "
             "or leave the choice to the program."
         )
     if kind == "kprobe":

@@ -21,15 +21,16 @@ function value(text, before) {
  * @param {{kind?: string, name?: string, values?: any}} event
  * @param {any[]} fields what the program's hook has: [{name, type, value, read}]; [] when that is not known
  * @param {(event: {name: string, values: any}) => void} put
+ * @param {string} hook the program's own event, which an empty name stands for
  */
-export function drawEvent(host, event, fields, put) {
+export function drawEvent(host, event, fields, put, hook = "") {
   const now = { name: event.name ?? "", values: { ...(event.values ?? {}) } };
   const note = h("p", { class: "hint", role: "status" });
   const name = h("input", {
     type: "text",
     size: 32,
     value: now.name,
-    placeholder: "sched/sched_process_exec",
+    placeholder: hook || "sched/sched_process_exec",
     spellcheck: "false",
     on: {
       input: () => {

@@ -158,7 +158,7 @@ export class PacketPane extends Panel {
     else if (kind === "packet") this.drawHex(input.hex);
     else if (kind === "pcap")
       fill(this.input, h("p", { class: "hint" }, `A capture of ${Math.floor((input.base64.length * 3) / 4)} bytes; each packet is a run.`));
-    else if (kind === "event") drawEvent(this.input, input, fields, (event) => this.change({ kind: "event", ...event }));
+    else if (kind === "event") drawEvent(this.input, input, fields, (event) => this.change({ kind: "event", ...event }), given?.hook);
     else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet or an event."));
   }
 
@@ -170,7 +170,7 @@ export class PacketPane extends Panel {
       this.drawHex(given.hex ?? "");
       this.input.prepend(h("p", { class: "hint" }, "A packet for ", h("code", null, given.hook), ". A change makes it your own."));
     } else if (given.kind === "event") {
-      drawEvent(this.input, given, fields, (event) => this.change({ kind: "event", ...event }));
+      drawEvent(this.input, given, fields, (event) => this.change({ kind: "event", ...event }), given.hook);
       this.input.prepend(h("p", { class: "hint" }, "An event for ", h("code", null, given.hook), ". A change makes it your own."));
     } else fill(this.input, h("p", { class: "hint" }, h("code", null, given.hook), " takes neither a packet nor an event."));
   }
