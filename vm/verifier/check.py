@@ -18,12 +18,14 @@ from vm.verifier.prepass.pseudo import resolve_pseudo_ldimm64
 from vm.verifier.prepass.stack_depth import check_max_stack_depth
 from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
 from vm.verifier.recorder import Recorder
-from vm.verifier.report.log_text import render
+from vm.verifier.report.log_text import LogText
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
 from vm.verifier.rewritable import check_rewritable
 from vm.verifier.stored import StoredTrace
 from vm.verifier.trace import Verification
+
+_SETTLE = 16_384  # entries of the log that are not text yet; an entry takes ten times the memory of its text
 
 PREPASSES = (
     check_permission,
@@ -72,6 +74,7 @@ class Walk:
             if journal is not None
             else None
         )
+        self._text = self._new_text()
         self.rejected: Reject | None = None
         self.in_step = False  # whether it was an instruction that was refused
 
@@ -83,8 +86,12 @@ class Walk:
                 env.insn_idx = 0
                 prepass(env)
             env.insn_idx = 0
-            yield from loop.do_check_common(env, 0, recorder)
-            yield from loop.do_check_subprogs(env, recorder)
+            for _ in loop.do_check_common(env, 0, recorder):
+                self._settle()
+                yield
+            for _ in loop.do_check_subprogs(env, recorder):
+                self._settle()
+                yield
             check_max_stack_depth(env)
             check_rewritable(env)
         except Reject as e:
@@ -94,6 +101,25 @@ class Walk:
                 self.in_step = True
             if recorder is not None and len(recorder):
                 recorder.end_path("reject")
+
+    def _new_text(self) -> LogText:
+        env = self.env
+        return LogText(
+            env.program,
+            env.program.insns,
+            call_name(env),
+            allow_ptr_leaks=env.allow_ptr_leaks,
+            with_steps=self.recorder is not None or env.log.keep > 0,
+        )
+
+    def _settle(self) -> None:
+        """Turns the beginning of a long log into text, up to where the log may be taken back to (level 1)."""
+        log, waiting = self.env.log, self.env.head
+        if log.keep or log.steps or len(log.entries) < _SETTLE:
+            return
+        if not log.settled:
+            self._text = self._new_text()
+        self._text.add(log.take(waiting[0].log_pos if waiting and self.env.pop_log() else log.pos))
 
     def result(self) -> Verification:
         """Verdict, log and trace of a finished walk."""
@@ -111,13 +137,10 @@ class Walk:
             f"max_states_per_insn {env.max_states_per_insn} total_states {env.total_states} "
             f"peak_states {env.peak_states} mark_read {env.longest_mark_read_walk}\n"
         )
-        rendered = render(
-            env.log.all(),
-            env.program,
-            env.program.insns,
-            call_name(env),
-            allow_ptr_leaks=env.allow_ptr_leaks,
-        )
+        if not env.log.settled:
+            self._text = self._new_text()
+        self._text.add(env.log.all())
+        rendered = self._text.rendered()
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
         told = None

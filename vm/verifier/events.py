@@ -91,9 +91,13 @@ class Log:
     What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
     steps -- after so many steps stop() is called (0: never): the log costs more than the walk itself. The words of a
     rejection and the last line are kept all the same.
+    settled -- how many entries were taken out at the beginning, because they are text already (take()); 0 again once
+    the log was forgotten as a whole.
     """
 
-    __slots__ = ("level", "keep", "steps", "head", "entries", "left_out", "step", "stopped", "stopped_at", "last")
+    __slots__ = (
+        "level", "keep", "steps", "head", "entries", "left_out", "settled", "step", "stopped", "stopped_at", "last",
+    )  # fmt: skip
 
     def __init__(self, level: int, keep: int = 0, steps: int = 0) -> None:
         self.level: int = level
@@ -105,12 +109,13 @@ class Log:
         self.head: list[LogEntry] = []
         self.entries: list[LogEntry] = []
         self.left_out: int = 0
+        self.settled: int = 0
         self.step: int = 0
 
     @property
     def pos(self) -> int:
         """bpf_verifier_log.end_pos."""
-        return len(self.head) + self.left_out + len(self.entries)
+        return self.settled + len(self.head) + self.left_out + len(self.entries)
 
     def reset(self, pos: int) -> None:
         """bpf_vlog_reset(): forget what was said after `pos` (level 1 only, which keeps everything).
@@ -120,9 +125,25 @@ class Log:
         if self.stopped:
             return
         entries = self.entries
+        if pos == 0:
+            self.settled = 0
+        pos -= self.settled
         if 0 < pos < len(entries) and entries[pos].kind == STATE and entries[pos].number == -1:
             entries[pos - 1] = entries[pos - 1]._replace(text=" ")
         del entries[pos:]
+
+    def take(self, pos: int) -> list[LogEntry]:
+        """Take out the entries before `pos`, to which reset() does not go back any more unless it forgets all."""
+        # The last entries may still be replaced, or joined by a state; and so may what is before a state.
+        cut = min(pos - self.settled, len(self.entries) - _LAST)
+        while cut > 0 and self.entries[cut].kind == STATE:
+            cut -= 1
+        if cut <= 0:
+            return []
+        taken = self.entries[:cut]
+        del self.entries[:cut]
+        self.settled += cut
+        return taken
 
     def all(self) -> list[LogEntry]:
         """What was kept, with a line in the place of what was not."""

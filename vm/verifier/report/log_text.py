@@ -64,65 +64,104 @@ def _symbol_address(btf_id: int) -> int:
     return address if address is not None else 0xFFFFFFFF81000000 + (btf_id & 0xFFFFFF)
 
 
-def render(
-    entries: Sequence[LogEntry],
-    program: Program,
-    insns: Sequence[Insn],
-    call_name: Callable[[Insn], str | None] | None = None,
-    *,
-    allow_ptr_leaks: bool = True,
-) -> RenderedLog:
-    """All entries as the kernel's text."""
-    names = TypeNames(program.maps)
+class LogText:
+    """The kernel's text of a log that is added piece by piece. The first entry added is never a state to be joined.
 
-    def imm_name(insn: Insn, imm: int) -> str:
+    with_steps -- whether to note which lines belong to which step
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        insns: Sequence[Insn],
+        call_name: Callable[[Insn], str | None] | None = None,
+        *,
+        allow_ptr_leaks: bool = True,
+        with_steps: bool = True,
+    ) -> None:
+        self._program = program
+        self._insns = insns
+        self._call_name = call_name
+        self._allow_ptr_leaks = allow_ptr_leaks
+        self._with_steps = with_steps
+        self._names = TypeNames(program.maps)
+        self._texts: dict[int, str] = {}
+        self._done: list[str] = []
+        self._line_steps: list[tuple[int, int]] = []
+        self._line = 0
+
+    def add(self, entries: Sequence[LogEntry]) -> None:
+        """The next entries; no state that is joined to an instruction may be cut off from it."""
+        out: list[str] = []
+        line, line_steps = self._line, self._line_steps
+        width = 0
+        for e in entries:
+            if e.kind == TEXT:
+                piece = e.text
+            elif e.kind == INSTEAD:
+                piece = f"{e.number}: {e.text}\n"
+            elif e.kind == LINE:
+                piece = "; " + line_text(self._program.line_infos[e.number])
+            elif e.kind in (INSN, MARK):
+                piece = f"{e.number}: {self._insn(e.number)}\n"
+                if e.kind == MARK:
+                    frame, regs, slots = e.mark
+                    before = f"regs={reg_mask_text(regs)} stack={stack_mask_text(slots)} before "
+                    piece = f"mark_precise: frame{frame}: {before}{piece}"
+                else:
+                    # The kernel measures the line with its newline.
+                    width = len(piece.encode())
+                if e.text:
+                    piece = piece[:-1] + e.text
+            else:
+                assert e.state is not None
+                text = state_text(e.state, self._names)
+                if e.number == -1:
+                    out[-1] = out[-1][:-1]
+                    line -= 1
+                    # "%*c;": a blank right-aligned in the gap's width, then the semicolon.
+                    piece = " " * vlog_alignment(width) + ";" + text + "\n"
+                elif e.number == -2:
+                    piece = text + "\n"
+                else:
+                    piece = f"{e.number}:{text}\n"
+            if (
+                self._with_steps
+                and e.kind in (INSN, INSTEAD, STATE)
+                and e.step >= 0
+                and (not line_steps or line_steps[-1][0] != line)
+            ):
+                line_steps.append((line, e.step))
+            out.append(piece)
+            line += piece.count("\n")
+        self._done.append("".join(out))
+        self._line = line
+
+    def rendered(self) -> RenderedLog:
+        """All that was added."""
+        return RenderedLog("".join(self._done), tuple(self._line_steps))
+
+    def _insn(self, number: int) -> str:
+        if number not in self._texts:
+            self._texts[number] = insn_text(
+                self._insns,
+                number,
+                call_name=self._call_name,
+                imm_name=self._imm_name,
+                allow_ptr_leaks=self._allow_ptr_leaks,
+            )
+        return self._texts[number]
+
+    def _imm_name(self, insn: Insn, imm: int) -> str:
         if insn.src_reg in (2, 6):
-            spec = program.maps[imm & 0xFFFFFFFF]
+            spec = self._program.maps[imm & 0xFFFFFFFF]
             if spec.map_type == _MAP_TYPE_ARENA:  # a user address: where the map's creator put it
                 return f"{(spec.map_extra or _ARENA_ADDRESS) + (imm >> 32):#x}"
         return address_text(insn, imm)
 
-    texts: dict[int, str] = {}
-    out: list[str] = []
-    line_steps: list[tuple[int, int]] = []
-    line = 0
-    width = 0
-    for e in entries:
-        if e.kind == TEXT:
-            piece = e.text
-        elif e.kind == INSTEAD:
-            piece = f"{e.number}: {e.text}\n"
-        elif e.kind == LINE:
-            piece = "; " + line_text(program.line_infos[e.number])
-        elif e.kind in (INSN, MARK):
-            if e.number not in texts:
-                texts[e.number] = insn_text(
-                    insns, e.number, call_name=call_name, imm_name=imm_name, allow_ptr_leaks=allow_ptr_leaks
-                )
-            piece = f"{e.number}: {texts[e.number]}\n"
-            if e.kind == MARK:
-                frame, regs, slots = e.mark
-                before = f"regs={reg_mask_text(regs)} stack={stack_mask_text(slots)} before "
-                piece = f"mark_precise: frame{frame}: {before}{piece}"
-            else:
-                # The kernel measures the line with its newline.
-                width = len(piece.encode())
-            if e.text:
-                piece = piece[:-1] + e.text
-        else:
-            assert e.state is not None
-            text = state_text(e.state, names)
-            if e.number == -1:
-                out[-1] = out[-1][:-1]
-                line -= 1
-                # "%*c;": a blank right-aligned in the gap's width, then the semicolon.
-                piece = " " * vlog_alignment(width) + ";" + text + "\n"
-            elif e.number == -2:
-                piece = text + "\n"
-            else:
-                piece = f"{e.number}:{text}\n"
-        if e.kind in (INSN, INSTEAD, STATE) and e.step >= 0 and (not line_steps or line_steps[-1][0] != line):
-            line_steps.append((line, e.step))
-        out.append(piece)
-        line += piece.count("\n")
-    return RenderedLog("".join(out), tuple(line_steps))
+
+def render(entries: Sequence[LogEntry], program: Program, insns: Sequence[Insn]) -> RenderedLog:
+    """The text of these entries."""
+    text = LogText(program, insns)
+    text.add(entries)
+    return text.rendered()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vm.isa.insn import Insn
 from vm.program import LineInfo, Program
 from vm.verifier.events import Log, StateSnapshot
-from vm.verifier.report.log_text import render, vlog_alignment
+from vm.verifier.report.log_text import LogText, render, vlog_alignment
 
 PROGRAM = Program(
     "p", "xdp", 6, (Insn(0xB7, 0), Insn(0x95)), line_infos=(LineInfo(0, "/src/p.c", 3, 2, "\treturn 0;"),)
@@ -58,3 +58,36 @@ def test_nothing_is_kept_at_level_zero() -> None:
     log = Log(0)
     log.text("x\n")
     assert log.entries == []
+
+
+def test_a_log_is_the_same_when_its_beginning_is_text_already() -> None:
+    def say(log: Log, n: int) -> None:
+        log.step = n
+        log.insn(n % 2)
+        log.state(NOTHING, -1)
+        log.text(f"{n}\n")
+
+    whole, taken = Log(2), Log(2)
+    text = LogText(PROGRAM, PROGRAM.insns)
+    for n in range(100):
+        say(whole, n)
+        say(taken, n)
+        if n % 7 == 0:
+            text.add(taken.take(taken.pos - n % 3))
+            assert taken.pos == whole.pos
+            assert len(taken.entries) < 40
+    text.add(taken.all())
+    assert text.rendered() == render(whole.all(), PROGRAM, PROGRAM.insns)
+
+
+def test_what_is_text_already_counts_when_the_log_is_taken_back() -> None:
+    log, text = Log(1), LogText(PROGRAM, PROGRAM.insns)
+    for n in range(50):
+        log.text(f"{n}\n")
+    text.add(log.take(20))
+    assert (log.settled, log.pos) == (20, 50)
+    log.reset(30)
+    text.add(log.all())
+    assert text.rendered().text == "".join(f"{n}\n" for n in range(30))
+    log.reset(0)
+    assert (log.settled, log.pos, log.all()) == (0, 0, [])
