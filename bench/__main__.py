@@ -19,7 +19,7 @@ def main(names: list[str]) -> None:
         sys.exit(f"no such measure: {', '.join(unknown)}; there are {', '.join(MEASURES)}")
     whole = Clock(TOTAL)
     start = time.monotonic()
-    print(f"{'':<62} {'median':>12}  {'min-max of runs':<22} goal")
+    print(f"{'':<68} {'median':>12}  {'min-max of runs':<22} goal")
     for name in names or [name for name, measure in MEASURES.items() if measure.standard]:
         measure = MEASURES[name]
         print(f"\n{name}: {(measure.function.__doc__ or '').splitlines()[0]}", flush=True)

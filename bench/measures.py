@@ -22,7 +22,7 @@ from bench.submit import Playground
 ROOT: Final = Path(__file__).resolve().parent.parent
 TOTAL: Final = 285.0  # seconds of all standard measures together
 CLIENTS: Final = 16
-NO_SELFTESTS: Final = "it needs the kernel's self-tests, $KERNEL_DIR/selftests (docs/real-kernel.md)"
+NO_SELFTESTS: Final = "it needs the kernel's self-tests, $KERNEL_DIR/selftests"
 NOT_COMPILED: Final = "the verifier is not compiled here (make native)"
 _number = count()
 

@@ -61,7 +61,7 @@ class Row:
 
     def text(self) -> str:
         if not self.values:
-            return f"{self.label:<62} {self.note or OUT_OF_TIME}"
+            return f"{self.label:<68} {self.note or OUT_OF_TIME}"
         goal = ""
         if self.goal is not None:
             sign = ">=" if self.at_least else "<="
@@ -70,7 +70,7 @@ class Row:
         if len(self.values) == 1:
             spread = ""
         value = f"{_number(self.median)}{self.unit}"
-        return f"{self.label:<62} {value:>12}  {spread:<22} {goal:<22} {self.note}".rstrip()
+        return f"{self.label:<68} {value:>12}  {spread:<22} {goal:<22} {self.note}".rstrip()
 
 
 def _number(value: float) -> str:

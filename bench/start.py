@@ -21,7 +21,7 @@ RUNS: Final = 15
 
 
 def rows(clock: Clock) -> list[Row]:
-    label = f"`python -m vm verify` of a small object / the same of {BEFORE}"
+    label = f"start, verify, end: a small object / the same of {BEFORE}"
     archive = subprocess.run(["git", "archive", BEFORE], cwd=ROOT, capture_output=True)
     if archive.returncode:
         return [skipped(label, f"git has no revision {BEFORE} here")]
@@ -36,13 +36,17 @@ def rows(clock: Clock) -> list[Row]:
 
         ratio("0")  # writes the byte code
         plain = clock.repeat(lambda: ratio("0"), RUNS)
-        found = [Row(f"{label}, both as plain Python", plain, goal=0.6)]
+        found = [Row(f"{label}, plain Python", plain, goal=0.6)]
         from bench.walks import is_compiled
 
         if is_compiled():
             ratio("1")
             found.append(
-                Row("the same, ours with the compiled verifier", clock.repeat(lambda: ratio("1"), RUNS), goal=0.6)
+                Row(
+                    f"ours with the compiled verifier / plain {BEFORE}",
+                    clock.repeat(lambda: ratio("1"), RUNS),
+                    goal=0.6,
+                )
             )
         return found
 
