@@ -7,7 +7,6 @@ program's context argument says which program types are possible, and the name's
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -137,6 +136,8 @@ def _begins_with(section: str, possible: tuple[SectionDef, ...]) -> tuple[Sectio
 
 def _near(section: str, possible: tuple[SectionDef, ...]) -> tuple[SectionDef, str] | None:
     """The known name that is spelled most like the section's, or like what stands before its first slash."""
+    from difflib import SequenceMatcher
+
     head, slash, rest = section.partition("/")
     best: tuple[float, SectionDef, str] | None = None
     for text, tail in ((section, ""), (head, rest)):
