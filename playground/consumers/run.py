@@ -24,9 +24,10 @@ from playground.jobs.limits import INLINE_BYTES
 from playground.jobs.pool import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
-from playground.jobs.service import Closing, key_of, service
+from playground.jobs.service import Closing, Unreadable, key_of, service
 from playground.messages import VERSION, asked
 from playground.requests import BadRequest, check_request, parse, read_message, size
+from playground.throttle import socket_network
 from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
@@ -49,6 +50,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.run: Run | None = None
         self.pump: asyncio.Task[None] | None = None
+        self.reading: asyncio.Task[None] | None = None  # of the log
+        self.gone = False  # the client has left: what it still asked for is not answered
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -80,6 +83,8 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answer one message. Every failure is reported to the client before the socket ends."""
+        if self.gone:
+            return
         try:
             try:
                 await self.answer(text_data)
@@ -92,8 +97,9 @@ class RunConsumer(AsyncWebsocketConsumer):
                 message = "An error occurred on the server. It has been logged."
                 await self.say(type="error", code="internal", message=message)
         except Gone:
-            pass  # websocket.disconnect follows
+            self.gone = True  # websocket.disconnect follows
         except TimeoutError:
+            self.gone = True
             await self.shut(SLOW)
 
     async def answer(self, text: str | None) -> None:
@@ -159,7 +165,10 @@ class RunConsumer(AsyncWebsocketConsumer):
             raise BadRequest("A window must end at a later step than it starts.")
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
-        chunks = await service().steps(run, stage, number, first, to)
+        try:
+            chunks = await service().steps(run, stage, number, first, to, socket_network(self.scope))
+        except Unreadable as error:
+            raise BadRequest(str(error), "window") from None
         for text in chunks:
             await self.say_text(text)
         if not chunks:
@@ -171,8 +180,30 @@ class RunConsumer(AsyncWebsocketConsumer):
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet to show the log of.", "unknown_run")
-        for text in await service().log(run):
-            await self.say_text(text)
+        await self.stop_reading()
+        # It takes as long as a run, and the socket takes other messages meanwhile.
+        self.reading = asyncio.get_running_loop().create_task(self.send_log(run))
+
+    async def send_log(self, run: Run) -> None:
+        try:
+            try:
+                for text in await service().log(run, socket_network(self.scope)):
+                    await self.say_text(text)
+            except Unreadable as error:
+                await self.say(type="error", code="window", message=str(error))
+            except Busy:
+                await self.say(type="error", code="window", message="The server is busy; try again in a moment.")
+        except Gone:
+            pass
+        except TimeoutError:
+            await self.shut(SLOW)
+
+    async def stop_reading(self) -> None:
+        reading, self.reading = self.reading, None
+        if reading is not None:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await reading
 
     async def follow(self, run: Run) -> None:
         """Send a run to the client, from its first message on."""
@@ -185,6 +216,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def let_go(self, *, cancel: bool = False) -> None:
         run, pump, self.run, self.pump = self.run, self.pump, None, None
+        await self.stop_reading()
         if pump is not None:
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):

@@ -17,6 +17,10 @@ HEADER = struct.Struct("<IIBBIII")
 READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
 # BLOCK: steps as a block of the trace (vm/verifier/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
+WINDOW, LOG = "window", "log"
+"""The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
+DAMAGED = "damaged"
+"""The code of the error message that answers such a request when the steps cannot be read."""
 STAGES = ("", "compile", "load", "verify", "jit", "run")
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
@@ -45,8 +49,15 @@ class Frame(NamedTuple):
     def text(self) -> str:
         return inflate(self.payload, self.raw)
 
-    def value(self) -> Any:
-        return json.loads(self.text())
+    def value(self) -> dict[str, Any]:
+        """The JSON object in it; FrameError when it is none."""
+        try:
+            value = json.loads(self.text())
+        except (ValueError, RecursionError) as error:
+            raise FrameError(f"a payload is not JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise FrameError("a payload is not an object")
+        return value
 
 
 def pack(kind: int, message: dict[str, Any]) -> Frame:
@@ -93,6 +104,8 @@ def read_header(data: bytes) -> Header:
     length, raw, kind, stage, run, first, to = HEADER.unpack(data)
     if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= PROGRAM or stage >= len(STAGES) or to < first:
         raise FrameError("a header holds what no frame has")
+    if kind in (STEPS, BLOCK) and not stage:
+        raise FrameError("steps of no stage")
     return Header(length, raw, kind, STAGES[stage], run, first, to)
 
 

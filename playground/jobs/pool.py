@@ -20,6 +20,7 @@ from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
 
 log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
+READ_SECONDS = 15  # for a read of a stored run
 RETRY_SECONDS = (0.2, 1, 5, 15)
 
 
@@ -66,6 +67,8 @@ class Pool:
         self._busy: dict[Run, Worker] = {}
         self._leaving: set[Worker] = set()  # no longer used, but not ended yet
         self._queue: deque[Run] = deque()
+        self._reads: deque[Run] = deque()  # short reads of stored runs, which do not wait for runs
+        self._read_last = False  # what was started last
         self._starting = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -82,6 +85,8 @@ class Pool:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for read in list(self._reads):
+            self.cancel(read)
         workers = {*self._idle, *self._busy.values(), *self._leaving}
         self._idle.clear()
         await asyncio.gather(*(worker.kill() for worker in workers))
@@ -108,10 +113,11 @@ class Pool:
     def submit(self, run: Run) -> None:
         """Queue a run; it starts at once if a worker is free. Raises Busy if the queue is full.
 
-        A run with `ahead` is a short read of a stored run. It goes first and may use the spare worker.
+        A run with `ahead` is a short read of a stored run. Reads have a queue of their own and may use the spare
+        worker: neither do they wait for runs, nor do runs wait for more than one of them.
         """
         if run.ahead:
-            self._queue.appendleft(run)
+            self._reads.append(run)
         elif len(self._queue) >= self.queue_length:
             raise Busy
         else:
@@ -121,17 +127,18 @@ class Pool:
     def cancel(self, run: Run) -> None:
         """Stop a run, wherever it is: out of the queue, or by killing its worker."""
         run.cancelled = True
-        if run in self._queue:
-            self._queue.remove(run)
+        waiting = self._reads if run.ahead else self._queue
+        if run in waiting:
+            waiting.remove(run)
             self._number()
             run.finish({"type": "done", "ms": 0, "cancelled": True})
         elif (worker := self._busy.get(run)) is not None:
             self._end(worker)
             self._dispatch()
 
-    def _running(self) -> int:
-        """How many jobs go on; the worker of a cancelled one is being killed, and the spare takes its place."""
-        return sum(not run.cancelled for run in self._busy)
+    def _running(self, *, ahead: bool) -> int:
+        """How many runs, or reads, go on; that of a cancelled one is being killed: the spare takes its place."""
+        return sum(not run.cancelled and run.ahead == ahead for run in self._busy)
 
     def _end(self, worker: Worker) -> None:
         """Kill a worker and remove its files, in the background."""
@@ -146,21 +153,32 @@ class Pool:
         # A run that was finished while it waited, by a server that stops, has nothing to ask any more.
         for run in [run for run in self._queue if run.state == FINISHED]:
             self._queue.remove(run)
-        while self._queue and self._idle and self._running() < self.size + self._queue[0].ahead:
-            # Runs whose reader is gone, and may come back, let the others pass.
-            run = next((run for run in self._queue if run.ahead or not run.left), self._queue[0])
+        while self._idle and (run := self._next()) is not None:
             worker = self._idle.popleft()
             if worker.ended():  # _watch has not been told yet
                 self._end(worker)
                 self._fill()
                 continue
-            self._queue.remove(run)
+            (self._reads if run.ahead else self._queue).remove(run)
+            self._read_last = run.ahead
             self._busy[run] = worker
             run.state = RUNNING
             run.position = 0
             run.changed()
             self._spawn_task(self._execute(worker, run))
         self._number()
+
+    def _next(self) -> Run | None:
+        """What to start on an idle worker: run and read in turn where both wait, so that neither starves the other."""
+        run = None
+        if self._queue and self._running(ahead=False) < self.size:
+            # Runs whose reader is gone, and may come back, let the others pass.
+            run = next((run for run in self._queue if not run.left), self._queue[0])
+        # With runs waiting one read at a time, on the spare; else one worker stays free for the next run.
+        most = 1 if self._queue else self.size
+        if self._reads and self._running(ahead=True) < most and (run is None or not self._read_last):
+            return self._reads[0]
+        return run
 
     def _number(self) -> None:
         for position, run in enumerate(self._queue, 1):
@@ -197,7 +215,7 @@ class Pool:
             # First the answer for the user, then the clean-up.
             if again:
                 run.retried, run.state = True, QUEUED
-                self._queue.appendleft(run)
+                (self._reads if run.ahead else self._queue).appendleft(run)
             else:
                 self._finish(run, last, start)
             if not keep:
@@ -228,7 +246,7 @@ class Pool:
         """Copy frames until the job ends; True when the worker may take another."""
         job = asyncio.ensure_future(self._copy(worker, run))
         before = worker.use().cpu
-        deadline = time.monotonic() + self.limits.seconds
+        deadline = time.monotonic() + (min(READ_SECONDS, self.limits.seconds) if run.ahead else self.limits.seconds)
         try:
             while True:
                 left = deadline - time.monotonic()

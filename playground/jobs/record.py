@@ -25,6 +25,8 @@ from playground.jobs.frames import (
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for
+MOST_ENTRIES = 200_000
+"""Messages of one run; each has an index entry in memory."""
 
 
 class Entry(NamedTuple):
@@ -89,6 +91,8 @@ class Record:
         stage = frame.stage if frame.kind in (STEPS, BLOCK) else ""
         if stage and frame.first != self.total(stage, frame.run):
             raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage, frame.run)}")
+        if len(self.entries) >= MOST_ENTRIES:
+            raise FrameError(f"more than {MOST_ENTRIES} messages in one run")
         data = frame.encoded()
         written = 0
         while written < len(data):

@@ -20,7 +20,7 @@ from typing import Any
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
-from playground.jobs.frames import FrameError, read_frame
+from playground.jobs.frames import WINDOW, FrameError, read_frame
 from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.run import FINISHED, RUNNING, Run
@@ -223,6 +223,7 @@ class Taker:
         if not await self._redis.exists(key("want", name)):
             return  # the client has left the queue
         run = Run(name, job["request"], self.store.begin(name))
+        run.ahead = job["request"].get("kind") == WINDOW
         await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
         beat = asyncio.create_task(_beat(self._redis, key("alive", name)))
         try:

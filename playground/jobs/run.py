@@ -27,7 +27,7 @@ class Run:
         self.watchers = 0
         self.left = False  # all watchers have disconnected
         self.cancelled = False
-        self.ahead = False  # a short read of something stored: it does not wait for runs
+        self.ahead = False  # a short read of a stored run, which does not wait for runs
         self.retried = False  # on a second worker, because the first died before its first message
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()

@@ -11,14 +11,16 @@ import json
 import logging
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from playground.examples import all_examples
-from playground.jobs.frames import BLOCK, MESSAGE, FrameError
+from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, WINDOW, FrameError
 from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.process import sweep
@@ -34,7 +36,15 @@ log = logging.getLogger("playground.service")
 GRACE_SECONDS = 20
 KEPT_RUNS = 512
 FIRST_PAINT_BYTES = 2 << 20
+READ_PARTS = 8
+"""Most chunks or blocks that one window reads: a window of a walk lies in two blocks, or in five chunks."""
+READ_BYTES = 8 << 20
+"""Most bytes of blocks that a worker is given for one window."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
+
+
+class Unreadable(Exception):
+    """Stored steps cannot be read; the message is a sentence for the user."""
 
 
 class Closing(Exception):
@@ -143,6 +153,7 @@ class Service:
         self.parsing = asyncio.Lock()  # held while a large message is parsed
         self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
         self.closing = False
+        self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._by_id: dict[str, Run] = {}
         self._by_key: dict[str, Run] = {}
 
@@ -197,37 +208,75 @@ class Service:
             raise
         return self._remember(run)
 
-    async def steps(self, run: Run, stage: str, number: int, first: int, to: int) -> list[str]:
+    async def steps(self, run: Run, stage: str, number: int, first: int, to: int, reader: str = "") -> list[str]:
         """The `steps` messages that hold steps [first, to) of a run's stage, as far as they are there.
 
-        Steps kept as blocks of a trace are read by a worker.
+        Steps kept as blocks of a trace are read by a worker, for each `reader` (an address) one window after the other.
+        Unreadable.
         """
-        entries = list(run.record.window(stage, number, first, to))
-        if not entries or entries[0].kind != BLOCK:
-            return [run.record.text(entry) for entry in entries]
-        request = {
-            "kind": "window",
-            "stage": stage,
-            "run": number,
-            "from": first,
-            "to": to,
-            "total": run.record.total(stage, number),
-            "program": json.loads(run.record.program()),
-            "blocks": [base64.b64encode(run.record.data(entry)).decode() for entry in entries],
-        }
-        return await self._read(request)
+        try:
+            entries = list(islice(run.record.window(stage, number, first, to), READ_PARTS))
+            if not any(entry.kind == BLOCK for entry in entries):
+                return [run.record.text(entry) for entry in entries]
+        except (FrameError, OSError) as error:
+            raise self._damaged(run, str(error)) from None
+        async with self._turn(reader):
+            try:
+                request = self._window(run, entries)
+            except FrameError as error:
+                raise self._damaged(run, str(error)) from None
+            except OSError as error:
+                raise self._unread(error) from None
+            total = run.record.total(stage, number)
+            return await self._read(
+                run, {**request, "stage": stage, "run": number, "from": first, "to": to, "total": total}
+            )
 
-    async def log(self, run: Run) -> list[str]:
-        """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict."""
-        program = run.record.program()
+    async def log(self, run: Run, reader: str = "") -> list[str]:
+        """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict.
+
+        The program is verified again, so this waits for a worker like a run. Unreadable, Busy.
+        """
+        try:
+            program = run.record.program()
+        except (FrameError, OSError) as error:
+            raise self._damaged(run, str(error)) from None
         if not program:
             return []
-        return await self._read({"kind": "log", "program": json.loads(program)})
+        async with self._turn(f"{LOG} {reader}"):
+            return await self._read(run, {"kind": LOG, "program": program})
 
-    async def _read(self, request: dict[str, Any]) -> list[str]:
-        """What a worker says of a part of an earlier run."""
-        read = Run(str(request["kind"]), request, self.store.begin("read"))
-        read.ahead = True
+    def _turn(self, reader: str) -> asyncio.Lock:
+        """Held while a reader's request is carried out."""
+        return self._reading.setdefault(reader, asyncio.Lock())
+
+    @staticmethod
+    def _unread(error: OSError) -> Unreadable:
+        log.error("a run could not be read: %s", error)
+        return Unreadable("The server could not read this; try again later.")
+
+    def _close_read(self, read: Run) -> None:
+        self.store.discard(read.record)
+        read.record.close()
+
+    @staticmethod
+    def _window(run: Run, entries: list[Entry]) -> dict[str, Any]:
+        """What a worker needs to read these entries. FrameError, OSError, Unreadable."""
+        program = run.record.program()
+        if not program or any(entry.kind != BLOCK for entry in entries):
+            raise FrameError("blocks of no program")
+        if sum(entry.length for entry in entries) > READ_BYTES:
+            raise Unreadable("The states of these steps are too large to be shown.")
+        blocks = [base64.b64encode(run.record.data(entry)).decode() for entry in entries]
+        return {"kind": WINDOW, "program": program, "blocks": blocks}
+
+    async def _read(self, run: Run, request: dict[str, Any]) -> list[str]:
+        """The messages of a worker that carries out a request about an earlier run. Unreadable, Busy."""
+        try:
+            read = Run(request["kind"], request, self.store.begin("read"))
+        except OSError as error:
+            raise self._unread(error) from None
+        read.ahead = request["kind"] == WINDOW
         try:
             self.pool.submit(read)
             while True:
@@ -235,12 +284,38 @@ class Service:
                 if read.state == FINISHED:
                     break
                 await change.wait()
-            return [read.record.text(entry) for entry in read.record.entries if entry.kind == MESSAGE][:-1]
+            return self._answer(run, read)
+        except Busy:
+            read.finish()
+            raise
         finally:
-            if read.state != FINISHED:
+            if read.state == FINISHED:
+                self._close_read(read)
+            else:  # the client has left
+                read.on_finish = self._close_read
                 self.pool.cancel(read)
-            self.store.discard(read.record)
-            read.record.close()
+
+    def _answer(self, run: Run, read: Run) -> list[str]:
+        said = [read.record.frame(n) for n, entry in enumerate(read.record.entries) if entry.kind == MESSAGE]
+        try:
+            if read.good:
+                return [frame.text() for frame in said[:-1]]  # without `done`
+            failed = said[0].value() if len(said) > 1 else {}
+            if failed.get("code") == DAMAGED:
+                raise self._damaged(run, str(failed.get("message")))
+        except (FrameError, OSError) as error:
+            log.error("a worker's answer cannot be read: %s", error)
+        raise Unreadable("This part of the run could not be read; try again.")
+
+    def _damaged(self, run: Run, why: str) -> Unreadable:
+        """Remove a stored run that is damaged, so that the same request is run again."""
+        log.warning("a damaged stored record is removed: %s", why)
+        run.good = False
+        if run.state == FINISHED:
+            self.store.discard(run.record)
+        if self._by_key.get(run.key) is run:
+            del self._by_key[run.key]
+        return Unreadable("What the server stored of these steps is damaged. Press Run again.")
 
     def replace(self, run_id: str) -> None:
         """Stop a run that nobody watches any more, for the one who asked for it asks for another."""

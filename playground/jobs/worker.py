@@ -21,7 +21,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.jobs.frames import END, MESSAGE, PROGRAM, READY, STEPS, Frame, FrameError, pack, pack_block
+from playground.jobs.frames import (
+    DAMAGED,
+    END,
+    MESSAGE,
+    PROGRAM,
+    READY,
+    STAGES,
+    STEPS,
+    WINDOW,
+    Frame,
+    FrameError,
+    pack,
+    pack_block,
+)
 from playground.jobs.limits import JobLimits
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
@@ -150,13 +163,13 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
     """Run one job; False when this worker should not take another."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
-    # Stages whose steps are kept as blocks: chunks of theirs are only told. A window is read from such blocks.
-    in_blocks: set[str] = {request["stage"]} if request.get("kind") == "window" else set()
+    # Stages whose steps are kept as blocks: their chunks are messages, and so are those of a window.
+    in_blocks = set(STAGES) if request.get("kind") == WINDOW else set()
     _limit_cpu(limits.cpu_seconds)
     try:
         for message in job(request):
             kind = message["type"]
-            if kind == "limit" or (kind == "error" and message.get("code") == "internal"):
+            if kind == "limit" or (kind == "error" and message.get("code") in ("internal", DAMAGED)):
                 end["cacheable"] = False
             if kind == "block":
                 in_blocks.add(message["stage"])

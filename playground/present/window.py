@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
+from playground.jobs.frames import DAMAGED, LOG, WINDOW
 from playground.present.walk import CHUNK, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
-from vm.errors import InputError
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
 from vm.verifier.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
@@ -71,8 +72,9 @@ def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, na
     return pipeline.choose(obj, name)
 
 
-def _asked(about: dict[str, Any]) -> tuple[Program, Caps]:
-    """The program of a program_message(), and whose it is."""
+def _asked(text: str) -> tuple[Program, Caps]:
+    """The program of a program_message(), as JSON, and whose it is."""
+    about = json.loads(text)
     program = _program(
         about["kind"], about["data"], about["prog_type"], about["untyped"], about["guess"], about["name"]
     )
@@ -88,7 +90,14 @@ def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The chunks that hold the steps [from, to) of the blocks given."""
+    """The chunks that hold the steps [from, to) of the blocks given; an error message if they are damaged."""
+    try:
+        yield from _chunks(request)
+    except TraceError as error:
+        yield {"type": "error", "code": DAMAGED, "message": f"What was stored of this walk cannot be read: {error}."}
+
+
+def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     program, caps = _asked(request["program"])
     blocks = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
     trace = open_trace(program, blocks, caps)
@@ -99,22 +108,19 @@ def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace:
-    """A trace of which only these blocks are there; InputError if they are none."""
+    """A trace of which only these blocks are there; TraceError if they are none."""
     storage = InMemory()
     trace = pipeline.stored_trace(program, storage, caps=caps)
     at = 0
-    try:
-        for data in blocks:
-            storage.append(data)
-            trace.add_block(read_heading(data[:HEADER_SIZE], at))
-            at += len(data)
-    except TraceError as error:
-        raise InputError(f"What was stored of this walk cannot be read: {error}.") from None
+    for data in blocks:
+        storage.append(data)
+        trace.add_block(read_heading(data[:HEADER_SIZE], at))
+        at += len(data)
     return trace
 
 
 READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = {
-    "window": window_job,
-    "log": log_job,
+    WINDOW: window_job,
+    LOG: log_job,
 }
 """By the kind of the request."""

@@ -140,3 +140,13 @@ test("cancelling without a connection ends the run here", () => {
   assert.deepEqual(sockets[1].sent.at(-1), { type: "cancel" });
   other.end();
 });
+
+test("a window that cannot be read does not end the run", () => {
+  const session = new Session("ws://here/ws/run", () => undefined, () => undefined);
+  session.start({ kind: "asm", source: "exit" });
+  sockets[0].accept({ type: "hello" }, { type: "accepted", run: "a-1" });
+  sockets[0].say({ type: "error", code: "window", message: "damaged" });
+  assert.equal(session.over, false);
+  sockets[0].say({ type: "error", code: "internal", message: "a bug" });
+  assert.equal(session.over, true);
+});

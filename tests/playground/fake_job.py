@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import subprocess
 import sys
@@ -11,16 +12,49 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from playground.jobs.frames import DAMAGED, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
 
 
 def run_job(request: Message) -> Iterator[Message]:
+    if request["kind"] == WINDOW:
+        yield from window(request)
+        return
     for line in request["source"].splitlines():
         word, _, rest = line.partition(" ")
         if word in ACTIONS:
             yield from ACTIONS[word](rest)
+
+
+def window(request: Message) -> Iterator[Message]:
+    """What `program` says; then the chunks of a window."""
+    yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
+    for first in range(request["from"] // 256 * 256, min(request["to"], request["total"]), 256):
+        part = [{"insn": n} for n in range(first, min(first + 256, request["total"]))]
+        yield {"type": "steps", "stage": "verify", "from": first, "total": request["total"], "steps": part}
+
+
+def blocks(rest: str) -> Iterator[Message]:
+    """Steps in blocks of 4,096."""
+    for first in range(0, int(rest), 4096):
+        yield {"type": "block", "stage": "verify", "from": first, "to": min(first + 4096, int(rest)), "data": b"block"}
+
+
+def block(rest: str) -> Iterator[Message]:
+    """One block of any stage: stage, from, to, KiB."""
+    name, first, to, size = rest.split()
+    yield {"type": "block", "stage": name, "from": int(first), "to": int(to), "data": bytes(int(size) << 10)}
+
+
+def program(rest: str) -> Iterator[Message]:
+    """What is done at each window of the blocks."""
+    yield {"type": "program", "script": rest.replace(";", "\n")}
+
+
+def damaged(rest: str) -> Iterator[Message]:
+    yield {"type": "error", "code": DAMAGED, "message": rest}
 
 
 def stage(rest: str) -> Iterator[Message]:
@@ -117,6 +151,6 @@ ACTIONS = {
     name: globals()[name]
     for name in (
         "stage", "steps", "sleep", "spin", "allocate", "say", "crash", "fail", "bad_input", "limit", "temporary",
-        "write", "probe", "nonsense",
+        "write", "probe", "nonsense", "blocks", "block", "program", "damaged",
     )
 }  # fmt: skip

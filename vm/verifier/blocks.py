@@ -11,6 +11,7 @@ process may read it while it grows.
 from __future__ import annotations
 
 import os
+import zlib
 from array import array
 from bisect import bisect_right
 from struct import Struct
@@ -20,10 +21,11 @@ FIRST_BLOCK: Final = 256
 """Steps of the first block, which is looked at while the walk goes on."""
 STEPS_IN_BLOCK: Final = 4096
 """Steps of the others."""
-MAGIC: Final = 0x31425342  # "BSB1"
+MAGIC: Final = 0x32425342  # "BSB2"
 
-# magic, bytes that follow, then as in Heading
-_HEADER: Final = Struct("<14I")
+# magic, bytes that follow, then as in Heading; last the CRC-32 of the body continued over the counts before it
+_HEADER: Final = Struct("<15I")
+_COUNTS: Final = Struct("<13I")
 
 
 class TraceError(Exception):
@@ -102,12 +104,12 @@ class Block(NamedTuple):
     def encoded(self) -> bytes:
         """The block as it lies in a file."""
         body = b"".join([*(column.tobytes() for column in self.columns()), self.rows])
-        head = _HEADER.pack(
-            MAGIC, len(body), len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
+        counts = (
+            len(body), len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
             len(self.insn), len(self.starts.end), len(self.ends.how), len(self.changes.slot),
             len(self.keyframe.slot), len(self.read_slot), len(self.row_starts),
         )  # fmt: skip
-        return head + body
+        return _HEADER.pack(MAGIC, *counts, zlib.crc32(_COUNTS.pack(*counts), zlib.crc32(body))) + body
 
 
 class Heading(NamedTuple):
@@ -127,6 +129,7 @@ class Heading(NamedTuple):
     keyframe: int
     reads: int
     rows: int
+    crc: int
 
 
 HEADER_SIZE: Final = _HEADER.size
@@ -143,7 +146,9 @@ def read_heading(data: bytes, offset: int) -> Heading:
 
 
 def read_block(head: Heading, body: bytes) -> Block:
-    """The block of a header; TraceError where its columns do not fit its body."""
+    """The block of a header; TraceError where the body is not the one that was written."""
+    if zlib.crc32(_COUNTS.pack(*head[1:14]), zlib.crc32(body)) != head.crc:
+        raise TraceError("a block is damaged: its checksum is wrong")
     at = 0
 
     def column(code: str, count: int) -> array[int]:

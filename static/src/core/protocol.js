@@ -139,7 +139,7 @@ export class Protocol {
       case "limit":
       case "error":
         this.fail(message.message);
-        if (message.type === "error") this.settle();
+        if (message.type === "error" && message.code !== "window") this.settle();
         break;
       case "done":
         this.done(message);

@@ -160,7 +160,7 @@ export class Session {
       this.send({ type: "run", v: 1, request: this.request });
       return;
     }
-    if (message.type === "done" || message.type === "error") this.over = true;
+    if (message.type === "done" || (message.type === "error" && message.code !== "window")) this.over = true;
     this.handle(message);
   }
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
+from playground.jobs.frames import DAMAGED
 from playground.present.run import run_job
 from playground.present.walk import CHUNK, WalkEncoder
 from vm import pipeline
-from vm.errors import InputError
 from vm.pipeline import BuildOptions, Source
 
 LOOP = """.type xdp
@@ -46,7 +47,7 @@ def window(messages: list[dict[str, Any]], first: int, to: int) -> list[dict[str
     (program,) = [m for m in messages if m["type"] == "program"]
     request = {
         "kind": "window", "stage": "verify", "run": 0, "from": first, "to": to, "total": blocks[-1]["to"],
-        "program": program, "blocks": [base64.b64encode(b["data"]).decode() for b in blocks],
+        "program": json.dumps(program), "blocks": [base64.b64encode(b["data"]).decode() for b in blocks],
     }  # fmt: skip
     return said(request)
 
@@ -92,8 +93,18 @@ def test_damaged_blocks_are_an_error_in_a_sentence() -> None:
     for message in messages:
         if message["type"] == "block":
             message["data"] = b"\0" * 100
-    with pytest.raises(InputError, match="cannot be read"):
-        window(messages, 0, 10)
+    (answer,) = window(messages, 0, 10)
+    assert answer["code"] == DAMAGED and "cannot be read" in answer["message"]
+
+
+def test_a_block_with_one_wrong_bit_is_damaged_wherever_the_bit_is() -> None:
+    messages = said({"kind": "asm", "source": LOOP, "options": {"prog_type": "xdp"}})
+    block = next(m for m in messages if m["type"] == "block")
+    whole: bytes = block["data"]
+    for place in range(0, len(whole), 1 + len(whole) // 60):
+        block["data"] = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        (answer,) = window(messages, 0, 10)
+        assert answer.get("code") == DAMAGED, place
 
 
 def stage(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -106,7 +117,7 @@ def test_the_log_of_a_long_walk_is_written_when_it_is_asked_for() -> None:
     assert verify["log_more"] and "is left out" in verify["log"]
     assert verify["log"].splitlines()[-1].startswith("processed ")
     (program,) = [m for m in messages if m["type"] == "program"]
-    (answer,) = said({"kind": "log", "program": program})
+    (answer,) = said({"kind": "log", "program": json.dumps(program)})
     whole = pipeline.verify(pipeline.choose(pipeline.load(Source("asm", LOOP.encode(), "program"), BuildOptions()), ""))
     assert answer["log_cut"] > 0
     head, tail = answer["log"].splitlines()[:2000], answer["log"].splitlines()[-2000:]
