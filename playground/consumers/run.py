@@ -233,10 +233,12 @@ class RunConsumer(AsyncWebsocketConsumer):
             pass
         except TimeoutError:
             await self.shut(SLOW)
-        except (FrameError, OSError):
-            log.exception("a record cannot be read")
+        except (FrameError, OSError) as error:
+            service().damaged(run, str(error))
+            message = "What the server stored of this run is damaged. Press Run again."
             with contextlib.suppress(Gone, TimeoutError):
-                await self.say(type="error", code="internal", message="The stored messages of this run cannot be read.")
+                await self.say(type="error", code="internal", message=message)
+                await self.say(type="done", ms=0, cancelled=False)
 
     async def _copy(self, run: Run) -> None:
         place, position, said_at = 0, 0, 0.0

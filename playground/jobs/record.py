@@ -25,6 +25,7 @@ from playground.jobs.frames import (
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for
+KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM)
 MOST_ENTRIES = 200_000
 """Messages of one run; each has an index entry in memory."""
 
@@ -79,7 +80,10 @@ class Record:
                 header = read_header(os.pread(handle, HEADER.size, record.size).ljust(HEADER.size, b"\xff"))
                 if record.size + HEADER.size + header.length > end:
                     raise FrameError("a record ends in the middle of a frame")
+                if header.kind not in KEPT:
+                    raise FrameError("a record holds what no run says")
                 stage = header.stage if header.kind in (STEPS, BLOCK) else ""
+                record._check(stage, header.run, header.first)
                 record._add(header.kind, header.length, header.raw, stage, header.run, header.first, header.to)
         except FrameError:
             record.close()
@@ -89,8 +93,7 @@ class Record:
     def append(self, frame: Frame) -> None:
         """Write a frame at the end. OSError when the disk is full; FrameError when steps do not follow each other."""
         stage = frame.stage if frame.kind in (STEPS, BLOCK) else ""
-        if stage and frame.first != self.total(stage, frame.run):
-            raise FrameError(f"steps of {stage} from {frame.first} after {self.total(stage, frame.run)}")
+        self._check(stage, frame.run, frame.first)
         if len(self.entries) >= MOST_ENTRIES:
             raise FrameError(f"more than {MOST_ENTRIES} messages in one run")
         data = frame.encoded()
@@ -98,6 +101,10 @@ class Record:
         while written < len(data):
             written += os.pwrite(self._handle, data[written:], self.size + written)
         self._add(frame.kind, len(frame.payload), frame.raw, stage, frame.run, frame.first, frame.to)
+
+    def _check(self, stage: str, run: int, first: int) -> None:
+        if stage and first != self.total(stage, run):
+            raise FrameError(f"steps of {stage} from {first} after {self.total(stage, run)}")
 
     def _add(self, kind: int, length: int, raw: int, stage: str, run: int, first: int, to: int) -> None:
         entry = Entry(kind, self.size + HEADER.size, length, raw, stage, run, first, to)

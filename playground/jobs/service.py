@@ -104,7 +104,8 @@ def stored_record(request: Mapping[str, Any]) -> dict[str, Any] | None:
             return None
         said = [json.loads(record.text(entry)) for entry in entries]
     except (FrameError, OSError, ValueError) as error:
-        log.warning("a stored record could not be read: %s", error)
+        log.warning("a damaged stored record is removed: %s", error)
+        store().discard(record)
         return None
     finally:
         record.close()
@@ -307,14 +308,17 @@ class Service:
             log.error("a worker's answer cannot be read: %s", error)
         raise Unreadable("This part of the run could not be read; try again.")
 
-    def _damaged(self, run: Run, why: str) -> Unreadable:
-        """Remove a stored run that is damaged, so that the same request is run again."""
+    def damaged(self, run: Run, why: str) -> None:
+        """Remove a run that cannot be read any more, so that the same request is run again."""
         log.warning("a damaged stored record is removed: %s", why)
         run.good = False
         if run.state == FINISHED:
             self.store.discard(run.record)
         if self._by_key.get(run.key) is run:
             del self._by_key[run.key]
+
+    def _damaged(self, run: Run, why: str) -> Unreadable:
+        self.damaged(run, why)
         return Unreadable("What the server stored of these steps is damaged. Press Run again.")
 
     def replace(self, run_id: str) -> None:

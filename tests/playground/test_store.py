@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from playground.jobs.frames import MESSAGE, STEPS, Frame, FrameError, inflate, pack
+from playground.jobs.frames import END, MESSAGE, READY, STEPS, Frame, FrameError, inflate, pack
 from playground.jobs.record import Record
 from playground.jobs.store import Store, request_key
 
@@ -70,6 +70,35 @@ def test_a_damaged_record_is_dropped(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:-cut])
     assert store.find("ab" * 16) is None
     assert not path.exists()
+
+
+def header(kind: int = STEPS, first: int = 0, to: int = 3, stage: str = "verify") -> bytes:
+    return Frame(kind, stage, 0, first, to, 1, b"").encoded()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [header(first=1), header(kind=READY), header(kind=END), header(stage=""), header() + header()],
+    ids=["gap", "ready", "end", "no stage", "twice"],
+)
+def test_a_record_with_headers_that_no_run_writes_is_damaged(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "record").write_bytes(data)
+    with pytest.raises(FrameError):
+        Record.open(tmp_path / "record")
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "[" * 100_000, "{"])
+def test_a_message_that_is_no_object_is_no_frame(text: str) -> None:
+    with pytest.raises(FrameError):
+        Frame(END, "", 0, 0, 0, len(text), zlib.compress(text.encode())).value()
+
+
+def test_a_record_has_a_bounded_number_of_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.jobs.record.MOST_ENTRIES", 10)
+    record = Record.create(tmp_path / "record")
+    with pytest.raises(FrameError, match="more than 10 messages"):
+        for _ in range(11):
+            record.append(pack(MESSAGE, {}))
 
 
 def test_a_bomb_in_a_payload_is_not_opened() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from playground.jobs import service as services
 from playground.jobs.service import Service
-from tests.playground.conftest import LOST, Socket, kept
+from playground.requests import check_request
+from tests.playground.conftest import LOST, Socket, asked, kept
 from tests.playground.test_pool import until, warm
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -143,3 +145,22 @@ async def test_windows_leave_no_files(service: Service, connect: Connect) -> Non
     for n in range(20):
         await window(socket, 256 * n, 256 * n + 10)
     assert not list((service.store.folder / "part").glob("window.*"))
+
+
+async def test_a_stored_run_that_is_damaged_is_said_to_be_and_run_again(
+    service: Service, connect: Connect, caplog: Any
+) -> None:
+    source = "stage compile\nsay 1"
+    await ran(connect, source)
+    service.forget_all()
+    path = service.store.path(services.key_of(check_request(asked(source))))
+    data = bytearray(path.read_bytes())
+    data[-200] ^= 1  # in the longest message
+    path.write_bytes(bytes(data))
+    socket = await connect()
+    await socket.run(source)
+    said = await socket.until("done")
+    assert "damaged" in next(m for m in said if m["type"] == "error")["message"]
+    assert "Traceback" not in caplog.text
+    await socket.run(source)
+    assert [m["type"] for m in await socket.until("done")] == ["accepted", "stage", "stage", "done"]
