@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import DAMAGED, WINDOW
+from playground.jobs.frames import DAMAGED, LOG, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -21,6 +21,10 @@ Message = dict[str, Any]
 def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == WINDOW:
         yield from window(request)
+        return
+    if request["kind"] == LOG:
+        yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
+        yield {"type": "log", "log": "whole"}
         return
     for line in request["source"].splitlines():
         word, _, rest = line.partition(" ")

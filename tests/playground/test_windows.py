@@ -164,3 +164,13 @@ async def test_a_stored_run_that_is_damaged_is_said_to_be_and_run_again(
     assert "Traceback" not in caplog.text
     await socket.run(source)
     assert [m["type"] for m in await socket.until("done")] == ["accepted", "stage", "stage", "done"]
+
+
+async def test_a_log_that_takes_long_holds_up_no_other_message_of_its_socket(connect: Connect) -> None:
+    socket = await ran(connect, "program sleep 1.5\nsteps verify 600")
+    await socket.send(type="log")
+    await asyncio.sleep(0.2)
+    start = time.monotonic()
+    assert (await window(socket, 300, 310))["type"] == "steps"
+    assert time.monotonic() - start < 1
+    assert (await socket.receive())["log"] == "whole"
