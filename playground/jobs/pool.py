@@ -151,8 +151,8 @@ class Pool:
 
     def _dispatch(self) -> None:
         # A run that was finished while it waited, by a server that stops, has nothing to ask any more.
-        for run in [run for run in self._queue if run.state == FINISHED]:
-            self._queue.remove(run)
+        for over in [run for run in self._queue if run.state == FINISHED]:
+            self._queue.remove(over)
         while self._idle and (run := self._next()) is not None:
             worker = self._idle.popleft()
             if worker.ended():  # _watch has not been told yet
@@ -266,6 +266,8 @@ class Pool:
                 await job
 
     async def _copy(self, worker: Worker, run: Run) -> bool:
+        if run.state == FINISHED:
+            return True  # by a server that stops, before the worker was given anything
         await worker.send(run.request)
         while True:
             frame = await worker.read()

@@ -99,11 +99,11 @@ class Error(Wire, frozen=True):
     type: Literal["error"]
     code: Annotated[
         Literal[
-            "bad_request", "size", "busy", "disk", "unknown_run", "crashed", "restart", "internal", "input",
+            "bad_request", "size", "busy", "disk", "unknown_run", "window", "crashed", "restart", "internal", "input",
         ],
         about(
-            "the first five: refused, nothing runs; `crashed`, `restart` (of the server), `internal`, `input`: the run "
-            "is over, `done` follows"
+            "the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run "
+            "goes on; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows"
         ),
     ]  # fmt: skip
     message: Annotated[str, about("a sentence")]

@@ -202,8 +202,8 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
-  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "crashed" | "restart" | "internal" | "input";
+  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
 }
