@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vm.runner.execution import Execution
 
 HELP: Final = "run programs on a packet or an event (by default one that fits the program)"
-MAX_REPEAT: Final = 1_000_000
+MAX_REPEAT: Final = 100_000  # the results of all runs are kept until the last one ends
 LIMIT_FAULTS: Final = ("insns", "time")  # kinds of faults that mean that a limit was hit
 
 
@@ -42,9 +42,16 @@ def arguments(p: ArgumentParser) -> None:
         help="the socket a filter is attached to: packet (AF_PACKET, the default), dgram, ip, transport, or test_run",
     )  # fmt: skip
     p.add_argument("--engine", choices=["jit", "interpreter"], default=None)
-    p.add_argument("--repeat", type=int, default=1, metavar="N", help="run N times, maps kept")
+    p.add_argument("--repeat", type=_repeats, default=1, metavar="N", help="run N times, maps kept")
     p.add_argument("--unverified", action="store_true", help="run without verification")
     add_server(p)
+
+
+def _repeats(text: str) -> int:
+    """The number of --repeat."""
+    if not text.isdecimal() or not text.isascii() or not 1 <= int(text[:12]) <= MAX_REPEAT:
+        raise ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_REPEAT:,}")
+    return int(text)
 
 
 def run(options: Namespace, out: Reporter) -> int:
@@ -64,7 +71,7 @@ def run(options: Namespace, out: Reporter) -> int:
         for program in programs if options.program else programs[:1]:
             try:
                 inputs = given if given is not None else [default_input(program)]
-                inputs = inputs * max(1, min(options.repeat, MAX_REPEAT))
+                inputs = inputs * options.repeat
                 for result in _run_one(path, obj, program, inputs, caps, options, out):
                     out.line(run_record(path, program, result), _run_text(path, program, result))
                     if result.fault is not None:

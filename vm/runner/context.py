@@ -142,8 +142,15 @@ def _set(regs: bytearray, reg: str, value: int) -> None:
 
 
 def _word(world: World, value: EventValue, known: tuple[Parameter, ...], name: str, *, syscall: bool = False) -> int:
-    """An argument's value as a word: text is in kernel memory where the function takes it from there."""
+    """An argument's value as a word: text is in kernel memory where the function takes it from there.
+
+    InputError for text where the function takes no pointer.
+    """
     param = next((each for each in known if each.name == name), None)
+    if isinstance(value, str) and param is not None and not param.pointer and not syscall:
+        raise InputError(
+            f"The argument {name!r} is of type {param.type}: it takes a number, and {value[:40]!r} is none."
+        )
     kernel = param is not None and param.text and not param.user and not syscall
     return world.event_word(value, kernel=kernel)
 

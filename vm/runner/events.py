@@ -169,6 +169,10 @@ def tracepoint_buffer(world: World, given: EventInput | NoInput) -> int:
             _write(record, name, slot.offset, _text(value)[: slot.size - 1])
         elif isinstance(value, bytes):
             _write(record, name, slot.offset, value)
+        elif isinstance(value, str) and slot.size < 8:
+            raise InputError(
+                f"The field {name!r} of the event {event} is a number of {slot.size} bytes, and {value[:40]!r} is none."
+            )
         else:
             _write(record, name, slot.offset, world.event_word(value).to_bytes(8, "little")[: slot.size])
     return world.kernel_bytes("ctx", bytes(record))

@@ -348,9 +348,7 @@ def test_variables_are_beside_the_maps(said: Any, tmp_path: Path) -> None:
     source.write_text(VARIABLES)
     _, [record], _ = said("run", "--json", str(source))
     assert record["maps"] == {".data": [["00000000", "07000000"]]}
-    assert record["variables"] == {
-        ".data": [{"name": "counter", "type": "int", "offset": 0, "size": 4, "value": "7"}]
-    }
+    assert record["variables"] == {".data": [{"name": "counter", "type": "int", "offset": 0, "size": 4, "value": "7"}]}
     _, _, text = said("run", str(source))
     assert "  .data:\n    counter = 7  (int)\n" in text
 
@@ -364,6 +362,28 @@ def test_an_event_there_is_not_is_bad_input(said: Any, tmp_path: Path) -> None:
     assert "'do_unlinkatt' is no kernel function" in text
     assert "Near it: do_unlinkat" in text
     assert said(*probe, "do_unlinkat,dfd=3", str(source))[0] == 0
+
+
+def test_text_for_an_argument_that_is_a_number_is_bad_input(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "probe.s"
+    source.write_text("r0 = 0\nexit\n")
+    status, _, text = said("run", "--prog-type", "kprobe", "--event", "do_unlinkat,dfd=x", str(source))
+    assert status == 2
+    assert "'dfd' is of type int: it takes a number, and 'x' is none" in text
+    tracepoint = ("run", "--prog-type", "tracepoint", "--event")
+    status, _, text = said(*tracepoint, "sched/sched_switch,prev_pid=x", str(source))
+    assert status == 2
+    assert "'prev_pid' of the event sched_switch is a number of 4 bytes, and 'x' is none" in text
+    assert said(*tracepoint, "sched/sched_switch,prev_comm=x", str(source))[0] == 0
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "x", "1e3", "99999999999999999999", ""])
+def test_a_number_of_runs_that_is_none_is_refused(count: str, said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "pass.s"
+    source.write_text("r0 = 2\nexit\n")
+    status, _, text = said("run", "--repeat", count, str(source))
+    assert status == 2
+    assert "is no number from 1 to 100,000" in text or "argument" in text
 
 
 def test_unverified_machine_code_says_what_it_cannot_read(said: Any) -> None:
