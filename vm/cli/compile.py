@@ -29,7 +29,7 @@ def run(options: Namespace, out: Reporter) -> int:
     try:
         source = read_source(path)
         if source.kind != "c":
-            raise InputError(f"{path}: compile takes C.")
+            raise InputError("compile takes C.")
         result = pipeline.compile_source(source, build_options(options))
     except InputError as e:
         out.line(_failed(path, e))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from vm.cli.sources import is_hex, read_bytes
+from vm.cli.sources import is_hex, read_packet
 from vm.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run_inputs(options: Namespace) -> list[RunInput] | None:
     path = options.packet
     if is_hex(path):
         return [i.PacketInput(packets.from_hex(path), socket=options.socket)]
-    data = read_bytes(path)
+    data = read_packet(path)
     if path.endswith((".pcap", ".pcapng", ".cap")):
         return [i.PacketInput(p, socket=options.socket) for p in packets.from_pcap(data)]
     return [i.PacketInput(packets.checked(data), socket=options.socket)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.cli.inputs import event_values
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
-from vm.cli.sources import is_hex, read_bytes, read_source
+from vm.cli.sources import is_hex, read_packet, read_source
 from vm.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _input(options: Namespace) -> Message:
         return {"kind": "auto"}
     if is_hex(packet):
         return {"kind": "packet", "hex": packet.replace(":", ""), "socket": options.socket}
-    data = read_bytes(packet)
+    data = read_packet(packet)
     if packet.endswith((".pcap", ".pcapng", ".cap")):
         return {"kind": "pcap", "base64": base64.b64encode(data).decode(), "socket": options.socket}
     return {"kind": "packet", "hex": data.hex(), "socket": options.socket}

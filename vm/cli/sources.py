@@ -28,15 +28,25 @@ MAX_FILE_BYTES: Final = 16 << 20
 
 
 def read_bytes(path: str) -> bytes:
-    """A file's bytes. InputError if it cannot be read, LimitError if it is too large."""
+    """A file's bytes. InputError if it cannot be read, LimitError if it is too large; the caller names the file."""
     try:
         with open(path, "rb") as f:
             data = f.read(MAX_FILE_BYTES + 1)
     except OSError as e:
-        raise InputError(f"{path}: {e.strerror}.") from None
+        raise InputError(f"{e.strerror}.") from None
     if len(data) > MAX_FILE_BYTES:
-        raise LimitError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes (16 MiB).", "size")
+        raise LimitError(f"The file is larger than {MAX_FILE_BYTES:,} bytes (16 MiB).", "size")
     return data
+
+
+def read_packet(path: str) -> bytes:
+    """The bytes of the file that --packet names; errors as read_bytes() has, with the file's name."""
+    try:
+        return read_bytes(path)
+    except LimitError as e:
+        raise LimitError(f"--packet {path}: {e.message}", e.limit) from None
+    except InputError as e:
+        raise InputError(f"--packet {path}: {e.message}") from None
 
 
 def read_source(path: str) -> Source:
@@ -46,7 +56,7 @@ def read_source(path: str) -> Source:
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
     if kind is None:
         raise InputError(
-            f"{path}: unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions)."
+            "Unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions)."
         )
     if kind == "bin":
         return Source("hex", data.hex().encode(), name)

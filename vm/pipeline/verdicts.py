@@ -242,7 +242,8 @@ def check_object(
     libbpf gives up at the first program that cannot be loaded; here the others are looked at all the same, and the
     first that is refused says so in its remarks.
     """
-    whole = not alone and not name and len(obj.programs) + len(obj.errors) > 1
+    # Where no program is left to check, the message of each says why.
+    whole = not alone and not name and bool(obj.programs) and len(obj.programs) + len(obj.errors) > 1
     for found in _verdicts(obj, name, alone, log_level, record, caps, explain):
         stops = found.program is None or found.program.autoload
         if whole and stops and not found.accepted:

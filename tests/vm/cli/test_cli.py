@@ -395,3 +395,18 @@ def test_unverified_machine_code_says_what_it_cannot_read(said: Any) -> None:
     status, _, text = said(*options)
     assert status == 0
     assert "XDP_DROP" in text
+
+
+@pytest.mark.parametrize("verb", ["verify", "compile", "run"])
+def test_a_file_that_cannot_be_read_is_named_once(said: Any, tmp_path: Path, verb: str) -> None:
+    status, _, text = said(verb, str(tmp_path))
+    assert status == 2 and text.count(str(tmp_path)) == 1 and "Is a directory" in text
+
+
+def test_where_nothing_is_loaded_no_remark_says_that_the_rest_was_checked(said: Any, tmp_path: Path) -> None:
+    source = tmp_path / "trie.c"
+    second = 'SEC("tc") int g(struct __sk_buff *skb) { return 0; }\n'
+    source.write_text(UNUSED_MAP + second)
+    _, records, _ = said("verify", "--json", str(source))
+    assert [r["verdict"] for r in records] == ["error", "error"]
+    assert not any(r["remarks"] for r in records)
