@@ -247,10 +247,19 @@ async def test_a_process_that_adopts_nobody_looks_for_nobody() -> None:
     await asyncio.wait_for(reaper.reap_orphans(), 1)
 
 
-async def test_workers_start_from_compiled_python(service: Service) -> None:
+async def test_workers_start_from_compiled_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without bytecode each start compiles the whole stack, which is a third of its time."""
-    (pid, *_) = service.pool.status()["pids"]
-    assert b"PYTHONDONTWRITEBYTECODE" not in Path(f"/proc/{pid}/environ").read_bytes()
+    seen: dict[str, str] = {}
+
+    async def start(*_command: str, env: dict[str, str], **_options: Any) -> None:
+        seen.update(env)
+        raise OSError("far enough")
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    with pytest.raises(OSError, match="far enough"):
+        await Worker.start("", JobLimits(), tmp_path, tmp_path)
+    assert "TMPDIR" in seen and "PYTHONDONTWRITEBYTECODE" not in seen
 
 
 async def test_the_defaults_of_a_job_are_those_of_the_settings() -> None:
