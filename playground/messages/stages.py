@@ -482,10 +482,10 @@ ENDS: Final[Mapping[str, tuple[type[Wire], str]]] = {
 PLAIN: Final[Mapping[str, type[Wire]]] = {"working": Working, "skipped": Skipped}
 
 
-def stage_type(message: Mapping[str, Any]) -> type[Wire]:
-    """The type of a `stage` message. KeyError for a stage that does not exist."""
-    end, mark = ENDS[message["stage"]]
-    status = message["status"]
+def stage_type(fields: Mapping[str, Any]) -> type[Wire]:
+    """The type of a `stage` message with these fields. KeyError for a stage that does not exist."""
+    end, mark = ENDS[fields["stage"]]
+    status = fields["status"]
     if status in PLAIN:
         return PLAIN[status]
-    return end if mark in message or status == "done" else Refused
+    return end if mark in fields or status == "done" else Refused

@@ -70,7 +70,7 @@ def _each(options: Namespace, out: Reporter, do: Callable[[str, Connection, Name
                 try:
                     do(path, server, options, out)
                 except InputError as e:
-                    out.complain(e.message if e.message.startswith(path) else f"{path}: {e.message}", status_of(e))
+                    out.complain(f"{path}: {e.message}", status_of(e))
     except InputError as e:
         out.complain(e.message, status_of(e))
     return out.status

@@ -27,7 +27,7 @@ def remarks(
     """The remarks of one compile.
 
     ok -- whether it made an object; found -- clang's findings
-    lacking -- what the source uses and does not bring; lines -- what brings it, in front of the source
+    lacking -- what the source uses and does not declare; lines -- what declares it, in front of the source
     added -- whether it was compiled with them
     left_out -- names of headers that are not there
     """
@@ -42,9 +42,9 @@ def _lacking(
         return
     names = list(dict.fromkeys(missing.what for missing in lacking))
     more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    told = f"The source uses what it does not bring: {', '.join(names[:_MAX_NAMES])}{more}."
+    told = f"The source uses what it does not declare or include: {', '.join(names[:_MAX_NAMES])}{more}."
     if added:
-        told += " Lines for it were added in front of the source for this run."
+        told += " The missing lines were added in front of the source for this run."
     yield Remark(told, fix=lines_fix(text, lines, left_out, "Write the missing lines into the source"), kind="missing")
 
 

@@ -85,7 +85,7 @@ def attempt(name, what):
     except OSError as error:
         said[name] = type(error).__name__
 attempt("read", lambda: open("/etc/passwd").read())
-attempt("write outside", lambda: open("/tmp/x", "w"))
+attempt("write outside", lambda: open("/tmp/written-by-no-worker", "w"))
 attempt("write inside", lambda: open(sys.argv[1] + "/x", "w").close())
 attempt("socket", socket.socket)
 attempt("fork", os.fork)
