@@ -8,7 +8,7 @@ as Python values.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from vm.isa.insn import Insn
@@ -379,17 +379,20 @@ class Recorder(StoredTrace):
     def log_steps(self) -> Sequence[tuple[int, int]]:
         return self._log_steps
 
-    def first_prunings(self, limit: int) -> list[Pruning]:
+    def first_prunings(self, limit: int) -> Iterator[Pruning]:
         """The first `limit` of prunings."""
-        return [retell.pruning(self, each) for each in self._journal.hits()[:limit]]
+        for each in self._journal.hits()[:limit]:
+            yield retell.pruning(self, each)
 
-    def first_arrivals(self, limit: int) -> list[Arrival]:
+    def first_arrivals(self, limit: int) -> Iterator[Arrival]:
         """The first `limit` comparisons that did not cover, at any instruction."""
-        return [retell.arrival(self, each) for each in self._journal.misses()[:limit]]
+        for each in self._journal.misses()[:limit]:
+            yield retell.arrival(self, each)
 
-    def first_marks(self, limit: int) -> list[PrecisionMark]:
+    def first_marks(self, limit: int) -> Iterator[PrecisionMark]:
         """The first `limit` of precision."""
-        return [retell.precision(self, each) for each in self._journal.marks()[:limit]]
+        for each in self._journal.marks()[:limit]:
+            yield retell.precision(self, each)
 
     def totals(self) -> dict[str, int]:
         """How many of each kind the walk made, those left out counted."""
