@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.browser.test_flow import Tabs, place, replace_source, stage
@@ -28,9 +30,10 @@ def test_a_long_walk_is_stepped_to_its_end_and_its_log_is_shown_on_request(tab: 
     stage(page, "run", "done")
     page.locator('.stage[data-stage="verifier"], .stage[data-stage="verify"]').first.click()
     page.get_by_role("tab", name="Log").click()
+    scrubber = page.locator("bs-scrubber input").first
+    expect(scrubber).to_have_attribute("max", re.compile(r"^\d{5,}$"))  # all steps are known, few were fetched
     page.locator("body").press("End")
-    count = page.locator("bs-scrubber input").first.get_attribute("max") or "0"
-    assert int(count) > 10_000
+    count = scrubber.get_attribute("max") or "0"
     expect(place(page)).to_contain_text(f"step {int(count) + 1}")
     log = page.locator("bs-log")
     expect(log.locator(".cut")).to_contain_text("the beginning of the log")
