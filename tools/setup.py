@@ -28,15 +28,15 @@ from tools.node import node_command, search_path, works  # noqa: E402
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 MODULES = ROOT / "node_modules"
+DIST = ROOT / "static" / "dist"
 # Each stamp is in the directory that it describes, and is removed with it.
 STAMPS = {
     "run": VENV / ".run-stamp",
     "dev": VENV / ".dev-stamp",
     "dev-covers-run": VENV / ".covers-stamp",
     "npm": MODULES / ".stamp",
-    "bundle": MODULES / ".bundle-stamp",
+    "bundle": DIST / ".stamp",
 }
-DIST = ROOT / "static" / "dist"
 COMPRESSED = (".js", ".css", ".svg", ".json", ".map")
 
 

@@ -260,3 +260,10 @@ def test_the_lock_is_free_again_after_an_error(tmp_path: Path) -> None:
     assert not lock.held
     with lock.hold(tmp_path, "going on"):
         pass
+
+
+def test_every_stamp_lies_where_what_it_describes_lies() -> None:
+    """A checkout that shares its packages with another has scripts of its own."""
+    assert setup.STAMPS["bundle"].parent == setup.DIST
+    assert setup.STAMPS["npm"].parent == setup.MODULES
+    assert all(setup.STAMPS[name].parent == setup.VENV for name in ("run", "dev", "dev-covers-run"))
