@@ -55,7 +55,9 @@ def test_a_branch_taken_up_shows_what_the_fork_left(recorded_tab: Tabs) -> None:
     """The state jumps back where a path is taken up; that is no change the instruction made."""
     tab = recorded_tab(recorded.packet_program())
     page = tab.open()
+    expect(page.locator("bs-scrubber output")).to_contain_text("of 13")
     page.keyboard.press("End")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 13 of 13")
     expect(state_row(page, "r1").locator(".holds")).to_have_text("packet +0 · 0 B proven")
     expect(state_row(page, "r1")).not_to_have_class(re.compile("changed|wrote"))
     expect(state_row(page, "r1").locator(".line-link")).to_have_text("17")
