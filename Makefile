@@ -53,7 +53,7 @@ compiled:
 	then BPFSCOPE_COMPILED=1 $(VENV) -m pytest -n auto --dist loadfile $(VERIFIER_TESTS); \
 	else echo "bpfscope: the verifier's tests are not repeated with compiled code, for the reason above"; fi
 
-VERIFIER_TESTS := tests/vm/verifier tests/vm/kernel tests/vm/cli tests/vm/test_native.py tests/golden tests/playground/present
+VERIFIER_TESTS := tests/vm/verifier tests/vm/trace tests/vm/explain tests/vm/kernel tests/vm/cli tests/vm/test_native.py tests/golden tests/playground/present
 
 # Compile the verifier now, and wait for it. `make run` does so in the background.
 native: check-python

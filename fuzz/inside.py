@@ -1,6 +1,6 @@
 """Is what runs what was proven? Holds the values of a run against the states of the walk it follows.
 
-How a run is followed is in vm/verifier/follow.py. While a position is loose only what pruning relies on is asked:
+How a run is followed is in vm/trace/follow.py. While a position is loose only what pruning relies on is asked:
 registers and slots that are read later, numbers marked precise, pointers.
 """
 
@@ -15,15 +15,15 @@ from vm.isa.insn import Insn
 from vm.program import Program
 from vm.runner.engine import Interpreter
 from vm.runner.packet import XdpPacket
+from vm.trace.follow import EXIT, Arrival, Position, WalkPaths, may_be_null, outside
+from vm.trace.recorder import Recorder
 from vm.verifier.domain.scalar import coerce_to_size
-from vm.verifier.follow import EXIT, Arrival, Position, WalkPaths, may_be_null, outside
-from vm.verifier.recorder import Recorder
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
 if TYPE_CHECKING:
-    from vm.verifier.check import Walk
+    from vm.pipeline.bpf_check import Walk
 
 KEPT: Final = range(6, 10)  # registers a call keeps for its caller
 

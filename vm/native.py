@@ -1,4 +1,4 @@
-"""The verifier's modules as machine code, if tools/native.py has compiled them (see docs/speed.md).
+"""The modules of the verifier and its trace as machine code, if tools/native.py has compiled them (see docs/speed.md).
 
 `vm.verifier` calls use() before its first module is imported; from then on those modules are taken from
 the compiled copy. A copy is used only if it was made from exactly the current sources: after any edit
@@ -25,15 +25,16 @@ LIBRARY: Final = f"{GROUP}__mypyc"
 STORE: Final = os.path.join("vm", ".native")
 INDEX: Final = "current.json"
 
-COMPILED: Final = ("vm/verifier",)
+COMPILED: Final = ("vm/verifier/", "vm/trace/")
 PLAIN: Final = (
-    "vm/verifier/fixups/", "vm/verifier/explain/", "vm/verifier/rules/", "vm/verifier/retell.py",
-    "vm/verifier/views.py", "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py", "vm/verifier/follow.py",
+    "vm/verifier/fixups/", "vm/verifier/rules/", "vm/verifier/protos.py", "vm/verifier/mem/ctx_rules.py",
+    "vm/trace/retell.py", "vm/trace/views.py", "vm/trace/follow.py",
 )  # fmt: skip
 """Not worth compiling: code that runs once per program, and tables."""
 
 READ: Final = (
     "vm/verifier",
+    "vm/trace",
     "vm/isa",
     "vm/btf",
     "vm/kernel",

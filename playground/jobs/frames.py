@@ -15,7 +15,7 @@ HEADER = struct.Struct("<IIBBIII")
 """Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
 READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
-# BLOCK: steps as a block of the trace (vm/verifier/blocks.py), which only a worker can read.
+# BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 WINDOW, LOG = "window", "log"
 """The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from vm.verifier import as_json
-from vm.verifier.recorder import Recorder
+from vm.trace import as_json
+from vm.trace.recorder import Recorder
 
 MAX_TOLD: Final = 500  # of each kind: what the page can show; the totals say how many there are
 MAX_PARTS: Final = 32  # compared slots, links of a chain, releases

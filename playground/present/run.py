@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
+    from vm.trace.follow import WalkPaths
+    from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
-    from vm.verifier.follow import WalkPaths
-    from vm.verifier.recorder import Recorder
 
 # Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
 LOG_STEPS: Final = 4_000

@@ -10,11 +10,11 @@ from playground.present.reasons import reasons_json
 from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
 from vm.program import Program
-from vm.verifier import as_json
-from vm.verifier.folded import Snapshot
-from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import live_slots, slot_index, value_at
-from vm.verifier.stored import StoredTrace, writer_in
+from vm.trace import as_json
+from vm.trace.folded import Snapshot
+from vm.trace.recorder import Recorder
+from vm.trace.snapshots import live_slots, slot_index, value_at
+from vm.trace.stored import StoredTrace, writer_in
 
 if TYPE_CHECKING:
     from vm.pipeline import Verdict

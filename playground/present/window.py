@@ -14,8 +14,8 @@ from vm import pipeline
 from vm.caps import Caps
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
-from vm.verifier.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
-from vm.verifier.stored import StoredTrace
+from vm.trace.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
+from vm.trace.stored import StoredTrace
 
 # Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
 KEEP_LOG: Final = 20_000

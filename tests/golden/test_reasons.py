@@ -9,10 +9,10 @@ import pytest
 
 from tests.golden.test_verifier import loaded, recordings
 from vm import pipeline
-from vm.verifier.recorder import Recorder
+from vm.trace.recorder import Recorder
+from vm.trace.records import Verification
+from vm.trace.snapshots import names_in
 from vm.verifier.rules.catalogue import rule_named
-from vm.verifier.snapshots import names_in
-from vm.verifier.trace import Verification
 
 GOLDENS = recordings()
 MARK = re.compile(r"mark_precise: frame(\d+): regs=(\S*) stack=(\S*) before (\d+): ")

@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(r"/[A-Z]{4,}\b|^static/dist|^vm/\.native")
 def not_emulated() -> set[str]:
     """The constant parts of every NotEmulated("…") of the verifier and the loader."""
     found = set()
-    for path in [*ROOT.glob("vm/verifier/**/*.py"), *ROOT.glob("vm/elf/*.py")]:
+    for path in [*ROOT.glob("vm/verifier/**/*.py"), *ROOT.glob("vm/trace/*.py"), *ROOT.glob("vm/elf/*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "NotEmulated":
                 for part in ast.walk(node.args[0]):

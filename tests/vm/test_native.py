@@ -122,7 +122,7 @@ def test_a_copy_depends_on_all_that_its_modules_import() -> None:
 
 def test_what_is_compiled_is_the_walk() -> None:
     paths = native.modules()
-    assert {"vm/verifier/loop.py", "vm/verifier/domain/scalar.py", "vm/verifier/recorder.py"} <= set(paths)
+    assert {"vm/verifier/loop.py", "vm/verifier/domain/scalar.py", "vm/trace/recorder.py"} <= set(paths)
     assert not [path for path in paths if path.endswith("__init__.py") or "/fixups/" in path]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vm.cli.main import main
-from vm.verifier.retell import PRECISION_REASONS, RULES
+from vm.trace.retell import PRECISION_REASONS, RULES
 from vm.verifier.rules.rule import CATEGORIES
 
 DOC = (Path(__file__).parents[2] / "docs" / "trace.md").read_text()
@@ -57,7 +57,7 @@ def test_fields_and_their_order_are_the_table_s(tmp_path: Path, monkeypatch: pyt
 def test_folding_the_lines_gives_every_state(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second front end's reading: a path's start, then what each step sets and takes away."""
     from vm.asm import assemble
-    from vm.verifier.check import Walk
+    from vm.pipeline.bpf_check import Walk
 
     lines = traced(PROGRAMS[number], tmp_path, monkeypatch)
     (program,) = assemble(PROGRAMS[number], name="leak.s").programs
@@ -85,7 +85,7 @@ def test_words_of_the_trace_are_explained() -> None:
 
 
 def test_kinds_of_causes_are_explained() -> None:
-    source = Path(__file__).parents[2] / "vm" / "verifier" / "explain"
+    source = Path(__file__).parents[2] / "vm" / "explain"
     text = "".join(path.read_text() for path in source.glob("*.py"))
     kinds = set(re.findall(r'Found\(\s*"(\w+)"', text)) | {
         "entry",

@@ -98,7 +98,7 @@ def verify_record(path: str, v: Verdict) -> dict[str, Any]:
 
 
 def _failure(v: Verdict) -> dict[str, Any] | None:
-    from vm.verifier import as_json
+    from vm.trace import as_json
 
     if v.failure is None or v.program is None:
         return None
@@ -124,8 +124,8 @@ def _text(path: str, v: Verdict) -> str:
 
 def write_trace(to: str, path: str, v: Verdict) -> None:
     """Appends the program's walk as JSON lines (docs/trace.md)."""
-    from vm.verifier import as_json
-    from vm.verifier.recorder import Recorder
+    from vm.trace import as_json
+    from vm.trace.recorder import Recorder
 
     if v.verification is None or v.program is None or not isinstance(v.verification.trace, Recorder):
         return  # it did not reach the verifier

@@ -11,13 +11,13 @@ from vm.errors import InputError
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
-    from vm.verifier.blocks import Storage
-    from vm.verifier.check import Walk
+    from vm.pipeline.bpf_check import Walk
+    from vm.trace.blocks import Storage
+    from vm.trace.recorder import Recorder
+    from vm.trace.records import Failure, Verification
+    from vm.trace.stored import StoredTrace
     from vm.verifier.env import VerifierEnv
-    from vm.verifier.recorder import Recorder
     from vm.verifier.rules.rule import Rule
-    from vm.verifier.stored import StoredTrace
-    from vm.verifier.trace import Failure, Verification
 
 # A rejected program is walked again with a recorder to say which steps led there, if it is no longer than this.
 MAX_EXPLAINED: Final = 50_000
@@ -33,7 +33,7 @@ def walk(
     log_steps: int = 0,
     storage: Storage | None = None,
 ) -> Walk:
-    """A verification to take in slices (see vm.verifier.check.Walk), of the program as libbpf loads it for this user.
+    """A verification to take in slices (see bpf_check.Walk), of the program as libbpf loads it for this user.
 
     caps -- what the user may do
     keep_log -- pieces of the log kept at either end; 0: all
@@ -41,7 +41,7 @@ def walk(
     storage -- where the trace is written as the walk goes on; kept in memory if it is None
     """
     from vm.elf.user import as_user
-    from vm.verifier.check import Walk
+    from vm.pipeline.bpf_check import Walk
     from vm.verifier.env import VerifyOptions
 
     options = VerifyOptions(
@@ -53,7 +53,7 @@ def walk(
 def stored_trace(program: Program, storage: Storage, *, caps: Caps = ROOT) -> StoredTrace:
     """The trace of an earlier walk() of the program, whose blocks lie in `storage` (StoredTrace.add_block)."""
     from vm.elf.user import as_user
-    from vm.verifier.check import stored_trace
+    from vm.pipeline.bpf_check import stored_trace
 
     return stored_trace(as_user(program, caps), storage)
 
@@ -154,7 +154,7 @@ class Check:
         given_up = refused_after(self._object, self._program, alone=self._alone) if found.accepted else None
         if given_up is None:
             return found
-        from vm.verifier.trace import Failure
+        from vm.trace.records import Failure
 
         rule, message = given_up
         failure = Failure(-1, -1, "", message, rule.name, rule.category, needed=rule.needed)

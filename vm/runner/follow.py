@@ -1,6 +1,6 @@
 """What the verifier knew at each step of a run: the state on the very path of the walk that the run took.
 
-A recorded run tells the instructions and the registers, which is enough to follow it (vm/verifier/follow.py). A state
+A recorded run tells the instructions and the registers, which is enough to follow it (vm/trace/follow.py). A state
 is given only with the names of the registers it does not hold for: behind a checkpoint that covered the path the walk
 says more than was compared, and of such a register nothing was known.
 """
@@ -14,16 +14,16 @@ from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.runner.memory import PACKET_BASE, USER_BASE
 from vm.runner.packet import PACKET_SIZE
-from vm.verifier.follow import CALL, EXIT, Arrival, Position, WalkPaths, may_be_null, outside
+from vm.trace.follow import CALL, EXIT, Arrival, Position, WalkPaths, may_be_null, outside
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
     from vm.isa.insn import Insn
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution, RunStep
+    from vm.trace.recorder import Recorder
+    from vm.trace.snapshots import FrameSnapshot
     from vm.verifier.env import VerifierEnv
-    from vm.verifier.recorder import Recorder
-    from vm.verifier.snapshots import FrameSnapshot
     from vm.verifier.state.reg import RegState
 
 MAX_FOLLOWED: Final = 20_000

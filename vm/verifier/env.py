@@ -200,7 +200,7 @@ class VerifierEnv:
         self.prev_log_pos: int = 0
         self.prev_linfo: int = -1
 
-        # The trace's own counters; see recorder.py.
+        # The trace's own counters; see vm/trace/recorder.py.
         self.step: int = -1
         self.path: int = 0
         self.pruned_by: int = -1  # step of the checkpoint that covered the last pruned path

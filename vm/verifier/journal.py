@@ -1,7 +1,8 @@
 """What the walk did besides visiting instructions, noted where it happens: comparisons with checkpoints and precision.
 
-Entries are plain tuples of numbers and shared values; `trace.py` has the shapes they are told in, and `retell.py`
-makes those when asked. Both ends of a long walk are kept, so that a million steps cost what the bounds say.
+Entries are plain tuples of numbers and shared values; vm/trace/records.py has the shapes they are told in, and
+vm/trace/retell.py makes those when asked. Both ends of a long walk are kept, so that a million steps cost what the
+bounds say.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from vm.verifier.classify import CALL_INSN, EXIT_INSN
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.leaving import check_reference_leak
+from vm.verifier.observer import Observer
 from vm.verifier.prune.branches import update_branch_counts
 from vm.verifier.prune.visited import is_state_visited
-from vm.verifier.recorder import Recorder
 from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
 from vm.verifier.rules.structure import EXIT_RESERVED_FIELDS, INSTRUCTION_INDEX_OUT_OF_RANGE
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState
@@ -26,7 +26,7 @@ from vm.verifier.state.vstate import VerifierState
 SLICE: Final = 1024
 
 
-def do_check_common(env: VerifierEnv, subprogno: int, recorder: Recorder | None) -> Iterator[None]:
+def do_check_common(env: VerifierEnv, subprogno: int, recorder: Observer | None) -> Iterator[None]:
     """Walks one function from its entry with nothing known but its arguments; raises Reject.
 
     Pauses (yields) every SLICE instructions, so that a caller can tell how far the walk is.
@@ -51,7 +51,7 @@ def do_check_common(env: VerifierEnv, subprogno: int, recorder: Recorder | None)
     env.explored_states.clear()
 
 
-def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
+def do_check(env: VerifierEnv, recorder: Observer | None) -> bool:
     """do_check(): up to SLICE instructions from env.insn_idx on; True when no path is left."""
     insns, aux, log = env.insns, env.aux, env.log
     insn_cnt = len(insns)
@@ -101,7 +101,7 @@ def do_check(env: VerifierEnv, recorder: Recorder | None) -> bool:
     return False
 
 
-def _next_path(env: VerifierEnv, recorder: Recorder | None) -> bool:
+def _next_path(env: VerifierEnv, recorder: Observer | None) -> bool:
     """process_bpf_exit: takes up the branch pushed last; False if there is none."""
     env.mark_verifier_state_scratched()
     update_branch_counts(env, env.cur_state)
@@ -170,7 +170,7 @@ def _say_insn(env: VerifierEnv, idx: int) -> None:
     env.prev_log_pos = log.pos
 
 
-def do_check_subprogs(env: VerifierEnv, recorder: Recorder | None) -> Iterator[None]:
+def do_check_subprogs(env: VerifierEnv, recorder: Observer | None) -> Iterator[None]:
     """do_check_subprogs(): each global function that is called, on its own, for any arguments."""
     if not env.program.func_infos:
         return

@@ -12,8 +12,8 @@ from playground.present.walk import WalkEncoder, cut_log
 from vm import pipeline
 from vm.elf import load_object
 from vm.program import Program
-from vm.verifier.snapshots import live_slots
-from vm.verifier.stored import StoredTrace
+from vm.trace.snapshots import live_slots
+from vm.trace.stored import StoredTrace
 
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
 

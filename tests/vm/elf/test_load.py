@@ -299,7 +299,7 @@ def test_core_relocations() -> None:
 
 
 def test_what_could_not_be_resolved_is_told_in_the_log() -> None:
-    from vm.verifier.check import verify
+    from vm.pipeline.bpf_check import verify
 
     poisoned = load_object(build(CORE), "core").programs[2]
     ((slot, kind, name),) = poisoned.unresolved

@@ -18,7 +18,7 @@ from vm.runner.execution import Execution
 from vm.runner.follow import Known, known_states, walk_paths
 from vm.runner.inputs import PacketInput, RunLimits
 from vm.runner.memory import USER_BASE
-from vm.verifier.recorder import Recorder
+from vm.trace.recorder import Recorder
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 

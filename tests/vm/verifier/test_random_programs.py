@@ -9,10 +9,10 @@ import pytest
 from fuzz import generate
 from vm.caps import NOBODY, ROOT, Caps
 from vm.kernel.types import BPF_PROG_TYPE_SOCKET_FILTER
+from vm.pipeline.bpf_check import Walk, verify
 from vm.program import Program
-from vm.verifier.check import Walk, verify
+from vm.trace.records import Verification
 from vm.verifier.env import BPF_F_TEST_STATE_FREQ, VerifyOptions
-from vm.verifier.trace import Verification
 
 
 @cache

@@ -26,7 +26,7 @@ from vm.program import Program
 from vm.runner.inputs import PacketInput, RunInput, RunLimits
 from vm.runner.interp import codes_of
 from vm.runner.world import World
-from vm.verifier.recorder import Recorder
+from vm.trace.recorder import Recorder
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState, frame_pointer, known_scalar, pointer
 from vm.verifier.state.reg_types import (

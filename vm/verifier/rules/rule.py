@@ -34,7 +34,7 @@ class By(Enum):
 
 
 class Topic(Enum):
-    """Which facts explain a rejection: selects the function of vm.verifier.explain.advice that looks at them."""
+    """Which facts explain a rejection: selects the function of vm.explain.advice that looks at them."""
 
     VALUE = "value"
     """The value of the register or slot at fault, and the steps that led to it."""

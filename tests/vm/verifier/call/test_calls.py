@@ -7,9 +7,9 @@ import pytest
 from vm.asm import assemble
 from vm.kernel import types as k
 from vm.kernel.helpers import protos
+from vm.pipeline.bpf_check import verify
 from vm.verifier.call.arg_types import COMPATIBLE_REG_TYPES, base_arg
 from vm.verifier.call.map_compat import FUNCS_OF_MAP, MAPS_OF_FUNC
-from vm.verifier.check import verify
 from vm.verifier.env import VerifyOptions
 
 RINGBUF = """

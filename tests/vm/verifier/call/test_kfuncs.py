@@ -9,10 +9,10 @@ from vm.isa.insn import Insn
 from vm.isa.opcodes import CALL, JMP, PSEUDO_KFUNC_CALL
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
+from vm.trace.records import Verification
 from vm.verifier.env import VerifyOptions
-from vm.verifier.trace import Verification
 
 R0_0 = Insn(0xB7, 0, 0, 0, 0)
 EXIT = Insn(0x95, 0, 0, 0, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vm.asm import assemble
-from vm.verifier.check import verify
+from vm.pipeline.bpf_check import verify
 from vm.verifier.env import VerifyOptions
 
 ANY = "call 7\nr6 = r0\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vm.asm import assemble
-from vm.verifier.check import verify
+from vm.pipeline.bpf_check import verify
 
 MAP_LOOKUP = """
 .map counts array 4 8 4

@@ -7,8 +7,8 @@ import pytest
 from vm.asm import assemble
 from vm.kernel.btf import kernel_btf
 from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
 from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
 from vm.verifier.mem.btf_walk import struct_access, struct_ids_match, struct_walk
 

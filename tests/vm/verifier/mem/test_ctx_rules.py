@@ -7,8 +7,8 @@ import pytest
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as k
+from vm.pipeline.bpf_check import verify
 from vm.program import MapSpec, Program
-from vm.verifier.check import verify
 from vm.verifier.mem.ctx_rules import SKB, SKB_SIZE, CtxRules, ctx_rules, field_size
 from vm.verifier.state import reg_types as t
 

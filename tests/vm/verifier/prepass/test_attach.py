@@ -12,9 +12,9 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
-from vm.verifier.trace import Verification
+from vm.trace.records import Verification
 
 RETURN = assemble("r0 = 0\nexit\n").programs[0].insns
 

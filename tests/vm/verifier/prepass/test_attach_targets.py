@@ -7,8 +7,8 @@ import pytest
 from vm.elf.sections import section_def
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
 
 RETURN_0 = (Insn(o.ALU64 | o.MOV | o.K, 0), Insn(o.JMP | o.EXIT))
 

@@ -9,10 +9,10 @@ from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
 from vm.kernel.errno import EACCES, EINVAL, ENOTSUPP
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
+from vm.trace.records import Verification
 from vm.verifier.env import BPF_F_SLEEPABLE
-from vm.verifier.trace import Verification
 
 TCP = kernel_btf().struct("tcp_congestion_ops")
 PLACES = {m.name: i for i, m in enumerate(TCP.members)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vm.isa import opcodes as o
+from vm.trace.records import Arrival, ChainLink, PrecisionMark, Pruning
+from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, names_in, slot_name, value_at
 from vm.verifier.domain.scalar import s64
 from vm.verifier.journal import (
     GAVE_UP,
@@ -31,14 +33,12 @@ from vm.verifier.journal import (
     Mark,
     Slot,
 )
-from vm.verifier.snapshots import FIRST_SLOT, FrameSnapshot, names_in, slot_name, value_at
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import Arrival, ChainLink, PrecisionMark, Pruning
 
 if TYPE_CHECKING:
-    from vm.verifier.recorder import Recorder
+    from vm.trace.recorder import Recorder
 
 # rule -> (its word, how states_equal() compares, what it means when it covers)
 RULES: Final = {

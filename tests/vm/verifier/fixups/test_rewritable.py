@@ -7,9 +7,9 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.errno import EINVAL
+from vm.pipeline.bpf_check import verify
 from vm.program import Program
-from vm.verifier.check import verify
-from vm.verifier.trace import Verification
+from vm.trace.records import Verification
 
 EXIT = Insn(op.JMP | op.EXIT)
 ZERO = Insn(op.ALU64 | op.MOV | op.K)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from vm.explain.advice import advise
+from vm.explain.causes import MAX_CAUSES, branch_text, causes_of
+from vm.explain.facts import Facts
+from vm.explain.words import reg_sentence, slot_sentence
 from vm.isa import opcodes as o
+from vm.trace.recorder import Recorder
+from vm.trace.records import Cause, Failure, Holding
+from vm.trace.retell import stack_names
+from vm.trace.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.explain.advice import advise
-from vm.verifier.explain.causes import MAX_CAUSES, branch_text, causes_of
-from vm.verifier.explain.facts import Facts
-from vm.verifier.explain.words import reg_sentence, slot_sentence
 from vm.verifier.journal import RULE_ENDLESS
-from vm.verifier.recorder import Recorder
 from vm.verifier.report.state_text import TypeNames
-from vm.verifier.retell import stack_names
 from vm.verifier.rules.rule import LIMITS, Rule
-from vm.verifier.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import Cause, Failure, Holding
 
 _MAX_SCAN: Final = 20_000
 _HOTTEST: Final = 3

@@ -6,14 +6,14 @@ import pytest
 
 from vm.asm import assemble
 from vm.caps import Caps
+from vm.explain.context_fields import field_at
+from vm.explain.permissions import INSTEAD
+from vm.explain.program_types import named_types, types_with
 from vm.kernel.helpers import helper_by_name, program_types
 from vm.pipeline import BuildOptions, Source, compile_source, load
-from vm.verifier.check import verify
+from vm.pipeline.bpf_check import verify
+from vm.trace.records import Failure
 from vm.verifier.env import VerifyOptions
-from vm.verifier.explain.context_fields import field_at
-from vm.verifier.explain.permissions import INSTEAD
-from vm.verifier.explain.program_types import named_types, types_with
-from vm.verifier.trace import Failure
 
 HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
 LICENCE = '\nchar LICENSE[] SEC("license") = "GPL";\n'

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from vm.isa.insn import Insn
-from vm.verifier import retell
-from vm.verifier.blocks import (
+from vm.trace import retell
+from vm.trace.blocks import (
     ENDS,
     FIRST_BLOCK,
     STEPS_IN_BLOCK,
@@ -28,16 +28,16 @@ from vm.verifier.blocks import (
     no_starts,
     read_heading,
 )
-from vm.verifier.holdings import HeldNotes, holdings
+from vm.trace.holdings import HeldNotes, holdings
+from vm.trace.records import Arrival, Holding, Path, PrecisionMark, Pruning
+from vm.trace.snapshots import FIRST_SLOT, same_reg, same_slot
+from vm.trace.stored import ANYTHING, NOTHING, STORES, StoredTrace
+from vm.trace.values import ValueWriter
 from vm.verifier.journal import Journal
 from vm.verifier.report.state_text import TypeNames
-from vm.verifier.snapshots import FIRST_SLOT, same_reg, same_slot
 from vm.verifier.state.frame import INVALID_SLOT, FuncState, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState
 from vm.verifier.state.vstate import VerifierState
-from vm.verifier.stored import ANYTHING, NOTHING, STORES, StoredTrace
-from vm.verifier.trace import Arrival, Holding, Path, PrecisionMark, Pruning
-from vm.verifier.values import ValueWriter
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from vm.verifier.snapshots import live_slots
-from vm.verifier.trace import (
+from vm.trace.records import (
     Arrival,
     Failure,
     Holding,
@@ -17,9 +16,10 @@ from vm.verifier.trace import (
     RegView,
     Verification,
 )
+from vm.trace.snapshots import live_slots
 
 if TYPE_CHECKING:
-    from vm.verifier.recorder import Recorder
+    from vm.trace.recorder import Recorder
 
 VERSION: Final = 1
 MAX_STEPS: Final = 200_000

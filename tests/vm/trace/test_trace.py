@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from vm.asm import assemble
-from vm.verifier.check import Walk
+from vm.pipeline.bpf_check import Walk
+from vm.trace.recorder import Recorder
+from vm.trace.snapshots import slot_index, slot_name
 from vm.verifier.env import VerifyOptions
 from vm.verifier.journal import Journal
-from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import slot_index, slot_name
 
 
 def walk(text: str, prog_type: str = "xdp", level: int = 2) -> Recorder:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.explain.facts import Advice, Facts
 from vm.isa import opcodes as o
 from vm.kernel import types as k
-from vm.verifier.explain.facts import Advice, Facts
-from vm.verifier.snapshots import slot_index
+from vm.trace.records import Cause
+from vm.trace.snapshots import slot_index
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import Cause
 
 _CARRIES: Final = ("branch", "move", "fill", "spill")
 _PACKETS: Final = (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from vm.asm import assemble
+from vm.pipeline.bpf_check import Walk, stored_trace
 from vm.program import Program
-from vm.verifier.blocks import HEADER_SIZE, InFile, InMemory, TraceError, read_block, read_heading
-from vm.verifier.check import Walk, stored_trace
+from vm.trace.blocks import HEADER_SIZE, InFile, InMemory, TraceError, read_block, read_heading
+from vm.trace.recorder import Recorder
+from vm.trace.snapshots import live_slots
+from vm.trace.stored import StoredTrace, writer_in
 from vm.verifier.env import VerifyOptions
-from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import live_slots
-from vm.verifier.stored import StoredTrace, writer_in
 
 LOOP = """.type xdp
     r6 = r1

@@ -14,14 +14,14 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.operands import reads
 from vm.kernel.helpers import helper
-from vm.verifier.blocks import ENDS, Block, Heading, Storage, read_block
-from vm.verifier.folded import Folded, Snapshot
+from vm.trace.blocks import ENDS, Block, Heading, Storage, read_block
+from vm.trace.folded import Folded, Snapshot
+from vm.trace.records import Path, RegView, Step
+from vm.trace.snapshots import FIRST_SLOT, live_slots, same_value, slot_index, slot_name, value_at
+from vm.trace.views import Viewer
 from vm.verifier.report.state_text import TypeNames
-from vm.verifier.snapshots import FIRST_SLOT, live_slots, same_value, slot_index, slot_name, value_at
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import Path, RegView, Step
-from vm.verifier.views import Viewer
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.explain.facts import Advice, Facts
+from vm.explain.program_types import type_name
+from vm.explain.words import bounds, number
 from vm.kernel import types as k
 from vm.verifier.domain.scalar import U32_MAX
-from vm.verifier.explain.facts import Advice, Facts
-from vm.verifier.explain.program_types import type_name
-from vm.verifier.explain.words import bounds, number
 from vm.verifier.need import span
 
 _VERDICT: Final = "0 refuses, 1 allows"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
-from vm.verifier.blocks import Block, Changes
-from vm.verifier.snapshots import FIRST_SLOT, FrameSnapshot
+from vm.trace.blocks import Block, Changes
+from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot
+from vm.trace.values import read_register, read_slot
 from vm.verifier.state.frame import INVALID_SLOT, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState
-from vm.verifier.values import read_register, read_slot
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf

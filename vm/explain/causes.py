@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
-from vm.verifier.recorder import Recorder
-from vm.verifier.retell import stack_names
-from vm.verifier.snapshots import FIRST_SLOT, FrameSnapshot, same_value, slot_index, slot_name, value_at
+from vm.trace.recorder import Recorder
+from vm.trace.records import Cause
+from vm.trace.retell import stack_names
+from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, same_value, slot_index, slot_name, value_at
 from vm.verifier.state import reg_types as t
-from vm.verifier.trace import Cause
 
 MAX_CAUSES: Final = 32
 _MAX_SCAN: Final = 20_000  # steps looked at between a value's writer and its reader, for what narrowed it

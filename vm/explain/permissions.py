@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from vm.explain.facts import Advice, Facts
+from vm.explain.program_types import type_name, types_with
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.helpers import helper, helper_by_name, helper_proto
 from vm.kernel.release import LINUX
-from vm.verifier.explain.facts import Advice, Facts
-from vm.verifier.explain.program_types import type_name, types_with
 from vm.verifier.kfunc_meta import kfunc_name
 from vm.verifier.rules.context import HELPER_MIGHT_SLEEP
 from vm.verifier.rules.policy import (

@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.trace.recorder import Recorder
+from vm.trace.snapshots import FrameSnapshot
 from vm.verifier.domain.scalar import Scalar
-from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import FrameSnapshot
 from vm.verifier.state import reg_types as t
 
 CALL: Final = o.JMP | o.CALL

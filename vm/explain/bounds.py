@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from typing import Final
 
 from vm.bits import S64_MIN
+from vm.explain.causes import branch_text
+from vm.explain.facts import Advice, Facts
+from vm.explain.words import bounds, number
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.trace.records import Cause
+from vm.trace.snapshots import slot_index
 from vm.verifier.domain.scalar import U32_MAX, U64_MAX, Scalar
-from vm.verifier.explain.causes import branch_text
-from vm.verifier.explain.facts import Advice, Facts
-from vm.verifier.explain.words import bounds, number
 from vm.verifier.need import span
 from vm.verifier.rules.memory import SIZE_MAY_BE_ZERO
-from vm.verifier.snapshots import slot_index
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
-from vm.verifier.trace import Cause
 
 _COMPUTES: Final = ("arithmetic", "move")
 _ACCESSES: Final = (o.LDX, o.ST, o.STX)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.vm.verifier.explain.test_advice import MAP, refused, refused_c
+from tests.vm.explain.test_advice import MAP, refused, refused_c
 
 # r1 and r2: numbers of 64 bits of which nothing is known; r0: 64 bytes.
 START = """

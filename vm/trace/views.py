@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final, final
 
+from vm.trace.records import RegView, ScalarView
+from vm.trace.snapshots import FrameSnapshot
 from vm.verifier.events import SlotSnapshot
 from vm.verifier.report.state_text import TypeNames, reg_text, slot_text, slot_types_text
-from vm.verifier.snapshots import FrameSnapshot
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import RegView, ScalarView
 
 MAX_KNOWN: Final = 50_000
 

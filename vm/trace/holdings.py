@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, final
 
+from vm.trace.records import Holding, Path, Release
 from vm.verifier.state.frame import Reference
 from vm.verifier.state.vstate import NO_LOCK, ActiveLock, VerifierState
-from vm.verifier.trace import Holding, Path, Release
 
 MAX_EVENTS: Final = 20_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.verifier.explain.facts import Advice, Facts
+from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
 from vm.verifier.rules.structure import INFINITE_LOOP
 

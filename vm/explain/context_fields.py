@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vm.btf.types import COMPOSITES, Btf, Kind
+from vm.explain.facts import Advice, Facts
+from vm.explain.program_types import type_name
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.kernel.btf import kernel_btf
 from vm.verifier.call.func_args import CTX_NAMES
-from vm.verifier.explain.facts import Advice, Facts
-from vm.verifier.explain.program_types import type_name
 from vm.verifier.mem.ctx_rules import NO, CtxRules, ctx_rules
 
 

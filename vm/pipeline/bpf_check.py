@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vm.program import Program
+from vm.trace.blocks import Storage
+from vm.trace.recorder import Recorder
+from vm.trace.records import Verification
+from vm.trace.stored import StoredTrace
 from vm.verifier import loop
-from vm.verifier.blocks import Storage
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
 from vm.verifier.prepass.attach import check_attach
@@ -17,13 +20,10 @@ from vm.verifier.prepass.permission import check_permission
 from vm.verifier.prepass.pseudo import resolve_pseudo_ldimm64
 from vm.verifier.prepass.stack_depth import check_max_stack_depth
 from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
-from vm.verifier.recorder import Recorder
 from vm.verifier.report.log_text import LogText
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
 from vm.verifier.rewritable import check_rewritable
-from vm.verifier.stored import StoredTrace
-from vm.verifier.trace import Verification
 
 _SETTLE = 16_384  # entries of the log that are not text yet; an entry takes ten times the memory of its text
 
@@ -125,7 +125,7 @@ class Walk:
         """Verdict, log and trace of a finished walk."""
         env, recorder, rejected = self.env, self.recorder, self.rejected
         if env.refused and rejected is not None:
-            from vm.verifier.explain.failure import refusal
+            from vm.explain.failure import refusal
 
             return Verification(
                 "reject", -rejected.errno, rejected.sentence, 0, "", recorder, refusal(rejected), rule=rejected.rule
@@ -145,7 +145,7 @@ class Walk:
             recorder.set_log_steps(rendered.line_steps)
         told = None
         if rejected is not None:
-            from vm.verifier.explain.failure import failure
+            from vm.explain.failure import failure
 
             told = failure(env, recorder, rejected, self.in_step)
         return Verification(

@@ -131,7 +131,7 @@ class Backtrack:
 def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
     """The exact value of scalar register `regno` of the current frame matters from here back.
 
-    why -- the trace's word for the check that needs it (PRECISION_REASONS of retell.py).
+    why -- the trace's word for the check that needs it (PRECISION_REASONS of vm/trace/retell.py).
     """
     if not env.bpf_capable:
         return

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from vm.asm import assemble
-from vm.verifier.check import verify
+from vm.explain.failure import hottest
+from vm.pipeline.bpf_check import verify
+from vm.trace.recorder import Recorder
+from vm.trace.records import Cause, Failure
 from vm.verifier.env import VerifyOptions
-from vm.verifier.explain.failure import hottest
-from vm.verifier.recorder import Recorder
-from vm.verifier.trace import Cause, Failure
 
 
 def refused(text: str, prog_type: str = "xdp") -> Failure:

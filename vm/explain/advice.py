@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.verifier.explain import bounds, context_fields, limits, packets, permissions, pointers, results
-from vm.verifier.explain.facts import Advice, Facts
+from vm.explain import bounds, context_fields, limits, packets, permissions, pointers, results
+from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
 

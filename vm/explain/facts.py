@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.trace.recorder import Recorder
+from vm.trace.records import Cause
+from vm.trace.snapshots import FrameSnapshot, slot_index, value_at
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.recorder import Recorder
-from vm.verifier.snapshots import FrameSnapshot, slot_index, value_at
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
-from vm.verifier.trace import Cause
 
 _MAX_SCAN: Final = 20_000  # steps of the path that are looked at
 _MAX_MOVES: Final = 32

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from vm.explain.facts import Advice, Branch, Facts
+from vm.explain.words import number
 from vm.isa import opcodes as o
-from vm.verifier.explain.facts import Advice, Branch, Facts
-from vm.verifier.explain.words import number
-from vm.verifier.snapshots import slot_index, slot_name
+from vm.trace.snapshots import slot_index, slot_name
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
