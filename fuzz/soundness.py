@@ -23,7 +23,7 @@ from vm.runner.engine import Interpreter
 from vm.runner.inputs import NoInput, PacketInput, RunInput, RunLimits
 from vm.runner.maps import Map
 from vm.runner.world import World
-from vm.verifier.record import map_record
+from vm.verifier.prepass.record import map_record
 
 MOST_WALKED = 30_000
 MOST_STEPS = 4_000

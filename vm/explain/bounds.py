@@ -14,7 +14,7 @@ from vm.isa.insn import Insn
 from vm.trace.records import Cause
 from vm.trace.snapshots import slot_index
 from vm.verifier.domain.scalar import U32_MAX, U64_MAX, Scalar
-from vm.verifier.need import span
+from vm.verifier.report.need import span
 from vm.verifier.rules.memory import SIZE_MAY_BE_ZERO
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE

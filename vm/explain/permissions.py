@@ -10,7 +10,7 @@ from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.helpers import helper, helper_by_name, helper_proto
 from vm.kernel.release import LINUX
-from vm.verifier.kfunc_meta import kfunc_name
+from vm.verifier.prepass.kfunc_meta import kfunc_name
 from vm.verifier.rules.context import HELPER_MIGHT_SLEEP
 from vm.verifier.rules.policy import (
     HELPER_GPL_ONLY,

@@ -9,7 +9,7 @@ from vm.explain.program_types import type_name
 from vm.explain.words import bounds, number
 from vm.kernel import types as k
 from vm.verifier.domain.scalar import U32_MAX
-from vm.verifier.need import span
+from vm.verifier.report.need import span
 
 _VERDICT: Final = "0 refuses, 1 allows"
 

@@ -12,6 +12,7 @@ from vm.trace.stored import StoredTrace
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.fixups.rewritable import check_rewritable
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
 from vm.verifier.prepass.cfg import check_cfg
@@ -23,7 +24,6 @@ from vm.verifier.prepass.subprogs import add_subprog_and_kfunc, check_subprogs
 from vm.verifier.report.log_text import LogText
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
-from vm.verifier.rewritable import check_rewritable
 
 _SETTLE = 16_384  # entries of the log that are not text yet; an entry takes ten times the memory of its text
 

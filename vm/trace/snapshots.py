@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from vm.verifier.domain.scalar import same
-from vm.verifier.explored import same_head
+from vm.verifier.prune.explored import same_head
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState

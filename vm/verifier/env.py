@@ -12,11 +12,11 @@ from typing import Final, NoReturn, final
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
 from vm.program import Program
-from vm.verifier.attach_target import AttachTarget
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
 from vm.verifier.journal import Journal
 from vm.verifier.rules.limits import JUMP_SEQUENCE_TOO_LONG
 from vm.verifier.rules.rule import AS_CAUSE, Note, Rule
+from vm.verifier.state.attach_target import AttachTarget
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.frame import FuncState
 from vm.verifier.state.reg import RegState

@@ -8,14 +8,14 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier import dispatch
-from vm.verifier.backtrack import push_insn_history
 from vm.verifier.call import func_args, kfunc, subprog
+from vm.verifier.call.leaving import check_reference_leak
 from vm.verifier.check_insn import exit as exit_checks
-from vm.verifier.classify import CALL_INSN, EXIT_INSN
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
-from vm.verifier.leaving import check_reference_leak
 from vm.verifier.observer import Observer
+from vm.verifier.prepass.classify import CALL_INSN, EXIT_INSN
+from vm.verifier.prune.backtrack import push_insn_history
 from vm.verifier.prune.branches import update_branch_counts
 from vm.verifier.prune.visited import is_state_visited
 from vm.verifier.rules.limits import PROGRAM_TOO_LARGE

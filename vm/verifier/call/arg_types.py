@@ -6,7 +6,6 @@ from typing import Final
 
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
-from vm.verifier import need
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_id_name
 from vm.verifier.env import VerifierEnv
@@ -14,6 +13,7 @@ from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg
 from vm.verifier.mem.kptr import check_kptr_match
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.helper_args import ARGUMENT_STRUCT, ARGUMENT_TYPE, HELPER_ARGUMENT_MAY_BE_NULL
 from vm.verifier.rules.internal import (

@@ -9,7 +9,6 @@ from vm.btf.types import COMPOSITES
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.kernel.helpers import FuncProto
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.kptr import process_kptr_dest
@@ -17,12 +16,13 @@ from vm.verifier.call.mem_args import check_helper_mem_access, check_mem_size_re
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.special import check_reg_const_str, check_spin_lock_arg, process_timer_func
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.alignment import check_ptr_alignment
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_get_spi
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.packet import may_access_direct_pkt_data
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.prune.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.rules.helper_args import (
     ALLOCATION_SIZE_NOT_CONSTANT,
     KPTR_ARGUMENT_BTF_ID,

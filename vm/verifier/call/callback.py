@@ -10,10 +10,10 @@ from vm.kernel import types as k
 from vm.program import MapSpec
 from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
-from vm.verifier.classify import is_async_callback_calling_function
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_JMP_SEQ, VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.mem.dynptr_slots import dynptr_reg
+from vm.verifier.prepass.classify import is_async_callback_calling_function
 from vm.verifier.rules.limits import ASYNC_JUMP_SEQUENCE_TOO_LONG
 from vm.verifier.rules.policy import CALLBACK_FOR_MAP_TYPE
 from vm.verifier.state import reg_types as t

@@ -7,7 +7,7 @@ from typing import Final
 
 from vm.kernel import types as k
 from vm.verifier.env import VerifierEnv
-from vm.verifier.hooks import SLEEPABLE_LSM_HOOKS
+from vm.verifier.prepass.hooks import SLEEPABLE_LSM_HOOKS
 
 _D_PATH: Final = frozenset(
     {

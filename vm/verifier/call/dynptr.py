@@ -10,7 +10,6 @@ from vm.kernel.errno import ERANGE
 from vm.kernel.helpers import FuncProto
 from vm.verifier.call.refs import acquire_reference_state, release_reference
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.dynptr_slots import (
@@ -20,6 +19,7 @@ from vm.verifier.mem.dynptr_slots import (
     dynptr_type_refcounted,
     set_dynptr_slots,
 )
+from vm.verifier.prune.liveness import mark_stack_slot_read
 from vm.verifier.report.state_text import dynptr_type_str
 from vm.verifier.rules.internal import DYNPTR_REFERENCE_MISCONFIGURED, NO_DYNPTR_ARGUMENT
 from vm.verifier.rules.lifetime import (

@@ -12,12 +12,12 @@ from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.mem_args import check_helper_mem_access
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.kfunc_meta import vmlinux
-from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.dynptr_slots import dynptr_reg
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.prepass.btf_info import func_infos
+from vm.verifier.prepass.kfunc_meta import vmlinux
+from vm.verifier.prune.liveness import mark_reg_unknown
 from vm.verifier.rules.functions import (
     ARENA_TAG_COMBINED,
     ARGUMENT_MAY_BE_NULL,

@@ -11,13 +11,13 @@ from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
 from vm.kernel.helpers import FuncProto
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call import callback
 from vm.verifier.call.args import check_func_arg
 from vm.verifier.call.conditions import is_allowed
 from vm.verifier.call.dynptr import dynptr_arg_reg, dynptr_state, unmark_stack_slots_dynptr
 from vm.verifier.call.format import is_valid_format
 from vm.verifier.call.kptr import release_into_kptr
+from vm.verifier.call.leaving import check_reference_leak
 from vm.verifier.call.map_compat import check_map_func_compatibility
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text
@@ -25,13 +25,13 @@ from vm.verifier.call.record_func import record_func_key, record_func_map
 from vm.verifier.call.refs import clear_all_pkt_pointers, release_reference
 from vm.verifier.call.returns import set_return
 from vm.verifier.call.special import const_string
-from vm.verifier.classify import helper_changes_pkt_data
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.leaving import check_reference_leak
-from vm.verifier.liveness import clear_caller_saved_regs
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.common import BPF_WRITE, register_is_null
-from vm.verifier.protos import get_helper_proto
+from vm.verifier.prepass.classify import helper_changes_pkt_data
+from vm.verifier.prepass.protos import get_helper_proto
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.prune.liveness import clear_caller_saved_regs
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.context import (
     HELPER_MIGHT_SLEEP,

@@ -16,9 +16,9 @@ from vm.verifier.call.kfunc_iter import process_iter_next_call
 from vm.verifier.call.kfunc_returns import note_struct_meta, set_return
 from vm.verifier.call.refs import release_reference
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import GRAPH_API, LIST_PUSH, KfuncMeta, fetch_kfunc_meta, kfunc_name
-from vm.verifier.liveness import CALLER_SAVED_REGS, mark_read
 from vm.verifier.mem.objects import convert_owning_non_owning
+from vm.verifier.prepass.kfunc_meta import GRAPH_API, LIST_PUSH, KfuncMeta, fetch_kfunc_meta, kfunc_name
+from vm.verifier.prune.liveness import CALLER_SAVED_REGS, mark_read
 from vm.verifier.rules.context import (
     CALL_UNDER_LOCK,
     KFUNC_SLEEPABLE_IN_PROGRAM,

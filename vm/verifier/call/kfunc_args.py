@@ -9,8 +9,6 @@ from vm.btf.types import COMPOSITES, Btf, Kind, Param, Type
 from vm.errors import NotEmulated
 from vm.kernel import types as k
 from vm.kernel.release import LINUX
-from vm.verifier import record as rec
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.arg_types import check_func_arg_reg_off
 from vm.verifier.call.dynptr import dynptr_state, process_dynptr_func
 from vm.verifier.call.func_args import check_mem_reg, is_prog_ctx_type
@@ -20,14 +18,16 @@ from vm.verifier.call.mem_args import check_mem_size_reg
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.special import check_reg_const_str
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.kfunc_meta import SCALAR_KINDS, KfuncMeta, has_suffix, kind_str
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, register_is_null
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.nullness import not_null
 from vm.verifier.mem.objects import is_alloc_object, reg_record
-from vm.verifier.record import map_record
+from vm.verifier.prepass import record as rec
+from vm.verifier.prepass.kfunc_meta import SCALAR_KINDS, KfuncMeta, has_suffix, kind_str
+from vm.verifier.prepass.record import map_record
+from vm.verifier.prune.backtrack import mark_chain_precision
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.context import CSS_ITERATOR_CONTEXT
 from vm.verifier.rules.internal import (

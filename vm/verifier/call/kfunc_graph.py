@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from vm.verifier import record as rec
-from vm.verifier.classify import is_pseudo_kfunc_call
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import GRAPH_API, LIST_API, RBTREE_API, KfuncMeta, kfunc_name
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.objects import graph_node, lock_owner, non_owning, reg_record
-from vm.verifier.record import field_type_name
+from vm.verifier.prepass import record as rec
+from vm.verifier.prepass.classify import is_pseudo_kfunc_call
+from vm.verifier.prepass.kfunc_meta import GRAPH_API, LIST_API, RBTREE_API, KfuncMeta, kfunc_name
+from vm.verifier.prepass.record import field_type_name
 from vm.verifier.rules.context import GRAPH_LOCK_NOT_HELD, RBTREE_REMOVE_IN_CALLBACK
 from vm.verifier.rules.internal import (
     GRAPH_HEAD_OF_UNKNOWN_KFUNC,

@@ -8,14 +8,14 @@ from vm.kernel import kfuncs as kf
 from vm.kernel.errno import EPROTO
 from vm.verifier.call.refs import acquire_reference_state, release_reference
 from vm.verifier.env import VerifierEnv
-from vm.verifier.explored import find_prev_entry, same_callsites, widen_imprecise_scalars
-from vm.verifier.kfunc_meta import KfuncMeta
-from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem import iter_slots
 from vm.verifier.mem.access import check_mem_access
 from vm.verifier.mem.btf_ptr import in_rcu_cs
 from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.nullness import not_null
+from vm.verifier.prepass.kfunc_meta import KfuncMeta
+from vm.verifier.prune.explored import find_prev_entry, same_callsites, widen_imprecise_scalars
+from vm.verifier.prune.liveness import mark_stack_slot_read
 from vm.verifier.rules.context import ITERATOR_OUTSIDE_RCU
 from vm.verifier.rules.internal import ITERATOR_PARENT_STATE, ITERATOR_STATE_UNEXPECTED
 from vm.verifier.rules.lifetime import (

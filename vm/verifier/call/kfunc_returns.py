@@ -12,12 +12,12 @@ from vm.verifier.call.kfunc_args import dynptr_type_flag, is_scalar_struct
 from vm.verifier.call.kfunc_iter import iter_of
 from vm.verifier.call.refs import acquire_reference_state
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import LIST_POP, SCALAR_KINDS, SPECIAL, KfuncMeta, kind_str
 from vm.verifier.mem.btf_ptr import btf_pointer
 from vm.verifier.mem.common import BPF_WRITE
 from vm.verifier.mem.objects import graph_node, is_alloc_object, non_owning, reg_record, struct_record
 from vm.verifier.mem.packet import may_access_direct_pkt_data
-from vm.verifier.record import BPF_SPIN_LOCK
+from vm.verifier.prepass.kfunc_meta import LIST_POP, SCALAR_KINDS, SPECIAL, KfuncMeta, kind_str
+from vm.verifier.prepass.record import BPF_SPIN_LOCK
 from vm.verifier.rules.internal import DYNPTR_ID_MISSING, DYNPTR_SLICE_SIZE_MISSING, KFUNC_RETURN_UNHANDLED
 from vm.verifier.rules.kfunc_args import (
     ACQUIRE_WITHOUT_BTF_ID,

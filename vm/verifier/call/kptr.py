@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vm.verifier import record as rec
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.refs import release_reference_state
 from vm.verifier.env import VerifierEnv
@@ -10,6 +9,7 @@ from vm.verifier.mem.btf_ptr import in_rcu_cs, vmlinux
 from vm.verifier.mem.kptr import kptr_target
 from vm.verifier.mem.map_value import map_name_of, map_of
 from vm.verifier.mem.objects import is_alloc_object, reg_record
+from vm.verifier.prepass import record as rec
 from vm.verifier.rules.helper_args import (
     KPTR_MAP_WITHOUT_BTF,
     KPTR_NOT_AT_OFFSET,

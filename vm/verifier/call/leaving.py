@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NoReturn
 
 from vm.bits import S64_MAX, S64_MIN
-from vm.verifier import need
 from vm.verifier.env import VerifierEnv
+from vm.verifier.report import need
 from vm.verifier.rules.lifetime import REFERENCE_LEAK
 from vm.verifier.rules.rule import Rule
 from vm.verifier.state.frame import RetvalRange

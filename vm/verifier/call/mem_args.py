@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from vm.isa import opcodes as op
 from vm.kernel import types as k
-from vm.verifier import need
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.mem.access import check_mem_access
@@ -23,6 +21,8 @@ from vm.verifier.mem.common import (
 from vm.verifier.mem.map_value import check_map_access, check_map_access_type, map_of
 from vm.verifier.mem.packet import check_packet_access
 from vm.verifier.mem.stack_range import check_stack_range_initialized
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.helper_args import ARGUMENT_TYPE
 from vm.verifier.rules.memory import (

@@ -6,7 +6,7 @@ from typing import final
 
 from vm.btf.types import Btf
 from vm.program import MapSpec
-from vm.verifier.record import RecordField
+from vm.verifier.prepass.record import RecordField
 
 
 @final

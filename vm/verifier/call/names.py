@@ -9,7 +9,7 @@ from vm.isa.insn import Insn
 from vm.isa.opcodes import PSEUDO_KFUNC_CALL
 from vm.kernel.helpers import helper
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import kfunc_name
+from vm.verifier.prepass.kfunc_meta import kfunc_name
 
 UNKNOWN: Final = "unknown"
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from vm.kernel import func_ids as f
 from vm.kernel.types import BPF_MAP_TYPE_PROG_ARRAY
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.map_value import BPF_F_RDONLY_PROG, map_flags
+from vm.verifier.prune.backtrack import mark_chain_precision
 from vm.verifier.rules.internal import KERNEL_MISCONFIGURED
 from vm.verifier.rules.policy import MAP_WRITE_FORBIDDEN
 from vm.verifier.state.aux import InsnAux

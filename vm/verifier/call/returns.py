@@ -15,7 +15,7 @@ from vm.verifier.call.refs import acquire_reference_state
 from vm.verifier.domain.scalar import bounded, s32
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
-from vm.verifier.record import BPF_SPIN_LOCK, map_record
+from vm.verifier.prepass.record import BPF_SPIN_LOCK, map_record
 from vm.verifier.rules.internal import HELPER_RETURN_TYPE_INVALID, HELPER_RETURN_TYPE_UNKNOWN, KERNEL_MISCONFIGURED
 from vm.verifier.sanity import sane
 from vm.verifier.state import reg_types as t

@@ -13,7 +13,7 @@ from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access, map_is_rdonly, map_name_of, map_of
 from vm.verifier.mem.objects import lock_owner, reg_record
-from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
+from vm.verifier.prepass.record import BPF_SPIN_LOCK, BPF_TIMER, map_record
 from vm.verifier.rules.context import LOCK_IN_RBTREE_CALLBACK, SECOND_LOCK, UNLOCK_OF_OTHER_LOCK, UNLOCK_WITHOUT_LOCK
 from vm.verifier.rules.helper_args import (
     LOCK_MAP_WITHOUT_BTF,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from vm.isa.insn import Insn
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.call.callback import pass_reg
 from vm.verifier.call.frames import setup_func_entry
 from vm.verifier.call.func_args import check_subprog_call
+from vm.verifier.call.leaving import reject_result, retval_range_within
 from vm.verifier.call.refs import clear_all_pkt_pointers
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
-from vm.verifier.leaving import reject_result, retval_range_within
-from vm.verifier.liveness import clear_caller_saved_regs, mark_read, mark_reg_unknown
 from vm.verifier.prepass.subprogs import find_subprog
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.prune.explored import find_prev_entry, widen_imprecise_scalars
+from vm.verifier.prune.liveness import clear_caller_saved_regs, mark_read, mark_reg_unknown
 from vm.verifier.rules.context import GLOBAL_CALL_UNDER_LOCK, GLOBAL_CALL_WITHOUT_PREEMPTION
 from vm.verifier.rules.functions import GLOBAL_FUNCTION_ARGUMENTS_INVALID, RETURN_VALUE_OUT_OF_RANGE
 from vm.verifier.rules.internal import CALL_TARGET_WITHOUT_FUNCTION, CALLBACK_SITE_NOT_CALLING

@@ -7,7 +7,6 @@ from typing import Final
 from vm.bits import S32_MAX
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.check_insn import sanitize
 from vm.verifier.check_insn.pointer_alu import ALU_STRING, adjust_ptr_min_max_vals
 from vm.verifier.domain.arith import computable, scalar_alu
@@ -21,7 +20,9 @@ from vm.verifier.domain.scalar import (
     zext_32_to_64,
 )
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import (
+from vm.verifier.mem.common import assign_scalar_id_before_mov
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.prune.liveness import (
     DST_OP,
     DST_OP_NO_MARK,
     SRC_OP,
@@ -29,7 +30,6 @@ from vm.verifier.liveness import (
     is_pointer_value,
     mark_reg_unknown,
 )
-from vm.verifier.mem.common import assign_scalar_id_before_mov
 from vm.verifier.rules.register import (
     POINTER_ARITHMETIC,
     POINTER_PAIR_ARITHMETIC,

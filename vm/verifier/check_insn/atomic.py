@@ -7,9 +7,9 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.access import check_mem_access, save_aux_ptr_type
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE
+from vm.verifier.prune.liveness import DST_OP, SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.fields import ATOMIC_ON_MEMORY_TYPE
 from vm.verifier.rules.policy import POINTER_LEAK_BY_ATOMIC, POINTER_LEAK_BY_EXCHANGE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.kernel import types as k
-from vm.verifier.backtrack import mark_chain_precision
+from vm.verifier.call.leaving import reject_result, retval_range_within
 from vm.verifier.env import VerifierEnv
-from vm.verifier.leaving import reject_result, retval_range_within
-from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.ctx import hook_retval_range
+from vm.verifier.prune.backtrack import mark_chain_precision
+from vm.verifier.prune.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.attach import TRACING_ATTACH_TYPE
 from vm.verifier.rules.context import LOCK_STILL_HELD, PREEMPTION_STILL_DISABLED, RCU_STILL_OPEN, THROW_IN_REGION

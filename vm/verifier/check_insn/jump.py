@@ -5,13 +5,6 @@ from __future__ import annotations
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import func_ids
-from vm.verifier.backtrack import (
-    INSN_F_DST_REG_STACK,
-    INSN_F_SRC_REG_STACK,
-    linked_regs_pack,
-    mark_chain_precision,
-    push_insn_history,
-)
 from vm.verifier.call import helper, subprog
 from vm.verifier.check_insn.linked import LinkedReg, collect_linked_regs, sync_linked_regs
 from vm.verifier.check_insn.packets import (
@@ -23,9 +16,16 @@ from vm.verifier.check_insn.sanitize import sanitize_speculative_path
 from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, refine
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import VerifierEnv
-from vm.verifier.explored import find_prev_entry, widen_imprecise_scalars
-from vm.verifier.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
+from vm.verifier.prune.backtrack import (
+    INSN_F_DST_REG_STACK,
+    INSN_F_SRC_REG_STACK,
+    linked_regs_pack,
+    mark_chain_precision,
+    push_insn_history,
+)
+from vm.verifier.prune.explored import find_prev_entry, widen_imprecise_scalars
+from vm.verifier.prune.liveness import SRC_OP, check_reg_arg, is_pointer_value
 from vm.verifier.rules.context import CALL_UNDER_LOCK
 from vm.verifier.rules.policy import POINTER_COMPARISON
 from vm.verifier.rules.structure import (

@@ -9,11 +9,11 @@ from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.errno import EFAULT, EINVAL
 from vm.verifier.call import subprog
+from vm.verifier.call.leaving import check_reference_leak
 from vm.verifier.domain.scalar import const
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.leaving import check_reference_leak
-from vm.verifier.liveness import DST_OP, SRC_OP, check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
 from vm.verifier.mem.common import check_ptr_off_reg
+from vm.verifier.prune.liveness import DST_OP, SRC_OP, check_reg_arg, clear_caller_saved_regs, mark_reg_unknown
 from vm.verifier.rules.context import LD_ABS_IN_CALLBACK, LD_ABS_IN_RCU, LD_ABS_UNDER_LOCK, LD_ABS_WITHOUT_PREEMPTION
 from vm.verifier.rules.functions import CALLBACK_IS_MAIN, CALLBACK_NOT_STATIC, CALLBACK_WITHOUT_FUNC_INFO
 from vm.verifier.rules.lifetime import LD_ABS_WITH_REFERENCES

@@ -6,8 +6,8 @@ collect_linked_regs() and sync_linked_regs().
 from __future__ import annotations
 
 from vm.isa.opcodes import REG_FP
-from vm.verifier.backtrack import LINKED_REGS_MAX
 from vm.verifier.domain.arith import shift_linked
+from vm.verifier.prune.backtrack import LINKED_REGS_MAX
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_ADD_CONST, SCALAR_VALUE

@@ -7,13 +7,13 @@ from typing import Final
 from vm.bits import S32_MAX, S32_MIN, S64_MIN
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.verifier import need
 from vm.verifier.check_insn import sanitize
 from vm.verifier.domain.arith import is_known, pointer_add, pointer_sub, without_bounds32
 from vm.verifier.domain.scalar import bounds_sync, s64
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF
+from vm.verifier.prune.liveness import mark_reg_unknown
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.memory import (
     POINTER_MATH_UNBOUNDED_MIN,

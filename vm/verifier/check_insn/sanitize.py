@@ -8,9 +8,9 @@ from vm.bits import U32
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.env import Reject, VerifierEnv
-from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.common import ACCESS_HELPER
 from vm.verifier.mem.map_value import check_map_access
+from vm.verifier.prune.liveness import mark_reg_unknown
 from vm.verifier.report.state_text import tnum_str
 from vm.verifier.rules.policy import (
     SPECULATION_BEYOND_BOUNDS,

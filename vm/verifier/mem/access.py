@@ -10,16 +10,8 @@ from typing import Final, final
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
-from vm.verifier import need
 from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import (
-    DST_OP_NO_MARK,
-    SRC_OP,
-    check_reg_arg,
-    is_pointer_value,
-    mark_reg_unknown,
-)
 from vm.verifier.mem.alignment import check_ptr_alignment
 from vm.verifier.mem.btf_ptr import check_ptr_to_btf_access, check_ptr_to_map_access
 from vm.verifier.mem.buffer import check_buffer_access
@@ -44,6 +36,14 @@ from vm.verifier.mem.map_value import (
 from vm.verifier.mem.packet import check_packet_access, may_access_direct_pkt_data
 from vm.verifier.mem.stack import check_stack_read, check_stack_write
 from vm.verifier.mem.stack_range import check_stack_access_within_bounds
+from vm.verifier.prune.liveness import (
+    DST_OP_NO_MARK,
+    SRC_OP,
+    check_reg_arg,
+    is_pointer_value,
+    mark_reg_unknown,
+)
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.memory import WRITE_TO_MAP_KEY, WRITE_TO_READ_ONLY
 from vm.verifier.rules.policy import PACKET_READ_ONLY, POINTER_LEAK_TO_MEMORY

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.verifier import need
 from vm.verifier.domain.tnum import tnum_add, tnum_const, tnum_is_aligned
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import tnum_text
+from vm.verifier.report import need
 from vm.verifier.rules.memory import MISALIGNED_ACCESS, MISALIGNED_PACKET_ACCESS
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState

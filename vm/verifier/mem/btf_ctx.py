@@ -6,11 +6,10 @@ from typing import Final, NamedTuple
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
-from vm.verifier.attach_target import AttachTarget, slot_bytes
 from vm.verifier.env import VerifierEnv
-from vm.verifier.hooks import MAY_BE_ERROR, MAY_BE_NULL, UNTRUSTED_LSM_HOOKS
 from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import MAX_BPF_FUNC_ARGS
+from vm.verifier.prepass.hooks import MAY_BE_ERROR, MAY_BE_NULL, UNTRUSTED_LSM_HOOKS
 from vm.verifier.rules.notes import (
     HOOK_ARGUMENT_KIND,
     HOOK_ARGUMENT_NOT_STRUCT,
@@ -20,6 +19,7 @@ from vm.verifier.rules.notes import (
     HOOK_WITHOUT_ARGUMENT,
 )
 from vm.verifier.state import reg_types as t
+from vm.verifier.state.attach_target import AttachTarget, slot_bytes
 
 _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 

@@ -8,11 +8,11 @@ from vm.btf.types import Btf, Kind
 from vm.kernel import types as k
 from vm.kernel.hooks import struct_ops
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import mark_reg_unknown
 from vm.verifier.mem.btf_walk import WALK_SCALAR, Found, nested_type_is_trusted, struct_access
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE, tnum_text
 from vm.verifier.mem.map_value import map_of
 from vm.verifier.mem.objects import check_object_access
+from vm.verifier.prune.liveness import mark_reg_unknown
 from vm.verifier.rules.fields import (
     MAP_STRUCT_OFFSET_NEGATIVE,
     MAP_STRUCT_READ_ONLY,

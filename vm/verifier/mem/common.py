@@ -6,9 +6,9 @@ from typing import Final
 
 from vm.bits import S64_MIN
 from vm.kernel.types import ACCESS_DIRECT, ACCESS_HELPER, BPF_READ, BPF_WRITE
-from vm.verifier import need
 from vm.verifier.domain.scalar import s32, s64
 from vm.verifier.env import VerifierEnv
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str, tnum_str
 from vm.verifier.rules.memory import (
     MEMORY_ACCESS_OUT_OF_RANGE_MAX,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from vm.kernel import types as k
-from vm.verifier import need
 from vm.verifier.env import VerifierEnv
-from vm.verifier.hooks import BOOL_LSM_HOOKS
 from vm.verifier.mem.btf_ctx import CtxValue, btf_ctx_access
 from vm.verifier.mem.btf_ptr import TRUSTED_MODIFIERS, kernel_struct_id, vmlinux
 from vm.verifier.mem.common import BPF_READ, BPF_WRITE
@@ -22,6 +20,8 @@ from vm.verifier.mem.ctx_rules import (
     ctx_rules,
     field_size,
 )
+from vm.verifier.prepass.hooks import BOOL_LSM_HOOKS
+from vm.verifier.report import need
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.fields import CONTEXT_ACCESS, FLOW_KEYS_ACCESS, SOCKET_ACCESS
 from vm.verifier.rules.memory import OFFSET_MAY_BE_NEGATIVE

@@ -6,14 +6,14 @@ from typing import Final
 
 from vm.btf.types import Btf
 from vm.isa import opcodes as op
-from vm.verifier import record as rec
-from vm.verifier.backtrack import mark_chain_precision
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import btf_pointer, in_rcu_cs, vmlinux
 from vm.verifier.mem.btf_walk import struct_ids_match
 from vm.verifier.mem.common import check_ptr_off_reg, register_is_null
 from vm.verifier.mem.objects import struct_record
-from vm.verifier.record import RecordField
+from vm.verifier.prepass import record as rec
+from vm.verifier.prepass.record import RecordField
+from vm.verifier.prune.backtrack import mark_chain_precision
 from vm.verifier.report.state_text import reg_type_str
 from vm.verifier.rules.fields import KPTR_ACCESS_CLASS, KPTR_ACCESS_MODE, KPTR_STORE_NOT_ZERO
 from vm.verifier.rules.helper_args import KPTR_TYPE, KPTR_TYPE_OR_UNTRUSTED

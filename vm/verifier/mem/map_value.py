@@ -18,7 +18,7 @@ from vm.kernel.types import (
 from vm.program import MapSpec
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import check_mem_region_access
-from vm.verifier.record import BPF_KPTR, RecordField, field_type_name, map_record
+from vm.verifier.prepass.record import BPF_KPTR, RecordField, field_type_name, map_record
 from vm.verifier.rules.fields import (
     DIRECT_READ_MANY_ENTRIES,
     KPTR_ACCESS_MISALIGNED,

@@ -7,7 +7,7 @@ from typing import Final
 from vm.kernel import types as k
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import BPF_MAX_VAR_OFF
-from vm.verifier.record import BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, NO_RECORD, map_record, struct_metas
+from vm.verifier.prepass.record import BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, NO_RECORD, map_record, struct_metas
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import FuncState, StackSlot
 from vm.verifier.state.reg import RegState

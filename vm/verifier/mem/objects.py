@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vm.btf.types import Btf
-from vm.verifier import record as rec
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.map_value import map_of
-from vm.verifier.record import NO_RECORD, Record, RecordField, map_record, struct_metas
+from vm.verifier.prepass import record as rec
+from vm.verifier.prepass.record import NO_RECORD, Record, RecordField, map_record, struct_metas
 from vm.verifier.rules.fields import OBJECT_FIELD_DIRECT_ACCESS
 from vm.verifier.rules.internal import (
     ALLOCATED_OBJECT_UNREFERENCED,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from vm.kernel import types as k
-from vm.verifier import need
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import BPF_WRITE, check_bounds
+from vm.verifier.report import need
 from vm.verifier.rules.memory import OFFSET_MAY_BE_NEGATIVE, PACKET_ACCESS_BEYOND_END, PACKET_ACCESS_OUT_OF_RANGE
 
 _READ_ONLY: Final = frozenset(

@@ -6,10 +6,7 @@ from typing import Final
 
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
-from vm.verifier import need
-from vm.verifier.backtrack import insn_stack_access_flags, mark_chain_precision, push_insn_history
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import mark_reg_unknown, mark_stack_slot_read
 from vm.verifier.mem.common import (
     ACCESS_DIRECT,
     assign_scalar_id_before_mov,
@@ -27,6 +24,9 @@ from vm.verifier.mem.slots import (
 )
 from vm.verifier.mem.stack_range import check_stack_range_initialized
 from vm.verifier.prepass.subprogs import subprog_end
+from vm.verifier.prune.backtrack import insn_stack_access_flags, mark_chain_precision, push_insn_history
+from vm.verifier.prune.liveness import mark_reg_unknown, mark_stack_slot_read
+from vm.verifier.report import need
 from vm.verifier.rules.memory import (
     REGISTER_FILL_SIZE,
     REGISTER_SPILL_SIZE,

@@ -6,9 +6,7 @@ from typing import Final, Protocol
 
 from vm.isa.opcodes import MAX_BPF_STACK
 from vm.kernel.errno import EACCES, EFAULT, EINVAL
-from vm.verifier import need
 from vm.verifier.env import VerifierEnv
-from vm.verifier.liveness import mark_stack_slot_read
 from vm.verifier.mem.common import (
     ACCESS_HELPER,
     BPF_MAX_VAR_OFF,
@@ -18,6 +16,8 @@ from vm.verifier.mem.common import (
     tnum_text,
 )
 from vm.verifier.mem.slots import scrubbed, set_slot_byte
+from vm.verifier.prune.liveness import mark_stack_slot_read
+from vm.verifier.report import need
 from vm.verifier.rules.lifetime import DYNPTR_SLOT_WRITE
 from vm.verifier.rules.memory import (
     STACK_ACCESS_OUT_OF_RANGE,

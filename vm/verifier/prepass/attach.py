@@ -11,10 +11,9 @@ from vm.kernel.attach import attach_target
 from vm.kernel.helpers import program_types
 from vm.kernel.hooks import id_set
 from vm.kernel.symbols import ksym_address
-from vm.verifier.attach_target import AttachTarget
 from vm.verifier.env import VerifierEnv
-from vm.verifier.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
 from vm.verifier.prepass.func_model import distill
+from vm.verifier.prepass.hooks import ITER_ARGS, LSM_DISABLED_HOOKS, SLEEPABLE_LSM_HOOKS
 from vm.verifier.prepass.struct_ops import struct_ops_target
 from vm.verifier.rules.attach import (
     ATTACH_ITERATOR_MISSING,
@@ -31,6 +30,7 @@ from vm.verifier.rules.attach import (
 )
 from vm.verifier.rules.context import SLEEPABLE_ATTACH_TARGET, SLEEPABLE_PROGRAM_TYPE, SYSCALL_NOT_SLEEPABLE
 from vm.verifier.state import reg_types as t
+from vm.verifier.state.attach_target import AttachTarget
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
 _RAW_TP_PREFIX: Final = "btf_trace_"

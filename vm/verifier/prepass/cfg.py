@@ -8,7 +8,9 @@ from typing import final
 from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel.types import BRANCH, DISCOVERED, EXPLORED, FALLTHROUGH
-from vm.verifier.classify import (
+from vm.verifier.env import VerifierEnv
+from vm.verifier.prepass.btf_info import line_infos
+from vm.verifier.prepass.classify import (
     helper_changes_pkt_data,
     insn_size,
     is_async_callback_calling_function,
@@ -19,8 +21,6 @@ from vm.verifier.classify import (
     is_pseudo_kfunc_call,
     is_sync_callback_calling_function,
 )
-from vm.verifier.env import VerifierEnv
-from vm.verifier.prepass.btf_info import line_infos
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_containing_subprog
 from vm.verifier.rules.limits import WALK_DEPTH

@@ -8,11 +8,11 @@ from vm.isa import opcodes as op
 from vm.isa.insn import Insn
 from vm.kernel import func_ids
 from vm.kernel.types import RET_VOID
-from vm.verifier.classify import CALL_INSN, is_helper_call, is_pseudo_kfunc_call
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import fetch_kfunc_meta
+from vm.verifier.prepass.classify import CALL_INSN, is_helper_call, is_pseudo_kfunc_call
+from vm.verifier.prepass.kfunc_meta import fetch_kfunc_meta
+from vm.verifier.prepass.protos import get_helper_proto
 from vm.verifier.prepass.subprogs import subprog_end
-from vm.verifier.protos import get_helper_proto
 from vm.verifier.state.aux import SubprogInfo
 
 CALLER_SAVED_REGS: Final = 6

@@ -6,7 +6,7 @@ from typing import Final
 
 from vm.btf.types import Btf, Kind, Type
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import kind_str
+from vm.verifier.prepass.kfunc_meta import kind_str
 from vm.verifier.rules.attach import (
     FUNC_MODEL_ARGUMENT_TYPE,
     FUNC_MODEL_RETURN_TYPE,

@@ -8,7 +8,7 @@ from vm.btf.types import Btf, Kind, Param, Type
 from vm.isa.insn import Insn
 from vm.kernel import kfuncs as kf
 from vm.verifier.env import VerifierEnv
-from vm.verifier.record import RecordField
+from vm.verifier.prepass.record import RecordField
 
 
 def vmlinux() -> Btf:

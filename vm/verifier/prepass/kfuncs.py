@@ -9,8 +9,8 @@ from vm.isa.insn import Insn
 from vm.kernel import kfuncs
 from vm.kernel.symbols import ksym_address
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import fetch_kfunc_meta, kfunc_name, vmlinux
 from vm.verifier.prepass.func_model import distill
+from vm.verifier.prepass.kfunc_meta import fetch_kfunc_meta, kfunc_name, vmlinux
 from vm.verifier.rules.limits import TOO_MANY_KFUNCS
 from vm.verifier.rules.policy import KFUNC_DEVICE_BOUND, KFUNC_LICENCE
 from vm.verifier.rules.types import (

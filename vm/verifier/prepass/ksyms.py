@@ -8,7 +8,7 @@ from vm.btf.types import COMPOSITES, Kind
 from vm.isa.insn import Insn
 from vm.kernel.symbols import ksym_address
 from vm.verifier.env import VerifierEnv
-from vm.verifier.kfunc_meta import vmlinux
+from vm.verifier.prepass.kfunc_meta import vmlinux
 from vm.verifier.rules.types import KSYM_BTF_ID, KSYM_KIND, KSYM_SIZE, KSYM_WITHOUT_ADDRESS, MODULE_BTF_FD
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.aux import InsnAux

@@ -11,7 +11,7 @@ from vm.kernel.errno import EBADF, EINVAL, ENOTSUPP, ERANGE
 from vm.program import MapSpec
 from vm.verifier.env import VerifierEnv
 from vm.verifier.prepass.ksyms import check_pseudo_btf_id
-from vm.verifier.record import BPF_LIST_HEAD, BPF_RB_ROOT, BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record
+from vm.verifier.prepass.record import BPF_LIST_HEAD, BPF_RB_ROOT, BPF_SPIN_LOCK, BPF_TIMER, BPF_WORKQUEUE, map_record
 from vm.verifier.rules.attach import STRUCT_OPS_MAP
 from vm.verifier.rules.context import SLEEPABLE_MAP_TYPE
 from vm.verifier.rules.limits import TOO_MANY_MAPS

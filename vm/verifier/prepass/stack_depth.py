@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_STACK
-from vm.verifier.classify import is_pseudo_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.env import VerifierEnv
+from vm.verifier.prepass.classify import is_pseudo_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.prepass.fastcall import shrink_stacks
 from vm.verifier.prepass.kfuncs import kfunc_call_kind
 from vm.verifier.prepass.subprogs import find_subprog, subprog_end

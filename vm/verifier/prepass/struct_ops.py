@@ -7,7 +7,6 @@ from typing import Final, NoReturn
 from vm.btf.types import Btf, Kind, Type
 from vm.kernel.errno import EINVAL, ENOTSUPP
 from vm.kernel.hooks import struct_ops
-from vm.verifier.attach_target import AttachTarget, arg_offset
 from vm.verifier.env import VerifierEnv
 from vm.verifier.rules.attach import (
     STRUCT_OPS_LICENCE,
@@ -18,6 +17,7 @@ from vm.verifier.rules.attach import (
     STRUCT_OPS_STRUCT_MISSING,
 )
 from vm.verifier.state import reg_types as t
+from vm.verifier.state.attach_target import AttachTarget, arg_offset
 
 _NULLABLE: Final = t.PTR_TO_BTF_ID | t.PTR_TRUSTED | t.PTR_MAYBE_NULL
 

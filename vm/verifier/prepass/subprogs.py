@@ -8,7 +8,10 @@ from vm.btf.types import GLOBAL, Kind
 from vm.isa import opcodes as op
 from vm.kernel import func_ids
 from vm.kernel.errno import ENOENT
-from vm.verifier.classify import (
+from vm.verifier.env import VerifierEnv
+from vm.verifier.events import BPF_LOG_LEVEL2
+from vm.verifier.prepass.btf_info import func_infos
+from vm.verifier.prepass.classify import (
     CALL_INSN,
     EXIT_INSN,
     JA32_INSN,
@@ -17,9 +20,6 @@ from vm.verifier.classify import (
     is_pseudo_func,
     is_pseudo_kfunc_call,
 )
-from vm.verifier.env import VerifierEnv
-from vm.verifier.events import BPF_LOG_LEVEL2
-from vm.verifier.prepass.btf_info import func_infos
 from vm.verifier.prepass.kfuncs import add_kfunc_call
 from vm.verifier.rules.limits import TOO_MANY_FUNCTIONS
 from vm.verifier.rules.policy import FUNCTION_CALLS_PRIVILEGE

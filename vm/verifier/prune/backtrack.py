@@ -21,7 +21,7 @@ from vm.kernel.types import (
 from vm.verifier.env import HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import GAVE_UP
-from vm.verifier.mask_text import reg_mask_text, stack_mask_text
+from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.rules.internal import (
     BACKTRACK_CALL_TARGET,
     BACKTRACK_ENTER,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vm.isa.opcodes import MAX_BPF_REG, REG_FP
 from vm.verifier.env import StateListEntry
-from vm.verifier.explored import same_callsites
 from vm.verifier.prune.branches import get_loop_entry
+from vm.verifier.prune.explored import same_callsites
 from vm.verifier.state.frame import INVALID_SLOT, FuncState
 from vm.verifier.state.reg import NOT_INIT_REG
 from vm.verifier.state.reg_types import REG_LIVE_DONE, REG_LIVE_READ

@@ -9,7 +9,6 @@ from vm.kernel.types import EXACT, NOT_EXACT, RANGE_WITHIN
 from vm.verifier.domain.scalar import Scalar, same
 from vm.verifier.domain.tnum import tnum_in
 from vm.verifier.env import VerifierEnv
-from vm.verifier.explored import IdMap, regs_exact, same_head
 from vm.verifier.journal import (
     WHY_CALLBACK_DEPTH,
     WHY_CALLSITE,
@@ -21,6 +20,7 @@ from vm.verifier.journal import (
     WHY_SLEEPABLE,
     WHY_SPECULATIVE,
 )
+from vm.verifier.prune.explored import IdMap, regs_exact, same_head
 from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import (

@@ -11,8 +11,8 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel.types import DST_OP, DST_OP_NO_MARK, SRC_OP
-from vm.verifier import need
 from vm.verifier.env import VerifierEnv
+from vm.verifier.report import need
 from vm.verifier.rules.internal import READ_MARK_CONTRADICTS
 from vm.verifier.rules.register import FRAME_POINTER_WRITE, REGISTER_NUMBER, REGISTER_UNINITIALIZED
 from vm.verifier.state.frame import FuncState, LiveRow

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vm.isa.opcodes import MAX_BPF_REG, REG_FP
-from vm.verifier.backtrack import Backtrack, mark_chain_precision_batch
 from vm.verifier.env import VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
-from vm.verifier.liveness import mark_exchange_zext, mark_read, propagate_read
+from vm.verifier.prune.backtrack import Backtrack, mark_chain_precision_batch
+from vm.verifier.prune.liveness import mark_exchange_zext, mark_read, propagate_read
 from vm.verifier.state.frame import LiveRow
 from vm.verifier.state.reg_types import REG_LIVE_READ, REG_LIVE_READ64, SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState

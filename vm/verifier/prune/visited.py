@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.verifier.backtrack import mark_all_scalars_imprecise, push_insn_history
-from vm.verifier.classify import is_may_goto_insn
 from vm.verifier.domain.scalar import s64, same
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, StateListEntry, VerifierEnv
-from vm.verifier.explored import explored_state, same_head
 from vm.verifier.journal import (
     RULE_ASYNC,
     RULE_CALLBACK,
@@ -25,9 +22,12 @@ from vm.verifier.journal import (
     Journal,
     Slot,
 )
+from vm.verifier.prepass.classify import is_may_goto_insn
+from vm.verifier.prune.backtrack import mark_all_scalars_imprecise, push_insn_history
 from vm.verifier.prune.branches import get_loop_entry, update_loop_entry
 from vm.verifier.prune.clean import clean_live_states
 from vm.verifier.prune.equal import EXACT, NOT_EXACT, RANGE_WITHIN, states_equal
+from vm.verifier.prune.explored import explored_state, same_head
 from vm.verifier.prune.propagate import propagate_liveness, propagate_precision
 from vm.verifier.rules.structure import INFINITE_LOOP
 from vm.verifier.state.reg import RegState

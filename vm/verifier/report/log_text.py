@@ -9,7 +9,7 @@ from vm.isa.insn import Insn
 from vm.isa.text import insn_text
 from vm.program import LineInfo, Program
 from vm.verifier.events import INSN, INSTEAD, LINE, MARK, STATE, TEXT, LogEntry
-from vm.verifier.mask_text import reg_mask_text, stack_mask_text
+from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.report.state_text import TypeNames, state_text
 
 BPF_LOG_MIN_ALIGNMENT = 8

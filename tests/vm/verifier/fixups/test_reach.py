@@ -12,7 +12,7 @@ from vm.program import Program
 from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
 from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.build import ldx, mov64_imm
-from vm.verifier.rewritable import check_rewritable
+from vm.verifier.fixups.rewritable import check_rewritable
 from vm.verifier.state import reg_types as types
 from vm.verifier.state.aux import SubprogInfo
 

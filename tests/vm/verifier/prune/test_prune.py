@@ -6,8 +6,8 @@ from vm.asm import assemble
 from vm.pipeline.bpf_check import verify
 from vm.trace.records import Verification
 from vm.verifier.env import VerifierEnv, VerifyOptions
-from vm.verifier.explored import IdMap
 from vm.verifier.prune.branches import get_loop_entry, update_branch_counts, update_loop_entry
+from vm.verifier.prune.explored import IdMap
 from vm.verifier.state.vstate import VerifierState
 
 

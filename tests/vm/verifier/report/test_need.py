@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vm.verifier.need import packet, span
+from vm.verifier.report.need import packet, span
 from vm.verifier.state.reg import pointer
 from vm.verifier.state.reg_types import PTR_TO_PACKET
 

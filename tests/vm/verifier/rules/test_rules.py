@@ -23,9 +23,9 @@ NAMED: dict[str, Rule | Note] = {
 }
 # Where a rule is passed on that another place chose: (file, function).
 PASSED_ON = {
-    "vm/verifier/leaving.py": "reject",
+    "vm/verifier/call/leaving.py": "reject",
     "vm/verifier/mem/common.py": "reject",
-    "vm/verifier/rewritable.py": "reject",
+    "vm/verifier/fixups/rewritable.py": "reject",
     "vm/verifier/check_insn/exit.py": "reject",
     "vm/verifier/call/func_args.py": "reject",
     "vm/pipeline/bpf_check.py": "Reject",
