@@ -13,7 +13,8 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
-from vm.kernel.helpers import FuncProto, helper_proto
+from vm.kernel.helper_facts import FuncProto
+from vm.kernel.helpers import helper_proto
 from vm.kernel.hooks import kfunc, kfunc_sets
 from vm.program import MapSpec
 

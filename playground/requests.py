@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 from django.conf import settings
 
-from playground.jobs.limits import SOURCE_BYTES
+from playground.config.limits import SOURCE_BYTES
 from playground.messages import asked
 from playground.messages.asked import EventInput, FormInput, PacketInput, PcapInput, Request
 from playground.messages.base import NAME_LENGTH, Wire

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playground import env
-from playground.jobs import limits
+from playground.config import env, limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("BPFSCOPE_VAR", str(BASE_DIR / "var")))
@@ -79,7 +78,7 @@ EXAMPLES_DIR = BASE_DIR / "examples"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
 JOB_FUNCTION = "playground.present.run:run_job"
 
-# What these mean, and their defaults: playground/jobs/limits.py.
+# What these mean, and their defaults: playground/config/limits.py.
 SOURCE_BYTES = limits.SOURCE_BYTES
 ELF_BYTES = limits.ELF_BYTES
 PCAP_BYTES = limits.PCAP_BYTES

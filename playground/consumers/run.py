@@ -19,8 +19,8 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from playground.config.limits import INLINE_BYTES
 from playground.jobs.frames import FrameError
-from playground.jobs.limits import INLINE_BYTES
 from playground.jobs.pool import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run

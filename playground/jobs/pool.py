@@ -12,8 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from playground.config.limits import JobLimits
 from playground.jobs.frames import BLOCK, END, MESSAGE, PROGRAM, STEPS, FrameError
-from playground.jobs.limits import JobLimits
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from playground.config.limits import JobLimits
 from playground.jobs.frames import HEADER, READY, Frame, FrameError, read_header
-from playground.jobs.limits import JobLimits
 
 log = logging.getLogger("playground.worker")
 START_SECONDS = 60

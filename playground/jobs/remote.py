@@ -20,8 +20,8 @@ from typing import Any
 from redis import asyncio as redis
 from redis.exceptions import RedisError
 
+from playground.config.limits import JobLimits
 from playground.jobs.frames import WINDOW, FrameError, read_frame
-from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.run import FINISHED, RUNNING, Run
 from playground.jobs.store import Store

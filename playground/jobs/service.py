@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from playground.config.limits import JobLimits
 from playground.examples import all_examples
 from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, WINDOW, FrameError
-from playground.jobs.limits import JobLimits
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.process import sweep
 from playground.jobs.record import Entry, Record

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from playground.config.limits import JobLimits
 from playground.jobs.frames import (
     DAMAGED,
     END,
@@ -35,7 +36,6 @@ from playground.jobs.frames import (
     pack,
     pack_block,
 )
-from playground.jobs.limits import JobLimits
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
 from vm.sandbox.launcher import SPOOL_PREFIX, wanted_layers

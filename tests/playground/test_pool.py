@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from playground.config.limits import LIMITS, JobLimits
 from playground.jobs import process
 from playground.jobs.frames import END
-from playground.jobs.limits import LIMITS, JobLimits
 from playground.jobs.pool import Pool
 from playground.jobs.process import Worker
 from playground.jobs.record import Record
@@ -207,7 +207,7 @@ from pathlib import Path
 
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: orphans are ours, as they are PID 1's
 from playground.jobs import reaper
-from playground.jobs.limits import JobLimits
+from playground.config.limits import JobLimits
 from playground.jobs.process import Worker, descendants
 
 async def main():

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from vm.btf.types import EXTERN, MAX_USER_TYPES, MODIFIERS, Kind
-
-if TYPE_CHECKING:
-    from vm.btf.types import Btf, Type
+from vm.btf.types import EXTERN, MAX_USER_BTF, MAX_USER_TYPES, MODIFIERS, Btf, Kind, Type, bad
 
 # What a value of a type needs the size of. Pointers and functions end the walk.
 _CONTAINS = MODIFIERS | {Kind.ARRAY, Kind.VAR}
 _HOLDS = _CONTAINS | {Kind.STRUCT, Kind.UNION, Kind.DATASEC}
 
 
+def from_untrusted(data: bytes) -> Btf:
+    """Parse and check BTF that a user sent; InputError says what is wrong."""
+    if len(data) > MAX_USER_BTF:
+        raise bad(f"it has {len(data)} bytes; at most {MAX_USER_BTF} are read")
+    btf = Btf(data)
+    check(btf)
+    return btf
+
+
 def check(btf: Btf) -> None:
     """InputError unless every type reads well, refers to types there are, and has a size that ends."""
-    from vm.btf.types import _bad
-
     if len(btf) > MAX_USER_TYPES:
-        raise _bad(f"it has {len(btf)} types; at most {MAX_USER_TYPES} are read")
+        raise bad(f"it has {len(btf)} types; at most {MAX_USER_TYPES} are read")
     count = len(btf)
     for found in btf:
         for ref in _references(found):
             if ref >= count:
-                raise _bad(f"type {found.id} refers to type {ref}, and there are {count}")
+                raise bad(f"type {found.id} refers to type {ref}, and there are {count}")
     _check_cycles(btf)
     for found in btf:
         if found.kind is Kind.ARRAY:
@@ -54,8 +56,6 @@ def _inside(found: Type) -> tuple[int, ...]:
 
 
 def _check_cycles(btf: Btf) -> None:
-    from vm.btf.types import _bad
-
     done = bytearray(len(btf))  # 1: on the way down, 2: finished
     for start in range(1, len(btf)):
         first = btf.type(start)
@@ -70,7 +70,7 @@ def _check_cycles(btf: Btf) -> None:
                 done[type_id] = 2
                 stack.pop()
             elif done[inner] == 1:
-                raise _bad(f"type {inner} contains itself")
+                raise bad(f"type {inner} contains itself")
             elif not done[inner]:
                 done[inner] = 1
                 stack.append((inner, iter(_inside(btf.type(inner)))))

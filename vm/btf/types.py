@@ -1,7 +1,7 @@
 """BTF types: records, bounds-checked parsing, layout (Documentation/bpf/btf.rst).
 
 A `Btf` parses types when they are asked for, so that the kernel's 140,000 cost nothing.
-Untrusted data is checked whole first (`Btf.from_untrusted`).
+Untrusted data is checked whole first (from_untrusted() in check.py).
 """
 
 from __future__ import annotations
@@ -155,19 +155,19 @@ class Btf:
         try:
             magic, version, _flags, hdr_len, type_off, type_len, str_off, str_len = _HEADER.unpack_from(data)
         except struct.error:
-            raise _bad("the header is cut off") from None
+            raise bad("the header is cut off") from None
         if magic != _MAGIC:
-            raise _bad("wrong magic number" if magic != 0x9FEB else "it is big-endian")
+            raise bad("wrong magic number" if magic != 0x9FEB else "it is big-endian")
         if version != 1:
-            raise _bad(f"version {version} is unknown")
+            raise bad(f"version {version} is unknown")
         if hdr_len < 24 or hdr_len + type_off + type_len > len(data) or hdr_len + str_off + str_len > len(data):
-            raise _bad("a section reaches past the end")
+            raise bad("a section reaches past the end")
         self.data = data
         self._types_at = hdr_len + type_off
         self._types = data[hdr_len + type_off : hdr_len + type_off + type_len]
         self._strings = data[hdr_len + str_off : hdr_len + str_off + str_len]
         if not self._strings or self._strings[0] or self._strings[-1]:
-            raise _bad("the strings do not start and end with NUL")
+            raise bad("the strings do not start and end with NUL")
         self._offsets: list[int]
         if lengths is None:
             self._offsets = self._walk()
@@ -184,31 +184,20 @@ class Btf:
         self._string_offsets: dict[str, list[int]] | None = None
         self._strings_at: dict[bytes, int] | None = None
 
-    @classmethod
-    def from_untrusted(cls, data: bytes) -> Btf:
-        """Parse and check BTF that a user sent; InputError says what is wrong."""
-        from vm.btf.check import check
-
-        if len(data) > MAX_USER_BTF:
-            raise _bad(f"it has {len(data)} bytes; at most {MAX_USER_BTF} are read")
-        btf = cls(data)
-        check(btf)
-        return btf
-
     def _walk(self) -> list[int]:
         types, end = self._types, len(self._types)
         out, pos = [0], 0
         while pos < end:
             if pos + 12 > end:
-                raise _bad("the last type is cut off")
+                raise bad("the last type is cut off")
             info = int.from_bytes(types[pos + 4 : pos + 8], "little")
             kind = info >> 24 & 0x1F
             if not 1 <= kind <= Kind.ENUM64:
-                raise _bad(f"type {len(out)} is of the unknown kind {kind}")
+                raise bad(f"type {len(out)} is of the unknown kind {kind}")
             fixed, each = _TRAILER.get(_KINDS[kind], (0, 0))
             pos += 12 + fixed + each * (info & 0xFFFF)
             if pos > end:
-                raise _bad(f"type {len(out)} is cut off")
+                raise bad(f"type {len(out)} is cut off")
             out.append(pos)
         return out
 
@@ -219,7 +208,7 @@ class Btf:
     def string(self, off: int) -> str:
         """The string at an offset of the string section."""
         if not 0 <= off < len(self._strings):
-            raise _bad(f"string offset {off} is outside the strings")
+            raise bad(f"string offset {off} is outside the strings")
         end = self._strings.index(b"\0", off)
         return self._strings[off:end].decode("utf-8", "replace")
 
@@ -228,14 +217,14 @@ class Btf:
         found = self._cache.get(type_id)
         if found is None:
             if not 0 < type_id < len(self._offsets):
-                raise _bad(f"there is no type {type_id}")
+                raise bad(f"there is no type {type_id}")
             found = self._cache[type_id] = self._parse(type_id)
         return found
 
     def raw(self, type_id: int) -> bytes:
         """The bytes of a type's record."""
         if not 0 < type_id < len(self._offsets):
-            raise _bad(f"there is no type {type_id}")
+            raise bad(f"there is no type {type_id}")
         return self._types[self._offsets[type_id - 1] : self._offsets[type_id]]
 
     def patched(self, records: Iterable[tuple[int, bytes]]) -> Btf:
@@ -413,7 +402,7 @@ class Btf:
             if found.kind not in MODIFIERS:
                 return found
             found = self.type(found.type_id)
-        raise _bad(f"type {type_id} goes through too many typedefs")
+        raise bad(f"type {type_id} goes through too many typedefs")
 
     def size_of(self, type_id: int) -> int:
         """Bytes of a value of that type (0 for void, functions and forward declarations)."""
@@ -425,14 +414,14 @@ class Btf:
             elif kind is Kind.ARRAY:
                 factor *= found.nelems
                 if factor > MAX_TYPE_SIZE:
-                    raise _bad(f"array type {type_id} is too large")
+                    raise bad(f"array type {type_id} is too large")
                 found = self.type(found.type_id)
             else:
                 size = 8 if kind is Kind.PTR else found.size
                 if factor * size > MAX_TYPE_SIZE:
-                    raise _bad(f"type {type_id} is too large")
+                    raise bad(f"type {type_id} is too large")
                 return factor * size
-        raise _bad(f"type {type_id} is nested too deeply")
+        raise bad(f"type {type_id} is nested too deeply")
 
     def align_of(self, type_id: int) -> int:
         """Alignment of a type as libbpf's btf__align_of() tells it (packed structs: 1)."""
@@ -440,7 +429,7 @@ class Btf:
 
     def _align(self, type_id: int, depth: int) -> int:
         if depth > 4 * MAX_DEPTH:
-            raise _bad(f"type {type_id} is nested too deeply")
+            raise bad(f"type {type_id} is nested too deeply")
         found = self.type(type_id)
         kind = found.kind
         if kind is Kind.PTR:
@@ -495,5 +484,5 @@ class Field(NamedTuple):
     bits: int = 0
 
 
-def _bad(what: str) -> InputError:
+def bad(what: str) -> InputError:
     return InputError(f"The BTF cannot be used: {what}.")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.cli.inputs import event_values
-from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
+from vm.cli.report import BAD_INPUT, ERROR, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import is_hex, read_packet, read_source
 from vm.errors import InputError
 
@@ -138,8 +138,6 @@ def _loaded(path: str, ended: dict[str, Message], out: Reporter) -> bool:
 
 
 def _verify_file(path: str, server: Connection, options: Namespace, out: Reporter) -> None:
-    from vm.cli.verify import ERROR
-
     asked = request(path, options, options.program)
     first = _stages(server, asked, out, path)
     if not _loaded(path, first, out):
@@ -161,8 +159,6 @@ def _verify_file(path: str, server: Connection, options: Namespace, out: Reporte
 
 
 def _say(path: str, name: str, section: str, ended: dict[str, Message], server: Connection, out: Reporter) -> None:
-    from vm.cli.verify import ERROR
-
     told = ended["verify"]
     verdict = told.get("verdict", "none")
     remarks = [*ended["compile"].get("remarks", ()), *ended["load"].get("remarks", ())]

@@ -13,6 +13,11 @@ REJECTED: Final = 1
 BAD_INPUT: Final = 2
 LIMIT: Final = 3
 
+# What `verify` prints, besides the file and the message, for a program that has no verdict.
+ERROR: Final = {
+    "section": "", "verdict": "error", "errno": 0, "insns_processed": 0, "log": "", "failure": None, "remarks": [],
+}  # fmt: skip
+
 
 def status_of(error: InputError) -> int:
     """The exit status an error means."""

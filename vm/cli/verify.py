@@ -11,7 +11,7 @@ from vm import pipeline
 from vm.cli import remote
 from vm.cli.options import add_build, add_files, add_loading, add_program, user
 from vm.cli.remote import add_server
-from vm.cli.report import BAD_INPUT, REJECTED, Reporter, status_of
+from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
 from vm.cli.sources import objects, say_missing, say_remarks
 from vm.errors import InputError
 from vm.kernel.release import LINUX
@@ -19,9 +19,6 @@ from vm.pipeline import Verdict
 from vm.program import Object, Remark
 
 HELP: Final = f"print the verdict and the log of {LINUX}'s verifier"
-ERROR: Final = {
-    "section": "", "verdict": "error", "errno": 0, "insns_processed": 0, "log": "", "failure": None, "remarks": [],
-}  # fmt: skip
 
 # Fields of a rejection in the JSON line; proven and needed are sentences.
 FAILURE: Final = ("rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes")

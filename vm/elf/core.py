@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.btf.core import Resolver, Result, format_relo
 from vm.elf.code import Function
+from vm.elf.relo_core import Resolver, Result, format_relo
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from vm.btf.core import Resolver, essential
 from vm.btf.types import INT_BOOL, INT_SIGNED, MAX_DEPTH, Btf, Kind, Type
 from vm.elf.maps import internal_map_name
 from vm.elf.reader import STB_WEAK, ElfFile, Symbol
+from vm.elf.relo_core import Resolver, essential
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn

@@ -6,11 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from vm.btf.core import Resolver
 from vm.btf.types import Btf
 from vm.elf.code import MAX_INSNS, Function, Rel, Target
 from vm.elf.core import relocate_core
 from vm.elf.placed import PlacedMap
+from vm.elf.relo_core import Resolver
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vm.btf.check import kernel_accepts
+from vm.btf.check import from_untrusted, kernel_accepts
 from vm.btf.ext import parse_ext
 from vm.btf.types import GLOBAL, Btf, Kind
 from vm.elf.attach import attach_name
@@ -103,7 +103,7 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
 
 def _btf(elf: ElfFile) -> Btf | None:
     section = elf.section(".BTF")
-    return fix_btf(Btf.from_untrusted(section.data), elf) if section and section.data else None
+    return fix_btf(from_untrusted(section.data), elf) if section and section.data else None
 
 
 def _license(elf: ElfFile) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from vm.btf.core import essential
 from vm.btf.types import Btf, Kind, Member, Type
 from vm.elf.code import Function
 from vm.elf.reader import SHT_PROGBITS, ElfFile, Section
+from vm.elf.relo_core import essential
 from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa.insn import INSN_SIZE

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from vm.btf.cdump import declaration
 from vm.btf.types import Kind
 from vm.kernel.facts import KernelFacts
-from vm.kernel.helpers import FuncProto
+from vm.kernel.helper_facts import FuncProto
 from vm.kernel.kfuncs import flag_names
 
 # Structs programs reach from their context and whose fields the kernel translates likewise.

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.btf.types import Btf, Kind, Type
 from vm.errors import InputError
-from vm.kernel.helpers import HelperFacts
-from vm.kernel.hooks import HookFacts
+from vm.kernel.helper_facts import HelperFacts
+from vm.kernel.hook_facts import HookFacts
 from vm.kernel.release import FOLDER
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.vm.elf.objects import build
 from vm.btf.cdump import c_header, declaration, type_text
+from vm.btf.check import from_untrusted
 from vm.btf.types import Btf, Kind, Type
 from vm.elf.reader import read_elf
 from vm.errors import InputError
@@ -33,7 +34,7 @@ SEC("socket") int f(void *ctx) { return keep ? last.tail[0] : 0; }
 def _btf(source: str) -> Btf:
     section = read_elf(build(source)).section(".BTF")
     assert section is not None
-    return Btf.from_untrusted(section.data)
+    return from_untrusted(section.data)
 
 
 def _asserts(btf: Btf, found: Type) -> list[str]:

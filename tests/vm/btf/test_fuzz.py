@@ -8,14 +8,14 @@ from contextlib import suppress
 
 from tests.vm.btf.test_cdump import SHAPES, _btf
 from vm.btf.cdump import c_header, type_text
+from vm.btf.check import from_untrusted
 from vm.btf.format import format_value
-from vm.btf.types import Btf
 from vm.errors import InputError
 
 
 def _use(data: bytes) -> bool:
     try:
-        btf = Btf.from_untrusted(data)
+        btf = from_untrusted(data)
     except InputError:
         return False
     for action in (

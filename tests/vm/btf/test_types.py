@@ -5,8 +5,9 @@ import time
 
 import pytest
 
+from vm.btf.check import from_untrusted
 from vm.btf.ext import parse_ext
-from vm.btf.types import MAX_USER_TYPES, Btf, Kind
+from vm.btf.types import MAX_USER_TYPES, Kind
 from vm.errors import InputError
 from vm.kernel.btf import kernel_btf
 
@@ -23,7 +24,7 @@ def record(kind: Kind, word: int = 0, vlen: int = 0, flag: int = 0, name: int = 
 
 def refused(types: bytes) -> str:
     with pytest.raises(InputError) as caught:
-        Btf.from_untrusted(blob(types))
+        from_untrusted(blob(types))
     return caught.value.message
 
 
@@ -49,7 +50,7 @@ def test_every_kind_reads_back() -> None:
         record(Kind.TYPE_TAG, 1, name=5),
         record(Kind.ENUM64, 8, 1, 0, 5, struct.pack("<III", 1, 1, 2)),
     ]
-    btf = Btf.from_untrusted(blob(b"".join(types)))
+    btf = from_untrusted(blob(b"".join(types)))
     assert [t.kind for t in btf] == [Kind(n) for n in range(1, 20)]
     assert btf.type(4).members[0] == ("name", 1, 0, 3) and btf.type(4).members[1].bit_off == 32
     assert btf.type(6).enumerators == (("int", -3),)
@@ -74,7 +75,7 @@ def test_headers_that_are_none() -> None:
         (bytes(2 << 20), "at most"),
     ):
         with pytest.raises(InputError, match=words):
-            Btf.from_untrusted(data)
+            from_untrusted(data)
 
 
 def test_types_that_are_cut_off_or_unknown() -> None:
@@ -90,7 +91,7 @@ def test_types_that_contain_themselves() -> None:
     loop = record(Kind.STRUCT, 4, 1, 0, 5, struct.pack("<III", 5, 2, 0)) + record(Kind.CONST, 1)
     assert "contains itself" in refused(loop)
     pointer = record(Kind.STRUCT, 8, 1, 0, 5, struct.pack("<III", 5, 2, 0)) + record(Kind.PTR, 1)
-    assert len(Btf.from_untrusted(blob(pointer))) == 3
+    assert len(from_untrusted(blob(pointer))) == 3
 
 
 def test_sizes_that_overflow() -> None:
@@ -100,7 +101,7 @@ def test_sizes_that_overflow() -> None:
 
 def test_chains_without_an_end_in_sight() -> None:
     chain = b"".join(record(Kind.CONST, n) for n in range(1, 5000))
-    btf = Btf.from_untrusted(blob(INT + chain))
+    btf = from_untrusted(blob(INT + chain))
     with pytest.raises(InputError, match="too"):
         btf.size_of(4999)
     with pytest.raises(InputError, match="too"):
@@ -112,13 +113,13 @@ def test_chains_without_an_end_in_sight() -> None:
 def test_many_types_take_no_long_time() -> None:
     most = b"".join(record(Kind.PTR, n) for n in range(1, MAX_USER_TYPES - 1))
     start = time.process_time()
-    Btf.from_untrusted(blob(INT + most))
+    from_untrusted(blob(INT + most))
     assert time.process_time() - start < 2
     assert "at most" in refused(INT + most + record(Kind.PTR, 1) * 2)
 
 
 def test_ext_that_is_damaged() -> None:
-    btf = Btf.from_untrusted(blob(INT))
+    btf = from_untrusted(blob(INT))
     head = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, 20, 20, 0)
     good = head + struct.pack("<IIIII", 8, 1, 1, 16, 1)
     assert parse_ext(good, btf).funcs == {"int": ((16, 1),)}

@@ -8,6 +8,7 @@ import time
 from tests.vm.btf.test_cdump import _btf
 from tests.vm.btf.test_types import INT, blob, record
 from tests.vm.elf.objects import build
+from vm.btf.check import from_untrusted
 from vm.btf.types import Btf, Kind
 from vm.btf.variables import MAX_NAME, MAX_TEXT, MAX_VARIABLES, variables
 from vm.elf import load_object
@@ -54,7 +55,7 @@ def test_bytes_without_a_section() -> None:
 
 
 def hostile(*types: bytes, name: bytes = b"v") -> Btf:
-    return Btf.from_untrusted(blob(b"".join((INT, *types)), b"\0int\0" + name + b"\0"))
+    return from_untrusted(blob(b"".join((INT, *types)), b"\0int\0" + name + b"\0"))
 
 
 def test_what_the_bytes_do_not_reach() -> None:

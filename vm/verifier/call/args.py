@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from vm.btf.types import COMPOSITES
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
-from vm.kernel.helpers import FuncProto
+from vm.kernel.helper_facts import FuncProto
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.kptr import process_kptr_dest

@@ -7,7 +7,7 @@ from typing import Final
 from vm.isa import opcodes as op
 from vm.kernel import types as k
 from vm.kernel.errno import ERANGE
-from vm.kernel.helpers import FuncProto
+from vm.kernel.helper_facts import FuncProto
 from vm.verifier.call.refs import acquire_reference_state, release_reference
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.access import check_mem_access

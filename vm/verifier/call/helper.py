@@ -10,7 +10,7 @@ from vm.isa.insn import Insn
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.kernel.func_ids import MAX_BPF_FUNC
-from vm.kernel.helpers import FuncProto
+from vm.kernel.helper_facts import FuncProto
 from vm.verifier.call import callback
 from vm.verifier.call.args import check_func_arg
 from vm.verifier.call.conditions import is_allowed

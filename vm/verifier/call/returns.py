@@ -7,7 +7,7 @@ from typing import Final
 from vm.btf.types import COMPOSITES, Btf
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
-from vm.kernel.helpers import FuncProto
+from vm.kernel.helper_facts import FuncProto
 from vm.verifier.call.kptr import exchanged
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text

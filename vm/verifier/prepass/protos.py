@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vm.kernel.helpers import FuncProto, helper_proto
+from vm.kernel.helper_facts import FuncProto
+from vm.kernel.helpers import helper_proto
 from vm.verifier.env import VerifierEnv
 
 

@@ -1,6 +1,6 @@
 """Every environment variable that the server reads, as docs/operating.md lists them.
 
-`python -m playground.options` prints the table; a test compares it with the document.
+`python -m playground.config.options` prints the table; a test compares it with the document.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from playground.jobs.limits import LIMITS
+from playground.config.limits import LIMITS
 
 
 class Option(NamedTuple):

@@ -152,7 +152,7 @@ async def test_folders_of_a_killed_web_process_are_swept(tmp_path: Path) -> None
 WEB = """
 import asyncio, sys
 from pathlib import Path
-from playground.jobs.limits import JobLimits
+from playground.config.limits import JobLimits
 from playground.jobs.process import Worker
 
 async def main():

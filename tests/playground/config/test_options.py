@@ -7,8 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from playground import options
-from playground.jobs import limits
+from playground.config import limits, options
 from playground.jobs.process import PASSED_ON
 
 # Read by the tests, by tools or by the system, and nothing an operator sets.
@@ -18,7 +17,9 @@ READ = re.compile(r"""(?:env\.(?:text|flag|words|secret|database|limit)\(|enviro
 
 def test_the_document_is_the_table() -> None:
     text = (settings.BASE_DIR / "docs" / "operating.md").read_text()
-    assert options.table() in text, "run `python -m playground.options` and put what it prints into docs/operating.md"
+    assert options.table() in text, (
+        "run `python -m playground.config.options` and put what it prints into docs/operating.md"
+    )
 
 
 def test_every_variable_that_is_read_is_in_the_table() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from playground import env
+from playground.config import env
 
 
 @pytest.mark.parametrize(

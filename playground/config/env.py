@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from playground.jobs.limits import LIMITS
+from playground.config.limits import LIMITS
 
 
 def text(name: str, default: str = "") -> str:
@@ -45,7 +45,7 @@ def number(name: str, default: int, low: int, high: int) -> int:
 
 
 def limit(name: str) -> int:
-    """The number of that name in playground/jobs/limits.py, or what the environment says instead."""
+    """The number of that name in playground/config/limits.py, or what the environment says instead."""
     default, low, high, _ = LIMITS[name]
     return number(name, default, low, high)
 
