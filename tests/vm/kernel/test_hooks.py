@@ -9,6 +9,7 @@ from vm.kernel import types as k
 from vm.kernel.attach import attach_target
 from vm.kernel.btf import kernel_btf
 from vm.kernel.facts import emulated
+from vm.kernel.hook_facts import Operation
 from vm.kernel.symbols import kconfig, ksym_address, linux_version_code
 
 
@@ -77,8 +78,8 @@ def test_struct_ops() -> None:
     assert tcp is not None and dummy is not None
     assert {"init", "ssthresh", "cong_control"} < set(tcp.operations)
     assert "get_info" not in tcp.operations and "flags" not in tcp.operations
-    assert dummy.operations["test_1"] == h.Operation((0,), False)
-    assert dummy.operations["test_sleepable"] == h.Operation((), True)
+    assert dummy.operations["test_1"] == Operation((0,), False)
+    assert dummy.operations["test_sleepable"] == Operation((), True)
     cwnd = kernel_btf().offset_of("tcp_sock", "snd_cwnd")
     assert (cwnd, cwnd, cwnd + 4) in tcp.writable
     private = kernel_btf().field("tcp_sock", "inet_conn.icsk_ca_priv").offset
