@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
 from channels.consumer import get_handler_name
@@ -50,7 +50,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         super().__init__(*args, **kwargs)
         self.run: Run | None = None
         self.pump: asyncio.Task[None] | None = None
-        self.reading: asyncio.Task[None] | None = None  # of the log
+        self.reading: dict[str, asyncio.Task[None]] = {}  # what takes as long as a run, by the type that asks
         self.gone = False  # the client has left: what it still asked for is not answered
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -180,30 +180,57 @@ class RunConsumer(AsyncWebsocketConsumer):
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet to show the log of.", "unknown_run")
-        await self.stop_reading()
-        # It takes as long as a run, and the socket takes other messages meanwhile.
-        self.reading = asyncio.get_running_loop().create_task(self.send_log(run))
+        await self.begin_reading(message.type, self.send_log(run))
 
-    async def send_log(self, run: Run) -> None:
+    async def on_analysis(self, message: Analysis) -> None:
+        await self.begin_reading(message.type, self.send_analysis(message))
+
+    async def begin_reading(self, kind: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do what takes as long as a run; the socket takes other messages meanwhile. One of each kind at a time."""
+        await self.stop_reading(kind)
+        self.reading[kind] = asyncio.get_running_loop().create_task(self.read(work))
+
+    async def read(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            try:
-                for text in await service().log(run, socket_network(self.scope)):
-                    await self.say_text(text)
-            except Unreadable as error:
-                await self.say(type="error", code="window", message=str(error))
-            except Busy:
-                await self.say(type="error", code="window", message="The server is busy; try again in a moment.")
+            await work
         except Gone:
             pass
         except TimeoutError:
             await self.shut(SLOW)
 
-    async def stop_reading(self) -> None:
-        reading, self.reading = self.reading, None
-        if reading is not None:
-            reading.cancel()
+    async def send_log(self, run: Run) -> None:
+        try:
+            for text in await service().log(run, socket_network(self.scope)):
+                await self.say_text(text)
+        except Unreadable as error:
+            await self.say(type="error", code="window", message=str(error))
+        except Busy:
+            await self.say(type="error", code="window", message="The server is busy; try again in a moment.")
+
+    async def send_analysis(self, message: Analysis) -> None:
+        try:
+            async with contextlib.aclosing(
+                service().analysis(message.type, message.request, socket_network(self.scope))
+            ) as texts:
+                async for text in texts:
+                    await self.say_text(text)
+            return
+        except Unreadable as error:
+            why = str(error)
+        except (Busy, Closing):
+            why = "The server is busy; try again in a moment."
+        except OSError:
+            log.exception("no disk space for an analysis")
+            why = "The server has no disk space left for this; try again later."
+        await self.say(type="error", code="analysis", message=why, asked=message.type)
+
+    async def stop_reading(self, kind: str | None = None) -> None:
+        """Stop what is read for a message of this type; all of it without one."""
+        stopped = [self.reading.pop(each, None) for each in (list(self.reading) if kind is None else [kind])]
+        for task in filter(None, stopped):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
-                await reading
+                await task
 
     async def follow(self, run: Run) -> None:
         """Send a run to the client, from its first message on."""
@@ -309,12 +336,21 @@ class Start(NamedTuple):
     type: str = "run"
 
 
-def understand(text: str) -> Start | asked.Window | asked.LogRequest | asked.Resume | asked.Cancel:
+class Analysis(NamedTuple):
+    """A message that asks something about a program, whose request was checked."""
+
+    type: str
+    request: dict[str, Any]
+
+
+def understand(text: str) -> Start | Analysis | asked.Window | asked.LogRequest | asked.Resume | asked.Cancel:
     """A client's message. BadRequest for one that is not in the schema, or whose request is refused."""
     message = read_message(parse(text, "A message"))
     if isinstance(message, asked.Run):
         request = check_request(message.request)
         return Start(request, key_of(request), message.instead)
+    if isinstance(message, asked.Analysis):
+        return Analysis(message.type, check_request(message.request))
     assert isinstance(message, asked.Window | asked.LogRequest | asked.Resume | asked.Cancel)
     return message
 
@@ -324,6 +360,7 @@ HANDLERS: dict[str, Handler] = {
     "run": RunConsumer.on_run,
     "window": RunConsumer.on_window,
     "log": RunConsumer.on_log,
+    **dict.fromkeys(asked.ANALYSES, RunConsumer.on_analysis),
     "resume": RunConsumer.on_resume,
     "cancel": RunConsumer.on_cancel,
 }

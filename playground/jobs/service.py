@@ -12,7 +12,7 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,6 +246,36 @@ class Service:
             return []
         async with self._turn(f"{LOG} {reader}"):
             return await self._read(run, {"kind": LOG, "program": program})
+
+    async def analysis(self, kind: str, request: dict[str, Any], reader: str = "") -> AsyncGenerator[str, None]:
+        """The messages that answer a question about a program, as they come; they are stored like a run's.
+
+        kind -- one of playground.present.analyses.ANALYSES
+        request -- a checked request of a run
+        For each `reader` (an address) one after the other. Unreadable, Busy, Closing, OSError.
+        """
+        async with self._turn(f"{kind} {reader}"):
+            run = self.open({"kind": kind, "request": request})
+            self.watch(run)
+            try:
+                place = 0
+                while True:
+                    change = run.change()
+                    finished = run.state == FINISHED
+                    while place < len(run.record.entries):
+                        said = run.record.frame(place).value()
+                        place += 1
+                        if said["type"] in ("error", "limit"):
+                            raise Unreadable(said["message"])
+                        if said["type"] != "done":
+                            yield json.dumps(said, separators=(",", ":"), ensure_ascii=False)
+                    if finished:
+                        return
+                    await change.wait()
+            except FrameError as error:
+                raise self._damaged(run, str(error)) from None
+            finally:
+                self.leave(run, at_once=True)
 
     def _turn(self, reader: str) -> asyncio.Lock:
         """Held while a reader's request is carried out."""

@@ -1,4 +1,4 @@
-"""What clients send: `run`, `window`, `resume`, `cancel`."""
+"""What clients send."""
 
 from __future__ import annotations
 
@@ -221,6 +221,19 @@ class LogRequest(Wire, frozen=True):
     type: Literal["log"]
 
 
+class Analysis(Wire, frozen=True, kw_only=True):
+    """Ask something about a program. Its answer may take as long as a run; the run of the socket goes on."""
+
+    type: str
+    request: Annotated[Request, about("the program, as in `run`", title="A request")]
+
+
+class ContentsRequest(Analysis, frozen=True, kw_only=True):
+    """Ask what the object file holds. Answered by `contents`."""
+
+    type: Literal["contents"]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -248,6 +261,9 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "run": Run,
     "window": Window,
     "log": LogRequest,
+    "contents": ContentsRequest,
     "resume": Resume,
     "cancel": Cancel,
 }
+ANALYSES: Final = tuple(name for name, kind in TYPES.items() if issubclass(kind, Analysis))
+"""The types that ask something about a program."""

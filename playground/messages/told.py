@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET
 
-from playground.messages.base import Wire, about
+from playground.messages.base import Unset, Wire, about
+from playground.messages.contents import Contents
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -99,14 +101,17 @@ class Error(Wire, frozen=True):
     type: Literal["error"]
     code: Annotated[
         Literal[
-            "bad_request", "size", "busy", "disk", "unknown_run", "window", "crashed", "restart", "internal", "input",
+            "bad_request", "size", "busy", "disk", "unknown_run", "window", "analysis", "crashed", "restart",
+            "internal", "input",
         ],
         about(
             "the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run "
-            "goes on; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows"
+            "goes on; `analysis`: a question about the program cannot be answered; "
+            "`crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows"
         ),
     ]  # fmt: skip
     message: Annotated[str, about("a sentence")]
+    asked: Annotated[str | Unset, about("with `analysis`: the type of the message that asked")] = UNSET
 
 
 class Done(Wire, frozen=True):
@@ -123,6 +128,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "queued": Queued,
     "progress": Progress,
     "log": Log,
+    "contents": Contents,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -136,6 +142,7 @@ ServerMessage: TypeAlias = (
     | Queued
     | Progress
     | Log
+    | Contents
     | Limit
     | Error
     | Done

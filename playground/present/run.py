@@ -11,16 +11,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from playground.present.inputs import from_base64, input_json, run_inputs
+from playground.present.analyses import ANALYSES, analysis_job
+from playground.present.inputs import input_json, run_inputs
 from playground.present.machine import run_chunks, runs_json
+from playground.present.request import Asked, read_request
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from playground.present.window import KEEP_LOG, READS, Blocks, program_message
 from vm import pipeline
-from vm.caps import NOBODY, ROOT, Caps
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import listing
-from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
@@ -38,19 +38,6 @@ Message: TypeAlias = dict[str, Any]
 
 class StageFailed(Exception):
     """The stage said why; the ones after it are skipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one."""
-
-    source: Source
-    build: BuildOptions
-    program: str
-    verify: bool
-    engine: str
-    caps: Caps
-    input: Message | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,30 +85,13 @@ class Ran:
     """The end."""
 
 
-def read_request(request: Message) -> Asked:
-    """The request's fields as values. InputError if the source or the object is not what its kind says."""
-    options = request.get("options") or {}
-    return Asked(
-        source=Source(request["kind"], _source_bytes(request), "program"),
-        build=BuildOptions(
-            opt=options.get("opt", "O2"),
-            mcpu=options.get("mcpu", "v3"),
-            fix_includes=bool(options.get("fix_includes")),
-            prog_type=options.get("prog_type") or "xdp",
-            guess=True,
-        ),
-        program=options.get("program", ""),
-        verify=bool(options.get("verify", True)),
-        engine=options.get("engine", "jit"),
-        caps=NOBODY if options.get("unprivileged") else ROOT,
-        input=request.get("input"),
-    )
-
-
 def run_job(request: Message) -> Iterator[Message]:
-    """Everything the run socket says between `accepted` and `done`; or the steps of a window of an earlier run."""
+    """Everything the run socket says between `accepted` and `done`; or the answer to a question about it."""
     if request["kind"] in READS:
         yield from READS[request["kind"]](request)
+        return
+    if request["kind"] in ANALYSES:
+        yield from analysis_job(request)
         return
     value: Any = read_request(request)
     for number, (stage, work) in enumerate(STAGES):
@@ -346,13 +316,6 @@ def _compile_failure(compilation: Compilation) -> str:
             where = f"line {d.line}: " if d.line else ""
             return f"{where}{d.message}"
     return "clang made no object."
-
-
-def _source_bytes(request: Message) -> bytes:
-    source = request.get("source", "")
-    if request["kind"] != "elf":
-        return str(source).encode("utf-8", "surrogatepass")
-    return from_base64(source, "The object")
 
 
 def _load_summary(obj: Object, program: Program) -> str:

@@ -1,4 +1,5 @@
 /** What tests share: the parts of a browser that core modules touch, and a scope of a small walk without a server. */
+import { Analyses } from "../src/core/analyses.js";
 import { Cursor } from "../src/core/cursor.js";
 import { Code, Log, Machine } from "../src/core/model.js";
 import { Protocol } from "../src/core/protocol.js";
@@ -53,7 +54,7 @@ export const state = () => ({
   program: { title: "" }, kind: "c", source: "int a;", options: {}, input: { kind: "auto" }, kernel: "", edited: 0, opened: 0,
   ownInput: false, ran: null, status: { state: "idle", message: "" }, stages: {}, view: "verify", step: 0, windows: 0, reg: "",
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
-  code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), peek: "", found: "",
+  code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, peek: "", found: "",
 });
 
 /** The parts of a scope, with a session that writes down what it is asked for. */
@@ -72,9 +73,13 @@ export function world() {
     start: (request) => sent.push(["run", request]),
     adopt: (run) => sent.push(["adopt", run]),
     end: () => sent.push(["end"]),
+    /** @type {any} */
+    request: { kind: "c", source: "int a;" },
+    ask: (message) => sent.push(["ask", message]),
   };
-  const protocol = new Protocol(store, steps, cursor, session);
-  return { asked, cursor, protocol, search, sent, session, steps, store };
+  const analyses = new Analyses(store, session);
+  const protocol = new Protocol(store, steps, cursor, session, analyses);
+  return { analyses, asked, cursor, protocol, search, sent, session, steps, store };
 }
 
 /** The same with the walk in it. */

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import DAMAGED, LOG, WINDOW
+from playground.jobs.frames import CONTENTS, DAMAGED, LOG, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -25,6 +25,10 @@ def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == LOG:
         yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
         yield {"type": "log", "log": "whole"}
+        return
+    if request["kind"] == CONTENTS:
+        yield from run_job(request["request"])
+        yield {"type": "contents", "bytes": 5}
         return
     for line in request["source"].splitlines():
         word, _, rest = line.partition(" ")

@@ -6,6 +6,7 @@ Every stage raises InputError (or a subclass) with a sentence for the user; a re
 
 from __future__ import annotations
 
+from vm.pipeline.contents import contents
 from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.running import Companion, companions, execute, laid_out
 from vm.pipeline.source import KINDS, MAX_ELF_BYTES, MAX_SOURCE_BYTES, BuildOptions, Source, compile_source
@@ -40,6 +41,7 @@ __all__ = [
     "code",
     "companions",
     "compile_source",
+    "contents",
     "execute",
     "laid_out",
     "load",

@@ -16,12 +16,14 @@ export class Protocol {
    * @param {import("./steps.js").Steps} steps
    * @param {import("./cursor.js").Cursor} cursor
    * @param {Pick<import("./session.js").Session, "start" | "adopt" | "end" | "over" | "url">} session
+   * @param {import("./analyses.js").Analyses} analyses
    */
-  constructor(store, steps, cursor, session) {
+  constructor(store, steps, cursor, session, analyses) {
     this.store = store;
     this.steps = steps;
     this.cursor = cursor;
     this.session = session;
+    this.analyses = analyses;
     /** @type {{step: number, stage: string, packet: number} | null} where a link points: taken up once its stage is here */
     this.restore = null;
     /** True from a request until it is accepted. */
@@ -91,6 +93,7 @@ export class Protocol {
     const lost = this.state.status.state === "lost";
     if (news.state === "lost") {
       this.steps.forget();
+      this.analyses.lost();
       const wait = news.wait ?? 0;
       const seconds = (wait / 1000).toFixed(wait < 950 ? 1 : 0);
       this.store.set({
@@ -109,6 +112,7 @@ export class Protocol {
 
   /** Take one message of the server. */
   handle(message) {
+    if (this.analyses.take(message)) return;
     switch (message.type) {
       case "hello":
         this.steps.limit(message.limits);
@@ -153,6 +157,7 @@ export class Protocol {
     this.steps.clear();
     this.cursor.reset();
     this.store.set({ reasons: new Reasons(null) });
+    this.analyses.forget();
   }
 
   stage(message) {

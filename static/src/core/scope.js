@@ -1,4 +1,5 @@
 /** What panels are given: the store, the cursor, searches and the protocol, made from what came with the page. */
+import { Analyses } from "./analyses.js";
 import { Cursor } from "./cursor.js";
 import { Code, Log, Machine } from "./model.js";
 import { Protocol } from "./protocol.js";
@@ -24,7 +25,8 @@ export class Scope {
     this.steps.limit(boot.config.limits);
     this.cursor = new Cursor(this.store, this.steps);
     this.search = new Search(this.cursor);
-    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session);
+    this.analyses = new Analyses(this.store, this.session);
+    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses);
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;
   }
@@ -74,6 +76,7 @@ function first({ program, config, ownInput = false }) {
     log: new Log(null),
     machine: new Machine(null),
     reasons: new Reasons(null),
+    analyses: {},
     peek: "",
     found: "",
   };

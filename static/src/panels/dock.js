@@ -10,8 +10,11 @@ function inputName({ input, stages }) {
   return kind === "event" ? "Event" : kind === "none" ? "Input" : "Packet";
 }
 
+/** Whether the program came from an object file: clang's or the user's own. */
+const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stages.compile?.status === "done");
+
 /**
- * Later panels (Types) join by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
+ * A panel joins by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
  * one that has something to say of the step under the cursor; `name` is a label that follows the state.
  */
 export const PANES = [
@@ -22,6 +25,7 @@ export const PANES = [
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, badge: (s) => s.stages.run?.events?.length || "" },
   { id: "machine", label: "Machine code", tag: "bs-machine" },
+  { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];
 
 export class Dock extends Panel {

@@ -112,6 +112,13 @@ export interface LogRequest {
   type: "log";
 }
 
+/** Ask what the object file holds. Answered by `contents`. */
+export interface ContentsRequest {
+  type: "contents";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -191,6 +198,79 @@ export interface Log {
   log_steps: [number, number][];
 }
 
+/** A section of the object file. */
+export interface SectionEntry {
+  index: number;
+  name: string;
+  /** as readelf names it: `PROGBITS`, `REL`, … */
+  type: string;
+  /** as readelf abbreviates them: `AX`, … */
+  flags: string;
+  /** bytes */
+  size: number;
+  /** what it is for, a sentence; `""` if that is not known */
+  meaning: string;
+}
+
+/** A symbol of the object file. */
+export interface SymbolEntry {
+  name: string;
+  /** name of its section; `UND`, `ABS` or `COM` if it has none */
+  section: string;
+  /** `FUNC`, `OBJECT`, `NOTYPE`, … */
+  type: string;
+  /** `GLOBAL`, `WEAK` or `LOCAL` */
+  bind: string;
+  /** offset in the section */
+  value: number;
+  /** bytes */
+  size: number;
+}
+
+/** A relocation: a place that the loader fills in. */
+export interface RelocEntry {
+  /** where the place is */
+  section: string;
+  /** of the place in that section */
+  offset: number;
+  /** `R_BPF_64_64`, … */
+  type: string;
+  symbol: string;
+  /** number of the instruction in the section; null outside of code */
+  insn: number | null;
+}
+
+/** A type of the object's BTF. */
+export interface TypeEntry {
+  name: string;
+  /** `struct`, `union`, `enum`, `typedef` or `function` */
+  kind: string;
+  /** bytes; null for a function */
+  size: number | null;
+  /** its declaration in C; members with their offsets and sizes in comments */
+  text: string;
+}
+
+/** How many entries each list lacks, because there are too many. */
+export interface LeftOut {
+  sections: number;
+  symbols: number;
+  relocations: number;
+  types: number;
+}
+
+/** What the object file holds. */
+export interface Contents {
+  type: "contents";
+  /** of the file; 0 for a program that comes from no object file */
+  bytes: number;
+  sections: SectionEntry[];
+  symbols: SymbolEntry[];
+  relocations: RelocEntry[];
+  types: TypeEntry[];
+  left_out: LeftOut;
+}
+
 /** A limit was hit. */
 export interface Limit {
   type: "limit";
@@ -202,10 +282,12 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
-  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "crashed" | "restart" | "internal" | "input";
+  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
+  /** with `analysis`: the type of the message that asked */
+  asked?: string;
 }
 
 /** The run is over. */
@@ -881,6 +963,6 @@ export interface Executed {
   memory: Region[];
 }
 
-export type ClientMessage = Run | Window | LogRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | LogRequest | ContentsRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Limit | Error | Done | VerifySteps | RunSteps;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | Limit | Error | Done | VerifySteps | RunSteps;

@@ -1,0 +1,52 @@
+"""A request of the run socket as the values that the stages take. Called in a worker only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from playground.present.inputs import from_base64
+from vm.caps import NOBODY, ROOT, Caps
+from vm.pipeline import BuildOptions, Source
+
+Message: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one."""
+
+    source: Source
+    build: BuildOptions
+    program: str
+    verify: bool
+    engine: str
+    caps: Caps
+    input: Message | None
+
+
+def read_request(request: Message) -> Asked:
+    """The request's fields as values. InputError if the source or the object is not what its kind says."""
+    options = request.get("options") or {}
+    return Asked(
+        source=Source(request["kind"], _source_bytes(request), "program"),
+        build=BuildOptions(
+            opt=options.get("opt", "O2"),
+            mcpu=options.get("mcpu", "v3"),
+            fix_includes=bool(options.get("fix_includes")),
+            prog_type=options.get("prog_type") or "xdp",
+            guess=True,
+        ),
+        program=options.get("program", ""),
+        verify=bool(options.get("verify", True)),
+        engine=options.get("engine", "jit"),
+        caps=NOBODY if options.get("unprivileged") else ROOT,
+        input=request.get("input"),
+    )
+
+
+def _source_bytes(request: Message) -> bytes:
+    source = request.get("source", "")
+    if request["kind"] != "elf":
+        return str(source).encode("utf-8", "surrogatepass")
+    return from_base64(source, "The object")

@@ -1,0 +1,66 @@
+"""Questions about a program that take as long as a run: asked and answered beside the run of the socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from playground.jobs.service import Service, key_of
+from playground.requests import check_request
+from tests.playground.conftest import Socket, asked
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+Connect = Callable[[], Awaitable[Socket]]
+
+
+async def test_an_answer_comes_without_a_run_and_is_stored(service: Service, connect: Connect) -> None:
+    socket = await connect()
+    for _ in range(2):
+        await socket.send(type="contents", request=asked("stage one"))
+        assert [m["type"] for m in await socket.until("contents")] == ["stage", "contents"]
+    asks = {"kind": "contents", "request": check_request(asked("stage one"))}
+    record = service.store.find(key_of(asks))
+    assert record is not None
+    record.close()
+
+
+async def test_the_run_of_the_socket_goes_on(connect: Connect) -> None:
+    socket = await connect()
+    await socket.run("sleep 0.3\nstage two")
+    await socket.send(type="contents", request=asked("stage three"))
+    said = await socket.until("contents")
+    assert "done" in {m["type"] for m in said} and not any(m["type"] == "error" for m in said)
+
+
+async def test_a_question_that_fails_says_so_and_which_it_was(connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="contents", request=asked("bad_input It is damaged."))
+    error = (await socket.until("error"))[-1]
+    assert error == {"type": "error", "code": "analysis", "asked": "contents", "message": "It is damaged."}
+
+
+async def test_one_that_takes_too_long_is_stopped(connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="contents", request=asked("sleep 30"))
+    error = (await socket.until("error", 15))[-1]
+    assert error["code"] == "analysis" and "second" in error["message"]
+
+
+async def test_a_second_question_of_the_same_kind_stops_the_first(service: Service, connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="contents", request=asked("sleep 2.9\nstage four"))
+    await asyncio.sleep(0.2)
+    await socket.send(type="contents", request=asked("stage five"))
+    said = await socket.until("contents")
+    assert [m.get("stage") for m in said] == ["five", None]
+
+
+async def test_a_wrong_request_is_refused(connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="contents", request=asked(""))
+    error = await socket.receive()
+    assert error["code"] == "bad_request" and "no source" in error["message"]
+    await socket.send(type="contents")
+    assert (await socket.receive())["code"] == "bad_request"
