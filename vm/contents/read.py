@@ -13,7 +13,7 @@ from elftools.elf.enums import ENUM_RELOC_TYPE_BPF
 from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import SymbolTableSection
 
-from vm.btf.types import Btf
+from vm.btf.check import from_untrusted
 from vm.contents.model import Contents, LeftOut, RelocRow, SectionRow, SymbolRow, TypeRow
 from vm.contents.sections import meaning
 from vm.contents.types import type_rows
@@ -56,7 +56,7 @@ def contents(data: bytes) -> Contents:
     more_types = 0
     if btf is not None:
         room = MAX_TYPES_TEXT
-        for row in type_rows(Btf.from_untrusted(btf.data)):
+        for row in type_rows(from_untrusted(btf.data)):
             room -= len(row.text)
             if room >= 0 and len(types) < MAX_ROWS:
                 types.append(row)

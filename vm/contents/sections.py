@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.elf.sections import section_def
-from vm.verifier.explain.program_types import type_name
+from vm.explain.program_types import type_name
 
 _EXACT: Final = {
     ".maps": "Definitions of maps: a struct for each, whose type information says type, key, value and size.",
