@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts protocol lock screenshots clean
+.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -76,6 +76,10 @@ fuzz: check-python
 facts: check-python
 	@$(PYTHON) tools/setup.py test
 	@$(VENV) -m scripts.facts $(if $(KERNEL),"$(KERNEL)") $(if $(OUT),--out "$(OUT)") $(if $(EMULATE),--emulate)
+
+# The explanations that the page shows on hover, from vm/reference.
+reference: check-python
+	$(PYTHON) -m vm.reference
 
 # The tables of docs/protocol.md and the page's types, from playground/messages.
 protocol: check-python

@@ -10,6 +10,7 @@ from playground.views import health, pages, share
 urlpatterns = [
     path("", pages.home, name="home"),
     path("about", pages.about, name="about"),
+    path("glossary", pages.glossary_page, name="glossary"),
     path("examples/", pages.examples, name="examples"),
     path("examples/<slug:name>", pages.example, name="example"),
     path("examples/<slug:name>.json", pages.example_json, name="example-json"),

@@ -1,6 +1,6 @@
 // Bundles static/src into static/dist: one module, one style sheet, one tiny script that sets the theme before paint.
 import { build, context } from "esbuild";
-import { readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -28,6 +28,7 @@ if (process.argv.includes("--watch")) {
 } else {
   rmSync(options.outdir, { recursive: true, force: true });
   await build(options);
+  copyFileSync(join(here, "reference.json"), join(options.outdir, "reference.json"));
   // Beside each file its compressed self, which is what goes over the wire.
   for (const name of readdirSync(options.outdir)) {
     const file = join(options.outdir, name);

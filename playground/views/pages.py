@@ -13,8 +13,11 @@ from django.views.decorators.http import require_safe
 from playground.examples import Example, all_examples, default_example
 from playground.glossary import glossary
 from playground.jobs.service import current, stored_record, toolchain, version
+from playground.reference import search
 
 SCHEMA = 1
+QUERY_LENGTH = 100
+"""Characters of a search that count."""
 
 
 def config() -> dict[str, Any]:
@@ -85,7 +88,15 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "about.html", {"kernel_release": kernel_release(), "glossary": glossary()})
+    return render(request, "about.html", {"kernel_release": kernel_release()})
+
+
+@require_safe
+def glossary_page(request: HttpRequest) -> HttpResponse:
+    query = request.GET.get("q", "")[:QUERY_LENGTH]
+    words = query.lower().split()
+    terms = [e for e in glossary() if all(word in f"{e['term']} {e['text']}".lower() for word in words)]
+    return render(request, "glossary.html", {"query": query, "terms": terms, "groups": search(query)})
 
 
 @require_safe

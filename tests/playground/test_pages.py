@@ -101,13 +101,27 @@ async def test_a_stored_run_is_in_the_page(service: Service, client: Client, mon
     assert stored_record(asked("never asked")) is None
 
 
-def test_about_says_what_is_emulated_and_defines_the_terms(client: Client) -> None:
+def test_about_says_what_is_emulated(client: Client) -> None:
     html = client.get("/about").content.decode()
-    assert "emulation of Linux" in html
+    assert "emulation of Linux" in html and 'href="/glossary"' in html
+
+
+def test_the_glossary_has_the_terms_and_the_reference(client: Client) -> None:
+    html = client.get("/glossary").content.decode()
+    assert "bpf_map_lookup_elem: helper 1" in html and "cond jump32" in html
+    assert "struct task_struct *bpf_task_acquire(struct task_struct *p)" in html
     for entry in glossary():
         assert entry["names"] and entry["text"].endswith(".")
         assert escape(entry["text"]) in html
     assert {"path", "processed", "step", "slot", "bits", "fp"} <= {name for e in glossary() for name in e["names"]}
+
+
+def test_the_glossary_is_searched_by_words(client: Client) -> None:
+    html = client.get("/glossary", {"q": "REDIRECT neigh"}).content.decode()
+    assert "bpf_redirect_neigh" in html and "bpf_redirect_peer" not in html
+    rude = "<script>alert(1)</script>" + "x" * 5000
+    html = client.get("/glossary", {"q": rude}).content.decode()
+    assert "<script>alert" not in html and "Nothing is known about" in html and "x" * 200 not in html
 
 
 def test_pages_bring_the_glossary_for_the_terms_they_show(client: Client) -> None:

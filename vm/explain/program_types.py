@@ -7,6 +7,7 @@ from typing import Final
 
 from vm.kernel import types as k
 from vm.kernel.helpers import helper_proto, program_types
+from vm.kernel.hooks import all_struct_ops
 
 _NAMES: Final = {
     k.BPF_PROG_TYPE_SOCKET_FILTER: "socket filter", k.BPF_PROG_TYPE_KPROBE: "kprobe and uprobe",
@@ -46,13 +47,15 @@ def named_types() -> frozenset[int]:
 
 @cache
 def types_with(func_id: int) -> tuple[int, ...]:
-    """Program types that have a helper at any hook, to a user who may do everything."""
+    """Program types that have a helper at any attach point, to a user who may do everything."""
+    attaches = range(len(k.ENUMS["bpf_attach_type"]))
     return tuple(
         prog_type
         for prog_type in sorted(program_types())
         if any(
-            helper_proto(prog_type, attach, func_id, sleepable=sleepable) is not None
-            for attach in ((0, *_ATTACH) if prog_type == k.BPF_PROG_TYPE_TRACING else (0,))
+            helper_proto(prog_type, attach, func_id, sleepable=sleepable, hook=hook) is not None
+            for hook in (all_struct_ops() if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS else ("",))
+            for attach in (attaches if not hook else (0,))
             for sleepable in (False, True)
         )
     )

@@ -118,6 +118,11 @@ def map_struct(map_type: int) -> str | None:
     return _facts().map_structs.get(map_type)
 
 
+def all_struct_ops() -> tuple[str, ...]:
+    """Names of the structs of operations that programs can implement."""
+    return tuple(_facts().struct_ops)
+
+
 def struct_ops(name: str) -> StructOps | None:
     """The struct_ops of that name, or None: the kernel's struct is none (bpf_struct_ops_find)."""
     return _facts().struct_ops.get(name)

@@ -31,6 +31,7 @@ export function bindings(scope) {
     { keys: "/", says: "search instructions, source and log", on: typed("/"), do: ask("/") },
     { keys: "v", says: "switch between the verifier and the run", on: typed("v"), do: () => flip(scope) },
     { keys: "x", says: "decimal or hexadecimal", on: typed("x"), do: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) },
+    { keys: "i", says: "what the instruction at the cursor does", on: typed("i"), do: () => document.dispatchEvent(new Event("explain")) },
     { keys: "e", says: "to the editor (Escape leaves it)", on: typed("e"), do: () => document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus")) },
     ...Array.from({ length: 8 }, (_, i) => ({
       keys: i ? "" : "1–8",

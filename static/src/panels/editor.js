@@ -12,6 +12,7 @@ import { Panel } from "../core/panel.js";
 import { detect, fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { fill, h, setAttr, setText, visible } from "../ui/dom.js";
+import { explanations } from "./editor-hover.js";
 import { colours, theme } from "./editor-look.js";
 import { CauseMark, Sentence, marks, pointer, setMarks } from "./editor-marks.js";
 import { offers } from "./offers.js";
@@ -119,6 +120,7 @@ export class Editor extends Panel {
         bracketMatching(),
         lineNumbers(),
         marks,
+        explanations,
         lintGutter(),
         colours,
         theme,

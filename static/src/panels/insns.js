@@ -110,7 +110,7 @@ export class Insns extends Panel {
         h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
         h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
         h("span", { class: "insn-idx" }, `${insn.idx}:`),
-        h("code", { class: "insn-text" }, active ? this.operands(insn.text) : insn.text),
+        h("code", { class: "insn-text", data: { hex: insn.hex } }, active ? this.operands(insn.text) : insn.text),
         visits > 1 ? h("span", { class: "visits", title: `the verifier came here ${visits} times` }, `×${visits}`) : null,
       ),
     );

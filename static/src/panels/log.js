@@ -107,6 +107,6 @@ export class LogPane extends Panel {
     }
     out.push(shown.slice(at));
     const source = /^; /.test(shown);
-    fill(row, h("code", { class: source ? "log-source" : "" }, out));
+    fill(row, h("code", { class: source ? "log-source" : "", data: source ? {} : { log: "" } }, out));
   }
 }

@@ -1,12 +1,15 @@
 /**
- * Definitions of the page's terms, shown on pointing at a term and on coming to it by Tab or touch. The texts are those
- * of docs/glossary.md: the server puts its table into the page.
+ * Explanations shown on pointing, on coming by Tab or touch, and by the key i. Terms of the page are those of
+ * docs/glossary.md, which the server puts into the page; the rest is looked up in the reference.
  */
-import { h, setAttr, setText } from "./dom.js";
+import { fill, h, setAttr } from "./dom.js";
+import { reference, whoMayCall } from "./reference.js";
 
 /** @type {Map<string, string>} */
 let table = new Map();
 const DELAY = 120;
+/** Code and log lines are pointed at all the time: an explanation waits until the pointer rests. */
+const REST = 450;
 
 /** Take the glossary: [{names, text}]. */
 export function define(entries) {
@@ -18,14 +21,57 @@ export function term(name, ...content) {
   return h("dfn", { class: "term", tabindex: "0", data: { term: name } }, content.length ? content : name);
 }
 
-/** Show definitions for every element with data-term, now and later. */
+/** An entry of the reference as nodes. */
+export function entryNodes(entry) {
+  return [
+    h("b", { class: "tip-title" }, entry.title),
+    entry.prototype ? h("code", { class: "tip-prototype" }, entry.prototype) : null,
+    h("span", { class: "tip-text" }, entry.text),
+    entry.notes?.length ? h("span", { class: "tip-note" }, `It ${entry.notes.join("; ")}.`) : null,
+    entry.callers ? h("span", { class: "tip-note" }, whoMayCall(entry)) : null,
+  ];
+}
+
+/** The text under a point and the offset in it, within one element. */
+function textAt(element, x, y) {
+  // Firefox has the standard's function, Chromium and Safari the older one as well.
+  const at = /** @type {any} */ (document);
+  const place = at.caretPositionFromPoint?.(x, y) ?? at.caretRangeFromPoint?.(x, y);
+  const node = place?.offsetNode ?? place?.startContainer;
+  if (!node || !element.contains(node)) return null;
+  const range = document.createRange();
+  range.setStart(element, 0);
+  range.setEnd(node, place.offset ?? place.startOffset);
+  return { text: element.textContent ?? "", offset: range.toString().length };
+}
+
+/**
+ * What the reference says of an element that is pointed at: data-hex an instruction, data-log a line of the log.
+ * @param {HTMLElement} element
+ * @param {{x: number, y: number} | null} point null: the element as a whole
+ */
+async function explained(element, point) {
+  const known = await reference();
+  if (!known) return null;
+  const at = point && textAt(element, point.x, point.y);
+  const word = at && (known.word(at.text, at.offset) ?? (element.dataset.log !== undefined ? known.phrase(at.text, at.offset) : null));
+  if (word) return word.entry;
+  if (element.dataset.hex === undefined) return null;
+  // Of a call, what is called says more than that it is one.
+  const called = point ? null : known.word(element.textContent ?? "", (element.textContent ?? "").search(/bpf_/));
+  return called?.entry ?? known.instruction(element.dataset.hex);
+}
+
+/** Show explanations for every element with data-term, data-hex or data-log, now and later. */
 export function listen() {
   const tip = h("div", { id: "tip", class: "tip", role: "tooltip", hidden: true });
   document.body.append(tip);
   /** @type {HTMLElement | null} */
   let shown = null;
   let timer = 0;
-  const owner = (target) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest("[data-term]")) : null);
+  const closest = (target, selector) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(selector)) : null);
+  const owner = (target) => closest(target, "[data-term]");
+  const lookedUp = (target) => closest(target, "[data-hex], [data-log]");
 
   const hide = () => {
     clearTimeout(timer);
@@ -33,21 +79,28 @@ export function listen() {
     shown = null;
     tip.hidden = true;
   };
-  const show = (element) => {
-    clearTimeout(timer);
-    const text = table.get(element.dataset.term ?? "");
-    if (!text || shown === element) return;
+  const put = (element, content, at) => {
     hide();
     shown = element;
-    setText(tip, text);
+    fill(tip, content);
     tip.hidden = false;
     setAttr(element, "aria-describedby", "tip");
-    const at = element.getBoundingClientRect();
     const box = tip.getBoundingClientRect();
     const left = Math.max(8, Math.min(at.left, innerWidth - box.width - 8));
     const below = at.bottom + 6;
     tip.style.left = `${left}px`;
     tip.style.top = `${below + box.height > innerHeight - 4 ? Math.max(4, at.top - box.height - 6) : below}px`;
+  };
+  const show = (element) => {
+    clearTimeout(timer);
+    const text = table.get(element.dataset.term ?? "");
+    if (text && shown !== element) put(element, text, element.getBoundingClientRect());
+  };
+  const look = async (element, point) => {
+    const entry = await explained(element, point);
+    if (!entry || !element.isConnected) return;
+    const line = element.getBoundingClientRect();
+    put(element, entryNodes(entry), point ? { left: point.x, top: line.top, bottom: line.bottom } : line);
   };
 
   document.addEventListener("pointerover", (event) => {
@@ -58,6 +111,16 @@ export function listen() {
     else if (shown && shown !== document.activeElement && !tip.contains(/** @type {Node} */ (event.target)))
       timer = window.setTimeout(hide, DELAY);
   });
+  document.addEventListener(
+    "pointermove",
+    (event) => {
+      const element = event.pointerType === "mouse" && event.buttons === 0 ? lookedUp(event.target) : null;
+      if (!element) return;
+      clearTimeout(timer);
+      timer = window.setTimeout(() => void look(element, { x: event.clientX, y: event.clientY }), REST);
+    },
+    { passive: true },
+  );
   document.addEventListener("focusin", (event) => {
     const element = owner(event.target);
     if (element === event.target && element) show(element);
@@ -65,6 +128,11 @@ export function listen() {
   });
   document.addEventListener("focusout", hide);
   document.addEventListener("scroll", hide, { capture: true, passive: true });
+  // The key i: the instruction at the cursor.
+  document.addEventListener("explain", () => {
+    const element = /** @type {HTMLElement | null} */ (document.querySelector(".insns .vl-row.active [data-hex]"));
+    if (element) void look(element, null);
+  });
   document.addEventListener(
     "keydown",
     (event) => {
