@@ -19,7 +19,7 @@ READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 WINDOW, LOG = "window", "log"
 """The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
-CONTENTS = "contents"
+CONTENTS, REWRITTEN = "contents", "rewritten"
 """The kinds of requests for an analysis of a program."""
 DAMAGED = "damaged"
 """The code of the error message that answers such a request when the steps cannot be read."""

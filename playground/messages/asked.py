@@ -234,6 +234,12 @@ class ContentsRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["contents"]
 
 
+class RewrittenRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for the program as the verifier rewrote it. Answered by `rewritten`."""
+
+    type: Literal["rewritten"]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -262,6 +268,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "window": Window,
     "log": LogRequest,
     "contents": ContentsRequest,
+    "rewritten": RewrittenRequest,
     "resume": Resume,
     "cancel": Cancel,
 }

@@ -1,4 +1,4 @@
-"""The `contents` message: what an object file holds."""
+"""The messages about what the stages made: the object file's contents, and the rewritten program."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ class Contents(Wire, frozen=True):
     relocations: list[RelocEntry]
     types: list[TypeEntry]
     left_out: LeftOut
+
+
+class RewrittenEntry(Wire, frozen=True):
+    """An instruction of the rewritten program."""
+
+    idx: Annotated[int, about("its number, as `bpftool prog dump xlated` counts")]
+    orig_idx: Annotated[int, about("the instruction of the program that it stems from")]
+    text: str
+    changed: Annotated[bool, about("the verifier wrote another instruction than the program had there")]
+
+
+class RewrittenProgram(Wire, frozen=True):
+    """An accepted program as the verifier rewrote it, before the JIT; no instructions if it was not accepted."""
+
+    type: Literal["rewritten"]
+    insns: list[RewrittenEntry]

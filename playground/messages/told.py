@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from playground.messages.base import Unset, Wire, about
-from playground.messages.contents import Contents
+from playground.messages.contents import Contents, RewrittenProgram
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -129,6 +129,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "progress": Progress,
     "log": Log,
     "contents": Contents,
+    "rewritten": RewrittenProgram,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -143,6 +144,7 @@ ServerMessage: TypeAlias = (
     | Progress
     | Log
     | Contents
+    | RewrittenProgram
     | Limit
     | Error
     | Done

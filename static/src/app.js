@@ -16,6 +16,7 @@ import { LogPane } from "./panels/log.js";
 import { PacketPane } from "./panels/packet.js";
 import { Pipeline } from "./panels/pipeline.js";
 import { ObjectPane } from "./panels/object.js";
+import { RewrittenPane } from "./panels/rewritten.js";
 import { MachinePane, MapsPane, OutputPane, PathsPane } from "./panels/results.js";
 import { Scrubber } from "./panels/scrubber.js";
 import { Splitters } from "./panels/splitters.js";
@@ -60,7 +61,7 @@ function start() {
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
-    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane,
+    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-splitters": Splitters,
   };

@@ -35,3 +35,20 @@ def test_sections_symbols_relocations_and_types(tab: Callable[..., Any]) -> None
     pane.locator("summary", has_text="Types").click()
     expect(pane.locator(".object-types")).to_contain_text("/*     8     8 */")
     opened.check()
+
+
+def test_the_rewritten_program_follows_the_cursor(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    page.get_by_role("tab", name="Rewritten").press("Enter")
+    pane = page.locator("bs-rewritten")
+    expect(pane).to_contain_text("after the verifier")
+    page.keyboard.press("g")
+    page.keyboard.type("i20")
+    page.keyboard.press("Enter")
+    expect(pane.locator(".same-insn").first).to_be_visible()
+    expect(pane.locator(".vl-row", has_text="r1 += 264").locator(".rewritten-mark")).to_have_text("±")
+    pane.locator(".vl-row", has_text="r0 <<= 3").click()
+    expect(page.locator(".insns .vl-row.active")).to_contain_text("call bpf_map_lookup_elem")
+    expect(pane.locator(".same-insn")).to_have_count(7)
+    opened.check()

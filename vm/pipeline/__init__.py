@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vm.pipeline.contents import contents
 from vm.pipeline.objects import choose, load, load_elf
+from vm.pipeline.rewritten_listing import rewritten_listing
 from vm.pipeline.running import Companion, companions, execute, laid_out
 from vm.pipeline.source import KINDS, MAX_ELF_BYTES, MAX_SOURCE_BYTES, BuildOptions, Source, compile_source
 from vm.pipeline.translation import Code, code, rewrite, translate, unverified
@@ -48,6 +49,7 @@ __all__ = [
     "load_elf",
     "remarks_of",
     "rewrite",
+    "rewritten_listing",
     "stored_trace",
     "translate",
     "refused_after",

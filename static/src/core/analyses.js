@@ -6,6 +6,7 @@
 /** Which question a message answers, and whether it is the last of its answer. */
 const ANSWERS = /** @type {const} */ ({
   contents: { asked: "contents", last: true },
+  rewritten: { asked: "rewritten", last: true },
 });
 
 /**

@@ -24,6 +24,7 @@ export const PANES = [
   { id: "packet", label: "Packet", tag: "bs-packet", name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, badge: (s) => s.stages.run?.events?.length || "" },
+  { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => s.stages.verify?.verdict === "accept" },
   { id: "machine", label: "Machine code", tag: "bs-machine" },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];

@@ -119,6 +119,13 @@ export interface ContentsRequest {
   request: Request;
 }
 
+/** Ask for the program as the verifier rewrote it. Answered by `rewritten`. */
+export interface RewrittenRequest {
+  type: "rewritten";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -269,6 +276,23 @@ export interface Contents {
   relocations: RelocEntry[];
   types: TypeEntry[];
   left_out: LeftOut;
+}
+
+/** An instruction of the rewritten program. */
+export interface RewrittenEntry {
+  /** its number, as `bpftool prog dump xlated` counts */
+  idx: number;
+  /** the instruction of the program that it stems from */
+  orig_idx: number;
+  text: string;
+  /** the verifier wrote another instruction than the program had there */
+  changed: boolean;
+}
+
+/** An accepted program as the verifier rewrote it, before the JIT; no instructions if it was not accepted. */
+export interface RewrittenProgram {
+  type: "rewritten";
+  insns: RewrittenEntry[];
 }
 
 /** A limit was hit. */
@@ -963,6 +987,6 @@ export interface Executed {
   memory: Region[];
 }
 
-export type ClientMessage = Run | Window | LogRequest | ContentsRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | LogRequest | ContentsRequest | RewrittenRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | Limit | Error | Done | VerifySteps | RunSteps;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | Limit | Error | Done | VerifySteps | RunSteps;
