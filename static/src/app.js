@@ -34,12 +34,14 @@ Object.assign(htmx.config, {
   historyEnabled: false,
 });
 
+/** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
 function start() {
   const program = json("program");
   if (!program) return; // a page without the instrument: examples, errors
-  const boot = /** @type {any} */ ({ program, record: json("record"), config: json("config") });
+  /** @type {import("./core/scope.js").Boot} */
+  const boot = { program, record: json("record"), config: json("config") };
   const draft = program.id || program.example ? null : readDraft();
   const fresh = location.pathname === "/" ? (draft ?? readDraft()) : null;
   const differs = fresh && JSON.stringify([fresh.kind, fresh.source]) !== JSON.stringify([program.request.kind, program.request.source]);

@@ -70,7 +70,6 @@ test("who wrote a value: its instruction and its line, where they are known", ()
   const { cursor } = walked();
   assert.equal(cursor.writerInsn({ w: 5 }), 3);
   assert.equal(cursor.writerLine({ w: 5 }), 3);
-  assert.equal(cursor.writerInsn({ w: 200, wi: 4 }), 4);
   assert.equal(cursor.writerInsn({ w: 200 }), null);
   assert.equal(cursor.writerLine({ w: -1 }), null);
   assert.equal(cursor.writerInsn(undefined), null);

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Windows } from "../src/core/windows.js";
+import { RunWindows, WalkWindows } from "../src/core/windows.js";
 import { KEYFRAME, WALK, known, window_ } from "./world.js";
 
 const windows = (stage = "verify") => {
   const asked = [];
-  const made = new Windows(/** @type {any} */ (stage), (...request) => asked.push(request));
+  const made = new (stage === "run" ? RunWindows : WalkWindows)((...request) => asked.push(request));
   return { made, asked };
 };
 

@@ -1,9 +1,25 @@
 /** The one cursor: which step of the walk or of a packet's run is selected, what stands there, and moving it. */
 
+/** @import { Insn, Reg } from "../types/messages.js" */
+/** @import { View } from "./store.js" */
+/** @import { RunAt, WalkAt } from "./windows.js" */
+
+/** @typedef {{idx: number, insn: Insn | null, line: number | null, frame: number}} Place where a step stands */
+/** @typedef {WalkAt & Place & {view: "verify"}} WalkHere */
+/** @typedef {RunAt & Place & {view: "run"}} RunHere */
+
+/** @typedef {WalkHere | RunHere} Here */
+
+/**
+ * What the verifier knew beside a step of the machine. `before`: the state that its step found, not the one it left;
+ * `outside`: registers it knew nothing of.
+ * @typedef {{step: number, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>}} Abstract
+ */
+
 /** Milliseconds after which the page says that a step is still being fetched. */
 const LATE = 400;
 
-/** The name of a register in a frame, as steps spell it. */
+/** The name of a register in a frame, as steps spell it. @param {number} frame @param {string} name */
 export const inFrame = (frame, name) => (frame ? `${frame}:${name}` : name);
 
 export class Cursor {
@@ -35,14 +51,28 @@ export class Cursor {
 
   /** Everything the cursor points at, or null while its window is on the way. */
   now() {
-    const { view, step, code } = this.state;
-    const here = this.windows.at(step);
-    if (!here) return null;
-    const insn = code.at(here.raw.insn);
-    return { ...here, view, idx: here.raw.insn, insn, line: insn?.line ?? null, frame: here.raw.frame ?? 0 };
+    return this.state.view === "verify" ? this.walked() : this.ran();
   }
 
-  /** Move to a step of the current view. */
+  /** The same in the verifier's view; null in the other one. @returns {WalkHere | null} */
+  walked() {
+    const here = this.state.view === "verify" ? this.steps.verify.at(this.state.step) : null;
+    return here && { ...here, ...this.place(here.raw), view: "verify" };
+  }
+
+  /** The same in the machine's view; null in the other one. @returns {RunHere | null} */
+  ran() {
+    const here = this.state.view === "run" ? this.steps.run.at(this.state.step) : null;
+    return here && { ...here, ...this.place(here.raw), view: "run" };
+  }
+
+  /** @param {{insn: number, frame?: number}} raw @returns {Place} */
+  place(raw) {
+    const insn = this.state.code.at(raw.insn);
+    return { idx: raw.insn, insn, line: insn?.line ?? null, frame: raw.frame ?? 0 };
+  }
+
+  /** Move to a step of the current view. @param {number} step */
   goto(step) {
     const to = this.within(step);
     this.kept[this.state.view] = to;
@@ -50,14 +80,14 @@ export class Cursor {
     this.look();
   }
 
-  /** Switch to the verifier's walk or the machine's run. */
+  /** Switch to the verifier's walk or the machine's run. @param {View} view */
   show(view, step = this.kept[view]) {
     this.kept[this.state.view] = this.state.step;
     this.store.set({ view, step: this.within(step, view), focusStage: view, found: "" });
     this.look();
   }
 
-  /** Look at the run of another packet. */
+  /** Look at the run of another packet. @param {number} n */
   packet(n) {
     const windows = this.steps.runOf(n);
     this.steps.run = windows;
@@ -68,7 +98,7 @@ export class Cursor {
     if (this.state.view === "run") this.show("run", 0);
   }
 
-  /** The nearest step there is. */
+  /** The nearest step there is. @param {number} step */
   within(step, view = this.state.view) {
     return Math.max(0, Math.min(step, Math.max(0, this.steps[view].total - 1)));
   }
@@ -87,7 +117,7 @@ export class Cursor {
     clearTimeout(this.late);
     if (windows.total && !windows.step(step))
       this.late = window.setTimeout(() => this.store.set({ found: `Fetching step ${step + 1}…` }), LATE);
-    const known = view === "run" ? windows.step(step)?.walk_step : undefined;
+    const known = view === "run" ? this.steps.run.step(step)?.walk_step : undefined;
     if (known !== undefined) this.steps.verify.need(known);
   }
 
@@ -103,8 +133,10 @@ export class Cursor {
   // What stands beside the cursor --------------------------------------------------------------------------------
 
   /**
-   * What the verifier knew after a step of the machine, on the path the run took: {step, before, state, frame, wrote,
-   * outside}; `outside` names registers it knew nothing of. Null where nothing is known, or its window is on the way.
+   * What the verifier knew after a step of the machine, on the path the run took. Null where nothing is known, or its
+   * window is on the way.
+   * @param {number} step
+   * @returns {Abstract | null}
    */
   abstract(step) {
     const raw = this.steps.run.step(step);
@@ -126,13 +158,13 @@ export class Cursor {
     };
   }
 
-  /** Instruction of the step that wrote a register, or null when that step's window is not here. */
+  /** Instruction of the step that wrote a register, or null when that step's window is not here. @param {Reg | null | undefined} reg */
   writerInsn(reg) {
     if (!reg || reg.w === undefined || reg.w < 0) return null;
-    return reg.wi ?? this.steps.verify.step(reg.w)?.insn ?? null;
+    return this.steps.verify.step(reg.w)?.insn ?? null;
   }
 
-  /** C line of that instruction, or null. */
+  /** C line of that instruction, or null. @param {Reg | null | undefined} reg */
   writerLine(reg) {
     const idx = this.writerInsn(reg);
     return idx === null ? null : this.state.code.line(idx);

@@ -1,5 +1,20 @@
 /** What a pasted text or a dropped file is. Kinds are told by structure: what every text of that kind has. */
 
+/** @import { Limits, PcapInput } from "../types/messages.js" */
+/** @import { SourceKind } from "./store.js" */
+
+/** @typedef {"log" | "listing" | "bpftrace" | "bcc"} ForeignKind a kind of text that cannot be compiled */
+
+/**
+ * What a text or a file was taken for. `whole`: it can stand alone, and so replaces what is there; `foreign`: nothing can
+ * be run from it.
+ * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, input?: undefined, error?: undefined}} FoundSource
+ */
+
+/** @typedef {{input: PcapInput, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */
+/** @typedef {FoundSource | FoundCapture} Found */
+/** @typedef {{error: string, input?: undefined}} NotFound */
+
 const C_WHOLE = /(^|\n)\s*(#\s*include|SEC\s*\(|char\s+\w*\s*_?license\b)/i;
 const C_LIKE = /[{};]/;
 const ASM = /^\s*(?:\d+:\s*)?(?:[rw]\d+\s*[-+*/%&|^<>]*=|\*\(u\d+\s*\*\)|if\s+[rw]\d+|goto\b|call\b|exit\b|mov(?:32)?\s+[rw]\d|ldx\w*|stx\w*|lock\b|;|#|\/\/|\w+:\s*$)/i;
@@ -37,7 +52,7 @@ const FOREIGN = {
   bcc: "This looks like a BCC program. BCC rewrites its C before compiling it, so clang alone cannot compile it. This page accepts C for libbpf: SEC(\"…\") before each program, maps in SEC(\".maps\").",
 };
 
-/** "log", "listing", "bpftrace", "bcc", or "" for everything else. */
+/** What a text is that cannot be compiled; "" for everything else. @param {string} text @returns {ForeignKind | ""} */
 function foreignKind(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   if (!SECTION.test(text) && (BCC_PYTHON.test(text) || BCC_C.test(text))) return "bcc";
@@ -50,15 +65,16 @@ function foreignKind(text) {
   return BPFTRACE.some((mark) => mark.test(text)) ? "bpftrace" : "";
 }
 
-/** {kind, said} of a text that is recognised but cannot be compiled (`log`, `listing`, `bpftrace`, `bcc`), else null. */
+/** {kind, said} of a text that is recognised but cannot be compiled, else null. @param {string} text */
 export function foreign(text) {
   const kind = foreignKind(text);
   return kind ? { kind, said: FOREIGN[kind] } : null;
 }
 
 /**
- * The kind of a pasted text, or null when it is a fragment: {kind, source, said, whole}.
- * `whole` is set when it can stand alone, and so replaces what is there; `foreign` when nothing can be run from it.
+ * The kind of a pasted text, or null when it is a fragment.
+ * @param {string} text
+ * @returns {FoundSource | null}
  */
 export function detect(text) {
   const trimmed = text.trim();
@@ -77,7 +93,7 @@ export function detect(text) {
     return { kind: "c", source: text, said: "Recognized as C.", whole: /SEC\s*\(/.test(trimmed) && lines.length > 3 };
   return C_LIKE.test(trimmed) ? { kind: "c", source: text, said: "Recognized as C.", whole: false } : null;
 }
-/** Base64 of bytes. */
+/** Base64 of bytes. @param {Uint8Array} data */
 export function base64(data) {
   let text = "";
   for (let i = 0; i < data.length; i += 0x8000) text += String.fromCharCode(...data.subarray(i, i + 0x8000));
@@ -86,7 +102,12 @@ export function base64(data) {
 
 const PCAP = new Set(["d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a"]);
 
-/** Read a file: an ELF object, a capture, or text. */
+/**
+ * Read a file: an ELF object, a capture, or text.
+ * @param {File} file
+ * @param {Partial<Limits>} limits
+ * @returns {Promise<Found | NotFound>}
+ */
 export async function fromFile(file, limits) {
   const most = Math.max(limits.elf_bytes ?? 1 << 20, limits.pcap_bytes ?? 0, limits.source_bytes ?? 0);
   if (file.size > most) return { error: `${file.name} has ${file.size} bytes; the limit is ${most}.` };

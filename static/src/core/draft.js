@@ -3,7 +3,11 @@
 const KEY = "bpfscope.draft";
 let timer = 0;
 
-/** Keep the program as it stands, soon. */
+/** @import { Request } from "../types/messages.js" */
+
+/** @typedef {Request & {ownInput?: boolean}} Draft */
+
+/** Keep the program as it stands, soon. @param {import("./store.js").State} state */
 export function saveDraft(state) {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
@@ -16,7 +20,7 @@ export function saveDraft(state) {
   }, 250);
 }
 
-/** The kept request with `ownInput` beside it, or null. */
+/** The kept request with `ownInput` beside it, or null. @returns {Draft | null} */
 export function readDraft() {
   try {
     const draft = JSON.parse(localStorage.getItem(KEY) ?? "null");

@@ -25,6 +25,7 @@ export function occurrences({ code, log, source, kind }, text, most) {
   const needle = text.toLowerCase();
   /** @type {ReturnType<typeof occurrences>} */
   const hits = [];
+  /** @param {string} line */
   const has = (line) => hits.length < most && line.toLowerCase().includes(needle);
   for (const { idx, text: insn } of code.insns) if (has(insn)) hits.push({ where: `insn ${idx}`, text: insn, kind: "insn", n: idx });
   const lines = kind === "elf" ? [] : source.split("\n");

@@ -4,26 +4,42 @@
  * 8200, 9293, 768, 792, 4443.
  */
 
+/** @typedef {number[]} Bytes */
+/** @typedef {Record<string, any>} Fields of a layer: text and numbers, as the form takes them */
+/** @typedef {Record<string, Fields>} Layers */
+/** @typedef {"tcp" | "udp" | "icmp"} Transport */
+/** @typedef {(length: number) => Bytes} Pseudo makes the IP pseudo-header for a length; [] without IP */
+
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
 const VLAN = 0x8100;
+/** @type {Record<Transport, number>} */
 const PROTO = { icmp: 1, tcp: 6, udp: 17 };
 const ICMPV6 = 58;
 const FLAGS = "FSRPAUECN";
 const ETHERNET = { src: "02:00:00:00:00:01", dst: "02:00:00:00:00:02" };
 
+/** @param {Bytes} data */
 const hex = (data) => data.map((b) => b.toString(16).padStart(2, "0")).join("");
+/** @param {unknown} text */
 const unhex = (text) => (String(text).match(/[0-9a-f]{2}/gi) ?? []).map((pair) => Number.parseInt(pair, 16));
+/** @param {number} value */
 const be16 = (value) => [(value >> 8) & 255, value & 255];
+/** @param {number} value */
 const be32 = (value) => [(value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255];
+/** @param {Bytes} data @param {number} at */
 const u16 = (data, at) => (data[at] << 8) | data[at + 1];
+/** @param {Bytes} data @param {number} at */
 const u32 = (data, at) => data[at] * 2 ** 24 + ((data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]);
+/** @param {Bytes} a @param {Bytes} b */
 const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
+/** @param {Bytes} data */
 const mac = (data) => data.map((b) => b.toString(16).padStart(2, "0")).join(":");
+/** @param {Bytes} data */
 const ipv4 = (data) => data.join(".");
 
-/** 16 bytes as RFC 5952 writes them: the longest run of zero groups is "::". */
+/** 16 bytes as RFC 5952 writes them: the longest run of zero groups is "::". @param {Bytes} data */
 export function ipv6(data) {
   const groups = Array.from({ length: 8 }, (_, i) => u16(data, 2 * i).toString(16));
   let best = { at: -1, length: 1 };
@@ -36,14 +52,16 @@ export function ipv6(data) {
   return `${groups.slice(0, best.at).join(":")}::${groups.slice(best.at + best.length).join(":")}`;
 }
 
-/** Bytes of an address as text, or null when it is none. */
+/** Bytes of an address as text, or null when it is none. @param {unknown} text */
 function address4(text) {
   const parts = String(text).split(".");
   return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256) ? parts.map(Number) : null;
 }
 
+/** The same for IPv6. @param {unknown} text */
 function address6(text) {
   const halves = String(text).split("::");
+  /** @param {string} half */
   const groups = (half) => (half ? half.split(":") : []);
   const [head, tail] = [groups(halves[0]), groups(halves[1] ?? "")];
   const gap = 8 - head.length - tail.length;
@@ -52,7 +70,10 @@ function address6(text) {
   return all.every((group) => /^[0-9a-f]{1,4}$/i.test(group)) ? all.flatMap((group) => be16(Number.parseInt(group, 16))) : null;
 }
 
-/** The Internet checksum (RFC 1071). */
+/** @type {Transport[]} */
+const TRANSPORTS = ["tcp", "udp", "icmp"];
+
+/** The Internet checksum (RFC 1071). @param {Bytes} data */
 function checksum(data) {
   let sum = 0;
   for (let i = 0; i < data.length; i += 2) sum += (data[i] << 8) | (data[i + 1] ?? 0);
@@ -60,12 +81,16 @@ function checksum(data) {
   return ~sum & 0xffff;
 }
 
+/** TCP flags as letters or as a number. @param {string | number | undefined} value */
 function flagBits(value) {
   if (Number.isFinite(Number(value || NaN)) || value === 0) return Number(value) & 0x1ff;
   return [...String(value || "S").toUpperCase()].reduce((bits, letter) => bits | (FLAGS.includes(letter) ? 1 << FLAGS.indexOf(letter) : 0), 0);
 }
 
-/** Bytes of a transport header and its payload, with the checksum; `pseudo` gives the IP pseudo-header, [] without IP. */
+/**
+ * Bytes of a transport header and its payload, with the checksum.
+ * @type {Record<Transport, (fields: Fields, payload: Bytes, pseudo: Pseudo, six: boolean) => Bytes>}
+ */
 const TRANSPORT = {
   tcp(fields, payload, pseudo) {
     const bits = flagBits(fields.flags);
@@ -95,6 +120,9 @@ const TRANSPORT = {
 /**
  * Bytes of an IPv4 packet, or null where an address is none. `number`: protocol of the transport; `upper` makes its bytes
  * with the pseudo-header of a length.
+ * @param {Fields} fields
+ * @param {number} number
+ * @param {(pseudo: Pseudo) => Bytes} upper
  */
 function packet4(fields, number, upper) {
   const [src, dst] = [address4(fields.src ?? "127.0.0.1"), address4(fields.dst ?? "127.0.0.1")];
@@ -108,7 +136,7 @@ function packet4(fields, number, upper) {
   return [...head, ...body];
 }
 
-/** The same for IPv6. Without a transport (`number` is 0) the next header is 59: there is none. */
+/** The same for IPv6. Without a transport (`number` is 0) the next header is 59: there is none. @param {Fields} fields @param {number} number @param {(pseudo: Pseudo) => Bytes} upper */
 function packet6(fields, number, upper) {
   const [src, dst] = [address6(fields.src ?? "::1"), address6(fields.dst ?? "::1")];
   if (!src || !dst) return null;
@@ -119,12 +147,14 @@ function packet6(fields, number, upper) {
 /**
  * Bytes of a packet form, or null where a field holds what is no address. Lengths, checksums and the types of the next
  * layer are filled in.
+ * @param {Layers} layers
  */
 export function encode(layers) {
   const { eth = {}, vlan, ip, ipv6: six, payload } = layers;
   const data = payload?.hex !== undefined ? unhex(payload.hex) : [...new TextEncoder().encode(payload?.text ?? "")];
-  const name = Object.keys(TRANSPORT).find((each) => layers[each]);
+  const name = TRANSPORTS.find((each) => layers[each]);
   const number = !name ? 0 : six && name === "icmp" ? ICMPV6 : PROTO[name];
+  /** @param {Pseudo} pseudo */
   const upper = (pseudo) => (name ? TRANSPORT[name](layers[name], data, pseudo, Boolean(six)) : data);
   let body = ip ? packet4(ip, number, upper) : six ? packet6(six, number, upper) : upper(() => []);
   if (!body) return null;
@@ -135,9 +165,13 @@ export function encode(layers) {
   return [...addresses.flat(), ...be16(eth.type ?? (vlan ? VLAN : type)), ...body];
 }
 
+/** @param {Bytes} data @returns {Layers} */
 const rest = (data) => (data.length ? { payload: { hex: hex(data) } } : {});
 
-/** Transport header at the start of `data` -> fields, or null when there are too few bytes for one. */
+/**
+ * Transport header at the start of the data -> fields, or null when there are too few bytes for one.
+ * @type {Record<Transport, (d: Bytes) => {fields: Fields, size: number, sum: number} | null>}
+ */
 const READ = {
   tcp: (d) =>
     d.length < 20
@@ -153,9 +187,12 @@ const READ = {
   icmp: (d) => (d.length < 8 ? null : { fields: { type: d[0], code: d[1], id: u16(d, 4), seq: u16(d, 6) }, size: 8, sum: 2 }),
 };
 /** Types whose second four bytes are an identifier and a sequence number; those of others have to be zero here. */
+/** @type {Record<number, number[]>} */
 const ECHO = { 4: [0, 8], 6: [128, 129] };
+/** @type {Record<number, number[]>} */
 const WITHOUT_IDENTIFIER = { 4: [3, 4, 11], 6: [] };
 
+/** The network header at the start of the data, or null. @param {Bytes} data @param {number} type EtherType */
 function network(data, type) {
   if (type === IPV4 && data.length >= 20 && data[0] === 0x45)
     return {
@@ -172,9 +209,10 @@ function network(data, type) {
   return null;
 }
 
+/** @type {Record<string, string>} */
 const NAMES = { ip: "IPv4 header", tcp: "TCP", udp: "UDP", icmp: "ICMP" };
 
-/** `data` with the two bytes of a checksum taken from `made`: everything else has to be the same. */
+/** `data` with the two bytes of a checksum taken from `made`: everything else has to be the same. @param {Bytes} data @param {Bytes} made @param {number} at */
 function withSum(data, made, at) {
   const out = [...data];
   if (at >= 0 && at + 1 < made.length) out.splice(at, 2, made[at], made[at + 1]);
@@ -185,6 +223,8 @@ function withSum(data, made, at) {
  * A frame as layers of the form: {layers, sums, note}. As many headers are taken apart as the form can show without
  * changing a byte; what follows stays as payload bytes. `sums` names checksums that were not right and are made anew;
  * `note` says what stays as bytes, "" when nothing does. Null for fewer than 14 bytes: that is no frame.
+ * @param {Bytes} data
+ * @returns {{layers: Layers, sums: string[], note: string} | null}
  */
 export function decode(data) {
   if (data.length < 14) return null;
@@ -192,7 +232,8 @@ export function decode(data) {
   let type = u16(data, 12);
   const plain = { layers: { eth: { ...eth, type }, ...rest(data.slice(14)) }, sums: [] };
   let at = 14;
-  const base = /** @type {any} */ ({ eth });
+  /** @type {Layers} */
+  const base = { eth };
   if (type === VLAN && data.length >= 18 && !(data[14] & 0x10)) {
     base.vlan = { id: u16(data, 14) & 0xfff, prio: data[14] >> 5 };
     type = u16(data, 16);
@@ -200,9 +241,10 @@ export function decode(data) {
   }
   const net = network(data.slice(at), type);
   if (!net) return { ...plain, note: data.length > 14 ? "The form has no fields for the data after the Ethernet header: it is kept as bytes." : "" };
+  /** @type {{layers: Layers, sums: [string, number][], note: string}[]} checksums by layer and place */
   const tries = [];
   const inner = data.slice(at + net.size);
-  const upper = Object.keys(PROTO).find((name) => (net.version === 6 && name === "icmp" ? ICMPV6 : PROTO[name]) === net.proto);
+  const upper = TRANSPORTS.find((name) => (net.version === 6 && name === "icmp" ? ICMPV6 : PROTO[name]) === net.proto);
   const read = upper ? READ[upper](inner) : null;
   const fits =
     upper !== "icmp" ||

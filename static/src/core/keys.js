@@ -1,18 +1,27 @@
 /** The keys, as a table: the help is made from it, so it cannot lie. */
 import { fill, h } from "../ui/dom.js";
 
+/** @import { Scope } from "./scope.js" */
+
 /** @typedef {{keys: string, says: string, on: (event: KeyboardEvent) => boolean, do: () => void}} Binding */
 
-/** @param {import("./scope.js").Scope} scope @returns {Binding[]} */
+/** @param {Scope} scope @returns {Binding[]} */
 export function bindings(scope) {
   const { store } = scope;
+  /** @typedef {(key: string) => (event: KeyboardEvent) => boolean} Test */
+  /** @type {Test} */
   const plain = (key) => (e) => e.key === key && !e.ctrlKey && !e.metaKey && !e.altKey && !e.shiftKey;
+  /** @type {Test} */
   const typed = (key) => (e) => e.key === key && !e.ctrlKey && !e.metaKey && !e.altKey;
+  /** @type {Test} */
   const shift = (key) => (e) => e.key === key && e.shiftKey && !e.ctrlKey && !e.metaKey && !e.altKey;
+  /** @type {Test} */
   const alt = (key) => (e) => e.key === key && e.altKey && !e.ctrlKey && !e.metaKey && !e.shiftKey;
-  const click = (part) => () => /** @type {any} */ (document.querySelector(`[data-part="${part}"]`))?.click();
-  const ask = (prefix) => () => /** @type {any} */ (document.querySelector("bs-goto"))?.open(prefix);
-  const panes = /** @type {any} */ (() => document.querySelector("bs-dock"));
+  /** @param {string} part */
+  const click = (part) => () => /** @type {HTMLElement | null} */ (document.querySelector(`[data-part="${part}"]`))?.click();
+  /** @param {string} prefix */
+  const ask = (prefix) => () => /** @type {import("../panels/goto.js").Goto | null} */ (document.querySelector("bs-goto"))?.open(prefix);
+  const panes = () => /** @type {import("../panels/dock.js").Dock | null} */ (document.querySelector("bs-dock"));
   return [
     { keys: "→", says: "one step on", on: plain("ArrowRight"), do: () => scope.cursor.goto(store.state.step + 1) },
     { keys: "←", says: "one step back", on: plain("ArrowLeft"), do: () => scope.cursor.goto(store.state.step - 1) },
@@ -47,22 +56,23 @@ export function bindings(scope) {
   ];
 }
 
+/** @param {Scope} scope */
 function flip(scope) {
   const { view } = scope.store.state;
   const other = view === "verify" ? "run" : "verify";
   if (scope.steps[other].total) scope.cursor.show(other);
 }
 
-/** True when typing belongs to the element, not to the page. */
+/** True when typing belongs to the element, not to the page. @param {KeyboardEvent} event */
 function typing(event) {
-  const target = /** @type {any} */ (event.composedPath()[0]);
+  const [target] = event.composedPath();
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable) return true;
   if (target instanceof HTMLInputElement) return target.type !== "range" && target.type !== "checkbox";
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement;
 }
 
-/** Listen, and fill the help. */
+/** Listen, and fill the help. @param {Scope} scope */
 export function listen(scope) {
   const table = bindings(scope);
   addEventListener("keydown", (event) => {

@@ -1,6 +1,11 @@
 /** Links: the fragment holds what one looks at (step, stage, register, panel); the server holds the program. */
 
-/** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. */
+/** @import { Request } from "../types/messages.js" */
+/** @import { State, View } from "./store.js" */
+
+/** @typedef {{step: number | null, packet: number, stage: View | null, reg: string | null, pane: string | null}} Place */
+
+/** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. @returns {Place} */
 export function readFragment(hash = location.hash) {
   const values = new URLSearchParams(hash.replace(/^#/, ""));
   const step = Number.parseInt(values.get("step") ?? "", 10);
@@ -14,7 +19,7 @@ export function readFragment(hash = location.hash) {
   };
 }
 
-/** The fragment for what is in view. */
+/** The fragment for what is in view. @param {Pick<State, "step" | "view" | "packetRun" | "reg" | "pane">} state */
 export function fragment(state) {
   const values = new URLSearchParams({ step: String(state.step + 1), stage: state.view });
   if (state.packetRun) values.set("packet", String(state.packetRun + 1));
@@ -23,7 +28,13 @@ export function fragment(state) {
   return `#${values}`;
 }
 
-/** Store the program; answers {url} or {error}. */
+/**
+ * Store the program.
+ * @param {{share: string}} config
+ * @param {Request} request
+ * @param {string} title
+ * @returns {Promise<{url: string, error?: undefined} | {error: string, url?: undefined}>}
+ */
 export async function share(config, request, title) {
   try {
     const response = await fetch(config.share, {

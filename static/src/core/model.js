@@ -1,8 +1,14 @@
 /** What stages said, indexed for the panels. Made once a stage arrives, never per step. */
 
+/** @import { Insn, Loaded, Log as WholeLog, MachineInsn, Translated, Verified } from "../types/messages.js" */
+
+/** Lines of an object's source that are shown, at most. */
+const MOST_LINES = 20000;
+
 export class Code {
-  /** @param {any} load the `load` stage message */
+  /** @param {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines">> | null} load the `load` stage message */
   constructor(load) {
+    /** @type {Insn[]} */
     this.insns = load?.insns ?? [];
     /** @type {Map<number, number>} slot -> row in the list */
     this.row = new Map(this.insns.map((insn, row) => [insn.idx, row]));
@@ -14,42 +20,56 @@ export class Code {
       if (slots) slots.push(insn.idx);
       else this.byLine.set(insn.line, [insn.idx]);
     }
+    /** @type {Record<string, string>} */
     this.lines = load?.lines ?? {};
     /** How many functions there are. */
     this.funcs = this.insns.filter((insn) => insn.func).length;
   }
 
-  /** The instruction at a slot, or null. */
+  /** The instruction at a slot, or null. @param {number} idx */
   at(idx) {
     const row = this.row.get(idx);
     return row === undefined ? null : this.insns[row];
   }
 
+  /** The C line of a slot, or null. @param {number} idx */
   line(idx) {
     return this.at(idx)?.line ?? null;
   }
 
-  /** Name of the function a slot is in. */
+  /** Name of the function a slot is in. @param {number} idx */
   func(idx) {
-    for (let row = this.row.get(idx) ?? -1; row >= 0; row--) if (this.insns[row].func) return this.insns[row].func;
+    for (let row = this.row.get(idx) ?? -1; row >= 0; row--) {
+      const { func } = this.insns[row];
+      if (func) return func;
+    }
     return "";
+  }
+
+  /** What an object's line information holds of its source, in its lines; "" for nothing. */
+  text() {
+    const numbers = Object.keys(this.lines).map(Number);
+    if (!numbers.length) return "";
+    const last = Math.min(Math.max(...numbers), MOST_LINES);
+    return Array.from({ length: last }, (_, i) => this.lines[i + 1] ?? "").join("\n");
   }
 }
 
 /** The verifier's log, its lines tied to steps both ways. */
 export class Log {
+  /** @param {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more">> | WholeLog | null} verify the `verify` stage message, or the whole log */
   constructor(verify) {
     const text = verify?.log ?? "";
     this.lines = text ? text.replace(/\n$/, "").split("\n") : [];
     this.pairs = verify?.log_steps ?? [];
     this.cut = verify?.log_cut ?? 0;
     /** Whether there is more of it than was sent: of a long walk it is made when somebody asks. */
-    this.more = verify?.log_more ?? false;
+    this.more = Boolean(verify && "log_more" in verify && verify.log_more);
     /** @type {Map<number, number>} */
     this.stepOf = new Map(this.pairs);
   }
 
-  /** Last log line that speaks of a step at or before this one, or -1. */
+  /** Last log line that speaks of a step at or before this one, or -1. @param {number} step */
   lineOf(step) {
     let low = 0;
     let high = this.pairs.length - 1;
@@ -64,7 +84,7 @@ export class Log {
     return found < 0 ? -1 : this.pairs[found][0];
   }
 
-  /** What the kernel said after a step, up to its closing count: for a rejection, the reason in full. */
+  /** What the kernel said after a step, up to its closing count: for a rejection, the reason in full. @param {number} step */
   after(step) {
     const line = this.lineOf(step);
     if (line < 0 || this.stepOf.get(line) !== step) return "";
@@ -73,7 +93,7 @@ export class Log {
     return rest.slice(0, end < 0 ? undefined : end).filter((text) => text.trim()).join("\n");
   }
 
-  /** Step of a line: its own, or that of the nearest line above. */
+  /** Step of a line: its own, or that of the nearest line above. @param {number} line */
   stepAt(line) {
     for (let i = line; i >= 0; i--) {
       const step = this.stepOf.get(i);
@@ -85,9 +105,11 @@ export class Log {
 
 /** Machine code by BPF instruction. */
 export class Machine {
+  /** @param {Pick<Translated, "listing"> | null} jit the `jit` stage message */
   constructor(jit) {
+    /** @type {MachineInsn[]} */
     this.listing = jit?.listing ?? [];
-    /** @type {Map<number, any[]>} */
+    /** @type {Map<number, MachineInsn[]>} */
     this.byInsn = new Map();
     for (const item of this.listing) {
       const list = this.byInsn.get(item.insn);

@@ -3,7 +3,7 @@
 /** @type {import("./scope.js").Scope} */
 let scope;
 
-/** Give panels their scope; components must be defined after this. */
+/** Give panels their scope; components must be defined after this. @param {import("./scope.js").Scope} value */
 export function provide(value) {
   scope = value;
 }

@@ -5,6 +5,11 @@ import { Reasons } from "./reasons.js";
 import { isFinal } from "./stages.js";
 import { unreachable } from "./unreachable.js";
 
+/** @import { Done, Executed, Options, Request, ServerMessage, StageMessage } from "../types/messages.js" */
+/** @import { StoredRun } from "./scope.js" */
+/** @import { State, View } from "./store.js" */
+
+/** @param {number} position */
 const waiting = (position) =>
   position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
 
@@ -24,7 +29,7 @@ export class Protocol {
     this.cursor = cursor;
     this.session = session;
     this.analyses = analyses;
-    /** @type {{step: number, stage: string, packet: number} | null} where a link points: taken up once its stage is here */
+    /** @type {{step: number, stage: View, packet: number} | null} where a link points: taken up once its stage is here */
     this.restore = null;
     /** True from a request until it is accepted. */
     this.fresh = false;
@@ -36,13 +41,13 @@ export class Protocol {
 
   // What goes out ------------------------------------------------------------------------------------------------
 
-  /** The request as it stands in the page. */
+  /** The request as it stands in the page. @returns {Request} */
   request() {
     const { kind, source, options, input } = this.state;
     return input.kind === "auto" ? { kind, source, options } : { kind, source, options, input };
   }
 
-  /** Send the program through the whole pipeline; `extra` options are kept. */
+  /** Send the program through the whole pipeline; `extra` options are kept. @param {Options} extra */
   run(extra = {}) {
     if (Object.keys(extra).length) this.store.set({ options: { ...this.state.options, ...extra } });
     const request = this.request();
@@ -61,7 +66,7 @@ export class Protocol {
     this.session.start(request);
   }
 
-  /** Show a stored run: the messages that came with the page. */
+  /** Show a stored run: the messages that came with the page. @param {StoredRun} record */
   adopt(record) {
     this.fresh = true;
     this.store.set({ ran: this.marked() });
@@ -82,6 +87,7 @@ export class Protocol {
     return { ...this.request(), edited: this.state.edited };
   }
 
+  /** @param {string} message */
   fail(message) {
     this.store.set({ status: { state: "error", message } });
   }
@@ -110,7 +116,7 @@ export class Protocol {
 
   // What comes in ------------------------------------------------------------------------------------------------
 
-  /** Take one message of the server. */
+  /** Take one message of the server. @param {ServerMessage} message */
   handle(message) {
     if (this.analyses.take(message)) return;
     switch (message.type) {
@@ -128,15 +134,13 @@ export class Protocol {
         this.store.set({ log: new Log(message) });
         break;
       case "steps":
-        this.steps.of(message).add(message);
+        this.steps.add(message);
         this.cursor.arrived();
         break;
-      case "progress": {
-        const windows = this.steps.of(message);
-        windows.total = Math.max(windows.total, message.total);
+      case "progress":
+        this.steps.grow(message);
         this.store.set({ windows: this.state.windows + 1 });
         break;
-      }
       case "queued":
         this.store.set({ status: { state: "running", message: waiting(message.position) } });
         break;
@@ -160,33 +164,39 @@ export class Protocol {
     this.analyses.forget();
   }
 
+  /** @param {StageMessage} message */
   stage(message) {
     const { stage } = message;
     const { stages, pane } = this.state;
     const known = stages[stage];
     if (message.status === "working" && isFinal(known)) return; // said again after a resume
-    /** @type {Partial<import("./store.js").State>} */
+    /** @type {Partial<State>} */
     const patch = { stages: { ...stages, [stage]: message } };
     if (message.status === "failed" && (stage === "compile" || stage === "load")) {
       Object.assign(patch, nothing(), { reasons: new Reasons(null), focusStage: stage });
-      if (message.not_covered?.length && pane === "log") patch.pane = "why";
+      if ("not_covered" in message && message.not_covered?.length && pane === "log") patch.pane = "why";
     }
-    if (message.status === "done" && stage === "load") {
+    if (message.status === "done" && message.stage === "load") {
       patch.code = new Code(message);
       patch.machine = new Machine(null);
     }
-    if (message.status === "done" && stage === "jit") patch.machine = new Machine(message);
+    if (message.status === "done" && message.stage === "jit") patch.machine = new Machine(message);
     this.store.set(patch);
-    if (stage === "verify" && isFinal(message)) this.walked(message, known);
-    if (stage === "run" && message.runs) this.ranOnce(message);
+    const { verify, run } = this.state.stages;
+    if (stage === "verify" && verify && isFinal(verify)) this.walked(verify, isFinal(known));
+    if (stage === "run" && run?.runs) this.ranOnce(run.runs);
   }
 
-  /** The walk has ended: show where, unless that was shown already or a link points elsewhere. */
+  /**
+   * The walk has ended: show where, unless that was shown already or a link points elsewhere.
+   * @param {NonNullable<State["stages"]["verify"]>} message
+   * @param {boolean} known whether it had ended before
+   */
   walked(message, known) {
     const { cursor, restore } = this;
-    this.steps.verify.total = Math.max(this.steps.verify.total, message.steps ?? 0);
+    this.steps.grow({ stage: "verify", run: 0, total: message.steps ?? 0 });
     this.store.set({ log: new Log(message), reasons: new Reasons(message) });
-    if (isFinal(known)) return;
+    if (known) return;
     if (message.verdict === "reject" && message.fail && !restore)
       this.point(message.fail.step, { reg: message.fail.reg ?? "" });
     else if (message.status === "failed" && !restore) this.point(message.stopped?.step ?? 0);
@@ -195,16 +205,17 @@ export class Protocol {
     cursor.look();
   }
 
-  /** Select a step of the walk and open what explains it. */
+  /** Select a step of the walk and open what explains it. @param {number} step @param {Partial<State>} more */
   point(step, more = {}) {
     this.store.set({ view: "verify", step: Math.max(0, step), pane: "why", focusStage: "verify", found: "", ...more });
   }
 
-  ranOnce(message) {
+  /** @param {Executed["runs"]} runs */
+  ranOnce(runs) {
     const { cursor, restore, steps } = this;
-    for (const [n, run] of message.runs.entries()) steps.runOf(n).total = Math.max(steps.runOf(n).total, run.steps ?? 0);
+    for (const [n, run] of runs.entries()) steps.grow({ stage: "run", run: n, total: run.steps ?? 0 });
     const wanted = restore?.packet ?? 0;
-    if (wanted && wanted < message.runs.length) cursor.packet(wanted);
+    if (wanted && wanted < runs.length) cursor.packet(wanted);
     if (restore?.stage === "run") cursor.show("run", restore.step);
     else if (this.state.view === "run") cursor.show("run", this.state.step);
     cursor.look();
@@ -213,12 +224,13 @@ export class Protocol {
   /** The run is over: nothing is at work any more, whatever was said last. */
   settle() {
     const { stages } = this.state;
-    const open = Object.values(stages).flatMap((m) => (m?.status === "working" ? [m] : []));
+    const open = Object.values(stages).filter((m) => m?.status === "working");
     if (!open.length) return;
     const stopped = open.map((m) => [m.stage, { ...m, status: "stopped" }]);
     this.store.set({ stages: { ...stages, ...Object.fromEntries(stopped) } });
   }
 
+  /** @param {Done} message */
   done(message) {
     const { cursor, steps } = this;
     const { status } = this.state;

@@ -9,8 +9,17 @@ import { Session } from "./session.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 
+/** @import { Limits, ServerMessage } from "../types/messages.js" */
+/** @import { StoredProgram } from "./store.js" */
+
+/** @typedef {{ws: string, share: string, examples: string, kernel?: string, limits?: Partial<Limits>}} Config */
+
+/** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
+
+/** @typedef {{program: StoredProgram, record: StoredRun | null, config: Config, ownInput?: boolean}} Boot what the server put into the page */
+
 export class Scope {
-  /** @param {{program: any, config: any, ownInput?: boolean}} boot what the server put into the page */
+  /** @param {Boot} boot */
   constructor(boot) {
     this.config = boot.config;
     this.store = new Store(first(boot));
@@ -35,7 +44,7 @@ export class Scope {
     return this.store.state;
   }
 
-  /** Send the program through the whole pipeline; `extra` options are kept. */
+  /** Send the program through the whole pipeline; `extra` options are kept. @param {import("../types/messages.js").Options} extra */
   run(extra = {}) {
     this.protocol.run(extra);
   }
@@ -43,7 +52,7 @@ export class Scope {
 
 /**
  * What the store holds at the start.
- * @param {{program: any, config: any, ownInput?: boolean}} boot
+ * @param {Boot} boot
  * @returns {import("./store.js").State}
  */
 function first({ program, config, ownInput = false }) {

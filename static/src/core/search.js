@@ -1,5 +1,10 @@
 /** Moves of the cursor that look for something: a visit, a change, a writer, a fork. */
 
+/** @import { MachineStep, VerifierStep } from "../types/messages.js" */
+/** @import { RunWindows, WalkWindows } from "./windows.js" */
+
+/** @typedef {VerifierStep | MachineStep} Raw */
+
 /** Windows fetched by one search, at most. */
 const SEARCH_WINDOWS = 400;
 
@@ -21,12 +26,16 @@ export class Search {
   /**
    * Find the next step in a direction for which `test(raw, step)` holds, fetching windows as needed, and go there.
    * @param {number} direction 1 or -1
+   * @param {(raw: Raw, step: number) => boolean} test
+   * @param {string} what is looked for, in words
+   * @param {number} from a step
    */
   async seek(direction, test, what, from = this.state.step) {
     const { windows } = this.cursor;
     const ticket = this.begin();
     let fetched = 0;
     for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
+      /** @type {Raw | null} */
       let raw = windows.step(s);
       if (!raw) {
         if (++fetched > SEARCH_WINDOWS) break;
@@ -35,7 +44,7 @@ export class Search {
         if (!(await this.arrival(windows, s)) || this.ticket !== ticket) return false;
         raw = windows.step(s);
       }
-      if (test(raw, s)) {
+      if (raw && test(raw, s)) {
         this.cursor.goto(s);
         return true;
       }
@@ -50,7 +59,7 @@ export class Search {
     return this.ticket;
   }
 
-  /** Wait until a window is here; false after ten seconds. */
+  /** Wait until a window is here; false after ten seconds. @param {WalkWindows | RunWindows} windows @param {number} step */
   async arrival(windows, step) {
     for (let i = 0; i < 500; i++) {
       if (windows.step(step)) return true;
@@ -60,13 +69,13 @@ export class Search {
     return false;
   }
 
-  /** Next or previous step that does not go into a call. */
+  /** Next or previous step that does not go into a call. @param {number} direction */
   over(direction) {
     const frame = this.cursor.now()?.frame ?? 0;
     return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function");
   }
 
-  /** Next or previous visit of a C line that the cursor is on. */
+  /** Next or previous visit of a C line that the cursor is on. @param {number} direction */
   visitLine(direction) {
     const line = this.cursor.now()?.line;
     if (!line) return false;
@@ -83,8 +92,9 @@ export class Search {
     );
   }
 
-  /** Next or previous step at an instruction, else wrap to the first one from the other end. */
+  /** Next or previous step at an instruction, else wrap to the first one from the other end. @param {number} idx */
   async visitInsn(idx) {
+    /** @param {Raw} raw */
     const same = (raw) => raw.insn === idx;
     if (this.cursor.windows.step(this.state.step)?.insn === idx) return true;
     const visits = this.state.stages.verify?.visits;
@@ -95,7 +105,7 @@ export class Search {
     return (await this.seek(1, same, `visit of instruction ${idx}`)) || this.seek(-1, same, `visit of instruction ${idx}`);
   }
 
-  /** The nearest visit of any instruction of a C line. */
+  /** The nearest visit of any instruction of a C line. @param {number} line */
   async visitOf(line) {
     const slots = new Set(this.state.code.byLine.get(line) ?? []);
     if (!slots.size) {
@@ -103,25 +113,31 @@ export class Search {
       return false;
     }
     if (this.cursor.now()?.line === line) return true;
+    /** @param {Raw} raw */
     const test = (raw) => slots.has(raw.insn);
     return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
   }
 
-  /** Next or previous change of the selected register. */
+  /** Next or previous change of the selected register. @param {number} direction */
   change(direction) {
     const { reg, view } = this.state;
     if (!reg) {
       this.store.set({ found: "Select a register first." });
       return false;
     }
-    const touches =
-      view === "verify"
-        ? (raw) => (raw.wrote ? raw.wrote.includes(reg) : reg in (raw.set ?? {}) || (raw.del ?? []).includes(reg))
-        : (raw) => reg in (raw.regs ?? {}) || reg in (raw.x ?? {});
+    /** @param {VerifierStep} raw */
+    const walked = (raw) => (raw.wrote ? raw.wrote.includes(reg) : reg in (raw.set ?? {}) || (raw.del ?? []).includes(reg));
+    /** @param {MachineStep} raw */
+    const ran = (raw) => reg in (raw.regs ?? {}) || reg in (raw.x ?? {});
+    const touches = /** @type {(raw: Raw) => boolean} */ (view === "verify" ? walked : ran);
     return this.seek(direction, touches, `change of ${reg}`);
   }
 
-  /** Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them. */
+  /**
+   * Back from `step` along its path to where `insns`, newest first, were visited last: go to the last of them.
+   * @param {number} step
+   * @param {number[]} insns
+   */
   async backTo(step, insns) {
     const walk = this.steps.verify;
     const ticket = this.begin();
@@ -137,6 +153,7 @@ export class Search {
           if (!(await this.arrival(walk, s)) || this.ticket !== ticket) return false;
         }
         const raw = walk.step(s);
+        if (!raw) return false;
         if (raw.insn === insn) at = s;
         s = raw.prev ?? s - 1;
       }
@@ -153,16 +170,16 @@ export class Search {
 
   /** To the step that wrote the selected register or slot. */
   writer() {
-    const { reg, view } = this.state;
-    const value = view === "verify" ? this.cursor.now()?.state.get(reg) : null;
+    const { reg } = this.state;
+    const value = this.cursor.walked()?.state.get(reg);
     if (!value) this.store.set({ found: reg ? `${reg} has no value here.` : "Select a register first." });
-    else if (!(value.w >= 0)) this.store.set({ found: `${reg} has had this value since the program started.` });
+    else if (value.w === undefined || value.w < 0) this.store.set({ found: `${reg} has had this value since the program started.` });
     else this.cursor.goto(value.w);
   }
 
-  /** To the step where a register or slot had to be precise, with the reason open. */
+  /** To the step where a register or slot had to be precise, with the reason open. @param {string} name */
   whyPrecise(name) {
-    const here = this.cursor.now();
+    const here = this.cursor.walked();
     const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
     if (!mark) {
       this.store.set({ found: `Why ${name} had to be precise is not recorded for this step.` });
@@ -172,7 +189,7 @@ export class Search {
     this.cursor.goto(mark.step);
   }
 
-  /** Next or previous step where the walk forked, took up another path, was pruned or ended. */
+  /** Next or previous step where the walk forked, took up another path, was pruned or ended. @param {number} direction */
   branch(direction) {
     const { view, step, stages } = this.state;
     if (view !== "verify") {

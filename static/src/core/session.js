@@ -3,6 +3,11 @@
  * lost connects again: jittered, ever slower, with `resume`, a limited number of times.
  */
 
+/** @import { ClientMessage, LogRequest, Request, ServerMessage, Window } from "../types/messages.js" */
+/** @import { View } from "./store.js" */
+
+/** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up", wait?: number, never?: boolean}} News */
+
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 15000;
 /** Attempts in a row before giving up: fewer where no connection was ever made, for then nothing was interrupted. */
@@ -16,8 +21,8 @@ export class Session {
 
   /**
    * @param {string} url
-   * @param {(message: any) => void} handle one message of the server
-   * @param {(state: {state: string, wait?: number, never?: boolean}) => void} tell connection news: connecting, open,
+   * @param {(message: ServerMessage) => void} handle one message of the server
+   * @param {(news: News) => void} tell connection news: connecting, open,
    *   lost (tried again after `wait`), idle, given-up (`never`: no connection was ever made)
    */
   constructor(url, handle, tell) {
@@ -26,14 +31,16 @@ export class Session {
     this.tell = tell;
     /** @type {WebSocket | null} */
     this.socket = null;
+    /** @type {Request | null} */
     this.request = null;
+    /** @type {string | null} */
     this.run = null;
     /** @type {string | null} the run that the next one replaces */
     this.instead = null;
     this.over = true;
     this.attempt = 0;
     this.timer = 0;
-    /** @type {any[]} window requests that wait for a connection */
+    /** @type {ClientMessage[]} requests that wait for a connection */
     this.waiting = [];
     /** True once a connection was made in this page. */
     this.reached = false;
@@ -43,7 +50,7 @@ export class Session {
     addEventListener("pageshow", (event) => event.persisted && !this.over && this.open());
   }
 
-  /** Start a run; the one before, if it still goes on, is ended. */
+  /** Start a run; the one before, if it still goes on, is ended. @param {Request} request */
   start(request) {
     // Where the connection is lost the cancel does not arrive: the server is told which run this one replaces.
     this.instead = this.over ? null : this.run;
@@ -56,7 +63,7 @@ export class Session {
     this.open();
   }
 
-  /** Know a run whose messages came with the page. */
+  /** Know a run whose messages came with the page. @param {string} run @param {Request} request */
   adopt(run, request) {
     this.end();
     this.request = request;
@@ -79,7 +86,7 @@ export class Session {
     this.drop();
   }
 
-  /** Ask for steps [from, to) of a stage, connecting when needed. */
+  /** Ask for steps [from, to) of a stage, connecting when needed. @param {View} stage @param {number} from @param {number} to @param {number} run */
   window(stage, from, to, run = 0) {
     this.ask({ type: "window", stage, from, to, ...(stage === "run" ? { run } : {}) });
   }
@@ -89,7 +96,7 @@ export class Session {
     this.ask({ type: "log" });
   }
 
-  /** Send a request about the run there is, connecting when needed. */
+  /** Send a request about the run there is, connecting when needed. @param {Window | LogRequest} message */
   ask(message) {
     if (this.socket?.readyState === WebSocket.OPEN && this.ready) this.send(message);
     else {
@@ -98,6 +105,11 @@ export class Session {
     }
   }
 
+  submit() {
+    if (this.request) this.send({ type: "run", v: 1, request: this.request, ...(this.instead ? { instead: this.instead } : {}) });
+  }
+
+  /** @param {ClientMessage} message */
   send(message) {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
@@ -127,8 +139,8 @@ export class Session {
     socket.addEventListener("open", () => {
       this.reached = true;
       this.resuming = this.run !== null;
-      const instead = this.instead ? { instead: this.instead } : {};
-      this.send(this.resuming ? { type: "resume", run: this.run } : { type: "run", v: 1, request: this.request, ...instead });
+      if (this.run !== null) this.send({ type: "resume", run: this.run });
+      else this.submit();
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.socket) this.receive(event.data);
@@ -138,7 +150,9 @@ export class Session {
     });
   }
 
+  /** @param {string} data */
   receive(data) {
+    /** @type {ServerMessage} */
     let message;
     try {
       message = JSON.parse(data);
@@ -157,7 +171,7 @@ export class Session {
       // The server no longer knows this run: the same request gives the same answer.
       this.run = null;
       this.resuming = false;
-      this.send({ type: "run", v: 1, request: this.request });
+      this.submit();
       return;
     }
     if (message.type === "done" || (message.type === "error" && message.code !== "window")) this.over = true;

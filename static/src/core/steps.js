@@ -1,40 +1,50 @@
 /** The steps of a whole run: those of the verifier's walk, and those of the machine, one sequence for each packet. */
-import { WIDTH, Windows } from "./windows.js";
+import { RunWindows, WIDTH, WalkWindows } from "./windows.js";
+
+/** @import { Limits, Progress, RunSteps, VerifySteps } from "../types/messages.js" */
+/** @import { Ask } from "./windows.js" */
 
 /** Steps in one window request, at most. */
 const WIDEST = 256;
 
 export class Steps {
-  /** @param {(stage: string, from: number, to: number, run: number) => void} ask sends a window request */
+  /** @param {Ask} ask */
   constructor(ask) {
     this.ask = ask;
     this.width = WIDTH;
-    this.verify = new Windows("verify", ask);
+    this.verify = new WalkWindows(ask);
     /** The machine's steps for the packet in view. */
-    this.run = new Windows("run", ask);
-    /** @type {Windows[]} the machine's steps by packet; a packet that nobody looked at has no entry */
+    this.run = new RunWindows(ask);
+    /** @type {RunWindows[]} the machine's steps by packet; a packet that nobody looked at has no entry */
     this.runs = [this.run];
   }
 
-  /** Know how many steps the server sends at once. */
+  /** Know how many steps the server sends at once. @param {Partial<Limits> | null | undefined} limits */
   limit(limits) {
     if (!limits?.window) return;
     this.width = Math.min(limits.window, WIDEST);
     for (const windows of this.all()) windows.width = this.width;
   }
 
-  /** Steps of one packet's run. */
+  /** Steps of one packet's run. @param {number} n */
   runOf(n) {
     if (!this.runs[n]) {
-      this.runs[n] = new Windows("run", this.ask, n);
+      this.runs[n] = new RunWindows(this.ask, n);
       this.runs[n].width = this.width;
     }
     return this.runs[n];
   }
 
-  /** Of which steps a message speaks: {stage, run?}. */
-  of(message) {
-    return message.stage === "run" ? this.runOf(message.run ?? 0) : this.verify;
+  /** Take steps. @param {VerifySteps | RunSteps} message */
+  add(message) {
+    if (message.stage === "run") this.runOf(message.run).add(message);
+    else this.verify.add(message);
+  }
+
+  /** Know how many steps there are by now. @param {Pick<Progress, "stage" | "run" | "total">} message */
+  grow({ stage, run, total }) {
+    const windows = stage === "run" ? this.runOf(run) : this.verify;
+    windows.total = Math.max(windows.total, total);
   }
 
   all() {
@@ -44,7 +54,7 @@ export class Steps {
   /** A new run begins: nothing of the one before is kept. */
   clear() {
     this.verify.clear();
-    this.run = new Windows("run", this.ask);
+    this.run = new RunWindows(this.ask);
     this.run.width = this.width;
     this.runs = [this.run];
   }

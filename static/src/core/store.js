@@ -3,28 +3,52 @@
  * next animation frame, so a key press costs one paint.
  */
 
+/** @import { Compiled, Executed, Loaded, Options, Refused, Request, StageMessage, Translated, Verified } from "../types/messages.js" */
+
+/** @typedef {Request["kind"]} SourceKind */
+/** @typedef {NonNullable<Request["input"]>} Input */
+/** @typedef {StageMessage["stage"]} StageName */
+
 /**
- * @typedef {{stage: string, status: string, ms?: number, summary?: string, message?: string, [key: string]: any}} Stage
+ * What is known of a stage: its last message. Which fields it has depends on its status; `stopped` is said by the page of
+ * a stage that was at work when the run ended.
+ * @template {{stage: StageName}} M the stage's message when it is done
+ * @typedef {{stage: M["stage"], status: StageMessage["status"] | "stopped"}
+ *   & Partial<Omit<M, "stage" | "status">> & Partial<Omit<Refused, "stage" | "status">>} StageOf
  */
 
+/**
+ * @typedef {{
+ *   compile?: StageOf<Compiled>, load?: StageOf<Loaded>, verify?: StageOf<Verified>, jit?: StageOf<Translated>,
+ *   run?: StageOf<Executed>,
+ * }} Stages
+ */
+
+/** @typedef {NonNullable<Stages[StageName]>} Stage */
+
 /** @typedef {"verify" | "run"} View the verifier's walk or the machine's run */
+
+/**
+ * A program as the server puts it into the page, and as an entry of the browser's history keeps it.
+ * @typedef {{id: string | null, example: string | null, title: string, request: Request}} StoredProgram
+ */
 
 /**
  * What the page shows and where its cursor is. `source` to `ownInput` are the program as it stands in the page; `ran` is
  * the program that `stages` and all that is made of them (`code`, `log`, `machine`, `reasons`) belong to.
  * @typedef {{
- *   program: {id?: string | null, example?: string | null, title: string, [key: string]: any},
- *   kind: string,
+ *   program: Partial<StoredProgram> & {title: string},
+ *   kind: SourceKind,
  *   source: string,
- *   options: Record<string, any>,
- *   input: {kind: string, [key: string]: any},
+ *   options: Options,
+ *   input: Input,
  *   kernel: string,
  *   edited: number,
  *   opened: number,
  *   ownInput: boolean,
- *   ran: {kind: string, source: string, edited: number, [key: string]: any} | null,
+ *   ran: (Request & {edited: number}) | null,
  *   status: {state: string, message: string, ms?: number},
- *   stages: {[name: string]: Stage | undefined},
+ *   stages: Stages,
  *   view: View,
  *   step: number,
  *   windows: number,
@@ -34,7 +58,7 @@
  *   dock: boolean,
  *   column: string,
  *   base: "dec" | "hex",
- *   focusStage: string,
+ *   focusStage: StageName | "source" | "object",
  *   packetRun: number,
  *   code: import("./model.js").Code,
  *   log: import("./model.js").Log,
@@ -64,7 +88,7 @@ export class Store {
    * @param {Partial<State>} patch
    */
   set(patch) {
-    const state = /** @type {Record<string, any>} */ (this.state);
+    const state = /** @type {Record<string, unknown>} */ (this.state);
     for (const [key, value] of Object.entries(patch)) {
       if (Object.is(state[key], value)) continue;
       state[key] = value;

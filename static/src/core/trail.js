@@ -5,6 +5,15 @@
 import { dropDraft, saveDraft } from "./draft.js";
 import { fragment, readFragment } from "./link.js";
 
+/** @import { Place } from "./link.js" */
+/** @import { StoredRun, Scope } from "./scope.js" */
+/** @import { State, StoredProgram } from "./store.js" */
+
+/**
+ * An entry of the browser's history. `program` is null where it is too long to be kept.
+ * @typedef {{key: string, program: StoredProgram | null, ran: boolean}} Entry
+ */
+
 /** An entry with a longer source is loaded from its address instead: browsers limit what an entry may hold. */
 const LONGEST = 256 << 10;
 const PAUSE = 400;
@@ -13,7 +22,7 @@ const newKey = () => Math.random().toString(36).slice(2);
 
 export class Trail {
   /**
-   * @param {import("./scope.js").Scope} scope
+   * @param {Scope} scope
    * @param {{panes: string[]}} known panels that a link may open
    */
   constructor(scope, known) {
@@ -39,7 +48,10 @@ export class Trail {
     clearTimeout(this.timer);
     this.timer = 0;
     const { state } = this.scope;
-    const program = state.source.length > LONGEST ? null : { ...state.program, request: structuredClone(this.scope.protocol.request()) };
+    const { id = null, example = null } = state.program;
+    const request = structuredClone(this.scope.protocol.request());
+    /** @type {StoredProgram | null} */
+    const program = state.source.length > LONGEST ? null : { ...state.program, id, example, request };
     const ran = state.ran?.edited === state.edited;
     try {
       history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state) : location.href);
@@ -48,7 +60,7 @@ export class Trail {
     }
   }
 
-  /** Open a program under an address of its own. */
+  /** Open a program under an address of its own. @param {string} address @param {StoredProgram} program @param {StoredRun | null} record */
   open(address, program, record) {
     this.note(true);
     dropDraft();
@@ -57,7 +69,7 @@ export class Trail {
     this.show(program, record, true);
   }
 
-  /** The browser went to an entry. */
+  /** The browser went to an entry. @param {Entry | null} entry */
   went(entry) {
     clearTimeout(this.timer);
     this.timer = 0;
@@ -77,7 +89,12 @@ export class Trail {
     if (location.pathname === "/") saveDraft(this.scope.state);
   }
 
-  /** Put a program into the page with what the address says of the cursor, and run it unless it was not run before. */
+  /**
+   * Put a program into the page with what the address says of the cursor, and run it unless it was not run before.
+   * @param {StoredProgram} program
+   * @param {StoredRun | null} record
+   * @param {boolean} run
+   */
   show(program, record, run) {
     const { scope } = this;
     const want = readFragment();
@@ -89,12 +106,18 @@ export class Trail {
     else scope.protocol.rest();
   }
 
-  /** What of a fragment is kept in the store. */
+  /** What of a fragment is kept in the store. @param {Place} want @returns {Partial<State>} */
   looks(want) {
     const view = want.stage ?? "verify";
-    return { reg: want.reg ?? "", pane: this.known.panes.includes(want.pane) ? want.pane : "log", view, focusStage: view };
+    return { reg: want.reg ?? "", pane: this.pane(want) ?? "log", view, focusStage: view };
   }
 
+  /** The panel that a fragment names, if there is such a panel. @param {Place} want */
+  pane({ pane }) {
+    return pane !== null && this.known.panes.includes(pane) ? pane : null;
+  }
+
+  /** @param {Place} want */
   cursor(want) {
     if (want.step === null) return;
     const { scope } = this;
@@ -102,11 +125,12 @@ export class Trail {
     if (want.stage && want.stage !== scope.state.view) scope.cursor.show(want.stage, want.step);
     else scope.cursor.goto(want.step);
     if (want.reg) scope.store.set({ reg: want.reg });
-    if (this.known.panes.includes(want.pane)) scope.store.set({ pane: want.pane });
+    const pane = this.pane(want);
+    if (pane) scope.store.set({ pane });
   }
 }
 
-/** Put a program into the page, as if it had come with it. */
+/** Put a program into the page, as if it had come with it. @param {Scope} scope @param {StoredProgram} program */
 export function load(scope, program) {
   const { request } = program;
   scope.store.set({

@@ -3,27 +3,53 @@
  * is made by folding. Only the windows used last are kept, so a walk of 200,000 steps costs what 40 windows cost.
  */
 
+/** @import { MachineKeyframe, MachineStep, MemoryWrite, Reg, VerifierKeyframe, VerifierStep } from "../types/messages.js" */
+/** @import { View } from "./store.js" */
+
+/** @typedef {(stage: View, from: number, to: number, run: number) => void} Ask sends a window request */
+
+/**
+ * The verifier's state after a step and before it. `wrote`: names the instruction wrote.
+ * @typedef {{
+ *   step: number, raw: VerifierStep, state: Map<string, Reg>, before: Map<string, Reg>, wrote: Set<string>, depth: number,
+ * }} WalkAt
+ */
+
+/** @typedef {{regs: Record<string, string>, x: Record<string, string>, mem: Map<string, MemoryWrite & {step: number}>}} MachineState */
+
+/**
+ * The machine's state after a step and before it. `mem`: the last stores by address, with the step that made each.
+ * @typedef {{step: number, raw: MachineStep, before: MachineState} & MachineState} RunAt
+ */
+
 const KEEP = 40;
 /** Steps in a window until the server has said how many it sends at once. */
 export const WIDTH = 512;
 
 /**
- * @typedef {{from: number, steps: any[], keyframe: any, used: number}} Chunk
+ * @template Step
+ * @template Key
+ * @typedef {{from: number, steps: Step[], keyframe: Key | null, used: number}} Chunk
  */
 
+/**
+ * @template {{insn: number}} Step
+ * @template Key the full state before a step
+ * @template {{step: number, raw: Step}} At what is known at a step
+ */
 export class Windows {
-  /** @type {Chunk[]} */
+  /** @type {Chunk<Step, Key>[]} */
   chunks = [];
   total = 0;
   clock = 0;
   /** @type {Map<number, number>} start of an asked window -> time */
   asked = new Map();
-  /** @type {any} the state that was folded last */
+  /** @type {At | null} the state that was folded last */
   last = null;
 
   /**
-   * @param {"verify" | "run"} stage
-   * @param {(stage: string, from: number, to: number, run: number) => void} ask sends a window request
+   * @param {View} stage
+   * @param {Ask} ask
    * @param {number} run which of several packets the steps belong to
    */
   constructor(stage, ask, run = 0) {
@@ -42,7 +68,10 @@ export class Windows {
     this.last = null;
   }
 
-  /** Take a `steps` message. */
+  /**
+   * Take a `steps` message.
+   * @param {{from: number, total: number, keyframe: Key | null, steps: Step[]}} message
+   */
   add(message) {
     if (typeof message.total === "number") this.total = Math.max(this.total, message.total);
     if (!message.steps?.length) return;
@@ -50,8 +79,7 @@ export class Windows {
     this.total = Math.max(this.total, from + message.steps.length);
     this.chunks = this.chunks.filter((c) => !(c.from >= from && c.from + c.steps.length <= from + message.steps.length));
     this.chunks.push({ from, steps: message.steps, keyframe: message.keyframe, used: ++this.clock });
-    this.last = null;
-    if (this.stage === "verify") this.date(from, message.steps);
+    this.added(from, message.steps);
     for (const start of [...this.asked.keys()]) if (this.chunk(start)) this.asked.delete(start);
     if (this.chunks.length > KEEP) {
       this.chunks.sort((a, b) => b.used - a.used);
@@ -59,22 +87,26 @@ export class Windows {
     }
   }
 
-  /** Write into each register which step wrote it: the wire leaves it out where it is the step itself. */
-  date(from, steps) {
-    for (const [i, raw] of steps.entries()) {
-      const source = raw.prev === undefined || raw.prev < 0 ? null : this.at(raw.prev);
-      for (const name in raw.set ?? {}) {
-        const reg = raw.set[name];
-        if (reg.w !== undefined) continue;
-        if (raw.prev === undefined || raw.wrote?.includes(name)) reg.w = from + i;
-        else if (raw.prev < 0) reg.w = -1;
-        else if (source) reg.w = source.state.get(name)?.w;
-      }
-    }
+  /**
+   * Steps were added: forget what was folded, for it may have lacked them.
+   * @param {number} _from
+   * @param {Step[]} _steps
+   */
+  added(_from, _steps) {
     this.last = null;
   }
 
-  /** The window that holds a step, or null. */
+  /**
+   * The state after a step of a chunk and before it.
+   * @param {Chunk<Step, Key>} _chunk
+   * @param {number} _step
+   * @returns {At}
+   */
+  fold(_chunk, _step) {
+    throw new Error("windows of no stage");
+  }
+
+  /** The window that holds a step, or null. @param {number} step */
   chunk(step) {
     for (const c of this.chunks)
       if (step >= c.from && step < c.from + c.steps.length) {
@@ -84,13 +116,13 @@ export class Windows {
     return null;
   }
 
-  /** The raw step, or null when its window is not here. */
+  /** The raw step, or null when its window is not here. @param {number} step */
   step(step) {
     const c = this.chunk(step);
     return c ? c.steps[step - c.from] : null;
   }
 
-  /** Ask for what the cursor needs now and next. */
+  /** Ask for what the cursor needs now and next. @param {number} step */
   want(step) {
     this.need(step);
     const ahead = Math.max(8, this.width >> 2);
@@ -98,7 +130,7 @@ export class Windows {
     if (step - ahead >= 0) this.need(step - ahead);
   }
 
-  /** Ask for the window around one step unless it is here or on its way. */
+  /** Ask for the window around one step unless it is here or on its way. @param {number} step */
   need(step) {
     if (step < 0 || step >= this.total || this.chunk(step)) return;
     const from = step - (step % this.width);
@@ -113,55 +145,98 @@ export class Windows {
     this.asked.clear();
   }
 
-  /**
-   * The state after a step and the one before it, or null when its window is not here.
-   * For the verifier: {step, raw, state: Map name -> Reg, before: Map, wrote: Set, depth}; for the machine:
-   * {step, raw, regs, x, before: {regs, x}, mem: Map address -> {addr, hex, name, step}}.
-   */
+  /** The state after a step and the one before it, or null when its window is not here. @param {number} step */
   at(step) {
     if (this.last?.step === step) return this.last;
     const c = this.chunk(step);
     if (!c) return null;
-    const here = this.stage === "verify" ? foldWalk(c, step) : foldRun(c, step);
-    const { prev, was } = here.raw;
-    if (this.stage === "verify" && prev !== undefined) {
-      // A branch is taken up: what the instruction started from is the state of its path, not the step above.
-      here.before = new Map(here.state);
-      for (const name of here.wrote) here.before.delete(name);
-      for (const name in was ?? {}) here.before.set(name, was[name]);
+    this.last = this.fold(c, step);
+    return this.last;
+  }
+}
+
+/** Steps of the verifier's walk. @extends {Windows<VerifierStep, VerifierKeyframe, WalkAt>} */
+export class WalkWindows extends Windows {
+  /** @param {Ask} ask */
+  constructor(ask) {
+    super("verify", ask);
+  }
+
+  /**
+   * Write into each register which step wrote it: the wire leaves it out where it is the step itself.
+   * @param {number} from
+   * @param {VerifierStep[]} steps
+   * @override
+   */
+  added(from, steps) {
+    super.added(from, steps);
+    for (const [i, raw] of steps.entries()) {
+      const source = raw.prev === undefined || raw.prev < 0 ? null : this.at(raw.prev);
+      for (const [name, reg] of Object.entries(raw.set ?? {})) {
+        if (reg.w !== undefined) continue;
+        if (raw.prev === undefined || raw.wrote?.includes(name)) reg.w = from + i;
+        else if (raw.prev < 0) reg.w = -1;
+        else if (source) reg.w = source.state.get(name)?.w;
+      }
     }
-    this.last = here;
-    return here;
+    this.last = null;
+  }
+
+  /**
+   * @param {Chunk<VerifierStep, VerifierKeyframe>} chunk
+   * @param {number} step
+   * @returns {WalkAt}
+   * @override
+   */
+  fold(chunk, step) {
+    const state = new Map(Object.entries(chunk.keyframe?.state ?? {}));
+    let depth = chunk.keyframe?.depth ?? 1;
+    let before = state;
+    for (let i = chunk.from; i <= step; i++) {
+      if (i === step) before = new Map(state);
+      const each = chunk.steps[i - chunk.from];
+      for (const name of each.del ?? []) state.delete(name);
+      for (const [name, reg] of Object.entries(each.set ?? {})) state.set(name, reg);
+      if (each.depth !== undefined) depth = each.depth;
+    }
+    const raw = chunk.steps[step - chunk.from];
+    const wrote = new Set(raw.wrote ?? [...Object.keys(raw.set ?? {}), ...(raw.del ?? [])]);
+    if (raw.prev !== undefined) {
+      // A branch is taken up: what the instruction started from is the state of its path, not the step above.
+      before = new Map(state);
+      for (const name of wrote) before.delete(name);
+      for (const [name, reg] of Object.entries(raw.was ?? {})) before.set(name, reg);
+    }
+    return { step, raw, state, before, wrote, depth };
   }
 }
 
-function foldWalk(chunk, step) {
-  const state = new Map(Object.entries(chunk.keyframe?.state ?? {}));
-  let depth = chunk.keyframe?.depth ?? 1;
-  let before = state;
-  for (let i = chunk.from; i <= step; i++) {
-    if (i === step) before = new Map(state);
-    const raw = chunk.steps[i - chunk.from];
-    for (const name of raw.del ?? []) state.delete(name);
-    for (const name in raw.set ?? {}) state.set(name, raw.set[name]);
-    if (raw.depth !== undefined) depth = raw.depth;
+/** Steps of the machine on one packet. @extends {Windows<MachineStep, MachineKeyframe, RunAt>} */
+export class RunWindows extends Windows {
+  /** @param {Ask} ask @param {number} [run] which of several packets */
+  constructor(ask, run = 0) {
+    super("run", ask, run);
   }
-  const raw = chunk.steps[step - chunk.from];
-  const wrote = new Set(raw.wrote ?? [...Object.keys(raw.set ?? {}), ...(raw.del ?? [])]);
-  return { step, raw, state, before, wrote, depth };
-}
 
-function foldRun(chunk, step) {
-  const regs = { ...(chunk.keyframe?.regs ?? {}) };
-  const x = { ...(chunk.keyframe?.x ?? {}) };
-  const mem = new Map((chunk.keyframe?.mem ?? []).map((m) => [m.addr, { ...m, step: -1 }]));
-  let before = { regs, x, mem };
-  for (let i = chunk.from; i <= step; i++) {
-    if (i === step) before = { regs: { ...regs }, x: { ...x }, mem: new Map(mem) };
-    const raw = chunk.steps[i - chunk.from];
-    Object.assign(regs, raw.regs);
-    Object.assign(x, raw.x);
-    for (const m of raw.mem ?? []) mem.set(m.addr, { ...m, step: i });
+  /**
+   * @param {Chunk<MachineStep, MachineKeyframe>} chunk
+   * @param {number} step
+   * @returns {RunAt}
+   * @override
+   */
+  fold(chunk, step) {
+    const regs = { ...(chunk.keyframe?.regs ?? {}) };
+    const x = { ...(chunk.keyframe?.x ?? {}) };
+    /** @type {MachineState["mem"]} */
+    const mem = new Map((chunk.keyframe?.mem ?? []).map((m) => [m.addr, { ...m, step: -1 }]));
+    let before = { regs, x, mem };
+    for (let i = chunk.from; i <= step; i++) {
+      if (i === step) before = { regs: { ...regs }, x: { ...x }, mem: new Map(mem) };
+      const raw = chunk.steps[i - chunk.from];
+      Object.assign(regs, raw.regs);
+      Object.assign(x, raw.x);
+      for (const m of raw.mem ?? []) mem.set(m.addr, { ...m, step: i });
+    }
+    return { step, raw: chunk.steps[step - chunk.from], regs, x, mem, before };
   }
-  return { step, raw: chunk.steps[step - chunk.from], regs, x, mem, before };
 }

@@ -2,21 +2,31 @@
 import { Panel } from "../core/panel.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 
+/** @import { State } from "../core/store.js" */
+
+/**
+ * `when` hides a panel that would be empty; `dot` marks one that has something to say of the step under the cursor;
+ * `name` is a label that follows the state; `scrolls`: its content is longer than the panel.
+ * @typedef {{
+ *   id: string, label: string, tag: string, scrolls?: boolean, when?: (state: State) => boolean, dot?: (state: State) => boolean,
+ *   name?: (state: State) => string, badge?: (state: State) => number | string | undefined,
+ * }} Pane
+ */
+
+/** @typedef {{pane: Pane, tab: HTMLButtonElement, label: HTMLElement, badge: HTMLElement, body: HTMLElement}} Tab */
+
 const NARROW = matchMedia("(max-width: 899.98px)");
 
-/** The input's panel is called after what the program gets. */
+/** The input's panel is called after what the program gets. @param {State} state */
 function inputName({ input, stages }) {
   const kind = input.kind === "auto" ? stages.load?.input?.kind : input.kind;
   return kind === "event" ? "Event" : kind === "none" ? "Input" : "Packet";
 }
 
-/** Whether the program came from an object file: clang's or the user's own. */
-const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stages.compile?.status === "done");
+/** Whether the program came from an object file: clang's or the user's own. @param {State} state */
+const hasObject = ({ kind, stages }) => kind === \"elf\" || (kind === \"c\" && stages.compile?.status === \"done\");
 
-/**
- * A panel joins by adding a line here and a component. `when` hides a panel that would be empty; `dot` marks
- * one that has something to say of the step under the cursor; `name` is a label that follows the state.
- */
+/** A panel is a line here and a component. @type {Pane[]} */
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
@@ -30,14 +40,13 @@ export const PANES = [
 ];
 
 export class Dock extends Panel {
-  /** @type {Map<any, any>} */
-  tabs;
+  /** @type {Map<string, Tab>} */
+  tabs = new Map();
   /** @type {HTMLButtonElement} */
   fold;
 
   build() {
     const { store } = this;
-    this.tabs = new Map();
     const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" });
     const bodies = h("div", { class: "panes" });
     for (const pane of PANES) {
@@ -62,6 +71,7 @@ export class Dock extends Panel {
     store.on(["step", "view", "reasons"], () => this.dot());
   }
 
+  /** Open a panel; the open one is folded away. @param {string} id */
   press(id) {
     const { store } = this;
     const same = store.state.pane === id && store.state.dock;
@@ -75,8 +85,9 @@ export class Dock extends Panel {
     return PANES.filter((pane) => !pane.when || pane.when(this.store.state));
   }
 
+  /** @param {KeyboardEvent} event */
   arrows(event) {
-    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const move = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (!move) return;
     event.preventDefault();
     event.stopPropagation();
@@ -84,7 +95,7 @@ export class Dock extends Panel {
     const at = shown.findIndex((pane) => pane.id === this.store.state.pane);
     const next = shown[(at + move + shown.length) % shown.length];
     this.press(next.id);
-    this.tabs.get(next.id).tab.focus();
+    this.tabs.get(next.id)?.tab.focus();
   }
 
   dot() {

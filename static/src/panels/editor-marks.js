@@ -3,18 +3,29 @@ import { RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, EditorView, GutterMarker, WidgetType, gutter } from "@codemirror/view";
 import { h } from "../ui/dom.js";
 
-/** @type {import("@codemirror/state").StateEffectType<any>} */
+/** @import { Line, Range, StateEffectType } from "@codemirror/state" */
+/** @import { DecorationSet } from "@codemirror/view" */
+/** @import { NumberedCause, Said } from "../core/reasons.js" */
+/** @import { State } from "../core/store.js" */
+
+/** @typedef {{lines: DecorationSet, gutter: RangeSet<GutterMarker>}} Marks */
+
+/** @type {StateEffectType<Marks>} */
 export const setMarks = StateEffect.define();
+
 /** Why the verifier refused, below the line: its sentence, and what else it said. */
-export class Sentence extends WidgetType {
+class Sentence extends WidgetType {
+  /** @param {Said} said */
   constructor({ sentence, beside }) {
     super();
     this.sentence = sentence;
     this.beside = beside.join("\n");
   }
+  /** @param {Sentence} other @override */
   eq(other) {
     return other.sentence === this.sentence && other.beside === this.beside;
   }
+  /** @override */
   toDOM() {
     return h(
       "div",
@@ -26,21 +37,25 @@ export class Sentence extends WidgetType {
 }
 
 class Pointer extends GutterMarker {
+  /** @override */
   toDOM() {
     return document.createTextNode("▸");
   }
 }
-export const pointer = new Pointer();
+const pointer = new Pointer();
 
 /** The number of a step that led to the rejection, beside its line. */
-export class CauseMark extends GutterMarker {
+class CauseMark extends GutterMarker {
+  /** @param {number} n */
   constructor(n) {
     super();
     this.n = n;
   }
+  /** @param {CauseMark} other @override */
   eq(other) {
     return other.n === this.n;
   }
+  /** @override */
   toDOM() {
     return h("span", { class: "bs-cause" }, String(this.n));
   }
@@ -48,7 +63,7 @@ export class CauseMark extends GutterMarker {
 
 /** What the run says about lines: the cursor's, hovered, those with instructions, the rejected one. */
 export const marks = StateField.define({
-  create: () => /** @type {any} */ ({ lines: Decoration.none, gutter: RangeSet.empty }),
+  create: () => /** @type {Marks} */ ({ lines: Decoration.none, gutter: RangeSet.empty }),
   update(value, transaction) {
     let next = value;
     if (transaction.docChanged)
@@ -61,3 +76,52 @@ export const marks = StateField.define({
     gutter({ class: "bs-cursor-gutter", markers: (view) => view.state.field(field).gutter, initialSpacer: () => pointer }),
   ],
 });
+
+/**
+ * The marks of a state of the page. `stamp` is the same for two states whose marks are.
+ * @param {State} state
+ * @param {number | null | undefined} at line of the run that the cursor is on
+ * @param {(line: number | null | undefined) => Line | null} place where a line of the run is in the text
+ */
+export function marksOf(state, at, place) {
+  const { hover, stages, code, reasons, log, view } = state;
+  const line = place(at);
+  const over = place(hover?.line);
+  const { verify } = stages;
+  const fail = verify?.status !== "working" ? verify?.fail : null;
+  const failLine = fail ? place(fail.line ?? code.line(fail.insn)) : null;
+  const causes = view === "verify" ? reasons.causes : [];
+  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, verify?.message, log.lines.length].join("|");
+  const make = () => {
+    /** @type {Range<Decoration>[]} */
+    const ranges = [];
+    if (line) ranges.push(Decoration.line({ class: "bs-current" }).range(line.from));
+    if (over && over.from !== line?.from) ranges.push(Decoration.line({ class: "bs-hover" }).range(over.from));
+    if (failLine) {
+      const indent = failLine.text.length - failLine.text.trimStart().length;
+      if (failLine.to > failLine.from + indent)
+        ranges.push(Decoration.mark({ class: "bs-rejected" }).range(failLine.from + indent, failLine.to));
+      const widget = new Sentence(reasons.said(verify?.message ?? "", log));
+      ranges.push(Decoration.widget({ widget, block: true, side: 1 }).range(failLine.to));
+    }
+    return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn))) };
+  };
+  return { line, stamp, make };
+}
+
+/**
+ * The cursor's mark, and on other lines the numbers of the steps that led to the rejection.
+ * @param {Line | null} line
+ * @param {NumberedCause[]} causes
+ * @param {(cause: NumberedCause) => Line | null} place
+ */
+function gutterOf(line, causes, place) {
+  /** @type {Map<number, GutterMarker>} */
+  const found = new Map();
+  for (const cause of causes) {
+    const at = place(cause);
+    if (at && !found.has(at.from)) found.set(at.from, new CauseMark(cause.n));
+  }
+  if (line) found.set(line.from, pointer);
+  return RangeSet.of([...found].map(([from, marker]) => marker.range(from)), true);
+}

@@ -1,7 +1,12 @@
 /** An event as a form: the fields a tracing program may read, those it reads first. */
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 
-/** A typed value: a number where the field's own value is one and it fits, JSON for lists and bytes, else text. */
+/** @import { EventField, EventInput } from "../types/messages.js" */
+
+/** @typedef {NonNullable<EventInput["values"]>} Values */
+/** @typedef {{name: string, values: Values}} Typed what was typed */
+
+/** A typed value: a number where the field's own value is one and it fits, JSON for lists and bytes, else text. @param {string} text @param {EventField["value"]} before */
 function value(text, before) {
   if (typeof before === "object" && before !== null) {
     try {
@@ -18,9 +23,9 @@ function value(text, before) {
 /**
  * Draw an event into `host`. `put({name, values})` is told of each change.
  * @param {HTMLElement} host
- * @param {{kind?: string, name?: string, values?: any}} event
- * @param {any[]} fields what the program's hook has: [{name, type, value, read}]; [] when that is not known
- * @param {(event: {name: string, values: any}) => void} put
+ * @param {{name?: string, values?: Values}} event
+ * @param {(EventField & {read?: boolean})[]} fields what the program's hook has; [] when that is not known
+ * @param {(event: Typed) => void} put
  * @param {string} hook the program's own event, which an empty name stands for
  */
 export function drawEvent(host, event, fields, put, hook = "") {
@@ -85,7 +90,7 @@ export function drawEvent(host, event, fields, put, hook = "") {
   );
 }
 
-/** The values as JSON, where the fields are not known. */
+/** The values as JSON, where the fields are not known. @param {Typed} now @param {HTMLElement} note @param {(event: Typed) => void} put */
 function asText(now, note, put) {
   const area = h("textarea", {
     class: "hex-input",

@@ -3,6 +3,8 @@ import { occurrences, place as findPlace } from "../core/find.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 
+/** @typedef {ReturnType<typeof occurrences>[number]} Hit */
+
 const MOST = 50;
 /** Characters of a line that was found. */
 const LONGEST = 120;
@@ -30,6 +32,7 @@ export class Goto extends Panel {
     this.append(this.dialog);
   }
 
+  /** @param {string} prefix what stands in the field at first */
   open(prefix) {
     this.input.value = prefix;
     setText(this.said, "12 a step · i7 an instruction · l30 a line · /text searches");
@@ -38,6 +41,7 @@ export class Goto extends Panel {
     this.input.setSelectionRange(prefix.length, prefix.length);
   }
 
+  /** @param {Event} event */
   go(event) {
     const text = this.input.value.trim();
     const place = findPlace(text);
@@ -52,6 +56,7 @@ export class Goto extends Panel {
     else this.visit(place);
   }
 
+  /** @param {Pick<Hit, "kind" | "n">} place */
   visit({ kind, n }) {
     if (kind === "insn") void this.scope.search.visitInsn(n);
     else if (kind === "line") void this.scope.search.visitOf(n);
@@ -69,6 +74,7 @@ export class Goto extends Panel {
     fill(this.results, hits.map((hit) => h("li", null, this.hit(hit))));
   }
 
+  /** @param {Hit} hit */
   hit(hit) {
     const click = () => {
       this.dialog.close();

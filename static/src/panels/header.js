@@ -2,11 +2,13 @@
 import { Panel } from "../core/panel.js";
 import { saveDraft } from "../core/draft.js";
 import { fragment, share } from "../core/link.js";
-import { fill, h, setAttr, setText } from "../ui/dom.js";
+import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
+
+/** @import { Options } from "../types/messages.js" */
 
 const PROG_TYPES = ["xdp", "tc", "socket", "tracepoint", "kprobe", "raw_tp", "cgroup_skb/ingress"];
 
-/** Options that make a run another one than most expect: said beside the program for as long as they hold. */
+/** Options that make a run another one than most expect: said beside the program for as long as they hold. @type {{label: string, back: string, on: (options: Options) => boolean, off: Options}[]} */
 const MODES = [
   { label: "Verifier off", back: "Verify again", on: (options) => options.verify === false, off: { verify: true } },
   { label: "Unprivileged", back: "Load with privileges again", on: (options) => options.unprivileged === true, off: { unprivileged: false } },
@@ -18,6 +20,7 @@ export class Header extends Panel {
 
   build() {
     const { store } = this;
+    /** @param {string} id */
     const $ = (id) => this.find(id);
     $("run").addEventListener("click", () => this.runOrCancel());
     $("share").addEventListener("click", () => void this.share());
@@ -79,6 +82,7 @@ export class Header extends Panel {
     });
   }
 
+  /** @param {HTMLAnchorElement} link */
   async open(link) {
     const menu = link.closest("details");
     if (menu) menu.open = false;
@@ -97,20 +101,26 @@ export class Header extends Panel {
     const body = this.find("program-menu");
     const programs = stages.load?.programs ?? [];
     setText(this.find("program-name"), stages.load?.program || options.program || program.title || "untitled");
+    /** @param {Options} patch */
     const set = (patch) => {
       this.store.set({ options: { ...this.store.state.options, ...patch } });
       saveDraft(this.store.state);
       this.scope.run();
     };
+    /** @template {string} V @param {string} label @param {V} value @param {V[]} values @param {(value: V) => void} change */
     const select = (label, value, values, change) =>
       h(
         "label",
         { class: "option" },
         h("span", null, label),
-        h("select", { on: { change: (event) => change(event.target.value) } }, values.map((v) => h("option", { value: v, selected: v === value }, v))),
+        h("select", { on: { change: (event) => change(/** @type {V} */ (fieldValue(event))) } }, values.map((v) => h("option", { value: v, selected: v === value }, v))),
       );
-    const check = (label, checked, change) =>
-      h("label", { class: "option" }, h("span", null, label), h("input", { type: "checkbox", checked, on: { change: (event) => change(event.target.checked) } }));
+    /** @param {string} label @param {boolean} checked @param {(checked: boolean) => void} change */
+    const check = (label, checked, change) => {
+      const box = h("input", { type: "checkbox", checked });
+      box.addEventListener("change", () => change(box.checked));
+      return h("label", { class: "option" }, h("span", null, label), box);
+    };
     const stamp = JSON.stringify([programs, options, kind, stages.load?.program]);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
@@ -166,7 +176,7 @@ export class Header extends Panel {
     const answer = await share(this.scope.config, this.scope.protocol.request(), store.state.program.title);
     button.disabled = false;
     const box = /** @type {HTMLDialogElement} */ (this.find("shared"));
-    if (answer.error) {
+    if (answer.error !== undefined) {
       fill(box, h("p", { class: "bad" }, answer.error));
       box.showModal();
       return;

@@ -5,7 +5,12 @@ import { fill, h, setText } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 
-/** "3", or "3+" where an instruction stands several times in what led to the rejection. */
+/** @import { Here } from "../core/cursor.js" */
+/** @import { NumberedCause } from "../core/reasons.js" */
+/** @import { Insn } from "../types/messages.js" */
+/** @import { Row } from "../ui/virtual.js" */
+
+/** "3", or "3+" where an instruction stands several times in what led to the rejection. @param {NumberedCause[]} causes */
 const mark = (causes) => `${causes[0].n}${causes.length > 1 ? "+" : ""}`;
 const REGISTER = /\b([rw])(10|[0-9])\b/g;
 
@@ -18,12 +23,12 @@ export class Insns extends Panel {
   info;
   /** @type {HTMLParagraphElement} */
   empty;
-  /** @type {any} */
-  here;
-  /** @type {any} */
-  visits;
-  /** @type {any} */
-  target;
+  /** @type {Here | null} what is under the cursor */
+  here = null;
+  /** @type {Record<string, number> | null} instruction -> how often the verifier came there */
+  visits = null;
+  /** @type {number | null} the slot a jump under the cursor goes to */
+  target = null;
 
   build() {
     const { store, scope } = this;
@@ -47,13 +52,14 @@ export class Insns extends Panel {
     });
   }
 
+  /** Lines of a row. @param {number} index */
   height(index) {
     const { view, code, machine } = this.store.state;
     const insn = code.insns[index];
     return 1 + (this.headed(insn) ? 1 : 0) + (view === "run" ? (machine.byInsn.get(insn.idx)?.length ?? 0) : 0);
   }
 
-  /** True where a function begins, if there are several: of a single one the column's head says the name. */
+  /** True where a function begins, if there are several: of a single one the column's head says the name. @param {Insn} insn */
   headed(insn) {
     return Boolean(insn.func) && this.store.state.code.funcs > 1;
   }
@@ -86,18 +92,19 @@ export class Insns extends Panel {
     setText(this.info, code.func(this.here?.idx ?? code.insns[0].idx));
   }
 
+  /** @param {number} index @param {Row} row */
   row(index, row) {
     const { code, view, machine, hover, reasons, step } = this.store.state;
     const insn = code.insns[index];
     const active = index === this.list.active;
-    const visits = this.visits?.[insn.idx];
+    const visits = this.visits?.[insn.idx] ?? 0;
     row.classList.toggle("target", this.target !== null && insn.idx === this.target);
     row.classList.toggle("never", Boolean(this.visits) && !visits);
-    row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here.line);
+    row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here?.line);
     row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover?.line === insn.line);
     const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
-    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits ?? ""}|${view}|${causes ? causes[0].n : ""}`;
+    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits || ""}|${view}|${causes ? causes[0].n : ""}`;
     if (row.stamp === stamp && row.of === insn) return;
     row.stamp = stamp;
     row.of = insn;
@@ -126,7 +133,7 @@ export class Insns extends Panel {
         );
   }
 
-  /** The instruction's text with each register in the hue of what it holds. */
+  /** The instruction's text with each register in the hue of what it holds. @param {string} text */
   operands(text) {
     const here = this.here;
     if (here?.view !== "verify") return text;

@@ -4,6 +4,8 @@ import { fill, h, setText } from "../ui/dom.js";
 import { kindOfText } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 
+/** @import { Row } from "../ui/virtual.js" */
+
 const TOKEN = /\b(R\d+|fp-?\d+)((?:_[a-zA-Z]+)*)=([^\s()]+(?:\([^)]*\)+)?)/g;
 const LONGEST = 4000;
 
@@ -14,7 +16,7 @@ export class LogPane extends Panel {
   empty;
   /** @type {HTMLParagraphElement} */
   cut;
-  /** @type {any} */
+  /** @type {number | undefined} the line that was clicked */
   wanted;
 
   build() {
@@ -67,6 +69,7 @@ export class LogPane extends Panel {
     return log.cut ? [`The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`] : [];
   }
 
+  /** @param {number} index */
   pick(index) {
     const step = this.store.state.log.stepAt(index);
     if (step < 0) return;
@@ -92,6 +95,7 @@ export class LogPane extends Panel {
     if (line !== this.list.active) this.list.select(line);
   }
 
+  /** @param {number} index @param {Row} row */
   row(index, row) {
     const text = this.store.state.log.lines[index];
     if (row.of === text) return;

@@ -4,11 +4,15 @@ import { count } from "../ui/format.js";
 
 const MOST = 6;
 
+/** @import { Stages } from "../core/store.js" */
+/** @import { Fix, Remark } from "../types/messages.js" */
+
+/** @typedef {{jump: (line: number) => void, addMissing: () => void, apply: (fix: Fix) => void}} Acts */
+
 /**
- * @typedef {{title: string, edits: {line: number, column: number, end_line: number, end_column: number, text: string}[]}} Fix
- * @param {any} compile the `compile` stage message
- * @param {any} load the `load` stage message
- * @param {{jump: (line: number) => void, addMissing: () => void, apply: (fix: Fix) => void}} acts
+ * @param {Stages["compile"]} compile
+ * @param {Stages["load"]} load
+ * @param {Acts} acts
  * @returns {HTMLElement[]} nothing where there is nothing to say
  */
 export function offers(compile, load, acts) {
@@ -45,9 +49,10 @@ export function offers(compile, load, acts) {
   return parts;
 }
 
+/** @param {number} line @param {Acts} acts */
 const place = (line, acts) => h("button", { type: "button", class: "line-link", on: { click: () => acts.jump(line) } }, `line ${line ?? "?"}`);
 
-/** One remark of the compiler or the loader, with a button where a fix comes with it. */
+/** One remark of the compiler or the loader, with a button where a fix comes with it. @param {Remark} remark @param {Acts} acts */
 function remarked(remark, acts) {
   const { fix } = remark;
   return h(

@@ -1,7 +1,11 @@
 /** A packet as a form: its layers and their fields. The server builds the bytes (vm/runner/packets.py). */
-import { fill, h, setAttr } from "../ui/dom.js";
+import { fill, h, setAttr, fieldValue } from "../ui/dom.js";
 
-/** Layers of the form: fields as [name, label, width, default]. Numbers are sent as numbers. */
+/** @import { Layers } from "../core/frames.js" */
+
+/** @typedef {[string, string, number, string | number]} Spec a field: name, label, width, default */
+
+/** Layers of the form. Numbers are sent as numbers. @type {Record<string, {label: string, fields: Spec[]}>} */
 export const LAYERS = {
   eth: { label: "Ethernet", fields: [["src", "source", 17, "02:00:00:00:00:01"], ["dst", "destination", 17, "02:00:00:00:00:02"]] },
   vlan: { label: "VLAN", fields: [["id", "VLAN id", 4, 1], ["prio", "priority", 1, 0]] },
@@ -20,7 +24,7 @@ export const LAYERS = {
   udp: { label: "UDP", fields: [["sport", "source port", 5, 40000], ["dport", "destination port", 5, 53]] },
   icmp: { label: "ICMP", fields: [["type", "type", 3, 8], ["code", "code", 3, 0]] },
 };
-/** Fields that are shown only where a packet has them: [label, width]. */
+/** Fields that are shown only where a packet has them: [label, width]. @type {Record<string, [string, number]>} */
 const MORE = {
   type: ["EtherType", 6], proto: ["protocol", 3], nh: ["next header", 3], id: ["id", 5], ack: ["acknowledgement", 10],
   window: ["window", 5], seq: ["sequence", 10],
@@ -28,21 +32,24 @@ const MORE = {
 const GROUPS = { "VLAN tag": ["vlan"], "network layer": ["ip", "ipv6"], transport: ["tcp", "udp", "icmp"] };
 const ORDER = ["eth", ...Object.values(GROUPS).flat(), "payload"];
 
+/** @param {string} layer */
 const defaults = (layer) => Object.fromEntries(LAYERS[layer].fields.map(([name, , , value]) => [name, value]));
+/** @type {Layers} */
 export const FIRST = { eth: defaults("eth"), ip: defaults("ip"), udp: defaults("udp"), payload: { text: "hello" } };
 
-/** Layers in the order they stand in the packet. */
+/** Layers in the order they stand in the packet. @param {Layers} layers @returns {Layers} */
 const ordered = (layers) => Object.fromEntries(ORDER.filter((name) => layers[name]).map((name) => [name, layers[name]]));
 
 /**
  * Draw a form into `host`. `put(layers)` is told of each change.
  * @param {HTMLElement} host
- * @param {any} given the layers
- * @param {(layers: any) => void} put
+ * @param {Layers} given
+ * @param {(layers: Layers) => void} put
  */
 export function drawForm(host, given, put) {
   const layers = structuredClone(given);
   const changed = () => put(ordered(layers));
+  /** @param {string[]} group @param {string} next */
   const swap = (group, next) => {
     for (const name of group) delete layers[name];
     // With another layer inside, the type that named the old one is filled in again.
@@ -52,10 +59,12 @@ export function drawForm(host, given, put) {
     changed();
     drawForm(host, ordered(layers), put);
   };
+  /** @param {import("../types/page.js").Child} title @param {string} name */
   const row = (title, name) => {
     const known = name ? LAYERS[name].fields : [];
     const more = name ? Object.keys(layers[name]).filter((key) => key in MORE && !known.some(([each]) => each === key)) : [];
-    const specs = [...known, ...more.map((key) => [key, ...MORE[key], 0])];
+    /** @type {Spec[]} */
+    const specs = [...known, ...more.map((key) => /** @type {Spec} */ ([key, ...MORE[key], 0]))];
     return h(
       "div",
       { class: "layer", role: "group", "aria-label": name ? LAYERS[name].label : null },
@@ -68,7 +77,7 @@ export function drawForm(host, given, put) {
     const chosen = group.find((name) => name in layers) ?? "";
     const picker = h(
       "select",
-      { "aria-label": label, on: { change: (event) => swap(group, event.target.value) } },
+      { "aria-label": label, on: { change: (event) => swap(group, fieldValue(event)) } },
       h("option", { value: "" }, `no ${label}`),
       group.map((name) => h("option", { value: name, selected: name === chosen }, LAYERS[name].label)),
     );
@@ -101,6 +110,7 @@ export function drawForm(host, given, put) {
   fill(host, rows);
 }
 
+/** @param {Layers} layers @param {string} layer @param {Spec} spec @param {() => void} put */
 function field(layers, layer, [name, label, width, fallback], put) {
   const value = layers[layer]?.[name] ?? fallback;
   const numeric = typeof fallback === "number";

@@ -3,11 +3,15 @@ import { Panel } from "../core/panel.js";
 import { fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { decode, encode } from "../core/frames.js";
-import { fill, h, setAttr, setText } from "../ui/dom.js";
+import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
 import { bytes, count } from "../ui/format.js";
 import { drawEvent } from "./event-form.js";
 import { FIRST, drawForm } from "./packet-form.js";
 
+/** @import { Input } from "../core/store.js" */
+/** @import { DefaultInput, EventField } from "../types/messages.js" */
+
+/** @type {[Input["kind"], string][]} */
 const KINDS = [["auto", "Automatic"], ["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["none", "None"]];
 const PACKETS = ["form", "packet", "pcap"];
 const SHORTEST = 14;
@@ -25,11 +29,11 @@ export class PacketPane extends Panel {
   result;
   /** @type {HTMLInputElement} */
   file;
-  /** @type {any} */
-  own;
-  /** @type {any} */
+  /** @type {Input | null} the input whose fields are drawn */
+  own = null;
+  /** @type {string | undefined} */
   kindShown;
-  /** @type {any} */
+  /** @type {DefaultInput | null | undefined} the program's own input that the fields were drawn for */
   given;
 
   build() {
@@ -41,12 +45,11 @@ export class PacketPane extends Panel {
     this.result = h("div", { class: "packet-out", role: "region", "aria-label": "Packet before and after the run", tabindex: "0" });
     this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a capture", on: { change: () => this.open() } });
     this.append(h("div", { class: "packet-left" }, this.kinds, this.advice, this.input, this.note, this.file), this.result);
-    this.own = null;
     store.on(["input", "stages"], () => this.draw());
     store.on(["stages", "packetRun"], () => this.after());
   }
 
-  /** Take a new input; `redraw` when it did not come from the fields themselves. */
+  /** Take a new input; `redraw` when it did not come from the fields themselves. @param {Input} input */
   change(input, redraw = false) {
     this.own = redraw ? null : input;
     const { store } = this;
@@ -54,7 +57,7 @@ export class PacketPane extends Panel {
     saveDraft(store.state);
   }
 
-  /** What the loader chose for the program, or null: {kind, hook, hex | name, values, fields}. */
+  /** What the loader chose for the program, or null. */
   chosen() {
     return this.store.state.stages.load?.input ?? null;
   }
@@ -64,10 +67,12 @@ export class PacketPane extends Panel {
     const { input } = this.store.state;
     if (input.kind === "packet") return bytes(input.hex);
     if (input.kind === "form") return encode(input.layers ?? FIRST);
-    const hex = input.kind === "auto" && this.chosen()?.kind === "packet" ? this.chosen().hex : this.sent();
+    const given = this.chosen();
+    const hex = input.kind === "auto" && given?.kind === "packet" ? given.hex : this.sent();
     return hex === undefined || hex === null ? null : bytes(hex);
   }
 
+  /** @param {Input["kind"]} kind */
   choose(kind) {
     const { input } = this.store.state;
     if (input.kind === kind) return;
@@ -75,8 +80,9 @@ export class PacketPane extends Panel {
     else if (kind === "form") this.toForm();
     else if (kind === "packet") this.change({ kind, hex: (this.bytes() ?? []).map((b) => b.toString(16).padStart(2, "0")).join("") }, true);
     else if (kind === "event") {
-      const given = this.chosen()?.kind === "event" ? this.chosen() : null;
-      this.change({ kind, name: given?.name ?? "", values: { ...(given?.values ?? {}) } }, true);
+      const given = this.chosen();
+      const own = given?.kind === "event" ? given : null;
+      this.change({ kind, name: own?.name ?? "", values: { ...(own?.values ?? {}) } }, true);
     } else this.change({ kind }, true);
     if (kind !== "pcap") /** @type {HTMLElement | null} */ (this.kinds.querySelector('[aria-checked="true"]'))?.focus();
   }
@@ -99,6 +105,7 @@ export class PacketPane extends Panel {
     this.say(sums + found.note);
   }
 
+  /** @param {string} text */
   say(text, tone = "") {
     setText(this.note, text);
     setAttr(this.note, "data-tone", tone);
@@ -162,7 +169,7 @@ export class PacketPane extends Panel {
     else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet or an event."));
   }
 
-  /** The input the program gets by itself. Changing it makes it the user's own. */
+  /** The input the program gets by itself. Changing it makes it the user's own. @param {DefaultInput | null} given @param {EventField[]} fields */
   drawOwn(given, fields) {
     if (!given) {
       fill(this.input, h("p", { class: "hint" }, "The input follows the program: a packet for networking programs, an event for tracing ones. Run shows it here, ready to be changed."));
@@ -175,6 +182,7 @@ export class PacketPane extends Panel {
     } else fill(this.input, h("p", { class: "hint" }, h("code", null, given.hook), " takes neither a packet nor an event."));
   }
 
+  /** @param {string} hex */
   drawHex(hex) {
     const size = h("p", { class: "hint" }, count(bytes(hex).length, "byte"));
     const text = h("textarea", {
@@ -218,7 +226,7 @@ export class PacketPane extends Panel {
           h("span", null, "packet"),
           h(
             "select",
-            { on: { change: (event) => this.scope.cursor.packet(Number(event.target.value)) } },
+            { on: { change: (event) => this.scope.cursor.packet(Number(fieldValue(event))) } },
             runs.map((r, i) => h("option", { value: String(i), selected: i === packetRun }, `${i + 1}: ${r.result ?? r.r0}`)),
           ),
         ),
@@ -237,7 +245,7 @@ export class PacketPane extends Panel {
   }
 }
 
-/** A hex dump; bytes that differ from `old` are marked. */
+/** A hex dump; bytes that differ from `old` are marked. @param {string} title @param {number[]} data @param {number[] | null} old */
 function dump(title, data, old) {
   const shift = old ? alignment(old, data) : 0;
   const rows = [];
@@ -261,7 +269,7 @@ function dump(title, data, old) {
   );
 }
 
-/** How far the packet's start moved, when its head was grown or cut. */
+/** How far the packet's start moved, when its head was grown or cut. @param {number[]} old @param {number[]} data */
 function alignment(old, data) {
   const shift = old.length - data.length;
   if (!shift) return 0;

@@ -6,6 +6,14 @@ import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
 import { category, notEmulated } from "../ui/words.js";
 
+/** @import { Stage, StageName, Stages, State } from "../core/store.js" */
+/** @import { Child } from "../types/page.js" */
+/** @import { Insn } from "../types/messages.js" */
+
+/** @typedef {"source" | "object" | StageName} ButtonId */
+/** @typedef {"idle" | "waiting" | "unknown" | Stage["status"]} Condition of a stage's button */
+
+/** @type {Record<StageName, string>} */
 const WORKING = {
   compile: "clang is compiling the program…",
   load: "Reading the object, its maps and its instructions…",
@@ -14,68 +22,82 @@ const WORKING = {
   run: "Running the program on its input…",
 };
 /** A stage's status for the ear; the mark says it to the eye. */
+/** @type {Record<Condition, string>} */
 const SAID = { idle: "not run yet", waiting: "waits", working: "working", done: "done", failed: "failed", skipped: "", stopped: "", unknown: "not emulated" };
 const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
 
-/** The buttons: which message feeds each, and what it says when that stage is done. */
+/**
+ * The buttons: which stage feeds each, and what it says when that stage is done.
+ * @type {{id: ButtonId, label: string, from?: StageName, done?: (stages: Stages, packet: number) => string[]}[]}
+ */
 const BUTTONS = [
   { id: "source", label: "source" },
-  { id: "compile", label: "clang", from: "compile", done: (m) => [version(m), ms(m.ms)] },
-  { id: "object", label: "object", from: "compile", done: (m) => [m.object_bytes ? size(m.object_bytes) : ""] },
-  { id: "load", label: "loader", from: "load", done: (m) => [count(m.maps?.length ?? 0, "map"), count(m.insns?.length ?? 0, "instruction")] },
-  { id: "verify", label: "verifier", from: "verify", done: (m) => [count(m.steps ?? 0, "step"), ms(m.ms)] },
-  { id: "jit", label: "JIT", from: "jit", done: (m) => [m.bytes === undefined ? "" : size(m.bytes), ms(m.ms)] },
-  { id: "run", label: "run", from: "run", done: (m, packet) => [m.runs?.[packet]?.result ?? "", m.runs?.length > 1 ? `${m.runs.length} packets` : ms(m.ms)] },
+  { id: "compile", label: "clang", from: "compile", done: ({ compile: m }) => [(m?.compiler ?? "").replace(/^clang\s+/, ""), ms(m?.ms)] },
+  { id: "object", label: "object", from: "compile", done: ({ compile: m }) => [m?.object_bytes ? size(m.object_bytes) : ""] },
+  { id: "load", label: "loader", from: "load", done: ({ load: m }) => [count(m?.maps?.length ?? 0, "map"), count(m?.insns?.length ?? 0, "instruction")] },
+  { id: "verify", label: "verifier", from: "verify", done: ({ verify: m }) => [count(m?.steps ?? 0, "step"), ms(m?.ms)] },
+  { id: "jit", label: "JIT", from: "jit", done: ({ jit: m }) => [size(m?.bytes), ms(m?.ms)] },
+  { id: "run", label: "run", from: "run", done: ({ run: m }, packet) => [m?.runs?.[packet]?.result ?? "", (m?.runs?.length ?? 0) > 1 ? `${m?.runs?.length} packets` : ms(m?.ms)] },
 ];
 
-const version = (m) => String(m.compiler ?? "").replace(/^clang\s+/, "");
+/** Slots of eight bytes that the instructions take: a 64-bit load takes two. @param {Insn[]} insns */
+function slots(insns) {
+  const last = insns.at(-1);
+  return last ? last.idx + (last.hex ?? "").length / 16 : 0;
+}
 
-/** Slots of eight bytes that the instructions take: a 64-bit load takes two. */
-const slots = (insns) => (insns.length ? insns.at(-1).idx + (insns.at(-1).hex ?? "").length / 16 : 0);
-
-/** What the loader made: maps, and instructions as the list shows them. */
+/** What the loader made: maps, and instructions as the list shows them. @param {NonNullable<Stages["load"]>} m */
 function loaded(m) {
   const insns = m.insns ?? [];
   const wide = Math.max(0, slots(insns) - insns.length);
-  const programs = m.programs?.length > 1 ? `, ${count(m.programs.length, "program")}` : "";
-  /** @type {(string | HTMLElement)[]} */
+  const programs = m.programs && m.programs.length > 1 ? `, ${count(m.programs.length, "program")}` : "";
+  /** @type {Child[]} */
   const parts = [`${count(m.maps?.length ?? 0, "map")}${programs}, ${count(insns.length, "instruction")}`];
   if (wide) parts.push(" in ", term("slot", count(slots(insns), "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
   return parts;
 }
 
-/** What a finished stage says in a sentence: text, or a list of texts and terms with a definition. */
-function sentence(stage, m, packet = 0) {
+/**
+ * What a stage says in a sentence: text, or a list of texts and terms with a definition.
+ * @param {StageName} stage
+ * @param {Stages} stages
+ * @returns {Child}
+ */
+function sentence(stage, stages, packet = 0) {
+  const m = stages[stage];
   if (!m) return "";
+  const { compile, load, verify, run } = stages;
   if (m.status === "working") return m.summary || WORKING[stage];
   if (m.not_covered?.length)
     return `not emulated: ${notEmulated(m.not_covered)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
-  if (m.status === "failed" && m.missing?.length)
-    return `${count(m.missing.length, "thing is", "things are")} missing: ${m.missing.map((x) => x.what).join(", ")}. One click below the source adds ${m.missing.length === 1 ? "it" : "them"}.`;
+  if (stage === "compile" && m.status === "failed" && compile?.missing?.length) {
+    const { missing } = compile;
+    return `${count(missing.length, "thing is", "things are")} missing: ${missing.map((x) => x.what).join(", ")}. One click below the source adds ${missing.length === 1 ? "it" : "them"}.`;
+  }
   if (m.message && m.status !== "done") return m.message;
-  if (stage === "verify")
+  if (stage === "verify" && verify)
     return [
       "accepted, ",
-      term("processed", `${count(m.insns_processed ?? 0, "instruction")} processed`),
+      term("processed", `${count(verify.insns_processed ?? 0, "instruction")} processed`),
       " in ",
-      term("step", count(m.steps ?? 0, "step")),
-      m.paths?.length ? [", ", term("path", count(m.paths.length, "path"))] : "",
+      term("step", count(verify.steps ?? 0, "step")),
+      verify.paths?.length ? [", ", term("path", count(verify.paths.length, "path"))] : "",
       ".",
     ];
-  if (stage === "load" && m.status === "done") return loaded(m);
-  if (stage === "run" && m.runs?.[packet]) {
-    const r = m.runs[packet];
-    const which = m.runs.length > 1 ? `packet ${packet + 1} of ${m.runs.length} ` : "";
+  if (stage === "load" && load?.status === "done") return loaded(load);
+  if (stage === "run" && run?.runs?.[packet]) {
+    const r = run.runs[packet];
+    const which = run.runs.length > 1 ? `packet ${packet + 1} of ${run.runs.length} ` : "";
     return r.fault
-      ? `${which}stopped: ${r.fault.message ?? r.fault}`
+      ? `${which}stopped: ${r.fault.message}`
       : `${which}returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;
   }
   return m.summary || m.message || "";
 }
 
 export class Pipeline extends Panel {
-  /** @type {Map<any, any>} */
-  buttons;
+  /** @type {Map<ButtonId, {spec: typeof BUTTONS[number], button: HTMLButtonElement, first: HTMLElement, rest: HTMLElement, said: HTMLElement}>} */
+  buttons = new Map();
   /** @type {HTMLOListElement} */
   list;
   /** @type {HTMLSpanElement} */
@@ -84,11 +106,10 @@ export class Pipeline extends Panel {
   stale;
   /** @type {HTMLParagraphElement} */
   note;
-  /** @type {any} */
+  /** @type {ButtonId | undefined} the button last brought into sight */
   brought;
 
   build() {
-    this.buttons = new Map();
     const list = h("ol", { class: "stages", "aria-label": "Stages" });
     for (const spec of BUTTONS) {
       const first = h("span");
@@ -114,6 +135,7 @@ export class Pipeline extends Panel {
     this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
 
+  /** @param {ButtonId} id */
   choose(id) {
     const { scope, store } = this;
     const { stages } = store.state;
@@ -134,13 +156,14 @@ export class Pipeline extends Panel {
   }
 
   paint() {
-    const { stages, status, focusStage, view, ran } = this.store.state;
+    const { stages, status, focusStage, view } = this.store.state;
     // Stages after one that failed were skipped for that; others (clang, for assembly) have nothing to do.
     let broken = false;
     for (const [id, { spec, button, first, rest, said }] of this.buttons) {
       const message = spec.from ? stages[spec.from] : undefined;
-      let state = condition(id, message, status.state === "running");
-      let words = this.words(id, spec, state, broken);
+      /** @type {Condition} */
+      let state = condition(id, stages, spec.from, status.state === "running");
+      let words = this.words(spec, state, broken);
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
       if (state === "failed" && message?.not_covered?.length) [state, words] = ["unknown", ["not emulated"]];
@@ -151,31 +174,31 @@ export class Pipeline extends Panel {
       setText(rest, words.slice(1).map((word) => ` · ${word}`).join(""));
       setText(said, SAID[state] ?? state);
     }
-    this.say(stages, status, focusStage, ran);
+    this.say(this.store.state);
     this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }
 
-  /** What a stage's button says below its name. `broken`: a stage before it failed. */
-  words(id, spec, state, broken) {
+  /** What a stage's button says below its name. `broken`: a stage before it failed. @param {typeof BUTTONS[number]} spec @param {Condition} state @param {boolean} broken @returns {string[]} */
+  words(spec, state, broken) {
     const { stages, kind, source, packetRun } = this.store.state;
-    const message = spec.from ? stages[spec.from] : undefined;
+    const { id } = spec;
     switch (state) {
       case "working": {
         const total = spec.from === "verify" ? this.scope.steps.verify.total : 0;
         return [total ? count(total, "step") : "working…"];
       }
       case "failed":
-        return [(FAILED[id] ?? (() => "failed"))(message)];
+        return [FAILED[id]?.(stages) ?? "failed"];
       case "skipped":
         return [broken ? "not reached" : id === "verify" ? "switched off" : "not needed"];
       case "stopped":
         return ["stopped"];
     }
     if (id === "source") return kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
-    return message && spec.done ? spec.done(message, packetRun).filter(Boolean) : [];
+    return spec.from && stages[spec.from] && spec.done ? spec.done(stages, packetRun).filter(Boolean) : [];
   }
 
-  /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. */
+  /** Why the verifier refused, on one line: its sentence, what else it said, and what that comes to. @param {StageName} stage */
   reason(stage) {
     const { stages, log, reasons } = this.store.state;
     const fail = stage === "verify" ? stages.verify?.fail : null;
@@ -184,30 +207,30 @@ export class Pipeline extends Panel {
     return [first, ...beside, fail.category ? category(fail.category).label : ""].filter(Boolean).join(" — ");
   }
 
-  /** Where the line of stages is wider than the screen, keep the one that matters in sight. */
+  /** Where the line of stages is wider than the screen, keep the one that matters in sight. @param {ButtonId} id */
   bring(id) {
     if (id === this.brought) return;
     this.brought = id;
     const button = this.buttons.get(id)?.button;
     if (!button || this.list.scrollWidth <= this.list.clientWidth) return;
-    const left = button.offsetParent === this.list ? button.offsetLeft : button.parentElement.offsetLeft - this.list.offsetLeft;
+    const left = button.offsetParent === this.list ? button.offsetLeft : (button.parentElement?.offsetLeft ?? 0) - this.list.offsetLeft;
     this.list.scrollTo({ left: left - 60, behavior: calm() ? "auto" : "smooth" });
   }
 
-  say(stages, status, focusStage, ran) {
-    const { found, edited, packetRun } = this.store.state;
+  /** @param {State} state */
+  say({ stages, status, focusStage, ran, found, edited, packetRun }) {
     const working = STAGES.find((s) => stages[s]?.status === "working");
     const failed = STAGES.find((s) => stages[s]?.status === "failed");
     const focused = chosen(focusStage);
-    /** @type {any} */
+    /** @type {Child} */
     let text = "";
     let tone = "";
     if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
     else if (found) text = found;
-    else if (working) text = sentence(working, stages[working]);
-    else if (failed) [text, tone] = [`${name(failed)}: ${this.reason(failed) || sentence(failed, stages[failed])}`, stages[failed].not_covered?.length ? "unknown" : "bad"];
-    else if (stages[focused]) text = [`${name(focused)}: `, sentence(focused, stages[focused], packetRun) || "done"];
+    else if (working) text = sentence(working, stages);
+    else if (failed) [text, tone] = [[`${NAMES[failed]}: `, this.reason(failed) || sentence(failed, stages)], stages[failed]?.not_covered?.length ? "unknown" : "bad"];
+    else if (focused && stages[focused]) text = [`${NAMES[focused]}: `, sentence(focused, stages, packetRun) || "done"];
     else if (status.message) text = status.message;
     else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
     this.stale.hidden = !ran || edited === ran.edited || status.state === "running";
@@ -221,16 +244,26 @@ export class Pipeline extends Panel {
   }
 }
 
-/** The state of a stage's button. The source is always there; of an object there is something only where one was made. */
-function condition(id, message, running) {
+/**
+ * The state of a stage's button. The source is always there; of an object there is something only where one was made.
+ * @param {ButtonId} id
+ * @param {Stages} stages
+ * @param {StageName | undefined} from
+ * @param {boolean} running
+ * @returns {Condition}
+ */
+function condition(id, stages, from, running) {
   if (id === "source") return "done";
-  const status = message?.status ?? "idle";
-  if (id === "object" && status === "done" && !message?.object_bytes) return "skipped";
+  const status = from ? (stages[from]?.status ?? "idle") : "idle";
+  if (id === "object" && status === "done" && !stages.compile?.object_bytes) return "skipped";
   return status === "idle" && running ? "waiting" : status;
 }
 
-const chosen = (focusStage) => (focusStage === "object" ? "compile" : focusStage);
-const name = (stage) => ({ compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" })[stage];
-const errors = (m) => Math.max(1, (m.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);
-/** What a button says of a stage that failed; the others say "failed". */
-const FAILED = { verify: () => "rejected", compile: (m) => count(errors(m), "error"), object: () => "no object" };
+/** The stage that speaks for a button; the source says nothing. @param {ButtonId} id @returns {StageName | null} */
+const chosen = (id) => (id === "object" ? "compile" : id === "source" ? null : id);
+/** @type {Record<StageName, string>} */
+const NAMES = { compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT", run: "Run" };
+/** @param {Stages} stages */
+const errors = ({ compile }) => Math.max(1, (compile?.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);
+/** What a button says of a stage that failed; the others say "failed". @type {Partial<Record<ButtonId, (stages: Stages) => string>>} */
+const FAILED = { verify: () => "rejected", compile: (stages) => count(errors(stages), "error"), object: () => "no object" };

@@ -4,10 +4,14 @@ import { fill, h, setText } from "../ui/dom.js";
 import { count, spell } from "../ui/format.js";
 import { VirtualList } from "../ui/virtual.js";
 
+/** @import { Stages } from "../core/store.js" */
+/** @import { Event as Output, Path, Variable } from "../types/messages.js" */
+/** @import { Row } from "../ui/virtual.js" */
+
 const ENTRIES = 200;
 const FEW = 4;
 
-/** Global variables of a section map (.data, .bss, .rodata), as its BTF describes them. */
+/** Global variables of a section map (.data, .bss, .rodata), as its BTF describes them. @param {Variable[]} list */
 const variables = (list) =>
   h(
     "table",
@@ -21,9 +25,9 @@ const variables = (list) =>
   );
 
 export class MapsPane extends Panel {
-  /** @type {any} */
+  /** @type {Stages["load"]} */
   load;
-  /** @type {any} */
+  /** @type {Stages["run"]} */
   run;
 
   build() {
@@ -83,7 +87,7 @@ export class MapsPane extends Panel {
 }
 
 export class OutputPane extends Panel {
-  /** @type {any} */
+  /** @type {Stages["run"]} */
   run;
 
   build() {
@@ -137,7 +141,7 @@ export class OutputPane extends Panel {
     );
   }
 
-  /** Go to where an output was made. */
+  /** Go to where an output was made. @param {Output} event */
   show(event) {
     if ((event.run ?? 0) !== this.store.state.packetRun) this.scope.cursor.packet(event.run ?? 0);
     this.scope.cursor.show("run", event.step);
@@ -149,8 +153,8 @@ export class MachinePane extends Panel {
   list;
   /** @type {HTMLParagraphElement} */
   empty;
-  /** @type {any} */
-  insn;
+  /** The instruction under the cursor. */
+  insn = -1;
 
   build() {
     const { store, scope } = this;
@@ -179,6 +183,7 @@ export class MachinePane extends Panel {
     });
   }
 
+  /** @param {number} index @param {Row} row */
   row(index, row) {
     const item = this.store.state.machine.listing[index];
     row.classList.toggle("same-insn", item.insn === this.insn);
@@ -194,13 +199,14 @@ export class MachinePane extends Panel {
   }
 }
 
+/** @type {Record<string, string>} */
 const ENDS = { exit: "reached exit", safe: "pruned: already covered", reject: "rejected here", limit: "stopped at a limit" };
 
 export class PathsPane extends Panel {
   /** @type {VirtualList} */
   list;
-  /** @type {any} */
-  paths;
+  /** @type {Path[]} */
+  paths = [];
 
   build() {
     const { store, scope } = this;
@@ -216,7 +222,6 @@ export class PathsPane extends Panel {
       },
     });
     this.append(this.list.element);
-    this.paths = [];
     store.on(["stages"], () => {
       const paths = store.state.stages.verify?.paths ?? [];
       if (paths === this.paths) return;
@@ -231,6 +236,7 @@ export class PathsPane extends Panel {
     });
   }
 
+  /** @param {number} index @param {Row} row */
   row(index, row) {
     const path = this.paths[index];
     if (row.of === path) return;

@@ -4,6 +4,8 @@ import { h, setAttr, setText, svg } from "../ui/dom.js";
 import { term } from "../ui/tip.js";
 
 const MARKS = 400;
+/** @type {Record<string, string>} */
+const MARKED = { safe: "prune", reject: "fail" };
 
 export class Scrubber extends Panel {
   /** @type {HTMLInputElement} */
@@ -18,11 +20,12 @@ export class Scrubber extends Panel {
   where;
   /** @type {HTMLSpanElement} */
   mode;
-  /** @type {any} */
+  /** @type {number | undefined} steps there were when the marks were drawn */
   marked;
 
   build() {
     const { scope } = this;
+    /** @param {string} label @param {string} shape @param {() => void} move */
     const button = (label, shape, move) =>
       h(
         "button",
@@ -57,14 +60,15 @@ export class Scrubber extends Panel {
     this.store.on(["step", "view", "windows", "stages"], (changed) => this.paint(changed));
   }
 
+  /** @param {Set<string>} changed */
   paint(changed) {
     const { step, view, stages } = this.store.state;
     const { total } = this.scope.cursor;
     setAttr(this.range, "max", Math.max(0, total - 1));
     this.range.disabled = total === 0;
     if (Number(this.range.value) !== step) this.range.value = String(step);
-    const raw = this.scope.steps[view].step(step);
-    const path = view === "verify" && raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
+    const raw = view === "verify" ? this.scope.steps.verify.step(step) : null;
+    const path = raw && (stages.verify?.paths?.length ?? 0) > 1 ? ` · path ${raw.path}` : "";
     const more = stages[view]?.status === "working" ? "+" : "";
     setText(this.mode, view === "verify" ? "verifier" : "run");
     setText(this.path, path.replace(" · ", ""));
@@ -74,12 +78,14 @@ export class Scrubber extends Panel {
     if (changed.has("stages") || changed.has("view") || this.marked !== total) this.mark(total);
   }
 
+  /** @param {number} total */
   mark(total) {
     const { view, stages } = this.store.state;
     this.marked = total;
     this.marks.textContent = "";
     if (total < 2 || view !== "verify") return;
     const seen = new Set();
+    /** @param {number} step @param {string} kind */
     const put = (step, kind) => {
       const x = Math.round((step / (total - 1)) * 1000);
       if (step < 0 || seen.size > MARKS || seen.has(`${kind}${x}`)) return;
@@ -90,7 +96,7 @@ export class Scrubber extends Panel {
     };
     for (const path of stages.verify?.paths ?? []) {
       if (path.push_step > 0) put(path.push_step, "fork");
-      put(path.last_step, { safe: "prune", reject: "fail" }[path.end] ?? "exit");
+      put(path.last_step, MARKED[path.end] ?? "exit");
     }
     if (stages.verify?.fail) put(stages.verify.fail.step, "fail");
   }

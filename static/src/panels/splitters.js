@@ -6,12 +6,16 @@ import { Panel } from "../core/panel.js";
 import { setAttr } from "../ui/dom.js";
 
 const KEY = "bpfscope.sizes";
+/** @typedef {{columns?: number[], dock?: number}} Sizes shares of the columns, and the height of the panels in pixels */
+
 const COLUMNS = ["code", "insns", "state"];
+/** @type {Record<string, string>} */
 const NAMES = { code: "source", insns: "instructions", state: "state" };
 const NARROWEST = 170;
 const LOWEST = 74;
 const STEP = 24;
 
+/** @returns {Sizes} */
 function read() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
@@ -22,7 +26,7 @@ function read() {
 }
 
 export class Splitters extends Panel {
-  /** @type {any} */
+  /** @type {Sizes} */
   sizes;
   /** @type {HTMLElement[]} */
   columns;
@@ -54,7 +58,9 @@ export class Splitters extends Panel {
     const orientation = bar.classList.contains("splitter-vertical") ? "vertical" : "horizontal";
     const along = orientation === "vertical" ? "clientX" : "clientY";
     let start = /** @type {{at: number, from: number[]} | null} */ (null);
+    /** @type {Record<string, number>} */
     const keys = orientation === "vertical" ? { ArrowLeft: -STEP, ArrowRight: STEP } : { ArrowUp: -STEP, ArrowDown: STEP };
+    /** @type {import("../ui/dom.js").Handlers} */
     const handlers = {
       pointerdown: (event) => {
         start = { at: event[along], from: this.measure() };
@@ -80,7 +86,7 @@ export class Splitters extends Panel {
         this.keep();
       },
     };
-    for (const [type, handler] of Object.entries(handlers)) bar.addEventListener(type, handler);
+    for (const [type, handler] of Object.entries(handlers)) bar.addEventListener(type, /** @type {EventListener} */ (handler));
     const attributes = { role: "separator", tabindex: "0", "aria-orientation": orientation, "aria-label": label };
     for (const [name, value] of Object.entries(attributes)) setAttr(bar, name, value);
     setAttr(bar, "title", `${label}: drag, or use the arrow keys; Home or a double click goes back`);
@@ -91,6 +97,7 @@ export class Splitters extends Panel {
     return [...this.columns.map((column) => column.getBoundingClientRect().width), this.dock.getBoundingClientRect().height];
   }
 
+  /** @param {number} i handle @param {number} by pixels @param {number[]} from sizes */
   shift(i, by, from) {
     const widths = from.slice(0, 3);
     const least = Math.min(NARROWEST, widths[i], widths[i + 1]);
@@ -102,11 +109,13 @@ export class Splitters extends Panel {
     this.apply();
   }
 
+  /** @param {number} by pixels @param {number[]} from sizes */
   raise(by, from) {
     this.sizes.dock = Math.round(Math.max(LOWEST, Math.min(from[3] - by, innerHeight * 0.7)));
     this.apply();
   }
 
+  /** @param {keyof Sizes} what */
   reset(what) {
     delete this.sizes[what];
     this.apply();

@@ -4,9 +4,13 @@ import { bounds, num } from "../ui/format.js";
 import { kindOf } from "../ui/kinds.js";
 import { split } from "./state-names.js";
 
+/** @import { Reg, Scalar } from "../types/messages.js" */
+/** @import { Base } from "../ui/format.js" */
+
+/** @param {string} term @param {string} text */
 const pair = (term, text) => (text ? h("div", null, h("dt", null, term), h("dd", null, text)) : null);
 
-/** The bounds of a scalar and its known bits. */
+/** The bounds of a scalar and its known bits. @param {Scalar} s @param {Base} base */
 function scalar(s, base) {
   const b = bounds(s);
   return [
@@ -27,22 +31,23 @@ export class Detail {
     this.scope = scope;
     this.to = to;
     this.element = h("div", { class: "detail", "aria-live": "off" });
-    /** @type {any[]} what is shown was made of these */
+    /** @type {unknown[]} what is shown was made of these */
     this.stamp = [];
   }
 
-  /** Say something instead of a register. */
+  /** Say something instead of a register. @param {string} text */
   hint(text) {
     if (this.fresh(text)) fill(this.element, h("p", { class: "hint" }, text));
   }
 
-  /** True when what is shown was made of something else. */
+  /** True when what is shown was made of something else. @param {...unknown} stamp */
   fresh(...stamp) {
     if (stamp.length === this.stamp.length && stamp.every((each, i) => each === this.stamp[i])) return false;
     this.stamp = stamp;
     return true;
   }
 
+  /** @param {Reg | undefined} reg @param {string} name @param {Base} base */
   show(reg, name, base) {
     if (!name) {
       this.hint("Select a register to see its details.");
@@ -71,7 +76,7 @@ export class Detail {
     );
   }
 
-  /** Who wrote a register last, and why it had to be precise: links to those steps. */
+  /** Who wrote a register last, and why it had to be precise: links to those steps. @param {Reg} reg @param {string} name */
   wrote(reg, name) {
     const idx = this.scope.cursor.writerInsn(reg);
     const { code } = this.scope.state;
@@ -80,7 +85,7 @@ export class Detail {
     return h(
       "p",
       { class: "wrote-at" },
-      reg.w >= 0
+      reg.w !== undefined && reg.w >= 0
         ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
         : "present from the start",
       reg.p ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: why } }, "why?")] : null,

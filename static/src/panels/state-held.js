@@ -2,6 +2,8 @@
 import { fill, h } from "../ui/dom.js";
 import { holding } from "../ui/words.js";
 
+/** @import { Holding, Release } from "../types/messages.js" */
+
 /** How many releases of a reference are listed. */
 const RELEASES = 3;
 
@@ -33,11 +35,13 @@ export class Held {
     fill(this.element, h("h3", null, "Held"), h("ul", null, held.map((each) => this.item(each))));
   }
 
+  /** @param {Holding} each */
   item(each) {
     const by = each.by ? [" by ", h("code", null, `${each.by}()`)] : null;
     return h("li", null, h("b", null, holding(each)), " acquired at ", this.to(each.step), by, ". ", this.released(each));
   }
 
+  /** @param {Holding} each */
   released(each) {
     const { released, still_held: still } = each;
     if (!released.length) return still.length ? h("span", { class: "bad" }, "Never released.") : "Not released on any verified path.";
@@ -50,6 +54,7 @@ export class Held {
     ];
   }
 
+  /** @param {Release} release */
   how({ how }) {
     return how ? [" (", how === "found to be NULL" ? how : h("code", null, `${how}()`), ")"] : null;
   }

@@ -6,7 +6,12 @@ import { Held } from "./state-held.js";
 import { MachineRows } from "./state-machine.js";
 import { WalkRows } from "./state-walk.js";
 
+/** @import { Here, WalkHere } from "../core/cursor.js" */
+/** @import { View } from "../core/store.js" */
+
+/** @param {EventTarget | null} target */
 const inButton = (target) => target instanceof Element && Boolean(target.closest("button"));
+/** @param {EventTarget | null} target */
 const rowName = (target) => (target instanceof Element ? (target.closest("tr")?.dataset.name ?? "") : "");
 
 export class State extends Panel {
@@ -28,15 +33,13 @@ export class State extends Panel {
   detail;
   /** @type {{verify: WalkRows, run: MachineRows}} */
   kinds;
-  /** @type {Map<string, any>} rows in the table by name, as the kind in view made them */
-  rows = new Map();
-  /** @type {import("../core/store.js").View | undefined} what the table is made for */
+  /** @type {View | undefined} what the table is made for */
   view;
 
   build() {
     const { store, scope } = this;
+    /** @param {number} step */
     const to = (step) => this.to(step);
-    this.kinds = { verify: new WalkRows(this), run: new MachineRows(this) };
     this.held = new Held(to);
     this.detail = new Detail(scope, to);
     this.heading = h("h2", { class: "column-title" }, "State");
@@ -48,6 +51,7 @@ export class State extends Panel {
     this.caption = h("caption", { class: "visually-hidden" }, "Registers and stack");
     this.headings = h("tr");
     this.body = h("tbody");
+    this.kinds = { verify: new WalkRows(this), run: new MachineRows(this) };
     this.table = h("table", { class: "state-table" }, this.caption, h("thead", null, this.headings), this.body);
     this.preview();
     // A click anywhere in a row selects it, unless it was for a link or to select text.
@@ -66,6 +70,7 @@ export class State extends Panel {
 
   /** Pointing at a row, or coming to it by Tab, shows all that is known of it and marks who wrote it. */
   preview() {
+    /** @param {string} peek */
     const set = (peek) => this.store.set({ peek });
     this.body.addEventListener("pointerover", (event) => event.pointerType === "mouse" && set(rowName(event.target)));
     this.body.addEventListener("pointerleave", () => set(""));
@@ -77,18 +82,18 @@ export class State extends Panel {
   }
 
   peeked() {
-    const { peek, view, code } = this.store.state;
-    const here = view === "verify" ? this.scope.cursor.now() : null;
+    const { peek, code } = this.store.state;
+    const here = this.scope.cursor.walked();
     const reg = here && peek ? here.state.get(peek) : null;
     const idx = reg ? this.scope.cursor.writerInsn(reg) : null;
     this.store.set({ hover: idx === null ? null : { line: code.line(idx), insn: idx } });
     if (here) this.describe(here);
   }
 
-  /** Show what is known of the row that is pointed at, or else of the selected one. */
+  /** Show what is known of the row that is pointed at, or else of the selected one. @param {WalkHere} here */
   describe(here) {
     const { peek, reg: selected, base } = this.store.state;
-    const name = peek && this.rows.has(peek) ? peek : selected;
+    const name = peek && this.kinds.verify.rows.has(peek) ? peek : selected;
     this.detail.show(here.state.get(name), name, base);
   }
 
@@ -103,10 +108,10 @@ export class State extends Panel {
     setAttr(this, "data-waiting", !here && this.scope.cursor.total > 0);
     if (!here) {
       if (this.scope.cursor.total > 0) return; // keep what is there until the window arrives
-      this.names([]);
+      this.kinds[view].names([]);
       this.held.hide();
       this.detail.hint("Registers appear here once the verifier has walked.");
-    } else if (view === "verify") {
+    } else if (here.view === "verify") {
       this.kinds.verify.paint(here, failing);
       this.describe(here);
       this.held.show(reasons, here);
@@ -117,59 +122,37 @@ export class State extends Panel {
     }
   }
 
-  /** What the column is headed. */
+  /** What the column is headed. @param {Here | null} here @param {boolean} failing */
   says(here, failing) {
     if (!here) return "State";
     if (here.view !== "verify") return `Machine after ${here.idx}`;
     return `${failing ? "State before" : "State after"} ${here.idx}${here.depth > 1 ? ` · frame ${here.frame}` : ""}`;
   }
 
-  /** Make the table anew for the walk or the run. */
+  /** Make the table anew for the walk or the run. @param {View} view */
   frame(view) {
     const kind = this.kinds[view];
     this.view = view;
-    this.rows.clear();
-    this.body.textContent = "";
+    for (const each of Object.values(this.kinds)) each.clear();
     this.held.hide();
     fill(this.headings, kind.headings().map((text) => h("th", { scope: "col" }, text)));
     this.table.dataset.view = view;
     this.caption.textContent = kind.caption;
   }
 
-  /** Make the rows be exactly these, in order, keeping those that stay. */
-  names(wanted) {
-    /** @type {HTMLElement | null} */
-    let previous = null;
-    const keep = new Set(wanted);
-    for (const [name, row] of this.rows)
-      if (!keep.has(name)) {
-        row.element.remove();
-        this.rows.delete(name);
-      }
-    for (const name of wanted) {
-      let row = this.rows.get(name);
-      if (!row) {
-        row = this.kinds[this.view ?? "verify"].make(name);
-        this.rows.set(name, row);
-      }
-      const next = previous ? previous.nextSibling : this.body.firstChild;
-      if (next !== row.element) this.body.insertBefore(row.element, next);
-      previous = row.element;
-    }
-  }
-
+  /** @param {string} name */
   pick(name) {
     this.store.set({ reg: this.store.state.reg === name ? "" : name });
   }
 
-  /** The first cell of a row: its name, which selects it, and a mark for read and written. */
+  /** The first cell of a row: its name, which selects it, and a mark for read and written. @param {string} name @param {string} label */
   head(name, label) {
     const mark = h("span", { class: "rw", "aria-hidden": "true" });
     const button = h("button", { type: "button", class: "reg-name", on: { click: () => this.pick(name) } }, label);
     return { mark, button, cell: h("th", { scope: "row" }, h("span", { class: "reg-head" }, button, mark)) };
   }
 
-  /** A link to a step. */
+  /** A link to a step. @param {number} step */
   to(step) {
     return h("button", { type: "button", class: "line-link step-link", on: { click: () => this.scope.cursor.goto(step) } }, `step ${step + 1}`);
   }

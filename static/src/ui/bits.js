@@ -2,6 +2,8 @@
 import { svg } from "./dom.js";
 import { TWO64, bounds } from "./format.js";
 
+/** @import { Scalar } from "../types/messages.js" */
+
 const PITCH = 4.5;
 const GAP = 3;
 const CELL = 3.3;
@@ -17,9 +19,10 @@ export function bitStrip() {
   return strip;
 }
 
+/** @param {number} x @param {number} y @param {number} height */
 const cell = (x, y, height) => `M${x} ${y + HIGH - height}h${CELL}v${height}h${-CELL}z`;
 
-/** Draw value/mask of a scalar; null empties the strip. */
+/** Draw value/mask of a scalar; null empties the strip. @param {SVGSVGElement} strip @param {Scalar | null | undefined} s */
 export function drawBits(strip, s) {
   const paths = ["", "", ""];
   if (s) {
@@ -39,7 +42,7 @@ export function drawBits(strip, s) {
   strip.classList.toggle("blank", !s);
 }
 
-/** "bits 0 to 7 unknown, the others known" in few words. */
+/** "bits 0 to 7 unknown, the others known" in few words. @param {Scalar} s */
 export function bitsSpoken(s) {
   const { value, mask } = bounds(s);
   if (mask === 0n) return `all bits known: 0x${value.toString(16)}`;

@@ -3,12 +3,18 @@
  * with control and direction-changing characters spelt out; markup is never parsed from text.
  */
 
+/** @import { Child } from "../types/page.js" */
+
+/** @typedef {{[E in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[E]) => unknown}} Handlers */
+
+/** @typedef {{class?: string, on?: Handlers, data?: Record<string, string | number>, [attribute: string]: unknown}} Props */
+
 // C0 (but tab and newline), DEL, C1, soft hyphen, zero-width and bidirectional controls, separators, BOM, specials.
 const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffc]/g;
 
-/** Text with invisible and direction-changing characters spelt as escapes. */
+/** Text with invisible and direction-changing characters spelt as escapes. @param {unknown} text */
 export function visible(text) {
   return String(text).replace(UNSAFE, (c) => {
     const code = c.charCodeAt(0);
@@ -21,8 +27,8 @@ export function visible(text) {
  * null and false are left out. Children: nodes, text (made visible), arrays, null.
  * @template {string} T
  * @param {T} tag
- * @param {Record<string, any> | null} [props]
- * @param {...any} children
+ * @param {Props | null} [props]
+ * @param {...Child} children
  * @returns {T extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[T] : HTMLElement}
  */
 export function h(tag, props, ...children) {
@@ -40,10 +46,13 @@ export function h(tag, props, ...children) {
   return element;
 }
 
+/** What was chosen or written in a field. @param {Event} event of the field */
+export const fieldValue = (event) => /** @type {HTMLInputElement | HTMLSelectElement} */ (event.target).value;
+
 /**
  * Append nodes, text and arrays of them.
  * @param {ParentNode} element
- * @param {any[]} children
+ * @param {Child[]} children
  */
 export function append(element, children) {
   for (const child of children) {
@@ -56,7 +65,7 @@ export function append(element, children) {
 /**
  * Replace all children.
  * @param {Element} element
- * @param {...any} children
+ * @param {...Child} children
  */
 export function fill(element, ...children) {
   element.textContent = "";
@@ -66,7 +75,7 @@ export function fill(element, ...children) {
 /**
  * Set text only when it differs: an unchanged node costs no layout.
  * @param {Element} element
- * @param {any} text
+ * @param {unknown} text
  */
 export function setText(element, text) {
   const shown = visible(text);
@@ -77,7 +86,7 @@ export function setText(element, text) {
  * Set or remove an attribute only when it differs.
  * @param {Element} element
  * @param {string} name
- * @param {any} value
+ * @param {unknown} value
  */
 export function setAttr(element, name, value) {
   if (value === null || value === undefined || value === false) {
@@ -105,7 +114,7 @@ export function svg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** The small picture of a register kind (symbols are in the page's sprite). */
+/** The small picture of a register kind (symbols are in the page's sprite). @param {string} kind */
 export function glyph(kind, dashed = false) {
   return svg(
     "svg",

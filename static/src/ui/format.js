@@ -1,12 +1,17 @@
 /** Numbers as people read them. Wire numbers are JSON numbers, "0x…" or decimal strings; here they are BigInts. */
 
+/** @import { Scalar } from "../types/messages.js" */
+
+/** @typedef {bigint | number | string} Wire a number of a message */
+/** @typedef {"dec" | "hex"} Base */
+
 const TWO32 = 1n << 32n;
 export const TWO64 = 1n << 64n;
 const U64_MAX = TWO64 - 1n;
 const S64_MIN = -(1n << 63n);
 const S64_MAX = (1n << 63n) - 1n;
 
-/** A wire number as a BigInt. */
+/** A wire number as a BigInt. @param {Wire | null | undefined} value @returns {bigint} */
 export function big(value) {
   if (typeof value === "bigint") return value;
   if (typeof value === "number") return BigInt(Math.trunc(value));
@@ -15,15 +20,16 @@ export function big(value) {
 }
 
 const SUPER = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+/** @param {number} n */
 const superscript = (n) => [...String(n)].map((d) => SUPER[Number(d)]).join("");
 
-/** k when v is 2^k, else -1. */
+/** k when v is 2^k, else -1. @param {bigint} v */
 function powerOfTwo(v) {
   if (v <= 0n || (v & (v - 1n)) !== 0n) return -1;
   return v.toString(2).length - 1;
 }
 
-/** One number: short, exact. Powers of two from 2^16 up (and their neighbour below) are written as such in decimal. */
+/** One number: short, exact. Powers of two from 2^16 up (and their neighbour below) are written as such in decimal. @param {Wire} value @param {Base} base @returns {string} */
 export function num(value, base = "dec") {
   const v = big(value);
   if (v < 0n) return `−${num(-v, base)}`;
@@ -35,13 +41,13 @@ export function num(value, base = "dec") {
   return v.toString();
 }
 
-/** A number spoken: no superscripts or signs a screen reader would drop. */
+/** A number spoken: no superscripts or signs a screen reader would drop. @param {Wire} value */
 export function spoken(value) {
   const v = big(value);
   return v < 0n ? `minus ${(-v).toString()}` : v.toString();
 }
 
-/** Read the bounds of a scalar once. Missing 32-bit bounds follow from the low half of nothing: the full range. */
+/** Read the bounds of a scalar once. Missing 32-bit bounds follow from the low half of nothing: the full range. @param {Partial<Scalar>} s */
 export function bounds(s) {
   return {
     umin: big(s.umin ?? 0),
@@ -57,7 +63,7 @@ export function bounds(s) {
   };
 }
 
-/** {min, max, signed, unknown}: the narrower of the signed and unsigned readings. */
+/** {min, max, signed, unknown}: the narrower of the signed and unsigned readings. @param {Partial<Scalar>} s */
 export function bestRange(s) {
   const b = bounds(s);
   const unknown = b.umin === 0n && b.umax === U64_MAX && b.smin === S64_MIN && b.smax === S64_MAX;
@@ -67,7 +73,7 @@ export function bestRange(s) {
     : { min: b.umin, max: b.umax, signed: false, unknown };
 }
 
-/** "14", "0…255", "any" (or "any, low half 0…255"). */
+/** "14", "0…255", "any" (or "any, low half 0…255"). @param {Partial<Scalar>} s @param {Base} [base] */
 export function range(s, base) {
   const r = bestRange(s);
   // A known negative number: its sign in decimal, all its bits in hexadecimal.
@@ -78,31 +84,31 @@ export function range(s, base) {
   return "any";
 }
 
-/** The same for a screen reader. */
+/** The same for a screen reader. @param {Partial<Scalar>} s */
 export function rangeSpoken(s) {
   const r = bestRange(s);
   if (r.unknown) return "any number";
   return r.min === r.max ? spoken(r.min) : `${spoken(r.min)} to ${spoken(r.max)}`;
 }
 
-/** Milliseconds for people. */
+/** Milliseconds for people. @param {number | null | undefined} value */
 export function ms(value) {
   if (value === null || value === undefined) return "";
   if (value < 1) return "<1 ms";
   return value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
 }
 
-/** Bytes for people. */
+/** Bytes for people. @param {number | null | undefined} bytes */
 export function size(bytes) {
   if (bytes === null || bytes === undefined) return "";
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-/** "1 map", "2 maps". */
+/** "1 map", "2 maps". @param {number} n @param {string} one @param {string} many */
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
-/** A register's concrete value, decimal (signed when that is plainly meant) or hex. */
+/** A register's concrete value, decimal (signed when that is plainly meant) or hex. @param {Wire} value @param {Base} [base] */
 export function concrete(value, base) {
   const v = BigInt.asUintN(64, big(value));
   if (base === "hex") return `0x${v.toString(16)}`;
@@ -111,7 +117,7 @@ export function concrete(value, base) {
   return v >= 1n << 40n ? `0x${v.toString(16)}` : v.toString();
 }
 
-/** "17  (11 00 00 00)": bytes, with the little-endian number they spell where they are as short as one. */
+/** "17  (11 00 00 00)": bytes, with the little-endian number they spell where they are as short as one. @param {string} hex */
 export function spell(hex) {
   const data = bytes(hex);
   const text = data.slice(0, 64).map((b) => b.toString(16).padStart(2, "0")).join(" ") + (data.length > 64 ? " …" : "");
@@ -120,7 +126,7 @@ export function spell(hex) {
   return `${value}  (${text})`;
 }
 
-/** Bytes of a hex string. */
+/** Bytes of a hex string. @param {string | null | undefined} hex */
 export function bytes(hex) {
   const clean = String(hex ?? "").replace(/[^0-9a-fA-F]/g, "");
   const out = [];

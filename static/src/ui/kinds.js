@@ -1,6 +1,10 @@
 /** One hue and one glyph for each kind of register, everywhere; the names are the protocol's. */
 import { num, range, rangeSpoken, bestRange } from "./format.js";
 
+/** @import { Reg } from "../types/messages.js" */
+/** @import { Base } from "./format.js" */
+
+/** @type {Record<string, string>} */
 export const KINDS = {
   number: "number",
   ctx: "context",
@@ -16,7 +20,7 @@ export const KINDS = {
   none: "nothing yet",
 };
 
-/** A kind this page knows, or "memory" for one a newer server may send. */
+/** A kind this page knows, or "memory" for one a newer server may send. @param {Reg | null | undefined} reg */
 export const kindOf = (reg) => (reg && reg.k in KINDS ? reg.k : reg ? "memory" : "none");
 
 /** @type {[RegExp, string][]} */
@@ -34,12 +38,13 @@ const WORDS = [
   [/^(ptr_|trusted_ptr|rcu_ptr|sock|tcp_sock|percpu)/, "kernel"],
 ];
 
-/** The kind a kernel text such as "pkt(off=14,r=34)" speaks of. */
+/** The kind a kernel text such as "pkt(off=14,r=34)" speaks of; "" for none. @param {string} text */
 export function kindOfText(text) {
   for (const [pattern, kind] of WORDS) if (pattern.test(text)) return kind;
   return "";
 }
 
+/** @param {Reg} reg @param {Base} [base] */
 function offset(reg, base) {
   const parts = [];
   const off = reg.off ?? 0;
@@ -53,7 +58,7 @@ function offset(reg, base) {
 
 const SLOT_BYTES = { m: "any", 0: "zero", "?": "unwritten" };
 
-/** "mmmm????" -> "4 B any, 4 B unwritten": a stack slot the verifier knows byte by byte. */
+/** "mmmm????" -> "4 B any, 4 B unwritten": a stack slot the verifier knows byte by byte. @param {string} text */
 function slotBytes(text) {
   const parts = [];
   for (const [letter, word] of Object.entries(SLOT_BYTES)) {
@@ -63,6 +68,7 @@ function slotBytes(text) {
   return parts.join(", ");
 }
 
+/** @type {Record<string, (reg: Reg, base?: Base) => string>} */
 const SUMMARIES = {
   number: (reg, base) => (reg.s ? range(reg.s, base) : /^[m0?]{8}$/.test(reg.t ?? "") ? slotBytes(reg.t) : reg.t || "any"),
   ctx: (reg, base) => `ctx ${offset(reg, base)}`,
@@ -76,7 +82,7 @@ const SUMMARIES = {
   none: () => "",
 };
 
-/** One line that says what a register holds. */
+/** One line that says what a register holds. @param {Reg | null | undefined} reg @param {Base} [base] */
 export function summary(reg, base) {
   if (!reg) return "";
   const make = SUMMARIES[reg.k];
@@ -84,7 +90,7 @@ export function summary(reg, base) {
   return reg.null && !text.includes("NULL") ? `${text} or NULL` : text;
 }
 
-/** The same, for the ear. */
+/** The same, for the ear. @param {Reg | null | undefined} reg */
 export function summarySpoken(reg) {
   if (!reg) return "nothing";
   if (reg.k === "number") return reg.s ? `number ${rangeSpoken(reg.s)}` : `number ${reg.t ?? ""}`;

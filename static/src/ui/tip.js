@@ -11,12 +11,12 @@ const DELAY = 120;
 /** Code and log lines are pointed at all the time: an explanation waits until the pointer rests. */
 const REST = 450;
 
-/** Take the glossary: [{names, text}]. */
+/** Take the glossary. @param {{names: string[], text: string}[] | null} entries */
 export function define(entries) {
   table = new Map((entries ?? []).flatMap((entry) => entry.names.map((name) => [name, entry.text])));
 }
 
-/** A term of the glossary in a text: reachable by Tab, its definition told to screen readers when it has the focus. */
+/** A term of the glossary in a text: reachable by Tab, its definition told to screen readers when it has the focus. @param {string} name @param {...import("../types/page.js").Child} content */
 export function term(name, ...content) {
   return h("dfn", { class: "term", tabindex: "0", data: { term: name } }, content.length ? content : name);
 }
@@ -69,8 +69,11 @@ export function listen() {
   /** @type {HTMLElement | null} */
   let shown = null;
   let timer = 0;
+  /** @param {EventTarget | null} target @param {string} selector */
   const closest = (target, selector) => (target instanceof Element ? /** @type {HTMLElement | null} */ (target.closest(selector)) : null);
+  /** @param {EventTarget | null} target */
   const owner = (target) => closest(target, "[data-term]");
+  /** @param {EventTarget | null} target */
   const lookedUp = (target) => closest(target, "[data-hex], [data-log]");
 
   const hide = () => {
@@ -79,6 +82,11 @@ export function listen() {
     shown = null;
     tip.hidden = true;
   };
+  /**
+   * @param {HTMLElement} element
+   * @param {(Node | string | null)[] | string} content
+   * @param {{left: number, top: number, bottom: number}} at
+   */
   const put = (element, content, at) => {
     hide();
     shown = element;

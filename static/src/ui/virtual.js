@@ -4,6 +4,8 @@
  */
 import { h, setAttr } from "./dom.js";
 
+/** @typedef {HTMLElement & {of?: unknown, stamp?: string}} Row with what was painted into it */
+
 export class VirtualList {
   /** @type {number | undefined} */
   forget;
@@ -11,7 +13,7 @@ export class VirtualList {
   pending;
 
   /**
-   * @param {{label: string, render: (index: number, row: HTMLElement) => void, pick: (index: number) => void,
+   * @param {{label: string, render: (index: number, row: Row) => void, pick: (index: number) => void,
    *   hover?: (index: number) => void, lines?: (index: number) => number, className?: string}} options
    */
   constructor(options) {
@@ -22,7 +24,7 @@ export class VirtualList {
     this.aim = null;
     this.lineHeight = 20;
     this.offsets = new Int32Array([0]);
-    /** @type {Map<number, HTMLElement>} */
+    /** @type {Map<number, Row>} */
     this.rows = new Map();
     this.spacer = h("div", { class: "vl-spacer", role: "presentation" });
     this.uid = `vl${Math.random().toString(36).slice(2, 8)}`;
@@ -67,15 +69,17 @@ export class VirtualList {
     }
   }
 
+  /** Row that an event was for, or -1. @param {EventTarget | null} target */
   indexOf(target) {
     const row = target instanceof Element ? target.closest(".vl-row") : null;
     return row instanceof HTMLElement ? Number(row.dataset.index) : -1;
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const page = Math.max(1, Math.floor(this.height / this.lineHeight) - 1);
-    const move = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    const move = new Map([["ArrowDown", 1], ["ArrowUp", -1], ["PageDown", page], ["PageUp", -page]]).get(event.key);
     if (!move || !this.count) return;
     event.preventDefault();
     event.stopPropagation();
@@ -87,7 +91,7 @@ export class VirtualList {
     this.options.pick(this.aim);
   }
 
-  /** New content: `count` rows, all redrawn. */
+  /** New content: `count` rows, all redrawn. @param {number} count */
   reset(count) {
     this.count = count;
     this.active = Math.min(this.active, count - 1);
@@ -110,7 +114,7 @@ export class VirtualList {
     for (const [index, row] of this.rows) this.paint(index, row);
   }
 
-  /** Row at a line offset, by bisection. */
+  /** Row at a line offset, by bisection. @param {number} line */
   find(line) {
     let low = 0;
     let high = this.count;
@@ -143,6 +147,7 @@ export class VirtualList {
     }
   }
 
+  /** @param {number} index @param {Row} row */
   paint(index, row) {
     const active = index === this.active;
     setAttr(row, "aria-selected", active ? "true" : "false");
@@ -152,7 +157,7 @@ export class VirtualList {
     this.options.render(index, row);
   }
 
-  /** Make a row the active one and bring it into sight. */
+  /** Make a row the active one and bring it into sight. @param {number} index @param {boolean} scroll */
   select(index, scroll = true) {
     if (index < 0 && this.active < 0) return;
     this.active = index;
@@ -162,7 +167,7 @@ export class VirtualList {
     setAttr(this.element, "aria-activedescendant", index >= 0 ? `${this.uid}-${index}` : null);
   }
 
-  /** Scroll so that a row is seen with some rows around it; nothing moves when it already is. */
+  /** Scroll so that a row is seen with some rows around it; nothing moves when it already is. @param {number} index */
   reveal(index) {
     const { height, top: scrollTop } = this;
     this.pending = !height;
@@ -174,6 +179,7 @@ export class VirtualList {
     else if (bottom + margin > scrollTop + height) this.scroll(bottom + margin - height);
   }
 
+  /** @param {number} top in pixels */
   scroll(top) {
     const most = this.offsets[this.count] * this.lineHeight - this.height;
     this.top = Math.max(0, Math.min(top, most));

@@ -1,6 +1,8 @@
 /** What the verifier's own terms mean, in plain words. A term this page does not know stands for itself. */
 
-/** Linux 7.3's groups of rejections, and limits -> [what it comes to, one sentence more]. */
+/** @import { Holding, NotCovered } from "../types/messages.js" */
+
+/** Linux 7.3's groups of rejections, and limits -> [what it comes to, one sentence more]. @type {Record<string, [string, string]>} */
 const CATEGORIES = {
   "Register Type Safety": [
     "The wrong kind of value",
@@ -36,21 +38,22 @@ const CATEGORIES = {
   ],
 };
 
-/** {label, sentence} of a category. */
+/** {label, sentence} of a category. @param {string} name */
 export function category(name) {
   const [label, sentence] = Object.hasOwn(CATEGORIES, name) ? CATEGORIES[name] : [name || "Rejected", ""];
   return { label, sentence };
 }
 
+/** @type {Record<string, string>} */
 const HOLDINGS = { reference: "reference", lock: "lock", rcu: "RCU read section", preempt: "preemption off" };
 
-/** "reference 3", "lock", "RCU read section". */
+/** "reference 3", "lock", "RCU read section". @param {Pick<Holding, "kind" | "id">} held */
 export function holding({ kind, id }) {
   const word = Object.hasOwn(HOLDINGS, kind) ? HOLDINGS[kind] : kind;
   return kind === "reference" && id ? `${word} ${id}` : word;
 }
 
-/** How a checkpoint's values were compared with those that arrived. */
+/** How a checkpoint's values were compared with those that arrived. @type {Record<string, string>} */
 export const EXACT = {
   NOT_EXACT: "Only values that were read after the checkpoint are compared, and numbers only if they had to be precise.",
   RANGE_WITHIN: "Every value is compared, whether it is read or not.",
@@ -65,17 +68,17 @@ const WAYS_ON = {
   "machine code": ["Choose the interpreter in the Program menu: it can run programs for which no machine code is emitted."],
 };
 
-/** Sentences: what to try after "not emulated: …". */
+/** Sentences: what to try after "not emulated: …". @param {NotCovered["kind"]} kind */
 export function waysOn(kind) {
   return Object.hasOwn(WAYS_ON, kind) ? WAYS_ON[kind] : ["Remove the part named above from the program to see the rest."];
 }
 
-/** "a work queue; an arena": what is not emulated, of a stage's message. */
+/** "a work queue; an arena": what is not emulated, of a stage's message. @param {NotCovered[] | undefined} list */
 export function notEmulated(list) {
   return (list ?? []).map(({ text }) => text).join("; ");
 }
 
-/** "a check" -> "A check.": a phrase of the verifier's as a sentence. */
+/** "a check" -> "A check.": a phrase of the verifier's as a sentence. @param {string} text */
 export function asSentence(text) {
   const trimmed = String(text ?? "").trim();
   if (!trimmed) return "";

@@ -1,0 +1,134 @@
+/** Programs that come into the editor as a whole: pasted, dropped, opened, or typed over all there was. */
+import { isolateHistory } from "@codemirror/commands";
+import { Transaction } from "@codemirror/state";
+import { detect, fromFile } from "../core/detect.js";
+import { saveDraft } from "../core/draft.js";
+import { setAttr, setText } from "../ui/dom.js";
+import { setOrigin } from "./editor-setup.js";
+
+/** @import { EditorView } from "@codemirror/view" */
+/** @import { Found } from "../core/detect.js" */
+/** @import { Limits } from "../types/messages.js" */
+/** @import { Origin } from "./editor-setup.js" */
+
+export class Intake {
+  /** @type {unknown} the program that what is said belongs to */
+  of;
+
+  /**
+   * @param {import("../core/store.js").Store} store
+   * @param {() => EditorView} view
+   * @param {HTMLElement} said where it is said what a text was taken for
+   * @param {Partial<Limits>} limits
+   */
+  constructor(store, view, said, limits) {
+    this.store = store;
+    this.view = view;
+    this.said = said;
+    this.limits = limits;
+    for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
+    store.on(["program"], () => {
+      if (store.state.program !== this.of) setText(said, "");
+    });
+  }
+
+  /**
+   * Replace everything and say what it was taken for.
+   * @param {Found} found
+   */
+  replace(found) {
+    const { store } = this;
+    if (found.input) {
+      store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
+    } else if (found.kind) {
+      const origin = this.anew(found.kind, found.name);
+      if (found.kind === "elf" || store.state.kind === "elf") {
+        this.of = origin.program;
+        store.set({ ...origin, source: found.source, edited: store.state.edited + 1, opened: store.state.opened + 1 });
+      } else this.write(found.source, origin);
+    }
+    setText(this.said, found.said);
+    setAttr(this.said, "title", found.said);
+    setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
+    if (found.foreign) store.set({ status: { state: "error", message: found.said } });
+    saveDraft(store.state);
+  }
+
+  /**
+   * What a new program starts with: it is verified, whatever was chosen for the one before, and gets an input of its own.
+   * @param {import("../core/store.js").SourceKind} kind
+   * @returns {Origin}
+   */
+  anew(kind, title = "") {
+    const { options, ownInput, input } = this.store.state;
+    return {
+      kind,
+      options: { ...options, program: "", fix_includes: false, verify: true },
+      input: ownInput ? input : { kind: "auto" },
+      program: { title },
+    };
+  }
+
+  /**
+   * A text put in place of all there was is a new program also where it comes without a paste event (input methods).
+   * @param {Transaction} transaction
+   */
+  startsOver(transaction) {
+    const { startState, newDoc } = transaction;
+    const { main } = startState.selection;
+    const typed = transaction.docChanged && transaction.isUserEvent("input") && !transaction.effects.some((effect) => effect.is(setOrigin));
+    if (!typed || !startState.doc.length || main.to - main.from < startState.doc.length) return null;
+    const found = detect(newDoc.toString());
+    return found?.whole ? { effects: setOrigin.of(this.anew(found.kind)) } : null;
+  }
+
+  /**
+   * Replace the whole text as one change of its own: the cursor stands behind it, and undo brings back what was there.
+   * @param {string} text
+   * @param {Origin} origin
+   */
+  write(text, origin) {
+    const { state } = this.view();
+    const insert = state.toText(text);
+    this.view().dispatch({
+      changes: { from: 0, to: state.doc.length, insert },
+      selection: { anchor: insert.length },
+      effects: setOrigin.of(origin),
+      annotations: [isolateHistory.of("full"), Transaction.userEvent.of("input.paste")],
+      scrollIntoView: true,
+    });
+  }
+
+  /**
+   * @param {ClipboardEvent} event
+   * @param {EditorView} view
+   */
+  paste(event, view) {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    const whole = view.state.selection.main.to - view.state.selection.main.from >= view.state.doc.length;
+    const found = detect(text);
+    if (!found || !(whole || found.whole)) return false;
+    event.preventDefault();
+    this.replace(found);
+    return true;
+  }
+
+  /** @param {DragEvent} event */
+  drag(event) {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    if (event.type === "drop") void this.files(event.dataTransfer.files);
+  }
+
+  /** @param {FileList | null} files of which the first is opened */
+  async files(files) {
+    const file = files?.[0];
+    if (!file) return;
+    const found = await fromFile(file, this.limits);
+    if (found.error === undefined) this.replace(found);
+    else {
+      setText(this.said, found.error);
+      setAttr(this.said, "data-tone", "bad");
+    }
+  }
+}
