@@ -24,7 +24,6 @@ def config() -> dict[str, Any]:
     """What the page's scripts have to know of this server."""
     return {
         "ws": "/ws/run",
-        "share": "/api/share",
         "examples": "/examples/",
         "limits": limits(),
         "version": version(),

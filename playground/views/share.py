@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -21,6 +23,9 @@ from playground.views.pages import page, program_value
 
 log = logging.getLogger("playground.share")
 
+# What a link says of the cursor, as the page writes it (static/src/core/link.js).
+VIEW = re.compile(r"#[\w%&=.+-]{1,200}", re.ASCII)
+
 
 class Refused(Exception):
     def __init__(self, status: int, message: str) -> None:
@@ -29,9 +34,13 @@ class Refused(Exception):
         self.message = message
 
 
+def _too_long() -> Refused:
+    return Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source can be stored.")
+
+
 def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
     if len(text) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise Refused(413, f"This is too long to share: at most {size(settings.SOURCE_BYTES)} of source can be stored.")
+        raise _too_long()
     try:
         value = parse(text, "What is shared")
         if not isinstance(value, dict):
@@ -65,17 +74,29 @@ def share_api(request: HttpRequest) -> HttpResponse:
     return JsonResponse(answer, status=201 if saved.new else 200)
 
 
+def _fields(request: HttpRequest) -> Mapping[str, str]:
+    try:
+        return request.POST.dict()
+    except RequestDataTooBig:
+        raise _too_long() from None
+
+
 @require_POST
 def share_form(request: HttpRequest) -> HttpResponse:
-    context = {"url": "", "id": "", "error": ""}
+    """The same for the page's form: the content of its dialog, with the link or with the reason why there is none."""
+    context = {"url": "", "view": "", "error": ""}
     status = 200
     try:
-        saved = _store(request, request.POST.get("program", ""))
-        context.update(url=_absolute(request, saved.link), id=saved.link.pk)
+        fields = _fields(request)
+        saved = _store(request, fields.get("program", ""))
+        view = fields.get("view", "")
+        context.update(url=_absolute(request, saved.link), view=view if VIEW.fullmatch(view) else "")
     except Refused as refused:
         context["error"] = refused.message
         status = refused.status
-    return render(request, "partials/share.html", context, status=status)
+    response = render(request, "partials/share.html", context, status=status)
+    response["HX-Reswap"] = "innerHTML"  # htmx shows the answer to a refused request only where it is told to
+    return response
 
 
 def _open(link_id: str) -> Mapping[str, Any]:

@@ -39,7 +39,6 @@ const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "nul
 
 function start() {
   const program = json("program");
-  if (!program) return; // a page without the instrument: examples, errors
   /** @type {import("./core/scope.js").Boot} */
   const boot = { program, record: json("record"), config: json("config") };
   const draft = program.id || program.example ? null : readDraft();

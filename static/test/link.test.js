@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fragment, readFragment, share } from "../src/core/link.js";
+import { fragment, readFragment } from "../src/core/link.js";
 import { state } from "./world.js";
 
 test("a fragment says what is in view, and is read back", () => {
@@ -15,17 +15,4 @@ test("what makes no sense in a fragment is left out", () => {
   for (const hash of ["", "#", "#step=0", "#step=x&stage=jit", "#reg=<b>&pane=A1", "#packet=-4", "#reg=r111"])
     assert.deepEqual(readFragment(hash), nothing, hash);
   assert.equal(readFragment("#step=3junk").step, 2);
-});
-
-test("sharing: the link, the server's reason, or that it cannot be reached", async (t) => {
-  const answer = (ok, body, status = 200) => () => Promise.resolve({ ok, status, json: () => (body ? Promise.resolve(body) : Promise.reject(new Error("no JSON"))) });
-  const fetch = t.mock.method(globalThis, "fetch", answer(true, { url: "/p/abc" }));
-  assert.deepEqual(await share({ share: "/share" }, { kind: "c" }, "Mine"), { url: "http://localhost/p/abc" });
-  assert.deepEqual(JSON.parse(fetch.mock.calls[0].arguments[1].body), { kind: "c", title: "Mine" });
-  fetch.mock.mockImplementation(answer(false, { error: "too large" }, 413));
-  assert.deepEqual(await share({ share: "/share" }, {}, ""), { error: "too large" });
-  fetch.mock.mockImplementation(answer(false, null, 502));
-  assert.deepEqual(await share({ share: "/share" }, {}, ""), { error: "The server answered 502." });
-  fetch.mock.mockImplementation(() => Promise.reject(new Error("offline")));
-  assert.match((await share({ share: "/share" }, {}, "")).error, /could not be reached/);
 });

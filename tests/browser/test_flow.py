@@ -330,3 +330,39 @@ def test_the_page_weighs_little(tab: Tabs) -> None:
     made.page.wait_for_timeout(300)
     assert any(url.endswith("app.js") for url in sizes)
     assert sum(sizes.values()) < 400_000, sizes
+
+
+def test_what_keeps_a_program_from_being_shared_is_said(tab: Tabs) -> None:
+    """The server's own reason, an answer that is not its own, and no answer at all."""
+    made = tab()
+    page = made.open()
+    dialog = page.locator("dialog.shared")
+    reason = '<p class="bad" role="alert">Too many.</p><form method="dialog"><button>Close</button></form>'
+    answers: list[tuple[str, dict[str, Any] | None]] = [
+        ("Too many.", {"status": 429, "headers": {"HX-Reswap": "innerHTML"}, "body": reason}),
+        ("The server answered 502", {"status": 502, "body": "<h1>nginx</h1>"}),
+        ("cannot be reached", None),
+    ]
+    for sentence, answer in answers:
+        page.unroute("**/share")
+        page.route("**/share", lambda route, _, a=answer: route.fulfill(**a) if a else route.abort())
+        page.keyboard.press("s")
+        expect(dialog.get_by_role("alert")).to_contain_text(sentence)
+        expect(dialog).not_to_contain_text("nginx")
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_be_hidden()
+    assert "/s/" not in page.url
+    assert page.evaluate("window.violations") == []
+
+
+def test_a_shared_link_is_copied_and_stands_selected(tab: Tabs) -> None:
+    made = tab(permissions=["clipboard-read", "clipboard-write"])
+    page = made.open()
+    page.get_by_role("button", name="Share").click()
+    expect(page.locator("dialog.shared")).to_contain_text("The link is copied.")
+    link = page.locator(".share-url").input_value()
+    assert page.evaluate("navigator.clipboard.readText()") == link == page.url
+    assert page.evaluate("getSelection().toString()") == link
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.shared")).to_be_hidden()
+    made.check()

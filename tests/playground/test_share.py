@@ -98,11 +98,25 @@ def test_who_asks_is_read_from_the_proxy_only_when_there_is_one(client: Client, 
 
 
 def test_the_form_answers_with_a_piece_of_page(client: Client) -> None:
-    answer = client.post("/share", {"program": json.dumps(REQUEST)})
+    answer = client.post("/share", {"program": json.dumps(REQUEST), "view": "#step=3&reg=1%3Afp-8"})
     assert answer.status_code == 200
-    assert f"http://testserver/s/{Link.objects.get().pk}" in answer.content.decode()
+    assert f'value="http://testserver/s/{Link.objects.get().pk}#step=3&amp;reg=1%3Afp-8"' in answer.content.decode()
     answer = client.post("/share", {"program": json.dumps({**REQUEST, "source": ""})})
+    assert (answer.status_code, answer["HX-Reswap"]) == (400, "innerHTML")
     assert "There is no source" in answer.content.decode()
+
+
+@pytest.mark.parametrize("view", ['#"><script>', "javascript:alert(1)", "#" + "a" * 201, "#\u0130", "#a\n"])
+def test_a_view_that_the_page_did_not_write_is_left_out(client: Client, view: str) -> None:
+    answer = client.post("/share", {"program": json.dumps(REQUEST), "view": view})
+    assert f'value="http://testserver/s/{Link.objects.get().pk}"' in answer.content.decode()
+
+
+def test_a_form_that_is_too_long_is_told_so(client: Client, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    answer = client.post("/share", {"program": json.dumps({**REQUEST, "source": "x" * 2000})})
+    assert (answer.status_code, answer["HX-Reswap"]) == (413, "innerHTML")
+    assert "too long to share" in answer.content.decode()
 
 
 def test_no_cookie_is_set(client: Client) -> None:

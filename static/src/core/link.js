@@ -1,6 +1,5 @@
 /** Links: the fragment holds what one looks at (step, stage, register, panel); the server holds the program. */
 
-/** @import { Request } from "../types/messages.js" */
 /** @import { State, View } from "./store.js" */
 
 /** @typedef {{step: number | null, packet: number, stage: View | null, reg: string | null, pane: string | null}} Place */
@@ -26,26 +25,4 @@ export function fragment(state) {
   if (state.reg) values.set("reg", state.reg);
   if (state.pane) values.set("pane", state.pane);
   return `#${values}`;
-}
-
-/**
- * Store the program.
- * @param {{share: string}} config
- * @param {Request} request
- * @param {string} title
- * @returns {Promise<{url: string, error?: undefined} | {error: string, url?: undefined}>}
- */
-export async function share(config, request, title) {
-  try {
-    const response = await fetch(config.share, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(title ? { ...request, title } : request),
-    });
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) return { error: answer.error ?? `The server answered ${response.status}.` };
-    return { url: new URL(answer.url, location.href).href };
-  } catch {
-    return { error: "The server could not be reached. Your program is still here; try again." };
-  }
 }

@@ -12,7 +12,7 @@ import { Store } from "./store.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, share: string, examples: string, kernel?: string, limits?: Partial<Limits>}} Config */
+/** @typedef {{ws: string, examples: string, kernel?: string, limits?: Partial<Limits>}} Config */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 

@@ -1,8 +1,8 @@
 /** The header: examples, program and options, run, share, help and theme. */
 import { Panel } from "../core/panel.js";
 import { saveDraft } from "../core/draft.js";
-import { fragment, share } from "../core/link.js";
 import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
+import { listenShare } from "./share.js";
 
 /** @import { Options } from "../types/messages.js" */
 
@@ -23,7 +23,7 @@ export class Header extends Panel {
     /** @param {string} id */
     const $ = (id) => this.find(id);
     $("run").addEventListener("click", () => this.runOrCancel());
-    $("share").addEventListener("click", () => void this.share());
+    listenShare(/** @type {HTMLElement} */ (this.querySelector(".share-form")), /** @type {HTMLDialogElement} */ ($("shared")), this.scope);
     $("help").addEventListener("click", () => this.help());
     $("theme").addEventListener("click", () => this.theme());
     this.menus();
@@ -167,40 +167,6 @@ export class Header extends Panel {
     setText(this.find("run-text"), running ? "Stop" : "Run");
     setAttr(run, "data-running", running);
     setAttr(run, "aria-label", running ? "Stop the run" : "Run (Ctrl+Enter)");
-  }
-
-  async share() {
-    const { store } = this;
-    const button = /** @type {HTMLButtonElement} */ (this.find("share"));
-    button.disabled = true;
-    const answer = await share(this.scope.config, this.scope.protocol.request(), store.state.program.title);
-    button.disabled = false;
-    const box = /** @type {HTMLDialogElement} */ (this.find("shared"));
-    if (answer.error !== undefined) {
-      fill(box, h("p", { class: "bad" }, answer.error));
-      box.showModal();
-      return;
-    }
-    const url = answer.url + fragment(store.state);
-    const field = h("input", { type: "text", readonly: true, value: url, "aria-label": "Link", class: "share-url" });
-    let copied = false;
-    try {
-      await navigator.clipboard.writeText(url);
-      copied = true;
-    } catch {
-      // No permission or no secure context: the link stands selected, ready to be copied by hand.
-    }
-    fill(
-      box,
-      h("h2", null, "Share"),
-      h("p", null, copied ? "The link is copied. It opens at the step you are looking at." : "This link opens at the step you are looking at."),
-      field,
-      h("p", { class: "hint" }, "Anyone with the link can see this program. The same program always has the same link."),
-      h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Done")),
-    );
-    box.showModal();
-    field.select();
-    history.replaceState(history.state, "", url);
   }
 
   help() {
