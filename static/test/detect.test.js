@@ -50,6 +50,6 @@ test("files: objects and captures by their first bytes, text by its name", async
   assert.equal((await fromFile(file("a.s", "int x;"), {})).kind, "asm");
   assert.equal((await fromFile(file("README", "r0 = 0\nexit"), {})).kind, "asm");
   assert.equal((await fromFile(file("README", "plain words"), {})).kind, "c");
-  assert.match((await fromFile(file("a.bin", "a\0b"), {})).error, /neither text/);
-  assert.match((await fromFile(file("a.c", "x".repeat(11)), { elf_bytes: 10 })).error, /has 11 bytes; the limit is 10/);
+  assert.match((await fromFile(file("a.bin", "a\0b"), {})).error, /is not a text/);
+  assert.match((await fromFile(file("a.c", "x".repeat(11)), { elf_bytes: 10 })).error, /has 11 bytes, and at most 10 are accepted/);
 });

@@ -54,7 +54,7 @@ test("registers: every kind has a name and a summary, and what is unknown reads 
   assert.equal(summary({ k: "map_value", map: "m", size: 8, null: true }, "dec"), "m +0 of 8 or NULL");
   assert.equal(summary({ k: "stack", off: -8 }, "dec"), "fp−8");
   assert.equal(summarySpoken({ k: "packet", off: 14, range: 34 }), "packet, offset 14, 34 bytes proven");
-  assert.equal(summarySpoken(null), "nothing");
+  assert.equal(summarySpoken(null), "not initialized");
 });
 
 test("kinds by the kernel's spelling", () => {

@@ -148,7 +148,7 @@ def test_a_phone(tab: Tabs) -> None:
     expect(page.locator("bs-state")).to_be_visible()
     box = page.locator("bs-scrubber").bounding_box()
     assert box["y"] + box["height"] <= 845
-    page.get_by_role("button", name=re.compile("One step on")).tap()
+    page.get_by_role("button", name=re.compile("Next step")).tap()
     expect(place(page)).to_contain_text("step 2 of")
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320

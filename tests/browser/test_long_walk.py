@@ -37,6 +37,6 @@ def test_a_long_walk_is_stepped_to_its_end_and_its_log_is_shown_on_request(tab: 
     expect(place(page)).to_contain_text(f"step {int(count) + 1}")
     log = page.locator("bs-log")
     expect(log.locator(".cut")).to_contain_text("the beginning of the log")
-    log.get_by_role("button", name="Show its end").click()
+    log.get_by_role("button", name="Show the end of the log").click()
     expect(log.locator(".cut")).to_contain_text("bytes in the middle are not shown", timeout=20_000)
     made.check()

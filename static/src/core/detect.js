@@ -110,7 +110,7 @@ const PCAP = new Set(["d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a"
  */
 export async function fromFile(file, limits) {
   const most = Math.max(limits.elf_bytes ?? 1 << 20, limits.pcap_bytes ?? 0, limits.source_bytes ?? 0);
-  if (file.size > most) return { error: `${file.name} has ${file.size} bytes; the limit is ${most}.` };
+  if (file.size > most) return { error: `${file.name} has ${file.size} bytes, and at most ${most} are accepted. Open a smaller file.` };
   const data = new Uint8Array(await file.arrayBuffer());
   const magic = [...data.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
   if (magic === "7f454c46")
@@ -119,6 +119,6 @@ export async function fromFile(file, limits) {
   const text = new TextDecoder("utf-8", { fatal: false }).decode(data);
   if (/\.(c|h)$/i.test(file.name)) return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
   if (/\.(s|asm)$/i.test(file.name)) return { kind: "asm", source: text, said: `Opened ${file.name} as assembly.`, name: file.name };
-  if (text.includes("\u0000")) return { error: `${file.name} is neither text, an ELF object nor a capture.` };
+  if (text.includes("\u0000")) return { error: `${file.name} is not a text, an ELF object or a packet capture (pcap, pcapng). Open one of those.` };
   return detect(text) ?? { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
 }

@@ -23,9 +23,9 @@ export function bindings(scope) {
   const ask = (prefix) => () => /** @type {import("../panels/goto.js").Goto | null} */ (document.querySelector("bs-goto"))?.open(prefix);
   const panes = () => /** @type {import("../panels/dock.js").Dock | null} */ (document.querySelector("bs-dock"));
   return [
-    { keys: "→", says: "one step on", on: plain("ArrowRight"), do: () => scope.cursor.goto(store.state.step + 1) },
-    { keys: "←", says: "one step back", on: plain("ArrowLeft"), do: () => scope.cursor.goto(store.state.step - 1) },
-    { keys: "Shift → ←", says: "over a call, on and back", on: shift("ArrowRight"), do: () => void scope.search.over(1) },
+    { keys: "→", says: "next step", on: plain("ArrowRight"), do: () => scope.cursor.goto(store.state.step + 1) },
+    { keys: "←", says: "previous step", on: plain("ArrowLeft"), do: () => scope.cursor.goto(store.state.step - 1) },
+    { keys: "Shift → ←", says: "next and previous step outside of called functions", on: shift("ArrowRight"), do: () => void scope.search.over(1) },
     { keys: "", says: "", on: shift("ArrowLeft"), do: () => void scope.search.over(-1) },
     { keys: "Alt → ←", says: "next and previous visit of this C line", on: alt("ArrowRight"), do: () => void scope.search.visitLine(1) },
     { keys: "", says: "", on: alt("ArrowLeft"), do: () => void scope.search.visitLine(-1) },
@@ -33,15 +33,15 @@ export function bindings(scope) {
     { keys: "", says: "", on: typed("["), do: () => scope.search.branch(-1) },
     { keys: ". ,", says: "next and previous change of the selected register", on: typed("."), do: () => void scope.search.change(1) },
     { keys: "", says: "", on: typed(","), do: () => void scope.search.change(-1) },
-    { keys: "w", says: "to the step that wrote the selected register", on: typed("w"), do: () => scope.search.writer() },
+    { keys: "w", says: "go to the step that wrote the selected register", on: typed("w"), do: () => scope.search.writer() },
     { keys: "Home End", says: "first and last step", on: plain("Home"), do: () => scope.cursor.goto(0) },
     { keys: "", says: "", on: plain("End"), do: () => scope.cursor.goto(scope.cursor.total - 1) },
     { keys: "g", says: "go to a step (12), an instruction (i7) or a line (l30)", on: typed("g"), do: ask("") },
     { keys: "/", says: "search instructions, source and log", on: typed("/"), do: ask("/") },
     { keys: "v", says: "switch between the verifier and the run", on: typed("v"), do: () => flip(scope) },
-    { keys: "x", says: "decimal or hexadecimal", on: typed("x"), do: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) },
-    { keys: "i", says: "what the instruction at the cursor does", on: typed("i"), do: () => document.dispatchEvent(new Event("explain")) },
-    { keys: "e", says: "to the editor (Escape leaves it)", on: typed("e"), do: () => document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus")) },
+    { keys: "x", says: "switch between decimal and hexadecimal numbers", on: typed("x"), do: () => store.set({ base: store.state.base === "dec" ? "hex" : "dec" }) },
+    { keys: "i", says: "explain the instruction at the cursor", on: typed("i"), do: () => document.dispatchEvent(new Event("explain")) },
+    { keys: "e", says: "go to the editor (Escape leaves it)", on: typed("e"), do: () => document.querySelector("bs-editor")?.dispatchEvent(new CustomEvent("take-focus")) },
     ...Array.from({ length: 8 }, (_, i) => ({
       keys: i ? "" : "1–8",
       says: i ? "" : "open a panel",

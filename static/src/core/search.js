@@ -39,7 +39,7 @@ export class Search {
       let raw = windows.step(s);
       if (!raw) {
         if (++fetched > SEARCH_WINDOWS) break;
-        this.store.set({ found: `Looking for ${what}: step ${s + 1}…` });
+        this.store.set({ found: `Searching for the ${direction > 0 ? "next" : "previous"} ${what}: step ${s + 1}…` });
         windows.need(s);
         if (!(await this.arrival(windows, s)) || this.ticket !== ticket) return false;
         raw = windows.step(s);
@@ -109,7 +109,7 @@ export class Search {
   async visitOf(line) {
     const slots = new Set(this.state.code.byLine.get(line) ?? []);
     if (!slots.size) {
-      this.store.set({ found: `Line ${line} has no instruction of its own.` });
+      this.store.set({ found: `Line ${line} has no instruction.` });
       return false;
     }
     if (this.cursor.now()?.line === line) return true;
@@ -148,7 +148,7 @@ export class Search {
       for (at = -1; s >= 0 && at < 0; ) {
         if (!walk.step(s)) {
           if (++fetched > SEARCH_WINDOWS) break;
-          this.store.set({ found: `Looking back: step ${s + 1}…` });
+          this.store.set({ found: `Searching backwards: step ${s + 1}…` });
           walk.need(s);
           if (!(await this.arrival(walk, s)) || this.ticket !== ticket) return false;
         }
@@ -182,7 +182,7 @@ export class Search {
     const here = this.cursor.walked();
     const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
     if (!mark) {
-      this.store.set({ found: `Why ${name} had to be precise is not recorded for this step.` });
+      this.store.set({ found: `It is not recorded why ${name} had to be precise at this step.` });
       return;
     }
     this.store.set({ pane: "why", dock: true });
@@ -193,7 +193,7 @@ export class Search {
   branch(direction) {
     const { view, step, stages } = this.state;
     if (view !== "verify") {
-      this.store.set({ found: "A run has no forks. Press v to switch to the verifier." });
+      this.store.set({ found: "Only the verifier forks paths, a run does not. Press v to switch to the verifier." });
       return;
     }
     const places = new Set();

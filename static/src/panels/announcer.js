@@ -26,7 +26,7 @@ export class Announcer extends Panel {
     const changes = [];
     if (here.view === "verify") {
       for (const name of here.wrote)
-        changes.push(here.state.has(name) ? `${name} is ${summarySpoken(here.state.get(name))}` : `${name} is gone`);
+        changes.push(here.state.has(name) ? `${name} is ${summarySpoken(here.state.get(name))}` : `${name} has no value any more`);
     } else
       for (const [name, value] of Object.entries(here.raw.regs ?? {})) changes.push(`${name} is ${spoken(value)}`);
     if (here.view === "verify") {

@@ -24,7 +24,7 @@ function inputName({ input, stages }) {
 }
 
 /** Whether the program came from an object file: clang's or the user's own. @param {State} state */
-const hasObject = ({ kind, stages }) => kind === \"elf\" || (kind === \"c\" && stages.compile?.status === \"done\");
+const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stages.compile?.status === "done");
 
 /** A panel is a line here and a component. @type {Pane[]} */
 export const PANES = [
@@ -118,7 +118,7 @@ export class Dock extends Panel {
     }
     setAttr(document.body, "data-dock", store.state.dock ? "open" : "closed");
     setText(this.fold, store.state.dock ? "▾" : "▴");
-    setAttr(this.fold, "aria-label", store.state.dock ? "Fold the panels away" : "Unfold the panels");
+    setAttr(this.fold, "aria-label", store.state.dock ? "Hide the panels" : "Show the panels");
     setAttr(this.fold, "aria-expanded", store.state.dock ? "true" : "false");
   }
 }

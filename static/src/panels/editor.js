@@ -173,7 +173,7 @@ export class Editor extends Panel {
   /** For an object there is no source here: what its line information holds is shown once it is loaded. */
   objectText() {
     const { source, code } = this.store.state;
-    return code.text() || `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nRun shows its programs.`;
+    return code.text() || `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nPress Run to see its programs.`;
   }
 
   /** Where a line of the text that ran is now, or null. @param {number | null | undefined} line @returns {Line | null} */

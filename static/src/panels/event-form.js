@@ -44,7 +44,7 @@ export function drawEvent(host, event, fields, put, hook = "") {
       },
     },
   });
-  const title = h("label", { class: "field" }, h("span", null, "event (empty: the program's own)"), name);
+  const title = h("label", { class: "field" }, h("span", null, "event (empty: the one the program attaches to)"), name);
   if (!fields.length) {
     fill(host, title, asText(now, note, put), note);
     return;

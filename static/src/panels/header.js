@@ -152,8 +152,8 @@ export class Header extends Panel {
             ),
           )
         : null,
-      kind === "c" ? select("Optimise", options.opt ?? "O2", ["O0", "O1", "O2"], (opt) => set({ opt })) : null,
-      kind === "c" ? select("BPF version", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
+      kind === "c" ? select("Optimization", options.opt ?? "O2", ["O0", "O1", "O2"], (opt) => set({ opt })) : null,
+      kind === "c" ? select("Instruction set", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
       kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
       select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
       check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),

@@ -74,7 +74,7 @@ export class Insns extends Panel {
       this.empty,
       stages.compile?.status === "failed"
         ? "There are no instructions, because clang did not accept the source."
-        : "Instructions appear here once the program is loaded.",
+        : "The instructions appear here after the program was loaded.",
     );
     setText(this.heading, view === "run" ? "Instructions and machine code" : "Instructions");
     this.paint();
@@ -118,7 +118,7 @@ export class Insns extends Panel {
         h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
         h("span", { class: "insn-idx" }, `${insn.idx}:`),
         h("code", { class: "insn-text", data: { hex: insn.hex } }, active ? this.operands(insn.text) : insn.text),
-        visits > 1 ? h("span", { class: "visits", title: `the verifier came here ${visits} times` }, `×${visits}`) : null,
+        visits > 1 ? h("span", { class: "visits", title: `the verifier visited this instruction ${visits} times` }, `×${visits}`) : null,
       ),
     );
     if (view === "run")

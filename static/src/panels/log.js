@@ -58,7 +58,7 @@ export class LogPane extends Panel {
     const { log, stages } = this.store.state;
     if (log.more) {
       const steps = (stages.verify?.steps ?? 0).toLocaleString("en");
-      const button = h("button", { type: "button", class: "button" }, "Show its end");
+      const button = h("button", { type: "button", class: "button" }, "Show the end of the log");
       button.addEventListener("click", () => {
         button.disabled = true;
         setText(button, "The program is being verified again…");

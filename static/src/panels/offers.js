@@ -34,7 +34,7 @@ export function offers(compile, load, acts) {
     );
   if (added.length)
     parts.push(
-      h("div", { class: "added" }, "Added in front of your source:", h("ul", null, added.map((text) => h("li", null, h("code", null, text))))),
+      h("div", { class: "added" }, "Added at the beginning of your source:", h("ul", null, added.map((text) => h("li", null, h("code", null, text))))),
     );
   if (errors.length) {
     const list = h(

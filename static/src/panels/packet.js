@@ -96,12 +96,12 @@ export class PacketPane extends Panel {
     }
     const found = decode(data);
     if (!found) {
-      this.say(`An Ethernet frame has at least ${SHORTEST} bytes and this packet ${data.length}: it is kept as hex.`, "bad");
+      this.say(`This packet has ${data.length} bytes, and an Ethernet frame has at least ${SHORTEST}. It stays in hex: add bytes to edit it as a form.`, "bad");
       return;
     }
     this.change({ kind: "form", layers: found.layers }, true);
     this.store.flush();
-    const sums = found.sums.length ? `The form fills in checksums, so this one changes: ${found.sums.join(", ")}. ` : "";
+    const sums = found.sums.length ? `The form computes checksums, which changes: ${found.sums.join(", ")}. ` : "";
     this.say(sums + found.note);
   }
 
@@ -117,7 +117,7 @@ export class PacketPane extends Panel {
     if (!file) return;
     const found = await fromFile(file, this.scope.config.limits ?? {});
     if (found.input) this.change(found.input, true);
-    else this.say(found.error ?? `${file.name} is not a capture.`, "bad");
+    else this.say(found.error ?? `${file.name} is not a packet capture. Open a pcap or pcapng file.`, "bad");
   }
 
   /** A packet for a program that takes an event, or the other way round: said, with the way back. */
@@ -172,13 +172,13 @@ export class PacketPane extends Panel {
   /** The input the program gets by itself. Changing it makes it the user's own. @param {DefaultInput | null} given @param {EventField[]} fields */
   drawOwn(given, fields) {
     if (!given) {
-      fill(this.input, h("p", { class: "hint" }, "The input follows the program: a packet for networking programs, an event for tracing ones. Run shows it here, ready to be changed."));
+      fill(this.input, h("p", { class: "hint" }, "The input depends on the program: a packet for networking programs, an event for tracing programs. After a run it is shown here and can be changed."));
     } else if (given.kind === "packet") {
       this.drawHex(given.hex ?? "");
-      this.input.prepend(h("p", { class: "hint" }, "A packet for ", h("code", null, given.hook), ". A change makes it your own."));
+      this.input.prepend(h("p", { class: "hint" }, "A packet for ", h("code", null, given.hook), ". If you change it, your version is used from then on."));
     } else if (given.kind === "event") {
       drawEvent(this.input, given, fields, (event) => this.change({ kind: "event", ...event }), given.hook);
-      this.input.prepend(h("p", { class: "hint" }, "An event for ", h("code", null, given.hook), ". A change makes it your own."));
+      this.input.prepend(h("p", { class: "hint" }, "An event for ", h("code", null, given.hook), ". If you change it, your version is used from then on."));
     } else fill(this.input, h("p", { class: "hint" }, h("code", null, given.hook), " takes neither a packet nor an event."));
   }
 
@@ -214,7 +214,7 @@ export class PacketPane extends Panel {
     const runs = stages.run?.runs ?? [];
     const run = runs[packetRun];
     if (!run) {
-      fill(this.result, h("p", { class: "empty" }, "The packet's bytes, before and after, appear here once the program ran."));
+      fill(this.result, h("p", { class: "empty" }, "The packet's bytes before and after the run appear here."));
       return;
     }
     const parts = [];

@@ -16,14 +16,14 @@ import { category, notEmulated } from "../ui/words.js";
 /** @type {Record<StageName, string>} */
 const WORKING = {
   compile: "clang is compiling the program…",
-  load: "Reading the object, its maps and its instructions…",
+  load: "Loading the object, its maps and its instructions…",
   verify: "The verifier is checking every path…",
   jit: "Translating to x86-64…",
   run: "Running the program on its input…",
 };
 /** A stage's status for the ear; the mark says it to the eye. */
 /** @type {Record<Condition, string>} */
-const SAID = { idle: "not run yet", waiting: "waits", working: "working", done: "done", failed: "failed", skipped: "", stopped: "", unknown: "not emulated" };
+const SAID = { idle: "not run yet", waiting: "waiting", working: "working", done: "done", failed: "failed", skipped: "", stopped: "", unknown: "not emulated" };
 const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
 
 /**
@@ -72,7 +72,7 @@ function sentence(stage, stages, packet = 0) {
     return `not emulated: ${notEmulated(m.not_covered)}. ${stage === "verify" || stage === "load" ? "This is not a verdict: neither accepted nor rejected." : "The verdict is valid."}`;
   if (stage === "compile" && m.status === "failed" && compile?.missing?.length) {
     const { missing } = compile;
-    return `${count(missing.length, "thing is", "things are")} missing: ${missing.map((x) => x.what).join(", ")}. One click below the source adds ${missing.length === 1 ? "it" : "them"}.`;
+    return `Not declared: ${missing.map((x) => x.what).join(", ")}. The button below the source adds what is missing.`;
   }
   if (m.message && m.status !== "done") return m.message;
   if (stage === "verify" && verify)
@@ -232,7 +232,7 @@ export class Pipeline extends Panel {
     else if (failed) [text, tone] = [[`${NAMES[failed]}: `, this.reason(failed) || sentence(failed, stages)], stages[failed]?.not_covered?.length ? "unknown" : "bad"];
     else if (focused && stages[focused]) text = [`${NAMES[focused]}: `, sentence(focused, stages, packetRun) || "done"];
     else if (status.message) text = status.message;
-    else if (!ran) text = "Press Run, or Ctrl+Enter, to send this program through every stage.";
+    else if (!ran) text = "Press Run (Ctrl+Enter) to compile, verify and run this program.";
     this.stale.hidden = !ran || edited === ran.edited || status.state === "running";
     const stale = status.state === "error" ? "The stages and panels still show the last run" : "Edited since the last run: press Run (Ctrl+Enter)";
     setText(this.stale, this.stale.hidden ? "" : stale);

@@ -42,7 +42,7 @@ export class MapsPane extends Panel {
     this.load = stages.load;
     this.run = stages.run;
     if (!specs.length) {
-      fill(this, h("p", { class: "empty" }, stages.load?.status === "done" ? "This program uses no maps." : "The program's maps appear here."));
+      fill(this, h("p", { class: "empty" }, stages.load?.status === "done" ? "This program uses no maps." : "The program's maps appear here after it was loaded."));
       return;
     }
     fill(
@@ -77,7 +77,7 @@ export class MapsPane extends Panel {
                 )
               : zero.length
                 ? null
-                : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears once the program ran."),
+                : h("p", { class: "hint" }, content ? "Empty after the run." : "Its content appears after a run."),
           !content?.variables?.length && zero.length > FEW ? h("p", { class: "hint" }, `${count(zero.length, "entry is", "entries are")} zero.`) : null,
           entries.length > ENTRIES || (content?.variables?.length ?? 0) > ENTRIES || content?.cut ? h("p", { class: "hint" }, "More entries are not shown.") : null,
         );
@@ -99,7 +99,7 @@ export class OutputPane extends Panel {
     if (run === this.run && run) return;
     this.run = run;
     if (!run || run.status === "working") {
-      fill(this, h("p", { class: "empty" }, run ? "Running…" : "What the program returned and printed appears here."));
+      fill(this, h("p", { class: "empty" }, run ? "Running…" : "The result and the output of the program appear here after a run."));
       return;
     }
     if (!run.runs) {
@@ -174,7 +174,7 @@ export class MachinePane extends Panel {
       if (changed.has("machine")) this.list.reset(machine.listing.length);
       this.list.element.hidden = !machine.listing.length;
       this.empty.hidden = machine.listing.length > 0;
-      setText(this.empty, stages.jit?.message || "The x86-64 code appears here once the program is accepted.");
+      setText(this.empty, stages.jit?.message || "The x86-64 code appears here after the program was accepted.");
     });
     store.on(["step", "view", "windows", "machine"], () => {
       this.insn = scope.cursor.now()?.idx ?? -1;

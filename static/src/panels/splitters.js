@@ -89,7 +89,7 @@ export class Splitters extends Panel {
     for (const [type, handler] of Object.entries(handlers)) bar.addEventListener(type, /** @type {EventListener} */ (handler));
     const attributes = { role: "separator", tabindex: "0", "aria-orientation": orientation, "aria-label": label };
     for (const [name, value] of Object.entries(attributes)) setAttr(bar, name, value);
-    setAttr(bar, "title", `${label}: drag, or use the arrow keys; Home or a double click goes back`);
+    setAttr(bar, "title", `${label}: drag it, or use the arrow keys. Home or a double click restores the default.`);
   }
 
   /** Widths of the columns and the height of the panels, in pixels. */

@@ -55,7 +55,7 @@ export class Detail {
     }
     const { slot } = split(name);
     if (!reg) {
-      this.hint(`${slot} holds nothing the program may read.`);
+      this.hint(`${slot} has no value that the program may read.`);
       return;
     }
     if (!this.fresh(reg, name, base)) return;

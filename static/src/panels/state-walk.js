@@ -91,7 +91,7 @@ export class WalkRows extends Rows {
     const stack = reg?.k === "stack";
     setAttr(row.text, "data-term", stack ? "fp" : null);
     setAttr(row.text, "tabindex", stack ? "0" : null);
-    setText(row.was, moved ? `was ${summary(old, base) || "nothing"}` : aside(reg, base));
+    setText(row.was, moved ? `was ${summary(old, base) || "not initialized"}` : aside(reg, base));
     /** @type {Record<string, boolean>} */
     const marks = {
       slot: split(name).slot.startsWith("fp"), outer: row.frame !== here.frame, undefined: !reg, wrote, changed: moved, read,
@@ -120,7 +120,7 @@ export class WalkRows extends Rows {
     row.icon.append(glyph(kind, Boolean(reg?.null)));
     setText(row.text, reg ? summary(reg, base) : "·");
     row.element.dataset.kind = kind;
-    setAttr(row.element, "title", reg?.t ?? "not written yet");
+    setAttr(row.element, "title", reg?.t ?? "not initialized");
     row.precise.textContent = reg?.p ? "●" : "";
     const bits = reg?.k === "number" ? reg.s : undefined;
     row.what.colSpan = bits ? 1 : 2; // a pointer has no bits to show: its words get the room

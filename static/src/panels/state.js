@@ -100,7 +100,7 @@ export class State extends Panel {
   paint() {
     const { view, base, step, stages, reasons } = this.store.state;
     setText(this.base, base);
-    setAttr(this.base, "title", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}: switch (x)`);
+    setAttr(this.base, "title", `Numbers are ${base === "dec" ? "decimal" : "hexadecimal"}. Switch to ${base === "dec" ? "hexadecimal" : "decimal"} (x)`);
     if (this.view !== view) this.frame(view);
     const here = this.scope.cursor.now();
     const failing = view === "verify" && stages.verify?.fail?.step === step;
@@ -110,7 +110,7 @@ export class State extends Panel {
       if (this.scope.cursor.total > 0) return; // keep what is there until the window arrives
       this.kinds[view].names([]);
       this.held.hide();
-      this.detail.hint("Registers appear here once the verifier has walked.");
+      this.detail.hint("The registers appear here after the program was verified.");
     } else if (here.view === "verify") {
       this.kinds.verify.paint(here, failing);
       this.describe(here);

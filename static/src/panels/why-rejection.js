@@ -34,7 +34,7 @@ export function rejection(fail, state, total, links) {
       "p",
       { class: "at-fault" },
       fail.reg ? [register(fail.reg, fail.proven, links), " "] : null,
-      walked ? [fail.reg ? "at " : "At ", links.to(Math.min(fail.step, total - 1))] : insn ? "Found before verification, at" : null,
+      walked ? [fail.reg ? "at " : "At ", links.to(Math.min(fail.step, total - 1))] : insn ? "Found before the program was verified, at" : null,
       insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
       line ? h("span", { class: "hint" }, `line ${line}`) : null,
     ),

@@ -87,7 +87,7 @@ function pruning(pruned, path, links) {
   const by = pruned.checkpoint >= 0 ? ["the state before ", links.to(pruned.checkpoint)] : "a state seen before";
   const { compared, exact } = pruned;
   return item(
-    endless ? "Loop" : forked ? "Other way" : "Path ends",
+    endless ? "Loop" : forked ? "Other branch" : "Path ends",
     endless
       ? h("p", null, "The verifier returned to ", by, ", and nothing had changed.")
       : forked

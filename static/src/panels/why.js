@@ -104,7 +104,7 @@ export class WhyPane extends Panel {
     if (pane !== "why" || !dock) return;
     for (const item of this.items) setAttr(item.button, "aria-current", view === "verify" && item.step === step ? "step" : null);
     if (view !== "verify") {
-      this.say("run", () => h("p", { class: "hint" }, "This panel explains the verifier, not runs: choose verifier above."));
+      this.say("run", () => h("p", { class: "hint" }, "This panel explains the verification. Choose the verifier stage above to see it."));
       return;
     }
     const here = this.scope.cursor.walked();

@@ -17,7 +17,7 @@ export const KINDS = {
   kernel: "kernel object",
   memory: "memory",
   func: "function",
-  none: "nothing yet",
+  none: "not initialized",
 };
 
 /** A kind this page knows, or "memory" for one a newer server may send. @param {Reg | null | undefined} reg */
@@ -92,7 +92,7 @@ export function summary(reg, base) {
 
 /** The same, for the ear. @param {Reg | null | undefined} reg */
 export function summarySpoken(reg) {
-  if (!reg) return "nothing";
+  if (!reg) return "not initialized";
   if (reg.k === "number") return reg.s ? `number ${rangeSpoken(reg.s)}` : `number ${reg.t ?? ""}`;
   return `${KINDS[kindOf(reg)]}${reg.off ? `, offset ${reg.off}` : ""}${reg.range ? `, ${reg.range} bytes proven` : ""}${reg.null ? ", or NULL" : ""}`;
 }

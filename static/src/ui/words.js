@@ -5,7 +5,7 @@
 /** Linux 7.3's groups of rejections, and limits -> [what it comes to, one sentence more]. @type {Record<string, [string, string]>} */
 const CATEGORIES = {
   "Register Type Safety": [
-    "The wrong kind of value",
+    "Wrong type of value",
     "A register has a value of a type that this instruction cannot use: for example a number where a pointer is required, or no value yet.",
   ],
   "Memory Safety": [
