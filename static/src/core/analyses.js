@@ -3,6 +3,11 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
+/** @import { ClientMessage, Contents, ServerMessage } from "../types/messages.js" */
+
+/** @typedef {{contents: Contents}} Answers what a question is answered with, one or more times */
+/** @typedef {keyof Answers} Question */
+
 /** Which question a message answers, and whether it is the last of its answer. */
 const ANSWERS = /** @type {const} */ ({
   contents: { asked: "contents", last: true },
@@ -10,7 +15,9 @@ const ANSWERS = /** @type {const} */ ({
 });
 
 /**
- * @typedef {{status: "asked" | "done" | "failed", parts: any[], message: string}} Answer
+ * `message`: why the question was not answered.
+ * @template [M=Answers[Question]]
+ * @typedef {{status: "asked" | "done" | "failed", parts: M[], message: string}} Answer
  */
 
 export class Analyses {
@@ -23,30 +30,36 @@ export class Analyses {
     this.session = session;
   }
 
-  /** @returns {Answer | undefined} what is known of a question */
+  /**
+   * What is known of a question.
+   * @template {Question} Q
+   * @param {Q} name
+   * @returns {Answer<Answers[Q]> | undefined}
+   */
   answer(name) {
-    return this.store.state.analyses[name];
+    return /** @type {Answer<any> | undefined} */ (this.store.state.analyses[name]);
   }
 
-  /** Ask, unless that was done already. */
+  /** Ask, unless that was done already. @param {Question} name */
   ask(name) {
     if (this.answer(name) || !this.session.request) return;
     this.put(name, { status: "asked", parts: [], message: "" });
-    this.session.ask({ type: name, request: this.session.request });
+    this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
   }
 
-  /** Take a message; false if it answers no question. */
+  /** Take a message; false if it answers no question. @param {ServerMessage} message */
   take(message) {
     if (message.type === "error" && message.code === "analysis") {
-      const before = this.answer(message.asked);
-      if (before) this.put(message.asked, { ...before, status: "failed", message: message.message });
+      const name = /** @type {Question} */ (message.asked);
+      const before = this.answer(name);
+      if (before) this.put(name, { ...before, status: "failed", message: message.message });
       return true;
     }
     if (!Object.hasOwn(ANSWERS, message.type)) return false;
     const { asked, last } = ANSWERS[/** @type {keyof ANSWERS} */ (message.type)];
     const before = this.answer(asked);
     if (before?.status === "asked")
-      this.put(asked, { ...before, status: last ? "done" : "asked", parts: [...before.parts, message] });
+      this.put(asked, { ...before, status: last ? "done" : "asked", parts: [...before.parts, /** @type {Answers[Question]} */ (message)] });
     return true;
   }
 
@@ -61,7 +74,7 @@ export class Analyses {
     this.store.set({ analyses: Object.fromEntries(Object.entries(analyses).filter(([, answer]) => answer.status !== "asked")) });
   }
 
-  /** @param {string} name @param {Answer} answer */
+  /** @param {Question} name @param {Answer} answer */
   put(name, answer) {
     this.store.set({ analyses: { ...this.store.state.analyses, [name]: answer } });
   }

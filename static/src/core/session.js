@@ -3,7 +3,7 @@
  * lost connects again: jittered, ever slower, with `resume`, a limited number of times.
  */
 
-/** @import { ClientMessage, LogRequest, Request, ServerMessage, Window } from "../types/messages.js" */
+/** @import { ClientMessage, Request, ServerMessage } from "../types/messages.js" */
 /** @import { View } from "./store.js" */
 
 /** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up", wait?: number, never?: boolean}} News */
@@ -96,7 +96,7 @@ export class Session {
     this.ask({ type: "log" });
   }
 
-  /** Send a request about the run there is, connecting when needed. @param {Window | LogRequest} message */
+  /** Send a request about the run there is, connecting when needed. @param {ClientMessage} message */
   ask(message) {
     if (this.socket?.readyState === WebSocket.OPEN && this.ready) this.send(message);
     else {

@@ -64,7 +64,7 @@
  *   log: import("./model.js").Log,
  *   machine: import("./model.js").Machine,
  *   reasons: import("./reasons.js").Reasons,
- *   analyses: Record<string, import("./analyses.js").Answer>,
+ *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
  *   peek: string,
  *   found: string,
  * }} State `kernel`: release of the emulated kernel, as the server says it. `edited` counts changes of the program,

@@ -3,11 +3,15 @@ import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
+/** @import { Answer } from "../core/analyses.js" */
+/** @import { Contents } from "../types/messages.js" */
+/** @import { Child } from "../types/page.js" */
+
 /**
  * A table under a heading that can be folded.
  * @param {string} title
  * @param {string[]} heads
- * @param {any[][]} rows
+ * @param {Child[][]} rows
  * @param {number} more rows that are not shown
  * @param {boolean} open
  */
@@ -28,7 +32,7 @@ const table = (title, heads, rows, more, open) =>
   );
 
 export class ObjectPane extends Panel {
-  /** @type {any} */
+  /** @type {Answer<Contents> | undefined} */
   shown;
 
   build() {
@@ -51,7 +55,7 @@ export class ObjectPane extends Panel {
     else fill(this, this.contents(answer.parts[0]));
   }
 
-  /** @param {import("../types/messages.js").Contents} found */
+  /** @param {Contents} found */
   contents(found) {
     const { left_out } = found;
     return [
