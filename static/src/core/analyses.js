@@ -3,9 +3,9 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { ClientMessage, Contents, ServerMessage } from "../types/messages.js" */
+/** @import { ClientMessage, Contents, RewrittenProgram, ServerMessage } from "../types/messages.js" */
 
-/** @typedef {{contents: Contents}} Answers what a question is answered with, one or more times */
+/** @typedef {{contents: Contents, rewritten: RewrittenProgram}} Answers what a question is answered with, one or more times */
 /** @typedef {keyof Answers} Question */
 
 /** Which question a message answers, and whether it is the last of its answer. */

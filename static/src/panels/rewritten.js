@@ -4,14 +4,18 @@ import { fill, h, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { VirtualList } from "../ui/virtual.js";
 
+/** @import { Answer } from "../core/analyses.js" */
+/** @import { RewrittenEntry, RewrittenProgram } from "../types/messages.js" */
+/** @import { Row } from "../ui/virtual.js" */
+
 export class RewrittenPane extends Panel {
   /** @type {VirtualList} */
   list;
   /** @type {HTMLParagraphElement} */
   said;
-  /** @type {import("../types/messages.js").RewrittenEntry[]} */
+  /** @type {RewrittenEntry[]} */
   insns = [];
-  /** @type {any} */
+  /** @type {Answer<RewrittenProgram> | undefined} */
   shown;
   /** Number of the instruction under the cursor. */
   here = -1;
@@ -58,6 +62,7 @@ export class RewrittenPane extends Panel {
     this.list.select(this.insns.findIndex((insn) => insn.orig_idx === this.here));
   }
 
+  /** @param {number} index @param {Row} row */
   row(index, row) {
     const insn = this.insns[index];
     row.classList.toggle("same-insn", insn.orig_idx === this.here);

@@ -75,7 +75,7 @@ export class Lookup {
   }
 }
 
-/** "Callable from: XDP, tc." */
+/** "May be called by: XDP, tc." @param {Pick<Entry, "callers">} entry */
 export function whoMayCall({ callers }) {
   if (!callers) return "";
   return callers.length ? `May be called by: ${callers.join(", ")}.` : "No program type of this kernel may call it.";

@@ -21,7 +21,7 @@ export function term(name, ...content) {
   return h("dfn", { class: "term", tabindex: "0", data: { term: name } }, content.length ? content : name);
 }
 
-/** An entry of the reference as nodes. */
+/** An entry of the reference as nodes. @param {import("./reference.js").Entry} entry */
 export function entryNodes(entry) {
   return [
     h("b", { class: "tip-title" }, entry.title),
@@ -32,7 +32,12 @@ export function entryNodes(entry) {
   ];
 }
 
-/** The text under a point and the offset in it, within one element. */
+/**
+ * The text under a point and the offset in it, within one element.
+ * @param {HTMLElement} element
+ * @param {number} x
+ * @param {number} y
+ */
 function textAt(element, x, y) {
   // Firefox has the standard's function, Chromium and Safari the older one as well.
   const at = /** @type {any} */ (document);
@@ -99,11 +104,13 @@ export function listen() {
     tip.style.left = `${left}px`;
     tip.style.top = `${below + box.height > innerHeight - 4 ? Math.max(4, at.top - box.height - 6) : below}px`;
   };
+  /** @param {HTMLElement} element */
   const show = (element) => {
     clearTimeout(timer);
     const text = table.get(element.dataset.term ?? "");
     if (text && shown !== element) put(element, text, element.getBoundingClientRect());
   };
+  /** @param {HTMLElement} element @param {{x: number, y: number} | null} point */
   const look = async (element, point) => {
     const entry = await explained(element, point);
     if (!entry || !element.isConnected) return;
