@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts protocol reference lock screenshots clean
+.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -80,6 +80,10 @@ facts: check-python
 # The explanations that the page shows on hover, from vm/reference.
 reference: check-python
 	$(PYTHON) -m vm.reference
+# The index of the gallery of verifier errors; programs that changed are given to the kernels in KERNEL_DIR (docs/gallery.md).
+gallery: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m scripts.gallery
 
 # The tables of docs/protocol.md and the page's types, from playground/messages.
 protocol: check-python

@@ -75,6 +75,7 @@ CONTENT_SECURITY_POLICY = (
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MESSAGE_BYTES
 EXAMPLES_DIR = BASE_DIR / "examples"
+GALLERY_DIR = BASE_DIR / "gallery"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
 JOB_FUNCTION = "playground.present.run:run_job"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from playground.links import ID_PATTERN
-from playground.views import health, pages, share
+from playground.views import gallery, health, pages, share
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -14,6 +14,9 @@ urlpatterns = [
     path("examples/", pages.examples, name="examples"),
     path("examples/<slug:name>", pages.example, name="example"),
     path("examples/<slug:name>.json", pages.example_json, name="example-json"),
+    path("errors/", gallery.errors, name="errors"),
+    path("errors/<slug:name>", gallery.rule, name="rule"),
+    re_path("^errors/(?P<name>[-a-z0-9]+)/(?P<which>rejected|fixed)$", gallery.program, name="rule-program"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})$", share.shared, name="shared"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})\\.json$", share.shared_json, name="shared-json"),
     path("share", share.share_form, name="share"),

@@ -1,4 +1,5 @@
-// Bundles static/src into static/dist: one module, one style sheet, one tiny script that sets the theme before paint.
+// Bundles static/src into static/dist: the page's module, that of plain pages, one style sheet, and a tiny script that
+// sets the theme before paint.
 import { build, context } from "esbuild";
 import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ const options = {
   entryPoints: [
     { in: join(here, "src/app.js"), out: "app" },
     { in: join(here, "src/css/app.css"), out: "app" },
+    { in: join(here, "src/pages.js"), out: "pages" },
     { in: join(here, "src/theme.js"), out: "theme" },
   ],
   outdir: join(here, "dist"),

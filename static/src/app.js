@@ -1,5 +1,5 @@
 /** Where the page starts: read what came with it, make the panels, show the stored walk or the kept draft. */
-import htmx from "htmx.org/dist/htmx.esm.js";
+import "./core/htmx.js";
 import { readDraft } from "./core/draft.js";
 import { listen } from "./core/keys.js";
 import { readFragment } from "./core/link.js";
@@ -24,15 +24,6 @@ import { State } from "./panels/state.js";
 import { Switch } from "./panels/switch.js";
 import { WhyPane } from "./panels/why.js";
 import * as tip from "./ui/tip.js";
-
-Object.assign(htmx.config, {
-  allowEval: false,
-  allowScriptTags: false,
-  includeIndicatorStyles: false,
-  selfRequestsOnly: true,
-  historyCacheSize: 0,
-  historyEnabled: false,
-});
 
 /** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");

@@ -40,6 +40,7 @@ export function rejection(fail, state, total, links) {
     ),
     sides(fail),
     h("p", { class: "kernel-said" }, h("span", { class: "visually-hidden" }, "The kernel says: "), h("code", null, [kernel.sentence, ...kernel.beside].join("\n"))),
+    fail.rule ? h("p", { class: "about-error" }, h("a", { href: `/errors/${encodeURIComponent(fail.rule)}`, target: "_blank", rel: "noopener" }, "About this error")) : null,
   );
 }
 

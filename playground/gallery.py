@@ -1,0 +1,197 @@
+"""The gallery of verifier errors: gallery/index.json, which `make gallery` generates, and the search in it.
+
+What a rule means, and what a verifier says of its program, is in the index; nothing here knows what BPF is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from string import Formatter
+from typing import Any, Final
+
+from django.conf import settings
+
+from playground.requests import check_request
+
+LINE_LENGTH: Final = 2_000
+"""Of a line of a pasted text, no more is compared: messages are shorter."""
+MOST_LINES: Final = 1_000
+"""Of a longer text the last lines are compared: a log ends with the message."""
+LEAST_LITERAL: Final = 8
+"""Characters that a line must share with a message, apart from its values, to be taken for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A program on a page; `request` is checked and complete, ready to run."""
+
+    source: str
+    request: Mapping[str, Any]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What a real kernel said of the page's program. diagnosis: what it wrote below the message; "" if nothing.
+
+    same -- its whole log is the one that is shown
+    fixed -- its verdict on the corrected program, None if it was not asked
+    """
+
+    version: str
+    verdict: str
+    message: str
+    diagnosis: str
+    same: bool
+    fixed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One rule's page. `parts`: the literal text of each line of its message, between the values."""
+
+    name: str
+    category: str
+    slug: str
+    errno: Sequence[str]
+    message: str
+    needed: str
+    by: str
+    seen: int | None
+    text: str
+    no_program: str
+    parts: Sequence[Sequence[str]]
+    program: Sample | None
+    fixed: Sample | None
+    said: Mapping[str, Any] | None
+    kernels: Sequence[Kernel]
+    kernel_note: str
+
+    @property
+    def url(self) -> str:
+        return f"/errors/{self.name}"
+
+    @property
+    def pieces(self) -> list[list[tuple[str, str]]]:
+        """The message's lines as (text, name of the value that follows it, "" at the end)."""
+        lines = self.message.strip("\n").split("\n")
+        return [[(text, name or "") for text, name, _, _ in Formatter().parse(line)] for line in lines]
+
+    @property
+    def words(self) -> str:
+        """What a search for words looks at, in lower case."""
+        return " ".join((self.name, self.category, self.message, self.text, self.needed)).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A group of errors, as the kernel names it."""
+
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """All pages, the ones people meet most first. frequency: where the counts are from."""
+
+    emulated: str
+    frequency: str
+    categories: tuple[Category, ...]
+    errors: Mapping[str, Error]
+
+
+@cache
+def gallery() -> Gallery:
+    """The index and the programs it names."""
+    index = json.loads((settings.GALLERY_DIR / "index.json").read_text())
+    return Gallery(
+        index["emulated"],
+        index["frequency"],
+        tuple(Category(**each) for each in index["categories"]),
+        {each["name"]: _error(each) for each in index["errors"]},
+    )
+
+
+def _error(entry: Mapping[str, Any]) -> Error:
+    plain = {
+        key: entry[key]
+        for key in (
+            "name", "category", "slug", "errno", "message", "needed", "by", "seen", "text", "no_program", "parts",
+            "kernel_note",
+        )
+    }  # fmt: skip
+    fixed = entry["fixed_kernels"]
+    kernels = [
+        Kernel(version, said["verdict"], said["message"], said["diagnosis"], said["same"], fixed[version])
+        for version, said in entry["kernels"].items()
+        if said is not None
+    ]
+    return Error(
+        **plain,
+        program=_sample(entry["program"], f"/errors/{entry['name']}/rejected"),
+        fixed=_sample(entry["fixed"], f"/errors/{entry['name']}/fixed"),
+        said=entry["ours"],
+        kernels=kernels,
+    )
+
+
+def _sample(entry: Mapping[str, Any] | None, url: str) -> Sample | None:
+    if entry is None:
+        return None
+    source = (settings.GALLERY_DIR / entry["path"]).read_text()
+    return Sample(source, check_request({"kind": entry["kind"], "source": source, "options": entry["options"]}), url)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page that a search found, and the pasted line that is its message ("": the words were found)."""
+
+    error: Error
+    line: str
+
+
+def search(text: str) -> list[Found]:
+    """Pages whose message the text contains, the best match first; or those that have all of its words.
+
+    The best match shares the most literal text with the pasted line. Takes time proportional to the text's length:
+    the parts of a message are searched one after the other, and no pattern goes back.
+    """
+    lines = [line[:LINE_LENGTH] for line in text.splitlines() if not line.isspace()][-MOST_LINES:]
+    errors = gallery().errors.values()
+    matches = [(score, Found(error, line)) for error in errors for score, line in [_match(error.parts, lines)] if score]
+    if matches:
+        best = max(score for score, _ in matches)
+        # Messages that share their first line are both shown; those that share only a few words are not.
+        return [found for score, found in sorted(matches, key=lambda each: -each[0]) if 2 * score >= best]
+    words = text.lower().split()[:MOST_LINES]
+    return [Found(error, "") for error in errors if words and all(word in error.words for word in words)]
+
+
+def _match(parts: Sequence[Sequence[str]], lines: Iterable[str]) -> tuple[int, str]:
+    """How much literal text of a message the lines contain, and the line that contains most of it."""
+    total, most, chosen = 0, 0, ""
+    for wanted in parts:
+        size = sum(map(len, wanted))
+        if size < LEAST_LITERAL:
+            continue
+        line = next((line for line in lines if _contains(line, wanted)), None)
+        if line is not None:
+            total += size
+            if size > most:
+                most, chosen = size, line
+    return total, chosen.strip()
+
+
+def _contains(line: str, parts: Sequence[str]) -> bool:
+    """Whether the parts occur in the line one after the other."""
+    at = 0
+    for part in parts:
+        at = line.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True

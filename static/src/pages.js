@@ -1,0 +1,2 @@
+/** The script of pages without the instrument: htmx for their forms. */
+import "./core/htmx.js";
