@@ -81,7 +81,7 @@ class Error:
         return [[(text, name or "") for text, name, _, _ in Formatter().parse(line)] for line in lines]
 
     @property
-    def words(self) -> str:
+    def searchable(self) -> str:
         """What a search for words looks at, in lower case."""
         return " ".join((self.name, self.category, self.message, self.text, self.needed)).lower()
 
@@ -168,7 +168,7 @@ def search(text: str) -> list[Found]:
         # Messages that share their first line are both shown; those that share only a few words are not.
         return [found for score, found in sorted(matches, key=lambda each: -each[0]) if 2 * score >= best]
     words = text.lower().split()[:MOST_LINES]
-    return [Found(error, "") for error in errors if words and all(word in error.words for word in words)]
+    return [Found(error, "") for error in errors if words and all(word in error.searchable for word in words)]
 
 
 def _match(parts: Sequence[Sequence[str]], lines: Iterable[str]) -> tuple[int, str]:

@@ -47,13 +47,13 @@ def missing(found: Sequence[Page]) -> int:
 
     tables = {id(value): table.__name__.rpartition(".")[2] for table in TABLES for value in vars(table).values()}
     left = [page for page in found if not page.complete]
+    print(f"{len(left)} of {len(found)} rules", file=sys.stderr)
     for page in left:
         lacks = [] if page.text else ["text"]
         if not page.no_program:
             lacks += [name for name, have in (("program", page.program), ("fixed", page.fixed)) if not have]
         said = page.rule.message.strip().replace("\n", " / ")
         print(f"{tables[id(page.rule)]:12} {page.rule.name:40} {page.slug:26} {'+'.join(lacks):20} {said}")
-    print(f"{len(left)} of {len(found)} rules", file=sys.stderr)
     return 0
 
 

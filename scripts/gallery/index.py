@@ -19,6 +19,7 @@ INDEX: Final = GALLERY / "index.json"
 DIAGNOSIS: Final = "Verification failed: "
 """Beginning of the first line of the diagnosis that Linux 7.3 writes after the message."""
 COUNTED: Final = "processed "
+EDGES: Final = re.compile(r"^\W+|\W+$")
 STEP: Final = re.compile(r"(\d+|from \d+ to \d+|\d+: \(|caller|callee|func#)\b.*?:|; ")
 """Beginning of a log line that is no message: an instruction, a state, a source line."""
 
@@ -26,7 +27,8 @@ STEP: Final = re.compile(r"(\d+|from \d+ to \d+|\d+: \(|caller|callee|func#)\b.*
 def parts(message: str) -> list[list[str]]:
     """The message's lines, each as the literal text between its fields: what a pasted line is compared with.
 
-    "R{regno} !read_ok\\n" is [["R", " !read_ok"]]. Lines without a word of their own are left out.
+    "R{regno} !read_ok\\n" is [["R", "read_ok"]]: without punctuation around values, which differs between kernels.
+    Lines without a word of their own are left out.
     """
     found = []
     for line in message.split("\n"):
@@ -35,7 +37,7 @@ def parts(message: str) -> list[list[str]]:
             texts[-1] += literal
             if name is not None:
                 texts.append("")
-        kept = [text for text in texts if text]
+        kept = [text for text in (EDGES.sub("", text) for text in texts) if text]
         if re.search(r"[a-zA-Z]{3}", " ".join(kept)):
             found.append(kept)
     return found
