@@ -80,6 +80,7 @@ facts: check-python
 # The explanations that the page shows on hover, from vm/reference.
 reference: check-python
 	$(PYTHON) -m vm.reference
+
 # The index of the gallery of verifier errors; programs that changed are given to the kernels in KERNEL_DIR (docs/gallery.md).
 gallery: check-python
 	@$(PYTHON) tools/setup.py run

@@ -20,6 +20,7 @@ LINE_LENGTH: Final = 2_000
 """Of a line of a pasted text, no more is compared: messages are shorter."""
 MOST_LINES: Final = 1_000
 """Of a longer text the last lines are compared: a log ends with the message."""
+MOST_WORDS: Final = 100
 LEAST_LITERAL: Final = 8
 """Characters that a line must share with a message, apart from its values, to be taken for it."""
 
@@ -155,7 +156,7 @@ class Found:
 
 
 def search(text: str) -> list[Found]:
-    """Pages whose message the text contains, the best match first; or those that have all of its words.
+    """Pages whose message the text contains, the best match first; or those that have its words.
 
     The best match shares the most literal text with the pasted line. Takes time proportional to the text's length:
     the parts of a message are searched one after the other, and no pattern goes back.
@@ -167,8 +168,18 @@ def search(text: str) -> list[Found]:
         best = max(score for score, _ in matches)
         # Messages that share their first line are both shown; those that share only a few words are not.
         return [found for score, found in sorted(matches, key=lambda each: -each[0]) if 2 * score >= best]
-    words = text.lower().split()[:MOST_LINES]
-    return [Found(error, "") for error in errors if words and all(word in error.searchable for word in words)]
+    return _by_words(text, errors)
+
+
+def _by_words(text: str, errors: Iterable[Error]) -> list[Found]:
+    """Pages that have all words of the text; without one, those that have the most of them, if that is over half.
+
+    What has digits in it is a value or a register, and no word.
+    """
+    words = {word for word in text.lower().split()[:MOST_WORDS] if not any(map(str.isdigit, word))}
+    counted = [(sum(word in error.searchable for word in words), error) for error in errors]
+    most = max((count for count, _ in counted), default=0)
+    return [Found(error, "") for count, error in counted if count == most and 2 * count > len(words)]
 
 
 def _match(parts: Sequence[Sequence[str]], lines: Iterable[str]) -> tuple[int, str]:

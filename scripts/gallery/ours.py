@@ -94,9 +94,7 @@ def say(sample: Sample, built: Built) -> Said:
     """The verdict of the program, as the page of the playground shows it."""
     if built.program is None:
         return Said("error", 0, "", message="; ".join(why for _, why in built.object.errors))
-    found = pipeline.check(
-        built.object, built.program, log_level=LOG_LEVEL, caps=caps(sample.options), explain=True
-    )
+    found = pipeline.check(built.object, built.program, log_level=LOG_LEVEL, caps=caps(sample.options), explain=True)
     failure = found.failure
     return Said(
         found.verdict,

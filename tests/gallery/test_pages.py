@@ -108,7 +108,8 @@ def test_a_message_is_split_at_its_values() -> None:
 
 
 def test_the_end_of_a_log_is_split_into_message_and_diagnosis() -> None:
-    log = "0: R1=ctx() R10=fp0\n; a; @ p.c:1\n0: (95) exit\nR0 !read_ok\n\nVerification failed: X: y\n\nReason:\n  z\n\nprocessed 1"
+    log = "0: R1=ctx() R10=fp0\n; a; @ p.c:1\n0: (95) exit\nR0 !read_ok\n\n"
+    log += "Verification failed: X: y\n\nReason:\n  z\n\nprocessed 1"
     assert index.split_log(log) == ("R0 !read_ok", "Verification failed: X: y\n\nReason:\n  z")
     assert index.split_log("unreachable insn 2\nprocessed 0 insns") == ("unreachable insn 2", "")
 
