@@ -15,7 +15,8 @@ from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program
 
 LOG_LEVEL: Final = 1
-ADDRESS: Final = re.compile(r"0xf[0-9a-f]{15}\b")
+ADDRESS: Final = re.compile(r"(?<=\(18\) )(r\d+ = )0xf[0-9a-f]{15}\b")
+"""The address of a map or a kernel variable, in the line of its 64-bit load."""
 MEASURED: Final = ("verification time", "stack depth")
 """Beginnings of lines that say how long the kernel took."""
 
@@ -37,7 +38,7 @@ class Said:
 
 def tidy(log: str) -> str:
     """A log without addresses and times, which differ from boot to boot."""
-    lines = ADDRESS.sub("0xffff000000000000", log).splitlines()
+    lines = ADDRESS.sub(r"\g<1>0xffff000000000000", log).splitlines()
     return "\n".join(line.rstrip() for line in lines if not line.startswith(MEASURED)).strip("\n")
 
 

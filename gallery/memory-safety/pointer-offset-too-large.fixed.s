@@ -1,0 +1,5 @@
+.type xdp
+	r1 = r10
+	r1 += -8
+	r0 = 0
+	exit

@@ -1,0 +1,12 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("socket")
+__attribute__((naked)) int read_slot(void)
+{
+	asm volatile("*(u64 *)(r10 - 16) = 0;"
+		     "r0 = *(u64 *)(r10 - 8);"
+		     "exit;");
+}
+
+char _license[] SEC("license") = "GPL";
