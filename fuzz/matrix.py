@@ -87,7 +87,7 @@ def batch(cases: Sequence[Case]) -> bytes:
     for spec in MAPS:
         inner = MAPS.index(spec.inner) + 1 if spec.inner is not None else 0
         facts = (spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)
-        out += struct.pack("<8I", *facts, inner, spec.btf_key_type_id, spec.btf_value_type_id)
+        out += struct.pack("<8I16x", *facts, inner, spec.btf_key_type_id, spec.btf_value_type_id)
     out += struct.pack("<I", len(cases))
     for case in cases:
         p = program(case)

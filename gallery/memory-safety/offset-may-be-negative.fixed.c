@@ -13,11 +13,9 @@ int read_byte(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
 	__u8 *value = bpf_map_lookup_elem(&bytes, &zero);
-	int index = (int)ctx->rx_queue_index - 8;
+	long index = (long)(ctx->rx_queue_index & 63) - (ctx->ingress_ifindex & 7);
 
-	if (value && index >= 0 && index < 64)
-		return value[index];
-	return XDP_PASS;
+	return value && index >= 0 ? value[index] : XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

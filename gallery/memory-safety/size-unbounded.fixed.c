@@ -1,17 +1,22 @@
 #include <linux/bpf.h>
-#include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
-#define __TARGET_ARCH_x86
-#include <bpf/bpf_tracing.h>
 
-SEC("kprobe/vfs_write")
-int BPF_KPROBE(vfs_write, void *file, const char *buffer, __u32 count)
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+} events SEC(".maps");
+
+SEC("tc")
+int report(struct __sk_buff *skb)
 {
-	char copy[64];
+	char start[128] = {};
 
-	if (count > sizeof(copy))
-		count = sizeof(copy);
-	bpf_probe_read_user(copy, count, buffer);
+	__u32 size = skb->len;
+
+	if (size > sizeof(start))
+		size = sizeof(start);
+	bpf_perf_event_output(skb, &events, BPF_F_CURRENT_CPU, start, size);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from scripts.gallery.content import GALLERY, ROOT, Sample
 from scripts.gallery.ours import LOG_LEVEL, Built, Said, tidy
+from scripts.load_as import OFF
 from vm.isa.insn import encode
 from vm.isa.opcodes import LD_IMM64, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from vm.kernel.attach import attach_target
@@ -31,7 +32,7 @@ RECORDED: Final = GALLERY / "recorded"
 USERS: Final = {False: "bpf+perfmon+net_admin+sys_admin", True: "none"}
 """Whether a program is unprivileged -> capabilities that load_as.py loads it with."""
 APPEND: Final = {False: "mitigations=off", True: ""}
-ANSWERED: Final = ("accept", "reject", "error")
+BATCH_APPEND: Final = {False: "mitigations=off", True: f"{OFF} as=none"}
 
 
 class Asked(NamedTuple):
@@ -77,15 +78,12 @@ def ask(version: str, asked: Sequence[Asked]) -> dict[str, Said]:
     answers: dict[str, Said] = {}
     with tempfile.TemporaryDirectory() as name:
         kernel = _assembled(version, Path(name))
-        raw = [each for each in asked if each.built.compiled is None and each.built.program is not None]
-        if raw:
-            answers |= _batch(kernel, raw, Path(name))
         for unprivileged in (False, True):
-            objects = [
-                each
-                for each in asked
-                if each.built.compiled is not None and bool(each.sample.options.get("unprivileged")) is unprivileged
-            ]
+            whose = [each for each in asked if bool(each.sample.options.get("unprivileged")) is unprivileged]
+            raw = [each for each in whose if each.built.compiled is None and each.built.program is not None]
+            if raw:
+                answers |= _batch(kernel, raw, unprivileged, Path(name))
+            objects = [each for each in whose if each.built.compiled is not None]
             if objects:
                 answers |= _objects(kernel, objects, unprivileged, Path(name))
     for each in asked:
@@ -104,11 +102,10 @@ def _assembled(version: str, tmp: Path) -> Path:
     return root
 
 
-def _run(command: Sequence[str], kernel: Path, out: Path) -> list[dict[str, Any]]:
+def _run(command: Sequence[str], kernel: Path, out: Path, append: str = "") -> list[dict[str, Any]]:
     """The JSON lines a loader wrote; what it complained about goes to standard error."""
-    done = subprocess.run(
-        command, env={**os.environ, "KERNEL_DIR": str(kernel)}, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, "KERNEL_DIR": str(kernel), "BATCH_APPEND": append}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         print((done.stdout + done.stderr).strip()[-600:], file=sys.stderr)
     lines = out.read_text(errors="replace").splitlines() if out.exists() else []
@@ -139,11 +136,12 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
     return found
 
 
-def _batch(kernel: Path, asked: Sequence[Asked], tmp: Path) -> dict[str, Said]:
+def _batch(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path) -> dict[str, Said]:
     given, out = tmp / "batch", tmp / "batch.jsonl"
     given.write_bytes(batch([each.built.program for each in asked if each.built.program is not None]))
     found = {}
-    for line in _run([str(ROOT / "fuzz" / "guest" / "batch"), str(out), str(given)], kernel, out):
+    command = [str(ROOT / "fuzz" / "guest" / "batch"), str(out), str(given)]
+    for line in _run(command, kernel, out, BATCH_APPEND[unprivileged]):
         if "log" in line:
             verdict = "accept" if not line["err"] else "reject" if line["log"] else "error"
             found[asked[line["i"]].sample.path] = Said(verdict, line["err"], tidy(line["log"]))
@@ -167,6 +165,6 @@ def batch(programs: Sequence[Program]) -> bytes:
         bodies += struct.pack("<6I", *facts, LOG_LEVEL, len(insns)) + encode(tuple(insns))
         for spec in program.maps:
             sizes = (spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)
-            maps += struct.pack("<8I", *sizes, 0, 0, 0)
+            maps += struct.pack("<8I16s", *sizes, 0, 0, 0, spec.name.encode())
         count += len(program.maps)
     return struct.pack("<II", 0, count) + bytes(maps) + struct.pack("<I", len(programs)) + bytes(bodies)

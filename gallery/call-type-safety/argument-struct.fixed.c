@@ -1,0 +1,12 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(times, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	bpf_task_pt_regs(task);
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,4 @@
+.type xdp
+	r10 += -8
+	r0 = 2
+	exit

@@ -1,0 +1,4 @@
+.type socket
+	r6 = r10
+	r0 = *(u8 *)skb[14]
+	exit

@@ -1,0 +1,15 @@
+; The address of the value's second field is computed before the comparison with NULL.
+.type xdp
+.map entries hash 4 16 64
+	*(u32 *)(r10 - 4) = 0
+	r2 = r10
+	r2 += -4
+	r1 = map[entries] ll
+	call bpf_map_lookup_elem
+	r0 += 8
+	if r0 == 0 goto out
+	r1 = 1
+	*(u64 *)(r0 + 0) = r1
+out:
+	r0 = 2
+	exit
