@@ -1,0 +1,247 @@
+"""What a text tells, from what was read of it: verdict, message, instruction, register, and where it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from vm.isa import opcodes as o
+from vm.logs.causes import Chain
+from vm.logs.messages import category_of, first_reason, insn_of, is_known, last_reason, register_of
+from vm.logs.reader import Read, Reader
+from vm.logs.unwrap import Unwrapper
+from vm.logs.values import Era, Format, LogReport, Message, Path, ProgramLog, SourceLine, Step, Verdict
+from vm.logs.wrappers import CARRIERS, LOADERS, NONE, OTHER
+
+MAX_PROGRAMS: Final = 1000
+"""Programs of a text that are kept; the first are dropped."""
+
+# What was printed first in which version, (first, last): bounds for the kernel that printed a log.
+_SINCE: Final[dict[str, tuple[tuple[int, int] | None, tuple[int, int] | None]]] = {
+    "min_value": (None, (4, 13)),
+    "inv": (None, (5, 17)),
+    "scalar": ((5, 18), None),
+    "joined": ((5, 17), None),
+    "mark_precise": ((6, 5), None),
+    "map_names": ((6, 8), None),
+    "file": ((6, 9), None),
+    "live_regs": ((6, 15), None),
+    "diagnosis": ((7, 3), None),
+}
+_LIMITS: Final[dict[int, tuple[tuple[int, int] | None, tuple[int, int] | None]]] = {
+    1_000_000: ((5, 2), None),
+    131_072: ((4, 14), (5, 1)),
+}
+
+
+class Answers:
+    """A sink that makes an answer of each program. `steps` gets every step as well, if it is given."""
+
+    def __init__(self) -> None:
+        self.programs: list[ProgramLog] = []
+        self._chain = Chain()
+
+    def begin(self) -> None:
+        self._chain = Chain()
+
+    def step(self, step: Step) -> None:
+        self._chain.step(step)
+
+    def path(self, path: Path) -> None:
+        self._chain.path(path)
+
+    def path_end(self, path: int, last_step: int, how: str) -> None: ...
+
+    def end(self, read: Read) -> None:
+        program = answer(read, self._chain)
+        if program is not None:
+            self.programs.append(program)
+            if len(self.programs) > MAX_PROGRAMS:
+                del self.programs[0]
+
+
+def read_log(chunks: Iterable[str | bytes]) -> LogReport:
+    """What a text tells. Memory is bounded however long it is."""
+    answers = Answers()
+    reader = Reader(answers)
+    reader.read(chunks)
+    return report(answers.programs, reader)
+
+
+def report(programs: list[ProgramLog], reader: Reader) -> LogReport:
+    """The report of a text that was read."""
+    if any(program.diagnosis for program in programs):
+        reader.evidence["diagnosis"] = None
+    return LogReport(
+        wrapper_of(reader.unwrapper),
+        tuple(reader.unwrapper.carriers),
+        era_of(reader),
+        tuple(programs),
+        _chosen(programs),
+    )
+
+
+def wrapper_of(seen: Unwrapper) -> str:
+    """The loader with the highest precedence that left a sign; else what carried the text."""
+    for name in LOADERS:
+        if name in seen.loaders:
+            return name
+    for name in CARRIERS:
+        if name in seen.carriers:
+            return name
+    return OTHER if OTHER in seen.loaders else NONE
+
+
+def era_of(reader: Reader) -> Era:
+    """The versions that the text allows."""
+    bounds = [_SINCE[name] for name in reader.evidence if name in _SINCE]
+    bounds += [_LIMITS[limit] for limit in reader.limits if limit in _LIMITS]
+    firsts = [first for first, _ in bounds if first is not None]
+    lasts = [last for _, last in bounds if last is not None]
+    first, last = max(firsts, default=None), min(lasts, default=None)
+    if first is not None and last is not None and first > last:
+        first = last = None  # texts of several kernels
+    return Era(first, last, reader.unwrapper.named)
+
+
+def _chosen(programs: list[ProgramLog]) -> int:
+    """The program that was refused; of several, the one whose log says most about why."""
+    ranks = [
+        (
+            each.verdict is Verdict.REJECT,
+            each.message is not None,
+            each.insn is not None,
+            min(each.steps, 1) + min(each.states, 1),
+            each.format is not Format.BTF,
+            each.verdict is Verdict.ACCEPT,
+            "omitted" not in each.cut,
+        )
+        for each in programs
+    ]
+    return max(range(len(ranks)), key=lambda number: (ranks[number], -number)) if ranks else 0
+
+
+def answer(read: Read, chain: Chain) -> ProgramLog | None:
+    """What one program's log tells; None if there is nothing of a log in it."""
+    if read.btf and not read.steps and not read.states:
+        return ProgramLog(read.name, read.first_line, read.last_line, format=Format.BTF)
+    message = _message(read)
+    if not (read.steps or read.states or read.has_stats or message is not None):
+        return None
+    verdict = _verdict(read, message)
+    last = read.last
+    insn: int | None = None
+    source: SourceLine | None = None
+    if message is not None:
+        insn = insn_of(message)
+        if insn is None and last is not None and not read.cut_after:
+            insn = last.insn_idx
+        if not read.cut_after:
+            source = read.source
+    reg = register_of(message) if message is not None else ""
+    return ProgramLog(
+        name=read.name,
+        first_line=read.first_line,
+        last_line=read.last_line,
+        verdict=verdict,
+        message=message,
+        insn=insn,
+        reg=reg,
+        source=source,
+        category=category_of(message) if message is not None else "",
+        format=_format(read, message),
+        cut=_cut(read, message),
+        steps=read.steps,
+        states=read.states,
+        stats=read.stats,
+        insns=tuple(sorted(read.insns.items())),
+        causes=chain.causes(reg.lower(), message) if message is not None and not read.cut_after else (),
+        diagnosis=tuple(read.diagnosis),
+    )
+
+
+def _message(read: Read) -> Message | None:
+    tail = read.tail
+    if not tail:
+        return None
+    if read.steps:
+        found = first_reason(tail)
+        if found is not None:
+            return found
+        # A reason whose words are not known stands between the last instruction and the summary.
+        first = tail[0]
+        told = read.last is not None and first.number <= read.last.line + 1
+        refused = read.ended_by == "" and read.terminated and not read.cut_after
+        if told and refused and not is_known(first.text):
+            return Message(first.text.strip(), tuple(line.text.strip() for line in tail[1:4]), (), (), first.number)
+        return None
+    found = last_reason(tail)
+    if found is not None:
+        return found
+    last = tail[-1]
+    if read.has_stats and read.delimited and not is_known(last.text) and not read.cut_anywhere:
+        return Message(last.text.strip(), (), (), (), last.number)
+    return None
+
+
+def _verdict(read: Read, message: Message | None) -> Verdict:
+    if message is not None:
+        return Verdict.REJECT
+    stats = read.stats
+    if 0 < stats.limit < stats.processed:
+        return Verdict.REJECT
+    if read.has_stats and stats.processed > 0 and not read.tail:
+        if read.ended_by in ("exit", "safe") and not read.cut_after:
+            return Verdict.ACCEPT
+        if not read.steps and read.delimited and not read.failed and not read.cut_anywhere:
+            return Verdict.ACCEPT
+    return Verdict.REJECT if read.failed and not read.ended_by else Verdict.UNKNOWN
+
+
+def _format(read: Read, message: Message | None) -> Format:
+    if read.diagnosis:
+        return Format.DIAGNOSIS
+    if read.inv or read.scalar:
+        return Format.INV if read.inv > read.scalar else Format.SCALAR
+    if message is not None:
+        words = dict(message.values)
+        if words.get("type") == "inv":
+            return Format.INV
+        if words.get("type") == "scalar":
+            return Format.SCALAR
+    return Format.OTHER if read.steps or read.states else Format.STATS
+
+
+def _cut(read: Read, message: Message | None) -> tuple[str, ...]:
+    out = []
+    start = read.steps > 0 and read.first_insn > 0 and not read.validated and not read.cut_before
+    if read.omitted:
+        return ("omitted",)
+    if start:
+        out.append("start")
+    if read.cut_anywhere:
+        out.append("middle")
+    whole = message is not None or read.has_stats or read.terminated or read.ended_by == "exit"
+    if not whole and read.last is not None and read.last.code != o.JMP | o.EXIT or not whole and not read.steps:
+        out.append("end")
+    return tuple(out)
+
+
+def record(file: str, told: LogReport) -> dict[str, object]:
+    """The JSON object of a report, as `python -m vm log --json` prints it."""
+    program = told.program
+    message = program.message
+    return {
+        "file": file,
+        "verdict": program.verdict.value,
+        "message": message.text if message is not None else None,
+        "insn": program.insn,
+        "reg": program.reg or None,
+        "line": program.source.text if program.source is not None else None,
+        "rule": message.rules[0] if message is not None and len(message.rules) == 1 else None,
+        "category": program.category or None,
+        "format": program.format.value,
+        "wrapper": told.wrapper,
+        "cut": bool(program.cut),
+        "states": program.states,
+    }

@@ -1,0 +1,114 @@
+"""From the lines of a log that are nothing else to the reason for which the program was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+from vm.logs.templates import Found, Patterns, pattern
+from vm.logs.values import Message
+from vm.logs.wordings import NOT_REASONS, WORDINGS
+from vm.verifier.rules.catalogue import all_notes, all_rules, rule_named
+from vm.verifier.rules.rule import By
+
+_REGISTER: Final = re.compile(r"\bR(\d{1,2})\b")
+
+# Rules whose message names the instruction itself: they are found before or between instructions.
+_NAMES_INSN: Final = {
+    "infinite-loop": "insn",
+    "back-edge": "insn",
+    "unreachable-instruction": "insn",
+    "jump-out-of-range": "insn",
+    "jump-into-ldimm64": "insn",
+}
+
+
+class Text(NamedTuple):
+    """A line that may be a message. number: of the line in the text."""
+
+    number: int
+    text: str
+
+
+@cache
+def patterns() -> Patterns:
+    """The patterns of all rules and wordings. What libbpf or the system call says is in no verifier's log."""
+    return Patterns(
+        [
+            *(pattern(rule.message, (rule.name,)) for rule in all_rules() if rule.message and rule.by is not By.KERNEL),
+            *(pattern(each.template, each.rules, category=each.category) for each in WORDINGS),
+            *(pattern(note.message, (), reason=False) for note in all_notes()),
+            *(pattern(template, (), reason=False) for template in NOT_REASONS),
+        ]
+    )
+
+
+def first_reason(lines: Sequence[Text]) -> Message | None:
+    """The first reason in lines that follow the last instruction."""
+    words = [line.text.strip() for line in lines]
+    at = 0
+    while at < len(words):
+        found = patterns().at(words, at) if words[at] else None
+        if found is not None and any(each.reason for each in found.patterns):
+            return _message(lines, words, found)
+        at += found.length if found is not None else 1
+    return None
+
+
+def last_reason(lines: Sequence[Text]) -> Message | None:
+    """The last reason in lines among which no instruction is: what is said before the walk need not be the reason."""
+    words = [line.text.strip() for line in lines]
+    best: Message | None = None
+    at = 0
+    while at < len(words):
+        found = patterns().at(words, at) if words[at] else None
+        if found is not None and any(each.reason for each in found.patterns):
+            best = _message(lines, words, found)
+        at += found.length if found is not None else 1
+    return best
+
+
+def is_known(text: str) -> bool:
+    """Whether a line is one that kernels say, as a reason or beside one."""
+    return patterns().at([text.strip()], 0) is not None
+
+
+def _message(lines: Sequence[Text], words: Sequence[str], found: Found) -> Message:
+    rules = tuple(dict.fromkeys(name for each in found.patterns for name in each.rules))
+    end = found.at + found.length
+    return Message(words[found.at], tuple(words[found.at + 1 : end]), rules, found.values, lines[found.at].number)
+
+
+def register_of(message: Message) -> str:
+    """The register that a message names, "R3"; "" for none."""
+    for text in (message.text, *message.partners):
+        found = _REGISTER.search(text)
+        if found is not None:
+            return f"R{int(found[1])}"
+    number = dict(message.values).get("regno", "")
+    return f"R{int(number)}" if number.isdecimal() else ""
+
+
+def insn_of(message: Message) -> int | None:
+    """The instruction that a message names as the one at fault; None if it does not."""
+    for name in message.rules:
+        number = dict(message.values).get(_NAMES_INSN.get(name, ""), "")
+        if number.isdecimal():
+            return int(number)
+    return None
+
+
+def category_of(message: Message) -> str:
+    """The category that all rules of a message share; "" if they do not, or there is none."""
+    found = {rule_named(name).category for name in message.rules}
+    if not found:
+        found = {
+            each.category for each in WORDINGS if not each.rules and each.category and _is(each.template, message.text)
+        }
+    return found.pop() if len(found) == 1 else ""
+
+
+def _is(template: str, text: str) -> bool:
+    return Patterns([pattern(template, ())]).at([text], 0) is not None

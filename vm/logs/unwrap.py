@@ -1,0 +1,159 @@
+"""From the lines of a text to the kernel's lines: what wraps them is taken away and remembered.
+
+Known prefixes (dates, hosts, log levels, quoting) are taken away by shape. A prefix that is not known is learnt from
+the instructions behind it: two lines with an instruction at the same place after the same shape of text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from vm.logs.lines import Kind, Line, told_apart
+from vm.logs.split import MAX_LINE, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
+from vm.logs.wrappers import KERNEL_NAMED, Effect, Sign, sign_in
+
+
+class Told(NamedTuple):
+    """A line of the text.
+
+    number -- of the physical line, from 1; text -- without prefix; line -- told apart
+    sign -- of a loader, where it has one; what follows a head (Effect.HEAD) is a Told of its own; name -- the
+    program's name, where the sign has one
+    """
+
+    number: int
+    text: str
+    line: Line
+    sign: Sign | None = None
+    name: str = ""
+
+
+_DATE: Final = r"\d{4}[-/]\d{2}[-/]\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?(?: ?Z| ?[+-]\d{2}:?\d{2}| UTC)?"
+_PREFIX: Final = re.compile(
+    r"\x1b\[[0-9;]{0,20}[A-Za-z]"
+    r"|>(?: ?>){0,8} ?"
+    r"|" + _DATE + r":?(?:[ \t]|$)"
+    r"|\[ {0,6}\d{1,9}\.\d{1,9}\][ \t]"
+    r"|\[(?:" + _DATE + r")[^\]\n]{0,60}\][ \t]?"
+    r"|[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? "
+    r"(?:[\w.-]{1,64} )?(?:[\w./@()-]{1,64}(?:\[\d{1,9}\])?: )?"
+    r"|\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?:?[ \t]"
+    r"|(?:WARNING|WARN|INFO|DEBUG|ERROR|ERR|TRACE|NOTICE|warning|warn|info|debug|error|trace):?[ \t]"
+    r"|(?:libbpf|libxdp):(?:[ \t]|$)"
+    r"|[\w.-]{1,64} {1,20}\| "
+    r"|\| "
+    r"|(?:stdout|stderr) [FP] "
+)
+_WORD_BEFORE: Final = re.compile(r"[ \t|>:\"'](\d{1,7}: \([0-9a-f]{2}\) \S)")
+_DIGITS: Final = re.compile(r"\d+")
+_MAX_ROUNDS: Final = 8
+_MAX_PREFIX: Final = 200
+_NOT_A_PREFIX: Final = ("regs=", "before", " // ", "stack=")
+
+
+class Unwrapper:
+    """Gives the lines of a text. What it saw of wrappers is in its attributes when the text has ended."""
+
+    def __init__(self) -> None:
+        self.loaders: dict[str, int] = {}
+        self.carriers: dict[str, None] = {}
+        self.named = ""
+        self.unknown_text = 0
+        self._shape: re.Pattern[str] | None = None
+        self._shape_text = ""
+
+    def lines(self, chunks: Iterable[str | bytes]) -> Iterator[Told]:
+        """Every line of the text, in order."""
+        for number, raw in enumerate(physical_lines(chunks), 1):
+            line = told_apart(raw[:MAX_LINE])
+            if line.kind is not Kind.TEXT and not is_escaped(raw):
+                yield Told(number, raw[:MAX_LINE], line)
+                continue
+            for each in self._taken_apart(raw):
+                yield from self._told(number, each[:MAX_LINE])
+
+    def _taken_apart(self, raw: str) -> list[str]:
+        if "<" in raw or "&" in raw:
+            return [piece for line in without_markup(raw) for piece in self._unescaped(line)]
+        return self._unescaped(raw)
+
+    def _unescaped(self, raw: str) -> list[str]:
+        if is_escaped(raw):
+            self.carriers["logfmt" if _LOGFMT.search(raw) else "json-escaped"] = None
+            return unescaped(raw)
+        if _LOGFMT.match(raw):
+            self.carriers["logfmt"] = None
+        lines = without_syslog_codes(raw)
+        return lines if lines is not None else [raw]
+
+    def _told(self, number: int, raw: str) -> Iterator[Told]:
+        text = self._without_prefix(raw)
+        line = told_apart(text)
+        if line.kind is not Kind.TEXT:
+            yield Told(number, text, line)
+            return
+        found = sign_in(text if text.strip() else raw)
+        if found is not None:
+            sign, match = found
+            self.loaders[sign.wrapper] = self.loaders.get(sign.wrapper, 0) + 1
+            name = match.groupdict().get("prog") or ""
+            yield Told(number, text, line, sign, name)
+            if sign.effect is Effect.HEAD:
+                rest = text[match.end() :]
+                again = sign_in(rest) if len(rest) < 400 else None
+                if again is not None and again[0].effect is Effect.HEAD:
+                    yield from self._told(number, rest)
+                elif rest.strip():
+                    inner = told_apart(rest)
+                    if inner.kind is Kind.TEXT:
+                        rest = rest.strip()
+                        inner = told_apart(rest)
+                    yield Told(number, rest, inner)
+            return
+        if text.strip():
+            self.unknown_text += 1
+            named = KERNEL_NAMED.search(text[:400])
+            if named is not None and not self.named:
+                self.named = named[1] or named[2]
+        yield Told(number, text, line)
+
+    def _without_prefix(self, raw: str) -> str:
+        text = raw
+        for _ in range(_MAX_ROUNDS):
+            found = _PREFIX.match(text)
+            if found is None or not found.end():
+                break
+            if _JOURNALD.match(text):
+                self.carriers["journald"] = None
+            text = text[found.end() :]
+            if told_apart(text).kind is not Kind.TEXT:
+                return text
+        stripped = text.lstrip()
+        if stripped is not text and told_apart(stripped).kind is not Kind.TEXT:
+            return stripped
+        if self._shape is not None:
+            found = self._shape.match(raw)
+            if found is not None:
+                return raw[found.end() :]
+        inside = _WORD_BEFORE.search(text[: _MAX_PREFIX + 40])
+        if inside is not None and sign_in(text[: inside.start(1)]) is None:
+            prefix = raw[: len(raw) - len(text) + inside.start(1)]
+            if len(prefix) <= _MAX_PREFIX and not any(word in prefix for word in _NOT_A_PREFIX):
+                self._learn(prefix)
+                return text[inside.start(1) :]
+        return text
+
+    def _learn(self, prefix: str) -> None:
+        """Two instructions behind the same shape of text make it a prefix."""
+        shape = r"\d+".join(re.escape(part) for part in _DIGITS.split(prefix))
+        if shape == self._shape_text:
+            self._shape = re.compile(shape)
+        self._shape_text = shape
+
+
+_LOGFMT: Final = re.compile(r"(?:^|\s)(?:level|msg|time|ts)=\S")
+_JOURNALD: Final = re.compile(
+    r"[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? [\w.-]{1,64} [\w./@()-]{1,64}(?:\[\d{1,9}\])?: "
+)
