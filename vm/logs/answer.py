@@ -225,23 +225,3 @@ def _cut(read: Read, message: Message | None) -> tuple[str, ...]:
     if not whole and read.last is not None and read.last.code != o.JMP | o.EXIT or not whole and not read.steps:
         out.append("end")
     return tuple(out)
-
-
-def record(file: str, told: LogReport) -> dict[str, object]:
-    """The JSON object of a report, as `python -m vm log --json` prints it."""
-    program = told.program
-    message = program.message
-    return {
-        "file": file,
-        "verdict": program.verdict.value,
-        "message": message.text if message is not None else None,
-        "insn": program.insn,
-        "reg": program.reg or None,
-        "line": program.source.text if program.source is not None else None,
-        "rule": message.rules[0] if message is not None and len(message.rules) == 1 else None,
-        "category": program.category or None,
-        "format": program.format.value,
-        "wrapper": told.wrapper,
-        "cut": bool(program.cut),
-        "states": program.states,
-    }

@@ -257,7 +257,6 @@ WORDINGS: Final = (
     Wording("Sleepable programs can only use preallocated hash maps\n", ("sleepable-map-type",), "5.10", "6.1"),
     # ---- structure
     Wording("BPF_XADD uses reserved fields\n", ("stx-reserved-fields",), "4.4", "5.11"),
-    Wording("fallthrough from insn {insn}\n", ("fall-through-end",), "4.4", "4.15"),
     Wording("jump out of range from insn {insn} to {target}\n", ("jump-out-of-range",)),
     Wording("indirect jump out of range from insn {insn} to {target}\n", ("jump-out-of-range",), "6.19"),
     Wording("pseudo btf_id {btf_id} in ldimm64 isn't KIND_VAR.\n", ("ksym-kind",), "5.10", "5.12"),
