@@ -25,6 +25,7 @@ class Kind(Enum):
     HEADING = "subprograms, before the walk"
     LISTING = "an instruction of a listing before the walk"
     CALL = "a call or return: which frame's state follows"
+    DEBUG = "what newer kernels tell of their own bookkeeping at level 2"
     LOOPED = "the states that an endless loop came back to"
     TEXT = "anything else: a message, or not the kernel's"
 
@@ -58,9 +59,10 @@ _HEADING: Final = re.compile(
     r"func#\d+ @\d+|Validating \S{1,200}\(\) func#\d+|Func#\d+ |topo_order\[\d+\] = |subprog#\d+[: ]"
     r"|stack use/def subprog#\d+|Live regs before insn:|reg liveness|precise for insn"
 )
-_LISTED: Final = re.compile(r"\s*(\d{1,7}): (?:[0-9.]{10,11} )?(\([0-9a-f]{2}\) [^\t]*)")
+_LISTED: Final = re.compile(r"\s*(?:\d{1,4} {1,7})?(\d{1,7}): (?:[0-9.]{10,11} )?(\([0-9a-f]{2}\) [^\t]*)")
 _LISTING_HEAD: Final = re.compile(r"subprog#\d+[: ]|stack use/def subprog#\d+|Live regs before insn:")
-_LIVE: Final = re.compile(r"\s*(\d{1,7}): [0-9.]{10,11} (\([0-9a-f]{2}\) .*)")
+_LIVE: Final = re.compile(r"\s*(?:\d{1,4} {1,7})?(\d{1,7}): [0-9.]{10,11} (\([0-9a-f]{2}\) .*)")
+_DEBUG: Final = re.compile(r"\([\d,]{1,40}\) (?:frame \d|live stack)|SCC (?:enter|exit|backedge) ")
 _REGISTERS_TO_CALLER: Final = re.compile(
     r"(?:caller|callee|returning from callee|to caller at \d{1,7}|returning from cb):\s*$"
 )
@@ -96,6 +98,8 @@ def told_apart(text: str) -> Line:
 def _digit(text: str) -> Line | None:
     found = _INSN.match(text)
     if found is not None:
+        if "\t" in found[3] and " -> " in found[3]:  # what a pass before the walk found out about registers
+            return Line(Kind.LISTING, text=text)
         return _insn(int(found[1]), int(found[2], 16), found[3])
     found = _NUMBERED.match(text)
     if found is not None:
@@ -159,6 +163,10 @@ def _frame(text: str) -> Line | None:
     return _from(text) or _space(text) or _heading(text)
 
 
+def _debug(text: str) -> Line | None:
+    return Line(Kind.DEBUG) if _DEBUG.match(text) else None
+
+
 def _precision(text: str) -> Line | None:
     if _PRECISION.match(text):
         return Line(Kind.PRECISION, state=_printed_in(text))
@@ -194,7 +202,7 @@ def _to_caller(text: str) -> Line | None:
 
 _BY_FIRST: Final = {
     **dict.fromkeys("0123456789", _digit),
-    ";": _source,
+    ";": _source, "(": _debug, "S": _debug,
     **dict.fromkeys(" \t", _space),
     "R": _space,
     "f": _frame,

@@ -208,7 +208,7 @@ class Reader:
         kind = line.kind
         if self._listing:
             entry = listed(text)
-            if entry is not None and (text[:1] in " \t" or line.kind is Kind.LISTING or "\t" in text):
+            if entry is not None and not line.state:
                 self._list(*entry)
                 return
             self._listing = kind is Kind.HEADING and starts_listing(text)
@@ -263,7 +263,9 @@ class Reader:
     def _text(self, number: int, text: str) -> None:
         read = self._read
         if text.startswith(_DIAGNOSIS):
-            read = self._program(number) if read is None else read
+            if read is None:
+                self._between(number)
+                read = self._program(number)
             read.diagnosis.append(text)
             self._diagnosis = True
             return
@@ -322,6 +324,12 @@ class Reader:
             read.diagnosis.append(text)
         read.last_line = number
         return True
+
+    def _listed(self, number: int, line: Line) -> None:
+        entry = listed(line.text)
+        if entry is not None:
+            self._walk(number)
+            self._list(*entry)
 
     def _list(self, index: int, words: str) -> None:
         read = self._read
@@ -444,6 +452,8 @@ class Reader:
         read.states += 1
         self._weigh(read, line.state)
         state = read_state(line.state, True, number)
+        if not read.steps and self._pending is None:
+            read.forget_tail()  # what was said before the walk refused nothing
         if self._precision and line.insn_idx < 0:
             return  # the state of a checkpoint that backtracking went through
         if self._after_call:
@@ -539,6 +549,8 @@ class Reader:
     def _source(self, number: int, line: Line) -> None:
         read = self._walk(number)
         self._flush()
+        if not read.steps:
+            read.forget_tail()
         text, file, at = source_of(line.text)
         if file:
             self.evidence["file"] = None
@@ -550,6 +562,9 @@ class Reader:
         read.states += bool(line.state)
         if line.text.startswith("mark_precise"):
             self.evidence["mark_precise"] = None
+
+    def _debug(self, number: int, line: Line) -> None:
+        self._walk(number)
 
     def _call(self, number: int, line: Line) -> None:
         self._walk(number)
@@ -609,6 +624,8 @@ _HANDLERS: Final = {
     Kind.PRECISION: Reader._backtracking,
     Kind.STATS: Reader._stats,
     Kind.HEADING: Reader._heading,
+    Kind.LISTING: Reader._listed,
+    Kind.DEBUG: Reader._debug,
     Kind.CALL: Reader._call,
     Kind.LOOPED: Reader._looped,
 }

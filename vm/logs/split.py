@@ -65,21 +65,28 @@ def is_escaped(line: str) -> bool:
 
 
 def unescaped(line: str) -> list[str]:
-    """The lines that an escaped line holds. What follows the closing quote of the value is a line of its own."""
+    """The lines that an escaped line holds. What stands before and after the value's quotes are lines too."""
     found = _ESCAPED.search(line)
     if found is None:
         return [line]
+    before: list[str] = []
     rest = ""
     for _ in range(4):
         found = _ESCAPED.search(line)
         if found is None:
             break
-        if line.find('"', 0, found.start()) >= 0:
-            quote = _QUOTE.search(line, found.start())
-            if quote is not None:
-                line, rest = line[: quote.end() - 1], line[quote.end() :]
+        opening = 0
+        for quote in _QUOTE.finditer(line, 0, found.start()):
+            opening = quote.end()
+        if opening:
+            closing = _QUOTE.search(line, found.start())
+            if closing is not None:
+                rest = f"{rest} {line[closing.end() :]}"
+                line = line[: closing.end() - 1]
+            before.append(line[:opening])
+            line = line[opening:]
         line = _ESCAPES.sub(_letter, line)
-    out = line.split("\n")
+    out = [*before, *line.split("\n")]
     if rest.strip():
         out.append(rest)
     return out

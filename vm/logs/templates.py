@@ -50,7 +50,7 @@ _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
 }
 # A template that begins with a field would match any sentence that ends like it.
 _FIRST: Final[dict[str, Callable[[str], bool]]] = {
-    "what": lambda text: text.startswith("only "),
+    "what": lambda text: text == "only read" or (text.startswith("only access to ") and " " not in text[15:]),
     "where": lambda text: text.startswith("At "),
     "forbidden": lambda text: text in ("write into", "read from", "write to"),
 }
@@ -168,7 +168,9 @@ class Patterns:
                 values = {**values, **found}
                 count += 1
             whole = count == len(each.lines)
-            best.append(((count, whole, _text_of(each.lines[:count])), each, values))
+            # Words of a first field are as good as text: few can stand there.
+            first = values[each.lines[0].parts[0].field] if not each.lines[0].start else ""
+            best.append(((count, whole, _text_of(each.lines[:count]) + len(first)), each, values))
         if not best:
             return None
         most = max(rank for rank, _, _ in best)

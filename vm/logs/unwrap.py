@@ -136,7 +136,8 @@ class Unwrapper:
         if self._shape is not None:
             found = self._shape.match(raw)
             if found is not None:
-                return raw[found.end() :]
+                text = raw[found.end() :]
+                return text if told_apart(text).kind is not Kind.TEXT else text.lstrip()
         inside = _WORD_BEFORE.search(text[: _MAX_PREFIX + 40])
         if inside is not None and sign_in(text[: inside.start(1)]) is None:
             prefix = raw[: len(raw) - len(text) + inside.start(1)]
@@ -147,7 +148,7 @@ class Unwrapper:
 
     def _learn(self, prefix: str) -> None:
         """Two instructions behind the same shape of text make it a prefix."""
-        shape = r"\d+".join(re.escape(part) for part in _DIGITS.split(prefix))
+        shape = r"\d+".join(re.escape(part) for part in _DIGITS.split(prefix.rstrip())) + r"[ \t]?"
         if shape == self._shape_text:
             self._shape = re.compile(shape)
         self._shape_text = shape

@@ -317,11 +317,8 @@ WORDINGS: Final = (
 NOT_REASONS: Final = (
     "btf_vmlinux is malformed\n",
     "in-kernel BTF is malformed\n",
-    "Unrecognized arg#{arg} type {type}\n",
-    "Unrecognized {arg} type {type}\n",
     "reg type unsupported for arg#{arg} function {func}\n",
     "reg type unsupported for arg#{arg} kernel function {func}\n",
-    "arg#{arg} reference type('{type}') size cannot be determined: {errno}\n",
     "arg#{arg} struct doesn't have a name\n",
     "Invalid BTF of func {func}\n",
     "func '{func}' arg{arg} has btf_id {btf_id} type {kind} '{name}'\n",
