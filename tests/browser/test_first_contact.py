@@ -146,7 +146,8 @@ def test_a_pasted_program_gets_its_own_input_until_that_is_changed(recorded_tab:
     page.get_by_role("tab", name="Event").click()
     expect(page.get_by_role("radio", name="Automatic")).to_be_checked()
     expect(page.locator(".packet-in")).to_contain_text("kprobe/tcp_sendmsg")
-    expect(page.get_by_label("event (empty: the one the program attaches to)")).to_have_attribute("placeholder", "kprobe/tcp_sendmsg")
+    event = page.get_by_label("event (empty: the one the program attaches to)")
+    expect(event).to_have_attribute("placeholder", "kprobe/tcp_sendmsg")
     expect(page.locator(".event-table tbody tr").first).to_contain_text("size")  # what the program reads comes first
     runs = [m for m in tab.said if m["type"] == "run"]
     assert runs[-1]["request"].get("input", {"kind": "auto"}) == {"kind": "auto"}
