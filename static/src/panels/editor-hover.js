@@ -6,8 +6,11 @@ import { entryNodes } from "../ui/tip.js";
 
 export const explanations = hoverTooltip(
   async (view, pos) => {
+    const { doc } = view.state;
     const known = await reference();
-    const line = view.state.doc.lineAt(pos);
+    // The text may have been replaced meanwhile.
+    if (view.state.doc !== doc || pos > doc.length) return null;
+    const line = doc.lineAt(pos);
     const found = known?.word(line.text, pos - line.from);
     // Fields of the log ("off", "id") are ordinary words in a source.
     if (!found || !/^(bpf_|BPF_|[a-z]+_)/.test(line.text.slice(found.from, found.to)) || found.entry.title.includes(": field")) return null;
