@@ -73,7 +73,7 @@ def answers(job: tuple[str, int, frozenset[tuple[str, int]]]) -> tuple[str, list
         answer = _answer(program, seconds, wanted)
         given_up = pipeline.refused_after(obj, program, alone=True) if answer["verdict"] == "accept" else None
         if given_up is not None:
-            answer |= {"verdict": "reject", "errno": given_up.errno, "message": given_up.message}
+            answer |= {"verdict": "reject", "errno": -given_up.rule.errno, "message": given_up.message}
         said.append(answer)
     return name, said
 

@@ -122,6 +122,7 @@ class Tab:
         self.context = context
         self.server = server
         self.faults: list[str] = []
+        self.said: list[dict[str, Any]] = []  # what the page sent to a recorded server
         self.page = context.new_page()
         self.page.on("pageerror", lambda e: self.faults.append(f"exception: {e}"))
         self.page.on("console", lambda m: self.faults.append(f"console: {m.text}") if m.type == "error" else None)
@@ -174,7 +175,6 @@ def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
         made.page.add_init_script(
             f"localStorage.getItem('bpfscope.draft') ?? localStorage.setItem('bpfscope.draft', {json.dumps(draft)})"
         )
-        made.said: list[dict[str, Any]] = []  # type: ignore[misc]
 
         def socket_(ws: Any) -> None:
             ws.send(json.dumps({"type": "hello", "v": 1, "compiler": "clang 22.1.8", "limits": {"window": 1024}}))

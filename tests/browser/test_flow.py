@@ -252,7 +252,7 @@ def test_what_is_missing_is_added_on_one_click(tab: Tabs) -> None:
 def test_a_connection_lost_in_the_middle(tab: Tabs) -> None:
     """The socket is cut after the first stage; the page comes back by itself and the run goes on."""
     made = tab()
-    cut = []
+    cut: list[Any] = []
 
     def through(ws: Any) -> None:
         server = ws.connect_to_server()

@@ -7,7 +7,7 @@ from typing import Any
 from asgiref.testing import ApplicationCommunicator
 
 
-class WebsocketCommunicator(ApplicationCommunicator):  # type: ignore[misc]
+class WebsocketCommunicator(ApplicationCommunicator):
     """The verbs of channels.testing.WebsocketCommunicator that the tests use."""
 
     def __init__(self, application: Any, path: str, headers: list[tuple[bytes, bytes]]) -> None:
@@ -20,7 +20,7 @@ class WebsocketCommunicator(ApplicationCommunicator):  # type: ignore[misc]
     async def connect(self, timeout: float = 10) -> bool:
         await self.send_input({"type": "websocket.connect"})
         answer: dict[str, Any] = await self.receive_output(timeout)
-        return answer["type"] == "websocket.accept"
+        return bool(answer["type"] == "websocket.accept")
 
     async def send_to(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         await self.send_input({"type": "websocket.receive", "text": text_data, "bytes": bytes_data})

@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from playground import links
-from playground.management.commands import sandbox_check
 from playground.models import Link
 from playground.requests import check_request
+from vm import compile as compiler
 from vm.sandbox.check import Row
 
 
@@ -86,7 +86,7 @@ def test_sandbox_check_passes_only_what_holds(
     monkeypatch: pytest.MonkeyPatch, layer: str, change: dict[str, Any], good: bool
 ) -> None:
     rows = [row._replace(**change) if row.layer == layer else row for row in ROWS]
-    monkeypatch.setattr(sandbox_check.compiler, "measure", lambda: rows)
+    monkeypatch.setattr(compiler, "measure", lambda: rows)
     out = StringIO()
     if good:
         call_command("sandbox_check", stdout=out)
@@ -98,7 +98,7 @@ def test_sandbox_check_passes_only_what_holds(
 
 
 def test_sandbox_check_says_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_check.compiler, "measure", lambda: ROWS)
+    monkeypatch.setattr(compiler, "measure", lambda: ROWS)
     out = StringIO()
     call_command("sandbox_check", "--json", stdout=out)
     said = json.loads(out.getvalue())

@@ -108,7 +108,7 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
 class Started(SimpleNamespace):
     """Stands for a worker: told from another by what it is, not by its members."""
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 async def test_workers_are_due_at_different_numbers_of_jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

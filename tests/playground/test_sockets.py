@@ -159,7 +159,7 @@ async def test_large_messages_are_parsed_one_at_a_time_beside_the_loop(
     loops, inside = threading.get_ident(), []
     understand = consumer.understand
 
-    def watched(text: str) -> dict[str, Any]:
+    def watched(text: str) -> Any:
         inside.append(threading.get_ident())
         return understand(text)
 

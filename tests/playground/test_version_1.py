@@ -22,7 +22,7 @@ from playground.messages.told import TYPES
 from playground.models import Link
 from playground.present.run import run_job
 from playground.requests import check_request
-from tools.setup import node_command
+from tools.node import node_command
 
 ROOT: Final = Path(__file__).parents[2]
 GOLDEN: Final = ROOT / "tests" / "golden" / "version_1"
@@ -199,7 +199,9 @@ console.log(JSON.stringify(answers));
 
 
 def test_the_page_understands_runs_of_version_1() -> None:
-    node = node_command("npm")[0]
+    command = node_command("npm")
+    assert command is not None
+    node = command[0]
     done = subprocess.run(
         [node, "--input-type=module", "-e", PAGE],
         input=json.dumps(RUNS), cwd=ROOT, capture_output=True, text=True, timeout=60,

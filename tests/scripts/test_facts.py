@@ -8,6 +8,7 @@ import lzma
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,15 @@ def _with(program: str, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("packer", ["gzip", "xz", "lzma", "bzip2", "zstd", "none"])
 def test_unpacking(packer: str) -> None:
-    packed = {
+    packers: dict[str, Callable[[bytes], bytes]] = {
         "gzip": gzip.compress,
         "xz": lzma.compress,
         "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE, filters=LZMA),
         "bzip2": bz2.compress,
         "zstd": lambda data: _with("zstd", data),
         "none": lambda data: data,
-    }[packer](IMAGE)
+    }
+    packed = packers[packer](IMAGE)
     assert unpack.unpack(packed if packer == "none" else SETUP + packed + b"what follows") == IMAGE
 
 

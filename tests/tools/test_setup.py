@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tools import lock, native, packages, setup
+from vm import native as vm_native
 
 ROOT = Path(setup.__file__).resolve().parent.parent
 
@@ -241,8 +242,8 @@ def test_a_compiled_copy_that_does_not_work_never_stands_under_its_name(
 
 def test_a_compiler_that_was_killed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "STORE", tmp_path / "store")
-    monkeypatch.setattr(native.native, "find", lambda: None)
-    monkeypatch.setattr(native.native, "digest", lambda *root: "key")
+    monkeypatch.setattr(vm_native, "find", lambda: None)
+    monkeypatch.setattr(vm_native, "digest", lambda *root: "key")
     monkeypatch.setattr(native, "compiler", lambda: ["true"])
     monkeypatch.setattr(native, "mypyc", lambda: None)
     monkeypatch.setattr(os, "nice", lambda by: 0)

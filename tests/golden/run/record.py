@@ -14,7 +14,8 @@ from pathlib import Path
 
 def main(out: str, folder: str) -> None:
     here = Path(__file__).parent
-    kernel, files = "", {}
+    kernel = ""
+    files: dict[str, dict[str, dict[str, object]]] = {}
     for line in Path(out).read_text().splitlines():
         said = json.loads(line)
         kernel = said.get("kernel", kernel)

@@ -10,6 +10,7 @@ from typing import Any
 
 from playground.jobs.frames import STAGES as FRAMED
 from playground.present import run
+from playground.present.request import Asked
 
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
 
@@ -22,7 +23,7 @@ def takes_and_leaves(stage: Any) -> tuple[Any, Any]:
 
 def test_each_stage_takes_the_value_the_one_before_left() -> None:
     chain = [takes_and_leaves(stage) for _, stage in run.STAGES]
-    assert chain[0][0] is run.Asked
+    assert chain[0][0] is Asked
     assert [taken for taken, _ in chain[1:]] == [left for _, left in chain[:-1]]
 
 
@@ -30,7 +31,7 @@ def test_values_between_stages_never_change() -> None:
     for _, stage in run.STAGES:
         for value in takes_and_leaves(stage):
             assert dataclasses.is_dataclass(value)
-            assert value.__dataclass_params__.frozen  # type: ignore[attr-defined]
+            assert vars(value)["__dataclass_params__"].frozen
 
 
 def test_stages_have_the_names_they_are_stored_under() -> None:

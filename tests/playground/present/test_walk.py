@@ -116,8 +116,9 @@ def test_reasons_take_a_bounded_part_of_a_message() -> None:
 def test_the_verify_message_tells_why_a_program_was_refused() -> None:
     from vm.asm import assemble
 
-    (program,) = assemble(".type xdp\nr6 = r1\nr2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 0)\nexit", name="t").programs
-    walk = pipeline.walk(program)
+    obj = assemble(".type xdp\nr6 = r1\nr2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 0)\nexit", name="t")
+    (program,) = obj.programs
+    walk = pipeline.Check(obj, program, record=True)
     for _ in walk.advance():
         pass
     assert walk.recorder is not None

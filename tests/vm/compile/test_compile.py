@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -49,7 +50,7 @@ def test_symbols_and_relocations_survive_the_loss_of_dwarf() -> None:
     )
     done = compile_c(source)
     assert done.object is not None
-    elf = ELFFile(io.BytesIO(done.object))
+    elf: Any = ELFFile(io.BytesIO(done.object))
     relocations = elf.get_section_by_name(".relxdp")
     symbols = elf.get_section(relocations["sh_link"])
     names = {symbols.get_symbol(r["r_info_sym"]).name for r in relocations.iter_relocations()}
@@ -104,7 +105,7 @@ def test_an_error_that_speaks_of_memory_is_no_limit() -> None:
     assert done.diagnostics[0].message == "LLVM ERROR: out of memory, PLEASE submit a bug report"
 
 
-BOMBS = {
+BOMBS: dict[str, tuple[str, set[str | None]]] = {
     "array": ("char a[1u << 31] = {1};\n", {"output"}),
     "sparse array": ("int a[] = {[200000000] = 7, 1};\n", {"memory", "cpu", "time"}),
     "string doubling": (

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -31,7 +32,7 @@ def compiled(tmp_path: Path, name: str, includes: list[str], source: Path = SOUR
     for path in (*includes, *system):
         args += ["-isystem", path]
     subprocess.run([*args, "-c", str(source), "-o", str(out)], check=True, timeout=60)
-    elf = ELFFile(io.BytesIO(out.read_bytes()))
+    elf: Any = ELFFile(io.BytesIO(out.read_bytes()))
     found: dict[str, object] = {}
     for section in elf.iter_sections():
         if section.name.startswith((".debug", ".rel.debug", ".BTF", ".rel.BTF", ".str", ".sym", ".llvm")):

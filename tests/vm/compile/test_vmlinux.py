@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from elftools.elf.elffile import ELFFile
@@ -90,7 +91,7 @@ def test_programs_compile(name: str) -> None:
 def test_fields_are_recorded_for_relocation() -> None:
     done = compile_c(HEAD + PROGRAMS["typed pointers"] + TAIL)
     assert done.object is not None
-    elf = ELFFile(io.BytesIO(done.object))
+    elf: Any = ELFFile(io.BytesIO(done.object))
     btf = elf.get_section_by_name(".BTF").data()
     for name in (b"sock_common", b"skc_dport", b"socket", b"i_ino"):
         assert b"\0" + name + b"\0" in btf

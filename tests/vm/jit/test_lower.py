@@ -6,7 +6,7 @@ import pytest
 from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unicorn import UC_ARCH_X86, UC_MODE_64, Uc
+from unicorn import UC_ARCH_X86, UC_MODE_64, Uc  # type: ignore[attr-defined]
 from unicorn.x86_const import UC_CPU_X86_HASWELL, UC_X86_REG_RAX, UC_X86_REG_RSP
 
 from tests.vm.jit.programs import EXIT, rewritten
@@ -46,7 +46,7 @@ DISASSEMBLER = Cs(CS_ARCH_X86, CS_MODE_64)
 
 
 def decodes(code: bytes) -> bool:
-    return sum(size for _, size, _, _ in DISASSEMBLER.disasm_lite(code, 0)) == len(code)
+    return bool(sum(size for _, size, _, _ in DISASSEMBLER.disasm_lite(code, 0)) == len(code))
 
 
 @pytest.mark.parametrize("code", sorted(alu.TABLE | mem.TABLE), ids=hex)

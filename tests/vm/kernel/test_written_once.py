@@ -75,7 +75,7 @@ def typed_numbers(source: str) -> Iterator[tuple[int, str, int]]:
             if number is None:
                 continue
             if isinstance(name, ast.Name):
-                yield node.lineno, name.id, number
+                yield name.lineno, name.id, number
             elif isinstance(name, ast.Constant) and isinstance(name.value, str):
                 yield name.lineno, name.value, number
 

@@ -6,17 +6,18 @@ from pathlib import Path
 
 from vm import pipeline
 from vm.pipeline import BuildOptions, Source
+from vm.pipeline.rewritten_listing import RewrittenInsn
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def rows(source: Source) -> list[tuple[int, int, str, bool]]:
+def rows(source: Source) -> tuple[RewrittenInsn, ...]:
     options = BuildOptions()
     compiled = pipeline.compile_source(source, options).object if source.kind == "c" else None
     obj = pipeline.load(source, options, compiled)
     verdict = pipeline.check(obj, obj.programs[0])
     assert verdict.accepted and verdict.env is not None
-    return [tuple(row) for row in pipeline.rewritten_listing(pipeline.rewrite(verdict.env))]
+    return pipeline.rewritten_listing(pipeline.rewrite(verdict.env))
 
 
 def test_what_the_verifier_wrote_is_marked() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,7 +70,7 @@ def load(reg: int, argument: tuple[str, int]) -> list[Insn]:
     st.lists(st.tuples(st.integers(1, len(HELPERS) - 1), st.tuples(*[ARGUMENT] * 5)), min_size=1, max_size=4),
     st.sampled_from([XDP, TC, SOCKET_FILTER, 2, 17]),
 )
-def test_helpers_with_arguments_the_verifier_would_refuse(calls: list[tuple[int, tuple]], prog_type: int) -> None:
+def test_helpers_with_arguments_the_verifier_would_refuse(calls: list[Any], prog_type: int) -> None:
     insns = [movr(6, 1)]
     for number, arguments in calls:
         for reg, argument in enumerate(arguments, 1):

@@ -79,8 +79,8 @@ def test_no_more_than_256_kernel_functions() -> None:
             ids.append(found.id)
         if len(ids) == 257:
             break
-    found = calls(*(kfunc(i) for i in ids))
-    assert (found.errno, "too many different kernel function calls\n" in found.log) == (-7, True)
+    said = calls(*(kfunc(i) for i in ids))
+    assert (said.errno, "too many different kernel function calls\n" in said.log) == (-7, True)
     assert "too many" not in calls(*(kfunc(i) for i in ids[:256]), kfunc(ids[0])).log
 
 

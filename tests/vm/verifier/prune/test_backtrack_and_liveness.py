@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from vm.program import Program
 from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
-from vm.verifier.prune.backtrack import linked_regs_pack, linked_regs_unpack, reg_mask_text, stack_mask_text
+from vm.verifier.prune.backtrack import linked_regs_pack, linked_regs_unpack
 from vm.verifier.prune.liveness import mark_read, propagate_read
+from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.state.frame import LiveRow
 from vm.verifier.state.reg_types import REG_LIVE_DONE, REG_LIVE_READ32, REG_LIVE_READ64, REG_LIVE_WRITTEN
 

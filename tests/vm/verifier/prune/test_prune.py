@@ -96,7 +96,7 @@ def test_ids_correspond_one_to_one() -> None:
 
 
 def test_the_topmost_entry_of_a_loop_is_found_through_inner_ones() -> None:
-    states = []
+    states: list[VerifierState] = []
     for depth in range(3):
         st = VerifierState()
         st.dfs_depth = depth

@@ -33,6 +33,10 @@ PASSED_ON = {
 }
 
 
+def _named() -> list[Rule | Note]:
+    return [*all_rules(), *all_notes()]
+
+
 def fields(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
@@ -82,14 +86,14 @@ def test_every_rule_is_used() -> None:
 
 
 def test_names_are_unique_and_of_one_shape() -> None:
-    names = Counter(value.name for value in (*all_rules(), *all_notes()))
+    names = Counter(value.name for value in _named())
     assert [name for name, count in names.items() if count > 1] == []
     assert [name for name in names if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name)] == []
     assert [name for name, value in NAMED.items() if name != value.name.upper().replace("-", "_")] == []
 
 
 def test_every_message_is_in_exactly_one_rule() -> None:
-    messages = Counter(re.sub(r"\{\w+", "{", value.message) for value in (*all_rules(), *all_notes()) if value.message)
+    messages = Counter(re.sub(r"\{\w+", "{", value.message) for value in _named() if value.message)
     assert [message for message, count in messages.items() if count > 1] == []
 
 
