@@ -170,13 +170,13 @@ def test_a_field_that_is_gone_or_another_is_found() -> None:
 PAGE: Final = """
 import { Code, Log, Machine } from "./static/src/core/model.js";
 import { Reasons } from "./static/src/core/reasons.js";
-import { Windows } from "./static/src/core/windows.js";
+import { RunWindows, WalkWindows } from "./static/src/core/windows.js";
 
 const runs = JSON.parse(await new Response(process.stdin).text());
 const answers = runs.map(({ messages }) => {
   const ask = () => {};
-  const walk = new Windows("verify", ask);
-  const machine = new Windows("run", ask);
+  const walk = new WalkWindows(ask);
+  const machine = new RunWindows(ask);
   const stages = {};
   for (const m of messages) {
     if (m.type === "stage") stages[m.stage] = m;

@@ -106,6 +106,7 @@ def test_the_version_is_written_once() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in _sources()
+        if path.parent != ROOT / "vm" / "logs"  # reads logs of many kernels, and says which has which words
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if release.VERSION in line
     ]
