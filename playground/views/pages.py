@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from playground.examples import Example, all_examples, default_example
 from playground.glossary import glossary
 from playground.jobs.service import current, stored_record, toolchain, version
+from playground.messages.asked import ANALYSES
 from playground.reference import search
 
 SCHEMA = 1
@@ -25,6 +26,7 @@ def config() -> dict[str, Any]:
     return {
         "ws": "/ws/run",
         "examples": "/examples/",
+        "analyses": list(ANALYSES),
         "limits": limits(),
         "version": version(),
         "kernel": kernel_release(),

@@ -77,7 +77,7 @@ export function world() {
     request: { kind: "c", source: "int a;" },
     ask: (message) => sent.push(["ask", message]),
   };
-  const analyses = new Analyses(store, session);
+  const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample"]);
   const protocol = new Protocol(store, steps, cursor, session, analyses);
   return { analyses, asked, cursor, protocol, search, sent, session, steps, store };
 }

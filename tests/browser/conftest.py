@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -165,11 +166,28 @@ def tab(chromium: Any, server: str) -> Iterator[Callable[..., Tab]]:
 
 @pytest.fixture
 def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
-    """A tab whose run socket answers with given messages: recorded_tab(messages, steps=…, **context options)."""
+    """A tab whose run socket answers with given messages: recorded_tab(messages, …, **context options).
+
+    steps -- of a long walk, for windows
+    answers -- messages by the type of the message that asks for them: the questions that the server answers
+    """
     from tests.browser.fixtures import recorded
 
-    def make(messages: list[dict[str, Any]], steps: list[dict[str, Any]] | None = None, **options: Any) -> Tab:
+    def make(
+        messages: list[dict[str, Any]],
+        steps: list[dict[str, Any]] | None = None,
+        answers: dict[str, list[dict[str, Any]]] | None = None,
+        **options: Any,
+    ) -> Tab:
         made = tab(**options)
+        known = answers or {}
+
+        def page_(route: Any) -> None:
+            answer = route.fetch()
+            body = re.sub(r'"analyses": \[[^]]*\]', f'"analyses": {json.dumps([*known])}', answer.text())
+            route.fulfill(response=answer, body=body)
+
+        made.page.route(re.compile(r":\d+/$"), page_)
         packet = {"kind": "packet", "hex": "02" + "00" * 13}
         draft = json.dumps({"kind": "c", "source": recorded.SOURCE, "options": {}, "input": packet})
         made.page.add_init_script(
@@ -184,6 +202,9 @@ def recorded_tab(tab: Callable[..., Tab]) -> Callable[..., Tab]:
                 made.said.append(message)
                 if message["type"] in ("run", "resume"):
                     for m in messages:
+                        ws.send(json.dumps(m))
+                elif message["type"] in known:
+                    for m in known[message["type"]]:
                         ws.send(json.dumps(m))
                 elif message["type"] == "window" and steps is not None:
                     for m in recorded.window(steps, message["from"], message["to"]):

@@ -4,14 +4,23 @@
  */
 
 /** @import { ClientMessage, Contents, RewrittenProgram, ServerMessage } from "../types/messages.js" */
+/** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
-/** @typedef {{contents: Contents, rewritten: RewrittenProgram}} Answers what a question is answered with, one or more times */
+/**
+ * What a question is answered with, one or more times.
+ * @typedef {{
+ *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
+ * }} Answers
+ */
 /** @typedef {keyof Answers} Question */
 
 /** Which question a message answers, and whether it is the last of its answer. */
 const ANSWERS = /** @type {const} */ ({
   contents: { asked: "contents", last: true },
   rewritten: { asked: "rewritten", last: true },
+  fix: { asked: "fixes", last: false },
+  fixes_done: { asked: "fixes", last: true },
+  counterexample: { asked: "counterexample", last: true },
 });
 
 /**
@@ -24,8 +33,10 @@ export class Analyses {
   /**
    * @param {import("./store.js").Store} store
    * @param {Pick<import("./session.js").Session, "ask" | "request">} session
+   * @param {string[]} known questions that this server answers
    */
-  constructor(store, session) {
+  constructor(store, session, known) {
+    this.known = known;
     this.store = store;
     this.session = session;
   }
@@ -40,9 +51,14 @@ export class Analyses {
     return /** @type {Answer<any> | undefined} */ (this.store.state.analyses[name]);
   }
 
+  /** Whether the server answers a question. @param {Question} name */
+  offers(name) {
+    return this.known.includes(name);
+  }
+
   /** Ask, unless that was done already. @param {Question} name */
   ask(name) {
-    if (this.answer(name) || !this.session.request) return;
+    if (!this.offers(name) || this.answer(name) || !this.session.request) return;
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
   }
@@ -59,7 +75,7 @@ export class Analyses {
     const { asked, last } = ANSWERS[/** @type {keyof ANSWERS} */ (message.type)];
     const before = this.answer(asked);
     if (before?.status === "asked")
-      this.put(asked, { ...before, status: last ? "done" : "asked", parts: [...before.parts, /** @type {Answers[Question]} */ (message)] });
+      this.put(asked, { ...before, status: last ? "done" : "asked", parts: [...before.parts, /** @type {Answers[Question]} */ (/** @type {unknown} */ (message))] });
     return true;
   }
 

@@ -1,6 +1,7 @@
 /** What panels are given: the store, the cursor, searches and the protocol, made from what came with the page. */
 import { Analyses } from "./analyses.js";
 import { Cursor } from "./cursor.js";
+import { saveDraft } from "./draft.js";
 import { Code, Log, Machine } from "./model.js";
 import { Protocol } from "./protocol.js";
 import { Reasons } from "./reasons.js";
@@ -12,7 +13,7 @@ import { Store } from "./store.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, examples: string, kernel?: string, limits?: Partial<Limits>}} Config */
+/** @typedef {{ws: string, examples: string, analyses?: string[], kernel?: string, limits?: Partial<Limits>}} Config */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 
@@ -34,7 +35,7 @@ export class Scope {
     this.steps.limit(boot.config.limits);
     this.cursor = new Cursor(this.store, this.steps);
     this.search = new Search(this.cursor);
-    this.analyses = new Analyses(this.store, this.session);
+    this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
     this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses);
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;
@@ -47,6 +48,18 @@ export class Scope {
   /** Send the program through the whole pipeline; `extra` options are kept. @param {import("../types/messages.js").Options} extra */
   run(extra = {}) {
     this.protocol.run(extra);
+  }
+
+  /**
+   * Run the program unverified on an input, and show a step of that run.
+   * @param {import("./store.js").Input} input
+   * @param {number} step
+   */
+  runOn(input, step) {
+    this.store.set({ input, ownInput: false, edited: this.state.edited + 1, pane: "output", dock: true });
+    saveDraft(this.state);
+    this.protocol.restore = { step, stage: "run", packet: 0 };
+    this.run({ verify: false });
   }
 }
 

@@ -18,8 +18,9 @@ export function refusedEarly(said) {
  * @param {State} state
  * @param {number} total steps of the walk
  * @param {Links} links
+ * @param {HTMLElement} search where it is said whether a fix was found
  */
-export function rejection(fail, state, total, links) {
+export function rejection(fail, state, total, links, search) {
   const { label, sentence } = category(fail.category);
   const kernel = state.reasons.said(state.stages.verify?.message ?? "", state.log);
   const insn = state.code.at(fail.insn);
@@ -28,7 +29,12 @@ export function rejection(fail, state, total, links) {
   return h(
     "article",
     { class: "fail-card", "aria-labelledby": "why-label" },
-    h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's name for this category (Linux 7.3 and later)" }, fail.category) : null),
+    h(
+      "div",
+      { class: "card-head" },
+      h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's name for this category (Linux 7.3 and later)" }, fail.category) : null),
+      search,
+    ),
     fail.explanation || sentence ? h("p", { class: "explained" }, fail.explanation || sentence) : null,
     h(
       "p",

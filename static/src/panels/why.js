@@ -4,6 +4,7 @@
  */
 import { Panel } from "../core/panel.js";
 import { fill, h, setAttr } from "../ui/dom.js";
+import { WhyAnswers } from "./why-answers.js";
 import { chain, refusedEarly, rejection } from "./why-rejection.js";
 import { told } from "./why-step.js";
 import { stop } from "./why-stop.js";
@@ -25,6 +26,8 @@ export class WhyPane extends Panel {
   card;
   /** @type {HTMLElement} */
   step;
+  /** @type {WhyAnswers} */
+  answers;
   /** @type {(State[keyof State] | string | undefined)[]} what the cards were made of */
   made = [];
   /** @type {{button: HTMLElement, step: number}[]} links of the chain, to mark the one under the cursor */
@@ -38,8 +41,10 @@ export class WhyPane extends Panel {
   build() {
     this.card = h("div", { class: "why-card" });
     this.step = h("section", { class: "why-step", "aria-label": "This step" });
-    this.append(this.card, this.step);
+    this.answers = new WhyAnswers(this.scope);
+    this.append(this.card, h("div", { class: "why-side" }, this.answers.element, this.step));
     this.store.on(["reasons", "code", "log", "stages"], () => this.about());
+    this.store.on(["pane", "dock", "reasons", "analyses", "status", "ran", "edited"], () => this.answers.paint());
     this.store.on(["step", "view", "windows", "pane", "dock", "reasons", "code"], () => this.paint());
   }
 
@@ -91,7 +96,7 @@ export class WhyPane extends Panel {
     if (reasons.fail) {
       const { element, items } = chain(state, this.links);
       this.items = items;
-      return [rejection(reasons.fail, state, this.scope.steps.verify.total, this.links), element];
+      return [rejection(reasons.fail, state, this.scope.steps.verify.total, this.links, this.answers.search), element];
     }
     const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
     return refused ? [refusedEarly(refused)] : [];

@@ -78,6 +78,9 @@ export function notEmulated(list) {
   return (list ?? []).map(({ text }) => text).join("; ");
 }
 
+/** "a check" -> "a check.": the end of a sentence. @param {string} text */
+export const ending = (text) => `${text.trim()}${/[.!?:`]$/.test(text.trim()) ? "" : "."}`;
+
 /** "a check" -> "A check.": a phrase of the verifier's as a sentence. @param {string} text */
 export function asSentence(text) {
   const trimmed = String(text ?? "").trim();
@@ -85,5 +88,5 @@ export function asSentence(text) {
   // A name such as r1 or bpf_skb_load_bytes() stays as it is spelt.
   const named = /^(r\d|fp-|\d+:|[a-z]+_)/.test(trimmed);
   const first = named ? trimmed[0] : trimmed[0].toUpperCase();
-  return `${first}${trimmed.slice(1)}${/[.!?:`]$/.test(trimmed) ? "" : "."}`;
+  return ending(`${first}${trimmed.slice(1)}`);
 }
