@@ -40,6 +40,7 @@ def test_a_fix_is_shown_and_applied_and_taken_back(recorded_tab: Tabs) -> None:
         ["+\tif (p + 1 > end)\n", "+\t\treturn XDP_ABORTED;\n"]
     )
     expect(cards.first.locator(".diff")).not_to_contain_text("prog.c")
+    expect(cards.first.locator(".diff-line.place")).to_have_text("line 18\n")
     expect(cards.nth(1).locator(".diff-line.removed")).to_have_count(1)
     assert len(said(tab, "fixes")) == 1
     messages[:] = recorded.packet_program()

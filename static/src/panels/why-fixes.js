@@ -43,6 +43,12 @@ function card(fix, n, edited, apply) {
   );
 }
 
+/** "line 18" for the line of a diff that says where a change is; null for the others. @param {string} line */
+function place(line) {
+  const found = /^@@ -(\d{1,9})/.exec(line);
+  return found ? `line ${found[1]}` : null;
+}
+
 /** A unified diff without its head. @param {string} text @param {string} title */
 function diff(text, title) {
   const lines = text.replace(/\n$/, "").split("\n");
@@ -52,7 +58,7 @@ function diff(text, title) {
   return h(
     "pre",
     { class: "diff", tabindex: "0", role: "region", "aria-label": `Change: ${title}` },
-    shown.map((line) => h("span", { class: `diff-line ${KINDS[line[0]] ?? ""}` }, line.length > WIDTH ? `${line.slice(0, WIDTH)}…` : line, "\n")),
+    shown.map((line) => h("span", { class: `diff-line ${KINDS[line[0]] ?? ""}` }, place(line) ?? (line.length > WIDTH ? `${line.slice(0, WIDTH)}…` : line), "\n")),
     left > 0 ? h("span", { class: "diff-line place" }, `${count(left, "more line")}\n`) : null,
   );
 }
