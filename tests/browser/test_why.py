@@ -161,7 +161,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
     goto(page, 9)
     open_why(page)
     expect(page.locator(".why-step")).to_contain_text(
-        "r1 had to be precise: which way the jump goes was decided by the value."
+        "r1 had to be precise: the value decides which branch is taken."
     )
     page.get_by_text("Tracked back over 2 instructions").click()
     links = page.locator(".back button")

@@ -50,11 +50,11 @@ def context_field(facts: Facts) -> Advice:
     rule = rules.find(off)
     if rule.attach and program.expected_attach_type not in rule.attach:
         return Advice(
-            f"{named} is not there for this hook: {kind} programs may use it at others only.",
+            f"{named} is not available at this hook: {kind} programs may use it only at other hooks.",
             "another field, or a hook that has this one",
         )
     if rule.capable and not facts.env.bpf_capable:
-        return Advice(f"{named} is for users with CAP_BPF.", "CAP_BPF for the user who loads the program")
+        return Advice(f"{named} requires CAP_BPF.", "CAP_BPF for the user who loads the program")
     if write and rule.write == NO:
         if rule.read == NO:
             return Advice(f"{kind} programs may neither read nor write {named}.", "a field that this program type has")
@@ -137,7 +137,7 @@ def _record(facts: Facts, rules: CtxRules) -> Advice:
         )
     low = min((field.lo for field in rules.fields if field.lo >= 0 and field.read != NO), default=0)
     where = f"bytes {low:,} to {rules.size - 1:,} of their context"
-    return Advice(f"{kind} programs may access {where}; the access takes {size} bytes from offset {off:,} on.", where)
+    return Advice(f"{kind} programs may access {where}; the access is {size} bytes at offset {off:,}.", where)
 
 
 def _arguments(facts: Facts) -> Advice:
@@ -154,6 +154,6 @@ def _arguments(facts: Facts) -> Advice:
     if facts.env.program.prog_type == k.BPF_PROG_TYPE_NETFILTER:
         return Advice(
             "The context of netfilter programs is two pointers: state at offset 0 and skb at offset 8.",
-            "ctx->state or ctx->skb, read whole",
+            "a read of ctx->state or ctx->skb with its full size",
         )
     return Advice(f"The hook has no argument at offset {off}.", "one of the hook's arguments, 8 bytes each")

@@ -35,7 +35,7 @@ _PACKETS: Final = _SKB | _XDP
 
 _XDP_READS: Final = "packet bytes are read directly after a comparison with data_end, or with bpf_xdp_load_bytes()"
 _SKB_READS: Final = "packet bytes are read with bpf_skb_load_bytes(), or directly where the program type has data_end"
-_NO_TASK: Final = "no process: a packet arrives in whatever task it interrupts; use a cgroup, socket or tracing hook"
+_NO_TASK: Final = "packets are handled in an unrelated task: no process is known; use a cgroup, socket or tracing hook"
 
 _PROBE_READS: Final = ("bpf_probe_read", "bpf_probe_read_str")
 _OF_A_TASK: Final = ("bpf_get_current_uid_gid", "bpf_get_current_comm")
@@ -63,18 +63,18 @@ def call(facts: Facts) -> Advice:
     known = helper(facts.insn.imm)
     if rule is HELPER_UNKNOWN or known is None:
         return Advice(
-            f"There is no helper number {facts.insn.imm}: {LINUX} has those from 1 to {MAX_BPF_FUNC - 1}.",
+            f"There is no helper number {facts.insn.imm}: {LINUX} has the helpers 1 to {MAX_BPF_FUNC - 1}.",
             "a helper that this kernel has",
         )
     name, kind = known.name, type_name(program.prog_type, program.expected_attach_type)
     if rule is HELPER_GPL_ONLY:
         return Advice(
-            f"{name}() is for GPL-compatible programs only; the licence of this one is {program.license!r}.",
+            f"{name}() is for GPL-compatible programs only; the license of this program is {program.license!r}.",
         )
     if rule is HELPER_MIGHT_SLEEP:
         return Advice(
             f"{name}() may sleep, and this program may not.",
-            f'a sleepable program, as SEC("{program.section.split("/")[0]}.s") makes one where the hook allows it; or '
+            f'a sleepable program, with SEC("{program.section.split("/")[0]}.s"), where the hook allows it; or '
             "a helper that does not sleep",
         )
     if rule is HELPER_NOT_ALLOWED_IN_PROBE:
@@ -85,19 +85,19 @@ def call(facts: Facts) -> Advice:
         attach = program.expected_attach_type
         if helper_proto(program.prog_type, attach, known.id, sleepable=facts.env.sleepable) is not None:
             caps = "CAP_BPF" if facts.env.allow_ptr_leaks else "CAP_BPF and CAP_PERFMON"
-            return Advice(f"{name}() takes {caps} in {kind} programs.", f"{caps} for the user who loads the program")
-    return Advice(f"{kind} programs do not have {name}(); {_who(known.id)}.", _instead(program.prog_type, name))
+            return Advice(f"{name}() requires {caps} in {kind} programs.", f"{caps} for the user who loads the program")
+    return Advice(f"{kind} programs cannot call {name}(); {_who(known.id)}.", _instead(program.prog_type, name))
 
 
 def _who(func_id: int) -> str:
     """Which program types have a helper."""
     having = types_with(func_id)
     if not having:
-        return "no type of program has it in this kernel"
+        return "no program type can call it in this kernel"
     names = [type_name(each) for each in having]
     if len(names) <= _MOST_NAMED:
-        return f"programs that do: {', '.join(names)}"
-    return f"programs that do: {', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more types"
+        return f"program types that can: {', '.join(names)}"
+    return f"program types that can: {', '.join(names[:_MOST_NAMED])} and {len(names) - _MOST_NAMED} more types"
 
 
 def _instead(prog_type: int, name: str) -> str:

@@ -20,19 +20,19 @@ MEANING: Final[dict[int, str]] = {
     k.BPF_PROG_TYPE_CGROUP_DEVICE: _VERDICT,
     k.BPF_PROG_TYPE_CGROUP_SYSCTL: _VERDICT,
     k.BPF_PROG_TYPE_CGROUP_SOCKOPT: _VERDICT,
-    k.BPF_PROG_TYPE_SOCK_OPS: "a reply goes into ctx->reply, not into the result",
+    k.BPF_PROG_TYPE_SOCK_OPS: "a reply is written to ctx->reply, not returned",
     k.BPF_PROG_TYPE_SK_LOOKUP: "0 is SK_DROP, 1 is SK_PASS",
     k.BPF_PROG_TYPE_NETFILTER: "0 is NF_DROP, 1 is NF_ACCEPT",
     k.BPF_PROG_TYPE_LSM: "0 allows, a negative errno value denies",
-    k.BPF_PROG_TYPE_KPROBE: "0 lets the return probe run, 1 leaves it out",
-    k.BPF_PROG_TYPE_RAW_TRACEPOINT: "nobody reads it",
+    k.BPF_PROG_TYPE_KPROBE: "0 runs the return probe, 1 skips it",
+    k.BPF_PROG_TYPE_RAW_TRACEPOINT: "the result is not used",
 }
 """What the allowed values mean, by program type."""
 
 TRACING: Final[dict[int, str]] = {
-    k.BPF_TRACE_FENTRY: "nobody reads it: an fentry program cannot change what the function does",
-    k.BPF_TRACE_FEXIT: "nobody reads it: an fexit program cannot change what the function returned",
-    k.BPF_TRACE_ITER: "0 goes on to the next object, 1 asks for the same one again",
+    k.BPF_TRACE_FENTRY: "the result is not used: an fentry program cannot change what the function does",
+    k.BPF_TRACE_FEXIT: "the result is not used: an fexit program cannot change what the function returned",
+    k.BPF_TRACE_ITER: "0 continues with the next object, 1 repeats the same one",
 }
 
 _LSM_CGROUP: Final = "1 allows, 0 denies with EPERM (bpf_set_retval() gives another error)"
@@ -45,14 +45,14 @@ def result(facts: Facts) -> Advice:
     known = bounds(reg.scalar) if reg is not None else ""
     low, high = facts.value("minval"), facts.value("maxval")
     if "minval" not in facts.rejected.values:
-        return Advice(f"What is returned in {facts.name} is no number that the verifier knows.")
+        return Advice(f"The value that is returned in {facts.name} is not a number with known bounds.")
     kind = type_name(program.prog_type, program.expected_attach_type)
     who, meaning = f"{kind} programs have", _meaning(program.prog_type, program.expected_attach_type, low, high)
     if _in_callback(facts):
-        who, meaning = "This callback has", "0 goes on, 1 ends the loop" if (low, high) == (0, 1) else ""
+        who, meaning = "This callback has", "0 continues the loop, 1 ends it" if (low, high) == (0, 1) else ""
     allowed = f"{low}" if low == high else f"{low} or {high}" if high - low == 1 else f"a value {span(low, high)}"
     what = f"{who} to return {allowed}{f' ({meaning})' if meaning else ''}"
-    what += f"; here it is {known or 'a number of which nothing is known'}"
+    what += f"; here it is {known or 'an unknown number'}"
     if reg is not None and reg.scalar.var_off.mask == 0 and 1 << 31 <= reg.scalar.umin <= U32_MAX:
         what += f", which is {number(reg.scalar.umin - (1 << 32))} as an int"
     return Advice(f"{what}.", f"{allowed} on every path")
@@ -68,9 +68,9 @@ def _meaning(prog_type: int, attach: int, low: int, high: int) -> str:
     if prog_type == k.BPF_PROG_TYPE_TRACING:
         return TRACING.get(attach, "")
     if prog_type == k.BPF_PROG_TYPE_LSM and attach == k.BPF_LSM_CGROUP:
-        return _LSM_CGROUP if low != high else "the hook returns nothing that could be changed"
+        return _LSM_CGROUP if low != high else "the hook has no return value"
     if prog_type == k.BPF_PROG_TYPE_LSM and low == 0:
-        return "the hook answers yes or no"
+        return "the hook returns a boolean"
     if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCK_ADDR and low == high == 1:
-        return "this hook cannot refuse anything"
+        return "this hook cannot deny anything"
     return MEANING.get(prog_type, "")

@@ -27,12 +27,12 @@ _PLAIN: Final = {
 }
 
 _FLAGS: Final = (
-    (t.PTR_UNTRUSTED, "that the kernel does not vouch for"),
-    (t.PTR_TRUSTED, "that the kernel vouches for"),
+    (t.PTR_UNTRUSTED, "that is not trusted"),
+    (t.PTR_TRUSTED, "that is trusted"),
     (t.MEM_RCU, "that is protected by RCU"),
     (t.MEM_USER, "in user space"),
-    (t.MEM_PERCPU, "that each CPU has its own of"),
-    (t.MEM_RDONLY, "that may only be read"),
+    (t.MEM_PERCPU, "that is per-CPU"),
+    (t.MEM_RDONLY, "that is read-only"),
 )
 
 
@@ -63,7 +63,7 @@ def bounds(s: Scalar) -> str:
     if not parts and (s.s32_min > S32_MIN or s.s32_max < S32_MAX):
         parts.append(f"anything, its lower 32 bits between {number(s.s32_min)} and {number(s.s32_max)}")
     if not parts and tnum.mask != U64_MAX:
-        parts.append(f"anything whose bits fit ({tnum.value:#x}; {tnum.mask:#x})")
+        parts.append(f"any value whose bits match ({tnum.value:#x}; {tnum.mask:#x})")
     return ", ".join(parts)
 
 
@@ -73,7 +73,7 @@ def offset(reg: RegState) -> str:
     if reg.scalar.var_off.mask == 0:
         return f"at offset {number(low)}"
     if reg.scalar.smin == S64_MIN and reg.scalar.smax == S64_MAX:
-        return "at an offset nothing is known of"
+        return "at an unknown offset"
     return f"at an offset between {number(low)} and {number(high)}"
 
 
@@ -100,7 +100,7 @@ def _pointee(reg: RegState, base: int, names: TypeNames) -> tuple[str, str]:
         if reg.range < 0:
             return f"a pointer into the {what}", f"{where}, past its end"
         start = "its variable offset" if reg.id else f"the start of the {what}"
-        return f"a pointer into the {what}", f"{where}; {number(reg.range)} bytes from {start} on are proven readable"
+        return f"a pointer into the {what}", f"{where}; {number(reg.range)} bytes from {start} are proven readable"
     if base == t.PTR_TO_STACK:
         return f"a pointer into the stack of frame {reg.frameno}", where
     if base in (t.PTR_TO_MAP_VALUE, t.PTR_TO_MAP_KEY, t.CONST_PTR_TO_MAP):
@@ -123,8 +123,8 @@ def _pointee(reg: RegState, base: int, names: TypeNames) -> tuple[str, str]:
 
 
 _BYTES: Final = {
-    t.STACK_INVALID: "never written", t.STACK_MISC: "written, with a value that is not kept", t.STACK_ZERO: "zero",
-    t.STACK_SPILL: "part of a stored register",
+    t.STACK_INVALID: "never written", t.STACK_MISC: "written, with a value that is not tracked", t.STACK_ZERO: "zero",
+    t.STACK_SPILL: "part of a spilled register",
 }  # fmt: skip
 
 

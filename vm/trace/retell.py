@@ -44,61 +44,61 @@ if TYPE_CHECKING:
 RULES: Final = {
     RULE_DONE: (
         "done", "NOT_EXACT",
-        "everything after the checkpoint was walked and found safe; what was read of it there holds here too",
+        "all paths from the checkpoint on were verified, and it covers the values that they read",
     ),
     RULE_OPEN_LOOP: (
         "open_loop", "RANGE_WITHIN",
-        "the checkpoint belongs to a loop that is still being walked: all its values, not only those read, hold here",
+        "the checkpoint belongs to a loop that is still being verified, and it covers all values, not only those read",
     ),
     RULE_ITER: (
         "iterator", "RANGE_WITHIN",
-        "the iterator's loop has converged: another round starts with nothing the round before did not allow for",
+        "the iterator's loop has converged: the next iteration starts in a state that the checkpoint covers",
     ),
     RULE_MAY_GOTO: (
         "may_goto", "RANGE_WITHIN",
-        "the may_goto loop has converged: another round starts with nothing the round before did not allow for",
+        "the may_goto loop has converged: the next iteration starts in a state that the checkpoint covers",
     ),
     RULE_CALLBACK: (
         "callback", "RANGE_WITHIN",
-        "the callback has converged: another call starts with nothing the call before did not allow for",
+        "the callback has converged: the next call starts in a state that the checkpoint covers",
     ),
     RULE_ENDLESS: (
         "endless", "EXACT",
-        "the walk is back in the very state it was in at the checkpoint: the loop would never end",
+        "the state is identical to the one at the checkpoint: the loop would never end",
     ),
-    RULE_ASYNC: ("async", "EXACT", "an asynchronous callback's rounds are not compared"),
+    RULE_ASYNC: ("async", "EXACT", "calls of an asynchronous callback are not compared"),
 }  # fmt: skip
 
 WHYS: Final = {
     WHY_FRAMES: "the number of frames differs",
-    WHY_SPECULATIVE: "the checkpoint was walked speculatively, this state is not",
+    WHY_SPECULATIVE: "the checkpoint is on a speculative path, this state is not",
     WHY_LOCK: "another lock is held",
-    WHY_RCU: "one is in an RCU read section, the other not",
-    WHY_PREEMPT: "preemption is disabled to another depth",
-    WHY_SLEEPABLE: "one may sleep, the other not",
+    WHY_RCU: "one state is in an RCU read section, the other is not",
+    WHY_PREEMPT: "preemption is disabled a different number of times",
+    WHY_SLEEPABLE: "one state may sleep, the other may not",
     WHY_CALLSITE: "the frames were called from different places",
     WHY_CALLBACK_DEPTH: "the callback was called more often at the checkpoint",
     WHY_REFS: "the references held differ",
-    WHY_ITER_DRAINED: "the iterator has no elements left: what follows the loop is to be walked",
-    WHY_DEPTHS: "the same state, but of another round of an iterator, may_goto or callback",
-    WHY_ASYNC_ROUND: "the asynchronous callback was entered another number of times",
+    WHY_ITER_DRAINED: "the iterator has no elements left, so the code after the loop has to be verified",
+    WHY_DEPTHS: "the state is the same, but belongs to another iteration of an iterator, may_goto loop or callback",
+    WHY_ASYNC_ROUND: "the asynchronous callback was entered a different number of times",
 }
 
 # The word mark_chain_precision() was called with -> why the exact value matters.
 PRECISION_REASONS: Final = {
-    "branch": "which way the jump goes was decided by the value",
+    "branch": "the value decides which branch is taken",
     "pointer_offset": "the value was added to a pointer",
-    "operand": "it is computed into a value that has to be precise",
+    "operand": "a value that has to be precise is computed from it",
     "size_argument": "the call reads or writes this many bytes",
     "constant_argument": "the call takes a known constant",
     "flags_argument": "the call takes known flags",
     "null_argument": "a NULL is passed where a pointer may be left out",
-    "loop_count": "it says how often the callback is called",
+    "loop_count": "it is the number of times that the callback is called",
     "tail_call_index": "the index of a tail call was known",
-    "result": "the program's return value has to lie in a range",
-    "callback_result": "the callback's return value has to lie in a range",
-    "zero_slot": "a zero is stored to the stack, and the slot remembers the zero only",
-    "zero_bytes": "zeroes are stored to the stack at an offset that is not known",
+    "result": "the program's return value has to be in a range",
+    "callback_result": "the callback's return value has to be in a range",
+    "zero_slot": "a zero is stored to the stack, and the slot is recorded as zero",
+    "zero_bytes": "zeros are stored to the stack at an unknown offset",
     "null_kptr": "a NULL is stored into a kernel pointer",
     "propagated": "the checkpoint that covers this state relied on the value",
 }
@@ -137,7 +137,7 @@ def arrival(trace: Recorder, c: Comparison) -> Arrival:
     name = slot_name(c.frame, c.slot) if c.slot >= 0 else ""
     text = WHYS[c.why] if c.slot < 0 else f"{name}: {difference(trace, c, name)}"
     if c.rule == RULE_ENDLESS:
-        text = f"the checkpoint is on the path being walked, so it cannot cover; it is no endless loop, for {text}"
+        text = f"the checkpoint is on the path being verified and cannot cover it; the loop may end, because {text}"
     return Arrival(c.insn_idx, c.path, trace.after(c.path, c.step), c.checkpoint, word, exact, name, text)
 
 
@@ -160,10 +160,10 @@ def difference(trace: Recorder, c: Comparison, name: str) -> str:
             return regs_differ(trace, old.spilled_ptr, cur.spilled_ptr, name, exact)
         if old.slot_type != cur.slot_type:
             return f"the checkpoint has {trace.view(old, (), name).text}, here it is {trace.view(cur, (), name).text}"
-        return "dynptr or iterator differs"
+        return "the dynptr or iterator differs"
     if isinstance(old, RegState) and isinstance(cur, RegState):
         return regs_differ(trace, old, cur, name, exact)
-    return "the checkpoint holds a value, here there is none"
+    return "the checkpoint has a value, here there is none"
 
 
 def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact: bool) -> str:
@@ -179,7 +179,7 @@ def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact:
     a_off, b_off = old.scalar.var_off, cur.scalar.var_off
     if a_off.value != b_off.value or a_off.mask != b_off.mask:
         return (
-            f"the checkpoint's bits ({a_off.value:#x}; {a_off.mask:#x}) do not allow for "
+            f"the checkpoint's bits ({a_off.value:#x}; {a_off.mask:#x}) do not cover "
             f"({b_off.value:#x}; {b_off.mask:#x})"
         )
     if old.off != cur.off:
@@ -187,7 +187,7 @@ def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact:
     if t.type_is_pkt_pointer(old.type) and old.range != cur.range:
         return f"{old.range} bytes of packet were proven readable at the checkpoint, here {cur.range}"
     if old.ref_obj_id != cur.ref_obj_id or old.id != cur.id:
-        return "the values are tied together otherwise than at the checkpoint (ids differ)"
+        return "the values are related differently than at the checkpoint (their ids differ)"
     return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
 
 

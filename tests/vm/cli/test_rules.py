@@ -35,4 +35,4 @@ def test_a_rejection_begins_with_the_kernel_s_sentence(capsys: pytest.CaptureFix
     lines = capsys.readouterr().out.rstrip().splitlines()
     assert lines[0].endswith(": p: reject: R2 offset is outside of the packet")
     assert lines[-2].startswith("why: On this path no packet pointer is compared with data_end")
-    assert lines[-1].startswith("needed: the access takes byte 1")
+    assert lines[-1].startswith("needed: the access needs byte 1")

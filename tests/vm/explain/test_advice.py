@@ -307,14 +307,14 @@ PROBE = """
 def test_a_helper_the_program_type_does_not_have() -> None:
     failure = refused(PROBE)
     assert failure.rule == "helper-not-for-program-type"
-    assert "XDP programs do not have bpf_probe_read(); programs that do: kprobe and uprobe" in failure.explanation
+    assert "XDP programs cannot call bpf_probe_read(); program types that can: kprobe and uprobe" in failure.explanation
     assert "bpf_xdp_load_bytes()" in failure.needed
     assert "licence" not in failure.explanation + failure.needed
 
 
 def test_a_helper_that_takes_a_capability() -> None:
     failure = refused("r1 = r10\nr1 += -8\nr2 = 8\ncall bpf_trace_printk\nr0 = 0\nexit", "socket", Caps({"bpf"}))
-    assert failure.explanation == "bpf_trace_printk() takes CAP_BPF and CAP_PERFMON in socket filter programs."
+    assert failure.explanation == "bpf_trace_printk() requires CAP_BPF and CAP_PERFMON in socket filter programs."
     assert failure.needed == "CAP_BPF and CAP_PERFMON for the user who loads the program"
 
 
@@ -324,7 +324,7 @@ def test_a_helper_for_gpl_programs_names_the_licence() -> None:
         '\nchar LICENSE[] SEC("license") = "Proprietary";\n',
     )
     assert failure.rule == "helper-gpl-only"
-    assert "the licence of this one is 'Proprietary'" in failure.explanation
+    assert "the license of this program is 'Proprietary'" in failure.explanation
     assert "GPL-compatible" in failure.needed
 
 
@@ -406,7 +406,7 @@ def test_fields_are_found_in_the_kernel_s_types() -> None:
         (
             "fentry/do_unlinkat",
             "-1",
-            ("fentry programs have to return 0 (nobody reads it", "which is -1 as an int"),
+            ("fentry programs have to return 0 (the result is not used", "which is -1 as an int"),
             "0 on every path",
         ),
         (

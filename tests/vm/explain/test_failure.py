@@ -41,7 +41,7 @@ def test_a_packet_access_beyond_what_was_checked() -> None:
     assert failure.reg == "r2"
     assert failure.proven is not None
     assert (failure.proven.kind, failure.proven.range, failure.proven.written_at) == ("packet", 14, 0)
-    assert "14 bytes from the start of the packet on are proven readable" in failure.proven_text
+    assert "14 bytes from the start of the packet are proven readable" in failure.proven_text
     assert "data + 24 <= data_end" in failure.needed
     assert "proven readable: 14 bytes" in failure.needed
     assert told(failure) == [(0, "r2", "load"), (4, "r2", "branch"), (5, "r2", "failed")]

@@ -32,36 +32,36 @@ def _of(count: int) -> str:
 def packet(regno: int, reg: RegState, off: int, size: int) -> str:
     """A packet access at `off` (fixed parts) of `size` bytes, where reg.range bytes are known to be there."""
     if reg.range < 0:
-        return f"a pointer that does not lie past the end of the packet: r{regno} was compared with it and does"
+        return f"a pointer that is not past the end of the packet: r{regno} was compared with the end and is past it"
     if off < 0:
-        return f"an offset that does not lie before the start of the packet; here it is {off:,}"
+        return f"an offset that is not before the start of the packet; here it is {off:,}"
     if size <= 0:
-        return f"an access of at least 1 byte; this one is of {size}"
+        return f"an access of at least 1 byte; this one has {size}"
     end = off + size
     start, bound = ("data_meta", "data") if reg.type == t.PTR_TO_PACKET_META else ("data", "data_end")
     where = ""
     if reg.id:
         start = "p"
         where = (
-            f" (p being what r{regno} holds without its fixed offset {reg.off})" if reg.off else f" (p being r{regno})"
+            f" (p is r{regno} without its fixed offset {reg.off})" if reg.off else f" (p is r{regno})"
         )
     check = f"{start} + {end} <= {bound}{where}"
     bytes_ = f"byte {off}" if size == 1 else f"bytes {off} to {end - 1}"
-    return f"the access takes {bytes_}, so {check} has to be checked before it; proven readable: {_of(reg.range)}"
+    return f"the access needs {bytes_}, so {check} has to be checked before it; proven readable: {_of(reg.range)}"
 
 
 def region(low: int, high: int, size: int, mem_size: int) -> str:
     """An access of `size` bytes somewhere from low to high in a region of mem_size bytes."""
     if size > mem_size:
-        return f"an access of at most {_of(mem_size)}, the size of the memory; this one is of {_of(size)}"
+        return f"an access of at most {_of(mem_size)}, the size of the memory; this one has {_of(size)}"
     if size <= 0:
-        return f"an access of at least 1 byte; this one is of {size}"
+        return f"an access of at least 1 byte; this one has {size}"
     return f"an offset {span(0, mem_size - size)} for {_of(size)} out of {mem_size:,}; here it is {span(low, high)}"
 
 
 def not_negative(low: int) -> str:
     """An offset or size that may be below zero."""
-    known = "nothing says it is not negative" if low == S64_MIN else f"here it may be {low:,}"
+    known = "it is not known to be non-negative" if low == S64_MIN else f"here it may be {low:,}"
     return f"a value that cannot be negative: an unsigned one with an upper bound, or a check that it is >= 0; {known}"
 
 
@@ -73,7 +73,7 @@ def upper_bound(high: int, most: int) -> str:
 
 def size_argument(low: int, high: int, least: int) -> str:
     """The size of a memory argument."""
-    bounded = "an upper bound, as `if (size < limit)` or `size &= mask` give it"
+    bounded = "an upper bound, for example by `if (size < limit)` or `size &= mask`"
     if low < least:
         what = f"a size of at least {least}" + (f" with {bounded}" if high > _LONG else "")
     else:
@@ -84,8 +84,8 @@ def size_argument(low: int, high: int, least: int) -> str:
 def stack_place(low: int, high: int, size: int) -> str:
     """An access of the stack frame."""
     if size <= 0:
-        return f"an access of at least 1 byte; this one is of {size}"
-    return f"an offset from the frame's top {span(-512, -size)} for {_of(size)}; here it is {span(low, high)}"
+        return f"an access of at least 1 byte; this one has {size}"
+    return f"an offset from the frame pointer {span(-512, -size)} for {_of(size)}; here it is {span(low, high)}"
 
 
 def stack_byte(off: int, kind: int) -> str:
@@ -108,9 +108,9 @@ def written(regno: int) -> str:
 def pointer_not(regno: int, reg: RegState) -> str:
     """A register that is accessed through and may not be."""
     if reg.type & t.PTR_MAYBE_NULL:
-        return f"a check that r{regno} is not NULL, between where it comes from and this access"
+        return f"a check that r{regno} is not NULL before this access"
     if reg.type == t.SCALAR_VALUE:
-        return f"a pointer in r{regno}; it holds a number, and where that may point the verifier cannot tell"
+        return f"a pointer in r{regno}; it is a number, and the verifier does not know what memory it points to"
     return f"a pointer in r{regno} to memory that programs may access"
 
 
@@ -119,7 +119,7 @@ def argument(regno: int, reg: RegState, expected: str, null_is_all: bool) -> str
     if null_is_all:
         return f"a check that r{regno} is not NULL before the call"
     if reg.type & t.MEM_RDONLY and "mem" in expected.split(", "):
-        return f"a pointer in r{regno} to memory the call may write: this memory may only be read"
+        return f"a pointer in r{regno} to memory that the call may write; this memory is read-only"
     if reg.type & t.PTR_MAYBE_NULL:
         return f"r{regno} of one of these types: {expected}; and a check that it is not NULL"
     return f"r{regno} of one of these types: {expected}"
@@ -134,7 +134,7 @@ def memory(regno: int, reg: RegState, size: int) -> str:
 
 def result(low: int, high: int, minval: int, maxval: int) -> str:
     """A return value outside of its range."""
-    return f"a return value {span(minval, maxval)}; what is known of it is {span(low, high)}"
+    return f"a return value {span(minval, maxval)}; here it is {span(low, high)}"
 
 
 def pointer_offset(low: int, high: int) -> str:
@@ -152,5 +152,5 @@ def context(off: int, size: int, write: bool) -> str:
     verb = "written" if write else "read"
     return (
         f"a field of this program type's context that may be {verb}, with its own size; "
-        f"{_of(size)} at offset {off} {'are' if size > 1 else 'is'} none"
+        f"there is none of {_of(size)} at offset {off}"
     )

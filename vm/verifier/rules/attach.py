@@ -45,7 +45,7 @@ STRUCT_OPS_MEMBER_KIND: Final = _HOOK.rule(
 )
 
 _GPL_COMPATIBLE_LICENCE: Final = Group(
-    POLICY, 'a GPL-compatible licence: char LICENSE[] SEC("license") = "GPL"', Topic.PROGRAM
+    POLICY, 'a GPL-compatible license: char LICENSE[] SEC("license") = "GPL"', Topic.PROGRAM
 )
 LSM_LICENCE: Final = _GPL_COMPATIBLE_LICENCE.rule(
     "lsm-licence", EINVAL, "LSM programs must have a GPL compatible license\n"

@@ -72,7 +72,7 @@ HELPER_NOT_FOR_ATTACH_TYPE: Final = _HELPER_PROGRAM_TYPE.rule(
 )
 
 _GPL_COMPATIBLE_LICENCE: Final = Group(
-    POLICY, 'a GPL-compatible licence: char LICENSE[] SEC("license") = "GPL"', Topic.HELPER
+    POLICY, 'a GPL-compatible license: char LICENSE[] SEC("license") = "GPL"', Topic.HELPER
 )
 HELPER_GPL_ONLY: Final = _GPL_COMPATIBLE_LICENCE.rule(
     "helper-gpl-only", EINVAL, "cannot call GPL-restricted function from non-GPL compatible program\n"
