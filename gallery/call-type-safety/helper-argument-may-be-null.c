@@ -2,22 +2,28 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+struct value {
+	struct task_struct __kptr *task;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} forks SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct value);
+} kept SEC(".maps");
 
 SEC("tp_btf/sched_process_fork")
-int BPF_PROG(count, struct task_struct *parent)
+int BPF_PROG(keep, struct task_struct *parent)
 {
-	struct task_struct *task = bpf_task_from_pid(parent->tgid);
-	__u64 *value;
+	__u32 zero = 0;
+	struct value *value = bpf_map_lookup_elem(&kept, &zero);
+	struct task_struct *task;
 
-	value = bpf_task_storage_get(&forks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (value)
-		*value += 1;
+	if (!value)
+		return 0;
+	task = bpf_task_acquire(parent);
+	task = bpf_kptr_xchg(&value->task, task);
 	if (task)
 		bpf_task_release(task);
 	return 0;

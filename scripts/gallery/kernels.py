@@ -32,6 +32,8 @@ RECORDED: Final = GALLERY / "recorded"
 USERS: Final = {False: "bpf+perfmon+net_admin+sys_admin", True: "none"}
 """Whether a program is unprivileged -> capabilities that load_as.py loads it with."""
 APPEND: Final = {False: "mitigations=off", True: ""}
+NAME: Final = "program"
+"""What a source is called in the playground (Source.name)."""
 BATCH_APPEND: Final = {False: "mitigations=off", True: f"{OFF} as=none"}
 
 
@@ -116,7 +118,8 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
     names = {}
     paths = []
     for number, each in enumerate(asked):
-        path = tmp / f"{unprivileged}{number}.o"
+        # libbpf names the maps of global data after the file: as long a name as the playground gives its sources.
+        path = tmp / f"{number:0{len(NAME)}}.o"
         path.write_bytes(each.built.compiled or b"")
         program = each.built.program
         names[path.name] = each.sample.path, program.name if program else each.sample.options.get("program", "")
@@ -130,9 +133,10 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
             continue
         sample, name = names[line["file"]]
         if name in ("", line["prog"]) and sample not in found:
-            log = line.get(f"log{LOG_LEVEL}", line.get("log4", ""))
+            stem = line["file"].removesuffix(".o")
+            log = line.get(f"log{LOG_LEVEL}", line.get("log4", "")).replace(f"{stem}.", f"{NAME}.")
             message = line.get("libbpf", "") if line["verdict"] == "error" else ""
-            found[sample] = Said(line["verdict"], line["err"], tidy(log), message=message.replace(line["file"], ""))
+            found[sample] = Said(line["verdict"], line["err"], tidy(log), message=message.replace(stem, NAME))
     return found
 
 

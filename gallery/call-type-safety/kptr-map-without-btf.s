@@ -1,0 +1,14 @@
+.type tc
+.map kept array 4 8 1
+	*(u32 *)(r10 - 4) = 0
+	r2 = r10
+	r2 += -4
+	r1 = map[kept] ll
+	call bpf_map_lookup_elem
+	if r0 == 0 goto out
+	r1 = r0
+	r2 = 0
+	call bpf_kptr_xchg
+out:
+	r0 = 0
+	exit
