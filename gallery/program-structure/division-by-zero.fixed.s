@@ -1,0 +1,4 @@
+.type xdp
+	r0 = 2
+	r0 /= 1
+	exit

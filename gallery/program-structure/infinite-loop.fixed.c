@@ -1,0 +1,14 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("xdp")
+int wait(struct xdp_md *ctx)
+{
+	volatile int ready = 0;
+
+	for (int i = 0; i < 16 && !ready; i++)
+		;
+	return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,4 @@
+.type xdp
+	r0 = 2
+	goto +0
+	exit

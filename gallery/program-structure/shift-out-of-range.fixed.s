@@ -1,0 +1,5 @@
+.type xdp
+	r0 = 2
+	r0 <<= 63
+	r0 = 2
+	exit
