@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Any, Final
 
 from scripts.gallery.content import GALLERY, Page, Sample, frequency, slug
-from scripts.gallery.kernels import VERSIONS
+from scripts.gallery.kernels import COUNTED, VERSIONS
 from scripts.gallery.ours import Said, agree
 from vm.cli.rules import rule_record
 from vm.kernel.release import LINUX
@@ -18,7 +18,6 @@ from vm.verifier.rules.rule import CATEGORIES
 INDEX: Final = GALLERY / "index.json"
 DIAGNOSIS: Final = "Verification failed: "
 """Beginning of the first line of the diagnosis that Linux 7.3 writes after the message."""
-COUNTED: Final = "processed "
 EDGES: Final = re.compile(r"^\W+|\W+$")
 STEP: Final = re.compile(r"(\d+|from \d+ to \d+|\d+: \(|caller|callee|func#)\b.*?:|; ")
 """Beginning of a log line that is no message: an instruction, a state, a source line."""

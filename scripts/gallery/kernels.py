@@ -32,6 +32,7 @@ RECORDED: Final = GALLERY / "recorded"
 USERS: Final = {False: "bpf+perfmon+net_admin+sys_admin", True: "none"}
 """Whether a program is unprivileged -> capabilities that load_as.py loads it with."""
 APPEND: Final = {False: "mitigations=off", True: ""}
+COUNTED: Final = "processed "
 NAME: Final = "program"
 """What a source is called in the playground (Source.name)."""
 BATCH_APPEND: Final = {False: "mitigations=off", True: f"{OFF} as=none"}
@@ -134,10 +135,16 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
         sample, name = names[line["file"]]
         if name in ("", line["prog"]) and sample not in found:
             stem = line["file"].removesuffix(".o")
-            log = line.get(f"log{LOG_LEVEL}", line.get("log4", "")).replace(f"{stem}.", f"{NAME}.")
+            log = line.get(f"log{LOG_LEVEL}") or message_of(line.get("log4", ""))
+            log = log.replace(f"{stem}.", f"{NAME}.")
             message = line.get("libbpf", "") if line["verdict"] == "error" else ""
             found[sample] = Said(line["verdict"], line["err"], tidy(log), message=message.replace(stem, NAME))
     return found
+
+
+def message_of(log: str) -> str:
+    """A log of messages alone, without the line that counts instructions."""
+    return "".join(line for line in log.splitlines(keepends=True) if not line.startswith(COUNTED))
 
 
 def _batch(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path) -> dict[str, Said]:

@@ -15,6 +15,8 @@ from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program
 
 LOG_LEVEL: Final = 1
+LONGEST_WALK: Final = 20_000
+"""Instructions processed; of a longer walk only the message is kept, as scripts/guest/init.c does."""
 ADDRESS: Final = re.compile(r"(?<=\(18\) )(r\d+ = )0xf[0-9a-f]{15}\b")
 """The address of a map or a kernel variable, in the line of its 64-bit load."""
 MEASURED: Final = ("verification time", "stack depth")

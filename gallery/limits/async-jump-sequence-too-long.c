@@ -1,0 +1,33 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct value {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct value);
+} timers SEC(".maps");
+
+static int expire(void *map, __u32 *key, struct value *value)
+{
+	return 0;
+}
+
+SEC("tc")
+int start(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct value *value = bpf_map_lookup_elem(&timers, &zero);
+
+	if (!value)
+		return 0;
+	for (int i = 0; i < 10000; i++)
+		bpf_timer_set_callback(&value->timer, expire);
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

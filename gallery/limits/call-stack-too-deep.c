@@ -1,0 +1,26 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define FUNCTION(name, next) \
+	static __attribute__((noinline)) int name(int number) { return next(number) + number; }
+
+static __attribute__((noinline)) int f8(int number)
+{
+	return bpf_get_prandom_u32() + number;
+}
+
+FUNCTION(f7, f8)
+FUNCTION(f6, f7)
+FUNCTION(f5, f6)
+FUNCTION(f4, f5)
+FUNCTION(f3, f4)
+FUNCTION(f2, f3)
+FUNCTION(f1, f2)
+
+SEC("xdp")
+int call(struct xdp_md *ctx)
+{
+	return f1(ctx->rx_queue_index);
+}
+
+char _license[] SEC("license") = "GPL";
