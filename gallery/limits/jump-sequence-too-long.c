@@ -4,7 +4,7 @@
 SEC("xdp")
 int count_ones(struct xdp_md *ctx)
 {
-	int ones = 0;
+	volatile int ones = 0;
 
 	for (int i = 0; i < 10000; i++)
 		if (bpf_get_prandom_u32() & 1)

@@ -8,7 +8,7 @@ __attribute__((naked)) int read_often(void)
 	asm volatile("r0 = 0\n"
 		     "r2 = *(u32 *)(r1 + 8)\n"
 		     "if r2 == 0 goto out\n"
-		     ".rept 12000\n"
+		     ".rept 20000\n"
 		     "r0 = *(u32 *)(r1 + 40)\n"
 		     ".endr\n"
 		     "out: exit\n");

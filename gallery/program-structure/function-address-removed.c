@@ -1,6 +1,11 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+static __attribute__((noinline)) int twice(int number)
+{
+	return number + bpf_get_prandom_u32();
+}
+
 static int unused(void)
 {
 	return 0;
@@ -9,8 +14,10 @@ static int unused(void)
 SEC("xdp")
 int load_address(struct xdp_md *ctx)
 {
+	int number = twice(ctx->rx_queue_index);
+
 	asm volatile("" : : "r"(unused));
-	return XDP_PASS;
+	return number;
 }
 
 char _license[] SEC("license") = "GPL";
