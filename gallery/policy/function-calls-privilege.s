@@ -1,0 +1,6 @@
+.type socket
+	call double
+	exit
+double:
+	r0 = 0
+	exit

@@ -1,0 +1,14 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+__u64 last;
+
+SEC("fentry/do_unlinkat")
+int BPF_PROG(unlinked)
+{
+    last = bpf_get_func_ip(ctx);
+    return 0;
+}
+
+char _license[] SEC("license") = "GPL";

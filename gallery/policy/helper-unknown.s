@@ -1,0 +1,3 @@
+.type xdp
+	call 9999
+	exit

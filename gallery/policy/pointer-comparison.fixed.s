@@ -1,0 +1,7 @@
+.type socket
+	r0 = 0
+	r1 = *(u32 *)(r1 + 0)
+	if r1 > 100 goto out
+	r0 = 1
+out:
+	exit

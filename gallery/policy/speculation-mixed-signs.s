@@ -1,0 +1,17 @@
+.type socket
+.map kept array 4 64 1
+	*(u32 *)(r10 - 4) = 0
+	r2 = r10
+	r2 += -4
+	r1 = map[kept] ll
+	call bpf_map_lookup_elem
+	if r0 == 0 goto out
+	r1 = *(u64 *)(r0 + 0)
+	if r1 s> 8 goto out
+	if r1 s< -8 goto out
+	r0 += 16
+	r0 += r1
+	r1 = *(u8 *)(r0 + 0)
+out:
+	r0 = 0
+	exit

@@ -1,0 +1,6 @@
+.type xdp
+	call local
+	exit
+local:
+	r0 = 2
+	exit
