@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
 from django.conf import settings
+from msgspec import UNSET
 
 from playground.config.limits import SOURCE_BYTES
 from playground.messages import asked
@@ -20,7 +22,13 @@ from playground.messages.asked import EventInput, FormInput, PacketInput, PcapIn
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 
-SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file"}
+SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "log": "log"}
+REMEDIES: Final = (
+    " Leave out what the program does not need, or compile it yourself and upload the object file.",
+    " Drop it as a file instead.",
+)
+"""For a source, and for a log, that is too long."""
+UPLOAD_ID: Final = re.compile("[0-9a-f]{32}")
 VALUE_LENGTH = 4096
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
@@ -69,7 +77,12 @@ def check_request(value: Any) -> dict[str, Any]:
         _whole(value, "The request")
         value = checked(value, Request, "The request")
     request = cast(dict[str, Any], msgspec.to_builtins(value))
-    _source(value.kind, value.source)
+    if value.kind == "log":
+        _log(value)
+    elif value.upload is not UNSET or value.beside is not UNSET:
+        raise BadRequest("Only a log can be uploaded, or have a source beside it.")
+    else:
+        _source(value.kind, value.source)
     rule = INPUT_RULES.get(type(value.input))
     if rule is not None:
         rule(value.input, request["input"])
@@ -122,6 +135,18 @@ def _utf8(value: str, what: str) -> bytes:
         raise BadRequest(f"{what} holds half a character (an unpaired surrogate), which cannot be stored.") from None
 
 
+def _log(value: Request) -> None:
+    """A log: its text, or the id of an upload; and the source beside it, if there is one."""
+    if value.upload is UNSET:
+        _source("log", value.source)
+    elif not UPLOAD_ID.fullmatch(value.upload):
+        raise BadRequest("This is no id of an uploaded log.")
+    elif value.source:
+        raise BadRequest("A log that was uploaded has no text beside it.")
+    if value.beside is not UNSET:
+        _source(value.beside.kind, value.beside.source)
+
+
 def _source(kind: str, value: str) -> None:
     if kind == "elf":
         if not _base64_length(value, "The object file", settings.ELF_BYTES):
@@ -129,12 +154,12 @@ def _source(kind: str, value: str) -> None:
         return
     if not value.strip():
         raise BadRequest(f"There is no source: write or paste some {SENT_AS[kind]} first.")
-    length = len(_utf8(value, "The source"))
-    if length > settings.SOURCE_BYTES:
-        remedy = " Leave out what the program does not need, or compile it yourself and upload the object file."
-        raise too_long("The source", length, settings.SOURCE_BYTES, remedy)
+    what, most = ("The log", settings.LOG_BYTES) if kind == "log" else ("The source", settings.SOURCE_BYTES)
+    length = len(_utf8(value, what))
+    if length > most:
+        raise too_long(what, length, most, REMEDIES[kind == "log"])
     if "\0" in value:
-        raise BadRequest("The source contains a NUL character: it is not a text file.")
+        raise BadRequest(f"{what} contains a NUL character: it is not a text file.")
 
 
 def _base64_length(value: str, what: str, most: int) -> int:

@@ -84,7 +84,10 @@ SOURCE_BYTES = limits.SOURCE_BYTES
 ELF_BYTES = limits.ELF_BYTES
 PCAP_BYTES = limits.PCAP_BYTES
 PACKET_BYTES = limits.PACKET_BYTES
+LOG_BYTES = limits.LOG_BYTES
+SHARED_LOG_BYTES = limits.SHARED_LOG_BYTES
 MESSAGE_BYTES = limits.MESSAGE_BYTES
+UPLOAD_MB = env.limit("UPLOAD_MB")
 
 WORKERS = env.limit("WORKERS")
 QUEUE_LENGTH = env.limit("QUEUE_LENGTH")
@@ -102,6 +105,7 @@ SPOOL_MB = env.limit("SPOOL_MB")
 DISK_FREE_MB = env.limit("DISK_FREE_MB")
 
 # Per client address, which many users may share, for example behind NAT.
+UPLOADS_PER_HOUR = env.limit("UPLOADS_PER_HOUR")
 SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
 SOCKETS_PER_ADDRESS = env.limit("SOCKETS_PER_ADDRESS")
 

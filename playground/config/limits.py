@@ -17,6 +17,10 @@ SOURCE_BYTES: Final = 64 << 10
 ELF_BYTES: Final = 1 << 20
 PCAP_BYTES: Final = 1 << 20
 PACKET_BYTES: Final = 64 << 10
+LOG_BYTES: Final = 2 << 20
+"""A log that is pasted; a longer one is uploaded."""
+SHARED_LOG_BYTES: Final = 256 << 10
+"""A log that a link carries."""
 MESSAGE_BYTES: Final = 3 << 20
 """One WebSocket message: an object file and a capture in base64 take 2.7 MiB."""
 INLINE_BYTES: Final = 32 << 10
@@ -52,6 +56,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "SHUTDOWN_SECONDS": Limit(
         10, 0, 600, "seconds after SIGTERM within which runs may end; the others are notified and stopped"
     ),
+    "UPLOAD_MB": Limit(100, 1, 4096, "MiB of a log that is uploaded"),
+    "UPLOADS_PER_HOUR": Limit(60, 1, 1 << 30, "logs that one client address (IPv6: one /64) may upload in an hour"),
     "SPOOL_MB": Limit(1024, 16, 1 << 20, "MiB for stored runs; the least recently used are removed first"),
     "DISK_FREE_MB": Limit(512, 0, 1 << 20, "MiB of free disk below which `/healthz` answers 503"),
     "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs that one client address (IPv6: one /64) may share in an hour"),

@@ -17,7 +17,7 @@ HEADER = struct.Struct("<IIBBIII")
 READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
-WINDOW, LOG = "window", "log"
+WINDOW, LOG = "window", "walk_log"
 """The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
 CONTENTS, REWRITTEN = "contents", "rewritten"
 """The kinds of requests for an analysis of a program."""

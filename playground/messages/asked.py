@@ -15,7 +15,7 @@ LIST_LENGTH: Final = 64
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
 
-Kind: TypeAlias = Literal["c", "asm", "hex", "elf"]
+Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
 LayerField: TypeAlias = Annotated[
     str | int, about("", sentence="The fields of the layer {0} have to be text or whole numbers.")
@@ -145,20 +145,60 @@ class EventInput(_Input, frozen=True, tag="event"):
 Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput
 
 
+class Beside(Wire, frozen=True):
+    """The source of the program that a log is of: verified here too, to see where the two part."""
+
+    kind: Annotated[
+        Literal["c", "asm", "hex", "elf"],
+        about("what `source` is", sentence="The kind of the source beside a log has to be one of c, asm, hex, elf."),
+    ]
+    source: Annotated[
+        str,
+        about("the text; of an object file (`elf`) its base64", sentence="The source beside a log has to be text."),
+    ]
+    options: Annotated[
+        Options, about("how it is treated", title="The options", sentence="The options have to be an object.")
+    ] = Options()
+
+
 class Request(Wire, frozen=True):
     """What is run, shared and stored."""
 
     kind: Annotated[
         Kind,
-        about("what `source` is", sentence="The kind of the source has to be one of c, asm, hex, elf."),
+        about(
+            "what `source` is; `log`: a verifier's log that is read instead of a program",
+            sentence="The kind of the source has to be one of c, asm, hex, elf, log.",
+        ),
     ]
     source: Annotated[
-        str, about("the text; of an object file (`elf`) its base64", sentence="The source has to be text.")
+        str,
+        about(
+            "the text; of an object file (`elf`) its base64; `\"\"` with `upload`",
+            sentence="The source has to be text.",
+        ),
     ]
     options: Annotated[
         Options, about("how it is treated", title="The options", sentence="The options have to be an object.")
     ] = Options()
     input: Annotated[Input, about("what it is run on; absent: `auto`", title="The input")] = AutoInput()
+    upload: (
+        Annotated[
+            str,
+            about(
+                "with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared",
+                sentence="The id of an uploaded log has to be text.",
+                max_length=NAME_LENGTH,
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    beside: (
+        Annotated[
+            Beside, about("with `log`: the program's source", sentence="The source beside a log has to be an object.")
+        ]
+        | Unset
+    ) = UNSET
 
 
 class Run(Wire, frozen=True):

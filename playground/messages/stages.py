@@ -150,12 +150,13 @@ class Insn(Wire, frozen=True):
     """An instruction of the chosen program."""
 
     idx: Annotated[int, about("its 8-byte slot")]
-    hex: str
+    hex: Annotated[str, about('`""` where a log does not carry all of it')]
     text: Annotated[str, about("as the kernel prints it")]
     line: Annotated[int | None, about("1-based line of the C source")]
     target: Annotated[int | None, about("the slot a jump goes to")]
     column: Annotated[int, about("1-based column, where there is a line")] | Unset = UNSET
     func: Annotated[str, about("on a function's first slot: its name")] | Unset = UNSET
+    source: Annotated[str, about("of a log: the C line, where it is printed without a number")] | Unset = UNSET
 
 
 class EventField(Wire, frozen=True):
@@ -237,7 +238,7 @@ class Path(Wire, frozen=True):
     push_step: Annotated[int, about("the step after which it forked")]
     first_step: int
     last_step: int
-    end: Annotated[str, about("`exit`, `safe` (pruned) or `reject`")]
+    end: Annotated[str, about("`exit`, `safe` (pruned), `reject`, or `cut` where a log does not show it")]
     pruned_by: Annotated[int, about("the step before which the state that covers it was remembered, else -1")]
     speculative: Annotated[bool, about("true: only a mispredicted branch goes there")] | Unset = UNSET
 
@@ -329,8 +330,73 @@ class Stopped(Wire, frozen=True):
     line: int | None
 
 
+class LogProgram(Wire, frozen=True):
+    """A program whose log is in the text."""
+
+    number: Annotated[int, about("of the program in the text, from 0: the option `program` takes it as `#0`")]
+    name: Annotated[str, about('`""` where the text does not name it')]
+    verdict: Annotated[Literal["accept", "reject", "unknown"], about("what the text says")]
+    message: Annotated[str, about('the kernel\'s sentence, `""`: none')]
+    insn: int | None
+    steps: int
+    line: Annotated[int, about("its first line in the text, from 1")]
+
+
+class Parting(Wire, frozen=True):
+    """The source beside a log, verified here, and the first place where the two say different things."""
+
+    program: Annotated[str, about("the program that was verified")]
+    verdict: Annotated[Literal["accept", "reject", "none"], about("`none`: it could not be verified; `why` says why")]
+    message: Annotated[str, about('the kernel\'s sentence of our walk; `""`: none')]
+    kind: Annotated[
+        Literal["none", "insn", "path", "value", "verdict", "error"],
+        about(
+            "`none`: they agree as far as the log goes; `insn`: another instruction stands there; `path`: our walk "
+            "does not go there; `value`: a register or slot holds something else; `verdict`: only the end differs"
+        ),
+    ]
+    agreed: Annotated[int, about("steps of the log that agree, on the path to its last step")]
+    step: Annotated[int | None, about("the step of the log where they part")]
+    our_step: Annotated[int | None, about("the step of our walk beside it")]
+    insn: int | None
+    name: Annotated[str, about('with `value`: the register or slot, else `""`')]
+    log: Annotated[str, about("what the log says there")]
+    ours: Annotated[str, about("what our walk says there")]
+    why: Annotated[str, about("a sentence")]
+
+
+class ReadFrom(Wire, frozen=True):
+    """The log that a `verify` was read from. What its text does not carry is null, `""` or empty."""
+
+    wrapper: Annotated[
+        str,
+        about(
+            "who printed it: `libbpf`, `ebpf-go`, `iproute2`, `bcc`, `bpftrace`, `aya`; else what carried it: "
+            "`journald`, `logfmt`, `json-escaped`; `other`, `none`"
+        ),
+    ]
+    carriers: Annotated[list[str], about("everything that carried it")]
+    format: Annotated[str, about("`inv`, `scalar`, `7.3`, `stats` (no instruction), `btf` (no program's log), `other`")]
+    kernel_named: Annotated[str | None, about("the version that the text names")]
+    kernel_first: Annotated[str | None, about("the first version that prints such a log")]
+    kernel_last: Annotated[str | None, about("the last one")]
+    cut: Annotated[list[str], about("where text is missing: `start`, `middle`, `end`, `omitted`")]
+    states: Annotated[int, about("lines that carry register state")]
+    program: Annotated[str, about("the program's name")]
+    verdict: Annotated[Literal["accept", "reject", "unknown"], about("what the text says")]
+    insn: Annotated[int | None, about("the instruction at fault")]
+    reg: Annotated[str, about('the register at fault, `""`: none')]
+    rules: Annotated[list[str], about("rules whose message it is; several where they share the wording")]
+    source: Annotated[str | None, about("the C line at the instruction at fault")]
+    insns_processed: int | None
+    message_line: Annotated[int | None, about("line of the text, from 1")]
+    diagnosis: Annotated[list[str], about("what Linux 7.3 says beside the message, line by line")]
+    programs: list[LogProgram]
+    parting: Annotated[Parting | None, about("with a source beside the log")]
+
+
 class Verified(Wire, frozen=True):
-    """`verify` done or failed."""
+    """`verify` done or failed; or read from a log."""
 
     type: Literal["stage"]
     stage: Literal["verify"]
@@ -344,7 +410,7 @@ class Verified(Wire, frozen=True):
             "up the object although the verifier accepts the program"
         ),
     ]
-    kernel: Annotated[str, about("release of the emulated kernel")]
+    kernel: Annotated[str, about("release of the emulated kernel; of a log what it tells of its own, in words")]
     verdict: Annotated[
         Literal["accept", "reject", "none"], about("`none`: the program uses something that is not emulated")
     ]
@@ -367,6 +433,19 @@ class Verified(Wire, frozen=True):
     not_covered: Annotated[list[NotCovered], about("the same with kind and name")]
     log_more: Annotated[bool, about("true: the log is not kept in full; `log` asks for it")] | Unset = UNSET
     stopped: Annotated[Stopped, about("with verdict `none`")] | Unset = UNSET
+    read_from: (
+        Annotated[
+            ReadFrom, about("of a request of the kind `log`: nothing was verified; `verdict` `none` means unknown")
+        ]
+        | Unset
+    ) = UNSET
+    insns: (
+        Annotated[
+            list[Insn], about("with `read_from`: the instructions of the whole log, where `load` did not have them all")
+        ]
+        | Unset
+    ) = UNSET
+    lines: Annotated[dict[str, str], about("with `insns`: as in `load`")] | Unset = UNSET
 
 
 class MachineInsn(Wire, frozen=True):

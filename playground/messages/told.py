@@ -37,6 +37,9 @@ class Limits(Wire, frozen=True):
 
     source_bytes: int
     elf_bytes: int
+    log_bytes: Annotated[int, about("of a log that is pasted")]
+    shared_log_bytes: Annotated[int, about("of a log that a link carries")]
+    upload_bytes: Annotated[int, about("of a log that is uploaded")]
     pcap_bytes: int
     packet_bytes: int
     message_bytes: Annotated[int, about("of one message of a client")]

@@ -29,20 +29,35 @@ def read_request(request: Message) -> Asked:
     """The request's fields as values. InputError if the source or the object is not what its kind says."""
     options = request.get("options") or {}
     return Asked(
-        source=Source(request["kind"], _source_bytes(request), "program"),
-        build=BuildOptions(
-            opt=options.get("opt", "O2"),
-            mcpu=options.get("mcpu", "v3"),
-            fix_includes=bool(options.get("fix_includes")),
-            prog_type=options.get("prog_type") or "xdp",
-            guess=True,
-        ),
+        source=read_source(request),
+        build=read_build(options),
         program=options.get("program", ""),
         verify=bool(options.get("verify", True)),
         engine=options.get("engine", "jit"),
-        caps=NOBODY if options.get("unprivileged") else ROOT,
+        caps=read_caps(options),
         input=request.get("input"),
     )
+
+
+def read_source(request: Message) -> Source:
+    """The source of a request, or of what stands beside a log."""
+    return Source(request["kind"], _source_bytes(request), "program")
+
+
+def read_build(options: Message) -> BuildOptions:
+    """How it is compiled and loaded."""
+    return BuildOptions(
+        opt=options.get("opt", "O2"),
+        mcpu=options.get("mcpu", "v3"),
+        fix_includes=bool(options.get("fix_includes")),
+        prog_type=options.get("prog_type") or "xdp",
+        guess=True,
+    )
+
+
+def read_caps(options: Message) -> Caps:
+    """What the user may do."""
+    return NOBODY if options.get("unprivileged") else ROOT
 
 
 def _source_bytes(request: Message) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present.analyses import ANALYSES, analysis_job
 from playground.present.inputs import input_json, run_inputs
+from playground.present.log import log_job
 from playground.present.machine import run_chunks, runs_json
 from playground.present.request import Asked, read_request
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
@@ -92,6 +93,13 @@ def run_job(request: Message) -> Iterator[Message]:
         return
     if request["kind"] in ANALYSES:
         yield from analysis_job(request)
+        return
+    if request["kind"] == "log":
+        try:
+            yield from log_job(request)
+        except InputError as e:
+            yield from _failed("load", e, time.perf_counter())
+            yield from _skip(2)
         return
     value: Any = read_request(request)
     for number, (stage, work) in enumerate(STAGES):

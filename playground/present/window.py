@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from playground.jobs.frames import DAMAGED, LOG, WINDOW
+from playground.present import printed
 from playground.present.walk import CHUNK, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
@@ -98,6 +99,10 @@ def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if json.loads(request["program"])["kind"] == "log":
+        parts = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
+        yield from printed.chunks(parts, request["from"], request["to"], request["total"])
+        return
     program, caps = _asked(request["program"])
     blocks = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
     trace = open_trace(program, blocks, caps)

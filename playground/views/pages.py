@@ -39,6 +39,9 @@ def limits() -> dict[str, int]:
     return {
         "source_bytes": settings.SOURCE_BYTES,
         "elf_bytes": settings.ELF_BYTES,
+        "log_bytes": settings.LOG_BYTES,
+        "shared_log_bytes": settings.SHARED_LOG_BYTES,
+        "upload_bytes": settings.UPLOAD_MB << 20,
         "pcap_bytes": settings.PCAP_BYTES,
         "packet_bytes": settings.PACKET_BYTES,
         "message_bytes": settings.MESSAGE_BYTES,

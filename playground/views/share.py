@@ -49,6 +49,10 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
         checked = check_request(value)
     except BadRequest as error:
         raise Refused(413 if error.code == "size" else 400, error.message) from None
+    if checked["kind"] == "log" and checked.get("upload"):
+        raise Refused(413, "An uploaded log is too long to share; share the part of it that matters.")
+    if checked["kind"] == "log" and len(checked["source"].encode()) > settings.SHARED_LOG_BYTES:
+        raise Refused(413, f"This log is too long to share: at most {size(settings.SHARED_LOG_BYTES)} can be stored.")
     if not throttle.allow("share", request, settings.SHARES_PER_HOUR):
         raise Refused(429, "Too many programs were shared from your address this hour; try again later.")
     try:

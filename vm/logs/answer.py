@@ -39,21 +39,21 @@ class Answers:
 
     def __init__(self) -> None:
         self.programs: list[ProgramLog] = []
-        self._chain = Chain()
+        self.chain = Chain()
 
     def begin(self) -> None:
-        self._chain = Chain()
+        self.chain = Chain()
 
     def step(self, step: Step) -> None:
-        self._chain.step(step)
+        self.chain.step(step)
 
     def path(self, path: Path) -> None:
-        self._chain.path(path)
+        self.chain.path(path)
 
     def path_end(self, path: int, last_step: int, how: str) -> None: ...
 
     def end(self, read: Read) -> None:
-        program = answer(read, self._chain)
+        program = answer(read, self.chain)
         if program is not None:
             self.programs.append(program)
             if len(self.programs) > MAX_PROGRAMS:
@@ -124,7 +124,7 @@ def _chosen(programs: list[ProgramLog]) -> int:
 def answer(read: Read, chain: Chain) -> ProgramLog | None:
     """What one program's log tells; None if there is nothing of a log in it."""
     if read.btf and not read.steps and not read.states:
-        return ProgramLog(read.name, read.first_line, read.last_line, format=Format.BTF)
+        return ProgramLog(read.number, read.name, read.first_line, read.last_line, format=Format.BTF)
     message = _message(read)
     if not (read.steps or read.states or read.has_stats or message is not None):
         return None
@@ -140,6 +140,7 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
             source = read.source
     reg = register_of(message) if message is not None else ""
     return ProgramLog(
+        number=read.number,
         name=read.name,
         first_line=read.first_line,
         last_line=read.last_line,

@@ -64,6 +64,15 @@ class Chain:
             step = self._at(step.before) if step.before >= 0 else None
         return ()
 
+    def way(self) -> tuple[Step, ...]:
+        """The steps of the last one's path, from where the text takes it up, as far as they are kept."""
+        out: list[Step] = []
+        step = self._steps[-1] if self._steps else None
+        while step is not None:
+            out.append(step)
+            step = self.before(step)
+        return tuple(out[::-1])
+
     def before(self, step: Step) -> Step | None:
         """The step before one on its path, if it is still kept."""
         return self._at(step.before) if step.before >= 0 else None

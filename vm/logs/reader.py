@@ -57,9 +57,10 @@ class NoSink:
 
 
 class Read:
-    """What was read of one program's log. tail: the lines after the last instruction that are nothing else."""
+    """What was read of one program's log, the `number`-th of the text, from 0."""
 
-    def __init__(self, first_line: int, name: str) -> None:
+    def __init__(self, number: int, first_line: int, name: str) -> None:
+        self.number = number
         self.name = name
         self.first_line = first_line
         self.last_line = first_line
@@ -126,6 +127,7 @@ class Reader:
         self._sink = sink
         self._read: Read | None = None
         self._pending: Step | None = None
+        self._programs = 0
         self._forks: deque[_Fork] = deque(maxlen=_MAX_FORKS)
         self._paths = 0
         self._path = -1
@@ -161,7 +163,8 @@ class Reader:
     def _program(self, number: int) -> Read:
         read = self._read
         if read is None:
-            read = self._read = Read(number, self._name)
+            read = self._read = Read(self._programs, number, self._name)
+            self._programs += 1
             read.failed, read.delimited = self._failed, self._delimited
             self._name, self._failed, self._delimited, self._ended = "", False, False, False
             self._pending, self._state = None, None
@@ -411,9 +414,15 @@ class Reader:
         self._fresh = False
         read.ended_by = ""
         if line.next_idx >= 0 and after is not None:
-            # The walk goes on elsewhere: the state of the path taken is printed in the same line.
+            # At level 1 kernels since 5.17 take away what they printed of a path that was fine, with the end of the
+            # line of the branch that forked it: the other way is taken up in the same line.
+            assert self._pending is not None
+            self._pending = self._pending._replace(after=None)
             self._flush()
+            self._take_up(self._path, read.last.number if read.last is not None else -1, after)
+            self._frame = after.frame
             self._state = after
+            self._fresh = True
         if message:
             omitted = OMITTED.search(message)
             read.omitted |= omitted is not None
@@ -451,7 +460,9 @@ class Reader:
         read = self._walk(number)
         read.states += 1
         self._weigh(read, line.state)
-        state = read_state(line.state, True, number)
+        # Since 5.17 a state in the middle of a path holds only what changed.
+        modern = "joined" in self.evidence or "scalar" in self.evidence
+        state = read_state(line.state, self._fresh or line.insn_idx < 0 or not modern, number)
         if not read.steps and self._pending is None:
             read.forget_tail()  # what was said before the walk refused nothing
         if self._precision and line.insn_idx < 0:
@@ -469,9 +480,7 @@ class Reader:
             if step is not None and step.after is None and self._follows(step, line.insn_idx):
                 self._pending = step._replace(after=state)
             self._flush()
-            # Since 5.17 a state in the middle of a path holds only what changed.
-            modern = "joined" in self.evidence or "scalar" in self.evidence
-            self._state = state._replace(whole=self._fresh or not modern)
+            self._state = state
             if self._path < 0:
                 self._take_up(-1, -1, state)
             return

@@ -155,6 +155,7 @@ class Cause(NamedTuple):
 class ProgramLog:
     """What a text tells about one program.
 
+    number -- of the program in the text, from 0
     name -- of the program, "" where the text does not name it
     first_line, last_line -- the lines of the text, from 1
     insn, reg -- instruction and register at fault: None and ""
@@ -166,6 +167,7 @@ class ProgramLog:
     diagnosis -- what Linux 7.3 says beside the message, line by line
     """
 
+    number: int = 0
     name: str = ""
     first_line: int = 0
     last_line: int = 0

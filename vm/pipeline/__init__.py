@@ -6,6 +6,7 @@ Every stage raises InputError (or a subclass) with a sentence for the user; a re
 
 from __future__ import annotations
 
+from vm.pipeline.beside import Beside, beside
 from vm.pipeline.contents import contents
 from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.rewritten_listing import rewritten_listing
@@ -27,6 +28,7 @@ from vm.pipeline.verdicts import (
 
 __all__ = [
     "KINDS",
+    "Beside",
     "MAX_ELF_BYTES",
     "MAX_EXPLAINED",
     "MAX_SOURCE_BYTES",
@@ -36,6 +38,7 @@ __all__ = [
     "Companion",
     "Source",
     "Verdict",
+    "beside",
     "check",
     "check_object",
     "choose",

@@ -67,7 +67,8 @@ class Ends(NamedTuple):
     pruned_by: array[int]  # i
 
 
-ENDS: Final = ("exit", "safe", "reject", "limit")
+ENDS: Final = ("exit", "safe", "reject", "limit", "cut")
+"""How paths end; "cut": a log that was read does not show it."""
 
 
 def no_ends() -> Ends:

@@ -71,16 +71,30 @@ export interface EventInput {
   values?: Record<string, string | number | string[] | Bytes>;
 }
 
-/** What is run, shared and stored. */
-export interface Request {
+/** The source of the program that a log is of: verified here too, to see where the two part. */
+export interface Beside {
   /** what `source` is */
   kind: "c" | "asm" | "hex" | "elf";
   /** the text; of an object file (`elf`) its base64 */
   source: string;
   /** how it is treated */
   options?: Options;
+}
+
+/** What is run, shared and stored. */
+export interface Request {
+  /** what `source` is; `log`: a verifier's log that is read instead of a program */
+  kind: "c" | "asm" | "hex" | "elf" | "log";
+  /** the text; of an object file (`elf`) its base64; `""` with `upload` */
+  source: string;
+  /** how it is treated */
+  options?: Options;
   /** what it is run on; absent: `auto` */
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput;
+  /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
+  upload?: string;
+  /** with `log`: the program's source */
+  beside?: Beside;
 }
 
 /** Start a run. A second one on a socket cancels the first. A known request is answered from what is stored. */
@@ -150,6 +164,12 @@ export interface Sandbox {
 export interface Limits {
   source_bytes: number;
   elf_bytes: number;
+  /** of a log that is pasted */
+  log_bytes: number;
+  /** of a log that a link carries */
+  shared_log_bytes: number;
+  /** of a log that is uploaded */
+  upload_bytes: number;
   pcap_bytes: number;
   packet_bytes: number;
   /** of one message of a client */
@@ -620,6 +640,7 @@ export interface MapEntry {
 export interface Insn {
   /** its 8-byte slot */
   idx: number;
+  /** `""` where a log does not carry all of it */
   hex: string;
   /** as the kernel prints it */
   text: string;
@@ -631,6 +652,8 @@ export interface Insn {
   column?: number;
   /** on a function's first slot: its name */
   func?: string;
+  /** of a log: the C line, where it is printed without a number */
+  source?: string;
 }
 
 /** A value of an event with its C type. */
@@ -725,7 +748,7 @@ export interface Path {
   push_step: number;
   first_step: number;
   last_step: number;
-  /** `exit`, `safe` (pruned) or `reject` */
+  /** `exit`, `safe` (pruned), `reject`, or `cut` where a log does not show it */
   end: string;
   /** the step before which the state that covers it was remembered, else -1 */
   pruned_by: number;
@@ -820,7 +843,90 @@ export interface Stopped {
   line: number | null;
 }
 
-/** `verify` done or failed. */
+/** A program whose log is in the text. */
+export interface LogProgram {
+  /** of the program in the text, from 0: the option `program` takes it as `#0` */
+  number: number;
+  /** `""` where the text does not name it */
+  name: string;
+  /** what the text says */
+  verdict: "accept" | "reject" | "unknown";
+  /** the kernel's sentence, `""`: none */
+  message: string;
+  insn: number | null;
+  steps: number;
+  /** its first line in the text, from 1 */
+  line: number;
+}
+
+/** The source beside a log, verified here, and the first place where the two say different things. */
+export interface Parting {
+  /** the program that was verified */
+  program: string;
+  /** `none`: it could not be verified; `why` says why */
+  verdict: "accept" | "reject" | "none";
+  /** the kernel's sentence of our walk; `""`: none */
+  message: string;
+  /** `none`: they agree as far as the log goes; `insn`: another instruction stands there; `path`: our walk does not go there; `value`: a register or slot holds something else; `verdict`: only the end differs */
+  kind: "none" | "insn" | "path" | "value" | "verdict" | "error";
+  /** steps of the log that agree, on the path to its last step */
+  agreed: number;
+  /** the step of the log where they part */
+  step: number | null;
+  /** the step of our walk beside it */
+  our_step: number | null;
+  insn: number | null;
+  /** with `value`: the register or slot, else `""` */
+  name: string;
+  /** what the log says there */
+  log: string;
+  /** what our walk says there */
+  ours: string;
+  /** a sentence */
+  why: string;
+}
+
+/** The log that a `verify` was read from. What its text does not carry is null, `""` or empty. */
+export interface ReadFrom {
+  /** who printed it: `libbpf`, `ebpf-go`, `iproute2`, `bcc`, `bpftrace`, `aya`; else what carried it: `journald`, `logfmt`, `json-escaped`; `other`, `none` */
+  wrapper: string;
+  /** everything that carried it */
+  carriers: string[];
+  /** `inv`, `scalar`, `7.3`, `stats` (no instruction), `btf` (no program's log), `other` */
+  format: string;
+  /** the version that the text names */
+  kernel_named: string | null;
+  /** the first version that prints such a log */
+  kernel_first: string | null;
+  /** the last one */
+  kernel_last: string | null;
+  /** where text is missing: `start`, `middle`, `end`, `omitted` */
+  cut: string[];
+  /** lines that carry register state */
+  states: number;
+  /** the program's name */
+  program: string;
+  /** what the text says */
+  verdict: "accept" | "reject" | "unknown";
+  /** the instruction at fault */
+  insn: number | null;
+  /** the register at fault, `""`: none */
+  reg: string;
+  /** rules whose message it is; several where they share the wording */
+  rules: string[];
+  /** the C line at the instruction at fault */
+  source: string | null;
+  insns_processed: number | null;
+  /** line of the text, from 1 */
+  message_line: number | null;
+  /** what Linux 7.3 says beside the message, line by line */
+  diagnosis: string[];
+  programs: LogProgram[];
+  /** with a source beside the log */
+  parting: Parting | null;
+}
+
+/** `verify` done or failed; or read from a log. */
 export interface Verified {
   type: "stage";
   stage: "verify";
@@ -831,7 +937,7 @@ export interface Verified {
   summary: string;
   /** the line of the log that names the reason, `""` if the kernel says nothing; or libbpf's, where it gives up the object although the verifier accepts the program */
   message: string;
-  /** release of the emulated kernel */
+  /** release of the emulated kernel; of a log what it tells of its own, in words */
   kernel: string;
   /** `none`: the program uses something that is not emulated */
   verdict: "accept" | "reject" | "none";
@@ -864,6 +970,12 @@ export interface Verified {
   log_more?: boolean;
   /** with verdict `none` */
   stopped?: Stopped;
+  /** of a request of the kind `log`: nothing was verified; `verdict` `none` means unknown */
+  read_from?: ReadFrom;
+  /** with `read_from`: the instructions of the whole log, where `load` did not have them all */
+  insns?: Insn[];
+  /** with `insns`: as in `load` */
+  lines?: Record<string, string>;
 }
 
 /** An x86 instruction. */

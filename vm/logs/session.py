@@ -1,0 +1,119 @@
+"""One text read once: its answer, the steps of one program as blocks, and the text itself as far as it is shown."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from vm.logs.answer import Answers, report
+from vm.logs.reader import Read, Reader
+from vm.logs.recording import Recording
+from vm.logs.split import MAX_LINE
+from vm.logs.values import LogReport, Path, ProgramLog, Step, Verdict
+from vm.trace.blocks import Storage
+
+HEAD_LINES: Final = 2000
+TAIL_LINES: Final = 3000
+_LINES_AT_ONCE: Final = 2000
+_SHOWN_BYTES: Final = 8 << 20
+"""Of the text's beginning and of its end, together."""
+
+
+class Session(Answers):
+    """Reads a text piece by piece.
+
+    storage -- takes the blocks; wanted -- which program's steps, the `number` of a ProgramLog
+    """
+
+    def __init__(self, storage: Storage, wanted: int = 0) -> None:
+        super().__init__()
+        self.recording = Recording(storage, wanted)
+        self.recorded: ProgramLog | None = None
+        """The program whose steps are stored; None until its log has ended, or if there is none."""
+        self.way: tuple[Step, ...] = ()
+        """The path to that program's last step."""
+        self._reader = Reader(self)
+        self._head: list[str] = []
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._lines = 0
+        self._left_out = 0
+
+    def begin(self) -> None:
+        super().begin()
+        self.recording.begin()
+
+    def step(self, step: Step) -> None:
+        super().step(step)
+        self.recording.step(step)
+
+    def path(self, path: Path) -> None:
+        super().path(path)
+        self.recording.path(path)
+
+    def path_end(self, path: int, last_step: int, how: str) -> None:
+        self.recording.path_end(path, last_step, how)
+
+    def end(self, read: Read) -> None:
+        known = len(self.programs)
+        super().end(read)
+        program = self.programs[-1] if len(self.programs) > known else None
+        if self.recording.on:
+            self.recorded = program
+            self.way = self.chain.way()
+        rejected = program is not None and program.verdict is Verdict.REJECT
+        self.recording.end(read, rejected=rejected)
+
+    def read(self, chunks: Iterable[str | bytes]) -> Iterator[int]:
+        """Reads; gives the number of lines read so far from time to time."""
+        told = self._reader.unwrapper.lines(self._kept(chunks))
+        while True:
+            batch = list(islice(told, _LINES_AT_ONCE))
+            for line in batch:
+                self._reader.line(line)
+            if len(batch) < _LINES_AT_ONCE:
+                break
+            yield batch[-1].number
+        self._reader.close()
+        yield self._lines
+
+    def _kept(self, chunks: Iterable[str | bytes]) -> Iterator[str | bytes]:
+        """The pieces as they come; the first and last lines are kept to be shown."""
+        rest = ""
+        for chunk in chunks:
+            text = chunk.decode("utf-8", "replace") if isinstance(chunk, bytes) else chunk
+            lines = (rest + text).split("\n")
+            rest = lines.pop()[:MAX_LINE]
+            for line in lines:
+                self._keep(line[:MAX_LINE])
+            yield chunk
+        if rest:
+            self._keep(rest)
+
+    def _keep(self, line: str) -> None:
+        self._lines += 1
+        if len(self._head) < HEAD_LINES:
+            self._head.append(line)
+            return
+        if len(self._tail) == TAIL_LINES:
+            self._left_out += len(self._tail[0]) + 1
+        self._tail.append(line)
+
+    def report(self) -> LogReport:
+        """What the text tells; once it was read."""
+        return report(self.programs, self._reader)
+
+    def text(self) -> tuple[str, int, list[tuple[int, int]]]:
+        """(the text, characters left out in its middle, [line of it from 0, step])."""
+        gap = self._lines - len(self._head) - len(self._tail)
+        lines = [*self._head, *([f"… {gap:,} lines left out …"] if gap else []), *self._tail]
+        text = "\n".join(lines)[:_SHOWN_BYTES]
+        resume = len(self._head) + gap
+        steps = [*self.recording.first_line_steps, *self.recording.line_steps]
+        kept = [
+            (line if line < len(self._head) else line - gap + bool(gap), step)
+            for line, step in steps
+            if line < len(self._head) or line >= resume
+        ]
+        return text, self._left_out, kept
