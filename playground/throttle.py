@@ -18,7 +18,12 @@ TOO_MANY = 4029
 
 def allow(what: str, request: HttpRequest, most: int) -> bool:
     """Count one more of `what` in this hour; False if the address has exceeded `most`."""
-    key = f"throttle:{what}:{client_network(request)}:{int(time.time()) // HOUR}"
+    return allow_network(what, client_network(request), most)
+
+
+def allow_network(what: str, network: str, most: int) -> bool:
+    """The same for a network."""
+    key = f"throttle:{what}:{network}:{int(time.time()) // HOUR}"
     cache.add(key, 0, HOUR)
     try:
         return cache.incr(key) <= most

@@ -25,6 +25,7 @@ from playground.jobs.pool import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, Unreadable, key_of, service
+from playground.jobs.service import Gone as UploadGone
 from playground.messages import VERSION, asked
 from playground.requests import BadRequest, check_request, parse, read_message, size
 from playground.throttle import socket_network
@@ -133,6 +134,10 @@ class RunConsumer(AsyncWebsocketConsumer):
             most = settings.QUEUE_LENGTH
             raise BadRequest(
                 f"The server is busy: {most} runs are waiting already. Press Run again in a moment.", "busy"
+            ) from None
+        except UploadGone:
+            raise BadRequest(
+                "This uploaded log is no longer on the server: drop the file again.", "unknown_run"
             ) from None
         except Closing:
             raise BadRequest("The server is being restarted. Press Run again in a moment.", "busy") from None

@@ -19,6 +19,8 @@ READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 WINDOW, LOG = "window", "walk_log"
 """The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
+UPLOAD = "upload.log"
+"""Name of an uploaded log in the worker's own folder."""
 CONTENTS, REWRITTEN = "contents", "rewritten"
 """The kinds of requests for an analysis of a program."""
 DAMAGED = "damaged"

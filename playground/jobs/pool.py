@@ -17,6 +17,7 @@ from playground.jobs.frames import BLOCK, END, MESSAGE, PROGRAM, STEPS, FrameErr
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
+from playground.jobs.uploads import place
 
 log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
@@ -268,6 +269,8 @@ class Pool:
     async def _copy(self, worker: Worker, run: Run) -> bool:
         if run.state == FINISHED:
             return True  # by a server that stops, before the worker was given anything
+        for name, path in run.files.items():
+            await asyncio.to_thread(place, path, worker.folder / name)
         await worker.send(run.request)
         while True:
             frame = await worker.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from playground.jobs.frames import MESSAGE, Frame, pack
@@ -29,6 +30,7 @@ class Run:
         self.cancelled = False
         self.ahead = False  # a short read of a stored run, which does not wait for runs
         self.retried = False  # on a second worker, because the first died before its first message
+        self.files: dict[str, Path] = {}  # what the worker gets in its own folder, by name there
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()
 

@@ -21,12 +21,13 @@ from django.conf import settings
 
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
-from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, WINDOW, FrameError
+from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, UPLOAD, WINDOW, FrameError
 from playground.jobs.pool import Busy, Pool
 from playground.jobs.process import sweep
 from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
+from playground.jobs.uploads import Uploads
 
 if TYPE_CHECKING:
     from playground.jobs.remote import Remote
@@ -45,6 +46,10 @@ CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 class Unreadable(Exception):
     """Stored steps cannot be read; the message is a sentence for the user."""
+
+
+class Gone(Exception):
+    """The file that was uploaded for a run is not there any more."""
 
 
 class Closing(Exception):
@@ -153,6 +158,7 @@ class Service:
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
         self.parsing = asyncio.Lock()  # held while a large message is parsed
         self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
+        self.uploads = Uploads(self.store.folder / "uploads")
         self.closing = False
         self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._by_id: dict[str, Run] = {}
@@ -160,6 +166,7 @@ class Service:
 
     def start(self) -> None:
         self.store.start(settings.SPOOL_DIR)
+        self.uploads.start()
         sweep(settings.VAR_DIR / "tmp")
         self.pool.start()
 
@@ -188,7 +195,7 @@ class Service:
         """The run that answers `request`: one that goes on, a stored one, or a new one.
 
         key -- key_of(request), where it is known already
-        Busy, Closing, or OSError (disk).
+        Busy, Closing, Gone, or OSError (disk).
         """
         key = key or key_of(request)
         run = self._by_key.get(key)
@@ -199,7 +206,9 @@ class Service:
             return self._remember(Run(key, request, record, stored=True))
         if self.closing:
             raise Closing
+        uploaded = self._uploaded(request)
         run = Run(key, request, self.store.begin(key))
+        run.files = uploaded
         run.on_finish = self._finished
         try:
             self.pool.submit(run)
@@ -208,6 +217,16 @@ class Service:
             self.store.discard(run.record)
             raise
         return self._remember(run)
+
+    def _uploaded(self, request: dict[str, Any]) -> dict[str, Path]:
+        """The file that a request names, by the name it has for the worker. Gone."""
+        name = request.get("upload")
+        if not name:
+            return {}
+        path = self.uploads.path(name)
+        if not path.exists():
+            raise Gone
+        return {UPLOAD: path}
 
     async def steps(self, run: Run, stage: str, number: int, first: int, to: int, reader: str = "") -> list[str]:
         """The `steps` messages that hold steps [first, to) of a run's stage, as far as they are there.
@@ -387,6 +406,8 @@ class Service:
             self.pool.cancel(run)
 
     def _finished(self, run: Run) -> None:
+        for path in run.files.values():
+            self.uploads.drop(path.name)
         if run.good and not run.cancelled:
             try:
                 self.store.keep(run.key, run.record)

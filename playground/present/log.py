@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from playground.jobs.frames import UPLOAD
 from playground.present.printed import chunk
 from playground.present.request import read_build, read_caps, read_source
 from vm import pipeline
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 
-UPLOAD: Final = "upload.log"
-"""Name of an uploaded log in the worker's own folder."""
 FIRST_BYTES: Final = 1 << 20
 """What is read at once, to choose the program and to know its instructions: all of a log that was pasted."""
 _PIECE: Final = 1 << 18

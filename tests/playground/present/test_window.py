@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from playground.jobs.frames import DAMAGED
+from playground.jobs.frames import DAMAGED, LOG
 from playground.present.run import run_job
 from playground.present.walk import CHUNK, WalkEncoder
 from vm import pipeline
@@ -117,7 +117,7 @@ def test_the_log_of_a_long_walk_is_written_when_it_is_asked_for() -> None:
     assert verify["log_more"] and "is left out" in verify["log"]
     assert verify["log"].splitlines()[-1].startswith("processed ")
     (program,) = [m for m in messages if m["type"] == "program"]
-    (answer,) = said({"kind": "log", "program": json.dumps(program)})
+    (answer,) = said({"kind": LOG, "program": json.dumps(program)})
     whole = pipeline.verify(pipeline.choose(pipeline.load(Source("asm", LOOP.encode(), "program"), BuildOptions()), ""))
     assert answer["log_cut"] > 0
     head, tail = answer["log"].splitlines()[:2000], answer["log"].splitlines()[-2000:]
