@@ -13,6 +13,7 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.logs.decode import Decoded, decode
+from vm.logs.effects import CALL, SLOTS, Frame, after, printed
 from vm.logs.printed import view
 from vm.logs.reader import Read
 from vm.logs.values import Path, SourceLine, State, Step
@@ -35,17 +36,8 @@ PRINTED: Final = 6
 ROW: Final = Struct("<BH")
 MAX_PATHS: Final = 1000
 """Paths that are told with the verdict; the blocks hold all."""
-_SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
 _MAX_TEXT: Final = 4096
 _MAX_FORKS: Final = 8192
-_CALL: Final = o.JMP | o.CALL
-_EXIT: Final = o.JMP | o.EXIT
-
-Frame = dict[int, tuple[str, int]]
-"""Index of a register or slot (snapshots.slot_index) -> (text, the step that wrote it, -1: not known).
-
-The text is "" where a step wrote something that is not printed.
-"""
 
 
 class Recording:
@@ -138,7 +130,7 @@ class Recording:
             del frames[path.state.frame + 1 :]
             while len(frames) <= path.state.frame:
                 frames.append({})
-            frames[path.state.frame] = self._printed(frames[path.state.frame], path.state)
+            frames[path.state.frame] = printed(frames[path.state.frame], path.state)
         self._move(frames or [{}])
         self._open = path.id
         self._starts.end.append(len(self._changes.slot))
@@ -183,11 +175,12 @@ class Recording:
         self._release()
         self._held = step
 
-    def end(self, read: Read, *, rejected: bool = False) -> None:
-        """The program's log has ended. rejected: at its last step."""
+    def end(self, read: Read, *, rejected: bool = False, at: int | None = None) -> None:
+        """The program's log has ended. at: the instruction that was refused, which changed nothing."""
         if not self.on:
             return
-        self._release(failed=rejected)
+        held = self._held
+        self._release(failed=rejected and held is not None and held.insn_idx == at)
         self._end_path("reject" if rejected else "")
         self._flush()
         self.on = False
@@ -211,7 +204,7 @@ class Recording:
         while number < step.frame:
             self._frames.append({})
             number += 1
-        frames = self._frames if failed else self._after(step, what)
+        frames = self._frames if failed else after(self._frames, step, what)
         self._move(frames)
         self._insn.append(step.insn_idx)
         self._path.append(step.path)
@@ -231,81 +224,11 @@ class Recording:
         if self.steps >= self._first + (STEPS_IN_BLOCK if self._first else FIRST_BLOCK):
             self._flush()
 
-    def _after(self, step: Step, what: Decoded) -> list[Frame]:
-        """The frames after a step, from those before it and what was printed."""
-        frames = self._frames[: step.frame + 1]
-        frame = dict(frames[step.frame])
-        frames[step.frame] = frame
-        shown = step.after
-        printed = shown is not None and shown.frame == step.frame
-        if what.writes >= 0 and step.code != _CALL:
-            frame[what.writes] = ("", step.number)
-        if step.code & 7 in (o.ST, o.STX):
-            self._stored(frame, step, what, printed)
-        elif step.code == _CALL:
-            for idx in range(6):
-                frame[idx] = ("", step.number)
-            if not printed:
-                _drop_slots(frame)
-        elif step.code == _EXIT and step.frame:
-            del frames[step.frame :]
-            frame = dict(frames[-1])
-            frames[-1] = frame
-            for idx in range(6):
-                frame[idx] = ("", step.number)
-        if shown is not None:
-            while len(frames) <= shown.frame:
-                frames.append({})
-            del frames[shown.frame + 1 :]
-            before = frames[shown.frame] if shown.frame != step.frame or step.code == _EXIT else frame
-            frames[shown.frame] = self._printed(before, shown, step, what)
-        return frames
-
-    @staticmethod
-    def _stored(frame: Frame, step: Step, what: Decoded, printed: bool) -> None:
-        """A store: its slot, or every slot where the text does not tell which."""
-        if what.slot:
-            for off in {what.slot, what.slot + _width(what) - 1}:
-                if off < 0:
-                    frame[FIRST_SLOT + (-off - 1) // 8] = ("", step.number)
-        elif not printed and what.insns:
-            base = frame.get(what.insns[0].dst_reg)
-            if base is None or not base[0] or base[0].startswith("fp"):
-                _drop_slots(frame)
-        elif not what.insns and not printed:
-            _drop_slots(frame)
-
-    def _printed(self, frame: Frame, state: State, step: Step | None = None, what: Decoded | None = None) -> Frame:
-        """A frame with a printed state: what it prints, and of the others what it leaves."""
-        new: Frame = {} if state.whole else dict(frame)
-        before = self._frames[state.frame] if state.frame < len(self._frames) else {}
-        for value in state.values:
-            _, idx = slot_index(value.name)
-            if idx >= FIRST_SLOT + 64 or idx < 0:
-                continue
-            writer = before[idx][1] if idx in before else -1
-            if step is not None and self._wrote(step, what, idx, value.text, before):
-                writer = step.number
-            new[idx] = (value.text, writer)
-        return new
-
-    @staticmethod
-    def _wrote(step: Step, what: Decoded | None, idx: int, text: str, before: Frame) -> bool:
-        if what is None:
-            return False
-        if idx < FIRST_SLOT:
-            if step.code in (_CALL, _EXIT):
-                return idx <= 5
-            return idx == what.writes
-        if step.code & 7 in (o.ST, o.STX) or step.code in (_CALL, _EXIT):
-            return idx not in before or before[idx][0] != text
-        return False
-
     def _apply(self, state: State) -> None:
         frames = self._frames[: state.frame + 1]
         while len(frames) <= state.frame:
             frames.append({})
-        frames[state.frame] = self._printed(frames[state.frame], state)
+        frames[state.frame] = printed(frames[state.frame], state)
         self._move(frames)
 
     def _move(self, frames: list[Frame]) -> None:
@@ -325,20 +248,11 @@ class Recording:
     def _note_reads(self, step: Step, what: Decoded) -> None:
         frame = self._frames[step.frame] if step.frame < len(self._frames) else {}
         names = list(what.reads)
-        if step.code == _CALL:
+        if step.code == CALL:
             names = [idx for idx in names if frame.get(idx, ("", 0))[0]]
         if what.insns and step.code & 7 == o.LDX and what.insns[0].src_reg == o.REG_FP and what.insns[0].off < 0:
             names.append(FIRST_SLOT + (-what.insns[0].off - 1) // 8)
         for idx in names:
-            if idx < FIRST_SLOT + 64:
+            if idx < FIRST_SLOT + SLOTS:
                 self._read_step.append(step.number)
                 self._read_slot.append(step.frame << 8 | idx)
-
-
-def _width(what: Decoded) -> int:
-    return _SIZES.get(what.insns[0].code & 0x18, 8)
-
-
-def _drop_slots(frame: Frame) -> None:
-    for idx in [idx for idx in frame if idx >= FIRST_SLOT]:
-        del frame[idx]

@@ -63,7 +63,7 @@ class Session(Answers):
             self.recorded = program
             self.way = self.chain.way()
         rejected = program is not None and program.verdict is Verdict.REJECT
-        self.recording.end(read, rejected=rejected)
+        self.recording.end(read, rejected=rejected, at=program.insn if program is not None else None)
 
     def read(self, chunks: Iterable[str | bytes]) -> Iterator[int]:
         """Reads; gives the number of lines read so far from time to time."""
