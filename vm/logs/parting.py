@@ -78,6 +78,11 @@ def part(steps: Sequence[Step], insns: Sequence[Insn], walked: Walked) -> Parted
     return Parted("none", agreed)
 
 
+def fits(steps: Sequence[Step], insns: Sequence[Insn]) -> bool:
+    """Whether a program has the instructions that a log prints, as far as its text carries them."""
+    return all(_other_insn(step, insns) is None for step in steps)
+
+
 def _other_insn(step: Step, insns: Sequence[Insn]) -> str | None:
     """Our instruction at that place, if it is another one; None if it is the same, or the text does not tell."""
     if step.insn_idx >= len(insns):

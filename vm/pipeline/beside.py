@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.caps import Caps
 from vm.errors import InputError
-from vm.logs.parting import Parted, Walked, part
+from vm.logs.parting import Parted, Walked, fits, part
 from vm.pipeline.objects import choose, load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import walk
@@ -57,9 +57,8 @@ def beside(source: Source, options: BuildOptions, name: str, caps: Caps, steps: 
 def _meant(obj: Object, name: str, steps: Sequence[Step]) -> Program:
     if name and any(program.name == name for program in obj.programs):
         return choose(obj, name)
-    nothing = Walked(0, lambda _: -1, lambda _: {}, lambda _: (), ())
     for program in obj.programs:
-        if part(steps[:MAX_COMPARED], program.insns, nothing).kind != "insn":
+        if fits(steps[:MAX_COMPARED], program.insns):
             return program
     return choose(obj, "")
 
