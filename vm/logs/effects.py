@@ -7,7 +7,7 @@ pointers at a comparison, values with a shared id, bytes of the stack that a cal
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vm.isa import opcodes as o
@@ -34,21 +34,20 @@ _PACKET: Final = ("pkt(", "pkt_meta(")
 
 def after(frames: list[Frame], step: Step, what: Decoded) -> list[Frame]:
     """The frames after a step, from those it found."""
-    new = [dict(frame) for frame in frames[: step.frame + 1]]
-    frame = new[step.frame]
+    new = frames[: step.frame + 1]  # a frame is never changed, another one takes its place
     cls = step.code & 7
     if step.code == CALL:
         _called(new, step, what)
     elif step.code == EXIT:
         if step.frame:
             del new[step.frame :]
-            _written(new[-1], range(6), step.number)
+            _written(new, step.frame - 1, range(6), step.number)
     elif cls in (o.JMP, o.JMP32):
         _compared(new)
     elif cls in (o.ST, o.STX):
         _stored(new, step, what)
     if what.writes >= 0 and step.code != CALL:
-        frame[what.writes] = ("", step.number)
+        _written(new, step.frame, (what.writes,), step.number)
     if not what.insns and step.code not in (CALL, EXIT):
         _forget_slots(new)  # an instruction whose words are not understood
     shown = step.after
@@ -89,7 +88,8 @@ def _may_write(step: Step, idx: int) -> bool:
     return step.code & 7 in (o.ST, o.STX) or step.code in (CALL, EXIT)
 
 
-def _written(frame: Frame, names: range, step: int) -> None:
+def _written(frames: list[Frame], number: int, names: Iterable[int], step: int) -> None:
+    frame = frames[number] = dict(frames[number])
     for idx in names:
         frame[idx] = ("", step)
 
@@ -107,7 +107,7 @@ def _called(frames: list[Frame], step: Step, what: Decoded) -> None:
     given = {found[1] for text in arguments for found in _REFERENCE.finditer(text)}
     if given:
         _forget(frames, lambda text: any(found[1] in given for found in _REFERENCE.finditer(text)))
-    _written(frame, range(6), step.number)
+    _written(frames, step.frame, range(6), step.number)
 
 
 def _compared(frames: list[Frame]) -> None:
@@ -126,22 +126,21 @@ def _stored(frames: list[Frame], step: Step, what: Decoded) -> None:
         number = int(found[1]) if found[1] is not None else step.frame
         first = int(found[2]) + insn.off
         if number < len(frames):
-            for off in {first, first + size - 1}:
-                if -8 * SLOTS <= off < 0:
-                    frames[number][FIRST_SLOT + (-off - 1) // 8] = ("", step.number)
+            slots = [FIRST_SLOT + (-off - 1) // 8 for off in (first, first + size - 1) if -8 * SLOTS <= off < 0]
+            _written(frames, number, slots, step.number)
     elif not base or base.startswith("fp"):
         _forget_slots(frames)
 
 
 def _forget_slots(frames: list[Frame]) -> None:
-    for frame in frames:
-        for idx in [idx for idx in frame if idx >= FIRST_SLOT]:
-            del frame[idx]
+    for number, frame in enumerate(frames):
+        if any(idx >= FIRST_SLOT for idx in frame):
+            frames[number] = {idx: value for idx, value in frame.items() if idx < FIRST_SLOT}
 
 
 def _forget(frames: list[Frame], which: Callable[[str], bool]) -> None:
     """What is not known any more; who wrote it is."""
-    for frame in frames:
-        for idx, (text, writer) in frame.items():
-            if text and which(text):
-                frame[idx] = ("", writer)
+    for number, frame in enumerate(frames):
+        gone = [idx for idx, (text, _) in frame.items() if text and which(text)]
+        if gone:
+            frames[number] = {**frame, **{idx: ("", frame[idx][1]) for idx in gone}}

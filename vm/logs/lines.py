@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vm.logs.values import Stats
@@ -81,18 +82,30 @@ _INLINE_DEPTH: Final = re.compile(r", stack depth (\d[\d+]{0,200})")
 _AT_FILE: Final = re.compile(r" @ ([^\s@][^@]{0,255}):(\d{1,9})\s*$")
 _SUMMED_UP: Final = re.compile(r": (?=R\d|[a-zA-Z])")
 
-_TEXT_LINE: Final = Line(Kind.TEXT)
+_CACHED: Final = 400
+"""Characters of the longest line that is remembered."""
+BLANK: Final = Line(Kind.TEXT)
 
 
 def told_apart(text: str) -> Line:
     """What a line is. `text` is the kernel's line, whatever stood before it taken away."""
+    # Loops print the same lines again and again.
+    return _known(text) if len(text) <= _CACHED else _told_apart(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _known(text: str) -> Line:
+    return _told_apart(text)
+
+
+def _told_apart(text: str) -> Line:
     first = text[:1]
     found = _BY_FIRST.get(first)
     if found is not None:
         line = found(text)
         if line is not None:
             return line
-    return _TEXT_LINE
+    return BLANK
 
 
 def _digit(text: str) -> Line | None:

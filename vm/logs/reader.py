@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
 
 from vm.isa import opcodes as o
@@ -118,10 +118,10 @@ class _Fork(NamedTuple):
 
 
 class Reader:
-    """Reads a text; what it finds goes to `sink`."""
+    """Reads a text; what it finds goes to `sink`, every physical line to `keep`."""
 
-    def __init__(self, sink: Sink) -> None:
-        self.unwrapper = Unwrapper()
+    def __init__(self, sink: Sink, keep: Callable[[str], None] | None = None) -> None:
+        self.unwrapper = Unwrapper(keep)
         self.evidence: dict[str, None] = {}
         self.limits: set[int] = set()
         self._sink = sink

@@ -125,7 +125,7 @@ class Recording:
             return
         self._release()
         self._end_path()
-        frames = [dict(frame) for frame in self._forks.get(path.push_step, [])]
+        frames = self._forks.get(path.push_step, [])[:]
         if path.state is not None:
             del frames[path.state.frame + 1 :]
             while len(frames) <= path.state.frame:
@@ -200,10 +200,8 @@ class Recording:
             return
         what = decode(step.code, step.text)
         self._note_reads(step, what)
-        number = len(self._frames) - 1
-        while number < step.frame:
-            self._frames.append({})
-            number += 1
+        if len(self._frames) <= step.frame:
+            self._frames = [*self._frames, *({} for _ in range(step.frame + 1 - len(self._frames)))]
         frames = self._frames if failed else after(self._frames, step, what)
         self._move(frames)
         self._insn.append(step.insn_idx)
@@ -218,7 +216,7 @@ class Recording:
             (step.line - 1, step.number)
         )
         if step.code & 7 in (o.JMP, o.JMP32) and step.code & 0xF0 not in (o.CALL, o.EXIT, o.JA):
-            self._forks[step.number] = [dict(frame) for frame in self._frames]
+            self._forks[step.number] = self._frames
             if len(self._forks) > _MAX_FORKS:
                 del self._forks[next(iter(self._forks))]
         if self.steps >= self._first + (STEPS_IN_BLOCK if self._first else FIRST_BLOCK):

@@ -34,7 +34,7 @@ class Session(Answers):
         """The program whose steps are stored; None until its log has ended, or if there is none."""
         self.way: tuple[Step, ...] = ()
         """The path to that program's last step."""
-        self._reader = Reader(self)
+        self._reader = Reader(self, self._keep)
         self._head: list[str] = []
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._lines = 0
@@ -67,7 +67,7 @@ class Session(Answers):
 
     def read(self, chunks: Iterable[str | bytes]) -> Iterator[int]:
         """Reads; gives the number of lines read so far from time to time."""
-        told = self._reader.unwrapper.lines(self._kept(chunks))
+        told = self._reader.unwrapper.lines(chunks)
         while True:
             batch = list(islice(told, _LINES_AT_ONCE))
             for line in batch:
@@ -78,21 +78,9 @@ class Session(Answers):
         self._reader.close()
         yield self._lines
 
-    def _kept(self, chunks: Iterable[str | bytes]) -> Iterator[str | bytes]:
-        """The pieces as they come; the first and last lines are kept to be shown."""
-        rest = ""
-        for chunk in chunks:
-            text = chunk.decode("utf-8", "replace") if isinstance(chunk, bytes) else chunk
-            lines = (rest + text).split("\n")
-            rest = lines.pop()[:MAX_LINE]
-            for line in lines:
-                self._keep(line[:MAX_LINE])
-            yield chunk
-        if rest:
-            self._keep(rest)
-
     def _keep(self, line: str) -> None:
         self._lines += 1
+        line = line[:MAX_LINE]
         if len(self._head) < HEAD_LINES:
             self._head.append(line)
             return

@@ -7,10 +7,10 @@ the instructions behind it: two lines with an instruction at the same place afte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from vm.logs.lines import Kind, Line, told_apart
+from vm.logs.lines import BLANK, Kind, Line, told_apart
 from vm.logs.split import MAX_LINE, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
 from vm.logs.wrappers import KERNEL_NAMED, Effect, Sign, sign_in
 
@@ -56,7 +56,9 @@ _NOT_A_PREFIX: Final = ("regs=", "before", " // ", "stack=")
 class Unwrapper:
     """Gives the lines of a text. What it saw of wrappers is in its attributes when the text has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[str], None] | None = None) -> None:
+        """keep -- is given every physical line, as it is."""
+        self._keep = keep
         self.loaders: dict[str, int] = {}
         self.carriers: dict[str, None] = {}
         self.named = ""
@@ -66,7 +68,13 @@ class Unwrapper:
 
     def lines(self, chunks: Iterable[str | bytes]) -> Iterator[Told]:
         """Every line of the text, in order."""
+        keep = self._keep
         for number, raw in enumerate(physical_lines(chunks), 1):
+            if keep is not None:
+                keep(raw)
+            if not raw:
+                yield Told(number, "", BLANK)
+                continue
             line = told_apart(raw[:MAX_LINE])
             if line.kind is not Kind.TEXT and not is_escaped(raw):
                 yield Told(number, raw[:MAX_LINE], line)
