@@ -30,19 +30,20 @@ SENTENCES: Final[dict[str, str]] = {
     "hex": "These are raw instructions in hex, not C: choose hex as the kind of the source.",
     "log": (
         "This is a verifier log, not a program: it says what the kernel answered about one. "
-        "Paste the program's source to see the same verdict explained."
+        "Choose log as the kind of the source to see what it tells."
     ),
     "xlated": (
-        "This is a listing by bpftool of a loaded program (prog dump xlated): the kernel has rewritten the program, "
-        "and its maps and functions are lost. Paste the program's source or drop its object file instead."
+        "This is a listing by bpftool of a loaded program (prog dump xlated): choose listing as the kind of the "
+        "source. The kernel has rewritten the program, and its maps and functions are lost: its source or its object "
+        "file tells more."
     ),
     "jited": (
         "This is a listing of machine code (bpftool prog dump jited), not a program. "
         "Paste the program's source or drop its object file to see the code that is made of it."
     ),
     "objdump": (
-        "This is a disassembly of an object file (llvm-objdump -d), whose maps and types it does not show. "
-        "Drop the object file itself, or paste the program's source."
+        "This is a disassembly of an object file (llvm-objdump -d): choose listing as the kind of the source. "
+        "It does not show maps and types: the object file itself, or the program's source, tells more."
     ),
     "bpftrace": (
         "This is a bpftrace script, which bpftrace compiles by itself. What is read here is C for libbpf: "

@@ -15,7 +15,7 @@ LIST_LENGTH: Final = 64
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
 
-Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "log"]
+Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "listing", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
 LayerField: TypeAlias = Annotated[
     str | int, about("", sentence="The fields of the layer {0} have to be text or whole numbers.")
@@ -167,8 +167,9 @@ class Request(Wire, frozen=True):
     kind: Annotated[
         Kind,
         about(
-            "what `source` is; `log`: a verifier's log that is read instead of a program",
-            sentence="The kind of the source has to be one of c, asm, hex, elf, log.",
+            "what `source` is; `listing`: by `llvm-objdump -d` or `bpftool prog dump xlated`; "
+            "`log`: a verifier's log that is read instead of a program",
+            sentence="The kind of the source has to be one of c, asm, hex, elf, listing, log.",
         ),
     ]
     source: Annotated[

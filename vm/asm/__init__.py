@@ -2,6 +2,7 @@
 
 assemble(text, name=, prog_type=) -> Object
 from_hex(text, name=, prog_type=) -> Object
+from_listing(text, name=, prog_type=) -> Object
 detect_spelling(text) -> "kernel" | "intel"
 """
 
@@ -9,5 +10,6 @@ from __future__ import annotations
 
 from vm.asm.assembler import assemble, detect_spelling
 from vm.asm.hexcode import from_hex, parse_hex
+from vm.asm.listing import from_listing
 
-__all__ = ["assemble", "detect_spelling", "from_hex", "parse_hex"]
+__all__ = ["assemble", "detect_spelling", "from_hex", "from_listing", "parse_hex"]

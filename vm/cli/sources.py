@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUFFIX_KINDS: Final = {
     ".c": "c", ".o": "elf", ".elf": "elf", ".s": "asm", ".asm": "asm", ".S": "asm", ".bpf": "asm",
-    ".hex": "hex", ".bin": "bin",
+    ".hex": "hex", ".bin": "bin", ".lst": "listing",
 }  # fmt: skip
 MAX_FILE_BYTES: Final = 16 << 20
 
@@ -56,7 +56,8 @@ def read_source(path: str) -> Source:
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
     if kind is None:
         raise InputError(
-            "Unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions)."
+            "Unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions), .lst (a "
+            "listing by llvm-objdump -d or bpftool prog dump xlated)."
         )
     if kind == "bin":
         return Source("hex", data.hex().encode(), name)

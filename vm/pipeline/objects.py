@@ -34,6 +34,10 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Obje
         from vm.asm import from_hex
 
         return from_hex(source.text(), name=source.name, prog_type=options.prog_type)
+    if source.kind == "listing":
+        from vm.asm import from_listing
+
+        return from_listing(source.text(), name=source.name, prog_type=options.prog_type)
     from vm.elf import load_object
 
     data = compiled if compiled is not None else source.data

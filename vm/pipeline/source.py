@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MAX_ELF_BYTES: Final = 16 << 20  # for the command line; the server's own limit is smaller
 
-KINDS: Final = ("c", "asm", "hex", "elf")
+KINDS: Final = ("c", "asm", "hex", "elf", "listing")
 
 
 @dataclass(frozen=True, slots=True)

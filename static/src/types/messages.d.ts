@@ -83,8 +83,8 @@ export interface Beside {
 
 /** What is run, shared and stored. */
 export interface Request {
-  /** what `source` is; `log`: a verifier's log that is read instead of a program */
-  kind: "c" | "asm" | "hex" | "elf" | "log";
+  /** what `source` is; `listing`: by `llvm-objdump -d` or `bpftool prog dump xlated`; `log`: a verifier's log that is read instead of a program */
+  kind: "c" | "asm" | "hex" | "elf" | "listing" | "log";
   /** the text; of an object file (`elf`) its base64; `""` with `upload` */
   source: string;
   /** how it is treated */
