@@ -189,16 +189,18 @@ def _relocate(found: _Listing, section: str, slot: int, kind: str, symbol: str, 
             "listing stands in its place. Drop the object file to see the program with it.", line,
         )  # fmt: skip
     elif insn.code == o.JMP | o.CALL and kind == "R_BPF_64_32":
-        # The words of a call do not say whether its number is a helper's: a function has a relocation. A static function is named by its section and its place there.
+        # The words of a call do not say whether its number is a helper's: a function has a relocation. A static
+        # function is named by its section and its place there.
         at = insn.imm + 1
         target = next(
             (f for f in found.functions if f.name == symbol or (f.section == symbol and f.first == at)),
             None,
         )
-        here.insns[slot - here.first] = insn._replace(src_reg=o.PSEUDO_CALL)
         if target is None:
-            found.remark(f"The function that instruction {slot} calls in {symbol} is not in the listing.", line)
+            found.remark(f"{symbol}, which instruction {slot} calls, is not in the listing.", line)
+            here.insns[slot - here.first] = Insn(o.JMP | o.CALL, imm=_UNKNOWN)
         else:
+            here.insns[slot - here.first] = insn._replace(src_reg=o.PSEUDO_CALL)
             here.calls[slot - here.first] = target.name
 
 
