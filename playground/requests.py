@@ -22,7 +22,9 @@ from playground.messages.asked import EventInput, FormInput, PacketInput, PcapIn
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 
-SENT_AS = {"c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "listing": "listing", "log": "log"}
+SENT_AS = {
+    "c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "listing": "listing", "log": "log",
+}  # fmt: skip
 REMEDIES: Final = (
     " Leave out what the program does not need, or compile it yourself and upload the object file.",
     " Drop it as a file instead.",

@@ -16,7 +16,7 @@ from playground.present import log as log_module
 from playground.present.run import run_job
 from playground.requests import check_request
 from tests.vm.logs.recordings import GOLDEN, log_of, recorded
-from tests.vm.logs.test_hostile import long_log
+from tests.vm.logs.test_hostile_logs import long_log
 from tests.vm.logs.wrapping import ebpf_go, libbpf
 
 STORED = ("program", "block")
