@@ -23,7 +23,8 @@ from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 
 SENT_AS = {
-    "c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "listing": "listing", "log": "log",
+    "c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "listing": "listing",
+    "log": "log",
 }  # fmt: skip
 REMEDIES: Final = (
     " Leave out what the program does not need, or compile it yourself and upload the object file.",

@@ -23,7 +23,7 @@ import { RanText } from "./ran-text.js";
 /** @import { Origin } from "./editor-setup.js" */
 
 /** @type {[SourceKind, string][]} */
-const KINDS = [["c", "C"], ["asm", "Assembly"], ["hex", "Hex"], ["elf", "Object"]];
+const KINDS = [["c", "C"], ["asm", "Assembly"], ["hex", "Hex"], ["elf", "Object"], ["listing", "Listing"], ["log", "Verifier log"]];
 
 export class Editor extends Panel {
   /** @type {HTMLSelectElement} */

@@ -24,7 +24,7 @@ const WORKING = {
 /** A stage's status for the ear; the mark says it to the eye. */
 /** @type {Record<Condition, string>} */
 const SAID = { idle: "not run yet", waiting: "waiting", working: "working", done: "done", failed: "failed", skipped: "", stopped: "", unknown: "not emulated" };
-const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object" };
+const KIND = { c: "C", asm: "assembly", hex: "hex", elf: "ELF object", listing: "listing", log: "verifier log" };
 
 /**
  * The buttons: which stage feeds each, and what it says when that stage is done.

@@ -134,7 +134,8 @@ def test_an_uploaded_log_has_its_first_window_at_once(tmp_path: Path, monkeypatc
         for piece in long_log(12):
             file.write(piece)
     started = time.process_time()
-    first, steps, last = 0.0, 0, {}
+    first, steps = 0.0, 0
+    last: dict[str, Any] = {}
     for message in run_job(check_request({"kind": "log", "source": "", "upload": "0" * 32})):
         if message["type"] == "steps" and not first:
             first = time.process_time() - started
