@@ -4,8 +4,8 @@
 
 __u64 last;
 
-SEC("fentry/do_unlinkat")
-int BPF_PROG(unlinked)
+SEC("fentry/vfs_fsync")
+int BPF_PROG(synced)
 {
     last = bpf_get_func_ip(ctx);
     return 0;

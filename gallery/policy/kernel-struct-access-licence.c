@@ -4,10 +4,10 @@
 
 __u64 shared;
 
-SEC("fentry/do_unlinkat")
-int BPF_PROG(unlinked, int dfd, struct filename *name)
+SEC("fentry/vfs_fsync")
+int BPF_PROG(synced, struct file *file)
 {
-    if (name->refcnt.counter > 1)
+    if (file->f_flags > 1)
         shared++;
     return 0;
 }

@@ -63,7 +63,7 @@ def recorded(version: str) -> dict[str, tuple[str, Said]]:
     for line in path.read_text().splitlines() if path.exists() else []:
         value = json.loads(line)
         name, digest = value.pop("path"), value.pop("digest")
-        found[name] = digest, Said(**value)
+        found[name] = digest, Said(**{"log": "", **value})  # a field that is empty is not written
     return found
 
 
