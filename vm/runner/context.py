@@ -48,6 +48,8 @@ def prog_type_name(prog_type: int) -> str:
 
 
 NO_QUEUE_MAPPING: Final = 0xFFFF
+GIVEN_CTX: Final = 512
+"""Bytes of a context whose kernel structure is not emulated, in a run whose input says what lies in it."""
 
 
 class Context(NamedTuple):
@@ -77,10 +79,12 @@ def build_context(world: World) -> Context:
         return Context(tracepoint_buffer(world, given))
     if kind in ARGS_TYPES:
         return Context(_arguments(world, given))
-    if kind == "perf_event":
+    if kind == "perf_event" and world.script is None:
         return Context(_perf_event(world, given))
     if kind in ("syscall", "unspec"):
         return Context(world.kernel_bytes("ctx", bytes(256)))
+    if world.script is not None:
+        return Context(world.kernel_bytes("ctx", bytes(GIVEN_CTX)))
     raise NotEmulated(f"running {kind} programs", kind="program type", name=kind)
 
 

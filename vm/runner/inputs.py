@@ -60,7 +60,74 @@ class NoInput:
     """A ctx of zero bytes where the program type has one."""
 
 
-RunInput: TypeAlias = PacketInput | EventInput | MemoryInput | NoInput
+@dataclass(frozen=True, slots=True)
+class GivenCall:
+    """What the next call of a helper or kernel function at an instruction gives; the function itself does not run.
+
+    insn   -- index of the call
+    result -- r0, unsigned 64 bits
+    natural -- it runs as it does without an input: result, object and memory count for nothing
+    object -- bytes of memory that r0 points to instead of being `result`; None: r0 is `result`
+    memory -- argument register (1 to 5) -> bytes that are written where it points to
+    """
+
+    insn: int
+    result: int = 0
+    object: bytes | None = None
+    memory: Mapping[int, bytes] = field(default_factory=dict)
+    natural: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GivenLoad:
+    """What the next load at an instruction gives, instead of the memory's content: `value`, or an address as above."""
+
+    insn: int
+    value: int = 0
+    object: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenStart:
+    """A run of a global function instead of the program: its first instruction, and its arguments.
+
+    arguments -- numbers, or the bytes of memory that the argument points to
+    """
+
+    insn: int
+    arguments: tuple[int | bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenInput:
+    """The values of a run by where the program gets them.
+
+    packet  -- as PacketInput.data; None: the program's type has none, or a packet of zeros
+    meta    -- as PacketInput.meta
+    ctx     -- offset in the context as the program sees it -> bytes there
+    maps    -- map name -> entries before the run (key, value); what is not named is as the loader leaves it
+    helpers -- results of calls, those of one instruction in the order of its calls
+    loads   -- results of loads, likewise
+    start   -- a global function that runs instead of the program
+    check_stack -- a read of stack bytes that nothing was written to is a fault
+    """
+
+    packet: bytes | None = None
+    meta: bytes = b""
+    ctx: Mapping[int, bytes] = field(default_factory=dict)
+    maps: Mapping[str, tuple[tuple[bytes, bytes], ...]] = field(default_factory=dict)
+    helpers: tuple[GivenCall, ...] = ()
+    loads: tuple[GivenLoad, ...] = ()
+    start: GivenStart | None = None
+    check_stack: bool = False
+
+    @property
+    def surroundings(self) -> PacketInput | None:
+        """The packet as an input of its own."""
+        return PacketInput(self.packet, meta=self.meta) if self.packet is not None else None
+
+
+RunInput: TypeAlias = PacketInput | EventInput | MemoryInput | NoInput | GivenInput
 
 
 @dataclass(frozen=True, slots=True)

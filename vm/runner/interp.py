@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from vm.errors import NotEmulated
 from vm.program import MapSpec, Program
 from vm.rewritten import Rewritten
+from vm.runner.checked import CheckedInterpreter
 from vm.runner.engine import Code, Interpreter
 from vm.runner.execution import Execution
-from vm.runner.inputs import RunInput, RunLimits
+from vm.runner.inputs import GivenInput, RunInput, RunLimits
 from vm.runner.plain import PERF_EVENT_DATA, converted_context
 from vm.runner.world import World
 
@@ -44,7 +45,8 @@ def interpret_all(
     Raises InputError for an input the program cannot have, LimitError for maps too large. What goes wrong
     while the program runs is the Execution's fault.
     """
-    for each in (target, *siblings):
+    given_all = all(isinstance(given, GivenInput) for given in inputs)
+    for each in () if given_all else (target, *siblings):
         if isinstance(each, Rewritten) and converted_context(each) == PERF_EVENT_DATA:
             raise NotEmulated(
                 f"{PERF_EVENT_DATA} as it was compiled; a program that reads it has to be verified",
@@ -79,7 +81,8 @@ def interpret(
 
 def _run(codes: list[Code], world: World, given: RunInput, limits: RunLimits, steps: int, record: bool) -> Execution:
     world.begin(given)
-    engine = Interpreter(codes, world, limits, steps)
+    kind = Interpreter if world.script is None else CheckedInterpreter
+    engine = kind(codes, world, limits, steps)
     fault = engine.run()
     r0 = engine.regs[0] if fault is None else 0
     return Execution(

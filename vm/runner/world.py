@@ -17,7 +17,7 @@ from vm.runner.default_values import COMM, PID, UID, EventValue
 from vm.runner.event_names import check_event
 from vm.runner.events import CURRENT
 from vm.runner.execution import RunEvent
-from vm.runner.inputs import EventInput, NoInput, RunInput, RunLimits
+from vm.runner.inputs import EventInput, GivenInput, NoInput, RunInput, RunLimits
 from vm.runner.layout import OFFSETS, SIZES
 from vm.runner.maps import Map, Places, ProgArray, check_spec, footprints, make_maps, with_inner
 from vm.runner.memory import (
@@ -36,6 +36,7 @@ from vm.runner.memory import (
 )
 from vm.runner.packet import PACKET_SIZE, SkbPacket, XdpPacket
 from vm.runner.results import result_text
+from vm.runner.script import Script
 from vm.runner.symbols import KernelSymbols
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class World:
         self._time = limits.time_ns
         self._passing: list[Area] = []
         self.input: RunInput = NoInput()
+        self.script: Script | None = None
         self.current = CurrentTask()
         self.context = Context(0)
         self.packet: XdpPacket | SkbPacket | None = None
@@ -150,11 +152,16 @@ class World:
         if isinstance(given, EventInput):
             check_event(self.program, given)
         self.symbols.reset(self.jiffies())
+        self.script = Script(given) if isinstance(given, GivenInput) else None
+        if isinstance(given, GivenInput):
+            given = given.surroundings or NoInput()
         self.input = given
         self.current = current_task(given)
         self.passing = True
         self.context = build_context(self)
         self.packet = self.context.packet
+        if self.script is not None:
+            self.script.prepare(self)
 
     @property
     def pid(self) -> int:
@@ -222,7 +229,8 @@ class World:
         """Gives the program the UAPI view of its ctx; what r1 then holds."""
         if self.packet is None:
             return self.context.address
-        self.memory.window = uapi_window(self, self.packet)
+        window = uapi_window(self, self.packet)
+        self.memory.window = window if self.script is None else self.script.window(window)
         return CTX_WINDOW
 
     def ctx_is(self, address: int) -> bool:

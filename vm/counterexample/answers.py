@@ -1,0 +1,95 @@
+"""Which rejections are about an access of memory, and those at which nothing goes wrong in memory itself."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from vm.verifier.rules.catalogue import all_rules
+from vm.verifier.rules.rule import MEMORY
+
+SAFE: Final = "On this path the access is always within its memory: it is safe, but the verifier cannot see it."
+
+ALSO: Final = frozenset({"invalid-memory-access", "argument-type", "helper-argument-may-be-null"})
+"""Rules of other categories whose instruction accesses memory."""
+
+BEFORE_THE_WALK: Final = frozenset({"direct-value-offset-too-large", "direct-value-pointer", "direct-read-many-entries"})
+"""Rules of the memory category that refuse a program before its instructions are followed."""
+
+UNINITIALIZED: Final = frozenset({"stack-read-uninitialized", "stack-indirect-read-uninitialized"})
+"""Rules about stack bytes that nothing was written to."""
+
+_WRITES: Final = "No byte outside of the memory is touched: what is refused is that this memory is written at all."
+_FIELD: Final = (
+    "No byte outside of the context is touched: what is refused is that programs of this type may not use this "
+    "field in this way."
+)
+_WAY: Final = "No byte outside of the memory is touched: what is refused is the kind of instruction that accesses it."
+_ALIGNED: Final = (
+    "No byte outside of the memory is touched: x86-64 does accesses that are not aligned, other processors do not."
+)
+_ZERO: Final = "A size of 0 touches no memory: no input goes wrong here, but the helper asks for at least one byte."
+_SPECIAL: Final = "No byte outside of the value is touched: what is refused is that the field is meant for helpers."
+_SPILL: Final = (
+    "No byte outside of the stack is touched: what is refused is that a pointer would be known to be one no longer."
+)
+_KERNEL: Final = "The kernel's own object is accessed in a way that the verifier does not allow; it may be there or not."
+
+NO_FAULT: Final[dict[str, str]] = {
+    "helper-writes-read-only-memory": _WRITES,
+    "write-to-read-only": _WRITES,
+    "write-to-map-key": _WRITES,
+    "map-access-forbidden": _WRITES,
+    "struct-read-only": _WRITES,
+    "struct-write-unsupported": _WRITES,
+    "struct-write-not-a-field": _WRITES,
+    "tcp-sock-write-not-a-field": _WRITES,
+    "tcp-sock-write-beyond-member": _WRITES,
+    "map-struct-read-only": _WRITES,
+    "struct-write-by-module": _WRITES,
+    "context-access": _FIELD,
+    "pointer-modified": _FIELD,
+    "pointer-offset-variable": _FIELD,
+    "pointer-offset-negative": _FIELD,
+    "atomic-on-memory-type": _WAY,
+    "arena-sign-extension": _WAY,
+    "kptr-access-mode": _WAY,
+    "kptr-access-class": _WAY,
+    "kptr-store-not-zero": _WAY,
+    "kptr-access-variable-offset": _WAY,
+    "kptr-access-misaligned": _WAY,
+    "kptr-access-size": _WAY,
+    "misaligned-packet-access": _ALIGNED,
+    "misaligned-access": _ALIGNED,
+    "size-may-be-zero": _ZERO,
+    "zero-sized-read": _ZERO,
+    "helper-context-empty": _ZERO,
+    "special-field-direct-access": _SPECIAL,
+    "kptr-helper-access": _SPECIAL,
+    "object-field-direct-access": _SPECIAL,
+    "spilled-pointer-in-variable-write": _SPILL,
+    "register-fill-size": _SPILL,
+    "register-spill-size": _SPILL,
+    "spill-of-stack-pointer-to-caller": _SPILL,
+    "struct-pointer-member-width": _KERNEL,
+    "struct-memory-space": _KERNEL,
+    "walk-not-a-struct": _KERNEL,
+    "field-without-size": _KERNEL,
+}
+"""What is said where an input reaches the instruction and nothing goes wrong there."""
+
+
+@cache
+def memory_rules() -> frozenset[str]:
+    """Names of the rules for which an input is searched."""
+    return frozenset(rule.name for rule in all_rules() if rule.category == MEMORY) - BEFORE_THE_WALK | ALSO
+
+
+def applies(rule: str) -> bool:
+    """Whether a rejection by this rule is about an access of memory."""
+    return rule in memory_rules()
+
+
+def no_fault(rule: str) -> str:
+    """Why nothing goes wrong although the rule refuses it; "" where something should."""
+    return NO_FAULT.get(rule, "")

@@ -1,0 +1,150 @@
+"""The process that asks z3: reads one request from a file, writes one answer. It ends, or is ended, after each."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+import time
+from typing import Any, Final
+
+import z3
+
+from vm.counterexample.execute import Execution
+from vm.counterexample.forgotten import forgotten
+from vm.counterexample.later import accesses_behind
+from vm.counterexample.model import input_of
+from vm.counterexample.request import Request
+from vm.counterexample.values import UnsupportedError
+from vm.counterexample.violation import Violation, violation
+from vm.isa import opcodes as o
+from vm.runner.given import as_json
+
+REQUEST: Final = "request"
+ANSWER: Final = "answer.json"
+MAX_MODELS: Final = 3
+MAX_DROPPED: Final = 12
+MEMORY_MIB: Final = 1024
+
+
+class Search:
+    """One question to z3, with a deadline (time.monotonic())."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+
+    def left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def solver(self) -> Any:
+        solver = z3.SolverFor("QF_ABV")
+        solver.set("timeout", max(int(self.left() * 1000), 1))
+        return solver
+
+    def models(self, constraints: list[Any], preferences: list[Any]) -> tuple[str, list[Any]]:
+        """("sat" with models, the plainest first; "unsat"; or "unknown")."""
+        solver = self.solver()
+        solver.add(*constraints)
+        found = solver.check()
+        if found == z3.unsat:
+            return "unsat", []
+        if found != z3.sat:
+            return "unknown", []
+        models = [solver.model()]
+        plain = self._plainest(constraints, preferences)
+        if plain is not None:
+            models.insert(0, plain)
+        return "sat", models
+
+    def _plainest(self, constraints: list[Any], preferences: list[Any]) -> Any | None:
+        """A model that keeps as many preferences as are found to go together."""
+        solver = self.solver()
+        solver.add(*constraints)
+        kept: dict[str, Any] = {}
+        for i, each in enumerate(preferences):
+            mark = z3.Bool(f"preference {i}")
+            solver.add(z3.Implies(mark, each))
+            kept[mark.decl().name()] = mark
+        for _ in range(MAX_DROPPED):
+            if self.left() < 0.5:
+                return None
+            found = solver.check(*kept.values())
+            if found == z3.sat:
+                return solver.model()
+            if found != z3.unsat:
+                return None
+            core = [each.decl().name() for each in solver.unsat_core()]
+            if not core:
+                return None
+            del kept[core[-1]]
+        return None
+
+
+def answer(request: Request, seconds: float) -> dict[str, Any]:
+    """What the parent is told: {"status": "sat", "inputs", "insns"} | {"status": "unsat", "forgotten"} |
+    {"status": "unknown", "why"}."""
+    search = Search(time.monotonic() + seconds)
+    run = Execution(request)
+    try:
+        run.run()
+        insn = request.insns[request.steps[-1].insn_idx]
+        if insn.code & 7 in (o.ALU, o.ALU64):
+            return _later(search, run)
+        found = violation(run, insn)
+    except UnsupportedError as error:
+        return {"status": "unknown", "why": f"The path has {error}."}
+    if found is None:
+        return {"status": "unknown", "why": "The instruction accesses no memory."}
+    return _ask(search, run, found)
+
+
+def _ask(search: Search, run: Execution, found: Violation) -> dict[str, Any]:
+    constraints = run.state.constraints
+    wrong = [] if found.condition is True else [z3.BoolVal(False) if found.condition is False else found.condition]
+    status, models = search.models([*constraints, *wrong], [*run.state.preferences, *found.preferences])
+    if status == "sat":
+        return _sat(run, models)
+    if status == "unsat":
+        if run.state.partial:
+            return {"status": "unknown", "why": f"No input was found, but {run.state.partial}."}
+        return {"status": "unsat", "forgotten": forgotten(run, found, search.deadline)}
+    return {"status": "unknown", "why": "The solver did not decide in time."}
+
+
+def _sat(run: Execution, models: list[Any]) -> dict[str, Any]:
+    inputs = []
+    for model in models[:MAX_MODELS]:
+        made = as_json(input_of(run, model))
+        if made not in inputs:
+            inputs.append(made)
+    return {"status": "sat", "inputs": inputs}
+
+
+def _later(search: Search, run: Execution) -> dict[str, Any]:
+    """Arithmetic was refused: what goes wrong is an access behind it."""
+    refused, complete = accesses_behind(run)
+    undecided = not complete
+    for behind, found in refused:
+        wrong = [] if found.condition is True else [found.condition]
+        if found.condition is False:
+            continue
+        status, models = search.models(
+            [*behind.state.constraints, *wrong], [*behind.state.preferences, *found.preferences]
+        )
+        if status == "sat":
+            return _sat(behind, models)
+        undecided = undecided or status != "unsat"
+    if undecided or run.state.partial:
+        return {"status": "unknown", "why": "Not every way behind the refused arithmetic could be followed to its end."}
+    made = Violation(True, (), run.number(run.request.regno) if run.request.regno >= 0 else None, run.request.regno)
+    return {"status": "unsat", "forgotten": forgotten(run, made, search.deadline)}
+
+
+def main() -> None:
+    """Arguments: seconds. The working directory holds the request."""
+    with open(REQUEST, "rb") as file:
+        request = pickle.load(file)
+    z3.set_param("memory_max_size", MEMORY_MIB)
+    found = answer(request, float(sys.argv[1]))
+    with open(ANSWER, "w", encoding="ascii") as file:
+        json.dump(found, file)

@@ -1,0 +1,81 @@
+"""Asks the search in a child process: confined, limited, and killed when its time is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from vm.counterexample.request import Request
+from vm.errors import InternalError
+from vm.sandbox.confine import python_paths
+from vm.sandbox.launcher import Launcher, Tool
+from vm.sandbox.layers import MIB, Limits
+
+SECONDS: Final = 10.0
+# Starting the child, importing z3, and reading the answer take this of the time.
+_OVERHEAD: Final = 1.5
+_VM: Final = Path(__file__).resolve().parents[1]
+# The package is imported by its own directory: the one around it is none of the child's business.
+_CODE: Final = f"""
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("vm", {str(_VM / "__init__.py")!r}, submodule_search_locations=[{str(_VM)!r}])
+sys.modules["vm"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["vm"])
+from vm.counterexample.child import main
+main()
+"""
+_TOOL: Final = "counterexample"
+_LIMIT_SENTENCES: Final = {
+    "time": "The search was stopped after {seconds:g} seconds.",
+    "cpu": "The search was stopped: it used more processor time than it may.",
+    "memory": "The search was stopped: it used more memory than it may.",
+    "output": "The search was stopped: its answer was too long.",
+}
+
+_lock = threading.Lock()
+_launchers: dict[int, Launcher] = {}
+
+
+def start() -> Launcher:
+    """This process's launcher, started: before the process confines itself."""
+    with _lock:
+        found = _launchers.get(os.getpid())
+        if found is None:
+            paths = (*python_paths(), os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix))
+            found = Launcher({_TOOL: Tool((sys.executable, "-I", "-B", "-c", _CODE), tuple(sorted(set(paths))))})
+            found.start()
+            _launchers.clear()
+            _launchers[os.getpid()] = found
+    return found
+
+
+def ask(request: Request, seconds: float = SECONDS) -> dict[str, Any]:
+    """The answer of vm.counterexample.child.answer(); {"status": "unknown", "why"} where there is none."""
+    limits = Limits(
+        wall=seconds, cpu=int(seconds) + 1, memory=2048 * MIB, file_size=16 * MIB, open_files=64, text=64 * 1024,
+        output=16 * MIB,
+    )  # fmt: skip
+    data = pickle.dumps(request, pickle.HIGHEST_PROTOCOL)
+    try:
+        done = start().run(
+            _TOOL, [str(max(seconds - _OVERHEAD, 1.0))], files={"request": data}, outputs=["answer.json"], limits=limits
+        )
+    except InternalError as error:
+        return {"status": "unknown", "why": error.message}
+    if done.limit:
+        return {"status": "unknown", "why": _LIMIT_SENTENCES[done.limit].format(seconds=seconds)}
+    text = done.outputs["answer.json"]
+    if text is None:
+        return {"status": "unknown", "why": "The search ended without an answer.", "said": done.text.decode(errors="replace")}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("status") not in ("sat", "unsat", "unknown"):
+        return {"status": "unknown", "why": "The search ended without an answer."}
+    return found

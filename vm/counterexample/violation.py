@@ -1,0 +1,139 @@
+"""What would go wrong at the rejected instruction, as a condition on the state before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import z3
+
+from vm.bits import U64
+from vm.counterexample import calls
+from vm.counterexample.memory import number_of
+from vm.counterexample.state import STACK
+from vm.counterexample.values import Condition, Number, Pointer, Value, add, bits, boolean, decided, outside
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.runner.proto_args import Shape, shapes_of
+from vm.verifier.state import reg_types as t
+
+if TYPE_CHECKING:
+    from vm.counterexample.execute import Execution
+
+PAGE: Final = 4096
+
+
+class Violation(NamedTuple):
+    """condition -- when the instruction goes wrong; preferences -- what makes it plain that it does.
+
+    value  -- the number that decides it (an offset, a size), and the verifier's register for it
+    """
+
+    condition: Condition
+    preferences: tuple[Any, ...]
+    value: Number | None
+    regno: int
+
+
+def either(*conditions: Condition) -> Condition:
+    return decided(z3.Or([boolean(each) for each in conditions]))
+
+
+def violation(run: Execution, insn: Insn) -> Violation | None:
+    """None where the instruction accesses no memory."""
+    cls = insn.code & 7
+    if cls in (o.LDX, o.ST, o.STX):
+        return _access(run, insn, cls)
+    if insn.code == o.JMP | o.CALL and insn.src_reg != o.PSEUDO_CALL:
+        return _call(run, insn)
+    return None
+
+
+def _access(run: Execution, insn: Insn, cls: int) -> Violation:
+    atomic = cls == o.STX and insn.code & 0xE0 == o.ATOMIC
+    regno = insn.src_reg if cls == o.LDX else insn.dst_reg
+    size = o.SIZE_BYTES[insn.code & 0x18]
+    base = run.value(regno)
+    off = insn.off & U64
+    condition = touches(run, base, off, size, read=cls == o.LDX or atomic, write=cls != o.LDX)
+    return Violation(condition, _plain(base, off, size), base.off if isinstance(base, Pointer) else base, regno)
+
+
+def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, write: bool) -> Condition:
+    """When an access of `size` (not 0) bytes at base + off goes wrong."""
+    if not isinstance(base, Pointer):
+        return True
+    at = add(base.off, off)
+    obj = base.obj
+    if obj.kind == "function":
+        return True
+    if obj.kind == "ctx":
+        return True  # which fields there are, the run knows
+    wrong = either(base.null, outside(at, size, obj.low, obj.high))
+    if write and not obj.writable:
+        return True
+    if read and run.request.check_stack and obj.written is not None:
+        wrong = either(wrong, _unwritten(obj.written, at, size))
+    return wrong
+
+
+def _unwritten(written: set[int], at: Number, size: Number) -> Condition:
+    """Whether an access meets stack bytes that nothing was written to."""
+    missing = [off for off in range(-STACK, 0) if off not in written]
+    if isinstance(at, int) and isinstance(size, int):
+        start = at - (1 << 64) if at >> 63 else at
+        return any(start <= off < start + size for off in missing)
+    low, end = bits(at), bits(at) + bits(size)
+    return decided(z3.Or([z3.And(low <= off, end > off) for off in missing]))
+
+
+def _plain(base: Value, off: int, size: Number) -> tuple[Any, ...]:
+    """An address where clearly nothing is, and a violation by little."""
+    if not isinstance(base, Pointer):
+        number = number_of(base)
+        return (z3.ULT(bits(number), PAGE - 8 - 1),) if not isinstance(number, int) else ()
+    at = bits(add(base.off, off))
+    return (z3.Not(boolean(base.null)), at >= 0, at < bits(base.obj.high) + 64)
+
+
+def _call(run: Execution, insn: Insn) -> Violation | None:
+    proto = calls.proto_of(run, insn)
+    if proto is None:
+        return None
+    name = calls.helper_of(insn)
+    wrong: list[Condition] = []
+    value: Number | None = None
+    regno = run.request.regno
+    shapes = shapes_of(name, proto)
+    for shape in shapes:
+        size = calls.size_of(run, shape)
+        wrong.append(_argument(run, shape, size))
+        if regno in (shape.regno, shape.size_reg):
+            base = run.value(shape.regno)
+            value = run.number(shape.size_reg) if regno == shape.size_reg else (
+                base.off if isinstance(base, Pointer) else base
+            )
+    if not shapes:
+        return None
+    return Violation(either(*wrong), (), value, regno)
+
+
+def _argument(run: Execution, shape: Shape, size: Number) -> Condition:
+    base = run.value(shape.regno)
+    some = decided(bits(size) != 0)
+    if not isinstance(base, Pointer):
+        zero = decided(bits(number_of(base)) == 0) if shape.nullable else False
+        return decided(z3.And(boolean(some), z3.Not(boolean(zero))))
+    obj = base.obj
+    if obj.kind == "ctx":
+        return decided(boolean(some))
+    off, low, high = base.off, obj.low, obj.high
+    if shape.write and not obj.writable:
+        return some
+    null = z3.And(boolean(base.null), z3.BoolVal(not shape.nullable))
+    wrong = either(null, z3.And(z3.Not(boolean(base.null)), boolean(outside(off, size, low, high))))
+    if shape.read and run.request.check_stack and obj.written is not None:
+        wrong = either(wrong, _unwritten(obj.written, off, size))
+    return decided(z3.And(boolean(some), boolean(wrong)))
+
+
+__all__ = ["Violation", "either", "t", "touches", "violation"]

@@ -1,0 +1,137 @@
+"""An input that makes a rejected memory access go wrong: searched, then run, and only then said to be one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from vm.caps import ROOT, Caps
+from vm.errors import InputError
+from vm.pipeline.running import execute
+from vm.pipeline.translation import unverified
+from vm.pipeline.verdicts import Verdict, verify
+from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from vm.runner.execution import Execution
+    from vm.verifier.stored import StoredTrace
+    from vm.verifier.trace import Failure
+
+SECONDS: Final = 10.0
+_RUN_INSNS: Final = 2_000_000
+_RUN_STEPS: Final = 200_000
+MAX_INPUTS: Final = 3
+
+
+class Fault(NamedTuple):
+    """Where the run stopped: the instruction, why, and r0 to r10 there."""
+
+    insn_idx: int
+    message: str
+    registers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """status -- found: a run on `input` stops at `fault`; none: no input does on the path that was rejected; unknown
+
+    why       -- one or two sentences for a person
+    input     -- what `run --input FILE.json` takes (docs/counterexample.md)
+    forgotten -- for none: what the verifier did not know any more, "" where that was not found
+    """
+
+    status: Literal["found", "none", "unknown"]
+    why: str
+    input: dict[str, Any] | None = None
+    fault: Fault | None = None
+    forgotten: str = ""
+
+
+def counterexample(
+    obj: Object | None,
+    program: Program,
+    failure: Failure,
+    trace: StoredTrace,
+    *,
+    seconds: float = SECONDS,
+) -> Counterexample | None:
+    """The answer for a rejection; None for one that is about no memory access.
+
+    trace -- the recorded walk that ended in `failure`, whole
+    """
+    from vm.counterexample.answers import SAFE, UNINITIALIZED, applies, no_fault
+    from vm.counterexample.request import TooLongError, request_of
+    from vm.counterexample.solver import ask
+
+    if not applies(failure.rule) or failure.insn_idx < 0 or not len(trace):
+        return None
+    check_stack = failure.rule in UNINITIALIZED
+    try:
+        request = request_of(program, trace, failure.rule, failure.reg, check_stack=check_stack)
+    except TooLongError:
+        return Counterexample("unknown", "The path that was rejected has more steps than the search follows.")
+    found = ask(request, seconds)
+    if found["status"] == "unsat":
+        return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=str(found.get("forgotten", "")))
+    if found["status"] == "unknown":
+        return Counterexample("unknown", str(found.get("why", "")))
+    arithmetic = program.insns[failure.insn_idx].code & 7 in (4, 7)
+    return _tried(obj, program, failure, found["inputs"], arithmetic) or _not_reached(failure.rule)
+
+
+def _not_reached(rule: str) -> Counterexample:
+    from vm.counterexample.answers import no_fault
+
+    said = no_fault(rule)
+    if said:
+        return Counterexample("none", said)
+    return Counterexample(
+        "unknown", "The solver found an input, but the run on it did not stop at this instruction."
+    )
+
+
+def _tried(
+    obj: Object | None, program: Program, failure: Failure, inputs: list[Any], arithmetic: bool
+) -> Counterexample | None:
+    """The first input on which the run goes wrong where it should."""
+    for each in inputs[:MAX_INPUTS]:
+        done = run_on(obj, program, each)
+        if done is None or done.fault is None or done.fault.kind != "memory":
+            continue
+        if done.fault.insn_idx != failure.insn_idx and not arithmetic:
+            continue
+        registers = done.steps[-1].regs if done.steps else ()
+        why = f"Run on this input, the program stops at instruction {done.fault.insn_idx}: {done.fault.message}."
+        return Counterexample("found", why, each, Fault(done.fault.insn_idx, done.fault.message, registers))
+    return None
+
+
+def run_on(obj: Object | None, program: Program, value: Any) -> Execution | None:
+    """A checked run on an input in its JSON form; None where the program cannot have it."""
+    from vm.runner.given import from_json
+    from vm.runner.inputs import RunLimits
+
+    limits = RunLimits(steps=_RUN_STEPS, insns=_RUN_INSNS)
+    try:
+        return execute(unverified(program), None, [from_json(value)], limits, obj=obj)[0]
+    except InputError:
+        return None
+
+
+def explain(
+    obj: Object | None, program: Program, verdict: Verdict, *, caps: Caps = ROOT, seconds: float = SECONDS
+) -> Counterexample | None:
+    """counterexample() of a verdict; the program is verified again where its walk was not recorded."""
+    from vm.verifier.stored import StoredTrace
+
+    if verdict.failure is None or verdict.accepted:
+        return None
+    said = verdict.verification
+    trace = said.trace if said is not None else None
+    failure = verdict.failure
+    if not isinstance(trace, StoredTrace):
+        again = verify(program, log_level=0, caps=caps)[0]
+        if not isinstance(again.trace, StoredTrace) or again.failure is None:
+            return None
+        trace, failure = again.trace, again.failure
+    return counterexample(obj, program, failure, trace, seconds=seconds)

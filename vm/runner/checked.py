@@ -1,0 +1,305 @@
+"""The interpreter for a given input: every access is checked against the object its pointer came from.
+
+The engine checks an access against the region at its address, which may be a neighbour of the object that the pointer
+was made for. Here each register and each spilled pointer has the object it points into, and stack bytes that nothing
+wrote may not be read. Calls are checked by the helper's prototype before they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Final
+
+from vm.bits import U64
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.kernel.helpers import FuncProto, helper_proto
+from vm.runner.engine import FRAME_SIZE, Code, Frame, Interpreter
+from vm.runner.execution import MemoryWrite
+from vm.runner.helpers import Call, helper_name
+from vm.runner.inputs import GivenCall, RunLimits
+from vm.runner.memory import AccessError, Area
+from vm.runner.proto_args import MemoryArgument, memory_arguments
+from vm.runner.world import World
+
+_ADDITIVE: Final = (o.ADD, o.SUB)
+
+
+class Target:
+    """The object a pointer points into: a region, or one element of it."""
+
+    __slots__ = ("area", "start")
+
+    def __init__(self, area: Area, start: int) -> None:
+        self.area = area
+        self.start = start
+
+    def bounds(self) -> tuple[int, int]:
+        """[start, end) now: a packet may have been moved."""
+        area = self.area
+        return (self.start, self.start + area.piece) if area.stride else (area.start, area.start + area.size)
+
+
+class CheckedInterpreter(Interpreter):
+    """`targets` are r0-r10 and AX; `spilled` is by address; `written` holds addresses of stack bytes."""
+
+    def __init__(self, codes: list[Code], world: World, limits: RunLimits, steps: int) -> None:
+        assert world.script is not None
+        self.script = world.script
+        self.targets: list[Target | None] = [None] * 12
+        self.spilled: dict[int, Target] = {}
+        self.written: set[int] = set()
+        self._saved: list[list[Target | None]] = []
+        super().__init__(codes, world, limits, steps)
+        window = world.memory.window
+        if window is not None and self.regs[1] == window.start:
+            self.targets[1] = Target(Area(window.name, window.start, window.size, True, "the context", 0, 0), 0)
+        else:
+            self.targets[1] = self._at(self.regs[1])
+        if self.script.given.start is not None:
+            self._begin_at(self.script.given.start.insn, self.script.given.start.arguments)
+
+    def _begin_at(self, insn: int, arguments: tuple[int | bytes, ...]) -> None:
+        """A global function runs by itself."""
+        orig = self.code.orig_idx
+        self.pc = orig.index(insn) if insn in orig else insn
+        for regno in range(1, 6):
+            self.regs[regno], self.targets[regno] = 0, None
+        for regno, given in enumerate(arguments, 1):
+            self._give(regno, given if isinstance(given, int) else 0, given if isinstance(given, bytes) else None)
+
+    def _give(self, regno: int, value: int, pointed: bytes | None) -> None:
+        """A register gets a number, or the address of bytes."""
+        if pointed is not None:
+            value = self.world.kernel_bytes("object", pointed)
+        self.regs[regno] = value & U64
+        self.targets[regno] = self._at(value) if pointed is not None else None
+
+    def _at(self, address: int) -> Target | None:
+        """The object at an address."""
+        area = self.memory.area_at(address)
+        return Target(area, area.bounds(address)[0]) if area is not None else None
+
+    def _fp(self, depth: int) -> int:
+        top = super()._fp(depth)
+        self.targets[o.R10] = self._at(top - FRAME_SIZE)
+        return top
+
+    # -- one instruction ------------------------------------------------------------------------------
+
+    def _one(self) -> bool:
+        insn = self.code.insns[self.pc]
+        at, depth = self.pc, len(self.frames)
+        cls = insn.code & 7
+        if cls in (o.LDX, o.ST, o.STX) and max(insn.dst_reg, insn.src_reg) <= o.REG_AX:
+            return self._access(insn, cls)
+        if cls in (o.ALU, o.ALU64):
+            made = self._arithmetic(insn)
+            going = super()._one()
+            self.targets[insn.dst_reg] = made
+            return going
+        going = super()._one()
+        if cls == o.LD and insn.code == o.LD_IMM64:
+            self.targets[insn.dst_reg] = self._at(self._base(at, insn))
+        elif cls == o.LD:
+            self.targets[0] = None
+        elif insn.code == o.JMP | o.CALL and len(self.frames) == depth:
+            self._returned()
+        return going
+
+    def _base(self, at: int, insn: Insn) -> int:
+        """Where what a 64-bit load names begins: an offset added to it may leave the object."""
+        ref = self.code.refs.get(at)
+        value = self.regs[insn.dst_reg]
+        return (value - ref.addend) & U64 if ref is not None else value
+
+    def _returned(self) -> None:
+        """After a call: a returned address points into what is there."""
+        self.targets[0] = self._at(self.regs[0])
+        self.targets[1:6] = [None] * 5
+
+    def _arithmetic(self, insn: Insn) -> Target | None:
+        """What the destination of an instruction will point into."""
+        operation = insn.code & 0xF0
+        if insn.code & 7 != o.ALU64:
+            return None
+        other = self.targets[insn.src_reg] if insn.code & 8 else None
+        if operation == o.MOV:
+            return other if not insn.off else None
+        if operation not in _ADDITIVE:
+            return None
+        own = self.targets[insn.dst_reg]
+        if own is None or other is None:
+            return own or (other if operation == o.ADD else None)
+        return None
+
+    def _access(self, insn: Insn, cls: int) -> bool:
+        loads = cls == o.LDX or (cls == o.STX and insn.code & 0xE0 == o.ATOMIC)
+        regno = insn.src_reg if cls == o.LDX else insn.dst_reg
+        size = o.SIZE_BYTES[insn.code & 0x18]
+        address = (self.regs[regno] + insn.off) & U64
+        given = self.script.load(self._orig(self.pc)) if cls == o.LDX else None
+        if given is not None:
+            at, depth = self.pc, len(self.frames)
+            self.writes = []
+            self._give(insn.dst_reg, given.value, given.object)
+            self.pc += 1
+            if self.record:
+                self._note(self.code, at, depth, len(self.world.events))
+            return True
+        if loads:
+            self.reach(regno, address, size, write=False)
+            self._initialised(address, size)
+        if cls != o.LDX:
+            self.reach(regno, address, size, write=True)
+        source = self.targets[insn.src_reg] if cls == o.STX and size == 8 and not loads else None
+        found = self.spilled.get(address) if cls == o.LDX and size == 8 else None
+        going = super()._one()
+        if cls == o.LDX:
+            # The context's pointers are addresses of other objects.
+            pointer = self.memory.window is not None and self.memory.window.start <= address < (
+                self.memory.window.start + self.memory.window.size
+            )
+            held = found
+            if held is None and (pointer or size == 8):
+                held = self._pointed(self.regs[insn.dst_reg])
+            self.targets[insn.dst_reg] = held
+        else:
+            self._stored(address, size, source)
+            if loads:
+                self.targets[insn.src_reg] = None
+        return going
+
+    def _pointed(self, value: int) -> Target | None:
+        """The object an address that was loaded points into; the packet's end belongs to the packet."""
+        packet = self.world.packet
+        if packet is not None and value == packet.data_end:
+            return Target(packet.area, 0)
+        return self._at(value)
+
+    def _stored(self, address: int, size: int, target: Target | None) -> None:
+        for at in range(address - 7, address + size):
+            self.spilled.pop(at, None)
+        if target is not None:
+            self.spilled[address] = target
+        self._wrote(address, size)
+
+    def _on_stack(self, address: int) -> bool:
+        return self.world.stack.base <= address < self.world.stack.end
+
+    def _wrote(self, address: int, size: int) -> None:
+        if self._on_stack(address):
+            self.written.update(range(address, address + size))
+
+    def reach(self, regno: int, address: int, size: int, *, write: bool) -> None:
+        """AccessError unless [address, address + size) lies in the object that the register points into."""
+        target = self.targets[regno]
+        if target is None:
+            return
+        low, high = target.bounds()
+        if low <= address and address + size <= high:
+            return
+        what = f"{'write' if write else 'read'} of {_bytes(size)} at {address:#x}"
+        name = target.area.one or target.area.name
+        if address < low:
+            raise AccessError(f"{what}: it starts {_bytes(low - address)} before {name} ({_bytes(high - low)})", address)
+        past = address + size - high
+        raise AccessError(f"{what}: it ends {_bytes(past)} past the end of {name} ({_bytes(high - low)})", address)
+
+    def _initialised(self, address: int, size: int) -> None:
+        """AccessError for stack bytes that hold what was there before the program ran."""
+        if not self.script.given.check_stack or not self._on_stack(address):
+            return
+        for at in range(address, address + size):
+            if at not in self.written:
+                raise AccessError(
+                    f"read of {_bytes(size)} at {address:#x}: nothing was written to {self._name(at)} of the stack; "
+                    "it holds what was there before",
+                    at,
+                )
+
+    # -- calls ------------------------------------------------------------------------------------------
+
+    def _enter(self, code: Code, slot: int, helper: Generator[Call, int, int] | None, back: int | None = None) -> None:
+        saved = self.targets[:]
+        super()._enter(code, slot, helper, back)
+        self._saved.append(saved)
+        top = self.regs[o.R10]
+        for at in range(top - FRAME_SIZE, top):
+            self.written.discard(at)
+            self.spilled.pop(at, None)
+        if helper is not None:
+            self.targets[1:6] = [None] * 5
+
+    def _leave(self) -> bool:
+        if self.frames:
+            saved = self._saved.pop()
+            self.targets[6:11] = saved[6:11]
+            self.targets[1:6] = [None] * 5
+        return super()._leave()
+
+    def _call(self, insn: Insn) -> bool:
+        if insn.src_reg == o.PSEUDO_CALL:
+            return super()._call(insn)
+        orig = self._orig(self.pc)
+        arguments: tuple[MemoryArgument, ...] = ()
+        proto = self._proto(orig)
+        if proto is not None:
+            called = self.code.program.insns[orig].imm
+            arguments = memory_arguments(helper_name(called), proto, self.regs, self._map_sizes())
+            for each in arguments:
+                self._argument(each)
+        given = self.script.call(orig)
+        if given is not None and not given.natural:
+            self._answer(given)
+            going = True
+        else:
+            going = super()._call(insn)
+        for each in arguments:
+            if each.write and each.size:
+                self._wrote(each.address, each.size)
+        return going
+
+    def _proto(self, orig: int) -> FuncProto | None:
+        program = self.code.program
+        insn = program.insns[orig]
+        if insn.code != o.JMP | o.CALL or insn.src_reg:
+            return None
+        return helper_proto(
+            program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name
+        )
+
+    def _map_sizes(self) -> tuple[int, int]:
+        """Sizes of key and value of the map that a call's first argument is; 0 where it is none."""
+        for regno in (1, 2):
+            found = self.world.places.by_address.get(self.regs[regno])
+            if found is not None:
+                return found.spec.key_size, found.spec.value_size
+        return 0, 0
+
+    def _argument(self, each: MemoryArgument) -> None:
+        """AccessError for memory a helper would touch and the program does not have."""
+        if each.size == 0 or (each.address == 0 and each.nullable):
+            return
+        self.reach(each.regno, each.address, each.size, write=each.write)
+        self.memory.check(each.address, each.size, write=each.write)
+        if each.read:
+            self._initialised(each.address, each.size)
+
+    def _answer(self, given: GivenCall) -> None:
+        """The call gives what the input says."""
+        for regno, data in given.memory.items():
+            address = self.regs[regno]
+            self.memory.store_bytes(address, data)
+            self._wrote(address, len(data))
+            if self.record:
+                self.writes.append(MemoryWrite(address, data, self._name(address)))
+        self._give(0, given.result, given.object)
+        self.pc += 1
+
+
+def _bytes(count: int) -> str:
+    return f"{count} byte" if count == 1 else f"{count} bytes"
+
+
+__all__ = ["CheckedInterpreter", "Frame", "Target"]
