@@ -19,7 +19,9 @@ BEFORE_THE_WALK: Final = frozenset({"direct-value-offset-too-large", "direct-val
 UNINITIALIZED: Final = frozenset({"stack-read-uninitialized", "stack-indirect-read-uninitialized"})
 """Rules about stack bytes that nothing was written to."""
 
-_WRITES: Final = "No byte outside of the memory is touched: what is refused is that this memory is written at all."
+_WRITES: Final = (
+    "No byte outside of the memory is touched: what is refused is that the program reads or writes this memory at all."
+)
 _FIELD: Final = (
     "No byte outside of the context is touched: what is refused is that programs of this type may not use this "
     "field in this way."
@@ -33,7 +35,10 @@ _SPECIAL: Final = "No byte outside of the value is touched: what is refused is t
 _SPILL: Final = (
     "No byte outside of the stack is touched: what is refused is that a pointer would be known to be one no longer."
 )
-_KERNEL: Final = "The kernel's own object is accessed in a way that the verifier does not allow; it may be there or not."
+_KERNEL: Final = (
+    "The object's layout in the kernel is another one than the program sees: only its fields, with their sizes, can be "
+    "accessed, so there is no run that could go wrong."
+)
 
 NO_FAULT: Final[dict[str, str]] = {
     "helper-writes-read-only-memory": _WRITES,
@@ -74,6 +79,8 @@ NO_FAULT: Final[dict[str, str]] = {
     "struct-pointer-member-width": _KERNEL,
     "struct-memory-space": _KERNEL,
     "walk-not-a-struct": _KERNEL,
+    "socket-access": _KERNEL,
+    "flow-keys-access": _KERNEL,
     "field-without-size": _KERNEL,
 }
 """What is said where an input reaches the instruction and nothing goes wrong there."""

@@ -106,6 +106,35 @@ def call(run: Execution, insn: Insn, here: PathStep, following: PathStep) -> Non
     state.regs[1:6] = [None] * 5
     if kernel:
         _widen(run, here)
+    _release(run, here)
+
+
+def _release(run: Execution, here: PathStep) -> None:
+    """Pointers that the call made invalid: what they point to was released, or moved with the packet."""
+    state = run.state
+    depth = len(state.frames)
+    for (frame, idx), known in here.changed.items():
+        if known.type != t.SCALAR_VALUE:
+            continue
+        if idx > o.R10:
+            stack, off = state.stacks[frame], -8 * (idx - o.R10) & U64
+            held: Value | None = stack.load(off, 8)
+            if isinstance(held, Pointer) and _ends(run, held):
+                stack.content.store(off, 8, _gone(held))
+        elif 6 <= idx < o.R10:
+            regs = state.regs if frame == depth else state.frames[frame].saved
+            held = regs[idx]
+            if isinstance(held, Pointer) and _ends(run, held):
+                regs[idx] = _gone(held)
+
+
+def _ends(run: Execution, held: Pointer) -> bool:
+    """An XDP packet stays where it is: a pointer into it is as good as its offset."""
+    return held.obj.kind in ("kernel", "memory", "gone") or (held.obj.kind == "packet" and run.request.kind != "xdp")
+
+
+def _gone(held: Pointer) -> Pointer:
+    return held._replace(obj=Object("gone", f"{held.obj.name}, which is gone", 0, 0))
 
 
 def map_spec(value: Value | None) -> MapSpec | None:

@@ -12,7 +12,7 @@ import z3
 
 from vm.counterexample.execute import Execution
 from vm.counterexample.forgotten import forgotten
-from vm.counterexample.later import accesses_behind
+from vm.counterexample.later import Behind
 from vm.counterexample.model import input_of
 from vm.counterexample.request import Request
 from vm.counterexample.values import UnsupportedError
@@ -25,6 +25,9 @@ ANSWER: Final = "answer.json"
 MAX_MODELS: Final = 3
 MAX_DROPPED: Final = 12
 MEMORY_MIB: Final = 1024
+BEFORE_USE: Final = (
+    "The verifier refuses the pointer where it is made; that no access through it leaves the memory, it does not look at."
+)
 
 
 class Search:
@@ -81,7 +84,7 @@ class Search:
 
 
 def answer(request: Request, seconds: float) -> dict[str, Any]:
-    """What the parent is told: {"status": "sat", "inputs", "insns"} | {"status": "unsat", "forgotten"} |
+    """What the parent is told: {"status": "sat", "inputs", "insn"} | {"status": "unsat", "forgotten"} |
     {"status": "unknown", "why"}."""
     search = Search(time.monotonic() + seconds)
     run = Execution(request)
@@ -117,27 +120,30 @@ def _sat(run: Execution, models: list[Any]) -> dict[str, Any]:
         made = as_json(input_of(run, model))
         if made not in inputs:
             inputs.append(made)
-    return {"status": "sat", "inputs": inputs}
+    return {"status": "sat", "inputs": inputs, "insn": run.request.steps[-1].insn_idx}
 
 
 def _later(search: Search, run: Execution) -> dict[str, Any]:
     """Arithmetic was refused: what goes wrong is an access behind it."""
-    refused, complete = accesses_behind(run)
-    undecided = not complete
-    for behind, found in refused:
-        wrong = [] if found.condition is True else [found.condition]
+    ways = Behind(run.request)
+    undecided = False
+    for behind, found in ways.accesses():
+        if search.left() < 1:
+            undecided = True
+            break
         if found.condition is False:
             continue
+        wrong = [] if found.condition is True else [found.condition]
         status, models = search.models(
             [*behind.state.constraints, *wrong], [*behind.state.preferences, *found.preferences]
         )
         if status == "sat":
             return _sat(behind, models)
         undecided = undecided or status != "unsat"
+    undecided = undecided or not ways.complete
     if undecided or run.state.partial:
         return {"status": "unknown", "why": "Not every way behind the refused arithmetic could be followed to its end."}
-    made = Violation(True, (), run.number(run.request.regno) if run.request.regno >= 0 else None, run.request.regno)
-    return {"status": "unsat", "forgotten": forgotten(run, made, search.deadline)}
+    return {"status": "unsat", "forgotten": [BEFORE_USE, -1]}
 
 
 def main() -> None:

@@ -40,14 +40,17 @@ FIRST_SLOT: Final = 11
 
 
 class Execution:
-    """One path. `state` is what holds before the step that comes next; conditions[i]: constraints after step i."""
+    """One path. `state` is what holds before the step that comes next; begun: the registers before the first one."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.state = State(request)
         self.after: list[int] = []  # number of constraints after each step
-        self.history: list[dict[tuple[int, int], Value]] = []  # what each step wrote, by frame and register
+        # Registers of each frame after each step, outermost first; those of frames that wait are shared.
+        self.snapshots: list[list[list[Value | None]]] = []
         self._begin()
+        self.begun = self.state.regs[:]
+        self.first = len(self.state.constraints)
 
     def _begin(self) -> None:
         state, request = self.state, self.request
@@ -83,20 +86,11 @@ class Execution:
 
     def step(self, here: PathStep, following: PathStep) -> None:
         state = self.state
-        before = state.regs[:]
-        depth = len(state.frames)
         insn = state.insns[here.insn_idx]
         _CLASSES[insn.code & 7](self, insn, here, following)
         for place, known in here.changed.items():
             state.known[place] = known
-        wrote: dict[tuple[int, int], Value] = {}
-        if len(state.frames) == depth:
-            wrote = {
-                (depth, i): now
-                for i, (was, now) in enumerate(zip(before, state.regs, strict=True))
-                if was is not now and now is not None
-            }
-        self.history.append(wrote)
+        self.snapshots.append([*(frame.saved for frame in state.frames), state.regs[:]])
         self.after.append(len(state.constraints))
 
     def known_after(self, here: PathStep, regno: int) -> Known | None:

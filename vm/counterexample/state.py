@@ -101,6 +101,7 @@ class State:
         self.end: Number = 0
         self.meta: Any = None
         self.total: Any = None
+        self.shortest: Any = None  # that a packet has an Ethernet header
         if request.kind in PACKET_TYPES:
             self._make_packet()
         self.regs[10] = Pointer(self.stacks[0], 0)
@@ -118,7 +119,9 @@ class State:
         self.total = length
         self.packet = Object("packet", "packet", -before & ((1 << 64) - 1), length - before)
         self.start, self.end = 0, length - before
-        self.require(z3.And(z3.UGE(length, ETH_HLEN), z3.ULE(length, MAX_PACKET)))
+        self.shortest = z3.UGE(length, ETH_HLEN)
+        self.constraints.append(self.shortest)
+        self.require(z3.And(z3.UGE(length, before), z3.ULE(length, MAX_PACKET)))
         self.preferences.append(z3.ULE(length, SMALL_PACKET))
         self.preferences.append(z3.ULE(length, 128))
 

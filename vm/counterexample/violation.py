@@ -64,7 +64,7 @@ def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, 
         return True
     at = add(base.off, off)
     obj = base.obj
-    if obj.kind == "function":
+    if obj.kind in ("function", "gone"):
         return True
     if obj.kind == "ctx":
         return True  # which fields there are, the run knows
@@ -126,6 +126,8 @@ def _argument(run: Execution, shape: Shape, size: Number) -> Condition:
     obj = base.obj
     if obj.kind == "ctx":
         return decided(boolean(some))
+    if obj.kind == "gone":
+        return some
     off, low, high = base.off, obj.low, obj.high
     if shape.write and not obj.writable:
         return some

@@ -72,11 +72,20 @@ def counterexample(
         return Counterexample("unknown", "The path that was rejected has more steps than the search follows.")
     found = ask(request, seconds)
     if found["status"] == "unsat":
-        return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=str(found.get("forgotten", "")))
+        told = "" if no_fault(failure.rule) else _forgotten(program, found.get("forgotten"))
+        return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=told)
     if found["status"] == "unknown":
         return Counterexample("unknown", str(found.get("why", "")))
-    arithmetic = program.insns[failure.insn_idx].code & 7 in (4, 7)
-    return _tried(obj, program, failure, found["inputs"], arithmetic) or _not_reached(failure.rule)
+    return _tried(obj, program, int(found["insn"]), found["inputs"]) or _not_reached(failure.rule)
+
+
+def _forgotten(program: Program, found: object) -> str:
+    """The search's sentence, with the instruction's place in the source."""
+    if not isinstance(found, list) or len(found) != 2:
+        return ""
+    text, insn_idx = str(found[0]), int(found[1])
+    line = program.line_of(insn_idx) if insn_idx >= 0 else None
+    return text.replace("{at}", f"at instruction {insn_idx}" + (f" (line {line})" if line is not None else ""))
 
 
 def _not_reached(rule: str) -> Counterexample:
@@ -90,15 +99,11 @@ def _not_reached(rule: str) -> Counterexample:
     )
 
 
-def _tried(
-    obj: Object | None, program: Program, failure: Failure, inputs: list[Any], arithmetic: bool
-) -> Counterexample | None:
+def _tried(obj: Object | None, program: Program, insn_idx: int, inputs: list[Any]) -> Counterexample | None:
     """The first input on which the run goes wrong where it should."""
     for each in inputs[:MAX_INPUTS]:
         done = run_on(obj, program, each)
-        if done is None or done.fault is None or done.fault.kind != "memory":
-            continue
-        if done.fault.insn_idx != failure.insn_idx and not arithmetic:
+        if done is None or done.fault is None or done.fault.kind != "memory" or done.fault.insn_idx != insn_idx:
             continue
         registers = done.steps[-1].regs if done.steps else ()
         why = f"Run on this input, the program stops at instruction {done.fault.insn_idx}: {done.fault.message}."

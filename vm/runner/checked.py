@@ -14,13 +14,16 @@ from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel.helpers import FuncProto, helper_proto
+from vm.kernel.types import OBJ_RELEASE
 from vm.runner.engine import FRAME_SIZE, Code, Frame, Interpreter
 from vm.runner.execution import MemoryWrite
 from vm.runner.helpers import Call, helper_name
 from vm.runner.inputs import GivenCall, RunLimits
 from vm.runner.memory import AccessError, Area
+from vm.runner.packet import SkbPacket
 from vm.runner.proto_args import MemoryArgument, memory_arguments
 from vm.runner.world import World
+from vm.verifier.classify import helper_changes_pkt_data
 
 _ADDITIVE: Final = (o.ADD, o.SUB)
 
@@ -28,11 +31,12 @@ _ADDITIVE: Final = (o.ADD, o.SUB)
 class Target:
     """The object a pointer points into: a region, or one element of it."""
 
-    __slots__ = ("area", "start")
+    __slots__ = ("area", "gone", "start")
 
     def __init__(self, area: Area, start: int) -> None:
         self.area = area
         self.start = start
+        self.gone = ""  # why it may not be used any more
 
     def bounds(self) -> tuple[int, int]:
         """[start, end) now: a packet may have been moved."""
@@ -197,6 +201,9 @@ class CheckedInterpreter(Interpreter):
         if target is None:
             return
         low, high = target.bounds()
+        if target.gone:
+            access = f"{'write' if write else 'read'} of {_bytes(size)} at {address:#x}"
+            raise AccessError(f"{access}: {target.gone}", address)
         if low <= address and address + size <= high:
             return
         what = f"{'write' if write else 'read'} of {_bytes(size)} at {address:#x}"
@@ -249,6 +256,7 @@ class CheckedInterpreter(Interpreter):
             arguments = memory_arguments(helper_name(called), proto, self.regs, self._map_sizes())
             for each in arguments:
                 self._argument(each)
+        ends = self._ends(orig, proto)
         given = self.script.call(orig)
         if given is not None and not given.natural:
             self._answer(given)
@@ -258,7 +266,30 @@ class CheckedInterpreter(Interpreter):
         for each in arguments:
             if each.write and each.size:
                 self._wrote(each.address, each.size)
+        for target in ends[0]:
+            target.gone = ends[1]
         return going
+
+    def _ends(self, orig: int, proto: FuncProto | None) -> tuple[list[Target], str]:
+        """The pointers that a call makes invalid, and why."""
+        number = self.code.program.insns[orig].imm
+        if proto is None:
+            return [], ""
+        if helper_changes_pkt_data(number) and isinstance(self.world.packet, SkbPacket):
+            area = self.world.packet.area
+            why = f"the pointer was taken before bpf_{helper_name(number)}(), after which the packet may lie elsewhere"
+            return [each for each in self._held() if each.area is area], why
+        for regno, arg in enumerate(proto.arg_types, 1):
+            target = self.targets[regno]
+            if arg & OBJ_RELEASE and target is not None:
+                why = f"the pointer is to an object that bpf_{helper_name(number)}() released"
+                return [each for each in self._held() if each.area is target.area], why
+        return [], ""
+
+    def _held(self) -> list[Target]:
+        """Where registers and spilled pointers point."""
+        found = [*self.targets, *self.spilled.values(), *(each for saved in self._saved for each in saved)]
+        return [each for each in found if each is not None]
 
     def _proto(self, orig: int) -> FuncProto | None:
         program = self.code.program
