@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ def run_inputs(options: Namespace) -> list[RunInput] | None:
     from vm.runner import inputs as i
     from vm.runner import packets
 
+    if options.input is not None:
+        return [given_input(options.input)]
     if options.memory is not None:
         return [i.MemoryInput(packets.from_hex(options.memory, minimum=0))]
     if options.event is not None:
@@ -31,6 +34,19 @@ def run_inputs(options: Namespace) -> list[RunInput] | None:
     if path.endswith((".pcap", ".pcapng", ".cap")):
         return [i.PacketInput(p, socket=options.socket) for p in packets.from_pcap(data)]
     return [i.PacketInput(packets.checked(data), socket=options.socket)]
+
+
+def given_input(path: str) -> RunInput:
+    """--input: a JSON file, "-" for standard input (docs/counterexample.md)."""
+    from vm.runner import given
+
+    try:
+        if path == "-":
+            return given.parse(sys.stdin.buffer.read(given.MAX_BYTES + 1))
+        with open(path, "rb") as file:
+            return given.parse(file.read(given.MAX_BYTES + 1))
+    except OSError as e:
+        raise InputError(f"{path}: {e.strerror}.") from None
 
 
 def event_values(text: str) -> dict[str, int | str | bytes]:

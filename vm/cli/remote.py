@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOCAL_ONLY: Final[Mapping[str, Any]] = {
     "untyped": None, "caps": None, "alone": False, "trace": None, "memory": None, "repeat": 1, "output": None,
+    "counterexample": False, "input": None,
 }  # fmt: skip
 """Options that the protocol does not have, with their defaults."""
 LOG_LEVEL: Final = 2

@@ -35,6 +35,10 @@ def arguments(p: ArgumentParser) -> None:
     what.add_argument("--packet", metavar="X.pcap|X.bin|HEX", help="the packet(s)")
     what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values (sk.FIELD=v, current.pid=v)")
     what.add_argument(
+        "--input", metavar="FILE.json",
+        help="context, maps, results of helpers (docs/counterexample.md; - is standard input); as loaded, each access checked",
+    )  # fmt: skip
+    what.add_argument(
         "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"
     )
     p.add_argument(
@@ -88,8 +92,11 @@ def _run_one(
     from vm.runner.inputs import RunLimits
 
     # Unverified programs see the UAPI ctx, which only the interpreter has: the kernel's rewrites need the walk's types.
-    engine = options.engine or ("interpreter" if options.unverified else "jit")
-    if options.unverified or options.memory is not None:
+    given = options.input is not None
+    if given and options.engine == "jit":
+        raise InputError("--input runs in the interpreter: the machine does not check each access.")
+    engine = options.engine or ("interpreter" if options.unverified or given else "jit")
+    if options.unverified or given or options.memory is not None:
         rewritten = pipeline.unverified(program)
     else:
         v = pipeline.check(obj, program, alone=options.alone, caps=caps)

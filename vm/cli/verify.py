@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.cli import remote
@@ -17,6 +19,10 @@ from vm.errors import InputError
 from vm.kernel.release import LINUX
 from vm.pipeline import Verdict
 from vm.program import Object, Remark
+
+if TYPE_CHECKING:
+    from vm.caps import Caps
+    from vm.pipeline import Counterexample
 
 HELP: Final = f"print the verdict and the log of {LINUX}'s verifier"
 
@@ -30,6 +36,9 @@ def arguments(p: ArgumentParser) -> None:
     add_program(p)
     add_loading(p)
     p.add_argument("--trace", metavar="FILE.jsonl", help="write the steps of the verifier to this file (docs/trace.md)")
+    p.add_argument(
+        "--counterexample", action="store_true", help="search an input that makes a rejected memory access go wrong"
+    )
     p.add_argument("--log-level", type=int, choices=[0, 1, 2], help="1 by default; of a server's log it is 2")
     add_server(p)
 
@@ -54,14 +63,15 @@ def run(options: Namespace, out: Reporter) -> int:
             options.program,
             alone=options.alone,
             log_level=1 if options.log_level is None else options.log_level,
-            record=bool(options.trace),
+            record=bool(options.trace) or options.counterexample,
             caps=caps,
             explain=True,
         )
         count = 0
         for verdict in found:
             count += 1
-            _say(path, obj, verdict, out)
+            shown = _counterexample(obj, verdict, caps) if options.counterexample else None
+            _say(path, obj, verdict, out, shown)
             if options.trace:
                 write_trace(options.trace, path, verdict)
         if not count:
@@ -69,8 +79,15 @@ def run(options: Namespace, out: Reporter) -> int:
     return out.status
 
 
-def _say(path: str, obj: Object, v: Verdict, out: Reporter) -> None:
-    out.line(verify_record(path, v), _text(path, v))
+def _counterexample(obj: Object, v: Verdict, caps: Caps) -> Counterexample | None:
+    return pipeline.counterexample(obj, v.program, v, caps=caps) if v.program is not None else None
+
+
+def _say(path: str, obj: Object, v: Verdict, out: Reporter, shown: Counterexample | None) -> None:
+    record = verify_record(path, v)
+    if record["failure"] is not None:
+        record["failure"]["counterexample"] = counterexample_record(shown) if shown is not None else None
+    out.line(record, _text(path, v) + (_counterexample_text(path, v, shown) if shown is not None else ""))
     say_remarks(path, tuple(remark for remark in v.remarks if remark not in obj.remarks), out)
     if v.error is not None:
         out.complain(f"{path}: {v.name}: {v.message}", status_of(v.error))
@@ -102,6 +119,33 @@ def _failure(v: Verdict) -> dict[str, Any] | None:
     told = as_json.failure(v.failure, v.program.line_of)
     told |= {"message": v.failure.message, "proven": v.failure.proven_text}
     return {key: told.get(key, "") for key in FAILURE}
+
+
+def counterexample_record(shown: Counterexample) -> dict[str, Any]:
+    """The answer as docs/counterexample.md has it."""
+    fault = shown.fault
+    return {
+        "status": shown.status,
+        "why": shown.why,
+        "forgotten": shown.forgotten,
+        "input": shown.input,
+        "fault": None
+        if fault is None
+        else {"insn": fault.insn_idx, "message": fault.message, "registers": [str(value) for value in fault.registers]},
+    }
+
+
+def _counterexample_text(path: str, v: Verdict, shown: Counterexample) -> str:
+    said = f"counterexample: {shown.status}: {shown.why}\n"
+    if shown.forgotten:
+        said += f"forgotten: {shown.forgotten}\n"
+    if shown.fault is not None:
+        registers = " ".join(f"r{i}={value:#x}" for i, value in enumerate(shown.fault.registers))
+        said += f"registers: {registers}\n"
+    if shown.input is not None:
+        command = ["python", "-m", "vm", "run", path, "--program", v.name, "--input", "-"]
+        said += f"run it: echo {shlex.quote(json.dumps(shown.input))} | {shlex.join(command)}\n"
+    return said
 
 
 def remark_record(remark: Remark) -> dict[str, Any]:

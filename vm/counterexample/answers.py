@@ -13,7 +13,9 @@ SAFE: Final = "On this path the access is always within its memory: it is safe, 
 ALSO: Final = frozenset({"invalid-memory-access", "argument-type", "helper-argument-may-be-null"})
 """Rules of other categories whose instruction accesses memory."""
 
-BEFORE_THE_WALK: Final = frozenset({"direct-value-offset-too-large", "direct-value-pointer", "direct-read-many-entries"})
+BEFORE_THE_WALK: Final = frozenset(
+    {"direct-value-offset-too-large", "direct-value-pointer", "direct-read-many-entries"}
+)
 """Rules of the memory category that refuse a program before its instructions are followed."""
 
 UNINITIALIZED: Final = frozenset({"stack-read-uninitialized", "stack-indirect-read-uninitialized"})

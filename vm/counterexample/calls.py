@@ -29,7 +29,8 @@ from vm.counterexample.values import (
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel.func_ids import NAMES
-from vm.kernel.helpers import FuncProto, helper, helper_proto
+from vm.kernel.helper_facts import FuncProto
+from vm.kernel.helpers import helper, helper_proto
 from vm.program import MapSpec
 from vm.runner.layout import round8
 from vm.runner.proto_args import Shape, fixed_size, shapes_of
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from vm.counterexample.execute import Execution
 
 MAX_ERRNO: Final = 4095
+WRITABLE_KINDS: Final = ("stack", "value", "memory", "packet")
 EFAULT: Final = 14
 INT_MAX: Final = S32_MAX
 XDP_FRAME: Final = 40
@@ -245,7 +247,7 @@ def _escape(run: Execution) -> None:
     """A function nothing is known of was given pointers: what they point to may be anything now."""
     for regno in range(1, 6):
         value = run.state.regs[regno]
-        if isinstance(value, Pointer) and value.obj.kind in ("stack", "value", "memory", "packet") and value.obj.writable:
+        if isinstance(value, Pointer) and value.obj.kind in WRITABLE_KINDS and value.obj.writable:
             _forget(run, value)
 
 
@@ -466,7 +468,9 @@ def _new_packet(run: Execution) -> None:
 # -- callbacks and iterators ------------------------------------------------------------------------------
 
 # Registers of a call that the callback gets, as its own r1 to r5: a number is the caller's register.
-_CALLBACK_CTX: Final = {"loop": 3, "for_each_map_elem": 3, "find_vma": 4, "timer_set_callback": 0, "user_ringbuf_drain": 3}
+_CALLBACK_CTX: Final = {"loop": 3, "for_each_map_elem": 3, "find_vma": 4, "user_ringbuf_drain": 3}
+# Its own register that the callback gets it in.
+_CTX_REG: Final = {"loop": 2, "for_each_map_elem": 4, "find_vma": 3, "user_ringbuf_drain": 2}
 
 
 def _into_callback(run: Execution, name: str, here: PathStep) -> None:
@@ -486,7 +490,7 @@ def _into_callback(run: Execution, name: str, here: PathStep) -> None:
                 state.require(z3.ULT(number, bits(arithmetic(o.ALU | o.MOV | o.X, 0, 0, run.number(1), 0))))
             arguments.append(number)
         elif caller and known.type & 0xFF in (t.PTR_TO_STACK, t.PTR_TO_MAP_VALUE, t.PTR_TO_MEM, t.PTR_TO_CTX) and (
-            regno == {"loop": 2, "for_each_map_elem": 4}.get(name, 0)
+            regno == _CTX_REG[name]
         ):
             arguments.append(state.regs[caller])
         elif known.type & 0xFF == t.PTR_TO_STACK:

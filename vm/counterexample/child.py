@@ -26,7 +26,7 @@ MAX_MODELS: Final = 3
 MAX_DROPPED: Final = 12
 MEMORY_MIB: Final = 1024
 BEFORE_USE: Final = (
-    "The verifier refuses the pointer where it is made; that no access through it leaves the memory, it does not look at."
+    "The verifier refuses the pointer where it is made: it does not look at the accesses through it, which stay inside."
 )
 
 

@@ -59,7 +59,8 @@ class Execution:
             if idx == o.R10:
                 continue
             if first == 0:
-                state.regs[idx] = Pointer(state.ctx, 0) if known.type & 0xFF == t.PTR_TO_CTX else self._unknown(known, idx)
+                ctx = known.type & 0xFF == t.PTR_TO_CTX
+                state.regs[idx] = Pointer(state.ctx, 0) if ctx else self._unknown(known, idx)
             else:
                 state.regs[idx] = self._argument(known, idx)
         if first:
@@ -116,7 +117,8 @@ class Execution:
         """The result of an arithmetic instruction."""
         operation = insn.code & 0xF0
         wide = insn.code & 7 == o.ALU64
-        source: Value = self.value(insn.src_reg) if insn.code & 8 and operation not in (o.END, o.NEG) else insn.imm & U64
+        register = insn.code & 8 and operation not in (o.END, o.NEG)
+        source: Value = self.value(insn.src_reg) if register else insn.imm & U64
         if operation == o.MOV and wide and not insn.off:
             return source
         a: Value = self.value(insn.dst_reg) if operation != o.MOV else 0
@@ -190,7 +192,6 @@ class Execution:
         state.regs[insn.dst_reg] = value
 
     def _loaded(self, base: Value, insn: Insn, size: int, here: PathStep, known: Known | None) -> Value:
-        state = self.state
         points = known is not None and known.type != SCALAR
         if not isinstance(base, Pointer):
             return self._free_load(insn, size, here, known)

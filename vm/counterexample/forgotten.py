@@ -55,7 +55,13 @@ def forgotten(run: Execution, found: Violation, deadline: float) -> list[Any]:
     """[text, instruction] of Forgotten; [] where it was not found in time."""
     search = _Search(run, deadline)
     try:
-        told = search.header(found) or search.impossible_path() or search.lost(found) or search.shown(found)
+        told = (
+            search.header(found)
+            or search.impossible_path()
+            or search.entry(found)
+            or search.lost(found)
+            or search.shown(found)
+        )
     except _OverError:
         return []
     return list(told) if told is not None else []
@@ -285,8 +291,8 @@ class _Search:
             return f"The verifier does not follow the {width}{_NAMES.get(operation, 'operation')} {{at}}{both} exactly"
         if cls == o.LDX:
             return (
-                "The verifier does not know what the memory read {at} holds, though it was written or checked before on "
-                "this path"
+                "The verifier does not know what the memory read {at} holds, though it was written or checked before "
+                "on this path"
             )
         if insn.code == o.JMP | o.CALL:
             name = helper_of(insn)
@@ -307,13 +313,42 @@ class _Search:
         text = "A packet has at least the 14 bytes of its Ethernet header, and the verifier does not count on them."
         return Forgotten(text, -1)
 
+    def entry(self, found: Violation) -> Forgotten | None:
+        """The lookup in an array that always has the entry."""
+        if found.regno < 0 or not self._run.after:
+            return None
+        place = _Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
+        value, known = self._value(place), self.known(place)
+        if not isinstance(value, Pointer) or known is None or not known.type & t.PTR_MAYBE_NULL:
+            return None
+        if "index" not in value.obj.details or self._first(place.step, value.null) >= place.step:
+            return None
+        step = next(
+            (
+                step
+                for step, each in enumerate(self._steps)
+                if helper_of(self._run.request.insns[each.insn_idx]) == "map_lookup_elem"
+                and step < len(self._run.snapshots)
+                and self._value(_Place(step, place.frame, 0)) is value
+            ),
+            -1,
+        )
+        text = (
+            f"The array has an entry for every key that is possible here, so the lookup in {value.obj.details['map'].name} "
+            "{at} does not give NULL; the verifier does not look at the key."
+        )
+        return Forgotten(text, self._steps[step].insn_idx) if step >= 0 else None
+
     def impossible_path(self) -> Forgotten | None:
         """The branch that cannot go the way the path goes."""
         last = len(self._run.after) - 1
         if last < 0 or not self._impossible(last, True):
             return None
         at = self._first(last, True)
-        text = "No run takes this path: it would need the branch {at} to go a way it cannot go here, which the verifier does not see."
+        text = (
+            "No run takes this path: the branch {at} would have to go a way that it cannot go here, which the verifier "
+            "does not see."
+        )
         return Forgotten(text, self._steps[max(at, 0)].insn_idx)
 
     def _first(self, last: int, condition: Any) -> int:

@@ -34,7 +34,7 @@ class Reader:
     def truth(self, condition: Any) -> bool:
         if isinstance(condition, bool):
             return condition
-        return z3.is_true(self._model.eval(boolean(condition), model_completion=True))
+        return bool(z3.is_true(self._model.eval(boolean(condition), model_completion=True)))
 
     def content(self, array: Any, start: int, count: int) -> bytes:
         """Bytes of an array of bytes."""

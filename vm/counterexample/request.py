@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.isa.insn import Insn
-from vm.kernel.helpers import helper_proto
 from vm.program import MapSpec, Program
 from vm.runner.context import prog_type_name
-from vm.verifier.snapshots import FIRST_SLOT, value_at
+from vm.trace.snapshots import FIRST_SLOT, value_at
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
 if TYPE_CHECKING:
-    from vm.verifier.folded import Snapshot
-    from vm.verifier.stored import StoredTrace
+    from vm.trace.folded import Snapshot
+    from vm.trace.stored import StoredTrace
 
 MAX_STEPS: Final = 20_000
 SOCKET_BYTES: Final = {

@@ -23,7 +23,8 @@ _VM: Final = Path(__file__).resolve().parents[1]
 # The package is imported by its own directory: the one around it is none of the child's business.
 _CODE: Final = f"""
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("vm", {str(_VM / "__init__.py")!r}, submodule_search_locations=[{str(_VM)!r}])
+found = {str(_VM)!r}
+spec = importlib.util.spec_from_file_location("vm", found + "/__init__.py", submodule_search_locations=[found])
 sys.modules["vm"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["vm"])
 from vm.counterexample.child import main
@@ -66,12 +67,13 @@ def ask(request: Request, seconds: float = SECONDS) -> dict[str, Any]:
             _TOOL, [str(max(seconds - _OVERHEAD, 1.0))], files={"request": data}, outputs=["answer.json"], limits=limits
         )
     except InternalError as error:
-        return {"status": "unknown", "why": error.message}
+        return {"status": "unknown", "why": str(error)}
     if done.limit:
         return {"status": "unknown", "why": _LIMIT_SENTENCES[done.limit].format(seconds=seconds)}
     text = done.outputs["answer.json"]
     if text is None:
-        return {"status": "unknown", "why": "The search ended without an answer.", "said": done.text.decode(errors="replace")}
+        said = done.text.decode(errors="replace")
+        return {"status": "unknown", "why": "The search ended without an answer.", "said": said}
     try:
         found = json.loads(text)
     except ValueError:

@@ -166,7 +166,7 @@ def outside(off: Number, size: Number, low: Number, high: Number) -> Condition:
     """Whether [off, off + size) is not all in [low, high); offsets are signed, size is unsigned and not 0."""
     if all(isinstance(each, int) for each in (off, size, low, high)):
         at = signed_of(off)
-        return at < signed_of(low) or at + size > signed_of(high)  # type: ignore[operator]
+        return at < signed_of(low) or at + size > signed_of(high)
     # In 66 bits nothing wraps around.
     wide = [z3.SignExt(2, bits(each)) for each in (off, low, high)]
     end = wide[0] + z3.ZeroExt(2, bits(size))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from vm.pipeline.beside import Beside, beside
 from vm.pipeline.contents import contents
+from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
 from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.rewritten_listing import rewritten_listing
 from vm.pipeline.running import Companion, companions, execute, laid_out
@@ -36,6 +37,7 @@ __all__ = [
     "Check",
     "Code",
     "Companion",
+    "Counterexample",
     "Source",
     "Verdict",
     "beside",
@@ -46,10 +48,12 @@ __all__ = [
     "companions",
     "compile_source",
     "contents",
+    "counterexample",
     "execute",
     "laid_out",
     "load",
     "load_elf",
+    "of_walk",
     "remarks_of",
     "rewrite",
     "rewritten_listing",

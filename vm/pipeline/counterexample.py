@@ -14,8 +14,8 @@ from vm.program import Object, Program
 
 if TYPE_CHECKING:
     from vm.runner.execution import Execution
-    from vm.verifier.stored import StoredTrace
-    from vm.verifier.trace import Failure
+    from vm.trace.records import Failure
+    from vm.trace.stored import StoredTrace
 
 SECONDS: Final = 10.0
 _RUN_INSNS: Final = 2_000_000
@@ -47,7 +47,7 @@ class Counterexample:
     forgotten: str = ""
 
 
-def counterexample(
+def of_walk(
     obj: Object | None,
     program: Program,
     failure: Failure,
@@ -123,20 +123,20 @@ def run_on(obj: Object | None, program: Program, value: Any) -> Execution | None
         return None
 
 
-def explain(
+def counterexample(
     obj: Object | None, program: Program, verdict: Verdict, *, caps: Caps = ROOT, seconds: float = SECONDS
 ) -> Counterexample | None:
-    """counterexample() of a verdict; the program is verified again where its walk was not recorded."""
-    from vm.verifier.stored import StoredTrace
+    """of_walk() of a verdict; the program is verified again where its walk was not recorded."""
+    from vm.trace.recorder import Recorder
 
     if verdict.failure is None or verdict.accepted:
         return None
     said = verdict.verification
     trace = said.trace if said is not None else None
     failure = verdict.failure
-    if not isinstance(trace, StoredTrace):
+    if not isinstance(trace, Recorder):
         again = verify(program, log_level=0, caps=caps)[0]
-        if not isinstance(again.trace, StoredTrace) or again.failure is None:
+        if not isinstance(again.trace, Recorder) or again.failure is None:
             return None
         trace, failure = again.trace, again.failure
-    return counterexample(obj, program, failure, trace, seconds=seconds)
+    return of_walk(obj, program, failure, trace, seconds=seconds)

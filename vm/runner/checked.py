@@ -13,7 +13,8 @@ from typing import Final
 from vm.bits import U64
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.kernel.helpers import FuncProto, helper_proto
+from vm.kernel.helper_facts import FuncProto
+from vm.kernel.helpers import helper_proto
 from vm.kernel.types import OBJ_RELEASE
 from vm.runner.engine import FRAME_SIZE, Code, Frame, Interpreter
 from vm.runner.execution import MemoryWrite
@@ -23,7 +24,7 @@ from vm.runner.memory import AccessError, Area
 from vm.runner.packet import SkbPacket
 from vm.runner.proto_args import MemoryArgument, memory_arguments
 from vm.runner.world import World
-from vm.verifier.classify import helper_changes_pkt_data
+from vm.verifier.prepass.classify import helper_changes_pkt_data
 
 _ADDITIVE: Final = (o.ADD, o.SUB)
 
@@ -209,7 +210,8 @@ class CheckedInterpreter(Interpreter):
         what = f"{'write' if write else 'read'} of {_bytes(size)} at {address:#x}"
         name = target.area.one or target.area.name
         if address < low:
-            raise AccessError(f"{what}: it starts {_bytes(low - address)} before {name} ({_bytes(high - low)})", address)
+            before = f"it starts {_bytes(low - address)} before {name} ({_bytes(high - low)})"
+            raise AccessError(f"{what}: {before}", address)
         past = address + size - high
         raise AccessError(f"{what}: it ends {_bytes(past)} past the end of {name} ({_bytes(high - low)})", address)
 

@@ -21,7 +21,7 @@ from vm.runner.events import (
     tracepoint_buffer,
     wrapped_syscall,
 )
-from vm.runner.inputs import EventInput, MemoryInput, NoInput, PacketInput
+from vm.runner.inputs import EventInput, GivenInput, MemoryInput, NoInput, PacketInput
 from vm.runner.layout import PT_REGS, SIZES
 from vm.runner.memory import CTX_WINDOW, AccessError, Window
 from vm.runner.packet import SkbPacket, XdpPacket
@@ -62,6 +62,7 @@ class Context(NamedTuple):
 def build_context(world: World) -> Context:
     """The kernel's structures for this program type and input; InputError if they do not fit together."""
     kind, given = world.kind, world.input
+    assert not isinstance(given, GivenInput)  # World.begin() takes it apart
     if isinstance(given, MemoryInput):
         return Context(world.user_bytes("memory", given.data))
     if kind == "xdp":

@@ -158,7 +158,8 @@ def _maps(value: object) -> dict[str, tuple[tuple[bytes, bytes], ...]]:
         for entry in _list(each, where, MAX_ENTRIES):
             if not isinstance(entry, list) or len(entry) != 2:
                 raise _wrong(where, "a list of [key, value] pairs")
-            entries.append((_hex(entry[0], f"{where}: a key", MAX_VALUE), _hex(entry[1], f"{where}: a value", MAX_VALUE)))
+            key, content = entry
+            entries.append((_hex(key, f"{where}: a key", MAX_VALUE), _hex(content, f"{where}: a value", MAX_VALUE)))
         found[name] = tuple(entries)
     return found
 

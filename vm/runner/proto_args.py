@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from vm.bits import U32, U64
 from vm.kernel import types as k
-from vm.kernel.helpers import FuncProto, helper_by_name
+from vm.kernel.helper_facts import FuncProto
+from vm.kernel.helpers import helper_by_name
 from vm.kernel.types import MEM_FIXED_SIZE, MEM_RDONLY, MEM_UNINIT, MEM_WRITE, PTR_MAYBE_NULL
 
 BASE: Final = 0xFF
