@@ -1,0 +1,24 @@
+// The other of two results is checked.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 64);
+    __type(key, __u32);
+    __type(value, __u64);
+} seen SEC(".maps");
+
+SEC("xdp")
+int prog(struct xdp_md *ctx)
+{
+    __u32 key = ctx->ingress_ifindex, other = ctx->rx_queue_index;
+    __u64 *a = bpf_map_lookup_elem(&seen, &key);
+    __u64 *b = bpf_map_lookup_elem(&seen, &other);
+    if (!a)
+        return XDP_PASS;
+    *b += 1;
+    return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
