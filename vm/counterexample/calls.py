@@ -10,7 +10,7 @@ import z3
 from vm.bits import S32_MAX, U32, U64
 from vm.counterexample.memory import MAX_VARIABLE, Object, number_of
 from vm.counterexample.request import Known, PathStep
-from vm.counterexample.state import ARRAYS, KEYED, Call, Frame, Lookup
+from vm.counterexample.state import ARRAYS, KEYED, OF_MAPS, Call, Frame, Lookup
 from vm.counterexample.values import (
     Condition,
     Number,
@@ -195,7 +195,7 @@ def _any(run: Execution, insn: Insn, name: str, here: PathStep) -> Value:
     known = run.known_after(here, 0)
     what = name or f"instruction {here.insn_idx}"
     proto = proto_of(run, insn)
-    made = Call(here.insn_idx, natural=name in NATURAL)
+    made = Call(here.insn_idx, natural=name in NATURAL, may_fail=name in NATURAL and name in ZERO_OR_ERROR)
     if known is not None and known.type not in (t.SCALAR_VALUE, t.NOT_INIT):
         result: Value = state.pointer(known, f"result of {what}")
         assert isinstance(result, Pointer)
@@ -282,8 +282,8 @@ def _global_function(run: Execution, here: PathStep) -> Value:
 # -- maps -------------------------------------------------------------------------------------------------
 
 
-def _natural(run: Execution, here: PathStep, result: Value = 0) -> None:
-    run.state.calls.append(Call(here.insn_idx, result=result, natural=True))
+def _natural(run: Execution, here: PathStep, result: Value = 0, *, may_fail: bool = False) -> None:
+    run.state.calls.append(Call(here.insn_idx, result=result, natural=True, may_fail=may_fail))
 
 
 def _lookup(run: Execution, here: PathStep) -> Value:
@@ -304,6 +304,8 @@ def _lookup(run: Execution, here: PathStep) -> Value:
         obj.details.update(map=of.obj, index=index)
         of.obj.details.setdefault("indices", []).append(index)
         return Pointer(obj, 0, null)
+    if spec.map_type in OF_MAPS and spec.inner is not None:
+        return Pointer(state.inner_map(spec.inner), 0, state.maybe(f"no entry in {of.obj.name}"))
     if spec.map_type not in KEYED:
         if known is None:
             raise UnsupportedError("a lookup in a map of a type that is not followed")
@@ -341,7 +343,7 @@ def _update(run: Execution, here: PathStep) -> Value:
         raise UnsupportedError("an update of a map that is not known")
     result = _result(run, "map_update_elem", "long", run.known_after(here, 0), "bpf_map_update_elem()")
     state.preferences.append(result == 0)
-    _natural(run, here)
+    _natural(run, here, result, may_fail=True)
     if spec.map_type in ARRAYS and isinstance(key, Pointer) and isinstance(value, Pointer):
         index = number_of(key.obj.load(key.off, 4))
         done = decided(z3.And(result == 0, boolean(comparison(o.JLT, index, spec.max_entries, 64))))
@@ -375,7 +377,7 @@ def _updated(run: Execution, of: Object, spec: MapSpec, key: Pointer, value: Poi
 def _delete(run: Execution, here: PathStep) -> Value:
     of = run.value(1)
     result = _result(run, "map_delete_elem", "long", run.known_after(here, 0), "bpf_map_delete_elem()")
-    _natural(run, here)
+    _natural(run, here, result, may_fail=True)
     if isinstance(of, Pointer):
         run.state.changed(of.obj)
     return result
@@ -434,7 +436,7 @@ def _adjust_tail(run: Execution, here: PathStep) -> Value:
     state.require(z3.Implies(result == 0, bits(end) - bits(state.start) >= ETH_HLEN))
     state.end = choose(decided(result == 0), end, state.end)
     state.packet.high = state.end
-    _natural(run, here)
+    _natural(run, here, result, may_fail=True)
     return result
 
 
@@ -446,7 +448,7 @@ def _pull_data(run: Execution, here: PathStep) -> Value:
     result = _result(run, "skb_pull_data", "long", run.known_after(here, 0), "bpf_skb_pull_data()")
     state.require(z3.Implies(result == 0, z3.ULE(bits(size), bits(state.end) - bits(state.start))))
     state.preferences.append((result == 0) == z3.ULE(bits(size), bits(state.end) - bits(state.start)))
-    _natural(run, here)
+    _natural(run, here, result, may_fail=True)
     return result
 
 

@@ -15,7 +15,7 @@ from vm.counterexample.forgotten import forgotten
 from vm.counterexample.later import Behind
 from vm.counterexample.model import input_of
 from vm.counterexample.request import Request
-from vm.counterexample.values import UnsupportedError
+from vm.counterexample.values import UnsupportedError, boolean
 from vm.counterexample.violation import Violation, violation
 from vm.isa import opcodes as o
 from vm.runner.given import as_json
@@ -44,8 +44,17 @@ class Search:
         solver.set("timeout", max(int(self.left() * 1000), 1))
         return solver
 
-    def models(self, constraints: list[Any], preferences: list[Any]) -> tuple[str, list[Any]]:
+    def models(self, run: Execution, found: Violation) -> tuple[str, list[Any]]:
         """("sat" with models, the plainest first; "unsat"; or "unknown")."""
+        state = run.state
+        constraints = [*state.constraints, boolean(found.condition)]
+        preferences = [*state.preferences, *found.preferences]
+        if state.definitions:
+            solver = self.solver()
+            solver.add(*constraints)
+            if solver.check() == z3.unsat:
+                return "unsat", []
+            constraints += state.definitions
         solver = self.solver()
         solver.add(*constraints)
         found = solver.check()
@@ -102,16 +111,27 @@ def answer(request: Request, seconds: float) -> dict[str, Any]:
 
 
 def _ask(search: Search, run: Execution, found: Violation) -> dict[str, Any]:
-    constraints = run.state.constraints
-    wrong = [] if found.condition is True else [z3.BoolVal(False) if found.condition is False else found.condition]
-    status, models = search.models([*constraints, *wrong], [*run.state.preferences, *found.preferences])
+    status, models = search.models(run, found)
     if status == "sat":
         return _sat(run, models)
     if status == "unsat":
         if run.state.partial:
             return {"status": "unknown", "why": f"No input was found, but {run.state.partial}."}
-        return {"status": "unsat", "forgotten": forgotten(run, found, search.deadline)}
+        return _race(search, run) | {"status": "unsat", "forgotten": forgotten(run, found, search.deadline)}
     return {"status": "unknown", "why": "The solver did not decide in time."}
+
+
+def _race(search: Search, run: Execution) -> dict[str, Any]:
+    """{"race": {"inputs", "insn"}} where the access goes wrong if others write a map's value between two reads."""
+    if run.shared < 2:
+        return {}
+    racing = Execution(run.request, racing=True)
+    racing.run()
+    found = violation(racing, run.request.insns[run.request.steps[-1].insn_idx])
+    if found is None:
+        return {}
+    status, models = search.models(racing, found)
+    return {"race": _sat(racing, models)} if status == "sat" else {}
 
 
 def _sat(run: Execution, models: list[Any]) -> dict[str, Any]:
@@ -133,10 +153,7 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
             break
         if found.condition is False:
             continue
-        wrong = [] if found.condition is True else [found.condition]
-        status, models = search.models(
-            [*behind.state.constraints, *wrong], [*behind.state.preferences, *found.preferences]
-        )
+        status, models = search.models(behind, found)
         if status == "sat":
             return _sat(behind, models)
         undecided = undecided or status != "unsat"

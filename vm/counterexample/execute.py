@@ -9,9 +9,10 @@ import z3
 from vm.bits import U64
 from vm.counterexample import calls
 from vm.counterexample.contexts import SKB_LEN, is_skb
+from vm.counterexample.division import Divisions
 from vm.counterexample.memory import Object, number_of
 from vm.counterexample.request import Known, PathStep, Request
-from vm.counterexample.state import Frame, Load, State
+from vm.counterexample.state import PER_CPU, Frame, Load, State
 from vm.counterexample.values import (
     Condition,
     Number,
@@ -40,14 +41,21 @@ FIRST_SLOT: Final = 11
 
 
 class Execution:
-    """One path. `state` is what holds before the step that comes next; begun: the registers before the first one."""
+    """One path.
 
-    def __init__(self, request: Request) -> None:
+    racing -- others write the values of maps while the program runs: what it reads there may be anything each time
+    `state` is what holds before the step that comes next; begun: the registers before the first one.
+    """
+
+    def __init__(self, request: Request, *, racing: bool = False) -> None:
         self.request = request
+        self.racing = racing
+        self.shared = 0  # loads of what other programs and user space may write at any time
         self.state = State(request)
         self.after: list[int] = []  # number of constraints after each step
         # Registers of each frame after each step, outermost first; those of frames that wait are shared.
         self.snapshots: list[list[list[Value | None]]] = []
+        self.divisions = Divisions(self.state)
         self._begin()
         self.begun = self.state.regs[:]
         self.first = len(self.state.constraints)
@@ -130,7 +138,29 @@ class Execution:
                 return source._replace(off=add(source.off, a))
             if isinstance(a, Pointer) and isinstance(source, Pointer) and operation == o.SUB and a.obj is source.obj:
                 return settled(bits(a.off) - bits(source.off))
-        return arithmetic(insn.code, insn.off, number_of(a), number_of(source), insn.imm)
+        return self._numbers(insn, number_of(a), number_of(source))
+
+    def _numbers(self, insn: Insn, a: Number, b: Number) -> Number:
+        quotient = self.divisions.by_constant(insn.code, insn.off, a, b)
+        if quotient is not None:
+            return quotient
+        operation = insn.code & 0xF0
+        wide = insn.code & 7 == o.ALU64
+        if wide and operation == o.RSH and isinstance(b, int) and not isinstance(a, int):
+            quotient = self.divisions.shifted(a, b & 63)
+            if quotient is not None:
+                return quotient
+        if operation == o.SUB and not isinstance(a, int) and not isinstance(b, int):
+            remainder = self.divisions.remaining(a, b)
+            if remainder is not None:
+                return remainder
+        result = arithmetic(insn.code, insn.off, a, b, insn.imm)
+        if operation in (o.MUL, o.LSH) and isinstance(b, int) and not isinstance(a, int) and not isinstance(result, int):
+            self.divisions.scaled(result, a, b if operation == o.MUL else 1 << (b & 63))
+        if wide and operation == o.MUL and not isinstance(result, int) and isinstance(a, int) != isinstance(b, int):
+            factor, x, regno = (b, a, insn.dst_reg) if isinstance(b, int) else (a, b, insn.src_reg)
+            self.divisions.multiplied(result, x, factor, self.state.known.get((len(self.state.frames), regno)))
+        return result
 
     # -- loads and stores -------------------------------------------------------------------------------
 
@@ -208,7 +238,19 @@ class Execution:
             if obj.kind == "stack":
                 raise UnsupportedError("a pointer was filled from a part of the stack that is not followed")
             return self._free_load(insn, size, here, known)
+        if obj.kind == "value" and not isinstance(found, Pointer) and self._is_shared(obj):
+            self.shared += 1
+            if self.racing:
+                value = widened(self.state.fresh("loaded", 8 * size))
+                self.state.preferences.append(bits(value) == bits(found))
+                self.state.loads.append(Load(here.insn_idx, value))
+                return value
         return found
+
+    @staticmethod
+    def _is_shared(obj: Object) -> bool:
+        """Whether others may write a map's value while the program runs."""
+        return obj.writable and obj.details["map"].details["spec"].map_type not in PER_CPU
 
     def _from_context(self, known: Known, here: PathStep) -> Value:
         base = known.type & t.BPF_BASE_TYPE_MASK

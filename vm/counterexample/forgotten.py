@@ -101,6 +101,14 @@ class _Search:
         solver = z3.SolverFor("QF_ABV")
         solver.set("timeout", QUERY_MS)
         solver.add(*self._constraints(step), boolean(condition))
+        definitions = self._run.state.definitions
+        if solver.check() == z3.unsat:
+            return True
+        if not definitions:
+            return False
+        solver = z3.SolverFor("QF_ABV")
+        solver.set("timeout", QUERY_MS)
+        solver.add(*self._constraints(step), *definitions, boolean(condition))
         return bool(solver.check() == z3.unsat)
 
     def _wider(self, step: int, value: Number, known: Known) -> bool:
@@ -307,7 +315,9 @@ class _Search:
             return None
         solver = z3.SolverFor("QF_ABV")
         solver.set("timeout", 2 * QUERY_MS)
-        solver.add(*(each for each in self._run.state.constraints if each is not shortest), boolean(found.condition))
+        state = self._run.state
+        solver.add(*(each for each in state.constraints if each is not shortest), *state.definitions)
+        solver.add(boolean(found.condition))
         if solver.check() != z3.sat:
             return None
         text = "A packet has at least the 14 bytes of its Ethernet header, and the verifier does not count on them."

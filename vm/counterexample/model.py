@@ -145,7 +145,8 @@ def _calls(state: State, read: Reader) -> tuple[GivenCall, ...]:
 
 def _call(read: Reader, each: Call) -> list[GivenCall]:
     null = isinstance(each.result, Pointer) and read.truth(each.result.null)
-    if each.natural and not (null and each.obj is not None):
+    failed = each.may_fail and not isinstance(each.result, Pointer) and read.number(each.result) != 0
+    if each.natural and not failed and not (null and each.obj is not None):
         return [GivenCall(each.insn, natural=True)]
     memory = {
         regno: bytes(read.number(z3.ZeroExt(56, byte)) for byte in data[: read.number(each.sizes[regno])])

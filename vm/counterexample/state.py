@@ -25,6 +25,10 @@ AT_MAC: Final = frozenset({"xdp", "sched_cls", "sched_act", "socket_filter"})
 PACKET_TYPES: Final = frozenset({"socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out",
                                  "lwt_xmit", "lwt_seg6local", "xdp"})  # fmt: skip
 ARRAYS: Final = frozenset({k.BPF_MAP_TYPE_ARRAY, k.BPF_MAP_TYPE_PERCPU_ARRAY})
+PER_CPU: Final = frozenset({
+    k.BPF_MAP_TYPE_PERCPU_ARRAY, k.BPF_MAP_TYPE_PERCPU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH,
+})  # fmt: skip
+OF_MAPS: Final = frozenset({k.BPF_MAP_TYPE_ARRAY_OF_MAPS, k.BPF_MAP_TYPE_HASH_OF_MAPS})
 KEYED: Final = frozenset({
     k.BPF_MAP_TYPE_HASH, k.BPF_MAP_TYPE_PERCPU_HASH, k.BPF_MAP_TYPE_LRU_HASH, k.BPF_MAP_TYPE_LRU_PERCPU_HASH,
     k.BPF_MAP_TYPE_LPM_TRIE,
@@ -33,12 +37,17 @@ KEYED: Final = frozenset({
 
 @dataclass(slots=True)
 class Call:
-    """A call whose result the input decides. result: its number; obj: what it points to instead; natural: it runs."""
+    """A call whose result the input decides.
+
+    result -- its number, or a pointer to obj
+    natural -- it runs; may_fail: only where the result is 0
+    """
 
     insn: int
     result: Value = 0
     obj: Object | None = None
     natural: bool = False
+    may_fail: bool = False
     memory: dict[int, list[Any]] = field(default_factory=dict)
     sizes: dict[int, Number] = field(default_factory=dict)
 
@@ -73,7 +82,9 @@ class Frame:
 
 
 class State:
-    """constraints -- what the path asks for; preferences -- what makes an input plain, to be dropped if need be;
+    """constraints -- what the path asks for
+    definitions -- what numbers that were made up stand for: without them, more is possible
+    preferences -- what makes an input plain, to be dropped if need be
     partial -- why what is found to be impossible may be possible all the same ("": it is not)."""
 
     def __init__(self, request: Request) -> None:
@@ -82,6 +93,7 @@ class State:
         self.regs: list[Value | None] = [None] * 12
         self.frames: list[Frame] = []
         self.constraints: list[Any] = []
+        self.definitions: list[Any] = []
         self.preferences: list[Any] = []
         self.calls: list[Call] = []
         self.loads: list[Load] = []

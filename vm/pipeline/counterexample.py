@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vm.trace.stored import StoredTrace
 
 SECONDS: Final = 10.0
+RACE: Final = (
+    " It takes another CPU or user space that writes the map's value between two reads; alone, the program is safe on "
+    "this path."
+)
 _RUN_INSNS: Final = 2_000_000
 _RUN_STEPS: Final = 200_000
 MAX_INPUTS: Final = 3
@@ -72,6 +76,10 @@ def of_walk(
         return Counterexample("unknown", "The path that was rejected has more steps than the search follows.")
     found = ask(request, seconds)
     if found["status"] == "unsat":
+        race = found.get("race")
+        raced = _tried(obj, program, int(race["insn"]), race["inputs"], RACE) if race else None
+        if raced is not None:
+            return raced
         told = "" if no_fault(failure.rule) else _forgotten(program, found.get("forgotten"))
         return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=told)
     if found["status"] == "unknown":
@@ -99,14 +107,16 @@ def _not_reached(rule: str) -> Counterexample:
     )
 
 
-def _tried(obj: Object | None, program: Program, insn_idx: int, inputs: list[Any]) -> Counterexample | None:
+def _tried(
+    obj: Object | None, program: Program, insn_idx: int, inputs: list[Any], also: str = ""
+) -> Counterexample | None:
     """The first input on which the run goes wrong where it should."""
     for each in inputs[:MAX_INPUTS]:
         done = run_on(obj, program, each)
         if done is None or done.fault is None or done.fault.kind != "memory" or done.fault.insn_idx != insn_idx:
             continue
         registers = done.steps[-1].regs if done.steps else ()
-        why = f"Run on this input, the program stops at instruction {done.fault.insn_idx}: {done.fault.message}."
+        why = f"Run on this input, the program stops at instruction {done.fault.insn_idx}: {done.fault.message}.{also}"
         return Counterexample("found", why, each, Fault(done.fault.insn_idx, done.fault.message, registers))
     return None
 
