@@ -5,6 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
+from vm.isa.opcodes import CALL, JMP
+from vm.kernel.func_ids import NAMES
+from vm.kernel.helpers import helper_proto
+from vm.program import Program
+from vm.runner.proto_args import shapes_of
 from vm.verifier.rules.catalogue import all_rules
 from vm.verifier.rules.rule import MEMORY
 
@@ -94,9 +99,18 @@ def memory_rules() -> frozenset[str]:
     return frozenset(rule.name for rule in all_rules() if rule.category == MEMORY) - BEFORE_THE_WALK | ALSO
 
 
-def applies(rule: str) -> bool:
-    """Whether a rejection by this rule is about an access of memory."""
-    return rule in memory_rules()
+def applies(program: Program, rule: str, insn_idx: int, regno: int) -> bool:
+    """Whether a rejection is about an access of memory. regno: the register at fault, -1 for none."""
+    if rule not in memory_rules() or not 0 <= insn_idx < len(program.insns):
+        return False
+    insn = program.insns[insn_idx]
+    if rule not in ALSO or insn.code != JMP | CALL:
+        return True
+    # An argument: of a kind that the helper reads or writes.
+    proto = helper_proto(program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name)
+    if insn.src_reg or proto is None:
+        return False
+    return any(regno == shape.regno for shape in shapes_of(NAMES[insn.imm], proto))
 
 
 def no_fault(rule: str) -> str:

@@ -147,6 +147,7 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
     """Arithmetic was refused: what goes wrong is an access behind it."""
     ways = Behind(run.request)
     undecided = False
+    last: dict[str, Any] | None = None
     for behind, found in ways.accesses():
         if search.left() < 1:
             undecided = True
@@ -155,8 +156,14 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
             continue
         status, models = search.models(behind, found)
         if status == "sat":
-            return _sat(behind, models)
+            if not found.through_number:
+                return _sat(behind, models)
+            # What the walk would have known of a register, nobody knows here: another access is a better answer.
+            last = last or _sat(behind, models)
+            continue
         undecided = undecided or status != "unsat"
+    if last is not None:
+        return last
     undecided = undecided or not ways.complete
     if undecided or run.state.partial:
         return {"status": "unknown", "why": "Not every way behind the refused arithmetic could be followed to its end."}

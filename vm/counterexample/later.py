@@ -49,6 +49,8 @@ class Behind:
                 found = self._through(reached, insn)
                 if found is not None:
                     yield reached, found
+                    if found.through_number:
+                        continue
                 if insn.code != o.JMP | o.EXIT:
                     ways.append([*way, at])
                 elif reached.state.frames:
@@ -89,7 +91,7 @@ class Behind:
         """The access of an instruction through a pointer; None where it is none."""
         if insn.code & 7 in (o.LDX, o.ST, o.STX):
             base = run.value(insn.src_reg if insn.code & 7 == o.LDX else insn.dst_reg)
-            if not isinstance(base, Pointer) or base.obj.kind == "ctx":
+            if isinstance(base, Pointer) and base.obj.kind == "ctx":
                 return None
         try:
             return violation(run, insn)

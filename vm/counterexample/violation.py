@@ -26,12 +26,14 @@ class Violation(NamedTuple):
     """condition -- when the instruction goes wrong; preferences -- what makes it plain that it does.
 
     value  -- the number that decides it (an offset, a size), and the verifier's register for it
+    through_number -- it is an access through what is no pointer
     """
 
     condition: Condition
     preferences: tuple[Any, ...]
     value: Number | None
     regno: int
+    through_number: bool = False
 
 
 def either(*conditions: Condition) -> Condition:
@@ -55,7 +57,8 @@ def _access(run: Execution, insn: Insn, cls: int) -> Violation:
     base = run.value(regno)
     off = insn.off & U64
     condition = touches(run, base, off, size, read=cls == o.LDX or atomic, write=cls != o.LDX)
-    return Violation(condition, _plain(base, off, size), base.off if isinstance(base, Pointer) else base, regno)
+    value = base.off if isinstance(base, Pointer) else base
+    return Violation(condition, _plain(base, off, size), value, regno, not isinstance(base, Pointer))
 
 
 def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, write: bool) -> Condition:

@@ -67,7 +67,9 @@ def of_walk(
     from vm.counterexample.request import TooLongError, request_of
     from vm.counterexample.solver import ask
 
-    if not applies(failure.rule) or failure.insn_idx < 0 or not len(trace):
+    register = failure.reg.rpartition(":")[2]
+    regno = int(register[1:]) if register[:1] == "r" else -1
+    if not applies(program, failure.rule, failure.insn_idx, regno) or not len(trace):
         return None
     check_stack = failure.rule in UNINITIALIZED
     try:

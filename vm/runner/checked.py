@@ -55,6 +55,7 @@ class CheckedInterpreter(Interpreter):
         self.spilled: dict[int, Target] = {}
         self.written: set[int] = set()
         self._saved: list[list[Target | None]] = []
+        self._made_of: dict[Area, Area] = {}  # an object that a call gave -> the one it was given
         super().__init__(codes, world, limits, steps)
         window = world.memory.window
         if window is not None and self.regs[1] == window.start:
@@ -285,8 +286,14 @@ class CheckedInterpreter(Interpreter):
             target = self.targets[regno]
             if arg & OBJ_RELEASE and target is not None:
                 why = f"the pointer is to an object that bpf_{helper_name(number)}() released"
-                return [each for each in self._held() if each.area is target.area], why
+                return [each for each in self._held() if self._is_of(each.area, target.area)], why
         return [], ""
+
+    def _is_of(self, area: Area | None, owner: Area) -> bool:
+        """Whether an object is `owner`, or was got from it."""
+        while area is not None and area is not owner:
+            area = self._made_of.get(area)
+        return area is not None
 
     def _held(self) -> list[Target]:
         """Where registers and spilled pointers point."""
@@ -327,7 +334,11 @@ class CheckedInterpreter(Interpreter):
             self._wrote(address, len(data))
             if self.record:
                 self.writes.append(MemoryWrite(address, data, self._name(address)))
+        source = self.targets[1]
         self._give(0, given.result, given.object)
+        made = self.targets[0]
+        if made is not None and source is not None:
+            self._made_of[made.area] = source.area
         self.pc += 1
 
 
