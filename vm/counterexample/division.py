@@ -33,8 +33,8 @@ class Divisions:
         key = x.get_id(), divisor, width
         if key not in self._made:
             q, r = self._state.fresh("quotient", width), self._state.fresh("remainder", width)
-            most = ((1 << width) - 1) // divisor
-            self._state.require(z3.And(z3.ULT(r, divisor), z3.ULE(q, most)))
+            most, rest = divmod((1 << width) - 1, divisor)
+            self._state.require(z3.And(z3.ULT(r, divisor), z3.ULE(q, most), z3.Or(z3.ULT(q, most), z3.ULE(r, rest))))
             self._state.definitions.append(x == q * divisor + r)
             self._made[key] = x, q, r
         return self._made[key][1:]

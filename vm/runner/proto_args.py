@@ -10,17 +10,21 @@ from vm.bits import U32, U64
 from vm.kernel import types as k
 from vm.kernel.helper_facts import FuncProto
 from vm.kernel.helpers import helper_by_name
-from vm.kernel.types import MEM_FIXED_SIZE, MEM_RDONLY, MEM_UNINIT, MEM_WRITE, PTR_MAYBE_NULL
+from vm.kernel.types import MEM_FIXED_SIZE, MEM_UNINIT, MEM_WRITE, PTR_MAYBE_NULL
 
 BASE: Final = 0xFF
 SIZES: Final = (k.ARG_CONST_SIZE, k.ARG_CONST_SIZE_OR_ZERO)
 _NARROW: Final = frozenset({"__u32", "u32", "int", "__s32", "unsigned int"})
-# Helpers whose prototype does not tell that they only read (ARG_PTR_TO_MAP_VALUE | MEM_UNINIT does where they write).
 _MAP_KEY_SIZE, _MAP_VALUE_SIZE = -1, -2
 
 
 class Shape(NamedTuple):
-    """A pointer argument. size_reg: register of its size, 0 where `size` is it (or one of a map's sizes)."""
+    """A pointer argument.
+
+    size_reg -- register of its size, 0 where `size` is it (or stands for one of a map's sizes)
+    nullable -- NULL is for the helper to notice
+    narrow   -- the size is a C type of 32 bits
+    """
 
     regno: int
     size_reg: int
@@ -29,7 +33,6 @@ class Shape(NamedTuple):
     write: bool
     nullable: bool
     narrow: bool
-    zero_allowed: bool
 
 
 class MemoryArgument(NamedTuple):
@@ -51,7 +54,7 @@ def shapes(name: str, arg_types: tuple[int, ...], arg_sizes: tuple[int, ...]) ->
     found = []
     for i, arg in enumerate(arg_types):
         base = arg & BASE
-        size_reg, size, narrow, zero = 0, 0, False, False
+        size_reg, size, narrow = 0, 0, False
         if base == k.ARG_PTR_TO_MAP_KEY:
             size = _MAP_KEY_SIZE
         elif base == k.ARG_PTR_TO_MAP_VALUE:
@@ -60,13 +63,14 @@ def shapes(name: str, arg_types: tuple[int, ...], arg_sizes: tuple[int, ...]) ->
             size = arg_sizes[i] if i < len(arg_sizes) else 0
         elif base == k.ARG_PTR_TO_MEM and i + 1 < len(arg_types) and arg_types[i + 1] & BASE in SIZES:
             size_reg = i + 2
-            zero = arg_types[i + 1] & BASE == k.ARG_CONST_SIZE_OR_ZERO
             narrow = i + 1 < len(params) and params[i + 1].type in _NARROW
         else:
             continue
         write = bool(arg & (MEM_UNINIT | MEM_WRITE))
-        read = not arg & MEM_UNINIT and (not write or bool(arg & MEM_RDONLY) or not arg & MEM_WRITE)
-        found.append(Shape(i + 1, size_reg, size, read, write, bool(arg & PTR_MAYBE_NULL), narrow, zero))
+        read = not arg & MEM_UNINIT
+        # With a size of its own, NULL is for a size of 0 only.
+        nullable = bool(arg & PTR_MAYBE_NULL) and not size_reg
+        found.append(Shape(i + 1, size_reg, size, read, write, nullable, narrow))
     return tuple(found)
 
 
