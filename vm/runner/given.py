@@ -25,6 +25,9 @@ MAX_CALLS: Final = 20_000
 MAX_OBJECT: Final = 1 << 16
 MAX_INSNS: Final = 1_000_000
 MAX_SHOWN: Final = 40
+MAX_DIGITS: Final = 20
+EXACT: Final = 1 << 53
+"""Numbers up to here are the same in every program that reads JSON."""
 ARGUMENT_REGISTERS: Final = (1, 2, 3, 4, 5)
 
 
@@ -47,15 +50,23 @@ def as_json(given: GivenInput) -> dict[str, Any]:
     if given.loads:
         out["loads"] = [{"insn": each.insn} | _result_json("value", each.value, each.object) for each in given.loads]
     if given.start is not None:
-        arguments = [each if isinstance(each, int) else {"object": each.hex()} for each in given.start.arguments]
+        arguments = [
+            _register(each) if isinstance(each, int) else {"object": each.hex()} for each in given.start.arguments
+        ]
         out["start"] = {"insn": given.start.insn, "arguments": arguments}
     if given.check_stack:
         out["check_stack"] = True
     return out
 
 
+def _register(value: int) -> int | str:
+    """A register in JSON, signed: negative results are errors."""
+    value = value - (1 << 64) if value >> 63 else value
+    return value if abs(value) <= EXACT else str(value)
+
+
 def _result_json(name: str, value: int, pointed: bytes | None) -> dict[str, Any]:
-    return {name: value} if pointed is None else {"object": pointed.hex()}
+    return {name: _register(value)} if pointed is None else {"object": pointed.hex()}
 
 
 def _call_json(each: GivenCall) -> dict[str, Any]:
@@ -111,6 +122,9 @@ def _number(value: object, where: str, low: int, high: int) -> int:
 
 
 def _word(value: object, where: str) -> int:
+    """A register: a number, or its digits where other programs would round it."""
+    if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= MAX_DIGITS:
+        value = int(value)
     return _number(value, where, -(1 << 63), U64) & U64
 
 
