@@ -71,7 +71,7 @@ def run(options: Namespace, out: Reporter) -> int:
         for verdict in found:
             count += 1
             shown = _counterexample(obj, verdict, caps) if options.counterexample else None
-            _say(path, obj, verdict, out, shown)
+            _say(path, obj, verdict, out, shown, asked=options.counterexample)
             if options.trace:
                 write_trace(options.trace, path, verdict)
         if not count:
@@ -83,9 +83,9 @@ def _counterexample(obj: Object, v: Verdict, caps: Caps) -> Counterexample | Non
     return pipeline.counterexample(obj, v.program, v, caps=caps) if v.program is not None else None
 
 
-def _say(path: str, obj: Object, v: Verdict, out: Reporter, shown: Counterexample | None) -> None:
+def _say(path: str, obj: Object, v: Verdict, out: Reporter, shown: Counterexample | None, *, asked: bool) -> None:
     record = verify_record(path, v)
-    if record["failure"] is not None:
+    if asked and record["failure"] is not None:
         record["failure"]["counterexample"] = counterexample_record(shown) if shown is not None else None
     out.line(record, _text(path, v) + (_counterexample_text(path, v, shown) if shown is not None else ""))
     say_remarks(path, tuple(remark for remark in v.remarks if remark not in obj.remarks), out)

@@ -155,9 +155,11 @@ class Execution:
             if remainder is not None:
                 return remainder
         result = arithmetic(insn.code, insn.off, a, b, insn.imm)
-        if operation in (o.MUL, o.LSH) and isinstance(b, int) and not isinstance(a, int) and not isinstance(result, int):
+        if isinstance(result, int):
+            return result
+        if operation in (o.MUL, o.LSH) and isinstance(b, int) and not isinstance(a, int):
             self.divisions.scaled(result, a, b if operation == o.MUL else 1 << (b & 63))
-        if wide and operation == o.MUL and not isinstance(result, int) and isinstance(a, int) != isinstance(b, int):
+        if wide and operation == o.MUL and isinstance(a, int) != isinstance(b, int):
             factor, x, regno = (b, a, insn.dst_reg) if isinstance(b, int) else (a, b, insn.src_reg)
             self.divisions.multiplied(result, x, factor, self.state.known.get((len(self.state.frames), regno)))
         return result

@@ -343,8 +343,9 @@ class _Search:
             ),
             -1,
         )
+        name = value.obj.details["map"].name
         text = (
-            f"The array has an entry for every key that is possible here, so the lookup in {value.obj.details['map'].name} "
+            f"The array has an entry for every key that is possible here, so the lookup in {name} "
             "{at} does not give NULL; the verifier does not look at the key."
         )
         return Forgotten(text, self._steps[step].insn_idx) if step >= 0 else None
