@@ -36,7 +36,7 @@ def arguments(p: ArgumentParser) -> None:
     what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values (sk.FIELD=v, current.pid=v)")
     what.add_argument(
         "--input", metavar="FILE.json",
-        help="context, maps, results of helpers (docs/counterexample.md; - is standard input); as loaded, each access checked",
+        help="context, maps and results of helpers (docs/counterexample.md; - is standard input)",
     )  # fmt: skip
     what.add_argument(
         "--memory", metavar="HEX", help="raw instructions: r1 = address of these bytes, r2 = their number"

@@ -15,8 +15,9 @@ from vm.runner.alu import JUMPS, alu
 from vm.verifier.rules.catalogue import all_rules
 
 OPERATIONS = (o.ADD, o.SUB, o.MUL, o.DIV, o.MOD, o.OR, o.AND, o.XOR, o.MOV, o.LSH, o.RSH, o.ARSH, o.NEG)
-NUMBERS = st.one_of(st.integers(0, (1 << 64) - 1), st.sampled_from([0, 1, 31, 32, 63, 64, (1 << 31), (1 << 63), (1 << 64) - 1]))
 U64 = (1 << 64) - 1
+EDGES = (0, 1, 31, 32, 63, 64, 1 << 31, 1 << 63, U64)
+NUMBERS = st.one_of(st.integers(0, U64), st.sampled_from(EDGES))
 
 
 def symbolic(value: int, name: str) -> tuple[z3.BitVecRef, z3.BoolRef]:
