@@ -25,6 +25,7 @@ from vm.counterexample.values import (
     comparison,
     decided,
     settled,
+    widened,
 )
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
@@ -295,15 +296,7 @@ def _lookup(run: Execution, here: PathStep) -> Value:
         raise UnsupportedError("a lookup in a map that is not known")
     _natural(run, here)
     if spec.map_type in ARRAYS:
-        index = number_of(key.obj.load(add(key.off, 0), 4))
-        null = comparison(o.JGE, index, spec.max_entries, 64)
-        stride = round8(spec.value_size)
-        origin = arithmetic(o.ALU64 | o.MUL | o.K, 0, index, stride, 0)
-        obj = Object("value", f"a value of {of.obj.name}", 0, spec.value_size, content=state.array_content(of.obj),
-                     origin=origin, writable=not spec.frozen)  # fmt: skip
-        obj.details.update(map=of.obj, index=index)
-        of.obj.details.setdefault("indices", []).append(index)
-        return Pointer(obj, 0, null)
+        return _array_value(run, of, spec, number_of(key.obj.load(key.off, 4)))
     if spec.map_type in OF_MAPS and spec.inner is not None:
         return Pointer(state.inner_map(spec.inner), 0, state.maybe(f"no entry in {of.obj.name}"))
     if spec.map_type not in KEYED:
@@ -311,6 +304,18 @@ def _lookup(run: Execution, here: PathStep) -> Value:
             raise UnsupportedError("a lookup in a map of a type that is not followed")
         return state.pointer(known, f"value of {of.obj.name}")
     return _keyed(run, of.obj, spec, key)
+
+
+def _array_value(run: Execution, of: Pointer, spec: MapSpec, index: Number) -> Pointer:
+    """The value of an array at an index; NULL behind its end."""
+    state = run.state
+    origin = arithmetic(o.ALU64 | o.MUL | o.K, 0, index, round8(spec.value_size), 0)
+    content = state.array_content(of.obj)
+    name = f"a value of {of.obj.name}"
+    obj = Object("value", name, 0, spec.value_size, content=content, origin=origin, writable=not spec.frozen)
+    obj.details.update(map=of.obj, index=index)
+    of.obj.details.setdefault("indices", []).append(index)
+    return Pointer(obj, 0, comparison(o.JGE, index, spec.max_entries, 64))
 
 
 def _keyed(run: Execution, of: Object, spec: MapSpec, key: Pointer) -> Value:
@@ -495,6 +500,8 @@ def _into_callback(run: Execution, name: str, here: PathStep) -> None:
             regno == _CTX_REG[name]
         ):
             arguments.append(state.regs[caller])
+        elif name == "for_each_map_elem" and regno <= 3:
+            arguments.append(_element(run, regno, arguments))
         elif known.type & 0xFF == t.PTR_TO_STACK:
             raise UnsupportedError("a callback is given a part of the stack that is not followed")
         else:
@@ -502,6 +509,34 @@ def _into_callback(run: Execution, name: str, here: PathStep) -> None:
     run.enter(here.insn_idx, arguments, name or "callback")
     for place, known in here.changed.items():
         state.known[place] = known
+
+
+def _element(run: Execution, regno: int, before: list[Value | None]) -> Value:
+    """What bpf_for_each_map_elem() gives its callback: the map, a key, and the address of the value."""
+    state = run.state
+    of = run.value(1)
+    spec = map_spec(of)
+    if spec is None or not isinstance(of, Pointer):
+        raise UnsupportedError("a callback for the elements of a map that is not known")
+    if regno == 1:
+        return of
+    if regno == 2:
+        key = Object("memory", state.name(f"a key of {of.obj.name}"), 0, spec.key_size, writable=False)
+        if spec.map_type in ARRAYS:
+            index = state.fresh("index", 32)
+            state.require(z3.ULT(index, spec.max_entries))
+            key.content.store(0, 4, widened(index))
+        return Pointer(key, 0)
+    given = before[1]
+    assert isinstance(given, Pointer)
+    if spec.map_type in ARRAYS:
+        return _array_value(run, of, spec, number_of(given.obj.load(0, 4)))
+    if spec.map_type not in KEYED:
+        raise UnsupportedError("a callback for the elements of a map of this type")
+    found = _keyed(run, of.obj, spec, given)
+    assert isinstance(found, Pointer)
+    state.require(z3.Not(boolean(found.null)))
+    return found._replace(null=False)
 
 
 def callback_returned(run: Execution, frame: Frame, result: Value | None) -> None:

@@ -11,11 +11,11 @@ from typing import Any, Final
 import z3
 
 from vm.counterexample.execute import Execution
-from vm.counterexample.forgotten import forgotten
+from vm.counterexample.forgotten import forgotten, lost_bounds
 from vm.counterexample.later import Behind
 from vm.counterexample.model import input_of
 from vm.counterexample.request import Request
-from vm.counterexample.values import UnsupportedError, boolean
+from vm.counterexample.values import Pointer, UnsupportedError, boolean
 from vm.counterexample.violation import Violation, violation
 from vm.isa import opcodes as o
 from vm.runner.given import as_json
@@ -24,6 +24,8 @@ REQUEST: Final = "request"
 ANSWER: Final = "answer.json"
 MAX_MODELS: Final = 3
 MAX_DROPPED: Final = 12
+MAX_PLAIN: Final = 1.5
+"""Seconds of one attempt to keep the preferences."""
 MEMORY_MIB: Final = 1024
 BEFORE_USE: Final = (
     "The verifier refuses the pointer where it is made: it does not look at the accesses through it, which stay inside."
@@ -48,7 +50,7 @@ class Search:
         """("sat" with models, the plainest first; "unsat"; or "unknown")."""
         state = run.state
         constraints = [*state.constraints, boolean(found.condition)]
-        preferences = [*state.preferences, *found.preferences]
+        preferences = [*state.preferences, *found.preferences, *state.plain_content()]
         if state.definitions:
             solver = self.solver()
             solver.add(*constraints)
@@ -70,7 +72,9 @@ class Search:
 
     def _plainest(self, constraints: list[Any], preferences: list[Any]) -> Any | None:
         """A model that keeps as many preferences as are found to go together."""
-        solver = self.solver()
+        # Asked again and again with other assumptions, the general solver is the faster one.
+        solver = z3.Solver()
+        solver.set("timeout", max(int(min(self.left() / 2, MAX_PLAIN) * 1000), 1))
         solver.add(*constraints)
         kept: dict[str, Any] = {}
         for i, each in enumerate(preferences):
@@ -167,7 +171,17 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
     undecided = undecided or not ways.complete
     if undecided or run.state.partial:
         return {"status": "unknown", "why": "Not every way behind the refused arithmetic could be followed to its end."}
-    return {"status": "unsat", "forgotten": [BEFORE_USE, -1]}
+    return {"status": "unsat", "forgotten": _added(search, run) or [BEFORE_USE, -1]}
+
+
+def _added(search: Search, run: Execution) -> list[Any]:
+    """What the verifier forgot of the number that is added to a pointer."""
+    insn = run.request.insns[run.request.steps[-1].insn_idx]
+    for regno in (insn.src_reg, insn.dst_reg) if insn.code & o.X else ():
+        value = run.value(regno)
+        if not isinstance(value, Pointer):
+            return lost_bounds(run, Violation(False, (), value, regno), search.deadline)
+    return []
 
 
 def main() -> None:

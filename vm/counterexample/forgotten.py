@@ -27,7 +27,7 @@ from vm.verifier.state import reg_types as t
 MAX_LINKS: Final = 48
 MAX_LOOKS: Final = 400
 QUERY_MS: Final = 700
-SMALL: Final = 4096
+MAX_SOLVERS: Final = 8
 
 _NAMES: Final = {
     o.ADD: "addition", o.SUB: "subtraction", o.MUL: "multiplication", o.DIV: "division", o.MOD: "remainder",
@@ -67,6 +67,15 @@ def forgotten(run: Execution, found: Violation, deadline: float) -> list[Any]:
     return list(told) if told is not None else []
 
 
+def lost_bounds(run: Execution, found: Violation, deadline: float) -> list[Any]:
+    """forgotten() of a number alone, whatever it is used for."""
+    try:
+        told = _Search(run, deadline).lost(found)
+    except _OverError:
+        return []
+    return list(told) if told is not None else []
+
+
 class _OverError(Exception):
     """The time is over."""
 
@@ -77,6 +86,7 @@ class _Search:
         self._steps = run.request.steps
         self._deadline = deadline
         self._looks = 0
+        self._solvers: dict[tuple[int, bool], Any] = {}
         # place -> steps at which the verifier's knowledge of it changed, and what it was then
         self._known: dict[tuple[int, int], tuple[list[int], list[Known]]] = {}
         for idx, known in run.request.entry.items():
@@ -89,27 +99,36 @@ class _Search:
 
     # -- questions to the solver --------------------------------------------------------------------------
 
+    def _count(self, step: int) -> int:
+        return self._run.first if step < 0 else self._run.after[min(step, len(self._run.after) - 1)]
+
     def _constraints(self, step: int) -> list[Any]:
         """What holds after a step."""
-        count = self._run.first if step < 0 else self._run.after[min(step, len(self._run.after) - 1)]
-        return self._run.state.constraints[:count]
+        return self._run.state.constraints[: self._count(step)]
 
     def _impossible(self, step: int, condition: Any) -> bool:
         self._looks += 1
         if self._looks > MAX_LOOKS or time.monotonic() > self._deadline - 0.3:
             raise _OverError
-        solver = z3.SolverFor("QF_ABV")
-        solver.set("timeout", QUERY_MS)
-        solver.add(*self._constraints(step), boolean(condition))
         definitions = self._run.state.definitions
-        if solver.check() == z3.unsat:
+        if self._checked(step, [], condition):
             return True
-        if not definitions:
-            return False
-        solver = z3.SolverFor("QF_ABV")
-        solver.set("timeout", QUERY_MS)
-        solver.add(*self._constraints(step), *definitions, boolean(condition))
-        return bool(solver.check() == z3.unsat)
+        return bool(definitions) and self._checked(step, definitions, condition)
+
+    def _checked(self, step: int, also: list[Any], condition: Any) -> bool:
+        key = self._count(step), bool(also)
+        if key not in self._solvers:
+            if len(self._solvers) >= MAX_SOLVERS:
+                self._solvers.clear()
+            solver = self._solvers[key] = z3.Solver()
+            solver.set("timeout", QUERY_MS)
+            solver.add(*self._constraints(step), *also)
+        solver = self._solvers[key]
+        solver.push()
+        solver.add(boolean(condition))
+        found = solver.check()
+        solver.pop()
+        return bool(found == z3.unsat)
 
     def _wider(self, step: int, value: Number, known: Known) -> bool:
         """Whether the verifier allows numbers that cannot be after a step."""

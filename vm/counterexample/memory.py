@@ -36,12 +36,15 @@ class Bytes:
         self.initial: Any = z3.Array(name, z3.BitVecSort(64), z3.BitVecSort(8)) if initial is None else initial
         self.array: Any = self.initial
         self.known: dict[int, tuple[Value, int]] = {}
+        self.seen: set[int] = set()  # known addresses whose first content was read
 
     def _byte(self, at: Number) -> Any:
         """A byte as a bit-vector of eight bits."""
         if isinstance(at, int) and at in self.known:
             value, number = self.known[at]
             return _part(value, number)
+        if isinstance(at, int):
+            self.seen.add(at)
         return z3.Select(self.array, bits(at))
 
     def load(self, at: Number, size: int) -> Value:
@@ -83,6 +86,11 @@ class Bytes:
         """Anything may be there now."""
         self.known.clear()
         self.array = z3.Array(name, z3.BitVecSort(64), z3.BitVecSort(8))
+
+    def zeros(self, first: int, count: int) -> Any:
+        """That bytes nobody read at a known address were 0 at first."""
+        unread = (at & U64 for at in range(first, first + count) if at & U64 not in self.seen)
+        return z3.And([z3.Select(self.initial, z3.BitVecVal(at, 64)) == 0 for at in unread])
 
     def _settle(self) -> None:
         for at, (value, number) in self.known.items():

@@ -204,6 +204,21 @@ class State:
             self._maps[index] = found
         return self._maps[index]
 
+    def plain_content(self) -> list[Any]:
+        """Preferences for zeros where the path does not look."""
+        found = [] if self.packet is None else [self.packet.content.zeros(0, PLAIN_BYTES)]
+        for content, size in [*self._content(), *((each.obj.content, each.spec.value_size) for each in self.lookups)]:
+            found.append(content.zeros(0, min(size, PLAIN_BYTES)))
+        return found
+
+    def _content(self) -> list[tuple[Bytes, int]]:
+        """Values of arrays, but for global data, which has content of its own."""
+        return [
+            (of.details["content"], of.details["spec"].value_size)
+            for of in self._maps.values()
+            if "content" in of.details and of.details["spec"].initial is None
+        ]
+
     def named_maps(self) -> list[Object]:
         """The program's own maps that the path met."""
         return list(self._maps.values())

@@ -22,6 +22,10 @@ RACE: Final = (
     " It takes another CPU or user space that writes the map's value between two reads; alone, the program is safe on "
     "this path."
 )
+ALONE: Final = (
+    " The function is global: it is verified by itself, for all arguments, whatever its callers give it. It is called "
+    "with such arguments here."
+)
 _RUN_INSNS: Final = 2_000_000
 _RUN_STEPS: Final = 200_000
 MAX_INPUTS: Final = 3
@@ -118,6 +122,8 @@ def _tried(
         if done is None or done.fault is None or done.fault.kind != "memory" or done.fault.insn_idx != insn_idx:
             continue
         registers = done.steps[-1].regs if done.steps else ()
+        if "start" in each:
+            also += ALONE
         why = f"Run on this input, the program stops at instruction {done.fault.insn_idx}: {done.fault.message}.{also}"
         return Counterexample("found", why, each, Fault(done.fault.insn_idx, done.fault.message, registers))
     return None
