@@ -129,6 +129,8 @@ def _release(run: Execution, here: PathStep) -> None:
             held = regs[idx]
             if isinstance(held, Pointer) and _ends(run, held):
                 regs[idx] = _gone(held)
+                if frame == depth and state.calls and state.calls[-1].insn == here.insn_idx:
+                    state.calls[-1].ends.append(idx)
 
 
 def _ends(run: Execution, held: Pointer) -> bool:
@@ -609,7 +611,7 @@ def _numbers_new(run: Execution, here: PathStep) -> Value:
     bad = decided(bits(first) > bits(end))
     state.require(result == z3.If(boolean(bad), z3.BitVecVal(-22, 64), z3.BitVecVal(0, 64)))
     iterators[place] = [None, first, choose(bad, first, end)]
-    state.calls.append(Call(here.insn_idx, result=result))
+    _natural(run, here)
     return result
 
 
@@ -620,26 +622,28 @@ def _numbers_next(run: Execution, here: PathStep) -> Value:
     if found is None:
         raise UnsupportedError("an iterator that was not made on this path")
     last, first, end = found
-    if last is None:
-        number = first
-        earlier: Value = first
-    else:
-        number = state.fresh("number of the iterator")
-        earlier = add(last, 1)
-        state.require(bits(number) >= bits(earlier))
-        state.preferences.append(bits(number) == bits(earlier))
+    known = run.known_after(here, 0)
+    earlier: Number = first if last is None else add(last, 1)
+    number = state.fresh("number of the iterator")
+    state.require(bits(number) >= bits(earlier))
+    state.preferences.append(bits(number) == bits(earlier))
     done = decided(bits(number) >= bits(end))
+    if known is not None:
+        # The walk forks at the call: here it is decided whether there is another number.
+        over = known.type == t.SCALAR_VALUE
+        state.require(done if over else z3.Not(boolean(done)))
+        done = over
+        if over:
+            state.require(z3.Or(bits(number) == bits(earlier), bits(number) == bits(end)))
     obj = Object("memory", state.name("number of the iterator"), 0, 4, writable=False)
     obj.content.store(0, 4, arithmetic(o.ALU | o.MOV | o.X, 0, 0, number, 0))
     found[0] = number
-    made = Call(here.insn_idx, result=Pointer(obj, 0, done), obj=obj)
-    made.sizes[0], made.sizes[1] = earlier, number
-    state.calls.append(made)
+    _natural(run, here)
     return Pointer(obj, 0, done)
 
 
 def _nothing(run: Execution, here: PathStep) -> Value:
-    run.state.calls.append(Call(here.insn_idx, result=0))
+    _natural(run, here)
     return 0
 
 
@@ -658,5 +662,9 @@ KERNEL_FUNCTIONS: Final[dict[str, Callable[[Execution, PathStep], Value]]] = {
     "bpf_iter_num_new": _numbers_new,
     "bpf_iter_num_next": _numbers_next,
     "bpf_iter_num_destroy": _nothing,
+    "bpf_rcu_read_lock": _nothing,
+    "bpf_rcu_read_unlock": _nothing,
+    "bpf_preempt_disable": _nothing,
+    "bpf_preempt_enable": _nothing,
 }
 __all__ = ["Condition", "call", "callback_returned", "helper_of", "map_sizes", "proto_of", "size_of"]

@@ -110,7 +110,8 @@ def answer(request: Request, seconds: float) -> dict[str, Any]:
     except UnsupportedError as error:
         return {"status": "unknown", "why": f"The path has {error}."}
     if found is None:
-        return {"status": "unknown", "why": "The instruction accesses no memory."}
+        why = "What the called function does with the memory it is given is not modelled."
+        return {"status": "unknown", "why": why}
     return _ask(search, run, found)
 
 

@@ -59,6 +59,7 @@ def forgotten(run: Execution, found: Violation, deadline: float) -> list[Any]:
             search.header(found)
             or search.impossible_path()
             or search.entry(found)
+            or search.ended(found)
             or search.lost(found)
             or search.shown(found)
         )
@@ -368,6 +369,33 @@ class _Search:
             "{at} does not give NULL; the verifier does not look at the key."
         )
         return Forgotten(text, self._steps[step].insn_idx) if step >= 0 else None
+
+    def ended(self, found: Violation) -> Forgotten | None:
+        """The instruction since which the verifier takes a pointer for none, though it leads where it led before."""
+        if found.regno < 0 or not self._run.after:
+            return None
+        place = _Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
+        known = self.known(place)
+        if not isinstance(self._value(place), Pointer) or known is None or known.type != t.SCALAR_VALUE:
+            return None
+        while place.step > 0:
+            steps, all_known = self._known[place.frame, place.regno]
+            at = bisect_right(steps, place.step) - 1
+            if at > 0 and all_known[at].type == t.SCALAR_VALUE and all_known[at - 1].type != t.SCALAR_VALUE:
+                insn_idx = self._steps[steps[at]].insn_idx
+                if self._insn(steps[at]).code == o.JMP | o.CALL:
+                    name = helper_of(self._run.request.insns[insn_idx])
+                    called = f"bpf_{name}()" if name else "the call"
+                    text = f"The verifier gives up the pointer at {called} {{at}}, though it still leads to the memory."
+                    return Forgotten(text, insn_idx)
+            made = self._definition(place)
+            if made.step < 0:
+                return None
+            operands = self._operands(made)
+            if not operands:
+                return None
+            place = operands[-1]
+        return None
 
     def impossible_path(self) -> Forgotten | None:
         """The branch that cannot go the way the path goes."""

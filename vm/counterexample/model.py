@@ -16,7 +16,6 @@ from vm.runner.inputs import MAX_PACKET, GivenCall, GivenInput, GivenLoad, Given
 from vm.runner.layout import round8
 
 MAX_EVALUATED: Final = 4096
-MAX_ROUNDS: Final = 10_000
 NO_SIZE: Final = 8
 
 
@@ -139,7 +138,7 @@ def _calls(state: State, read: Reader) -> tuple[GivenCall, ...]:
     given: list[GivenCall] = []
     for each in state.calls:
         given += _call(read, each)
-    decided = {each.insn for each in given if not each.natural}
+    decided = {each.insn for each in given if not each.natural or each.ends}
     return tuple(each for each in given if each.insn in decided)
 
 
@@ -147,25 +146,15 @@ def _call(read: Reader, each: Call) -> list[GivenCall]:
     null = isinstance(each.result, Pointer) and read.truth(each.result.null)
     failed = each.may_fail and not isinstance(each.result, Pointer) and read.number(each.result) != 0
     if each.natural and not failed and not (null and each.obj is not None):
-        return [GivenCall(each.insn, natural=True)]
+        return [GivenCall(each.insn, natural=True, ends=tuple(each.ends))]
     memory = {
         regno: bytes(read.number(z3.ZeroExt(56, byte)) for byte in data[: read.number(each.sizes[regno])])
         for regno, data in each.memory.items()
     }
     result = 0 if isinstance(each.result, Pointer) else read.number(each.result)
-    made = GivenCall(each.insn, result, _object(read, each.result, each.obj), memory)
-    if 0 in each.sizes and made.object is not None:
-        # An iterator: the numbers that the path left out come before.
-        first, last = _signed(read.number(each.sizes[0])), _signed(read.number(each.sizes[1]))
-        between = range(first, min(last, first + MAX_ROUNDS))
-        return [
-            GivenCall(each.insn, object=(n & 0xFFFFFFFF).to_bytes(4, "little"), result=0) for n in between
-        ] + [made]
+    pointed = _object(read, each.result, each.obj)
+    made = GivenCall(each.insn, result, pointed, memory, ends=tuple(each.ends))
     return [made]
-
-
-def _signed(value: int) -> int:
-    return value - (1 << 64) if value >> 63 else value
 
 
 def _start(run: Execution, read: Reader) -> GivenStart | None:

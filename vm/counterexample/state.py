@@ -41,6 +41,7 @@ class Call:
 
     result -- its number, or a pointer to obj
     natural -- it runs; may_fail: only where the result is 0
+    ends    -- registers whose objects are gone afterwards
     """
 
     insn: int
@@ -50,6 +51,7 @@ class Call:
     may_fail: bool = False
     memory: dict[int, list[Any]] = field(default_factory=dict)
     sizes: dict[int, Number] = field(default_factory=dict)
+    ends: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ ALONE: Final = (
 )
 _RUN_INSNS: Final = 2_000_000
 _RUN_STEPS: Final = 200_000
+_RUN_SECONDS: Final = 1.5
 MAX_INPUTS: Final = 3
 
 
@@ -80,7 +81,7 @@ def of_walk(
         request = request_of(program, trace, failure.rule, failure.reg, check_stack=check_stack)
     except TooLongError:
         return Counterexample("unknown", "The path that was rejected has more steps than the search follows.")
-    found = ask(request, seconds)
+    found = ask(request, max(seconds - _RUN_SECONDS, 1.0))
     if found["status"] == "unsat":
         race = found.get("race")
         raced = _tried(obj, program, int(race["insn"]), race["inputs"], RACE) if race else None
@@ -134,7 +135,7 @@ def run_on(obj: Object | None, program: Program, value: Any) -> Execution | None
     from vm.runner.given import from_json
     from vm.runner.inputs import RunLimits
 
-    limits = RunLimits(steps=_RUN_STEPS, insns=_RUN_INSNS)
+    limits = RunLimits(steps=_RUN_STEPS, insns=_RUN_INSNS, seconds=_RUN_SECONDS)
     try:
         return execute(unverified(program), None, [from_json(value)], limits, obj=obj)[0]
     except InputError:

@@ -271,6 +271,11 @@ class CheckedInterpreter(Interpreter):
                 self._wrote(each.address, each.size)
         for target in ends[0]:
             target.gone = ends[1]
+        for regno in given.ends if given is not None else ():
+            held = self.targets[regno]
+            for target in self._held() if held is not None else ():
+                if held is not None and self._is_of(target.area, held.area):
+                    target.gone = f"the pointer is to memory that is gone since the call at instruction {orig}"
         return going
 
     def _ends(self, orig: int, proto: FuncProto | None) -> tuple[list[Target], str]:

@@ -29,6 +29,7 @@ MAX_DIGITS: Final = 20
 EXACT: Final = 1 << 53
 """Numbers up to here are the same in every program that reads JSON."""
 ARGUMENT_REGISTERS: Final = (1, 2, 3, 4, 5)
+SAVED_REGISTERS: Final = (6, 7, 8, 9)
 
 
 # -- JSON -------------------------------------------------------------------------------------------------
@@ -70,9 +71,12 @@ def _result_json(name: str, value: int, pointed: bytes | None) -> dict[str, Any]
 
 
 def _call_json(each: GivenCall) -> dict[str, Any]:
+    out: dict[str, Any] = {"insn": each.insn}
+    if each.ends:
+        out["ends"] = [f"r{regno}" for regno in each.ends]
     if each.natural:
-        return {"insn": each.insn}
-    out = {"insn": each.insn} | _result_json("result", each.result, each.object)
+        return out
+    out |= _result_json("result", each.result, each.object)
     if each.memory:
         out["memory"] = {f"r{reg}": data.hex() for reg, data in each.memory.items()}
     return out
@@ -187,15 +191,20 @@ def _pointed(fields: Mapping[str, Any], where: str) -> bytes | None:
 
 
 def _call(value: object) -> GivenCall:
-    fields = _object(value, "helpers: an entry", dict.fromkeys(("insn", "result", "object", "memory")))
+    fields = _object(value, "helpers: an entry", dict.fromkeys(("insn", "result", "object", "memory", "ends")))
     memory = {}
     for name, each in _object(fields.get("memory", {}), "helpers: memory").items():
         if name not in [f"r{reg}" for reg in ARGUMENT_REGISTERS]:
             raise _wrong(f"helpers: memory: {name[:MAX_SHOWN]!r}", "an argument register, r1 to r5")
         memory[int(name[1:])] = _hex(each, f"helpers: memory[{name}]", MAX_OBJECT)
     result = _word(fields.get("result", 0), "helpers: result")
-    natural = not fields.keys() - {"insn"}
-    return GivenCall(_insn(fields, "helpers"), result, _pointed(fields, "helpers"), memory, natural)
+    natural = not fields.keys() - {"insn", "ends"}
+    ends = []
+    for name in _list(fields.get("ends", []), "helpers: ends", len(SAVED_REGISTERS)):
+        if name not in [f"r{reg}" for reg in SAVED_REGISTERS]:
+            raise _wrong("helpers: ends", "a list of registers, r6 to r9")
+        ends.append(int(name[1:]))
+    return GivenCall(_insn(fields, "helpers"), result, _pointed(fields, "helpers"), memory, natural, tuple(ends))
 
 
 def _calls(value: object) -> tuple[GivenCall, ...]:

@@ -67,6 +67,7 @@ class GivenCall:
     insn   -- index of the call
     result -- r0, unsigned 64 bits
     natural -- it runs as it does without an input: result, object and memory count for nothing
+    ends   -- registers (6 to 9) whose objects are gone after the call: released, or moved
     object -- bytes of memory that r0 points to instead of being `result`; None: r0 is `result`
     memory -- argument register (1 to 5) -> bytes that are written where it points to
     """
@@ -76,6 +77,7 @@ class GivenCall:
     object: bytes | None = None
     memory: Mapping[int, bytes] = field(default_factory=dict)
     natural: bool = False
+    ends: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,15 @@ def test_a_packet_pointer_may_not_be_used_after_the_packet_moved() -> None:
     assert run(*body[:-1], ldx(o.W, 7, 6, 76), ldx(o.B, 0, 7, 0), prog_type=TC).fault is None
 
 
+def test_what_a_call_ends_is_gone() -> None:
+    body = (call(f.GET_PRANDOM_U32), movr(6, 0), call(f.GET_PRANDOM_U32), ldx(o.DW, 0, 6, 0))
+    calls = (GivenCall(0, object=bytes(8)), GivenCall(2, 0))
+    assert run(*body, given=GivenInput(packet=bytes(32), helpers=calls)).fault is None
+    calls = (calls[0], GivenCall(2, natural=True, ends=(6,)))
+    at, message = fault(run(*body, given=GivenInput(packet=bytes(32), helpers=calls)))
+    assert at == 3 and "gone since the call at instruction 2" in message
+
+
 def test_a_read_only_map_may_not_be_written() -> None:
     assert "read-only" in fault(run(*ld64(1, 0, o.PSEUDO_MAP_VALUE), st(o.B, 1, 0, 1), maps=(CONSTANTS,)))[1]
 

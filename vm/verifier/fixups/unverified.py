@@ -109,8 +109,7 @@ def _reference(slot: Slot, following: Sequence[Insn], number: dict[int, str]) ->
     """What the slot's immediate is the address of."""
     insn = slot.insn
     if insn.code == CALL and insn.src_reg != bpf.PSEUDO_CALL:
-        kfunc = AddressRef("kfunc", f"the kernel function with BTF id {insn.imm}")
-        return AddressRef("helper", str(insn.imm)) if insn.src_reg == 0 else kfunc
+        return AddressRef("helper", str(insn.imm)) if insn.src_reg == 0 else AddressRef("kfunc", _kernel_function(insn))
     if insn.code != bpf.LD_IMM64:
         return None
     if insn.src_reg in MAP_LOADS:
@@ -119,6 +118,12 @@ def _reference(slot: Slot, following: Sequence[Insn], number: dict[int, str]) ->
     if insn.src_reg == bpf.PSEUDO_BTF_ID:
         return AddressRef("ksym", _symbol(slot.orig, insn.imm))
     return AddressRef("func", number[id(slot.callee)]) if slot.callee is not None else None
+
+
+def _kernel_function(insn: Insn) -> str:
+    """Name of the kernel function a call names by its BTF id; one of a module has no name here."""
+    name = symbol_name(insn.imm) if insn.off == 0 else None
+    return name if name is not None else f"the kernel function with BTF id {insn.imm}"
 
 
 def _symbol(idx: int, btf_id: int) -> str:
