@@ -44,6 +44,7 @@ MAX_ERRNO: Final = 4095
 WRITABLE_KINDS: Final = ("stack", "value", "memory", "packet")
 EFAULT: Final = 14
 INT_MAX: Final = S32_MAX
+MAX_LOOPS: Final = 8 << 20
 XDP_FRAME: Final = 40
 XDP_HEADROOM: Final = 256
 ETH_HLEN: Final = 14
@@ -508,6 +509,8 @@ def _into_callback(run: Execution, name: str, here: PathStep) -> None:
             raise UnsupportedError("a callback is given a part of the stack that is not followed")
         else:
             arguments.append(state.pointer(known, f"argument of the callback of {name}"))
+    place = len(state.frames), here.insn_idx
+    state.entered[place] = state.entered.get(place, 0) + 1
     run.enter(here.insn_idx, arguments, name or "callback")
     for place, known in here.changed.items():
         state.known[place] = known
@@ -548,15 +551,21 @@ def callback_returned(run: Execution, frame: Frame, result: Value | None) -> Non
 def _loop(run: Execution, here: PathStep) -> Value:
     """bpf_loop() is over."""
     state = run.state
-    count = arithmetic(o.ALU | o.MOV | o.X, 0, 0, run.number(1), 0)
+    count = bits(arithmetic(o.ALU | o.MOV | o.X, 0, 0, run.number(1), 0))
+    runs = z3.And(count != 0, z3.ULE(count, MAX_LOOPS), bits(run.number(4)) == 0)
+    state.require(runs if state.entered.pop((len(state.frames), here.insn_idx), 0) else z3.Not(runs))
     result = state.fresh("result of bpf_loop()")
-    state.require(z3.Or(z3.ULE(result, bits(count)), result == -7, result == -22))
+    state.require(z3.Or(z3.ULE(result, count), result == -7, result == -22))
     _natural(run, here)
     _widen(run, here)
     return result
 
 
 def _for_each(run: Execution, here: PathStep) -> Value:
+    spec = map_spec(run.value(1))
+    if not run.state.entered.pop((len(run.state.frames), here.insn_idx), 0) and spec is not None:
+        # Arrays always have elements.
+        run.state.require(spec.map_type not in ARRAYS or bits(run.number(4)) != 0)
     result = _result(run, "for_each_map_elem", "long", run.known_after(here, 0), "bpf_for_each_map_elem()")
     _natural(run, here)
     _widen(run, here)

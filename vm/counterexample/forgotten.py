@@ -403,11 +403,13 @@ class _Search:
         if last < 0 or not self._impossible(last, True):
             return None
         at = self._first(last, True)
+        at = max(at, 0)
+        what = "call" if self._insn(at).code == o.JMP | o.CALL else "branch"
         text = (
-            "No run takes this path: the branch {at} would have to go a way that it cannot go here, which the verifier "
-            "does not see."
+            f"No run takes this path: the {what} {{at}} would have to go a way that it cannot go here, which the "
+            "verifier does not see."
         )
-        return Forgotten(text, self._steps[max(at, 0)].insn_idx)
+        return Forgotten(text, self._steps[at].insn_idx)
 
     def _first(self, last: int, condition: Any) -> int:
         """The first step after which a condition is impossible; -1: it is before them all."""

@@ -26,25 +26,30 @@ MAX_VARIABLE: Final = 512
 
 
 class Bytes:
-    """Content by address. `initial` is what was there at first: an array that the solver may choose.
+    """Content by address. What was there at first, the solver may choose.
 
     Bytes at known addresses are kept as (value, number of the byte in it), so that what is written and read whole is
-    the same value again; a write to an unknown address puts them into the array.
+    the same value again. As long as all addresses are known, each first byte is a variable of its own (`first`), which
+    solvers like better than an array; an access to an unknown address puts everything into the array.
     """
 
     def __init__(self, name: str, initial: Any | None = None) -> None:
         self.initial: Any = z3.Array(name, z3.BitVecSort(64), z3.BitVecSort(8)) if initial is None else initial
         self.array: Any = self.initial
         self.known: dict[int, tuple[Value, int]] = {}
-        self.seen: set[int] = set()  # known addresses whose first content was read
+        self.first: dict[int, Any] = {}
+        self._name = name
+        self._plain = initial is None  # nothing was put into the array yet
 
     def _byte(self, at: Number) -> Any:
         """A byte as a bit-vector of eight bits."""
         if isinstance(at, int) and at in self.known:
             value, number = self.known[at]
             return _part(value, number)
-        if isinstance(at, int):
-            self.seen.add(at)
+        if isinstance(at, int) and self._plain:
+            if at not in self.first:
+                self.first[at] = z3.BitVec(f"{self._name}[{at}]", 8)
+            return self.first[at]
         return z3.Select(self.array, bits(at))
 
     def load(self, at: Number, size: int) -> Value:
@@ -85,14 +90,25 @@ class Bytes:
     def forget(self, name: str) -> None:
         """Anything may be there now."""
         self.known.clear()
+        self._plain = False
         self.array = z3.Array(name, z3.BitVecSort(64), z3.BitVecSort(8))
 
     def zeros(self, first: int, count: int) -> Any:
         """That bytes nobody read at a known address were 0 at first."""
-        unread = (at & U64 for at in range(first, first + count) if at & U64 not in self.seen)
+        if self._plain:
+            return z3.BoolVal(True)  # they are whatever the model leaves open
+        unread = (at & U64 for at in range(first, first + count) if at & U64 not in self.first)
         return z3.And([z3.Select(self.initial, z3.BitVecVal(at, 64)) == 0 for at in unread])
 
+    def first_byte(self, at: int) -> Any:
+        """What was at an address at first."""
+        return self.first[at] if at in self.first else z3.Select(self.initial, z3.BitVecVal(at, 64))
+
     def _settle(self) -> None:
+        if self._plain:
+            self._plain = False
+            for at, byte in self.first.items():
+                self.array = z3.Store(self.array, z3.BitVecVal(at, 64), byte)
         for at, (value, number) in self.known.items():
             self.array = z3.Store(self.array, z3.BitVecVal(at, 64), _part(value, number))
         self.known.clear()

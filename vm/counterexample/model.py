@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import z3
 
+from vm.bits import U64
 from vm.counterexample.execute import Execution
-from vm.counterexample.memory import Object
+from vm.counterexample.memory import Bytes, Object
 from vm.counterexample.state import Call, State
 from vm.counterexample.values import Number, Pointer, Value, bits, boolean
 from vm.program import MapSpec
@@ -35,9 +36,10 @@ class Reader:
             return condition
         return bool(z3.is_true(self._model.eval(boolean(condition), model_completion=True)))
 
-    def content(self, array: Any, start: int, count: int) -> bytes:
-        """Bytes of an array of bytes."""
-        found: dict[int, int] = {}
+    def content(self, of: Bytes, start: int, count: int) -> bytes:
+        """What was in `count` bytes at first."""
+        found = {at: self.number(z3.ZeroExt(56, byte)) for at, byte in of.first.items()}
+        array = of.initial
         value = self._model.eval(array, model_completion=True)
         while z3.is_store(value):
             at = value.arg(1).as_long()
@@ -45,9 +47,9 @@ class Reader:
             value = value.arg(0)
         if z3.is_K(value):
             rest = value.arg(0).as_long()
-            return bytes(found.get((start + i) & ((1 << 64) - 1), rest) for i in range(count))
+            return bytes(found.get((start + i) & U64, rest) for i in range(count))
         return bytes(
-            self.number(z3.Select(array, z3.BitVecVal(start + i, 64))) for i in range(min(count, MAX_EVALUATED))
+            self.number(z3.ZeroExt(56, of.first_byte((start + i) & U64))) for i in range(min(count, MAX_EVALUATED))
         ).ljust(count, b"\0")
 
 
@@ -79,7 +81,7 @@ def _packet(state: State, read: Reader) -> bytes | None:
         return None
     length = min(read.number(state.total), MAX_PACKET)
     before = 0 if state.at_mac else 14
-    return read.content(packet.content.initial, -before, length)
+    return read.content(packet.content, -before, length)
 
 
 def _meta(state: State, read: Reader) -> bytes:
@@ -87,13 +89,13 @@ def _meta(state: State, read: Reader) -> bytes:
     if packet is None or state.meta is None:
         return b""
     length = read.number(state.meta)
-    return read.content(packet.content.initial, -length, length)
+    return read.content(packet.content, -length, length)
 
 
 def _ctx(state: State, read: Reader) -> dict[int, bytes]:
     found = {}
     for off, size in sorted(state.ctx.details.get("reads", ())):
-        found[off] = read.content(state.ctx.content.initial, off, size)
+        found[off] = read.content(state.ctx.content, off, size)
     return found
 
 
@@ -108,12 +110,12 @@ def _maps(state: State, read: Reader) -> dict[str, tuple[tuple[bytes, bytes], ..
             indices.add(0)
         for index in sorted(indices)[:MAX_ENTRIES]:
             if index < spec.max_entries:
-                value = read.content(of.details["content"].initial, index * round8(spec.value_size), spec.value_size)
+                value = read.content(of.details["content"], index * round8(spec.value_size), spec.value_size)
                 found.setdefault(of.name, {})[index.to_bytes(4, "little")] = value
     for each in state.lookups:
         if not read.truth(each.null):
             key = bytes(read.number(z3.ZeroExt(56, byte)) for byte in each.key)
-            value = read.content(each.obj.content.initial, 0, each.spec.value_size)
+            value = read.content(each.obj.content, 0, each.spec.value_size)
             found.setdefault(each.obj.details["map"].name, {}).setdefault(key, value)
     return {name: tuple(entries.items()) for name, entries in found.items()}
 
@@ -126,7 +128,7 @@ def _object(read: Reader, value: Value, obj: Object | None) -> bytes | None:
     if 0 in obj.content.known and obj.content.known[0][1] == 0 and not isinstance(obj.content.known[0][0], Pointer):
         # A number that was put there when the object was made.
         return read.number(obj.content.known[0][0]).to_bytes(8, "little")[:size]
-    return read.content(obj.content.initial, 0, size)
+    return read.content(obj.content, 0, size)
 
 
 def _load(read: Reader, insn: int, result: Value, obj: Object | None) -> GivenLoad:

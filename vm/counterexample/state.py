@@ -103,6 +103,8 @@ class State:
         self.elements: list[Object] = []  # values of keyed maps that were looked up
         self.known: dict[tuple[int, int], Known] = {(0, idx): each for idx, each in request.entry.items()}
         self.partial = ""
+        self.starts: list[tuple[Bytes, bytes]] = []  # content that the loader gave
+        self.entered: dict[tuple[int, int], int] = {}  # (frame, call) -> rounds of its callback on this path
         self.changes: dict[int, int] = {}  # map object -> how often its entries were changed
         self._count = 0
         self._maps: dict[int, Object] = {}
@@ -209,9 +211,17 @@ class State:
     def plain_content(self) -> list[Any]:
         """Preferences for zeros where the path does not look."""
         found = [] if self.packet is None else [self.packet.content.zeros(0, PLAIN_BYTES)]
+        for content, data in self.starts:
+            found += [content.first_byte(at) == byte for at, byte in enumerate(data)]
         for content, size in [*self._content(), *((each.obj.content, each.spec.value_size) for each in self.lookups)]:
             found.append(content.zeros(0, min(size, PLAIN_BYTES)))
         return found
+
+    def contents(self) -> list[Bytes]:
+        """The bytes that an input decides: of the packet, of map values, of the context."""
+        found = [self.ctx.content, *(content for content, _ in self._content())]
+        found += [each.obj.content for each in self.lookups]
+        return found if self.packet is None else [self.packet.content, *found]
 
     def _content(self) -> list[tuple[Bytes, int]]:
         """Values of arrays, but for global data, which has content of its own."""
@@ -260,7 +270,7 @@ class State:
                     content.known[i] = byte, 0
             elif spec.initial is not None:
                 first = spec.initial[: spec.value_size][:PLAIN_BYTES]
-                self.preferences += [z3.Select(content.initial, i) == byte for i, byte in enumerate(first)]
+                self.starts.append((content, first))
             of.details["content"] = content
         return content
 

@@ -22,6 +22,10 @@ RACE: Final = (
     " It takes another CPU or user space that writes the map's value between two reads; alone, the program is safe on "
     "this path."
 )
+SPECULATIVE: Final = (
+    "Only a processor that mispredicts a branch goes this way; for users without CAP_PERFMON the verifier refuses what "
+    "could be seen of it."
+)
 ALONE: Final = (
     " The function is global: it is verified by itself, for all arguments, whatever its callers give it. It is called "
     "with such arguments here."
@@ -87,7 +91,9 @@ def of_walk(
         raced = _tried(obj, program, int(race["insn"]), race["inputs"], RACE) if race else None
         if raced is not None:
             return raced
+        path = trace.path_by_id(trace.path_of(len(trace) - 1))
         told = "" if no_fault(failure.rule) else _forgotten(program, found.get("forgotten"))
+        told = SPECULATIVE if path.speculative else told
         return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=told)
     if found["status"] == "unknown":
         return Counterexample("unknown", str(found.get("why", "")))
