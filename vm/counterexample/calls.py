@@ -301,7 +301,12 @@ def _lookup(run: Execution, here: PathStep) -> Value:
     if spec.map_type in ARRAYS:
         return _array_value(run, of, spec, number_of(key.obj.load(key.off, 4)))
     if spec.map_type in OF_MAPS and spec.inner is not None:
-        return Pointer(state.inner_map(spec.inner), 0, state.maybe(f"no entry in {of.obj.name}"))
+        held, null = state.inner_map(spec.inner), state.maybe(f"no entry in {of.obj.name}")
+        if not of.obj.details.get("inner"):
+            data = [key.obj.content.byte(key.obj.at(add(key.off, i))) for i in range(spec.key_size)]
+            held.details["map"] = of.obj
+            state.outer.append(Lookup(spec, data, held, null))
+        return Pointer(held, 0, null)
     if spec.map_type not in KEYED:
         if known is None:
             raise UnsupportedError("a lookup in a map of a type that is not followed")

@@ -117,6 +117,10 @@ def _maps(state: State, read: Reader) -> dict[str, tuple[tuple[bytes, bytes], ..
             key = bytes(read.number(z3.ZeroExt(56, byte)) for byte in each.key)
             value = read.content(each.obj.content, 0, each.spec.value_size)
             found.setdefault(each.obj.details["map"].name, {}).setdefault(key, value)
+    for each in state.outer:
+        if not read.truth(each.null):
+            key = bytes(read.number(z3.ZeroExt(56, byte)) for byte in each.key)
+            found.setdefault(each.obj.details["map"].name, {})[key] = b""
     return {name: tuple(entries.items()) for name, entries in found.items()}
 
 

@@ -100,6 +100,7 @@ class State:
         self.calls: list[Call] = []
         self.loads: list[Load] = []
         self.lookups: list[Lookup] = []
+        self.outer: list[Lookup] = []  # of maps of maps
         self.elements: list[Object] = []  # values of keyed maps that were looked up
         self.known: dict[tuple[int, int], Known] = {(0, idx): each for idx, each in request.entry.items()}
         self.partial = ""

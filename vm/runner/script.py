@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from vm.errors import InputError
 from vm.runner.inputs import GivenCall, GivenInput, GivenLoad
-from vm.runner.maps import Array, Map, Queue, Stack
+from vm.runner.maps import Array, ArrayOfMaps, HashOfMaps, Map, Queue, Stack, behaviour
 from vm.runner.memory import Window
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Script:
                 known = ", ".join(each.name for each in world.maps[:MAX_NAMES]) or "no map"
                 raise InputError(f"Input: the program has no map {name[:40]!r}; it has {known}.")
             for key, value in entries:
-                _put(each, key, value)
+                _put(world, each, key, value)
 
     def window(self, kernel: Window) -> Window:
         """The context whose structure is not in memory: given bytes before the kernel's."""
@@ -89,9 +89,18 @@ class Script:
         return waiting.popleft() if waiting else None
 
 
-def _put(each: Map, key: bytes, value: bytes) -> None:
+def _put(world: World, each: Map, key: bytes, value: bytes) -> None:
     """An entry as user space writes it."""
     spec = each.spec
+    if isinstance(each, ArrayOfMaps | HashOfMaps) and spec.inner is not None:
+        if len(key) != spec.key_size or value:
+            raise InputError(f"Input: map {each.name} has keys of {spec.key_size} bytes, and new maps as values: \"\".")
+        if behaviour(spec.inner.map_type).percpu_footprint(spec.inner):
+            raise InputError(f"Input: map {each.name} holds maps per CPU, of which none can be put in here.")
+        inner = behaviour(spec.inner.map_type)(spec.inner, len(world.places.by_address), world.places)
+        if each.hold(key, inner):
+            raise InputError(f"Input: map {each.name} does not take the key {key.hex()}.")
+        return
     if len(key) != spec.key_size or len(value) != spec.value_size:
         raise InputError(
             f"Input: map {each.name} has keys of {spec.key_size} and values of {spec.value_size} bytes; "

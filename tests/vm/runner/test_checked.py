@@ -92,6 +92,21 @@ def test_maps_have_given_entries() -> None:
         assert done.fault is None and done.r0 == 5
 
 
+@pytest.mark.parametrize("kind", [12, 13])
+def test_maps_of_maps_hold_new_maps(kind: int) -> None:
+    outer = MapSpec("outer", kind, 4, 4, 8, inner=VALUES)
+    again = (movr(1, 0), movr(2, 10), alu(o.ADD, 2, -4), call(f.MAP_LOOKUP_ELEM), NULL_CHECK, EXIT, ldx(o.DW, 0, 0, 16))
+    given = GivenInput(packet=bytes(32), maps={"outer": ((ONE, b""),)})
+    body = (*LOOKUP, NULL_CHECK, EXIT, *again)
+    assert "past the end of a value of values (16 bytes)" in fault(run(*body, maps=(outer,), given=given))[1]
+    assert run(*body, maps=(outer,)).fault is None
+    with pytest.raises(InputError, match="new maps"):
+        run(*body, maps=(outer,), given=GivenInput(packet=bytes(32), maps={"outer": ((ONE, bytes(4)),)}))
+    with pytest.raises(InputError, match="does not take"):
+        wrong = {"outer": tuple((bytes((i, 0, 0, 1)), b"") for i in range(9))}
+        run(*body, maps=(outer,), given=GivenInput(packet=bytes(32), maps=wrong))
+
+
 @pytest.mark.parametrize(
     ("maps", "named"),
     [

@@ -138,7 +138,14 @@ class ArrayOfMaps(Array):
     def start(self, inner: Callable[[int], Map]) -> None:
         for slot, target in self.spec.init_slots:
             if isinstance(target, int) and slot < self.spec.max_entries:
-                self.memory.put(self.values + 8 * slot, 8, inner(target).address)
+                self.hold(slot.to_bytes(4, "little"), inner(target))
+
+    def hold(self, key: bytes, inner: Map) -> int:
+        """An inner map is put in by user space; 0, or a negative error."""
+        if _index(key) >= self.spec.max_entries:
+            return -E2BIG
+        self.memory.put(self.values + 8 * _index(key), 8, inner.address)
+        return 0
 
     def lookup(self, key: bytes) -> int:
         index = _index(key)

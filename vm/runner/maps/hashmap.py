@@ -260,12 +260,18 @@ class HashOfMaps(Hash):
     def start(self, inner: Callable[[int], Map]) -> None:
         for slot, target in self.spec.init_slots:
             if isinstance(target, int):
-                key = slot.to_bytes(max(self.spec.key_size, 8), "little")[: self.spec.key_size]
-                elem = self._element()
-                self.keys[elem] = key
-                self.memory.write(elem + _KEY, key)
-                self.memory.put(elem + self.value_off, 8, inner(target).address)
-                self.elems[key] = elem
+                self.hold(slot.to_bytes(max(self.spec.key_size, 8), "little")[: self.spec.key_size], inner(target))
+
+    def hold(self, key: bytes, inner: Map) -> int:
+        """An inner map is put in by user space; 0, or a negative error."""
+        if key not in self.elems and len(self.elems) >= self.spec.max_entries:
+            return -E2BIG
+        elem = self.elems[key] if key in self.elems else self._element()
+        self.keys[elem] = key
+        self.memory.write(elem + _KEY, key)
+        self.memory.put(elem + self.value_off, 8, inner.address)
+        self.elems[key] = elem
+        return 0
 
     def lookup(self, key: bytes) -> int:
         elem = self.find(key)
