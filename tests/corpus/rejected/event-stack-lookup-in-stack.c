@@ -1,0 +1,28 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct record {
+    __u32 pid;
+    char comm[16];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_STACK);
+    __type(value, struct record);
+    __uint(max_entries, 16);
+} records SEC(".maps");
+
+SEC("tracepoint/sched/sched_process_exit")
+int on_exit(void *ctx)
+{
+    struct record r = {};
+
+    r.pid = bpf_get_current_pid_tgid() >> 32;
+    bpf_get_current_comm(&r.comm, sizeof(r.comm));
+    struct record *old = bpf_map_lookup_elem(&records, &r.pid);
+    if (old)
+        old->pid = r.pid;
+    return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

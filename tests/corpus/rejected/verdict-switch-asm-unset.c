@@ -1,0 +1,23 @@
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+SEC("tc")
+int choose(struct __sk_buff *skb)
+{
+    int verdict;
+
+    asm volatile("%0 = r4" : "=r"(verdict));
+    switch (skb->mark) {
+    case 1:
+        verdict = 2;
+        break;
+    case 2:
+        verdict = skb->ifindex;
+        break;
+    }
+    if (skb->len > 1000)
+        bpf_printk("large, verdict %d", verdict);
+    return verdict;
+}
+
+char LICENSE[] SEC("license") = "GPL";

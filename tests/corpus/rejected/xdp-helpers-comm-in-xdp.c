@@ -1,0 +1,26 @@
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <linux/in.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+SEC("xdp")
+int count(struct xdp_md *ctx)
+{
+    void *data = (void *)(long)ctx->data;
+    void *data_end = (void *)(long)ctx->data_end;
+    struct ethhdr *eth = data;
+
+    if ((void *)(eth + 1) > data_end)
+        return XDP_PASS;
+    char comm[16];
+    bpf_get_current_comm(comm, sizeof(comm));
+    bpf_printk("proto %x %s", bpf_ntohs(eth->h_proto), comm);
+    return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
