@@ -1,0 +1,330 @@
+"""Changes of a rejected C source that the verifier accepts: proposed by vm.repair, each compiled and verified here.
+
+A proposal that leads to another rejection further on is kept, and what helps against that one is tried on top of it: a
+program that lacks two checks gets both. Nothing is offered that was not verified, with all programs of the object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher, unified_diff
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vm.caps import ROOT, Caps
+from vm.csource.text import apply
+from vm.errors import InputError
+from vm.pipeline.objects import load
+from vm.pipeline.source import BuildOptions, Source, compile_source
+from vm.pipeline.verdicts import MAX_EXPLAINED, Check
+from vm.program import Edit, Fix, Object, Program
+
+if TYPE_CHECKING:
+    from vm.repair.candidate import Candidate
+    from vm.repair.scene import Scene
+
+MAX_TRIES: Final = 28
+"""Sources that are compiled for one answer."""
+MAX_DEPTH: Final = 5
+"""Changes that may be made one on top of the other."""
+_BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed
+_PATH: Final = 4096  # instructions of the path that are looked at
+_MAX_LOST: Final = 0.34  # lines that may have no code any more
+_NEEDS_WARNINGS: Final = ("register-uninitialized", "kfunc-unresolved")
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A change of the source after which the verifier accepts the program.
+
+    title -- what it does, in a few words; why -- why that helps
+    fix   -- the edits, of the source as it was given
+    diff  -- the same as a unified diff
+    insns_processed -- what the verifier needed for the changed program
+    """
+
+    title: str
+    why: str
+    fix: Fix
+    diff: str
+    insns_processed: int
+
+
+class _OutOfTime(Exception):
+    pass
+
+
+class _Attempt(NamedTuple):
+    """One source that was tried. steps: the proposals that led to it; edits: of the last one, if it is the only one."""
+
+    text: str
+    steps: tuple[Candidate, ...]
+    program: Program
+    accepted: bool
+    insns_processed: int
+    check: Check
+
+
+def repairs(
+    source: Source,
+    options: BuildOptions,
+    obj: Object,
+    program: Program,
+    *,
+    limit_seconds: float = 20,
+    most: int = 3,
+    caps: Caps = ROOT,
+    alone: bool = False,
+) -> Iterator[Repair]:
+    """Changes of the source after which `program` is accepted and no other program of the object is refused that was
+    not before, the likeliest first, as they are found; none for a source that is no C, or a program that is accepted.
+
+    limit_seconds -- no new attempt is begun after that time, and a verification that is under way is given up
+    most -- how many are looked for
+    """
+    if source.kind != "c":
+        return
+    try:
+        search = _Search(source, options, obj, program, time.monotonic() + limit_seconds, caps, alone)
+        yield from search.found(most)
+    except (_OutOfTime, InputError):
+        return
+
+
+class _Search:
+    def __init__(
+        self,
+        source: Source,
+        options: BuildOptions,
+        obj: Object,
+        program: Program,
+        deadline: float,
+        caps: Caps,
+        alone: bool,
+    ) -> None:
+        self.source, self.options, self.obj, self.program = source, options, obj, program
+        self.deadline, self.caps, self.alone = deadline, caps, alone
+        self.text = source.text()
+        self.tries = 0
+        self.seen = {self.text}
+        self.places: set[tuple[str, int]] = set()
+        self._others: dict[str, bool] | None = None
+
+    def found(self, most: int) -> Iterator[Repair]:
+        """Breadth first: all that one change can do comes before what two can."""
+        first = self._verified(self.obj, self.program)
+        if first is None or first.accepted:
+            return
+        level = [first]
+        count = 0
+        for _ in range(MAX_DEPTH):
+            further: list[_Attempt] = []
+            for attempt in level:
+                scene = self._scene(attempt)
+                if scene is None:
+                    continue
+                self.places.add(self._place(attempt, scene))
+                followed = 0
+                for each in self._tried(attempt, scene):
+                    if each.accepted:
+                        yield self._repair(each)
+                        count += 1
+                        if count == most:
+                            return
+                    elif followed < _BREADTH:
+                        followed += 1
+                        further.append(each)
+                if count:
+                    return
+            if not further:
+                return
+            level = further[:_BREADTH]
+
+    def _tried(self, attempt: _Attempt, scene: Scene) -> Iterator[_Attempt]:
+        """What each proposal for a rejection leads to: accepted, or another rejection than those there were."""
+        from vm.repair import candidates
+
+        for candidate in candidates(scene):
+            if self.tries >= MAX_TRIES:
+                return
+            try:
+                text = apply(attempt.text, Fix("", candidate.edits))
+            except ValueError:
+                continue
+            if text in self.seen:
+                continue
+            self.seen.add(text)
+            self.tries += 1
+            done = self._compiled(text, (*attempt.steps, candidate))
+            if done is None or not self._keeps(done):
+                continue
+            if done.accepted:
+                yield done
+            elif self._place(done, None) not in self.places:
+                yield done
+
+    def _compiled(self, text: str, steps: tuple[Candidate, ...]) -> _Attempt | None:
+        """The verdict on a source; None where it does not compile or has the program no more."""
+        self._still_time()
+        source = replace(self.source, data=text.encode())
+        try:
+            compilation = compile_source(source, self.options)
+            if not compilation.ok:
+                return None
+            obj = load(source, self.options, compilation.object)
+        except InputError:
+            return None
+        program = next((p for p in obj.programs if p.name == self.program.name), None)
+        if program is None:
+            return None
+        done = self._verified(obj, program)
+        if done is None:
+            return None
+        if done.accepted and not self._others_stand(obj):
+            return None
+        return done._replace(text=text, steps=steps)
+
+    def _verified(self, obj: Object, program: Program, *, record: bool = False) -> _Attempt | None:
+        """The verdict on a program; None where the emulation does not cover it."""
+        try:
+            check = Check(obj, program, alone=self.alone, log_level=0, record=record, caps=self.caps)
+            for _ in check.advance():
+                self._still_time()
+            verdict = check.result()
+        except InputError:
+            return None
+        return _Attempt(self.text, (), program, verdict.accepted, verdict.insns_processed, check)
+
+    def _still_time(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise _OutOfTime
+
+    def _others_stand(self, obj: Object) -> bool:
+        """Whether every program of the object that was accepted before still is."""
+        if self._others is None:
+            self._others = {
+                p.name: (done := self._verified(self.obj, p)) is not None and done.accepted
+                for p in self.obj.programs
+                if p.name != self.program.name
+            }
+        before = {name for name, accepted in self._others.items() if accepted}
+        programs = {p.name: p for p in obj.programs}
+        return all(
+            name in programs and (done := self._verified(obj, programs[name])) is not None and done.accepted
+            for name in before
+        )
+
+    def _place(self, attempt: _Attempt, scene: Scene | None) -> tuple[str, int]:
+        """(rule, line of the source as it was given) of a rejection."""
+        rejected = attempt.check.walk.rejected
+        rule = rejected.rule.name if rejected is not None else ""
+        insn_idx = attempt.check.walk.env.insn_idx if scene is None else scene.insn_idx
+        line = attempt.program.line_of(insn_idx) or 0
+        return rule, _old_lines(self.text, attempt.text).get(line, -line)
+
+    def _keeps(self, attempt: _Attempt) -> bool:
+        """Whether a change left the program what it does: the line at fault and most others still have code."""
+        old = {info.line for info in self.program.line_infos if info.column}
+        new = _old_lines(self.text, attempt.text)
+        still = {new[info.line] for info in attempt.program.line_infos if info.line in new}
+        kept = set(new.values())
+        lost = {line for line in old if line in kept and line not in still}
+        return len(lost) <= max(1, _MAX_LOST * len(old))
+
+    def _scene(self, attempt: _Attempt) -> Scene | None:
+        """What a rejection looks like, from a walk with the recorder if it was not too long."""
+        from vm.csource.tree import CTree
+        from vm.explain.failure import failure
+        from vm.repair.scene import Scene
+        from vm.trace.snapshots import FrameSnapshot
+
+        check = attempt.check
+        if attempt.insns_processed <= MAX_EXPLAINED:
+            obj = self.obj if attempt.program is self.program else replace(self.obj, programs=(attempt.program,))
+            recorded = self._verified(obj, attempt.program, record=True)
+            if recorded is None:
+                return None
+            check = recorded.check
+        rejected, env, recorder = check.walk.rejected, check.walk.env, check.recorder
+        if rejected is None:
+            return None  # libbpf's own refusal
+        verdict = check.result()
+        told = verdict.failure or failure(env, recorder, rejected, check.walk.in_step)
+        frames: tuple[FrameSnapshot, ...] = ()
+        path: list[int] = []
+        calls: dict[int, str] = {}
+        held = []
+        if recorder is not None and len(recorder):
+            at = len(recorder) - 1 if check.walk.in_step else len(recorder)
+            frames = recorder.raw_before(at)
+            step = at
+            for _ in range(_PATH):
+                step = recorder.before(step)
+                if step < 0:
+                    break
+                path.append(recorder.insn_idx(step))
+            on_path = recorder.path_at(at)
+            held = [each for each in recorder.holdings if on_path in each.still_held]
+        insn_idx = rejected.insn_idx if rejected.insn_idx >= 0 else env.insn_idx
+        return Scene(
+            CTree(attempt.text), attempt.program, self.obj.maps, told, rejected.rule, rejected.values,
+            min(max(insn_idx, 0), len(attempt.program.insns) - 1), frames, tuple(path), calls, tuple(held),
+            rejected.also, rejected.regno, self._warnings(attempt, rejected.rule.name),
+        )  # fmt: skip
+
+    def _warnings(self, attempt: _Attempt, rule: str) -> tuple[tuple[int, str], ...]:
+        if rule not in _NEEDS_WARNINGS:
+            return ()
+        compilation = compile_source(replace(self.source, data=attempt.text.encode()), self.options)
+        return tuple((d.line, d.option) for d in compilation.diagnostics if d.severity == "warning")
+
+    def _repair(self, attempt: _Attempt) -> Repair:
+        steps = attempt.steps
+        title = "; ".join(dict.fromkeys(step.title for step in steps))
+        why = " ".join(dict.fromkeys(step.why for step in steps))
+        edits = steps[0].edits if len(steps) == 1 else _line_edits(self.text, attempt.text)
+        diff = _diff(self.source.name, self.text, attempt.text)
+        return Repair(title, why, Fix(title, edits), diff, attempt.insns_processed)
+
+
+def _split(text: str) -> list[str]:
+    """The lines with their ends; only "\\n" ends one, as for the compiler."""
+    lines = text.split("\n")
+    return [*(line + "\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
+
+
+def _opcodes(old: str, new: str) -> list[tuple[str, int, int, int, int]]:
+    return SequenceMatcher(None, _split(old), _split(new), autojunk=False).get_opcodes()
+
+
+def _old_lines(old: str, new: str) -> dict[int, int]:
+    """Line of the new text -> line of the old one, both from 1, of the lines that both have."""
+    found = {}
+    for kind, i, j, k, _ in _opcodes(old, new):
+        if kind == "equal":
+            found |= {k + n + 1: i + n + 1 for n in range(j - i)}
+    return found
+
+
+def _line_edits(old: str, new: str) -> tuple[Edit, ...]:
+    """The change from one text to the other as edits of whole lines."""
+    lines, given = _split(new), _split(old)
+    edits = []
+    for kind, i, j, k, m in _opcodes(old, new):
+        if kind == "equal":
+            continue
+        end = (j + 1, 1)
+        if j == len(given) and given and not given[-1].endswith("\n"):
+            end = (j, len(given[-1]) + 1)
+        start = (i + 1, 1) if i < len(given) or not given or given[-1].endswith("\n") else (i, len(given[-1]) + 1)
+        edits.append(Edit(*start, *end, "".join(lines[k:m])))
+    return tuple(edits)
+
+
+def _diff(name: str, old: str, new: str) -> str:
+    """A unified diff as `patch -p1` takes it."""
+    out = []
+    for line in unified_diff(_split(old), _split(new), f"a/{name}", f"b/{name}"):
+        out.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
+    return "".join(out)

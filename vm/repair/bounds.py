@@ -1,0 +1,382 @@
+"""Indexes and sizes: a bound that is missing, one of its ends, or a bound that clang or arithmetic lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vm.csource.tree import CTree
+from vm.isa import opcodes as o
+from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.cview import accesses, arguments, call_at, declaration, exits, fresh, is_signed, stripped, type_of, unsigned
+from vm.program import Edit
+from vm.repair.scene import Scene
+from vm.verifier.state import reg_types as t
+from vm.verifier.state.reg import RegState
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_WHY: Final = "The verifier has to know, from comparisons or masks on this path, that {what} stays below {bound}."
+_CAST: Final = re.compile(r"[A-Za-z_][\w ]*")
+
+
+def index_bound(scene: Scene) -> Iterator[Candidate]:
+    """Of a variable index into an array or buffer."""
+    statement = scene.statement
+    if statement is None:
+        return
+    for index, bound in _indexes(scene):
+        yield from _bounded(scene, index, bound, statement, "the index")
+
+
+def _indexes(scene: Scene) -> list[tuple[Node, str]]:
+    """(index, number of elements as C) of the accesses near the place at fault, the nearest first."""
+    tree = scene.tree
+    found: list[tuple[Node, str]] = []
+    near = accesses(scene)
+    statement = scene.statement
+    if statement is not None:
+        call = call_at(scene, scene.insn_idx) or tree.up(scene.node, "call_expression")
+        near += list(tree.find(call, "subscript_expression", "pointer_expression")) if call is not None else []
+        near += list(tree.find(statement, "subscript_expression"))
+    seen = set()
+    for access in near:
+        if (access.start_byte, access.end_byte) in seen:
+            continue
+        seen.add((access.start_byte, access.end_byte))
+        if access.type == "subscript_expression":
+            array, index = access.child_by_field_name("argument"), access.child_by_field_name("index")
+            if array is None or index is None or re.fullmatch(r"\d+", tree.of(index)):
+                continue
+            found += [(index, bound) for bound in _elements(scene, array)]
+        elif access.type == "pointer_expression":
+            inner = access.child_by_field_name("argument")
+            inner = stripped(tree, inner) if inner is not None else None
+            if inner is not None and inner.type == "binary_expression":
+                right = inner.child_by_field_name("right")
+                if right is not None and not tree.of(right).isdigit():
+                    found += [(right, bound) for bound in _elements(scene, inner)]
+    return found
+
+
+def _elements(scene: Scene, array: Node) -> list[str]:
+    """How many elements an array has, as C: the name in its declaration, sizeof, or the number the verifier knows."""
+    tree = scene.tree
+    text = tree.of(array)
+    found = []
+    name = array
+    if array.type == "field_expression":
+        name = array.child_by_field_name("field") or array
+    if array.type in ("identifier", "field_expression"):
+        size = _dimension(scene, tree.of(name), array.type == "field_expression")
+        if size:
+            found.append(size)
+    if array.type == "subscript_expression":
+        return []
+    memory = _memory(scene)
+    if not found and memory:
+        width = scene.value("size") or 1
+        if 0 < memory // width:
+            found.append(str(memory // width))
+    return found or ([f"sizeof({text}) / sizeof({text}[0])"] if array.type == "field_expression" else [])
+
+
+def _dimension(scene: Scene, name: str, member: bool) -> str:
+    """The size in the declaration of an array of that name."""
+    tree = scene.tree
+    for node in tree.find(tree.root, "array_declarator"):
+        inner, size = node.child_by_field_name("declarator"), node.child_by_field_name("size")
+        if inner is None or size is None or tree.of(inner) != name:
+            continue
+        if member == (inner.type == "field_identifier"):
+            return tree.of(size)
+    return ""
+
+
+def _memory(scene: Scene) -> int:
+    """Bytes of the memory at fault, from its start."""
+    found = scene.value("memory_size") or scene.value("mem_size") or scene.value("value_size")
+    if found:
+        return found
+    pointer = _pointer(scene)
+    if pointer is None:
+        return 0
+    if t.base_type(pointer.type) == t.PTR_TO_MAP_VALUE and 0 <= pointer.map_ptr < len(scene.program.maps):
+        spec = scene.program.maps[pointer.map_ptr]
+        spec = spec.inner if pointer.inner_map and spec.inner is not None else spec
+        return spec.value_size - max(pointer.off, 0)
+    return pointer.mem_size
+
+
+def _pointer(scene: Scene) -> RegState | None:
+    """The pointer of the access, or of the arithmetic, at fault."""
+    if not scene.frames:
+        return None
+    regs = scene.frames[-1].regs
+    insn = scene.insn
+    for regno in (scene.regno, insn.dst_reg, insn.src_reg):
+        if 0 <= regno < len(regs) and regs[regno].type not in (t.SCALAR_VALUE, t.NOT_INIT):
+            return regs[regno]
+    return None
+
+
+def _bounded(scene: Scene, index: Node, bound: str, statement: Node, what: str) -> Iterator[Candidate]:
+    tree = scene.tree
+    inner = stripped(tree, index)
+    name, why = tree.of(inner), _WHY.format(what=tree.of(index), bound=bound)
+    if _NAME.fullmatch(name):
+        yield from _existing(scene, name, bound, why)
+        if is_signed(type_of(scene, name)):
+            yield from made_unsigned(scene, name)
+        low = f"{name} < 0 || " if is_signed(type_of(scene, name)) else ""
+        for leave in exits(scene, statement)[:2]:
+            lines = guard(tree, f"{low}{name} >= {_cast(scene, name, bound)}", leave)
+            yield Candidate(f"Compare {name} with {bound} before it is used", why, before(tree, statement, lines))
+    mask = _mask(scene, bound)
+    if mask:
+        masked = f"{name} & {mask}" if _NAME.fullmatch(name) else f"({tree.of(index)}) & {mask}"
+        yield Candidate(f"Mask {what} with {bound} - 1", why, (replaced(tree, index, masked),))
+    if not _NAME.fullmatch(name):
+        yield from _hoisted(scene, index, bound, statement, why)
+    elif not _NAME.fullmatch(tree.of(statement)):
+        yield from with_barrier(scene, name, bound, statement, index)
+
+
+def _cast(scene: Scene, name: str, bound: str) -> str:
+    return f"(int)({bound})" if "sizeof" in bound and is_signed(type_of(scene, name)) else bound
+
+
+def _mask(scene: Scene, bound: str) -> str:
+    """`bound - 1`, if the bound is a power of two."""
+    number = constant(scene.tree, bound)
+    if number is None or number <= 1 or number & (number - 1):
+        return ""
+    return f"({bound} - 1)" if not bound.isdigit() else str(number - 1)
+
+
+def constant(tree: CTree, text: str) -> int | None:
+    """The value of a number or of a macro that is one."""
+    text = text.strip()
+    for _ in range(4):
+        if re.fullmatch(r"\d+", text):
+            return int(text)
+        if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
+            return int(text, 16)
+        shift = re.fullmatch(r"\(?\s*(\d{1,6})U?L*\s*<<\s*(\d{1,2})\s*\)?", text)
+        if shift:
+            return int(shift[1]) << int(shift[2])
+        found = re.search(rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(text)}[ \t]+([^\n/]+)", tree.source, re.M)
+        if found is None:
+            return None
+        text = found[1].strip().strip("()")
+    return None
+
+
+def _existing(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candidate]:
+    """A comparison of the variable that is there, with the wrong number or operator."""
+    tree, function = scene.tree, scene.function
+    for node in tree.find(function, "binary_expression") if function is not None else ():
+        left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
+        if left is None or right is None or operator is None or operator.type not in ("<", "<=", ">", ">="):
+            continue
+        if tree.of(stripped(tree, left)) != name or scene.statement is None or left.start_byte > scene.statement.end_byte:
+            continue
+        leaves = operator.type[0] == ">"
+        if tree.of(right) in (bound,) and operator.type in ("<", ">="):
+            continue
+        if tree.names(right) and constant(tree, tree.of(right)) is None and bound not in tree.of(right):
+            continue
+        if constant(tree, tree.of(right)) == 0 or tree.of(right) == "0":
+            continue
+        edits = [tree.edit(operator.start_byte, right.end_byte, f"{'>=' if leaves else '<'} {bound}")]
+        edits += _clamp(tree, node, name, bound)
+        yield Candidate(f"Compare {name} with {bound}", why, tuple(edits))
+
+
+def _clamp(tree: CTree, comparison: Node, name: str, bound: str) -> list[Edit]:
+    """`if (i > 32) i = 32;`: the assigned number is corrected as well."""
+    statement = tree.up(comparison, "if_statement")
+    body = statement.child_by_field_name("consequence") if statement is not None else None
+    for node in tree.find(body, "assignment_expression") if body is not None else ():
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if left is not None and right is not None and tree.of(left) == name:
+            return [replaced(tree, right, f"{bound} - 1" if not bound.isdigit() else str(int(bound) - 1))]
+    return []
+
+
+def made_unsigned(scene: Scene, name: str) -> Iterator[Candidate]:
+    """The variable's type made unsigned, so that one comparison bounds both ends."""
+    found = declaration(scene.tree, scene.function, name) if scene.function is not None else None
+    if found is None:
+        return
+    node, _, kind = found
+    other, base = unsigned(kind), node.child_by_field_name("type")
+    if not other or base is None or not scene.tree.of(base) in kind:
+        return
+    text = unsigned(scene.tree.of(base))
+    if text:
+        yield Candidate(
+            f"Make {name} unsigned: {text}",
+            f"{name} is signed and may be negative; as an unsigned number one comparison bounds it at both ends.",
+            (replaced(scene.tree, base, text),),
+        )
+
+
+def _hoisted(scene: Scene, index: Node, bound: str, statement: Node, why: str) -> Iterator[Candidate]:
+    """The index computed once, into a variable that is compared and used."""
+    tree = scene.tree
+    if statement.type in ("for_statement", "while_statement", "do_statement"):
+        return
+    name = fresh(scene, "index")
+    for leave in exits(scene, statement)[:2]:
+        lines = [f"unsigned int {name} = {tree.of(index)};", *guard(tree, f"{name} >= {bound}", leave)]
+        edits = (*before(tree, statement, lines), replaced(tree, index, name))
+        if not tree.bare(statement):
+            yield Candidate(f"Compute the index once and compare it with {bound}", why, edits)
+            wide = [f"unsigned long {name} = {tree.of(index)};", *lines[1:]]
+            barrier = [f'asm volatile("" : "+r"({name}));']
+            edits = (*before(tree, statement, [wide[0], *barrier, *lines[1:]]), replaced(tree, index, name))
+            yield Candidate(f"Compute the index once and compare it with {bound}", why, edits)
+
+
+def with_barrier(scene: Scene, name: str, bound: str, statement: Node, use: Node) -> Iterator[Candidate]:
+    """The comparison of the value that is used, kept by an empty asm that clang cannot look through."""
+    tree = scene.tree
+    if statement.type in ("for_statement", "while_statement", "do_statement") or tree.bare(statement):
+        return
+    copy = fresh(scene, f"{name}_bounded")
+    for leave in exits(scene, statement)[:1]:
+        lines = [
+            f"unsigned long {copy} = {name};", f'asm volatile("" : "+r"({copy}));', *guard(tree, f"{copy} >= {bound}", leave)
+        ]  # fmt: skip
+        yield Candidate(
+            f"Compare the copy of {name} that is used, behind a barrier",
+            "clang may compare another copy of the value than the one that is used; it cannot look through the empty "
+            "asm, so that both are the same register.",
+            (*before(tree, statement, lines), replaced(tree, use, copy)),
+        )
+
+
+def size_bound(scene: Scene) -> Iterator[Candidate]:
+    """Of the size that a call is given with a buffer."""
+    tree, statement = scene.tree, scene.statement
+    call = call_at(scene, scene.insn_idx)
+    if call is None or statement is None or scene.insn.code != o.JMP | o.CALL:
+        return
+    given = arguments(call)
+    for regno in dict.fromkeys((scene.also, scene.regno + 1, scene.regno)):
+        if not 2 <= regno <= min(5, len(given)):
+            continue
+        size, buffer = given[regno - 1], given[regno - 2]
+        if buffer.start_byte == size.start_byte or (tree.of(buffer).isdigit()):
+            continue
+        for bound in _room(scene, buffer):
+            yield from _sized(scene, size, bound, statement)
+
+
+def _room(scene: Scene, buffer: Node) -> list[str]:
+    """The size of a buffer as C: sizeof of the array or variable, or the number of bytes that the verifier knows."""
+    tree = scene.tree
+    inner = stripped(tree, buffer)
+    found = []
+    if inner.type == "pointer_expression" and tree.source[inner.start_byte] == "&":
+        target = inner.child_by_field_name("argument")
+        if target is not None and target.type in ("identifier", "field_expression"):
+            found.append(f"sizeof({tree.of(target)})")
+    elif inner.type == "identifier":
+        kind = type_of(scene, tree.of(inner))
+        if "[" in kind:
+            found.append(f"sizeof({tree.of(inner)})")
+        elif "*" in kind and "void" not in kind:
+            found.append(f"sizeof(*{tree.of(inner)})")
+    elif inner.type in ("field_expression", "subscript_expression"):
+        found.append(f"sizeof({tree.of(inner)})")
+    return found
+
+
+def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Candidate]:
+    tree = scene.tree
+    text, inner = tree.of(size), stripped(tree, size)
+    name = tree.of(inner)
+    why = f"The call may touch as many bytes as its size argument says; the buffer has {bound}."
+    fixed = not tree.names(size) or all(constant(tree, n) is not None for n in tree.names(size)) or "sizeof" in text
+    if fixed and text != bound:
+        yield Candidate(f"Give the size of the buffer: {bound}", why, (replaced(tree, size, bound),))
+        return
+    zero = scene.rule.name in ("size-may-be-zero", "zero-sized-read")
+    if _NAME.fullmatch(name):
+        signed = is_signed(type_of(scene, name))
+        leave = exits(scene, statement)
+        if zero:
+            for each in leave[:1]:
+                cond = f"{name} < 1 || {name} > {_cast(scene, name, bound)}" if signed else f"!{name} || {name} > {bound}"
+                yield Candidate(f"Leave where {name} is 0", "The call takes at least one byte.",
+                                before(tree, statement, guard(tree, cond, each)))  # fmt: skip
+        yield from _existing_size(scene, name, bound, why)
+        if signed:
+            yield from made_unsigned(scene, name)
+        else:
+            lines = guard(tree, f"{name} > {bound}", f"{name} = {bound};")
+            yield Candidate(f"Take at most {bound} bytes", why, before(tree, statement, lines))
+        for each in leave[:1]:
+            low = f"{name} < 0 || " if signed else ""
+            high = f"(int){bound}" if signed else bound
+            lines = guard(tree, f"{low}{name} > {high}", each)
+            yield Candidate(f"Compare {name} with the size of the buffer", why, before(tree, statement, lines))
+        yield from _size_barrier(scene, size, name, bound, statement)
+    else:
+        copy = fresh(scene, "size")
+        for kind in ("unsigned int", "unsigned long"):
+            if tree.bare(statement):
+                break
+            test = f"!{copy} || {copy} > {bound}" if zero else f"{copy} > {bound}"
+            for each in exits(scene, statement)[:1]:
+                lines = [f"{kind} {copy} = {text};", *guard(tree, test, each)]
+                if kind == "unsigned long":
+                    lines.insert(1, f'asm volatile("" : "+r"({copy}));')
+                yield Candidate(
+                    f"Compute the size once and compare it with {bound}", why,
+                    (*before(tree, statement, lines), replaced(tree, size, copy)),
+                )  # fmt: skip
+
+
+def _existing_size(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candidate]:
+    """A comparison of the size that is there, with a number that is too large."""
+    tree, function = scene.tree, scene.function
+    for node in tree.find(function, "binary_expression") if function is not None else ():
+        left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
+        if left is None or right is None or operator is None or operator.type not in (">", ">="):
+            continue
+        if tree.of(stripped(tree, left)) != name or scene.statement is None or left.start_byte > scene.statement.start_byte:
+            continue
+        if tree.of(right) == "0" or tree.of(right) == bound:
+            continue
+        edits = [tree.edit(operator.start_byte, right.end_byte, f"> {bound}")]
+        statement = tree.up(node, "if_statement")
+        body = statement.child_by_field_name("consequence") if statement is not None else None
+        for each in tree.find(body, "assignment_expression") if body is not None else ():
+            target, value = each.child_by_field_name("left"), each.child_by_field_name("right")
+            if target is not None and value is not None and tree.of(target) == name:
+                edits.append(replaced(tree, value, bound))
+        yield Candidate(f"Compare {name} with {bound}", why, tuple(edits))
+
+
+def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: Node) -> Iterator[Candidate]:
+    tree = scene.tree
+    if tree.bare(statement):
+        return
+    copy = fresh(scene, f"{name}_bounded")
+    lines = [
+        f"unsigned long {copy} = {name};",
+        f'asm volatile("" : "+r"({copy}));',
+        *guard(tree, f"{copy} > {bound}", f"{copy} = {bound};"),
+    ]
+    yield Candidate(
+        f"Bound the copy of {name} that is used, behind a barrier",
+        "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
+        "so that both are the same register.",
+        (*before(tree, statement, lines), replaced(tree, size, copy)),
+    )

@@ -1,0 +1,307 @@
+"""Something taken and not given back, given back twice, or used afterwards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vm.program import Edit
+from vm.repair.candidate import Candidate, after, before, deleted, replaced
+from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped
+from vm.repair.scene import Scene
+from vm.trace.records import Holding
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+RELEASE: Final[dict[str, str]] = {
+    "bpf_ringbuf_reserve": "bpf_ringbuf_discard({0}, 0)",
+    "bpf_ringbuf_reserve_dynptr": "bpf_ringbuf_discard_dynptr({a3}, 0)",
+    "bpf_sk_lookup_tcp": "bpf_sk_release({0})",
+    "bpf_sk_lookup_udp": "bpf_sk_release({0})",
+    "bpf_skc_lookup_tcp": "bpf_sk_release({0})",
+    "bpf_spin_lock": "bpf_spin_unlock({a0})",
+    "bpf_rcu_read_lock": "bpf_rcu_read_unlock()",
+    "bpf_preempt_disable": "bpf_preempt_enable()",
+    "bpf_task_from_pid": "bpf_task_release({0})",
+    "bpf_task_from_vpid": "bpf_task_release({0})",
+    "bpf_task_acquire": "bpf_task_release({0})",
+    "bpf_cgroup_from_id": "bpf_cgroup_release({0})",
+    "bpf_cgroup_acquire": "bpf_cgroup_release({0})",
+    "bpf_cgroup_ancestor": "bpf_cgroup_release({0})",
+    "bpf_task_get_cgroup1": "bpf_cgroup_release({0})",
+    "bpf_cpumask_create": "bpf_cpumask_release({0})",
+    "bpf_cpumask_acquire": "bpf_cpumask_release({0})",
+    "bpf_obj_new_impl": "bpf_obj_drop({0})",
+    "bpf_percpu_obj_new_impl": "bpf_percpu_obj_drop({0})",
+    "bpf_get_file_xattr": "",
+    "bpf_get_task_exe_file": "bpf_put_file({0})",
+    "bpf_skb_ct_lookup": "bpf_ct_release({0})",
+    "bpf_xdp_ct_lookup": "bpf_ct_release({0})",
+    "bpf_lookup_user_key": "bpf_key_put({0})",
+    "bpf_lookup_system_key": "bpf_key_put({0})",
+    "bpf_iter_num_new": "bpf_iter_num_destroy({a0})",
+    "bpf_iter_task_new": "bpf_iter_task_destroy({a0})",
+    "bpf_iter_css_new": "bpf_iter_css_destroy({a0})",
+    "bpf_iter_bits_new": "bpf_iter_bits_destroy({a0})",
+}
+"""What gives back what a call gave: {0} is the variable of its result, {a0} … its arguments."""
+
+FINAL: Final = {
+    "bpf_ringbuf_reserve": "bpf_ringbuf_submit({0}, 0)",
+    "bpf_ringbuf_reserve_dynptr": "bpf_ringbuf_submit_dynptr({a3}, 0)",
+}
+"""The same, where the program got to its end."""
+
+_MACROS: Final = {"bpf_obj_new_impl": "bpf_obj_new", "bpf_percpu_obj_new_impl": "bpf_percpu_obj_new"}
+
+
+def give_back(scene: Scene) -> Iterator[Candidate]:
+    """A release before the returns that the path reached without one."""
+    for held in reversed(scene.held):
+        call = call_at(scene, held.insn_idx, _MACROS.get(held.by, held.by)) or _by_name(scene, held.by)
+        if call is not None:
+            yield from _released(scene, held, call)
+
+
+def _by_name(scene: Scene, name: str) -> Node | None:
+    for node in scene.tree.find(scene.tree.root, "call_expression"):
+        if called(scene.tree, node) == _MACROS.get(name, name):
+            return node
+    return None
+
+
+def _fill(scene: Scene, template: str, call: Node) -> str:
+    """A release with its variable; "" if the source has none."""
+    tree = scene.tree
+    if not template:
+        return ""
+    values = {f"a{n}": tree.of(node) for n, node in enumerate(arguments(call))}
+    name = assigned(tree, call)
+    if "{0}" in template and not name:
+        return ""
+    for key, value in ({"0": name} | values).items():
+        template = template.replace("{" + key + "}", value)
+    return "" if "{" in template else template
+
+
+def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
+    tree = scene.tree
+    function = tree.function(call)
+    early = _fill(scene, RELEASE.get(held.by, ""), call)
+    if function is None or not early:
+        return
+    verb = early.split("(")[0]
+    verbs = {verb, FINAL.get(held.by, "").split("(")[0]}
+    final = _fill(scene, FINAL.get(held.by, RELEASE[held.by]), call)
+    name = assigned(tree, call)
+    returns = [n for n in tree.find(function, "return_statement") if n.start_byte > call.end_byte]
+    open_ = [n for n in returns if not _preceded(scene, n, verbs)]
+    not_null = [n for n in open_ if not _in_null_branch(scene, n, name)]
+    used = any(called(tree, n) in verbs for n in tree.find(function, "call_expression"))
+    on_path = _on_path(scene, not_null)
+    why = f"{held.by}() gives something that has to be given back on every path; on this one it is not."
+    tried: set[tuple[int, ...]] = set()
+    sets = [[n] for n in on_path] + [[n] for n in not_null] + [not_null, open_] + [[n] for n in open_]
+    extra = _declared(scene, verb)
+    for nodes in sets:
+        key = tuple(n.start_byte for n in nodes)
+        if not nodes or key in tried:
+            continue
+        tried.add(key)
+        edits: list[Edit] = list(extra)
+        last = returns[-1] if returns else None
+        text = early
+        for node in nodes:
+            text = final if last is not None and node.id == last.id and not used else early
+            edits += _before_return(scene, node, text, name)
+        if len(nodes) == 1:
+            yield Candidate(f"Call {text}; before the return in line {tree.line(nodes[0].start_byte)}", why, tuple(edits))
+        else:
+            yield Candidate(f"Call {verb}() before every return that lacks it", why, tuple(edits))
+    yield from _else_branch(scene, function, verbs, early, why)
+    body = function.child_by_field_name("body")
+    if not returns and body is not None and body.named_children:
+        yield Candidate(f"Call {final}; at the end", why, after(tree, body.named_children[-1], [f"{final};"]))
+
+
+def _on_path(scene: Scene, returns: list[Node]) -> list[Node]:
+    """Those returns whose place the path visited, the last first."""
+    tree, lines = scene.tree, [scene.tree.line(n.start_byte) for n in scene.path_nodes]
+    found = [n for line in lines for n in returns if tree.line(n.start_byte) <= line <= tree.line(n.end_byte)]
+    # clang joins returns: the statement before one, or the condition it stands under, tells as well.
+    for line in lines:
+        for node in returns:
+            head = tree.up(node, "if_statement")
+            place = head if head is not None else node.prev_named_sibling
+            if place is not None and tree.line(place.start_byte) == line:
+                found.append(node)
+    return list({n.start_byte: n for n in found}.values())
+
+
+def _preceded(scene: Scene, node: Node, verbs: set[str]) -> bool:
+    """Whether the block of a return gives it back already."""
+    tree = scene.tree
+    return any(
+        sibling.type == "expression_statement" and any(called(tree, c) in verbs for c in tree.find(sibling, "call_expression"))
+        for sibling in tree.siblings_before(node)
+    )
+
+
+def _in_null_branch(scene: Scene, node: Node, name: str) -> bool:
+    tree = scene.tree
+    head = tree.up(node, "if_statement")
+    condition = head.child_by_field_name("condition") if head is not None else None
+    if condition is None or not name:
+        return False
+    text = re.sub(r"\s+", "", tree.of(stripped(tree, condition)))
+    return text in (f"!{name}", f"{name}==NULL", f"NULL=={name}")
+
+
+def _before_return(scene: Scene, node: Node, release: str, name: str) -> tuple[Edit, ...]:
+    """The release before a return, whose value is computed first if it needs what is released."""
+    tree = scene.tree
+    value = node.named_children[0] if node.named_children else None
+    needs = value is not None and ((name and name.split("->")[0] in tree.names(value)) or any(tree.find(value, "call_expression")))
+    if not needs or value is None or tree.bare(node):
+        return before(tree, node, [f"{release};"])
+    result = fresh(scene, "result")
+    function = tree.function(node)
+    kind = tree.returns(function) if function is not None else "int"
+    return (*before(tree, node, [f"{kind} {result} = {tree.of(value)};", f"{release};"]), replaced(tree, value, result))
+
+
+def _else_branch(scene: Scene, function: Node, verbs: set[str], release: str, why: str) -> Iterator[Candidate]:
+    """Given back in one branch of an if only."""
+    tree = scene.tree
+    for node in tree.find(function, "if_statement"):
+        body, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
+        if body is None or other is not None or not any(called(tree, c) in verbs for c in tree.find(body, "call_expression")):
+            continue
+        indent = tree.indent(node)
+        text = f"\n{indent}else\n{indent}{tree.step}{release};" if body.type != "compound_statement" else (
+            f" else {{\n{indent}{tree.step}{release};\n{indent}}}"
+        )  # fmt: skip
+        at = body.end_byte
+        yield Candidate(f"Call {release}; in the other branch as well", why, (tree.edit(at, at, text),))
+
+
+def _declared(scene: Scene, verb: str) -> list[Edit]:
+    """The declaration of a kfunc that the source does not have yet."""
+    tree = scene.tree
+    kinds = {"bpf_task_release": "struct task_struct *p", "bpf_cgroup_release": "struct cgroup *cgrp",
+             "bpf_rcu_read_unlock": "void", "bpf_preempt_enable": "void",
+             "bpf_cpumask_release": "struct bpf_cpumask *cpumask"}  # fmt: skip
+    if verb not in kinds or re.search(rf"\b{verb}\b", tree.text.code):
+        return []
+    at = max((include.end for include in tree.text.includes), default=0)
+    return [tree.edit(at, at, f"\n\nextern void {verb}({kinds[verb]}) __ksym;")]
+
+
+def released_twice(scene: Scene) -> Iterator[Candidate]:
+    """A second release, or one of what was never taken: left out; or given to the variable that holds it."""
+    tree, call, statement = scene.tree, call_at(scene, scene.insn_idx), scene.statement
+    if call is None or statement is None:
+        return
+    name = called(tree, call)
+    if not re.search(r"release|submit|discard|unlock|destroy|put|drop", name):
+        return
+    given = arguments(call)
+    for held in reversed(scene.held):
+        taken = call_at(scene, held.insn_idx, held.by)
+        variable = assigned(tree, taken) if taken is not None else ""
+        if variable and given and tree.of(given[0]) != variable:
+            yield Candidate(
+                f"Give back {variable}",
+                f"{held.by}() gave {variable}; {tree.of(given[0])} is not what has to be given back.",
+                (replaced(tree, given[0], variable),),
+            )
+    if statement.type == "expression_statement":
+        yield Candidate(
+            f"Leave out the second {name}()", "There is nothing left to give back at this place.",
+            (deleted(tree, statement),),
+        )  # fmt: skip
+
+
+def used_after_release(scene: Scene) -> Iterator[Candidate]:
+    """The release moved behind the last use."""
+    tree, statement = scene.tree, scene.statement
+    cause = next(scene.causes("clobbered"), None)
+    call = call_at(scene, cause.insn_idx) if cause is not None else None
+    release = tree.statement(call) if call is not None else None
+    if call is None or release is None or statement is None or release.type != "expression_statement":
+        return
+    if not re.search(r"release|submit|discard|drop|put", called(tree, call)) or release.parent is None:
+        return
+    text, why = tree.of(release), f"After {called(tree, call)}() the memory belongs to the program no more."
+    name = tree.of(arguments(call)[0]) if arguments(call) else ""
+    target = statement
+    while target.parent is not None and target.parent.id != release.parent.id:
+        up = tree.statement(target.parent)
+        if up is None:
+            return
+        target = up
+    if target.type == "return_statement":
+        edits = _before_return(scene, target, text.rstrip(";"), name)
+        yield Candidate(f"Call {called(tree, call)}() after the last use", why, (deleted(tree, release), *edits))
+        return
+    yield Candidate(
+        f"Call {called(tree, call)}() after the last use", why, (deleted(tree, release), *after(tree, target, [text]))
+    )
+
+
+def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
+    """A call that is not allowed while a lock is held: before it, or after it."""
+    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
+    if statement is None or call is None or statement.parent is None:
+        return
+    why = "While a bpf_spin_lock is held only a few calls are allowed."
+    lock = unlock = None
+    for node in tree.find(statement.parent, "expression_statement"):
+        for each in tree.find(node, "call_expression"):
+            if called(tree, each) == "bpf_spin_lock" and node.start_byte < statement.start_byte:
+                lock = node
+            if called(tree, each) == "bpf_spin_unlock" and node.start_byte > statement.start_byte and unlock is None:
+                unlock = node
+    name = called(tree, call)
+    if name == "bpf_spin_lock":
+        yield Candidate("Leave out the second bpf_spin_lock()", "The lock is held already.", (deleted(tree, statement),))
+        return
+    if statement.type == "expression_statement" and statement.named_children[0].id == call.id:
+        if unlock is not None:
+            edits = (deleted(tree, statement), *after(tree, unlock, [tree.of(statement)]))
+            yield Candidate(f"Call {name}() after bpf_spin_unlock()", why, edits)
+        if lock is not None:
+            edits = (*before(tree, lock, [tree.of(statement)]), deleted(tree, statement))
+            yield Candidate(f"Call {name}() before bpf_spin_lock()", why, edits)
+    elif lock is not None:
+        copy = fresh(scene, "value")
+        edits = (
+            *before(tree, lock, [f"__typeof__({tree.of(call)}) {copy} = {tree.of(call)};"]), replaced(tree, call, copy)
+        )  # fmt: skip
+        yield Candidate(f"Call {name}() before bpf_spin_lock()", why, edits)
+
+
+def lock_missing(scene: Scene) -> Iterator[Candidate]:
+    """An unlock without a lock: the lock is taken before the statements that lead to it, or the unlock is left out."""
+    tree = scene.tree
+    call = next((n for n in tree.find(scene.function, "call_expression") if called(tree, n) == "bpf_spin_unlock"), None) if (
+        scene.function is not None
+    ) else None  # fmt: skip
+    statement = tree.statement(call) if call is not None else None
+    if call is None or statement is None or scene.function is None:
+        return
+    given = arguments(call)
+    name = re.match(r"&?(\w+)", tree.of(given[0])) if given else None
+    if name is None:
+        return
+    body = scene.function.child_by_field_name("body")
+    for node in body.named_children if body is not None else ():
+        text = re.sub(r"\s+", "", tree.of(node))
+        if node.type == "if_statement" and text.startswith((f"if(!{name[1]})", f"if({name[1]}==NULL)")):
+            yield Candidate(
+                "Take the lock first", "bpf_spin_unlock() gives back a lock that was not taken.",
+                after(tree, node, [f"bpf_spin_lock({tree.of(given[0])});"]),
+            )  # fmt: skip
+            return

@@ -1,0 +1,124 @@
+"""Loops that the verifier cannot follow to their end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vm.csource.tree import LOOPS
+from vm.repair.bounds import constant
+from vm.repair.candidate import Candidate, before, replaced
+from vm.repair.packets import bounded_loop
+from vm.repair.scene import Scene
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_ROUNDS: Final = (256, 32)
+_FOR: Final = re.compile(r"^(?:(?P<type>[\w\s]+?)\s+)?(?P<name>\w+)\s*=\s*(?P<first>[^,;]+?);?$")
+_WHY: Final = "The verifier walks every round of a loop, until it finds one that it has seen before or a limit is reached."
+
+
+def fewer_rounds(scene: Scene) -> Iterator[Candidate]:
+    """A loop with a bound, or as one that the verifier walks once: bpf_for()."""
+    tree = scene.tree
+    for loop in _loops(scene):
+        yield from _as_bpf_for(scene, loop)
+        for rounds in _ROUNDS:
+            yield from bounded_loop(scene, loop, rounds, _WHY)
+        yield from _smaller(scene, loop)
+        yield from _as_repeat(scene, loop)
+    if not tree.functions:
+        return
+
+
+def _loops(scene: Scene) -> list[Node]:
+    """The loops at fault, inner ones first: around the refused place, and those that were walked most."""
+    tree = scene.tree
+    found: dict[int, Node] = {}
+    places = [scene.node, *(scene.node_of(cause.insn_idx) for cause in scene.causes("loop", "checkpoint"))]
+    places += list(scene.path_nodes[:4])
+    for place in places:
+        loop = tree.up(place, *LOOPS)
+        while loop is not None:
+            found.setdefault(loop.start_byte, loop)
+            loop = tree.up(loop.parent, *LOOPS)
+    return list(found.values())[:3]
+
+
+def _is_plain(scene: Scene, loop: Node) -> bool:
+    """Whether the text is a loop of C and not a macro that the tree takes for one."""
+    return scene.tree.source.startswith(("for", "while", "do"), loop.start_byte)
+
+
+def _as_bpf_for(scene: Scene, loop: Node) -> Iterator[Candidate]:
+    """for (i = A; i < B; i++) as bpf_for(i, A, B)."""
+    tree = scene.tree
+    if loop.type != "for_statement" or not _is_plain(scene, loop):
+        return
+    initial, condition, update, body = (
+        loop.child_by_field_name(f) for f in ("initializer", "condition", "update", "body")
+    )
+    if initial is None or condition is None or update is None or body is None:
+        return
+    start = _FOR.match(" ".join(tree.of(initial).split()))
+    if start is None or not re.fullmatch(rf"{start['name']}\+\+|\+\+{start['name']}|{start['name']} \+= 1", tree.of(update)):
+        return
+    name = start["name"]
+    parts = tree.of(condition).split("&&")
+    first = re.fullmatch(rf"{name}\s*(<=?)\s*(.+)", parts[0].strip())
+    if first is None or "||" in tree.of(condition):
+        return
+    last = first[2] if first[1] == "<" else f"({first[2]}) + 1"
+    close = next((c for c in reversed(loop.children) if c.type == ")" and c.end_byte <= body.start_byte), None)
+    if close is None:
+        return
+    rest = [part.strip() for part in parts[1:]]
+    edits = [tree.edit(loop.start_byte, close.end_byte, f"bpf_for({name}, {start['first']}, {last})")]
+    if start["type"]:
+        edits += before(tree, loop, [f"int {name};"])
+        if tree.bare(loop):
+            return
+        edits = [tree.edit(loop.start_byte, close.end_byte,
+                           f"int {name};\n{tree.indent(loop)}bpf_for({name}, {start['first']}, {last})")]  # fmt: skip
+    if rest:
+        if body.type != "compound_statement":
+            return
+        at = body.start_byte + 1
+        inner = tree.indent(loop) + tree.step
+        edits.append(tree.edit(at, at, f"\n{inner}if (!({' && '.join(rest)}))\n{inner}{tree.step}break;"))
+    yield Candidate(
+        "Count with bpf_for()",
+        "The verifier walks the body of bpf_for() only until its states repeat, however many rounds it has.",
+        tuple(edits),
+    )
+
+
+def _as_repeat(scene: Scene, loop: Node) -> Iterator[Candidate]:
+    """while (c) as bpf_repeat() with the condition inside."""
+    tree = scene.tree
+    condition, body = loop.child_by_field_name("condition"), loop.child_by_field_name("body")
+    if loop.type != "while_statement" or not _is_plain(scene, loop) or condition is None or body is None:
+        return
+    inner = tree.indent(loop) + tree.step
+    text = tree.of(condition)
+    head = tree.edit(loop.start_byte, condition.end_byte, "bpf_repeat(1 << 20)")
+    if body.type != "compound_statement":
+        return
+    at = body.start_byte + 1
+    yield Candidate(
+        "Repeat with bpf_repeat()",
+        "The verifier walks the body of bpf_repeat() only until its states repeat, however many rounds it has.",
+        (head, tree.edit(at, at, f"\n{inner}if (!{text})\n{inner}{tree.step}break;")),
+    )
+
+
+def _smaller(scene: Scene, loop: Node) -> Iterator[Candidate]:
+    """A bound that is a large constant, made smaller."""
+    tree = scene.tree
+    condition = loop.child_by_field_name("condition")
+    for node in tree.find(condition, "number_literal", "identifier") if condition is not None else ():
+        value = constant(tree, tree.of(node))
+        if value is not None and value > 512:
+            yield Candidate("Walk at most 512 rounds", _WHY, (replaced(tree, node, "512"),))

@@ -1,0 +1,457 @@
+"""A comparison with the packet's end: missing, of too few bytes, of another pointer, or the wrong way round."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vm.csource.tree import LOOPS
+from vm.repair.candidate import Candidate, after, before, guard, replaced
+from vm.repair.cview import accesses, arguments, called, calls_of, ends, exits, followed, stripped, type_of, type_of_in
+from vm.repair.nulls import first_use
+from vm.repair.scene import Scene
+from vm.verifier.state import reg_types as t
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+ROUNDS: Final = 1024
+"""Rounds of a loop that walks the packet byte by byte: a comparison counts within the first 65,535 bytes only."""
+
+_FLIP: Final = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
+
+
+def packet_check(scene: Scene) -> Iterator[Candidate]:
+    """Of an access that is not proven to be inside the packet."""
+    reg = scene.reg
+    if scene.statement is None or reg is None or reg.type not in (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META):
+        return
+    if reg.off + reg.scalar.umax + scene.value("size") > 0xFFFF:
+        yield from _too_far(scene)
+    wanted = _wanted(scene)
+    yield from _flipped(scene, wanted)
+    yield from _longer(scene, wanted)
+    yield from _new_check(scene, wanted)
+    yield from _from_the_start(scene)
+    yield from _in_callers(scene)
+
+
+def _why(scene: Scene, name: str) -> str:
+    return (
+        f"The verifier allows an access to the packet only after {name} and all bytes that are read behind it were "
+        "compared with the packet's end on this path."
+    )
+
+
+def _wanted(scene: Scene) -> list[tuple[str, str]]:
+    """(pointer, end of what is accessed through it) for the accesses near the place at fault, the nearest first."""
+    tree = scene.tree
+    found: dict[str, str] = {}
+    for access in accesses(scene):
+        inner = followed(tree, access)
+        if inner is None:
+            continue
+        inner = stripped(tree, inner)
+        text = tree.of(inner)
+        if access.type == "subscript_expression":
+            index = access.child_by_field_name("index")
+            if index is None or inner.type == "field_expression":
+                continue
+            at = tree.of(index)
+            at = at if re.fullmatch(r"\w+", at) else f"({at})"
+            found.setdefault(text, f"{text} + {at} + 1")
+        elif inner.type == "binary_expression":
+            found.setdefault(text, f"{text} + 1")
+        elif inner.type in ("identifier", "field_expression"):
+            found.setdefault(text, f"{text} + 1")
+    constants: dict[str, int] = {}
+    for access in accesses(scene):
+        if access.type == "subscript_expression":
+            inner, index = followed(tree, access), access.child_by_field_name("index")
+            if inner is not None and index is not None and tree.of(index).isdigit():
+                name = tree.of(stripped(tree, inner))
+                constants[name] = max(constants.get(name, 0), int(tree.of(index)) + 1)
+    return [(name, f"{name} + {constants[name]}" if name in constants else end) for name, end in found.items()][:4]
+
+
+def _end(scene: Scene, function: Node) -> list[str]:
+    if scene.reg is not None and scene.reg.type == t.PTR_TO_PACKET_META:
+        return _data(scene, function)
+    return ends(scene, function)[:2]
+
+
+def _data(scene: Scene, function: Node) -> list[str]:
+    """What holds the packet's start."""
+    tree = scene.tree
+    found: dict[str, None] = {}
+    for node in tree.find(function, "init_declarator", "assignment_expression"):
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if value is not None and re.search(r"->data$", tree.of(value)):
+            left = tree.declared(node.child_by_field_name("declarator")) or node.child_by_field_name("left")
+            if left is not None:
+                found.setdefault(tree.of(left))
+    return list(found)
+
+
+def _new_check(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]:
+    tree, function, statement = scene.tree, scene.function, scene.statement
+    if function is None or statement is None:
+        return
+    for name, end in wanted:
+        for limit in _end(scene, function):
+            place = first_use(scene, name) or statement
+            if place.type in LOOPS:
+                continue
+            for leave in exits(scene, place)[:2]:
+                lines = guard(tree, f"(void *)({end}) > {_as_pointer(scene, limit)}", leave)
+                yield Candidate(
+                    f"Compare {name} with the packet's end first", _why(scene, name), before(tree, place, lines)
+                )
+
+
+def _as_pointer(scene: Scene, limit: str) -> str:
+    function = scene.function
+    if function is None or not limit.isidentifier():
+        return limit
+    return limit if type_of_in(scene.tree, function, limit).startswith("void *") else f"(void *){limit}"
+
+
+def _comparisons(scene: Scene) -> list[Node]:
+    """Comparisons with the packet's end in the functions of the path."""
+    tree = scene.tree
+    found: dict[int, Node] = {}
+    for place in scene.path_nodes:
+        node = tree.up(place, "binary_expression")
+        while node is not None:
+            operator = node.child_by_field_name("operator")
+            if operator is not None and operator.type in _FLIP:
+                found.setdefault(node.start_byte, node)
+                break
+            node = tree.up(node.parent, "binary_expression")
+    function = scene.function
+    if function is not None:
+        for node in tree.find(function, "binary_expression"):
+            operator = node.child_by_field_name("operator")
+            if operator is not None and operator.type in _FLIP:
+                found.setdefault(node.start_byte, node)
+    return [n for n in found.values() if _limit(scene, n) is not None]
+
+
+def _limit(scene: Scene, node: Node) -> Node | None:
+    """The side of a comparison that is the packet's end."""
+    tree, function = scene.tree, scene.tree.function(node)
+    known = _end(scene, function) if function is not None else []
+    for side in ("right", "left"):
+        found = node.child_by_field_name(side)
+        if found is None:
+            continue
+        text = tree.of(stripped(tree, found))
+        if text in known or re.search(r"(?:->|\.)?\b\w*end$", text):
+            return found
+    return None
+
+
+def _flipped(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]:
+    tree = scene.tree
+    names = {name for name, _ in wanted}
+    for node in _comparisons(scene):
+        operator, left, right = (node.child_by_field_name(f) for f in ("operator", "left", "right"))
+        if operator is None or left is None or right is None or not names & tree.names(node):
+            continue
+        limit = _limit(scene, node)
+        normal = ">" if limit is not None and limit.id == right.id else "<"
+        if operator.type[0] == normal:
+            continue
+        statement = tree.statement(node)
+        if statement is None or statement.type != "if_statement":
+            continue
+        yield Candidate(
+            "Turn the comparison with the packet's end round",
+            "As it is, the program goes on only with packets that are too short.",
+            (replaced(tree, operator, normal),),
+        )
+
+
+def _longer(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]:
+    """An existing comparison of the same pointer, or of the one it is made from, extended to the bytes that are read."""
+    tree = scene.tree
+    by_name = dict(wanted)
+    for node in _comparisons(scene):
+        limit = _limit(scene, node)
+        sides = [node.child_by_field_name(f) for f in ("left", "right")]
+        other = next((s for s in sides if s is not None and limit is not None and s.id != limit.id), None)
+        if other is None or scene.function is None or tree.function(node) != scene.function:
+            continue
+        names = tree.names(other)
+        for name, end in by_name.items():
+            base = name.split("->")[0]
+            if base not in names or tree.of(other).replace(" ", "") in (f"(void*)({end})".replace(" ", ""), end):
+                continue
+            kind = type_of(scene, base)
+            text = f"(void *)({end})" if "char" not in kind and "u8" not in kind or "void" in tree.of(other) else end
+            limit_text = tree.of(limit) if limit is not None else ""
+            if text.startswith("(void") and limit is not None and "void" not in limit_text:
+                yield Candidate(
+                    f"Compare all bytes that are read through {name}",
+                    _why(scene, name),
+                    (replaced(tree, other, text), replaced(tree, limit, _as_pointer(scene, limit_text))),
+                )
+                continue
+            yield Candidate(
+                f"Compare all bytes that are read through {name}", _why(scene, name), (replaced(tree, other, text),)
+            )
+
+
+def _from_the_start(scene: Scene) -> Iterator[Candidate]:
+    """Counted from the packet's start, where the access is at a constant offset of it."""
+    reg, tree, function, statement = scene.reg, scene.tree, scene.function, scene.statement
+    if reg is None or reg.id or function is None or statement is None:
+        return
+    size = scene.value("size") or 1
+    end = scene.value("off") + size if scene.value("off") >= 0 else 0
+    if not 0 < end <= 0xFFFF:
+        return
+    for data in _data(scene, function)[:1]:
+        for limit in _end(scene, function)[:1]:
+            for leave in exits(scene, statement)[:1]:
+                lines = guard(tree, f"(void *){data} + {end} > {_as_pointer(scene, limit)}", leave)
+                yield Candidate(
+                    f"Compare the first {end} bytes with the packet's end", _why(scene, data),
+                    before(tree, statement, lines),
+                )  # fmt: skip
+
+
+def _in_callers(scene: Scene) -> Iterator[Candidate]:
+    """The function at fault has no packet end: the check goes before its calls."""
+    tree, function = scene.tree, scene.function
+    if function is None:
+        return
+    name = tree.function_name(function)
+    parameters = list(tree.parameters(function).items())
+    wanted = dict(_wanted(scene))
+    for call in calls_of(tree, name):
+        statement, caller = tree.statement(call), tree.function(call)
+        if statement is None or caller is None:
+            continue
+        for (parameter, (kind, _)), argument in zip(parameters, arguments(call), strict=False):
+            if "*" not in kind or not (parameter in wanted or "void" in kind):
+                continue
+            given = tree.of(argument)
+            end = wanted.get(parameter, f"{parameter} + 1")
+            end = re.sub(rf"\b{re.escape(parameter)}\b", given if given.isidentifier() else f"({given})", end)
+            for limit in ends(scene, caller)[:1]:
+                for leave in exits(scene, statement)[:1]:
+                    yield Candidate(
+                        f"Compare {given} with the packet's end before {name}() uses it",
+                        _why(scene, given),
+                        before(tree, statement, guard(tree, f"(void *)({end}) > {limit}", leave)),
+                    )
+
+
+def _too_far(scene: Scene) -> Iterator[Candidate]:
+    """The pointer may lie so far in the packet that no comparison counts."""
+    tree, statement = scene.tree, scene.statement
+    loop = tree.up(statement, *LOOPS) if statement is not None else None
+    why = "Comparisons with the packet's end count within its first 65,535 bytes only, so the loop needs a bound."
+    if loop is not None:
+        yield from bounded_loop(scene, loop, ROUNDS, why)
+    node = scene.node
+    function = scene.function
+    if node is None or function is None:
+        return
+    why = "Comparisons with the packet's end count within its first 65,535 bytes only: what is added has to be small."
+    for cause in scene.causes("arithmetic", "move", "load"):
+        place = scene.node_of(cause.insn_idx)
+        where = tree.statement(place) if place is not None else None
+        if place is None or where is None:
+            continue
+        for name in _numbers(scene, where):
+            for leave in exits(scene, where)[:1]:
+                lines = guard(tree, f"{name} > 1500", leave)
+                yield Candidate(f"Bound {name} before it is added", why, before(tree, where, lines))
+
+
+def _numbers(scene: Scene, statement: Node) -> list[str]:
+    """Integer variables of a statement that are added to something."""
+    tree = scene.tree
+    found: dict[str, None] = {}
+    for node in tree.find(statement, "binary_expression"):
+        for side in ("right", "left"):
+            inner = node.child_by_field_name(side)
+            if inner is None:
+                continue
+            inner = stripped(tree, inner)
+            if inner.type == "identifier" and "*" not in type_of(scene, tree.of(inner)):
+                found.setdefault(tree.of(inner))
+    for node in tree.find(statement, "assignment_expression"):
+        right = node.child_by_field_name("right")
+        right = stripped(tree, right) if right is not None else None
+        if right is not None and right.type == "identifier":
+            found.setdefault(tree.of(right))
+    return [name for name in found if type_of(scene, name)]
+
+
+def bounded_loop(scene: Scene, loop: Node, rounds: int, why: str) -> Iterator[Candidate]:
+    """A bound on the rounds of a while or for loop beside its own condition."""
+    from vm.repair.cview import fresh
+
+    tree = scene.tree
+    name = fresh(scene, "i")
+    condition = loop.child_by_field_name("condition")
+    body = loop.child_by_field_name("body")
+    if body is None:
+        return
+    title = f"End the loop after {rounds:,} rounds at the latest"
+    if loop.type == "while_statement" and condition is not None:
+        inner = condition.named_children[0] if condition.named_children else condition
+        text = tree.of(inner)
+        text = "" if text in ("1", "true") else f" && ({text})" if "||" in text else f" && {text}"
+        head = tree.edit(
+            loop.start_byte, condition.end_byte, f"for (int {name} = 0; {name} < {rounds}{text}; {name}++)"
+        )
+        yield Candidate(title, why, (head,))
+    elif loop.type == "for_statement":
+        start = tree.source.index("(", loop.start_byte)
+        if condition is None:
+            initial = loop.child_by_field_name("initializer")
+            semicolons = [c for c in loop.children if c.type == ";"]
+            update = loop.child_by_field_name("update")
+            if initial is None and update is None and len(semicolons) == 2:
+                close = next(c for c in loop.children if c.type == ")")
+                yield Candidate(
+                    title, why,
+                    (tree.edit(start, close.end_byte, f"(int {name} = 0; {name} < {rounds}; {name}++)"),),
+                )  # fmt: skip
+            elif semicolons or (initial is not None and initial.type == "declaration"):
+                counter = _counter(scene, loop)
+                at = semicolons[-1].start_byte if semicolons else initial.end_byte if initial is not None else 0
+                if counter and at:
+                    yield Candidate(title, why, (tree.edit(at, at, f" {counter} < {rounds}"),))
+        else:
+            text = tree.of(condition)
+            joined = f"({text})" if "||" in text else text
+            counter = _counter(scene, loop)
+            if counter:
+                yield Candidate(
+                    title, why, (replaced(tree, condition, f"{counter} < {rounds} && {joined}"),)
+                )  # fmt: skip
+            statement = tree.statement(loop)
+            if statement is not None:
+                yield Candidate(
+                    title, why,
+                    (*before(tree, statement, [f"int {name} = 0;"]),
+                     replaced(tree, condition, f"{name}++ < {rounds} && {joined}")),
+                )  # fmt: skip
+
+
+def _counter(scene: Scene, loop: Node) -> str:
+    """The variable that a for loop counts up by a constant."""
+    update = loop.child_by_field_name("update")
+    if update is None:
+        return ""
+    found = re.fullmatch(r"(\w+)\+\+|\+\+(\w+)|(\w+)\s*\+=\s*\d+", scene.tree.of(update).strip())
+    return next((g for g in found.groups() if g), "") if found else ""
+
+
+def stale_pointers(scene: Scene) -> Iterator[Candidate]:
+    """A helper moved the packet: its pointers have to be loaded, made and compared again."""
+    tree, function, statement = scene.tree, scene.function, scene.statement
+    if function is None or statement is None:
+        return
+    cause = next(scene.causes("clobbered"), None)
+    call = scene.node_of(cause.insn_idx) if cause is not None else None
+    call = tree.up(call, "call_expression")
+    place = tree.statement(call) if call is not None else None
+    if call is None or place is None or tree.function(call) is None:
+        return
+    home = tree.function(call)
+    if home is None:
+        return
+    lines = _again(scene, home, place)
+    if not lines:
+        return
+    yield Candidate(
+        f"Load and compare the packet pointers again after {called(tree, call)}()",
+        f"{called(tree, call)}() may move the packet, so the verifier forgets every pointer into it.",
+        after(tree, place, lines),
+    )
+
+
+def _again(scene: Scene, function: Node, place: Node) -> list[str]:
+    """The statements before a place that make packet pointers and compare them, to be done once more."""
+    tree = scene.tree
+    derived: dict[str, str] = {}
+    checks: list[tuple[Node, str]] = []
+    for node in tree.find(function, "init_declarator", "assignment_expression", "if_statement"):
+        if node.start_byte >= place.start_byte:
+            break
+        if node.type == "if_statement":
+            condition, body = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
+            if condition is not None and body is not None and tree.names(condition) & set(derived):
+                checks.append((node, tree.of(node)))
+            continue
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        name = tree.declared(node.child_by_field_name("declarator")) or node.child_by_field_name("left")
+        if value is None or name is None or name.type != "identifier":
+            continue
+        text = tree.of(value)
+        kind = type_of_in(tree, function, tree.of(name))
+        if re.search(r"->data(?:_end|_meta)?$", text) or ("*" in kind and tree.names(value) & set(derived)):
+            derived[tree.of(name)] = text
+    ends_ = {name for name, text in derived.items() if text.endswith("data_end")}
+    wanted = {n for n in derived if n in tree.names(function)}
+    later = _used_after(scene, function, place, set(derived))
+    needed = _closure(tree, derived, later) | ends_
+    lines = [f"{name} = {text};" for name, text in derived.items() if name in needed & wanted]
+    step = tree.step
+    for node, _ in checks:
+        condition, body = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
+        if condition is None or body is None or not tree.names(condition) & ends_ and "data_end" not in tree.of(condition):
+            continue
+        parts = [part for part in _conjuncts(tree, condition) if _is_end_check(part, ends_)]
+        if not parts:
+            continue
+        last = body.named_children[-1] if body.type == "compound_statement" and body.named_children else body
+        lines += [f"if ({' || '.join(parts)})", f"{step}{tree.of(last)}"]
+    return lines
+
+
+def _is_end_check(text: str, ends_: set[str]) -> bool:
+    return bool(re.search(r"[<>]", text.replace("->", ""))) and (
+        any(re.search(rf"\b{re.escape(e)}\b", text) for e in ends_) or "data_end" in text
+    )
+
+
+def _conjuncts(tree: object, condition: Node) -> list[str]:
+    """The parts of `a || b || c`."""
+    from vm.csource.tree import CTree
+
+    assert isinstance(tree, CTree)
+    node = stripped(tree, condition)
+    if node.type == "binary_expression":
+        operator = node.child_by_field_name("operator")
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if operator is not None and operator.type == "||" and left is not None and right is not None:
+            return [*_conjuncts(tree, left), *_conjuncts(tree, right)]
+    return [tree.of(node)]
+
+
+def _used_after(scene: Scene, function: Node, place: Node, names: set[str]) -> set[str]:
+    tree = scene.tree
+    return {
+        tree.of(n)
+        for n in tree.find(function, "identifier")
+        if n.start_byte >= place.end_byte and tree.of(n) in names
+    }
+
+
+def _closure(tree: object, derived: dict[str, str], names: set[str]) -> set[str]:
+    found, queue = set[str](), list(names)
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        found.add(name)
+        queue += [other for other in derived if re.search(rf"\b{re.escape(other)}\b", derived.get(name, ""))]
+    return found

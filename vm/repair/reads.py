@@ -1,0 +1,193 @@
+"""Memory of the kernel or of user space that a program follows a pointer into: read by a helper instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vm.isa import opcodes as o
+from vm.repair.candidate import Candidate, before, replaced
+from vm.repair.cview import accesses, arguments, called, followed, fresh, stripped, type_of
+from vm.repair.packets import stale_pointers
+from vm.repair.scene import Scene
+from vm.verifier.state import reg_types as t
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_USER: Final = re.compile(r"^(?:tracepoint|tp)/syscalls/|^u(?:ret)?probe|^usdt|^k(?:ret)?syscall|^k(?:ret)?probe/__\w+_sys_")
+_CORE: Final = "#include <bpf/bpf_core_read.h>\n"
+_WHY: Final = (
+    "To the verifier this is a number, not a pointer it knows. A helper reads memory wherever it is, and gives an error "
+    "where there is none."
+)
+
+
+def by_helper(scene: Scene) -> Iterator[Candidate]:
+    """A read through a number."""
+    reg = scene.reg
+    if scene.statement is None or reg is None:
+        return
+    if any(True for _ in scene.causes("clobbered")):
+        yield from stale_pointers(scene)
+    base = t.base_type(reg.type)
+    if base not in (t.SCALAR_VALUE, t.PTR_TO_BTF_ID, t.PTR_TO_MEM, t.PTR_TO_BUF) or scene.insn.code & 0x07 == o.STX:
+        return
+    yield from _memcpy(scene)
+    user = bool(_USER.search(scene.program.section)) or bool(reg.type & t.MEM_USER)
+    if not user:
+        yield from _core_read(scene)
+    for space in ("user", "kernel") if user else ("kernel", "user"):
+        yield from _copied(scene, space)
+
+
+def _chain(scene: Scene, access: Node) -> tuple[str, list[str]] | None:
+    """(base, members) of a->b->c.d; None for other expressions."""
+    tree, members = scene.tree, list[str]()
+    node = access
+    while node.type == "field_expression":
+        inner, name = node.child_by_field_name("argument"), node.child_by_field_name("field")
+        if inner is None or name is None:
+            return None
+        if "->" in tree.source[inner.end_byte : name.start_byte]:
+            members.insert(0, tree.of(name))
+        elif node.id == access.id or members:
+            members.insert(0, "." + tree.of(name))
+        else:
+            return None
+        node = inner
+    # ".d" belongs to the member before it.
+    joined: list[str] = []
+    pending = ""
+    for member in reversed(members):
+        if member.startswith("."):
+            pending = member + pending
+        else:
+            joined.insert(0, member + pending)
+            pending = ""
+    if pending or node.type not in ("identifier", "parenthesized_expression", "call_expression"):
+        return None
+    return tree.of(node), joined
+
+
+def _whole(scene: Scene, access: Node) -> Node:
+    """The longest chain of members that an access is part of."""
+    node = access
+    while node.parent is not None and node.parent.type == "field_expression":
+        node = node.parent
+    return node
+
+
+def _core_read(scene: Scene) -> Iterator[Candidate]:
+    tree = scene.tree
+    done: set[tuple[int, int]] = set()
+    for access in accesses(scene):
+        node = _whole(scene, access)
+        if node.type != "field_expression" or (node.start_byte, node.end_byte) in done or _is_address(scene, node):
+            continue
+        done.add((node.start_byte, node.end_byte))
+        if node.parent is not None and node.parent.type == "subscript_expression" and followed(tree, node.parent) == node:
+            continue
+        chain = _chain(scene, node)
+        if chain is None or not chain[1] or _is_target(node):
+            continue
+        base, members = chain
+        edits = [replaced(tree, node, f"BPF_CORE_READ({base}, {', '.join(members)})")]
+        edits += _with_header(scene)
+        yield Candidate(f"Read {tree.of(node)} with BPF_CORE_READ()", _WHY, tuple(edits))
+
+
+def _with_header(scene: Scene) -> list:  # type: ignore[type-arg]
+    tree = scene.tree
+    includes = tree.text.includes
+    if any("bpf_core_read.h" in include.name for include in includes):
+        return []
+    at = max((include.end for include in includes), default=-1)
+    if at < 0:
+        return [tree.edit(0, 0, _CORE)]
+    return [tree.edit(at, at, "\n" + _CORE.rstrip())]
+
+
+def _is_address(scene: Scene, node: Node) -> bool:
+    parent = node.parent
+    return parent is not None and parent.type == "pointer_expression" and scene.tree.source[parent.start_byte] == "&"
+
+
+def _is_target(node: Node) -> bool:
+    """Whether an expression is written."""
+    parent = node.parent
+    if parent is None:
+        return False
+    if parent.type == "assignment_expression":
+        left = parent.child_by_field_name("left")
+        return left is not None and left.id == node.id
+    return parent.type == "update_expression"
+
+
+def _memcpy(scene: Scene) -> Iterator[Candidate]:
+    """__builtin_memcpy() from a number."""
+    tree = scene.tree
+    call = tree.up(scene.node, "call_expression")
+    if call is None or called(tree, call) not in ("__builtin_memcpy", "memcpy", "__builtin_memmove", "memmove"):
+        return
+    given = [tree.of(n) for n in arguments(call)]
+    if len(given) != 3:
+        return
+    user = bool(_USER.search(scene.program.section))
+    for space in ("user", "kernel") if user else ("kernel", "user"):
+        text = f"bpf_probe_read_{space}({given[0]}, {given[2]}, {given[1]})"
+        yield Candidate(f"Copy with bpf_probe_read_{space}()", _WHY, (replaced(tree, call, text),))
+
+
+def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
+    """A local copy, read by the helper before the statement."""
+    tree, statement = scene.tree, scene.statement
+    if statement is None or statement.type in ("for_statement", "while_statement", "do_statement") or tree.bare(statement):
+        return
+    done: set[tuple[int, int]] = set()
+    for access in accesses(scene):
+        node = _whole(scene, access)
+        pointer = followed(tree, access)
+        if pointer is None or (node.start_byte, node.end_byte) in done or _is_address(scene, node) or _is_target(node):
+            continue
+        done.add((node.start_byte, node.end_byte))
+        text = tree.of(node)
+        name = fresh(scene, _name_for(text))
+        helper = f"bpf_probe_read_{space}"
+        kind = _pointee(scene, access, stripped(tree, pointer)) or f"__typeof__({text})"
+        address = tree.of(pointer) if node.id == access.id and access.type == "pointer_expression" else f"&{text}"
+        lines = [f"{kind} {name} = 0;" if "*" in kind else f"{kind} {name} = {{}};",
+                 f"{helper}(&{name}, sizeof({name}), {address});"]  # fmt: skip
+        yield Candidate(
+            f"Read {text} with {helper}()", _WHY, (*before(tree, statement, lines), replaced(tree, node, name))
+        )
+
+
+def _name_for(text: str) -> str:
+    words = re.findall(r"[A-Za-z_]\w*", text)
+    return words[-1] + "_value" if words else "value"
+
+
+def _pointee(scene: Scene, access: Node, pointer: Node) -> str:
+    """The type that an access through a pointer has, without const; "" if the text does not show it."""
+    if access.type == "field_expression":
+        return ""
+    node = access.child_by_field_name("argument")
+    if node is not None and access.type == "pointer_expression":
+        node = node.named_children[0] if node.type == "parenthesized_expression" and node.named_children else node
+        if node.type == "cast_expression":
+            kind = node.child_by_field_name("type")
+            text = scene.tree.of(kind) if kind is not None else ""
+            return _without_star(text)
+    if pointer.type != "identifier":
+        return ""
+    return _without_star(type_of(scene, scene.tree.of(pointer)))
+
+
+def _without_star(kind: str) -> str:
+    kind = kind.strip()
+    if not kind.endswith("*"):
+        return ""
+    kind = kind[:-1].strip()
+    return kind if kind.endswith("*") else re.sub(r"\b(?:const|volatile)\b\s*", "", kind)

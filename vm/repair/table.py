@@ -1,0 +1,80 @@
+"""Which changes are proposed for which rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Final
+
+from vm.repair import bounds, held, loops, nulls, packets, reads, returns, whole
+from vm.repair.candidate import Candidate
+from vm.repair.scene import Scene
+from vm.verifier.rules.rule import Topic
+
+Generator = Callable[[Scene], Iterator[Candidate]]
+
+MAX_CANDIDATES: Final = 32
+
+_INDEX: Final = (nulls.missing_check, bounds.index_bound, bounds.size_bound, whole.reserved_size, whole.static_function)
+_SIZE: Final = (nulls.missing_check, bounds.size_bound, bounds.index_bound, whole.reserved_size, whole.static_function)
+_ARGUMENT: Final = (
+    nulls.missing_check, held.released_twice, packets.stale_pointers, whole.argument, whole.other_map, bounds.size_bound,
+)  # fmt: skip
+_HELPER: Final = (whole.other_helper, whole.other_section)
+
+RULES: Final[dict[str, tuple[Generator, ...]]] = {
+    "helper-gpl-only": (whole.licence,),
+    "kernel-struct-access-licence": (whole.licence,),
+    "lsm-licence": (whole.licence,),
+    "struct-ops-licence": (whole.licence,),
+    "kfunc-gpl-only": (whole.licence,),
+    "helper-might-sleep": (whole.sleepable, whole.other_helper),
+    "kfunc-sleepable-in-program": (whole.sleepable,),
+    "call-under-lock": (held.outside_the_lock,),
+    "unlock-without-lock": (held.lock_missing, held.released_twice),
+    "rcu-unlock-unmatched": (held.released_twice,),
+    "preempt-enable-unmatched": (held.released_twice,),
+    "kfunc-release-not-refcounted": (held.released_twice,),
+    "release-unreferenced": (held.released_twice,),
+    "allocation-size-not-constant": (whole.reserved_size,),
+    "zero-sized-read": (whole.other_map, bounds.size_bound),
+    "map-type-not-for-helper": (whole.other_map,),
+    "map-access-forbidden": (whole.writable,),
+    "combined-stack-size": (whole.off_the_stack,),
+    "register-uninitialized": (returns.initialised,),
+    "kfunc-unresolved": (returns.initialised,),
+    "context-access": (whole.other_section,),
+    "kfunc-not-allowed": (whole.other_section,),
+    "infinite-loop": (loops.fewer_rounds,),
+    "pointer-arithmetic-before-null-check": (nulls.missing_check,),
+    "argument-type": _ARGUMENT,
+}
+"""Rules that have changes of their own, by name."""
+
+TOPICS: Final[dict[Topic, tuple[Generator, ...]]] = {
+    Topic.VALUE: (*_ARGUMENT, bounds.index_bound, returns.initialised),
+    Topic.POINTER: (nulls.missing_check, held.used_after_release, reads.by_helper),
+    Topic.STACK: _SIZE,
+    Topic.PACKET: (packets.packet_check,),
+    Topic.OFFSET: _INDEX,
+    Topic.SIZE: _SIZE,
+    Topic.CONTEXT_FIELD: (whole.other_section,),
+    Topic.RESULT: (returns.in_range, returns.initialised),
+    Topic.HELPER: _HELPER,
+    Topic.KFUNC: (whole.other_section,),
+    Topic.HELD: (held.give_back,),
+    Topic.LIMIT: (loops.fewer_rounds, whole.off_the_stack),
+    Topic.PROGRAM: (whole.other_section,),
+    Topic.KERNEL: (),
+}
+"""What is proposed for the other rules of a topic."""
+
+
+def candidates(scene: Scene) -> list[Candidate]:
+    """What may help, the likeliest first; each change once, at most MAX_CANDIDATES."""
+    found: dict[tuple[object, ...], Candidate] = {}
+    for generator in RULES.get(scene.rule.name, TOPICS[scene.rule.topic]):
+        for each in islice(generator(scene), MAX_CANDIDATES):
+            if each.edits:
+                found.setdefault(each.edits, each)
+    return list(found.values())[:MAX_CANDIDATES]
