@@ -1,9 +1,9 @@
 """The syntax tree of a C source as it is written, before the preprocessor, with the places of its parts.
 
 tree-sitter reads the text; what it does not understand costs it that part only. What BPF sources use as macros
-(SEC(), bpf_for(), __always_inline …) is written over by C of the same length first, so that offsets stay. Offsets are in
-characters of the source. No verdict depends on this: it serves changes that are proposed to the user, and each of those
-is compiled and verified before it is shown.
+(SEC(), bpf_for(), __always_inline …) is written over by C of the same length first, so that offsets stay. Offsets are
+in characters of the source. No verdict depends on this: it serves changes that are proposed to the user, and each of
+those is compiled and verified before it is shown.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class CTree:
         return False
 
     def statement(self, node: Node) -> Node | None:
-        """The nearest statement that contains a node and stands by itself: in a block, or as the body of an if or loop."""
+        """The nearest statement that contains a node and stands in a block, or is the body of an if or loop."""
         here: Node | None = node
         while here is not None and here.type != "function_definition":
             parent = here.parent

@@ -7,7 +7,7 @@ program that lacks two checks gets both. Nothing is offered that was not verifie
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, unified_diff
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,14 +15,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from vm.caps import ROOT, Caps
 from vm.csource.text import apply
 from vm.errors import InputError
+from vm.isa.opcodes import EXIT as _EXIT
+from vm.isa.opcodes import JMP
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source, compile_source
-from vm.pipeline.verdicts import MAX_EXPLAINED, Check
+from vm.pipeline.verdicts import MAX_EXPLAINED, Check, Verdict
 from vm.program import Edit, Fix, Object, Program
+from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, slot_index
+from vm.verifier.env import Reject
 
 if TYPE_CHECKING:
     from vm.repair.candidate import Candidate
     from vm.repair.scene import Scene
+    from vm.trace.recorder import Recorder
+    from vm.trace.records import Failure, Holding
+    from vm.verifier.env import VerifierEnv
 
 MAX_TRIES: Final = 28
 """Sources that are compiled for one answer."""
@@ -30,7 +37,8 @@ MAX_DEPTH: Final = 5
 """Changes that may be made one on top of the other."""
 _BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed
 _PATH: Final = 4096  # instructions of the path that are looked at
-_MAX_LOST: Final = 0.34  # lines that may have no code any more
+_MAX_LOST: Final = 0.5  # lines that may have no code any more
+EXIT: Final = JMP | _EXIT
 _NEEDS_WARNINGS: Final = ("register-uninitialized", "kfunc-unresolved")
 
 
@@ -55,15 +63,28 @@ class _OutOfTime(Exception):
     pass
 
 
+class _Refusal(NamedTuple):
+    """What is known of a rejection: recorder is None after a walk that was not recorded."""
+
+    rejected: Reject
+    env: VerifierEnv
+    recorder: Recorder | None = None
+    in_step: bool = True
+    failure: Failure | None = None
+
+
 class _Attempt(NamedTuple):
-    """One source that was tried. steps: the proposals that led to it; edits: of the last one, if it is the only one."""
+    """One source that was tried. steps: the proposals that led to it; refusal: None if it is accepted."""
 
     text: str
     steps: tuple[Candidate, ...]
     program: Program
-    accepted: bool
     insns_processed: int
-    check: Check
+    refusal: _Refusal | None
+
+    @property
+    def accepted(self) -> bool:
+        return self.refusal is None
 
 
 def repairs(
@@ -72,6 +93,7 @@ def repairs(
     obj: Object,
     program: Program,
     *,
+    verdict: Verdict | None = None,
     limit_seconds: float = 20,
     most: int = 3,
     caps: Caps = ROOT,
@@ -80,6 +102,7 @@ def repairs(
     """Changes of the source after which `program` is accepted and no other program of the object is refused that was
     not before, the likeliest first, as they are found; none for a source that is no C, or a program that is accepted.
 
+    verdict -- what was found of the program before: of a long walk, which is not done again then
     limit_seconds -- no new attempt is begun after that time, and a verification that is under way is given up
     most -- how many are looked for
     """
@@ -87,7 +110,7 @@ def repairs(
         return
     try:
         search = _Search(source, options, obj, program, time.monotonic() + limit_seconds, caps, alone)
-        yield from search.found(most)
+        yield from search.found(most, verdict)
     except (_OutOfTime, InputError):
         return
 
@@ -106,16 +129,21 @@ class _Search:
         self.source, self.options, self.obj, self.program = source, options, obj, program
         self.deadline, self.caps, self.alone = deadline, caps, alone
         self.text = source.text()
+        self.patience = max(1.0, (deadline - time.monotonic()) / 6)  # seconds of one verification
         self.tries = 0
         self.seen = {self.text}
         self.places: set[tuple[str, int]] = set()
+        self.fault = 0  # line of the instruction that was refused first, 0 if that is an exit
         self._others: dict[str, bool] | None = None
 
-    def found(self, most: int) -> Iterator[Repair]:
+    def found(self, most: int, verdict: Verdict | None) -> Iterator[Repair]:
         """Breadth first: all that one change can do comes before what two can."""
-        first = self._verified(self.obj, self.program)
-        if first is None or first.accepted:
+        first = self._known(verdict) or self._verified(self.obj, self.program)
+        if first is None or first.refusal is None:
             return
+        insn_idx = first.refusal.env.insn_idx
+        if insn_idx < len(self.program.insns) and self.program.insns[insn_idx].code != EXIT:
+            self.fault = self.program.line_of(insn_idx) or 0
         level = [first]
         count = 0
         for _ in range(MAX_DEPTH):
@@ -124,7 +152,7 @@ class _Search:
                 scene = self._scene(attempt)
                 if scene is None:
                     continue
-                self.places.add(self._place(attempt, scene))
+                self.places.add(self._place(attempt))
                 followed = 0
                 for each in self._tried(attempt, scene):
                     if each.accepted:
@@ -159,9 +187,7 @@ class _Search:
             done = self._compiled(text, (*attempt.steps, candidate))
             if done is None or not self._keeps(done):
                 continue
-            if done.accepted:
-                yield done
-            elif self._place(done, None) not in self.places:
+            if done.accepted or self._place(done) not in self.places:
                 yield done
 
     def _compiled(self, text: str, steps: tuple[Candidate, ...]) -> _Attempt | None:
@@ -185,16 +211,40 @@ class _Search:
             return None
         return done._replace(text=text, steps=steps)
 
+    def _known(self, verdict: Verdict | None) -> _Attempt | None:
+        """What an earlier verdict says, if its walk was too long to be recorded now."""
+        if verdict is None or verdict.env is None or verdict.verification is None or verdict.failure is None:
+            return None
+        rule = verdict.verification.rule
+        if verdict.insns_processed <= MAX_EXPLAINED or rule is None:
+            return None
+        frame, idx = slot_index(verdict.failure.reg) if verdict.failure.reg else (0, FIRST_SLOT)
+        regno = idx if idx < FIRST_SLOT and frame == verdict.env.cur_state.curframe else -1
+        rejected = Reject(rule, {}, -verdict.errno, regno, insn_idx=verdict.failure.insn_idx)
+        refusal = _Refusal(rejected, verdict.env, failure=verdict.failure)
+        return _Attempt(self.text, (), self.program, verdict.insns_processed, refusal)
+
     def _verified(self, obj: Object, program: Program, *, record: bool = False) -> _Attempt | None:
-        """The verdict on a program; None where the emulation does not cover it."""
+        """The verdict on a program; None where the emulation does not cover it, or its walk takes too long."""
         try:
             check = Check(obj, program, alone=self.alone, log_level=0, record=record, caps=self.caps)
+            until = time.monotonic() + self.patience if self.tries else self.deadline
             for _ in check.advance():
                 self._still_time()
+                if time.monotonic() > until:
+                    return None
             verdict = check.result()
         except InputError:
             return None
-        return _Attempt(self.text, (), program, verdict.accepted, verdict.insns_processed, check)
+        walk = check.walk
+        if not verdict.accepted and walk.rejected is None:
+            return None  # libbpf's own refusal
+        refusal = (
+            _Refusal(walk.rejected, walk.env, check.recorder, walk.in_step, verdict.failure)
+            if walk.rejected is not None
+            else None
+        )
+        return _Attempt(self.text, (), program, verdict.insns_processed, refusal)
 
     def _still_time(self) -> None:
         if time.monotonic() > self.deadline:
@@ -215,48 +265,58 @@ class _Search:
             for name in before
         )
 
-    def _place(self, attempt: _Attempt, scene: Scene | None) -> tuple[str, int]:
-        """(rule, line of the source as it was given) of a rejection."""
-        rejected = attempt.check.walk.rejected
-        rule = rejected.rule.name if rejected is not None else ""
-        insn_idx = attempt.check.walk.env.insn_idx if scene is None else scene.insn_idx
-        line = attempt.program.line_of(insn_idx) or 0
-        return rule, _old_lines(self.text, attempt.text).get(line, -line)
+    def _place(self, attempt: _Attempt) -> tuple[str, int]:
+        """(rule, line of the source as it was given, or the nearest one before) of a rejection."""
+        if attempt.refusal is None:
+            return "", 0
+        rejected, env = attempt.refusal.rejected, attempt.refusal.env
+        line = attempt.program.line_of(env.insn_idx) or 0
+        old = _old_lines(self.text, attempt.text)
+        while line > 0 and line not in old:
+            line -= 1
+        return rejected.rule.name, old.get(line, 0)
 
     def _keeps(self, attempt: _Attempt) -> bool:
-        """Whether a change left the program what it does: the line at fault and most others still have code."""
-        old = {info.line for info in self.program.line_infos if info.column}
-        new = _old_lines(self.text, attempt.text)
-        still = {new[info.line] for info in attempt.program.line_infos if info.line in new}
-        kept = set(new.values())
-        lost = {line for line in old if line in kept and line not in still}
-        return len(lost) <= max(1, _MAX_LOST * len(old))
+        """Whether a change left the program what it does: most lines still have code, and so has the one at fault.
+
+        clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
+        elsewhere counts, and a program that did not become shorter is not asked for its line at fault.
+        """
+        old_lines, new_lines = _split(self.text), _split(attempt.text)
+        coded = {info.line for info in attempt.program.line_infos if info.column and info.line <= len(new_lines)}
+        texts = {new_lines[line - 1].strip() for line in coded}
+        opcodes = _opcodes(self.text, attempt.text)
+        kept = {line for kind, i, j, _, _ in opcodes if kind == "equal" for line in range(i + 1, j + 1)}
+        old = {info.line for info in self.program.line_infos if info.column and info.line <= len(old_lines)}
+        lost = {line for line in old & kept if old_lines[line - 1].strip() not in texts}
+        if len(lost) > max(3, _MAX_LOST * len(old)):
+            return False
+        changed = {line for kind, _, _, k, m in opcodes if kind != "equal" for line in range(k + 1, m + 1)}
+        if not changed or len(attempt.program.insns) >= len(self.program.insns) or self.fault not in old:
+            return True
+        return self.fault not in lost if self.fault in kept else bool(changed & coded)
 
     def _scene(self, attempt: _Attempt) -> Scene | None:
         """What a rejection looks like, from a walk with the recorder if it was not too long."""
         from vm.csource.tree import CTree
-        from vm.explain.failure import failure
         from vm.repair.scene import Scene
-        from vm.trace.snapshots import FrameSnapshot
 
-        check = attempt.check
         if attempt.insns_processed <= MAX_EXPLAINED:
             obj = self.obj if attempt.program is self.program else replace(self.obj, programs=(attempt.program,))
             recorded = self._verified(obj, attempt.program, record=True)
             if recorded is None:
                 return None
-            check = recorded.check
-        rejected, env, recorder = check.walk.rejected, check.walk.env, check.recorder
-        if rejected is None:
-            return None  # libbpf's own refusal
-        verdict = check.result()
-        told = verdict.failure or failure(env, recorder, rejected, check.walk.in_step)
+            attempt = recorded._replace(text=attempt.text, steps=attempt.steps)
+        if attempt.refusal is None or attempt.refusal.failure is None:
+            return None
+        rejected, env, recorder, in_step, told = attempt.refusal
         frames: tuple[FrameSnapshot, ...] = ()
         path: list[int] = []
-        calls: dict[int, str] = {}
-        held = []
-        if recorder is not None and len(recorder):
-            at = len(recorder) - 1 if check.walk.in_step else len(recorder)
+        held: list[Holding] = []
+        if recorder is None:
+            frames = tuple(FrameSnapshot(f.frameno, f.regs, f.stack, []) for f in env.cur_state.frame)
+        elif len(recorder):
+            at = len(recorder) - 1 if in_step else len(recorder)
             frames = recorder.raw_before(at)
             step = at
             for _ in range(_PATH):
@@ -268,8 +328,8 @@ class _Search:
             held = [each for each in recorder.holdings if on_path in each.still_held]
         insn_idx = rejected.insn_idx if rejected.insn_idx >= 0 else env.insn_idx
         return Scene(
-            CTree(attempt.text), attempt.program, self.obj.maps, told, rejected.rule, rejected.values,
-            min(max(insn_idx, 0), len(attempt.program.insns) - 1), frames, tuple(path), calls, tuple(held),
+            CTree(attempt.text), attempt.program, self.obj.maps, attempt.refusal.failure, rejected.rule,
+            rejected.values, min(max(insn_idx, 0), len(attempt.program.insns) - 1), frames, tuple(path), tuple(held),
             rejected.also, rejected.regno, self._warnings(attempt, rejected.rule.name),
         )  # fmt: skip
 
@@ -294,13 +354,13 @@ def _split(text: str) -> list[str]:
     return [*(line + "\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
 
 
-def _opcodes(old: str, new: str) -> list[tuple[str, int, int, int, int]]:
+def _opcodes(old: str, new: str) -> Sequence[tuple[str, int, int, int, int]]:
     return SequenceMatcher(None, _split(old), _split(new), autojunk=False).get_opcodes()
 
 
 def _old_lines(old: str, new: str) -> dict[int, int]:
     """Line of the new text -> line of the old one, both from 1, of the lines that both have."""
-    found = {}
+    found: dict[int, int] = {}
     for kind, i, j, k, _ in _opcodes(old, new):
         if kind == "equal":
             found |= {k + n + 1: i + n + 1 for n in range(j - i)}

@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.csource.tree import CTree
-from vm.isa import opcodes as o
-from vm.repair.candidate import Candidate, before, guard, replaced
-from vm.repair.cview import accesses, arguments, call_at, declaration, exits, fresh, is_signed, stripped, type_of, unsigned
 from vm.program import Edit
+from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.cview import (
+    accesses,
+    call_at,
+    declaration,
+    exits,
+    fresh,
+    is_signed,
+    stripped,
+    type_of,
+    unsigned,
+)
 from vm.repair.scene import Scene
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -18,9 +27,14 @@ from vm.verifier.state.reg import RegState
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+NAME: Final = re.compile(r"[A-Za-z_]\w*")
 _WHY: Final = "The verifier has to know, from comparisons or masks on this path, that {what} stays below {bound}."
-_CAST: Final = re.compile(r"[A-Za-z_][\w ]*")
+_WIDTHS: Final = {
+    "char": 1, "__u8": 1, "u8": 1, "__s8": 1, "s8": 1, "uint8_t": 1, "bool": 1,
+    "short": 2, "__u16": 2, "u16": 2, "__s16": 2, "s16": 2, "__be16": 2, "uint16_t": 2,
+    "int": 4, "__u32": 4, "u32": 4, "__s32": 4, "s32": 4, "__be32": 4, "uint32_t": 4,
+    "long": 8, "__u64": 8, "u64": 8, "__s64": 8, "s64": 8, "__be64": 8, "uint64_t": 8, "size_t": 8,
+}  # fmt: skip
 
 
 def index_bound(scene: Scene) -> Iterator[Candidate]:
@@ -75,25 +89,60 @@ def _elements(scene: Scene, array: Node) -> list[str]:
         if size:
             found.append(size)
     if array.type == "subscript_expression":
-        return []
+        return _inner_dimension(scene, array)
     memory = _memory(scene)
     if not found and memory:
-        width = scene.value("size") or 1
-        if 0 < memory // width:
+        width = _width(scene, array)
+        if memory // width > 0:
             found.append(str(memory // width))
     return found or ([f"sizeof({text}) / sizeof({text}[0])"] if array.type == "field_expression" else [])
 
 
+def _width(scene: Scene, array: Node) -> int:
+    """Bytes of an element: of the declared type, or as many as the access has."""
+    kind = type_of(scene, scene.tree.of(array)) if array.type == "identifier" else ""
+    words = re.sub(r"\b(?:const|volatile|unsigned|signed|static)\b|\*|\[.*", " ", kind).split()
+    named = _WIDTHS.get(words[0] if words else "int" if "unsigned" in kind else "", 0)
+    return named or scene.value("size") or 1
+
+
+def _inner_dimension(scene: Scene, array: Node) -> list[str]:
+    """Of a[i][j]: the second dimension."""
+    tree, depth = scene.tree, 0
+    node = array
+    while node.type == "subscript_expression":
+        inner = node.child_by_field_name("argument")
+        if inner is None:
+            return []
+        node, depth = inner, depth + 1
+    member = node.type == "field_expression"
+    name = node.child_by_field_name("field") if member else node
+    sizes = _dimensions(scene, tree.of(name), member) if name is not None else []
+    return sizes[depth : depth + 1]
+
+
 def _dimension(scene: Scene, name: str, member: bool) -> str:
-    """The size in the declaration of an array of that name."""
+    """The first size in the declaration of an array of that name."""
+    return next(iter(_dimensions(scene, name, member)), "")
+
+
+def _dimensions(scene: Scene, name: str, member: bool) -> list[str]:
     tree = scene.tree
     for node in tree.find(tree.root, "array_declarator"):
-        inner, size = node.child_by_field_name("declarator"), node.child_by_field_name("size")
-        if inner is None or size is None or tree.of(inner) != name:
+        inner = node.child_by_field_name("declarator")
+        if inner is None or tree.of(inner) != name or member != (inner.type == "field_identifier"):
             continue
-        if member == (inner.type == "field_identifier"):
-            return tree.of(size)
-    return ""
+        sizes: list[str] = []
+        here = node
+        while True:
+            size = here.child_by_field_name("size")
+            if size is None:
+                return sizes
+            sizes.append(tree.of(size))
+            if here.parent is None or here.parent.type != "array_declarator":
+                return sizes
+            here = here.parent
+    return []
 
 
 def _memory(scene: Scene) -> int:
@@ -127,25 +176,33 @@ def _bounded(scene: Scene, index: Node, bound: str, statement: Node, what: str) 
     tree = scene.tree
     inner = stripped(tree, index)
     name, why = tree.of(inner), _WHY.format(what=tree.of(index), bound=bound)
-    if _NAME.fullmatch(name):
-        yield from _existing(scene, name, bound, why)
-        if is_signed(type_of(scene, name)):
+    if NAME.fullmatch(name):
+        if is_signed(type_of(scene, name)) and not compared_from_below(scene, name):
             yield from made_unsigned(scene, name)
+        yield from _existing(scene, name, bound, why)
         low = f"{name} < 0 || " if is_signed(type_of(scene, name)) else ""
         for leave in exits(scene, statement)[:2]:
-            lines = guard(tree, f"{low}{name} >= {_cast(scene, name, bound)}", leave)
+            lines = guard(tree, f"{low}{name} >= {same_sign(scene, name, bound)}", leave)
             yield Candidate(f"Compare {name} with {bound} before it is used", why, before(tree, statement, lines))
     mask = _mask(scene, bound)
     if mask:
-        masked = f"{name} & {mask}" if _NAME.fullmatch(name) else f"({tree.of(index)}) & {mask}"
+        simple = inner.type in ("identifier", "field_expression", "call_expression", "subscript_expression")
+        masked = f"{name if simple else f'({tree.of(index)})'} & {mask}"
         yield Candidate(f"Mask {what} with {bound} - 1", why, (replaced(tree, index, masked),))
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         yield from _hoisted(scene, index, bound, statement, why)
-    elif not _NAME.fullmatch(tree.of(statement)):
+    elif not NAME.fullmatch(tree.of(statement)):
         yield from with_barrier(scene, name, bound, statement, index)
 
 
-def _cast(scene: Scene, name: str, bound: str) -> str:
+def compared_from_below(scene: Scene, name: str) -> bool:
+    """Whether the function compares a variable with 0 from below: it may hold an error then."""
+    function = scene.function
+    text = scene.tree.of(function) if function is not None else ""
+    return re.search(rf"\b{re.escape(name)}\s*(?:<|<=|>=|>)\s*[01]\b", text) is not None
+
+
+def same_sign(scene: Scene, name: str, bound: str) -> str:
     return f"(int)({bound})" if "sizeof" in bound and is_signed(type_of(scene, name)) else bound
 
 
@@ -182,7 +239,11 @@ def _existing(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candida
         left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
         if left is None or right is None or operator is None or operator.type not in ("<", "<=", ">", ">="):
             continue
-        if tree.of(stripped(tree, left)) != name or scene.statement is None or left.start_byte > scene.statement.end_byte:
+        if (
+            tree.of(stripped(tree, left)) != name
+            or scene.statement is None
+            or left.start_byte > scene.statement.end_byte
+        ):
             continue
         leaves = operator.type[0] == ">"
         if tree.of(right) in (bound,) and operator.type in ("<", ">="):
@@ -214,7 +275,7 @@ def made_unsigned(scene: Scene, name: str) -> Iterator[Candidate]:
         return
     node, _, kind = found
     other, base = unsigned(kind), node.child_by_field_name("type")
-    if not other or base is None or not scene.tree.of(base) in kind:
+    if not other or base is None or scene.tree.of(base) not in kind:
         return
     text = unsigned(scene.tree.of(base))
     if text:
@@ -250,133 +311,13 @@ def with_barrier(scene: Scene, name: str, bound: str, statement: Node, use: Node
     copy = fresh(scene, f"{name}_bounded")
     for leave in exits(scene, statement)[:1]:
         lines = [
-            f"unsigned long {copy} = {name};", f'asm volatile("" : "+r"({copy}));', *guard(tree, f"{copy} >= {bound}", leave)
-        ]  # fmt: skip
+            f"unsigned long {copy} = {name};",
+            f'asm volatile("" : "+r"({copy}));',
+            *guard(tree, f"{copy} >= {bound}", leave),
+        ]
         yield Candidate(
             f"Compare the copy of {name} that is used, behind a barrier",
             "clang may compare another copy of the value than the one that is used; it cannot look through the empty "
             "asm, so that both are the same register.",
             (*before(tree, statement, lines), replaced(tree, use, copy)),
         )
-
-
-def size_bound(scene: Scene) -> Iterator[Candidate]:
-    """Of the size that a call is given with a buffer."""
-    tree, statement = scene.tree, scene.statement
-    call = call_at(scene, scene.insn_idx)
-    if call is None or statement is None or scene.insn.code != o.JMP | o.CALL:
-        return
-    given = arguments(call)
-    for regno in dict.fromkeys((scene.also, scene.regno + 1, scene.regno)):
-        if not 2 <= regno <= min(5, len(given)):
-            continue
-        size, buffer = given[regno - 1], given[regno - 2]
-        if buffer.start_byte == size.start_byte or (tree.of(buffer).isdigit()):
-            continue
-        for bound in _room(scene, buffer):
-            yield from _sized(scene, size, bound, statement)
-
-
-def _room(scene: Scene, buffer: Node) -> list[str]:
-    """The size of a buffer as C: sizeof of the array or variable, or the number of bytes that the verifier knows."""
-    tree = scene.tree
-    inner = stripped(tree, buffer)
-    found = []
-    if inner.type == "pointer_expression" and tree.source[inner.start_byte] == "&":
-        target = inner.child_by_field_name("argument")
-        if target is not None and target.type in ("identifier", "field_expression"):
-            found.append(f"sizeof({tree.of(target)})")
-    elif inner.type == "identifier":
-        kind = type_of(scene, tree.of(inner))
-        if "[" in kind:
-            found.append(f"sizeof({tree.of(inner)})")
-        elif "*" in kind and "void" not in kind:
-            found.append(f"sizeof(*{tree.of(inner)})")
-    elif inner.type in ("field_expression", "subscript_expression"):
-        found.append(f"sizeof({tree.of(inner)})")
-    return found
-
-
-def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Candidate]:
-    tree = scene.tree
-    text, inner = tree.of(size), stripped(tree, size)
-    name = tree.of(inner)
-    why = f"The call may touch as many bytes as its size argument says; the buffer has {bound}."
-    fixed = not tree.names(size) or all(constant(tree, n) is not None for n in tree.names(size)) or "sizeof" in text
-    if fixed and text != bound:
-        yield Candidate(f"Give the size of the buffer: {bound}", why, (replaced(tree, size, bound),))
-        return
-    zero = scene.rule.name in ("size-may-be-zero", "zero-sized-read")
-    if _NAME.fullmatch(name):
-        signed = is_signed(type_of(scene, name))
-        leave = exits(scene, statement)
-        if zero:
-            for each in leave[:1]:
-                cond = f"{name} < 1 || {name} > {_cast(scene, name, bound)}" if signed else f"!{name} || {name} > {bound}"
-                yield Candidate(f"Leave where {name} is 0", "The call takes at least one byte.",
-                                before(tree, statement, guard(tree, cond, each)))  # fmt: skip
-        yield from _existing_size(scene, name, bound, why)
-        if signed:
-            yield from made_unsigned(scene, name)
-        else:
-            lines = guard(tree, f"{name} > {bound}", f"{name} = {bound};")
-            yield Candidate(f"Take at most {bound} bytes", why, before(tree, statement, lines))
-        for each in leave[:1]:
-            low = f"{name} < 0 || " if signed else ""
-            high = f"(int){bound}" if signed else bound
-            lines = guard(tree, f"{low}{name} > {high}", each)
-            yield Candidate(f"Compare {name} with the size of the buffer", why, before(tree, statement, lines))
-        yield from _size_barrier(scene, size, name, bound, statement)
-    else:
-        copy = fresh(scene, "size")
-        for kind in ("unsigned int", "unsigned long"):
-            if tree.bare(statement):
-                break
-            test = f"!{copy} || {copy} > {bound}" if zero else f"{copy} > {bound}"
-            for each in exits(scene, statement)[:1]:
-                lines = [f"{kind} {copy} = {text};", *guard(tree, test, each)]
-                if kind == "unsigned long":
-                    lines.insert(1, f'asm volatile("" : "+r"({copy}));')
-                yield Candidate(
-                    f"Compute the size once and compare it with {bound}", why,
-                    (*before(tree, statement, lines), replaced(tree, size, copy)),
-                )  # fmt: skip
-
-
-def _existing_size(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candidate]:
-    """A comparison of the size that is there, with a number that is too large."""
-    tree, function = scene.tree, scene.function
-    for node in tree.find(function, "binary_expression") if function is not None else ():
-        left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
-        if left is None or right is None or operator is None or operator.type not in (">", ">="):
-            continue
-        if tree.of(stripped(tree, left)) != name or scene.statement is None or left.start_byte > scene.statement.start_byte:
-            continue
-        if tree.of(right) == "0" or tree.of(right) == bound:
-            continue
-        edits = [tree.edit(operator.start_byte, right.end_byte, f"> {bound}")]
-        statement = tree.up(node, "if_statement")
-        body = statement.child_by_field_name("consequence") if statement is not None else None
-        for each in tree.find(body, "assignment_expression") if body is not None else ():
-            target, value = each.child_by_field_name("left"), each.child_by_field_name("right")
-            if target is not None and value is not None and tree.of(target) == name:
-                edits.append(replaced(tree, value, bound))
-        yield Candidate(f"Compare {name} with {bound}", why, tuple(edits))
-
-
-def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: Node) -> Iterator[Candidate]:
-    tree = scene.tree
-    if tree.bare(statement):
-        return
-    copy = fresh(scene, f"{name}_bounded")
-    lines = [
-        f"unsigned long {copy} = {name};",
-        f'asm volatile("" : "+r"({copy}));',
-        *guard(tree, f"{copy} > {bound}", f"{copy} = {bound};"),
-    ]
-    yield Candidate(
-        f"Bound the copy of {name} that is used, behind a barrier",
-        "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
-        "so that both are the same register.",
-        (*before(tree, statement, lines), replaced(tree, size, copy)),
-    )

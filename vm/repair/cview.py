@@ -99,7 +99,24 @@ def pointers(scene: Scene) -> list[str]:
         elif inner.type == "binary_expression":
             for name in scene.tree.find(inner, "identifier"):
                 found.setdefault(scene.tree.of(name))
+    call = scene.tree.up(scene.node, "call_expression")
+    if call is not None and called(scene.tree, call).startswith(("__sync_", "__atomic_", "__builtin_mem", "mem")):
+        for argument in arguments(call)[:2]:
+            variable = _variable(scene.tree, argument)
+            if variable:
+                found.setdefault(variable)
     return list(found)
+
+
+def _variable(tree: CTree, node: Node) -> str:
+    """The variable at the beginning of an expression such as &p->f[3]; "" if there is none."""
+    node = stripped(tree, node)
+    for _ in range(8):
+        inner = node.child_by_field_name("argument") if node.type in _ACCESSES else None
+        if inner is None:
+            break
+        node = stripped(tree, inner)
+    return tree.of(node) if node.type == "identifier" else ""
 
 
 def call_at(scene: Scene, insn_idx: int, name: str = "") -> Node | None:
@@ -196,8 +213,11 @@ def in_loop(tree: CTree, node: Node) -> bool:
     return body is not None and body.start_byte <= node.start_byte < body.end_byte
 
 
-def exits(scene: Scene, place: Node) -> list[str]:
-    """Statements that leave at a place, in the function's own style, the likeliest first."""
+def exits(scene: Scene, place: Node, *, skip: bool = False) -> list[str]:
+    """Statements that leave at a place, in the function's own style, the likeliest first.
+
+    skip -- of a loop without a style of its own: go on with its next round instead of leaving it
+    """
     tree, function = scene.tree, scene.tree.function(place)
     if function is None:
         return []
@@ -212,12 +232,11 @@ def exits(scene: Scene, place: Node) -> list[str]:
         text = " ".join(tree.of(last).split())
         if last.type in ("return_statement", "goto_statement"):
             seen[text] += 1 if node.start_byte < place.start_byte else 0
-        elif last.type in ("break_statement", "continue_statement") and loop is not None:
-            if loop.start_byte <= node.start_byte < loop.end_byte:
-                inner.append(text)
+        elif loop is not None and last.type in ("break_statement", "continue_statement"):
+            inner += [text] if loop.start_byte <= node.start_byte < loop.end_byte else []
     found = dict.fromkeys(inner)
     if loop is not None:
-        found.setdefault("break;")
+        found.setdefault("continue;" if skip else "break;")
     simple = [text for text, _ in seen.most_common() if _simple(text)]
     found |= dict.fromkeys(simple)
     found |= dict.fromkeys(neutral(scene, function))
@@ -239,8 +258,10 @@ def neutral(scene: Scene, function: Node) -> list[str]:
     if not scene.is_program(function):
         last = [tree.of(n) for n in tree.find(function, "return_statement")]
         simple = [text for text in reversed(last) if _simple(" ".join(text.split()))]
-        return [*simple[:1], "return 0;"]
+        return [*simple[:1], "return -1;" if is_signed(kind) else "return 0;", "return 0;"]
     name, number = NEUTRAL.get(scene.program.prog_type, ("0", "0"))
+    if "parser" in scene.program.section:
+        name = number = "0"  # a length: 0 asks for more
     if name.startswith("TC_ACT") and not re.search(r"pkt_cls\.h|define\s+TC_ACT_OK", tree.source):
         name = number
     return [f"return {name};"]

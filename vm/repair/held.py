@@ -54,6 +54,7 @@ FINAL: Final = {
 }
 """The same, where the program got to its end."""
 
+_GIVES_BACK: Final = re.compile(r"_(?:release|submit|discard|unlock|destroy|put|drop|enable)(?:_|$)")
 _MACROS: Final = {"bpf_obj_new_impl": "bpf_obj_new", "bpf_percpu_obj_new_impl": "bpf_percpu_obj_new"}
 
 
@@ -99,7 +100,7 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     returns = [n for n in tree.find(function, "return_statement") if n.start_byte > call.end_byte]
     open_ = [n for n in returns if not _preceded(scene, n, verbs)]
     not_null = [n for n in open_ if not _in_null_branch(scene, n, name)]
-    used = any(called(tree, n) in verbs for n in tree.find(function, "call_expression"))
+    used = any(called(tree, n) == final.split("(")[0] for n in tree.find(function, "call_expression"))
     on_path = _on_path(scene, not_null)
     why = f"{held.by}() gives something that has to be given back on every path; on this one it is not."
     tried: set[tuple[int, ...]] = set()
@@ -117,7 +118,9 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
             text = final if last is not None and node.id == last.id and not used else early
             edits += _before_return(scene, node, text, name)
         if len(nodes) == 1:
-            yield Candidate(f"Call {text}; before the return in line {tree.line(nodes[0].start_byte)}", why, tuple(edits))
+            yield Candidate(
+                f"Call {text}; before the return in line {tree.line(nodes[0].start_byte)}", why, tuple(edits)
+            )
         else:
             yield Candidate(f"Call {verb}() before every return that lacks it", why, tuple(edits))
     yield from _else_branch(scene, function, verbs, early, why)
@@ -144,7 +147,8 @@ def _preceded(scene: Scene, node: Node, verbs: set[str]) -> bool:
     """Whether the block of a return gives it back already."""
     tree = scene.tree
     return any(
-        sibling.type == "expression_statement" and any(called(tree, c) in verbs for c in tree.find(sibling, "call_expression"))
+        sibling.type == "expression_statement"
+        and any(called(tree, c) in verbs for c in tree.find(sibling, "call_expression"))
         for sibling in tree.siblings_before(node)
     )
 
@@ -163,7 +167,9 @@ def _before_return(scene: Scene, node: Node, release: str, name: str) -> tuple[E
     """The release before a return, whose value is computed first if it needs what is released."""
     tree = scene.tree
     value = node.named_children[0] if node.named_children else None
-    needs = value is not None and ((name and name.split("->")[0] in tree.names(value)) or any(tree.find(value, "call_expression")))
+    needs = value is not None and (
+        (name and name.split("->")[0] in tree.names(value)) or any(tree.find(value, "call_expression"))
+    )
     if not needs or value is None or tree.bare(node):
         return before(tree, node, [f"{release};"])
     result = fresh(scene, "result")
@@ -177,7 +183,11 @@ def _else_branch(scene: Scene, function: Node, verbs: set[str], release: str, wh
     tree = scene.tree
     for node in tree.find(function, "if_statement"):
         body, other = node.child_by_field_name("consequence"), node.child_by_field_name("alternative")
-        if body is None or other is not None or not any(called(tree, c) in verbs for c in tree.find(body, "call_expression")):
+        if (
+            body is None
+            or other is not None
+            or not any(called(tree, c) in verbs for c in tree.find(body, "call_expression"))
+        ):
             continue
         indent = tree.indent(node)
         text = f"\n{indent}else\n{indent}{tree.step}{release};" if body.type != "compound_statement" else (
@@ -205,7 +215,7 @@ def released_twice(scene: Scene) -> Iterator[Candidate]:
     if call is None or statement is None:
         return
     name = called(tree, call)
-    if not re.search(r"release|submit|discard|unlock|destroy|put|drop", name):
+    if not _GIVES_BACK.search(name):
         return
     given = arguments(call)
     for held in reversed(scene.held):
@@ -232,7 +242,7 @@ def used_after_release(scene: Scene) -> Iterator[Candidate]:
     release = tree.statement(call) if call is not None else None
     if call is None or release is None or statement is None or release.type != "expression_statement":
         return
-    if not re.search(r"release|submit|discard|drop|put", called(tree, call)) or release.parent is None:
+    if not _GIVES_BACK.search(called(tree, call)) or release.parent is None:
         return
     text, why = tree.of(release), f"After {called(tree, call)}() the memory belongs to the program no more."
     name = tree.of(arguments(call)[0]) if arguments(call) else ""
@@ -266,7 +276,9 @@ def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
                 unlock = node
     name = called(tree, call)
     if name == "bpf_spin_lock":
-        yield Candidate("Leave out the second bpf_spin_lock()", "The lock is held already.", (deleted(tree, statement),))
+        yield Candidate(
+            "Leave out the second bpf_spin_lock()", "The lock is held already.", (deleted(tree, statement),)
+        )
         return
     if statement.type == "expression_statement" and statement.named_children[0].id == call.id:
         if unlock is not None:
@@ -286,11 +298,11 @@ def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
 def lock_missing(scene: Scene) -> Iterator[Candidate]:
     """An unlock without a lock: the lock is taken before the statements that lead to it, or the unlock is left out."""
     tree = scene.tree
-    call = next((n for n in tree.find(scene.function, "call_expression") if called(tree, n) == "bpf_spin_unlock"), None) if (
-        scene.function is not None
-    ) else None  # fmt: skip
-    statement = tree.statement(call) if call is not None else None
-    if call is None or statement is None or scene.function is None:
+    if scene.function is None:
+        return
+    unlocks = (n for n in tree.find(scene.function, "call_expression") if called(tree, n) == "bpf_spin_unlock")
+    call = next(unlocks, None)
+    if call is None:
         return
     given = arguments(call)
     name = re.match(r"&?(\w+)", tree.of(given[0])) if given else None

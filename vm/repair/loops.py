@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vm.csource.tree import LOOPS
 from vm.repair.bounds import constant
 from vm.repair.candidate import Candidate, before, replaced
-from vm.repair.packets import bounded_loop
+from vm.repair.cview import fresh
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = (256, 32)
 _FOR: Final = re.compile(r"^(?:(?P<type>[\w\s]+?)\s+)?(?P<name>\w+)\s*=\s*(?P<first>[^,;]+?);?$")
-_WHY: Final = "The verifier walks every round of a loop, until it finds one that it has seen before or a limit is reached."
+_WHY: Final = (
+    "The verifier walks every round of a loop, until it finds one that it has seen before or a limit is reached."
+)
 
 
 def fewer_rounds(scene: Scene) -> Iterator[Candidate]:
@@ -63,7 +65,9 @@ def _as_bpf_for(scene: Scene, loop: Node) -> Iterator[Candidate]:
     if initial is None or condition is None or update is None or body is None:
         return
     start = _FOR.match(" ".join(tree.of(initial).split()))
-    if start is None or not re.fullmatch(rf"{start['name']}\+\+|\+\+{start['name']}|{start['name']} \+= 1", tree.of(update)):
+    if start is None or not re.fullmatch(
+        rf"{start['name']}\+\+|\+\+{start['name']}|{start['name']} \+= 1", tree.of(update)
+    ):
         return
     name = start["name"]
     parts = tree.of(condition).split("&&")
@@ -122,3 +126,63 @@ def _smaller(scene: Scene, loop: Node) -> Iterator[Candidate]:
         value = constant(tree, tree.of(node))
         if value is not None and value > 512:
             yield Candidate("Walk at most 512 rounds", _WHY, (replaced(tree, node, "512"),))
+
+
+def bounded_loop(scene: Scene, loop: Node, rounds: int, why: str) -> Iterator[Candidate]:
+    """A bound on the rounds of a while or for loop beside its own condition."""
+    tree = scene.tree
+    name = fresh(scene, "i")
+    condition = loop.child_by_field_name("condition")
+    body = loop.child_by_field_name("body")
+    if body is None:
+        return
+    title = f"End the loop after {rounds:,} rounds at the latest"
+    if loop.type == "while_statement" and condition is not None:
+        inner = condition.named_children[0] if condition.named_children else condition
+        text = tree.of(inner)
+        text = "" if text in ("1", "true") else f" && ({text})" if "||" in text else f" && {text}"
+        head = tree.edit(
+            loop.start_byte, condition.end_byte, f"for (int {name} = 0; {name} < {rounds}{text}; {name}++)"
+        )
+        yield Candidate(title, why, (head,))
+    elif loop.type == "for_statement":
+        start = tree.source.index("(", loop.start_byte)
+        if condition is None:
+            initial = loop.child_by_field_name("initializer")
+            semicolons = [c for c in loop.children if c.type == ";"]
+            update = loop.child_by_field_name("update")
+            if initial is None and update is None and len(semicolons) == 2:
+                close = next(c for c in loop.children if c.type == ")")
+                yield Candidate(
+                    title, why,
+                    (tree.edit(start, close.end_byte, f"(int {name} = 0; {name} < {rounds}; {name}++)"),),
+                )  # fmt: skip
+            elif semicolons or (initial is not None and initial.type == "declaration"):
+                counter = _counter(scene, loop)
+                at = semicolons[-1].start_byte if semicolons else initial.end_byte if initial is not None else 0
+                if counter and at:
+                    yield Candidate(title, why, (tree.edit(at, at, f" {counter} < {rounds}"),))
+        else:
+            text = tree.of(condition)
+            joined = f"({text})" if "||" in text else text
+            counter = _counter(scene, loop)
+            if counter:
+                yield Candidate(
+                    title, why, (replaced(tree, condition, f"{counter} < {rounds} && {joined}"),)
+                )  # fmt: skip
+            statement = tree.statement(loop)
+            if statement is not None:
+                yield Candidate(
+                    title, why,
+                    (*before(tree, statement, [f"int {name} = 0;"]),
+                     replaced(tree, condition, f"{name}++ < {rounds} && {joined}")),
+                )  # fmt: skip
+
+
+def _counter(scene: Scene, loop: Node) -> str:
+    """The variable that a for loop counts up by a constant."""
+    update = loop.child_by_field_name("update")
+    if update is None:
+        return ""
+    found = re.fullmatch(r"(\w+)\+\+|\+\+(\w+)|(\w+)\s*\+=\s*\d+", scene.tree.of(update).strip())
+    return next((g for g in found.groups() if g), "") if found else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vm.repair.candidate import Candidate, after, before, guard, replaced, wrapped
 from vm.repair.cview import arguments, assigned, call_at, called, exits, pointers, stripped
 from vm.repair.scene import Scene
+from vm.verifier.rules.rule import Topic
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def _may_be_null(scene: Scene) -> bool:
     if reg is None:
         return False
     known_null = reg.type == t.SCALAR_VALUE and reg.scalar.var_off.mask == 0 and reg.scalar.umax < 4096
+    if known_null and scene.rule.topic is Topic.SIZE:
+        return False
     return bool(reg.type & t.PTR_MAYBE_NULL) or known_null
 
 
@@ -51,7 +54,7 @@ def _subjects(scene: Scene) -> list[str]:
     # The nearest is not always the one: a value that a call gave has its name from there.
     if origin and _visible(scene, origin):
         found = [origin, *found]
-    return list(dict.fromkeys(name for name in found if re.fullmatch(r"[\w.>\-]+", name)))[:4]
+    return list(dict.fromkeys(name for name in found if re.fullmatch(r"[A-Za-z_][\w.>\-]*", name)))[:4]
 
 
 def _visible(scene: Scene, name: str) -> bool:
@@ -91,6 +94,24 @@ def _test(scene: Scene, name: str) -> list[tuple[Node, bool]]:
         elif text in (name, f"{name}!=NULL", f"NULL!={name}", f"{name}!=0"):
             found.append((node, False))
     return found
+
+
+def unchecked_result(scene: Scene) -> Iterator[Candidate]:
+    """What a function of the program returned, and may be NULL: clang joined its check with the caller's code."""
+    tree, function = scene.tree, scene.function
+    if function is None:
+        return
+    for name in pointers(scene):
+        for node in tree.find(function, "init_declarator", "assignment_expression"):
+            value = node.child_by_field_name("value") or node.child_by_field_name("right")
+            value = stripped(tree, value) if value is not None else None
+            if value is None or value.type != "call_expression" or assigned(tree, value) != name:
+                continue
+            callee = tree.functions.get(called(tree, value))
+            if callee is None or not tree.returns(callee).endswith("*"):
+                continue
+            why = f"{called(tree, value)}() may return NULL, and {name} is used without a check of that."
+            yield from _before_use(scene, name, why)
 
 
 def _wrong_way(scene: Scene) -> Iterator[Candidate]:
@@ -141,9 +162,11 @@ def _in_condition(scene: Scene, name: str, why: str) -> Iterator[Candidate]:
     both = Candidate(f"Check {name} first", why, (replaced(tree, inner, f"{name} && {joined}"),))
     either = Candidate(f"Leave also where {name} is NULL", why, (replaced(tree, inner, f"!{name} || {text}"),))
     # After a body that leaves, the pointer is used further on: NULL has to leave as well.
-    used_later = name in {
-        tree.of(n) for n in tree.find(statement.parent, "identifier") if n.start_byte >= statement.end_byte
-    } if statement.parent is not None else False
+    used_later = (
+        name in {tree.of(n) for n in tree.find(statement.parent, "identifier") if n.start_byte >= statement.end_byte}
+        if statement.parent is not None
+        else False
+    )
     yield from (either, both) if body is not None and _leaves(body) and used_later else (both, either)
 
 
@@ -180,7 +203,7 @@ def _before_use(scene: Scene, name: str, why: str) -> Iterator[Candidate]:
     place = first_use(scene, name)
     if statement is None or place is None:
         return
-    for leave in exits(scene, place)[:2]:
+    for leave in exits(scene, place, skip=True)[:2]:
         yield Candidate(f"Check {name} before it is used", why, before(tree, place, guard(tree, f"!{name}", leave)))
     if statement.type == "expression_statement":
         yield Candidate(f"Use {name} only where it is set", why, wrapped(tree, statement, name))

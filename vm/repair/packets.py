@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.csource.tree import LOOPS
-from vm.repair.candidate import Candidate, after, before, guard, replaced
-from vm.repair.cview import accesses, arguments, called, calls_of, ends, exits, followed, stripped, type_of, type_of_in
-from vm.repair.nulls import first_use
+from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.cview import accesses, arguments, calls_of, ends, exits, followed, stripped, type_of, type_of_in
+from vm.repair.loops import bounded_loop
+from vm.repair.nulls import first_use, unchecked_result
 from vm.repair.scene import Scene
+from vm.repair.stale import stale_pointers
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def packet_check(scene: Scene) -> Iterator[Candidate]:
     yield from _new_check(scene, wanted)
     yield from _from_the_start(scene)
     yield from _in_callers(scene)
+    yield from unchecked_result(scene)
+    yield from stale_pointers(scene)
 
 
 def _why(scene: Scene, name: str) -> str:
@@ -61,9 +65,7 @@ def _wanted(scene: Scene) -> list[tuple[str, str]]:
             at = tree.of(index)
             at = at if re.fullmatch(r"\w+", at) else f"({at})"
             found.setdefault(text, f"{text} + {at} + 1")
-        elif inner.type == "binary_expression":
-            found.setdefault(text, f"{text} + 1")
-        elif inner.type in ("identifier", "field_expression"):
+        elif inner.type == "binary_expression" or inner.type in ("identifier", "field_expression"):
             found.setdefault(text, f"{text} + 1")
     constants: dict[str, int] = {}
     for access in accesses(scene):
@@ -174,7 +176,7 @@ def _flipped(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]
 
 
 def _longer(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]:
-    """An existing comparison of the same pointer, or of the one it is made from, extended to the bytes that are read."""
+    """An existing comparison of the same pointer, extended to the bytes that are read."""
     tree = scene.tree
     by_name = dict(wanted)
     for node in _comparisons(scene):
@@ -290,168 +292,3 @@ def _numbers(scene: Scene, statement: Node) -> list[str]:
         if right is not None and right.type == "identifier":
             found.setdefault(tree.of(right))
     return [name for name in found if type_of(scene, name)]
-
-
-def bounded_loop(scene: Scene, loop: Node, rounds: int, why: str) -> Iterator[Candidate]:
-    """A bound on the rounds of a while or for loop beside its own condition."""
-    from vm.repair.cview import fresh
-
-    tree = scene.tree
-    name = fresh(scene, "i")
-    condition = loop.child_by_field_name("condition")
-    body = loop.child_by_field_name("body")
-    if body is None:
-        return
-    title = f"End the loop after {rounds:,} rounds at the latest"
-    if loop.type == "while_statement" and condition is not None:
-        inner = condition.named_children[0] if condition.named_children else condition
-        text = tree.of(inner)
-        text = "" if text in ("1", "true") else f" && ({text})" if "||" in text else f" && {text}"
-        head = tree.edit(
-            loop.start_byte, condition.end_byte, f"for (int {name} = 0; {name} < {rounds}{text}; {name}++)"
-        )
-        yield Candidate(title, why, (head,))
-    elif loop.type == "for_statement":
-        start = tree.source.index("(", loop.start_byte)
-        if condition is None:
-            initial = loop.child_by_field_name("initializer")
-            semicolons = [c for c in loop.children if c.type == ";"]
-            update = loop.child_by_field_name("update")
-            if initial is None and update is None and len(semicolons) == 2:
-                close = next(c for c in loop.children if c.type == ")")
-                yield Candidate(
-                    title, why,
-                    (tree.edit(start, close.end_byte, f"(int {name} = 0; {name} < {rounds}; {name}++)"),),
-                )  # fmt: skip
-            elif semicolons or (initial is not None and initial.type == "declaration"):
-                counter = _counter(scene, loop)
-                at = semicolons[-1].start_byte if semicolons else initial.end_byte if initial is not None else 0
-                if counter and at:
-                    yield Candidate(title, why, (tree.edit(at, at, f" {counter} < {rounds}"),))
-        else:
-            text = tree.of(condition)
-            joined = f"({text})" if "||" in text else text
-            counter = _counter(scene, loop)
-            if counter:
-                yield Candidate(
-                    title, why, (replaced(tree, condition, f"{counter} < {rounds} && {joined}"),)
-                )  # fmt: skip
-            statement = tree.statement(loop)
-            if statement is not None:
-                yield Candidate(
-                    title, why,
-                    (*before(tree, statement, [f"int {name} = 0;"]),
-                     replaced(tree, condition, f"{name}++ < {rounds} && {joined}")),
-                )  # fmt: skip
-
-
-def _counter(scene: Scene, loop: Node) -> str:
-    """The variable that a for loop counts up by a constant."""
-    update = loop.child_by_field_name("update")
-    if update is None:
-        return ""
-    found = re.fullmatch(r"(\w+)\+\+|\+\+(\w+)|(\w+)\s*\+=\s*\d+", scene.tree.of(update).strip())
-    return next((g for g in found.groups() if g), "") if found else ""
-
-
-def stale_pointers(scene: Scene) -> Iterator[Candidate]:
-    """A helper moved the packet: its pointers have to be loaded, made and compared again."""
-    tree, function, statement = scene.tree, scene.function, scene.statement
-    if function is None or statement is None:
-        return
-    cause = next(scene.causes("clobbered"), None)
-    call = scene.node_of(cause.insn_idx) if cause is not None else None
-    call = tree.up(call, "call_expression")
-    place = tree.statement(call) if call is not None else None
-    if call is None or place is None or tree.function(call) is None:
-        return
-    home = tree.function(call)
-    if home is None:
-        return
-    lines = _again(scene, home, place)
-    if not lines:
-        return
-    yield Candidate(
-        f"Load and compare the packet pointers again after {called(tree, call)}()",
-        f"{called(tree, call)}() may move the packet, so the verifier forgets every pointer into it.",
-        after(tree, place, lines),
-    )
-
-
-def _again(scene: Scene, function: Node, place: Node) -> list[str]:
-    """The statements before a place that make packet pointers and compare them, to be done once more."""
-    tree = scene.tree
-    derived: dict[str, str] = {}
-    checks: list[tuple[Node, str]] = []
-    for node in tree.find(function, "init_declarator", "assignment_expression", "if_statement"):
-        if node.start_byte >= place.start_byte:
-            break
-        if node.type == "if_statement":
-            condition, body = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
-            if condition is not None and body is not None and tree.names(condition) & set(derived):
-                checks.append((node, tree.of(node)))
-            continue
-        value = node.child_by_field_name("value") or node.child_by_field_name("right")
-        name = tree.declared(node.child_by_field_name("declarator")) or node.child_by_field_name("left")
-        if value is None or name is None or name.type != "identifier":
-            continue
-        text = tree.of(value)
-        kind = type_of_in(tree, function, tree.of(name))
-        if re.search(r"->data(?:_end|_meta)?$", text) or ("*" in kind and tree.names(value) & set(derived)):
-            derived[tree.of(name)] = text
-    ends_ = {name for name, text in derived.items() if text.endswith("data_end")}
-    wanted = {n for n in derived if n in tree.names(function)}
-    later = _used_after(scene, function, place, set(derived))
-    needed = _closure(tree, derived, later) | ends_
-    lines = [f"{name} = {text};" for name, text in derived.items() if name in needed & wanted]
-    step = tree.step
-    for node, _ in checks:
-        condition, body = node.child_by_field_name("condition"), node.child_by_field_name("consequence")
-        if condition is None or body is None or not tree.names(condition) & ends_ and "data_end" not in tree.of(condition):
-            continue
-        parts = [part for part in _conjuncts(tree, condition) if _is_end_check(part, ends_)]
-        if not parts:
-            continue
-        last = body.named_children[-1] if body.type == "compound_statement" and body.named_children else body
-        lines += [f"if ({' || '.join(parts)})", f"{step}{tree.of(last)}"]
-    return lines
-
-
-def _is_end_check(text: str, ends_: set[str]) -> bool:
-    return bool(re.search(r"[<>]", text.replace("->", ""))) and (
-        any(re.search(rf"\b{re.escape(e)}\b", text) for e in ends_) or "data_end" in text
-    )
-
-
-def _conjuncts(tree: object, condition: Node) -> list[str]:
-    """The parts of `a || b || c`."""
-    from vm.csource.tree import CTree
-
-    assert isinstance(tree, CTree)
-    node = stripped(tree, condition)
-    if node.type == "binary_expression":
-        operator = node.child_by_field_name("operator")
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if operator is not None and operator.type == "||" and left is not None and right is not None:
-            return [*_conjuncts(tree, left), *_conjuncts(tree, right)]
-    return [tree.of(node)]
-
-
-def _used_after(scene: Scene, function: Node, place: Node, names: set[str]) -> set[str]:
-    tree = scene.tree
-    return {
-        tree.of(n)
-        for n in tree.find(function, "identifier")
-        if n.start_byte >= place.end_byte and tree.of(n) in names
-    }
-
-
-def _closure(tree: object, derived: dict[str, str], names: set[str]) -> set[str]:
-    found, queue = set[str](), list(names)
-    while queue:
-        name = queue.pop()
-        if name in found:
-            continue
-        found.add(name)
-        queue += [other for other in derived if re.search(rf"\b{re.escape(other)}\b", derived.get(name, ""))]
-    return found

@@ -7,20 +7,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.isa import opcodes as o
+from vm.kernel import types as k
 from vm.repair.candidate import Candidate, before, replaced
 from vm.repair.cview import accesses, arguments, called, followed, fresh, stripped, type_of
-from vm.repair.packets import stale_pointers
 from vm.repair.scene import Scene
+from vm.repair.stale import stale_pointers
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_USER: Final = re.compile(r"^(?:tracepoint|tp)/syscalls/|^u(?:ret)?probe|^usdt|^k(?:ret)?syscall|^k(?:ret)?probe/__\w+_sys_")
+_USER: Final = re.compile(
+    r"^(?:tracepoint|tp)/syscalls/|^u(?:ret)?probe|^usdt|^k(?:ret)?syscall|^k(?:ret)?probe/__\w+_sys_"
+)
+_PACKETS: Final = (
+    k.BPF_PROG_TYPE_XDP, k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_SOCKET_FILTER,
+    k.BPF_PROG_TYPE_CGROUP_SKB, k.BPF_PROG_TYPE_SK_SKB, k.BPF_PROG_TYPE_SK_MSG, k.BPF_PROG_TYPE_LWT_XMIT,
+)  # fmt: skip
 _CORE: Final = "#include <bpf/bpf_core_read.h>\n"
 _WHY: Final = (
-    "To the verifier this is a number, not a pointer it knows. A helper reads memory wherever it is, and gives an error "
-    "where there is none."
+    "To the verifier this is a number, not a pointer it knows. A helper reads memory wherever it is, and gives an "
+    "error where there is none."
 )
 
 
@@ -31,6 +38,8 @@ def by_helper(scene: Scene) -> Iterator[Candidate]:
         return
     if any(True for _ in scene.causes("clobbered")):
         yield from stale_pointers(scene)
+    if scene.program.prog_type in _PACKETS and "get_current_task" not in scene.tree.source:
+        return  # what it follows is to be a packet pointer, and no kernel address
     base = t.base_type(reg.type)
     if base not in (t.SCALAR_VALUE, t.PTR_TO_BTF_ID, t.PTR_TO_MEM, t.PTR_TO_BUF) or scene.insn.code & 0x07 == o.STX:
         return
@@ -87,7 +96,11 @@ def _core_read(scene: Scene) -> Iterator[Candidate]:
         if node.type != "field_expression" or (node.start_byte, node.end_byte) in done or _is_address(scene, node):
             continue
         done.add((node.start_byte, node.end_byte))
-        if node.parent is not None and node.parent.type == "subscript_expression" and followed(tree, node.parent) == node:
+        if (
+            node.parent is not None
+            and node.parent.type == "subscript_expression"
+            and followed(tree, node.parent) == node
+        ):
             continue
         chain = _chain(scene, node)
         if chain is None or not chain[1] or _is_target(node):
@@ -143,7 +156,11 @@ def _memcpy(scene: Scene) -> Iterator[Candidate]:
 def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
     """A local copy, read by the helper before the statement."""
     tree, statement = scene.tree, scene.statement
-    if statement is None or statement.type in ("for_statement", "while_statement", "do_statement") or tree.bare(statement):
+    if (
+        statement is None
+        or statement.type in ("for_statement", "while_statement", "do_statement")
+        or tree.bare(statement)
+    ):
         return
     done: set[tuple[int, int]] = set()
     for access in accesses(scene):
@@ -153,20 +170,27 @@ def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
             continue
         done.add((node.start_byte, node.end_byte))
         text = tree.of(node)
-        name = fresh(scene, _name_for(text))
+        words = re.findall(r"[A-Za-z_]\w*", text)
+        word = words[-1] if words and node.type == "field_expression" else words[0] if words else "read"
+        name = fresh(scene, f"{word}_value")
         helper = f"bpf_probe_read_{space}"
-        kind = _pointee(scene, access, stripped(tree, pointer)) or f"__typeof__({text})"
+        kind = _pointee(scene, access, stripped(tree, pointer)) or _by_size(scene, access, text)
         address = tree.of(pointer) if node.id == access.id and access.type == "pointer_expression" else f"&{text}"
-        lines = [f"{kind} {name} = 0;" if "*" in kind else f"{kind} {name} = {{}};",
+        start = "{}" if kind.startswith(("__typeof", "struct", "union")) else "0"
+        space_ = "" if kind.endswith("*") else " "
+        lines = [f"{kind}{space_}{name} = {start};",
                  f"{helper}(&{name}, sizeof({name}), {address});"]  # fmt: skip
         yield Candidate(
             f"Read {text} with {helper}()", _WHY, (*before(tree, statement, lines), replaced(tree, node, name))
         )
 
 
-def _name_for(text: str) -> str:
-    words = re.findall(r"[A-Za-z_]\w*", text)
-    return words[-1] + "_value" if words else "value"
+def _by_size(scene: Scene, access: Node, text: str) -> str:
+    """A type for what an access reads: its own, unless that may be const, which a variable must not be."""
+    size = {o.B: "char", o.H: "__u16", o.W: "__u32", o.DW: ""}.get(scene.insn.code & 0x18, "")
+    base = re.match(r"\(*\w+", text)
+    const = base is not None and "const" in type_of(scene, base[0].lstrip("("))
+    return size if size and (const or size == "char" and access.type != "field_expression") else f"__typeof__({text})"
 
 
 def _pointee(scene: Scene, access: Node, pointer: Node) -> str:

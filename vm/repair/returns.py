@@ -33,9 +33,8 @@ def in_range(scene: Scene) -> Iterator[Candidate]:
     why = f"The value has to be {low}." if low == high else f"The value has to be between {low} and {high}."
     if len(nodes) > 1:
         edits = [replaced(tree, n.named_children[0], _allowed(scene, n.named_children[0], low, high)) for n in nodes]
-        single = [Candidate(f"Return {_allowed(scene, n.named_children[0], low, high)} in line {tree.line(n.start_byte)}", why,
-                            (edit,)) for n, edit in zip(nodes, edits, strict=True)]  # fmt: skip
-        yield from single[:_MAX_TRIES]
+        for node, edit in list(zip(nodes, edits, strict=True))[:_MAX_TRIES]:
+            yield Candidate(f"Return {edit.text} in line {tree.line(node.start_byte)}", why, (edit,))
         yield Candidate(f"Return values {why[17:-1]} only", why, tuple(edits))
         return
     for node in nodes:
@@ -70,13 +69,20 @@ def _allowed(scene: Scene, value: Node, low: int, high: int) -> str:
         return "-1" if number is not None or named else f"{_grouped(value, text)} ? -1 : 0"
     if (low, high) == (0, 1):
         if number is not None or named:
-            return "0" if text.strip("() ").startswith("-") or named and re.search("DROP|SHOT|DENY|ABORT", text) else "1"
+            function = scene.tree.function(value)
+            if function is not None and not scene.is_program(function):
+                return "1"  # of a callback: the loop ends
+            return (
+                "0" if text.strip("() ").startswith("-") or named and re.search("DROP|SHOT|DENY|ABORT", text) else "1"
+            )
         return f"{_grouped(value, text)} ? 1 : 0"
     return str(max(low, 0))
 
 
 def _grouped(value: Node, text: str) -> str:
-    return f"({text})" if value.type in ("assignment_expression", "conditional_expression", "comma_expression") else text
+    return (
+        f"({text})" if value.type in ("assignment_expression", "conditional_expression", "comma_expression") else text
+    )
 
 
 def initialised(scene: Scene) -> Iterator[Candidate]:

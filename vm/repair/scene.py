@@ -27,7 +27,7 @@ class Scene:
 
     rule, values -- why, and what the message was filled with; insn_idx -- the refused instruction
     frames -- the state before it; () where the program was refused before or after its walk
-    path -- instructions walked before it, the last first; calls -- names of what they call
+    path -- instructions walked before it, the last first
     held -- what its path still had to give back
     also -- a register that matters beside the one at fault: the size of the memory
     warnings -- lines of the compiler's warnings, with the option that names each ("-Wuninitialized")
@@ -42,7 +42,6 @@ class Scene:
     insn_idx: int
     frames: tuple[FrameSnapshot, ...] = field(default=(), repr=False)
     path: tuple[int, ...] = field(default=(), repr=False)
-    calls: Mapping[int, str] = field(default_factory=dict, repr=False)
     held: tuple[Holding, ...] = ()
     also: int = -1
     regno: int = -1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
-from vm.repair import bounds, held, loops, nulls, packets, reads, returns, whole
+from vm.repair import bounds, held, loops, nulls, packets, reads, returns, sizes, stale, whole
 from vm.repair.candidate import Candidate
 from vm.repair.scene import Scene
 from vm.verifier.rules.rule import Topic
@@ -15,10 +15,11 @@ Generator = Callable[[Scene], Iterator[Candidate]]
 
 MAX_CANDIDATES: Final = 32
 
-_INDEX: Final = (nulls.missing_check, bounds.index_bound, bounds.size_bound, whole.reserved_size, whole.static_function)
-_SIZE: Final = (nulls.missing_check, bounds.size_bound, bounds.index_bound, whole.reserved_size, whole.static_function)
+_INDEX: Final = (nulls.missing_check, bounds.index_bound, sizes.size_bound, whole.reserved_size, whole.static_function)
+_SIZE: Final = (nulls.missing_check, sizes.size_bound, bounds.index_bound, whole.reserved_size, whole.static_function)
 _ARGUMENT: Final = (
-    nulls.missing_check, held.released_twice, packets.stale_pointers, whole.argument, whole.other_map, bounds.size_bound,
+    nulls.missing_check, held.released_twice, stale.stale_pointers, whole.argument, whole.other_map, sizes.size_bound,
+    whole.as_fentry,
 )  # fmt: skip
 _HELPER: Final = (whole.other_helper, whole.other_section)
 
@@ -37,14 +38,14 @@ RULES: Final[dict[str, tuple[Generator, ...]]] = {
     "kfunc-release-not-refcounted": (held.released_twice,),
     "release-unreferenced": (held.released_twice,),
     "allocation-size-not-constant": (whole.reserved_size,),
-    "zero-sized-read": (whole.other_map, bounds.size_bound),
+    "zero-sized-read": (whole.other_map, sizes.size_bound),
     "map-type-not-for-helper": (whole.other_map,),
     "map-access-forbidden": (whole.writable,),
     "combined-stack-size": (whole.off_the_stack,),
     "register-uninitialized": (returns.initialised,),
     "kfunc-unresolved": (returns.initialised,),
     "context-access": (whole.other_section,),
-    "kfunc-not-allowed": (whole.other_section,),
+    "kfunc-not-allowed": (whole.as_fentry, whole.other_section),
     "infinite-loop": (loops.fewer_rounds,),
     "pointer-arithmetic-before-null-check": (nulls.missing_check,),
     "argument-type": _ARGUMENT,
@@ -53,7 +54,7 @@ RULES: Final[dict[str, tuple[Generator, ...]]] = {
 
 TOPICS: Final[dict[Topic, tuple[Generator, ...]]] = {
     Topic.VALUE: (*_ARGUMENT, bounds.index_bound, returns.initialised),
-    Topic.POINTER: (nulls.missing_check, held.used_after_release, reads.by_helper),
+    Topic.POINTER: (nulls.missing_check, held.used_after_release, reads.by_helper, whole.as_fentry),
     Topic.STACK: _SIZE,
     Topic.PACKET: (packets.packet_check,),
     Topic.OFFSET: _INDEX,
@@ -73,7 +74,7 @@ TOPICS: Final[dict[Topic, tuple[Generator, ...]]] = {
 def candidates(scene: Scene) -> list[Candidate]:
     """What may help, the likeliest first; each change once, at most MAX_CANDIDATES."""
     found: dict[tuple[object, ...], Candidate] = {}
-    for generator in RULES.get(scene.rule.name, TOPICS[scene.rule.topic]):
+    for generator in (whole.wrong_section, *RULES.get(scene.rule.name, TOPICS[scene.rule.topic])):
         for each in islice(generator(scene), MAX_CANDIDATES):
             if each.edits:
                 found.setdefault(each.edits, each)

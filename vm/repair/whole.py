@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.csource.fixes import license_fix, section_fix
-from vm.elf.guess import context_of
+from vm.elf.guess import context_of, contexts
 from vm.program import Edit
 from vm.repair.candidate import Candidate, after, before, replaced
 from vm.repair.cview import (
-    arguments, assigned, call_at, called, exits, fresh, neutral, stripped, type_of,
+    arguments,
+    assigned,
+    call_at,
+    called,
+    exits,
+    fresh,
+    neutral,
+    stripped,
+    type_of,
 )  # fmt: skip
 from vm.repair.scene import Scene
 
@@ -71,6 +79,31 @@ def other_section(scene: Scene) -> Iterator[Candidate]:
             )
 
 
+def wrong_section(scene: Scene) -> Iterator[Candidate]:
+    """The section, where its program type has another context than the function takes."""
+    context = context_of(scene.program.btf, scene.program.name)
+    if context in _SECTIONS and context != "pt_regs" and contexts().get(scene.program.prog_type) not in (None, context):
+        yield from other_section(scene)
+
+
+def as_fentry(scene: Scene) -> Iterator[Candidate]:
+    """SEC("kprobe/f") BPF_KPROBE() as SEC("fentry/f") BPF_PROG(), whose arguments are typed pointers."""
+    tree, name, section = scene.tree, scene.program.name, scene.program.section
+    kind, slash, function = section.partition("/")
+    found = tree.functions.get(name)
+    if kind != "kprobe" or not slash or found is None or "+" in function:
+        return
+    fix = section_fix(tree.text, name, section, f"fentry/{function}")
+    macro = next((n for n in tree.find(found, "identifier") if tree.of(n) == "BPF_KPROBE"), None)
+    if fix is None or macro is None:
+        return
+    yield Candidate(
+        "Make it an fentry program",
+        "The arguments of an fentry program are pointers to the kernel's types; those of a kprobe are numbers.",
+        (*fix.edits, replaced(tree, macro, "BPF_PROG")),
+    )
+
+
 def sleepable(scene: Scene) -> Iterator[Candidate]:
     """The section of a program that may sleep."""
     section = scene.program.section
@@ -79,7 +112,9 @@ def sleepable(scene: Scene) -> Iterator[Candidate]:
         return
     fix = section_fix(scene.tree.text, scene.program.name, section, f"{kind}.s/{rest}")
     if fix is not None:
-        yield Candidate(fix.title, "Only sleepable programs may call what can wait, as for a page to be read.", fix.edits)
+        yield Candidate(
+            fix.title, "Only sleepable programs may call what can wait, as for a page to be read.", fix.edits
+        )
 
 
 def other_helper(scene: Scene) -> Iterator[Candidate]:
@@ -147,7 +182,7 @@ def argument(scene: Scene) -> Iterator[Candidate]:
         function = inner.child_by_field_name("function")
         yield Candidate(
             "Take the task from bpf_get_current_task_btf()",
-            "bpf_get_current_task() gives a number; bpf_get_current_task_btf() gives a pointer of type struct task_struct.",
+            "bpf_get_current_task() gives a number; bpf_get_current_task_btf() a pointer to a struct task_struct.",
             (replaced(tree, function, "bpf_get_current_task_btf"),) if function is not None else (),
         )
     if inner.type == "identifier" and "*" not in type_of(scene, text) and "[" not in type_of(scene, text):
@@ -232,10 +267,12 @@ def static_function(scene: Scene) -> Iterator[Candidate]:
                                                                       tree.line(node.start_byte) - 1
                                                                       for s in tree.text.sections):  # fmt: skip
             continue
+        line = tree.source.rfind("\n", 0, node.start_byte) + 1
+        at = line if re.fullmatch(r"\s*(?:__\w+\s*)*", tree.source[line : node.start_byte]) else node.start_byte
         yield Candidate(
             f"Make {name}() static",
             "Global functions are verified by themselves: what is known of their arguments and results stays outside.",
-            (tree.edit(node.start_byte, node.start_byte, "static "),),
+            (tree.edit(at, at, "static "),),
         )
 
 

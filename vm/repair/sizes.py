@@ -1,0 +1,145 @@
+"""The size that a call is given with a buffer: too large, without a bound, or one that may be 0 or negative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vm.isa import opcodes as o
+from vm.repair.bounds import NAME, compared_from_below, constant, made_unsigned, same_sign
+from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.cview import arguments, call_at, exits, fresh, is_signed, stripped, type_of
+from vm.repair.scene import Scene
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+def size_bound(scene: Scene) -> Iterator[Candidate]:
+    """Of the size that a call is given with a buffer."""
+    tree, statement = scene.tree, scene.statement
+    call = call_at(scene, scene.insn_idx)
+    if call is None or statement is None or scene.insn.code != o.JMP | o.CALL:
+        return
+    given = arguments(call)
+    for regno in dict.fromkeys((scene.also, scene.regno + 1, scene.regno)):
+        if not 2 <= regno <= min(5, len(given)):
+            continue
+        size, buffer = given[regno - 1], given[regno - 2]
+        if buffer.start_byte == size.start_byte or (tree.of(buffer).isdigit()):
+            continue
+        for bound in _room(scene, buffer):
+            yield from _sized(scene, size, bound, statement)
+
+
+def _room(scene: Scene, buffer: Node) -> list[str]:
+    """The size of a buffer as C: sizeof of the array or variable, or the number of bytes that the verifier knows."""
+    tree = scene.tree
+    inner = stripped(tree, buffer)
+    found = []
+    if inner.type == "pointer_expression" and tree.source[inner.start_byte] == "&":
+        target = inner.child_by_field_name("argument")
+        if target is not None and target.type in ("identifier", "field_expression"):
+            found.append(f"sizeof({tree.of(target)})")
+    elif inner.type == "identifier":
+        kind = type_of(scene, tree.of(inner))
+        if "[" in kind:
+            found.append(f"sizeof({tree.of(inner)})")
+        elif "*" in kind and "void" not in kind:
+            found.append(f"sizeof(*{tree.of(inner)})")
+    elif inner.type in ("field_expression", "subscript_expression"):
+        found.append(f"sizeof({tree.of(inner)})")
+    return found
+
+
+def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Candidate]:
+    tree = scene.tree
+    text, inner = tree.of(size), stripped(tree, size)
+    name = tree.of(inner)
+    why = f"The call may touch as many bytes as its size argument says; the buffer has {bound}."
+    fixed = not tree.names(size) or all(constant(tree, n) is not None for n in tree.names(size)) or "sizeof" in text
+    if fixed and text != bound:
+        yield Candidate(f"Give the size of the buffer: {bound}", why, (replaced(tree, size, bound),))
+        return
+    zero = scene.rule.name in ("size-may-be-zero", "zero-sized-read")
+    if NAME.fullmatch(name):
+        signed = is_signed(type_of(scene, name))
+        leave = exits(scene, statement)
+        if zero:
+            for each in leave[:1]:
+                cond = (
+                    f"{name} < 1 || {name} > {same_sign(scene, name, bound)}"
+                    if signed
+                    else f"!{name} || {name} > {bound}"
+                )
+                yield Candidate(f"Leave where {name} is 0", "The call takes at least one byte.",
+                                before(tree, statement, guard(tree, cond, each)))  # fmt: skip
+        if signed and not compared_from_below(scene, name):
+            yield from made_unsigned(scene, name)
+        yield from _existing_size(scene, name, bound, why)
+        if not signed:
+            lines = guard(tree, f"{name} > {bound}", f"{name} = {bound};")
+            yield Candidate(f"Take at most {bound} bytes", why, before(tree, statement, lines))
+        for each in leave[:1]:
+            low = f"{name} < 0 || " if signed else ""
+            high = f"(int){bound}" if signed else bound
+            lines = guard(tree, f"{low}{name} > {high}", each)
+            yield Candidate(f"Compare {name} with the size of the buffer", why, before(tree, statement, lines))
+        yield from _size_barrier(scene, size, name, bound, statement)
+    else:
+        copy = fresh(scene, "size")
+        for kind in ("unsigned int", "unsigned long"):
+            if tree.bare(statement):
+                break
+            test = f"!{copy} || {copy} > {bound}" if zero else f"{copy} > {bound}"
+            for each in exits(scene, statement)[:1]:
+                lines = [f"{kind} {copy} = {text};", *guard(tree, test, each)]
+                if kind == "unsigned long":
+                    lines.insert(1, f'asm volatile("" : "+r"({copy}));')
+                yield Candidate(
+                    f"Compute the size once and compare it with {bound}", why,
+                    (*before(tree, statement, lines), replaced(tree, size, copy)),
+                )  # fmt: skip
+
+
+def _existing_size(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candidate]:
+    """A comparison of the size that is there, with a number that is too large."""
+    tree, function = scene.tree, scene.function
+    for node in tree.find(function, "binary_expression") if function is not None else ():
+        left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
+        if left is None or right is None or operator is None or operator.type not in (">", ">="):
+            continue
+        if (
+            tree.of(stripped(tree, left)) != name
+            or scene.statement is None
+            or left.start_byte > scene.statement.start_byte
+        ):
+            continue
+        if tree.of(right) == "0" or tree.of(right) == bound:
+            continue
+        edits = [tree.edit(operator.start_byte, right.end_byte, f"> {bound}")]
+        statement = tree.up(node, "if_statement")
+        body = statement.child_by_field_name("consequence") if statement is not None else None
+        for each in tree.find(body, "assignment_expression") if body is not None else ():
+            target, value = each.child_by_field_name("left"), each.child_by_field_name("right")
+            if target is not None and value is not None and tree.of(target) == name:
+                edits.append(replaced(tree, value, bound))
+        yield Candidate(f"Compare {name} with {bound}", why, tuple(edits))
+
+
+def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: Node) -> Iterator[Candidate]:
+    tree = scene.tree
+    if tree.bare(statement):
+        return
+    copy = fresh(scene, f"{name}_bounded")
+    lines = [
+        f"unsigned long {copy} = {name};",
+        f'asm volatile("" : "+r"({copy}));',
+        *guard(tree, f"{copy} > {bound}", f"{copy} = {bound};"),
+    ]
+    yield Candidate(
+        f"Bound the copy of {name} that is used, behind a barrier",
+        "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
+        "so that both are the same register.",
+        (*before(tree, statement, lines), replaced(tree, size, copy)),
+    )
