@@ -38,6 +38,7 @@ MAX_DEPTH: Final = 5
 _BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed
 _PATH: Final = 4096  # instructions of the path that are looked at
 _MAX_LOST: Final = 0.5  # lines that may have no code any more
+_SAME: Final = 0.93  # of the instructions: a program is not shorter then
 EXIT: Final = JMP | _EXIT
 _NEEDS_WARNINGS: Final = ("register-uninitialized", "kfunc-unresolved")
 
@@ -280,7 +281,7 @@ class _Search:
         """Whether a change left the program what it does: most lines still have code, and so has the one at fault.
 
         clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
-        elsewhere counts, and a program that did not become shorter is not asked for its line at fault.
+        elsewhere counts, and a program that did not become much shorter is not asked for its line at fault.
         """
         old_lines, new_lines = _split(self.text), _split(attempt.text)
         coded = {info.line for info in attempt.program.line_infos if info.column and info.line <= len(new_lines)}
@@ -292,7 +293,7 @@ class _Search:
         if len(lost) > max(3, _MAX_LOST * len(old)):
             return False
         changed = {line for kind, _, _, k, m in opcodes if kind != "equal" for line in range(k + 1, m + 1)}
-        if not changed or len(attempt.program.insns) >= len(self.program.insns) or self.fault not in old:
+        if not changed or len(attempt.program.insns) >= _SAME * len(self.program.insns) or self.fault not in old:
             return True
         return self.fault not in lost if self.fault in kept else bool(changed & coded)
 
