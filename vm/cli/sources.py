@@ -69,10 +69,17 @@ def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
 
     record -- the fields of the verb's JSON line of a file that cannot be loaded
     """
+    for path, _, obj in sources(options, out, record):
+        yield path, obj
+
+
+def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterator[tuple[str, Source, Object]]:
+    """As objects(), with what the file held."""
     build = build_options(options)
     for path in options.files:
         try:
-            obj = _object(path, build, out)
+            source = read_source(path)
+            obj = _object(path, source, build, out)
         except InputError as e:
             out.line({"file": path, "program": "", **record, "message": e.message})
             out.complain(f"{path}: {e.message}", status_of(e))
@@ -85,11 +92,10 @@ def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
                 f"{path}: {name}: libbpf knows no section '{section}'; it counts as '{build.untyped}' (--untyped)", 0
             )
         say_remarks(path, obj.remarks, out)
-        yield path, obj
+        yield path, source, obj
 
 
-def _object(path: str, build: BuildOptions, out: Reporter) -> Object | None:
-    source = read_source(path)
+def _object(path: str, source: Source, build: BuildOptions, out: Reporter) -> Object | None:
     if source.kind != "c":
         return pipeline.load(source, build)
     result = pipeline.compile_source(source, build)

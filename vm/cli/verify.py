@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import json
 import shlex
-from argparse import ArgumentParser, Namespace
+import time
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
+from vm.caps import Caps
 from vm.cli import remote
-from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.options import add_build, add_files, add_loading, add_program, build_options, user
 from vm.cli.remote import add_server
 from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
-from vm.cli.sources import objects, say_missing, say_remarks
+from vm.cli.sources import say_missing, say_remarks, sources
 from vm.errors import InputError
 from vm.kernel.release import LINUX
-from vm.pipeline import Verdict
+from vm.pipeline import Repair, Source, Verdict
 from vm.program import Object, Remark
 
 if TYPE_CHECKING:
-    from vm.caps import Caps
     from vm.pipeline import Counterexample
 
+FIX_SECONDS: Final = 30.0  # for changes of one file
 HELP: Final = f"print the verdict and the log of {LINUX}'s verifier"
 
 # Fields of a rejection in the JSON line; proven and needed are sentences.
-FAILURE: Final = ("rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes")
+FAILURE: Final = (
+    "rule",
+    "category",
+    "message",
+    "explanation",
+    "insn",
+    "line",
+    "reg",
+    "proven",
+    "needed",
+    "causes",
+    "fixes",
+)
 
 
 def arguments(p: ArgumentParser) -> None:
@@ -40,6 +55,12 @@ def arguments(p: ArgumentParser) -> None:
         "--counterexample", action="store_true", help="search an input that makes a rejected memory access go wrong"
     )
     p.add_argument("--log-level", type=int, choices=[0, 1, 2], help="1 by default; of a server's log it is 2")
+    p.add_argument(
+        "--fixes",
+        action=BooleanOptionalAction,
+        default=True,
+        help="look for changes of a rejected C source that the verifier accepts",
+    )
     add_server(p)
 
 
@@ -57,7 +78,8 @@ def run(options: Namespace, out: Reporter) -> int:
     except OSError as e:
         out.complain(f"{options.trace}: {e.strerror}.", BAD_INPUT)
         return out.status
-    for path, obj in objects(options, out, ERROR):
+    for path, source, obj in sources(options, out, ERROR):
+        until = time.monotonic() + FIX_SECONDS
         found = pipeline.check_object(
             obj,
             options.program,
@@ -70,8 +92,9 @@ def run(options: Namespace, out: Reporter) -> int:
         count = 0
         for verdict in found:
             count += 1
+            fixes = _fixes(source, obj, verdict, caps, until, options) if options.fixes else []
             shown = _counterexample(obj, verdict, caps) if options.counterexample else None
-            _say(path, obj, verdict, out, shown, asked=options.counterexample)
+            _say(path, obj, verdict, fixes, out, shown, asked=options.counterexample)
             if options.trace:
                 write_trace(options.trace, path, verdict)
         if not count:
@@ -83,11 +106,31 @@ def _counterexample(obj: Object, v: Verdict, caps: Caps) -> Counterexample | Non
     return pipeline.counterexample(obj, v.program, v, caps=caps) if v.program is not None else None
 
 
-def _say(path: str, obj: Object, v: Verdict, out: Reporter, shown: Counterexample | None, *, asked: bool) -> None:
-    record = verify_record(path, v)
+def _fixes(source: Source, obj: Object, v: Verdict, caps: Caps, until: float, options: Namespace) -> list[Repair]:
+    """Changes of a rejected C source that the verifier accepts."""
+    if source.kind != "c" or v.accepted or v.program is None or v.failure is None:
+        return []
+    found = pipeline.repairs(
+        source, build_options(options), obj, v.program,
+        verdict=v, limit_seconds=until - time.monotonic(), caps=caps, alone=options.alone,
+    )  # fmt: skip
+    return list(found)
+
+
+def _say(
+    path: str,
+    obj: Object,
+    v: Verdict,
+    fixes: list[Repair],
+    out: Reporter,
+    shown: Counterexample | None,
+    *,
+    asked: bool,
+) -> None:
+    record = verify_record(path, v, fixes)
     if asked and record["failure"] is not None:
         record["failure"]["counterexample"] = counterexample_record(shown) if shown is not None else None
-    out.line(record, _text(path, v) + (_counterexample_text(path, v, shown) if shown is not None else ""))
+    out.line(record, _text(path, v, fixes) + (_counterexample_text(path, v, shown) if shown is not None else ""))
     say_remarks(path, tuple(remark for remark in v.remarks if remark not in obj.remarks), out)
     if v.error is not None:
         out.complain(f"{path}: {v.name}: {v.message}", status_of(v.error))
@@ -95,7 +138,7 @@ def _say(path: str, obj: Object, v: Verdict, out: Reporter, shown: Counterexampl
         out.worst(REJECTED)
 
 
-def verify_record(path: str, v: Verdict) -> dict[str, Any]:
+def verify_record(path: str, v: Verdict, fixes: Sequence[Repair] = ()) -> dict[str, Any]:
     """The JSON line of a verdict."""
     return {
         "file": path,
@@ -106,18 +149,19 @@ def verify_record(path: str, v: Verdict) -> dict[str, Any]:
         "insns_processed": v.insns_processed,
         "log": v.log,
         "message": v.message,
-        "failure": _failure(v),
+        "failure": _failure(v, fixes),
         "remarks": [remark_record(remark) for remark in v.remarks],
     }
 
 
-def _failure(v: Verdict) -> dict[str, Any] | None:
+def _failure(v: Verdict, fixes: Sequence[Repair]) -> dict[str, Any] | None:
     from vm.trace import as_json
 
     if v.failure is None or v.program is None:
         return None
     told = as_json.failure(v.failure, v.program.line_of)
     told |= {"message": v.failure.message, "proven": v.failure.proven_text}
+    told["fixes"] = [{"title": fix.title, "why": fix.why, "diff": fix.diff} for fix in fixes]
     return {key: told.get(key, "") for key in FAILURE}
 
 
@@ -153,13 +197,15 @@ def remark_record(remark: Remark) -> dict[str, Any]:
     return asdict(remark)
 
 
-def _text(path: str, v: Verdict) -> str:
+def _text(path: str, v: Verdict, fixes: list[Repair]) -> str:
     if v.error is not None:
         return ""
     said = f"{path}: {v.name}: {v.verdict}{f': {v.message}' if v.message else ''}\n{v.log}"
     if v.failure is not None:
         told = (("why", v.failure.explanation), ("needed", v.failure.needed))
         said += "".join(f"{name}: {text}\n" for name, text in told if text)
+    for fix in fixes[:1]:
+        said += f"fix: {fix.title}\n{fix.diff}"
     return said
 
 

@@ -10,6 +10,7 @@ from vm.pipeline.beside import Beside, beside
 from vm.pipeline.contents import contents
 from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
 from vm.pipeline.objects import choose, load, load_elf
+from vm.pipeline.repair import Repair, repairs
 from vm.pipeline.rewritten_listing import rewritten_listing
 from vm.pipeline.running import Companion, companions, execute, laid_out
 from vm.pipeline.source import KINDS, MAX_ELF_BYTES, MAX_SOURCE_BYTES, BuildOptions, Source, compile_source
@@ -53,8 +54,10 @@ __all__ = [
     "laid_out",
     "load",
     "load_elf",
+    "Repair",
     "of_walk",
     "remarks_of",
+    "repairs",
     "rewrite",
     "rewritten_listing",
     "stored_trace",

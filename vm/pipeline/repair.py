@@ -21,15 +21,14 @@ from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import MAX_EXPLAINED, Check, Verdict
 from vm.program import Edit, Fix, Object, Program
-from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, slot_index
-from vm.verifier.env import Reject
 
 if TYPE_CHECKING:
     from vm.repair.candidate import Candidate
     from vm.repair.scene import Scene
     from vm.trace.recorder import Recorder
     from vm.trace.records import Failure, Holding
-    from vm.verifier.env import VerifierEnv
+    from vm.trace.snapshots import FrameSnapshot
+    from vm.verifier.env import Reject, VerifierEnv
 
 MAX_TRIES: Final = 28
 """Sources that are compiled for one answer."""
@@ -134,6 +133,7 @@ class _Search:
         self.tries = 0
         self.seen = {self.text}
         self.places: set[tuple[str, int]] = set()
+        self.offered = 0
         self.fault = 0  # line of the instruction that was refused first, 0 if that is an exit
         self._others: dict[str, bool] | None = None
 
@@ -146,7 +146,6 @@ class _Search:
         if insn_idx < len(self.program.insns) and self.program.insns[insn_idx].code != EXIT:
             self.fault = self.program.line_of(insn_idx) or 0
         level = [first]
-        count = 0
         for _ in range(MAX_DEPTH):
             further: list[_Attempt] = []
             for attempt in level:
@@ -157,14 +156,14 @@ class _Search:
                 followed = 0
                 for each in self._tried(attempt, scene):
                     if each.accepted:
+                        self.offered += 1
                         yield self._repair(each)
-                        count += 1
-                        if count == most:
+                        if self.offered == most:
                             return
                     elif followed < _BREADTH:
                         followed += 1
                         further.append(each)
-                if count:
+                if self.offered:
                     return
             if not further:
                 return
@@ -177,6 +176,8 @@ class _Search:
         for candidate in candidates(scene):
             if self.tries >= MAX_TRIES:
                 return
+            if candidate.last and self.offered:
+                continue
             try:
                 text = apply(attempt.text, Fix("", candidate.edits))
             except ValueError:
@@ -214,6 +215,9 @@ class _Search:
 
     def _known(self, verdict: Verdict | None) -> _Attempt | None:
         """What an earlier verdict says, if its walk was too long to be recorded now."""
+        from vm.trace.snapshots import FIRST_SLOT, slot_index
+        from vm.verifier.env import Reject
+
         if verdict is None or verdict.env is None or verdict.verification is None or verdict.failure is None:
             return None
         rule = verdict.verification.rule
@@ -301,6 +305,7 @@ class _Search:
         """What a rejection looks like, from a walk with the recorder if it was not too long."""
         from vm.csource.tree import CTree
         from vm.repair.scene import Scene
+        from vm.trace.snapshots import FrameSnapshot
 
         if attempt.insns_processed <= MAX_EXPLAINED:
             obj = self.obj if attempt.program is self.program else replace(self.obj, programs=(attempt.program,))
@@ -345,7 +350,8 @@ class _Search:
         title = "; ".join(dict.fromkeys(step.title for step in steps))
         why = " ".join(dict.fromkeys(step.why for step in steps))
         edits = steps[0].edits if len(steps) == 1 else _line_edits(self.text, attempt.text)
-        diff = _diff(self.source.name, self.text, attempt.text)
+        name = self.source.name
+        diff = _diff(name if name.endswith(".c") else f"{name}.c", self.text, attempt.text)
         return Repair(title, why, Fix(title, edits), diff, attempt.insns_processed)
 
 

@@ -320,4 +320,5 @@ def with_barrier(scene: Scene, name: str, bound: str, statement: Node, use: Node
             "clang may compare another copy of the value than the one that is used; it cannot look through the empty "
             "asm, so that both are the same register.",
             (*before(tree, statement, lines), replaced(tree, use, copy)),
+            last=True,
         )

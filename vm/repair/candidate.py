@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """title -- what it does, in a few words; why -- why it should help, a sentence; edits -- they do not overlap."""
+    """title -- what it does, in a few words; why -- why it should help, a sentence; edits -- they do not overlap.
+
+    last -- it is tried only where nothing else helped
+    """
 
     title: str
     why: str
     edits: tuple[Edit, ...]
+    last: bool = False
 
 
 def guard(tree: CTree, condition: str, leave: str) -> list[str]:

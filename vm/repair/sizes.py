@@ -142,4 +142,5 @@ def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: No
         "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
         "so that both are the same register.",
         (*before(tree, statement, lines), replaced(tree, size, copy)),
+        last=True,
     )
