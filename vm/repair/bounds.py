@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from vm.csource.tree import CTree
+from vm.csource.tree import LOOPS, CTree
 from vm.program import Edit
-from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
 from vm.repair.cview import (
     accesses,
+    arguments,
     call_at,
     declaration,
     exits,
@@ -43,7 +44,8 @@ def index_bound(scene: Scene) -> Iterator[Candidate]:
     if statement is None:
         return
     for index, bound in _indexes(scene):
-        yield from _bounded(scene, index, bound, statement, "the index")
+        yield from _bounded(scene, index, bound, scene.tree.statement(index) or statement, "the index")
+    yield from _offset_in_call(scene)
 
 
 def _indexes(scene: Scene) -> list[tuple[Node, str]]:
@@ -56,6 +58,11 @@ def _indexes(scene: Scene) -> list[tuple[Node, str]]:
         call = call_at(scene, scene.insn_idx) or tree.up(scene.node, "call_expression")
         near += list(tree.find(call, "subscript_expression", "pointer_expression")) if call is not None else []
         near += list(tree.find(statement, "subscript_expression"))
+    for cause in scene.causes("arithmetic", "move"):
+        place = scene.node_of(cause.insn_idx)
+        made = tree.statement(place) if place is not None else None
+        if made is not None and made.type not in LOOPS:
+            near += list(tree.find(made, "subscript_expression", "pointer_expression"))
     seen = set()
     for access in near:
         if (access.start_byte, access.end_byte) in seen:
@@ -74,6 +81,37 @@ def _indexes(scene: Scene) -> list[tuple[Node, str]]:
                 if right is not None and not tree.of(right).isdigit():
                     found += [(right, bound) for bound in _elements(scene, inner)]
     return found
+
+
+def _offset_in_call(scene: Scene) -> Iterator[Candidate]:
+    """Of `p + i` or `&p[i]` that a call is given with a size: the size has to fit behind it."""
+    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
+    if call is None or statement is None or not scene.frames:
+        return
+    given = arguments(call)
+    for regno in range(1, min(5, len(given)) + 1):
+        inner = stripped(tree, given[regno - 1])
+        index = None
+        if inner.type == "binary_expression":
+            index = inner.child_by_field_name("right")
+        elif inner.type == "pointer_expression" and (target := inner.child_by_field_name("argument")) is not None:
+            index = target.child_by_field_name("index") if target.type == "subscript_expression" else None
+        pointer = scene.frames[-1].regs[regno]
+        memory = memory_size(scene, pointer)
+        name = tree.of(index) if index is not None else ""
+        if not NAME.fullmatch(name) or memory <= 0 or "*" in type_of(scene, name) or "[" in type_of(scene, name):
+            continue
+        size = tree.of(given[regno]) if regno < len(given) else "1"
+        room = f"{memory} - {size}" if constant(tree, size) is not None or "sizeof" in size else ""
+        if not room:
+            continue
+        signed = is_signed(type_of(scene, name))
+        why = f"{size} bytes from {name} on have to fit into the {memory} bytes of the buffer."
+        if signed and not compared_from_below(scene, name):
+            yield from made_unsigned(scene, name)
+        for leave in exits(scene, statement)[:2]:
+            test = f"{name} < 0 || {name} > {room}" if signed else f"{name} > {room}"
+            yield Candidate(f"Compare {name} with {room} first", why, before(tree, statement, guard(tree, test, leave)))
 
 
 def _elements(scene: Scene, array: Node) -> list[str]:
@@ -153,6 +191,13 @@ def _memory(scene: Scene) -> int:
     pointer = _pointer(scene)
     if pointer is None:
         return 0
+    return memory_size(scene, pointer)
+
+
+def memory_size(scene: Scene, pointer: RegState) -> int:
+    """Bytes from a pointer on, before anything variable is added to it; 0 where that is not known."""
+    if t.base_type(pointer.type) == t.PTR_TO_STACK:
+        return max(-pointer.off, 0)
     if t.base_type(pointer.type) == t.PTR_TO_MAP_VALUE and 0 <= pointer.map_ptr < len(scene.program.maps):
         spec = scene.program.maps[pointer.map_ptr]
         spec = spec.inner if pointer.inner_map and spec.inner is not None else spec
@@ -294,12 +339,12 @@ def _hoisted(scene: Scene, index: Node, bound: str, statement: Node, why: str) -
     name = fresh(scene, "index")
     for leave in exits(scene, statement)[:2]:
         lines = [f"unsigned int {name} = {tree.of(index)};", *guard(tree, f"{name} >= {bound}", leave)]
-        edits = (*before(tree, statement, lines), replaced(tree, index, name))
+        edits = hoisted(tree, statement, lines, index, name)
         if not tree.bare(statement):
             yield Candidate(f"Compute the index once and compare it with {bound}", why, edits)
             wide = [f"unsigned long {name} = {tree.of(index)};", *lines[1:]]
             barrier = [f'asm volatile("" : "+r"({name}));']
-            edits = (*before(tree, statement, [wide[0], *barrier, *lines[1:]]), replaced(tree, index, name))
+            edits = hoisted(tree, statement, [wide[0], *barrier, *lines[1:]], index, name)
             yield Candidate(f"Compute the index once and compare it with {bound}", why, edits)
 
 
@@ -319,6 +364,6 @@ def with_barrier(scene: Scene, name: str, bound: str, statement: Node, use: Node
             f"Compare the copy of {name} that is used, behind a barrier",
             "clang may compare another copy of the value than the one that is used; it cannot look through the empty "
             "asm, so that both are the same register.",
-            (*before(tree, statement, lines), replaced(tree, use, copy)),
+            hoisted(tree, statement, lines, use, copy),
             last=True,
         )

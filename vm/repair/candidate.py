@@ -32,9 +32,19 @@ def before(tree: CTree, statement: Node, lines: list[str]) -> tuple[Edit, ...]:
     """Lines before a statement, in braces with it where it is the body of an if or loop."""
     if tree.bare(statement):
         return _braced(tree, statement, lines, [])
-    at = _label(statement)
-    indent = tree.indent(statement)
+    at, indent = statement.start_byte, tree.indent(statement)
+    if _shares_line(tree, statement):
+        return (tree.edit(at, at, "".join(f"{line.strip()} " for line in lines)),)
     return (tree.edit(at, at, "".join(f"{line}\n{indent}" for line in lines)),)
+
+
+def hoisted(tree: CTree, statement: Node, lines: list[str], node: Node, name: str) -> tuple[Edit, ...]:
+    """Lines before a statement that compute what a part of it is, and a name in place of that part."""
+    if not tree.bare(statement):
+        return (*before(tree, statement, lines), replaced(tree, node, name))
+    start = statement.start_byte
+    text = tree.source[start : node.start_byte] + name + tree.source[node.end_byte : statement.end_byte]
+    return _braced(tree, statement, lines, [], text)
 
 
 def after(tree: CTree, statement: Node, lines: list[str]) -> tuple[Edit, ...]:
@@ -42,6 +52,8 @@ def after(tree: CTree, statement: Node, lines: list[str]) -> tuple[Edit, ...]:
     if tree.bare(statement):
         return _braced(tree, statement, [], lines)
     at, indent = statement.end_byte, tree.indent(statement)
+    if _shares_line(tree, statement):
+        return (tree.edit(at, at, "".join(f" {line.strip()}" for line in lines)),)
     return (tree.edit(at, at, "".join(f"\n{indent}{line}" for line in lines)),)
 
 
@@ -73,15 +85,17 @@ def deleted(tree: CTree, statement: Node) -> Edit:
     return tree.edit(first, last, "")
 
 
-def _label(statement: Node) -> int:
-    return statement.start_byte
+def _shares_line(tree: CTree, statement: Node) -> bool:
+    """Whether something else stands before a statement on its line."""
+    first = tree.source.rfind("\n", 0, statement.start_byte) + 1
+    return bool(tree.source[first : statement.start_byte].strip())
 
 
-def _braced(tree: CTree, statement: Node, first: list[str], last: list[str]) -> tuple[Edit, ...]:
+def _braced(tree: CTree, statement: Node, first: list[str], last: list[str], text: str = "") -> tuple[Edit, ...]:
     head = statement.parent
     indent = tree.indent(head if head is not None else statement)
     inner = indent + tree.step
-    lines = [*first, tree.of(statement), *last]
+    lines = [*first, text or tree.of(statement), *last]
     text = "{\n" + "".join(f"{inner}{line}\n" for line in lines) + f"{indent}}}"
     start = statement.start_byte
     # "if (x)\n    y;" becomes "if (x) {": the brace goes to the line of the head.

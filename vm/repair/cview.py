@@ -83,6 +83,8 @@ def accesses(scene: Scene) -> list[Node]:
     elif statement is not None:
         condition = statement.child_by_field_name("condition")
         found += list(tree.find(condition, *_ACCESSES)) if condition is not None else []
+        if node.type in LOOPS:  # clang gives the loop as the place of what it unrolled or moved
+            found += list(tree.find(node, *_ACCESSES))
     return list({(n.start_byte, n.end_byte): n for n in found}.values())
 
 
@@ -273,7 +275,7 @@ def ends(scene: Scene, function: Node) -> list[str]:
     found: dict[str, None] = {}
     for node in tree.find(function, "init_declarator", "assignment_expression"):
         value = node.child_by_field_name("value") or node.child_by_field_name("right")
-        if value is not None and re.search(r"\bdata_end\b", tree.of(value)):
+        if value is not None and re.search(r"\b(?:data|optval)_end\b", tree.of(value)):
             name = assigned(tree, value)
             if name:
                 found.setdefault(name)

@@ -97,11 +97,13 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     verbs = {verb, FINAL.get(held.by, "").split("(")[0]}
     final = _fill(scene, FINAL.get(held.by, RELEASE[held.by]), call)
     name = assigned(tree, call)
-    returns = [n for n in tree.find(function, "return_statement") if n.start_byte > call.end_byte]
+    leaving = ("return_statement", "goto_statement")
+    returns = [n for n in tree.find(function, *leaving) if n.start_byte > call.end_byte]
     open_ = [n for n in returns if not _preceded(scene, n, verbs)]
     not_null = [n for n in open_ if not _in_null_branch(scene, n, name)]
     used = any(called(tree, n) == final.split("(")[0] for n in tree.find(function, "call_expression"))
     on_path = _on_path(scene, not_null)
+    on_path.sort(key=lambda n: n.type == "return_statement" and any(r.type == "goto_statement" for r in on_path))
     why = f"{held.by}() gives something that has to be given back on every path; on this one it is not."
     tried: set[tuple[int, ...]] = set()
     sets = [[n] for n in on_path] + [[n] for n in not_null] + [not_null, open_] + [[n] for n in open_]
@@ -118,9 +120,9 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
             text = final if last is not None and node.id == last.id and not used else early
             edits += _before_return(scene, node, text, name)
         if len(nodes) == 1:
-            yield Candidate(
-                f"Call {text}; before the return in line {tree.line(nodes[0].start_byte)}", why, tuple(edits)
-            )
+            word = "goto" if nodes[0].type == "goto_statement" else "return"
+            where = f"before the {word} in line {tree.line(nodes[0].start_byte)}"
+            yield Candidate(f"Call {text}; {where}", why, tuple(edits))
         else:
             yield Candidate(f"Call {verb}() before every return that lacks it", why, tuple(edits))
     yield from _else_branch(scene, function, verbs, early, why)
@@ -166,7 +168,7 @@ def _in_null_branch(scene: Scene, node: Node, name: str) -> bool:
 def _before_return(scene: Scene, node: Node, release: str, name: str) -> tuple[Edit, ...]:
     """The release before a return, whose value is computed first if it needs what is released."""
     tree = scene.tree
-    value = node.named_children[0] if node.named_children else None
+    value = node.named_children[0] if node.named_children and node.type == "return_statement" else None
     needs = value is not None and (
         (name and name.split("->")[0] in tree.names(value)) or any(tree.find(value, "call_expression"))
     )

@@ -181,9 +181,9 @@ def _without(scene: Scene, condition: Node, name: str) -> str | None:
     return scene.tree.of(left) if text in (name, f"!{name}") else None
 
 
-def first_use(scene: Scene, name: str) -> Node | None:
-    """The first statement of the block at fault, up to the one at fault, that follows the pointer after it was set."""
-    tree, statement = scene.tree, scene.statement
+def first_use(scene: Scene, name: str, statement: Node | None) -> Node | None:
+    """The first statement of a block, up to a given one, that follows the pointer after it was set."""
+    tree = scene.tree
     if statement is None:
         return None
     found = statement
@@ -200,7 +200,7 @@ def first_use(scene: Scene, name: str) -> Node | None:
 
 def _before_use(scene: Scene, name: str, why: str) -> Iterator[Candidate]:
     tree, statement = scene.tree, scene.statement
-    place = first_use(scene, name)
+    place = first_use(scene, name, statement)
     if statement is None or place is None:
         return
     for leave in exits(scene, place, skip=True)[:2]:

@@ -77,6 +77,18 @@ def _wanted(scene: Scene) -> list[tuple[str, str]]:
     return [(name, f"{name} + {constants[name]}" if name in constants else end) for name, end in found.items()][:4]
 
 
+def _statement_of(scene: Scene, name: str) -> Node | None:
+    """The statement at fault, or the one in the loop at fault that follows the pointer."""
+    tree, statement = scene.tree, scene.statement
+    if statement is None or statement.type not in LOOPS:
+        return statement
+    for access in accesses(scene):
+        inner = followed(tree, access)
+        if inner is not None and tree.of(stripped(tree, inner)) == name:
+            return tree.statement(access)
+    return statement
+
+
 def _end(scene: Scene, function: Node) -> list[str]:
     if scene.reg is not None and scene.reg.type == t.PTR_TO_PACKET_META:
         return _data(scene, function)
@@ -102,8 +114,8 @@ def _new_check(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidat
         return
     for name, end in wanted:
         for limit in _end(scene, function):
-            place = first_use(scene, name) or statement
-            if place.type in LOOPS:
+            place = first_use(scene, name, _statement_of(scene, name))
+            if place is None or place.type in LOOPS:
                 continue
             for leave in exits(scene, place)[:2]:
                 lines = guard(tree, f"(void *)({end}) > {_as_pointer(scene, limit)}", leave)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.tree import LOOPS
 from vm.isa import opcodes as o
 from vm.kernel import types as k
-from vm.repair.candidate import Candidate, before, replaced
-from vm.repair.cview import accesses, arguments, called, followed, fresh, stripped, type_of
+from vm.repair.candidate import Candidate, hoisted, replaced
+from vm.repair.cview import accesses, arguments, assigned, called, followed, fresh, pointers, stripped, type_of
 from vm.repair.scene import Scene
 from vm.repair.stale import stale_pointers
 from vm.verifier.state import reg_types as t
@@ -44,9 +45,8 @@ def by_helper(scene: Scene) -> Iterator[Candidate]:
     if base not in (t.SCALAR_VALUE, t.PTR_TO_BTF_ID, t.PTR_TO_MEM, t.PTR_TO_BUF) or scene.insn.code & 0x07 == o.STX:
         return
     yield from _memcpy(scene)
-    user = bool(_USER.search(scene.program.section)) or bool(reg.type & t.MEM_USER)
-    if not user:
-        yield from _core_read(scene)
+    user = (bool(_USER.search(scene.program.section)) and not _of_the_kernel(scene)) or bool(reg.type & t.MEM_USER)
+    yield from _core_read(scene, "BPF_PROBE_READ_USER" if user else "BPF_CORE_READ")
     for space in ("user", "kernel") if user else ("kernel", "user"):
         yield from _copied(scene, space)
 
@@ -88,7 +88,19 @@ def _whole(scene: Scene, access: Node) -> Node:
     return node
 
 
-def _core_read(scene: Scene) -> Iterator[Candidate]:
+def _of_the_kernel(scene: Scene) -> bool:
+    """Whether the pointer is one that the program took from the kernel, such as the current task."""
+    tree, function = scene.tree, scene.function
+    for name in pointers(scene)[:1]:
+        base = re.split(r"->|\.", name)[0]
+        for node in tree.find(function, "init_declarator", "assignment_expression") if function is not None else ():
+            value = node.child_by_field_name("value") or node.child_by_field_name("right")
+            if value is not None and assigned(tree, value) == base:
+                return re.search(r"get_current_task|_CORE_READ|probe_read_kernel|PT_REGS", tree.of(value)) is not None
+    return False
+
+
+def _core_read(scene: Scene, macro: str) -> Iterator[Candidate]:
     tree = scene.tree
     done: set[tuple[int, int]] = set()
     for access in accesses(scene):
@@ -106,9 +118,9 @@ def _core_read(scene: Scene) -> Iterator[Candidate]:
         if chain is None or not chain[1] or _is_target(node):
             continue
         base, members = chain
-        edits = [replaced(tree, node, f"BPF_CORE_READ({base}, {', '.join(members)})")]
+        edits = [replaced(tree, node, f"{macro}({base}, {', '.join(members)})")]
         edits += _with_header(scene)
-        yield Candidate(f"Read {tree.of(node)} with BPF_CORE_READ()", _WHY, tuple(edits))
+        yield Candidate(f"Read {tree.of(node)} with {macro}()", _WHY, tuple(edits))
 
 
 def _with_header(scene: Scene) -> list:  # type: ignore[type-arg]
@@ -156,11 +168,7 @@ def _memcpy(scene: Scene) -> Iterator[Candidate]:
 def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
     """A local copy, read by the helper before the statement."""
     tree, statement = scene.tree, scene.statement
-    if (
-        statement is None
-        or statement.type in ("for_statement", "while_statement", "do_statement")
-        or tree.bare(statement)
-    ):
+    if statement is None or statement.type in LOOPS:
         return
     done: set[tuple[int, int]] = set()
     for access in accesses(scene):
@@ -180,9 +188,7 @@ def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
         space_ = "" if kind.endswith("*") else " "
         lines = [f"{kind}{space_}{name} = {start};",
                  f"{helper}(&{name}, sizeof({name}), {address});"]  # fmt: skip
-        yield Candidate(
-            f"Read {text} with {helper}()", _WHY, (*before(tree, statement, lines), replaced(tree, node, name))
-        )
+        yield Candidate(f"Read {text} with {helper}()", _WHY, hoisted(tree, statement, lines, node, name))
 
 
 def _by_size(scene: Scene, access: Node, text: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vm.isa import opcodes as o
-from vm.repair.bounds import NAME, compared_from_below, constant, made_unsigned, same_sign
-from vm.repair.candidate import Candidate, before, guard, replaced
+from vm.repair.bounds import NAME, compared_from_below, constant, made_unsigned, memory_size, same_sign
+from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
 from vm.repair.cview import arguments, call_at, exits, fresh, is_signed, stripped, type_of
 from vm.repair.scene import Scene
 
@@ -28,11 +28,11 @@ def size_bound(scene: Scene) -> Iterator[Candidate]:
         size, buffer = given[regno - 1], given[regno - 2]
         if buffer.start_byte == size.start_byte or (tree.of(buffer).isdigit()):
             continue
-        for bound in _room(scene, buffer):
+        for bound in _room(scene, buffer, regno - 1):
             yield from _sized(scene, size, bound, statement)
 
 
-def _room(scene: Scene, buffer: Node) -> list[str]:
+def _room(scene: Scene, buffer: Node, regno: int) -> list[str]:
     """The size of a buffer as C: sizeof of the array or variable, or the number of bytes that the verifier knows."""
     tree = scene.tree
     inner = stripped(tree, buffer)
@@ -49,7 +49,8 @@ def _room(scene: Scene, buffer: Node) -> list[str]:
             found.append(f"sizeof(*{tree.of(inner)})")
     elif inner.type in ("field_expression", "subscript_expression"):
         found.append(f"sizeof({tree.of(inner)})")
-    return found
+    known = memory_size(scene, scene.frames[-1].regs[regno]) if scene.frames and not found else 0
+    return found or ([str(known)] if known > 0 else [])
 
 
 def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Candidate]:
@@ -89,8 +90,6 @@ def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Ca
     else:
         copy = fresh(scene, "size")
         for kind in ("unsigned int", "unsigned long"):
-            if tree.bare(statement):
-                break
             test = f"!{copy} || {copy} > {bound}" if zero else f"{copy} > {bound}"
             for each in exits(scene, statement)[:1]:
                 lines = [f"{kind} {copy} = {text};", *guard(tree, test, each)]
@@ -98,7 +97,7 @@ def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Ca
                     lines.insert(1, f'asm volatile("" : "+r"({copy}));')
                 yield Candidate(
                     f"Compute the size once and compare it with {bound}", why,
-                    (*before(tree, statement, lines), replaced(tree, size, copy)),
+                    hoisted(tree, statement, lines, size, copy),
                 )  # fmt: skip
 
 
@@ -129,8 +128,6 @@ def _existing_size(scene: Scene, name: str, bound: str, why: str) -> Iterator[Ca
 
 def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: Node) -> Iterator[Candidate]:
     tree = scene.tree
-    if tree.bare(statement):
-        return
     copy = fresh(scene, f"{name}_bounded")
     lines = [
         f"unsigned long {copy} = {name};",
@@ -141,6 +138,6 @@ def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: No
         f"Bound the copy of {name} that is used, behind a barrier",
         "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
         "so that both are the same register.",
-        (*before(tree, statement, lines), replaced(tree, size, copy)),
+        hoisted(tree, statement, lines, size, copy),
         last=True,
     )
