@@ -7,6 +7,7 @@ program that lacks two checks gets both. Nothing is offered that was not verifie
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, unified_diff
@@ -132,7 +133,7 @@ class _Search:
         self.patience = max(1.0, (deadline - time.monotonic()) / 6)  # seconds of one verification
         self.tries = 0
         self.seen = {self.text}
-        self.places: set[tuple[str, int]] = set()
+        self.places: set[tuple[str, int, str]] = set()
         self.offered = 0
         self.fault = 0  # line of the instruction that was refused first, 0 if that is an exit
         self._others: dict[str, bool] | None = None
@@ -270,16 +271,19 @@ class _Search:
             for name in before
         )
 
-    def _place(self, attempt: _Attempt) -> tuple[str, int]:
-        """(rule, line of the source as it was given, or the nearest one before) of a rejection."""
+    def _place(self, attempt: _Attempt) -> tuple[str, int, str]:
+        """(rule, line of the source as it was given or the nearest one before, rest of the line) of a rejection."""
         if attempt.refusal is None:
-            return "", 0
+            return "", 0, ""
         rejected, env = attempt.refusal.rejected, attempt.refusal.env
-        line = attempt.program.line_of(env.insn_idx) or 0
+        infos = attempt.program.line_infos
+        at = bisect_right(infos, env.insn_idx, key=lambda info: info.insn_off) - 1
+        line = infos[at].line if at >= 0 else 0
+        rest = infos[at].text[max(infos[at].column - 1, 0) :] if at >= 0 else ""
         old = _old_lines(self.text, attempt.text)
         while line > 0 and line not in old:
             line -= 1
-        return rejected.rule.name, old.get(line, 0)
+        return rejected.rule.name, old.get(line, 0), rest
 
     def _keeps(self, attempt: _Attempt) -> bool:
         """Whether a change left the program what it does: most lines still have code, and so has the one at fault.

@@ -45,7 +45,7 @@ def _room(scene: Scene, buffer: Node, regno: int) -> list[str]:
         kind = type_of(scene, tree.of(inner))
         if "[" in kind:
             found.append(f"sizeof({tree.of(inner)})")
-        elif "*" in kind and "void" not in kind:
+        elif kind.count("*") == 1 and ("struct " in kind or "union " in kind):
             found.append(f"sizeof(*{tree.of(inner)})")
     elif inner.type in ("field_expression", "subscript_expression"):
         found.append(f"sizeof({tree.of(inner)})")
