@@ -230,7 +230,7 @@ class CommandLine:
         return Answer(status, [json.loads(line) for line in said.out.splitlines()], said.err)
 
     def verify(self, program: str) -> Answer:
-        return self("verify", "--log-level=2", f"--program={program}", *self.user)
+        return self("verify", "--no-fixes", "--log-level=2", f"--program={program}", *self.user)
 
     def jit(self, program: str) -> Answer:
         return self("jit", f"--program={program}", *self.user)

@@ -32,6 +32,10 @@ _TEMPLATES: Final = frozenset(
      "BPF_KPROBE_SYSCALL"}
 )  # fmt: skip
 
+_CONDITIONAL: Final = ("preproc_if", "preproc_ifdef", "preproc_else")
+MAX_DEPTH: Final = 256
+"""Levels of the tree that are looked at: nobody writes more."""
+
 LOOPS: Final = ("for_statement", "while_statement", "do_statement")
 _BODIES: Final = ("compound_statement", "case_statement")
 _HEADS: Final = ("if_statement", "else_clause", *LOOPS, "labeled_statement")
@@ -175,38 +179,51 @@ class CTree:
                 yield here
             stack += reversed(here.named_children)
 
+    def ancestors(self, node: Node | None) -> list[Node]:
+        """A node and what contains it, the innermost first; [] of a node that is deeper than MAX_DEPTH."""
+        found = []
+        while node is not None:
+            found.append(node)
+            if len(found) > MAX_DEPTH:
+                return []
+            node = self._parents.get(node.id)
+        return found
+
+    @cached_property
+    def _parents(self) -> dict[int, Node]:
+        """Node.id -> its parent: the library walks down from the root for each."""
+        found: dict[int, Node] = {}
+        stack = [self.root]
+        while stack:
+            here = stack.pop()
+            for child in here.children:
+                found[child.id] = here
+                stack.append(child)
+        return found
+
     def up(self, node: Node | None, *types: str) -> Node | None:
         """The nearest node of these types that contains a node, itself included."""
-        while node is not None and node.type not in types:
-            node = node.parent
-        return node
+        return next((here for here in self.ancestors(node) if here.type in types), None)
 
     def function(self, node: Node) -> Node | None:
         """The function definition that contains a node."""
         return self.up(node, "function_definition")
 
     def in_macro(self, node: Node) -> bool:
-        """Whether a node belongs to a #define or another directive."""
-        here: Node | None = node
-        while here is not None:
-            if here.type.startswith("preproc_") and here.type not in ("preproc_if", "preproc_ifdef", "preproc_else"):
-                return True
-            here = here.parent
-        return False
+        """Whether a node belongs to a #define or another directive; True also of one that is nested too deeply."""
+        found = self.ancestors(node)
+        return not found or any(n.type.startswith("preproc_") and n.type not in _CONDITIONAL for n in found)
 
     def statement(self, node: Node) -> Node | None:
         """The nearest statement that contains a node and stands in a block, or is the body of an if or loop."""
-        here: Node | None = node
-        while here is not None and here.type != "function_definition":
-            parent = here.parent
-            if parent is None:
+        found = self.ancestors(node)
+        for here, parent in zip(found, found[1:], strict=False):
+            if here.type == "function_definition":
                 return None
-            if here.type in _STATEMENTS and here.type != "compound_statement":
-                if parent.type in _BODIES:
-                    return here
-                if parent.type in _HEADS and self._is_body(parent, here):
-                    return here
-            here = parent
+            if here.type not in _STATEMENTS or here.type == "compound_statement":
+                continue
+            if parent.type in _BODIES or (parent.type in _HEADS and self._is_body(parent, here)):
+                return here
         return None
 
     def _is_body(self, head: Node, node: Node) -> bool:

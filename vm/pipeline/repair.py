@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, unified_diff
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -365,8 +365,16 @@ def _split(text: str) -> list[str]:
     return [*(line + "\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
 
 
-def _opcodes(old: str, new: str) -> Sequence[tuple[str, int, int, int, int]]:
-    return SequenceMatcher(None, _split(old), _split(new), autojunk=False).get_opcodes()
+def _opcodes(old: str, new: str) -> list[tuple[str, int, int, int, int]]:
+    """As SequenceMatcher.get_opcodes() of the lines, in a time that many equal lines do not make long."""
+    a, b = _split(old), _split(new)
+    short = min(len(a), len(b))
+    first = next((n for n in range(short) if a[n] != b[n]), short)
+    last = next((n for n in range(short - first) if a[-1 - n] != b[-1 - n]), short - first)
+    found: list[tuple[str, int, int, int, int]] = [("equal", 0, first, 0, first)] if first else []
+    middle = SequenceMatcher(None, a[first : len(a) - last], b[first : len(b) - last])
+    found += [(kind, i + first, j + first, k + first, m + first) for kind, i, j, k, m in middle.get_opcodes()]
+    return [*found, ("equal", len(a) - last, len(a), len(b) - last, len(b))] if last else found
 
 
 def _old_lines(old: str, new: str) -> dict[int, int]:

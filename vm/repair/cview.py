@@ -68,8 +68,9 @@ def accesses(scene: Scene) -> list[Node]:
     if node is None:
         return []
     tree, found = scene.tree, []
-    here: Node | None = node
-    while here is not None and (statement is None or here.id != statement.id) and here.type != "function_definition":
+    for here in tree.ancestors(node):
+        if (statement is not None and here.id == statement.id) or here.type == "function_definition":
+            break
         if here.type in _ACCESSES:
             found.append(here)
         if here.type in ("assignment_expression", "update_expression"):
@@ -77,7 +78,6 @@ def accesses(scene: Scene) -> list[Node]:
             found += list(tree.find(target, *_ACCESSES)) if target is not None else []
         if here.type in ("call_expression", "binary_expression", "init_declarator"):
             found += list(tree.find(here, *_ACCESSES))
-        here = here.parent
     if statement is not None and statement.type not in (*LOOPS, "if_statement", "switch_statement"):
         found += list(tree.find(statement, *_ACCESSES))
     elif statement is not None:

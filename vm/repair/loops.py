@@ -15,6 +15,7 @@ from vm.repair.scene import Scene
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_MAX_HEAD: Final = 200  # characters of what a loop begins with
 _ROUNDS: Final = (256, 32)
 _FOR: Final = re.compile(r"^(?:(?P<type>[\w\s]+?)\s+)?(?P<name>\w+)\s*=\s*(?P<first>[^,;]+?);?$")
 _WHY: Final = (
@@ -63,6 +64,8 @@ def _as_bpf_for(scene: Scene, loop: Node) -> Iterator[Candidate]:
         loop.child_by_field_name(f) for f in ("initializer", "condition", "update", "body")
     )
     if initial is None or condition is None or update is None or body is None:
+        return
+    if initial.end_byte - initial.start_byte > _MAX_HEAD:
         return
     start = _FOR.match(" ".join(tree.of(initial).split()))
     if start is None or not re.fullmatch(

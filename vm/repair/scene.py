@@ -106,7 +106,7 @@ class Scene:
     def path_nodes(self) -> tuple[Node, ...]:
         """Parts of the source along the path, the last first, each place once."""
         found: dict[tuple[int, int], Node] = {}
-        for insn_idx in self.path[:4096]:
+        for insn_idx in self.path[:1024]:
             node = self.node_of(insn_idx)
             if node is not None:
                 found.setdefault((node.start_byte, node.end_byte), node)

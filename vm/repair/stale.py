@@ -87,7 +87,7 @@ def _again(scene: Scene, function: Node, place: Node) -> list[str]:
             and "data_end" not in tree.of(condition)
         ):
             continue
-        parts = [part for part in _conjuncts(tree, condition) if _is_end_check(part, ends_)]
+        parts = [part for part in _parts(tree, condition) if _is_end_check(part, ends_)]
         if not parts:
             continue
         last = body.named_children[-1] if body.type == "compound_statement" and body.named_children else body
@@ -101,15 +101,19 @@ def _is_end_check(text: str, ends_: set[str]) -> bool:
     )
 
 
-def _conjuncts(tree: CTree, condition: Node) -> list[str]:
+def _parts(tree: CTree, condition: Node) -> list[str]:
     """The parts of `a || b || c`."""
-    node = stripped(tree, condition)
-    if node.type == "binary_expression":
-        operator = node.child_by_field_name("operator")
+    found: list[str] = []
+    stack = [condition]
+    while stack:
+        node = stripped(tree, stack.pop())
+        operator = node.child_by_field_name("operator") if node.type == "binary_expression" else None
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
         if operator is not None and operator.type == "||" and left is not None and right is not None:
-            return [*_conjuncts(tree, left), *_conjuncts(tree, right)]
-    return [tree.of(node)]
+            stack += [right, left]
+        else:
+            found.append(tree.of(node))
+    return found
 
 
 def _used_after(scene: Scene, function: Node, place: Node, names: set[str]) -> set[str]:

@@ -268,7 +268,8 @@ def static_function(scene: Scene) -> Iterator[Candidate]:
                                                                       for s in tree.text.sections):  # fmt: skip
             continue
         line = tree.source.rfind("\n", 0, node.start_byte) + 1
-        at = line if re.fullmatch(r"\s*(?:__\w+\s*)*", tree.source[line : node.start_byte]) else node.start_byte
+        words = tree.source[line : node.start_byte].split()
+        at = line if all(word.startswith("__") for word in words) else node.start_byte
         yield Candidate(
             f"Make {name}() static",
             "Global functions are verified by themselves: what is known of their arguments and results stays outside.",

@@ -65,6 +65,7 @@ def test_a_rejection_is_explained_whatever_the_log_level(said: Any, level: str) 
     failure = record["failure"]
     assert set(failure) == {
         "rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes",
+        "fixes",
     }  # fmt: skip
     assert failure["message"] == "R1 offset is outside of the packet"
     assert (failure["category"], failure["reg"]) == ("Memory Safety", "r1")
@@ -410,3 +411,29 @@ def test_where_nothing_is_loaded_no_remark_says_that_the_rest_was_checked(said: 
     _, records, _ = said("verify", "--json", str(source))
     assert [r["verdict"] for r in records] == ["error", "error"]
     assert not any(r["remarks"] for r in records)
+
+
+def test_verify_offers_fixes_of_a_rejected_source(said: Any) -> None:
+    status, [record], _ = said("verify", "--json", REJECTED)
+    assert status == 1
+    fixes = record["failure"]["fixes"]
+    assert fixes and all(set(fix) == {"title", "why", "diff"} for fix in fixes)
+    assert fixes[0]["diff"].startswith("--- a/missing_bounds_check.c\n+++ b/missing_bounds_check.c\n@@ ")
+
+
+def test_verify_prints_the_first_fix(said: Any) -> None:
+    _, _, text = said("verify", REJECTED)
+    assert "\nfix: " in text and "\n+++ b/missing_bounds_check.c\n" in text
+    assert text.count("+++ b/") == 1
+
+
+def test_verify_looks_for_no_fix_where_none_is_wanted(said: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("looked for")
+
+    monkeypatch.setattr(pipeline, "repairs", never)
+    _, [record], _ = said("verify", "--json", "--no-fixes", REJECTED)
+    assert record["failure"]["fixes"] == []
+    _, [record], _ = said("verify", "--json", EXAMPLE)
+    assert record["failure"] is None
+    assert said("verify", "--json", OBJECT)[1]

@@ -151,3 +151,25 @@ def test_a_fix_in_a_line_of_several_statements_stays_in_it() -> None:
 )
 def test_lines_that_differ_become_edits(old: str, new: str) -> None:
     assert apply(old, Fix("", _line_edits(old, new))) == new
+
+
+LONG = {
+    "many equal lines": HEAD + "\n" * 40_000 + PLAIN.replace("BODY", "*v += 1;") + "\n" * 10_000,
+    "a long condition": HEAD + PLAIN.replace("BODY", f"if ({' || '.join(['k == 1'] * 2500)}) return *v;"),
+    "deep brackets": HEAD + PLAIN.replace("BODY", f"return {'(' * 200}*v{')' * 200};"),
+    "many functions": HEAD
+    + "".join(f"static int f{n}(int *p) {{ return p[{n}]; }}\n" for n in range(900))
+    + PLAIN.replace("BODY", "*v += 1;"),
+    "long names": HEAD + f"int {'_' * 20_000} (void);\n" + PLAIN.replace("BODY", "*v += 1;"),
+}
+
+
+TOO_DEEP = ("a long condition",)
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_texts_take_no_longer_than_allowed(name: str) -> None:
+    began = time.monotonic()
+    fixes = found(LONG[name], most=1, limit_seconds=8)
+    assert fixes or name in TOO_DEEP
+    assert time.monotonic() - began < 16
