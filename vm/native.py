@@ -12,9 +12,17 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+
+    from mypy_extensions import mypyc_attr as mypyc_attr
+else:
+
+    def mypyc_attr(**_attributes: int) -> Callable[[type], type]:
+        """What mypyc is told of a class, such as `free_list_len=1`: a freed instance is kept for the next one."""
+        return lambda cls: cls
+
 
 ROOT: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SWITCH: Final = "BPFSCOPE_COMPILED"

@@ -11,6 +11,7 @@ from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
+from vm.native import mypyc_attr
 from vm.program import Program
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
 from vm.verifier.journal import Journal
@@ -108,6 +109,7 @@ class StackElem:
         self.path: int = path
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class HistEntry:
     """struct bpf_insn_hist_entry."""

@@ -9,6 +9,7 @@ from typing import Final, final
 
 from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
 from vm.isa.opcodes import JEQ, JGE, JGT, JLE, JLT, JNE, JSET, JSGE, JSGT, JSLE, JSLT, X
+from vm.native import mypyc_attr
 from vm.verifier.domain.scalar import Scalar, s32, s64, same, sync
 
 JSET_FALSE: Final = JSET | X
@@ -127,6 +128,7 @@ def _all_known(a: Scalar) -> bool:
     )
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class _Work:
     """A Scalar being refined. Both operands may be one register: then both are one _Work."""

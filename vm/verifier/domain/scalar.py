@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from vm.bits import S32_MAX, S32_MIN, S64_MAX, S64_MIN, U32, U64
+from vm.native import mypyc_attr
 from vm.verifier.domain.tnum import SIGN32, SIGN64, TNUM_UNKNOWN, Tnum, tnum_cast, tnum_range
 
 U64_MAX: Final = U64
@@ -20,6 +21,7 @@ _HIGH: Final = ~U32
 _TWO64: Final = 1 << 64
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class Scalar:
     """Immutable. Members are the numbers that var_off and all four pairs of bounds admit."""

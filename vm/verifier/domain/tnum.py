@@ -10,11 +10,13 @@ from __future__ import annotations
 from typing import Final, final
 
 from vm.bits import U32, U64
+from vm.native import mypyc_attr
 
 SIGN64: Final = 0x8000000000000000
 SIGN32: Final = 0x80000000
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class Tnum:
     """Immutable. `value` holds the known ones, `mask` the unknown bits; they share no bit."""

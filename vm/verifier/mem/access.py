@@ -10,6 +10,7 @@ from typing import Final, final
 
 from vm.isa.insn import Insn
 from vm.isa.opcodes import SIZE_BYTES
+from vm.native import mypyc_attr
 from vm.verifier.domain.scalar import bounded, coerce_to_size, coerce_to_size_sx
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.alignment import check_ptr_alignment
@@ -53,6 +54,7 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar, pointer
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class _Access:
     """One access. `off` includes the pointer's fixed offset. value_regno -1: an unknown value, or one nobody wants."""

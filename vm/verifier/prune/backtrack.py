@@ -18,6 +18,7 @@ from vm.kernel.types import (
     INSN_F_SRC_REG_STACK,
     INSN_F_STACK_ACCESS,
 )
+from vm.native import mypyc_attr
 from vm.verifier.env import HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import GAVE_UP
@@ -96,6 +97,7 @@ def push_insn_history(env: VerifierEnv, cur: VerifierState, flags: int, linked_r
     env.cur_hist_ent = entry
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class Backtrack:
     """struct backtrack_state: per frame, the registers and stack slots whose exact value mattered."""

@@ -6,6 +6,7 @@ from typing import final
 
 from vm.bits import U32
 from vm.isa.opcodes import MAX_BPF_REG
+from vm.native import mypyc_attr
 from vm.verifier.domain.scalar import same
 from vm.verifier.env import StateListEntry, VerifierEnv
 from vm.verifier.state.frame import StackSlot
@@ -34,6 +35,7 @@ def same_callsites(a: VerifierState, b: VerifierState) -> bool:
     return all(fa.callsite == fb.callsite for fa, fb in zip(a.frame, b.frame, strict=True))
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class IdMap:
     """struct bpf_idmap: which id of the old state stands for which of the current one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, final
 
 from vm.isa.opcodes import MAX_BPF_REG, REG_FP
+from vm.native import mypyc_attr
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, frame_pointer
 from vm.verifier.state.reg_types import STACK_SPILL
 
@@ -16,6 +17,7 @@ ALL_INVALID: Final[SlotTypes] = (0, 0, 0, 0, 0, 0, 0, 0)  # STACK_INVALID
 BPF_MAIN_FUNC: Final = -1
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class StackSlot:
     """Eight bytes of stack. Never changed once stored: make a new one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, final
 
+from vm.native import mypyc_attr
 from vm.verifier.domain.scalar import UNKNOWN, Scalar, const
 from vm.verifier.state.reg_types import NOT_INIT, PTR_TO_STACK, SCALAR_VALUE
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from vm.btf.types import Btf
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class RegState:
     """A value of struct bpf_reg_state, without liveness (that is LiveRow's).
