@@ -77,7 +77,9 @@ def states_equal(env: VerifierEnv, old: VerifierState, cur: VerifierState, exact
         return _differs(env, WHY_PREEMPT)
     if old.in_sleepable != cur.in_sleepable:
         return _differs(env, WHY_SLEEPABLE)
-    for fold, fcur in zip(old.frame, cur.frame, strict=True):
+    for i in range(len(old.frame)):
+        fold = old.frame[i]
+        fcur = cur.frame[i]
         if fold.callsite != fcur.callsite:
             return _differs(env, WHY_CALLSITE)
         if not _func_states_equal(env, fold, fcur, idmap, exact):
@@ -200,10 +202,13 @@ def _scalar_reg_for_stack(env: VerifierEnv, slot: StackSlot) -> RegState | None:
 
 def _stacksafe(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: IdMap, exact: int) -> bool:
     marks = old.live.marks
-    for spi, slot in enumerate(old.stack):
-        here = cur.stack[spi] if spi < len(cur.stack) else None
+    old_stack = old.stack
+    cur_stack = cur.stack
+    for spi in range(len(old_stack)):
         if exact == NOT_EXACT and not marks[MAX_BPF_REG + spi] & REG_LIVE_READ:
             continue
+        slot = old_stack[spi]
+        here = cur_stack[spi] if spi < len(cur_stack) else None
         if (here is None and exact != NOT_EXACT) or not _slot_safe(env, slot, here, idmap, exact):
             if env.journal is not None:
                 env.journal.differs_in(old.frameno, MAX_BPF_REG + spi, slot, here)
@@ -263,4 +268,6 @@ def _same_contents(env: VerifierEnv, kind: int, old: RegState, cur: RegState, id
 def _refsafe(old: FuncState, cur: FuncState, idmap: IdMap) -> bool:
     if len(old.refs) != len(cur.refs):
         return False
+    if not old.refs:
+        return True
     return all(idmap.check_ids(a.id, b.id) for a, b in zip(old.refs, cur.refs, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from vm.bits import U32
 from vm.isa.opcodes import MAX_BPF_REG
@@ -32,7 +32,13 @@ def same_callsites(a: VerifierState, b: VerifierState) -> bool:
     """same_callsites(): the frames were entered from the same places."""
     if len(a.frame) != len(b.frame):
         return False
-    return all(fa.callsite == fb.callsite for fa, fb in zip(a.frame, b.frame, strict=True))
+    for i in range(len(a.frame)):  # noqa: SIM110 - a generator costs more than it looks at
+        if a.frame[i].callsite != b.frame[i].callsite:
+            return False
+    return True
+
+
+_NO_IDS: Final[list[int]] = []
 
 
 @mypyc_attr(free_list_len=1)
@@ -40,24 +46,31 @@ def same_callsites(a: VerifierState, b: VerifierState) -> bool:
 class IdMap:
     """struct bpf_idmap: which id of the old state stands for which of the current one."""
 
-    __slots__ = ("_cur_of", "_taken", "tmp_id_gen")
+    __slots__ = ("_cur", "_old", "tmp_id_gen")
 
     def __init__(self, id_gen: int) -> None:
-        self._cur_of: dict[int, int] = {}
-        self._taken: set[int] = set()
+        # Few states have ids that are compared: a dictionary and a set for each comparison would cost more than it.
+        self._old: list[int] = _NO_IDS
+        self._cur: list[int] = _NO_IDS
         self.tmp_id_gen: int = id_gen
 
     def check_ids(self, old_id: int, cur_id: int) -> bool:
         """check_ids(): both are unset, or old_id goes with cur_id and no other does."""
         if old_id == 0 or cur_id == 0:
             return old_id == cur_id
-        known = self._cur_of.get(old_id)
-        if known is not None:
-            return known == cur_id
-        if cur_id in self._taken:
-            return False
-        self._cur_of[old_id] = cur_id
-        self._taken.add(cur_id)
+        olds = self._old
+        curs = self._cur
+        for i in range(len(olds)):
+            if olds[i] == old_id:
+                return curs[i] == cur_id
+            if curs[i] == cur_id:
+                return False
+        if olds:
+            olds.append(old_id)
+            curs.append(cur_id)
+        else:
+            self._old = [old_id]
+            self._cur = [cur_id]
         return True
 
 

@@ -48,6 +48,7 @@ class LiveRow:
     parents[i] is the row of the checkpoint whose slot i this one inherited from (None: none).
     A slot that was copied from another register (callback arguments) has its parent's
     index in `shifted`.
+    `parents` is shared by states that were copied from one another: it is replaced, never changed.
     """
 
     __slots__ = ("marks", "parents", "shifted")
@@ -58,7 +59,7 @@ class LiveRow:
         self.shifted: dict[int, int] | None = shifted
 
     def copy(self) -> LiveRow:
-        return LiveRow(self.marks[:], self.parents[:], dict(self.shifted) if self.shifted else None)
+        return LiveRow(self.marks[:], self.parents, dict(self.shifted) if self.shifted else None)
 
     def parent_index(self, idx: int) -> int:
         """Index in parents[idx] that slot `idx` descends from."""
@@ -69,7 +70,9 @@ class LiveRow:
     def adopt(self, idx: int, other: LiveRow, other_idx: int) -> None:
         """Slot idx becomes a copy of another row's slot, marks and parentage included (a C struct copy)."""
         self.marks[idx] = other.marks[other_idx]
-        self.parents[idx] = other.parents[other_idx]
+        parents = self.parents[:]
+        parents[idx] = other.parents[other_idx]
+        self.parents = parents
         target = other.parent_index(other_idx)
         if target != idx:
             if self.shifted is None:
@@ -157,4 +160,4 @@ class FuncState:
         if missing > 0:
             self.stack.extend([INVALID_SLOT] * missing)
             self.live.marks.extend([0] * missing)
-            self.live.parents.extend([None] * missing)
+            self.live.parents = self.live.parents + [None] * missing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, final
 
-from vm.isa.opcodes import MAX_BPF_REG
-from vm.verifier.state.frame import FuncState
+from vm.isa.opcodes import REG_FP
+from vm.verifier.state.frame import FuncState, LiveRow
 
 MAX_CALL_FRAMES: Final = 8
 
@@ -94,14 +94,18 @@ def connect_parentage(cur: VerifierState, new: VerifierState) -> None:
     The current frame's r0-r9 and callers' r6-r9 and all stack slots descend from `new`;
     marks start afresh. R10 never has a parent.
     """
-    for f, nf in zip(cur.frame, new.frame, strict=True):
-        row, parent = f.live, nf.live
-        first = 6 if f is not cur.frame[-1] else 0
-        for i in range(first, 10):
-            row.parents[i] = parent
-        n = len(f.stack)
-        row.parents[MAX_BPF_REG:] = [parent] * n
-        row.marks[:10] = [0] * 10
-        row.marks[MAX_BPF_REG:] = [0] * n
+    last = len(cur.frame) - 1
+    for number in range(last + 1):
+        row, parent = cur.frame[number].live, new.frame[number].live
+        first = 6 if number < last else 0
+        old = row.parents
+        parents: list[LiveRow | None] = [parent] * len(old)
+        for i in range(first):
+            parents[i] = old[i]
+        parents[REG_FP] = old[REG_FP]
+        row.parents = parents
+        marks = [0] * len(old)
+        marks[REG_FP] = row.marks[REG_FP]
+        row.marks = marks
         if row.shifted:
             row.shifted = {i: t for i, t in row.shifted.items() if i < first} or None
