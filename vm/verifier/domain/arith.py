@@ -27,6 +27,11 @@ from vm.verifier.domain.tnum import (
 _U16: Final = 0xFFFF
 
 
+def _u64(value: int) -> int:
+    """The low 64 bits. A mask of 64 bits is no small integer, and most numbers need none."""
+    return value & U64 if value >> 64 else value
+
+
 def is_known(a: Scalar) -> bool:
     """One number, and every bound agrees."""
     value = a.var_off.value
@@ -96,7 +101,7 @@ def _fold(op: int, alu32: bool, a: int, b: int) -> int:
         result = s32(a) >> b if alu32 else s64(a) >> b
     if alu32:
         return result & U32
-    return result & U64 if result >> 64 else result
+    return _u64(result)
 
 
 def _finish(
@@ -137,12 +142,12 @@ def _add(alu32: bool, a: Scalar, b: Scalar) -> Scalar:
         u32_max = U32
     smin = a.smin + b.smin
     smax = a.smax + b.smax
-    if smin < S64_MIN or smin > S64_MAX or smax < S64_MIN or smax > S64_MAX:
+    if smin >> 63 not in (0, -1) or smax >> 63 not in (0, -1):
         smin = S64_MIN
         smax = S64_MAX
     umin = a.umin + b.umin
     umax = a.umax + b.umax
-    if umin > U64 or umax > U64:
+    if umin >> 64 or umax >> 64:
         umin = 0
         umax = U64
     t = tnum_add(a.var_off, b.var_off)
@@ -163,7 +168,7 @@ def _sub(alu32: bool, a: Scalar, b: Scalar) -> Scalar:
         u32_max = a.u32_max - b.u32_min & U32
     smin = a.smin - b.smax
     smax = a.smax - b.smin
-    if smin < S64_MIN or smin > S64_MAX or smax < S64_MIN or smax > S64_MAX:
+    if smin >> 63 not in (0, -1) or smax >> 63 not in (0, -1):
         smin = S64_MIN
         smax = S64_MAX
     if a.umin < b.umax:
@@ -171,7 +176,7 @@ def _sub(alu32: bool, a: Scalar, b: Scalar) -> Scalar:
         umax = U64
     else:
         umin = a.umin - b.umax
-        umax = a.umax - b.umin & U64
+        umax = _u64(a.umax - b.umin)
     t = tnum_sub(a.var_off, b.var_off)
     return _finish(alu32, t.value, t.mask, smin, smax, umin, umax, s32_min, s32_max, u32_min, u32_max)
 
@@ -193,7 +198,7 @@ def _mul(alu32: bool, a: Scalar, b: Scalar) -> Scalar:
     umin = 0
     umax = U64
     if a.smin >= 0 and b.smin >= 0 and a.umax <= U32 and b.umax <= U32:
-        umin = a.umin * b.umin & U64
+        umin = _u64(a.umin * b.umin)
         umax = a.umax * b.umax
         if umax <= S64_MAX:
             smin = umin
@@ -266,8 +271,8 @@ def _lsh32(a: Scalar, shift: int) -> Scalar:
 
 
 def _lsh64(a: Scalar, shift: int) -> Scalar:
-    v = a.var_off.value << shift & U64
-    m = a.var_off.mask << shift & U64
+    v = _u64(a.var_off.value << shift)
+    m = _u64(a.var_off.mask << shift)
     smin = S64_MIN
     smax = S64_MAX
     if shift == 32:  # the first half of a sign extension: the low half's sign becomes the sign
@@ -276,7 +281,7 @@ def _lsh64(a: Scalar, shift: int) -> Scalar:
     umin = 0
     umax = U64
     if a.umax <= 1 << (63 - shift):
-        umin = a.umin << shift & U64
+        umin = _u64(a.umin << shift)
         umax = a.umax << shift
     u32_min = 0
     u32_max = U32
@@ -321,12 +326,12 @@ def pointer_add(ptr: Scalar, off: Scalar) -> Scalar:
     """Variable part of `pointer + off`: 64 bits only (pointers keep no 32-bit bounds), not synced."""
     smin = ptr.smin + off.smin
     smax = ptr.smax + off.smax
-    if smin < S64_MIN or smin > S64_MAX or smax < S64_MIN or smax > S64_MAX:
+    if smin >> 63 not in (0, -1) or smax >> 63 not in (0, -1):
         smin = S64_MIN
         smax = S64_MAX
     umin = ptr.umin + off.umin
     umax = ptr.umax + off.umax
-    if umin > U64 or umax > U64:
+    if umin >> 64 or umax >> 64:
         umin = 0
         umax = U64
     t = tnum_add(ptr.var_off, off.var_off)
@@ -337,7 +342,7 @@ def pointer_sub(ptr: Scalar, off: Scalar) -> Scalar:
     """Variable part of `pointer - off`, not synced."""
     smin = ptr.smin - off.smax
     smax = ptr.smax - off.smin
-    if smin < S64_MIN or smin > S64_MAX or smax < S64_MIN or smax > S64_MAX:
+    if smin >> 63 not in (0, -1) or smax >> 63 not in (0, -1):
         smin = S64_MIN
         smax = S64_MAX
     if ptr.umin < off.umax:
@@ -345,7 +350,7 @@ def pointer_sub(ptr: Scalar, off: Scalar) -> Scalar:
         umax = U64
     else:
         umin = ptr.umin - off.umax
-        umax = ptr.umax - off.umin & U64
+        umax = _u64(ptr.umax - off.umin)
     t = tnum_sub(ptr.var_off, off.var_off)
     return Scalar(t, smin, smax, umin, umax, S32_MIN, S32_MAX, 0, U32)
 

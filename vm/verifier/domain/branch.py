@@ -49,9 +49,11 @@ REVERSE: Final = {
 
 def _equal(a: Scalar, b: Scalar, jmp32: bool) -> int:
     """1: certainly equal, 0: certainly not, -1: either."""
-    bits = U32 if jmp32 else U64
-    unknown = (a.var_off.mask | b.var_off.mask) & bits
-    differ = (a.var_off.value ^ b.var_off.value) & bits
+    unknown = a.var_off.mask | b.var_off.mask
+    differ = a.var_off.value ^ b.var_off.value
+    if jmp32:
+        unknown &= U32
+        differ &= U32
     if unknown == 0:
         return 1 if differ == 0 else 0
     if differ & ~unknown:
@@ -63,13 +65,17 @@ def _equal(a: Scalar, b: Scalar, jmp32: bool) -> int:
     return -1
 
 
+def _mask(a: Scalar, jmp32: bool) -> int:
+    """The unknown bits of what is compared."""
+    return a.var_off.mask & U32 if jmp32 else a.var_off.mask
+
+
 def _bit_set(a: Scalar, b: Scalar, jmp32: bool) -> int:
-    bits = U32 if jmp32 else U64
-    if b.var_off.mask & bits:
+    if _mask(b, jmp32):
         a, b = b, a
-    if b.var_off.mask & bits:
+    if _mask(b, jmp32):
         return -1
-    want = b.var_off.value & bits
+    want = b.var_off.value & U32 if jmp32 else b.var_off.value
     if a.var_off.value & ~a.var_off.mask & want:
         return 1
     if (a.var_off.value | a.var_off.mask) & want == 0:
@@ -208,12 +214,11 @@ def _refine(a: _Work, b: _Work, op: int, jmp32: bool) -> None:
     if op == JEQ:
         _refine_equal(a, b, jmp32)
     elif op in (JNE, JSET, JSET_FALSE):
-        bits = U32 if jmp32 else U64
-        if b.m & bits:
+        if (b.m & U32 if jmp32 else b.m) != 0:
             a, b = b, a
-        if b.m & bits:
+        if (b.m & U32 if jmp32 else b.m) != 0:
             return
-        value = b.v & bits
+        value = b.v & U32 if jmp32 else b.v
         if op == JNE:
             _refine_not_equal(a, value, jmp32)
         elif op == JSET:

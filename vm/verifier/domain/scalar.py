@@ -81,6 +81,8 @@ def same(a: Scalar, b: Scalar) -> bool:
 
 def s64(value: int) -> int:
     """The low 64 bits read as a signed number."""
+    if value >> 63 == 0:
+        return value
     return ((value & U64) ^ SIGN64) - SIGN64
 
 
@@ -222,6 +224,42 @@ def sync(
         umin = v
     if v | m < umax:
         umax = v | m
+
+    if umax >> 31 == 0:
+        # A small number, which all pairs hold alike: the rounds below come to what all of them admit. (Not so where
+        # the signed pair of 64 bits contradicts the others or has another upper half, which is left to the rounds.)
+        lo = umin
+        if u32_min > lo:
+            lo = u32_min
+        if s32_min > lo:
+            lo = s32_min
+        hi = umax
+        if u32_max < hi:
+            hi = u32_max
+        if s32_max < hi:
+            hi = s32_max
+        plain = True
+        if smax < 0 or smin >> 31 > 0:
+            plain = False
+        elif smax >> 31 == 0:
+            if smin >= S32_MIN:
+                if smin > lo:
+                    lo = smin
+                if smax < hi:
+                    hi = smax
+        elif smin >= 0 and smax >> 32 == 0:
+            plain = False
+        if plain and lo <= hi:
+            delta = (1 << (lo ^ hi).bit_length()) - 1
+            mask = m & delta
+            v = (v | lo & ~delta) & ~mask
+            if v > lo:
+                lo = v
+            if v | mask < hi:
+                hi = v | mask
+            if lo == hi == v and not mask:
+                return const(v)
+            return Scalar(Tnum(v, mask), lo, hi, lo, hi, lo, hi, lo, hi)
 
     # Three rounds; one that changes nothing makes the next ones idle.
     for _ in range(3):
@@ -412,6 +450,12 @@ def zext_32_to_64(a: Scalar) -> Scalar:
 
 def coerce_to_size(a: Scalar, size: int) -> Scalar:
     """Zero-extension from the low `size` bytes (1, 2 or 4), synced (coerce_reg_to_size)."""
+    if a is UNKNOWN:
+        return _LOADED[size]
+    return _coerced(a, size)
+
+
+def _coerced(a: Scalar, size: int) -> Scalar:
     keep = (1 << size * 8) - 1
     umin = a.umin
     umax = a.umax
@@ -426,6 +470,10 @@ def coerce_to_size(a: Scalar, size: int) -> Scalar:
     if size < 4:
         return sync(v, m, umin, umax, umin, umax, S32_MIN, S32_MAX, 0, U32)
     return sync(v, m, umin, umax, umin, umax, a.s32_min, a.s32_max, a.u32_min, a.u32_max)
+
+
+# What most loads leave behind: any number of `size` bytes.
+_LOADED: Final = [UNKNOWN, _coerced(UNKNOWN, 1), _coerced(UNKNOWN, 2), UNKNOWN, _coerced(UNKNOWN, 4)]
 
 
 def _sext(value: int, size: int) -> int:

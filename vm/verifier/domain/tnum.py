@@ -127,13 +127,19 @@ def tnum_mul(a: Tnum, b: Tnum) -> Tnum:
             extra = 0
         if extra:
             carry = (sum_mask + extra + sum_value) ^ sum_value
-            unknown = (carry | sum_mask | extra) & U64
+            unknown = carry | sum_mask | extra
+            if unknown >> 64:
+                unknown &= U64
             sum_value &= ~unknown
             sum_mask = unknown
         value >>= 1
         mask >>= 1
-        known = known << 1 & U64
-        doubt = doubt << 1 & U64
+        known <<= 1
+        if known >> 64:
+            known &= U64
+        doubt <<= 1
+        if doubt >> 64:
+            doubt &= U64
     return tnum_add(tnum_const(a.value * b.value), Tnum(sum_value, sum_mask))
 
 
