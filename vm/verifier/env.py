@@ -19,6 +19,7 @@ from vm.verifier.rules.limits import JUMP_SEQUENCE_TOO_LONG
 from vm.verifier.rules.rule import AS_CAUSE, Note, Rule
 from vm.verifier.state.attach_target import AttachTarget
 from vm.verifier.state.aux import InsnAux, SubprogInfo
+from vm.verifier.state.backtrack import Backtrack
 from vm.verifier.state.frame import FuncState
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState, copy_verifier_state
@@ -176,6 +177,7 @@ class VerifierEnv:
         self.explored_states: dict[int, list[StateListEntry]] = {}
         self.insn_hist: list[HistEntry] = []
         self.cur_hist_ent: HistEntry | None = None
+        self.backtrack: Backtrack = Backtrack()
         self.touches: list[int] = []  # per instruction, once precision is walked back: see backtrack.py
         self.id_gen: int = 0
         self.used_maps: list[int] = []
@@ -328,7 +330,8 @@ class VerifierEnv:
         self.scratched_regs |= 1 << regno
 
     def mark_stack_slot_scratched(self, spi: int) -> None:
-        self.scratched_stack_slots |= 1 << spi
+        if self.log.level:
+            self.scratched_stack_slots |= 1 << spi
 
     def mark_verifier_state_clean(self) -> None:
         self.scratched_regs = 0

@@ -6,7 +6,7 @@ compared with anything before it becomes one.
 
 from __future__ import annotations
 
-from typing import Final, final
+from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
@@ -18,7 +18,6 @@ from vm.kernel.types import (
     INSN_F_SRC_REG_STACK,
     INSN_F_STACK_ACCESS,
 )
-from vm.native import mypyc_attr
 from vm.verifier.env import HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import GAVE_UP
@@ -34,6 +33,7 @@ from vm.verifier.rules.internal import (
     BACKTRACK_STACK_SLOTS,
     PRECISION_OF_POINTER,
 )
+from vm.verifier.state.backtrack import Backtrack
 from vm.verifier.state.frame import BPF_MAIN_FUNC, FuncState, StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
@@ -97,39 +97,6 @@ def push_insn_history(env: VerifierEnv, cur: VerifierState, flags: int, linked_r
     env.cur_hist_ent = entry
 
 
-@mypyc_attr(free_list_len=1)
-@final
-class Backtrack:
-    """struct backtrack_state: per frame, the registers and stack slots whose exact value mattered."""
-
-    __slots__ = ("frame", "regs", "slots")
-
-    def __init__(self, frame: int) -> None:
-        self.frame: int = frame
-        self.regs: list[int] = [0] * MAX_CALL_FRAMES
-        self.slots: list[int] = [0] * MAX_CALL_FRAMES
-
-    def empty(self) -> bool:
-        wanted = 0
-        for i in range(self.frame + 1):
-            wanted |= self.regs[i] | self.slots[i]
-        return wanted == 0
-
-    def is_reg_set(self, regno: int) -> bool:
-        return self.regs[self.frame] >> regno & 1 != 0
-
-    def set_reg(self, regno: int) -> None:
-        self.regs[self.frame] |= 1 << regno
-
-    def clear_reg(self, regno: int) -> None:
-        self.regs[self.frame] &= ~(1 << regno)
-
-    def reset(self) -> None:
-        self.frame = 0
-        self.regs = [0] * MAX_CALL_FRAMES
-        self.slots = [0] * MAX_CALL_FRAMES
-
-
 def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
     """The exact value of scalar register `regno` of the current frame matters from here back.
 
@@ -138,9 +105,10 @@ def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
     if not env.bpf_capable:
         return
     state = env.cur_state
-    bt = Backtrack(state.curframe)
     if state.frame[-1].regs[regno].type != SCALAR_VALUE:
         env.reject(PRECISION_OF_POINTER, regno)
+    bt = env.backtrack
+    bt.frame = len(state.frame) - 1
     bt.set_reg(regno)
     if env.journal is not None:
         env.journal.mark(env.step, env.path, env.insn_idx, bt.frame, 1 << regno, 0, why)
@@ -150,6 +118,7 @@ def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
 def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
     """The same for everything set in `bt`."""
     if not env.bpf_capable:
+        bt.reset()
         return
     bt.frame = env.cur_state.curframe
     if not bt.empty():
@@ -160,72 +129,95 @@ def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
 
 
 def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
-    st: VerifierState | None = env.cur_state
+    """Follows what is set in `bt` back to where it came from, and leaves it empty."""
     say = env.log.level & BPF_LOG_LEVEL2 != 0
-    first_idx = env.cur_state.first_insn_idx
+    st = env.cur_state
+    first_idx = st.first_insn_idx
     last_idx = env.insn_idx
     subseq_idx = -1
     skip_first = True
-    hist = env.insn_hist
-    journal = env.journal
-    touches = env.touches
-    if not touches:
-        for insn in env.insns:
-            touches.append(_touches(insn))
-    insn_cnt = len(env.insns)
-    while st is not None:
+    while True:
         if say:
             env.verbose(
                 f"mark_precise: frame{bt.frame}: last_idx {last_idx} first_idx {first_idx} subseq_idx {subseq_idx} \n"
             )
         if last_idx < 0:
             _reach_entry(env, bt, st)
+            bt.reset()
             return
-        start = st.insn_hist_start
-        end = st.insn_hist_end
-        idx = last_idx
-        while True:
-            last = hist[end - 1] if end > start else None
-            if skip_first:
-                skip_first = False
-            else:
-                here = last if last is not None and last.idx == idx else None
-                touched = (bt.regs[bt.frame] | _ALWAYS) & touches[idx]
-                noted = here is not None and (here.flags != 0 or here.linked_regs != 0)
-                if journal is not None and (touched or noted):
-                    journal.walked(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
-                if say or noted or (touched and not touches[idx] & _KEEPS):
-                    if _step_back(env, bt, idx, subseq_idx, here, say):
-                        _mark_all_scalars_precise(env, env.cur_state)
-                        bt.reset()
-                        return
-                    if bt.empty():
-                        return
-            subseq_idx = idx
-            # The instruction before this one: the recorded one, else the one above.
-            if idx == st.first_insn_idx and (last is None or (end - start == 1 and last.idx == idx)):
-                break
-            if last is not None and last.idx == idx:
-                end -= 1
-                idx = last.prev_idx
-            else:
-                idx -= 1
-            if idx < 0 or idx >= insn_cnt:
-                env.reject(BACKTRACK_INSTRUCTION, insn=idx)
-        st = st.parent
-        if st is None:
+        subseq_idx = _walk_back(env, bt, st, last_idx, subseq_idx, skip_first, say)
+        if subseq_idx == _GAVE_UP:
+            _mark_all_scalars_precise(env, env.cur_state)
+            bt.reset()
+            return
+        skip_first = False
+        if bt.empty():
+            return
+        parent = st.parent
+        if parent is None:
             break
+        st = parent
         _mark_state(env, bt, st, say)
         if bt.empty():
             return
         subseq_idx = first_idx
         last_idx = st.last_insn_idx
         first_idx = st.first_insn_idx
-    if not bt.empty():
-        _mark_all_scalars_precise(env, env.cur_state)
-        bt.reset()
+    _mark_all_scalars_precise(env, env.cur_state)
+    bt.reset()
 
 
+def _walk_back(
+    env: VerifierEnv, bt: Backtrack, st: VerifierState, last_idx: int, subseq_idx: int, skip_first: bool, say: bool
+) -> int:
+    """Back over the instructions from last_idx to the start of `st`; the first of them, or _GAVE_UP.
+
+    skip_first -- last_idx itself is not looked at. Ends early where nothing is looked for any more.
+    """
+    journal = env.journal
+    touches = env.touches
+    if not touches:
+        for insn in env.insns:
+            touches.append(_touches(insn))
+    insn_cnt = len(touches)
+    hist = env.insn_hist
+    start = st.insn_hist_start
+    end = st.insn_hist_end
+    first = st.first_insn_idx
+    last = hist[end - 1] if end > start else None
+    wanted = bt.regs[bt.frame] | _ALWAYS
+    idx = last_idx
+    while True:
+        recorded = last is not None and last.idx == idx
+        if skip_first:
+            skip_first = False
+        else:
+            touch = touches[idx]
+            touched = wanted & touch
+            noted = recorded and last is not None and (last.flags != 0 or last.linked_regs != 0)
+            if journal is not None and (touched or noted):
+                journal.walked(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
+            if say or noted or (touched and not touch & _KEEPS):
+                if _step_back(env, bt, idx, subseq_idx, last if recorded else None, say):
+                    return _GAVE_UP
+                if bt.empty():
+                    return idx
+                wanted = bt.regs[bt.frame] | _ALWAYS
+        subseq_idx = idx
+        # The instruction before this one: the recorded one, else the one above.
+        if idx == first and (last is None or (end - start == 1 and recorded)):
+            return idx
+        if recorded and last is not None:
+            idx = last.prev_idx
+            end -= 1
+            last = hist[end - 1] if end > start else None
+        else:
+            idx -= 1
+        if idx < 0 or idx >= insn_cnt:
+            env.reject(BACKTRACK_INSTRUCTION, insn=idx)
+
+
+_GAVE_UP: Final = -2
 _ALWAYS: Final = 1 << 16
 _KEEPS: Final = 1 << 17
 
@@ -307,7 +299,7 @@ def _backtrack_insn(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, 
         if hist is None or not hist.flags & INSN_F_STACK_ACCESS:
             return _DONE
         frameno = hist.flags & INSN_F_FRAMENO_MASK
-        bt.slots[frameno] |= 1 << (hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
+        bt.set_slot(frameno, hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
         return _NONE
     if cls in (o.ST, o.STX):
         # A scalar is no address: this is pointer subtraction, which is not followed.
@@ -319,7 +311,7 @@ def _backtrack_insn(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, 
         slot = 1 << (hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
         if not bt.slots[frameno] & slot:
             return _DONE
-        bt.slots[frameno] &= ~slot
+        bt.slots[frameno] = bt.slots[frameno] & ~slot
         if cls == o.STX:
             bt.set_reg(insn.src_reg)
         return _NONE
@@ -460,14 +452,16 @@ def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -
     for fr in range(bt.frame, -1, -1):
         frame = st.frame[fr]
         mask = bt.regs[fr]
-        for i in range(o.MAX_BPF_REG):
-            if not mask >> i & 1:
-                continue
-            reg = frame.regs[i]
-            if reg.type != SCALAR_VALUE or reg.precise:
-                bt.regs[fr] &= ~(1 << i)
-            else:
-                frame.regs[i] = _precise(reg)
+        i = 0
+        while mask >> i:
+            if mask >> i & 1:
+                reg = frame.regs[i]
+                if reg.type != SCALAR_VALUE or reg.precise:
+                    mask &= ~(1 << i)
+                else:
+                    frame.regs[i] = _precise(reg)
+            i += 1
+        bt.regs[fr] = mask
         if bt.slots[fr]:
             _mark_stack(env, bt, fr, frame)
         if say:
@@ -480,7 +474,9 @@ def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -
 
 def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> None:
     mask = bt.slots[fr]
-    for i in range(64):
+    i = -1
+    while mask >> i + 1:
+        i += 1
         if not mask >> i & 1:
             continue
         if i >= len(frame.stack):
@@ -488,7 +484,7 @@ def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> N
         slot = frame.stack[i]
         reg = slot.spilled_ptr
         if not slot.is_spill() or reg.type != SCALAR_VALUE or reg.precise:
-            bt.slots[fr] &= ~(1 << i)
+            bt.slots[fr] = bt.slots[fr] & ~(1 << i)
         else:
             frame.stack[i] = StackSlot(slot.slot_type, _precise(reg))
 

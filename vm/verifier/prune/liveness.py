@@ -56,16 +56,17 @@ def propagate_read(env: VerifierEnv, parent: LiveRow, idx: int, flag: int) -> No
 def _walk(env: VerifierEnv, row: LiveRow, idx: int, flag: int) -> None:
     cnt = 0
     while True:
-        live = row.marks[idx]
+        marks = row.marks
+        live = marks[idx]
         if live & REG_LIVE_DONE:
             env.reject(READ_MARK_CONTRADICTS)
         if live & REG_LIVE_READ == flag or live & REG_LIVE_READ64:
             break
         # A read of all 64 bits replaces one of 32.
-        row.marks[idx] = (live & ~REG_LIVE_READ32 | flag) if flag == REG_LIVE_READ64 else live | flag
+        marks[idx] = (live & ~REG_LIVE_READ32 | flag) if flag == REG_LIVE_READ64 else live | flag
         cnt += 1
         parent = row.parents[idx]
-        if parent is None or row.marks[idx] & REG_LIVE_WRITTEN:
+        if parent is None or live & REG_LIVE_WRITTEN:
             break
         idx = row.parent_index(idx)
         row = parent
@@ -129,12 +130,13 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
         return
     if regno == o.REG_FP:
         env.reject(FRAME_POINTER_WRITE, regno)
-    frame.live.marks[regno] |= REG_LIVE_WRITTEN
+    marks = frame.live.marks
+    marks[regno] = marks[regno] | REG_LIVE_WRITTEN
     if regno == 0:
         insn = env.insns[env.insn_idx]
         frame.r0_exchanged = env.insn_idx + 1 if insn.code == _ATOMIC32 and insn.imm == o.CMPXCHG else 0
     if t == DST_OP:
-        frame.regs[regno] = unknown_scalar(not env.bpf_capable)
+        mark_reg_unknown(env, frame.regs, regno)
 
 
 def mark_reg_unknown(env: VerifierEnv, regs: list[RegState], regno: int) -> None:
