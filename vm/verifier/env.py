@@ -21,6 +21,7 @@ from vm.verifier.state.attach_target import AttachTarget
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.backtrack import Backtrack
 from vm.verifier.state.frame import FuncState
+from vm.verifier.state.memo import AluMemo, JumpMemo
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState, copy_verifier_state
 
@@ -178,6 +179,10 @@ class VerifierEnv:
         self.insn_hist: list[HistEntry] = []
         self.cur_hist_ent: HistEntry | None = None
         self.backtrack: Backtrack = Backtrack()
+        # Per instruction: its immediate as a register, and what it made of its operands last.
+        self.imm_regs: list[RegState | None] = [None] * len(program.insns)
+        self.alu_memos: list[AluMemo | None] = [None] * len(program.insns)
+        self.jump_memos: list[JumpMemo | None] = [None] * len(program.insns)
         self.touches: list[int] = []  # per instruction, once precision is walked back: see backtrack.py
         self.id_gen: int = 0
         self.used_maps: list[int] = []

@@ -20,7 +20,7 @@ from vm.verifier.domain.scalar import (
     zext_32_to_64,
 )
 from vm.verifier.env import VerifierEnv
-from vm.verifier.mem.common import assign_scalar_id_before_mov
+from vm.verifier.mem.common import assign_scalar_id_before_mov, immediate
 from vm.verifier.prune.backtrack import mark_chain_precision
 from vm.verifier.prune.liveness import (
     DST_OP,
@@ -48,6 +48,7 @@ from vm.verifier.rules.structure import (
     SHIFT_OUT_OF_RANGE,
 )
 from vm.verifier.sanity import sane
+from vm.verifier.state.memo import AluMemo
 from vm.verifier.state.reg import RegState, unknown_scalar
 from vm.verifier.state.reg_types import BPF_ADD_CONST, PTR_TO_ARENA, SCALAR_VALUE
 
@@ -103,8 +104,11 @@ def _check_mov(env: VerifierEnv, insn: Insn) -> None:
         env.reject(MOV_RESERVED_FIELDS)
     check_reg_arg(env, insn.dst_reg, DST_OP_NO_MARK)
     if not insn.code & 0x08:
-        r = RegState(SCALAR_VALUE, const(insn.imm if insn.code & 0x07 == o.ALU64 else insn.imm & 0xFFFFFFFF))
-        r.precise = not env.bpf_capable
+        if env.bpf_capable and insn.code & 0x07 == o.ALU64:
+            r = immediate(env, insn)
+        else:
+            r = RegState(SCALAR_VALUE, const(insn.imm if insn.code & 0x07 == o.ALU64 else insn.imm & 0xFFFFFFFF))
+            r.precise = not env.bpf_capable
         env.cur_state.frame[-1].regs[insn.dst_reg] = r
     elif insn.code & 0x07 == o.ALU64:
         _mov64(env, insn)
@@ -202,7 +206,7 @@ def _adjust_reg_min_max_vals(env: VerifierEnv, insn: Insn, op: int) -> None:
     regs = env.cur_state.frame[-1].regs
     dst = regs[insn.dst_reg]
     by_reg = insn.code & 0x08 != 0
-    src = regs[insn.src_reg] if by_reg else RegState(SCALAR_VALUE, const(insn.imm))
+    src = regs[insn.src_reg] if by_reg else immediate(env, insn)
     if dst.type == PTR_TO_ARENA or src.type == PTR_TO_ARENA:
         if dst.type != PTR_TO_ARENA:
             regs[insn.dst_reg] = src
@@ -238,11 +242,21 @@ def _adjust_scalar(env: VerifierEnv, insn: Insn, op: int, src: RegState) -> None
         return
     if op in (o.ADD, o.SUB) and not env.bypass_spec_v1:
         sanitize.sanitize_val_alu(env, insn)
-    value = regs[insn.dst_reg].scalar
+    dst = regs[insn.dst_reg]
+    value = dst.scalar
     if op in (o.AND, o.OR) and src.scalar.var_off.mask == 0:
         value = _maybe_fork_scalars(env, insn, value)
-    r = regs[insn.dst_reg].clone()
-    r.scalar = scalar_alu(op, alu32, value, src.scalar)
+    memo = env.alu_memos[env.insn_idx]
+    result: Scalar | None = None
+    if memo is not None and memo.dst.scalar is value and memo.src.scalar is src.scalar:
+        if memo.dst is dst and memo.src is src:
+            regs[insn.dst_reg] = memo.result
+            return
+        result = memo.result.scalar
+    if result is None:
+        result = scalar_alu(op, alu32, value, src.scalar)
+    r = dst.clone()
+    r.scalar = result
     delta = src.scalar.var_off.value
     if (
         op == o.ADD
@@ -260,6 +274,14 @@ def _adjust_scalar(env: VerifierEnv, insn: Insn, op: int, src: RegState) -> None
         r.id = 0
         r.off = 0
     regs[insn.dst_reg] = r
+    if value is not dst.scalar:
+        return
+    if memo is None:
+        env.alu_memos[env.insn_idx] = AluMemo(dst, src, r)
+    else:
+        memo.dst = dst
+        memo.src = src
+        memo.result = r
 
 
 def _maybe_fork_scalars(env: VerifierEnv, insn: Insn, value: Scalar) -> Scalar:

@@ -14,8 +14,8 @@ from vm.verifier.check_insn.packets import (
 )
 from vm.verifier.check_insn.sanitize import sanitize_speculative_path
 from vm.verifier.domain.branch import FLIP, REVERSE, is_scalar_branch_taken, refine
-from vm.verifier.domain.scalar import const
 from vm.verifier.env import VerifierEnv
+from vm.verifier.mem.common import immediate
 from vm.verifier.mem.nullness import mark_ptr_or_null_regs, not_null, reg_not_null
 from vm.verifier.prune.backtrack import (
     INSN_F_DST_REG_STACK,
@@ -37,6 +37,7 @@ from vm.verifier.rules.structure import (
     MAY_GOTO_FIELDS,
 )
 from vm.verifier.sanity import sane
+from vm.verifier.state.memo import JumpMemo
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import BPF_BASE_TYPE_MASK, PTR_MAYBE_NULL, PTR_TO_BTF_ID, PTR_TO_STACK, SCALAR_VALUE
 from vm.verifier.state.vstate import VerifierState
@@ -109,7 +110,11 @@ def _check_cond_jmp(env: VerifierEnv, insn: Insn, op: int) -> None:
     if flags:
         push_insn_history(env, this_branch, flags, 0)
 
-    taken = is_branch_taken(dst, src, op, jmp32)
+    memo = env.jump_memos[env.insn_idx]
+    if memo is not None and memo.dst is dst and memo.src is src:
+        taken = -1
+    else:
+        taken = is_branch_taken(dst, src, op, jmp32)
     if taken >= 0:
         _follow_one(env, insn, dst, src, by_reg, taken == 1)
         return
@@ -155,7 +160,7 @@ def _operands(env: VerifierEnv, insn: Insn, by_reg: bool) -> RegState:
     if not by_reg:
         if insn.src_reg:
             env.reject(JUMP_RESERVED_FIELDS)
-        return RegState(SCALAR_VALUE, const(insn.imm))
+        return immediate(env, insn)
     if insn.imm:
         env.reject(JUMP_RESERVED_FIELDS)
     check_reg_arg(env, insn.src_reg, SRC_OP)
@@ -212,19 +217,34 @@ def _refine_both(
     src = imm if imm is not None else here[insn.src_reg]
     if dst.type != SCALAR_VALUE or src.type != SCALAR_VALUE:
         return
+    idx = env.insn_idx
+    memo = env.jump_memos[idx]
+    if memo is None or memo.dst is not dst or memo.src is not src:
+        memo = _refined(env, insn, dst, src, op, imm is None and insn.dst_reg == insn.src_reg)
+    here[insn.dst_reg] = memo.false_dst
+    there[insn.dst_reg] = memo.true_dst
+    if imm is None and insn.dst_reg != insn.src_reg:
+        here[insn.src_reg] = memo.false_src
+        there[insn.src_reg] = memo.true_src
+
+
+def _refined(env: VerifierEnv, insn: Insn, dst: RegState, src: RegState, op: int, one: bool) -> JumpMemo:
+    """Both operands on both ways of a comparison; `one`: they are one register."""
     jmp32 = insn.code & 0x07 == o.JMP32
-    one = imm is None and insn.dst_reg == insn.src_reg
     false1, false2 = refine(dst.scalar, src.scalar, REVERSE[op], jmp32, one)
     true1, true2 = refine(dst.scalar, src.scalar, op, jmp32, one)
-    true1 = sane(env, true1, "true_reg1")
-    true2 = sane(env, true1 if one else true2, "true_reg2")
-    false1 = sane(env, false1, "false_reg1")
-    false2 = sane(env, false1 if one else false2, "false_reg2")
-    here[insn.dst_reg] = dst.with_scalar(false1)
-    there[insn.dst_reg] = there[insn.dst_reg].with_scalar(true1)
-    if imm is None and not one:
-        here[insn.src_reg] = src.with_scalar(false2)
-        there[insn.src_reg] = there[insn.src_reg].with_scalar(true2)
+    sane_true1 = sane(env, true1, "true_reg1")
+    sane_true2 = sane(env, sane_true1 if one else true2, "true_reg2")
+    sane_false1 = sane(env, false1, "false_reg1")
+    sane_false2 = sane(env, sane_false1 if one else false2, "false_reg2")
+    memo = JumpMemo(
+        dst, src, dst.with_scalar(sane_false1), src.with_scalar(sane_false2), dst.with_scalar(sane_true1),
+        src.with_scalar(sane_true2),
+    )  # fmt: skip
+    # What contradicts itself is said each time.
+    if sane_true1 is true1 and sane_false1 is false1 and (one or (sane_true2 is true2 and sane_false2 is false2)):
+        env.jump_memos[env.insn_idx] = memo
+    return memo
 
 
 def _refine_pointers(

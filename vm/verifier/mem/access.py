@@ -51,7 +51,7 @@ from vm.verifier.rules.policy import PACKET_READ_ONLY, POINTER_LEAK_TO_MEMORY
 from vm.verifier.rules.register import INSTRUCTION_WITH_DIFFERENT_POINTERS, INVALID_MEMORY_ACCESS
 from vm.verifier.sanity import sane
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.reg import RegState, known_scalar, pointer
+from vm.verifier.state.reg import UNKNOWN_REG, RegState, known_scalar, pointer
 
 
 @mypyc_attr(free_list_len=1)
@@ -271,13 +271,20 @@ def check_mem_access(
     reg = regs[regno]
     size = SIZE_BYTES[bpf_size]
     check_ptr_alignment(env, reg, off, size, strict_alignment_once, regno)
+    a = _Access(insn_idx, regno, reg, off + reg.off, size, access, value_regno, is_ldsx)
     handler = _HANDLERS.get(reg.type) or _BASE_HANDLERS.get(reg.type & t.BPF_BASE_TYPE_MASK, _invalid)
-    handler(env, _Access(insn_idx, regno, reg, off + reg.off, size, access, value_regno, is_ldsx))
+    handler(env, a)
     if size < 8 and value_regno >= 0 and access == BPF_READ and regs[value_regno].type == t.SCALAR_VALUE:
         loaded = regs[value_regno]
+        if loaded is UNKNOWN_REG and not is_ldsx:
+            regs[value_regno] = _LOADED[size]
+            return
         cut = coerce_to_size_sx(loaded.scalar, size) if is_ldsx else coerce_to_size(loaded.scalar, size)
         regs[value_regno] = loaded.with_scalar(cut)
 
+
+# Any number of so many bytes.
+_LOADED: Final = [UNKNOWN_REG.with_scalar(coerce_to_size(UNKNOWN_REG.scalar, size)) for size in (4, 1, 2, 4, 4)]
 
 _TYPE_MUST_MATCH: Final = frozenset(
     {

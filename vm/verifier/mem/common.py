@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.bits import S64_MIN
+from vm.isa.insn import Insn
 from vm.kernel.types import ACCESS_DIRECT, ACCESS_HELPER, BPF_READ, BPF_WRITE
 from vm.verifier.domain.scalar import s32, s64
 from vm.verifier.env import VerifierEnv
@@ -21,7 +22,7 @@ from vm.verifier.rules.memory import (
 )
 from vm.verifier.rules.rule import Rule
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.reg import RegState
+from vm.verifier.state.reg import RegState, known_scalar
 
 # Others take these from here.
 __all__ = ["ACCESS_DIRECT", "ACCESS_HELPER", "BPF_READ", "BPF_WRITE"]
@@ -55,6 +56,14 @@ def register_is_null(reg: RegState) -> bool:
 def type_is_rdonly_mem(reg_type: int) -> bool:
     """Memory that may be read only."""
     return reg_type & t.MEM_RDONLY != 0
+
+
+def immediate(env: VerifierEnv, insn: Insn) -> RegState:
+    """The immediate of the instruction at hand, sign-extended, as a number in a register."""
+    reg = env.imm_regs[env.insn_idx]
+    if reg is None:
+        reg = env.imm_regs[env.insn_idx] = known_scalar(insn.imm)
+    return reg
 
 
 def assign_scalar_id_before_mov(env: VerifierEnv, regno: int) -> None:

@@ -16,7 +16,7 @@ from vm.verifier.report import need
 from vm.verifier.rules.internal import READ_MARK_CONTRADICTS
 from vm.verifier.rules.register import FRAME_POINTER_WRITE, REGISTER_NUMBER, REGISTER_UNINITIALIZED
 from vm.verifier.state.frame import FuncState, LiveRow
-from vm.verifier.state.reg import NOT_INIT_REG, RegState, unknown_scalar
+from vm.verifier.state.reg import NOT_INIT_REG, UNKNOWN_REG, RegState, unknown_scalar
 from vm.verifier.state.reg_types import (
     NOT_INIT,
     REG_LIVE_DONE,
@@ -141,7 +141,7 @@ def check_frame_reg_arg(env: VerifierEnv, frame: FuncState, regno: int, t: int) 
 
 def mark_reg_unknown(env: VerifierEnv, regs: list[RegState], regno: int) -> None:
     """mark_reg_unknown(): any number; precise from the start for the unprivileged."""
-    regs[regno] = unknown_scalar(not env.bpf_capable)
+    regs[regno] = UNKNOWN_REG if env.bpf_capable else unknown_scalar(True)
 
 
 def clear_caller_saved_regs(env: VerifierEnv, frame: FuncState) -> None:

@@ -108,6 +108,9 @@ def unknown_scalar(precise: bool = False) -> RegState:
     return r
 
 
+UNKNOWN_REG: Final = unknown_scalar()
+
+
 def known_scalar(value: int) -> RegState:
     """A scalar register with one known value (unsigned 64-bit)."""
     return RegState(SCALAR_VALUE, const(value))

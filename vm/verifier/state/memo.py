@@ -1,0 +1,49 @@
+"""What an instruction made of its operands the last time: a path that comes by with the same values finds it again.
+
+Values are immutable and shared, so "the same" is asked by identity, which costs next to nothing where it fails. Most
+paths differ in few values: the results of the others are then shared as well, and so on along the path.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from vm.native import mypyc_attr
+from vm.verifier.state.reg import RegState
+
+
+@mypyc_attr(free_list_len=1)
+@final
+class AluMemo:
+    """Arithmetic on two numbers: `dst op src` was `result`."""
+
+    __slots__ = ("dst", "src", "result")
+
+    def __init__(self, dst: RegState, src: RegState, result: RegState) -> None:
+        self.dst: RegState = dst
+        self.src: RegState = src
+        self.result: RegState = result
+
+
+@mypyc_attr(free_list_len=1)
+@final
+class JumpMemo:
+    """A comparison of two numbers that may go either way: the operands where it fails and where it holds."""
+
+    __slots__ = ("dst", "src", "false_dst", "false_src", "true_dst", "true_src")
+
+    def __init__(
+        self,
+        dst: RegState,
+        src: RegState,
+        false_dst: RegState,
+        false_src: RegState,
+        true_dst: RegState,
+        true_src: RegState,
+    ) -> None:
+        self.dst: RegState = dst
+        self.src: RegState = src
+        self.false_dst: RegState = false_dst
+        self.false_src: RegState = false_src
+        self.true_dst: RegState = true_dst
+        self.true_src: RegState = true_src
