@@ -89,7 +89,7 @@ def do_check(env: VerifierEnv, recorder: Observer | None) -> bool:
             if insn.code == EXIT_INSN or (insn.code == CALL_INSN and insn.src_reg == o.PSEUDO_KFUNC_CALL):
                 done = _exit_or_kfunc(env, insn)
             else:
-                dispatch.CHECKS[insn.code & 0x07](env, insn)
+                dispatch.check_insn(env, insn)
             if recorder is not None:
                 recorder.add(idx, env.cur_state, len(env.head))
             if not done:

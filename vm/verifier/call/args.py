@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final, final
 
 from vm.btf.types import COMPOSITES
 from vm.kernel import func_ids as f
 from vm.kernel import types as k
 from vm.kernel.helper_facts import FuncProto
+from vm.native import mypyc_attr
 from vm.verifier.call.arg_types import base_arg, check_func_arg_reg_off, check_reg_type
 from vm.verifier.call.dynptr import process_dynptr_func
 from vm.verifier.call.kptr import process_kptr_dest
@@ -37,13 +38,18 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
 
-class _Arg(NamedTuple):
-    fn: FuncProto
-    position: int
-    regno: int
-    arg_type: int
-    reg: RegState
-    insn_idx: int
+@mypyc_attr(free_list_len=1)
+@final
+class _Arg:
+    __slots__ = ("fn", "position", "regno", "arg_type", "reg", "insn_idx")
+
+    def __init__(self, fn: FuncProto, position: int, regno: int, arg_type: int, reg: RegState, insn_idx: int) -> None:
+        self.fn: FuncProto = fn
+        self.position: int = position
+        self.regno: int = regno
+        self.arg_type: int = arg_type
+        self.reg: RegState = reg
+        self.insn_idx: int = insn_idx
 
 
 _Check = Callable[[VerifierEnv, _Arg, CallMeta], None]

@@ -272,8 +272,14 @@ def check_mem_access(
     size = SIZE_BYTES[bpf_size]
     check_ptr_alignment(env, reg, off, size, strict_alignment_once, regno)
     a = _Access(insn_idx, regno, reg, off + reg.off, size, access, value_regno, is_ldsx)
-    handler = _HANDLERS.get(reg.type) or _BASE_HANDLERS.get(reg.type & t.BPF_BASE_TYPE_MASK, _invalid)
-    handler(env, a)
+    # The most frequent ones are called directly.
+    if reg.type == t.PTR_TO_STACK:
+        _stack(env, a)
+    elif reg.type == t.PTR_TO_MAP_VALUE:
+        _map_value(env, a)
+    else:
+        handler = _HANDLERS.get(reg.type) or _BASE_HANDLERS.get(reg.type & t.BPF_BASE_TYPE_MASK, _invalid)
+        handler(env, a)
     if size < 8 and value_regno >= 0 and access == BPF_READ and regs[value_regno].type == t.SCALAR_VALUE:
         loaded = regs[value_regno]
         if loaded is UNKNOWN_REG and not is_ldsx:
