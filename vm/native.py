@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from mypy_extensions import mypyc_attr as mypyc_attr
+    from mypy_extensions import trait as trait
 else:
 
     def mypyc_attr(**_attributes: int) -> Callable[[type], type]:
         """What mypyc is told of a class, such as `free_list_len=1`: a freed instance is kept for the next one."""
         return lambda cls: cls
+
+    def trait(cls: type) -> type:
+        """What mypyc is told of a class that others have as a second base."""
+        return cls
 
 
 ROOT: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

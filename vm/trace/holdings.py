@@ -53,9 +53,16 @@ class HeldNotes:
 
     def begin(self, path: int, state: VerifierState) -> None:
         """A path starts with what its state holds."""
+        if (
+            not state.frame[-1].refs
+            and state.active_lock == NO_LOCK
+            and not state.active_rcu_lock
+            and not state.active_preempt_lock
+        ):
+            self.now = NOTHING
+            return
         self.now = Held(state.frame[-1].refs, state.active_lock, state.active_rcu_lock, state.active_preempt_lock)
-        if self.now != NOTHING:
-            self.starts[path] = self.now
+        self.starts[path] = self.now
 
     def changed(self, path: int, step: int, insn_idx: int, state: VerifierState) -> None:
         """Step `step` took something or gave it back."""

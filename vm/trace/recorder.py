@@ -7,15 +7,16 @@ as Python values.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from vm.isa.insn import Insn
 from vm.trace import retell
 from vm.trace.blocks import (
+    END_CODES,
     ENDS,
     FIRST_BLOCK,
+    START_CODES,
     STEPS_IN_BLOCK,
     Block,
     Changes,
@@ -23,10 +24,11 @@ from vm.trace.blocks import (
     InMemory,
     Starts,
     Storage,
+    column,
+    halves,
     no_changes,
-    no_ends,
-    no_starts,
     read_heading,
+    runs,
 )
 from vm.trace.holdings import HeldNotes, holdings
 from vm.trace.records import Arrival, Holding, Path, PrecisionMark, Pruning
@@ -34,6 +36,7 @@ from vm.trace.snapshots import FIRST_SLOT, same_reg, same_slot
 from vm.trace.stored import ANYTHING, NOTHING, STORES, StoredTrace
 from vm.trace.values import ValueWriter
 from vm.verifier.journal import Journal
+from vm.verifier.observer import Observer
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.state.frame import INVALID_SLOT, FuncState, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState
@@ -77,7 +80,7 @@ class _Pushed:
 
 
 @final
-class Recorder(StoredTrace):
+class Recorder(StoredTrace, Observer):
     """Collects steps; at any time also the trace of those there are.
 
     journal -- what the walk notes beside the steps; the rest is StoredTrace's.
@@ -104,7 +107,6 @@ class Recorder(StoredTrace):
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
         self._stored: int = 0  # bytes of blocks
-        self._reads_taken: int = 0
         self._first: int = 0
         self._first_start: int = 0
         self._first_end: int = 0
@@ -117,16 +119,16 @@ class Recorder(StoredTrace):
         self._block_end: int = self._steps + STEPS_IN_BLOCK if self._steps else FIRST_BLOCK
         self._first_start = self._open_path + 1
         self._first_end = self._ended
-        # Lists while the block grows: compiled code appends to them several times as fast as to arrays.
-        self._insn: list[int] = []
-        self._path: list[int] = []
-        self._depth: list[int] = []
-        self._end: list[int] = []
-        self._new_starts: Starts = no_starts()
-        self._new_ends: Ends = no_ends()
-        self._slot_column: list[int] = []
-        self._row_column: list[int] = []
+        # Lists while the block grows: compiled code appends to them several times as fast as to arrays. What fits one
+        # number is one entry; what seldom differs from the step before is noted where it does, as (place, value).
+        self._insn_and_end: list[int] = []  # insn_idx | end << 32
+        self._slot_and_row: list[int] = []  # slot | row << 32
         self._writer_column: list[int] = []
+        self._paths: list[tuple[int, int]] = [(0, self._open_path)]
+        self._depths: list[tuple[int, int]] = [(0, len(self._frames))]
+        self._depth: int = len(self._frames)
+        self._starts: list[list[int]] = [[] for _ in range(6)]
+        self._ends: list[list[int]] = [[] for _ in range(3)]
         self._key_depth: int = len(self._frames)
         self._keyframe: Changes = self._whole()
 
@@ -146,19 +148,21 @@ class Recorder(StoredTrace):
 
     def flush(self) -> None:
         """Makes a block of what is not in one yet."""
-        if not self._insn and not self._new_starts.end and not self._new_ends.how:
+        if not self._insn_and_end and not self._starts[0] and not self._ends[0]:
             return
-        reads, values = self._journal, self._writer
+        values = self._writer
+        count = len(self._insn_and_end)
+        insn, end = halves(self._insn_and_end, "i", "I")
+        slot, row = halves(self._slot_and_row, "H", "I")
+        read_steps, read_slots = self._journal.take_reads()
         block = Block(
-            self._first, self._first_start, self._first_end, self._key_depth, array("i", self._insn),
-            array("I", self._path), array("B", self._depth), array("I", self._end), self._new_starts, self._new_ends,
-            Changes(array("H", self._slot_column), array("I", self._row_column), array("i", self._writer_column)),
-            self._keyframe,
-            reads.read_steps[self._reads_taken :], reads.read_slots[self._reads_taken :],
-            array("I", values.starts),
-            bytes(values.data),
+            self._first, self._first_start, self._first_end, self._key_depth,
+            insn, runs("I", self._paths, count), runs("B", self._depths, count), end,
+            Starts(*(column(code, each) for code, each in zip(START_CODES, self._starts, strict=True))),
+            Ends(*(column(code, each) for code, each in zip(END_CODES, self._ends, strict=True))),
+            Changes(slot, row, column("i", self._writer_column)), self._keyframe,
+            column("i", read_steps), column("H", read_slots), column("I", values.starts), values.data(),
         )  # fmt: skip
-        self._reads_taken = len(reads.read_steps)
         data = block.encoded()
         self._storage.append(data)
         self.add_block(read_heading(data, self._stored))
@@ -192,13 +196,14 @@ class Recorder(StoredTrace):
         self._open_first = self._steps
         pushed = self._pushed.pop() if self._pushed else None
         self._start(state, pushed, push_step)
-        starts = self._new_starts
-        starts.end.append(len(self._slot_column))
-        starts.depth.append(len(self._frames))
-        starts.parent.append(parent)
-        starts.push_step.append(push_step)
-        starts.first_step.append(self._steps)
-        starts.speculative.append(state.speculative)
+        self._paths.append((len(self._insn_and_end), self._open_path))
+        starts = self._starts
+        starts[0].append(len(self._slot_and_row))
+        starts[1].append(len(self._frames))
+        starts[2].append(parent)
+        starts[3].append(push_step)
+        starts[4].append(self._steps)
+        starts[5].append(state.speculative)
         self._held.begin(self._open_path, state)
 
     def _start(self, state: VerifierState, pushed: _Pushed | None, push_step: int) -> None:
@@ -254,8 +259,7 @@ class Recorder(StoredTrace):
             del frame.writers[FIRST_SLOT + slots :]
 
     def _changed(self, frame: int, idx: int, row: int, writer: int) -> None:
-        self._slot_column.append(frame << 8 | idx)
-        self._row_column.append(row)
+        self._slot_and_row.append(frame << 8 | idx | row << 32)
         self._writer_column.append(writer)
 
     def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
@@ -289,10 +293,10 @@ class Recorder(StoredTrace):
             elif target >= FIRST_SLOT and number == depth - 1 and target - FIRST_SLOT < len(frame.stack):
                 frame.writers[target] = step
                 self._changed(number, target, self._writer.row_of_slot(frame.stack[target - FIRST_SLOT]), step)
-        self._insn.append(insn_idx)
-        self._path.append(self._open_path)
-        self._depth.append(depth)
-        self._end.append(len(self._slot_column))
+        if depth != self._depth:
+            self._depth = depth
+            self._depths.append((len(self._insn_and_end), depth))
+        self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
         self._steps = step + 1
         held = self._held
         now = held.now
@@ -355,10 +359,8 @@ class Recorder(StoredTrace):
 
     def add_failed(self, insn_idx: int) -> None:
         """The walk stopped at insn_idx: its step shows what held before, for the check may have stopped half way."""
-        self._insn.append(insn_idx)
-        self._path.append(self._open_path)
-        self._depth.append(len(self._frames))
-        self._end.append(len(self._slot_column))
+        self._depths.append((len(self._insn_and_end), len(self._frames)))
+        self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
         self._steps += 1
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
@@ -366,9 +368,9 @@ class Recorder(StoredTrace):
         if self._ended > self._open_path:
             return
         self._ended += 1
-        self._new_ends.last_step.append(self._steps - 1)
-        self._new_ends.how.append(_END_CODES[end])
-        self._new_ends.pruned_by.append(pruned_by)
+        self._ends[0].append(self._steps - 1)
+        self._ends[1].append(_END_CODES[end])
+        self._ends[2].append(pruned_by)
 
     # -- afterwards ----------------------------------------------------------
 

@@ -115,7 +115,8 @@ def pruning(trace: Recorder, c: Comparison) -> Pruning:
     after = trace.after(c.path, c.step)
     snap = _arrived(trace, c)
     compared = []
-    for frame, idx, old in c.held:
+    for place, old in zip(c.places, c.values, strict=True):
+        frame, idx = place >> 8, place & 0xFF
         cur = value_at(snap, frame, idx)
         name = slot_name(frame, idx)
         a, b = _text(trace, old, snap, name), _text(trace, cur, snap, name)
@@ -198,12 +199,10 @@ def _reg(trace: Recorder, reg: RegState, name: str) -> str:
 def precision(trace: Recorder, mark: Mark) -> PrecisionMark:
     """One walk back as it is told."""
     step = trace.after(mark.path, mark.step) if mark.why == "propagated" else mark.step
-    links = []
-    chain = mark.chain or ()
-    for i in range(0, len(chain), 2):
-        packed, slots = chain[i], chain[i + 1]
-        idx, frame, regs = packed & 0xFFFFFFFF, packed >> 32 & 0xFF, packed >> 40
-        links.append(ChainLink(-1 if idx == GAVE_UP else idx, frame, names_in(frame, regs, slots)))
+    links = [
+        ChainLink(-1 if idx == GAVE_UP else idx, frame, names_in(frame, regs, slots))
+        for idx, frame, regs, slots in trace.journal.chain(mark)
+    ]
     names = names_in(mark.frame, mark.regs, mark.slots)
     text = PRECISION_REASONS[mark.why]
     callee = trace.called(mark.insn_idx)

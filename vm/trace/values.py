@@ -38,11 +38,18 @@ _SCALAR_ROW: Final = Struct("<QQqqQQiiII")
 # form, slot_type, row of the spilled register
 _SLOT_ROW: Final = Struct("<B8BI")
 
-_pack_constant: Final = _CONSTANT_ROW.pack
-_pack_number: Final = _NUMBER_ROW.pack
-_pack_pointer: Final = _POINTER_ROW.pack
-_pack_scalar: Final = _SCALAR_ROW.pack
-_pack_slot: Final = _SLOT_ROW.pack
+_pack_constant: Final = _CONSTANT_ROW.pack_into
+_pack_number: Final = _NUMBER_ROW.pack_into
+_pack_pointer: Final = _POINTER_ROW.pack_into
+_pack_scalar: Final = _SCALAR_ROW.pack_into
+_pack_slot: Final = _SLOT_ROW.pack_into
+
+_CONSTANT_SIZE: Final = _CONSTANT_ROW.size
+_NUMBER_SIZE: Final = _NUMBER_ROW.size
+_POINTER_SIZE: Final = _POINTER_ROW.size
+_SCALAR_SIZE: Final = _SCALAR_ROW.size
+_SLOT_SIZE: Final = _SLOT_ROW.size
+_ROOM: Final = 1 << 16  # bytes for rows at first
 
 _PRECISE: Final = 0x80
 _KERNEL_BTF: Final = 1
@@ -60,8 +67,10 @@ class ValueWriter:
         self._btf: Btf | None = btf
         # RegState.row may be of another block, which the number in its high half tells.
         self._block: int = next(_blocks) & 0xFFFFFFF
-        self.data: bytearray = bytearray()
-        self.starts: list[int] = []  # offset of each row in data
+        self._data: bytearray = bytearray(_ROOM)
+        self._room: int = _ROOM
+        self._size: int = 0
+        self.starts: list[int] = []  # offset of each row
 
     def row_of(self, reg: RegState) -> int:
         """The number of a register's row, which is written if it is not there yet."""
@@ -83,14 +92,28 @@ class ValueWriter:
         spilled = self.row_of(slot.spilled_ptr)
         number = self._next()
         slot.row = self._block << 32 | number
-        self.data += _pack_slot(
-            _SLOT, types[0], types[1], types[2], types[3], types[4], types[5], types[6], types[7], spilled
-        )
+        _pack_slot(
+            self._data, self._take(_SLOT_SIZE), _SLOT, types[0], types[1], types[2], types[3], types[4], types[5],
+            types[6], types[7], spilled,
+        )  # fmt: skip
         return number
 
+    def data(self) -> bytes:
+        """All rows, one after the other."""
+        return bytes(memoryview(self._data)[: self._size])
+
     def _next(self) -> int:
-        self.starts.append(len(self.data))
+        self.starts.append(self._size)
         return len(self.starts)
+
+    def _take(self, size: int) -> int:
+        """The offset of `size` bytes that a row is written to."""
+        at = self._size
+        self._size = at + size
+        if self._size > self._room:
+            self._data.extend(bytes(self._room))
+            self._room *= 2
+        return at
 
     def _add(self, reg: RegState) -> int:
         number = self._next()
@@ -104,22 +127,23 @@ class ValueWriter:
                 and s.smax == value and s.s32_min == s.s32_max and s.u32_min == s.u32_max
                 and s.u32_min == value & 0xFFFFFFFF and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
             ):  # fmt: skip
-                self.data += _pack_constant(_CONSTANT | precise, reg.id, reg.off, value)
+                _pack_constant(self._data, self._take(_CONSTANT_SIZE), _CONSTANT | precise, reg.id, reg.off, value)
             else:
-                self.data += _pack_number(
-                    _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask, s.smin, s.smax, s.umin, s.umax,
-                    s.s32_min, s.s32_max, s.u32_min, s.u32_max,
+                _pack_number(
+                    self._data, self._take(_NUMBER_SIZE), _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask,
+                    s.smin, s.smax, s.umin, s.umax, s.s32_min, s.s32_max, s.u32_min, s.u32_max,
                 )  # fmt: skip
             return number
         form = _POINTER if s.var_off.mask == 0 and s.var_off.value == 0 and s.umax == 0 and s.smax == 0 else _MOVING
-        self.data += _pack_pointer(
-            form | precise, reg.id, reg.off, reg.inner_map | reg.first_slot << 1, reg.type, reg.ref_obj_id, reg.range,
+        _pack_pointer(
+            self._data, self._take(_POINTER_SIZE), form | precise, reg.id, reg.off,
+            reg.inner_map | reg.first_slot << 1, reg.type, reg.ref_obj_id, reg.range,
             reg.map_ptr, reg.map_uid, self._btf_number(reg.btf), reg.btf_id, reg.mem_size, reg.dynptr_id,
             reg.dynptr_type, reg.iter_state, reg.iter_depth, reg.subprogno, reg.frameno,
         )  # fmt: skip
         if form == _MOVING:
-            self.data += _pack_scalar(
-                s.var_off.value, s.var_off.mask, s.smin, s.smax, s.umin, s.umax,
+            _pack_scalar(
+                self._data, self._take(_SCALAR_SIZE), s.var_off.value, s.var_off.mask, s.smin, s.smax, s.umin, s.umax,
                 s.s32_min, s.s32_max, s.u32_min, s.u32_max,
             )  # fmt: skip
         return number

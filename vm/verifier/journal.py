@@ -7,9 +7,7 @@ bounds say.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from typing import Final, final
+from typing import Final, cast, final
 
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -51,61 +49,66 @@ class Comparison:
     """The state at insn_idx against one checkpoint. step: number the visit has, or would have had.
 
     slot: 0-10 a register, 11 + spi a stack slot, -1 none; old and cur are its two values.
+    Where the checkpoint covered: places (frame << 8 | slot) and values of it that were compared.
     """
 
     __slots__ = (
-        "step", "path", "insn_idx", "checkpoint", "rule", "covered", "why", "frame", "slot", "old", "cur", "held",
+        "step", "path", "insn_idx", "checkpoint", "rule", "covered", "why", "frame", "slot", "old", "cur", "places",
+        "values",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        step: int,
-        path: int,
-        insn_idx: int,
-        checkpoint: int,
-        rule: int,
-        covered: bool,
-        why: int,
-        frame: int,
-        slot: int,
-        old: Slot,
-        cur: Slot,
-        held: tuple[tuple[int, int, Slot], ...],
-    ) -> None:
-        self.step: int = step
-        self.path: int = path
-        self.insn_idx: int = insn_idx
-        self.checkpoint: int = checkpoint
-        self.rule: int = rule
-        self.covered: bool = covered
-        self.why: int = why
-        self.frame: int = frame
-        self.slot: int = slot
-        self.old: Slot = old
-        self.cur: Slot = cur
-        self.held: tuple[tuple[int, int, Slot], ...] = held
+    def __init__(self) -> None:
+        self.step: int = 0
+        self.path: int = 0
+        self.insn_idx: int = 0
+        self.checkpoint: int = 0
+        self.rule: int = 0
+        self.covered: bool = False
+        self.why: int = 0
+        self.frame: int = -1
+        self.slot: int = -1
+        self.old: Slot = None
+        self.cur: Slot = None
+        self.places: list[int] = _NO_PLACES
+        self.values: list[Slot] = _NO_VALUES
+
+
+_NO_PLACES: Final[list[int]] = []
+_NO_VALUES: Final[list[Slot]] = []
 
 
 @final
 class Mark:
-    """One call of mark_chain_precision(); chain holds (insn_idx | frame << 32 | registers << 40, slots) pairs."""
+    """One call of mark_chain_precision(). Journal.chain() tells what it followed: `links` entries from `begin` on."""
 
-    __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "chain")
+    __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "late", "begin", "links")
 
-    def __init__(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
-        self.step: int = step
-        self.path: int = path
-        self.insn_idx: int = insn_idx
-        self.frame: int = frame
-        self.regs: int = regs
-        self.slots: int = slots
-        self.why: str = why
-        self.chain: array[int] | None = None
+    def __init__(self) -> None:
+        self.step: int = 0
+        self.path: int = 0
+        self.insn_idx: int = 0
+        self.frame: int = 0
+        self.regs: int = 0
+        self.slots: int = 0
+        self.why: str = ""
+        self.late: bool = False  # one of last_marks
+        self.begin: int = 0
+        self.links: int = 0
+
+
+# A link of a chain in one number, where no stack slot is looked for: insn_idx, frame, registers. Else, with this bit,
+# the slots are the next number.
+_SLOTS_FOLLOW: Final = 1 << 60
+_FRAME: Final = 32
+_REGS: Final = 40
 
 
 @final
 class Journal:
-    """The first and the last of each kind; what fell out between is counted."""
+    """The first and the last of each kind; what fell out between is counted.
+
+    A long walk notes more than it keeps, so what falls out is written over instead of being made anew.
+    """
 
     def __init__(self, keep_comparisons: int = KEEP_COMPARISONS, keep_marks: int = KEEP_MARKS) -> None:
         self._keep_comparisons: int = keep_comparisons
@@ -119,17 +122,27 @@ class Journal:
         self.first_marks: list[Mark] = []
         self.last_marks: list[Mark] = []
         self.marks_left_out: int = 0
-        # Reads of stack slots: the steps, and frame << 8 | spi.
-        self.read_steps: array[int] = array("i")
-        self.read_slots: array[int] = array("H")
+        self._spare_comparisons: list[Comparison] = []
+        self._spare_marks: list[Mark] = []
+        # Reads of stack slots since take_reads(): the steps, and frame << 8 | spi.
+        self._read_steps: list[int] = []
+        self._read_slots: list[int] = []
+        self._read_step: int = -1
+        self._read_slot: int = -1
         # What the comparison that just failed differed in.
         self.why: int = 0
         self.frame: int = -1
         self.slot: int = -1
         self.old: Slot = None
         self.cur: Slot = None
-        self._open_mark: Mark | None = None
-        self._links: list[int] = []  # of its chain, as far as it is walked
+        # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
+        # A loop makes the same links again and again: the one last made for an instruction is used once more.
+        self._first_links: list[object] = []
+        self._last_links: list[object] = []
+        self._made: list[object] = []
+        self._dropped_links: int = 0
+        self._open_mark: Mark = Mark()
+        self._open_links: list[object] = []
 
     def differs(self, why: int) -> None:
         """The states differ in something other than a register or slot."""
@@ -148,19 +161,22 @@ class Journal:
     def slot_read(self, step: int, frame: int, spi: int) -> None:
         """Step `step` reads (a part of) a stack slot."""
         slot = frame << 8 | spi
-        if self.read_steps and self.read_steps[-1] == step and self.read_slots[-1] == slot:
+        if self._read_step == step and self._read_slot == slot:
             return  # bytes of one slot are asked for one after the other
-        self.read_steps.append(step)
-        self.read_slots.append(slot)
+        self._read_step = step
+        self._read_slot = slot
+        self._read_steps.append(step)
+        self._read_slots.append(slot)
 
-    def slots_read(self, step: int) -> list[tuple[int, int]]:
-        """(frame, spi) of the stack slots step `step` read, in order."""
-        at = bisect_left(self.read_steps, step)
-        found: dict[tuple[int, int], None] = {}
-        while at < len(self.read_steps) and self.read_steps[at] == step:
-            found[self.read_slots[at] >> 8, self.read_slots[at] & 0xFF] = None
-            at += 1
-        return list(found)
+    def take_reads(self) -> tuple[list[int], list[int]]:
+        """(steps, frame << 8 | spi) of the stack slots that were read since this was asked last, in order."""
+        found = self._read_steps, self._read_slots
+        self._read_steps = []
+        self._read_slots = []
+        return found
+
+    def _comparison(self) -> Comparison:
+        return self._spare_comparisons.pop() if self._spare_comparisons else Comparison()
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""
@@ -170,53 +186,119 @@ class Journal:
             kept = self.last_comparisons
             if len(kept) >= 2 * self._keep_comparisons:
                 self.comparisons_left_out += self._keep_comparisons
+                self._spare_comparisons += kept[: self._keep_comparisons]
                 del kept[: self._keep_comparisons]
-        kept.append(
-            Comparison(
-                step, path, insn_idx, checkpoint, rule, False, self.why, self.frame, self.slot, self.old, self.cur, ()
-            )
-        )
+        c = self._comparison()
+        c.step = step
+        c.path = path
+        c.insn_idx = insn_idx
+        c.checkpoint = checkpoint
+        c.rule = rule
+        c.covered = False
+        c.why = self.why
+        c.frame = self.frame
+        c.slot = self.slot
+        c.old = self.old
+        c.cur = self.cur
+        c.places = _NO_PLACES
+        c.values = _NO_VALUES
+        kept.append(c)
 
     def hit(
-        self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, held: list[tuple[int, int, Slot]]
+        self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, places: list[int], values: list[Slot]
     ) -> None:
-        """A checkpoint covered; `held` is what of it was compared."""
+        """A checkpoint covered; places and values: what of it was compared, see Comparison."""
         if len(self.first_hits) < self._keep_comparisons:
             kept = self.first_hits
         else:
             kept = self.last_hits
             if len(kept) >= 2 * self._keep_comparisons:
                 self.hits_left_out += self._keep_comparisons
+                self._spare_comparisons += kept[: self._keep_comparisons]
                 del kept[: self._keep_comparisons]
-        kept.append(Comparison(step, path, insn_idx, checkpoint, rule, True, 0, -1, -1, None, None, tuple(held)))
+        c = self._comparison()
+        c.step = step
+        c.path = path
+        c.insn_idx = insn_idx
+        c.checkpoint = checkpoint
+        c.rule = rule
+        c.covered = True
+        c.why = 0
+        c.frame = c.slot = -1
+        c.old = c.cur = None
+        c.places = places
+        c.values = values
+        kept.append(c)
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
         """mark_chain_precision() starts; walked() adds to its chain."""
         if len(self.first_marks) < self._keep_marks:
             kept = self.first_marks
+            links = self._first_links
+            dropped = 0
         else:
             kept = self.last_marks
+            links = self._last_links
             if len(kept) >= 2 * self._keep_marks:
                 self.marks_left_out += self._keep_marks
+                self._spare_marks += kept[: self._keep_marks]
                 del kept[: self._keep_marks]
-        self._end_chain()
-        kept.append(Mark(step, path, insn_idx, frame, regs, slots, why))
-        self._open_mark = kept[-1]
-
-    def _end_chain(self) -> None:
-        """A chain is put away packed: there may be millions of links."""
-        mark = self._open_mark
-        if mark is not None:
-            mark.chain = array("L", self._links)
-            self._links = []
-            self._open_mark = None
+                cut = kept[0].begin - self._dropped_links
+                self._dropped_links += cut
+                del links[:cut]
+            dropped = self._dropped_links
+        m = self._spare_marks.pop() if self._spare_marks else Mark()
+        m.step = step
+        m.path = path
+        m.insn_idx = insn_idx
+        m.frame = frame
+        m.regs = regs
+        m.slots = slots
+        m.why = why
+        m.late = links is self._last_links
+        m.begin = dropped + len(links)
+        m.links = 0
+        kept.append(m)
+        self._open_mark = m
+        self._open_links = links
 
     def walked(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
         """Precision of these registers and slots of `frame` is wanted after instruction insn_idx."""
-        links = self._links
-        if len(links) < 2 * MAX_CHAIN:
-            links.append(insn_idx | frame << 32 | (regs & 0xFFFF) << 40)
-            links.append(slots & 0xFFFFFFFFFFFFFFFF)
+        mark = self._open_mark
+        if mark.links >= MAX_CHAIN:
+            return
+        mark.links += 1
+        link = insn_idx | frame << _FRAME | regs << _REGS
+        if slots:
+            link |= _SLOTS_FOLLOW
+        made = self._made
+        if insn_idx < len(made):
+            known = made[insn_idx]
+            if cast(int, known) != link:
+                known = made[insn_idx] = link
+            self._open_links.append(known)
+        else:
+            self._open_links.append(link)
+            if insn_idx != GAVE_UP:
+                made.extend([0] * (insn_idx + 1 - len(made)))
+        if slots:
+            self._open_links.append(slots)
+
+    def chain(self, mark: Mark) -> list[tuple[int, int, int, int]]:
+        """What a mark followed back: (insn_idx, frame, registers, slots), the last two as masks."""
+        found: list[tuple[int, int, int, int]] = []
+        links = self._last_links if mark.late else self._first_links
+        at = mark.begin - (self._dropped_links if mark.late else 0)
+        for _ in range(mark.links):
+            link = cast(int, links[at])
+            at += 1
+            slots = 0
+            if link & _SLOTS_FOLLOW:
+                slots = cast(int, links[at])
+                at += 1
+            idx = link & 0xFFFFFFFF
+            found.append((idx, link >> _FRAME & 0xFF, (link & ~_SLOTS_FOLLOW) >> _REGS, slots))
+        return found
 
     def misses(self) -> list[Comparison]:
         return self.first_comparisons + self.last_comparisons
@@ -225,5 +307,4 @@ class Journal:
         return self.first_hits + self.last_hits
 
     def marks(self) -> list[Mark]:
-        self._end_chain()
         return self.first_marks + self.last_marks

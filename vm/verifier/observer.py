@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
+from vm.native import trait
 from vm.verifier.state.vstate import VerifierState
 
 
-class Observer(Protocol):
+@trait
+class Observer:
     """Follows the walk. Paths are numbered in the order in which they are walked."""
 
     @property
     def path(self) -> int:
         """The path being walked."""
-        ...
+        raise NotImplementedError
 
     def begin_function(self, state: VerifierState) -> None:
         """The walk of a function starts: of the main program, or of a global function by itself."""
-        ...
+        raise NotImplementedError
 
     def begin_path(self, parent: int, push_step: int, state: VerifierState) -> None:
         """The walk continues with a branch that was pushed at step `push_step` of path `parent`."""
-        ...
+        raise NotImplementedError
 
     def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
         """Instruction `insn_idx` was visited; `state` holds after it; `waiting` branches are pushed."""
-        ...
+        raise NotImplementedError
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
         """The path being walked ends: exit, safe or reject; pruned_by is the step of the checkpoint that covers it."""
-        ...
+        raise NotImplementedError

@@ -279,8 +279,10 @@ def test_journals_keep_both_ends() -> None:
     for i in range(30):
         journal.differs(1)
         journal.missed(i, 0, 0, 0, 0)
-        journal.hit(i, 0, 0, 0, 0, [])
+        journal.hit(i, 0, 0, 0, 0, [], [])
         journal.mark(i, 0, 0, 0, 1, 0, "branch")
+        for insn_idx in range(i % 3):
+            journal.walked(insn_idx, 1, 0b110, i << 60)
     for kept, left_out in (
         (journal.misses(), journal.comparisons_left_out),
         (journal.hits(), journal.hits_left_out),
@@ -291,6 +293,8 @@ def test_journals_keep_both_ends() -> None:
         assert steps[-1] == 29
         assert len(steps) + left_out == 30
         assert len(steps) <= 12
+    for mark in journal.marks():
+        assert journal.chain(mark) == [(insn_idx, 1, 0b110, mark.step << 60) for insn_idx in range(mark.step % 3)]
 
 
 def test_without_recording_nothing_is_kept() -> None:

@@ -100,17 +100,23 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
 
 def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: int) -> None:
     """Which registers and slots of `old` were compared: with NOT_EXACT those its continuation read."""
-    held: list[tuple[int, int, Slot]] = []
+    places: list[int] = []
+    values: list[Slot] = []
+    every = env.prune_rule != RULE_DONE
     for frame in old.frame:
         marks = frame.live.marks
-        every = env.prune_rule != RULE_DONE
+        number = frame.frameno << 8
+        regs = frame.regs
         for i in range(MAX_BPF_REG):
-            if (every or marks[i] & REG_LIVE_READ) and frame.regs[i].type != NOT_INIT:
-                held.append((frame.frameno, i, frame.regs[i]))
-        for spi, slot in enumerate(frame.stack):
-            if (every or marks[MAX_BPF_REG + spi] & REG_LIVE_READ) and any(slot.slot_type):
-                held.append((frame.frameno, MAX_BPF_REG + spi, slot))
-    journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, held)
+            if (every or marks[i] & REG_LIVE_READ) and regs[i].type != NOT_INIT:
+                places.append(number | i)
+                values.append(regs[i])
+        stack = frame.stack
+        for spi in range(len(stack)):
+            if (every or marks[MAX_BPF_REG + spi] & REG_LIVE_READ) and stack[spi].holds_anything():
+                places.append(number | MAX_BPF_REG + spi)
+                values.append(stack[spi])
+    journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, places, values)
 
 
 def _open(env: VerifierEnv, why: int) -> int:

@@ -33,6 +33,11 @@ class StackSlot:
         self.spilled_ptr: RegState = spilled_ptr
         self.row: int = 0  # as RegState.row
 
+    def holds_anything(self) -> bool:
+        """Whether any byte is more than STACK_INVALID."""
+        types = self.slot_type
+        return types is not ALL_INVALID and types != ALL_INVALID
+
     def is_spill(self) -> bool:
         """is_spilled_reg()."""
         return self.slot_type[7] == STACK_SPILL
