@@ -11,6 +11,7 @@ from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
+from vm.kernel.helper_facts import FuncProto
 from vm.native import mypyc_attr
 from vm.program import Program
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
@@ -21,6 +22,7 @@ from vm.verifier.state.attach_target import AttachTarget
 from vm.verifier.state.aux import InsnAux, SubprogInfo
 from vm.verifier.state.backtrack import Backtrack
 from vm.verifier.state.frame import FuncState
+from vm.verifier.state.map_facts import MapFacts
 from vm.verifier.state.memo import AluMemo, JumpMemo
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.vstate import VerifierState, copy_verifier_state
@@ -186,6 +188,8 @@ class VerifierEnv:
         self.touches: list[int] = []  # per instruction, once precision is walked back: see backtrack.py
         self.id_gen: int = 0
         self.used_maps: list[int] = []
+        self.map_facts: dict[int, MapFacts] = {}  # by index into Program.maps << 1 | inner_map
+        self.helper_protos: dict[int, FuncProto] = {}  # of the helpers called so far, by number
         self.kfuncs: set[int] = set()  # BTF ids of the kernel functions the program calls
         self.attach_target: AttachTarget | None = None
         self.arena_map: int = -1  # index into Program.maps

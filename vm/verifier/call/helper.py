@@ -64,9 +64,10 @@ def in_sleepable(env: VerifierEnv) -> bool:
 def _find_proto(env: VerifierEnv, func_id: int) -> FuncProto:
     if not 0 <= func_id < MAX_BPF_FUNC:
         env.reject(HELPER_UNKNOWN, func=func_text(func_id))
-    fn = get_helper_proto(env, func_id)
+    fn = env.helper_protos.get(func_id) or get_helper_proto(env, func_id)
     if fn is None:
         env.reject(HELPER_NOT_FOR_PROGRAM_TYPE, func=func_text(func_id))
+    env.helper_protos[func_id] = fn
     if not env.program.gpl_compatible and fn.gpl_only:
         env.reject(HELPER_GPL_ONLY)
     if fn.allowed and not is_allowed(env, fn.allowed):
@@ -78,6 +79,8 @@ def _find_proto(env: VerifierEnv, func_id: int) -> FuncProto:
 
 def _check_regions(env: VerifierEnv, fn: FuncProto, func_id: int, insn_idx: int) -> None:
     cur = env.cur_state
+    if not cur.active_rcu_lock and not cur.active_preempt_lock:
+        return
     for inside, where in (
         (cur.active_rcu_lock, "rcu_read_lock region"),
         (cur.active_preempt_lock, "non-preemptible region"),

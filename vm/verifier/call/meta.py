@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import final
 
 from vm.btf.types import Btf
+from vm.native import mypyc_attr
 from vm.program import MapSpec
 from vm.verifier.prepass.record import RecordField
 
 
+@mypyc_attr(free_list_len=1)
 @final
 class CallMeta:
     """map_index -1: no map argument yet; `spec` is that map (the inner template if inner_map)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from vm.btf.types import COMPOSITES, Btf
@@ -12,7 +13,7 @@ from vm.verifier.call.kptr import exchanged
 from vm.verifier.call.meta import CallMeta
 from vm.verifier.call.names import func_text
 from vm.verifier.call.refs import acquire_reference_state
-from vm.verifier.domain.scalar import bounded, s32
+from vm.verifier.domain.scalar import UNKNOWN, Scalar, bounded, s32
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.btf_ptr import kernel_struct_id, vmlinux
 from vm.verifier.prepass.record import BPF_SPIN_LOCK, map_record
@@ -50,6 +51,11 @@ def _is_acquire_function(meta: CallMeta) -> bool:
     return meta.func_id == f.MAP_LOOKUP_ELEM and meta.spec is not None and meta.spec.map_type in _SOCK_MAPS
 
 
+@lru_cache(1024)
+def _error_or_size(most: int) -> Scalar:
+    return bounded(UNKNOWN, smin=-MAX_ERRNO, smax=most, s32_min=-MAX_ERRNO, s32_max=s32(most))
+
+
 def _integer(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     reg = unknown_scalar(not env.bpf_capable)
     if fn.ret_type != k.RET_INTEGER:
@@ -57,7 +63,7 @@ def _integer(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
     scalar = reg.scalar
     if meta.func_id in _BOUNDED_BY_SIZE:
         most = meta.msize_max_value
-        scalar = bounded(scalar, smin=-MAX_ERRNO, smax=most, s32_min=-MAX_ERRNO, s32_max=s32(most))
+        scalar = _error_or_size(most)
     elif meta.func_id == f.GET_SMP_PROCESSOR_ID:
         last = NR_CPU_IDS - 1
         scalar = bounded(scalar, umin=0, umax=last, u32_min=0, u32_max=last, smin=0, smax=last, s32_min=0, s32_max=last)

@@ -28,6 +28,7 @@ from vm.verifier.rules.fields import (
     MAP_ACCESS_FORBIDDEN,
     SPECIAL_FIELD_DIRECT_ACCESS,
 )
+from vm.verifier.state.map_facts import MapFacts
 from vm.verifier.state.reg import RegState
 
 # Others take these from here.
@@ -44,6 +45,16 @@ def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
     return spec
 
 
+def map_facts(env: VerifierEnv, reg: RegState) -> MapFacts:
+    """What accesses ask of that map."""
+    key = reg.map_ptr << 1 | reg.inner_map
+    facts = env.map_facts.get(key)
+    if facts is None:
+        spec = map_of(env, reg)
+        facts = env.map_facts[key] = MapFacts(spec, map_flags(spec), map_record(env.program, spec))
+    return facts
+
+
 def map_flags(spec: MapSpec) -> int:
     """The flags the kernel's map has: a value of a device map is a copy of the device's number, nothing to write."""
     return spec.map_flags | (BPF_F_RDONLY_PROG if spec.map_type in _DEVICE_MAPS else 0)
@@ -56,23 +67,25 @@ def map_name_of(env: VerifierEnv, reg: RegState) -> str:
 
 def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, access: int) -> None:
     """Maps may forbid programs to read or to write them."""
-    spec = map_of(env, env.cur_state.frame[-1].regs[regno])
-    forbidden, flags = "", map_flags(spec)
+    facts = map_facts(env, env.cur_state.frame[-1].regs[regno])
+    forbidden, flags = "", facts.flags
     if access == BPF_WRITE and flags & BPF_F_RDONLY_PROG:
         forbidden = "write into"
     elif access == BPF_READ and not flags & BPF_F_RDONLY_PROG and flags & BPF_F_WRONLY_PROG:
         forbidden = "read from"
     if forbidden:
-        env.reject(MAP_ACCESS_FORBIDDEN, regno, forbidden=forbidden, value_size=spec.value_size, off=off, size=size)
+        env.reject(MAP_ACCESS_FORBIDDEN, regno, forbidden=forbidden, value_size=facts.value_size, off=off, size=size)
 
 
 def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool, src: int) -> None:
     """Bytes of a map value, none of them part of a lock, timer or other field with a life of its own."""
     reg = env.cur_state.frame[-1].regs[regno]
-    spec = map_of(env, reg)
-    check_mem_region_access(env, regno, off, size, spec.value_size, zero_size_allowed)
+    facts = map_facts(env, reg)
+    check_mem_region_access(env, regno, off, size, facts.value_size, zero_size_allowed)
+    if not facts.fields:
+        return
     s = reg.scalar
-    for field in map_record(env.program, spec).fields:
+    for field in facts.fields:
         p = field.offset
         if not (s.smin + off < p + field.size and p < s.umax + off + size):
             continue
@@ -93,8 +106,10 @@ def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
     """The pointer field of the value that the access is of, None if it is of none."""
     if reg.scalar.var_off.mask:
         return None
-    record = map_record(env.program, map_of(env, reg))
-    return record.find((off + reg.scalar.var_off.value) & U64, BPF_KPTR)
+    facts = map_facts(env, reg)
+    if not facts.fields:
+        return None
+    return facts.record.find((off + reg.scalar.var_off.value) & U64, BPF_KPTR)
 
 
 def map_is_rdonly(spec: MapSpec) -> bool:

@@ -33,8 +33,8 @@ def _clean_func_state(frame: FuncState) -> None:
     for i in range(REG_FP):
         if not marks[i] & REG_LIVE_READ:
             frame.regs[i] = NOT_INIT_REG
-        marks[i] |= REG_LIVE_DONE
+        marks[i] = marks[i] | REG_LIVE_DONE
     for spi in range(len(frame.stack)):
         if not marks[MAX_BPF_REG + spi] & REG_LIVE_READ:
             frame.stack[spi] = INVALID_SLOT
-        marks[MAX_BPF_REG + spi] |= REG_LIVE_DONE
+        marks[MAX_BPF_REG + spi] = marks[MAX_BPF_REG + spi] | REG_LIVE_DONE

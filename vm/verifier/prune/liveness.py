@@ -146,9 +146,13 @@ def mark_reg_unknown(env: VerifierEnv, regs: list[RegState], regno: int) -> None
 
 def clear_caller_saved_regs(env: VerifierEnv, frame: FuncState) -> None:
     """clear_caller_saved_regs(): after a call r0-r5 hold nothing, and count as written."""
+    regs = frame.regs
+    marks = frame.live.marks
     for regno in range(CALLER_SAVED_REGS):
-        frame.regs[regno] = NOT_INIT_REG
-        check_frame_reg_arg(env, frame, regno, DST_OP_NO_MARK)
+        regs[regno] = NOT_INIT_REG
+        marks[regno] = marks[regno] | REG_LIVE_WRITTEN
+    env.scratched_regs |= (1 << CALLER_SAVED_REGS) - 1
+    frame.r0_exchanged = 0
 
 
 def is_pointer_value(env: VerifierEnv, regno: int) -> bool:
