@@ -11,7 +11,7 @@ from vm.verifier.env import Reject, VerifierEnv, VerifyOptions
 from vm.verifier.prune.backtrack import linked_regs_pack, linked_regs_unpack
 from vm.verifier.prune.liveness import mark_read, propagate_read
 from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text
-from vm.verifier.state.frame import LiveRow
+from vm.verifier.state.frame import FuncState, LiveRow
 from vm.verifier.state.reg_types import REG_LIVE_DONE, REG_LIVE_READ32, REG_LIVE_READ64, REG_LIVE_WRITTEN
 
 
@@ -71,3 +71,16 @@ def test_arguments_descend_from_another_register(env: VerifierEnv) -> None:
     rows[1].adopt(1, rows[1], 6)
     mark_read(env, rows[1], 1, REG_LIVE_READ64)
     assert rows[0].marks[6] == REG_LIVE_READ64 and rows[0].marks[1] == 0
+
+
+def test_parents_shared_with_a_copy_stay_as_they_were() -> None:
+    rows = chain(2)
+    copy = rows[1].copy()
+    rows[1].adopt(1, LiveRow([0] * 11, [None] * 11), 6)
+    assert rows[1].parents[1] is None
+    assert copy.parents[1] is rows[0]
+    frame = FuncState(-1, 0, 0)
+    twin = frame.copy()
+    frame.grow_stack(16)
+    assert len(frame.live.parents) == len(frame.live.marks) == 13
+    assert len(twin.live.parents) == len(twin.live.marks) == 11
