@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from playground.config.limits import SOURCE_BYTES
 from playground.messages import asked
-from playground.messages.asked import EventInput, FormInput, PacketInput, PcapInput, Request
+from playground.messages.asked import EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 
@@ -33,6 +33,7 @@ REMEDIES: Final = (
 """For a source, and for a log, that is too long."""
 UPLOAD_ID: Final = re.compile("[0-9a-f]{32}")
 VALUE_LENGTH = 4096
+GIVEN_LENGTH = 1 << 20
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
 OPENED = SOURCE_BYTES + 4096
@@ -212,6 +213,11 @@ def _event(given: EventInput, request: dict[str, Any]) -> None:
             raise BadRequest(f"The event's value {name} is longer than {VALUE_LENGTH} characters.", "size")
 
 
+def _given(given: GivenInput, request: dict[str, Any]) -> None:
+    if len(given.json) > GIVEN_LENGTH:
+        raise too_long("The input", len(given.json), GIVEN_LENGTH)
+
+
 def fits_64_bits(value: int) -> bool:
     """Whether a number is a signed or an unsigned 64-bit one."""
     return -(1 << 63) <= value < 1 << 64
@@ -222,5 +228,6 @@ INPUT_RULES: Final[Mapping[type[Wire], Callable[[Any, dict[str, Any]], None]]] =
     FormInput: _form,
     PcapInput: _pcap,
     EventInput: _event,
+    GivenInput: _given,
 }
 """What the schema does not say of an input: its sizes and spellings."""

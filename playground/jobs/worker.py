@@ -77,6 +77,9 @@ def main() -> None:
     layers.die_with_parent(args.parent)
     module = importlib.import_module(args.job.partition(":")[0])
     job: Job = getattr(module, args.job.partition(":")[2])
+    prepare: Callable[[], None] | None = getattr(module, "prepare", None)
+    if prepare is not None:
+        prepare()
     about = _warm_up(job)
     held = confine_self(
         write=[tempfile.gettempdir()],

@@ -142,7 +142,16 @@ class EventInput(_Input, frozen=True, tag="event"):
     ] = field(default_factory=dict)
 
 
-Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput
+class GivenInput(_Input, frozen=True, tag="given"):
+    """Everything a run gets, by where the program gets it: a counterexample.
+
+    The program runs as it was loaded, in the interpreter, also if the verifier rejected it; each access is checked.
+    """
+
+    json: Annotated[str, about("the JSON text of an input file (docs/counterexample.md)")]
+
+
+Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput
 
 
 class Beside(Wire, frozen=True):
@@ -281,6 +290,21 @@ class RewrittenRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["rewritten"]
 
 
+class FixesRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for changes of a rejected C source after which the verifier accepts it.
+
+    Answered by a `fix` for each, and by `fixes_done`.
+    """
+
+    type: Literal["fixes"]
+
+
+class CounterexampleRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for an input on which a rejected memory access goes wrong. Answered by `counterexample`."""
+
+    type: Literal["counterexample"]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -310,6 +334,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "log": LogRequest,
     "contents": ContentsRequest,
     "rewritten": RewrittenRequest,
+    "fixes": FixesRequest,
+    "counterexample": CounterexampleRequest,
     "resume": Resume,
     "cancel": Cancel,
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET
 
+from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
 from playground.messages.contents import Contents, RewrittenProgram
 from playground.messages.stages import (
@@ -133,6 +134,9 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "log": Log,
     "contents": Contents,
     "rewritten": RewrittenProgram,
+    "fix": FoundFix,
+    "fixes_done": FixesDone,
+    "counterexample": Counterexample,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -148,6 +152,9 @@ ServerMessage: TypeAlias = (
     | Log
     | Contents
     | RewrittenProgram
+    | FoundFix
+    | FixesDone
+    | Counterexample
     | Limit
     | Error
     | Done

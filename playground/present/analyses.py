@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from playground.jobs.frames import CONTENTS, REWRITTEN
+from playground.jobs.frames import CONTENTS, COUNTEREXAMPLE, FIXES, REWRITTEN
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
+from vm.program import Object, Program
 
 Message = dict[str, Any]
+
+
+def _loaded(asked: Asked) -> tuple[Object, Program]:
+    """The object, and the program that was asked for. InputError if there is none."""
+    compiled = None
+    if asked.source.kind == "c":
+        compiled = pipeline.compile_source(asked.source, asked.build).object
+        if compiled is None:
+            raise InputError("The source does not compile, so there is no program.")
+    obj = pipeline.load(asked.source, asked.build, compiled)
+    return obj, pipeline.choose(obj, asked.program)
 
 
 def contents_job(asked: Asked) -> Iterator[Message]:
@@ -21,20 +34,50 @@ def contents_job(asked: Asked) -> Iterator[Message]:
 
 def rewritten_job(asked: Asked) -> Iterator[Message]:
     """The `rewritten` message."""
-    compiled = None
-    if asked.source.kind == "c":
-        compiled = pipeline.compile_source(asked.source, asked.build).object
-        if compiled is None:
-            raise InputError("The source does not compile, so there is no program.")
-    obj = pipeline.load(asked.source, asked.build, compiled)
-    verdict = pipeline.check(obj, pipeline.choose(obj, asked.program), caps=asked.caps, log_level=0)
+    obj, program = _loaded(asked)
+    verdict = pipeline.check(obj, program, caps=asked.caps, log_level=0)
     rows = pipeline.rewritten_listing(pipeline.rewrite(verdict.env)) if verdict.accepted and verdict.env else ()
     yield {"type": "rewritten", "insns": [row._asdict() for row in rows]}
+
+
+def fixes_job(asked: Asked) -> Iterator[Message]:
+    """The `fix` messages, each when it was found, and `fixes_done`."""
+    found = 0
+    if asked.source.kind == "c":
+        obj, program = _loaded(asked)
+        for each in pipeline.repairs(asked.source, asked.build, obj, program, caps=asked.caps):
+            found += 1
+            yield {
+                "type": "fix", "title": each.title, "why": each.why, "diff": each.diff,
+                "edits": [asdict(edit) for edit in each.fix.edits], "insns_processed": each.insns_processed,
+            }  # fmt: skip
+    yield {"type": "fixes_done", "found": found}
+
+
+def counterexample_job(asked: Asked) -> Iterator[Message]:
+    """The `counterexample` message."""
+    obj, program = _loaded(asked)
+    verdict = pipeline.check(obj, program, caps=asked.caps, log_level=0, record=True)
+    found = pipeline.counterexample(obj, program, verdict, caps=asked.caps)
+    if found is None:
+        yield {"type": "counterexample", "status": "other", "why": "", "input": None, "fault": None, "forgotten": ""}
+        return
+    fault = found.fault
+    yield {
+        "type": "counterexample", "status": found.status, "why": found.why,
+        "input": json.dumps(found.input) if found.input is not None else None,
+        "fault": {
+            "insn": fault.insn_idx, "message": fault.message, "registers": [str(reg) for reg in fault.registers],
+        } if fault is not None else None,
+        "forgotten": found.forgotten,
+    }  # fmt: skip
 
 
 ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     CONTENTS: contents_job,
     REWRITTEN: rewritten_job,
+    FIXES: fixes_job,
+    COUNTEREXAMPLE: counterexample_job,
 }
 """By the type of the message that asks."""
 

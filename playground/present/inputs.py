@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from vm.errors import InputError
 from vm.program import Program
+from vm.runner import given as given_inputs
 from vm.runner import packets
 from vm.runner.defaults import default_input, event_fields
 from vm.runner.inputs import EventInput, NoInput, PacketInput, RunInput
 from vm.runner.sockets import DEFAULT, known_socket
 
 AUTO: Final = "auto"
+GIVEN: Final = "given"
 MAX_TEXTS: Final = 64
 
 
@@ -51,8 +53,12 @@ def _event(given: Mapping[str, Any]) -> list[RunInput]:
     return [EventInput(str(given.get("name", "")), values)]
 
 
+def _given(given: Mapping[str, Any]) -> list[RunInput]:
+    return [given_inputs.parse(str(given.get("json", "")))]
+
+
 _KINDS: Final[Mapping[str, Callable[[Mapping[str, Any]], list[RunInput]]]] = {
-    "packet": _packet, "form": _form, "pcap": _pcap, "event": _event,
+    "packet": _packet, "form": _form, "pcap": _pcap, "event": _event, GIVEN: _given,
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from playground.present.inputs import from_base64
+from playground.present.inputs import GIVEN, from_base64
 from vm.caps import NOBODY, ROOT, Caps
 from vm.pipeline import BuildOptions, Source
 
@@ -23,6 +23,11 @@ class Asked:
     engine: str
     caps: Caps
     input: Message | None
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the program is run as it was loaded, whatever the verifier says: the input is a counterexample."""
+        return self.input is not None and self.input.get("kind") == GIVEN
 
 
 def read_request(request: Message) -> Asked:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vm.pipeline.beside import Beside, beside
 from vm.pipeline.contents import contents
-from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
+from vm.pipeline.counterexample import Counterexample, counterexample, of_walk, prepare
 from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.repair import Repair, repairs
 from vm.pipeline.rewritten_listing import rewritten_listing
@@ -56,6 +56,7 @@ __all__ = [
     "load_elf",
     "Repair",
     "of_walk",
+    "prepare",
     "remarks_of",
     "repairs",
     "rewrite",

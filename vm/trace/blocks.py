@@ -60,6 +60,10 @@ START_CODES: Final = "IBiiiB"
 """Type codes of the columns of Starts."""
 
 
+def no_starts() -> Starts:
+    return Starts(*(array(code) for code in START_CODES))
+
+
 class Ends(NamedTuple):
     """Paths that ended, one after the other; the first is Block.first_end."""
 
@@ -74,6 +78,10 @@ ENDS: Final = ("exit", "safe", "reject", "limit", "cut")
 
 END_CODES: Final = "iBi"
 """Type codes of the columns of Ends."""
+
+
+def no_ends() -> Ends:
+    return Ends(*(array(code) for code in END_CODES))
 
 
 def column(code: str, values: list[int]) -> array[int]:

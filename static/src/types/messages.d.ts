@@ -71,6 +71,13 @@ export interface EventInput {
   values?: Record<string, string | number | string[] | Bytes>;
 }
 
+/** Everything a run gets, by where the program gets it: a counterexample. The program runs as it was loaded, in the interpreter, also if the verifier rejected it; each access is checked. */
+export interface GivenInput {
+  kind: "given";
+  /** the JSON text of an input file (docs/counterexample.md) */
+  json: string;
+}
+
 /** The source of the program that a log is of: verified here too, to see where the two part. */
 export interface Beside {
   /** what `source` is */
@@ -90,7 +97,7 @@ export interface Request {
   /** how it is treated */
   options?: Options;
   /** what it is run on; absent: `auto` */
-  input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput;
+  input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -136,6 +143,20 @@ export interface ContentsRequest {
 /** Ask for the program as the verifier rewrote it. Answered by `rewritten`. */
 export interface RewrittenRequest {
   type: "rewritten";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask for changes of a rejected C source after which the verifier accepts it. Answered by a `fix` for each, and by `fixes_done`. */
+export interface FixesRequest {
+  type: "fixes";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask for an input on which a rejected memory access goes wrong. Answered by `counterexample`. */
+export interface CounterexampleRequest {
+  type: "counterexample";
   /** the program, as in `run` */
   request: Request;
 }
@@ -313,6 +334,60 @@ export interface RewrittenEntry {
 export interface RewrittenProgram {
   type: "rewritten";
   insns: RewrittenEntry[];
+}
+
+/** A range of the user's source and what replaces it. Lines and columns count from 1; the end is exclusive. */
+export interface Edit {
+  line: number;
+  column: number;
+  end_line: number;
+  end_column: number;
+  text: string;
+}
+
+/** A change of the source that was compiled, and that the verifier accepts. */
+export interface FoundFix {
+  type: "fix";
+  /** what it does, for a button */
+  title: string;
+  /** why it helps, a sentence */
+  why: string;
+  /** unified, against the source as it was sent */
+  diff: string;
+  edits: Edit[];
+  /** what the verifier needed for the changed program */
+  insns_processed: number;
+}
+
+/** The search for changes has ended. */
+export interface FixesDone {
+  type: "fixes_done";
+  /** how many `fix` messages there were */
+  found: number;
+}
+
+/** Where the run on the input stopped. */
+export interface CounterexampleFault {
+  /** the instruction */
+  insn: number;
+  /** what went wrong, a sentence */
+  message: string;
+  /** r0 to r10 there, unsigned decimal text */
+  registers: string[];
+}
+
+/** Whether an input makes the rejected memory access go wrong (docs/counterexample.md). */
+export interface Counterexample {
+  type: "counterexample";
+  /** `found`: `input` does; `none`: no input does on the path that was rejected; `unknown`: the search gave up; `other`: the rejection is about no memory access */
+  status: "found" | "none" | "unknown" | "other";
+  /** a sentence or two; `""` for `other` */
+  why: string;
+  /** JSON text of an input of kind `given` */
+  input: string | null;
+  fault: CounterexampleFault | null;
+  /** for `none`: what the verifier no longer knew, `""` if that was not found */
+  forgotten: string;
 }
 
 /** A limit was hit. */
@@ -560,15 +635,6 @@ export interface Missing {
   add: string;
   /** a sentence */
   message: string;
-}
-
-/** A range of the user's source and what replaces it. Lines and columns count from 1; the end is exclusive. */
-export interface Edit {
-  line: number;
-  column: number;
-  end_line: number;
-  end_column: number;
-  text: string;
 }
 
 /** A change of the user's source. */
@@ -1099,6 +1165,6 @@ export interface Executed {
   memory: Region[];
 }
 
-export type ClientMessage = Run | Window | LogRequest | ContentsRequest | RewrittenRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | Limit | Error | Done | VerifySteps | RunSteps;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps;

@@ -1,0 +1,64 @@
+"""Questions about a program: fixes, a counterexample, the object's contents, the rewritten program."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.messages import told
+from playground.present.analyses import ANALYSES
+from playground.present.run import run_job
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def request(name: str, **more: Any) -> dict[str, Any]:
+    source = (ROOT / "examples" / f"{name}.c").read_text()
+    return {"kind": "c", "source": source, "options": {}, "input": {"kind": "auto"}, **more}
+
+
+def answers(kind: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    said = list(run_job({"kind": kind, "request": asked}))
+    for message in said:
+        told.read(json.dumps(message))
+    return said
+
+
+def test_every_question_has_a_message_that_asks_it() -> None:
+    from playground.messages import asked
+
+    assert set(ANALYSES) == set(asked.ANALYSES)
+
+
+def test_fixes_are_told_as_edits_of_the_source() -> None:
+    said = answers("fixes", request("missing_bounds_check"))
+    assert said[-1] == {"type": "fixes_done", "found": len(said) - 1} and len(said) > 1
+    assert all(fix["edits"] and fix["insns_processed"] > 0 and fix["diff"].startswith("---") for fix in said[:-1])
+
+
+def test_a_counterexample_can_be_run_and_stops_at_the_fault() -> None:
+    asked = request("missing_bounds_check")
+    (found,) = answers("counterexample", asked)
+    assert found["status"] == "found"
+    stages = {
+        m["stage"]: m
+        for m in run_job({**asked, "input": {"kind": "given", "json": found["input"]}})
+        if m["type"] == "stage" and m["status"] != "working"
+    }
+    assert stages["verify"]["verdict"] == "reject" and stages["jit"]["status"] == "skipped"
+    assert stages["run"]["status"] == "failed" and stages["run"]["message"] == found["fault"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["fixes", "counterexample"])
+def test_an_accepted_program_has_nothing_to_settle(kind: str) -> None:
+    said = answers(kind, request("count_drop"))
+    assert said[-1].get("found") == 0 or said[-1]["status"] == "other"
+
+
+def test_a_damaged_input_ends_the_run_with_a_sentence() -> None:
+    said = list(run_job(request("missing_bounds_check", input={"kind": "given", "json": '{"packets": 1}'})))
+    run = [m for m in said if m["type"] == "stage" and m["stage"] == "run"][-1]
+    assert run["status"] == "failed" and "packets" in run["message"]
