@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_fix_is_shown_and_applied_and_taken_back(recorded_tab: Tabs) -> None:
 
 
 def test_nothing_is_said_where_no_fix_was_found(recorded_tab: Tabs) -> None:
-    tab = recorded_tab(recorded.explained(), answers={"fixes": [{"type": "fixes_done", "tried": 12}]})
+    tab = recorded_tab(recorded.explained(), answers={"fixes": [{"type": "fixes_done", "found": 0}]})
     page = tab.open()
     expect(page.locator(".fail-card")).to_be_visible()
     expect(page.locator(".fix-search")).to_have_text("")
@@ -153,7 +154,12 @@ def test_an_input_is_found_and_run_to_the_fault(recorded_tab: Tabs) -> None:
         "With this input the program stops at instruction 6: read of 1 byte at 0xffff888000001100"
     )
     expect(card).to_contain_text("The packet is empty.")
-    expect(card.locator("code")).to_have_text("02 00 00 00 00 00 00 00 00 00 00 00 00 00")
+    expect(card.locator(".go-wrong-input dt")).to_have_text(["Packet, 14 bytes", "Calls return"])
+    expect(card.locator(".go-wrong-input code")).to_have_text(
+        ["02 00 00 00 00 00 00 00 00 00 00 00 00 00", "instruction 3: result 7"]
+    )
+    expect(card.get_by_role("table", name="Registers at instruction 6").locator("tr")).to_have_count(11)
+    expect(card.locator("tr", has_text="r1").first).to_contain_text("0xffff888000001100")
     run = card.get_by_role("button", name="Run with this input")
     expect(run).to_be_focused()
     messages[:] = recorded.faulting_run()
@@ -164,9 +170,15 @@ def test_an_input_is_found_and_run_to_the_fault(recorded_tab: Tabs) -> None:
     expect(page.locator('bs-state tr[data-name="r1"]')).to_contain_text("0xffff888000001100")
     expect(page.locator("bs-output")).to_contain_text("read of 1 byte, outside of the packet")
     request = said(tab, "run")[-1]["request"]
-    assert request["input"] == {"kind": "packet", "hex": "02" + "00" * 13}
-    assert request["options"]["verify"] is False
-    expect(page.locator(".mode-chip")).to_contain_text("Verifier off")
+    assert request["input"] == {"kind": "given", "json": recorded.GIVEN}
+    assert request["options"].get("verify") is not False
+    expect(page.locator('.stage[data-stage="verify"]')).to_contain_text("rejected")
+    expect(page.locator('.stage[data-stage="run"]')).to_contain_text("stopped")
+    expect(page.locator("bs-pipeline .note")).to_contain_text("outside of the packet")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("bs-scrubber output")).to_have_text("step 2 of 3")
+    page.get_by_role("tab", name="Packet").click()
+    expect(page.locator("bs-packet .given")).to_contain_text("Packet, 14 bytes")
     tab.check()
 
 
@@ -217,6 +229,15 @@ def test_while_an_input_is_searched_the_button_says_so(recorded_tab: Tabs) -> No
     tab.check()
 
 
+def test_a_rejection_about_no_access_has_no_card(recorded_tab: Tabs) -> None:
+    answer = {**recorded.counterexample("unknown"), "status": "other", "why": ""}
+    tab = recorded_tab(recorded.explained(), answers={"counterexample": [answer]})
+    page = tab.open()
+    page.get_by_role("button", name="Search for an input").click()
+    expect(page.locator(".go-wrong")).to_have_count(0)
+    tab.check()
+
+
 # Both -------------------------------------------------------------------------------------------------------------
 
 
@@ -226,7 +247,7 @@ def test_rude_text_stays_text_in_the_answers(recorded_tab: Tabs) -> None:
     fix["edits"][0]["text"] = f"// {RUDE}\n"
     fix["diff"] += "\n".join(["+" + "x" * 1000] * 1000)
     shown = rude(recorded.counterexample())
-    shown |= {"status": "found", "input": {"kind": "event", "name": RUDE, "values": {RUDE: RUDE, "b": [RUDE]}}}
+    shown |= {"status": "found", "input": json.dumps({"packet": RUDE, "maps": {RUDE: [[RUDE, RUDE]]}, "ctx": 7})}
     messages = recorded.explained()
     tab = recorded_tab(messages, answers={"fixes": [fix, done], "counterexample": [shown]})
     page = tab.open()

@@ -44,7 +44,7 @@ export class Protocol {
   /** The request as it stands in the page. @returns {Request} */
   request() {
     const { kind, source, options, input } = this.state;
-    return input.kind === "auto" ? { kind, source, options } : { kind, source, options, input };
+    return /** @type {Request} */ (input.kind === "auto" ? { kind, source, options } : { kind, source, options, input });
   }
 
   /** Send the program through the whole pipeline; `extra` options are kept. @param {Options} extra */

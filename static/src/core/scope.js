@@ -51,15 +51,14 @@ export class Scope {
   }
 
   /**
-   * Run the program unverified on an input, and show a step of that run.
-   * @param {import("./store.js").Input} input
-   * @param {number} step
+   * Run the program on the input of a counterexample, and show the last step of that run: where it stops.
+   * @param {string} json
    */
-  runOn(input, step) {
-    this.store.set({ input, ownInput: false, edited: this.state.edited + 1, pane: "output", dock: true });
+  runGiven(json) {
+    this.store.set({ input: { kind: "given", json }, ownInput: false, edited: this.state.edited + 1, pane: "output", dock: true });
     saveDraft(this.state);
-    this.protocol.restore = { step, stage: "run", packet: 0 };
-    this.run({ verify: false });
+    this.protocol.restore = { step: Number.MAX_SAFE_INTEGER, stage: "run", packet: 0 };
+    this.run();
   }
 }
 

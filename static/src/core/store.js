@@ -6,7 +6,7 @@
 /** @import { Compiled, Executed, Loaded, Options, Refused, Request, StageMessage, Translated, Verified } from "../types/messages.js" */
 
 /** @typedef {Request["kind"]} SourceKind */
-/** @typedef {NonNullable<Request["input"]>} Input */
+/** @typedef {NonNullable<Request["input"]> | import("../types/page.js").GivenInput} Input */
 /** @typedef {StageMessage["stage"]} StageName */
 
 /**

@@ -6,6 +6,7 @@ import { decode, encode } from "../core/frames.js";
 import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
 import { bytes, count } from "../ui/format.js";
 import { drawEvent } from "./event-form.js";
+import { givenParts } from "./given.js";
 import { FIRST, drawForm } from "./packet-form.js";
 
 /** @import { Input } from "../core/store.js" */
@@ -83,7 +84,7 @@ export class PacketPane extends Panel {
       const given = this.chosen();
       const own = given?.kind === "event" ? given : null;
       this.change({ kind, name: own?.name ?? "", values: { ...(own?.values ?? {}) } }, true);
-    } else this.change({ kind }, true);
+    } else if (kind === "auto" || kind === "none") this.change({ kind }, true);
     if (kind !== "pcap") /** @type {HTMLElement | null} */ (this.kinds.querySelector('[aria-checked="true"]'))?.focus();
   }
 
@@ -165,6 +166,7 @@ export class PacketPane extends Panel {
     else if (kind === "packet") this.drawHex(input.hex);
     else if (kind === "pcap")
       fill(this.input, h("p", { class: "hint" }, `A capture of ${Math.floor((input.base64.length * 3) / 4)} bytes; each packet is a run.`));
+    else if (kind === "given") this.drawGiven(input.json);
     else if (kind === "event") drawEvent(this.input, input, fields, (event) => this.change({ kind: "event", ...event }), given?.hook);
     else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet or an event."));
   }
@@ -180,6 +182,16 @@ export class PacketPane extends Panel {
       drawEvent(this.input, given, fields, (event) => this.change({ kind: "event", ...event }), given.hook);
       this.input.prepend(h("p", { class: "hint" }, "An event for ", h("code", null, given.hook), ". If you change it, your version is used from then on."));
     } else fill(this.input, h("p", { class: "hint" }, h("code", null, given.hook), " takes neither a packet nor an event."));
+  }
+
+  /** The input of a counterexample, with the way back to another one. @param {string} json */
+  drawGiven(json) {
+    const back = h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input");
+    fill(
+      this.input,
+      h("p", { class: "hint" }, "The input of a counterexample. The program runs in the interpreter as it was loaded, also if the verifier rejects it. ", back),
+      h("dl", { class: "given" }, givenParts(json).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, h("code", null, value))))),
+    );
   }
 
   /** @param {string} hex */

@@ -190,7 +190,7 @@ export class Pipeline extends Panel {
       case "failed":
         return [FAILED[id]?.(stages) ?? "failed"];
       case "skipped":
-        return [broken ? "not reached" : id === "verify" ? "switched off" : "not needed"];
+        return [broken && !stages.run?.runs ? "not reached" : id === "verify" ? "switched off" : "not needed"];
       case "stopped":
         return ["stopped"];
     }
@@ -220,8 +220,9 @@ export class Pipeline extends Panel {
   /** @param {State} state */
   say({ stages, status, focusStage, ran, found, edited, packetRun }) {
     const working = STAGES.find((s) => stages[s]?.status === "working");
-    const failed = STAGES.find((s) => stages[s]?.status === "failed");
     const focused = chosen(focusStage);
+    // A run on a counterexample stops after the verifier refused: what is looked at comes first.
+    const failed = focused && stages[focused]?.status === "failed" ? focused : STAGES.find((s) => stages[s]?.status === "failed");
     /** @type {Child} */
     let text = "";
     let tone = "";
@@ -266,4 +267,4 @@ const NAMES = { compile: "clang", load: "Loader", verify: "Verifier", jit: "JIT"
 /** @param {Stages} stages */
 const errors = ({ compile }) => Math.max(1, (compile?.diagnostics ?? []).filter((d) => /error/.test(d.severity)).length);
 /** What a button says of a stage that failed; the others say "failed". @type {Partial<Record<ButtonId, (stages: Stages) => string>>} */
-const FAILED = { verify: () => "rejected", compile: (stages) => count(errors(stages), "error"), object: () => "no object" };
+const FAILED = { verify: () => "rejected", compile: (stages) => count(errors(stages), "error"), run: ({ run }) => (run?.runs?.length ? "stopped" : "failed"), object: () => "no object" };

@@ -86,7 +86,7 @@ export class WhyAnswers {
   }
 
   /** @param {Counterexample} found */
-  run({ input, fault }) {
-    if (input) this.scope.runOn(input, fault?.step ?? 0);
+  run({ input }) {
+    if (input) this.scope.runGiven(input);
   }
 }

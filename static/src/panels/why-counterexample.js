@@ -1,24 +1,20 @@
 /** See it go wrong: an input with which the refused access fails, found on request, and a run on it. */
 import { h } from "../ui/dom.js";
-import { count } from "../ui/format.js";
 import { asSentence, ending } from "../ui/words.js";
+import { givenParts } from "./given.js";
 
 /** @import { Answer } from "../core/analyses.js" */
-/** @import { Input } from "../core/store.js" */
-/** @import { Counterexample } from "../types/page.js" */
-/** @import { Child } from "../types/page.js" */
-
-/** Bytes of an input that are shown. */
-const BYTES = 64;
-const VALUES = 12;
+/** @import { Child, Counterexample, CounterexampleFault } from "../types/page.js" */
 
 /**
+ * The card; null where the rejection is about no memory access.
  * @param {Answer<Counterexample> | undefined} answer
  * @param {boolean} edited the source was changed since the run: the answer is of another text
  * @param {{search: () => void, run: (found: Counterexample) => void}} acts
  */
 export function counterexampleCard(answer, edited, acts) {
   const [found] = answer?.parts ?? [];
+  if (found?.status === "other") return null;
   return h(
     "article",
     { class: "go-wrong", "aria-labelledby": "go-wrong-label" },
@@ -44,9 +40,10 @@ function told(found, edited, { run }) {
       return [
         h("p", null, fault ? `With this input the program stops at instruction ${fault.insn}: ${ending(fault.message)}` : asSentence(why)),
         fault && why ? h("p", { class: "hint" }, asSentence(why)) : null,
-        input ? h("p", { class: "go-wrong-input" }, describe(input)) : null,
+        input ? described(input) : null,
         input ? h("p", null, h("button", { type: "button", class: "button primary", disabled: edited, on: { click: () => run(found) } }, "Run with this input")) : null,
         edited ? h("p", { class: "hint" }, "The source was edited after this run. Run it again to search for an input.") : null,
+        fault ? registers(fault) : null,
       ];
     case "none":
       return [
@@ -59,24 +56,23 @@ function told(found, edited, { run }) {
   }
 }
 
-/** An input in words and bytes. @param {Input} input @returns {Child} */
-function describe(input) {
-  switch (input.kind) {
-    case "packet": {
-      const clean = input.hex.replace(/\s/g, "");
-      const shown = clean.slice(0, 2 * BYTES).replace(/(..)(?=.)/g, "$1 ");
-      return [`A packet of ${count(clean.length >> 1, "byte")}: `, h("code", null, shown, clean.length > 2 * BYTES ? " …" : "")];
-    }
-    case "event": {
-      const values = Object.entries(input.values ?? {});
-      const shown = values.slice(0, VALUES).map(([name, value]) => `${name} = ${typeof value === "object" ? JSON.stringify(value) : value}`);
-      return ["An event with ", h("code", null, shown.join(", "), values.length > VALUES ? ", …" : "")];
-    }
-    case "auto":
-      return "The program's own input.";
-    case "none":
-      return "No packet and no event: every run fails.";
-    default:
-      return null;
-  }
+/** @param {string} input as JSON */
+function described(input) {
+  const parts = givenParts(input);
+  if (!parts.length) return h("p", { class: "go-wrong-input" }, "Any input does.");
+  return h("dl", { class: "given go-wrong-input" }, parts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, h("code", null, value)))));
 }
+
+/** r0 to r10 where the run stopped. @param {CounterexampleFault} fault */
+function registers({ insn, registers: values }) {
+  if (!values.length) return null;
+  return h(
+    "table",
+    { class: "why-table fault-registers" },
+    h("caption", null, `Registers at instruction ${insn}`),
+    h("tbody", null, values.map((value, i) => h("tr", null, h("th", { scope: "row" }, `r${i}`), h("td", null, h("code", null, hex(value)))))),
+  );
+}
+
+/** Decimal text of 64 bits in hex; text that is no number stays as it is. @param {string} text */
+const hex = (text) => (/^\d{1,20}$/.test(text) ? `0x${BigInt(text).toString(16)}` : text);

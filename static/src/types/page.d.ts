@@ -20,20 +20,36 @@ export interface FixFound {
 /** All fixes that were found were told. */
 export interface FixesDone {
   type: "fixes_done";
-  /** how many changes were compiled and verified */
-  tried: number;
+  /** how many `fix` messages there were */
+  found: number;
+}
+
+/** Where the run on a counterexample stopped. */
+export interface CounterexampleFault {
+  insn: number;
+  /** a sentence */
+  message: string;
+  /** r0 to r10 there, unsigned decimal text */
+  registers: string[];
 }
 
 /** Whether an input makes the refused access fail. */
 export interface Counterexample {
   type: "counterexample";
-  status: "found" | "none" | "unknown";
-  /** a sentence */
+  /** `other`: the rejection is about no memory access */
+  status: "found" | "none" | "unknown" | "other";
+  /** a sentence or two */
   why: string;
-  /** with `found`: as in a request */
-  input: NonNullable<import("./messages.js").Request["input"]> | null;
+  /** with `found`: JSON text for an input of the kind `given` */
+  input: string | null;
   /** with `found`: where the run on it stops */
-  fault: { insn: number; message: string; step: number } | null;
+  fault: CounterexampleFault | null;
   /** with `none`: what the verifier no longer knows at that instruction; `""`: nothing to say */
   forgotten: string;
+}
+
+/** The input of a counterexample: the program runs as it was loaded, whatever the verifier says of it. */
+export interface GivenInput {
+  kind: "given";
+  json: string;
 }
