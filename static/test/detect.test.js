@@ -16,9 +16,11 @@ const TEXTS = [
   ["mov r0, 2\nexit", "asm", undefined, true],
   ["b7 00 00 00 02 00 00 00 95 00 00 00 00 00 00 00", "hex", undefined, true],
   ["b700000002000000 95", "hex", undefined, false],
-  [LOG, "c", "log", true],
-  [LISTING, "c", "listing", false],
-  [OBJDUMP, "c", "listing", true],
+  [LOG, "log", "log", true],
+  ["R1 !read_ok", "log", "log", false],
+  [LISTING, "listing", "listing", true],
+  [OBJDUMP, "listing", "listing", true],
+  ["   0:\tnopl 0x0(%rax,%rax,1)\n   5:\tpush %rbp\n   6:\tmov %rsp,%rbp\n", "c", "machine", false],
   ["kprobe:do_sys_open\n{\n  printf(\"%s\", comm);\n}\n", "c", "bpftrace", true],
   ["from bcc import BPF\nb = BPF(text='x')\n", "c", "bcc", false],
   ["BPF_HASH(counts);\nint f(struct pt_regs *ctx) { return 0; }\n", "c", "bcc", false],
@@ -27,7 +29,8 @@ const TEXTS = [
 test("kinds of pasted texts", () => {
   for (const [text, kind, other, whole] of TEXTS) {
     const found = detect(text);
-    assert.deepEqual([found?.kind, found?.foreign, found?.whole], [kind, other, whole], text);
+    const read = other === "log" || other === "listing";
+    assert.deepEqual([found?.kind, found?.foreign, found?.whole], [kind, read ? undefined : other, whole], text);
     assert.equal(foreign(text)?.kind, other, text);
   }
   assert.equal(detect("  \n"), null);
@@ -50,6 +53,19 @@ test("files: objects and captures by their first bytes, text by its name", async
   assert.equal((await fromFile(file("a.s", "int x;"), {})).kind, "asm");
   assert.equal((await fromFile(file("README", "r0 = 0\nexit"), {})).kind, "asm");
   assert.equal((await fromFile(file("README", "plain words"), {})).kind, "c");
+  assert.equal((await fromFile(file("a.log", "plain words"), {})).kind, "log");
+  assert.equal((await fromFile(file("a.txt", LOG), {})).kind, "log");
   assert.match((await fromFile(file("a.bin", "a\0b"), {})).error, /is not a text/);
   assert.match((await fromFile(file("a.c", "x".repeat(11)), { elf_bytes: 10 })).error, /has 11 bytes, and at most 10 are accepted/);
+});
+
+test("a file that no message carries is uploaded if it is a log", async () => {
+  const limits = { elf_bytes: 10, log_bytes: 20, upload_bytes: 1000 };
+  const long = file("verifier.out", LOG);
+  const found = await fromFile(long, limits);
+  assert.deepEqual([found.kind, found.source, found.file, found.name], ["log", "", long, "verifier.out"]);
+  assert.equal((await fromFile(file("a.log", "plain words, many of them"), limits)).kind, "log");
+  assert.match((await fromFile(file("a.out", "plain words, many of them"), limits)).error, /at most 20 are accepted/);
+  assert.match((await fromFile(file("a.log", "a\0plain words, many of them"), limits)).error, /at most 20 are accepted/);
+  assert.match((await fromFile(file("a.log", LOG.repeat(10)), limits)).error, /a log of at most 1000 is taken/);
 });

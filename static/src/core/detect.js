@@ -3,12 +3,12 @@
 /** @import { Limits, PcapInput } from "../types/messages.js" */
 /** @import { SourceKind } from "./store.js" */
 
-/** @typedef {"log" | "listing" | "bpftrace" | "bcc"} ForeignKind a kind of text that cannot be compiled */
+/** @typedef {"machine" | "bpftrace" | "bcc"} ForeignKind a kind of text that this page cannot read */
 
 /**
  * What a text or a file was taken for. `whole`: it can stand alone, and so replaces what is there; `foreign`: nothing can
- * be run from it.
- * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, input?: undefined, error?: undefined}} FoundSource
+ * be run from it; `file`: a log that is too long for a message, and is uploaded.
+ * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, file?: Blob, input?: undefined, error?: undefined}} FoundSource
  */
 
 /** @typedef {{input: PcapInput, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */
@@ -22,16 +22,20 @@ const ASM = /^\s*(?:\d+:\s*)?(?:[rw]\d+\s*[-+*/%&|^<>]*=|\*\(u\d+\s*\*\)|if\s+[r
 /** A program in C: an include or a section at the start of a line. */
 const C_OWN = /^\s*(?:#\s*include\b|SEC\s*\()/m;
 const SECTION = /^\s*SEC\s*\(/m;
-/** Register states, the verifier's closing count, libbpf's frame around a log, a path taken up. */
+/** Register states, the verifier's closing count, libbpf's frame around a log, a path taken up, what it says of a register. */
 const LOG = [
   /\bprocessed \d+ insns \(limit \d+\)/,
   /-- BEGIN PROG LOAD LOG --/,
   /^.{0,80}?\b\d+: (?:\([0-9a-f]{2}\) .*; )?(?:frame\d+: ?)?R\d+(?:_[a-z]+)?=\S/m,
   /^.{0,80}?\bfrom \d+ to \d+(?: \(speculative execution\))?: (?:frame\d+: ?)?R\d/m,
+  /\bR\d+ (?:!read_ok|invalid mem access|unbounded memory access|type=\w+ expected=|(?:min|max) value is|pointer arithmetic|offset is outside)/,
+  /\binvalid access to (?:packet|map value|memory|context)\b|\bback-edge from insn \d+ to \d+|\bunreachable insn \d+/,
 ];
 const LISTING_HEAD = /^Disassembly of section |\bfile format elf64-bpf\b/m;
-/** One instruction of llvm-objdump, of bpftool's xlated dump, of its jited dump. */
-const LISTED = /^\s*(?:[0-9a-f]+:\s+(?:[0-9a-f]{2}\s+){8}\S|\d+: \([0-9a-f]{2}\) \S|[0-9a-f]+:\s+[a-z]\w*\s.*%[er][a-z0-9]{1,3}\b)/;
+/** One instruction of llvm-objdump, of bpftool's xlated dump. */
+const LISTED = /^\s*(?:[0-9a-f]+:\s+(?:[0-9a-f]{2}\s+){8}\S|\d+: \([0-9a-f]{2}\) \S)/;
+/** One instruction of bpftool's jited dump. */
+const MACHINE = /^\s*[0-9a-f]+:\s+[a-z]\w*\s.*%[er][a-z0-9]{1,3}\b/;
 const BPFTRACE = [
   /^#!.*\bbpftrace\b/,
   /^\s*(?:[$#]\s*)?(?:sudo\s+)?bpftrace\s+-/m,
@@ -44,31 +48,44 @@ const BCC_C =
 
 /** Kind of a text that is no program this page can take -> what it is taken for, why it is not compiled, what to do. */
 const FOREIGN = {
-  log: "This looks like a verifier log, which cannot be compiled. Logs cannot be read here yet: paste the C source or drop the object file to which the log belongs.",
-  listing:
-    "This looks like a listing of instructions (bpftool prog dump or llvm-objdump), which cannot be compiled. Listings cannot be read here yet: paste the source or drop the object file. To assemble the listed BPF instructions, choose Assembly above.",
+  machine:
+    "This looks like a listing of machine code (bpftool prog dump jited), from which the program cannot be rebuilt. Paste what bpftool prog dump xlated prints, or the source.",
   bpftrace:
     "This looks like a bpftrace script, which only bpftrace compiles. This page accepts C for libbpf, BPF assembly, raw instructions in hex, or an object file.",
   bcc: "This looks like a BCC program. BCC rewrites its C before compiling it, so clang alone cannot compile it. This page accepts C for libbpf: SEC(\"…\") before each program, maps in SEC(\".maps\").",
 };
 
-/** What a text is that cannot be compiled; "" for everything else. @param {string} text @returns {ForeignKind | ""} */
-function foreignKind(text) {
+/** @typedef {"log" | "listing" | ForeignKind} OtherKind */
+
+/** What a text is that is no source; "" for everything else. @param {string} text @returns {OtherKind | ""} */
+function otherKind(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   if (!SECTION.test(text) && (BCC_PYTHON.test(text) || BCC_C.test(text))) return "bcc";
   // A log and a listing quote the source in lines that start with a semicolon.
   const own = lines.filter((line) => !/^\s*;/.test(line)).join("\n");
   if (C_OWN.test(own)) return "";
   if (LOG.some((mark) => mark.test(text))) return "log";
-  const listed = lines.filter((line) => LISTED.test(line)).length;
-  if ((LISTING_HEAD.test(text) && listed) || (listed > 1 && 2 * listed >= lines.length)) return "listing";
+  /** @param {RegExp} mark whether at least half of several lines have it */
+  const most = (mark) => {
+    const found = lines.filter((line) => mark.test(line)).length;
+    return found > 1 && 2 * found >= lines.length;
+  };
+  if ((LISTING_HEAD.test(text) && lines.some((line) => LISTED.test(line))) || most(LISTED)) return "listing";
+  if (most(MACHINE)) return "machine";
   return BPFTRACE.some((mark) => mark.test(text)) ? "bpftrace" : "";
 }
 
-/** {kind, said} of a text that is recognised but cannot be compiled, else null. @param {string} text */
+/** Texts that are read, but not compiled -> what a paste is said to be, what is said where it stands as C. */
+const READ = {
+  log: ["Recognized as a verifier log.", "This looks like a verifier log, which cannot be compiled. Choose “Verifier log” above it to read it."],
+  listing: ["Recognized as a listing of instructions.", "This looks like a listing of instructions, which cannot be compiled. Choose “Listing” above it to rebuild the program."],
+};
+
+/** {kind, said} of a text that is recognized but cannot be compiled, else null. @param {string} text */
 export function foreign(text) {
-  const kind = foreignKind(text);
-  return kind ? { kind, said: FOREIGN[kind] } : null;
+  const kind = otherKind(text);
+  if (!kind) return null;
+  return { kind, said: kind === "log" || kind === "listing" ? READ[kind][1] : FOREIGN[kind] };
 }
 
 /**
@@ -83,9 +100,10 @@ export function detect(text) {
   if (/^[0-9a-f]+$/i.test(tight) && tight.length >= 16 && /\d/.test(tight))
     return { kind: "hex", source: text, said: "Recognized as raw instructions in hex.", whole: tight.length % 16 === 0 };
   const lines = trimmed.split("\n").filter((line) => line.trim());
-  const other = foreign(trimmed);
+  const other = otherKind(trimmed);
+  if (other === "log" || other === "listing") return { kind: other, source: text, said: READ[other][0], whole: lines.length > 1 };
   // Shown as text: the kind "c" is what such a text is kept under.
-  if (other) return { kind: "c", source: text, said: other.said, whole: lines.length > 3, foreign: other.kind };
+  if (other) return { kind: "c", source: text, said: FOREIGN[other], whole: lines.length > 3, foreign: other };
   const asm = lines.filter((line) => ASM.test(line)).length;
   if (asm === lines.length && !/[{}]/.test(trimmed))
     return { kind: "asm", source: text, said: "Recognized as BPF assembly.", whole: /\bexit\b/.test(trimmed) };
@@ -109,16 +127,45 @@ const PCAP = new Set(["d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a"
  * @returns {Promise<Found | NotFound>}
  */
 export async function fromFile(file, limits) {
-  const most = Math.max(limits.elf_bytes ?? 1 << 20, limits.pcap_bytes ?? 0, limits.source_bytes ?? 0);
-  if (file.size > most) return { error: `${file.name} has ${file.size} bytes, and at most ${most} are accepted. Open a smaller file.` };
+  const most = Math.max(limits.elf_bytes ?? 1 << 20, limits.pcap_bytes ?? 0, limits.source_bytes ?? 0, limits.log_bytes ?? 0);
+  if (file.size > most) return longFile(file, limits, most);
   const data = new Uint8Array(await file.arrayBuffer());
-  const magic = [...data.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
-  if (magic === "7f454c46")
+  const magic = magicOf(data);
+  if (magic === ELF)
     return { kind: "elf", source: base64(data), said: `Recognized as an ELF object: ${file.name}.`, name: file.name };
   if (PCAP.has(magic)) return { input: { kind: "pcap", base64: base64(data) }, said: `Recognized as captured packets: ${file.name}.` };
   const text = new TextDecoder("utf-8", { fatal: false }).decode(data);
   if (/\.(c|h)$/i.test(file.name)) return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
   if (/\.(s|asm)$/i.test(file.name)) return { kind: "asm", source: text, said: `Opened ${file.name} as assembly.`, name: file.name };
   if (text.includes("\u0000")) return { error: `${file.name} is not a text, an ELF object or a packet capture (pcap, pcapng). Open one of those.` };
-  return detect(text) ?? { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
+  const found = detect(text);
+  if (found) return { ...found, name: file.name };
+  if (/\.(log|txt)$/i.test(file.name)) return { kind: "log", source: text, said: `Opened ${file.name} as a verifier log.`, name: file.name };
+  return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
+}
+
+const ELF = "7f454c46";
+/** Bytes at a file's start by which a long one is told. */
+const HEAD = 1 << 16;
+
+/** @param {Uint8Array} data */
+const magicOf = (data) => [...data.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+/**
+ * A file that no message carries: only a log may be so long.
+ * @param {File} file
+ * @param {Partial<Limits>} limits
+ * @param {number} most bytes of every other file
+ * @returns {Promise<Found | NotFound>}
+ */
+async function longFile(file, limits, most) {
+  const error = `${file.name} has ${file.size} bytes, and at most ${most} are accepted. Open a smaller file.`;
+  const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+  const magic = magicOf(head);
+  const text = new TextDecoder("utf-8", { fatal: false }).decode(head);
+  if (magic === ELF || PCAP.has(magic) || text.includes("\u0000")) return { error };
+  if (otherKind(text) !== "log" && !/\.(log|txt)$/i.test(file.name)) return { error };
+  const uploaded = limits.upload_bytes ?? 0;
+  if (file.size > uploaded) return { error: `${file.name} has ${file.size} bytes, and a log of at most ${uploaded} is taken. Cut it: keep its end.` };
+  return { kind: "log", source: "", file, said: `Opened ${file.name} as a verifier log.`, name: file.name };
 }

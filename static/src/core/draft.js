@@ -11,9 +11,11 @@ let timer = 0;
 export function saveDraft(state) {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
-    const { kind, source, options, input, ownInput } = state;
+    const { kind, source, options, input, ownInput, upload, beside } = state;
+    // A log that is uploaded is not in the page: there is nothing to keep.
+    if (upload) return;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input, ownInput }));
+      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input, ownInput, ...(beside ? { beside } : {}) }));
     } catch {
       // Full or forbidden: the text is still in the editor.
     }

@@ -4,6 +4,8 @@ import { Code, Log, Machine } from "./model.js";
 import { Reasons } from "./reasons.js";
 import { isFinal } from "./stages.js";
 import { unreachable } from "./unreachable.js";
+import { upload } from "./upload.js";
+import { size } from "../ui/format.js";
 
 /** @import { Done, Executed, Options, Request, ServerMessage, StageMessage } from "../types/messages.js" */
 /** @import { StoredRun } from "./scope.js" */
@@ -20,7 +22,7 @@ export class Protocol {
    * @param {import("./store.js").Store} store
    * @param {import("./steps.js").Steps} steps
    * @param {import("./cursor.js").Cursor} cursor
-   * @param {Pick<import("./session.js").Session, "start" | "adopt" | "end" | "over" | "url">} session
+   * @param {Pick<import("./session.js").Session, "start" | "adopt" | "cancel" | "end" | "over" | "url">} session
    * @param {import("./analyses.js").Analyses} analyses
    */
   constructor(store, steps, cursor, session, analyses) {
@@ -31,6 +33,8 @@ export class Protocol {
     this.analyses = analyses;
     /** @type {{step: number, stage: View, packet: number} | null} where a link points: taken up once its stage is here */
     this.restore = null;
+    /** @type {ReturnType<typeof upload> | null} the log that is being sent */
+    this.uploading = null;
     /** True from a request until it is accepted. */
     this.fresh = false;
   }
@@ -43,7 +47,8 @@ export class Protocol {
 
   /** The request as it stands in the page. @returns {Request} */
   request() {
-    const { kind, source, options, input } = this.state;
+    const { kind, source, options, input, beside } = this.state;
+    if (kind === "log") return { kind, source, options: { program: options.program ?? "" }, ...(beside?.source.trim() ? { beside } : {}) };
     return /** @type {Request} */ (input.kind === "auto" ? { kind, source, options } : { kind, source, options, input });
   }
 
@@ -51,6 +56,12 @@ export class Protocol {
   run(extra = {}) {
     if (Object.keys(extra).length) this.store.set({ options: { ...this.state.options, ...extra } });
     const request = this.request();
+    this.stop();
+    const { upload: long } = this.state;
+    if (request.kind === "log" && long) {
+      this.send(request, long);
+      return;
+    }
     if (!request.source.trim()) {
       this.fail(NO_PROGRAM);
       return;
@@ -61,9 +72,58 @@ export class Protocol {
       this.fail(other.said);
       return;
     }
-    this.fresh = true;
-    this.store.set({ ran: this.marked(), stages: {}, status: { state: "running", message: "" } });
+    this.begun();
     this.session.start(request);
+  }
+
+  /** What is shown is of a request that goes out now. */
+  begun(message = "") {
+    this.fresh = true;
+    this.store.set({ ran: this.marked(), stages: {}, status: { state: "running", message } });
+  }
+
+  /**
+   * Upload a log, then let it be read.
+   * @param {Request} request
+   * @param {NonNullable<State["upload"]>} log
+   */
+  send(request, { file, name }) {
+    this.session.end();
+    const all = size(file.size);
+    /** @param {number} sent */
+    const told = (sent) => `Sending ${name || "the log"}: ${size(sent)} of ${all}…`;
+    this.begun(told(0));
+    const uploading = upload(file, (sent) => this.uploading === uploading && this.store.set({ status: { state: "running", message: told(sent) } }));
+    this.uploading = uploading;
+    uploading.sent.then(
+      (id) => {
+        if (this.uploading !== uploading) return;
+        this.uploading = null;
+        this.store.set({ status: { state: "running", message: "The log was sent. It is being read…" } });
+        this.session.start({ ...request, upload: id });
+      },
+      (error) => {
+        if (this.uploading !== uploading) return;
+        this.uploading = null;
+        this.fail(error.message);
+      },
+    );
+  }
+
+  /** End an upload that goes on. */
+  stop() {
+    this.uploading?.stop();
+    this.uploading = null;
+  }
+
+  /** Stop what goes on: an upload, or the run. */
+  cancel() {
+    if (!this.uploading) {
+      this.session.cancel();
+      return;
+    }
+    this.stop();
+    this.store.set({ status: { state: "done", message: "Cancelled." } });
   }
 
   /** Show a stored run: the messages that came with the page. @param {StoredRun} record */
@@ -76,6 +136,7 @@ export class Protocol {
 
   /** Nothing was run: what an earlier program left behind is let go. */
   rest() {
+    this.stop();
     this.session.end();
     this.begin();
     this.restore = null;
@@ -180,6 +241,12 @@ export class Protocol {
       patch.code = new Code(message);
       patch.machine = new Machine(null);
     }
+    if (message.stage === "verify" && "insns" in message && message.insns) {
+      // Of a long log the instructions are known in full only when it was read to its end.
+      const load = /** @type {State["stages"]["load"]} */ ({ ...stages.load, insns: message.insns, lines: message.lines ?? {} });
+      patch.code = new Code({ insns: message.insns, lines: message.lines ?? {} });
+      patch.stages = { ...stages, load, verify: message };
+    }
     if (message.status === "done" && message.stage === "jit") patch.machine = new Machine(message);
     this.store.set(patch);
     const { verify, run } = this.state.stages;
@@ -197,6 +264,8 @@ export class Protocol {
     this.steps.grow({ stage: "verify", run: 0, total: message.steps ?? 0 });
     this.store.set({ log: new Log(message), reasons: new Reasons(message) });
     if (known) return;
+    // What the text is and what it lacks stands there.
+    if (message.read_from && !restore) this.store.set({ pane: "why", dock: true });
     if (message.verdict === "reject" && message.fail && !restore)
       this.point(message.fail.step, { reg: message.fail.reg ?? "" });
     else if (message.status === "failed" && !restore) this.point(message.stopped?.step ?? 0);

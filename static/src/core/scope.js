@@ -73,6 +73,8 @@ function first({ program, config, ownInput = false }) {
     program,
     kind: request.kind,
     source: request.source ?? "",
+    upload: null,
+    beside: request.beside ?? null,
     options: { ...request.options },
     input: { ...(request.input ?? { kind: "auto" }) },
     kernel: config.kernel ?? "",

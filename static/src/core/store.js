@@ -40,6 +40,8 @@
  *   program: Partial<StoredProgram> & {title: string},
  *   kind: SourceKind,
  *   source: string,
+ *   upload: {file: Blob, name: string} | null,
+ *   beside: NonNullable<Request["beside"]> | null,
  *   options: Options,
  *   input: Input,
  *   kernel: string,
@@ -67,7 +69,8 @@
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
  *   peek: string,
  *   found: string,
- * }} State `kernel`: release of the emulated kernel, as the server says it. `edited` counts changes of the program,
+ * }} State `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
+ *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps.
  */

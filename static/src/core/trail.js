@@ -137,6 +137,8 @@ export function load(scope, program) {
     program,
     kind: request.kind,
     source: request.source ?? "",
+    upload: null,
+    beside: request.beside ?? null,
     options: { ...request.options },
     input: { ...(request.input ?? { kind: "auto" }) },
     ownInput: false,

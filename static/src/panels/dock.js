@@ -26,16 +26,19 @@ function inputName({ input, stages }) {
 /** Whether the program came from an object file: clang's or the user's own. @param {State} state */
 const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stages.compile?.status === "done");
 
+/** Whether there is a program to run: a log is read only. @param {State} state */
+const runs = ({ ran, kind }) => (ran?.kind ?? kind) !== "log";
+
 /** A panel is a line here and a component. @type {Pane[]} */
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
   { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
-  { id: "packet", label: "Packet", tag: "bs-packet", name: inputName },
-  { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, badge: (s) => s.stages.load?.maps?.length || "" },
-  { id: "output", label: "Output", tag: "bs-output", scrolls: true, badge: (s) => s.stages.run?.events?.length || "" },
-  { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => s.stages.verify?.verdict === "accept" },
-  { id: "machine", label: "Machine code", tag: "bs-machine" },
+  { id: "packet", label: "Packet", tag: "bs-packet", when: runs, name: inputName },
+  { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, when: runs, badge: (s) => s.stages.load?.maps?.length || "" },
+  { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },
+  { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => runs(s) && s.stages.verify?.verdict === "accept" },
+  { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];
 
@@ -67,7 +70,7 @@ export class Dock extends Panel {
     this.fold = fold;
     list.addEventListener("keydown", (event) => this.arrows(event));
     this.append(h("div", { class: "dock-head" }, list, fold), bodies);
-    store.on(["pane", "dock", "stages", "input"], () => this.paint());
+    store.on(["pane", "dock", "stages", "input", "ran"], () => this.paint());
     store.on(["step", "view", "reasons"], () => this.dot());
   }
 

@@ -42,9 +42,10 @@ export class Intake {
       store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else if (found.kind) {
       const origin = this.anew(found.kind, found.name);
-      if (found.kind === "elf" || store.state.kind === "elf") {
+      const long = this.long(found);
+      if (found.kind === "elf" || long || store.state.kind === "elf" || store.state.upload) {
         this.of = origin.program;
-        store.set({ ...origin, source: found.source, edited: store.state.edited + 1, opened: store.state.opened + 1 });
+        store.set({ ...origin, source: long ? "" : found.source, upload: long, edited: store.state.edited + 1, opened: store.state.opened + 1 });
       } else this.write(found.source, origin);
     }
     setText(this.said, found.said);
@@ -52,6 +53,18 @@ export class Intake {
     setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
     if (found.foreign) store.set({ status: { state: "error", message: found.said } });
     saveDraft(store.state);
+  }
+
+  /**
+   * A log that is sent as a file, because no message carries it; null for everything else.
+   * @param {import("../core/detect.js").FoundSource} found
+   */
+  long({ kind, source, file, name = "" }) {
+    if (file) return { file, name };
+    const most = this.limits.log_bytes;
+    if (kind !== "log" || most === undefined || 3 * source.length <= most) return null;
+    const blob = new Blob([source]);
+    return blob.size > most ? { file: blob, name } : null;
   }
 
   /**
@@ -66,6 +79,7 @@ export class Intake {
       options: { ...options, program: "", fix_includes: false, verify: true },
       input: ownInput ? input : { kind: "auto" },
       program: { title },
+      beside: null,
     };
   }
 

@@ -82,8 +82,9 @@ export const marks = StateField.define({
  * @param {State} state
  * @param {number | null | undefined} at line of the run that the cursor is on
  * @param {(line: number | null | undefined) => Line | null} place where a line of the run is in the text
+ * @param {Line | null} said where the message stands, if the text is a log
  */
-export function marksOf(state, at, place) {
+export function marksOf(state, at, place, said = null) {
   const { hover, stages, code, reasons, log, view } = state;
   const line = place(at);
   const over = place(hover?.line);
@@ -91,12 +92,13 @@ export function marksOf(state, at, place) {
   const fail = verify?.status !== "working" ? verify?.fail : null;
   const failLine = fail ? place(fail.line ?? code.line(fail.insn)) : null;
   const causes = view === "verify" ? reasons.causes : [];
-  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, verify?.message, log.lines.length].join("|");
+  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, said?.from, verify?.message, log.lines.length].join("|");
   const make = () => {
     /** @type {Range<Decoration>[]} */
     const ranges = [];
     if (line) ranges.push(Decoration.line({ class: "bs-current" }).range(line.from));
     if (over && over.from !== line?.from) ranges.push(Decoration.line({ class: "bs-hover" }).range(over.from));
+    if (said && said.to > said.from) ranges.push(Decoration.mark({ class: "bs-rejected" }).range(said.from, said.to));
     if (failLine) {
       const indent = failLine.text.length - failLine.text.trimStart().length;
       if (failLine.to > failLine.from + indent)
@@ -106,7 +108,7 @@ export function marksOf(state, at, place) {
     }
     return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn))) };
   };
-  return { line, stamp, make };
+  return { line: line ?? said, stamp, make };
 }
 
 /**

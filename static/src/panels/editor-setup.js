@@ -15,7 +15,7 @@ import { marks } from "./editor-marks.js";
 
 /**
  * What the text is. Changes with a text that is replaced as a whole, and comes back when that is undone.
- * @typedef {Pick<State, "kind" | "options" | "input" | "program">} Origin
+ * @typedef {Pick<State, "kind" | "options" | "input" | "program" | "beside">} Origin
  */
 
 /** @type {StateEffectType<Origin>} */
@@ -27,10 +27,13 @@ export const originOf = (transactions) => transactions.flatMap((each) => each.ef
 const language = new Compartment();
 const readOnly = new Compartment();
 
+/** Kinds whose text is made by the page: an object's source lines, what an uploaded log quotes. */
+const MADE = ["elf", "upload"];
+
 /** What depends on the kind of source. @param {string} kind */
 const parts = (kind) => ({
-  language: kind === "c" || kind === "elf" ? cpp() : [],
-  readOnly: [EditorState.readOnly.of(kind === "elf"), EditorView.editable.of(kind !== "elf")],
+  language: kind === "c" || MADE.includes(kind) ? cpp() : [],
+  readOnly: [EditorState.readOnly.of(MADE.includes(kind)), EditorView.editable.of(!MADE.includes(kind))],
 });
 
 /** Effects that set the editor up for another kind of source. @param {string} kind */

@@ -9,6 +9,8 @@ import { EditorView } from "@codemirror/view";
 import { saveDraft } from "../core/draft.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
+import { size } from "../ui/format.js";
+import { Beside } from "./editor-beside.js";
 import { diagnosticsOf } from "./editor-diagnostics.js";
 import { Intake } from "./editor-intake.js";
 import { marksOf, setMarks } from "./editor-marks.js";
@@ -74,7 +76,8 @@ export class Editor extends Panel {
     );
     this.intake = new Intake(store, () => this.view, this.said, this.scope.config.limits ?? {});
     const root = this.host.attachShadow({ mode: "open" });
-    this.view = new EditorView({ state: this.fresh(store.state.kind === "elf" ? "" : store.state.source), parent: root, root });
+    this.append(new Beside(this.scope).element);
+    this.view = new EditorView({ state: this.fresh(this.look() === "elf" ? "" : store.state.source), parent: root, root });
     this.opened = store.state.opened;
     // A sentence in the text is as wide as what is in sight, not as the longest line.
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
@@ -87,7 +90,7 @@ export class Editor extends Panel {
 
   /** @param {string} text */
   fresh(text) {
-    return editorState(text, this.store.state.kind, {
+    return editorState(text, this.look(), {
       origin: () => this.origin(),
       updated: (update) => this.updated(update),
       extend: (transaction) => (this.loading ? null : this.intake.startsOver(transaction)),
@@ -143,41 +146,57 @@ export class Editor extends Panel {
 
   /** What the text is at present, to come back to. @returns {Origin} */
   origin() {
-    const { kind, options, input, program } = this.store.state;
-    return { kind, options, input, program };
+    const { kind, options, input, program, beside } = this.store.state;
+    return { kind, options, input, program, beside };
+  }
+
+  /** How the text is shown: as its kind, or as what the page made of it. */
+  look() {
+    const { kind, upload } = this.store.state;
+    return kind === "log" && upload ? "upload" : kind;
+  }
+
+  /** Whether the text is not the person's own. */
+  get made() {
+    return ["elf", "upload"].includes(this.look());
   }
 
   /** The text was set from outside (an example, a link, an object): the editor starts afresh, its history too. */
   fromStore() {
     const { source, kind, opened } = this.store.state;
     if (this.kinds.value !== kind) this.kinds.value = kind;
-    const shown = kind === "elf" ? this.objectText() : source;
+    const shown = this.made ? this.objectText() : source;
+    const look = this.look();
     if (opened !== this.opened || shown !== this.view.state.doc.toString()) {
       this.opened = opened;
       this.renew(shown);
     }
-    if (this.kind !== kind) {
-      this.kind = kind;
-      this.view.dispatch({ effects: setKind(kind) });
+    if (this.kind !== look) {
+      this.kind = look;
+      this.view.dispatch({ effects: setKind(look) });
     }
   }
 
   /** @param {string} text */
   renew(text) {
     this.view.setState(this.fresh(text));
-    this.kind = this.store.state.kind;
+    this.kind = this.look();
     this.ran.forget();
     this.stamp = this.shown = this.diagnosed = undefined;
   }
 
   /** For an object there is no source here: what its line information holds is shown once it is loaded. */
   objectText() {
-    const { source, code } = this.store.state;
+    const { source, code, upload } = this.store.state;
+    if (upload)
+      return code.text() || `${upload.name || "A verifier log"}, ${size(upload.file.size)}.\nThe log quotes no source with line numbers. Its text is in the Log panel.`;
     return code.text() || `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nPress Run to see its programs.`;
   }
 
   /** Where a line of the text that ran is now, or null. @param {number | null | undefined} line @returns {Line | null} */
   place(line) {
+    // The text is the log, and its instructions have lines of the program's source.
+    if (this.look() === "log") return null;
     return this.ran.line(this.view.state.doc, line);
   }
 
@@ -195,8 +214,8 @@ export class Editor extends Panel {
   }
 
   mark() {
-    if (this.store.state.kind === "elf") this.showObject();
-    const { line, stamp, make } = marksOf(this.store.state, this.scope.cursor.now()?.line, (number) => this.place(number));
+    if (this.made) this.showObject();
+    const { line, stamp, make } = marksOf(this.store.state, this.scope.cursor.now()?.line, (number) => this.place(number), this.messageLine());
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const effects = /** @type {import("@codemirror/state").StateEffect<any>[]} */ ([setMarks.of(make())]);
@@ -205,6 +224,12 @@ export class Editor extends Panel {
       if (!this.view.hasFocus) effects.push(this.toSight(line.from));
     }
     this.view.dispatch({ effects });
+  }
+
+  /** Where the message stands in the log that is the text, or null. */
+  messageLine() {
+    const number = this.store.state.stages.verify?.read_from?.message_line;
+    return this.look() === "log" && number ? this.ran.line(this.view.state.doc, number) : null;
   }
 
   /** @param {number} position */
@@ -293,7 +318,7 @@ export class Editor extends Panel {
       return;
     }
     const source = store.state.kind === "elf" ? "" : store.state.source;
-    store.set({ kind: /** @type {SourceKind} */ (kind), source, edited: store.state.edited + 1 });
+    store.set({ kind: /** @type {SourceKind} */ (kind), source, upload: null, edited: store.state.edited + 1 });
     saveDraft(store.state);
   }
 

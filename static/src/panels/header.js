@@ -3,8 +3,9 @@ import { Panel } from "../core/panel.js";
 import { saveDraft } from "../core/draft.js";
 import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
 import { listenShare } from "./share.js";
+import { programName } from "./why-log.js";
 
-/** @import { Options } from "../types/messages.js" */
+/** @import { LogProgram, Options } from "../types/messages.js" */
 
 const PROG_TYPES = ["xdp", "tc", "socket", "tracepoint", "kprobe", "raw_tp", "cgroup_skb/ingress"];
 
@@ -14,6 +15,9 @@ const MODES = [
   { label: "Unprivileged", back: "Load with privileges again", on: (options) => options.unprivileged === true, off: { unprivileged: false } },
   { label: "Interpreter", back: "Run machine code again", on: (options) => options.engine === "interpreter", off: { engine: "jit" } },
 ];
+
+/** Programs whose logs are in one text, as those of an object. @param {LogProgram[]} list */
+const logPrograms = (list) => list.slice(0, 200).map((each) => ({ name: programName(each), option: `#${each.number}`, section: each.message, prog_type: 0, error: "" }));
 
 export class Header extends Panel {
   stamp = "";
@@ -28,8 +32,8 @@ export class Header extends Panel {
     $("theme").addEventListener("click", () => this.theme());
     this.menus();
     this.examples();
-    store.on(["program", "options", "stages", "kind"], () => this.options());
-    store.on(["status"], () => this.status());
+    store.on(["program", "options", "stages", "kind", "upload"], () => this.options());
+    store.on(["status", "kind"], () => this.status());
     store.on(["kernel", "stages"], () => {
       const kernel = store.state.stages.verify?.kernel || store.state.kernel;
       if (kernel) setText($("kernel"), kernel);
@@ -49,7 +53,7 @@ export class Header extends Panel {
   }
 
   runOrCancel() {
-    if (this.store.state.status.state === "running") this.scope.session.cancel();
+    if (this.store.state.status.state === "running") this.scope.protocol.cancel();
     else this.scope.run();
   }
 
@@ -99,7 +103,8 @@ export class Header extends Panel {
   options() {
     const { program, options, stages, kind } = this.store.state;
     const body = this.find("program-menu");
-    const programs = stages.load?.programs ?? [];
+    const log = kind === "log";
+    const programs = log ? logPrograms(stages.verify?.read_from?.programs ?? []) : (stages.load?.programs ?? []);
     setText(this.find("program-name"), stages.load?.program || options.program || program.title || "untitled");
     /** @param {Options} patch */
     const set = (patch) => {
@@ -124,7 +129,7 @@ export class Header extends Panel {
     const stamp = JSON.stringify([programs, options, kind, stages.load?.program]);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
-    const modes = MODES.filter((mode) => mode.on(options));
+    const modes = log ? [] : MODES.filter((mode) => mode.on(options));
     fill(
       this.find("modes"),
       modes.map((mode) => h("button", { type: "button", class: "chip mode-chip", title: mode.back, "aria-label": `${mode.label}. ${mode.back}`, on: { click: () => set(mode.off) } }, mode.label, h("span", { "aria-hidden": "true" }, " ✕"))),
@@ -134,7 +139,7 @@ export class Header extends Panel {
       programs.length > 1
         ? h(
             "div",
-            { class: "programs", role: "group", "aria-label": "Programs in this object" },
+            { class: "programs", role: "group", "aria-label": log ? "Programs in this log" : "Programs in this object" },
             programs.map((p) =>
               h(
                 "button",
@@ -144,7 +149,7 @@ export class Header extends Panel {
                   "aria-pressed": p.name === stages.load?.program ? "true" : "false",
                   disabled: Boolean(p.error),
                   title: p.error ?? "",
-                  on: { click: () => set({ program: p.name }) },
+                  on: { click: () => set({ program: "option" in p ? String(p.option) : p.name }) },
                 },
                 h("b", null, p.name),
                 h("span", { class: "hint" }, ` ${p.error || p.section || p.prog_type || ""}`),
@@ -155,18 +160,20 @@ export class Header extends Panel {
       kind === "c" ? select("Optimization", options.opt ?? "O2", ["O0", "O1", "O2"], (opt) => set({ opt })) : null,
       kind === "c" ? select("Instruction set", options.mcpu ?? "v3", ["v1", "v2", "v3", "v4"], (mcpu) => set({ mcpu })) : null,
       kind === "asm" || kind === "hex" ? select("Program type", options.prog_type ?? "xdp", PROG_TYPES, (prog_type) => set({ prog_type })) : null,
-      select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
-      check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),
-      check("Verify before running", options.verify !== false, (verify) => set({ verify })),
+      log && programs.length < 2 ? h("p", { class: "hint" }, "A log is read: there is nothing to choose.") : null,
+      log ? null : select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
+      log ? null : check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),
+      log ? null : check("Verify before running", options.verify !== false, (verify) => set({ verify })),
     );
   }
 
   status() {
     const running = this.store.state.status.state === "running";
+    const does = this.store.state.kind === "log" ? "Read" : "Run";
     const run = this.find("run");
-    setText(this.find("run-text"), running ? "Stop" : "Run");
+    setText(this.find("run-text"), running ? "Stop" : does);
     setAttr(run, "data-running", running);
-    setAttr(run, "aria-label", running ? "Stop the run" : "Run (Ctrl+Enter)");
+    setAttr(run, "aria-label", running ? "Stop the run" : `${does} (Ctrl+Enter)`);
   }
 
   help() {

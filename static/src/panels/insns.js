@@ -56,12 +56,19 @@ export class Insns extends Panel {
   height(index) {
     const { view, code, machine } = this.store.state;
     const insn = code.insns[index];
-    return 1 + (this.headed(insn) ? 1 : 0) + (view === "run" ? (machine.byInsn.get(insn.idx)?.length ?? 0) : 0);
+    return 1 + (this.headed(insn) ? 1 : 0) + (this.quoted(index) ? 1 : 0) + (view === "run" ? (machine.byInsn.get(insn.idx)?.length ?? 0) : 0);
   }
 
   /** True where a function begins, if there are several: of a single one the column's head says the name. @param {Insn} insn */
   headed(insn) {
     return Boolean(insn.func) && this.store.state.code.funcs > 1;
+  }
+
+  /** The C line above an instruction that has no line number (of a log of older kernels), "" if it stands there already. @param {number} index */
+  quoted(index) {
+    const { insns } = this.store.state.code;
+    const { source } = insns[index];
+    return source && source !== insns[index - 1]?.source ? source : "";
   }
 
   reset() {
@@ -110,6 +117,7 @@ export class Insns extends Panel {
     row.of = insn;
     fill(
       row,
+      this.quoted(index) ? h("div", { class: "insn-source" }, h("code", null, this.quoted(index))) : null,
       this.headed(insn) ? h("div", { class: "func-head" }, insn.func, h("span", { class: "hint" }, " function")) : null,
       h(
         "div",

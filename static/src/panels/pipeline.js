@@ -5,6 +5,7 @@ import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
 import { category, notEmulated } from "../ui/words.js";
+import { logName, logSentence } from "./pipeline-log.js";
 
 /** @import { Stage, StageName, Stages, State } from "../core/store.js" */
 /** @import { Child } from "../types/page.js" */
@@ -12,6 +13,9 @@ import { category, notEmulated } from "../ui/words.js";
 
 /** @typedef {"source" | "object" | StageName} ButtonId */
 /** @typedef {"idle" | "waiting" | "unknown" | Stage["status"]} Condition of a stage's button */
+
+/** The stages that a log tells of. @type {ButtonId[]} */
+const OF_LOG = ["source", "load", "verify"];
 
 /** @type {Record<StageName, string>} */
 const WORKING = {
@@ -61,6 +65,7 @@ function loaded(m) {
  * What a stage says in a sentence: text, or a list of texts and terms with a definition.
  * @param {StageName} stage
  * @param {Stages} stages
+ * @param {number} [packet]
  * @returns {Child}
  */
 function sentence(stage, stages, packet = 0) {
@@ -157,6 +162,7 @@ export class Pipeline extends Panel {
 
   paint() {
     const { stages, status, focusStage, view } = this.store.state;
+    const log = isLog(this.store.state);
     // Stages after one that failed were skipped for that; others (clang, for assembly) have nothing to do.
     let broken = false;
     for (const [id, { spec, button, first, rest, said }] of this.buttons) {
@@ -167,12 +173,14 @@ export class Pipeline extends Panel {
       broken ||= state === "failed";
       // What the emulation does not cover is neither done nor a fault of the program.
       if (state === "failed" && message?.not_covered?.length) [state, words] = ["unknown", ["not emulated"]];
+      if (log && spec.from === "verify" && state === "done" && stages.verify?.verdict === "none") state = "unknown";
+      if (button.parentElement) button.parentElement.hidden = log && !OF_LOG.includes(id);
       setAttr(button, "data-status", state);
       setAttr(button, "aria-pressed", id === view ? "true" : "false");
       setAttr(button, "data-focus", id === focusStage);
       setText(first, words[0] || "·");
       setText(rest, words.slice(1).map((word) => ` · ${word}`).join(""));
-      setText(said, SAID[state] ?? state);
+      setText(said, state === "unknown" && log ? "no verdict in the text" : (SAID[state] ?? state));
     }
     this.say(this.store.state);
     this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
@@ -188,11 +196,15 @@ export class Pipeline extends Panel {
         return [total ? count(total, "step") : "working…"];
       }
       case "failed":
-        return [FAILED[id]?.(stages) ?? "failed"];
+        return [FAILED[id]?.(stages) ?? "failed", id === "verify" && stages.verify?.read_from ? "read from a log" : ""].filter(Boolean);
       case "skipped":
         return [broken && !stages.run?.runs ? "not reached" : id === "verify" ? "switched off" : "not needed"];
       case "stopped":
         return ["stopped"];
+    }
+    if (isLog(this.store.state)) {
+      if (id === "load" && stages.load?.insns) return [count(stages.load.insns.length, "instruction")];
+      if (id === "verify" && stages.verify?.read_from) return [count(stages.verify.steps ?? 0, "step"), "read from a log"];
     }
     if (id === "source") return kind === "c" ? ["C", count(source.split("\n").length, "line")] : [KIND[kind]];
     return spec.from && stages[spec.from] && spec.done ? spec.done(stages, packetRun).filter(Boolean) : [];
@@ -218,7 +230,13 @@ export class Pipeline extends Panel {
   }
 
   /** @param {State} state */
-  say({ stages, status, focusStage, ran, found, edited, packetRun }) {
+  say(state) {
+    const { stages, status, focusStage, ran, found, edited, packetRun } = state;
+    const log = isLog(state);
+    /** @param {StageName} stage */
+    const named = (stage) => `${log ? logName(stage, stages) : NAMES[stage]}: `;
+    /** @param {StageName} stage */
+    const say = (stage) => (log ? logSentence(stage, stages) : sentence(stage, stages, packetRun));
     const working = STAGES.find((s) => stages[s]?.status === "working");
     const focused = chosen(focusStage);
     // A run on a counterexample stops after the verifier refused: what is looked at comes first.
@@ -227,13 +245,13 @@ export class Pipeline extends Panel {
     let text = "";
     let tone = "";
     if (status.state === "lost" || status.state === "error") [text, tone] = [status.message, "bad"];
-    else if (status.state === "running" && !Object.keys(stages).length) text = status.message || "Sending the program…";
+    else if (status.state === "running" && !Object.keys(stages).length) text = status.message || (log ? "Sending the log…" : "Sending the program…");
     else if (found) text = found;
-    else if (working) text = sentence(working, stages);
-    else if (failed) [text, tone] = [[`${NAMES[failed]}: `, this.reason(failed) || sentence(failed, stages)], stages[failed]?.not_covered?.length ? "unknown" : "bad"];
-    else if (focused && stages[focused]) text = [`${NAMES[focused]}: `, sentence(focused, stages, packetRun) || "done"];
+    else if (working) text = say(working);
+    else if (failed) [text, tone] = [[named(failed), this.reason(failed) || say(failed)], stages[failed]?.not_covered?.length ? "unknown" : "bad"];
+    else if (focused && stages[focused]) text = [named(focused), say(focused) || "done"];
     else if (status.message) text = status.message;
-    else if (!ran) text = "Press Run (Ctrl+Enter) to compile, verify and run this program.";
+    else if (!ran) text = log ? "Press Read (Ctrl+Enter) to read this log." : "Press Run (Ctrl+Enter) to compile, verify and run this program.";
     this.stale.hidden = !ran || edited === ran.edited || status.state === "running";
     const stale = status.state === "error" ? "The stages and panels still show the last run" : "Edited since the last run: press Run (Ctrl+Enter)";
     setText(this.stale, this.stale.hidden ? "" : stale);
@@ -244,6 +262,9 @@ export class Pipeline extends Panel {
     setAttr(this.note, "title", this.text.querySelector(".term") ? null : this.text.textContent);
   }
 }
+
+/** Whether what is shown is a log that is read. @param {State} state */
+const isLog = ({ ran, kind }) => (ran?.kind ?? kind) === "log";
 
 /**
  * The state of a stage's button. The source is always there; of an object there is something only where one was made.

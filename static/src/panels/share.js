@@ -4,10 +4,19 @@
  */
 import { fragment } from "../core/link.js";
 import { fill, h } from "../ui/dom.js";
+import { size } from "../ui/format.js";
 
 /** @import { Scope } from "../core/scope.js" */
 
 const LOST = "The server cannot be reached, so no link was made. Your program is still here: try again.";
+
+/** Why a log is not put into a link, "" if it is. @param {Scope} scope */
+function tooLong({ state, config }) {
+  const most = config.limits?.shared_log_bytes;
+  if (state.kind !== "log" || most === undefined) return "";
+  const bytes = state.upload ? state.upload.file.size : new Blob([state.source]).size;
+  return bytes > most ? `This log has ${size(bytes)}, and a link carries at most ${size(most)}. Share a part of it: the end, with the message, tells most.` : "";
+}
 
 /** @param {number} status of an answer that is not the dialog's */
 const refused = (status) => `The server answered ${status} and made no link. Your program is still here: try again.`;
@@ -25,6 +34,12 @@ export function listenShare(form, dialog, scope) {
     fill(dialog, h("p", { class: "bad", role: "alert" }, sentence), h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Close")));
     dialog.showModal();
   };
+  form.addEventListener("htmx:confirm", (event) => {
+    const why = tooLong(scope);
+    if (!why) return;
+    event.preventDefault();
+    fail(why);
+  });
   on("htmx:configRequest", ({ parameters }) => {
     const { title } = scope.state.program;
     parameters.set("program", JSON.stringify({ ...scope.protocol.request(), ...(title ? { title } : {}) }));

@@ -33,7 +33,7 @@ export function rejection(fail, state, total, links, search) {
       "div",
       { class: "card-head" },
       h("h3", { id: "why-label" }, label, fail.category && label !== fail.category ? h("span", { class: "group", title: "The kernel's name for this category (Linux 7.3 and later)" }, fail.category) : null),
-      search,
+      state.stages.verify?.read_from ? h("span", { class: "group" }, "read from a log") : search,
     ),
     fail.explanation || sentence ? h("p", { class: "explained" }, fail.explanation || sentence) : null,
     h(
@@ -44,14 +44,21 @@ export function rejection(fail, state, total, links, search) {
       insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
       line ? h("span", { class: "hint" }, `line ${line}`) : null,
     ),
-    sides(fail),
+    sides(fail, Boolean(state.stages.verify?.read_from)),
     h("p", { class: "kernel-said" }, h("span", { class: "visually-hidden" }, "The kernel says: "), h("code", null, [kernel.sentence, ...kernel.beside].join("\n"))),
     fail.rule ? h("p", { class: "about-error" }, h("a", { href: `/errors/${encodeURIComponent(fail.rule)}`, target: "_blank", rel: "noopener" }, "About this error")) : null,
   );
 }
 
-/** What is proven beside what is needed. @param {Fail} fail */
-function sides(fail) {
+/** What is proven beside what is needed; of a log what it prints. @param {Fail} fail @param {boolean} log */
+function sides(fail, log) {
+  if (log && fail.proven?.t)
+    return h(
+      "div",
+      { class: "sides" },
+      h("section", { class: "side" }, h("h4", null, "Printed"), h("code", { class: `kind-${kindOf(fail.proven)}` }, fail.proven.t)),
+      fail.needed ? h("section", { class: "side needed" }, h("h4", null, "Needed"), h("p", null, asSentence(fail.needed))) : null,
+    );
   if (!fail.proven_text && !fail.needed) return null;
   return h(
     "div",

@@ -32,11 +32,11 @@ function more(summary, make) {
 /**
  * All there is to say of a step.
  * @param {WalkHere} here
- * @param {Pick<State, "reasons" | "code">} state
+ * @param {Pick<State, "reasons" | "code" | "stages">} state
  * @param {Links} links
  * @returns {Child[]}
  */
-export function told(here, { reasons, code }, links) {
+export function told(here, { reasons, code, stages }, links) {
   const { step } = here;
   const { path } = here.raw;
   const parts = [
@@ -48,7 +48,7 @@ export function told(here, { reasons, code }, links) {
   ].filter(Boolean);
   return [
     h("h3", null, `Step ${step + 1}`, h("code", { class: "where-insn" }, `${here.idx}: ${here.insn?.text ?? ""}`)),
-    parts.length ? parts : nothing(step, reasons, links),
+    parts.length ? parts : stages.verify?.read_from ? h("p", { class: "hint" }, "The log says no more of this step.") : nothing(step, reasons, links),
   ];
 }
 

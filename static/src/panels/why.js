@@ -5,6 +5,7 @@
 import { Panel } from "../core/panel.js";
 import { fill, h, setAttr } from "../ui/dom.js";
 import { WhyAnswers } from "./why-answers.js";
+import { readFromLog } from "./why-log.js";
 import { chain, refusedEarly, rejection } from "./why-rejection.js";
 import { told } from "./why-step.js";
 import { stop } from "./why-stop.js";
@@ -26,6 +27,8 @@ export class WhyPane extends Panel {
   card;
   /** @type {HTMLElement} */
   step;
+  /** @type {HTMLElement} what is said of a log that was read */
+  log;
   /** @type {WhyAnswers} */
   answers;
   /** @type {(State[keyof State] | string | undefined)[]} what the cards were made of */
@@ -42,7 +45,8 @@ export class WhyPane extends Panel {
     this.card = h("div", { class: "why-card" });
     this.step = h("section", { class: "why-step", "aria-label": "This step" });
     this.answers = new WhyAnswers(this.scope);
-    this.append(this.card, h("div", { class: "why-side" }, this.answers.element, this.step));
+    this.log = h("div", { class: "why-log", hidden: true });
+    this.append(this.card, h("div", { class: "why-side" }, this.log, this.answers.element, this.step));
     this.store.on(["reasons", "code", "log", "stages"], () => this.about());
     this.store.on(["pane", "dock", "reasons", "analyses", "status", "ran", "edited"], () => this.answers.paint());
     this.store.on(["step", "view", "windows", "pane", "dock", "reasons", "code"], () => this.paint());
@@ -71,13 +75,16 @@ export class WhyPane extends Panel {
   about() {
     const { reasons, code, log, stages } = this.store.state;
     const stopped = stages.verify?.status === "done" ? uncovered(stages, ["jit", "run"]) : undefined;
-    const made = [reasons, code, log, stopped];
+    const made = [reasons, code, log, stopped, stages.verify?.read_from];
     if (made.every((each, i) => each === this.made[i])) return;
     this.made = made;
     this.items = [];
     this.stamp = "";
     const parts = this.parts(stopped).filter(Boolean);
     fill(this.card, parts);
+    const from = stages.verify?.read_from;
+    this.log.hidden = !from;
+    fill(this.log, from ? readFromLog(from, this.store.state, { ...this.links, choose: (program) => this.scope.run({ program }) }) : null);
     this.card.hidden = !parts.length;
     setAttr(this, "data-card", parts.length ? String(parts.length) : null);
   }
@@ -98,7 +105,7 @@ export class WhyPane extends Panel {
       this.items = items;
       return [rejection(reasons.fail, state, this.scope.steps.verify.total, this.links, this.answers.search), element];
     }
-    const refused = stages.verify?.status === "failed" ? stages.verify.message : "";
+    const refused = stages.verify?.status === "failed" && !stages.verify.read_from ? stages.verify.message : "";
     return refused ? [refusedEarly(refused)] : [];
   }
 

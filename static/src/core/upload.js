@@ -1,0 +1,37 @@
+/** A log that is too long for a message is sent as a file (docs/web.md, POST /api/log). */
+
+const LOST = "The server cannot be reached, so the log was not sent. Try again.";
+
+/**
+ * Send a log. `sent` is resolved with its id, or rejected with an Error whose message is a sentence; an upload that was
+ * stopped does neither.
+ * @param {Blob} file
+ * @param {(sent: number) => void} progress bytes so far
+ * @returns {{sent: Promise<string>, stop: () => void}}
+ */
+export function upload(file, progress) {
+  const request = new XMLHttpRequest();
+  const sent = new Promise((resolve, reject) => {
+    request.upload.addEventListener("progress", (event) => progress(event.loaded));
+    request.addEventListener("load", () => {
+      const { id, error } = read(request.responseText);
+      if (request.status === 201 && id) resolve(id);
+      else reject(new Error(error || `The server answered ${request.status} and did not take the log.`));
+    });
+    request.addEventListener("error", () => reject(new Error(LOST)));
+    request.open("POST", "/api/log");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.send(file);
+  });
+  return { sent, stop: () => request.abort() };
+}
+
+/** @param {string} text @returns {{id?: string, error?: string}} */
+function read(text) {
+  try {
+    const answer = JSON.parse(text);
+    return { id: typeof answer?.id === "string" ? answer.id : undefined, error: typeof answer?.error === "string" ? answer.error : undefined };
+  } catch {
+    return {};
+  }
+}
