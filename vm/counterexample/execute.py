@@ -10,6 +10,7 @@ from vm.bits import U64
 from vm.counterexample import calls
 from vm.counterexample.contexts import SKB_LEN, is_skb
 from vm.counterexample.division import Divisions
+from vm.counterexample.loops import widen
 from vm.counterexample.memory import Object, number_of
 from vm.counterexample.request import Known, PathStep, Request
 from vm.counterexample.state import PER_CPU, Frame, Load, State
@@ -323,7 +324,7 @@ class Execution:
             self._call(insn, here, following)
             return
         if insn.code == o.JMP | o.EXIT:
-            self._exit(following)
+            self._exit(here)
             return
         if insn.off == 0:
             return
@@ -359,7 +360,7 @@ class Execution:
         stack = state.new_stack(len(state.frames))
         state.regs = [None, *arguments, *[None] * (5 - len(arguments)), None, None, None, None, Pointer(stack, 0), None]
 
-    def _exit(self, following: PathStep) -> None:
+    def _exit(self, here: PathStep) -> None:
         state = self.state
         if not state.frames:
             raise UnsupportedError("the path goes on behind the program's end")
@@ -367,9 +368,9 @@ class Execution:
         frame = state.frames.pop()
         regs = frame.saved[:]
         if frame.callback:
-            calls.callback_returned(self, frame, result)
             # The walk visits the call again: its arguments are the same, and it goes on from there.
             state.regs = regs
+            widen(self, here)
             return
         regs[0] = result
         regs[1:6] = [None] * 5

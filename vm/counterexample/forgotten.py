@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import z3
 
 from vm.bits import S64_MAX, S64_MIN, U64
-from vm.counterexample.calls import helper_of
+from vm.counterexample.contracts import helper_of
 from vm.counterexample.execute import Execution
 from vm.counterexample.memory import number_of
 from vm.counterexample.request import Known

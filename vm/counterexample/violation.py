@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import z3
 
 from vm.bits import U64
-from vm.counterexample import calls
+from vm.counterexample.contracts import helper_of, proto_of, size_of
 from vm.counterexample.memory import number_of
 from vm.counterexample.state import STACK
 from vm.counterexample.values import Condition, Number, Pointer, Value, add, bits, boolean, decided, outside
@@ -99,16 +99,16 @@ def _plain(base: Value, off: int, size: Number) -> tuple[Any, ...]:
 
 
 def _call(run: Execution, insn: Insn) -> Violation | None:
-    proto = calls.proto_of(run, insn)
+    proto = proto_of(run, insn)
     if proto is None:
         return None
-    name = calls.helper_of(insn)
+    name = helper_of(insn)
     wrong: list[Condition] = []
     value: Number | None = None
     regno = run.request.regno
     shapes = shapes_of(name, proto)
     for shape in shapes:
-        size = calls.size_of(run, shape)
+        size = size_of(run, shape)
         wrong.append(_argument(run, shape, size))
         if regno in (shape.regno, shape.size_reg):
             base = run.value(shape.regno)
