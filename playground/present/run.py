@@ -88,7 +88,7 @@ class Ran:
 
 def prepare() -> None:
     """Start what a confined process cannot start any more. Called once, before the first job."""
-    pipeline.prepare()
+    pipeline.prepare_counterexamples()
 
 
 def run_job(request: Message) -> Iterator[Message]:

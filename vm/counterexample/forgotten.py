@@ -7,7 +7,6 @@ wider, while those of its operands were not, is where it forgot.
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from typing import Any, Final, NamedTuple
 
@@ -16,18 +15,15 @@ import z3
 from vm.bits import S64_MAX, S64_MIN, U64
 from vm.counterexample.contracts import helper_of
 from vm.counterexample.execute import Execution
-from vm.counterexample.memory import number_of
+from vm.counterexample.knowledge import QUERY_MS, Knowledge, OverError, Place
 from vm.counterexample.request import Known
-from vm.counterexample.values import Number, Pointer, Value, bits, boolean, signed_of
+from vm.counterexample.values import Pointer, boolean
 from vm.counterexample.violation import Violation
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier.state import reg_types as t
 
 MAX_LINKS: Final = 48
-MAX_LOOKS: Final = 400
-QUERY_MS: Final = 700
-MAX_SOLVERS: Final = 8
 
 _NAMES: Final = {
     o.ADD: "addition", o.SUB: "subtraction", o.MUL: "multiplication", o.DIV: "division", o.MOD: "remainder",
@@ -43,14 +39,6 @@ class Forgotten(NamedTuple):
     insn_idx: int
 
 
-class _Place(NamedTuple):
-    """A register after step `step` (-1: at the start), in frame `frame`."""
-
-    step: int
-    frame: int
-    regno: int
-
-
 def forgotten(run: Execution, found: Violation, deadline: float) -> list[Any]:
     """[text, instruction] of Forgotten; [] where it was not found in time."""
     search = _Search(run, deadline)
@@ -63,7 +51,7 @@ def forgotten(run: Execution, found: Violation, deadline: float) -> list[Any]:
             or search.lost(found)
             or search.shown(found)
         )
-    except _OverError:
+    except OverError:
         return []
     return list(told) if told is not None else []
 
@@ -72,152 +60,19 @@ def lost_bounds(run: Execution, found: Violation, deadline: float) -> list[Any]:
     """forgotten() of a number alone, whatever it is used for."""
     try:
         told = _Search(run, deadline).lost(found)
-    except _OverError:
+    except OverError:
         return []
     return list(told) if told is not None else []
 
 
-class _OverError(Exception):
-    """The time is over."""
-
-
-class _Search:
-    def __init__(self, run: Execution, deadline: float) -> None:
-        self._run = run
-        self._steps = run.request.steps
-        self._deadline = deadline
-        self._looks = 0
-        self._solvers: dict[tuple[int, bool], Any] = {}
-        # place -> steps at which the verifier's knowledge of it changed, and what it was then
-        self._known: dict[tuple[int, int], tuple[list[int], list[Known]]] = {}
-        for idx, known in run.request.entry.items():
-            self._known[0, idx] = [-1], [known]
-        for at, step in enumerate(self._steps):
-            for place, known in step.changed.items():
-                steps, all_known = self._known.setdefault(place, ([], []))
-                steps.append(at)
-                all_known.append(known)
-
-    # -- questions to the solver --------------------------------------------------------------------------
-
-    def _count(self, step: int) -> int:
-        return self._run.first if step < 0 else self._run.after[min(step, len(self._run.after) - 1)]
-
-    def _constraints(self, step: int) -> list[Any]:
-        """What holds after a step."""
-        return self._run.state.constraints[: self._count(step)]
-
-    def _impossible(self, step: int, condition: Any) -> bool:
-        self._looks += 1
-        if self._looks > MAX_LOOKS or time.monotonic() > self._deadline - 0.3:
-            raise _OverError
-        definitions = self._run.state.definitions
-        if self._checked(step, [], condition):
-            return True
-        return bool(definitions) and self._checked(step, definitions, condition)
-
-    def _checked(self, step: int, also: list[Any], condition: Any) -> bool:
-        key = self._count(step), bool(also)
-        if key not in self._solvers:
-            if len(self._solvers) >= MAX_SOLVERS:
-                self._solvers.clear()
-            solver = self._solvers[key] = z3.Solver()
-            solver.set("timeout", QUERY_MS)
-            solver.add(*self._constraints(step), *also)
-        solver = self._solvers[key]
-        solver.push()
-        solver.add(boolean(condition))
-        found = solver.check()
-        solver.pop()
-        return bool(found == z3.unsat)
-
-    def _wider(self, step: int, value: Number, known: Known) -> bool:
-        """Whether the verifier allows numbers that cannot be after a step."""
-        number = bits(value)
-        if known.umax < U64 and self._impossible(step, z3.UGE(number, known.umax)):
-            return True
-        if known.umin and self._impossible(step, z3.ULE(number, known.umin)):
-            return True
-        if known.umax == U64 and known.smin < 0 and self._impossible(step, number < 0):
-            return True
-        if known.umax == U64 and known.smax == S64_MAX and self._impossible(step, z3.UGE(number, 1 << 62)):
-            return True
-        if S64_MIN < known.smin < 0 and self._impossible(step, number <= known.smin):
-            return True
-        return 0 <= known.smax < S64_MAX and self._impossible(step, z3.And(number >= 0, number >= known.smax))
-
-    def _range(self, step: int, value: Number) -> tuple[int, int] | None:
-        """The smallest and the largest that a number can be, as signed ones; None for one that spans widely."""
-        if isinstance(value, int):
-            return signed_of(value), signed_of(value)
-        number = bits(value)
-        low, high = S64_MIN, S64_MAX
-        try:
-            low = self._edge(step, lambda edge: number < edge, low, high)
-            high = -self._edge(step, lambda edge: number > -edge, -high, -low)
-        except _OverError:
-            return None
-        return low, high
-
-    def _edge(self, step: int, beyond: Any, low: int, high: int) -> int:
-        """The largest edge in [low, high] below which nothing is possible."""
-        # From near zero outwards, so that small numbers take few questions.
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._impossible(step, beyond(middle)):
-                low = middle
-            else:
-                high = middle - 1
-        return low
-
-    # -- back through the program ---------------------------------------------------------------------------
-
-    def known(self, place: _Place) -> Known | None:
-        steps, found = self._known.get((place.frame, place.regno), ([], []))
-        at = bisect_right(steps, place.step) - 1
-        return found[at] if at >= 0 else None
-
-    def _value(self, place: _Place) -> Value | None:
-        """What a register of a frame held after a step."""
-        if place.step < 0:
-            return self._run.begun[place.regno]
-        snap = self._run.snapshots[place.step]
-        return snap[place.frame][place.regno] if place.frame < len(snap) else None
-
-    def _definition(self, place: _Place) -> _Place:
-        """The step that gave a register its value."""
-        value = self._value(place)
-        step = place.step
-        while step >= 0:
-            before = self._value(place._replace(step=step - 1)) if step > 0 else self._run.begun[place.regno]
-            snap = self._run.snapshots[step - 1] if step > 0 else None
-            if before is not value or (snap is not None and place.frame >= len(snap)):
-                return place._replace(step=step)
-            step -= 1
-        return place._replace(step=-1)
-
-    def _number(self, place: _Place, known: Known) -> Number | None:
-        """A register as the number that the verifier's bounds are about."""
-        value = self._value(place)
-        if value is None:
-            return None
-        if isinstance(value, Pointer):
-            if known.type == t.SCALAR_VALUE:
-                return None
-            number = number_of(value.off)
-            return number if not known.off else (bits(number) - known.off)
-        return value if known.type == t.SCALAR_VALUE else None
-
-    def _is_wider(self, place: _Place) -> bool:
-        known = self.known(place)
-        number = self._number(place, known) if known is not None else None
-        return known is not None and number is not None and self._wider(place.step, number, known)
+class _Search(Knowledge):
+    """Sentences about what was forgotten; None where one does not apply."""
 
     def lost(self, found: Violation) -> Forgotten | None:
         """The instruction at which the verifier's bounds became wider than the truth."""
         if found.regno < 0 or not self._run.after:
             return None
-        place = _Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
+        place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
         if not self._is_wider(place):
             return None
         for _ in range(MAX_LINKS):
@@ -232,47 +87,7 @@ class _Search:
             place = operand
         return None
 
-    def _operands(self, made: _Place) -> list[_Place]:
-        """The registers that an instruction made its result of, as they were before it."""
-        step = made.step
-        insn = self._insn(step)
-        cls = insn.code & 7
-        before = step - 1
-        if cls in (o.ALU, o.ALU64):
-            regs = [] if insn.code & 0xF0 == o.MOV else [insn.dst_reg]
-            if insn.code & 8 and insn.code & 0xF0 != o.END:
-                regs.append(insn.src_reg)
-            return [_Place(before, made.frame, regno) for regno in regs]
-        if cls == o.LDX:
-            stored = self._stored(made)
-            return [stored] if stored is not None else []
-        if insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL:
-            return [_Place(before, made.frame - 1, made.regno)]
-        if insn.code == o.JMP | o.EXIT:
-            return [_Place(before, made.frame + 1, 0)]
-        return []
-
-    def _stored(self, made: _Place) -> _Place | None:
-        """The register whose value a fill from the stack gives back."""
-        base = self._value(_Place(made.step - 1, made.frame, self._insn(made.step).src_reg))
-        value = self._value(made)
-        if not isinstance(base, Pointer) or base.obj.kind != "stack":
-            return None
-        for step in range(made.step - 1, max(made.step - 2000, -1), -1):
-            insn = self._insn(step)
-            if insn.code & 7 == o.STX:
-                frame = len(self._run.snapshots[step]) - 1
-                place = _Place(step, frame, insn.src_reg)
-                if self._value(place) is value:
-                    return place
-        return None
-
-    def _insn(self, step: int) -> Insn:
-        return self._run.request.insns[self._steps[step].insn_idx]
-
-    # -- in words -------------------------------------------------------------------------------------------
-
-    def _narrowed(self, made: _Place, place: _Place) -> Forgotten | None:
+    def _narrowed(self, made: Place, place: Place) -> Forgotten | None:
         """The first comparison after which more is known than the verifier knows."""
         for step in range(made.step + 1, place.step + 1):
             if self._run.after[step] == (self._run.after[step - 1] if step else self._run.first):
@@ -282,7 +97,7 @@ class _Search:
                 return self._compared(here)
         return None
 
-    def _compared(self, place: _Place) -> Forgotten:
+    def _compared(self, place: Place) -> Forgotten:
         insn = self._insn(place.step)
         name = f"r{place.regno}"
         what = f"The verifier concludes too little about {name} from the comparison {{at}}"
@@ -292,7 +107,7 @@ class _Search:
             what += f": the registers compared are others, and it does not know how {name} depends on them"
         return Forgotten(what + self._numbers(place) + ".", self._steps[place.step].insn_idx)
 
-    def _numbers(self, place: _Place) -> str:
+    def _numbers(self, place: Place) -> str:
         """The two ranges."""
         known = self.known(place)
         number = self._number(place, known) if known is not None else None
@@ -302,7 +117,7 @@ class _Search:
         truth = self._range(place.step, number)
         return shown + (f", and possible here is {_between(*truth)}" if truth is not None else "")
 
-    def _told(self, made: _Place) -> Forgotten:
+    def _told(self, made: Place) -> Forgotten:
         insn = self._insn(made.step)
         idx = self._steps[made.step].insn_idx
         return Forgotten(self._what(insn, idx) + self._numbers(made) + ".", idx)
@@ -347,7 +162,7 @@ class _Search:
         """The lookup in an array that always has the entry."""
         if found.regno < 0 or not self._run.after:
             return None
-        place = _Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
+        place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
         value, known = self._value(place), self.known(place)
         if not isinstance(value, Pointer) or known is None or not known.type & t.PTR_MAYBE_NULL:
             return None
@@ -359,7 +174,7 @@ class _Search:
                 for step, each in enumerate(self._steps)
                 if helper_of(self._run.request.insns[each.insn_idx]) == "map_lookup_elem"
                 and step < len(self._run.snapshots)
-                and self._value(_Place(step, place.frame, 0)) is value
+                and self._value(Place(step, place.frame, 0)) is value
             ),
             -1,
         )
@@ -374,7 +189,7 @@ class _Search:
         """The instruction since which the verifier takes a pointer for none, though it leads where it led before."""
         if found.regno < 0 or not self._run.after:
             return None
-        place = _Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
+        place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
         known = self.known(place)
         if not isinstance(self._value(place), Pointer) or known is None or known.type != t.SCALAR_VALUE:
             return None
@@ -410,17 +225,6 @@ class _Search:
             "verifier does not see."
         )
         return Forgotten(text, self._steps[at].insn_idx)
-
-    def _first(self, last: int, condition: Any) -> int:
-        """The first step after which a condition is impossible; -1: it is before them all."""
-        low, high = -1, last
-        while low < high:
-            middle = (low + high) // 2
-            if self._impossible(middle, condition):
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
     def shown(self, found: Violation) -> Forgotten | None:
         """The comparison from which it follows that the access is safe, where no single number tells."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from vm.pipeline.beside import Beside, beside
 from vm.pipeline.contents import contents
-from vm.pipeline.counterexample import Counterexample, counterexample, of_walk, prepare
+from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
+from vm.pipeline.counterexample import prepare as prepare_counterexamples
 from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.repair import Repair, repairs
 from vm.pipeline.rewritten_listing import rewritten_listing
@@ -56,7 +57,7 @@ __all__ = [
     "load_elf",
     "Repair",
     "of_walk",
-    "prepare",
+    "prepare_counterexamples",
     "remarks_of",
     "repairs",
     "rewrite",

@@ -60,6 +60,16 @@ class Counterexample:
     forgotten: str = ""
 
 
+def prepare() -> None:
+    """Starts what starts the search's child processes: before the calling process confines itself.
+
+    Raises InternalError where that does not start.
+    """
+    from vm.counterexample.solver import start
+
+    start()
+
+
 def of_walk(
     obj: Object | None,
     program: Program,
