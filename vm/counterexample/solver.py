@@ -78,6 +78,28 @@ def ask(request: Request, seconds: float = SECONDS) -> dict[str, Any]:
         found = json.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict) or found.get("status") not in ("sat", "unsat", "unknown"):
-        return {"status": "unknown", "why": "The search ended without an answer."}
-    return found
+    return found if is_answer(found) else {"status": "unknown", "why": "The search ended without an answer."}
+
+
+def is_answer(found: object) -> bool:
+    """Whether the child's JSON has the shape of an answer: what it computes from is hostile."""
+    if not isinstance(found, dict):
+        return False
+    told, race = found.get("forgotten", []), found.get("race")
+    shapes = {
+        "sat": lambda: _is_sat(found),
+        "unsat": lambda: _is_sentence(told) and (race is None or _is_sat(race)),
+        "unknown": lambda: isinstance(found.get("why"), str),
+    }
+    status = found.get("status")
+    return isinstance(status, str) and status in shapes and shapes[status]()
+
+
+def _is_sat(found: object) -> bool:
+    return isinstance(found, dict) and type(found.get("insn")) is int and isinstance(found.get("inputs"), list)
+
+
+def _is_sentence(told: object) -> bool:
+    if not isinstance(told, list):
+        return False
+    return not told or (len(told) == 2 and isinstance(told[0], str) and type(told[1]) is int)

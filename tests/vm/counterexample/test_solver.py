@@ -51,6 +51,32 @@ def test_an_answer_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     assert found["status"] == "unknown" and "without an answer" in found["why"]
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        None, [], {}, {"status": "other"}, {"status": ["sat"]}, {"status": "sat"},
+        {"status": "sat", "insn": "1", "inputs": []}, {"status": "sat", "insn": True, "inputs": []},
+        {"status": "sat", "insn": 1, "inputs": {}}, {"status": "unsat", "forgotten": ["text"]},
+        {"status": "unsat", "forgotten": [1, 2]}, {"status": "unsat", "forgotten": [], "race": {"insn": 1}},
+        {"status": "unknown"},
+    ],
+)  # fmt: skip
+def test_what_is_no_answer_is_refused(found: object) -> None:
+    assert not solver.is_answer(found)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"status": "sat", "insn": 1, "inputs": [{}]}, {"status": "unsat", "forgotten": []},
+        {"status": "unsat", "forgotten": ["text {at}", -1], "race": {"status": "sat", "insn": 2, "inputs": []}},
+        {"status": "unknown", "why": "too long"},
+    ],
+)  # fmt: skip
+def test_an_answer_is_taken(found: object) -> None:
+    assert solver.is_answer(found)
+
+
 def test_a_path_that_is_too_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_STEPS > 1000
     monkeypatch.setattr("vm.counterexample.request.MAX_STEPS", 2)
