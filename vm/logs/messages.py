@@ -47,7 +47,7 @@ def patterns() -> Patterns:
 
 def first_reason(lines: Sequence[Text]) -> Message | None:
     """The first reason in lines that follow the last instruction."""
-    words = [line.text.strip() for line in lines]
+    words = [_plain(line.text) for line in lines]
     at = 0
     while at < len(words):
         found = patterns().at(words, at) if words[at] else None
@@ -59,7 +59,7 @@ def first_reason(lines: Sequence[Text]) -> Message | None:
 
 def last_reason(lines: Sequence[Text]) -> Message | None:
     """The last reason in lines among which no instruction is: what is said before the walk need not be the reason."""
-    words = [line.text.strip() for line in lines]
+    words = [_plain(line.text) for line in lines]
     best: Message | None = None
     at = 0
     while at < len(words):
@@ -68,6 +68,22 @@ def last_reason(lines: Sequence[Text]) -> Message | None:
             best = _message(lines, words, found)
         at += found.length if found is not None else 1
     return best
+
+
+_REMARK: Final = re.compile(r"\s+(?:<[-=]{1,80}|//|←|⟵).{0,200}$")
+
+
+def _plain(text: str) -> str:
+    """A line without what people put around it: an arrow, emphasis, typographic quotes."""
+    text = text.strip()
+    if not text.isascii():
+        text = text.translate(_QUOTES)
+    if text[:1] in ("*", "`") and text[-1:] == text[:1]:
+        text = text.strip("*` ")
+    return _REMARK.sub("", text) if "<" in text or "/" in text or not text.isascii() else text
+
+
+_QUOTES: Final = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\u00a0": " "})
 
 
 def is_known(text: str) -> bool:

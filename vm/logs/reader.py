@@ -143,6 +143,7 @@ class Reader:
         self._failed = False
         self._delimited = False
         self._ended = False
+        self._omitted = False  # lines of the noise were left out by the loader
         self._noise: deque[Text] = deque(maxlen=MAX_TAIL)
 
     def read(self, chunks: Iterable[str | bytes]) -> None:
@@ -194,6 +195,7 @@ class Reader:
         if first_reason(lines) is None:
             return
         read = self._program(lines[0].number)
+        read.omitted |= self._omitted
         for line in lines:
             read.add_text(*line)
         self._finish()
@@ -282,13 +284,14 @@ class Reader:
         if CUT.match(text):
             self._cut(number)
             return
-        if read is None:
-            self._noise.append(Text(number, text[:2000]))
-            return
         omitted = OMITTED.search(text)
         if omitted is not None:
             text = text[: omitted.start()]
-            read.omitted = True
+        if read is None:
+            self._omitted |= omitted is not None
+            self._noise.append(Text(number, text[:2000]))
+            return
+        read.omitted |= omitted is not None
         if read.has_stats:
             if self._ended:
                 return

@@ -92,6 +92,11 @@ def unescaped(line: str) -> list[str]:
     return out
 
 
+def as_text(value: str) -> str:
+    """What an escaped value stands for."""
+    return _ESCAPES.sub(_letter, value) if "\\" in value else value
+
+
 def _letter(found: re.Match[str]) -> str:
     what = found[1]
     if len(what) > 1:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from vm.logs.lines import BLANK, Kind, Line, told_apart
-from vm.logs.split import MAX_LINE, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
+from vm.logs.split import MAX_LINE, as_text, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
 from vm.logs.wrappers import KERNEL_NAMED, Effect, Sign, sign_in
 
 
@@ -38,7 +38,7 @@ _PREFIX: Final = re.compile(
     r"|\[ {0,6}\d{1,9}\.\d{1,9}\][ \t]"
     r"|\[(?:" + _DATE + r")[^\]\n]{0,60}\][ \t]?"
     r"|[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? "
-    r"(?:[\w.-]{1,64} )?(?:[\w./@()-]{1,64}(?:\[\d{1,9}\])?: )?"
+    r"(?:(?:[\w.-]{1,64} )?(?!\d+: )[\w./@()-]{1,64}(?:\[\d{1,9}\])?: )?"
     r"|\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?:?[ \t]"
     r"|(?:WARNING|WARN|INFO|DEBUG|ERROR|ERR|TRACE|NOTICE|warning|warn|info|debug|error|trace):?[ \t]"
     r"|(?:libbpf|libxdp):(?:[ \t]|$)"
@@ -83,6 +83,8 @@ class Unwrapper:
                 yield from self._told(number, each[:MAX_LINE])
 
     def _taken_apart(self, raw: str) -> list[str]:
+        if "\xa0" in raw:
+            raw = raw.replace("\xa0", " ")
         if "<" in raw or "&" in raw:
             return [piece for line in without_markup(raw) for piece in self._unescaped(line)]
         return self._unescaped(raw)
@@ -91,8 +93,10 @@ class Unwrapper:
         if is_escaped(raw):
             self.carriers["logfmt" if _LOGFMT.search(raw) else "json-escaped"] = None
             return unescaped(raw)
-        if _LOGFMT.match(raw):
-            self.carriers["logfmt"] = None
+        values = _values(raw)
+        if values is not None:
+            self.carriers[values[0]] = None
+            return values[1]
         lines = without_syslog_codes(raw)
         return lines if lines is not None else [raw]
 
@@ -162,6 +166,19 @@ class Unwrapper:
         self._shape_text = shape
 
 
+def _values(raw: str) -> tuple[str, list[str]] | None:
+    """(what carries it, the lines) of a record whose fields hold one line of a log each; None if it is none."""
+    carrier = "logfmt" if _LOGFMT_RECORD.match(raw) else "json-escaped" if raw[:1] == "{" else ""
+    if not carrier:
+        return None
+    shape = _FIELD if carrier == "logfmt" else _JSON_FIELD
+    found = [line for match in shape.finditer(raw) for line in as_text(match[1]).rstrip("\n").split("\n")]
+    return (carrier, found) if found else None
+
+
+_LOGFMT_RECORD: Final = re.compile(r"(?:(?:time|ts|t)=\S{1,60} |\S{1,40} )?level=\w+ ")
+_FIELD: Final = re.compile(r'\b(?:msg|error|err|message|log)="((?:[^"\\]|\\.)*)"')
+_JSON_FIELD: Final = re.compile(r'"(?:log|msg|message|MESSAGE|error)" ?: ?"((?:[^"\\]|\\.)*)"')
 _LOGFMT: Final = re.compile(r"(?:^|\s)(?:level|msg|time|ts)=\S")
 _JOURNALD: Final = re.compile(
     r"[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? [\w.-]{1,64} [\w./@()-]{1,64}(?:\[\d{1,9}\])?: "

@@ -16,8 +16,8 @@ OTHER: Final = "other"
 WRAPPERS: Final = (
     "ebpf-go",
     "aya",
-    "bcc",
     "bpftrace",
+    "bcc",
     "iproute2",
     "libbpf",
     "journald",
@@ -80,6 +80,8 @@ SIGNS: Final = (
     _sign("aya", r"bpf_prog_load`? syscall failed\.? Verifier output: ?", Effect.HEAD, failed=True),
     _sign("aya", r"BPF_PROG_LOAD[`\"]? (?:syscall )?returned \S+\. Verifier output: ?", Effect.HEAD, failed=True),
     _sign("aya", r"Verifier output: ?", Effect.HEAD, failed=True),
+    _sign("aya", r"\bverifier_log: ", failed=True),
+    _sign("ebpf-go", rf"load (?:BTF|btf): {_ERROR}:\s", Effect.HEAD),
     _sign("bcc", r"^bpf: Failed to load program: ", Effect.BEGIN, failed=True),
     _sign("bcc", r"Failed to load BPF program b?'?(?P<prog>\w{1,100})", failed=True),
     _sign("bcc", r"dist-packages/bcc/|^HINT: The .{1,60} error |bcc/__init__\.py|from bcc import"),
