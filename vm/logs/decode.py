@@ -34,17 +34,19 @@ class Decoded(NamedTuple):
 _NOTHING: Final = Decoded((), "", (), -1, 0)
 
 
-@lru_cache(maxsize=1 << 16)
 def decode(code: int, text: str) -> Decoded:
     """The instruction of an opcode and its words; nothing where the two do not agree."""
+    return _decoded(code, text) if code >= 0 and len(text) <= 200 else _NOTHING
+
+
+@lru_cache(maxsize=1 << 14)
+def _decoded(code: int, text: str) -> Decoded:
     called = _HELPER.match(text)
     if called is not None and code == o.JMP | o.CALL:
         number = int(called[2])
         kfunc = called[1] == "kernel-function" or not called[1].startswith("bpf_") or number > 5000
         insn = Insn(code, 0, o.PSEUDO_KFUNC_CALL if kfunc else 0, 0, number)
         return Decoded((insn,), called[1], reads(insn), 0, 0)
-    if code < 0 or len(text) > 200:
-        return _NOTHING
     try:
         # The kernel prints a 64-bit number without the "ll" of assembly.
         parsed = statement(Cursor(f"{text} ll" if code == o.LD_IMM64 else text, 1))

@@ -49,9 +49,21 @@ _PLAIN: Final = {
 }
 
 
-@lru_cache(maxsize=1 << 16)
+_CACHED: Final = 300
+"""Characters of the longest value that is remembered."""
+
+
 def view(text: str) -> RegView:
     """The value that was printed. written_at is not known here."""
+    return _known(text) if len(text) <= _CACHED else _view(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _known(text: str) -> RegView:
+    return _view(text)
+
+
+def _view(text: str) -> RegView:
     number = _NUMBER.match(text)
     if number is not None:
         return RegView("number", text, precise=bool(number[1]), scalar=constant(int(number[2], 0)))
