@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.config.limits import JobLimits
-from playground.jobs.frames import BLOCK, END, MESSAGE, PROGRAM, STEPS, FrameError
+from playground.jobs.frames import BLOCK, END, MESSAGE, PATIENCE, PROGRAM, STEPS, FrameError
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
@@ -247,7 +247,8 @@ class Pool:
         """Copy frames until the job ends; True when the worker may take another."""
         job = asyncio.ensure_future(self._copy(worker, run))
         before = worker.use().cpu
-        deadline = time.monotonic() + (min(READ_SECONDS, self.limits.seconds) if run.ahead else self.limits.seconds)
+        seconds, most_cpu = self.limits.seconds * run.patience, self.limits.cpu_seconds * run.patience
+        deadline = time.monotonic() + (min(READ_SECONDS, seconds) if run.ahead else seconds)
         try:
             while True:
                 left = deadline - time.monotonic()
@@ -259,7 +260,7 @@ class Pool:
                 used = worker.use()
                 if used.memory > self.limits.memory:
                     raise Exceeded("memory")
-                if used.cpu - before > self.limits.cpu_seconds:
+                if used.cpu - before > most_cpu:
                     raise Exceeded("cpu")
         finally:
             job.cancel()
@@ -271,7 +272,7 @@ class Pool:
             return True  # by a server that stops, before the worker was given anything
         for name, path in run.files.items():
             await asyncio.to_thread(place, path, worker.folder / name)
-        await worker.send(run.request)
+        await worker.send({**run.request, PATIENCE: run.patience} if run.patience != 1 else run.request)
         while True:
             frame = await worker.read()
             if frame.kind in (MESSAGE, STEPS, BLOCK, PROGRAM):

@@ -30,6 +30,7 @@ class Run:
         self.cancelled = False
         self.ahead = False  # a short read of a stored run, which does not wait for runs
         self.retried = False  # on a second worker, because the first died before its first message
+        self.patience = 1.0  # how many times the limits of time and CPU time it has
         self.files: dict[str, Path] = {}  # what the worker gets in its own folder, by name there
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()

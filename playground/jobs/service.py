@@ -41,6 +41,8 @@ READ_PARTS = 8
 """Most chunks or blocks that one window reads: a window of a walk lies in two blocks, or in five chunks."""
 READ_BYTES = 8 << 20
 """Most bytes of blocks that a worker is given for one window."""
+PATIENT_BYTES = 25 << 20
+"""An uploaded log has the limits of time as often again for each such part of it."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
@@ -209,6 +211,7 @@ class Service:
         uploaded = self._uploaded(request)
         run = Run(key, request, self.store.begin(key))
         run.files = uploaded
+        run.patience += sum(path.stat().st_size for path in uploaded.values()) / PATIENT_BYTES
         run.on_finish = self._finished
         try:
             self.pool.submit(run)

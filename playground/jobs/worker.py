@@ -26,6 +26,7 @@ from playground.jobs.frames import (
     DAMAGED,
     END,
     MESSAGE,
+    PATIENCE,
     PROGRAM,
     READY,
     STAGES,
@@ -168,7 +169,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
     # Stages whose steps are kept as blocks: their chunks are messages, and so are those of a window.
     in_blocks = set(STAGES) if request.get("kind") == WINDOW else set()
-    _limit_cpu(limits.cpu_seconds)
+    _limit_cpu(limits.cpu_seconds * request.pop(PATIENCE, 1))
     try:
         for message in job(request):
             kind = message["type"]
