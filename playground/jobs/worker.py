@@ -78,10 +78,7 @@ def main() -> None:
     layers.die_with_parent(args.parent)
     module = importlib.import_module(args.job.partition(":")[0])
     job: Job = getattr(module, args.job.partition(":")[2])
-    prepare: Callable[[], None] | None = getattr(module, "prepare", None)
-    if prepare is not None:
-        prepare()
-    about = _warm_up(job)
+    about = _warm_up(job, getattr(module, "prepare", None))
     held = confine_self(
         write=[tempfile.gettempdir()],
         limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
@@ -103,12 +100,18 @@ def main() -> None:
         gc.collect()
 
 
-def _warm_up(job: Job) -> dict[str, Any]:
+def _warm_up(job: Job, prepare: Callable[[], None] | None) -> dict[str, Any]:
     """Prepare what must exist before the worker confines itself: run our own programs through every stage.
 
     Modules are then imported before a user waits, and the compiler's launcher is started outside the confinement.
+    prepare -- starts what else a confined process cannot start
     """
     about: dict[str, Any] = {"compiler": "", "kernel": "", "failed": []}
+    if prepare is not None:
+        try:
+            prepare()
+        except Exception as error:
+            about["failed"].append(f"{type(error).__name__}: {error}")
     for request in WARM_UP:
         try:
             for message in job(request):

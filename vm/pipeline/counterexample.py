@@ -175,10 +175,3 @@ def counterexample(
             return None
         trace, failure = again.trace, again.failure
     return of_walk(obj, program, failure, trace, seconds=seconds)
-
-
-def prepare() -> None:
-    """Start the launcher of the solver's processes: a process that confines itself cannot start it any more."""
-    from vm.counterexample.solver import start
-
-    start()
