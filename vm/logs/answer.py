@@ -206,7 +206,7 @@ def _format(read: Read, message: Message | None) -> Format:
         return Format.INV if read.inv > read.scalar else Format.SCALAR
     if message is not None:
         words = dict(message.values)
-        if words.get("type") == "inv":
+        if words.get("type") in ("inv", "imm"):
             return Format.INV
         if words.get("type") == "scalar":
             return Format.SCALAR

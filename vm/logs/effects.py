@@ -27,7 +27,7 @@ CALL: Final = o.JMP | o.CALL
 EXIT: Final = o.JMP | o.EXIT
 SLOTS: Final = 64
 _SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
-_STACK: Final = re.compile(r"fp(?:\[(\d{1,2})\])?(-?\d{1,5})?$")
+_STACK: Final = re.compile(r"fp(?:\[(\d{1,2})\])?(-?\d{1,5})?(?:,call_-?\d{1,5})?$")
 _REFERENCE: Final = re.compile(r"ref_obj_id=(\d{1,9})")
 _PACKET: Final = ("pkt(", "pkt_meta(")
 

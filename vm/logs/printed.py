@@ -16,7 +16,7 @@ from vm.trace.records import RegView, ScalarView
 
 _FLAGS: Final = re.compile(r"(?:rdonly_|ringbuf_|user_|percpu_|rcu_|untrusted_|trusted_|alloc_|non_own_ref_|P)*")
 _NUMBER: Final = re.compile(r"(?:inv|imm|scalar)?(P?)(-?(?:0x[0-9a-f]{1,16}|\d{1,20}))$")
-_STACK: Final = re.compile(r"fp(?:\[\d{1,2}\])?(-?\d{1,5})?(?:\(|$)")
+_STACK: Final = re.compile(r"fp(?:\[\d{1,2}\])?(-?\d{1,5})?(?:[(,]|$)")
 _SLOT: Final = re.compile(r"[?rm0di\d]{8}$")
 _BOUND: Final = re.compile(r"((?:[a-z_0-9]+=)+)(-?(?:0x[0-9a-f]+|\d+))")
 _VAR_OFF: Final = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, Protocol
@@ -19,6 +20,8 @@ MAX_TAIL: Final = 64
 MAX_INSNS: Final = 1 << 20
 _MAX_FORKS: Final = 8192
 _MAX_DIAGNOSIS: Final = 400
+# Up to 4.13 a value without attributes has no parentheses.
+_OLD: Final = re.compile(r"=(?:fp|ctx|imm-?\d+|map_ptr|frame_ptr)(?:[ ,]|$)|R10=fp0,call_")
 
 _DIAGNOSIS: Final = "Verification failed: "
 
@@ -347,7 +350,7 @@ class Reader:
     def _walk(self, number: int) -> Read:
         """The program that a line of a walk belongs to: another one if the last has ended."""
         read = self._read
-        if read is not None and read.has_stats:
+        if read is not None and (read.has_stats or (read.btf and not read.kernel_lines)):
             self._finish()
             read = None
         if read is None:
@@ -610,7 +613,7 @@ class Reader:
         """What the words of a state tell about the kernel that printed it."""
         if read.inv + read.scalar >= 64:
             return
-        if "=inv" in state or "=Pinv" in state or "(id=0" in state or "_value=" in state:
+        if "=inv" in state or "=Pinv" in state or "(id=0" in state or "_value=" in state or _OLD.search(state):
             read.inv += 1
             self.evidence["inv"] = None
         elif any(word in state for word in ("scalar", "ctx()", "(off=", "map=", "(r=", "=ctx(", "pkt(")):

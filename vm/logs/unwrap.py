@@ -39,6 +39,7 @@ _PREFIX: Final = re.compile(
     r"|\[(?:" + _DATE + r")[^\]\n]{0,60}\][ \t]?"
     r"|[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? "
     r"(?:(?:[\w.-]{1,64} )?(?!\d+: )[\w./@()-]{1,64}(?:\[\d{1,9}\])?: )?"
+    r"|(?:DEBU|INFO|WARN|ERRO|FATA|TRAC)\[\d{4,10}\] "
     r"|\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?:?[ \t]"
     r"|(?:WARNING|WARN|INFO|DEBUG|ERROR|ERR|TRACE|NOTICE|warning|warn|info|debug|error|trace):?[ \t]"
     r"|(?:libbpf|libxdp):(?:[ \t]|$)"
@@ -115,7 +116,7 @@ class Unwrapper:
             if sign.effect is Effect.HEAD:
                 rest = text[match.end() :]
                 again = sign_in(rest) if len(rest) < 400 else None
-                if again is not None and again[0].effect is Effect.HEAD:
+                if again is not None and again[0].effect in (Effect.HEAD, Effect.BEGIN):
                     yield from self._told(number, rest)
                 elif rest.strip():
                     inner = told_apart(rest)
@@ -168,15 +169,17 @@ class Unwrapper:
 
 def _values(raw: str) -> tuple[str, list[str]] | None:
     """(what carries it, the lines) of a record whose fields hold one line of a log each; None if it is none."""
-    carrier = "logfmt" if _LOGFMT_RECORD.match(raw) else "json-escaped" if raw[:1] == "{" else ""
+    carrier = "logfmt" if _LOGFMT_RECORD.search(raw[:300]) else "json-escaped" if raw[:1] == "{" else ""
     if not carrier:
         return None
     shape = _FIELD if carrier == "logfmt" else _JSON_FIELD
     found = [line for match in shape.finditer(raw) for line in as_text(match[1]).rstrip("\n").split("\n")]
+    if carrier == "logfmt":
+        return carrier, found or [""]
     return (carrier, found) if found else None
 
 
-_LOGFMT_RECORD: Final = re.compile(r"(?:(?:time|ts|t)=\S{1,60} |\S{1,40} )?level=\w+ ")
+_LOGFMT_RECORD: Final = re.compile(r"(?:^|\s)level=\w{1,10}\s\S")
 _FIELD: Final = re.compile(r'\b(?:msg|error|err|message|log)="((?:[^"\\]|\\.)*)"')
 _JSON_FIELD: Final = re.compile(r'"(?:log|msg|message|MESSAGE|error)" ?: ?"((?:[^"\\]|\\.)*)"')
 _LOGFMT: Final = re.compile(r"(?:^|\s)(?:level|msg|time|ts)=\S")

@@ -58,6 +58,57 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         + "\n\nError loading program: kprobe:foo\n",
         {"message": INV, "insn": 2, "wrapper": "bpftrace"},
     ),
+    "a date before each record of logfmt, and lines that iproute2 skipped": (
+        "".join(
+            f"2020-03-09T02:54:00.24{n:04}Z {line}\n"
+            for n, line in enumerate(
+                logfmt(
+                    "Prog section 'from-container' rejected: Argument list too long (7)!",
+                    "Verifier analysis:",
+                    "Skipped 19625033 bytes, use 'verb' option for the full verbose log.",
+                    "[...]",
+                    "7 +0)",
+                    "1117: (63) *(u32 *)(r7 +48) = r0",
+                    "BPF program is too large. Proccessed 131073 insn",
+                )
+                .replace('level=warning msg="7 +0)', 'level=warning subsys=x\nlevel=warning msg="7 +0)')
+                .splitlines()
+            )
+        ),
+        {
+            "message": "BPF program is too large. Proccessed 131073 insn",
+            "rule": "program-too-large",
+            "insn": 1117,
+            "wrapper": "iproute2",
+            "cut": True,
+        },
+    ),
+    "a gadget's log, indented under its first line": (
+        "DEBU[0000] Verifier error: load program: permission denied:\n        R1 type=ctx expected=fp\n"
+        + "".join(f"        {line}\n" for line in NEW)
+        + "DEBU[0000] calling operator.PostGadgetRun()\n",
+        {"insn": 1, "reg": "R1", "wrapper": "ebpf-go", "states": 2, "message": NEW[3]},
+    ),
+    "the first bcc": (
+        "bpf: Permission denied\n0: (18) r1 = 0x206f6f66\n2: (b7) r1 = 0\n3: (61) r3 = *(u32 *)(r1 +0)\n"
+        "R1 invalid mem access 'imm'\n",
+        {"insn": 3, "reg": "R1", "wrapper": "bcc", "format": "inv"},
+    ),
+    "states of 4.4": (
+        "bpf: Failed to load program: Permission denied\n7: (bf) r7 = r0\n8: (15) if r0 == 0x0 goto pc+118\n"
+        " R0=map_value(ks=8,vs=8) R7=map_value_or_null(ks=8,vs=8) R10=fp\n9: (85) call 5\n"
+        "11: (79) r9 = *(u64 *)(r7 +0)\nR7 invalid mem access 'map_value_or_null'\n\nHINT: The error can happen.\n",
+        {"insn": 11, "reg": "R7", "format": "inv", "states": 1},
+    ),
+    "bpftrace since it loads by itself": (
+        "Attaching 2 probes...\nERROR: Error loading BPF program for BEGIN_1.\nKernel error log:\n" + "\n".join(NEW),
+        {"insn": 1, "wrapper": "bpftrace", "program": "BEGIN_1"},
+    ),
+    "BTF first, then the program": (
+        "libbpf: Error loading .BTF into kernel: -22.\nlibbpf: magic: 0xeb9f\n[1] PTR (anon) type_id=2\n"
+        "[2] STRUCT x size=4 vlen=1\n\ta type_id=3 bits_offset=0\n" + "\n".join(NEW),
+        {"insn": 1, "format": "scalar", "programs": 2},
+    ),
     "a date and nothing else": (
         "".join(f"Mär 21 10:11:12 {line}\n" for line in (*OLD, INV)),
         {"message": INV, "insn": 2, "reg": "R1"},
