@@ -171,7 +171,7 @@ def _message(read: Read) -> Message | None:
             return found
         # A reason whose words are not known stands between the last instruction and the summary.
         first = tail[0]
-        told = read.last is not None and first.number <= read.last.line + 1
+        told = read.last is not None and not read.apart
         refused = read.ended_by == "" and read.terminated and not read.cut_after
         if told and refused and not is_known(first.text):
             return Message(first.text.strip(), tuple(line.text.strip() for line in tail[1:4]), (), (), first.number)

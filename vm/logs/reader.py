@@ -78,7 +78,8 @@ class Read:
         self.source: SourceLine | None = None
         self.head: list[Text] = []  # the first lines of the tail
         self.late: deque[Text] = deque(maxlen=MAX_TAIL)  # its last ones
-        self.blank_since = False
+        self.blank_since = False  # since the last instruction
+        self.apart = False  # the tail begins after a blank line
         self.cut_before = False  # lines are left out before the first instruction
         self.cut_after = False  # and after the last one
         self.cut_anywhere = False
@@ -102,6 +103,8 @@ class Read:
 
     def add_text(self, number: int, text: str) -> None:
         line = Text(number, text[:2000])
+        if not self.head:
+            self.apart = self.blank_since
         if len(self.head) < MAX_TAIL:
             self.head.append(line)
         else:
@@ -110,8 +113,7 @@ class Read:
     def forget_tail(self) -> None:
         self.head.clear()
         self.late.clear()
-        self.blank_since = False
-        self.cut_after = False
+        self.blank_since = self.apart = self.cut_after = False
 
 
 class _Fork(NamedTuple):

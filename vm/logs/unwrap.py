@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from vm.logs.lines import BLANK, Kind, Line, told_apart
 from vm.logs.split import MAX_LINE, as_text, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
-from vm.logs.wrappers import KERNEL_NAMED, Effect, Sign, sign_in
+from vm.logs.wrappers import KERNEL_NAMED, SIGNS, Effect, Sign, sign_in
 
 
 class Told(NamedTuple):
@@ -107,7 +107,10 @@ class Unwrapper:
         if line.kind is not Kind.TEXT:
             yield Told(number, text, line)
             return
-        found = sign_in(text if text.strip() else raw)
+        found = sign_in(text)
+        whole = sign_in(raw) if raw != text else None  # a prefix can be a sign
+        if whole is not None and (found is None or SIGNS.index(whole[0]) < SIGNS.index(found[0])):
+            found, text = whole, raw
         if found is not None:
             sign, match = found
             self.loaders[sign.wrapper] = self.loaders.get(sign.wrapper, 0) + 1

@@ -109,6 +109,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "[2] STRUCT x size=4 vlen=1\n\ta type_id=3 bits_offset=0\n" + "\n".join(NEW),
         {"insn": 1, "format": "scalar", "programs": 2},
     ),
+    "only libbpf's last words": (
+        "\n".join((*OLD, INV)) + "\n\nlibbpf: failed to load object 'x.o'\n",
+        {"message": INV, "insn": 2, "wrapper": "libbpf"},
+    ),
     "a date and nothing else": (
         "".join(f"Mär 21 10:11:12 {line}\n" for line in (*OLD, INV)),
         {"message": INV, "insn": 2, "reg": "R1"},
@@ -156,6 +160,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "a sentence that nobody knows, in its place": (
         f"0: (b7) r0 = 0\n1: (85) call foo#1\nnobody ever said this of R1\n{SUMMARY}",
         {"verdict": "reject", "message": "nobody ever said this of R1", "rule": None, "insn": 1},
+    ),
+    "a sentence that nobody knows, after backtracking": (
+        "0: (b7) r2 = 0\n1: (85) call foo#1\nmark_precise: frame0: last_idx 1 first_idx 0 subseq_idx -1\n"
+        f"mark_precise: frame0: regs=r2 stack= before 0: (b7) r2 = 0\nnobody ever said this of R2\n{SUMMARY}",
+        {"verdict": "reject", "message": "nobody ever said this of R2", "reg": "R2", "insn": 1},
     ),
     "a sentence that nobody knows, after the end": (
         f"0: (b7) r0 = 0\n1: (95) exit\nnobody ever said this of R1\n{SUMMARY}",
