@@ -118,6 +118,12 @@ HOSTILE = {
     "words with dashes": "a-" * 30_000,
     "kernels": "Linux " * 10_000,
     "processed": "processed 1 insns" + " (limit" * 8_000,
+    "fields of logfmt": "level=x " + 'msg="' * 12_000,
+    "fields of logfmt that end nowhere": 'level=x msg="' + "\\\\" * 30_000,
+    "fields of JSON": "{" + '"log":"' * 8_000,
+    "levels": "level= " * 8_000,
+    "emphasis": "*" * 60_000,
+    "arrows": "R1 !read_ok" + " <-" * 20_000,
     "stack depth": "stack depth " + "1+" * 30_000,
 }
 
