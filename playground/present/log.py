@@ -331,48 +331,21 @@ def read_from(report: LogReport, program: ProgramLog) -> Message:
     }
 
 
-_WHY: Final = {
-    "none": "The walk here says the same as the log, as far as the log shows it.",
-    "insn": "Another instruction stands there: the log is of another build of the program.",
-    "path": "The walk here does not go there with these values.",
-    "value": "The walk here knows something else at that step.",
-    "verdict": "The walk here says the same as the log up to its last step, and ends otherwise.",
-}
-
-
 def parting(request: Message, program: ProgramLog, session: Session) -> Message | None:
     """The source beside the log, verified here, and where the two part; None without one."""
     given = request.get("beside")
     if not given:
         return None
     options = given.get("options") or {}
-    nothing = {"step": None, "our_step": None, "insn": None, "name": "", "log": "", "ours": ""}
-    try:
-        name = options.get("program") or program.name
-        found = pipeline.beside(read_source(given), read_build(options), name, read_caps(options), session.way)
-    except InputError as error:
-        return {
-            "program": "", "verdict": "none", "message": "", "kind": "error", "agreed": 0, **nothing,
-            "why": error.message,
-        }  # fmt: skip
-    parted = found.parted
-    kind = parted.kind
-    if kind == "none" and program.verdict is not Verdict.UNKNOWN and found.verdict != program.verdict.value:
-        kind = "verdict"
-    return {
-        "program": found.program,
-        "verdict": found.verdict if found.verdict in ("accept", "reject") else "none",
-        "message": found.message,
-        "kind": kind,
-        "agreed": parted.agreed,
-        "step": parted.step if parted.step >= 0 else None,
-        "our_step": parted.our_step if parted.our_step >= 0 else None,
-        "insn": parted.insn_idx if parted.insn_idx >= 0 else None,
-        "name": parted.name,
-        "log": parted.log,
-        "ours": parted.ours,
-        "why": _WHY[kind],
-    }
+    name = options.get("program") or program.name
+    return pipeline.beside_record(
+        read_source(given),
+        read_build(options),
+        name,
+        read_caps(options),
+        session.ways.get(program.number, ()),
+        program.verdict,
+    )
 
 
 def _version(version: tuple[int, int] | None) -> str | None:

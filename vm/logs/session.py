@@ -16,6 +16,8 @@ from vm.trace.blocks import Storage
 
 HEAD_LINES: Final = 2000
 TAIL_LINES: Final = 3000
+MAX_WAY: Final = 5000
+MAX_WAYS: Final = 16
 _LINES_AT_ONCE: Final = 2000
 _SHOWN_BYTES: Final = 8 << 20
 """Of the text's beginning and of its end, together."""
@@ -32,8 +34,8 @@ class Session(Answers):
         self.recording = Recording(storage, wanted)
         self.recorded: ProgramLog | None = None
         """The program whose steps are stored; None until its log has ended, or if there is none."""
-        self.way: tuple[Step, ...] = ()
-        """The path to that program's last step."""
+        self.ways: dict[int, tuple[Step, ...]] = {}
+        """The path to the last step of each of the last MAX_WAYS programs, by number: its first MAX_WAY steps."""
         self._reader = Reader(self, self._keep)
         self._head: list[str] = []
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -61,7 +63,10 @@ class Session(Answers):
         program = self.programs[-1] if len(self.programs) > known else None
         if self.recording.on:
             self.recorded = program
-            self.way = self.chain.way()
+        if program is not None:
+            self.ways[program.number] = self.chain.way()[:MAX_WAY]
+            if len(self.ways) > MAX_WAYS:
+                del self.ways[next(iter(self.ways))]
         rejected = program is not None and program.verdict is Verdict.REJECT
         self.recording.end(read, rejected=rejected, at=program.insn if program is not None else None)
 

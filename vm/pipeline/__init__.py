@@ -6,7 +6,7 @@ Every stage raises InputError (or a subclass) with a sentence for the user; a re
 
 from __future__ import annotations
 
-from vm.pipeline.beside import Beside, beside
+from vm.pipeline.beside import Beside, beside, beside_record
 from vm.pipeline.contents import contents
 from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
 from vm.pipeline.counterexample import prepare as prepare_counterexamples
@@ -43,6 +43,7 @@ __all__ = [
     "Source",
     "Verdict",
     "beside",
+    "beside_record",
     "check",
     "check_object",
     "choose",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vm.caps import Caps
 from vm.errors import InputError
 from vm.logs.parting import Parted, Walked, fits, part
+from vm.logs.values import Verdict
 from vm.pipeline.objects import choose, load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import walk
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from vm.logs.values import Step
     from vm.program import Object, Program
     from vm.trace.recorder import Recorder
-
-MAX_COMPARED: Final = 5000
-"""Steps of the log's path, from its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +48,55 @@ def beside(source: Source, options: BuildOptions, name: str, caps: Caps, steps: 
         pass
     verification, recorder = ours.result(), ours.recorder
     assert recorder is not None
-    parted = part(steps[:MAX_COMPARED], program.insns, walked(recorder))
+    parted = part(steps, program.insns, walked(recorder))
     return Beside(program.name, verification.verdict, verification.message, parted)
+
+
+WHY: Final = {
+    "none": "The walk here says the same as the log, as far as the log shows it.",
+    "insn": "Another instruction stands there: the log is of another build of the program.",
+    "path": "The walk here does not go there with these values.",
+    "value": "The walk here knows something else at that step.",
+    "verdict": "The walk here says the same as the log up to its last step, and ends otherwise.",
+}
+"""By the kind of a parting."""
+
+
+def beside_record(
+    source: Source, options: BuildOptions, name: str, caps: Caps, steps: Sequence[Step], verdict: Verdict
+) -> dict[str, Any]:
+    """beside() as a JSON object (Parting in docs/protocol.md). verdict: the log's."""
+    nothing: dict[str, Any] = {"step": None, "our_step": None, "insn": None, "name": "", "log": "", "ours": ""}
+    try:
+        found = beside(source, options, name, caps, steps)
+    except InputError as error:
+        told = {"program": "", "verdict": "none", "message": "", "kind": "error", "agreed": 0}
+        return {**told, **nothing, "why": error.message}
+    parted = found.parted
+    kind = parted.kind
+    if kind == "none" and verdict is not Verdict.UNKNOWN and found.verdict != verdict.value:
+        kind = "verdict"
+    return {
+        "program": found.program,
+        "verdict": found.verdict if found.verdict in ("accept", "reject") else "none",
+        "message": found.message,
+        "kind": kind,
+        "agreed": parted.agreed,
+        "step": parted.step if parted.step >= 0 else None,
+        "our_step": parted.our_step if parted.our_step >= 0 else None,
+        "insn": parted.insn_idx if parted.insn_idx >= 0 else None,
+        "name": parted.name,
+        "log": parted.log,
+        "ours": parted.ours,
+        "why": WHY[kind],
+    }
 
 
 def _meant(obj: Object, name: str, steps: Sequence[Step]) -> Program:
     if name and any(program.name == name for program in obj.programs):
         return choose(obj, name)
     for program in obj.programs:
-        if fits(steps[:MAX_COMPARED], program.insns):
+        if fits(steps, program.insns):
             return program
     return choose(obj, "")
 

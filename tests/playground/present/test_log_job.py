@@ -12,7 +12,6 @@ import pytest
 
 from playground.jobs.frames import UPLOAD, WINDOW
 from playground.messages.told import read
-from playground.present import log as log_module
 from playground.present.run import run_job
 from playground.requests import check_request
 from tests.vm.logs.recordings import GOLDEN, log_of, recorded
@@ -199,7 +198,3 @@ def test_the_program_that_fits_is_found_without_its_name() -> None:
     text = log_of("signed_index", "6.12")
     verify = stage(said(text, beside={"kind": "c", "source": SOURCE}), "verify")
     assert verify["read_from"]["parting"]["program"] == "signed_index"
-
-
-def test_every_kind_of_parting_has_its_sentence() -> None:
-    assert set(log_module._WHY) == {"none", "insn", "path", "value", "verdict"}

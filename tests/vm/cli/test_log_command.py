@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vm.logs.recordings import log_of
+from tests.vm.logs.recordings import GOLDEN, log_of
 from tests.vm.logs.wrapping import libbpf
 from vm.cli.main import main
 
@@ -48,6 +48,19 @@ def test_standard_input_and_words(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "-: reject (read from a log: Linux 6.9 or later)" in out
     assert "at instruction 12, R1" in out
     assert "Memory Safety: offset-unbounded" in out
+
+
+def test_beside_its_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "log.txt"
+    # The program that the answer is about is not the first of the text.
+    path.write_text(libbpf(log_of("accepted_counter", "6.12", "level2")) + log_of("map_value_index", "7.0"))
+    source = ["--beside", str(GOLDEN / "refused.c"), "--program", "map_value_index"]
+    assert main(["log", "--json", str(path), *source]) == 0
+    parting = json.loads(capsys.readouterr().out)["parting"]
+    assert (parting["kind"], parting["insn"], parting["name"]) == ("value", 7, "r0")
+    assert main(["log", str(path), *source]) == 0
+    assert "instruction 7: The walk here knows something else" in capsys.readouterr().out
+    assert main(["log", str(path), "--beside", "/nowhere.c"]) == 2
 
 
 def test_a_text_that_tells_nothing_is_answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
