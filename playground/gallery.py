@@ -21,6 +21,10 @@ LINE_LENGTH: Final = 2_000
 MOST_LINES: Final = 1_000
 """Of a longer text the last lines are compared: a log ends with the message."""
 MOST_WORDS: Final = 100
+PART: Final = 2
+"""What another part in its place counts as, in characters."""
+FAR_LESS: Final = 3
+"""A match is left out if another one shares more than so many times the text with the pasted one."""
 LEAST_LITERAL: Final = 8
 """Characters that a line must share with a message, apart from its values, to be taken for it."""
 
@@ -52,7 +56,11 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """One rule's page. `parts`: the literal text of each line of its message, between the values."""
+    """One rule's page.
+
+    parts -- the literal text of each line of its message, between the values
+    other_parts -- the same of other kernels' wordings
+    """
 
     name: str
     category: str
@@ -65,6 +73,7 @@ class Error:
     text: str
     no_program: str
     parts: Sequence[Sequence[str]]
+    other_parts: Sequence[Sequence[Sequence[str]]]
     program: Sample | None
     fixed: Sample | None
     said: Mapping[str, Any] | None
@@ -122,7 +131,7 @@ def _error(entry: Mapping[str, Any]) -> Error:
         key: entry[key]
         for key in (
             "name", "category", "slug", "errno", "message", "needed", "by", "seen", "text", "no_program", "parts",
-            "kernel_note",
+            "other_parts", "kernel_note",
         )
     }  # fmt: skip
     fixed = entry["fixed_kernels"]
@@ -158,17 +167,22 @@ class Found:
 def search(text: str) -> list[Found]:
     """Pages whose message the text contains, the best match first; or those that have its words.
 
-    The best match shares the most literal text with the pasted line. Takes time proportional to the text's length:
-    the parts of a message are searched one after the other, and no pattern goes back.
+    Of a log the last message comes first, for that is where it ends; of messages in the same line, the one that shares
+    most literal text with it. Takes time proportional to the text's length: the parts of a message are searched one
+    after the other, and no pattern goes back.
     """
     lines = [line[:LINE_LENGTH] for line in text.splitlines() if not line.isspace()][-MOST_LINES:]
     errors = gallery().errors.values()
-    matches = [(score, Found(error, line)) for error in errors for score, line in [_match(error.parts, lines)] if score]
-    if matches:
-        best = max(score for score, _ in matches)
-        # Messages that share their first line are both shown; those that share only a few words are not.
-        return [found for score, found in sorted(matches, key=lambda each: -each[0]) if 2 * score >= best]
-    return _by_words(text, errors)
+    matches = [match for error in errors if (match := _best_match(error, lines))]
+    if not matches:
+        return _by_words(text, errors)
+    most = max(match.shared for match in matches)
+    # Messages that share their first line are both shown; those that have only a few words in common are not.
+    kept = [match for match in matches if FAR_LESS * match.shared >= most]
+    # The lines of one message are next to each other.
+    last = max(match.at for match in kept) - 1
+    kept.sort(key=lambda match: (-min(match.at, last), -match.shared))
+    return [Found(match.error, match.line) for match in kept]
 
 
 def _by_words(text: str, errors: Iterable[Error]) -> list[Found]:
@@ -182,19 +196,43 @@ def _by_words(text: str, errors: Iterable[Error]) -> list[Found]:
     return [Found(error, "") for count, error in counted if count == most and 2 * count > len(words)]
 
 
-def _match(parts: Sequence[Sequence[str]], lines: Iterable[str]) -> tuple[int, str]:
-    """How much literal text of a message the lines contain, and the line that contains most of it."""
-    total, most, chosen = 0, 0, ""
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """A message in a text.
+
+    shared -- how much literal text they share: characters, and PART for each part
+    at -- number of the last line that belongs to the message
+    line -- the line that shares most
+    """
+
+    error: Error
+    shared: int
+    at: int
+    line: str
+
+
+def _best_match(error: Error, lines: Sequence[str]) -> _Match | None:
+    """The match of the wording that shares most with the text."""
+    found = [match for parts in (error.parts, *error.other_parts) if (match := _match(error, parts, lines))]
+    return max(found, key=lambda match: match.shared, default=None)
+
+
+def _match(error: Error, parts: Sequence[Sequence[str]], lines: Sequence[str]) -> _Match | None:
+    """The last place where the lines contain a message, or one of its lines."""
+    total, most, last, chosen = 0, 0, -1, ""
     for wanted in parts:
         size = sum(map(len, wanted))
         if size < LEAST_LITERAL:
             continue
-        line = next((line for line in lines if _contains(line, wanted)), None)
-        if line is not None:
-            total += size
-            if size > most:
-                most, chosen = size, line
-    return total, chosen.strip()
+        size += PART * len(wanted)
+        at = next((at for at in range(len(lines) - 1, -1, -1) if _contains(lines[at], wanted)), -1)
+        if at < 0:
+            continue
+        total += size
+        last = max(last, at)
+        if size > most:
+            most, chosen = size, lines[at].strip()
+    return _Match(error, total, last, chosen) if total else None
 
 
 def _contains(line: str, parts: Sequence[str]) -> bool:

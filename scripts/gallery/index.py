@@ -18,7 +18,9 @@ from vm.verifier.rules.rule import CATEGORIES
 INDEX: Final = GALLERY / "index.json"
 DIAGNOSIS: Final = "Verification failed: "
 """Beginning of the first line of the diagnosis that Linux 7.3 writes after the message."""
-EDGES: Final = re.compile(r"^\W+|\W+$")
+EDGES: Final = "[](){}'\""
+"""Around values, where kernels differ: "in [0, 1]" was "in (0x0; 0x1)"."""
+VALUE: Final = re.compile(r"-?\b0x[0-9a-f]+|-?\d+")
 STEP: Final = re.compile(r"(\d+|from \d+ to \d+|\d+: \(|caller|callee|func#)\b.*?:|; ")
 """Beginning of a log line that is no message: an instruction, a state, a source line."""
 
@@ -26,20 +28,32 @@ STEP: Final = re.compile(r"(\d+|from \d+ to \d+|\d+: \(|caller|callee|func#)\b.*
 def parts(message: str) -> list[list[str]]:
     """The message's lines, each as the literal text between its fields: what a pasted line is compared with.
 
-    "R{regno} !read_ok\\n" is [["R", "read_ok"]]: without punctuation around values, which differs between kernels.
-    Lines without a word of their own are left out.
+    "R{regno} !read_ok\\n" is [["R", " !read_ok"]]. Lines without a word of their own are left out.
     """
-    found = []
+    found: list[list[str]] = []
     for line in message.split("\n"):
         texts = [""]
         for literal, name, _, _ in Formatter().parse(line):
             texts[-1] += literal
             if name is not None:
                 texts.append("")
-        kept = [text for text in (EDGES.sub("", text) for text in texts) if text]
-        if re.search(r"[a-zA-Z]{3}", " ".join(kept)):
-            found.append(kept)
+        texts[0], texts[-1] = texts[0].lstrip(), texts[-1].rstrip()
+        _keep(texts, found)
     return found
+
+
+def parts_said(message: str) -> list[list[str]]:
+    """The same of a message that a kernel wrote: numbers count as values."""
+    found: list[list[str]] = []
+    for line in message.split("\n"):
+        _keep(VALUE.split(line), found)
+    return found
+
+
+def _keep(texts: list[str], found: list[list[str]]) -> None:
+    kept = [text for text in (text.strip(EDGES) for text in texts) if re.search(r"\w|=", text)]
+    if re.search(r"[a-zA-Z]{3}", " ".join(kept)):
+        found.append(kept)
 
 
 def split_log(log: str) -> tuple[str, str]:
@@ -72,6 +86,30 @@ Answers = Mapping[str, Said]
 """Path of a program -> what somebody said of it."""
 
 
+def _other_parts(page: Page, kernels: Mapping[str, Answers]) -> list[list[list[str]]]:
+    """How kernels word the message where it is not the rule's."""
+    found: list[list[list[str]]] = []
+    for version in VERSIONS:
+        said = kernels[version].get(page.program.path) if page.program is not None else None
+        if said is None or said.verdict != "reject":
+            continue
+        theirs = split_log(said.log)[0]
+        if not all(any(_contains(line, each) for line in theirs.split("\n")) for each in parts(page.rule.message)):
+            found.append(parts_said(theirs))
+    return [each for each in found if each]
+
+
+def _contains(line: str, wanted: Sequence[str]) -> bool:
+    """Whether the texts occur in the line one after the other."""
+    at = 0
+    for text in wanted:
+        at = line.find(text, at)
+        if at < 0:
+            return False
+        at += len(text)
+    return True
+
+
 def entry(page: Page, ours: Answers, kernels: Mapping[str, Answers]) -> dict[str, Any]:
     """One rule's line of the index."""
     program, fixed = page.program, page.fixed
@@ -81,6 +119,7 @@ def entry(page: Page, ours: Answers, kernels: Mapping[str, Answers]) -> dict[str
         **rule_record(page.rule),
         "slug": page.slug,
         "parts": parts(page.rule.message),
+        "other_parts": _other_parts(page, kernels) if said else [],
         "seen": page.seen,
         "text": page.text,
         "no_program": page.no_program,

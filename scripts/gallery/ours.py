@@ -32,7 +32,7 @@ class Said:
 
     verdict: str
     errno: int
-    log: str
+    log: str = ""
     rule: str = ""
     message: str = ""
     explanation: str = ""

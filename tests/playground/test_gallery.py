@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.html import escape
 
@@ -62,6 +64,22 @@ def test_every_message_finds_its_own_page() -> None:
         if sum(map(len, (part for line in error.parts for part in line))) < 12:
             continue
         assert error.name in [found.error.name for found in search(text)], text
+
+
+@pytest.mark.parametrize("version", ["6.12", "7.3"])
+def test_what_a_kernel_wrote_finds_its_page(version: str) -> None:
+    """Whole logs, as that kernel wrote them; few are those where another page comes first."""
+    lines = (settings.GALLERY_DIR / "recorded" / f"{version}.jsonl").read_text().splitlines()
+    logs = {record["path"]: record.get("log", "") for record in map(json.loads, lines) if record["verdict"] == "reject"}
+    places = []
+    for path, log in logs.items():
+        error = gallery().errors[path.rpartition("/")[2].partition(".")[0]]
+        if error.message:
+            found = [each.error.name for each in search(log)]
+            assert error.name in found, (path, found)
+            places.append(found.index(error.name))
+    assert len(places) > 100
+    assert sum(place == 0 for place in places) > 0.95 * len(places)
 
 
 def test_words_find_pages_and_nothing_finds_none() -> None:
