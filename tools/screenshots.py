@@ -21,12 +21,14 @@ CHROMIUM = "/usr/bin/chromium"
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--headless"]
 DESKTOP, PHONE = (1440, 900), (390, 844)
 
-# name: (address, keys pressed, column on a phone)
+# name: (address, keys pressed, column on a phone; "" on pages without the instrument)
 SCENES: dict[str, tuple[str, tuple[str, ...], str]] = {
     "": ("/", ("ArrowRight",) * 8, "State"),
     "rejected-": ("/examples/missing-bounds-check", (), "Source"),
     "why-": ("/examples/bounded-loop", ("1", "g", *"144", "Enter"), "Instructions"),
     "run-": ("/", ("v", *("ArrowRight",) * 15), "Instructions"),
+    "errors-": ("/errors/", (), ""),
+    "error-": ("/errors/packet-access-out-of-range", (), ""),
 }
 
 
@@ -54,7 +56,7 @@ def serve(var: str) -> tuple[str, subprocess.Popen[bytes]]:
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True)
     process = subprocess.Popen([sys.executable, "-m", "playground"], cwd=ROOT, env=environment)
     address = f"http://127.0.0.1:{port}"
-    paths = {path for path, _, _ in SCENES.values()}
+    paths = {path for path, _, column in SCENES.values() if column}
     for _ in range(600):
         try:
             if all(b'"messages"' in urllib.request.urlopen(address + p, timeout=5).read() for p in paths):
@@ -88,7 +90,7 @@ def take(page: Any, address: str, device: str, scene: tuple[str, tuple[str, ...]
     page.wait_for_selector("html[data-ready]")
     for key in keys:
         page.keyboard.press(key)
-    if device == "phone":
+    if device == "phone" and column:
         page.get_by_role("radio", name=column).click()
     page.wait_for_timeout(500)
     page.screenshot(path=str(out))
