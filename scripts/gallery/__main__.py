@@ -128,7 +128,7 @@ def _answers(
         if asked:
             print(f"asking Linux {version} about {len(asked)} programs")
             kept |= {path: (digests[path], said) for path, said in ask(version, asked).items()}
-        keep(version, kept)
+    keep(version, kept)
     return {path: said for path, (_, said) in kept.items()}
 
 

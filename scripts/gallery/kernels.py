@@ -130,6 +130,8 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
     append = ["--append", APPEND[unprivileged]] if APPEND[unprivileged] else []
     found: dict[str, Said] = {}
     for line in _run([*load, *append, str(out), *map(str, paths)], kernel, out):
+        if "open_err" in line:
+            print(f"{names[line['file']][0]}: libbpf does not open the object: {line['open_err']}", file=sys.stderr)
         if "verdict" not in line:
             continue
         sample, name = names[line["file"]]
