@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,9 @@ def test_no_file_is_left_over() -> None:
     names = {path.name for path in GALLERY.iterdir()}
     folders = {page.slug for page in PAGES}
     assert names <= folders | {f"{name}.toml" for name in folders} | {"frequency.toml", "index.json", "recorded"}
+
+
+def test_addresses_of_pages_stay() -> None:
+    """names.txt has every name that a rule ever had: /errors/NAME is linked from elsewhere. New names are added."""
+    names = (Path(__file__).parent / "names.txt").read_text().split()
+    assert sorted(names) == sorted(page.rule.name for page in PAGES)
