@@ -31,11 +31,12 @@ LEAST_LITERAL: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A program on a page; `request` is checked and complete, ready to run."""
+    """A program on a page; `request` is checked and complete, ready to run. options: those that are not the usual."""
 
     source: str
     request: Mapping[str, Any]
     url: str
+    options: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,10 @@ def _sample(entry: Mapping[str, Any] | None, url: str) -> Sample | None:
     if entry is None:
         return None
     source = (settings.GALLERY_DIR / entry["path"]).read_text()
-    return Sample(source, check_request({"kind": entry["kind"], "source": source, "options": entry["options"]}), url)
+    options = entry["options"]
+    request = check_request({"kind": entry["kind"], "source": source, "options": options})
+    named = [name if value is True else f"{name} {value}" for name, value in options.items()]
+    return Sample(source, request, url, named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,12 @@ def test_each_error_has_a_page(client: Client, name: str) -> None:
             assert embedded(answer.content.decode(), "program")["request"] == sample.request
 
 
+def test_options_are_named(client: Client) -> None:
+    html = client.get("/errors/back-edge").content.decode()
+    assert html.count("Options: unprivileged") == 2
+    assert "Options" not in client.get(f"/errors/{PACKET}").content.decode()
+
+
 def test_the_list_is_a_page_or_a_piece_of_one(client: Client) -> None:
     whole = client.get("/errors/").content.decode()
     piece = client.post("/errors/", {"q": LOG}, headers={"hx-request": "true"}).content.decode()
