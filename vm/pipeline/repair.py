@@ -6,6 +6,7 @@ program that lacks two checks gets both. Nothing is offered that was not verifie
 
 from __future__ import annotations
 
+import gc
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ MAX_TRIES: Final = 28
 """Sources that are compiled for one answer."""
 MAX_DEPTH: Final = 5
 """Changes that may be made one on top of the other."""
-_BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed
+_BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed at once
+_LONG: Final = 10_000  # instructions of a walk that leaves much behind
 _PATH: Final = 4096  # instructions of the path that are looked at
 _MAX_LOST: Final = 0.5  # lines that may have no code any more
 _SAME: Final = 0.93  # of the instructions: a program is not shorter then
@@ -139,45 +141,50 @@ class _Search:
         self._others: dict[str, bool] | None = None
 
     def found(self, most: int, verdict: Verdict | None) -> Iterator[Repair]:
-        """Breadth first: all that one change can do comes before what two can."""
+        """Round by round: of each rejection a few proposals that lead to another one, then those for the new ones."""
         first = self._known(verdict) or self._verified(self.obj, self.program)
         if first is None or first.refusal is None:
             return
         insn_idx = first.refusal.env.insn_idx
         if insn_idx < len(self.program.insns) and self.program.insns[insn_idx].code != EXIT:
             self.fault = self.program.line_of(insn_idx) or 0
-        level = [first]
-        for _ in range(MAX_DEPTH):
-            further: list[_Attempt] = []
-            for attempt in level:
-                scene = self._scene(attempt)
-                if scene is None:
-                    continue
-                self.places.add(self._place(attempt))
+        waiting = [self._tried(first)]
+        while waiting and not self.offered:
+            further: list[Iterator[_Attempt]] = []
+            unfinished: list[Iterator[_Attempt]] = []
+            for attempts in waiting:
                 followed = 0
-                for each in self._tried(attempt, scene):
+                for each in attempts:
                     if each.accepted:
                         self.offered += 1
                         yield self._repair(each)
                         if self.offered == most:
                             return
-                    elif followed < _BREADTH:
-                        followed += 1
-                        further.append(each)
-                if self.offered:
-                    return
-            if not further:
-                return
-            level = further[:_BREADTH]
+                        continue
+                    if len(each.steps) < MAX_DEPTH:
+                        further.append(self._tried(each))
+                    followed += 1
+                    if followed == _BREADTH:
+                        unfinished.append(attempts)
+                        break
+            waiting = [*further[:_BREADTH], *unfinished]
 
-    def _tried(self, attempt: _Attempt, scene: Scene) -> Iterator[_Attempt]:
-        """What each proposal for a rejection leads to: accepted, or another rejection than those there were."""
+    def _tried(self, attempt: _Attempt) -> Iterator[_Attempt]:
+        """What the proposals for a rejection lead to: accepted, or another rejection than those there were.
+
+        Of several ways to do the same one is enough.
+        """
         from vm.repair import candidates
 
+        scene = self._scene(attempt)
+        if scene is None:
+            return
+        self.places.add(self._place(attempt))
+        helped: set[str] = set()
         for candidate in candidates(scene):
             if self.tries >= MAX_TRIES:
                 return
-            if candidate.last and self.offered:
+            if candidate.title in helped or (candidate.last and self.offered):
                 continue
             try:
                 text = apply(attempt.text, Fix("", candidate.edits))
@@ -191,6 +198,7 @@ class _Search:
             if done is None or not self._keeps(done):
                 continue
             if done.accepted or self._place(done) not in self.places:
+                helped.add(candidate.title)
                 yield done
 
     def _compiled(self, text: str, steps: tuple[Candidate, ...]) -> _Attempt | None:
@@ -210,6 +218,8 @@ class _Search:
         done = self._verified(obj, program)
         if done is None:
             return None
+        if done.insns_processed > _LONG:
+            gc.collect()  # a worker collects nothing by itself
         if done.accepted and not self._others_stand(obj):
             return None
         return done._replace(text=text, steps=steps)
@@ -238,7 +248,7 @@ class _Search:
             for _ in check.advance():
                 self._still_time()
                 if time.monotonic() > until:
-                    return None
+                    return self._too_long(program, check)
             verdict = check.result()
         except InputError:
             return None
@@ -251,6 +261,17 @@ class _Search:
             else None
         )
         return _Attempt(self.text, (), program, verdict.insns_processed, refusal)
+
+    def _too_long(self, program: Program, check: Check) -> _Attempt:
+        """A walk that was given up counts as one that exceeds the kernel's limit."""
+        from vm.explain.failure import failure
+        from vm.verifier.env import Reject
+        from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
+
+        env = check.walk.env
+        rejected = Reject(PROGRAM_TOO_LARGE, {}, PROGRAM_TOO_LARGE.errno, insn_idx=env.insn_idx)
+        refusal = _Refusal(rejected, env, failure=failure(env, None, rejected, True))
+        return _Attempt(self.text, (), program, max(env.insn_processed, MAX_EXPLAINED + 1), refusal)
 
     def _still_time(self) -> None:
         if time.monotonic() > self.deadline:

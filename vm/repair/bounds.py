@@ -11,7 +11,6 @@ from vm.program import Edit
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
 from vm.repair.cview import (
     accesses,
-    arguments,
     call_at,
     declaration,
     exits,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 NAME: Final = re.compile(r"[A-Za-z_]\w*")
-_WHY: Final = "The verifier has to know, from comparisons or masks on this path, that {what} stays below {bound}."
+BOUND_WHY: Final = "The verifier has to know, from comparisons or masks on this path, that {what} stays below {bound}."
 _WIDTHS: Final = {
     "char": 1, "__u8": 1, "u8": 1, "__s8": 1, "s8": 1, "uint8_t": 1, "bool": 1,
     "short": 2, "__u16": 2, "u16": 2, "__s16": 2, "s16": 2, "__be16": 2, "uint16_t": 2,
@@ -45,7 +44,6 @@ def index_bound(scene: Scene) -> Iterator[Candidate]:
         return
     for index, bound in _indexes(scene):
         yield from _bounded(scene, index, bound, scene.tree.statement(index) or statement, "the index")
-    yield from _offset_in_call(scene)
 
 
 def _indexes(scene: Scene) -> list[tuple[Node, str]]:
@@ -81,37 +79,6 @@ def _indexes(scene: Scene) -> list[tuple[Node, str]]:
                 if right is not None and not tree.of(right).isdigit():
                     found += [(right, bound) for bound in _elements(scene, inner)]
     return found
-
-
-def _offset_in_call(scene: Scene) -> Iterator[Candidate]:
-    """Of `p + i` or `&p[i]` that a call is given with a size: the size has to fit behind it."""
-    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
-    if call is None or statement is None or not scene.frames:
-        return
-    given = arguments(call)
-    for regno in range(1, min(5, len(given)) + 1):
-        inner = stripped(tree, given[regno - 1])
-        index = None
-        if inner.type == "binary_expression":
-            index = inner.child_by_field_name("right")
-        elif inner.type == "pointer_expression" and (target := inner.child_by_field_name("argument")) is not None:
-            index = target.child_by_field_name("index") if target.type == "subscript_expression" else None
-        pointer = scene.frames[-1].regs[regno]
-        memory = memory_size(scene, pointer)
-        name = tree.of(index) if index is not None else ""
-        if not NAME.fullmatch(name) or memory <= 0 or "*" in type_of(scene, name) or "[" in type_of(scene, name):
-            continue
-        size = tree.of(given[regno]) if regno < len(given) else "1"
-        room = f"{memory} - {size}" if constant(tree, size) is not None or "sizeof" in size else ""
-        if not room:
-            continue
-        signed = is_signed(type_of(scene, name))
-        why = f"{size} bytes from {name} on have to fit into the {memory} bytes of the buffer."
-        if signed and not compared_from_below(scene, name):
-            yield from made_unsigned(scene, name)
-        for leave in exits(scene, statement)[:2]:
-            test = f"{name} < 0 || {name} > {room}" if signed else f"{name} > {room}"
-            yield Candidate(f"Compare {name} with {room} first", why, before(tree, statement, guard(tree, test, leave)))
 
 
 def _elements(scene: Scene, array: Node) -> list[str]:
@@ -188,7 +155,7 @@ def _memory(scene: Scene) -> int:
     found = scene.value("memory_size") or scene.value("mem_size") or scene.value("value_size")
     if found:
         return found
-    pointer = _pointer(scene)
+    pointer = pointer_at(scene)
     if pointer is None:
         return 0
     return memory_size(scene, pointer)
@@ -205,7 +172,7 @@ def memory_size(scene: Scene, pointer: RegState) -> int:
     return pointer.mem_size
 
 
-def _pointer(scene: Scene) -> RegState | None:
+def pointer_at(scene: Scene) -> RegState | None:
     """The pointer of the access, or of the arithmetic, at fault."""
     if not scene.frames:
         return None
@@ -220,7 +187,7 @@ def _pointer(scene: Scene) -> RegState | None:
 def _bounded(scene: Scene, index: Node, bound: str, statement: Node, what: str) -> Iterator[Candidate]:
     tree = scene.tree
     inner = stripped(tree, index)
-    name, why = tree.of(inner), _WHY.format(what=tree.of(index), bound=bound)
+    name, why = tree.of(inner), BOUND_WHY.format(what=tree.of(index), bound=bound)
     if NAME.fullmatch(name):
         if is_signed(type_of(scene, name)) and not compared_from_below(scene, name):
             yield from made_unsigned(scene, name)

@@ -235,10 +235,11 @@ def exits(scene: Scene, place: Node, *, skip: bool = False) -> list[str]:
         if last.type in ("return_statement", "goto_statement"):
             seen[text] += 1 if node.start_byte < place.start_byte else 0
         elif loop is not None and last.type in ("break_statement", "continue_statement"):
-            inner += [text] if loop.start_byte <= node.start_byte < loop.end_byte else []
+            inner += [text] if loop.start_byte <= node.start_byte < loop.end_byte and (skip or text == "break;") else []
     found = dict.fromkeys(inner)
     if loop is not None:
-        found.setdefault("continue;" if skip else "break;")
+        counts = loop.type == "for_statement" and loop.child_by_field_name("update") is not None
+        found.setdefault("continue;" if skip and (counts or not tree.of(loop).startswith("while (")) else "break;")
     simple = [text for text, _ in seen.most_common() if _simple(text)]
     found |= dict.fromkeys(simple)
     found |= dict.fromkeys(neutral(scene, function))

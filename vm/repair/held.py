@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.program import Edit
 from vm.repair.candidate import Candidate, after, before, deleted, replaced
-from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped
+from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped, type_of_in
 from vm.repair.scene import Scene
 from vm.trace.records import Holding
 
@@ -35,7 +35,6 @@ RELEASE: Final[dict[str, str]] = {
     "bpf_cpumask_acquire": "bpf_cpumask_release({0})",
     "bpf_obj_new_impl": "bpf_obj_drop({0})",
     "bpf_percpu_obj_new_impl": "bpf_percpu_obj_drop({0})",
-    "bpf_get_file_xattr": "",
     "bpf_get_task_exe_file": "bpf_put_file({0})",
     "bpf_skb_ct_lookup": "bpf_ct_release({0})",
     "bpf_xdp_ct_lookup": "bpf_ct_release({0})",
@@ -54,6 +53,9 @@ FINAL: Final = {
 }
 """The same, where the program got to its end."""
 
+_KPTRS: Final = {
+    "task_struct": "bpf_task_release", "cgroup": "bpf_cgroup_release", "bpf_cpumask": "bpf_cpumask_release",
+}  # fmt: skip
 _GIVES_BACK: Final = re.compile(r"_(?:release|submit|discard|unlock|destroy|put|drop|enable)(?:_|$)")
 _MACROS: Final = {"bpf_obj_new_impl": "bpf_obj_new", "bpf_percpu_obj_new_impl": "bpf_percpu_obj_new"}
 
@@ -76,6 +78,8 @@ def _by_name(scene: Scene, name: str) -> Node | None:
 def _fill(scene: Scene, template: str, call: Node) -> str:
     """A release with its variable; "" if the source has none."""
     tree = scene.tree
+    if called(tree, call) == "bpf_kptr_xchg":
+        template = _kptr_release(scene, call)
     if not template:
         return ""
     values = {f"a{n}": tree.of(node) for n, node in enumerate(arguments(call))}
@@ -87,15 +91,23 @@ def _fill(scene: Scene, template: str, call: Node) -> str:
     return "" if "{" in template else template
 
 
+def _kptr_release(scene: Scene, call: Node) -> str:
+    """What gives back the pointer that a kptr field had."""
+    function, name = scene.tree.function(call), assigned(scene.tree, call)
+    kind = type_of_in(scene.tree, function, name) if function is not None and name else ""
+    verb = next((verb for struct, verb in _KPTRS.items() if re.search(rf"\b{struct}\b", kind)), "bpf_obj_drop")
+    return f"if ({{0}}) {verb}({{0}})" if name else ""
+
+
 def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     tree = scene.tree
     function = tree.function(call)
     early = _fill(scene, RELEASE.get(held.by, ""), call)
     if function is None or not early:
         return
-    verb = early.split("(")[0]
+    verb = early.removeprefix(f"if ({assigned(tree, call)}) ").split("(")[0]
     verbs = {verb, FINAL.get(held.by, "").split("(")[0]}
-    final = _fill(scene, FINAL.get(held.by, RELEASE[held.by]), call)
+    final = _fill(scene, FINAL.get(held.by, RELEASE.get(held.by, "")), call)
     name = assigned(tree, call)
     leaving = ("return_statement", "goto_statement")
     returns = [n for n in tree.find(function, *leaving) if n.start_byte > call.end_byte]
@@ -122,7 +134,8 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
         if len(nodes) == 1:
             word = "goto" if nodes[0].type == "goto_statement" else "return"
             where = f"before the {word} in line {tree.line(nodes[0].start_byte)}"
-            yield Candidate(f"Call {text}; {where}", why, tuple(edits))
+            shown = text[text.rindex(verb) :] if verb in text else text
+            yield Candidate(f"Call {shown}; {where}", why, tuple(edits))
         else:
             yield Candidate(f"Call {verb}() before every return that lacks it", why, tuple(edits))
     yield from _else_branch(scene, function, verbs, early, why)

@@ -30,12 +30,13 @@ def in_range(scene: Scene) -> Iterator[Candidate]:
     if function is None:
         return
     nodes = [n for n in tree.find(function, "return_statement") if n.named_children and not _fits(scene, n, low, high)]
-    why = f"The value has to be {low}." if low == high else f"The value has to be between {low} and {high}."
+    allowed = f"{low}" if low == high else f"between {low} and {high}"
+    why = f"The value has to be {allowed}."
     if len(nodes) > 1:
         edits = [replaced(tree, n.named_children[0], _allowed(scene, n.named_children[0], low, high)) for n in nodes]
         for node, edit in list(zip(nodes, edits, strict=True))[:_MAX_TRIES]:
             yield Candidate(f"Return {edit.text} in line {tree.line(node.start_byte)}", why, (edit,))
-        yield Candidate(f"Return values {why[17:-1]} only", why, tuple(edits))
+        yield Candidate(f"Return only values that are {allowed}", why, tuple(edits))
         return
     for node in nodes:
         text = _allowed(scene, node.named_children[0], low, high)

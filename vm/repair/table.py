@@ -6,7 +6,21 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
-from vm.repair import bounds, held, loops, nulls, packets, reads, returns, sizes, stale, whole
+from vm.repair import (
+    arguments,
+    bounds,
+    held,
+    loops,
+    nulls,
+    offsets,
+    packets,
+    reads,
+    returns,
+    sizes,
+    stack,
+    stale,
+    whole,
+)
 from vm.repair.candidate import Candidate
 from vm.repair.scene import Scene
 from vm.verifier.rules.rule import Topic
@@ -15,36 +29,56 @@ Generator = Callable[[Scene], Iterator[Candidate]]
 
 MAX_CANDIDATES: Final = 32
 
-_INDEX: Final = (nulls.missing_check, bounds.index_bound, sizes.size_bound, whole.reserved_size, whole.static_function)
-_SIZE: Final = (nulls.missing_check, sizes.size_bound, bounds.index_bound, whole.reserved_size, whole.static_function)
+_INDEX: Final = (
+    nulls.missing_check,
+    bounds.index_bound,
+    offsets.in_call,
+    offsets.added,
+    sizes.size_bound,
+    arguments.reserved_size,
+    whole.static_function,
+)
+_SIZE: Final = (nulls.missing_check, sizes.size_bound, bounds.index_bound, offsets.in_call,
+                arguments.reserved_size, whole.static_function)  # fmt: skip
 _ARGUMENT: Final = (
-    nulls.missing_check, held.released_twice, stale.stale_pointers, whole.argument, whole.other_map, sizes.size_bound,
-    whole.as_fentry,
+    nulls.missing_check, held.released_twice, stale.stale_pointers, arguments.argument, arguments.other_map,
+    sizes.size_bound, whole.as_fentry,
 )  # fmt: skip
-_HELPER: Final = (whole.other_helper, whole.other_section)
+_HELPER: Final = (arguments.other_helper, whole.other_section)
 
 RULES: Final[dict[str, tuple[Generator, ...]]] = {
     "helper-gpl-only": (whole.licence,),
     "kernel-struct-access-licence": (whole.licence,),
     "lsm-licence": (whole.licence,),
     "struct-ops-licence": (whole.licence,),
-    "kfunc-gpl-only": (whole.licence,),
-    "helper-might-sleep": (whole.sleepable, whole.other_helper),
+    "kfunc-licence": (whole.licence,),
+    "helper-might-sleep": (whole.sleepable, arguments.other_helper),
     "kfunc-sleepable-in-program": (whole.sleepable,),
     "call-under-lock": (held.outside_the_lock,),
     "unlock-without-lock": (held.lock_missing, held.released_twice),
     "rcu-unlock-unmatched": (held.released_twice,),
     "preempt-enable-unmatched": (held.released_twice,),
     "kfunc-release-not-refcounted": (held.released_twice,),
-    "release-unreferenced": (held.released_twice,),
-    "allocation-size-not-constant": (whole.reserved_size,),
-    "zero-sized-read": (whole.other_map, sizes.size_bound),
-    "map-type-not-for-helper": (whole.other_map,),
+    "release-of-unreferenced": (nulls.missing_check, held.released_twice),
+    "dynptr-release-unowned": (held.released_twice,),
+    "second-lock": (held.outside_the_lock,),
+    "global-call-under-lock": (whole.static_function, held.outside_the_lock),
+    "global-call-without-preemption": (whole.static_function,),
+    "helper-sleepable-in-region": (arguments.other_helper,),
+    "stack-read-uninitialized": (returns.initialised,),
+    "stack-indirect-read-uninitialized": (returns.initialised,),
+    "write-to-read-only": (whole.writable, whole.read_only),
+    "allocation-size-not-constant": (arguments.reserved_size,),
+    "zero-sized-read": (arguments.other_map, sizes.size_bound),
+    "map-type-not-for-helper": (arguments.other_map,),
     "map-access-forbidden": (whole.writable,),
-    "combined-stack-size": (whole.off_the_stack,),
+    "combined-stack-size": (stack.off_the_stack,),
     "register-uninitialized": (returns.initialised,),
     "kfunc-unresolved": (returns.initialised,),
-    "context-access": (whole.other_section,),
+    "context-access": (whole.other_section, whole.read_only),
+    "struct-read-only": (whole.read_only,),
+    "packet-read-only": (whole.read_only,),
+    "pointer-value-out-of-bounds": (offsets.added, bounds.index_bound),
     "kfunc-not-allowed": (whole.as_fentry, whole.other_section),
     "infinite-loop": (loops.fewer_rounds,),
     "pointer-arithmetic-before-null-check": (nulls.missing_check,),
@@ -64,7 +98,7 @@ TOPICS: Final[dict[Topic, tuple[Generator, ...]]] = {
     Topic.HELPER: _HELPER,
     Topic.KFUNC: (whole.other_section,),
     Topic.HELD: (held.give_back,),
-    Topic.LIMIT: (loops.fewer_rounds, whole.off_the_stack),
+    Topic.LIMIT: (loops.fewer_rounds, stack.off_the_stack),
     Topic.PROGRAM: (whole.other_section,),
     Topic.KERNEL: (),
 }
