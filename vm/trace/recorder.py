@@ -63,6 +63,9 @@ class _Frame:
         return _Frame(self.regs[:], self.stack[:], self.writers[:])
 
 
+_NO_FRAMES: Final[list[_Frame]] = []
+
+
 def _new_frame(writer: int) -> _Frame:
     return _Frame([NOT_INIT_REG] * FIRST_SLOT, [], [writer] * FIRST_SLOT)
 
@@ -270,7 +273,7 @@ class Recorder(StoredTrace, Observer):
         step = self._steps
         target = self._targets[insn_idx]
         pushes = waiting - len(self._pushed)
-        before: list[_Frame] = []
+        before = _NO_FRAMES
         if pushes > 0 and target == ANYTHING:
             before = [frame.copy() for frame in self._frames]
         frames = self._frames

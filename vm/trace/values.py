@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, final
 
 from vm.kernel.btf import kernel_btf
-from vm.verifier.domain.scalar import Scalar, const
+from vm.verifier.domain.scalar import Scalar, const, s32
 from vm.verifier.domain.tnum import Tnum
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -26,11 +26,14 @@ _NUMBER: Final = 2  # a number
 _POINTER: Final = 3  # anything else, no variable offset
 _MOVING: Final = 4  # anything else, with the scalar of a variable offset
 _SLOT: Final = 5  # a stack slot
+_AGREEING: Final = 7  # a number whose signed and unsigned bounds are the same numbers, 32 bits read as either
 
 # form | precise << 7, id, off, value
 _CONSTANT_ROW: Final = Struct("<BIqQ")
 # form | precise << 7, id, off, var_off (value, mask), smin, smax, umin, umax, and the same four of 32 bits
 _NUMBER_ROW: Final = Struct("<BIqQQqqQQiiII")
+# form | precise << 7, id, off, var_off (value, mask), umin, umax, u32_min, u32_max
+_AGREEING_ROW: Final = Struct("<BIqQQQQII")
 # form | precise << 7, id, off, flags (1 inner_map, 2 first_slot), type, ref_obj_id, range, map_ptr, map_uid, BTF,
 # btf_id, mem_size, dynptr_id, dynptr_type, iter_state, iter_depth, subprogno, frameno
 _POINTER_ROW: Final = Struct("<BIqBIIqiIBIqIIIIII")
@@ -39,12 +42,14 @@ _SCALAR_ROW: Final = Struct("<QQqqQQiiII")
 _SLOT_ROW: Final = Struct("<B8BI")
 
 _pack_constant: Final = _CONSTANT_ROW.pack_into
+_pack_agreeing: Final = _AGREEING_ROW.pack_into
 _pack_number: Final = _NUMBER_ROW.pack_into
 _pack_pointer: Final = _POINTER_ROW.pack_into
 _pack_scalar: Final = _SCALAR_ROW.pack_into
 _pack_slot: Final = _SLOT_ROW.pack_into
 
 _CONSTANT_SIZE: Final = _CONSTANT_ROW.size
+_AGREEING_SIZE: Final = _AGREEING_ROW.size
 _NUMBER_SIZE: Final = _NUMBER_ROW.size
 _POINTER_SIZE: Final = _POINTER_ROW.size
 _SCALAR_SIZE: Final = _SCALAR_ROW.size
@@ -128,6 +133,14 @@ class ValueWriter:
                 and s.u32_min == value & 0xFFFFFFFF and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
             ):  # fmt: skip
                 _pack_constant(self._data, self._take(_CONSTANT_SIZE), _CONSTANT | precise, reg.id, reg.off, value)
+            elif (
+                s.smin == s.umin and s.smax == s.umax and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
+                and (s.s32_max - s.u32_max) & 0xFFFFFFFF == 0
+            ):  # fmt: skip
+                _pack_agreeing(
+                    self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value,
+                    s.var_off.mask, s.umin, s.umax, s.u32_min, s.u32_max,
+                )  # fmt: skip
             else:
                 _pack_number(
                     self._data, self._take(_NUMBER_SIZE), _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask,
@@ -158,6 +171,10 @@ def read_register(data: bytes, at: int, program_btf: Btf | None) -> RegState:
     if form == _CONSTANT:
         head, reg_id, off, value = _CONSTANT_ROW.unpack_from(data, at)
         reg = RegState(SCALAR_VALUE, const(value))
+    elif form == _AGREEING:
+        head, reg_id, off, value, mask, umin, umax, u32_min, u32_max = _AGREEING_ROW.unpack_from(data, at)
+        bits = Tnum(value, mask)
+        reg = RegState(SCALAR_VALUE, Scalar(bits, umin, umax, umin, umax, s32(u32_min), s32(u32_max), u32_min, u32_max))
     elif form == _NUMBER:
         head, reg_id, off, value, mask, *bounds = _NUMBER_ROW.unpack_from(data, at)
         reg = RegState(SCALAR_VALUE, Scalar(Tnum(value, mask), *bounds))
