@@ -32,6 +32,8 @@ export class Reasons {
     this.causes = causes.length > 1 ? causes.map((cause, i) => ({ ...cause, n: i + 1 })) : [];
     /** @type {NotCovered[]} what the emulation does not cover */
     this.stop = verify?.status === "failed" ? (verify.not_covered ?? []) : [];
+    /** What a log says beside the message; null for a walk. @type {string[] | null} */
+    this.partners = verify?.read_from ? (verify.fail?.partners ?? []) : null;
     this.stopped = verify?.stopped ?? null;
     /** @type {Map<number, Path>} by id */
     this.paths = new Map((verify?.paths ?? []).map((path) => [path.id, path]));
@@ -69,6 +71,7 @@ export class Reasons {
    */
   said(message, log) {
     if (!this.fail) return { sentence: message, beside: [] };
+    if (this.partners) return { sentence: message, beside: this.partners };
     const lines = this.marks.has(this.fail.step) ? [] : log.after(this.fail.step).split("\n");
     return { sentence: message || lines.at(-1) || "rejected", beside: lines.filter((line) => line && line !== message) };
   }

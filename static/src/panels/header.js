@@ -35,7 +35,9 @@ export class Header extends Panel {
     store.on(["program", "options", "stages", "kind", "upload"], () => this.options());
     store.on(["status", "kind"], () => this.status());
     store.on(["kernel", "stages"], () => {
-      const kernel = store.state.stages.verify?.kernel || store.state.kernel;
+      const { verify } = store.state.stages;
+      // A log has another kernel's name than the one that is emulated.
+      const kernel = (!verify?.read_from && verify?.kernel) || store.state.kernel;
       if (kernel) setText($("kernel"), kernel);
     });
   }

@@ -35,6 +35,11 @@ export class Detail {
     this.stamp = [];
   }
 
+  /** Whether the values are those that a log prints. */
+  get log() {
+    return Boolean(this.scope.state.stages.verify?.read_from);
+  }
+
   /** Say something instead of a register. @param {string} text */
   hint(text) {
     if (this.fresh(text)) fill(this.element, h("p", { class: "hint" }, text));
@@ -55,7 +60,7 @@ export class Detail {
     }
     const { slot } = split(name);
     if (!reg) {
-      this.hint(`${slot} has no value that the program may read.`);
+      this.hint(this.log ? `The log prints no value of ${slot} here.` : `${slot} has no value that the program may read.`);
       return;
     }
     if (!this.fresh(reg, name, base)) return;
@@ -87,7 +92,9 @@ export class Detail {
       { class: "wrote-at" },
       reg.w !== undefined && reg.w >= 0
         ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
-        : "present from the start",
+        : this.log
+          ? null
+          : "present from the start",
       reg.p ? ["; precise ", h("button", { type: "button", class: "line-link", on: { click: why } }, "why?")] : null,
     );
   }

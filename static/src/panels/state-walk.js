@@ -62,14 +62,17 @@ export class WalkRows extends Rows {
   /** Show the state after a step; `failing`: the step is the one that was refused, and the state is that before it. @param {WalkHere} here @param {boolean} failing */
   paint(here, failing) {
     const { code, stages } = this.store.state;
-    this.names(rowsOf(here.state.keys(), here.frame, inFrame));
+    const log = Boolean(stages.verify?.read_from);
+    const names = rowsOf(here.state.keys(), here.frame, inFrame);
+    // What a log does not print is not known, which is not the same as not initialized.
+    this.names(log ? names.filter((name) => here.state.has(name) || here.wrote.has(name)) : names);
     // Without a source there is no line to tell: then the step stands there.
     const lines = code.byLine.size > 0;
     const last = this.panel.headings.lastElementChild;
     if (last) setText(last, lines ? "Line" : "Step");
     const fail = failing ? (stages.verify?.fail?.reg ?? "") : "";
     const read = new Set(here.raw.read ?? []);
-    for (const [name, row] of this.rows) this.show(name, row, here, { read: read.has(name), fault: fail === name, lines });
+    for (const [name, row] of this.rows) this.show(name, row, here, { read: read.has(name), fault: fail === name, lines, none: log ? "not printed" : "not initialized" });
     if (fail) this.pulse(fail, here.step);
   }
 
@@ -77,9 +80,9 @@ export class WalkRows extends Rows {
    * @param {string} name
    * @param {Row} row
    * @param {WalkHere} here
-   * @param {{read: boolean, fault: boolean, lines: boolean}} marked
+   * @param {{read: boolean, fault: boolean, lines: boolean, none: string}} marked `none`: what it is called to hold nothing
    */
-  show(name, row, here, { read, fault, lines }) {
+  show(name, row, here, { read, fault, lines, none }) {
     const { base, reg: selected } = this.store.state;
     const reg = here.state.get(name);
     const old = here.before.get(name);
@@ -91,7 +94,7 @@ export class WalkRows extends Rows {
     const stack = reg?.k === "stack";
     setAttr(row.text, "data-term", stack ? "fp" : null);
     setAttr(row.text, "tabindex", stack ? "0" : null);
-    setText(row.was, moved ? `was ${summary(old, base) || "not initialized"}` : aside(reg, base));
+    setText(row.was, moved ? `was ${summary(old, base) || none}` : aside(reg, base));
     /** @type {Record<string, boolean>} */
     const marks = {
       slot: split(name).slot.startsWith("fp"), outer: row.frame !== here.frame, undefined: !reg, wrote, changed: moved, read,
