@@ -86,3 +86,28 @@ def test_everything_is_reached_by_keyboard(tab: Tabs) -> None:
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.getAttribute('href') ?? document.activeElement.className"))
     assert {f"/errors/{RULE}/rejected", f"/errors/{RULE}/fixed", "/errors/"} <= reached
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_plain_pages_have_one_header(tab: Tabs, size: tuple[int, int]) -> None:
+    """The links stand at the same places, and one follows them by keyboard alone."""
+    made = tab(width=size[0], height=size[1])
+    page = made.page
+    places = []
+    for path, here in (
+        ("/errors/", "Errors"), ("/glossary", "Glossary"), ("/about", "About"), (f"/errors/{RULE}", "Errors"),
+        ("/examples/", ""),
+    ):  # fmt: skip
+        page.goto(made.server + path)
+        pages = page.get_by_role("navigation", name="Pages")
+        expect(pages.get_by_role("link")).to_have_text(["Playground", "Errors", "Glossary", "About"])
+        current = pages.locator("[aria-current=page]")
+        expect(current).to_have_text([here] if here else [])
+        places.append([round(link.bounding_box()["y"]) for link in pages.get_by_role("link").all()])
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert all(each == places[0] for each in places)
+    page.goto(made.server + "/about")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/glossary$"))

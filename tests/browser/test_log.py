@@ -85,14 +85,14 @@ def test_a_pasted_log_is_read_step_by_step(tab: Tabs) -> None:
     expect(page.get_by_role("tab")).to_have_text(["Why", "Log"])
     # The state at the fault is what the text prints, and nothing else.
     expect(page.locator("bs-state tr[data-name]")).to_have_count(2)
-    expect(page.locator('bs-state tr[data-name="r1"]')).to_contain_text("pkt")
+    expect(page.locator('bs-state tr[data-name="r1"]')).to_contain_text("packet")
     expect(page.locator("bs-scrubber output")).to_have_text("step 2 of 2")
     expect(page.locator(".insn-source").first).to_contain_text("unsigned char *p")
     page.keyboard.press("ArrowLeft") if not page.locator(".cm-focused").count() else page.keyboard.press("Escape")
     page.keyboard.press("Home")
     expect(page.locator("bs-scrubber output")).to_have_text("step 1 of 2")
     page.get_by_role("tab", name="Log").click()
-    page.locator("bs-log .row", has_text="1: (71)").first.click()
+    page.locator("bs-log .vl-row", has_text="1: (71)").first.click()
     expect(page.locator("bs-scrubber output")).to_have_text("step 2 of 2")
     made.check()
 
@@ -157,7 +157,7 @@ def test_a_log_that_is_too_long_for_a_link_is_not_shared(tab: Tabs) -> None:
     paste(page, LOG + "libbpf: nothing\n" * 20_000)
     read(page)
     page.get_by_role("button", name="Share").click()
-    expect(page.locator(".shared")).to_contain_text("a link carries at most 256 kB")
+    expect(page.locator(".shared")).to_contain_text("a link carries at most 262.1 kB")
     made.check()
 
 
@@ -220,7 +220,7 @@ def test_a_listing_is_run_as_a_program(tab: Tabs) -> None:
     page.keyboard.press("Control+Enter")
     stage = page.locator('.stage[data-stage="verify"]')
     expect(stage).to_have_attribute("data-status", re.compile("done|failed"), timeout=20_000)
-    expect(page.locator("bs-insns .row").first).to_be_visible()
+    expect(page.locator("bs-insns .vl-row").first).to_be_visible()
     made.check()
 
 
@@ -262,7 +262,7 @@ def test_the_first_screen_of_a_long_log_is_there_before_it_was_read(tab: Tabs, t
     page.keyboard.press("Control+Enter")
     expect(page.locator("bs-pipeline .note")).to_contain_text(re.compile("Looking for|being read|step"), timeout=20_000)
     started = time.monotonic()
-    expect(page.locator("bs-insns .row", has_text="r0 += 1")).to_be_visible()
+    expect(page.locator("bs-insns .vl-row", has_text="r0 += 1")).to_be_visible()
     expect(page.locator("bs-state tr[data-name=r0]")).to_be_visible()
     assert time.monotonic() - started < 3
     page.keyboard.press("Control+Enter")  # stops it
