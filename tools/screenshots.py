@@ -2,6 +2,7 @@
 
 Writes docs/screenshots/NAME-DEVICE-SCHEME.png, without NAME for the page as it comes.
 `python -m tools.screenshots NAME…` takes those scenes only.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ STRANGERS = """() => {
             const own = element.classList.contains("cm-widgetBuffer");
             if (["img", "iframe", "object", "embed", "video", "audio", "marquee", "math", "base", "slot"].includes(name) && !own) found.push(name);
             for (const { name: attribute, value } of element.attributes) {
-                if (attribute.startsWith("on") || attribute.startsWith("hx-on") || /^\\s*javascript:/i.test(value)) found.push(`${name} ${attribute}`);
+                if (attribute.startsWith("on") || attribute.startsWith("hx-on") || (["href", "src", "action", "xlink:href"].includes(attribute) && /^\\s*javascript:/i.test(value))) found.push(`${name} ${attribute}`);
             }
             if (element.shadowRoot) visit(element.shadowRoot);
         }

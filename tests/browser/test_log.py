@@ -59,7 +59,7 @@ def paste(page: Any, text: str) -> None:
 def read(page: Any) -> Any:
     """Press the key that runs, and wait for what the log says."""
     page.keyboard.press("Control+Enter")
-    card = page.locator(".log-card").first
+    card = page.locator(".log-card").last
     expect(card).to_contain_text("Read from a log", timeout=20_000)
     return card
 
@@ -145,7 +145,7 @@ def test_a_log_is_shared_with_its_place(tab: Tabs) -> None:
     again = tab()
     shared = again.page
     shared.goto(url.input_value())
-    expect(shared.locator(".log-card").first).to_contain_text("libbpf", timeout=20_000)
+    expect(shared.locator(".log-card").last).to_contain_text("libbpf", timeout=20_000)
     expect(shared.locator(".kind-select")).to_have_value("log")
     made.check()
     again.check()
@@ -242,7 +242,7 @@ def test_axe_and_nothing_is_wider_than_the_window(tab: Tabs, scheme: str, size: 
     paste(page, LOG)
     if size[0] < 900:
         page.evaluate("document.querySelector('bs-editor').scope.run()")
-        expect(page.locator(".log-card").first).to_be_visible(timeout=20_000)
+        expect(page.locator(".log-card").last).to_be_visible(timeout=20_000)
         page.get_by_role("radio", name="Source").click()
     else:
         read(page)

@@ -54,7 +54,7 @@ export class Beside {
   field(object) {
     return [
       h("div", { class: "beside-head" },
-        h("b", null, "Source beside the log"),
+        h("b", null, "Source"),
         h("button", { type: "button", class: "chip", on: { click: () => this.file.click() } }, "Open…"),
         h("button", { type: "button", class: "chip", on: { click: () => this.remove() } }, "Remove"),
         h("button", { type: "button", class: "button primary", on: { click: () => this.compare() } }, "Compare"),

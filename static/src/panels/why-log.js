@@ -32,6 +32,7 @@ export function readFromLog(from, state, links) {
   const { verify } = state.stages;
   const by = Object.hasOwn(CARRIERS, from.wrapper) ? CARRIERS[from.wrapper] : from.wrapper;
   return [
+    from.parting ? parted(from.parting, links) : null,
     h(
       "article",
       { class: "log-card", "aria-labelledby": "read-from-label" },
@@ -51,7 +52,6 @@ export function readFromLog(from, state, links) {
       from.diagnosis.length ? [h("h4", null, "The kernel's own diagnosis"), h("pre", { class: "diagnosis", tabindex: "0", role: "region", "aria-label": "The kernel's own diagnosis" }, from.diagnosis.join("\n"))] : null,
       from.programs.length > 1 ? programs(from, links) : null,
     ),
-    from.parting ? parted(from.parting, links) : null,
   ];
 }
 
