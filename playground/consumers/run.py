@@ -181,6 +181,26 @@ class RunConsumer(AsyncWebsocketConsumer):
             empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
             await self.say(**empty, keyframe=None, steps=[])
 
+    async def on_part(self, message: asked.PartRequest) -> None:
+        run = self.run
+        if run is None:
+            raise BadRequest("There is no run yet.", "unknown_run")
+        name, first, to = message.list_, message.from_, message.to
+        if to <= first:
+            raise BadRequest("A part must end at a later item than it starts.")
+        if to - first > WINDOW:
+            raise BadRequest(f"A part has at most {WINDOW} items.")
+        try:
+            parts = service().part(run, name, first, to)
+        except Unreadable as error:
+            raise BadRequest(str(error), "window") from None
+        for text in parts:
+            await self.say_text(text)
+        here = run.record.total(name)
+        if here < to:
+            none: dict[str, Any] = {"type": "part", "list": name, "from": max(first, here)}
+            await self.say(**none, items=[])
+
     async def on_log(self, message: asked.LogRequest) -> None:
         run = self.run
         if run is None:
@@ -348,7 +368,9 @@ class Analysis(NamedTuple):
     request: dict[str, Any]
 
 
-def understand(text: str) -> Start | Analysis | asked.Window | asked.LogRequest | asked.Resume | asked.Cancel:
+def understand(
+    text: str,
+) -> Start | Analysis | asked.Window | asked.PartRequest | asked.LogRequest | asked.Resume | asked.Cancel:
     """A client's message. BadRequest for one that is not in the schema, or whose request is refused."""
     message = read_message(parse(text, "A message"))
     if isinstance(message, asked.Run):
@@ -356,7 +378,7 @@ def understand(text: str) -> Start | Analysis | asked.Window | asked.LogRequest 
         return Start(request, key_of(request), message.instead)
     if isinstance(message, asked.Analysis):
         return Analysis(message.type, check_request(message.request))
-    assert isinstance(message, asked.Window | asked.LogRequest | asked.Resume | asked.Cancel)
+    assert isinstance(message, asked.Window | asked.PartRequest | asked.LogRequest | asked.Resume | asked.Cancel)
     return message
 
 
@@ -364,6 +386,7 @@ Handler = Callable[[RunConsumer, Any], Awaitable[None]]
 HANDLERS: dict[str, Handler] = {
     "run": RunConsumer.on_run,
     "window": RunConsumer.on_window,
+    "part": RunConsumer.on_part,
     "log": RunConsumer.on_log,
     **dict.fromkeys(asked.ANALYSES, RunConsumer.on_analysis),
     "resume": RunConsumer.on_resume,

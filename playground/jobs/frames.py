@@ -14,9 +14,10 @@ from typing import Any, BinaryIO, NamedTuple
 HEADER = struct.Struct("<IIBBIII")
 """Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
-READY, MESSAGE, STEPS, END, BLOCK, PROGRAM = 1, 2, 3, 4, 5, 6
+READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART = 1, 2, 3, 4, 5, 6, 7
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
+# PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
 WINDOW, LOG = "window", "walk_log"
 """The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
 UPLOAD = "upload.log"
@@ -28,6 +29,9 @@ CONTENTS, REWRITTEN, FIXES, COUNTEREXAMPLE = "contents", "rewritten", "fixes", "
 DAMAGED = "damaged"
 """The code of the error message that answers such a request when the steps cannot be read."""
 STAGES = ("", "compile", "load", "verify", "jit", "run")
+LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings")
+"""Lists of which a stage's message may hold only the beginning (playground/present/parts.py)."""
+NAMES = (*STAGES, *LISTS)
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
 
@@ -37,7 +41,10 @@ class FrameError(Exception):
 
 
 class Frame(NamedTuple):
-    """kind is one of the above; steps are [first, to) of `stage` in run number `run`. raw: length when inflated."""
+    """kind is one of the above; steps are [first, to) of `stage` in run number `run`. raw: length when inflated.
+
+    Of a PART `stage` is the list, and [first, to) are its items.
+    """
 
     kind: int
     stage: str
@@ -48,7 +55,7 @@ class Frame(NamedTuple):
     payload: bytes
 
     def encoded(self) -> bytes:
-        stage = STAGES.index(self.stage)
+        stage = NAMES.index(self.stage)
         head = HEADER.pack(len(self.payload), self.raw, self.kind, stage, self.run, self.first, self.to)
         return head + self.payload
 
@@ -67,7 +74,7 @@ class Frame(NamedTuple):
 
 
 def pack(kind: int, message: dict[str, Any]) -> Frame:
-    """A frame of `message`; for STEPS it has to have stage, from and steps."""
+    """A frame of `message`; for STEPS it has to have stage, from and steps, for PART list, from and items."""
     data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     if len(data) > JSON_BYTES:
         raise FrameError(f"a {message.get('type')} message has {len(data)} bytes")
@@ -75,6 +82,9 @@ def pack(kind: int, message: dict[str, Any]) -> Frame:
     if kind == STEPS:
         stage, run, first = message["stage"], message.get("run", 0), message["from"]
         to = first + len(message["steps"])
+    elif kind == PART:
+        stage, first = message["list"], message["from"]
+        to = first + len(message["items"])
     return Frame(kind, stage, run, first, to, len(data), zlib.compress(data, 1))
 
 
@@ -108,11 +118,14 @@ class Header(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     length, raw, kind, stage, run, first, to = HEADER.unpack(data)
-    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= PROGRAM or stage >= len(STAGES) or to < first:
+    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= PART or stage >= len(NAMES) or to < first:
         raise FrameError("a header holds what no frame has")
-    if kind in (STEPS, BLOCK) and not stage:
+    name = NAMES[stage]
+    if kind in (STEPS, BLOCK) and (not stage or name not in STAGES):
         raise FrameError("steps of no stage")
-    return Header(length, raw, kind, STAGES[stage], run, first, to)
+    if kind == PART and name not in LISTS:
+        raise FrameError("a part of no list")
+    return Header(length, raw, kind, name, run, first, to)
 
 
 def read_frame(stream: BinaryIO) -> Frame | None:

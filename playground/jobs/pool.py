@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from playground.config.limits import JobLimits
-from playground.jobs.frames import BLOCK, END, MESSAGE, PATIENCE, PROGRAM, STEPS, FrameError
+from playground.jobs.frames import END, PATIENCE, FrameError
 from playground.jobs.process import Worker, WorkerDied
 from playground.jobs.reaper import reap_orphans
+from playground.jobs.record import KEPT
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
 from playground.jobs.uploads import place
 
@@ -275,7 +276,7 @@ class Pool:
         await worker.send({**run.request, PATIENCE: run.patience} if run.patience != 1 else run.request)
         while True:
             frame = await worker.read()
-            if frame.kind in (MESSAGE, STEPS, BLOCK, PROGRAM):
+            if frame.kind in KEPT:
                 run.append(frame)
                 if run.record.size > self.limits.output:
                     raise Exceeded("output")

@@ -15,6 +15,7 @@ from playground.jobs.frames import (
     BLOCK,
     HEADER,
     MESSAGE,
+    PART,
     PROGRAM,
     STEPS,
     Frame,
@@ -24,14 +25,16 @@ from playground.jobs.frames import (
 )
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
-WINDOW = 1024  # most steps one `window` message may ask for
-KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM)
+WINDOW = 1024  # most steps one `window` message may ask for, and items one `part` message
+KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART)
+NUMBERED = (STEPS, BLOCK, PART)
+"""Frames that hold steps, or items of a list, which follow each other."""
 MOST_ENTRIES = 200_000
 """Messages of one run; each has an index entry in memory."""
 
 
 class Entry(NamedTuple):
-    """Where a message lies in the file; a chunk or block of steps says which."""
+    """Where a message lies in the file; a chunk or block of steps, or a part of a list, says which."""
 
     kind: int
     offset: int
@@ -44,7 +47,7 @@ class Entry(NamedTuple):
 
     @property
     def is_steps(self) -> bool:
-        return self.stage != ""
+        return self.kind in (STEPS, BLOCK)
 
     @property
     def unasked(self) -> bool:
@@ -82,7 +85,7 @@ class Record:
                     raise FrameError("a record ends in the middle of a frame")
                 if header.kind not in KEPT:
                     raise FrameError("a record holds what no run says")
-                stage = header.stage if header.kind in (STEPS, BLOCK) else ""
+                stage = header.stage if header.kind in NUMBERED else ""
                 record._check(stage, header.run, header.first)
                 record._add(header.kind, header.length, header.raw, stage, header.run, header.first, header.to)
         except FrameError:
@@ -92,7 +95,7 @@ class Record:
 
     def append(self, frame: Frame) -> None:
         """Write a frame at the end. OSError when the disk is full; FrameError when steps do not follow each other."""
-        stage = frame.stage if frame.kind in (STEPS, BLOCK) else ""
+        stage = frame.stage if frame.kind in NUMBERED else ""
         self._check(stage, frame.run, frame.first)
         if len(self.entries) >= MOST_ENTRIES:
             raise FrameError(f"more than {MOST_ENTRIES} messages in one run")
@@ -133,12 +136,13 @@ class Record:
         return Frame(entry.kind, entry.stage, entry.run, entry.first, entry.to, entry.raw, self.data(entry))
 
     def total(self, stage: str, run: int = 0) -> int:
-        """How many steps of `stage` (of its run number `run`) there are by now."""
+        """How many steps of `stage` (of its run number `run`), or items of a list, there are by now."""
         chunks = self._chunks.get((stage, run))
         return chunks[-1].to if chunks else 0
 
     def window(self, stage: str, run: int, first: int, to: int) -> Iterator[Entry]:
-        """The whole chunks or blocks that hold steps [first, to) as far as they are there."""
+        """The whole chunks or blocks that hold steps [first, to) of a stage, or items of a list, as far as they are
+        there."""
         chunks = self._chunks.get((stage, run), [])
         start = max(0, bisect_right(self._firsts.get((stage, run), []), first) - 1)
         for entry in chunks[start:]:

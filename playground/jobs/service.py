@@ -255,6 +255,13 @@ class Service:
                 run, {**request, "stage": stage, "run": number, "from": first, "to": to, "total": total}
             )
 
+    def part(self, run: Run, name: str, first: int, to: int) -> list[str]:
+        """The `part` messages that hold items [first, to) of a list of a run, as far as they are there. Unreadable."""
+        try:
+            return [run.record.text(entry) for entry in run.record.window(name, 0, first, to)]
+        except (FrameError, OSError) as error:
+            raise self._damaged(run, str(error)) from None
+
     async def log(self, run: Run, reader: str = "") -> list[str]:
         """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict.
 
@@ -316,7 +323,8 @@ class Service:
     def _window(run: Run, entries: list[Entry]) -> dict[str, Any]:
         """What a worker needs to read these entries. FrameError, OSError, Unreadable."""
         program = run.record.program()
-        if not program or any(entry.kind != BLOCK for entry in entries):
+        # The machine's steps say all of themselves: a run that was not verified has no program here.
+        if any(entry.kind != BLOCK for entry in entries) or (not program and entries[0].stage == "verify"):
             raise FrameError("blocks of no program")
         if sum(entry.length for entry in entries) > READ_BYTES:
             raise Unreadable("The states of these steps are too large to be shown.")

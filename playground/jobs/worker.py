@@ -26,6 +26,7 @@ from playground.jobs.frames import (
     DAMAGED,
     END,
     MESSAGE,
+    PART,
     PATIENCE,
     PROGRAM,
     READY,
@@ -152,6 +153,8 @@ def _frame(message: dict[str, Any], in_blocks: set[str]) -> Frame:
         return pack_block(message)
     if kind == "program":
         return pack(PROGRAM, message)
+    if kind == "part":
+        return pack(PART, message)
     return pack(STEPS if kind == "steps" and message["stage"] not in in_blocks else MESSAGE, message)
 
 

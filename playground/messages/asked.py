@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from msgspec import UNSET, field
 
@@ -265,6 +265,33 @@ class Window(Wire, frozen=True, kw_only=True):
     ]
 
 
+ListName: TypeAlias = Literal["insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings"]
+
+
+class PartRequest(Wire, frozen=True, kw_only=True):
+    """Ask for items of a list of which a stage's message holds only the beginning (its `more` names them).
+
+    Answered by the `part` messages (whole ones) that hold them as far as they exist, with one without items
+    where they end before `to`.
+    """
+
+    type: Literal["part"]
+    list_: Annotated[
+        ListName, about("which list", sentence=f"The list of a part must be one of {', '.join(get_args(ListName))}.")
+    ] = field(name="list")
+    from_: Annotated[int, about("the first item", sentence="A part must end at a later item than it starts.", ge=0)] = (
+        field(name="from")
+    )
+    to: Annotated[
+        int,
+        about(
+            "behind the last item; at most 1024 after `from`",
+            sentence="A part must end at a later item than it starts.",
+            ge=1,
+        ),
+    ]
+
+
 class LogRequest(Wire, frozen=True):
     """Ask for the whole log of a walk whose `verify` message has `log_more`. Answered by `log`."""
 
@@ -331,6 +358,7 @@ class Cancel(Wire, frozen=True):
 TYPES: Final[Mapping[str, type[Wire]]] = {
     "run": Run,
     "window": Window,
+    "part": PartRequest,
     "log": LogRequest,
     "contents": ContentsRequest,
     "rewritten": RewrittenRequest,

@@ -15,12 +15,13 @@ from msgspec import NODEFAULT
 from playground.messages import asked, told
 from playground.messages.base import Wire
 from playground.messages.check import is_struct, is_union, opened
+from playground.messages.parts import PARTS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCUMENT: Final = ROOT / "docs" / "protocol.md"
 TYPES: Final = ROOT / "static" / "src" / "types" / "messages.d.ts"
 BLOCK: Final = re.compile(r"(<!-- generated: ([\w, ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-SERVER: Final = (*told.TYPES.values(), *told.STEPS.values(), *told.STAGE_TYPES)
+SERVER: Final = (*told.TYPES.values(), *told.STEPS.values(), *told.STAGE_TYPES, *PARTS.values())
 """All messages of the server."""
 
 
@@ -160,7 +161,7 @@ def declarations() -> str:
         out += ["}", ""]
     out.append(f"export type ClientMessage = {' | '.join(kind.__name__ for kind in asked.TYPES.values())};")
     out.append(f"export type StageMessage = {' | '.join(kind.__name__ for kind in told.STAGE_TYPES)};")
-    others = (*told.TYPES.values(), *told.STEPS.values())
+    others = (*told.TYPES.values(), *told.STEPS.values(), *PARTS.values())
     out.append(f"export type ServerMessage = StageMessage | {' | '.join(kind.__name__ for kind in others)};")
     return "\n".join(out) + "\n"
 

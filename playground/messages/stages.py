@@ -15,6 +15,7 @@ Stage: TypeAlias = Literal["compile", "load", "verify", "jit", "run"]
 Ended: TypeAlias = Literal["done", "failed"]
 _MS: Final = about("milliseconds since the stage began")
 _SUMMARY: Final = about("a few words for the stage's button")
+_MORE: Final = about("lists of which this message holds only the beginning: how many items `part` has of each")
 _WHY: Final = about('why it failed, a sentence; `""` if it did not')
 
 
@@ -193,6 +194,16 @@ class Loaded(Wire, frozen=True):
     lines: Annotated[dict[str, str], about("line number: text, where the source is not the editor's (an object file)")]
     remarks: Annotated[list[Remark], about("about the object and the chosen program")]
     input: DefaultInput
+    more: Annotated[dict[str, int], _MORE] | Unset = UNSET
+    wide: Annotated[list[int], about("with `more`: slots of the loads that take two")] | Unset = UNSET
+    line_info: (
+        Annotated[
+            list[tuple[int, int | None]],
+            about("with `more`: [slot, line] where the source line changes; null: from here on none is known"),
+        ]
+        | Unset
+    ) = UNSET
+    func_info: Annotated[list[tuple[int, str]], about("with `more`: [slot, name] of each function")] | Unset = UNSET
 
 
 class Cause(Wire, frozen=True):
@@ -314,12 +325,21 @@ class Holding(Wire, frozen=True):
 
 
 class ReasonsTotal(Wire, frozen=True):
-    """How many there are of each; the lists hold the first 500, and at most 150 kB."""
+    """How many there are of each; 500 of each at most are told."""
 
     prunings: int
     arrivals: int
     precision: int
     holdings: int
+
+
+class PathMarks(Wire, frozen=True):
+    """Steps at which paths forked, and at which they ended, by how; thinned out where they lie close together."""
+
+    fork: list[int]
+    safe: list[int]
+    exit: list[int]
+    reject: list[int]
 
 
 class Stopped(Wire, frozen=True):
@@ -417,12 +437,12 @@ class Verified(Wire, frozen=True):
     errno: int
     steps: Annotated[int, about("how many there are")]
     insns_processed: int
-    log: Annotated[str, about("of level 2, maybe cut in the middle")]
+    log: Annotated[str, about("of level 2, maybe cut in the middle; part `log` has [line, step or -1] of more of it")]
     log_cut: Annotated[int, about("bytes left out of the log")]
     log_steps: Annotated[list[tuple[int, int]], about("[line of the log from 0, step]")]
     visits: Annotated[dict[str, int], about("instruction: number of visits")]
     fail: Fail | None
-    paths: Annotated[list[Path], about("the first 5,000")]
+    paths: Annotated[list[Path], about("the first; at most 1,000 are told")]
     paths_total: int
     prunings: list[Pruning]
     arrivals: list[Arrival]
@@ -431,7 +451,15 @@ class Verified(Wire, frozen=True):
     reasons_total: ReasonsTotal
     not_emulated: Annotated[list[str], about("what is not emulated, in words; with verdict `none`")]
     not_covered: Annotated[list[NotCovered], about("the same with kind and name")]
-    log_more: Annotated[bool, about("true: the log is not kept in full; `log` asks for it")] | Unset = UNSET
+    log_more: Annotated[bool, about("true: `log` is cut, and the message `log` asks for the whole")] | Unset = UNSET
+    log_head: (
+        Annotated[int, about("with part `log`: lines of `log` before the one that says what is left out")] | Unset
+    ) = UNSET
+    log_index: (
+        Annotated[list[tuple[int, int]], about("with part `log`: [line, step] of some of its lines, in order")] | Unset
+    ) = UNSET
+    more: Annotated[dict[str, int], _MORE] | Unset = UNSET
+    path_marks: Annotated[PathMarks, about("where `more` has paths")] | Unset = UNSET
     stopped: Annotated[Stopped, about("with verdict `none`")] | Unset = UNSET
     read_from: (
         Annotated[
@@ -467,6 +495,7 @@ class Translated(Wire, frozen=True):
     summary: Annotated[str, _SUMMARY]
     bytes: Annotated[int, about("size of the machine code")]
     listing: list[MachineInsn]
+    more: Annotated[dict[str, int], _MORE] | Unset = UNSET
 
 
 class Fault(Wire, frozen=True):

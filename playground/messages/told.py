@@ -12,6 +12,17 @@ from msgspec import UNSET
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
 from playground.messages.contents import Contents, RewrittenProgram
+from playground.messages.parts import (
+    PARTS,
+    ArrivalsPart,
+    HoldingsPart,
+    InsnsPart,
+    ListingPart,
+    LogPart,
+    PathsPart,
+    PrecisionPart,
+    PruningsPart,
+)
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -160,6 +171,14 @@ ServerMessage: TypeAlias = (
     | Done
     | VerifySteps
     | RunSteps
+    | InsnsPart
+    | ListingPart
+    | LogPart
+    | PathsPart
+    | PruningsPart
+    | ArrivalsPart
+    | PrecisionPart
+    | HoldingsPart
     | Working
     | Skipped
     | Refused
@@ -176,6 +195,8 @@ def message_type(message: Mapping[str, Any]) -> type[Wire]:
     kind = message["type"]
     if kind == "stage":
         return stage_type(message)
+    if kind == "part":
+        return PARTS[message["list"]]
     return STEPS[message["stage"]] if kind == "steps" else TYPES[kind]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,39 +13,62 @@ from vm.kernel.btf import is_kernel_type
 from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
+from vm.runner.stored import RECENT, StoredSteps, blocks, read_block
 
 if TYPE_CHECKING:
     from vm.runner.follow import Known
 
 CHUNK: Final = 256
+FIRST_STEPS: Final = 128
+"""Steps that are sent without a request."""
 MAX_ENTRIES: Final = 256
 MAX_EVENTS: Final = 2000
 MAX_VALUE_NODES: Final = 64
 
 
-def run_chunks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
-    """The steps of one run as `steps` messages; `known` is what the verifier knew after each of them."""
-    steps = execution.steps
-    states = iter(known if known is not None else ())
-    total = len(steps)
-    for start in range(0, total, CHUNK):
-        before = steps[start - 1] if start else None
-        yield {
-            "type": "steps", "stage": "run", "run": run, "from": start, "total": total,
-            "keyframe": _keyframe(before, steps[:start]),
-            "steps": [
-                {**_step(steps[i], steps[i - 1] if i else None), **_known(next(states, None))}
-                for i in range(start, min(start + CHUNK, total))
-            ],
-        }  # fmt: skip
+def run_blocks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
+    """The steps of one run: `block` messages, and of run 0 the first steps as a client gets them without asking.
+
+    known -- what the verifier knew after each of them
+    """
+    total = len(execution.steps)
+    for steps, data in blocks(execution.steps, iter(known if known is not None else ())):
+        yield {"type": "block", "stage": "run", "run": run, "from": steps.start, "to": steps.stop, "data": data}
+        if run == 0 and steps.start == 0:
+            yield chunk(run, read_block(data), 0, total, FIRST_STEPS)
 
 
-def _keyframe(before: RunStep | None, earlier: Sequence[RunStep]) -> dict[str, Any]:
+def run_window(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The chunks that hold the steps [from, to) of the blocks given. BlockError."""
+    for text in request["blocks"]:
+        part = read_block(base64.b64decode(text))
+        first = max(request["from"] // CHUNK * CHUNK, part.first)
+        for start in range(first, min(request["to"], part.first + len(part.steps)), CHUNK):
+            yield chunk(request["run"], part, start, request["total"])
+
+
+def chunk(run: int, part: StoredSteps, start: int, total: int, most: int = CHUNK) -> dict[str, Any]:
+    """The `steps` message with up to `most` steps of a block from step `start` on. total: steps of the run."""
+    at = start - part.first
+    before = part.steps[at - 1] if at else part.before
+    steps = []
+    for step, known in zip(part.steps[at : at + most], part.known[at : at + most], strict=True):
+        steps.append({**_step(step, before), **_known(known)})
+        before = step
+    return {
+        "type": "steps", "stage": "run", "run": run, "from": start, "total": total,
+        "keyframe": _keyframe(part, start), "steps": steps,
+    }  # fmt: skip
+
+
+def _keyframe(part: StoredSteps, start: int) -> dict[str, Any]:
+    at = start - part.first
+    before = part.steps[at - 1] if at else part.before
     if before is None:
         return {"regs": {}, "x": {}, "mem": []}
     memory: dict[int, dict[str, str]] = {}
-    for step in earlier[-4 * CHUNK :]:
-        for w in step.writes:
+    for i, w in part.stores:
+        if start - RECENT <= i < start:
             memory[w.address] = {"addr": f"{w.address:#x}", "hex": w.data.hex(), "name": w.name}
     return {
         "regs": {f"r{i}": f"{v:#x}" for i, v in enumerate(before.regs)},

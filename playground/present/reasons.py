@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from vm.trace import as_json
@@ -11,26 +11,18 @@ from vm.trace.recorder import Recorder
 
 MAX_TOLD: Final = 500  # of each kind: what the page can show; the totals say how many there are
 MAX_PARTS: Final = 32  # compared slots, links of a chain, releases
-MAX_BYTES: Final = 150_000  # of each kind, as JSON
 
 
-def reasons_json(recorder: Recorder) -> dict[str, Any]:
-    """`prunings`, `arrivals`, `precision` and `holdings` of the `verify` stage, the first of each."""
-    return {
-        "prunings": first(as_json.pruning(p, MAX_PARTS) for p in recorder.first_prunings(MAX_TOLD)),
-        "arrivals": first(as_json.arrival(a) for a in recorder.first_arrivals(MAX_TOLD)),
-        "precision": first(as_json.precision(m, MAX_PARTS) for m in recorder.first_marks(MAX_TOLD)),
-        "holdings": first(as_json.holding(h, MAX_PARTS) for h in recorder.holdings[:MAX_TOLD]),
-        "reasons_total": recorder.totals(),
+def reasons(recorder: Recorder) -> dict[str, tuple[int, Iterator[dict[str, Any]]]]:
+    """The lists `prunings`, `arrivals`, `precision` and `holdings`: how many records each has, and the records.
+
+    A record is made when the iterator gets to it: what a pruning compared is read from the trace.
+    """
+    totals = recorder.totals()
+    records: dict[str, Iterator[dict[str, Any]]] = {
+        "prunings": (as_json.pruning(p, MAX_PARTS) for p in recorder.first_prunings(MAX_TOLD)),
+        "arrivals": (as_json.arrival(a) for a in recorder.first_arrivals(MAX_TOLD)),
+        "precision": (as_json.precision(m, MAX_PARTS) for m in recorder.first_marks(MAX_TOLD)),
+        "holdings": (as_json.holding(h, MAX_PARTS) for h in islice(recorder.holdings, MAX_TOLD)),
     }
-
-
-def first(records: Iterable[dict[str, Any]], most: int = MAX_BYTES) -> list[dict[str, Any]]:
-    """As many of the records as `most` bytes hold, in order."""
-    told = []
-    for record in records:
-        most -= len(json.dumps(record))
-        if most < 0:
-            break
-        told.append(record)
-    return told
+    return {name: (min(totals[name], MAX_TOLD), found) for name, found in records.items()}

@@ -7,21 +7,22 @@ as messages on the way. STAGES is the sequence.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present.analyses import ANALYSES, analysis_job
 from playground.present.inputs import input_json, run_inputs
 from playground.present.log import log_job
-from playground.present.machine import run_chunks, runs_json
+from playground.present.machine import run_blocks, runs_json
+from playground.present.parts import divided, parts
 from playground.present.request import Asked, read_request
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from playground.present.window import KEEP_LOG, READS, Blocks, program_message
 from vm import pipeline
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
-from vm.listing import listing
+from vm.listing import ListedInsn, listing
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 # Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
 LOG_STEPS: Final = 4_000
+INSNS_WHOLE: Final = 32_000
+"""Bytes up to which the instructions go with the `load` message whole; else so many of them as INSNS_HEAD holds."""
+INSNS_HEAD: Final = 14_000
 Message: TypeAlias = dict[str, Any]
 
 
@@ -106,12 +110,21 @@ def run_job(request: Message) -> Iterator[Message]:
             yield from _failed("load", e, time.perf_counter())
             yield from _skip(2)
         return
-    value: Any = read_request(request)
+    later: list[Iterator[Message]] = []
+    yield from _stages(read_request(request), later)
+    # What nobody waits for: made once all stages have said how they ended.
+    for messages in later:
+        yield from messages
+
+
+def _stages(asked: Asked, later: list[Iterator[Message]]) -> Iterator[Message]:
+    """The messages of all stages; `later` gets what is to be said after them."""
+    value: Any = asked
     for number, (stage, work) in enumerate(STAGES):
         yield {"type": "stage", "stage": stage, "status": "working"}
         started = time.perf_counter()
         try:
-            value = yield from _timed(work(value), started)
+            value = yield from _timed(work(value), started, later)
         except StageFailed:
             yield from _skip(number + 1)
             return
@@ -121,16 +134,33 @@ def run_job(request: Message) -> Iterator[Message]:
             return
 
 
-def _timed(said: Generator[Message, None, Any], started: float) -> Generator[Message, None, Any]:
+def _timed(
+    said: Generator[Message, None, Any], started: float, later: list[Iterator[Message]]
+) -> Generator[Message, None, Any]:
     """The messages of a stage, those about the stage itself with the time it has taken; its value."""
     while True:
         try:
             message = next(said)
         except StopIteration as end:
             return end.value
+        if message["type"] == "later":
+            later.append(message["messages"])
+            continue
         if message["type"] == "stage":
             message.setdefault("ms", _since(started))
         yield message
+
+
+def _next_compiler() -> Iterator[Message]:
+    """Have the compiler of the next C source started: when this job is over, so that it does not slow it down."""
+    pipeline.start_compiler()
+    yield from ()
+
+
+def _later(lists: Mapping[str, Iterable[Any]]) -> Message:
+    """What a stage yields to have the parts of these lists said after all stages."""
+    messages = (part for name, items in lists.items() for part in parts(name, items))
+    return {"type": "later", "messages": messages}
 
 
 def _since(started: float) -> float:
@@ -169,6 +199,7 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
     if asked.source.kind != "c":
         yield _skipped("compile")
         return Compiled(asked, None)
+    yield {"type": "later", "messages": _next_compiler()}
     c = pipeline.compile_source(asked.source, asked.build)
     if c.limit:
         yield {"type": "limit", "limit": c.limit, "message": _compile_failure(c)}
@@ -202,6 +233,8 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
     asked = compiled.asked
     obj = pipeline.load(asked.source, asked.build, compiled.object)
     program = pipeline.choose(obj, asked.program)
+    listed = listing(program)
+    insns, rest = divided(_insns(listed), INSNS_WHOLE, INSNS_HEAD)
     yield {
         "type": "stage",
         "stage": "load",
@@ -210,11 +243,14 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         "programs": _programs(obj),
         "program": program.name,
         "maps": _maps(program),
-        "insns": _insns(program),
+        "insns": insns,
+        **(_shape(listed) if rest is not None else {}),
         "lines": _lines(program) if asked.source.kind == "elf" else {},
         "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
         "input": input_json(program),
     }
+    if rest is not None:
+        yield from parts("insns", rest)
     return Loaded(asked, obj, program, compiled.object)
 
 
@@ -238,22 +274,25 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         # No verdict; what was walked until here holds all the same.
         recorder.flush()
         yield from blocks.take(encoder)
+        told = unfinished_json(program, check.walk.env, recorder, e)
         yield {
             "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
-            **unfinished_json(program, check.walk.env, recorder, e),
+            **told.fields,
         }  # fmt: skip
+        yield _later(told.lists)
         raise StageFailed from None
     recorder.flush()
     yield from blocks.take(encoder)
     verdict = check.result()
+    told = verdict_json(program, verdict, recorder, log_stopped=check.walk.env.log.stopped)
     yield {
         "type": "stage",
         "stage": "verify",
         "status": "done" if verdict.accepted else "failed",
         "summary": f"{verdict.insns_processed:,} steps",
-        **verdict_json(program, verdict, recorder),
-        "log_more": check.walk.env.log.stopped,
+        **told.fields,
     }
+    yield _later(told.lists)
     if not verdict.accepted:
         if asked.unchecked:
             return Verified(loaded, None, None)
@@ -279,9 +318,13 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
         )
     ]
     size = len(image.code)
+    told, rest = divided(rows)
     yield {
-        "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": rows,
+        "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": told,
+        **({"more": {"listing": len(rows)}} if rest is not None else {}),
     }  # fmt: skip
+    if rest is not None:
+        yield from parts("listing", rest)
     return Translated(loaded, rewritten, image, walk_paths(verified.env, verified.trace, rewritten))
 
 
@@ -296,7 +339,7 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     paths = translated.paths
     left = MAX_FOLLOWED
     for n, x in enumerate(runs):
-        yield from run_chunks(n, x, known_states(paths, x, left) if paths is not None else None)
+        yield from run_blocks(n, x, known_states(paths, x, left) if paths is not None else None)
         left = max(0, left - len(x.steps))
     last = runs[-1]
     yield {
@@ -356,9 +399,8 @@ def _maps(program: Program) -> list[Message]:
     ]  # fmt: skip
 
 
-def _insns(program: Program) -> list[Message]:
-    out = []
-    for row in listing(program):
+def _insns(listed: Sequence[ListedInsn]) -> Iterator[Message]:
+    for row in listed:
         insn: Message = {"idx": row.idx, "hex": row.hex, "text": row.text}
         if row.line is not None:
             insn["line"] = row.line.line
@@ -368,8 +410,23 @@ def _insns(program: Program) -> list[Message]:
         insn["target"] = row.target
         if row.func:
             insn["func"] = row.func
-        out.append(insn)
-    return out
+        yield insn
+
+
+def _shape(listed: Sequence[ListedInsn]) -> Message:
+    """What the page has to know of all instructions where it gets only the first: which are wide, lines, functions."""
+    found: Message = {"wide": [], "line_info": [], "func_info": []}
+    line: int | None = None
+    for row in listed:
+        if len(row.hex) > 16:
+            found["wide"].append(row.idx)
+        here = row.line.line if row.line is not None else None
+        if here != line:
+            found["line_info"].append([row.idx, here])
+            line = here
+        if row.func:
+            found["func_info"].append([row.idx, row.func])
+    return {**found, "more": {"insns": len(listed)}}
 
 
 def _lines(program: Program) -> dict[str, str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from playground.present.reasons import reasons_json
+from playground.present.parts import divided, sampled
+from playground.present.reasons import reasons
 from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
 from vm.program import Program
 from vm.trace import as_json
 from vm.trace.folded import Snapshot
 from vm.trace.recorder import Recorder
+from vm.trace.records import Path
 from vm.trace.snapshots import live_slots, slot_index, value_at
 from vm.trace.stored import StoredTrace, writer_in
 
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
     from vm.verifier.env import VerifierEnv
 
 CHUNK: Final = 256
+FIRST_STEPS: Final = 128
+"""Steps that are sent without a request: what the page needs to begin stepping."""
 MAX_KNOWN: Final = 20_000
 LOG_HEAD_LINES: Final = 2000
 LOG_TAIL_LINES: Final = 3000
+LOG_WHOLE: Final = 24_000
+"""Characters up to which the log goes with the verdict whole."""
+LOG_HEAD: Final = 9_000
+LOG_TAIL: Final = 4_000
+INDEX_EVERY: Final = 64
+"""Pairs of line and step from one entry of `log_index` to the next."""
+MARKS: Final = 250
 
 
 class WalkEncoder:
@@ -35,10 +45,10 @@ class WalkEncoder:
         self._cache: dict[tuple[int, int], tuple[Any, dict[str, Any]]] = {}
         self._old: dict[str, Any] = {}
 
-    def chunk(self, start: int, total: int) -> dict[str, Any]:
-        """Up to CHUNK steps from `start` on. total: how many steps there are by now."""
+    def chunk(self, start: int, total: int, most: int = 0) -> dict[str, Any]:
+        """Up to CHUNK steps from `start` on, or `most`. total: how many steps there are by now."""
         keyframe = self._keyframe(start)
-        steps = [self._step(i) for i in range(start, min(start + CHUNK, len(self._trace)))]
+        steps = [self._step(i) for i in range(start, min(start + (most or CHUNK), len(self._trace)))]
         return {"type": "steps", "stage": "verify", "from": start, "total": total, "keyframe": keyframe, "steps": steps}
 
     def _reg(self, value: Any, name: str, snap: Snapshot) -> dict[str, Any]:
@@ -111,76 +121,137 @@ class WalkEncoder:
         return reg if writer == i else {**reg, "w": writer}
 
 
+class Told(NamedTuple):
+    """fields -- of the `verify` stage message; lists -- those of which it holds only the beginning, all items each."""
+
+    fields: dict[str, Any]
+    lists: dict[str, Iterable[Any]]
+
+
 def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tuple[int, int]]]:
     """(text, bytes left out, line -> step): a long log keeps its beginning and, above all, its end."""
+    return shortened(log, steps, LOG_HEAD_LINES, LOG_TAIL_LINES)
+
+
+def shortened(log: str, steps: list[tuple[int, int]], first: int, last: int) -> tuple[str, int, list[tuple[int, int]]]:
+    """cut_log() to the first and the last so many lines; a line says how many are left out."""
     lines = log.split("\n")
-    left_out = len(lines) - LOG_HEAD_LINES - LOG_TAIL_LINES
+    left_out = len(lines) - first - last
     if left_out <= 0:
         return log, 0, steps
-    head, tail = lines[:LOG_HEAD_LINES], lines[-LOG_TAIL_LINES:]
-    cut = sum(len(line) + 1 for line in lines[LOG_HEAD_LINES:-LOG_TAIL_LINES])
+    head, tail = lines[:first], lines[-last:]
+    cut = sum(len(line) + 1 for line in lines[first:-last])
     text = "\n".join([*head, f"… {left_out:,} lines left out …", *tail])
-    resume = LOG_HEAD_LINES + left_out
+    resume = first + left_out
     kept = [
-        (line if line < LOG_HEAD_LINES else line - left_out + 1, step)
-        for line, step in steps
-        if line < LOG_HEAD_LINES or line >= resume
+        (line if line < first else line - left_out + 1, step) for line, step in steps if line < first or line >= resume
     ]
     return text, cut, kept
 
 
-def verdict_json(program: Program, verdict: Verdict, recorder: Recorder) -> dict[str, Any]:
-    """The fields of the `verify` stage message."""
-    log, cut, log_steps = cut_log(verdict.log, list(recorder.log_steps))
+def log_told(log: str, steps: list[tuple[int, int]], *, stopped: bool) -> Told:
+    """What is told of a log. stopped: it is not that of all steps, and is made when somebody asks for it."""
+    text, cut, pairs = cut_log(log, steps)
+    if len(text) <= LOG_WHOLE:
+        return Told({"log": text, "log_cut": cut, "log_steps": pairs, "log_more": stopped}, {})
+    lines = text.removesuffix("\n").split("\n")
+    first = _lines_within(lines, LOG_HEAD)
+    last = max(_lines_within(reversed(lines), LOG_TAIL), 1)
+    brief, _, shown = shortened("\n".join(lines), pairs, first, last)
+    fields = {"log": brief, "log_cut": len(log) - len(brief), "log_steps": shown, "log_more": True}
+    if stopped:
+        return Told(fields, {})
+    step_of = dict(pairs)
+    fields |= {"log_head": first, "log_index": sampled(pairs, INDEX_EVERY)}
+    return Told(fields, {"log": [[line, step_of.get(i, -1)] for i, line in enumerate(lines)]})
+
+
+def _lines_within(lines: Iterable[str], most: int) -> int:
+    """How many of the lines have at most `most` characters together."""
+    count = 0
+    for line in lines:
+        most -= len(line) + 1
+        if most < 0:
+            break
+        count += 1
+    return count
+
+
+def verdict_json(program: Program, verdict: Verdict, recorder: Recorder, *, log_stopped: bool = False) -> Told:
+    """The fields of the `verify` stage message, and what is to be asked for beside it."""
+    log = log_told(verdict.log, list(recorder.log_steps), stopped=log_stopped)
     failure = verdict.failure
     fail = None
     if failure is not None:
         fail = as_json.failure(failure, program.line_of)
-    return {
-        "verdict": verdict.verdict,
-        "errno": verdict.errno,
-        "message": verdict.message,
-        "insns_processed": verdict.insns_processed,
-        "log": log,
-        "log_cut": cut,
-        "log_steps": log_steps,
-        "fail": fail,
-        **_walked(recorder),
-        "not_emulated": [],
-        "not_covered": [],
-    }
+    return _walked(
+        recorder,
+        {
+            "verdict": verdict.verdict,
+            "errno": verdict.errno,
+            "message": verdict.message,
+            "insns_processed": verdict.insns_processed,
+            **log.fields,
+            "fail": fail,
+            "not_emulated": [],
+            "not_covered": [],
+        },
+        log.lists,
+    )
 
 
-def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, missing: NotEmulated) -> dict[str, Any]:
-    """The fields of a `verify` stage that came to something that is not emulated: no verdict, and the walk so far."""
-    return {
-        "verdict": "none",
-        "errno": 0,
-        "insns_processed": env.insn_processed,
-        "log": "",
-        "log_cut": 0,
-        "log_steps": [],
-        "fail": None,
-        **_walked(recorder),
-        "not_emulated": [missing.what],
-        "not_covered": [missing.as_json()],
-        "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": program.line_of(env.insn_idx)},
-    }
+def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, missing: NotEmulated) -> Told:
+    """verdict_json() of a walk that came to something that is not emulated: no verdict, and the walk so far."""
+    return _walked(
+        recorder,
+        {
+            "verdict": "none",
+            "errno": 0,
+            "insns_processed": env.insn_processed,
+            "log": "",
+            "log_cut": 0,
+            "log_steps": [],
+            "fail": None,
+            "not_emulated": [missing.what],
+            "not_covered": [missing.as_json()],
+            "stopped": {"step": len(recorder) - 1, "insn": env.insn_idx, "line": program.line_of(env.insn_idx)},
+        },
+        {},
+    )
 
 
-def _walked(recorder: Recorder) -> dict[str, Any]:
-    """What is told of a walk beside its steps."""
-    return {
+def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterable[Any]]) -> Told:
+    """`fields` and `lists` with what is told of every walk beside its steps."""
+    fields |= {
         "kernel": RELEASE,
         "steps": len(recorder),
-        "visits": dict(Counter(recorder.all_insns())),
-        "paths": [
-            as_json.path(p)
-            for p in recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
-        ],
+        "visits": dict(recorder.visits()),
         "paths_total": recorder.ended_count(),
-        **reasons_json(recorder),
-    }  # fmt: skip
+        "reasons_total": recorder.totals(),
+    }
+    lists = dict(lists)
+    more = {name: len(items) for name, items in lists.items() if isinstance(items, list)}
+    paths = recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
+    found = {"paths": (len(paths), (as_json.path(p) for p in paths)), **reasons(recorder)}
+    for name, (count, items) in found.items():
+        fields[name], rest = divided(items)
+        if rest is not None:
+            lists[name], more[name] = rest, count
+    if more:
+        fields["more"] = more
+    if "paths" in more:
+        fields["path_marks"] = path_marks(paths, len(recorder))
+    return Told(fields, lists)
+
+
+def path_marks(paths: Iterable[Path], steps: int) -> dict[str, list[int]]:
+    """Steps where paths fork and end, by what happens: of those that lie closer than one of MARKS parts, one."""
+    found: dict[str, dict[int, int]] = {"fork": {}, "safe": {}, "exit": {}, "reject": {}}
+    for path in paths:
+        for kind, step in (("fork", path.push_step), (path.end, path.last_step)):
+            if step >= 0 and kind in found:
+                found[kind].setdefault(step * MARKS // max(steps, 1), step)
+    return {kind: list(places.values()) for kind, places in found.items()}
 
 
 MAX_PATHS: Final = 1000

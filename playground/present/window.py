@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from playground.jobs.frames import DAMAGED, LOG, WINDOW
 from playground.present import printed
-from playground.present.walk import CHUNK, WalkEncoder, cut_log
+from playground.present.machine import run_window
+from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
+from vm.runner.stored import BlockError
 from vm.trace.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
 from vm.trace.stored import StoredTrace
 
@@ -62,7 +64,7 @@ class Blocks:
             end = head.first + head.steps
             yield {"type": "block", "stage": "verify", "from": head.first, "to": end, "data": data}
             if self._told == 0 and head.steps:
-                yield encoder.chunk(0, end)
+                yield encoder.chunk(0, end, FIRST_STEPS)
             self._told += 1
 
 
@@ -93,9 +95,9 @@ def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The chunks that hold the steps [from, to) of the blocks given; an error message if they are damaged."""
     try:
-        yield from _chunks(request)
-    except TraceError as error:
-        yield {"type": "error", "code": DAMAGED, "message": f"What was stored of this walk cannot be read: {error}."}
+        yield from run_window(request) if request.get("stage") == "run" else _chunks(request)
+    except (TraceError, BlockError) as error:
+        yield {"type": "error", "code": DAMAGED, "message": f"What was stored of these steps cannot be read: {error}."}
 
 
 def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

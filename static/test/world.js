@@ -1,6 +1,7 @@
 /** What tests share: the parts of a browser that core modules touch, and a scope of a small walk without a server. */
 import { Analyses } from "../src/core/analyses.js";
 import { Cursor } from "../src/core/cursor.js";
+import { Lists } from "../src/core/lists.js";
 import { Code, Log, Machine } from "../src/core/model.js";
 import { Protocol } from "../src/core/protocol.js";
 import { Reasons } from "../src/core/reasons.js";
@@ -64,7 +65,8 @@ export function world() {
   const store = new Store(state());
   const steps = new Steps((stage, from, to, run) => asked.push({ stage, from, to, run }));
   const cursor = new Cursor(store, steps);
-  const search = new Search(cursor);
+  const lists = new Lists((list, from, to) => asked.push({ list, from, to }));
+  const search = new Search(cursor, lists);
   /** @type {any[]} */
   const sent = [];
   const session = {
@@ -78,8 +80,8 @@ export function world() {
     ask: (message) => sent.push(["ask", message]),
   };
   const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample"]);
-  const protocol = new Protocol(store, steps, cursor, session, analyses);
-  return { analyses, asked, cursor, protocol, search, sent, session, steps, store };
+  const protocol = new Protocol(store, steps, cursor, session, analyses, lists);
+  return { analyses, asked, cursor, lists, protocol, search, sent, session, steps, store };
 }
 
 /** The same with the walk in it. */

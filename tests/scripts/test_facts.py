@@ -93,7 +93,7 @@ def test_versions() -> None:
 
 
 def test_the_data_has_every_part() -> None:
-    assert {path.name for path in emulated().folder.iterdir()} == {*PARTS, ABOUT}
+    assert {path.name for path in Path(emulated().folder).iterdir()} == {*PARTS, ABOUT}
 
 
 def test_the_modules_of_offsets_are_those_of_the_facts() -> None:

@@ -12,13 +12,35 @@ from vm.cli.commands import VERBS, verb
 from vm.cli.report import BAD_INPUT, Reporter
 
 
+class _Formatter(argparse.HelpFormatter):
+    """As wide as the terminal. argparse would ask through shutil, whose import a command without --help can spare."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width() - 2)
+
+
+def _width() -> int:
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns if sys.__stdout__ else 80
+    except (OSError, ValueError):
+        return 80
+
+
 def parser(wanted: Sequence[str] = VERBS) -> argparse.ArgumentParser:
     """The command line: one subcommand for each of the wanted verbs. The modules of the others are not imported."""
-    p = argparse.ArgumentParser(prog="python -m vm", description="Compile, verify, translate and run eBPF programs.")
-    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
+    p = argparse.ArgumentParser(
+        prog="python -m vm", description="Compile, verify, translate and run eBPF programs.", formatter_class=_Formatter
+    )
+    # With `prog`, argparse need not format a usage, for which it would import shutil.
+    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS), prog="python -m vm")
     for name in wanted:
         module = verb(name)
-        module.arguments(verbs.add_parser(name, help=module.HELP, description=module.HELP))
+        made = verbs.add_parser(name, help=module.HELP, description=module.HELP, formatter_class=_Formatter)
+        module.arguments(made)
     return p
 
 
@@ -30,6 +52,7 @@ def main(argv: Sequence[str]) -> int:
         return BAD_INPUT if e.code else 0
     # A walk makes millions of values and hardly a cycle: looking for cycles seldom saves a third of its time.
     gc.set_threshold(1_000_000, 10, 10)
+    gc.enable()
     out = Reporter(options.json)
     try:
         return verb(options.verb).run(options, out)

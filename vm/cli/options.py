@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from vm.caps import NOBODY, ROOT, Caps, parse
-from vm.compile.model import MCPUS, OPT_LEVELS
+from vm.compile.options import MCPUS, OPT_LEVELS
 from vm.pipeline import BuildOptions
 
 
@@ -58,3 +58,8 @@ def user(options: Namespace) -> Caps:
     if options.caps is not None:
         return parse(options.caps)
     return NOBODY if options.unprivileged else ROOT
+
+
+def add_server(p: ArgumentParser) -> None:
+    """--server: see vm.cli.remote."""
+    p.add_argument("--server", metavar="URL", help="let a playground do it (http://127.0.0.1:8000)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,11 +35,6 @@ FAILURE: Final = (
 )
 
 Message = dict[str, Any]
-
-
-def add_server(p: ArgumentParser) -> None:
-    """The option itself."""
-    p.add_argument("--server", metavar="URL", help="let a playground do it (http://127.0.0.1:8000)")
 
 
 def checked(options: Namespace) -> None:

@@ -6,10 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
-from vm.cli import remote
 from vm.cli.inputs import run_inputs
-from vm.cli.options import add_build, add_files, add_loading, add_program, user
-from vm.cli.remote import add_server
+from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, user
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
 from vm.errors import InputError
@@ -61,6 +59,8 @@ def _repeats(text: str) -> int:
 def run(options: Namespace, out: Reporter) -> int:
     """One line a run of the first program of each object, or of the one asked for; by default on its own input."""
     if options.server:
+        from vm.cli import remote
+
         return remote.run(options, out)
     from vm.runner.defaults import default_input
 

@@ -7,7 +7,6 @@ import re
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
@@ -52,8 +51,8 @@ def read_packet(path: str) -> bytes:
 def read_source(path: str) -> Source:
     """A source by its suffix, named as the file is without it; an ELF is known by its first bytes."""
     data = read_bytes(path)
-    name = Path(path).stem
-    kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(Path(path).suffix)
+    name, suffix = os.path.splitext(os.path.basename(path))
+    kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(suffix)
     if kind is None:
         raise InputError(
             "Unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions), .lst (a "

@@ -8,14 +8,11 @@ import time
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.caps import Caps
-from vm.cli import remote
-from vm.cli.options import add_build, add_files, add_loading, add_program, build_options, user
-from vm.cli.remote import add_server
+from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, build_options, user
 from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
 from vm.cli.sources import say_missing, say_remarks, sources
 from vm.errors import InputError
@@ -67,11 +64,14 @@ def arguments(p: ArgumentParser) -> None:
 def run(options: Namespace, out: Reporter) -> int:
     """One line a program: what bpf_object__load() ends with for it. With --trace FILE the walks are written there."""
     if options.server:
+        from vm.cli import remote
+
         return remote.verify(options, out)
     try:
         caps = user(options)
         if options.trace:
-            Path(options.trace).write_text("")
+            with open(options.trace, "w"):
+                pass
     except InputError as e:
         out.complain(e.message, status_of(e))
         return out.status

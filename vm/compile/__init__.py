@@ -6,11 +6,10 @@ start()  -- begin the compiler's sandbox launcher before a worker confines itsel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
     from vm.sandbox.check import Row
 
 __all__ = [
@@ -22,7 +21,17 @@ __all__ = [
     "compiler_version",
     "measure",
     "start",
+    "start_ahead",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The values of vm.compile.model: who only needs to know what is allowed (options.py) does not import them."""
+    if name not in ("Compilation", "CompileOptions", "Diagnostic", "Missing"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vm.compile import model
+
+    return getattr(model, name)
 
 
 def compile_c(source: str, options: CompileOptions | None = None) -> Compilation:
@@ -30,6 +39,13 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     from vm.compile.compiler import compile_c as run
 
     return run(source, options)
+
+
+def start_ahead() -> None:
+    """See `vm.compile.compiler.start_ahead`."""
+    from vm.compile.compiler import start_ahead as run
+
+    run()
 
 
 def compiler_version() -> str:

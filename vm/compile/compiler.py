@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -12,15 +13,8 @@ from typing import Final, NamedTuple
 from vm.compile import diagnostics, missing
 from vm.compile.headers import ADDED, EMPTY, HELPER_DEFS, PROGRAM, SEARCH, VMLINUX, helper_defs, overlay
 from vm.compile.hints import hints
-from vm.compile.model import (
-    MAX_SOURCE_BYTES,
-    MCPUS,
-    OPT_LEVELS,
-    Compilation,
-    CompileOptions,
-    Diagnostic,
-    Missing,
-)
+from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
+from vm.compile.options import MAX_SOURCE_BYTES, MCPUS, OPT_LEVELS
 from vm.compile.remarks import remarks
 from vm.compile.strip import drop_debug
 from vm.compile.toolchain import compiler_version, launcher, toolchain
@@ -44,6 +38,8 @@ MAX_ROUNDS: Final = 5
 
 _OVERLAY: Final = "overlay.json"
 _OBJECT: Final = "program.o"
+_OWN_NAMES: Final = (PROGRAM, "__FILE__", "__BASE_FILE__")
+_PLAIN_INCLUDE: Final = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]', re.M)
 _FIXED: Final = (
     "-target", "bpf", "-g", "-std=gnu17", "-nostdinc",
     # Own lines reach BTF from the source the compiler holds, instead of from a file that a #line names.
@@ -94,7 +90,8 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     launcher(timeout=STAGE_WALL)
     vmlinux = missing.facts(source).vmlinux
     license_ = missing.license_missing(source)
-    first = _run(source, [license_] if license_ and options.fix_includes else [], options, deadline, vmlinux=vmlinux)
+    given = [license_] if license_ and options.fix_includes else []
+    first = _run(source, given, options, deadline, vmlinux=vmlinux)
     lacking = () if first.limit else missing.find(source, first.found)
     done, total = first, first.ms
     added = [license_] if license_ is not None else []
@@ -137,6 +134,16 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
             added=options.fix_includes,
         ),
     )
+
+
+def start_ahead() -> None:
+    """Start a compiler that waits, confined, for the next source with default options. Errors are those of the run."""
+    with contextlib.suppress(InputError):
+        args = _arguments(CompileOptions(), "")
+        files = (PROGRAM, ADDED, HELPER_DEFS, VMLINUX, EMPTY, _OVERLAY)
+        launcher().start_ahead(
+            "clang", args, files=files, templates={_OVERLAY: _overlay(())}, limits=LIMITS, fed=PROGRAM
+        )
 
 
 def _check(source: str, options: CompileOptions) -> None:
@@ -190,16 +197,13 @@ def _run(source: str, added: list[Missing], options: CompileOptions, deadline: f
         EMPTY: b"",
         _OVERLAY: _overlay(missing.left_out(added)),
     }
-    args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
-    for directory in SEARCH:
-        args += ["-isystem", directory]
-    if prefix:
-        args += ["-include", f"/include/src/{ADDED}"]
-    args += ["-c", PROGRAM, "-o", _OBJECT]
+    args = _arguments(options, prefix)
     limits = _limits(deadline)
     if limits.wall < _WORTH_STARTING:
         return _stopped("time", 0.0)
-    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=limits)
+    # One that may include itself is not given to a compiler that waits for it: clang would know it by two names.
+    fed = "" if _may_include_itself(source) else PROGRAM
+    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=limits, fed=fed)
     if result.limit is None:
         _warm.add(os.getpid())
     text = result.text.decode(errors="replace")
@@ -219,6 +223,21 @@ def _run(source: str, added: list[Missing], options: CompileOptions, deadline: f
         if len(data) > MAX_OBJECT_BYTES:
             return _stopped("output", result.ms)
     return _Round(data, found, None, result.ms)
+
+
+def _may_include_itself(source: str) -> bool:
+    """Whether a source contains its own name, or "include" elsewhere than where a file is named as it is."""
+    return any(name in source for name in _OWN_NAMES) or source.count("include") > len(_PLAIN_INCLUDE.findall(source))
+
+
+def _arguments(options: CompileOptions, prefix: str) -> list[str]:
+    """The compiler's. prefix: what is put before the source."""
+    args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
+    for directory in SEARCH:
+        args += ["-isystem", directory]
+    if prefix:
+        args += ["-include", f"/include/src/{ADDED}"]
+    return [*args, "-c", PROGRAM, "-o", _OBJECT]
 
 
 def _limit_in(text: str) -> str | None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from vm.program import Remark
-
-OPT_LEVELS: Final = ("O0", "O1", "O2")
-MCPUS: Final = ("v1", "v2", "v3", "v4")
-MAX_SOURCE_BYTES: Final = 64 * 1024
 
 
 class Diagnostic(NamedTuple):

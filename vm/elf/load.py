@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vm.btf.check import from_untrusted, kernel_accepts
 from vm.btf.ext import parse_ext
@@ -21,11 +22,13 @@ from vm.elf.maps import collect_maps, object_name
 from vm.elf.reader import ElfFile, read_elf
 from vm.elf.remarks import Remarks
 from vm.elf.sections import SectionDef, section_def
-from vm.elf.struct_ops import Operation, StructOps, collect_struct_ops
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.kernel.record import struct_metas
 from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from vm.elf.struct_ops import Operation, StructOps
 
 
 def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "") -> Object:
@@ -55,7 +58,7 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
     if btf is not None and options:
         end = max(e.offset + e.size for e in options)
         btf = externs.local = place_options(btf, {e.type.id: e.offset for e in options}, end)
-    ops = collect_struct_ops(elf, btf, functions)
+    ops = _struct_ops(elf, btf, functions)
     # What the kernel would refuse libbpf keeps to itself.
     shown = btf if btf is not None and kernel_accepts(btf) and struct_metas(btf) is not None else None
     maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
@@ -82,7 +85,7 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
             remarks.license(program)
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
-    specs = [m.spec for m in maps] + ops.maps
+    specs = [m.spec for m in maps] + (ops.maps if ops is not None else [])
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
         specs.append(options_map)
@@ -116,7 +119,7 @@ def _program(
     section: str,
     known: SectionDef | None,
     linker: Linker,
-    ops: StructOps,
+    ops: StructOps | None,
     license_name: str,
     btf: Btf | None,
 ) -> Program:
@@ -152,18 +155,27 @@ def _program(
     )
 
 
-def _autoload(function: Function, ops: StructOps) -> bool:
+def _struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function]) -> StructOps | None:
+    """What the object's struct_ops variables say; None where it has none."""
+    if not any(".struct_ops" in section.name for section in elf.sections):
+        return None
+    from vm.elf.struct_ops import collect_struct_ops
+
+    return collect_struct_ops(elf, btf, functions)
+
+
+def _autoload(function: Function, ops: StructOps | None) -> bool:
     """Whether libbpf loads the program by default: what struct_ops variables say of it counts more than its section."""
     place = (function.section.index, function.start)
-    return place in ops.loaded if place in ops.places else not function.section.name.startswith("?")
+    return place in ops.loaded if ops is not None and place in ops.places else not function.section.name.startswith("?")
 
 
-def _operation(function: Function, ops: StructOps) -> Operation:
+def _operation(function: Function, ops: StructOps | None) -> Operation:
     """Which operation a struct_ops program is."""
     place = (function.section.index, function.start)
-    if place in ops.errors:
+    if ops is not None and place in ops.errors:
         raise InputError(ops.errors[place])
-    if place not in ops.places:
+    if ops is None or place not in ops.places:
         raise InputError("no struct_ops variable refers to it, so nothing says which operation it is")
     return ops.places[place]
 

@@ -6,7 +6,6 @@ Documentation/bpf/llvm_reloc.rst.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from vm.btf.ext import CoreRelo
@@ -37,8 +36,7 @@ class Accessor(NamedTuple):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """An access from a root type on."""
 
     btf: Btf
@@ -47,8 +45,7 @@ class Spec:
     bit_off: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What an instruction held and shall hold. `poison`: there is no such thing in the kernel.
 
     orig_size, new_size -- bytes the field has, 0 where no access size follows from it
@@ -310,7 +307,7 @@ class Resolver:
             resizable = first.kind is second.kind is Kind.PTR or (
                 first.kind is second.kind is Kind.INT and first.encoding != INT_SIGNED and second.encoding != INT_SIGNED
             )
-            result = replace(result, bad_resize=not resizable)
+            result = result._replace(bad_resize=not resizable)
         return result
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from vm.csource.fixes import legacy_maps_fix, license_fix, section_fix
-from vm.csource.text import CText
 from vm.isa import opcodes as o
 from vm.program import Fix, Program, Remark
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from vm.csource.text import CText
     from vm.elf.guess import Guess
 
 _CALL: Final = o.JMP | o.CALL
@@ -27,7 +28,10 @@ class Remarks:
     text: CText | None = None
 
     def __post_init__(self) -> None:
-        self.text = CText(self.source) if self.source else None
+        if self.source:
+            from vm.csource.text import CText
+
+            self.text = CText(self.source)
 
     def all(self) -> tuple[Remark, ...]:
         """What was collected, in order, each once."""
@@ -38,7 +42,7 @@ class Remarks:
         return self.text.line(place.start) if self.text and place else None
 
     def _section_fix(self, function: str, section: str, new: str) -> Fix | None:
-        return section_fix(self.text, function, section, new) if self.text else None
+        return _fixes().section_fix(self.text, function, section, new) if self.text else None
 
     def refused_section(self, function: str, section: str, meant: Guess | None, instead: str) -> None:
         """libbpf knows no such section. meant -- what is loaded; instead -- the caller's choice where nothing is."""
@@ -57,7 +61,7 @@ class Remarks:
     def legacy_maps(self, names: Iterable[str]) -> None:
         """The object defines maps in the section "maps"."""
         listed = ", ".join(list(names)[:8])
-        fix = legacy_maps_fix(self.text) if self.text else None
+        fix = _fixes().legacy_maps_fix(self.text) if self.text else None
         place = next((s for s in self.text.sections if s.name == "maps"), None) if self.text else None
         line = self.text.line(place.start) if self.text and place else None
         told = (
@@ -75,10 +79,17 @@ class Remarks:
             return
         has = f'The license is "{program.license}"' if program.license else "The source gives no license"
         told = f"{has}, and {name} may be called by programs under a GPL-compatible license only."
-        fix = license_fix(self.text) if self.text else None
+        fix = _fixes().license_fix(self.text) if self.text else None
         if any(remark.fix == fix and fix is not None for remark in self.found):
             return
         self.found.append(Remark(told, program.name, None, fix))
+
+
+def _fixes() -> ModuleType:
+    """The fixes of C texts: an object without its source has none."""
+    from vm.csource import fixes
+
+    return fixes
 
 
 def _first_gpl_only(program: Program) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
 from vm.explain.advice import advise
@@ -177,9 +176,9 @@ def _lost(recorder: Recorder, at: int, held: Holding) -> Cause | None:
 
 def hottest(recorder: Recorder) -> list[Cause]:
     """The jumps back that were walked most: the loops that use up the limit."""
-    visits = Counter(recorder.all_insns())
+    visits = recorder.visits()
     first: dict[int, int] = {}
-    for idx, _ in visits.most_common():
+    for idx in sorted(visits, key=lambda idx: -visits[idx]):
         insn = recorder.insns[idx]
         if insn.code & 0x07 in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.CALL, o.EXIT):
             off = insn.imm if insn.code == o.JMP32 | o.JA else insn.off

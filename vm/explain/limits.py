@@ -18,12 +18,8 @@ def limit(facts: Facts) -> Advice:
     loops = [cause for cause in facts.causes if cause.kind == "loop"]
     if rule is not PROGRAM_TOO_LARGE or not loops:
         return Advice()
-    recorder = facts.recorder
-    visits = {cause.insn_idx: 0 for cause in loops}
-    for insn_idx in recorder.all_insns():
-        if insn_idx in visits:
-            visits[insn_idx] += 1
-    hottest = max(visits, key=lambda insn_idx: visits[insn_idx])
+    visits = facts.recorder.visits()
+    hottest = max((cause.insn_idx for cause in loops), key=lambda insn_idx: visits[insn_idx])
     return Advice(
         f"The loop that jumps back in {facts.where(hottest)} was walked {visits[hottest]:,} times; the state was a new "
         "one each time, so that no round was covered by an earlier one.",

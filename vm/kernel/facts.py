@@ -8,24 +8,21 @@ of enums and errors of that kernel are also modules of constants (types, func_id
 from __future__ import annotations
 
 import json
+import os
 import re
 import zlib
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from vm.btf.types import Btf, Kind, Type
 from vm.errors import InputError
 from vm.kernel.helper_facts import HelperFacts
 from vm.kernel.hook_facts import HookFacts
 from vm.kernel.release import FOLDER
-
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
 
 ABOUT: Final = "kernel.json"
 # What the verifier calls the context of a program of a type (bpf_ctx_convert holds the kernel's own list).
@@ -64,16 +61,17 @@ class KernelFacts:
     banner  -- what it prints first (linux_banner)
     """
 
-    folder: Traversable
+    folder: str
     release: str
     banner: str
 
     @classmethod
-    def load(cls, folder: Traversable) -> KernelFacts:
+    def load(cls, folder: str | os.PathLike[str]) -> KernelFacts:
         """The facts in a folder that `make facts` wrote; InputError if it is none."""
         try:
-            about = json.loads(folder.joinpath(ABOUT).read_text())
-            return cls(folder, str(about["release"]), str(about["banner"]))
+            with open(os.path.join(folder, ABOUT), "rb") as file:
+                about = json.load(file)
+            return cls(os.fspath(folder), str(about["release"]), str(about["banner"]))
         except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
                 f"{folder} holds no facts of a kernel: `make facts KERNEL=DIR OUT={folder}` writes them."
@@ -81,7 +79,8 @@ class KernelFacts:
 
     def _read(self, name: str) -> bytes:
         try:
-            return self.folder.joinpath(name).read_bytes()
+            with open(os.path.join(self.folder, name), "rb") as file:
+                return file.read()
         except OSError:
             raise InputError(f"{self.folder} has no {name}: extract the facts of {self.release} again.") from None
 
@@ -194,18 +193,18 @@ def _plain(enum: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in enum.items() if not name.startswith("__")}
 
 
-def _data() -> Path:
-    return Path(__file__).parent / "data"
+def _data() -> str:
+    return os.path.join(os.path.dirname(__file__), "data")
 
 
 @cache
 def emulated() -> KernelFacts:
     """The kernel that the verifier, the JIT and the run follow."""
-    return KernelFacts.load(_data().joinpath(FOLDER))
+    return KernelFacts.load(os.path.join(_data(), FOLDER))
 
 
 def find(name: str) -> KernelFacts:
     """Facts by the name of a folder below vm/kernel/data, or by a path; InputError if there are none."""
-    inside = _data().joinpath(name)
-    known = re.fullmatch(r"[\w.+-]+", name) is not None and inside.joinpath(ABOUT).is_file()
-    return KernelFacts.load(inside if known else Path(name))
+    inside = os.path.join(_data(), name)
+    known = re.fullmatch(r"[\w.+-]+", name) is not None and os.path.isfile(os.path.join(inside, ABOUT))
+    return KernelFacts.load(inside if known else name)

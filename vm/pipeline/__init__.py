@@ -14,7 +14,15 @@ from vm.pipeline.objects import choose, load, load_elf
 from vm.pipeline.repair import Repair, repairs
 from vm.pipeline.rewritten_listing import rewritten_listing
 from vm.pipeline.running import Companion, companions, execute, laid_out
-from vm.pipeline.source import KINDS, MAX_ELF_BYTES, MAX_SOURCE_BYTES, BuildOptions, Source, compile_source
+from vm.pipeline.source import (
+    KINDS,
+    MAX_ELF_BYTES,
+    MAX_SOURCE_BYTES,
+    BuildOptions,
+    Source,
+    compile_source,
+    start_compiler,
+)
 from vm.pipeline.translation import Code, code, rewrite, translate, unverified
 from vm.pipeline.verdicts import (
     MAX_EXPLAINED,
@@ -63,6 +71,7 @@ __all__ = [
     "repairs",
     "rewrite",
     "rewritten_listing",
+    "start_compiler",
     "stored_trace",
     "translate",
     "refused_after",

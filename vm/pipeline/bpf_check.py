@@ -12,6 +12,7 @@ from vm.trace.stored import StoredTrace
 from vm.verifier import loop
 from vm.verifier.call.names import call_name
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, Reject, VerifierEnv, VerifyOptions
+from vm.verifier.events import STATE, TEXT, Log, LogEntry
 from vm.verifier.fixups.rewritable import check_rewritable
 from vm.verifier.prepass.attach import check_attach
 from vm.verifier.prepass.btf_info import check_btf_info, check_btf_info_early
@@ -26,6 +27,7 @@ from vm.verifier.report.state_text import TypeNames
 from vm.verifier.report.unresolved import rule_of, say_unresolved, unresolved_at
 
 _SETTLE = 16_384  # entries of the log that are not text yet; an entry takes ten times the memory of its text
+_BEGINNING = 150  # entries of a log that was stopped
 
 PREPASSES = (
     check_permission,
@@ -63,9 +65,7 @@ class Walk:
     `env` holds what the fixups read. storage: where the trace goes as it grows; memory, if it is not said.
     """
 
-    def __init__(
-        self, program: Program, options: VerifyOptions | None = None, storage: Storage | None = None
-    ) -> None:
+    def __init__(self, program: Program, options: VerifyOptions | None = None, storage: Storage | None = None) -> None:
         options = options or VerifyOptions()
         self.env = VerifierEnv(program, options)
         journal = self.env.journal
@@ -139,7 +139,7 @@ class Walk:
         )
         if not env.log.settled:
             self._text = self._new_text()
-        self._text.add(env.log.all())
+        self._text.add(_kept(env.log))
         rendered = self._text.rendered()
         if recorder is not None:
             recorder.set_log_steps(rendered.line_steps)
@@ -160,6 +160,22 @@ class Walk:
             log_stopped=env.log.stopped,
             log_lines=rendered.line_steps,
         )
+
+
+def _kept(log: Log) -> list[LogEntry]:
+    """The log's entries; of one that was stopped only the beginning and the end.
+
+    A log costs more than the walk: whoever wants more of it has the program verified again.
+    """
+    entries = log.all()
+    last = len(log.last) + 1
+    if not log.stopped or len(entries) <= _BEGINNING + last:
+        return entries
+    cut = _BEGINNING
+    while entries[cut].kind == STATE:  # it stands on the line before
+        cut += 1
+    gap = f"… the log after step {entries[cut - 1].step:,} is left out …\n"
+    return [*entries[:cut], LogEntry(TEXT, 0, gap, None, -1), *log.last]
 
 
 def _as_libbpf(env: VerifierEnv, rejected: Reject) -> Reject:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vm.errors import InputError
 from vm.pipeline.source import MAX_ELF_BYTES, BuildOptions, Source
 from vm.program import Object, Program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -> Object:

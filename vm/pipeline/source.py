@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from vm.compile.model import MAX_SOURCE_BYTES as MAX_SOURCE_BYTES
+from vm.compile.options import MAX_SOURCE_BYTES as MAX_SOURCE_BYTES
 from vm.errors import InputError, LimitError
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ def compile_source(source: Source, options: BuildOptions) -> Compilation:
     """C to an object file. A program that does not compile is a Compilation with ok=False."""
     from vm.compile import CompileOptions, compile_c
 
-    return compile_c(
-        source.text(), CompileOptions(opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes)
-    )
+    wanted = CompileOptions(opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes)
+    return compile_c(source.text(), wanted)
+
+
+def start_compiler() -> None:
+    """Start a compiler that waits for the next source with default options: for callers that go on."""
+    from vm.compile import start_ahead
+
+    start_ahead()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vm.errors import InternalError, NotEmulated
 from vm.program import Program
@@ -49,8 +48,7 @@ def translate(rewritten: Rewritten) -> Image:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """What BPF_OBJ_GET_INFO_BY_FD tells of a loaded program: its rewritten instructions and its machine code.
 
     The image is what the JIT emits when the program is loaded, with program arrays still empty: filling one later

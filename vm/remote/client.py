@@ -21,6 +21,8 @@ from websockets.typing import Origin
 from vm.errors import InputError
 
 VERSION: Final = 1
+PART: Final = 1024
+"""Most items of a list to ask for at once."""
 SECONDS: Final = 120.0
 """Longest wait for a message: a run may take JOB_SECONDS, and more may wait before it."""
 REFUSED: Final = frozenset({"bad_request", "size", "busy", "disk", "unknown_run"})
@@ -146,6 +148,22 @@ class Connection:
             end = message["from"] + len(message["steps"])
             if not message["steps"] or end >= min(to, message["total"]):
                 return found
+
+    def part(self, name: str, count: int) -> list[Any]:
+        """The `count` items of a list of the finished run, for a stage's message whose `more` says how many there are.
+
+        Fewer where the server has fewer.
+        """
+        items: list[Any] = []
+        while len(items) < count:
+            to = min(len(items) + PART, count)
+            self.send({"type": "part", "list": name, "from": len(items), "to": to})
+            while len(items) < to:
+                message = self._answer("part")
+                if not message["items"]:
+                    return items
+                items += message["items"][len(items) - message["from"] :]
+        return items
 
     def log(self) -> Message:
         """The whole log of the finished run, for a `verify` message with `log_more`: {log, log_cut, log_steps}."""

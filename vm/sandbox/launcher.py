@@ -128,20 +128,15 @@ class Launcher:
         outputs: Sequence[str] = (),
         templates: Sequence[str] = (),
         limits: Limits | None = None,
+        fed: str = "",
     ) -> Result:
         """Run a tool in a fresh directory holding `files`; read `outputs` from it afterwards.
 
         templates -- names of files in which @JOB@ stands for the directory's path
+        fed       -- name of the file that the tool opens first, and once, apart from templates: see start_ahead()
         """
         limits = limits or Limits()
-        request = {
-            "tool": tool,
-            "args": list(args),
-            "files": list(files),
-            "templates": list(templates),
-            "outputs": list(outputs),
-            "limits": asdict(limits),
-        }
+        request = {**_command(tool, args, files, templates, limits, fed), "outputs": list(outputs), "ahead": False}
         with self._lock:
             for attempt in (1, 2):
                 sock = self._ensure()
@@ -161,6 +156,26 @@ class Launcher:
             for name, data, there in zip(outputs, contents, header["outputs"], strict=True)
         }
         return Result(header["status"], header["limit"], text, found, header["ms"])
+
+    def start_ahead(
+        self,
+        tool: str,
+        args: Sequence[str],
+        *,
+        files: Sequence[str],
+        templates: Mapping[str, bytes],
+        limits: Limits,
+        fed: str,
+    ) -> None:
+        """Start the command of a run() that is expected, confined like any other; return at once.
+
+        files are names; templates -- the content of some of them. The process waits for its file `fed`, and its time
+        (Limits.wall) begins when a run() gives it that. Any other run() ends it. Errors are those of the run.
+        """
+        content = {name: templates.get(name, b"") for name in files}
+        request = {**_command(tool, args, content, list(templates), limits, fed), "ahead": True}
+        with self._lock, contextlib.suppress(wire.Closed, OSError):
+            wire.send(self._ensure(), request, list(content.values()))
 
     def _ensure(self, timeout: float = _START_TIMEOUT) -> socket.socket:
         if self._owner != os.getpid():  # forked: the parent's launcher is the parent's
@@ -240,6 +255,20 @@ class Launcher:
         if self._ending is not None:
             self._ending()
         self._sock = self._ending = None
+
+
+def _command(
+    tool: str, args: Sequence[str], files: Mapping[str, bytes], templates: Sequence[str], limits: Limits, fed: str
+) -> dict[str, Any]:
+    """The part of a request that says what to run."""
+    return {
+        "tool": tool,
+        "args": list(args),
+        "files": list(files),
+        "templates": list(templates),
+        "limits": asdict(limits),
+        "fed": fed,
+    }
 
 
 def sweep(directory: str) -> None:

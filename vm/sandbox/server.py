@@ -1,5 +1,9 @@
 """The resident half of a launcher: forks, confines and supervises one command at a time.
 
+A client that expects to run the same command again may have it started ahead: the process is confined as any other, in
+a directory of its own, and waits for the file that it reads first, which is a FIFO until then. It is used once, for the
+very same command, and ended when anything else is to run.
+
 It runs as a process of its own (`python -I -S`, standard library only), because a fork of a small
 process that has everything loaded costs 2 ms, where starting an interpreter for each command costs
 30, and because forking inside a threaded worker is not safe. It runs the commands it was told of
@@ -8,6 +12,8 @@ at its start and no others, and ends, with what it runs, when its client does.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
 import resource
@@ -20,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple, NoReturn
 
 from vm.sandbox import layers, wire
@@ -29,6 +36,37 @@ LOCK_NAME: Final = "lock"
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TMPDIR": "."}
 _SETUP_FAILED: Final = 126
 _POLL: Final = 0.01  # seconds between looks where the kernel cannot tell of a process's end
+
+
+_RETRY: Final = 0.0005  # seconds between looks whether a process that was just started waits for its file by now
+_PIPE_BYTES: Final = 1 << 17
+
+
+class Command(NamedTuple):
+    """What is run: everything of a request that is known before the files are.
+
+    files -- their names; fixed -- the content of those that are templates: they are read at the start
+    """
+
+    tool: str
+    args: tuple[str, ...]
+    files: tuple[str, ...]
+    fixed: tuple[tuple[str, bytes], ...]
+    fed: str
+    limits: Limits
+
+
+class Started(NamedTuple):
+    """A process that runs `command` in the directory `job`; what it says comes from `reader`.
+
+    ahead -- it has no files yet but the templates, and waits for the one that is fed to it
+    """
+
+    command: Command
+    job: str
+    pid: int
+    reader: int
+    ahead: bool
 
 
 class Ended(NamedTuple):
@@ -52,14 +90,25 @@ def main(fd: int) -> None:
         signal.signal(number, signal.SIG_IGN)  # the client's terminal and manager speak to the client
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     held, missing = _layers_here(config["layers"])
+    waiting: list[Started] = []  # the one that was started ahead, if there is one
     try:
         wire.send(sock, {"active": held, "missing": missing})
         while True:
             request, blobs = wire.receive(sock)
-            _serve(sock, config, held, request, blobs)
+            command, content = _command(request, blobs)
+            started = waiting.pop() if waiting else None
+            if started is not None and (started.command != command or _has_ended(started.pid)):
+                _drop(started)
+                started = None
+            if request["ahead"]:
+                waiting.append(started or _start(config, held, command, None))
+            else:
+                _serve(sock, started or _start(config, held, command, content), request, content)
     except wire.Closed:
         pass
     finally:
+        for started in waiting:
+            _drop(started)
         shutil.rmtree(spool, ignore_errors=True)
 
 
@@ -99,23 +148,28 @@ def _apply(name: str, limits: Limits, read: Sequence[str], write: Sequence[str])
         layers.apply_seccomp(allow_exec=True)
 
 
-def _serve(
-    sock: socket.socket, config: Mapping[str, Any], held: Sequence[str], request: Mapping[str, Any], blobs: list[bytes]
-) -> None:
-    tool = config["tools"][request["tool"]]
+def _command(request: Mapping[str, Any], blobs: list[bytes]) -> tuple[Command, dict[str, bytes]]:
+    """What a request wants run, and the content of its files."""
+    content = dict(zip(request["files"], blobs, strict=True))
+    fixed = tuple((name, content[name]) for name in request["templates"])
+    limits = replace(Limits(**request["limits"]), wall=0.0)  # that of a request counts from the request
+    return Command(request["tool"], tuple(request["args"]), tuple(content), fixed, request["fed"], limits), content
+
+
+def _serve(sock: socket.socket, started: Started, request: Mapping[str, Any], content: Mapping[str, bytes]) -> None:
+    """Answer a request by what a process does that was started for it, or ahead."""
     limits = Limits(**request["limits"])
-    job = tempfile.mkdtemp(prefix="job-", dir=config["spool"])
+    begin = time.monotonic()
     try:
-        for name, data in zip(request["files"], blobs, strict=True):
-            fd = os.open(os.path.join(job, os.path.basename(name)), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(data.replace(b"@JOB@", job.encode()) if name in request["templates"] else data)
-        argv = [*tool["argv"], *request["args"]]
-        ended = _run(sock, argv, job, held, (*tool["read"], "/dev/null"), limits)
-        outputs = [_read_output(os.path.join(job, os.path.basename(name)), limits) for name in request["outputs"]]
-        text = ended.text.replace(job.encode(), b".")
+        if started.ahead:
+            _give(started, content, begin + limits.wall)
+        ended = _follow(sock, started, begin, limits)
+        outputs = [
+            _read_output(os.path.join(started.job, os.path.basename(name)), limits) for name in request["outputs"]
+        ]
+        text = ended.text.replace(started.job.encode(), b".")
     finally:
-        shutil.rmtree(job, ignore_errors=True)
+        shutil.rmtree(started.job, ignore_errors=True)
     header = {
         "status": ended.status,
         "limit": ended.limit,
@@ -125,24 +179,101 @@ def _serve(
     wire.send(sock, header, [text, *(data or b"" for data in outputs)])
 
 
-def _run(
-    sock: socket.socket, argv: Sequence[str], job: str, held: Sequence[str], read: Sequence[str], limits: Limits
-) -> Ended:
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    begin = time.monotonic()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        _become(argv, job, held, read, limits, writer, parent)
-    os.close(writer)
+def _start(
+    config: Mapping[str, Any], held: Sequence[str], command: Command, content: Mapping[str, bytes] | None
+) -> Started:
+    """Start a command in a new directory. content: of its files; None: they are not known yet."""
+    tool = config["tools"][command.tool]
+    job = tempfile.mkdtemp(prefix="job-", dir=config["spool"])
     try:
-        text, limit = _watch(sock, reader, pid, begin + limits.wall, limits.text)
+        fixed = dict(command.fixed)
+        for name in command.files:
+            if content is None and name == command.fed:
+                os.mkfifo(os.path.join(job, os.path.basename(name)), 0o600)
+            elif name in fixed:
+                _write(job, name, fixed[name].replace(b"@JOB@", job.encode()))
+            else:
+                _write(job, name, content[name] if content is not None else b"")
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            read = (*tool["read"], "/dev/null")
+            _become([*tool["argv"], *command.args], job, held, read, command.limits, writer, parent)
+        os.close(writer)
+    except BaseException:
+        shutil.rmtree(job, ignore_errors=True)
+        raise
+    return Started(command, job, pid, reader, content is None)
+
+
+def _write(job: str, name: str, data: bytes, flags: int = os.O_CREAT | os.O_EXCL) -> None:
+    fd = os.open(os.path.join(job, os.path.basename(name)), flags | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+
+
+def _give(started: Started, content: Mapping[str, bytes], deadline: float) -> None:
+    """Give a process that was started ahead its files; last the one it waits for."""
+    command = started.command
+    fixed = dict(command.fixed)
+    for name in command.files:
+        if name != command.fed and name not in fixed:
+            _write(started.job, name, content[name], os.O_TRUNC)
+    path = os.path.join(started.job, os.path.basename(command.fed))
+    data = memoryview(content[command.fed])
+    while (fd := _writer(path)) < 0:
+        if _has_ended(started.pid) or time.monotonic() >= deadline:
+            return  # _follow() says how it ended, or that the time is over
+        time.sleep(_RETRY)
+    try:
+        # Who opens it again finds a file: a C source may include itself.
+        _write(started.job, f"{command.fed}.new", content[command.fed])
+        os.rename(f"{path}.new", path)
+        poller = select.poll()
+        poller.register(fd, select.POLLOUT)
+        while data and (left := deadline - time.monotonic()) > 0:
+            if poller.poll(left * 1000):
+                data = data[os.write(fd, data) :]
+    except (BrokenPipeError, BlockingIOError):
+        pass  # it has ended, or reads no further
     finally:
-        # The whole group, also after a good end: nothing of the job outlives it.
-        _kill_group(pid)
-        os.close(reader)
-        status, usage = _reap(pid)
+        os.close(fd)
+
+
+def _writer(path: str) -> int:
+    """The FIFO, to write to; -1 while nobody has opened it to read."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return -1
+        raise
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return fd
+
+
+def _follow(sock: socket.socket, started: Started, begin: float, limits: Limits) -> Ended:
+    """Wait until a process ends, or end it at a limit."""
+    try:
+        text, limit = _watch(sock, started.reader, started.pid, begin + limits.wall, limits.text)
+    finally:
+        status, usage = _end(started)
     return Ended(status, limit or _limit_of(status, usage, limits), text, (time.monotonic() - begin) * 1000)
+
+
+def _end(started: Started) -> tuple[int, resource.struct_rusage]:
+    # The whole group, also after a good end: nothing of the job outlives it.
+    _kill_group(started.pid)
+    os.close(started.reader)
+    return _reap(started.pid)
+
+
+def _drop(started: Started) -> None:
+    """End a process that nobody needs."""
+    _end(started)
+    shutil.rmtree(started.job, ignore_errors=True)
 
 
 def _become(

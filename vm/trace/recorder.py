@@ -7,6 +7,8 @@ as Python values.
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
@@ -110,6 +112,9 @@ class Recorder(StoredTrace, Observer):
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
         self._stored: int = 0  # bytes of blocks
+        # Of the steps in blocks, by instruction: how many there are, and the first.
+        self._visits: dict[int, int] = {}
+        self._first_visits: dict[int, int] = {}
         self._first: int = 0
         self._first_start: int = 0
         self._first_end: int = 0
@@ -170,7 +175,17 @@ class Recorder(StoredTrace, Observer):
         self._storage.append(data)
         self.add_block(read_heading(data, self._stored))
         self._stored += len(data)
+        self._count_visits(insn)
         self._begin_block()
+
+    def _count_visits(self, insns: array[int]) -> None:
+        """Count the visits of a block. insns -- the instruction of each of its steps, the first `self._first`."""
+        visits = self._visits
+        for insn_idx, count in Counter(insns).items():
+            if insn_idx not in visits:
+                visits[insn_idx] = 0
+                self._first_visits[insn_idx] = self._first + insns.index(insn_idx)
+            visits[insn_idx] += count
 
     # -- while walking -------------------------------------------------------
 
@@ -376,6 +391,16 @@ class Recorder(StoredTrace, Observer):
         self._ends[2].append(pruned_by)
 
     # -- afterwards ----------------------------------------------------------
+
+    def visits(self) -> dict[int, int]:
+        """How often each instruction was visited, in the order of their first visits."""
+        self.flush()
+        return self._visits
+
+    def first_visit(self, insn_idx: int) -> int:
+        """The first step that visited an instruction."""
+        self.flush()
+        return self._first_visits[insn_idx]
 
     def set_log_steps(self, line_steps: Sequence[tuple[int, int]]) -> None:
         self._log_steps = line_steps

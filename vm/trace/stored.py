@@ -347,18 +347,6 @@ class StoredTrace:
         """The step that last wrote a slot as step i found it."""
         return writer_in(self.raw_before(i), frame, idx)
 
-    def all_insns(self) -> Sequence[int]:
-        """The instruction of each step."""
-        self.flush()
-        found: list[int] = []
-        for number in range(len(self._heads)):
-            found += self._block(number).insn
-        return found
-
-    def first_visit(self, insn_idx: int) -> int:
-        """The first step that visited an instruction."""
-        return self.all_insns().index(insn_idx)
-
     # -- states in words -------------------------------------------------------
 
     def state(self, i: int) -> Mapping[str, RegView]:

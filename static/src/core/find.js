@@ -25,14 +25,14 @@ export function occurrences({ code, log, source, kind }, text, most) {
   const needle = text.toLowerCase();
   /** @type {ReturnType<typeof occurrences>} */
   const hits = [];
-  /** @param {string} line */
-  const has = (line) => hits.length < most && line.toLowerCase().includes(needle);
+  /** What is not here yet is undefined, or has no text: it is found once it came (see Goto). @param {string | undefined} line */
+  const has = (line) => line !== undefined && hits.length < most && line.toLowerCase().includes(needle);
   for (const { idx, text: insn } of code.insns) if (has(insn)) hits.push({ where: `insn ${idx}`, text: insn, kind: "insn", n: idx });
   const lines = kind === "elf" ? [] : source.split("\n");
   for (const [i, line] of lines.entries()) if (has(line)) hits.push({ where: `line ${i + 1}`, text: line, kind: "line", n: i + 1 });
   for (const [i, line] of log.lines.entries()) {
     if (hits.length >= most) break;
-    if (has(line)) hits.push({ where: `log ${i + 1}`, text: line, kind: "step", n: log.stepAt(i) });
+    if (line !== undefined && has(line)) hits.push({ where: `log ${i + 1}`, text: line, kind: "step", n: log.stepAt(i) });
   }
   return hits;
 }

@@ -5,11 +5,47 @@
 /** Lines of an object's source that are shown, at most. */
 const MOST_LINES = 20000;
 
+/** Rows around one that is missing, asked for with it. */
+const AROUND = 64;
+
+/** @typedef {(from: number, to: number) => void} Want asks for items of a list */
+/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "more" | "wide" | "line_info" | "func_info">>} Load the `load` stage message */
+/** @typedef {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more" | "log_head" | "log_index" | "more">>} Said the `verify` stage message */
+
+/**
+ * The rows of a program of which only the first instructions are here: one on the server has no text yet.
+ * @param {Load} load
+ * @param {number} total
+ */
+function rows(load, total) {
+  const wide = new Set(load.wide ?? []);
+  const lines = load.line_info ?? [];
+  const funcs = new Map(load.func_info ?? []);
+  const out = [...load.insns];
+  const before = out.at(-1);
+  let idx = before ? before.idx + (wide.has(before.idx) ? 2 : 1) : 0;
+  let at = 0;
+  let line = null;
+  while (out.length < total) {
+    while (at < lines.length && lines[at][0] <= idx) line = lines[at++][1];
+    const func = funcs.get(idx);
+    out.push({ idx, hex: "", text: "", line, target: null, ...(func ? { func } : {}) });
+    idx += wide.has(idx) ? 2 : 1;
+  }
+  return out;
+}
+
 export class Code {
-  /** @param {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines">> | null} load the `load` stage message */
-  constructor(load) {
+  /**
+   * @param {Load | null} load
+   * @param {Want} want asks for instructions, by row
+   */
+  constructor(load, want = () => undefined) {
+    this.want = want;
+    /** How many parts came. */
+    this.filled = 0;
     /** @type {Insn[]} */
-    this.insns = load?.insns ?? [];
+    this.insns = load?.more?.insns ? rows(load, load.more.insns) : (load?.insns ?? []);
     /** @type {Map<number, number>} slot -> row in the list */
     this.row = new Map(this.insns.map((insn, row) => [insn.idx, row]));
     /** @type {Map<number, number[]>} C line -> slots */
@@ -26,15 +62,29 @@ export class Code {
     this.funcs = this.insns.filter((insn) => insn.func).length;
   }
 
+  /** Take instructions that were asked for. @param {number} from @param {Insn[]} items */
+  fill(from, items) {
+    for (const [i, insn] of items.entries()) if (from + i < this.insns.length) this.insns[from + i] = insn;
+    this.filled++;
+  }
+
+  /** The instruction of a row; one that is not here has no text yet, and is asked for. @param {number} row */
+  listed(row) {
+    const insn = this.insns[row];
+    if (insn && !insn.text) this.want(row - (row % AROUND), row - (row % AROUND) + AROUND);
+    return insn;
+  }
+
   /** The instruction at a slot, or null. @param {number} idx */
   at(idx) {
     const row = this.row.get(idx);
-    return row === undefined ? null : this.insns[row];
+    return row === undefined ? null : this.listed(row);
   }
 
   /** The C line of a slot, or null. @param {number} idx */
   line(idx) {
-    return this.at(idx)?.line ?? null;
+    const row = this.row.get(idx);
+    return row === undefined ? null : (this.insns[row].line ?? null);
   }
 
   /** Name of the function a slot is in. @param {number} idx */
@@ -55,40 +105,85 @@ export class Code {
   }
 }
 
-/** The verifier's log, its lines tied to steps both ways. */
+/** The verifier's log, its lines tied to steps both ways. A line that is not here is undefined. */
 export class Log {
-  /** @param {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more">> | WholeLog | null} verify the `verify` stage message, or the whole log */
-  constructor(verify) {
+  /**
+   * @param {Said | WholeLog | null} whole the `verify` stage message, or the whole log
+   * @param {Want} want asks for lines
+   */
+  constructor(whole, want = () => undefined) {
+    this.want = want;
+    /** @type {Said | null} */
+    const verify = whole;
     const text = verify?.log ?? "";
+    /** @type {(string | undefined)[]} */
     this.lines = text ? text.replace(/\n$/, "").split("\n") : [];
     this.pairs = verify?.log_steps ?? [];
-    this.cut = verify?.log_cut ?? 0;
-    /** Whether there is more of it than was sent: of a long walk it is made when somebody asks. */
-    this.more = Boolean(verify && "log_more" in verify && verify.log_more);
+    const total = verify?.more?.log ?? 0;
+    /** [line, step] of some lines, where the others are asked for. */
+    this.index = total ? (verify?.log_index ?? []) : [];
+    if (total) this.spread(total, verify?.log_head ?? 0);
+    this.cut = total ? 0 : (verify?.log_cut ?? 0);
+    /** Whether there is more of it than can be asked for in parts: of a long walk it is made when somebody asks. */
+    this.more = !total && Boolean(verify?.log_more);
     /** @type {Map<number, number>} */
     this.stepOf = new Map(this.pairs);
   }
 
-  /** Last log line that speaks of a step at or before this one, or -1. @param {number} step */
-  lineOf(step) {
-    let low = 0;
-    let high = this.pairs.length - 1;
-    let found = -1;
-    while (low <= high) {
-      const mid = (low + high) >> 1;
-      if (this.pairs[mid][1] <= step) {
-        found = mid;
-        low = mid + 1;
-      } else high = mid - 1;
+  /**
+   * Put the lines that came with the message where they stand: `head` at the beginning, the others at the end.
+   * @param {number} total
+   * @param {number} head
+   */
+  spread(total, head) {
+    const lines = this.lines;
+    const skipped = total - lines.length;
+    const all = lines.slice(0, head);
+    all.length = total;
+    for (let i = head + 1; i < lines.length; i++) all[i + skipped] = lines[i];
+    this.lines = all;
+    this.pairs = this.pairs.map(([line, step]) => /** @type {[number, number]} */ ([line <= head ? line : line + skipped, step]));
+  }
+
+  /** Take lines that were asked for: [text, step]. @param {number} from @param {[string, number][]} items */
+  fill(from, items) {
+    for (const [i, [text, step]] of items.entries()) {
+      this.lines[from + i] = text;
+      if (step >= 0) this.stepOf.set(from + i, step);
     }
-    return found < 0 ? -1 : this.pairs[found][0];
+    this.pairs = [...this.stepOf].sort((a, b) => a[0] - b[0]);
+  }
+
+  /** A line's text, "" while it is on its way. @param {number} i */
+  line(i) {
+    const text = this.lines[i];
+    if (text === undefined) this.want(i - (i % AROUND), i - (i % AROUND) + AROUND);
+    return text ?? "";
+  }
+
+  /**
+   * Last log line that speaks of a step at or before this one, or -1; the nearest that is known while it is fetched.
+   * @param {number} step
+   */
+  lineOf(step) {
+    const found = last(this.pairs, step);
+    const line = found < 0 ? -1 : this.pairs[found][0];
+    if (found >= 0 && this.pairs[found][1] === step) return line;
+    const next = this.pairs[found + 1]?.[0] ?? this.lines.length;
+    let hole = line + 1;
+    while (hole < next && this.lines[hole] !== undefined) hole++;
+    if (hole >= next) return line;
+    const near = last(this.index, step);
+    const known = this.index[near]?.[0] ?? 0;
+    this.want(Math.max(hole, known), Math.min(next, this.index[near + 1]?.[0] ?? next));
+    return Math.max(line, known);
   }
 
   /** What the kernel said after a step, up to its closing count: for a rejection, the reason in full. @param {number} step */
   after(step) {
     const line = this.lineOf(step);
     if (line < 0 || this.stepOf.get(line) !== step) return "";
-    const rest = this.lines.slice(line + 1, line + 40);
+    const rest = Array.from(this.lines.slice(line + 1, line + 40), (text) => text ?? "");
     const end = rest.findIndex((text) => text.startsWith("processed "));
     return rest.slice(0, end < 0 ? undefined : end).filter((text) => text.trim()).join("\n");
   }
@@ -101,6 +196,21 @@ export class Log {
     }
     return -1;
   }
+}
+
+/** Place of the last pair [line, step] at or before a step, or -1. @param {[number, number][]} pairs @param {number} step */
+function last(pairs, step) {
+  let low = 0;
+  let high = pairs.length - 1;
+  let found = -1;
+  while (low <= high) {
+    const mid = (low + high) >> 1;
+    if (pairs[mid][1] <= step) {
+      found = mid;
+      low = mid + 1;
+    } else high = mid - 1;
+  }
+  return found;
 }
 
 /** Machine code by BPF instruction. */

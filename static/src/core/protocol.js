@@ -1,5 +1,6 @@
 /** The run protocol (docs/protocol.md): the request goes out, and what the server says goes into the store. */
 import { foreign } from "./detect.js";
+import { REASONS } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
 import { Reasons } from "./reasons.js";
 import { isFinal } from "./stages.js";
@@ -8,6 +9,7 @@ import { upload } from "./upload.js";
 import { size } from "../ui/format.js";
 
 /** @import { Done, Executed, Options, Request, ServerMessage, StageMessage } from "../types/messages.js" */
+/** @import { Part } from "./lists.js" */
 /** @import { StoredRun } from "./scope.js" */
 /** @import { State, View } from "./store.js" */
 
@@ -24,13 +26,15 @@ export class Protocol {
    * @param {import("./cursor.js").Cursor} cursor
    * @param {Pick<import("./session.js").Session, "start" | "adopt" | "cancel" | "end" | "over" | "url">} session
    * @param {import("./analyses.js").Analyses} analyses
+   * @param {import("./lists.js").Lists} lists
    */
-  constructor(store, steps, cursor, session, analyses) {
+  constructor(store, steps, cursor, session, analyses, lists) {
     this.store = store;
     this.steps = steps;
     this.cursor = cursor;
     this.session = session;
     this.analyses = analyses;
+    this.lists = lists;
     /** @type {{step: number, stage: View, packet: number} | null} where a link points: taken up once its stage is here */
     this.restore = null;
     /** @type {ReturnType<typeof upload> | null} the log that is being sent */
@@ -160,6 +164,7 @@ export class Protocol {
     const lost = this.state.status.state === "lost";
     if (news.state === "lost") {
       this.steps.forget();
+      this.lists.forget();
       this.analyses.lost();
       const wait = news.wait ?? 0;
       const seconds = (wait / 1000).toFixed(wait < 950 ? 1 : 0);
@@ -191,6 +196,9 @@ export class Protocol {
       case "stage":
         this.stage(message);
         break;
+      case "part":
+        this.part(message);
+        break;
       case "log":
         this.store.set({ log: new Log(message) });
         break;
@@ -220,6 +228,7 @@ export class Protocol {
   begin() {
     this.fresh = false;
     this.steps.clear();
+    this.lists.clear();
     this.cursor.reset();
     this.store.set({ reasons: new Reasons(null) });
     this.analyses.forget();
@@ -237,8 +246,9 @@ export class Protocol {
       Object.assign(patch, nothing(), { reasons: new Reasons(null), focusStage: stage });
       if ("not_covered" in message && message.not_covered?.length && pane === "log") patch.pane = "why";
     }
+    if (isFinal(message)) this.lists.open(message);
     if (message.status === "done" && message.stage === "load") {
-      patch.code = new Code(message);
+      patch.code = new Code(message, (from, to) => this.lists.need("insns", from, to));
       patch.machine = new Machine(null);
     }
     if (message.stage === "verify" && "insns" in message && message.insns) {
@@ -262,7 +272,7 @@ export class Protocol {
   walked(message, known) {
     const { cursor, restore } = this;
     this.steps.grow({ stage: "verify", run: 0, total: message.steps ?? 0 });
-    this.store.set({ log: new Log(message), reasons: new Reasons(message) });
+    this.store.set({ log: new Log(message, (from, to) => this.lists.need("log", from, to)), reasons: new Reasons(message) });
     if (known) return;
     // What the text is and what it lacks stands there.
     if (message.read_from && !restore) this.store.set({ pane: "why", dock: true });
@@ -272,6 +282,30 @@ export class Protocol {
     else if (this.state.view === "verify" || message.status !== "done")
       cursor.show("verify", restore?.stage === "verify" ? restore.step : this.state.step);
     cursor.look();
+  }
+
+  /**
+   * Take items of a list. Where a list is needed as a whole, what is made of it is made once it is whole.
+   * @param {Part} message
+   */
+  part(message) {
+    const { lists } = this;
+    const { code, log, stages, windows } = this.state;
+    if (!lists.add(message)) return;
+    /** @type {Partial<State>} */
+    const patch = { windows: windows + 1 };
+    if (message.list === "insns") code.fill(message.from, message.items);
+    else if (message.list === "log") log.fill(message.from, message.items);
+    else if (lists.whole(message.list)) {
+      const whole = lists.items(message.list) ?? [];
+      if (message.list === "listing") patch.machine = new Machine({ listing: whole });
+      else if (stages.verify) {
+        const verify = { ...stages.verify, [message.list]: whole };
+        patch.stages = { ...stages, verify };
+        if (REASONS.every((each) => lists.whole(each))) patch.reasons = new Reasons(verify);
+      }
+    }
+    this.store.set(patch);
   }
 
   /** Select a step of the walk and open what explains it. @param {number} step @param {Partial<State>} more */
@@ -311,6 +345,9 @@ export class Protocol {
     else if (this.state.view === "verify" && !steps.verify.total && steps.run.total) cursor.show("run", 0);
     this.restore = null;
     cursor.look();
+    // What was not there when it was asked for is there now.
+    this.lists.forget();
+    this.store.set({ windows: this.state.windows + 1 });
   }
 }
 

@@ -2,6 +2,7 @@
 import { Analyses } from "./analyses.js";
 import { Cursor } from "./cursor.js";
 import { saveDraft } from "./draft.js";
+import { Lists, needs } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
 import { Protocol } from "./protocol.js";
 import { Reasons } from "./reasons.js";
@@ -33,10 +34,12 @@ export class Scope {
     );
     this.steps = new Steps((stage, from, to, run) => this.session.window(stage, from, to, run));
     this.steps.limit(boot.config.limits);
+    this.lists = new Lists((list, from, to) => this.session.part(list, from, to));
     this.cursor = new Cursor(this.store, this.steps);
-    this.search = new Search(this.cursor);
+    this.search = new Search(this.cursor, this.lists);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
-    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses);
+    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists);
+    this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;
   }

@@ -1,6 +1,9 @@
 /** Moves of the cursor that look for something: a visit, a change, a writer, a fork. */
 
+import { REASONS } from "./lists.js";
+
 /** @import { MachineStep, VerifierStep } from "../types/messages.js" */
+/** @import { ListName } from "./lists.js" */
 /** @import { RunWindows, WalkWindows } from "./windows.js" */
 
 /** @typedef {VerifierStep | MachineStep} Raw */
@@ -12,9 +15,13 @@ export class Search {
   /** @type {symbol | undefined} the latest search: an older one stops when its window arrives */
   ticket;
 
-  /** @param {import("./cursor.js").Cursor} cursor */
-  constructor(cursor) {
+  /**
+   * @param {import("./cursor.js").Cursor} cursor
+   * @param {import("./lists.js").Lists} lists
+   */
+  constructor(cursor, lists) {
     this.cursor = cursor;
+    this.lists = lists;
     this.steps = cursor.steps;
     this.store = cursor.store;
   }
@@ -65,6 +72,17 @@ export class Search {
       if (windows.step(step)) return true;
       await new Promise((resolve) => setTimeout(resolve, 20));
       windows.need(step);
+    }
+    return false;
+  }
+
+  /** Wait until lists are here as a whole; false after ten seconds, or when another search began. @param {ListName[]} names */
+  async fetched(...names) {
+    const ticket = this.begin();
+    for (let i = 0; i < 500; i++) {
+      if (this.lists.all(...names)) return true;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (this.ticket !== ticket) return false;
     }
     return false;
   }
@@ -179,6 +197,10 @@ export class Search {
 
   /** To the step where a register or slot had to be precise, with the reason open. @param {string} name */
   whyPrecise(name) {
+    if (!this.lists.all(...REASONS)) {
+      void this.fetched(...REASONS).then((whole) => whole && this.whyPrecise(name));
+      return;
+    }
     const here = this.cursor.walked();
     const mark = here && this.state.reasons.whyPrecise(name, here.step, here.raw.path);
     if (!mark) {
@@ -194,6 +216,10 @@ export class Search {
     const { view, step, stages } = this.state;
     if (view !== "verify") {
       this.store.set({ found: "Only the verifier forks paths, a run does not. Press v to switch to the verifier." });
+      return;
+    }
+    if (!this.lists.all("paths")) {
+      void this.fetched("paths").then((whole) => whole && this.branch(direction));
       return;
     }
     const places = new Set();

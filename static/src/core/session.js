@@ -91,6 +91,11 @@ export class Session {
     this.ask({ type: "window", stage, from, to, ...(stage === "run" ? { run } : {}) });
   }
 
+  /** Ask for items [from, to) of a list, connecting when needed. @param {import("./lists.js").ListName} list @param {number} from @param {number} to */
+  part(list, from, to) {
+    this.ask({ type: "part", list, from, to });
+  }
+
   /** Ask for the whole log of a walk that was too long to send it with the verdict. */
   log() {
     this.ask({ type: "log" });

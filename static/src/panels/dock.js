@@ -33,7 +33,7 @@ const runs = ({ ran, kind }) => (ran?.kind ?? kind) !== "log";
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
-  { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.paths?.length },
+  { id: "paths", label: "Paths", tag: "bs-paths", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 1, badge: (s) => s.stages.verify?.more?.paths ?? s.stages.verify?.paths?.length },
   { id: "packet", label: "Packet", tag: "bs-packet", when: runs, name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, when: runs, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },

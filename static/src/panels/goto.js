@@ -30,6 +30,7 @@ export class Goto extends Panel {
       this.results,
     );
     this.append(this.dialog);
+    this.store.on(["windows"], () => this.dialog.open && this.search());
   }
 
   /** @param {string} prefix what stands in the field at first */
@@ -69,6 +70,7 @@ export class Goto extends Panel {
       fill(this.results);
       return;
     }
+    this.scope.lists.all("insns", "log");
     const hits = occurrences(this.store.state, text.slice(1), MOST);
     setText(this.said, hits.length ? `${hits.length}${hits.length >= MOST ? " or more" : ""} found` : "Nothing found.");
     fill(this.results, hits.map((hit) => h("li", null, this.hit(hit))));

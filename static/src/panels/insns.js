@@ -102,7 +102,7 @@ export class Insns extends Panel {
   /** @param {number} index @param {Row} row */
   row(index, row) {
     const { code, view, machine, hover, reasons, step } = this.store.state;
-    const insn = code.insns[index];
+    const insn = code.listed(index);
     const active = index === this.list.active;
     const visits = this.visits?.[insn.idx] ?? 0;
     row.classList.toggle("target", this.target !== null && insn.idx === this.target);
@@ -125,7 +125,7 @@ export class Insns extends Panel {
         h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
         h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
         h("span", { class: "insn-idx" }, `${insn.idx}:`),
-        h("code", { class: "insn-text", data: { hex: insn.hex } }, active ? this.operands(insn.text) : insn.text),
+        h("code", { class: "insn-text", data: { hex: insn.hex } }, active ? this.operands(insn.text) : insn.text || "…"),
         visits > 1 ? h("span", { class: "visits", title: `the verifier visited this instruction ${visits} times` }, `×${visits}`) : null,
       ),
     );

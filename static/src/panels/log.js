@@ -49,7 +49,10 @@ export class LogPane extends Panel {
       if (changed.has("log")) fill(this.cut, this.shortened());
       this.follow();
     });
-    store.on(["step", "view", "windows"], () => this.follow());
+    store.on(["step", "view", "windows"], (changed) => {
+      if (changed.has("windows") && store.state.log.index.length) this.list.refresh();
+      this.follow();
+    });
     void scope;
   }
 
@@ -97,7 +100,7 @@ export class LogPane extends Panel {
 
   /** @param {number} index @param {Row} row */
   row(index, row) {
-    const text = this.store.state.log.lines[index];
+    const text = this.store.state.log.line(index);
     if (row.of === text) return;
     row.of = text;
     const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;

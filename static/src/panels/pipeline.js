@@ -9,7 +9,6 @@ import { logName, logSentence } from "./pipeline-log.js";
 
 /** @import { Stage, StageName, Stages, State } from "../core/store.js" */
 /** @import { Child } from "../types/page.js" */
-/** @import { Insn } from "../types/messages.js" */
 
 /** @typedef {"source" | "object" | StageName} ButtonId */
 /** @typedef {"idle" | "waiting" | "unknown" | Stage["status"]} Condition of a stage's button */
@@ -38,26 +37,30 @@ const BUTTONS = [
   { id: "source", label: "source" },
   { id: "compile", label: "clang", from: "compile", done: ({ compile: m }) => [(m?.compiler ?? "").replace(/^clang\s+/, ""), ms(m?.ms)] },
   { id: "object", label: "object", from: "compile", done: ({ compile: m }) => [m?.object_bytes ? size(m.object_bytes) : ""] },
-  { id: "load", label: "loader", from: "load", done: ({ load: m }) => [count(m?.maps?.length ?? 0, "map"), count(m?.insns?.length ?? 0, "instruction")] },
+  { id: "load", label: "loader", from: "load", done: ({ load: m }) => [count(m?.maps?.length ?? 0, "map"), count(m ? listed(m) : 0, "instruction")] },
   { id: "verify", label: "verifier", from: "verify", done: ({ verify: m }) => [count(m?.steps ?? 0, "step"), ms(m?.ms)] },
   { id: "jit", label: "JIT", from: "jit", done: ({ jit: m }) => [size(m?.bytes), ms(m?.ms)] },
   { id: "run", label: "run", from: "run", done: ({ run: m }, packet) => [m?.runs?.[packet]?.result ?? "", (m?.runs?.length ?? 0) > 1 ? `${m?.runs?.length} packets` : ms(m?.ms)] },
 ];
 
-/** Slots of eight bytes that the instructions take: a 64-bit load takes two. @param {Insn[]} insns */
-function slots(insns) {
+/** Instructions as the list shows them: of many the message holds only the first. @param {NonNullable<Stages["load"]>} m */
+const listed = (m) => m.more?.insns ?? m.insns?.length ?? 0;
+
+/** How many of them are 64-bit loads, which take two slots of eight bytes. @param {NonNullable<Stages["load"]>} m */
+function wideOf({ wide, insns = [] }) {
+  if (wide) return wide.length;
   const last = insns.at(-1);
-  return last ? last.idx + (last.hex ?? "").length / 16 : 0;
+  return last ? Math.max(0, last.idx + (last.hex ?? "").length / 16 - insns.length) : 0;
 }
 
 /** What the loader made: maps, and instructions as the list shows them. @param {NonNullable<Stages["load"]>} m */
 function loaded(m) {
-  const insns = m.insns ?? [];
-  const wide = Math.max(0, slots(insns) - insns.length);
+  const insns = listed(m);
+  const wide = wideOf(m);
   const programs = m.programs && m.programs.length > 1 ? `, ${count(m.programs.length, "program")}` : "";
   /** @type {Child[]} */
-  const parts = [`${count(m.maps?.length ?? 0, "map")}${programs}, ${count(insns.length, "instruction")}`];
-  if (wide) parts.push(" in ", term("slot", count(slots(insns), "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
+  const parts = [`${count(m.maps?.length ?? 0, "map")}${programs}, ${count(insns, "instruction")}`];
+  if (wide) parts.push(" in ", term("slot", count(insns + wide, "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
   return parts;
 }
 
@@ -86,7 +89,7 @@ function sentence(stage, stages, packet = 0) {
       term("processed", `${count(verify.insns_processed ?? 0, "instruction")} processed`),
       " in ",
       term("step", count(verify.steps ?? 0, "step")),
-      verify.paths?.length ? [", ", term("path", count(verify.paths.length, "path"))] : "",
+      verify.paths?.length ? [", ", term("path", count(verify.paths_total ?? verify.paths.length, "path"))] : "",
       ".",
     ];
   if (stage === "load" && load?.status === "done") return loaded(load);

@@ -94,7 +94,11 @@ export class Scrubber extends Panel {
         svg("line", { x1: x, x2: x, y1: kind === "fork" ? 6 : 0, y2: 10, class: `mark-${kind}`, "vector-effect": "non-scaling-stroke" }),
       );
     };
-    for (const path of stages.verify?.paths ?? []) {
+    const thin = stages.verify?.path_marks;
+    if (thin && !this.scope.lists.whole("paths"))
+      for (const [kind, steps] of Object.entries(thin))
+        for (const step of steps) put(step, kind === "fork" ? kind : (MARKED[kind] ?? "exit"));
+    else for (const path of stages.verify?.paths ?? []) {
       if (path.push_step > 0) put(path.push_step, "fork");
       put(path.last_step, MARKED[path.end] ?? "exit");
     }

@@ -31,7 +31,7 @@ export class WhyPane extends Panel {
   log;
   /** @type {WhyAnswers} */
   answers;
-  /** @type {(State[keyof State] | string | undefined)[]} what the cards were made of */
+  /** @type {(State[keyof State] | string | number | undefined)[]} what the cards were made of */
   made = [];
   /** @type {{button: HTMLElement, step: number}[]} links of the chain, to mark the one under the cursor */
   items = [];
@@ -47,7 +47,7 @@ export class WhyPane extends Panel {
     this.answers = new WhyAnswers(this.scope);
     this.log = h("div", { class: "why-log", hidden: true });
     this.append(this.card, h("div", { class: "why-side" }, this.log, this.answers.element, this.step));
-    this.store.on(["reasons", "code", "log", "stages"], () => this.about());
+    this.store.on(["reasons", "code", "log", "stages", "windows"], () => this.about());
     this.store.on(["pane", "dock", "reasons", "analyses", "status", "ran", "edited"], () => this.answers.paint());
     this.store.on(["step", "view", "windows", "pane", "dock", "reasons", "code"], () => this.paint());
   }
@@ -75,7 +75,7 @@ export class WhyPane extends Panel {
   about() {
     const { reasons, code, log, stages } = this.store.state;
     const stopped = stages.verify?.status === "done" ? uncovered(stages, ["jit", "run"]) : undefined;
-    const made = [reasons, code, log, stopped, stages.verify?.read_from];
+    const made = [reasons, code, log, stopped, stages.verify?.read_from, code.filled];
     if (made.every((each, i) => each === this.made[i])) return;
     this.made = made;
     this.items = [];
@@ -131,8 +131,8 @@ export class WhyPane extends Panel {
    * @param {() => Child} make
    */
   say(stamp, make) {
-    const { reasons } = this.store.state;
-    const whole = `${stamp}|${this.card.hidden}|${reasons.totals.prunings}`;
+    const { reasons, code } = this.store.state;
+    const whole = `${stamp}|${this.card.hidden}|${reasons.totals.prunings}|${code.filled}`;
     if (this.stamp === whole && this.of === reasons) return;
     this.stamp = whole;
     this.of = reasons;

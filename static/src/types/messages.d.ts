@@ -128,6 +128,17 @@ export interface Window {
   to: number;
 }
 
+/** Ask for items of a list of which a stage's message holds only the beginning (its `more` names them). Answered by the `part` messages (whole ones) that hold them as far as they exist, with one without items where they end before `to`. */
+export interface PartRequest {
+  type: "part";
+  /** which list */
+  list: "insns" | "listing" | "log" | "paths" | "prunings" | "arrivals" | "precision" | "holdings";
+  /** the first item */
+  from: number;
+  /** behind the last item; at most 1024 after `from` */
+  to: number;
+}
+
 /** Ask for the whole log of a walk whose `verify` message has `log_more`. Answered by `log`. */
 export interface LogRequest {
   type: "log";
@@ -763,6 +774,14 @@ export interface Loaded {
   /** about the object and the chosen program */
   remarks: Remark[];
   input: DefaultInput;
+  /** lists of which this message holds only the beginning: how many items `part` has of each */
+  more?: Record<string, number>;
+  /** with `more`: slots of the loads that take two */
+  wide?: number[];
+  /** with `more`: [slot, line] where the source line changes; null: from here on none is known */
+  line_info?: ([number, number | null])[];
+  /** with `more`: [slot, name] of each function */
+  func_info?: [number, string][];
 }
 
 /** A step that led to the value a program was rejected for. Step and insn are -1 for what was there at the entry. */
@@ -892,12 +911,20 @@ export interface Holding {
   still_held: number[];
 }
 
-/** How many there are of each; the lists hold the first 500, and at most 150 kB. */
+/** How many there are of each; 500 of each at most are told. */
 export interface ReasonsTotal {
   prunings: number;
   arrivals: number;
   precision: number;
   holdings: number;
+}
+
+/** Steps at which paths forked, and at which they ended, by how; thinned out where they lie close together. */
+export interface PathMarks {
+  fork: number[];
+  safe: number[];
+  exit: number[];
+  reject: number[];
 }
 
 /** Where the walk met something that is not emulated. */
@@ -1011,7 +1038,7 @@ export interface Verified {
   /** how many there are */
   steps: number;
   insns_processed: number;
-  /** of level 2, maybe cut in the middle */
+  /** of level 2, maybe cut in the middle; part `log` has [line, step or -1] of more of it */
   log: string;
   /** bytes left out of the log */
   log_cut: number;
@@ -1020,7 +1047,7 @@ export interface Verified {
   /** instruction: number of visits */
   visits: Record<string, number>;
   fail: Fail | null;
-  /** the first 5,000 */
+  /** the first; at most 1,000 are told */
   paths: Path[];
   paths_total: number;
   prunings: Pruning[];
@@ -1032,8 +1059,16 @@ export interface Verified {
   not_emulated: string[];
   /** the same with kind and name */
   not_covered: NotCovered[];
-  /** true: the log is not kept in full; `log` asks for it */
+  /** true: `log` is cut, and the message `log` asks for the whole */
   log_more?: boolean;
+  /** with part `log`: lines of `log` before the one that says what is left out */
+  log_head?: number;
+  /** with part `log`: [line, step] of some of its lines, in order */
+  log_index?: [number, number][];
+  /** lists of which this message holds only the beginning: how many items `part` has of each */
+  more?: Record<string, number>;
+  /** where `more` has paths */
+  path_marks?: PathMarks;
   /** with verdict `none` */
   stopped?: Stopped;
   /** of a request of the kind `log`: nothing was verified; `verdict` `none` means unknown */
@@ -1066,6 +1101,8 @@ export interface Translated {
   /** size of the machine code */
   bytes: number;
   listing: MachineInsn[];
+  /** lists of which this message holds only the beginning: how many items `part` has of each */
+  more?: Record<string, number>;
 }
 
 /** Why the machine stopped. */
@@ -1165,6 +1202,79 @@ export interface Executed {
   memory: Region[];
 }
 
-export type ClientMessage = Run | Window | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
+/** Instructions of the chosen program. */
+export interface InsnsPart {
+  type: "part";
+  list: "insns";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Insn[];
+}
+
+/** Instructions of the machine code. */
+export interface ListingPart {
+  type: "part";
+  list: "listing";
+  /** number of the first item, from 0 */
+  from: number;
+  items: MachineInsn[];
+}
+
+/** Lines of the verifier's log. */
+export interface LogPart {
+  type: "part";
+  list: "log";
+  /** number of the first item, from 0 */
+  from: number;
+  /** [line, the step it is of; -1: of the one above] */
+  items: [string, number][];
+}
+
+/** Paths of the walk. */
+export interface PathsPart {
+  type: "part";
+  list: "paths";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Path[];
+}
+
+/** Paths that a checkpoint covered. */
+export interface PruningsPart {
+  type: "part";
+  list: "prunings";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Pruning[];
+}
+
+/** Comparisons that did not cover. */
+export interface ArrivalsPart {
+  type: "part";
+  list: "arrivals";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Arrival[];
+}
+
+/** Steps at which exact values mattered. */
+export interface PrecisionPart {
+  type: "part";
+  list: "precision";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Precision[];
+}
+
+/** What had to be given back. */
+export interface HoldingsPart {
+  type: "part";
+  list: "holdings";
+  /** number of the first item, from 0 */
+  from: number;
+  items: Holding[];
+}
+
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;

@@ -110,7 +110,7 @@ def test_folders_without_facts(tmp_path: Path) -> None:
     (tmp_path / ABOUT).write_text("[]")
     with pytest.raises(InputError, match="make facts"):
         KernelFacts.load(tmp_path)
-    shutil.copy(str(emulated().folder.joinpath(ABOUT)), tmp_path / ABOUT)
+    shutil.copy(Path(emulated().folder, ABOUT), tmp_path / ABOUT)
     with pytest.raises(InputError, match="helpers.json"):
         assert KernelFacts.load(tmp_path).helpers
 

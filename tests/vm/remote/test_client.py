@@ -80,6 +80,25 @@ def test_a_log_that_was_not_kept_is_asked_for(server: Connection) -> None:
     assert "is left out" in verify["log"] and "is not kept" not in server.log()["log"]
 
 
+def test_what_a_message_leaves_out_is_asked_for_in_parts(address: str) -> None:
+    with Checked(address) as connection:
+        said = list(connection.run({"kind": "asm", "source": LOOP.format(50_001)}))
+        assert connection.received < 100_000
+        verify = next(m for m in said if m.get("stage") == "verify" and "verdict" in m)
+        assert verify["steps"] > 99_000
+        for name, count in verify["more"].items():
+            items = connection.part(name, count)
+            assert len(items) == count
+            if name != "log":
+                assert items[: len(verify[name])] == verify[name]
+        assert len(connection.part("arrivals", 10_000)) == verify["more"]["arrivals"]
+        assert connection.part("paths", 10) == []  # it came with the message
+        for wrong in ({"from": 3, "to": 3}, {"from": 0, "to": 1025}, {"from": 0, "to": 9, "list": "steps"}):
+            with pytest.raises(ServerError):
+                connection.send({"type": "part", "list": "log", **wrong})
+                connection._answer("part")
+
+
 def test_a_run_that_is_cancelled_says_so(server: Connection) -> None:
     said = []
     for message in server.run({"kind": "asm", "source": LOOP.format(200_000)}):

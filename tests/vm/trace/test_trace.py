@@ -304,3 +304,11 @@ def test_without_recording_nothing_is_kept() -> None:
         pass
     assert walked.env.journal is None
     assert walked.result().trace is None
+
+
+def test_visits_are_counted_as_the_walk_goes_on() -> None:
+    trace = walk("r0 = 0\nloop:\nr0 += 1\nif r0 < 3000 goto loop\nexit\n", level=0)
+    steps = [trace.insn_idx(i) for i in range(len(trace))]
+    assert len(steps) > 4096  # several blocks, and one that is not full
+    assert trace.visits() == {idx: steps.count(idx) for idx in dict.fromkeys(steps)}
+    assert [trace.first_visit(idx) for idx in trace.visits()] == [steps.index(idx) for idx in dict.fromkeys(steps)]

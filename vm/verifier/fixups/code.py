@@ -9,16 +9,18 @@ stays.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from vm.errors import InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
-from vm.rewritten import AddressRef
 from vm.verifier.env import Reject
 from vm.verifier.fixups.build import NOP, s32
 from vm.verifier.rules.structure import FUNCTION_ADDRESS_REMOVED
 from vm.verifier.state.aux import InsnAux, SubprogInfo
+
+if TYPE_CHECKING:
+    from vm.rewritten import AddressRef
 
 JA: Final = bpf.JMP | bpf.JA
 JA32: Final = bpf.JMP32 | bpf.JA

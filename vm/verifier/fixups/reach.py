@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 from vm.verifier.fixups.code import JA32, Slot, is_jump
 
 FARTHEST: Final = (1 << 15) - 1
+MOST_GROWTH: Final = 16
+"""Slots an instruction becomes at most, on average over many: what a jump leaps over decides whether to look."""
 
 
 class Jump(NamedTuple):

@@ -8,10 +8,10 @@ from vm.isa import opcodes as o
 from vm.kernel import func_ids
 from vm.verifier.call.record_func import MAP_PTR_POISONED
 from vm.verifier.env import VerifierEnv
-from vm.verifier.fixups import MOST_GROWTH, rewrite
+from vm.verifier.fixups import rewrite
 from vm.verifier.fixups.code import is_jump
 from vm.verifier.fixups.convert import unconvertible
-from vm.verifier.fixups.reach import FARTHEST
+from vm.verifier.fixups.reach import FARTHEST, MOST_GROWTH
 from vm.verifier.prepass.classify import is_helper_call, is_pseudo_func, is_pseudo_kfunc_call
 from vm.verifier.rules.helper_args import TAIL_CALL_MAP_UNKNOWN
 from vm.verifier.rules.memory import ARENA_SIGN_EXTENSION

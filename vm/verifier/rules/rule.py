@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 REGISTER: Final = "Register Type Safety"
 MEMORY: Final = "Memory Safety"
@@ -66,8 +65,7 @@ class Topic(Enum):
     """An inconsistency the kernel reports about itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One reason for which a program is refused.
 
     name -- stable identifier: lower case, words joined by hyphens.
@@ -112,8 +110,7 @@ JOINED: Final = -2
 """Rule.sentence of a message whose lines are one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What the kernel says beside a rejection; another rule's rejection follows at the same instruction, or nothing.
 
     message -- a format template as Rule.message.
@@ -127,8 +124,7 @@ class Note:
         return self.message.format_map(values)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Rules that share category, need and explanation."""
 
     category: str
