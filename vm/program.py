@@ -86,6 +86,7 @@ class Program:
     unresolved -- what the loader replaced by calls of a helper that no kernel has
     object_maps -- all maps of the object: they are made before the program is loaded, used or not
     autoload -- whether libbpf loads it by default (bpf_program__autoload)
+    source -- the C text it was compiled from, "" if there is none
     """
 
     name: str
@@ -103,6 +104,7 @@ class Program:
     unresolved: tuple[Unresolved, ...] = ()
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
     autoload: bool = True
+    source: str = field(default="", repr=False)
 
     @property
     def gpl_compatible(self) -> bool:

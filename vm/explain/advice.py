@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.explain import bounds, context_fields, limits, packets, permissions, pointers, results
+from vm.explain import bounds, context_fields, held, limits, packets, permissions, pointers, programs, results, values
 from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
@@ -19,7 +19,7 @@ def _nothing_more(facts: Facts) -> Advice:
 
 
 ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
-    Topic.VALUE: _nothing_more,
+    Topic.VALUE: values.value,
     Topic.POINTER: pointers.pointer,
     Topic.STACK: pointers.stack,
     Topic.PACKET: packets.packet,
@@ -29,13 +29,16 @@ ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
     Topic.RESULT: results.result,
     Topic.HELPER: permissions.call,
     Topic.KFUNC: permissions.kfunc,
-    Topic.HELD: _nothing_more,
+    Topic.HELD: held.held,
     Topic.LIMIT: limits.limit,
-    Topic.PROGRAM: _nothing_more,
+    Topic.PROGRAM: programs.program,
     Topic.KERNEL: _nothing_more,
 }
 
 
 def advise(facts: Facts) -> Advice:
-    """What the rule's topic says of the facts."""
+    """What the rule's topic says of the facts; of a pointer that may be NULL, the same for all rules."""
+    null = pointers.may_be_null(facts)
+    if null is not None:
+        return null
     return ADVICE[facts.rejected.rule.topic](facts)

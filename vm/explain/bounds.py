@@ -7,11 +7,28 @@ from typing import Final
 
 from vm.bits import S64_MIN
 from vm.explain.causes import branch_text
-from vm.explain.facts import Advice, Facts
+from vm.explain.facts import Advice, Branch, Facts
+from vm.explain.lineage import Value, origin, value_before, wide_origin
+from vm.explain.related import (
+    ORDERS,
+    argument,
+    compiled,
+    loop_bound,
+    lost_in_memory,
+    narrowed_at,
+    origin_of,
+    related_check,
+    signed_at,
+    signed_kind,
+    size_at_fault,
+    too_wide,
+)
+from vm.explain.source_bounds import cast_bound, other_check, source_of_bound, wrong_bound
 from vm.explain.words import bounds, number
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.trace.records import Cause
+from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import slot_index
 from vm.verifier.domain.scalar import U32_MAX, U64_MAX, Scalar
 from vm.verifier.report.need import span
@@ -19,6 +36,7 @@ from vm.verifier.rules.memory import SIZE_MAY_BE_ZERO
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
 
+_OF_TYPES: Final = frozenset({0x7F, 0xFF, 0x7FFF, 0xFFFF})  # upper bounds that a load of one or two bytes gives
 _COMPUTES: Final = ("arithmetic", "move")
 _ACCESSES: Final = (o.LDX, o.ST, o.STX)
 
@@ -35,7 +53,7 @@ def size(facts: Facts) -> Advice:
     if s.var_off.mask == 0:
         return _known(name, s)
     if facts.rejected.rule is SIZE_MAY_BE_ZERO:
-        return _from_one_on(name, s)
+        return _from_one_on(facts, s)
     return _bound(facts, s, "len")
 
 
@@ -48,44 +66,59 @@ def offset(facts: Facts) -> Advice:
     if s.var_off.mask == 0:
         words, first = facts.size_words, reg.off + s.smin
         fits = 0 <= first <= memory
-        return Advice(
-            f"{words}; the memory has {memory - first:,} bytes from there on." if memory and words and fits else ""
-        )
+        said = f"{words}; the memory has {memory - first:,} bytes from there on." if memory and words and fits else ""
+        if not said and memory:
+            said = f"The access takes {facts.value('size'):,} bytes at offset {first:,} of {memory:,}."
+        if size_at_fault(facts):
+            return too_wide(facts, said)
+        clamp = source_of_bound(facts, argument(facts))
+        if clamp is not None:
+            return Advice(said, "", CauseKind.CHECK_TOO_WEAK, check=clamp)
+        return loop_bound(facts, said) or Advice(said, kind=CauseKind.WRONG_SIZE)
     if memory and _usable(s):
         size, most = facts.value("size"), memory - facts.value("size")
         fixed = reg.off + (facts.insn.off if facts.insn.code & 0x07 in _ACCESSES else 0)
         with_insn = f" with the {facts.insn.off:+d} of the instruction" if fixed != reg.off else ""
-        return Advice(
+        said = (
             f"The bounds of {facts.name} allow offsets {span(fixed + s.umin, fixed + s.umax)}{with_insn}; {size} of "
             f"{number(memory)} bytes fit {'only ' if most >= 0 else 'not '}at offsets {span(0, max(most, 0))}."
         )
+        return too_wide(facts, said)
     return _bound(facts, s, "index")
 
 
-def _from_one_on(name: str, s: Scalar) -> Advice:
+def _from_one_on(facts: Facts, s: Scalar) -> Advice:
     """A size that may be 0 where at least one byte is taken."""
+    name = facts.name
     if s.s32_max < LARGE and s.s32_min < 0 and s.umax >= LARGE:
         return Advice(
             f"The upper bound is there, for a signed number: {name} is at most {number(s.s32_max)} as an int. It may "
             f"be 0 or negative, though, and counts as up to {number(s.umax)} then.",
             "a lower bound of 1: a check `if (len < 1)` first",
+            signed_kind(facts),
+            signed_at(facts),
+            source_of_bound(facts, argument(facts)),
         )
-    above = "" if s.umax < LARGE else ", and nothing bounds it from above"
-    return Advice(f"{name} may be 0, and the call takes at least one byte{above}.")
+    if s.umax < LARGE:
+        return too_wide(facts, f"{name} may be 0, and the call takes at least one byte.")
+    said = f"{name} may be 0, and the call takes at least one byte, and nothing bounds it from above."
+    found = _bound(facts, s, "len")
+    return found._replace(what=said if found.kind is CauseKind.MISSING_CHECK else f"{said} {found.what}")
 
 
 def _known(name: str, s: Scalar) -> Advice:
     """A constant that is no size: most often a negative one, which is large as the unsigned number it counts as."""
     value = s.smin
     if value < 0:
-        return Advice(f"{name} is exactly {number(value)}: no number of bytes.")
+        return Advice(f"{name} is exactly {number(value)}: no number of bytes.", kind=CauseKind.WRONG_SIZE)
     if value > 1 << 31 and value <= U32_MAX:
         signed = value - (1 << 32)
         return Advice(
             f"{name} is {number(signed)} as a signed 32-bit number, and counts as {number(value)}, the unsigned one.",
             "a size that is not negative",
+            CauseKind.WRONG_SIZE,
         )
-    return Advice(f"{name} is exactly {number(value)}.")
+    return Advice(f"{name} is exactly {number(value)}.", kind=CauseKind.WRONG_SIZE)
 
 
 def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
@@ -103,28 +136,42 @@ def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
             f"The upper bound is there: {name} is at most {number(s.smax)}. The lower one is missing: it is signed "
             f"and may be negative{low}.",
             f"a lower bound of 0: {unsigned}; here it is {span(s.smin, s.smax)}",
+            signed_kind(facts),
+            signed_at(facts),
+            source_of_bound(facts, argument(facts)),
         )
     if s.umax <= U32_MAX and s.s32_max < LARGE and s.s32_min < 0 and s.umax >= LARGE:
         return Advice(
             f"The upper bound is there, for a signed number: {name} is at most {number(s.s32_max)} as an int. It may "
             f"be negative, though, and counts as up to {number(s.umax)} then.",
             f"a lower bound of 0: {unsigned}",
+            signed_kind(facts),
+            signed_at(facts),
+            source_of_bound(facts, argument(facts)),
         )
+    which = argument(facts)
     lost = (
-        _signed_before(facts, unsigned)
-        or _lost(facts)
-        or _on_a_copy(facts)
-        or _lower_half(s, name, variable)
-        or _of_a_global_function(facts)
+        wrong_bound(facts, which)
         or _compared_otherwise(facts)
+        or cast_bound(facts, which)
+        or _signed_before(facts, unsigned)
+        or compiled(facts)
+        or lost_in_memory(facts)
+        or _lost(facts)
+        or _lower_half(facts, s, name, variable)
+        or related_check(facts)
+        or _on_a_copy(facts)
+        or _of_a_global_function(facts)
+        or other_check(facts, which)
     )
     if lost is not None:
         return lost
+    missing = CauseKind.MISSING_CHECK
     if s.smin < 0 and s.umax >= LARGE and s.smax >= LARGE:
-        return Advice(f"Nothing on this path bounds {name}, from above or from below.")
+        return Advice(f"Nothing on this path bounds {name}, from above or from below.", kind=missing)
     if s.smin < 0:
-        return Advice(f"Nothing on this path says that {name} is not negative.")
-    return Advice(f"Nothing on this path bounds {name} from above." if s.umax >= LARGE else "")
+        return Advice(f"Nothing on this path says that {name} is not negative.", kind=missing)
+    return Advice(f"Nothing on this path bounds {name} from above." if s.umax >= LARGE else "", kind=missing)
 
 
 def _usable(s: Scalar) -> bool:
@@ -158,6 +205,9 @@ def _signed_before(facts: Facts, unsigned: str) -> Advice | None:
                 f"{facts.where(cause.insn_idx)}. It may be negative, though, and what is computed from it there has no "
                 "bound.",
                 f"a lower bound of 0: {unsigned}",
+                signed_kind(facts),
+                signed_at(facts),
+                source_of_bound(facts, argument(facts)),
             )
     return None
 
@@ -165,11 +215,14 @@ def _signed_before(facts: Facts, unsigned: str) -> Advice | None:
 def _lost(facts: Facts) -> Advice | None:
     """The bounded value that the one at fault was computed from, and the instruction that lost the bound."""
     for cause, before, after in _computed(facts):
-        if before.var_off.mask and _usable(before) and not _usable(after):
+        bounded = before.var_off.mask and _usable(before) and before.umax not in _OF_TYPES
+        if bounded and not _usable(after):
             return Advice(
                 f"The bound was there before {facts.where(cause.insn_idx)} ({bounds(before)}); the result of what is "
                 f"computed there has none: {bounds(after) or 'nothing is known of it'}.",
                 "the comparison after the last computation, of the value that is used",
+                CauseKind.LOST_IN_ARITHMETIC,
+                cause.step,
             )
     return None
 
@@ -178,19 +231,22 @@ def _went_below_zero(facts: Facts) -> Advice | None:
     """A number that was not negative before a subtraction made one of it that may be."""
     for cause, before, after in _computed(facts):
         insn = facts.recorder.insns[cause.insn_idx]
-        if o.op(insn.code) == o.SUB and before.smin >= 0 and after.smin < 0:
+        subtracts = o.op(insn.code) == o.SUB or (o.op(insn.code) == o.ADD and o.src(insn.code) == o.K and insn.imm < 0)
+        if subtracts and before.smin >= 0 and after.smin < 0:
             return Advice(
                 f"The upper bound is there, the lower one is not: the subtraction in {facts.where(cause.insn_idx)} "
                 f"takes from a number that is not negative, and its result may be as low as {number(after.smin)}.",
                 "a comparison of the two numbers before the subtraction, so that no more is taken away than there is; "
                 "an unsigned type does not help, for the result would be a large number then",
+                CauseKind.LOST_IN_ARITHMETIC,
+                cause.step,
             )
         if before.smin < 0:
             break
     return None
 
 
-def _lower_half(s: Scalar, name: str, variable: str) -> Advice | None:
+def _lower_half(facts: Facts, s: Scalar, name: str, variable: str) -> Advice | None:
     """A number of 64 bits of which only the lower 32 were compared."""
     if s.umax <= U32_MAX or s.s32_max >= LARGE:
         return None
@@ -200,35 +256,18 @@ def _lower_half(s: Scalar, name: str, variable: str) -> Advice | None:
         f"Only the lower 32 bits of {name} are bounded ({known}); the upper 32 bits are not, and all 64 are used here.",
         f"the comparison of all 64 bits of the value that is used: `{variable}` of an unsigned 64-bit type for both "
         "(clang compares 32 bits of a value that the source shortens for the comparison)",
+        CauseKind.WRONG_WIDTH,
+        narrowed_at(facts),
     )
-
-
-def _made_by(facts: Facts) -> tuple[int, int, int] | None:
-    """(step that made the number at fault, step up to which it is in the register, that register)."""
-    frame, idx = slot_index(facts.name)
-    if idx > 10 or frame != len(facts.recorder.raw_before(facts.at)) - 1:
-        return None
-    at = facts.at
-    reg = facts.reg
-    if reg is not None and not _is_number(reg):
-        # A pointer: what was added to it is the number.
-        at = facts.recorder.writer_before(at, frame, idx)
-        if at < 0:
-            return None
-        insn = facts.recorder.insns[facts.recorder.insn_idx(at)]
-        if insn.code != o.ALU64 | o.ADD | o.X or insn.dst_reg != idx:
-            return None
-        idx = insn.dst_reg if _is_number(facts.recorder.raw_before(at)[frame].regs[idx]) else insn.src_reg
-    origin = facts.origin(at, frame, idx)
-    return (origin, at, idx) if origin >= 0 else None
 
 
 def _of_a_global_function(facts: Facts) -> Advice | None:
     """The result of a function that is verified by itself: what its code proves does not reach the caller."""
-    made = _made_by(facts)
-    if made is None:
+    made = origin_of(facts)
+    made = wide_origin(facts.recorder, made) if made is not None else None
+    if made is None or made.step < 0 or made.idx:
         return None
-    insn_idx = facts.recorder.insn_idx(made[0])
+    insn_idx = facts.recorder.insn_idx(made.step)
     insn = facts.recorder.insns[insn_idx]
     if insn.code != o.JMP | o.CALL or insn.src_reg != o.PSEUDO_CALL:
         return None
@@ -236,17 +275,18 @@ def _of_a_global_function(facts: Facts) -> Advice | None:
         f"The number is the result of the global function that {facts.where(insn_idx)} calls. Global functions are "
         "verified by themselves: whatever bounds their code gives the result, the caller knows none of them.",
         "the comparison in the caller, after the call; or a static function, which is verified as a part of its caller",
+        CauseKind.LOST_AT_CALL,
+        made.step,
     )
 
 
 def _compared_otherwise(facts: Facts) -> Advice | None:
     """A comparison of the number itself that does not bound it: with an unbounded one, or on its other branch."""
-    made = _made_by(facts)
+    made = origin_of(facts)
     if made is None:
         return None
-    origin, _, _ = made
     for branch in facts.branches():
-        if branch.step <= origin:
+        if branch.step <= made.step:
             break
         here = len(branch.before) - 1
         text = (
@@ -256,13 +296,17 @@ def _compared_otherwise(facts: Facts) -> Advice | None:
         regs = branch.before[here].regs
         if o.src(branch.insn.code) != o.X:
             own, after = regs[sides[0]], branch.after
-            if facts.origin(branch.step, here, sides[0]) != origin or len(after) != len(branch.before):
+            if not _is(facts, branch, sides[0], made) or len(after) != len(branch.before):
                 continue
             now = after[here].regs[sides[0]]
             raised = _is_number(own) and _is_number(now) and now.scalar.umin > own.scalar.umin
             if raised and now.scalar.umin > 1 and now.scalar.umax >= LARGE:
                 return Advice(
-                    f"{text} gives this path a lower bound only: the number is at least {number(now.scalar.umin)} here."
+                    f"{text} gives this path a lower bound only: the number is at least "
+                    f"{number(now.scalar.umin)} here.",
+                    "",
+                    CauseKind.WRONG_BRANCH,
+                    branch.step,
                 )
             continue
         for one, other in (sides, sides[::-1]):
@@ -271,12 +315,20 @@ def _compared_otherwise(facts: Facts) -> Advice | None:
                 continue
             if min(limit.scalar.umax, limit.scalar.u32_max if branch.insn.code & 0x07 == o.JMP32 else U64_MAX) < LARGE:
                 continue
-            if facts.origin(branch.step, here, one) == origin:
+            if _is(facts, branch, one, made):
                 return Advice(
                     f"{text} is with r{other}, of which no upper bound is known itself, so that it gives none.",
                     f"a comparison with a constant: of the number that is used, or of r{other} before this comparison",
+                    CauseKind.CHECK_TOO_WEAK,
+                    branch.step,
                 )
     return None
+
+
+def _is(facts: Facts, branch: Branch, idx: int, made: Value) -> bool:
+    """Whether a register that a branch compares holds the value."""
+    value = value_before(facts.recorder, branch.step, len(branch.before) - 1, idx)
+    return origin(facts.recorder, value) == made
 
 
 def _source(facts: Facts, step: int, insn: Insn) -> RegState | None:
@@ -312,7 +364,7 @@ def _on_a_copy(facts: Facts) -> Advice | None:
             break
         other = branch.insn.dst_reg
         here = len(branch.before) - 1
-        if o.src(branch.insn.code) == o.X or here != frame:
+        if o.src(branch.insn.code) == o.X or here != frame or o.op(branch.insn.code) not in ORDERS:
             continue
         was = branch.before[here].regs[other]
         if not _is_number(was) or facts.origin(branch.step, here, other) != origin:
@@ -324,5 +376,7 @@ def _on_a_copy(facts: Facts) -> Advice | None:
             f"The comparison in {facts.where(branch.insn_idx)} ({text}) is of a copy: what it says of r{other} does "
             f"not carry over to r{idx}.",
             "the comparison of the variable that is used, in the width in which it is used",
+            CauseKind.CHECK_OF_ANOTHER_VALUE,
+            branch.step,
         )
     return None

@@ -16,6 +16,7 @@ from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, same_value, slot_index
 from vm.verifier.state import reg_types as t
 
 MAX_CAUSES: Final = 32
+_COLLECTED: Final = 64  # before copies are folded
 _MAX_SCAN: Final = 20_000  # steps looked at between a value's writer and its reader, for what narrowed it
 _MAX_NARROWINGS: Final = 4  # of one value: the last ones
 
@@ -45,7 +46,7 @@ class Found(NamedTuple):
 
 
 def causes_of(trace: Recorder, step: int, names: list[str]) -> list[Cause]:
-    """The steps that led to what `names` hold before step `step`, oldest first; at most MAX_CAUSES."""
+    """The steps that led to what `names` hold before step `step`, oldest first; more than MAX_CAUSES are not needed."""
     # Nearest steps first, so that what is cut off is what lies far back.
     queue: list[tuple[int, _Want]] = []
     for name in names:
@@ -53,7 +54,7 @@ def causes_of(trace: Recorder, step: int, names: list[str]) -> list[Cause]:
         heapq.heappush(queue, (-step, _Want(step, frame, idx)))
     seen: set[tuple[int, int, int]] = set()  # (instruction, frame, index): one round of a loop tells enough
     causes: list[Cause] = []
-    while queue and len(causes) < MAX_CAUSES:
+    while queue and len(causes) < _COLLECTED:
         _, want = heapq.heappop(queue)
         name = slot_name(want.frame, want.idx)
         writer = trace.writer_before(want.at, want.frame, want.idx)
@@ -82,7 +83,7 @@ def causes_of(trace: Recorder, step: int, names: list[str]) -> list[Cause]:
         for frame, idx in found.parts:
             if idx != o.REG_FP:
                 heapq.heappush(queue, (-writer, _Want(writer, frame, idx)))
-    return sorted(dict.fromkeys(causes))[-MAX_CAUSES:]
+    return sorted(dict.fromkeys(causes))[-_COLLECTED:]
 
 
 class Narrowing(NamedTuple):
@@ -135,37 +136,39 @@ def _compared_with(insn: Insn, want: _Want, snap: tuple[FrameSnapshot, ...]) -> 
     return (want.frame, other) if want.idx in (insn.dst_reg, insn.src_reg) and other != want.idx else None
 
 
-def written(trace: Recorder, step: int, frame: int, idx: int) -> Found:
-    """How step `step` wrote a slot, and from what."""
+def written(trace: Recorder, step: int, frame: int, idx: int, *, words: bool = True) -> Found:
+    """How step `step` wrote a slot, and from what. words: whether the value it wrote is said in `why`."""
     insn_idx = trace.insn_idx(step)
     insn = trace.insns[insn_idx]
     cls = insn.code & 0x07
     snap = trace.raw_before(step)
     here = len(snap) - 1
     if cls in (o.ALU, o.ALU64):
-        return _arithmetic(trace, step, insn, here)
+        return _arithmetic(trace, step, insn, here, words)
     if cls == o.LDX:
-        return _load(trace, step, insn, snap, here)
+        return _load(trace, step, insn, snap, here, words)
     if cls == o.LD:
-        return _wide(trace, step, insn, here, idx)
+        return _wide(trace, step, insn, here, idx, words)
     if cls in (o.ST, o.STX):
         return _store(trace, insn, here, idx)
     if o.op(insn.code) == o.EXIT:
         if idx == 0:
             return Found("call", "returned by the function that ends here", ((here, 0),))
         return Found("clobbered", "the function that ends here left it so")
-    return _call(trace, step, insn, here, frame, idx)
+    return _call(trace, step, insn, here, frame, idx, words)
 
 
-def _now(trace: Recorder, step: int, frame: int, idx: int) -> str:
+def _now(trace: Recorder, step: int, frame: int, idx: int, words: bool) -> str:
+    if not words:
+        return ""
     snap = trace.raw(step)
     value = value_at(snap, frame, idx)
     name = slot_name(frame, idx)
     return trace.view(value, snap, name).text if value is not None else "nothing"
 
 
-def _arithmetic(trace: Recorder, step: int, insn: Insn, here: int) -> Found:
-    text = _now(trace, step, here, insn.dst_reg)
+def _arithmetic(trace: Recorder, step: int, insn: Insn, here: int, words: bool) -> Found:
+    text = _now(trace, step, here, insn.dst_reg, words)
     operation = o.op(insn.code)
     by_reg = o.src(insn.code) == o.X and operation not in (o.NEG, o.END)
     dst, src = (here, insn.dst_reg), (here, insn.src_reg)
@@ -176,8 +179,8 @@ def _arithmetic(trace: Recorder, step: int, insn: Insn, here: int) -> Found:
     return Found("arithmetic", f"computed: {text}", (dst, src) if by_reg and src != dst else (dst,))
 
 
-def _load(trace: Recorder, step: int, insn: Insn, snap: tuple[FrameSnapshot, ...], here: int) -> Found:
-    text = _now(trace, step, here, insn.dst_reg)
+def _load(trace: Recorder, step: int, insn: Insn, snap: tuple[FrameSnapshot, ...], here: int, words: bool) -> Found:
+    text = _now(trace, step, here, insn.dst_reg, words)
     size = _SIZES.get(insn.code & 0x18, 8)
     stack = stack_names(snap, here, insn.src_reg, insn.off, size)
     if stack:
@@ -194,9 +197,9 @@ def _is_pointer(trace: Recorder, step: int, frame: int, idx: int) -> bool:
     return value.type not in (t.NOT_INIT, t.SCALAR_VALUE)
 
 
-def _wide(trace: Recorder, step: int, insn: Insn, here: int, idx: int) -> Found:
+def _wide(trace: Recorder, step: int, insn: Insn, here: int, idx: int, words: bool) -> Found:
     if o.mode(insn.code) == o.IMM:
-        return Found("value", f"set to {_now(trace, step, here, insn.dst_reg)}")
+        return Found("value", f"set to {_now(trace, step, here, insn.dst_reg, words)}")
     if idx == 0:
         return Found("load", "loaded from the packet")
     return Found("clobbered", "r1-r5 hold nothing after a load from the packet")
@@ -212,7 +215,7 @@ def _store(trace: Recorder, insn: Insn, here: int, idx: int) -> Found:
     return Found("arithmetic", f"changed by an atomic operation with r{insn.src_reg}", ((here, insn.src_reg),))
 
 
-def _call(trace: Recorder, step: int, insn: Insn, here: int, frame: int, idx: int) -> Found:
+def _call(trace: Recorder, step: int, insn: Insn, here: int, frame: int, idx: int, words: bool) -> Found:
     """What a call does to a slot: the callee's arguments, the result, and what does not survive."""
     callee = trace.called(trace.insn_idx(step))
     who = f"{callee}()" if callee else "the function called"
@@ -221,11 +224,13 @@ def _call(trace: Recorder, step: int, insn: Insn, here: int, frame: int, idx: in
             return Found("argument", f"argument {idx} of the function called here", ((here, idx),))
         return Found("argument", f"argument {idx} that {who} calls its callback with")
     if idx == 0:
-        return Found("call", f"returned by {who}: {_now(trace, step, frame, idx)}")
+        return Found("call", f"returned by {who}: {_now(trace, step, frame, idx, words)}")
     if idx < 6:
         return Found("clobbered", f"r1-r5 hold nothing after a call ({who})")
     if idx >= FIRST_SLOT:
         if value_at(trace.raw(step), frame, idx) is None:
             return Found("clobbered", f"{who} leaves nothing in it", ((frame, idx),))
-        return Found("call", f"written by {who}: {_now(trace, step, frame, idx)}")
-    return Found("clobbered", f"{who} makes it invalid: {_now(trace, step, frame, idx)} from here", ((frame, idx),))
+        return Found("call", f"written by {who}: {_now(trace, step, frame, idx, words)}")
+    return Found(
+        "clobbered", f"{who} makes it invalid: {_now(trace, step, frame, idx, words)} from here", ((frame, idx),)
+    )

@@ -2,27 +2,55 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.program import LineInfo
 from vm.trace.recorder import Recorder
 from vm.trace.records import Cause
+from vm.trace.root_cause import CauseKind, SourceCheck
 from vm.trace.snapshots import FrameSnapshot, slot_index, value_at
 from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
+PROGRAM: Final = "program.c"
+"""The file name under which the user's source is compiled."""
+
 _MAX_SCAN: Final = 20_000  # steps of the path that are looked at
+_MAX_BRANCHES: Final = 1_000  # conditional jumps of them whose states are
 _MAX_MOVES: Final = 32
 
 
 class Advice(NamedTuple):
-    """what -- what is wrong, a sentence; needed -- what would have been accepted. "" where nothing more is known."""
+    """What follows from the facts.
+
+    what -- what is wrong, a sentence; needed -- what would have been accepted. "" where nothing more is known.
+    kind -- what it comes from; None: what the rule stands for (kinds.kind_of)
+    step -- the step that is the cause's place; None: the rejected instruction
+    check -- the condition in the source, where that is the cause's place
+    """
 
     what: str = ""
     needed: str = ""
+    kind: CauseKind | None = None
+    step: int | None = None
+    check: SourceCheck | None = None
+
+
+def in_program(info: LineInfo) -> bool:
+    """Whether the line is one of the source that the user gave, and not of a header."""
+    return info.file.rpartition("/")[2] == PROGRAM
+
+
+def is_branch(insn: Insn) -> bool:
+    """Whether an instruction is a conditional jump."""
+    return insn.code & 0x07 in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.CALL, o.EXIT, o.JA)
 
 
 class Branch(NamedTuple):
@@ -35,7 +63,8 @@ class Branch(NamedTuple):
     after: tuple[FrameSnapshot, ...]
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Facts:
     """A rejection. at: the step, whose state is recorder.raw_before(at); name: of the register or slot at fault."""
 
     env: VerifierEnv
@@ -82,26 +111,65 @@ class Facts(NamedTuple):
         line = self.env.program.line_of(insn_idx)
         return f"line {line}" if line is not None else f"instruction {insn_idx}"
 
-    def steps_back(self) -> Iterator[int]:
-        """The steps before the failing one, the last first, along its path."""
-        step = self.at
+    def line_info(self, insn_idx: int) -> LineInfo | None:
+        """The line info that covers an instruction."""
+        infos = self.env.program.line_infos
+        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
+        return infos[found - 1] if found else None
+
+    def insns_of(self, line: int, end_line: int) -> tuple[int, ...]:
+        """The instructions of lines of the user's source."""
+        return tuple(
+            idx
+            for idx in range(len(self.env.insns))
+            if (info := self.line_info(idx)) is not None and line <= info.line <= end_line and in_program(info)
+        )
+
+    @cached_property
+    def _path(self) -> tuple[int, ...]:
+        step, found = self.at, []
         for _ in range(_MAX_SCAN):
             step = self.recorder.before(step)
             if step < 0:
-                return
-            yield step
+                break
+            found.append(step)
+        return tuple(found)
+
+    def steps_back(self) -> Iterator[int]:
+        """The steps before the failing one, the last first, along its path; as many as are looked at."""
+        return iter(self._path)
+
+    @cached_property
+    def visited(self) -> dict[int, int]:
+        """The last step at which the path visited an instruction, by instruction."""
+        found: dict[int, int] = {}
+        for step in self._path:
+            found.setdefault(self.recorder.insn_idx(step), step)
+        return found
+
+    @cached_property
+    def _jumps(self) -> tuple[tuple[int, int, int], ...]:
+        """(step, instruction, step after it) of the conditional jumps of the path, the last first."""
+        found, later = [], self.at
+        for step in self._path:
+            insn_idx = self.recorder.insn_idx(step)
+            if is_branch(self.recorder.insns[insn_idx]):
+                found.append((step, insn_idx, later))
+            later = step
+        return tuple(found[:_MAX_BRANCHES])
+
+    @cached_property
+    def _branches(self) -> list[Branch]:
+        return []
 
     def branches(self) -> Iterator[Branch]:
-        """The conditional jumps of the path, the last first."""
-        later = self.at
-        for step in self.steps_back():
-            insn_idx = self.recorder.insn_idx(step)
-            insn = self.recorder.insns[insn_idx]
-            if insn.code & 0x07 in (o.JMP, o.JMP32) and o.op(insn.code) not in (o.CALL, o.EXIT, o.JA):
-                yield Branch(
-                    step, insn_idx, insn, self.recorder.raw_before(step), self.recorder.raw_before(later)
-                )  # fmt: skip
-            later = step
+        """The conditional jumps of the path, the last first; as many as are looked at."""
+        known, recorder = self._branches, self.recorder
+        for at, (step, insn_idx, later) in enumerate(self._jumps):
+            if at == len(known):
+                before, after = recorder.raw_before(step), recorder.raw_before(later)
+                known.append(Branch(step, insn_idx, recorder.insns[insn_idx], before, after))
+            yield known[at]
 
     def origin(self, step: int, frame: int, idx: int) -> int:
         """The step that made the value a register holds before `step`, followed back through moves and constants."""

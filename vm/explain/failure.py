@@ -6,12 +6,16 @@ from typing import Final
 
 from vm.explain.advice import advise
 from vm.explain.causes import MAX_CAUSES, branch_text, causes_of
-from vm.explain.facts import Facts
+from vm.explain.facts import Advice, Facts, is_branch
+from vm.explain.folding import folded
+from vm.explain.in_source import checks_at, shown
+from vm.explain.kinds import kind_of
 from vm.explain.words import reg_sentence, slot_sentence
 from vm.isa import opcodes as o
 from vm.trace.recorder import Recorder
 from vm.trace.records import Cause, Failure, Holding
 from vm.trace.retell import stack_names
+from vm.trace.root_cause import CauseKind, RootCause
 from vm.trace.snapshots import FIRST_SLOT, live_slots, slot_index, slot_name, value_at
 from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.journal import RULE_ENDLESS
@@ -34,7 +38,9 @@ _HELD: Final = {
 def refusal(rejected: Reject) -> Failure:
     """Why a program was refused before the verifier ran."""
     rule = rejected.rule
-    return Failure(-1, -1, "", rejected.sentence, rule.name, rule.category, needed=rule.needed)
+    return Failure(
+        -1, -1, "", rejected.sentence, rule.name, rule.category, needed=rule.needed, cause=RootCause(kind_of(rule))
+    )
 
 
 def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_step: bool) -> Failure:
@@ -46,6 +52,7 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_st
         return Failure(
             -1, insn_idx, _name(rejected, env.cur_state.curframe), message, rule.name, rule.category,
             partners=rejected.partners, needed=needed,
+            cause=RootCause(kind_of(rule), -1, insn_idx, env.program.line_of(insn_idx)),
         )  # fmt: skip
     at = len(recorder) - 1 if in_step else len(recorder)
     snap = recorder.raw_before(at)
@@ -65,14 +72,43 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_st
             written_at = recorder.writer_before(at, frame, idx)
             value = recorder.view(found, snap, name)._replace(written_at=written_at)
     causes = _causes(env, recorder, rejected, rule, at, name)
-    advice = advise(Facts(env, recorder, rejected, at, name, tuple(causes)))
+    facts = Facts(env, recorder, rejected, at, name, tuple(causes))
+    advice = advise(facts)
     needed = advice.needed or needed
+    cause = _root_cause(facts, advice, insn_idx)
     last = Cause(at if in_step else env.step, insn_idx, name, "failed", needed or message)
     return Failure(
         step=env.step, insn_idx=insn_idx, reg=name, message=message, rule=rule.name, category=rule.category,
         partners=rejected.partners, explanation=advice.what, proven=value, proven_text=text, needed=needed,
-        causes=(*causes[-MAX_CAUSES + 1 :], last),
+        causes=(*folded(recorder, causes)[-MAX_CAUSES + 1 :], last), cause=cause,
     )  # fmt: skip
+
+
+def _root_cause(facts: Facts, advice: Advice, insn_idx: int) -> RootCause:
+    """The kind and place of what the advice says, with the instructions of that place's source line."""
+    env, recorder, check = facts.env, facts.recorder, advice.check
+    kind = advice.kind if advice.kind is not None else kind_of(facts.rejected.rule)
+    step = advice.step
+    if check is not None:
+        insns = facts.insns_of(check.line, check.line)
+        if step is not None and step >= 0:
+            insns = (recorder.insn_idx(step), *(each for each in insns if each != recorder.insn_idx(step)))
+        first = insns[0] if insns else -1
+        if kind is CauseKind.LOST_IN_COMPILATION and insn_idx not in insns:
+            insns = (*insns, insn_idx)
+        text = check if check.text else None
+        return RootCause(kind, -1 if step is None else step, first, check.line, text, insns)
+    if step is None:
+        acquired = next((c for c in facts.causes if c.kind == "acquired"), None)
+        if kind is CauseKind.NOT_RELEASED and acquired is not None:
+            step = acquired.step
+    if step is None or step < 0:
+        return RootCause(kind, facts.at, insn_idx, env.program.line_of(insn_idx), insns=(insn_idx,))
+    idx = recorder.insn_idx(step)
+    found = checks_at(facts, idx) if is_branch(recorder.insns[idx]) else ()
+    line = env.program.line_of(idx)
+    source = shown(found[0]) if len(found) == 1 else None
+    return RootCause(kind, step, idx, line, source, (idx,))
 
 
 def _name(rejected: Reject, frame: int) -> str:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from vm.csource.syntax import root_of
 from vm.explain.facts import Advice, Branch, Facts
+from vm.explain.in_source import checks_at, subject
+from vm.explain.lineage import parts_of, value_before
+from vm.explain.related import argument, too_wide
+from vm.explain.source_packets import asks_for_its_own, packet_check
 from vm.explain.words import number
 from vm.isa import opcodes as o
+from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import slot_index, slot_name
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -32,41 +38,137 @@ def packet(facts: Facts) -> Advice:
     reg, name = facts.reg, facts.name
     if reg is None or reg.type not in _STARTS:
         return Advice()
-    if reg.range < 0:
-        return Advice(f"On this path {name} was compared with the packet's end and lies past it.")
-    end = facts.value("off") + facts.value("size")
     checks = _checks(facts, reg.type)
     same = [check for check in checks if check.reg.id == reg.id]
+    if reg.range < 0:
+        step = same[0].branch.step if same else None
+        wrong = _in_source(facts, f"On this path {name} was compared with the packet's end and lies past it.", 0)
+        if wrong is not None:
+            return wrong
+        return Advice(
+            f"On this path {name} was compared with the packet's end and lies past it.",
+            "",
+            CauseKind.WRONG_BRANCH,
+            step,
+        )
+    end = facts.value("off") + facts.value("size")
     farthest = reg.scalar.umax + end if reg.id else end
     if farthest > MAX_PACKET_OFF:
         return _too_far(facts, reg, checks, farthest)
     if not checks:
         limit = "data" if reg.type == t.PTR_TO_PACKET_META else "data_end"
-        return Advice(f"On this path no packet pointer is compared with {limit} before the access.")
+        said = f"On this path no packet pointer is compared with {limit} before the access."
+        return _in_source(facts, said, -1) or Advice(said, kind=CauseKind.MISSING_CHECK)
     if not same:
-        there = facts.where(checks[0].branch.insn_idx)
-        made = _made(facts)
-        return Advice(
-            f"The comparison in {there} is for another pointer: {name} got an offset of its own in {made}, "
-            "and what was proven of the other says nothing about it."
-        )
+        return _of_another(facts, checks)
     best = max(same, key=lambda check: check.proven)
     there = facts.where(best.branch.insn_idx)
     if best.proven >= end:
         return _made_after(facts, best, there)
     if best.proven > 0:
-        return Advice(f"The comparison in {there} proves {number(best.proven)} bytes; the access ends at byte {end}.")
-    return Advice(f"The comparison in {there} proves nothing {_nothing(best)}")
+        said = f"The comparison in {there} proves {number(best.proven)} bytes; the access ends at byte {end}."
+        return _too_few(facts, best, said)
+    return _in_source(facts, _nothing(facts, best, there).what, 0) or _nothing(facts, best, there)
 
 
-def _nothing(check: _Check) -> str:
+def _in_source(facts: Facts, said: str, proven: int) -> Advice | None:
+    found = packet_check(facts, proven, argument(facts))
+    return found._replace(what=f"{said} {found.what}") if found is not None else None
+
+
+def _of_another(facts: Facts, checks: list[_Check]) -> Advice:
+    """All comparisons are of pointers with another variable offset, or with none."""
+    latest = checks[0]
+    there = facts.where(latest.branch.insn_idx)
+    made = _made(facts)
+    said = (
+        f"The comparison in {there} is for another pointer: {facts.name} got an offset of its own in {made}, "
+        "and what was proven of the other says nothing about it."
+    )
+    twice = next((check for check in checks if _same_sum(facts, check)), None)
+    if twice is not None and facts.env.program.source:
+        return Advice(
+            f"{said} Both pointers are made of the same numbers: the compiler computed the pointer twice, and compares "
+            "the one while it accesses through the other.",
+            "one computation of the pointer for the comparison and the access, behind barrier_var()",
+            CauseKind.LOST_IN_COMPILATION,
+            twice.branch.step,
+        )
+    found = _in_source(facts, said, -1)
+    if found is not None:
+        return found
+    own = checks_at(facts, latest.branch.insn_idx)
+    if _of_its_own(facts, latest) or any(asks_for_its_own(check) for check in own):
+        return Advice(said, "", CauseKind.MISSING_CHECK)
+    return Advice(said, "", CauseKind.CHECK_OF_ANOTHER_VALUE, latest.branch.step)
+
+
+def _same_sum(facts: Facts, check: _Check) -> bool:
+    """Whether a compared pointer has the same parts as the one at fault: the same base with the same numbers added."""
+    recorder = facts.recorder
+    frame, idx = slot_index(facts.name)
+    mine = parts_of(recorder, value_before(recorder, facts.at, frame, idx))
+    there = slot_index(check.name)
+    return bool(mine) and mine == parts_of(recorder, value_before(recorder, check.branch.step, *there))
+
+
+def _of_its_own(facts: Facts, check: _Check) -> bool:
+    """Whether a comparison serves the accesses of the pointer that it compares: then it was not meant for another."""
+    recorder = facts.recorder
+    for step in facts.steps_back():
+        if step <= check.branch.step:
+            return False
+        insn = recorder.insns[recorder.insn_idx(step)]
+        cls = insn.code & 0x07
+        if cls not in (o.LDX, o.ST, o.STX):
+            continue
+        before = recorder.raw_before(step)
+        base = before[-1].regs[insn.src_reg if cls == o.LDX else insn.dst_reg]
+        if base.type == check.reg.type and base.id == check.reg.id:
+            return True
+    return False
+
+
+def _too_few(facts: Facts, best: _Check, said: str) -> Advice:
+    """A comparison that proves less than is accessed: too few bytes, or bytes of something in front of it."""
+    found = _in_source(facts, said, best.proven)
+    if found is not None:
+        return found
+    if not _meant_for(facts, best):
+        return Advice(f"{said} It is for what lies in front of them.", "", CauseKind.MISSING_CHECK)
+    return Advice(said, "", CauseKind.CHECK_TOO_WEAK, best.branch.step)
+
+
+def _meant_for(facts: Facts, best: _Check) -> bool:
+    """Whether a comparison that proves too few bytes was meant for the access: by the variables of the source.
+
+    Without a source: whether it proves at least a part of what is accessed.
+    """
+    found = subject(facts, argument(facts))
+    checks = checks_at(facts, best.branch.insn_idx)
+    if found is None or not checks:
+        return facts.value("off") < best.proven
+    used = {root_of(pointer) for pointer in found.pointers}
+    if any(used & check.mentioned for check in checks):
+        return True
+    return not any(asks_for_its_own(check) for check in checks)
+
+
+def _nothing(facts: Facts, check: _Check, there: str) -> Advice:
     """Why a comparison proves no byte (kernel: try_match_pkt_pointers(), find_good_pkt_pointers())."""
+    said, step = f"The comparison in {there} proves nothing", check.branch.step
     if o.cls(check.branch.insn.code) == o.JMP32:
-        return "about the packet: it compares only the lower 32 bits of the pointers."
+        what = f"{said} about the packet: it compares only the lower 32 bits of the pointers."
+        kind = CauseKind.WRONG_WIDTH if check.reg.off > 0 else CauseKind.CHECK_TOO_WEAK
+        return Advice(what, "", kind, step)
     if check.reg.off <= 0:
-        name = check.name
-        return f"here: only bytes in front of the compared pointer count as proven, and {name} has none in front of it."
-    return "on this path: it holds where its other branch goes on."
+        what = (
+            f"{said} here: only bytes in front of the compared pointer count as proven, and {check.name} has none in "
+            "front of it."
+        )
+        return Advice(what, "", CauseKind.CHECK_TOO_WEAK, step)
+    what = f"{said} on this path: it holds where its other branch goes on."
+    return Advice(what, "", CauseKind.WRONG_BRANCH, step)
 
 
 def _checks(facts: Facts, kind: int) -> list[_Check]:
@@ -95,12 +197,21 @@ def _too_far(facts: Facts, reg: RegState, checks: list[_Check], farthest: int) -
             f"packet, and comparisons count only within its first {limit} bytes.",
             f"an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
             f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}",
+            *_unbounded(facts),
         )
     return Advice(
         f"{there} is not enough: {name} is moved on until it is {number(farthest)} bytes into the packet, and "
         f"comparisons count only within its first {limit} bytes. The loop has no other end than the packet's.",
         "a bound on the rounds of the loop, beside the packet's end: for (i = 0; i < 1500 && p + 1 <= data_end; i++)",
+        CauseKind.UNBOUNDED_LOOP,
+        checks[0].branch.step if checks else None,
     )
+
+
+def _unbounded(facts: Facts) -> tuple[CauseKind, int | None]:
+    """The cause of an offset that may be too large."""
+    found = too_wide(facts, "")
+    return (found.kind or CauseKind.MISSING_CHECK, found.step)
 
 
 def _made(facts: Facts) -> str:
@@ -128,11 +239,15 @@ def _made_after(facts: Facts, check: _Check, there: str) -> Advice:
                 f"The comparison in {there} was enough, but {recorder.called(recorder.insn_idx(step)) or 'the call'}() "
                 f"in {facts.where(recorder.insn_idx(step))} may move the packet: what was proven before it is gone.",
                 f"the comparison with data_end again, after the call, for the pointer in {facts.name}",
+                CauseKind.LOST_AT_CALL,
+                step,
             )
     return Advice(
         f"The comparison in {there} was enough for the pointers there were; {facts.name} was loaded from the context "
         f"again after it (it is what {_made(facts)} left), and nothing is proven of it yet.",
         f"one pointer for the comparison and the access: load data once, or compare {facts.name} with data_end again",
+        CauseKind.READ_AGAIN,
+        check.branch.step,
     )
 
 

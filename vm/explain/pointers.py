@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.explain.facts import Advice, Facts
+from vm.explain.causes import branch_text
+from vm.explain.facts import Advice, Branch, Facts
+from vm.explain.in_source import subject
+from vm.explain.related import argument, loop_bound, size_at_fault, too_wide
+from vm.explain.source_nulls import null_at_use, null_check, pointer_given
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.trace.records import Cause
-from vm.trace.snapshots import slot_index
+from vm.trace.root_cause import CauseKind
+from vm.trace.snapshots import FIRST_SLOT, slot_index, value_at
+from vm.verifier.rules.helper_args import ARGUMENT_TYPE
 from vm.verifier.state import reg_types as t
+from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
 _CARRIES: Final = ("branch", "move", "fill", "spill")
@@ -25,17 +32,112 @@ _READS: Final = (
 )
 
 
+_NULLABLE: Final = frozenset(
+    {
+        "pointer-arithmetic-before-null-check", "helper-argument-may-be-null", "kfunc-argument-may-be-null",
+        "argument-may-be-null", "invalid-memory-access",
+    }
+)  # fmt: skip
+
+
+def may_be_null(facts: Facts) -> Advice | None:
+    """What is refused because a pointer may be NULL, whatever the rule; None of everything else."""
+    reg = facts.reg
+    if reg is None or not reg.type & t.PTR_MAYBE_NULL:
+        return None
+    if facts.rejected.rule.name in _NULLABLE or facts.rejected.values.get("only_null") or _is_inner_map(facts, reg):
+        return _may_be_null(facts, reg)
+    return None
+
+
+def _is_inner_map(facts: Facts, reg: RegState) -> bool:
+    """Whether a value of a map of maps is passed where a map is taken: behind a comparison with NULL it is a map."""
+    maps = facts.env.program.maps
+    known = t.base_type(reg.type) == t.PTR_TO_MAP_VALUE and 0 <= reg.map_ptr < len(maps)
+    return known and maps[reg.map_ptr].inner is not None and facts.rejected.rule is ARGUMENT_TYPE and facts.name == "r1"
+
+
 def pointer(facts: Facts) -> Advice:
     """An access through a register that may not be accessed through."""
     reg = facts.reg
     if reg is None:
         return Advice()
-    if reg.type & t.PTR_MAYBE_NULL:
-        return _may_be_null(facts, reg)
-    made = next((cause for cause in reversed(facts.causes) if cause.kind not in _CARRIES), None)
-    if reg.type != t.SCALAR_VALUE or made is None or made.step < 0:
+    if reg.type != t.SCALAR_VALUE:
         return Advice()
+    return of_number(facts) or Advice()
+
+
+def of_number(facts: Facts) -> Advice | None:
+    """A number where a pointer is needed: what it was before, and where it became one."""
+    made = next((cause for cause in reversed(facts.causes) if cause.kind not in _CARRIES), None)
+    reg = facts.reg
+    if reg is None or reg.type != t.SCALAR_VALUE:
+        return None
+    lost = _lost_at_call(facts)
+    if lost is not None:
+        return lost
+    null = null_at_use(facts, argument(facts))
+    if null is not None:
+        return null._replace(what=f"{facts.name} is computed from NULL on this path. {null.what}")
+    if _may_be_zero(facts, reg):
+        branch = _became_null(facts)
+        if branch is not None:
+            text = branch_text(facts.recorder.insns, branch.insn_idx)
+            return Advice(
+                f"{facts.name} is NULL on this path: the comparison in {facts.where(branch.insn_idx)} ({text}) leads "
+                "here.",
+                "the use on the other side of the comparison",
+                CauseKind.WRONG_BRANCH,
+                branch.step,
+            )
+    if made is None or made.step < 0:
+        return None
     return _number(facts, made)
+
+
+def _may_be_zero(facts: Facts, reg: RegState) -> bool:
+    """Whether a number is NULL, or so small that it is an offset from NULL."""
+    return reg.is_const() and 0 <= reg.scalar.umin < 1 << 16
+
+
+def _became_null(facts: Facts) -> Branch | None:
+    """The comparison that made a pointer which may be NULL the number 0."""
+    for branch in facts.branches():
+        here = len(branch.before) - 1
+        if here >= len(branch.after):
+            continue
+        was, now = branch.before[here].regs[branch.insn.dst_reg], branch.after[here].regs[branch.insn.dst_reg]
+        if was.type & t.PTR_MAYBE_NULL and now.type == t.SCALAR_VALUE:
+            return branch
+    return None
+
+
+def _lost_at_call(facts: Facts) -> Advice | None:
+    """The call that made a number of the pointer that this one was, or was computed from."""
+    recorder = facts.recorder
+    for cause in reversed(facts.causes):
+        before = recorder.raw_before(cause.step) if cause.kind == "clobbered" and cause.step >= 0 else ()
+        frame, idx = slot_index(cause.name) if cause.name else (0, FIRST_SLOT)
+        was = value_at(before, frame, idx)
+        reg = was.spilled_ptr if isinstance(was, StackSlot) else was
+        if reg is None:
+            continue
+        there, callee = facts.where(cause.insn_idx), recorder.called(cause.insn_idx) or "the call"
+        if reg.type in _PACKETS:
+            return Advice(
+                f"{callee}() in {there} may move the packet: {cause.name} was a pointer into it, and is none any more.",
+                "the packet pointers loaded from the context again after the call, and compared with data_end again",
+                CauseKind.LOST_AT_CALL,
+                cause.step,
+            )
+        if reg.ref_obj_id:
+            return Advice(
+                f"{callee}() in {there} gives the object back: {cause.name} was a pointer to it, and is none any more.",
+                "all uses of the object before it is given back, and one call that gives it back",
+                CauseKind.USED_AFTER_RELEASE,
+                cause.step,
+            )
+    return None
 
 
 def _may_be_null(facts: Facts, reg: RegState) -> Advice:
@@ -44,55 +146,89 @@ def _may_be_null(facts: Facts, reg: RegState) -> Advice:
     if source is not None and source.step >= 0:
         callee = facts.recorder.called(source.insn_idx)
         given = f", as {callee}() in {facts.where(source.insn_idx)} gave it" if callee else ""
+    found = null_check(facts, argument(facts), source.insn_idx if source is not None else -1)
+    if found is not None:
+        return found._replace(what=f"{facts.name} may be NULL{given}. {found.what}")
     other = _checked_instead(facts, reg)
-    return Advice(f"{facts.name} may be NULL{given}{other or ', and nothing on this path compares it with 0'}.")
+    if other is None:
+        what = f"{facts.name} may be NULL{given}, and nothing on this path compares it with 0."
+        return Advice(what, kind=CauseKind.MISSING_CHECK)
+    there = facts.where(other.insn_idx)
+    what = f"{facts.name} may be NULL{given}; the comparison with 0 in {there} is of another pointer."
+    missing = subject(facts, argument(facts)) is not None or _used_after(facts, other)
+    if missing:
+        return Advice(what, "", CauseKind.MISSING_CHECK)
+    return Advice(what, "", CauseKind.CHECK_OF_ANOTHER_VALUE, other.step)
 
 
-def _checked_instead(facts: Facts, reg: RegState) -> str:
+def _checked_instead(facts: Facts, reg: RegState) -> Branch | None:
     """The comparison of another pointer with NULL, if there is one."""
     for branch in facts.branches():
         was = branch.before[-1].regs[branch.insn.dst_reg]
         if o.src(branch.insn.code) != o.X and not branch.insn.imm and was.type & t.PTR_MAYBE_NULL and was.id != reg.id:
-            return f"; the comparison with 0 in {facts.where(branch.insn_idx)} is of another pointer"
-    return ""
+            return branch
+    return None
+
+
+def _used_after(facts: Facts, branch: Branch) -> bool:
+    """Whether the pointer that a branch compares is accessed through afterwards: then it was compared for that."""
+    recorder = facts.recorder
+    was = branch.before[-1].regs[branch.insn.dst_reg]
+    for step in facts.steps_back():
+        if step <= branch.step:
+            return False
+        insn = recorder.insns[recorder.insn_idx(step)]
+        cls = insn.code & 0x07
+        if cls not in (o.LDX, o.ST, o.STX):
+            continue
+        base = recorder.raw_before(step)[-1].regs[insn.src_reg if cls == o.LDX else insn.dst_reg]
+        if base.type & ~t.PTR_MAYBE_NULL == was.type & ~t.PTR_MAYBE_NULL and base.map_ptr == was.map_ptr:
+            return True
+    return False
 
 
 def _number(facts: Facts, made: Cause) -> Advice:
     """Of a number: where it became one."""
     recorder, there = facts.recorder, facts.where(made.insn_idx)
+    if made.kind == "clobbered":
+        return Advice()
     insn = recorder.insns[made.insn_idx]
     before = recorder.raw_before(made.step)
-    if made.kind == "clobbered":
-        frame, idx = slot_index(made.name)
-        callee = recorder.called(made.insn_idx) or "the call"
-        if idx < 11 and frame < len(before) and before[frame].regs[idx].type in _PACKETS:
-            return Advice(
-                f"{callee}() in {there} may move the packet: {made.name} was a pointer into it, and is none any more.",
-                "the packet pointers loaded from the context again after the call, and compared with data_end again",
-            )
-        return Advice()
     if made.kind == "load" and insn.code & 0x07 == o.LDX and before:
         base = t.base_type(before[-1].regs[insn.src_reg].type)
         if base == t.PTR_TO_CTX and facts.env.program.prog_type in _TRACES:
             return Advice(
                 f"{facts.name} is what {there} loads from the context: an address, but a number to the verifier.",
                 f"a call that reads memory wherever it is: {_READS}",
+                CauseKind.NOT_A_POINTER,
+                made.step,
             )
         if base == t.PTR_TO_MAP_VALUE:
             return Advice(
                 f"{facts.name} is what {there} loads from a map value: a pointer stored there is a number when it is "
                 "loaded again.",
                 "what the pointer leads to, looked up or read again; or a field of the map value that is a kptr",
+                CauseKind.NOT_A_POINTER,
+                made.step,
             )
     if made.kind == "arithmetic":
-        return Advice(f"{facts.name} is what is computed in {there}, and that is a number.")
+        said = f"{facts.name} is what is computed in {there}, and that is a number."
+        return Advice(said, "", CauseKind.NOT_A_POINTER, made.step, pointer_given(facts, argument(facts)))
     if made.kind == "value":
-        return Advice(f"{facts.name} is a constant, set in {there}.")
-    return Advice()
+        return Advice(f"{facts.name} is a constant, set in {there}.", "", CauseKind.NOT_A_POINTER, made.step)
+    return Advice("", "", CauseKind.NOT_A_POINTER, made.step, pointer_given(facts, argument(facts)))
 
 
 def stack(facts: Facts) -> Advice:
     """An access that leaves the stack frame."""
+    said = _stack(facts)
+    reg = facts.reg
+    if size_at_fault(facts) or (reg is not None and reg.type == t.PTR_TO_STACK and reg.scalar.var_off.mask):
+        return too_wide(facts, said.what)
+    return loop_bound(facts, said.what) or said
+
+
+def _stack(facts: Facts) -> Advice:
     off, size = facts.value("off"), facts.value("size")
     if "var_off" in facts.rejected.values or size <= 0:
         return Advice()

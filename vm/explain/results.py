@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
+from vm.explain.in_source import return_of
+from vm.explain.lineage import value_before, wide_origin
 from vm.explain.program_types import type_name
 from vm.explain.words import bounds, number
 from vm.kernel import types as k
+from vm.trace.root_cause import CauseKind, SourceCheck
+from vm.trace.snapshots import slot_index
 from vm.verifier.domain.scalar import U32_MAX
 from vm.verifier.report.need import span
 
@@ -55,7 +59,26 @@ def result(facts: Facts) -> Advice:
     what += f"; here it is {known or 'an unknown number'}"
     if reg is not None and reg.scalar.var_off.mask == 0 and 1 << 31 <= reg.scalar.umin <= U32_MAX:
         what += f", which is {number(reg.scalar.umin - (1 << 32))} as an int"
-    return Advice(f"{what}.", f"{allowed} on every path")
+    return Advice(f"{what}.", f"{allowed} on every path", CauseKind.WRONG_RESULT, _set_at(facts), _statement(facts))
+
+
+def _set_at(facts: Facts) -> int | None:
+    """The step that gave the value that is returned."""
+    if not facts.name:
+        return None
+    frame, idx = slot_index(facts.name)
+    made = wide_origin(facts.recorder, value_before(facts.recorder, facts.at, frame, idx))
+    return made.step if made.step >= 0 else None
+
+
+def _statement(facts: Facts) -> SourceCheck | None:
+    """The return statement in the source, where it returns a number as written."""
+    reg = facts.reg
+    if reg is None or reg.scalar.var_off.mask:
+        return None
+    value = reg.scalar.umin & U32_MAX
+    signed = value - (1 << 32) if value >> 31 else value
+    return return_of(facts, frozenset({str(value), str(signed), hex(value)}))
 
 
 def _in_callback(facts: Facts) -> bool:

@@ -47,7 +47,8 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Obje
     if len(data) > MAX_ELF_BYTES:
         raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
     text = source.text() if source.kind == "c" else ""
-    return load_object(data, source.name, options.untyped, options.guess, text)
+    obj = load_object(data, source.name, options.untyped, options.guess, text)
+    return replace(obj, programs=tuple(replace(program, source=text) for program in obj.programs))
 
 
 def load_elf(path: Path, untyped: str = "") -> Object:

@@ -16,6 +16,7 @@ from vm.trace.records import (
     RegView,
     Verification,
 )
+from vm.trace.root_cause import RootCause
 from vm.trace.snapshots import live_slots
 
 if TYPE_CHECKING:
@@ -108,6 +109,16 @@ def failure(f: Failure, line_of: LineOf) -> Json:
             }
             for c in f.causes
         ],
+        "cause": root_cause(f.cause),
+    }  # fmt: skip
+
+
+def root_cause(cause: RootCause) -> Json:
+    check = cause.source_check
+    return {
+        "kind": cause.kind.value, "step": cause.step, "insn": cause.insn_idx, "line": cause.line,
+        "source_check": {"line": check.line, "text": check.text} if check is not None else None,
+        "insns": list(cause.insns),
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from vm.trace.root_cause import NO_CAUSE, RootCause
 from vm.verifier.rules.rule import Rule
 
 
@@ -236,6 +237,7 @@ class Failure:
     proven, proven_text -- what was known of `reg` before the failing instruction, as value and as a sentence
     needed   -- what would have had to be known or done, as a sentence; "" if the message says it all
     causes   -- the steps that led to reg's value, oldest first, the failing one last (at most 32)
+    cause    -- what it comes from, for programs
     """
 
     step: int
@@ -250,6 +252,7 @@ class Failure:
     proven_text: str = ""
     needed: str = ""
     causes: tuple[Cause, ...] = ()
+    cause: RootCause = NO_CAUSE
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,7 +271,7 @@ def test_a_bound_that_a_computation_lost_is_named() -> None:
 def test_a_comparison_of_a_copy_is_named() -> None:
     failure = refused(SIGNED.format(check="w3 = w2\n w3 <<= 1\n if w3 > 64 goto out"), "kprobe")
     assert failure.rule == "size-unbounded"
-    assert "(if w3 > 0x40) is of a copy: what it says of r3 does not carry over to r2" in failure.explanation
+    assert "(if w3 > 0x40) is of r3, which was computed from the number that is used" in failure.explanation
 
 
 def test_a_comparison_of_what_a_value_was_computed_from() -> None:
@@ -510,8 +510,9 @@ def test_a_size_beyond_the_top_of_the_frame() -> None:
         "tc",
     )
     assert failure.rule == "stack-access-out-of-range"
-    assert (
-        failure.explanation == "r4 may be as large as 128, and from fp-64 to the top of the frame there are 64 bytes."
+    assert failure.explanation == (
+        "r4 may be as large as 128, and from fp-64 to the top of the frame there are 64 bytes. "
+        "The bound comes from line 8."
     )
     assert "from -512 to -128 for 128 bytes" in failure.needed
 

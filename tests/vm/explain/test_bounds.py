@@ -65,7 +65,10 @@ def test_the_offset_of_the_instruction_counts() -> None:
 def test_the_size_of_a_call_is_named() -> None:
     call = "r3 = r1\nr1 = r0\ncall bpf_probe_read_kernel"
     failure = refused(f"{START}if r2 > 128 goto out\n{call}\n{END}", "kprobe")
-    assert failure.explanation == "r2 may be as large as 128; the memory has 64 bytes from there on."
+    assert failure.explanation == (
+        "r2 may be as large as 128; the memory has 64 bytes from there on. The comparison in line 14 (if r2 > 0x80) is "
+        "what bounds it."
+    )
     failure = refused(f"{START}r2 = 72\nr0 += 8\n{call}\n{END}", "kprobe")
     assert failure.explanation == "r2 is 72; the memory has 56 bytes from there on."
 

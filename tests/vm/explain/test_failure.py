@@ -69,9 +69,8 @@ def test_a_pointer_that_may_be_null_through_a_spill() -> None:
     assert failure.reg == "r6"
     assert "or NULL" in failure.proven_text
     assert "not NULL" in failure.needed
-    assert told(failure) == [
-        (6, "r0", "call"), (7, "fp-16", "spill"), (8, "r6", "fill"), (9, "r6", "failed"),
-    ]  # fmt: skip
+    assert told(failure) == [(6, "r0", "call"), (8, "r6", "fill"), (9, "r6", "failed")]
+    assert failure.causes[1].why.endswith("; by way of fp-16 (stored from r0)")
     assert "bpf_map_lookup_elem()" in failure.causes[0].why
 
 
@@ -92,9 +91,9 @@ def test_a_value_through_a_call_and_its_argument() -> None:
     )
     assert failure.reg == "r0"
     assert told(failure) == [
-        (1, "r1", "value"), (2, "1:r1", "argument"), (6, "1:r0", "move"), (7, "1:r0", "arithmetic"), (8, "r0", "call"),
-        (3, "r0", "failed"),
+        (1, "r1", "value"), (6, "1:r0", "move"), (7, "1:r0", "arithmetic"), (8, "r0", "call"), (3, "r0", "failed"),
     ]  # fmt: skip
+    assert failure.causes[1].why.endswith("; by way of 1:r1 (argument 1 of the function called here)")
     assert [c.step for c in failure.causes] == sorted(c.step for c in failure.causes)
 
 

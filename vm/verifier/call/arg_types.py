@@ -101,6 +101,7 @@ def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, 
             type=reg_type_str(reg.type),
             expected=expected,
             needed=need.argument(regno, reg, expected, null_is_all),
+            only_null=null_is_all,
         )
     if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_BTF_ID:
         return
