@@ -223,6 +223,30 @@ class Cause(Wire, frozen=True):
     why: str
 
 
+class SourceCheck(Wire, frozen=True):
+    """A comparison as the source has it."""
+
+    line: int
+    text: Annotated[str, about("the condition on one line")]
+
+
+class RootCause(Wire, frozen=True):
+    """What a rejection comes from, for programs. Its place is the comparison, call or other step of the kind."""
+
+    kind: Annotated[
+        str,
+        about(
+            "`missing-check`, `wrong-sign`, …: `CauseKind` in `vm/trace/root_cause.py` lists them; "
+            "`none`: no rule fits"
+        ),
+    ]
+    step: Annotated[int, about("-1: the place is no step")]
+    insn: Annotated[int, about("-1: the place is no instruction, as of a comparison that the compiler left out")]
+    line: int | None
+    source_check: Annotated[SourceCheck | None, about("the comparison in the source, where the cause is one")]
+    insns: Annotated[list[int], about("instructions to be shown beside the source line")]
+
+
 class Fail(Wire, frozen=True):
     """Why the program was rejected."""
 
@@ -238,7 +262,8 @@ class Fail(Wire, frozen=True):
     proven: Annotated[Reg | None, about("what is known of `reg`, with `w`")]
     proven_text: Annotated[str, about("the same as a sentence")]
     needed: Annotated[str, about('what would have been needed; `""` if the message says it all')]
-    causes: Annotated[list[Cause], about("oldest first, the failing step last")]
+    causes: Annotated[list[Cause], about("oldest first, the failing step last; copies of one value are one entry")]
+    cause: Annotated[RootCause, about("absent of a log, whose text does not carry it")] | Unset = UNSET
 
 
 class Path(Wire, frozen=True):

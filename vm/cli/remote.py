@@ -32,6 +32,7 @@ FAILURE: Final = (
     "proven_text",
     "needed",
     "causes",
+    "cause",
 )
 
 Message = dict[str, Any]

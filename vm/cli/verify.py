@@ -38,6 +38,7 @@ FAILURE: Final = (
     "proven",
     "needed",
     "causes",
+    "cause",
     "fixes",
 )
 

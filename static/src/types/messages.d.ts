@@ -796,6 +796,28 @@ export interface Cause {
   why: string;
 }
 
+/** A comparison as the source has it. */
+export interface SourceCheck {
+  line: number;
+  /** the condition on one line */
+  text: string;
+}
+
+/** What a rejection comes from, for programs. Its place is the comparison, call or other step of the kind. */
+export interface RootCause {
+  /** `missing-check`, `wrong-sign`, …: `CauseKind` in `vm/trace/root_cause.py` lists them; `none`: no rule fits */
+  kind: string;
+  /** -1: the place is no step */
+  step: number;
+  /** -1: the place is no instruction, as of a comparison that the compiler left out */
+  insn: number;
+  line: number | null;
+  /** the comparison in the source, where the cause is one */
+  source_check: SourceCheck | null;
+  /** instructions to be shown beside the source line */
+  insns: number[];
+}
+
 /** Why the program was rejected. */
 export interface Fail {
   /** name of the rule, as `python -m vm rules` lists them */
@@ -820,8 +842,10 @@ export interface Fail {
   proven_text: string;
   /** what would have been needed; `""` if the message says it all */
   needed: string;
-  /** oldest first, the failing step last */
+  /** oldest first, the failing step last; copies of one value are one entry */
   causes: Cause[];
+  /** absent of a log, whose text does not carry it */
+  cause?: RootCause;
 }
 
 /** A straight way through the program, from where it was forked to its end. */

@@ -65,8 +65,11 @@ def test_a_rejection_is_explained_whatever_the_log_level(said: Any, level: str) 
     failure = record["failure"]
     assert set(failure) == {
         "rule", "category", "message", "explanation", "insn", "line", "reg", "proven", "needed", "causes",
+        "cause",
         "fixes",
     }  # fmt: skip
+    assert set(failure["cause"]) == {"kind", "step", "insn", "line", "source_check", "insns"}
+    assert failure["cause"]["kind"] == "missing-check"
     assert failure["message"] == "R1 offset is outside of the packet"
     assert (failure["category"], failure["reg"]) == ("Memory Safety", "r1")
     assert failure["proven"] and failure["needed"] and failure["line"] is not None
