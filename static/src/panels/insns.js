@@ -72,7 +72,7 @@ export class Insns extends Panel {
   }
 
   reset() {
-    const { code, view, stages } = this.store.state;
+    const { code, view, stages, machine } = this.store.state;
     this.list.reset(code.insns.length);
     if (!code.insns.length) setText(this.info, "");
     this.empty.hidden = code.insns.length > 0;
@@ -83,7 +83,7 @@ export class Insns extends Panel {
         ? "There are no instructions, because clang did not accept the source."
         : "The instructions appear here after the program was loaded.",
     );
-    setText(this.heading, view === "run" ? "Instructions and machine code" : "Instructions");
+    setText(this.heading, view === "run" && machine.listing.length ? "Instructions and machine code" : "Instructions");
     this.paint();
   }
 

@@ -117,9 +117,13 @@ export class OutputPane extends Panel {
             "p",
             { class: "result" },
             runs.length > 1 ? h("span", { class: "hint" }, `packet ${i + 1} `) : null,
-            h("b", { class: "result-name" }, r.result || String(r.r0)),
-            h("span", { class: "hint" }, ` r0 = ${r.r0} · ${count(r.insns ?? 0, "instruction")}`),
-            r.fault ? h("span", { class: "bad" }, ` ${r.fault.message ?? r.fault}`) : null,
+            r.fault
+              ? [
+                  h("b", { class: "result-name bad" }, "Stopped"),
+                  h("span", { class: "hint" }, ` at instruction ${r.fault.insn_idx}, after ${count(r.insns ?? 0, "instruction")} `),
+                  h("span", { class: "bad" }, r.fault.message),
+                ]
+              : [h("b", { class: "result-name" }, r.result || String(r.r0)), h("span", { class: "hint" }, ` r0 = ${r.r0} · ${count(r.insns ?? 0, "instruction")}`)],
           ),
         ),
       ),
