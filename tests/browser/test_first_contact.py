@@ -71,16 +71,19 @@ OBJDUMP = (
     "prog.o:\tfile format elf64-bpf\n\nDisassembly of section xdp:\n\n0000000000000000 <first>:\n"
     "       0:\tb7 00 00 00 01 00 00 00\tr0 = 0x1\n       1:\t95 00 00 00 00 00 00 00\texit\n"
 )
-FOREIGN = {
+READ = {
     "log": recorded.LOG,
     "log of libbpf": "libbpf: prog 'x': -- BEGIN PROG LOAD LOG --\n0: R1=ctx(off=0,imm=0) R10=fp0\n; SEC(\"xdp\")\n"
     "0: (61) r2 = *(u32 *)(r1 +4)\nR2 invalid mem access 'inv'\nprocessed 1 insns (limit 1000000) max_states\n",
     "listing": XLATED,
     "listing of llvm": OBJDUMP,
+}
+FOREIGN = {
     "bpftrace": "kprobe:vfs_read /pid == 1/\n{\n\t@start[tid] = nsecs;\n}\nEND { clear(@start); }\n",
     "bpftrace on a command line": "sudo bpftrace -e 'tracepoint:syscalls:sys_enter_open { @[comm] = count(); }'\n",
     "BCC": 'from bcc import BPF\nb = BPF(text="""\n#include <linux/fs.h>\nint hello(void *ctx) { return 0; }\n""")\n',
     "BCC, only its C": "BPF_HASH(start, u32);\nint kprobe__sys_clone(void *ctx)\n{\n\treturn 0;\n}\n",
+    "listing of machine code": "   0:\tnopl 0x0(%rax,%rax,1)\n   5:\tpush %rbp\n   6:\tmov %rsp,%rbp\n   9:\tret\n",
 }
 
 
@@ -90,7 +93,7 @@ def test_what_is_no_source_is_said_and_not_compiled(recorded_tab: Tabs, name: st
     page = tab.open()
     sent = len([m for m in tab.said if m["type"] == "run"])
     paste(page, FOREIGN[name])
-    word = {"log": "verifier log", "listing": "listing", "bpftrace": "bpftrace", "BCC": "BCC"}[re.split(" |,", name)[0]]
+    word = re.split(" on|,", name)[0]
     expect(note(page)).to_contain_text(f"This looks like a {word}")
     page.keyboard.press("Control+Enter")
     expect(note(page)).to_contain_text(f"This looks like a {word}")
@@ -98,6 +101,25 @@ def test_what_is_no_source_is_said_and_not_compiled(recorded_tab: Tabs, name: st
     expect(note(page)).to_contain_text("The stages and panels still show the last run")
     paste(page, 'SEC("xdp")\nint p(void *ctx)\n{\n\treturn 1;\n}\n')
     expect(note(page)).not_to_contain_text("This looks like")
+    tab.check()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_pasted_log_or_listing_is_read_as_one_and_not_as_c(recorded_tab: Tabs, name: str) -> None:
+    tab = recorded_tab(recorded.packet_program())
+    page = tab.open()
+    paste(page, READ[name])
+    kind = name.split(" ")[0]
+    expect(page.locator(".kind-select")).to_have_value(kind)
+    page.locator(".kind-select").select_option("c")
+    sent = len([m for m in tab.said if m["type"] == "run"])
+    page.keyboard.press("Control+Enter")
+    expect(note(page)).to_contain_text("which cannot be compiled. Choose")
+    assert len([m for m in tab.said if m["type"] == "run"]) == sent
+    page.locator(".kind-select").select_option(kind)
+    page.keyboard.press("Control+Enter")
+    expect(note(page)).not_to_contain_text("cannot be compiled")
+    assert [m for m in tab.said if m["type"] == "run"][-1]["request"]["kind"] == kind
     tab.check()
 
 
