@@ -44,9 +44,32 @@ export function rejection(fail, state, total, links, search) {
       insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
       line ? h("span", { class: "hint" }, `line ${line}`) : null,
     ),
+    checkInSource(fail, state),
     sides(fail, Boolean(state.stages.verify?.read_from)),
     h("p", { class: "kernel-said" }, h("span", { class: "visually-hidden" }, "The kernel says: "), h("code", null, [kernel.sentence, ...kernel.beside].join("\n"))),
     fail.rule ? h("p", { class: "about-error" }, h("a", { href: `/errors/${encodeURIComponent(fail.rule)}`, target: "_blank", rel: "noopener" }, "About this error")) : null,
+  );
+}
+
+/**
+ * The comparison in the source that the rejection is about, beside what the compiler made of it.
+ * @param {Fail} fail
+ * @param {State} state
+ */
+function checkInSource(fail, state) {
+  const check = fail.cause?.source_check;
+  if (!check) return null;
+  const insns = (fail.cause?.insns ?? []).map((idx) => state.code.at(idx)).filter((insn) => insn !== null);
+  return h(
+    "dl",
+    { class: "source-check" },
+    h("div", null, h("dt", null, `Source, line ${check.line}`), h("dd", null, h("code", null, check.text))),
+    h(
+      "div",
+      null,
+      h("dt", null, insns.length > 1 ? "Instructions" : "Instruction"),
+      insns.length ? insns.map((insn) => h("dd", null, h("code", null, `${insn.idx}: ${insn.text}`))) : h("dd", { class: "hint" }, "The compiler made none of it."),
+    ),
   );
 }
 
