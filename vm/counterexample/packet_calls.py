@@ -23,11 +23,11 @@ from vm.counterexample.values import (
     settled,
 )
 from vm.isa import opcodes as o
+from vm.kernel.errno import EFAULT
 
 if TYPE_CHECKING:
     from vm.counterexample.execute import Execution
 
-EFAULT: Final = 14
 INT_MAX: Final = S32_MAX
 XDP_FRAME: Final = 40
 XDP_HEADROOM: Final = 256

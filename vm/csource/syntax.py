@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import tree_sitter_c
-from tree_sitter import Language, Node, Parser
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 MAX_SOURCE: Final = 1 << 20
 _MAX_TEXT: Final = 200
@@ -176,6 +176,10 @@ class Syntax:
         data = source.encode()[:MAX_SOURCE]
         # SEC("…") in front of a function is a call to the grammar; blanks keep every offset.
         self._data: bytes = _SECTION.sub(lambda found: b" " * len(found[0]), data)
+        # Imported where a source is read: a command that verifies an object needs neither.
+        import tree_sitter_c
+        from tree_sitter import Language, Parser
+
         self._root: Node = Parser(Language(tree_sitter_c.language())).parse(self._data).root_node
         self.functions: tuple[Function, ...] = tuple(self._functions())
 

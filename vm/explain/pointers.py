@@ -45,7 +45,7 @@ def may_be_null(facts: Facts) -> Advice | None:
     reg = facts.reg
     if reg is None or not reg.type & t.PTR_MAYBE_NULL:
         return None
-    if facts.rejected.rule.name in _NULLABLE or facts.rejected.values.get("only_null") or _is_inner_map(facts, reg):
+    if facts.rejected.rule.name in _NULLABLE or facts.rejected.only_null or _is_inner_map(facts, reg):
         return _may_be_null(facts, reg)
     return None
 

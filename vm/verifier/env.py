@@ -48,7 +48,7 @@ class Reject(Exception):
     needed -- what would have been accepted, in words and numbers, where the rule alone does not say it.
     held -- kinds of holdings (trace.Holding) that were not given back; ref_id -- the reference, or 0.
     also -- another register that matters: the size of the memory at fault; insn_idx -- the instruction, if it is not
-    the one being walked.
+    the one being walked; only_null -- the register would be accepted if it could not be NULL.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Reject(Exception):
         self.ref_id = ref_id
         self.insn_idx = insn_idx
         self.also = -1
+        self.only_null = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,13 +270,15 @@ class VerifierEnv:
     def reject(
         self, rule: Rule, regno: int = -1, spi: int = -1, needed: str = "", frame: int = 0,
         held: tuple[str, ...] = (), ref_id: int = 0, insn_idx: int = -1, errno: int = 0,
-        also: int = -1, because: Reject | None = None, states: tuple[tuple[str, FuncState], ...] = (), **values: object,
+        also: int = -1, because: Reject | None = None, states: tuple[tuple[str, FuncState], ...] = (),
+        only_null: bool = False, **values: object,
     ) -> NoReturn:  # fmt: skip
         """verbose() the rule's message and return -errno, as nearly every check ends.
 
         errno -- one of rule.also, where the place returns another error than rule.errno.
         because -- the rejection this one follows from: what it said is said already, and goes beside this one.
         states -- (heading, frame) that the kernel prints after the message.
+        only_null -- Reject.only_null.
         values -- the fields of the message; `regno` is one of them. The rest is Reject's.
         """
         if regno >= 0:
@@ -297,6 +300,7 @@ class VerifierEnv:
         rejected.sentence = sentence
         rejected.partners = (*said, *others)
         rejected.also = also
+        rejected.only_null = only_null
         raise rejected
 
     def refuse(self, rule: Rule, **values: object) -> NoReturn:

@@ -13,7 +13,7 @@ REJECTED = ("reject", "refuse", "warn", "note", "Reject")
 # Functions that pass on the rule they are given: the name of its parameter's position.
 PASSING = {"reject_result": 1, "check_bounds": 1, "_refuse": 2}
 OPTIONS = frozenset(
-    ("regno", "spi", "needed", "frame", "held", "ref_id", "insn_idx", "errno", "also", "because", "states")
+    ("regno", "spi", "needed", "frame", "held", "ref_id", "insn_idx", "errno", "also", "because", "states", "only_null")
 )
 
 
