@@ -1,0 +1,18 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("tc")
+int read(struct __sk_buff *skb)
+{
+    struct bpf_dynptr ptr;
+    char buffer[16];
+    __u32 size = skb->len & 15;
+    char *bytes;
+
+    bpf_dynptr_from_skb(skb, 0, &ptr);
+    bytes = bpf_dynptr_slice(&ptr, 0, buffer, size);
+    return bytes != NULL;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,16 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+__noinline int look(int found)
+{
+    return found;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(created, struct task_struct *task, __u64 clone_flags)
+{
+    return look(0) & 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,16 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+__noinline int look(void *ctx __arg_ctx)
+{
+    return ctx != NULL;
+}
+
+SEC("fentry/do_unlinkat")
+int main(void *ctx)
+{
+    return look(ctx) & 0;
+}
+
+char _license[] SEC("license") = "GPL";

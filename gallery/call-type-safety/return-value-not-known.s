@@ -1,0 +1,3 @@
+.type cgroup/dev
+    r0 = r10
+    exit

@@ -1,0 +1,21 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+struct item {
+    struct bpf_refcount count;
+    __u64 value;
+};
+
+SEC("tc")
+int share(struct __sk_buff *skb)
+{
+    struct item item = {};
+    struct item *other = bpf_refcount_acquire_impl(&item, NULL);
+
+    if (other)
+        bpf_obj_drop_impl(other, NULL);
+    return 0;
+}
+
+char _license[] SEC("license") = "GPL";
