@@ -2,11 +2,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-struct dir_entry {
-    int any;
-};
-
-__noinline int look(struct dir_entry *entry __arg_trusted __arg_nullable)
+__noinline int look(struct irq_info *entry __arg_trusted __arg_nullable)
 {
     return entry != NULL;
 }

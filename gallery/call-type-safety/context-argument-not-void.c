@@ -12,7 +12,7 @@ __noinline int look(struct args *ctx __arg_ctx)
 }
 
 SEC("fentry/do_unlinkat")
-int main(void *ctx)
+int start(void *ctx)
 {
     return look(ctx) & 0;
 }

@@ -8,7 +8,7 @@ __noinline int look(void *ctx __arg_ctx)
 }
 
 SEC("fentry/do_unlinkat")
-int main(void *ctx)
+int start(void *ctx)
 {
     return look(ctx) & 0;
 }

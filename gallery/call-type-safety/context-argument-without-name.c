@@ -2,17 +2,13 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-struct renamed_args {
-    __u64 first;
-};
-
 __noinline int look(struct { __u64 first; } *ctx __arg_ctx)
 {
     return ctx != NULL;
 }
 
 SEC("xdp")
-int main(struct xdp_md *ctx)
+int start(struct xdp_md *ctx)
 {
     return look((void *)ctx);
 }

@@ -8,7 +8,7 @@ __noinline int look(void *ctx __arg_ctx)
 }
 
 SEC("xdp")
-int main(struct xdp_md *ctx)
+int start(struct xdp_md *ctx)
 {
     return look(ctx);
 }

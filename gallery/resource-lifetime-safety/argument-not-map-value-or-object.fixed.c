@@ -10,6 +10,11 @@ struct item {
 struct bpf_spin_lock lock SEC(".bss.tree") __hidden;
 struct bpf_rb_root tree SEC(".bss.tree") __hidden __attribute__((btf_decl_tag("contains:item:node")));
 
+static __noinline __u64 key_of(struct item *item)
+{
+    return item->key;
+}
+
 SEC("tc")
 int first(struct __sk_buff *skb)
 {
@@ -19,7 +24,7 @@ int first(struct __sk_buff *skb)
     bpf_spin_lock(&lock);
     item = (struct item *)bpf_rbtree_first(&tree);
     if (item)
-        key = item->key;
+        key = key_of(item);
     bpf_spin_unlock(&lock);
     return key == 1;
 }

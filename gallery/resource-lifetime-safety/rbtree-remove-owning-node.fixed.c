@@ -10,6 +10,11 @@ struct item {
 struct bpf_spin_lock lock SEC(".bss.tree") __hidden;
 struct bpf_rb_root tree SEC(".bss.tree") __hidden __attribute__((btf_decl_tag("contains:item:node")));
 
+static __noinline void drop(struct item *item)
+{
+    bpf_obj_drop_impl(item, NULL);
+}
+
 SEC("tc")
 int take(struct __sk_buff *skb)
 {
@@ -22,7 +27,7 @@ int take(struct __sk_buff *skb)
         item = (struct item *)bpf_rbtree_remove(&tree, node);
     bpf_spin_unlock(&lock);
     if (item)
-        bpf_obj_drop_impl(item, NULL);
+        drop(item);
     return 0;
 }
 

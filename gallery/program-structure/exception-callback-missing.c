@@ -1,0 +1,19 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+__noinline int caught(__u64 cookie)
+{
+    return XDP_DROP;
+}
+
+SEC("xdp")
+__attribute__((btf_decl_tag("exception_callback:cought")))
+int check(struct xdp_md *ctx)
+{
+    if (ctx->rx_queue_index > 4)
+        bpf_throw(0);
+    return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";

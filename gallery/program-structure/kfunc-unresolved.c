@@ -1,0 +1,13 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+extern int bpf_future_function(int flags) __ksym __weak;
+
+SEC("xdp")
+int check(struct xdp_md *ctx)
+{
+    return bpf_future_function(0) ? XDP_PASS : XDP_DROP;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,8 @@
+.type socket
+    r6 = r1
+    call look
+    exit
+look:
+    r6 = r1
+    r0 = *(u8 *)skb[0]
+    exit
