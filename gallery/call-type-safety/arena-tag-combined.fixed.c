@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(__u64 *place __arg_arena)
+__noinline int caught(__u64 cookie)
 {
-    return place != NULL;
+    return XDP_DROP;
 }
 
 SEC("xdp")
+__attribute__((btf_decl_tag("exception_callback:caught")))
 int check(struct xdp_md *ctx)
 {
-    return look(NULL) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(int found)
+__noinline int caught(__u64 cookie)
 {
-    return found;
+    return 0;
 }
 
-SEC("tp_btf/task_newtask")
-int BPF_PROG(created, struct task_struct *task, __u64 clone_flags)
+SEC("fentry/do_unlinkat")
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(void *ctx)
 {
-    return look(0) & 0;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return 0;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(struct task_struct *task __arg_trusted)
+__noinline int caught(__u64 cookie)
 {
-    return task->pid;
+    return 0;
 }
 
-SEC("tp_btf/task_newtask")
-int BPF_PROG(created, struct task_struct *task, __u64 clone_flags)
+SEC("fentry/do_unlinkat")
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(void *ctx)
 {
-    return look(task) & 0;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return 0;
 }
 
 char _license[] SEC("license") = "GPL";

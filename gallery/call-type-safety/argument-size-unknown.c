@@ -1,17 +1,19 @@
-#include <linux/bpf.h>
+#include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
-__attribute__((noinline)) int first(void *bytes)
+__noinline int caught(void *bytes)
 {
-    return bytes ? *(char *)bytes : 0;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int look(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    char buffer[16] = {};
-
-    return first(buffer) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -1,21 +1,19 @@
-#include <linux/bpf.h>
+#include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
-struct buffer {
-    char bytes[16];
-};
-
-__attribute__((noinline)) int first(struct buffer *buffer)
+__noinline int caught(__u64 cookie)
 {
-    return buffer ? buffer->bytes[0] : 0;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int look(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    struct buffer buffer = {};
-
-    return first(&buffer) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int twice(int number)
+__noinline int caught(__u64 cookie)
 {
-    return number * 2;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int look(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    return twice(ctx->rx_queue_index) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

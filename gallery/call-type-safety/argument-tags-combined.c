@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(struct xdp_md *ctx __arg_ctx __arg_nonnull)
+__noinline int caught(struct xdp_md *ctx __arg_ctx __arg_nonnull)
 {
-    return ctx->data_end - ctx->data > 100;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int size(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    return look(ctx) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

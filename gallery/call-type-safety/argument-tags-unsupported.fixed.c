@@ -2,21 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-struct item {
-    __u64 value;
-};
-
-__noinline int look(struct item *item __arg_nonnull)
+__noinline int caught(__u64 cookie)
 {
-    return item->value != 0;
+    return XDP_DROP;
 }
 
 SEC("xdp")
+__attribute__((btf_decl_tag("exception_callback:caught")))
 int check(struct xdp_md *ctx)
 {
-    struct item item = {};
-
-    return look(&item) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

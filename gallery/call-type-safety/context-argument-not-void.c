@@ -6,15 +6,18 @@ struct args {
     __u64 values[4];
 };
 
-__noinline int look(struct args *ctx __arg_ctx)
+__noinline int caught(struct args *ctx __arg_ctx)
 {
-    return ctx != NULL;
+    return 0;
 }
 
 SEC("fentry/do_unlinkat")
-int start(void *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(void *ctx)
 {
-    return look(ctx) & 0;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return 0;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(void *ctx __arg_ctx)
+__noinline int caught(__u64 cookie)
 {
-    return ctx != NULL;
+    return 0;
 }
 
 SEC("fentry/do_unlinkat")
-int start(void *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(void *ctx)
 {
-    return look(ctx) & 0;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return 0;
 }
 
 char _license[] SEC("license") = "GPL";

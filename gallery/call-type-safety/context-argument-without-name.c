@@ -2,15 +2,18 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-__noinline int look(struct { __u64 first; } *ctx __arg_ctx)
+__noinline int caught(struct { __u64 first; } *ctx __arg_ctx)
 {
-    return ctx != NULL;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int start(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    return look((void *)ctx);
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

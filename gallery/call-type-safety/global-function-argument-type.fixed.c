@@ -1,21 +1,19 @@
-#include <linux/bpf.h>
+#include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
-struct pair {
-    __u32 first, second;
-};
-
-__attribute__((noinline)) int sum(struct pair *pair)
+__noinline int caught(__u64 cookie)
 {
-    return pair ? pair->first + pair->second : 0;
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int add(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    struct pair pair = { ctx->rx_queue_index, ctx->ingress_ifindex };
-
-    return sum(&pair) ? XDP_PASS : XDP_DROP;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
+    return XDP_PASS;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -1,19 +1,18 @@
-#include <linux/bpf.h>
+#include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
-__u64 counts[4];
-
-static __attribute__((noinline)) __u64 *count_of(__u32 index)
+__noinline int caught(__u64 cookie)
 {
-    return &counts[index & 3];
+    return XDP_DROP;
 }
 
 SEC("xdp")
-int count(struct xdp_md *ctx)
+__attribute__((btf_decl_tag("exception_callback:caught")))
+int check(struct xdp_md *ctx)
 {
-    __u64 *found = count_of(ctx->rx_queue_index);
-
-    *found += 1;
+    if (bpf_get_smp_processor_id() > 4)
+        bpf_throw(0);
     return XDP_PASS;
 }
 

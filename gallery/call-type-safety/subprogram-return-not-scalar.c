@@ -3,15 +3,18 @@
 
 __u64 count;
 
-__attribute__((noinline)) long place(int unused)
+__attribute__((noinline)) long place(void)
 {
-    return (long)&count;
+    long address = (long)&count;
+
+    asm volatile("" : "+r"(address));
+    return address;
 }
 
 SEC("xdp")
 int look(struct xdp_md *ctx)
 {
-    return place(0) ? XDP_PASS : XDP_DROP;
+    return place() ? XDP_PASS : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

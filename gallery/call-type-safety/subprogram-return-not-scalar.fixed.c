@@ -3,7 +3,7 @@
 
 __u64 count;
 
-__attribute__((noinline)) long value(int unused)
+__attribute__((noinline)) long value(void)
 {
     return count;
 }
@@ -11,7 +11,7 @@ __attribute__((noinline)) long value(int unused)
 SEC("xdp")
 int look(struct xdp_md *ctx)
 {
-    return value(0) ? XDP_PASS : XDP_DROP;
+    return value() ? XDP_PASS : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -13,7 +13,7 @@ int BPF_PROG(created, struct task_struct *task, __u64 clone_flags)
 {
     struct task_struct___old *old = (void *)task;
 
-    return old->state & 0;
+    return old->state != 0;
 }
 
 char _license[] SEC("license") = "GPL";

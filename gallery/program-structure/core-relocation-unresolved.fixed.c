@@ -15,7 +15,7 @@ int BPF_PROG(created, struct task_struct *task, __u64 clone_flags)
 
     if (!bpf_core_field_exists(old->state))
         return 0;
-    return old->state & 0;
+    return old->state != 0;
 }
 
 char _license[] SEC("license") = "GPL";
