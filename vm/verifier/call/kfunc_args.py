@@ -412,7 +412,7 @@ def _kind_of(env: VerifierEnv, a: Arg, ptr: Type, reg: RegState, meta: KfuncMeta
                 kfunc=meta.name,
                 arg=a.number,
                 kind=kind_str(a.ref),
-                name=a.ref.name,
+                name=a.ref.name if a.ref.id else "",
             )
         return _btf_id
     if a.ref.kind is Kind.FUNC_PROTO:
