@@ -17,7 +17,17 @@ from vm.verifier.rules.catalogue import TABLES, all_rules, rule_named
 PAGES = pages()
 INDEX = index.read()
 # Tables of rules whose pages are all written.
-WRITTEN: tuple[str, ...] = ("register", "memory", "helper_args", "structure", "limits")
+WRITTEN: tuple[str, ...] = (
+    "register",
+    "memory",
+    "helper_args",
+    "structure",
+    "limits",
+    "lifetime",
+    "kfunc_args",
+    "functions",
+    "types",
+)
 RECORDED = {version: recorded(version) for version in VERSIONS}
 
 
