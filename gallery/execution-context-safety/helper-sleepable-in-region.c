@@ -1,0 +1,19 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+
+char text[16];
+
+SEC("uprobe.s")
+int read_name(struct pt_regs *ctx)
+{
+	bpf_rcu_read_lock();
+	bpf_copy_from_user(text, sizeof(text), (void *)ctx->di);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

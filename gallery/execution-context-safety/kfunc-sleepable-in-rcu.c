@@ -1,0 +1,20 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+extern int bpf_copy_from_user_str(void *dst, __u32 dst__sz, const void *unsafe_ptr__ign, __u64 flags) __ksym;
+
+char text[16];
+
+SEC("uprobe.s")
+int read_name(struct pt_regs *ctx)
+{
+	bpf_rcu_read_lock();
+	bpf_copy_from_user_str(text, sizeof(text), (void *)ctx->di, 0);
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
