@@ -1,0 +1,11 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(executed, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	return ((int *)task)[-1];
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,14 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(executed, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	char comm[16] = {};
+
+	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+	return comm[old_pid & 15];
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,11 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("fexit/tcp_v4_rcv")
+int on_call(void *ctx)
+{
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,11 @@
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+SEC("lsm/inode_getsecurity")
+int on_call(void *ctx)
+{
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
