@@ -21,7 +21,8 @@ print(json.dumps([status, said.getvalue(), gc.get_freeze_count(), sorted(sys.mod
 """
 # Each takes a millisecond or more of CPU time, and has nothing to do with the verdict of an object.
 SPARED = {
-    "pathlib", "shutil", "subprocess", "tempfile", "urllib.parse", "vm.cli.remote", "vm.compile.model", "tree_sitter", "tree_sitter_c",
+    "pathlib", "shutil", "subprocess", "tempfile", "urllib.parse", "vm.cli.remote", "vm.compile.model", "tree_sitter",
+    "tree_sitter_c",
     "vm.elf.struct_ops", "vm.jit", "vm.runner", "vm.runner.machine", "vm.sandbox", "vm.verifier.fixups.passes",
 }  # fmt: skip
 

@@ -174,7 +174,9 @@ def test_no_code_matches_a_message_or_a_log() -> None:
     assert [each for each in found if not each.startswith(FOREIGN)] == []
 
 
-FOREIGN: tuple[str, ...] = ("playground/requests", "playground/consumers/", "vm/compile/", "vm/logs/", "vm/asm/listing", "playground/present/log")
+FOREIGN: tuple[str, ...] = (
+    "playground/requests", "playground/consumers/", "vm/compile/", "vm/logs/", "vm/asm/listing", "playground/present/log",
+)  # fmt: skip
 
 
 def test_no_script_matches_a_message_or_a_log() -> None:
