@@ -175,7 +175,8 @@ def test_no_code_matches_a_message_or_a_log() -> None:
 
 
 FOREIGN: tuple[str, ...] = (
-    "playground/requests", "playground/consumers/", "vm/compile/", "vm/logs/", "vm/asm/listing", "playground/present/log",
+    "playground/requests", "playground/consumers/", "vm/compile/", "vm/logs/", "vm/asm/listing",
+    "playground/present/log",
 )  # fmt: skip
 
 
