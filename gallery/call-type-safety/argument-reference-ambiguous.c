@@ -7,7 +7,7 @@ __noinline int caught(struct irq_info *info __arg_trusted)
     return 0;
 }
 
-SEC("fentry/do_unlinkat")
+SEC("tp_btf/task_newtask")
 __attribute__((btf_decl_tag("exception_callback:caught")))
 int check(void *ctx)
 {

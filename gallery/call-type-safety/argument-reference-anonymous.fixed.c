@@ -7,7 +7,7 @@ __noinline int caught(__u64 cookie)
     return 0;
 }
 
-SEC("fentry/do_unlinkat")
+SEC("tp_btf/task_newtask")
 __attribute__((btf_decl_tag("exception_callback:caught")))
 int check(void *ctx)
 {

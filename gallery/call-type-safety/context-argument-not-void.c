@@ -11,7 +11,7 @@ __noinline int caught(struct args *ctx __arg_ctx)
     return 0;
 }
 
-SEC("fentry/do_unlinkat")
+SEC("tp_btf/task_newtask")
 __attribute__((btf_decl_tag("exception_callback:caught")))
 int check(void *ctx)
 {
