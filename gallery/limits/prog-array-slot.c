@@ -1,6 +1,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+int first(void *ctx);
+
 SEC("xdp")
 int second(void *ctx)
 {
@@ -13,7 +15,7 @@ struct {
 	__uint(key_size, 4);
 	__array(values, int(void *));
 } next SEC(".maps") = {
-	.values = { [1] = (void *)&second },
+	.values = { [1] = (void *)&first },
 };
 
 SEC("xdp")

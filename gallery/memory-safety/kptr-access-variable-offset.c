@@ -22,7 +22,7 @@ int BPF_PROG(executed, struct task_struct *task)
 
 	if (!value)
 		return 0;
-	return value->tasks[(__u32)bpf_get_smp_processor_id() & 7] == task;
+	return value->tasks[task->pid & 7] == task;
 }
 
 char _license[] SEC("license") = "GPL";

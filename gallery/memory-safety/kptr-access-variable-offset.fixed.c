@@ -22,7 +22,7 @@ int BPF_PROG(executed, struct task_struct *task)
 
 	if (!value)
 		return 0;
-	if (bpf_get_smp_processor_id() & 1)
+	if (task->pid & 1)
 		return value->tasks[1] == task;
 	return value->tasks[0] == task;
 }

@@ -1,6 +1,8 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+int first(void *ctx);
+
 SEC("tc")
 int second(void *ctx)
 {

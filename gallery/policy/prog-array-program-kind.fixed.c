@@ -1,7 +1,9 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-SEC("xdp")
+int first(void *ctx);
+
+SEC("tc")
 int second(void *ctx)
 {
 	return 2;
@@ -13,7 +15,7 @@ struct {
 	__uint(key_size, 4);
 	__array(values, int(void *));
 } next SEC(".maps") = {
-	.values = { [0] = (void *)&second },
+	.values = { [0] = (void *)&first },
 };
 
 SEC("xdp")

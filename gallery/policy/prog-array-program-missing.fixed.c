@@ -1,7 +1,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-SEC("xdp")
+SEC("?xdp")
 int second(void *ctx)
 {
 	return 2;
@@ -12,9 +12,7 @@ struct {
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
 	__array(values, int(void *));
-} next SEC(".maps") = {
-	.values = { [0] = (void *)&second },
-};
+} next SEC(".maps");
 
 SEC("xdp")
 int first(void *ctx)

@@ -18,16 +18,9 @@ PAGES = pages()
 INDEX = index.read()
 # Tables of rules whose pages are all written.
 WRITTEN: tuple[str, ...] = (
-    "register",
-    "memory",
-    "helper_args",
-    "structure",
-    "limits",
-    "lifetime",
-    "kfunc_args",
-    "functions",
-    "types",
-)
+    "attach", "context", "fields", "functions", "helper_args", "internal", "kfunc_args", "lifetime", "limits", "loader",
+    "memory", "policy", "register", "structure", "types",
+)  # fmt: skip
 RECORDED = {version: recorded(version) for version in VERSIONS}
 
 
