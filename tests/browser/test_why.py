@@ -130,7 +130,7 @@ def test_what_covered_a_path(recorded_tab: Tabs) -> None:
     dot.click()
     said = page.locator(".why-step")
     expect(said).to_contain_text("Path 2 ends here: the state before step 11 covers it.")
-    expect(said).to_contain_text("Everything after the checkpoint was walked and found safe")
+    expect(said).to_contain_text("All paths from the checkpoint on were verified")
     assert page.locator(".why-table").count() == 0  # made when it is opened, not before
     page.get_by_text("What was compared: 2 values").click()
     rows = page.locator(".why-table tbody tr")
