@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils.html import escape
 
-from playground.gallery import gallery, search
+from playground.gallery import Error, gallery, search
 from tests.playground.test_shared import embedded
 
 PACKET = "packet-access-out-of-range"
@@ -66,6 +66,11 @@ def test_every_message_finds_its_own_page() -> None:
         assert error.name in [found.error.name for found in search(text)], text
 
 
+def _words(error: Error) -> str:
+    """What was said of the page's program."""
+    return str(error.said["message"]) if error.said else error.name
+
+
 @pytest.mark.parametrize("version", ["6.12", "7.3"])
 def test_what_a_kernel_wrote_finds_its_page(version: str) -> None:
     """Whole logs, as that kernel wrote them; few are those where another page comes first."""
@@ -74,10 +79,11 @@ def test_what_a_kernel_wrote_finds_its_page(version: str) -> None:
     places = []
     for path, log in logs.items():
         error = gallery().errors[path.rpartition("/")[2].partition(".")[0]]
-        if error.message:
-            found = [each.error.name for each in search(log)]
-            assert error.name in found, (path, found)
-            places.append(found.index(error.name))
+        if error.message and error.by == "verifier":  # what others refuse is in no log of the verifier
+            # Two rules may say the same words of their programs: then either page is right.
+            found = [each.error.name == error.name or _words(each.error) == _words(error) for each in search(log)]
+            assert any(found), path
+            places.append(found.index(True))
     assert len(places) > 100
     assert sum(place == 0 for place in places) > 0.95 * len(places)
 
