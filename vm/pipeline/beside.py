@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.caps import Caps
 from vm.errors import InputError
-from vm.logs.parting import Parted, Walked, fits, part
-from vm.logs.values import Verdict
 from vm.pipeline.objects import choose, load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import walk
 
 if TYPE_CHECKING:
-    from vm.logs.values import Step
+    from vm.logs.parting import Parted, Walked
+    from vm.logs.values import Step, Verdict
     from vm.program import Object, Program
     from vm.trace.recorder import Recorder
 
@@ -36,6 +35,8 @@ def beside(source: Source, options: BuildOptions, name: str, caps: Caps, steps: 
     name -- of the program; "": the one whose instructions are those of the log, else the first
     steps -- the path of the log to its last step, oldest first
     """
+    from vm.logs.parting import part
+
     compiled = None
     if source.kind == "c":
         compilation = compile_source(source, options)
@@ -66,6 +67,8 @@ def beside_record(
     source: Source, options: BuildOptions, name: str, caps: Caps, steps: Sequence[Step], verdict: Verdict
 ) -> dict[str, Any]:
     """beside() as a JSON object (Parting in docs/protocol.md). verdict: the log's."""
+    from vm.logs.values import Verdict as LogVerdict
+
     nothing: dict[str, Any] = {"step": None, "our_step": None, "insn": None, "name": "", "log": "", "ours": ""}
     try:
         found = beside(source, options, name, caps, steps)
@@ -74,7 +77,7 @@ def beside_record(
         return {**told, **nothing, "why": error.message}
     parted = found.parted
     kind = parted.kind
-    if kind == "none" and verdict is not Verdict.UNKNOWN and found.verdict != verdict.value:
+    if kind == "none" and verdict is not LogVerdict.UNKNOWN and found.verdict != verdict.value:
         kind = "verdict"
     return {
         "program": found.program,
@@ -93,6 +96,8 @@ def beside_record(
 
 
 def _meant(obj: Object, name: str, steps: Sequence[Step]) -> Program:
+    from vm.logs.parting import fits
+
     if name and any(program.name == name for program in obj.programs):
         return choose(obj, name)
     for program in obj.programs:
@@ -103,6 +108,8 @@ def _meant(obj: Object, name: str, steps: Sequence[Step]) -> Program:
 
 def walked(recorder: Recorder) -> Walked:
     """Our walk as part() asks for it."""
+    from vm.logs.parting import Walked
+
     paths = recorder.path_list()
     taken_up: dict[int, list[int]] = {}
     for path in paths:
