@@ -12,6 +12,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vm.csource.parser import parse
+
 if TYPE_CHECKING:
     from tree_sitter import Node
 
@@ -19,7 +21,7 @@ MAX_SOURCE: Final = 1 << 20
 _MAX_TEXT: Final = 200
 _MAX_CHECKS: Final = 2_000
 _MAX_ASSIGNMENTS: Final = 4_000
-_MAX_NODES: Final = 500  # of one expression
+_MAX_NODES: Final = 200  # of one expression
 
 _SECTION: Final = re.compile(rb'\bSEC\s*\(\s*"[^"\\\n]*"\s*\)')
 _CONDITIONS: Final = frozenset(
@@ -176,11 +178,7 @@ class Syntax:
         data = source.encode()[:MAX_SOURCE]
         # SEC("…") in front of a function is a call to the grammar; blanks keep every offset.
         self._data: bytes = _SECTION.sub(lambda found: b" " * len(found[0]), data)
-        # Imported where a source is read: a command that verifies an object needs neither.
-        import tree_sitter_c
-        from tree_sitter import Language, Parser
-
-        self._root: Node = Parser(Language(tree_sitter_c.language())).parse(self._data).root_node
+        self._root: Node = parse(self._data)
         self.functions: tuple[Function, ...] = tuple(self._functions())
 
     def offset(self, line: int, column: int) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.parser import parse
 from vm.csource.text import CText, blank
 from vm.program import Edit
 
@@ -68,11 +69,7 @@ class CTree:
     @cached_property
     def root(self) -> Node:
         """The whole source."""
-        import tree_sitter
-        import tree_sitter_c
-
-        parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
-        return parser.parse(_normal(self.source).encode("ascii", "replace")).root_node
+        return parse(_normal(self.source).encode("ascii", "replace"))
 
     def of(self, node: Node) -> str:
         """The source text of a node."""
