@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -95,10 +96,11 @@ def of_walk(
         request = request_of(program, trace, failure.rule, failure.reg, check_stack=check_stack)
     except TooLongError:
         return Counterexample("unknown", "The path that was rejected has more steps than the search follows.")
+    until = time.monotonic() + seconds
     found = ask(request, max(seconds - _RUN_SECONDS, 1.0))
     if found["status"] == "unsat":
         race = found.get("race")
-        raced = _tried(obj, program, int(race["insn"]), race["inputs"], RACE) if race else None
+        raced = _tried(obj, program, int(race["insn"]), race["inputs"], until, RACE) if race else None
         if raced is not None:
             return raced
         path = trace.path_by_id(trace.path_of(len(trace) - 1))
@@ -107,7 +109,7 @@ def of_walk(
         return Counterexample("none", no_fault(failure.rule) or SAFE, forgotten=told)
     if found["status"] == "unknown":
         return Counterexample("unknown", str(found.get("why", "")))
-    return _tried(obj, program, int(found["insn"]), found["inputs"]) or _not_reached(failure.rule)
+    return _tried(obj, program, int(found["insn"]), found["inputs"], until) or _not_reached(failure.rule)
 
 
 def _forgotten(program: Program, found: object) -> str:
@@ -131,11 +133,14 @@ def _not_reached(rule: str) -> Counterexample:
 
 
 def _tried(
-    obj: Object | None, program: Program, insn_idx: int, inputs: list[Any], also: str = ""
+    obj: Object | None, program: Program, insn_idx: int, inputs: list[Any], until: float, also: str = ""
 ) -> Counterexample | None:
-    """The first input on which the run goes wrong where it should."""
+    """The first input on which the run goes wrong where it should.
+
+    until -- time.monotonic() by which an answer is wanted; a run is given _RUN_SECONDS even where that is past
+    """
     for each in inputs[:MAX_INPUTS]:
-        done = run_on(obj, program, each)
+        done = run_on(obj, program, each, max(until - time.monotonic(), _RUN_SECONDS))
         if done is None or done.fault is None or done.fault.kind != "memory" or done.fault.insn_idx != insn_idx:
             continue
         registers = done.steps[-1].regs if done.steps else ()
@@ -146,12 +151,12 @@ def _tried(
     return None
 
 
-def run_on(obj: Object | None, program: Program, value: Any) -> Execution | None:
+def run_on(obj: Object | None, program: Program, value: Any, seconds: float = _RUN_SECONDS) -> Execution | None:
     """A checked run on an input in its JSON form; None where the program cannot have it."""
     from vm.runner.given import from_json
     from vm.runner.inputs import RunLimits
 
-    limits = RunLimits(steps=_RUN_STEPS, insns=_RUN_INSNS, seconds=_RUN_SECONDS)
+    limits = RunLimits(steps=_RUN_STEPS, insns=_RUN_INSNS, seconds=seconds)
     try:
         return execute(unverified(program), None, [from_json(value)], limits, obj=obj)[0]
     except InputError:
