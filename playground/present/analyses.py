@@ -18,6 +18,8 @@ Message = dict[str, Any]
 
 def _loaded(asked: Asked) -> tuple[Object, Program]:
     """The object, and the program that was asked for. InputError if there is none."""
+    if asked.source.kind == "log":
+        raise InputError("A log does not hold the program: paste its source, or drop its object file.")
     compiled = None
     if asked.source.kind == "c":
         compiled = pipeline.compile_source(asked.source, asked.build).object

@@ -82,6 +82,8 @@ def test_a_pasted_log_is_read_step_by_step(tab: Tabs) -> None:
     expect(page.locator(".fail-card")).to_contain_text("read from a log")
     expect(page.locator(".fail-card .kernel-said")).to_contain_text("R1 offset is outside of the packet")
     assert page.locator(".fail-card .kernel-said").inner_text().count("processed") == 0
+    # Text holds no program, so there is nothing to search an input with.
+    expect(page.get_by_role("button", name="Search for an input")).to_have_count(0)
     expect(page.get_by_role("tab")).to_have_text(["Why", "Log"])
     # The state at the fault is what the text prints, and nothing else.
     expect(page.locator("bs-state tr[data-name]")).to_have_count(2)

@@ -62,7 +62,7 @@ export class WhyAnswers {
     const found = (answer?.parts ?? []).flatMap((each) => (each.type === "fix" ? [each] : []));
     this.fixes.show([answer, stale], () => fixCards(found, stale, (edits) => this.apply(edits)));
     this.searching.show([answer], () => this.said(found, answer?.status === "asked"));
-    const access = fail && fail.step >= 0 && ACCESSES.includes(fail.category) && analyses.offers("counterexample");
+    const access = fail && ran?.kind !== "log" && fail.step >= 0 && ACCESSES.includes(fail.category) && analyses.offers("counterexample");
     const example = analyses.answer("counterexample");
     this.goWrong.show([access, example, stale], () => access && counterexampleCard(example, stale, { search: () => analyses.ask("counterexample"), run: (each) => this.run(each) }));
   }

@@ -11,6 +11,7 @@ import pytest
 from playground.messages import told
 from playground.present.analyses import ANALYSES
 from playground.present.run import run_job
+from vm.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -42,7 +43,7 @@ def test_fixes_are_told_as_edits_of_the_source() -> None:
 def test_a_counterexample_can_be_run_and_stops_at_the_fault() -> None:
     asked = request("missing_bounds_check")
     (found,) = answers("counterexample", asked)
-    assert found["status"] == "found"
+    assert found["status"] == "found", found["why"]
     stages = {
         m["stage"]: m
         for m in run_job({**asked, "input": {"kind": "given", "json": found["input"]}})
@@ -62,3 +63,10 @@ def test_a_damaged_input_ends_the_run_with_a_sentence() -> None:
     said = list(run_job(request("missing_bounds_check", input={"kind": "given", "json": '{"packets": 1}'})))
     run = [m for m in said if m["type"] == "stage" and m["stage"] == "run"][-1]
     assert run["status"] == "failed" and "packets" in run["message"]
+
+
+@pytest.mark.parametrize("kind", ["rewritten", "counterexample"])
+def test_a_log_holds_no_program(kind: str) -> None:
+    asked = {"kind": "log", "source": "0: (b7) r0 = 0\n", "options": {}, "input": {"kind": "auto"}}
+    with pytest.raises(InputError, match="A log does not hold the program"):
+        answers(kind, asked)
