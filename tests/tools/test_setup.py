@@ -268,3 +268,12 @@ def test_every_stamp_lies_where_what_it_describes_lies() -> None:
     assert setup.STAMPS["bundle"].parent == setup.DIST
     assert setup.STAMPS["npm"].parent == setup.MODULES
     assert all(setup.STAMPS[name].parent == setup.VENV for name in ("run", "dev", "dev-covers-run"))
+
+
+@pytest.mark.parametrize("name", ["dev", "services"])
+def test_what_running_takes_is_in_every_lock(name: str) -> None:
+    def pins(lock: str) -> set[str]:
+        text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+        return set(re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE))
+
+    assert pins("run") <= pins(name)
