@@ -17,6 +17,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from playground import throttle
+from playground.clients import scope_client
 from playground.jobs.service import service
 from playground.requests import size
 
@@ -83,7 +84,7 @@ def _check(scope: Mapping[str, Any]) -> None:
     length = headers.get("content-length", "")
     if length.isdecimal() and int(length) > settings.UPLOAD_MB << 20:
         raise _too_long()
-    if not throttle.allow_network("upload", throttle.socket_network(scope), settings.UPLOADS_PER_HOUR):
+    if not throttle.allow("upload", scope_client(scope), settings.UPLOADS_PER_HOUR):
         raise Refused(429, "Too many logs were uploaded from your address this hour; try again later.")
 
 

@@ -19,16 +19,16 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from playground.clients import scope_client
 from playground.config.limits import INLINE_BYTES
 from playground.jobs.frames import FrameError
-from playground.jobs.pool import Busy
+from playground.jobs.queue import Busy
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, Unreadable, key_of, service
 from playground.jobs.service import Gone as UploadGone
 from playground.messages import VERSION, asked
 from playground.requests import BadRequest, check_request, parse, read_message, size
-from playground.throttle import socket_network
 from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
@@ -70,6 +70,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         raise StopConsumer
 
     async def connect(self) -> None:
+        self.client = scope_client(self.scope)
         await self.accept()
         about = service().pool.about
         with contextlib.suppress(Gone):
@@ -129,12 +130,10 @@ class RunConsumer(AsyncWebsocketConsumer):
         if message.instead:
             service().replace(message.instead)
         try:
-            run = service().open(message.request, message.key)
-        except Busy:
-            most = settings.QUEUE_LENGTH
-            raise BadRequest(
-                f"The server is busy: {most} runs are waiting already. Press Run again in a moment.", "busy"
-            ) from None
+            run = service().open(message.request, message.key, self.client)
+        except Busy as error:
+            await self.say(type="error", code="busy", message=error.sentence, retry_after=error.seconds)
+            return
         except UploadGone:
             raise BadRequest(
                 "This uploaded log is no longer on the server: drop the file again.", "unknown_run"
@@ -171,7 +170,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if to - first > WINDOW:
             raise BadRequest(f"A window has at most {WINDOW} steps.")
         try:
-            chunks = await service().steps(run, stage, number, first, to, socket_network(self.scope))
+            chunks = await service().steps(run, stage, number, first, to, self.client.name)
         except Unreadable as error:
             raise BadRequest(str(error), "window") from None
         for text in chunks:
@@ -225,7 +224,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def send_log(self, run: Run) -> None:
         try:
-            for text in await service().log(run, socket_network(self.scope)):
+            for text in await service().log(run, self.client.name):
                 await self.say_text(text)
         except Unreadable as error:
             await self.say(type="error", code="window", message=str(error))
@@ -235,15 +234,17 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def send_analysis(self, message: Analysis) -> None:
         try:
             async with contextlib.aclosing(
-                service().analysis(message.type, message.request, socket_network(self.scope))
+                service().analysis(message.type, message.request, self.client)
             ) as texts:
                 async for text in texts:
                     await self.say_text(text)
             return
         except Unreadable as error:
             why = str(error)
-        except (Busy, Closing):
-            why = "The server is busy; try again in a moment."
+        except Busy as error:
+            why = error.sentence
+        except Closing:
+            why = "The server is being restarted; try again in a moment."
         except OSError:
             log.exception("no disk space for an analysis")
             why = "The server has no disk space left for this; try again later."
@@ -300,7 +301,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             finished = run.state == FINISHED
             if run.state == QUEUED and run.position != position:
                 position = run.position
-                await self.say(type="queued", position=position)
+                await self.say(type="queued", position=position, expected=round(run.expected))
             while place < len(run.record.entries):
                 entry = run.record.entries[place]
                 place += 1

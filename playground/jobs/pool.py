@@ -8,13 +8,14 @@ import logging
 import random
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
 from playground.jobs.process import Worker, WorkerDied
+from playground.jobs.queue import SERVER, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
@@ -24,10 +25,6 @@ log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
 READ_SECONDS = 15  # for a read of a stored run
 RETRY_SECONDS = (0.2, 1, 5, 15)
-
-
-class Busy(Exception):
-    """The queue is full."""
 
 
 class Exceeded(Exception):
@@ -41,6 +38,7 @@ class Exceeded(Exception):
 class Pool:
     """Runs at most `size` jobs at once on size + 1 workers: the one to spare is warm when another has to be killed.
 
+    A client that has nothing running may use the spare while others hold the rest; then another spare is started.
     Workers are renewed one at a time, each when its successor is warm, and at different numbers of jobs, so that a
     busy pool never waits for several of them to start.
     """
@@ -51,7 +49,7 @@ class Pool:
         job: str,
         size: int,
         limits: JobLimits,
-        queue: int = 32,
+        queue: Queue,
         jobs_per_worker: int = 100,
         base: Path,
         temporary: Path,
@@ -59,7 +57,6 @@ class Pool:
         self.job = job
         self.size = size
         self.limits = limits
-        self.queue_length = queue
         self.jobs_per_worker = jobs_per_worker
         self.about: dict[str, Any] = {}
         self.start_error = ""
@@ -68,7 +65,7 @@ class Pool:
         self._idle: deque[Worker] = deque()
         self._busy: dict[Run, Worker] = {}
         self._leaving: set[Worker] = set()  # no longer used, but not ended yet
-        self._queue: deque[Run] = deque()
+        self._queue = queue
         self._reads: deque[Run] = deque()  # short reads of stored runs, which do not wait for runs
         self._read_last = False  # what was started last
         self._starting = 0
@@ -107,24 +104,32 @@ class Pool:
             "idle": len(self._idle),
             "running": len(self._busy),
             "queued": len(self._queue),
-            "queue_length": self.queue_length,
+            "queue_length": self._queue.length,
             "pids": [worker.pid for worker in (*self._idle, *self._busy.values())],
             "error": self.start_error,
         }
 
     def submit(self, run: Run) -> None:
-        """Queue a run; it starts at once if a worker is free. Raises Busy if the queue is full.
+        """Queue a run; it starts at once if a worker is free. Raises Busy if it would wait too long.
 
         A run with `ahead` is a short read of a stored run. Reads have a queue of their own and may use the spare
         worker: neither do they wait for runs, nor do runs wait for more than one of them.
         """
         if run.ahead:
             self._reads.append(run)
-        elif len(self._queue) >= self.queue_length:
-            raise Busy
         else:
-            self._queue.append(run)
+            self._queue.add(run, self.size, held=not self._may_start(run))
+            asyncio.get_running_loop().call_later(self._queue.seconds, self._expire, run)
         self._dispatch()
+
+    def _expire(self, run: Run) -> None:
+        """Refuse a run that still waits after the longest time that it may."""
+        if run not in self._queue:
+            return
+        self._queue.remove(run)
+        self._number()
+        error = self._queue.too_long(run, self.size)
+        self._finish(run, [error], run.since)
 
     def cancel(self, run: Run) -> None:
         """Stop a run, wherever it is: out of the queue, or by killing its worker."""
@@ -137,6 +142,16 @@ class Pool:
         elif (worker := self._busy.get(run)) is not None:
             self._end(worker)
             self._dispatch()
+
+    def _clients(self) -> Counter[str]:
+        """How many runs of each client go on."""
+        return Counter(run.client.name for run in self._busy if not run.cancelled and not run.ahead)
+
+    def _may_start(self, run: Run) -> bool:
+        """Whether a run has a worker: one of its own number, or the spare for a client that has nothing running."""
+        running = self._running(ahead=False)
+        new = run.client != SERVER and not self._clients()[run.client.name]
+        return running < self.size + new
 
     def _running(self, *, ahead: bool) -> int:
         """How many runs, or reads, go on; that of a cancelled one is being killed: the spare takes its place."""
@@ -161,7 +176,10 @@ class Pool:
                 self._end(worker)
                 self._fill()
                 continue
-            (self._reads if run.ahead else self._queue).remove(run)
+            if run.ahead:
+                self._reads.remove(run)
+            else:
+                self._queue.take(run)
             self._read_last = run.ahead
             self._busy[run] = worker
             run.state = RUNNING
@@ -172,10 +190,9 @@ class Pool:
 
     def _next(self) -> Run | None:
         """What to start on an idle worker: run and read in turn where both wait, so that neither starves the other."""
-        run = None
-        if self._queue and self._running(ahead=False) < self.size:
-            # Runs whose reader is gone, and may come back, let the others pass.
-            run = next((run for run in self._queue if not run.left), self._queue[0])
+        run = self._queue.next(self._clients())
+        if run is not None and not self._may_start(run):
+            run = None
         # With runs waiting one read at a time, on the spare; else one worker stays free for the next run.
         most = 1 if self._queue else self.size
         if self._reads and self._running(ahead=True) < most and (run is None or not self._read_last):
@@ -186,6 +203,7 @@ class Pool:
         for position, run in enumerate(self._queue, 1):
             if run.position != position:
                 run.position = position
+                run.expected = self._queue.expected(position, self.size)
                 run.changed()
 
     async def _execute(self, worker: Worker, run: Run) -> None:
@@ -217,8 +235,13 @@ class Pool:
             # First the answer for the user, then the clean-up.
             if again:
                 run.retried, run.state = True, QUEUED
-                (self._reads if run.ahead else self._queue).appendleft(run)
+                if run.ahead:
+                    self._reads.appendleft(run)
+                else:
+                    self._queue.again(run)
             else:
+                if not run.ahead:
+                    self._queue.took(time.monotonic() - start)
                 self._finish(run, last, start)
             if not keep:
                 with contextlib.suppress(ProcessLookupError):
@@ -290,20 +313,27 @@ class Pool:
                 raise FrameError("a worker said it was ready in the middle of a job")
 
     def _fill(self) -> None:
-        """Start workers until there are size + 1, counting those on their way; one more while one is to be renewed."""
+        """Start workers until there are as many as wanted, counting those on their way."""
         self._retire()
-        due = any(worker.due() for worker in (*self._idle, *self._busy.values()))
-        while not self._closed and self._workers() + self._starting < self.size + 1 + due:
+        while not self._closed and self._workers() + self._starting < self._wanted():
             self._starting += 1
             self._spawn_task(self._start_worker())
+
+    def _wanted(self) -> int:
+        """size + 1; one more while one is to be renewed, and one more while a run has the spare."""
+        due = any(worker.due() for worker in (*self._idle, *self._busy.values()))
+        return self.size + 1 + due + (self._running(ahead=False) > self.size)
 
     def _workers(self) -> int:
         return len(self._idle) + len(self._busy)
 
     def _retire(self) -> None:
-        """End an idle worker that is to be replaced, if its replacement is ready."""
+        """End an idle worker whose replacement is ready, or that is not needed any more."""
         old = next((worker for worker in self._idle if worker.due()), None)
-        if old is not None and self._workers() > self.size + 1 and not self._closed:
+        most = self.size + 1 + (self._running(ahead=False) > self.size)
+        if old is None and self._workers() > self._wanted() and self._idle:
+            old = self._idle[-1]
+        if old is not None and self._workers() > most and not self._closed:
             self._idle.remove(old)
             self._end(old)
 

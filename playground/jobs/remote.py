@@ -22,7 +22,8 @@ from redis.exceptions import RedisError
 
 from playground.config.limits import JobLimits
 from playground.jobs.frames import WINDOW, FrameError, read_frame
-from playground.jobs.pool import Busy, Pool
+from playground.jobs.pool import Pool
+from playground.jobs.queue import Busy
 from playground.jobs.run import FINISHED, RUNNING, Run
 from playground.jobs.store import Store
 
@@ -82,7 +83,7 @@ class Remote:
 
     def submit(self, run: Run) -> None:
         if self._waiting >= self.queue_length and not run.ahead:
-            raise Busy
+            raise Busy(f"The server is busy: {self._waiting} runs are waiting already.", 5)
         self._waiting += 1  # until the next poll
         task = asyncio.get_running_loop().create_task(self._follow(run))
         self._jobs[run] = task

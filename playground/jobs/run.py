@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.jobs.frames import MESSAGE, Frame, pack
+from playground.jobs.queue import SERVER
 from playground.jobs.record import Record
 
 QUEUED, RUNNING, FINISHED = "queued", "running", "finished"
@@ -24,7 +25,10 @@ class Run:
         self.record = record
         self.state = FINISHED if stored else QUEUED
         self.good = stored  # finished with an answer that can be reused for the same request
-        self.position = 0
+        self.client = SERVER
+        self.since = 0.0  # time.monotonic() when it began to wait
+        self.position = 0  # among those that wait, from 1
+        self.expected = 0.0  # seconds it still has to wait, as far as can be told
         self.watchers = 0
         self.left = False  # all watchers have disconnected
         self.cancelled = False

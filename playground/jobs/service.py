@@ -22,8 +22,9 @@ from django.conf import settings
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
 from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, UPLOAD, WINDOW, FrameError
-from playground.jobs.pool import Busy, Pool
+from playground.jobs.pool import Pool
 from playground.jobs.process import sweep
+from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
 from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
@@ -136,7 +137,7 @@ def local_pool() -> Pool:
         job=settings.JOB_FUNCTION,
         size=settings.WORKERS,
         limits=job_limits(),
-        queue=settings.QUEUE_LENGTH,
+        queue=Queue(settings.QUEUE_LENGTH, settings.QUEUE_PER_ADDRESS, settings.QUEUE_SECONDS),
         jobs_per_worker=settings.JOBS_PER_WORKER,
         base=settings.BASE_DIR,
         temporary=settings.VAR_DIR / "tmp",
@@ -161,6 +162,7 @@ class Service:
         self.parsing = asyncio.Lock()  # held while a large message is parsed
         self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
         self.uploads = Uploads(self.store.folder / "uploads")
+        self.rate = Rate(settings.RUNS_PER_MINUTE)
         self.closing = False
         self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._by_id: dict[str, Run] = {}
@@ -193,10 +195,11 @@ class Service:
         if self.readers:
             await asyncio.wait(self.readers, timeout=2)
 
-    def open(self, request: dict[str, Any], key: str = "") -> Run:
+    def open(self, request: dict[str, Any], key: str = "", client: Client = SERVER) -> Run:
         """The run that answers `request`: one that goes on, a stored one, or a new one.
 
-        key -- key_of(request), where it is known already
+        key    -- key_of(request), where it is known already
+        client -- whose share of the server a new run is part of
         Busy, Closing, Gone, or OSError (disk).
         """
         key = key or key_of(request)
@@ -209,7 +212,9 @@ class Service:
         if self.closing:
             raise Closing
         uploaded = self._uploaded(request)
+        self.rate.count(client)
         run = Run(key, request, self.store.begin(key))
+        run.client = client
         run.files = uploaded
         run.patience += sum(path.stat().st_size for path in uploaded.values()) / PATIENT_BYTES
         run.on_finish = self._finished
@@ -276,15 +281,17 @@ class Service:
         async with self._turn(f"{LOG} {reader}"):
             return await self._read(run, {"kind": LOG, "program": program})
 
-    async def analysis(self, kind: str, request: dict[str, Any], reader: str = "") -> AsyncGenerator[str, None]:
+    async def analysis(
+        self, kind: str, request: dict[str, Any], client: Client = SERVER
+    ) -> AsyncGenerator[str, None]:
         """The messages that answer a question about a program, as they come; they are stored like a run's.
 
         kind -- one of playground.present.analyses.ANALYSES
         request -- a checked request of a run
-        For each `reader` (an address) one after the other. Unreadable, Busy, Closing, OSError.
+        For each client one after the other. Unreadable, Busy, Closing, OSError.
         """
-        async with self._turn(f"{kind} {reader}"):
-            run = self.open({"kind": kind, "request": request})
+        async with self._turn(f"{kind} {client.name}"):
+            run = self.open({"kind": kind, "request": request}, client=client)
             self.watch(run)
             try:
                 place = 0

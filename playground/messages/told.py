@@ -82,6 +82,7 @@ class Queued(Wire, frozen=True):
 
     type: Literal["queued"]
     position: Annotated[int, about("how many runs wait, up to and with this one")]
+    expected: Annotated[int | Unset, about("seconds it will still wait, as far as can be told")] = UNSET
 
 
 class Progress(Wire, frozen=True):
@@ -120,13 +121,15 @@ class Error(Wire, frozen=True):
             "internal", "input",
         ],
         about(
-            "the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run "
+            "the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); "
+            "`window`: the steps or the log asked for cannot be read, the run "
             "goes on; `analysis`: a question about the program cannot be answered; "
             "`crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows"
         ),
     ]  # fmt: skip
     message: Annotated[str, about("a sentence")]
     asked: Annotated[str | Unset, about("with `analysis`: the type of the message that asked")] = UNSET
+    retry_after: Annotated[int | Unset, about("with `busy`: seconds after which to try again")] = UNSET
 
 
 class Done(Wire, frozen=True):

@@ -15,6 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from playground import links, throttle
+from playground.clients import request_client
 from playground.jobs.service import toolchain
 from playground.models import Link
 from playground.requests import BadRequest, check_request, check_title, parse, size
@@ -53,7 +54,7 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
         raise Refused(413, "An uploaded log is too long to share; share the part of it that matters.")
     if checked["kind"] == "log" and len(checked["source"].encode()) > settings.SHARED_LOG_BYTES:
         raise Refused(413, f"This log is too long to share: at most {size(settings.SHARED_LOG_BYTES)} can be stored.")
-    if not throttle.allow("share", request, settings.SHARES_PER_HOUR):
+    if not throttle.allow("share", request_client(request), settings.SHARES_PER_HOUR):
         raise Refused(429, "Too many programs were shared from your address this hour; try again later.")
     try:
         return links.save(checked, title, toolchain())

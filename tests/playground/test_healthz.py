@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient, Client
 
+from playground.jobs.pool import Pool
 from playground.jobs.service import Service
 from tests.playground.conftest import asked
 
@@ -36,7 +37,8 @@ def test_low_disk_is_ill(client: Client, monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_answers_while_the_queue_is_full(
     service: Service, async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.pool, "queue_length", 2)
+    assert isinstance(service.pool, Pool)
+    monkeypatch.setattr(service.pool._queue, "length", 2)
     for number in range(3):
         service.watch(service.open(asked(f"sleep 2.{number}")))
     await sync_to_async(lambda: None)()

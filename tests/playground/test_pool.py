@@ -22,6 +22,7 @@ from playground.jobs import process
 from playground.jobs.frames import END
 from playground.jobs.pool import Pool
 from playground.jobs.process import Worker
+from playground.jobs.queue import Queue
 from playground.jobs.record import Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Service
@@ -36,6 +37,10 @@ async def until(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0.02)
+
+
+def queue() -> Queue:
+    return Queue(length=32, per_client=32, seconds=60)
 
 
 async def warm(service: Service) -> Pool:
@@ -123,7 +128,7 @@ async def test_workers_are_due_at_different_numbers_of_jobs(monkeypatch: pytest.
         return found
 
     monkeypatch.setattr(Worker, "start", start)
-    pool = Pool(job="", size=8, limits=JobLimits(), jobs_per_worker=100, base=tmp_path, temporary=tmp_path)
+    pool = Pool(job="", size=8, limits=JobLimits(), queue=queue(), base=tmp_path, temporary=tmp_path)
     pool.start()
     await until(lambda: len(pool._idle) == 9)
     due = [worker.due_at for worker in pool._idle]
@@ -277,7 +282,7 @@ async def test_the_defaults_of_a_job_are_those_of_the_settings() -> None:
 
 
 async def test_a_run_that_was_finished_while_it_waited_is_given_to_no_worker(tmp_path: Path) -> None:
-    pool = Pool(job="", size=1, limits=JobLimits(), base=tmp_path, temporary=tmp_path)
+    pool = Pool(job="", size=1, limits=JobLimits(), queue=queue(), base=tmp_path, temporary=tmp_path)
     run = Run("waits", {"kind": "c"}, Record.create(tmp_path / "waits"))
     pool.submit(run)
     assert pool.status()["queued"] == 1

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from playground.jobs import service as services
+from playground.jobs.pool import Pool
 from playground.jobs.service import Service
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import LOST, Socket, kept
@@ -201,13 +202,14 @@ async def test_who_waits_is_told_the_place(connect: Connect) -> None:
 async def test_a_full_queue_says_busy_and_loses_nobody(
     connect: Connect, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service.pool, "queue_length", 1)
+    assert isinstance(service.pool, Pool)
+    monkeypatch.setattr(service.pool._queue, "length", 1)
     sockets = [await connect() for _ in range(3)]
     for number, socket in enumerate(sockets):
         await socket.run(f"sleep 0.{number + 3}\nstage load")
         await asyncio.sleep(0.05)
     refused = await sockets[2].until("error")
-    assert refused[-1]["code"] == "busy"
+    assert refused[-1]["code"] == "busy" and refused[-1]["retry_after"] >= 1
     assert (await sockets[1].until("done"))[-2]["type"] == "stage"
 
 

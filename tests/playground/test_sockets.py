@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from playground.clients import scope_client
 from playground.consumers import run as consumer
 from playground.jobs.service import Service
-from playground.throttle import SocketLimit, socket_network
+from playground.throttle import SocketLimit
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import LOST, Socket, asked
 
@@ -139,7 +140,7 @@ async def test_who_opens_a_socket_is_read_as_for_pages(
 ) -> None:
     settings.TRUSTED_PROXIES = proxies
     scope = {"client": ("192.0.2.7", 1), "headers": [(b"host", b"x"), (b"x-forwarded-for", forwarded.encode())]}
-    assert socket_network(scope) == network
+    assert scope_client(scope).name == network
 
 
 async def test_visitors_behind_a_proxy_are_counted_apart(service: Service, settings: Any) -> None:

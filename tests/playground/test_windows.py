@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from playground.jobs import service as services
+from playground.jobs.queue import Client
 from playground.jobs.service import Service
 from playground.requests import check_request
 from tests.playground.conftest import LOST, Socket, asked, kept
@@ -54,10 +55,10 @@ async def test_windows_without_end_hold_up_neither_runs_nor_the_windows_of_other
     service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await warm(service)
-    networks = iter(f"192.0.2.{n}" for n in range(1000))
-    readers = [await ran(connect, "program sleep 0.1\nblocks 10000") for _ in range(8)]
+    clients = (Client(f"192.0.2.{n}") for n in range(1000))
     # Each reader has an address of its own: what bounds one address does not help here.
-    monkeypatch.setattr("playground.consumers.run.socket_network", lambda scope: next(networks))
+    monkeypatch.setattr("playground.consumers.run.scope_client", lambda scope: next(clients))
+    readers = [await ran(connect, "program sleep 0.1\nblocks 10000") for _ in range(8)]
     stop = False
 
     async def read(socket: Socket) -> None:

@@ -13,9 +13,12 @@ import { size } from "../ui/format.js";
 /** @import { StoredRun } from "./scope.js" */
 /** @import { State, View } from "./store.js" */
 
-/** @param {number} position */
-const waiting = (position) =>
-  position > 1 ? `Waiting for a worker: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : "Waiting for a worker…";
+/** @param {import("../types/messages.js").Queued} message */
+const waiting = ({ position, expected }) => {
+  const seconds = (expected ?? 0) > 2 ? ` Expected to take about ${expected} seconds.` : "";
+  const before = position > 1 ? `: ${position - 1} ${position === 2 ? "run is" : "runs are"} before yours.` : seconds ? "." : "…";
+  return `Waiting for a worker${before}${seconds}`;
+};
 
 const NO_PROGRAM = "There is no program yet: write one, paste one, or choose an example.";
 
@@ -211,7 +214,7 @@ export class Protocol {
         this.store.set({ windows: this.state.windows + 1 });
         break;
       case "queued":
-        this.store.set({ status: { state: "running", message: waiting(message.position) } });
+        this.store.set({ status: { state: "running", message: waiting(message) } });
         break;
       case "limit":
       case "error":

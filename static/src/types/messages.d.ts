@@ -236,6 +236,8 @@ export interface Queued {
   type: "queued";
   /** how many runs wait, up to and with this one */
   position: number;
+  /** seconds it will still wait, as far as can be told */
+  expected?: number;
 }
 
 /** How many steps there are by now. */
@@ -412,12 +414,14 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  /** the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
   code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
   /** with `analysis`: the type of the message that asked */
   asked?: string;
+  /** with `busy`: seconds after which to try again */
+  retry_after?: number;
 }
 
 /** The run is over. */

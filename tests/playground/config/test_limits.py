@@ -193,11 +193,13 @@ def _alive(pid: int) -> bool:
 
 async def test_when_no_worker_starts_it_is_said(service: Service, settings: Any) -> None:
     from playground.jobs.pool import Pool
+    from playground.jobs.queue import Queue
 
     pool = Pool(
         job="tests.playground.nowhere:run_job",
         size=1,
         limits=service.pool.limits,
+        queue=Queue(1, 1, 1),
         base=settings.BASE_DIR,
         temporary=settings.VAR_DIR / "tmp",
     )

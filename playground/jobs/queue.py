@@ -1,0 +1,181 @@
+"""Runs that wait for a worker: each client gets its turn, and nobody waits longer than is bearable."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from playground.jobs.run import Run
+
+USUAL_SECONDS: Final = 1.0
+"""What a run is expected to take before any has ended."""
+REMEMBERED: Final = 32
+"""Runs whose durations are averaged."""
+LATER_SECONDS: Final = 120
+"""The latest time to come back that is named."""
+
+
+class Client(NamedTuple):
+    """Who asks: a network address, or the holders of a class token.
+
+    share -- how many times what one address may have
+    """
+
+    name: str
+    share: int = 1
+
+
+SERVER: Final = Client("")
+"""The server itself, for the examples."""
+
+
+class Busy(Exception):
+    """No place for a run. sentence -- for the user; seconds -- after how many to try again."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = min(max(math.ceil(seconds), 1), LATER_SECONDS)
+        self.sentence = f"{message} Press Run again in {self.seconds} second{'s' * (self.seconds > 1)}."
+
+
+class Rate:
+    """Counts the runs that each client starts in a minute."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._minute = 0
+        self._started: Counter[str] = Counter()
+
+    def count(self, client: Client) -> None:
+        """Count one more; Busy if the client has started as many in this minute as it may."""
+        now = time.time()
+        if int(now // 60) != self._minute:
+            self._minute = int(now // 60)
+            self._started.clear()
+        most = self.most * client.share
+        if client != SERVER and self._started[client.name] >= most:
+            raise Busy(f"From your network address {most} runs were started within a minute.", 60 - now % 60)
+        self._started[client.name] += 1
+
+
+class Queue:
+    """Runs in the order of weighted fair queueing: a client's turn comes as often as its share says.
+
+    length     -- runs that may wait
+    per_client -- runs of one client that may wait, times its share
+    seconds    -- how long a run may wait
+    """
+
+    def __init__(self, length: int, per_client: int, seconds: float) -> None:
+        self.length = length
+        self.per_client = per_client
+        self.seconds = seconds
+        self._waiting: dict[str, deque[Run]] = {}
+        self._turns: dict[str, Fraction] = {}  # of clients that wait: their virtual time, which grows with each turn
+        self._clock = Fraction()  # the virtual time of the last turn
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def __contains__(self, run: Run) -> bool:
+        return run in self._waiting.get(run.client.name, ())
+
+    def took(self, seconds: float) -> None:
+        """How long a run took that has ended."""
+        self._took.append(seconds)
+
+    def expected(self, before: int, workers: int) -> float:
+        """Seconds until a run is started that so many others are started before."""
+        usual = sum(self._took) / len(self._took) if self._took else USUAL_SECONDS
+        return usual * before / max(workers, 1)
+
+    def add(self, run: Run, workers: int, *, held: bool) -> None:
+        """Let a run wait; Busy if it would wait too long, or if too many wait.
+
+        held -- whether a run has to end before the first that waits can start
+        """
+        own = len(self._waiting.get(run.client.name, ()))
+        most = self.per_client * run.client.share
+        if own >= most:
+            raise Busy(
+                f"From your network address {own} runs are waiting already, which is its share of this server.",
+                self.expected(own, workers),
+            )
+        if len(self) >= self.length:
+            raise Busy(f"The server is busy: {len(self)} runs are waiting already.", self.expected(len(self), workers))
+        self._add(run)
+        seconds = self.expected(self.order().index(run) + held, workers)
+        if seconds > self.seconds:
+            self.remove(run)
+            raise Busy(f"The server is busy: this run would wait about {seconds:.0f} seconds.", seconds - self.seconds)
+
+    def again(self, run: Run) -> None:
+        """Put a run that was started back to the front of its client's runs."""
+        self._add(run, first=True)
+
+    def _add(self, run: Run, *, first: bool = False) -> None:
+        name = run.client.name
+        waiting = self._waiting.setdefault(name, deque())
+        # A client that did not wait has saved up no turns.
+        self._turns.setdefault(name, self._clock)
+        if first:
+            waiting.appendleft(run)
+        else:
+            run.since = time.monotonic()
+            waiting.append(run)
+
+    def remove(self, run: Run) -> None:
+        """ValueError if it does not wait."""
+        name = run.client.name
+        if run not in self:
+            raise ValueError("the run does not wait")
+        self._waiting[name].remove(run)
+        if not self._waiting[name]:
+            del self._waiting[name], self._turns[name]
+
+    def take(self, run: Run) -> None:
+        """Remove a run that is started: its client's turn is over."""
+        name = run.client.name
+        self._clock = max(self._clock, self._turns[name])
+        self._turns[name] += Fraction(1, run.client.share)
+        self.remove(run)
+
+    def next(self, running: Counter[str]) -> Run | None:
+        """The run to start: of the client that has the least of its share running, and then by turn.
+
+        running -- how many runs of each client go on
+        """
+        best = None
+        least: tuple[float, bool, Fraction] | None = None
+        for name, waiting in self._waiting.items():
+            # Runs whose reader is gone, and may come back, let the others pass.
+            run = next((run for run in waiting if not run.left), waiting[0])
+            rank = (running[name] / run.client.share, run.left, self._turns[name])
+            if least is None or rank < least:
+                best, least = run, rank
+        return best
+
+    def order(self) -> list[Run]:
+        """All that wait, in the order in which they would be started if nothing was running."""
+        turns = []
+        for place, (name, waiting) in enumerate(self._waiting.items()):
+            turns += [(self._turns[name] + Fraction(n, run.client.share), place, run) for n, run in enumerate(waiting)]
+        return [run for _, _, run in sorted(turns, key=lambda turn: turn[:2])]
+
+    def too_long(self, run: Run, workers: int) -> dict[str, Any]:
+        """The `error` message for a run that waited as long as it may."""
+        waited = time.monotonic() - run.since
+        again = Busy(
+            f"This run waited {waited:.0f} seconds for a worker, which is as long as a run may wait here.",
+            self.expected(len(self) + 1, workers),
+        )
+        return {"type": "error", "code": "busy", "message": again.sentence, "retry_after": again.seconds}
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.order())
