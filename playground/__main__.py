@@ -29,14 +29,18 @@ def main() -> int:
     from django.conf import settings
     from django.core.management import call_command
 
+    from playground.connections import LimitedProtocol, LimitedWebSocket, connections
+
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # Our own file: its tables are made or brought up to date here. Those of a server are its operator's to change.
         with open(settings.VAR_DIR / "migrate.lock", "w") as lock:  # another server may start at this moment
             fcntl.flock(lock, fcntl.LOCK_EX)
             call_command("migrate", verbosity=0)
+    connections.configure()
     config = uvicorn.Config(
         application,
-        ws="websockets-sansio",
+        http=LimitedProtocol,
+        ws=LimitedWebSocket,
         ws_max_size=settings.MESSAGE_BYTES + (64 << 10),
         ws_per_message_deflate=True,
         lifespan="on",

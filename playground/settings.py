@@ -110,6 +110,10 @@ DISK_FREE_MB = env.limit("DISK_FREE_MB")
 # Per client address, which many users may share, for example behind NAT.
 UPLOADS_PER_HOUR = env.limit("UPLOADS_PER_HOUR")
 SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
+MAX_CONNECTIONS = env.limit("MAX_CONNECTIONS")
+CONNECTIONS_PER_ADDRESS = env.limit("CONNECTIONS_PER_ADDRESS")
+HEADER_SECONDS = env.limit("HEADER_SECONDS")
+STALL_SECONDS = env.limit("STALL_SECONDS")
 SOCKETS_PER_ADDRESS = env.limit("SOCKETS_PER_ADDRESS")
 
 LOGGING = {

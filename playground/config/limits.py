@@ -65,6 +65,16 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "DISK_FREE_MB": Limit(512, 0, 1 << 20, "MiB of free disk below which `/healthz` answers 503"),
     "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs that one client address (IPv6: one /64) may share in an hour"),
     "SOCKETS_PER_ADDRESS": Limit(300, 1, 1 << 20, "WebSockets that one client address (IPv6: one /64) may have open"),
+    "MAX_CONNECTIONS": Limit(
+        4096, 16, 1 << 20, "connections at the same time; the limit of open files of the process bounds it too"
+    ),
+    "CONNECTIONS_PER_ADDRESS": Limit(
+        1024, 1, 1 << 20, "connections of one address at the same time; without effect behind `TRUSTED_PROXIES`"
+    ),
+    "HEADER_SECONDS": Limit(10, 1, 600, "seconds within which the header of a request has to arrive"),
+    "STALL_SECONDS": Limit(
+        30, 1, 600, "seconds for which a body may pause and a client may read nothing, before it is disconnected"
+    ),
     "TRUSTED_PROXIES": Limit(0, 0, 5, "reverse proxies that set `X-Forwarded-For`; 0 ignores the header"),
 }  # fmt: skip
 

@@ -286,12 +286,17 @@ class RunConsumer(AsyncWebsocketConsumer):
             pass
         except TimeoutError:
             await self.shut(SLOW)
-        except (FrameError, OSError) as error:
+        except FrameError as error:
             service().damaged(run, str(error))
-            message = "What the server stored of this run is damaged. Press Run again."
-            with contextlib.suppress(Gone, TimeoutError):
-                await self.say(type="error", code="internal", message=message)
-                await self.say(type="done", ms=0, cancelled=False)
+            await self._unreadable("What the server stored of this run is damaged. Press Run again.")
+        except OSError as error:
+            log.error("a run could not be read: %s", error)
+            await self._unreadable("The server could not read this run; press Run again in a moment.")
+
+    async def _unreadable(self, message: str) -> None:
+        with contextlib.suppress(Gone, TimeoutError):
+            await self.say(type="error", code="internal", message=message)
+            await self.say(type="done", ms=0, cancelled=False)
 
     async def _copy(self, run: Run) -> None:
         place, position, said_at = 0, 0, 0.0

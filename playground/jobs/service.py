@@ -111,9 +111,12 @@ def stored_record(request: Mapping[str, Any]) -> dict[str, Any] | None:
         if sum(entry.raw for entry in entries) > FIRST_PAINT_BYTES:
             return None
         said = [json.loads(record.text(entry)) for entry in entries]
-    except (FrameError, OSError, ValueError) as error:
+    except (FrameError, ValueError) as error:
         log.warning("a damaged stored record is removed: %s", error)
         store().discard(record)
+        return None
+    except OSError as error:
+        log.error("a stored record cannot be read: %s", error)
         return None
     finally:
         record.close()
@@ -246,8 +249,10 @@ class Service:
             entries = list(islice(run.record.window(stage, number, first, to), READ_PARTS))
             if not any(entry.kind == BLOCK for entry in entries):
                 return [run.record.text(entry) for entry in entries]
-        except (FrameError, OSError) as error:
+        except FrameError as error:
             raise self._damaged(run, str(error)) from None
+        except OSError as error:
+            raise self._unread(error) from None
         async with self._turn(reader):
             try:
                 request = self._window(run, entries)
@@ -264,8 +269,10 @@ class Service:
         """The `part` messages that hold items [first, to) of a list of a run, as far as they are there. Unreadable."""
         try:
             return [run.record.text(entry) for entry in run.record.window(name, 0, first, to)]
-        except (FrameError, OSError) as error:
+        except FrameError as error:
             raise self._damaged(run, str(error)) from None
+        except OSError as error:
+            raise self._unread(error) from None
 
     async def log(self, run: Run, reader: str = "") -> list[str]:
         """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict.
@@ -274,8 +281,10 @@ class Service:
         """
         try:
             program = run.record.program()
-        except (FrameError, OSError) as error:
+        except FrameError as error:
             raise self._damaged(run, str(error)) from None
+        except OSError as error:
+            raise self._unread(error) from None
         if not program:
             return []
         async with self._turn(f"{LOG} {reader}"):
@@ -371,7 +380,7 @@ class Service:
             failed = said[0].value() if len(said) > 1 else {}
             if failed.get("code") == DAMAGED:
                 raise self._damaged(run, str(failed.get("message")))
-        except (FrameError, OSError) as error:
+        except (FrameError, OSError) as error:  # what a worker said of a run, not the run
             log.error("a worker's answer cannot be read: %s", error)
         raise Unreadable("This part of the run could not be read; try again.")
 

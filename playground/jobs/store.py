@@ -55,9 +55,13 @@ class Store:
             record = Record.open(path)
         except FileNotFoundError:
             return None
-        except (FrameError, OSError) as error:
+        except FrameError as error:
             log.warning("a damaged stored record is removed: %s", error)
             path.unlink(missing_ok=True)
+            return None
+        except OSError as error:
+            # No descriptor left, a disk that does not answer: that says nothing of the record.
+            log.error("a stored record cannot be read: %s", error)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
