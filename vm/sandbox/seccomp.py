@@ -1,8 +1,12 @@
-"""The system calls a job may not make, as a classic BPF filter for seccomp.
+"""The system calls a job may make, as a classic BPF filter for seccomp.
 
-A deny list: what a compiler or an emulator needs of the kernel changes with its release, what
-it never needs does not. Denied calls fail with EPERM (clone3 with ENOSYS, so that libraries fall
-back to clone, whose flags a filter can see); a foreign architecture's calls end the process.
+An allow list: what is not in it fails with EPERM, also what a later kernel adds. clone3, and calls that are newer than
+the table, fail with ENOSYS, so that libraries fall back to what they did before (clone, whose flags a filter can see).
+A foreign architecture's calls end the process.
+
+Left out on purpose, though a path or descriptor that Landlock allows might be named: what changes owners, modes and
+times of files (chmod, chown, utimensat, setxattr), and what changes how other processes of the same user are run
+(setpriority, sched_setaffinity, sched_setscheduler, ioprio_set), for Landlock covers neither.
 """
 
 from __future__ import annotations
@@ -12,41 +16,68 @@ import struct
 from typing import Final
 
 # Numbers from the kernel's asm/unistd_64.h and asm-generic/unistd.h: (x86-64, arm64); None: not there.
-_DENIED: Final[dict[str, tuple[int | None, int | None]]] = {
-    # network
-    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "bind": (49, 200), "listen": (50, 201),
-    "accept4": (288, 242),
-    # new processes (threads are seen to below) and leaving the session the supervisor kills
-    "fork": (57, None), "vfork": (58, None), "setpgid": (109, 154), "setsid": (112, 157),
-    # other processes
-    "kill": (62, 129), "tkill": (200, 130), "ptrace": (101, 117), "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271), "process_madvise": (440, 440), "kcmp": (312, 272), "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438), "pidfd_send_signal": (424, 424), "rt_sigqueueinfo": (129, 138),
-    "rt_tgsigqueueinfo": (297, 240), "migrate_pages": (256, 238), "move_pages": (279, 239),
-    # names that outlive the job or lead out of its directory
-    "link": (86, None), "symlink": (88, None), "linkat": (265, 37), "symlinkat": (266, 36), "mknod": (133, None),
-    "mknodat": (259, 33), "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447), "open_by_handle_at": (304, 265),
-    "name_to_handle_at": (303, 264),
-    # namespaces and mounts
-    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
-    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
-    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
-    # large kernel surfaces with no use here
-    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "add_key": (248, 217), "request_key": (249, 218),
-    "keyctl": (250, 219), "fanotify_init": (300, 262), "modify_ldt": (154, None), "personality": (135, 92),
-    "vmsplice": (278, 75), "uselib": (134, None), "lookup_dcookie": (212, 18),
-    # the machine itself
-    "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106), "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225),
-    "acct": (163, 89), "quotactl": (179, 60), "quotactl_fd": (443, 443), "iopl": (172, None), "ioperm": (173, None),
-    "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171), "clock_adjtime": (305, 266),
-    "sethostname": (170, 161), "setdomainname": (171, 162), "syslog": (103, 116), "vhangup": (153, 58),
+ALLOWED: Final[dict[str, tuple[int, int | None]]] = {
+    # memory
+    "mmap": (9, 222), "munmap": (11, 215), "mprotect": (10, 226), "mremap": (25, 216), "madvise": (28, 233),
+    "brk": (12, 214), "msync": (26, 227), "mincore": (27, 232), "mlock": (149, 228), "munlock": (150, 229),
+    # files, within what Landlock leaves
+    "read": (0, 63), "write": (1, 64), "pread64": (17, 67), "pwrite64": (18, 68), "readv": (19, 65),
+    "writev": (20, 66), "preadv": (295, 69), "pwritev": (296, 70), "preadv2": (327, 286), "pwritev2": (328, 287),
+    "lseek": (8, 62), "open": (2, None), "openat": (257, 56), "openat2": (437, 437), "creat": (85, None),
+    "close": (3, 57), "close_range": (436, 436), "stat": (4, None), "fstat": (5, 80), "lstat": (6, None),
+    "newfstatat": (262, 79), "statx": (332, 291), "statfs": (137, 43), "fstatfs": (138, 44), "access": (21, None),
+    "faccessat": (269, 48), "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78),
+    "getdents": (78, None), "getdents64": (217, 61), "getcwd": (79, 17), "chdir": (80, 49), "fchdir": (81, 50),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "unlink": (87, None),
+    "unlinkat": (263, 35), "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "truncate": (76, 45),
+    "ftruncate": (77, 46), "fallocate": (285, 47), "fsync": (74, 82), "fdatasync": (75, 83),
+    "sync_file_range": (277, 84), "flock": (73, 32), "fcntl": (72, 25), "dup": (32, 23), "dup2": (33, None),
+    "dup3": (292, 24), "pipe": (22, None), "pipe2": (293, 59), "fadvise64": (221, 223),
+    "readahead": (187, 213), "copy_file_range": (326, 285), "sendfile": (40, 71), "splice": (275, 76),
+    "tee": (276, 77), "umask": (95, 166),
+    # waiting
+    "poll": (7, None), "ppoll": (271, 73), "select": (23, None), "pselect6": (270, 72), "epoll_create": (213, None),
+    "epoll_create1": (291, 20), "epoll_ctl": (233, 21), "epoll_wait": (232, None), "epoll_pwait": (281, 22),
+    "epoll_pwait2": (441, 441), "eventfd": (284, None), "eventfd2": (290, 19), "timerfd_create": (283, 85),
+    "timerfd_settime": (286, 86), "timerfd_gettime": (287, 87), "signalfd4": (289, 74),
+    "restart_syscall": (219, 128),
+    # signals of its own
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "rt_sigpending": (127, 136),
+    "rt_sigtimedwait": (128, 137), "rt_sigsuspend": (130, 133), "sigaltstack": (131, 132), "pause": (34, None),
+    # time
+    "clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115), "nanosleep": (35, 101),
+    "gettimeofday": (96, 169), "time": (201, None), "times": (100, 153), "getrusage": (98, 165), "alarm": (37, None),
+    "getitimer": (36, 102), "setitimer": (38, 103), "timer_create": (222, 107), "timer_settime": (223, 110),
+    "timer_gettime": (224, 108), "timer_getoverrun": (225, 109), "timer_delete": (226, 111),
+    # threads
+    "set_tid_address": (218, 96), "set_robust_list": (273, 99), "get_robust_list": (274, 100), "futex": (202, 98),
+    "futex_waitv": (449, 449), "futex_wake": (454, 454), "futex_wait": (455, 455), "futex_requeue": (456, 456),
+    "sched_yield": (24, 124), "sched_getaffinity": (204, 123), "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120), "sched_get_priority_max": (146, 125), "sched_get_priority_min": (147, 126),
+    "membarrier": (324, 283), "rseq": (334, 293), "arch_prctl": (158, None), "gettid": (186, 178),
+    "getcpu": (309, 168), "exit": (60, 93), "exit_group": (231, 94), "wait4": (61, 260), "waitid": (247, 95),
+    # what it is
+    "getpid": (39, 172), "getppid": (110, 173), "getuid": (102, 174), "geteuid": (107, 175), "getgid": (104, 176),
+    "getegid": (108, 177), "getresuid": (118, 148), "getresgid": (120, 150), "getgroups": (115, 158),
+    "getpgid": (121, 155), "getpgrp": (111, None), "getsid": (124, 156), "uname": (63, 160), "sysinfo": (99, 179),
+    "getrandom": (318, 278), "getrlimit": (97, 163), "setrlimit": (160, 164), "getpriority": (140, 141),
+    "capget": (125, 90), "prctl": (157, 167),
+    # sockets that it was given
+    "recvfrom": (45, 207), "recvmsg": (47, 212), "recvmmsg": (299, 243), "sendto": (44, 206), "sendmsg": (46, 211),
+    "sendmmsg": (307, 269), "shutdown": (48, 210), "getsockopt": (55, 209), "setsockopt": (54, 208),
+    "getsockname": (51, 204), "getpeername": (52, 205),
+    # further restrictions of itself
+    "seccomp": (317, 277), "landlock_create_ruleset": (444, 444), "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
 }  # fmt: skip
+NEWER: Final = 462
+"""System calls from this number on (both architectures number new ones alike) are newer than the table."""
+IOCTLS: Final = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX: what libraries ask of any descriptor."""
 _EXEC: Final = {"execve": (59, 221), "execveat": (322, 281)}
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
+_IOCTL: Final = (16, 29)
 _TGKILL: Final = (234, 131)
 _PRLIMIT64: Final = (302, 261)
 
@@ -82,9 +113,9 @@ def build_filter(machine: str, pid: int, *, allow_exec: bool) -> bytes:
     allow_exec -- True where the filter is set just before the command is executed.
     """
     audit_arch, column = _ARCHS[machine]
-    denied = [numbers[column] for numbers in _DENIED.values()]
-    if not allow_exec:
-        denied += [numbers[column] for numbers in _EXEC.values()]
+    allowed = [numbers[column] for numbers in ALLOWED.values()]
+    if allow_exec:
+        allowed += [numbers[column] for numbers in _EXEC.values()]
     code: list[tuple[int, int, int, int]] = [
         (_LD_W_ABS, 0, 0, _ARCH),
         (_JEQ, 1, 0, audit_arch),
@@ -93,9 +124,9 @@ def build_filter(machine: str, pid: int, *, allow_exec: bool) -> bytes:
     ]
     if machine == "x86_64":
         code += [(_JGE, 0, 1, _X32_BIT), (_RET, 0, 0, _EPERM)]
-    for number in denied:
+    for number in allowed:
         if number is not None:
-            code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _EPERM)]
+            code += [(_JEQ, 0, 1, number), (_RET, 0, 0, _ALLOW)]
     code += [(_JEQ, 0, 1, _CLONE3[column]), (_RET, 0, 0, _ENOSYS)]
     # clone: threads only.
     code += [
@@ -105,13 +136,16 @@ def build_filter(machine: str, pid: int, *, allow_exec: bool) -> bytes:
         (_RET, 0, 0, _ALLOW),
         (_RET, 0, 0, _EPERM),
     ]
-    for number, allowed in ((_TGKILL[column], pid), (_PRLIMIT64[column], 0)):
+    for number, first in ((_TGKILL[column], pid), (_PRLIMIT64[column], 0)):
         code += [
             (_JEQ, 0, 4, number),
             (_LD_W_ABS, 0, 0, _ARGS),
-            (_JEQ, 0, 1, allowed),
+            (_JEQ, 0, 1, first),
             (_RET, 0, 0, _ALLOW),
             (_RET, 0, 0, _EPERM),
         ]
-    code.append((_RET, 0, 0, _ALLOW))
+    code += [(_JEQ, 0, 2 + 2 * len(IOCTLS), _IOCTL[column]), (_LD_W_ABS, 0, 0, _ARGS + 8)]
+    for command in IOCTLS:
+        code += [(_JEQ, 0, 1, command), (_RET, 0, 0, _ALLOW)]
+    code += [(_RET, 0, 0, _EPERM), (_JGE, 0, 1, NEWER), (_RET, 0, 0, _ENOSYS), (_RET, 0, 0, _EPERM)]
     return b"".join(struct.pack("<HBBI", *insn) for insn in code)
