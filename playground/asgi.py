@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
 http = get_asgi_application()  # before what follows: it sets Django up
 
-from playground import routing, uploads  # noqa: E402
+from playground import routing, status, uploads  # noqa: E402
 from playground.jobs import service  # noqa: E402
 
 log = logging.getLogger("playground")
@@ -23,6 +23,9 @@ LAST_WORKER_SECONDS = 60
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http" and scope["path"] == uploads.PATH:
         await uploads.upload(scope, receive, send)
+        return
+    if scope["type"] == "http" and scope["path"] in status.PATHS:
+        await status.application(scope, send)
         return
     handlers = {"http": http, "websocket": routing.websocket, "lifespan": lifespan}
     await handlers[scope["type"]](scope, receive, send)

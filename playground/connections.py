@@ -16,6 +16,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from playground import metrics
 from playground.clients import network
 
 HEADER_BYTES: Final = 32 << 10
@@ -51,7 +52,6 @@ class Connections:
         self.most = 1 << 30
         self.most_of_peer = 1 << 30
         self.count = 0
-        self.refused = 0
         self._of_peer: Counter[str] = Counter()
 
     def configure(self) -> None:
@@ -65,7 +65,8 @@ class Connections:
         self.count += 1
         self._of_peer[peer] += 1
         stays = self.count <= self.most and self._of_peer[peer] <= self.most_of_peer
-        self.refused += not stays
+        if not stays:
+            metrics.refusals.labels("connections").inc()
         return stays
 
     def close(self, peer: str) -> None:

@@ -46,6 +46,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 
 REDIS_URL = env.text("REDIS_URL")
+METRICS_FROM = env.networks("METRICS_FROM", ("127.0.0.1", "::1"))
 if REDIS_URL:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
@@ -114,12 +115,18 @@ MAX_CONNECTIONS = env.limit("MAX_CONNECTIONS")
 CONNECTIONS_PER_ADDRESS = env.limit("CONNECTIONS_PER_ADDRESS")
 HEADER_SECONDS = env.limit("HEADER_SECONDS")
 STALL_SECONDS = env.limit("STALL_SECONDS")
+SHARE_MB_PER_HOUR = env.limit("SHARE_MB_PER_HOUR")
 SOCKETS_PER_ADDRESS = env.limit("SOCKETS_PER_ADDRESS")
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {"format": "%(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "playground.config.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": env.choice("LOG_FORMAT", ("text", "json"))}
+    },
     "loggers": {"playground": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()}},
 }

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
+from playground import metrics
 from playground.clients import scope_client
 from playground.jobs.queue import Client
 
@@ -17,14 +18,17 @@ HOUR = 3600
 TOO_MANY = 4029
 
 
-def allow(what: str, client: Client, most: int) -> bool:
-    """Count one more of `what` in this hour; False if the client has exceeded `most` for each of its shares."""
+def allow(what: str, client: Client, most: int, count: int = 1) -> bool:
+    """Count so many more of `what` in this hour; False if the client has exceeded `most` for each of its shares."""
     key = f"throttle:{what}:{client.name.replace(' ', ':')}:{int(time.time()) // HOUR}"
     cache.add(key, 0, HOUR)
     try:
-        return cache.incr(key) <= most * client.share
+        allowed = cache.incr(key, count) <= most * client.share
     except ValueError:  # evicted between add and incr
         return True
+    if not allowed:
+        metrics.refusals.labels(what).inc()
+    return allowed
 
 
 def until_next_hour() -> int:
@@ -46,14 +50,17 @@ class SocketLimit:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         client = scope_client(scope)
         self._open[client.name] += 1
+        metrics.sockets.inc()
         try:
             if self._open[client.name] > settings.SOCKETS_PER_ADDRESS * client.share:
+                metrics.refusals.labels("sockets").inc()
                 await receive()
                 await send({"type": "websocket.accept"})
                 await send({"type": "websocket.close", "code": TOO_MANY})
                 return
             await self._application(scope, receive, send)
         finally:
+            metrics.sockets.dec()
             self._open[client.name] -= 1
             if not self._open[client.name]:
                 del self._open[client.name]

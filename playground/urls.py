@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from playground.links import ID_PATTERN
-from playground.views import classes, gallery, health, pages, share
+from playground.views import classes, gallery, pages, share
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -22,7 +22,6 @@ urlpatterns = [
     path("share", share.share_form, name="share"),
     path("api/share", share.share_api, name="share-api"),
     path("class/<str:token>", classes.join, name="class"),
-    path("healthz", health.healthz, name="healthz"),
 ]
 
 handler400 = "playground.views.errors.bad_request"

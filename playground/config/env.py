@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -53,6 +54,25 @@ def limit(name: str) -> int:
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or list(default)
+
+
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of several words; the first if it is not set."""
+    value = text(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it has to be one of {', '.join(allowed)}.")
+    return value
+
+
+def networks(name: str, default: tuple[str, ...]) -> list[str]:
+    """A list of addresses and networks separated by commas."""
+    found = words(name, default)
+    for each in found:
+        try:
+            ipaddress.ip_network(each, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} holds {each!r}, which is neither an address nor a network.") from None
+    return found
 
 
 def secret(name: str, path: Path) -> str:

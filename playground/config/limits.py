@@ -62,8 +62,11 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "UPLOAD_MB": Limit(100, 1, 4096, "MiB of a log that is uploaded"),
     "UPLOADS_PER_HOUR": Limit(60, 1, 1 << 30, "logs that one client address (IPv6: one /64) may upload in an hour"),
     "SPOOL_MB": Limit(1024, 16, 1 << 20, "MiB for stored runs; the least recently used are removed first"),
-    "DISK_FREE_MB": Limit(512, 0, 1 << 20, "MiB of free disk below which `/healthz` answers 503"),
+    "DISK_FREE_MB": Limit(
+        512, 0, 1 << 20, "MiB of free disk below which runs and links are refused and `/healthz` answers 503"
+    ),
     "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs that one client address (IPv6: one /64) may share in an hour"),
+    "SHARE_MB_PER_HOUR": Limit(64, 1, 1 << 20, "MiB that one client address (IPv6: one /64) may share in an hour"),
     "SOCKETS_PER_ADDRESS": Limit(300, 1, 1 << 20, "WebSockets that one client address (IPv6: one /64) may have open"),
     "MAX_CONNECTIONS": Limit(
         4096, 16, 1 << 20, "connections at the same time; the limit of open files of the process bounds it too"

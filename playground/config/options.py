@@ -54,6 +54,8 @@ OPTIONS: Final = (
         "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER", "no",
         "`yes` compiles C without Landlock and bubblewrap: only if all users are trusted",
     ),
+    Option("METRICS_FROM", "127.0.0.1, ::1", "addresses and networks that may read `/metrics`, comma-separated"),
+    Option("LOG_FORMAT", "text", "`json` writes each line of the log as a JSON object"),
     Option("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Option("DEBUG", "no", "`yes` shows settings in error pages: never on a public server"),
 )  # fmt: skip

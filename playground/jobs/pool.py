@@ -12,6 +12,7 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
+from playground import metrics
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
 from playground.jobs.process import Worker, WorkerDied
@@ -33,6 +34,18 @@ class Exceeded(Exception):
     def __init__(self, limit: str) -> None:
         super().__init__(limit)
         self.limit = limit
+
+
+def _outcome(run: Run, last: list[dict[str, Any]]) -> str:
+    """The label for how a job ended."""
+    if run.cancelled:
+        return "cancelled"
+    for message in last:
+        if message["type"] == "limit":
+            return f"limit_{message['limit']}"
+        if message["type"] == "error":
+            return f"error_{message['code']}"
+    return "done" if run.good else "failed"
 
 
 class Pool:
@@ -184,6 +197,8 @@ class Pool:
             self._busy[run] = worker
             run.state = RUNNING
             run.position = 0
+            if not run.ahead:
+                metrics.wait_seconds.observe(time.monotonic() - run.since)
             run.changed()
             self._spawn_task(self._execute(worker, run))
         self._number()
@@ -208,6 +223,7 @@ class Pool:
 
     async def _execute(self, worker: Worker, run: Run) -> None:
         start = time.monotonic()
+        kind = metrics.kind(run.request)
         reuse = again = False
         last: list[dict[str, Any]] = []
         try:
@@ -217,13 +233,13 @@ class Pool:
         except WorkerDied as error:
             # A worker that died before its first message may have been dead when it got the job.
             again = not (run.cancelled or run.retried or run.record.entries or self._closed)
-            last = [] if run.cancelled else [self._death(error.status)]
+            last = [] if run.cancelled else [self._death(run, error.status)]
         except FrameError as error:
-            log.error("a worker is not to be trusted: %s", error)
+            log.error("a worker is not to be trusted: %s", error, extra={"run": run.id})
             message = "The worker sent an invalid message and was stopped."
             last = [{"type": "error", "code": "internal", "message": message}]
         except OSError as error:
-            log.error("a run could not be written down: %s", error)
+            log.error("a run could not be written down: %s", error, extra={"run": run.id})
             message = "The server has no disk space left for this run. Try again later."
             last = [{"type": "error", "code": "disk", "message": message}]
         finally:
@@ -242,8 +258,11 @@ class Pool:
             else:
                 if not run.ahead:
                     self._queue.took(time.monotonic() - start)
+                metrics.run_seconds.labels(kind).observe(time.monotonic() - start)
+                metrics.runs.labels(kind, _outcome(run, last)).inc()
                 self._finish(run, last, start)
             if not keep:
+                metrics.worker_ends.labels("renewed" if reuse else "job").inc()
                 with contextlib.suppress(ProcessLookupError):
                     await asyncio.shield(worker.kill())
             self._fill()
@@ -256,11 +275,11 @@ class Pool:
         except OSError:
             log.exception("the end of a run could not be written down")
 
-    def _death(self, status: int) -> dict[str, Any]:
+    def _death(self, run: Run, status: int) -> dict[str, Any]:
         if status == -signal.SIGXCPU:
             return {"type": "limit", "limit": "cpu", "message": self.limits.sentence("cpu")}
         why = f"signal {-status}" if status < 0 else f"status {status}"
-        log.warning("a worker ended in the middle of a job with %s", why)
+        log.warning("a worker ended in the middle of a job with %s", why, extra={"run": run.id})
         message = (
             f"The process that ran your program ended in the middle ({why}). "
             "Your program is kept, and a new process is ready: press Run again."
@@ -306,8 +325,9 @@ class Pool:
             elif frame.kind == END:
                 end = frame.value()
                 run.good = bool(end.get("cacheable"))
+                metrics.stages(end.get("stages"))
                 if end.get("traceback"):
-                    log.error("a job failed:\n%s", end["traceback"])
+                    log.error("a job failed:\n%s", end["traceback"], extra={"run": run.id})
                 return bool(end.get("reuse"))
             else:
                 raise FrameError("a worker said it was ready in the middle of a job")
@@ -342,6 +362,7 @@ class Pool:
         status = await worker.process.wait()
         if worker in self._idle and not self._closed:
             log.warning("an idle worker ended with %d, and is replaced", status)
+            metrics.worker_ends.labels("idle").inc()
             self._idle.remove(worker)
             self._end(worker)
             self._fill()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from playground import metrics
+
 if TYPE_CHECKING:
     from playground.jobs.run import Run
 
@@ -35,10 +37,11 @@ SERVER: Final = Client("")
 
 
 class Busy(Exception):
-    """No place for a run. sentence -- for the user; seconds -- after how many to try again."""
+    """No place for a run. sentence -- for the user; seconds -- after how many to try again; reason -- for metrics."""
 
-    def __init__(self, message: str, seconds: float) -> None:
+    def __init__(self, message: str, seconds: float, reason: str) -> None:
         super().__init__(message)
+        metrics.refusals.labels(reason).inc()
         self.seconds = min(max(math.ceil(seconds), 1), LATER_SECONDS)
         self.sentence = f"{message} Press Run again in {self.seconds} second{'s' * (self.seconds > 1)}."
 
@@ -59,7 +62,7 @@ class Rate:
             self._started.clear()
         most = self.most * client.share
         if client != SERVER and self._started[client.name] >= most:
-            raise Busy(f"From your network address {most} runs were started within a minute.", 60 - now % 60)
+            raise Busy(f"From your network address {most} runs were started within a minute.", 60 - now % 60, "rate")
         self._started[client.name] += 1
 
 
@@ -106,14 +109,18 @@ class Queue:
             raise Busy(
                 f"From your network address {own} runs are waiting already, which is its share of this server.",
                 self.expected(own, workers),
+                "share",
             )
         if len(self) >= self.length:
-            raise Busy(f"The server is busy: {len(self)} runs are waiting already.", self.expected(len(self), workers))
+            raise Busy(
+                f"The server is busy: {len(self)} runs are waiting already.", self.expected(len(self), workers), "full"
+            )
         self._add(run)
         seconds = self.expected(self.order().index(run) + held, workers)
         if seconds > self.seconds:
             self.remove(run)
-            raise Busy(f"The server is busy: this run would wait about {seconds:.0f} seconds.", seconds - self.seconds)
+            message = f"The server is busy: this run would wait about {seconds:.0f} seconds."
+            raise Busy(message, seconds - self.seconds, "wait")
 
     def again(self, run: Run) -> None:
         """Put a run that was started back to the front of its client's runs."""
@@ -174,6 +181,7 @@ class Queue:
         again = Busy(
             f"This run waited {waited:.0f} seconds for a worker, which is as long as a run may wait here.",
             self.expected(len(self) + 1, workers),
+            "waited",
         )
         return {"type": "error", "code": "busy", "message": again.sentence, "retry_after": again.seconds}
 

@@ -83,7 +83,7 @@ class Remote:
 
     def submit(self, run: Run) -> None:
         if self._waiting >= self.queue_length and not run.ahead:
-            raise Busy(f"The server is busy: {self._waiting} runs are waiting already.", 5)
+            raise Busy(f"The server is busy: {self._waiting} runs are waiting already.", 5, "full")
         self._waiting += 1  # until the next poll
         task = asyncio.get_running_loop().create_task(self._follow(run))
         self._jobs[run] = task

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from playground import disk
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
 from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, UPLOAD, WINDOW, FrameError
@@ -214,6 +215,7 @@ class Service:
             return self._remember(Run(key, request, record, stored=True))
         if self.closing:
             raise Closing
+        disk.need()
         uploaded = self._uploaded(request)
         self.rate.count(client)
         run = Run(key, request, self.store.begin(key))

@@ -175,12 +175,15 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
     # Stages whose steps are kept as blocks: their chunks are messages, and so are those of a window.
     in_blocks = set(STAGES) if request.get("kind") == WINDOW else set()
+    stages: dict[str, float] = {}
     _limit_cpu(limits.cpu_seconds * request.pop(PATIENCE, 1))
     try:
         for message in job(request):
             kind = message["type"]
             if kind == "limit" or (kind == "error" and message.get("code") in ("internal", DAMAGED)):
                 end["cacheable"] = False
+            if kind == "stage" and "ms" in message:
+                stages[message["stage"]] = message["ms"]
             if kind == "block":
                 in_blocks.add(message["stage"])
             if kind != "done":
@@ -197,6 +200,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
     except Exception as error:
         end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
     _clean_temporary_files()
+    end["stages"] = stages
     _send(out, END, end)
     return bool(end["reuse"])
 

@@ -16,7 +16,7 @@ SENTENCES = {
 
 
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/") or request.path.endswith(".json") or request.path == "/healthz"
+    return request.path.startswith("/api/") or request.path.endswith(".json")
 
 
 def error_response(request: HttpRequest, status: int, message: str = "") -> HttpResponse:

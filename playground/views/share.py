@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
-from playground import links, throttle
+from playground import disk, links, throttle
 from playground.clients import request_client
 from playground.jobs.service import toolchain
 from playground.models import Link
@@ -54,8 +54,16 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
         raise Refused(413, "An uploaded log is too long to share; share the part of it that matters.")
     if checked["kind"] == "log" and len(checked["source"].encode()) > settings.SHARED_LOG_BYTES:
         raise Refused(413, f"This log is too long to share: at most {size(settings.SHARED_LOG_BYTES)} can be stored.")
-    if not throttle.allow("share", request_client(request), settings.SHARES_PER_HOUR):
+    client = request_client(request)
+    if not throttle.allow("share", client, settings.SHARES_PER_HOUR):
         raise Refused(429, "Too many programs were shared from your address this hour; try again later.")
+    kilobytes = len(text) + 1023 >> 10
+    if not throttle.allow("share_bytes", client, settings.SHARE_MB_PER_HOUR << 10, kilobytes):
+        raise Refused(429, "Too much was shared from your address this hour; try again later.")
+    try:
+        disk.need()
+    except OSError:
+        raise Refused(507, "The server has no disk space left; your program is still in the editor.") from None
     try:
         return links.save(checked, title, toolchain())
     except (DatabaseError, links.BrokenLink):

@@ -121,3 +121,17 @@ def test_a_form_that_is_too_long_is_told_so(client: Client, settings: Any) -> No
 
 def test_no_cookie_is_set(client: Client) -> None:
     assert not post(client, REQUEST).cookies
+
+
+def test_what_an_address_shares_is_bounded_in_bytes(client: Client, settings: Any) -> None:
+    settings.SHARE_MB_PER_HOUR = 1
+    statuses = []
+    for n in range(20):
+        statuses.append(post(client, {**REQUEST, "source": f"int x{n};" + "\n// a" * 12_000}).status_code)
+    assert statuses[0] == 201 and statuses[-1] == 429
+
+
+def test_no_link_is_made_when_the_disk_is_nearly_full(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.disk.free", lambda: 1 << 20)
+    answer = post(client, {**REQUEST, "source": "int full;"})
+    assert answer.status_code == 507 and "disk space" in answer.json()["error"]
