@@ -87,6 +87,7 @@ class Program:
     object_maps -- all maps of the object: they are made before the program is loaded, used or not
     autoload -- whether libbpf loads it by default (bpf_program__autoload)
     source -- the C text it was compiled from, "" if there is none
+    typed -- the same program with its types and lines, where the user may not load those; else None
     """
 
     name: str
@@ -105,6 +106,7 @@ class Program:
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
     autoload: bool = True
     source: str = field(default="", repr=False)
+    typed: Program | None = field(default=None, repr=False)
 
     @property
     def gpl_compatible(self) -> bool:
@@ -113,8 +115,9 @@ class Program:
 
     def line_of(self, insn_idx: int) -> int | None:
         """1-based source line of an instruction, None without line info."""
-        found = bisect_right(self.line_infos, insn_idx, key=lambda info: info.insn_off)
-        return self.line_infos[found - 1].line if found else None
+        infos = self.typed.line_infos if self.typed is not None else self.line_infos
+        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
+        return infos[found - 1].line if found else None
 
 
 @dataclass(frozen=True, slots=True)

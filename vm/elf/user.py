@@ -27,7 +27,7 @@ def as_user(program: Program, caps: c.Caps) -> Program:
     if not c.capable(caps, c.BPF):
         # BPF_BTF_LOAD wants CAP_BPF: neither the program nor its maps have types.
         maps = tuple(_untyped(spec) for spec in program.maps)
-        program = replace(program, btf=None, func_infos=(), line_infos=(), maps=maps)
+        program = replace(program, btf=None, func_infos=(), line_infos=(), maps=maps, typed=program)
     if not (c.capable(caps, c.BPF) and c.capable(caps, c.NET_ADMIN)) and _may_go_without(program):
         # FEAT_EXP_ATTACH_TYPE is tried out with a cgroup_sock program.
         program = replace(program, expected_attach_type=0)

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from vm.explain import bounds, context_fields, held, limits, packets, permissions, pointers, programs, results, values
+from vm.explain import (
+    arguments,
+    bounds,
+    context_fields,
+    held,
+    limits,
+    packets,
+    permissions,
+    pointers,
+    programs,
+    results,
+    values,
+)
 from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
@@ -35,10 +47,19 @@ ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
     Topic.KERNEL: _nothing_more,
 }
 
+"""What explains the rules of a topic."""
+
+OWN: Final[dict[str, Callable[[Facts], Advice]]] = {**arguments.ARGUMENTS, **pointers.ARITHMETIC}
+"""What explains a rule before its topic is looked at, by the rule's name."""
+
 
 def advise(facts: Facts) -> Advice:
-    """What the rule's topic says of the facts; of a pointer that may be NULL, the same for all rules."""
+    """What explains the rule itself, or its topic; of a pointer that may be NULL, the same for all rules."""
     null = pointers.may_be_null(facts)
     if null is not None:
         return null
+    own = OWN.get(facts.rejected.rule.name)
+    found = own(facts) if own is not None else Advice()
+    if found != Advice():
+        return found
     return ADVICE[facts.rejected.rule.topic](facts)

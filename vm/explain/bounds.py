@@ -6,17 +6,21 @@ from collections.abc import Iterator
 from typing import Final
 
 from vm.bits import S64_MIN
+from vm.explain.callers import checked_by_a_caller
 from vm.explain.causes import branch_text
 from vm.explain.facts import Advice, Branch, Facts
-from vm.explain.lineage import Value, origin, value_before, wide_origin
+from vm.explain.lineage import Value, ancestors, origin, value_before, wide_origin
 from vm.explain.related import (
     ORDERS,
     argument,
     compiled,
+    is_unknown,
     loop_bound,
     lost_in_memory,
     narrowed_at,
+    number_at_fault,
     origin_of,
+    read_back,
     related_check,
     signed_at,
     signed_kind,
@@ -83,8 +87,35 @@ def offset(facts: Facts) -> Advice:
             f"The bounds of {facts.name} allow offsets {span(fixed + s.umin, fixed + s.umax)}{with_insn}; {size} of "
             f"{number(memory)} bytes fit {'only ' if most >= 0 else 'not '}at offsets {span(0, max(most, 0))}."
         )
-        return too_wide(facts, said)
+        return _not_related(facts, said) or too_wide(facts, said)
     return _bound(facts, s, "index")
+
+
+def _not_related(facts: Facts, said: str) -> Advice | None:
+    """An offset and a size that are computed from one number, which the verifier takes for any two numbers."""
+    before, number_ = facts.recorder.raw_before(facts.at), number_at_fault(facts)
+    also = facts.rejected.also
+    if also < 0 or number_ is None or not before or not before[-1].regs[also].scalar.var_off.mask:
+        return None
+    recorder, frame = facts.recorder, len(before) - 1
+    size = value_before(recorder, facts.at, frame, also)
+    theirs = ancestors(recorder, size)
+    shared = [each for each in ancestors(recorder, number_) if each in theirs and is_unknown(facts, each)]
+    computed = [
+        value.step
+        for value in theirs
+        if value.step >= 0 and o.op(recorder.insns[recorder.insn_idx(value.step)].code) == o.SUB
+        and recorder.insns[recorder.insn_idx(value.step)].code & 0x07 in (o.ALU, o.ALU64)
+    ]  # fmt: skip
+    if not shared or not computed:
+        return None
+    return Advice(
+        f"{said} The size in r{also} and the offset are computed from the same number, but the verifier knows a "
+        "range of each and not how they depend on each other.",
+        "a size and an offset that fit whatever the other is: each with a limit of its own, or more memory",
+        CauseKind.LOST_IN_ARITHMETIC,
+        max(computed),
+    )
 
 
 def _from_one_on(facts: Facts, s: Scalar) -> Advice:
@@ -157,11 +188,13 @@ def _bound(facts: Facts, s: Scalar, variable: str) -> Advice:
         or _signed_before(facts, unsigned)
         or compiled(facts)
         or lost_in_memory(facts)
+        or read_back(facts)
         or _lost(facts)
         or _lower_half(facts, s, name, variable)
         or related_check(facts)
         or _on_a_copy(facts)
         or _of_a_global_function(facts)
+        or _argument_of_a_global_function(facts)
         or other_check(facts, which)
     )
     if lost is not None:
@@ -278,6 +311,15 @@ def _of_a_global_function(facts: Facts) -> Advice | None:
         CauseKind.LOST_AT_CALL,
         made.step,
     )
+
+
+def _argument_of_a_global_function(facts: Facts) -> Advice | None:
+    """An argument of a function that is verified by itself, which only its callers compare."""
+    made = origin_of(facts)
+    made = wide_origin(facts.recorder, made) if made is not None else None
+    if made is None or made.step >= 0 or made.frame or not 1 <= made.idx <= 5:
+        return None
+    return checked_by_a_caller(facts, made.idx)
 
 
 def _compared_otherwise(facts: Facts) -> Advice | None:

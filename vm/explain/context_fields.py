@@ -142,6 +142,9 @@ def _record(facts: Facts, rules: CtxRules) -> Advice:
 
 def _arguments(facts: Facts) -> Advice:
     """Contexts that are the arguments of a hook."""
+    missing = _missing_argument(facts)
+    if missing is not None:
+        return missing
     if facts.rejected.partners:
         return Advice()  # the kernel says itself what is wrong with the argument
     off, size = facts.value("off"), facts.value("size")
@@ -157,3 +160,23 @@ def _arguments(facts: Facts) -> Advice:
             "a read of ctx->state or ctx->skb with its full size",
         )
     return Advice(f"The hook has no argument at offset {off}.", "one of the hook's arguments, 8 bytes each")
+
+
+def _missing_argument(facts: Facts) -> Advice | None:
+    """An argument that the hook's function does not have."""
+    program, off = facts.env.program, facts.value("off")
+    btf = kernel_btf()
+    found = btf.find(program.attach_btf_name, Kind.FUNC) if program.attach_btf_name else None
+    proto = btf.type(found.type_id) if found is not None else None
+    if proto is None or off < 0 or off % 8 or program.prog_type not in (k.BPF_PROG_TYPE_TRACING, k.BPF_PROG_TYPE_LSM):
+        return None
+    count = len(proto.params)
+    fexit = program.expected_attach_type in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN)
+    if off // 8 < count + fexit:
+        return None
+    last = f"; its result follows them, at offset {count * 8}" if fexit else ""
+    return Advice(
+        f"{program.attach_btf_name}() has {count} argument{'s' * (count != 1)}, 8 bytes of the context each{last}: "
+        f"there is no argument {off // 8 + 1}.",
+        f"at most {count} arguments after the name in BPF_PROG(), of the types that {program.attach_btf_name}() has",
+    )

@@ -113,7 +113,8 @@ class Facts:
 
     def line_info(self, insn_idx: int) -> LineInfo | None:
         """The line info that covers an instruction."""
-        infos = self.env.program.line_infos
+        program = self.env.program.typed or self.env.program
+        infos = program.line_infos
         found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
         return infos[found - 1] if found else None
 

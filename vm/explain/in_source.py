@@ -196,3 +196,19 @@ def return_of(facts: Facts, values: frozenset[str]) -> SourceCheck | None:
     function = syntax_of(facts.env.program.source).function_at(info.line)
     lines = [line for line, value in function.returns if value in values] if function is not None else []
     return SourceCheck(lines[0], "") if lines else None
+
+
+def only_return(facts: Facts, low: int, high: int) -> SourceCheck | None:
+    """The return statement at the rejected instruction that returns no constant of a range, if there is just one."""
+    info = facts.line_info(facts.env.insn_idx)
+    if not facts.env.program.source or info is None or not in_program(info):
+        return None
+    function = syntax_of(facts.env.program.source).function_at(info.line)
+    returns = function.returns if function is not None else ()
+    lines = [line for line, value in returns if not (_is_number(value) and low <= int(value, 0) <= high)]
+    return SourceCheck(lines[0], "") if len(lines) == 1 else None
+
+
+def _is_number(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isdigit() and (digits == "0" or not digits.startswith("0"))

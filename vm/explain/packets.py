@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from vm.csource.syntax import root_of
 from vm.explain.facts import Advice, Branch, Facts
 from vm.explain.in_source import checks_at, subject
-from vm.explain.lineage import parts_of, value_before
+from vm.explain.lineage import parts_of, value_before, wide_origin
 from vm.explain.related import argument, too_wide
 from vm.explain.source_packets import asks_for_its_own, packet_check
 from vm.explain.words import number
@@ -58,6 +58,9 @@ def packet(facts: Facts) -> Advice:
     if not checks:
         limit = "data" if reg.type == t.PTR_TO_PACKET_META else "data_end"
         said = f"On this path no packet pointer is compared with {limit} before the access."
+        length = _of_the_length(facts, said)
+        if length is not None:
+            return length
         return _in_source(facts, said, -1) or Advice(said, kind=CauseKind.MISSING_CHECK)
     if not same:
         return _of_another(facts, checks)
@@ -74,6 +77,32 @@ def packet(facts: Facts) -> Advice:
 def _in_source(facts: Facts, said: str, proven: int) -> Advice | None:
     found = packet_check(facts, proven, argument(facts))
     return found._replace(what=f"{said} {found.what}") if found is not None else None
+
+
+def _of_the_length(facts: Facts, said: str) -> Advice | None:
+    """A comparison of a number that is the difference of the packet's end and its start."""
+    recorder = facts.recorder
+    for branch in facts.branches():
+        here = len(branch.before) - 1
+        regs = [branch.insn.dst_reg] + [branch.insn.src_reg] * (o.src(branch.insn.code) == o.X)
+        for idx in regs:
+            if branch.before[here].regs[idx].type != t.SCALAR_VALUE:
+                continue
+            value = wide_origin(recorder, value_before(recorder, branch.step, here, idx))
+            insn = recorder.insns[recorder.insn_idx(value.step)] if value.step >= 0 else None
+            if insn is None or insn.code != o.ALU64 | o.SUB | o.X:
+                continue
+            before = recorder.raw_before(value.step)[value.frame].regs
+            if before[insn.dst_reg].type == t.PTR_TO_PACKET_END and before[insn.src_reg].type in _STARTS:
+                return Advice(
+                    f"{said} The comparison in {facts.where(branch.insn_idx)} is of a number, the length that "
+                    f"{facts.where(recorder.insn_idx(value.step))} computes from data_end and data: the verifier draws "
+                    "no conclusion about the pointers from it.",
+                    "a comparison of the pointers themselves: if (data + length > data_end)",
+                    CauseKind.CHECK_OF_ANOTHER_VALUE,
+                    branch.step,
+                )
+    return None
 
 
 def _of_another(facts: Facts, checks: list[_Check]) -> Advice:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from vm.explain.causes import branch_text
 from vm.explain.facts import Advice, Branch, Facts
-from vm.explain.in_source import subject
+from vm.explain.in_source import checks_at, shown, subject
 from vm.explain.related import argument, loop_bound, size_at_fault, too_wide
 from vm.explain.source_nulls import null_at_use, null_check, pointer_given
 from vm.isa import opcodes as o
@@ -55,6 +56,41 @@ def _is_inner_map(facts: Facts, reg: RegState) -> bool:
     maps = facts.env.program.maps
     known = t.base_type(reg.type) == t.PTR_TO_MAP_VALUE and 0 <= reg.map_ptr < len(maps)
     return known and maps[reg.map_ptr].inner is not None and facts.rejected.rule is ARGUMENT_TYPE and facts.name == "r1"
+
+
+def _joined_checks(facts: Facts) -> Advice:
+    """Two comparisons with NULL that the compiler made one of: `!a && !b` as `(a | b) == 0`."""
+    insn, before = facts.insn, facts.recorder.raw_before(facts.at)
+    if (
+        insn.code & 0x07 not in (o.ALU, o.ALU64)
+        or o.op(insn.code) not in (o.OR, o.AND)
+        or o.src(insn.code) != o.X
+        or not before
+    ):
+        return Advice()
+    sides = [before[-1].regs[idx] for idx in (insn.dst_reg, insn.src_reg)]
+    checks = [check for check in checks_at(facts, facts.env.insn_idx) if len(check.comparisons) > 1]
+    if not checks or not all(each.type & t.PTR_MAYBE_NULL for each in sides):
+        return Advice()
+    check = checks[0]
+    sign = "|" if o.op(insn.code) == o.OR else "&"
+    return Advice(
+        f"The compiler made one comparison of those in line {check.line} ({check.text}): it computes "
+        f"r{insn.dst_reg} {sign} r{insn.src_reg} and compares that with 0. Both are pointers, and the verifier lets no "
+        "program compute with the bits of a pointer.",
+        "an if statement of its own for each pointer, with another branch or statement between them; or "
+        "barrier_var() of one of them in between",
+        CauseKind.LOST_IN_COMPILATION,
+        check=shown(check),
+    )
+
+
+ARITHMETIC: Final[dict[str, Callable[[Facts], Advice]]] = {
+    "pointer-pair-arithmetic": _joined_checks,
+    "pointer-operator": _joined_checks,
+    "pointer-bitwise": _joined_checks,
+}
+"""What explains a rule about a computation with pointers, by the rule's name."""
 
 
 def pointer(facts: Facts) -> Advice:
@@ -216,7 +252,15 @@ def _number(facts: Facts, made: Cause) -> Advice:
         return Advice(said, "", CauseKind.NOT_A_POINTER, made.step, pointer_given(facts, argument(facts)))
     if made.kind == "value":
         return Advice(f"{facts.name} is a constant, set in {there}.", "", CauseKind.NOT_A_POINTER, made.step)
-    return Advice("", "", CauseKind.NOT_A_POINTER, made.step, pointer_given(facts, argument(facts)))
+    given = pointer_given(facts, argument(facts))
+    callee = recorder.called(made.insn_idx) if made.kind == "call" else ""
+    if not callee:
+        return Advice("", "", CauseKind.NOT_A_POINTER, made.step, given)
+    said = f"{facts.name} is what {callee}() in {there} returned: a number to the verifier, whatever it stands for."
+    needed = f"a call that reads memory wherever it is: {_READS}" if facts.env.program.prog_type in _TRACES else ""
+    if callee == "bpf_get_current_task":
+        needed = "bpf_get_current_task_btf(), whose result may be followed; or BPF_CORE_READ() for what it leads to"
+    return Advice(said, needed, CauseKind.NOT_A_POINTER, made.step, given)
 
 
 def stack(facts: Facts) -> Advice:

@@ -29,6 +29,8 @@ LARGE: Final = 1 << 29
 _MAX_BRANCHES: Final = 200
 _MAX_MOVES: Final = 64
 _SIGNED: Final = frozenset({o.JSGT, o.JSGE, o.JSLT, o.JSLE})
+_SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
+_OF_TYPES: Final = frozenset({0x7F, 0xFF, 0x7FFF, 0xFFFF})  # upper bounds that a load of one or two bytes gives
 ORDERS: Final = frozenset({o.JGT, o.JGE, o.JLT, o.JLE, *_SIGNED})
 
 
@@ -112,14 +114,14 @@ def related(facts: Facts, number: Value) -> Iterator[Related]:
                 continue
             theirs = ancestors(recorder, value_before(recorder, branch.step, here, idx))
             shared = [
-                (max(mine[v], how), mine[v], how) for v, how in theirs.items() if v in mine and _unknown(facts, v)
+                (max(mine[v], how), mine[v], how) for v, how in theirs.items() if v in mine and is_unknown(facts, v)
             ]
             if shared:
                 _, a, b = min(shared)
                 yield Related(branch, idx, a, b)
 
 
-def _unknown(facts: Facts, value: Value) -> bool:
+def is_unknown(facts: Facts, value: Value) -> bool:
     """Whether the value is a number that is no constant: constants are shared by chance."""
     snap = facts.recorder.raw(value.step) if value.step >= 0 else facts.recorder.raw_before(0)
     found = value_at(snap, value.frame, value.idx)
@@ -280,6 +282,47 @@ def lost_in_memory(facts: Facts) -> Advice | None:
                 for theirs, far in ancestors(recorder, compared).items():
                     if far is not How.MIXED and theirs != value and read_of(recorder, theirs) == read:
                         return _read_again(facts, value, theirs, branch)
+    return None
+
+
+def read_back(facts: Facts) -> Advice | None:
+    """A bounded number that was stored in memory outside the stack, and read back from there without its bound."""
+    number, recorder = number_at_fault(facts), facts.recorder
+    if number is None:
+        return None
+    reads = [
+        (each, read_of(recorder, each)) for each, how in ancestors(recorder, number).items() if how <= How.COMPUTED
+    ]
+    for step in facts.steps_back():
+        insn = recorder.insns[recorder.insn_idx(step)]
+        if insn.code & 0x07 != o.STX or o.mode(insn.code) != o.MEM:
+            continue
+        before = recorder.raw_before(step)
+        stored, base = before[-1].regs[insn.src_reg], before[-1].regs[insn.dst_reg]
+        s = stored.scalar
+        if not _is_number(stored) or not (s.var_off.mask and s.smin >= 0 and s.umax < LARGE) or s.umax in _OF_TYPES:
+            continue
+        for value, read in reads:
+            if read is None or value.step <= step or read.size != _SIZES.get(insn.code & 0x18, 8):
+                continue
+            to = recorder.insns[recorder.insn_idx(value.step)]
+            there = recorder.raw_before(value.step)[value.frame].regs[to.src_reg]
+            same = (there.type, there.map_ptr, there.id, there.off + to.off) == (
+                base.type,
+                base.map_ptr,
+                base.id,
+                base.off + insn.off,
+            )
+            if same and not there.scalar.var_off.mask:
+                return Advice(
+                    f"The bound was there until {facts.where(recorder.insn_idx(step))} stored the number in memory: "
+                    f"what {facts.where(recorder.insn_idx(value.step))} reads back from there is any number to the "
+                    "verifier, which keeps what is known of numbers in registers and on the stack only.",
+                    "the variable that was compared, instead of the memory that it was stored in; or the comparison "
+                    "of what is read back",
+                    CauseKind.READ_AGAIN,
+                    step,
+                )
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
-from vm.explain.in_source import return_of
+from vm.explain.in_source import only_return, return_of
 from vm.explain.lineage import value_before, wide_origin
 from vm.explain.program_types import type_name
 from vm.explain.words import bounds, number
@@ -72,10 +72,12 @@ def _set_at(facts: Facts) -> int | None:
 
 
 def _statement(facts: Facts) -> SourceCheck | None:
-    """The return statement in the source, where it returns a number as written."""
+    """The return statement in the source: the one with that number, or the only one with no allowed constant."""
     reg = facts.reg
-    if reg is None or reg.scalar.var_off.mask:
+    if reg is None:
         return None
+    if reg.scalar.var_off.mask:
+        return only_return(facts, facts.value("minval"), facts.value("maxval"))
     value = reg.scalar.umin & U32_MAX
     signed = value - (1 << 32) if value >> 31 else value
     return return_of(facts, frozenset({str(value), str(signed), hex(value)}))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from vm.csource.syntax import Function, root_of, syntax_of
 from vm.explain.facts import Advice, Facts, in_program
 from vm.explain.in_source import (
+    Own,
     Subject,
     after_use,
     another_path,
     assignments,
     compiled_away,
     own_of,
+    said_of,
     shown,
     subject,
     wrong_side,
@@ -73,7 +75,7 @@ def null_check_of(facts: Facts, function: Function, pointer: str, use: int) -> A
         if own.check.start <= use < own.check.end:
             return after_use(own.check, pointer)  # `*p && p`: what is tested first is used first
         if own.truth is None:
-            return another_path(own)
+            return _goes_on(own, pointer, use) or another_path(own)
         if own.truth is own.comparison.says_null():
             return wrong_side(own, pointer)
         earlier = [at for name, at in function.accessed if name == pointer and since < at < own.check.start]
@@ -93,6 +95,21 @@ def null_check_of(facts: Facts, function: Function, pointer: str, use: int) -> A
             check=shown(check),
         )
     return None
+
+
+def _goes_on(own: Own, pointer: str, use: int) -> Advice | None:
+    """A comparison that finds NULL, and whose branch goes on to the use instead of leaving."""
+    check = own.check
+    behind = check.body[1] <= use < check.scope[1] and not check.exits and not check.loop
+    if not behind or check.joined or not own.comparison.says_null():
+        return None
+    return Advice(
+        f"{said_of(own)} finds that {pointer} is NULL, but its branch does not leave: the program goes on to the use "
+        "all the same.",
+        f"a branch that leaves where {pointer} is NULL, by return, goto, break or continue",
+        CauseKind.WRONG_BRANCH,
+        check=shown(check),
+    )
 
 
 def wrong_null_check(facts: Facts, line: int) -> Advice | None:

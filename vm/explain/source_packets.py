@@ -173,5 +173,7 @@ def _of_other_bytes(facts: Facts, found: Subject) -> Advice | None:
 def asks_for_its_own(check: Check) -> bool:
     """Whether a packet comparison asks for the whole object that its own pointer points to."""
     return any(
-        each.operator in ORDERS and (_is_whole(each.left) or _is_whole(each.right)) for each in check.comparisons
+        each.operator in ORDERS and (_is_whole(side) or "sizeof(*" in side)
+        for each in check.comparisons
+        for side in (each.left, each.right)
     )

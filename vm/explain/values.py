@@ -36,7 +36,7 @@ def value(facts: Facts) -> Advice:
 
 _TAKES_POINTERS = frozenset(
     {
-        "argument-type", "argument-not-map", "argument-not-context", "argument-not-trusted", "argument-not-rcu",
+        "argument-not-map", "argument-not-context", "argument-not-trusted", "argument-not-rcu",
         "kfunc-argument-not-context", "kfunc-argument-not-struct", "kfunc-argument-not-map-value",
         "kfunc-argument-unrecognized", "argument-not-allocated-object", "argument-not-object",
     }
