@@ -7,15 +7,23 @@ import lzma
 from pathlib import Path
 from typing import Any, Final
 
+from vm.caps import NOBODY, ROOT, Caps
+
 REJECTED: Final = Path(__file__).parent / "rejected"
 ASKED: Final = Path(__file__).parent / "fixed.json.xz"
 
 
 def index() -> list[dict[str, Any]]:
     """file, program, rule: what is rejected and why; cause: what was changed; fixed: whether a fix is offered;
-    slow: whether that takes more than a few seconds."""
+    slow: whether that takes more than a few seconds; kinds, words: the kinds of cause that are right, and words of
+    which the cause's line has to contain one; unprivileged: loaded by a user without capabilities."""
     found: list[dict[str, Any]] = json.loads((REJECTED / "index.json").read_text())
     return found
+
+
+def caps_of(entry: dict[str, Any]) -> Caps:
+    """The capabilities of the user who loads a program of the index."""
+    return NOBODY if entry.get("unprivileged") else ROOT
 
 
 def asked() -> list[dict[str, Any]]:

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.corpus import ASKED, REJECTED, index, patched
+from tests.corpus import ASKED, REJECTED, caps_of, index, patched
 from vm import pipeline
+from vm.caps import ROOT
 from vm.pipeline import BuildOptions, Source
 
 SLOW = 5.0
@@ -30,10 +31,11 @@ def fixes(directory: Path) -> None:
         began = time.monotonic()
         obj = pipeline.load(source, options, pipeline.compile_source(source, options).object)
         program = pipeline.choose(obj, entry["program"])
-        verdict = pipeline.check(obj, program, log_level=0)
-        found = next(pipeline.repairs(source, options, obj, program, verdict=verdict, most=1), None)
+        caps = caps_of(entry)
+        verdict = pipeline.check(obj, program, log_level=0, caps=caps)
+        found = next(pipeline.repairs(source, options, obj, program, verdict=verdict, most=1, caps=caps), None)
         entry |= {"fixed": found is not None, "slow": time.monotonic() - began > SLOW}
-        if found is not None:
+        if found is not None and caps is ROOT:
             diffs[entry["file"]] = found.diff
             changed = Source("c", patched(source.text(), found.diff).encode(), source.name)
             compiled = pipeline.compile_source(changed, options).object

@@ -209,6 +209,14 @@ def _struct(btf: Btf | None, kind: str) -> Type | None:
     return inner if inner is not None and inner.kind is Kind.STRUCT else None
 
 
+def atomic(facts: Facts) -> Advice:
+    """An atomic operation on memory that has none."""
+    return Advice(
+        "Atomic operations work on map values, the stack, arenas and memory that the program allocated.",
+        "a plain read and write, where no other CPU changes the memory at the same time",
+    )
+
+
 ARGUMENTS: Final[dict[str, Callable[[Facts], Advice]]] = {
     "argument-type": argument_type,
     "map-type-not-for-helper": map_type,
@@ -216,5 +224,6 @@ ARGUMENTS: Final[dict[str, Callable[[Facts], Advice]]] = {
     "string-not-read-only": constant_string,
     "stack-indirect-read-uninitialized": unwritten,
     "kernel-misconfigured": misconfigured,
+    "atomic-on-memory-type": atomic,
 }
 """What explains a rule about an argument, by the rule's name."""

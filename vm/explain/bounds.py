@@ -342,7 +342,7 @@ def _compared_otherwise(facts: Facts) -> Advice | None:
                 continue
             now = after[here].regs[sides[0]]
             raised = _is_number(own) and _is_number(now) and now.scalar.umin > own.scalar.umin
-            if raised and now.scalar.umin > 1 and now.scalar.umax >= LARGE:
+            if raised and now.scalar.umin > 1 and now.scalar.umax >= LARGE and not _half_bounded(facts):
                 return Advice(
                     f"{text} gives this path a lower bound only: the number is at least "
                     f"{number(now.scalar.umin)} here.",
@@ -365,6 +365,12 @@ def _compared_otherwise(facts: Facts) -> Advice | None:
                     branch.step,
                 )
     return None
+
+
+def _half_bounded(facts: Facts) -> bool:
+    """Whether the lower 32 bits of the number at fault have an upper bound, which another comparison gave."""
+    reg = facts.reg
+    return reg is not None and reg.scalar.s32_max < LARGE
 
 
 def _is(facts: Facts, branch: Branch, idx: int, made: Value) -> bool:

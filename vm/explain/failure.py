@@ -51,7 +51,7 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_st
     if recorder is None:
         return Failure(
             -1, insn_idx, _name(rejected, env.cur_state.curframe), message, rule.name, rule.category,
-            partners=rejected.partners, needed=needed,
+            partners=rejected.partners, explanation=_busiest(env, rule), needed=needed,
             cause=RootCause(kind_of(rule), -1, insn_idx, env.program.line_of(insn_idx)),
         )  # fmt: skip
     at = len(recorder) - 1 if in_step else len(recorder)
@@ -82,6 +82,22 @@ def failure(env: VerifierEnv, recorder: Recorder | None, rejected: Reject, in_st
         partners=rejected.partners, explanation=advice.what, proven=value, proven_text=text, needed=needed,
         causes=(*folded(recorder, causes)[-MAX_CAUSES + 1 :], last), cause=cause,
     )  # fmt: skip
+
+
+def _busiest(env: VerifierEnv, rule: Rule) -> str:
+    """Of a walk that was too long to be recorded: the place where it met states that no earlier one covered."""
+    if rule.category != LIMITS or not env.explored_states:
+        return ""
+    misses = {insn_idx: sum(each.miss_cnt for each in found) for insn_idx, found in env.explored_states.items()}
+    insn_idx = max(misses, key=lambda each: misses[each])
+    if not misses[insn_idx]:
+        return ""
+    line = env.program.line_of(insn_idx)
+    there = f"line {line}" if line is not None else f"instruction {insn_idx}"
+    return (
+        f"The walk met most states in {there}, instruction {insn_idx}: {misses[insn_idx]:,} times an earlier state did "
+        "not cover the new one, so that the code behind it was walked again."
+    )
 
 
 def _root_cause(facts: Facts, advice: Advice, insn_idx: int) -> RootCause:

@@ -300,7 +300,8 @@ def read_back(facts: Facts) -> Advice | None:
         before = recorder.raw_before(step)
         stored, base = before[-1].regs[insn.src_reg], before[-1].regs[insn.dst_reg]
         s = stored.scalar
-        if not _is_number(stored) or not (s.var_off.mask and s.smin >= 0 and s.umax < LARGE) or s.umax in _OF_TYPES:
+        bounded = s.smin >= 0 and s.umax < LARGE and (s.var_off.mask or s.umin > 1)
+        if not _is_number(stored) or not bounded or s.umax in _OF_TYPES:
             continue
         for value, read in reads:
             if read is None or value.step <= step or read.size != _SIZES.get(insn.code & 0x18, 8):

@@ -6,13 +6,20 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.isa import opcodes as o
+from vm.kernel import types as k
+from vm.kernel.helpers import helper
+from vm.kernel.names import map_type_name
 from vm.repair.candidate import Candidate, before, replaced
 from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped, type_of
 from vm.repair.scene import Scene
+from vm.verifier.call.map_compat import MAPS_OF_FUNC
+from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
-    pass
+    from tree_sitter import Node
 
+_FIFO: Final = (k.BPF_MAP_TYPE_QUEUE, k.BPF_MAP_TYPE_STACK, k.BPF_MAP_TYPE_BLOOM_FILTER)
 
 _OTHER_HELPER: Final[dict[str, tuple[str, ...]]] = {
     "bpf_probe_read": ("bpf_probe_read_kernel", "bpf_probe_read_user"),
@@ -64,6 +71,41 @@ def other_map(scene: Scene) -> Iterator[Candidate]:
             )  # fmt: skip
 
 
+def other_map_type(scene: Scene) -> Iterator[Candidate]:
+    """The map's definition with a type that the helper works on."""
+    tree, call, known = scene.tree, call_at(scene, scene.insn_idx), helper(scene.insn.imm)
+    if call is None or known is None or scene.insn.code != o.JMP | o.CALL or scene.insn.src_reg:
+        return
+    names = [spec.full_name or spec.name for spec in scene.maps if spec.initial is None]
+    name = next((text for node in arguments(call) if (text := tree.of(node).lstrip("& ")) in names), "")
+    variable = re.search(rf"\}}[^;{{}}]*\b{re.escape(name)}\b", tree.text.code) if name else None
+    if variable is None:
+        return
+    types = list(re.finditer(r"__uint\s*\(\s*type\s*,\s*(BPF_MAP_TYPE_\w+)\s*\)", tree.source[: variable.start()]))
+    if not types:
+        return
+    for number in sorted(MAPS_OF_FUNC.get(scene.insn.imm, ()), key=lambda each: (each in _FIFO, -each)):
+        new = f"BPF_MAP_TYPE_{map_type_name(number).upper()}"
+        if new != types[-1][1]:
+            yield Candidate(
+                f"Make {name} a map of type {new}", f"{known.name}() does not work on maps of type {types[-1][1]}.",
+                (tree.edit(types[-1].start(1), types[-1].end(1), new),),
+            )  # fmt: skip
+
+
+def pushed(scene: Scene) -> Iterator[Candidate]:
+    """bpf_map_push_elem() where a value is put into a map without keys."""
+    tree, call = scene.tree, call_at(scene, scene.insn_idx)
+    given = arguments(call) if call is not None else []
+    if call is None or called(tree, call) != "bpf_map_update_elem" or len(given) != 4:
+        return
+    text = f"bpf_map_push_elem({tree.of(given[0])}, {tree.of(given[2])}, {tree.of(given[3])})"
+    yield Candidate(
+        "Call bpf_map_push_elem(), which takes no key", "The values of a queue, stack or bloom filter have no keys.",
+        (replaced(tree, call, text),),
+    )  # fmt: skip
+
+
 def _map_of_value(scene: Scene) -> str:
     reg = scene.reg
     if reg is not None and 0 <= reg.map_ptr < len(scene.program.maps):
@@ -96,6 +138,15 @@ def argument(scene: Scene) -> Iterator[Candidate]:
             "bpf_get_current_task() gives a number; bpf_get_current_task_btf() a pointer to a struct task_struct.",
             (replaced(tree, function, "bpf_get_current_task_btf"),) if function is not None else (),
         )
+    if inner.type == "identifier" and "*" in type_of(scene, text) and re.match(r"bpf_map_\w+_elem", what) and (
+        scene.regno == 2 and not tree.bare(statement) and _key_size(scene) == 8
+    ):  # fmt: skip
+        key = fresh(scene, "key")
+        yield Candidate(
+            f"Use the address in {text} as the key", f"{what}() reads the key from memory: here that of a variable.",
+            (*before(tree, statement, [f"__u64 {key} = (__u64){text};"]), replaced(tree, node, f"&{key}")),
+        )  # fmt: skip
+    yield from _original(scene, node, inner, what)
     if inner.type == "identifier" and "*" not in type_of(scene, text) and "[" not in type_of(scene, text):
         yield Candidate(f"Give the address of {text}", why, (replaced(tree, node, f"&{text}"),))
     target = inner.child_by_field_name("argument") if inner.type == "pointer_expression" else inner
@@ -105,6 +156,31 @@ def argument(scene: Scene) -> Iterator[Candidate]:
         yield Candidate(
             f"Give {what}() a copy of {tree.of(target)} on the stack", why,
             (*before(tree, statement, lines), replaced(tree, node, f"&{copy}")),
+        )  # fmt: skip
+
+
+def _key_size(scene: Scene) -> int:
+    """Bytes of a key of the map that the call is given."""
+    reg = scene.frames[-1].regs[1] if scene.frames else None
+    if reg is None or t.base_type(reg.type) != t.CONST_PTR_TO_MAP or not 0 <= reg.map_ptr < len(scene.program.maps):
+        return 0
+    return scene.program.maps[reg.map_ptr].key_size
+
+
+def _original(scene: Scene, node: Node, inner: Node, what: str) -> Iterator[Candidate]:
+    """The kernel's own object instead of a copy of it that BPF_CORE_READ() made."""
+    tree, function = scene.tree, scene.function
+    target = inner.child_by_field_name("argument") if inner.type == "pointer_expression" else None
+    if target is None or target.type != "identifier" or function is None:
+        return
+    for call in tree.find(function, "call_expression"):
+        if called(tree, call) != "BPF_CORE_READ" or assigned(tree, call) != tree.of(target):
+            continue
+        chain = "->".join(tree.of(each) for each in arguments(call))
+        yield Candidate(
+            f"Give {what}() the address of {chain}",
+            f"{what}() takes the kernel's own object; {tree.of(target)} is a copy.",
+            (replaced(tree, node, f"&{chain}"),),
         )  # fmt: skip
 
 
@@ -148,3 +224,27 @@ def reserved_size(scene: Scene) -> Iterator[Candidate]:
                 f"Take {end} bytes of memory", f"The program touches {end} bytes from {name} on.",
                 (replaced(tree, size, str(end)),),
             )  # fmt: skip
+
+
+_ATOMICS: Final = {
+    "__sync_fetch_and_add": "+=", "__sync_fetch_and_sub": "-=", "__sync_fetch_and_or": "|=",
+    "__sync_fetch_and_and": "&=", "__sync_fetch_and_xor": "^=", "__sync_add_and_fetch": "+=",
+}  # fmt: skip
+
+
+def not_atomic(scene: Scene) -> Iterator[Candidate]:
+    """An atomic operation on memory that no other CPU changes at the same time, as a plain one."""
+    tree, statement = scene.tree, scene.statement
+    call = tree.up(scene.node, "call_expression")
+    given = arguments(call) if call is not None else []
+    operator = _ATOMICS.get(called(tree, call)) if call is not None else None
+    if operator is None or len(given) != 2 or call is None or statement is None:
+        return
+    if statement.type == "expression_statement" and statement.named_children[0].id == call.id:
+        target = tree.of(given[0])
+        text = target[1:] if target.startswith("&") else f"*{target}" if target.isidentifier() else f"*({target})"
+        yield Candidate(
+            "Do it without an atomic operation",
+            "Atomic operations work on map values and the stack; a packet or context is changed by one CPU only.",
+            (replaced(tree, call, f"{text} {operator} {tree.of(given[1])}"),),
+        )

@@ -21,6 +21,7 @@ from vm.repair.cview import (
     unsigned,
 )
 from vm.repair.scene import Scene
+from vm.trace.root_cause import CauseKind
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -188,23 +189,60 @@ def _bounded(scene: Scene, index: Node, bound: str, statement: Node, what: str) 
     tree = scene.tree
     inner = stripped(tree, index)
     name, why = tree.of(inner), BOUND_WHY.format(what=tree.of(index), bound=bound)
+    if NAME.fullmatch(name) and statement.type in LOOPS:
+        yield from _in_the_loop(scene, index, name, bound, statement, why)
     if NAME.fullmatch(name):
         if is_signed(type_of(scene, name)) and not compared_from_below(scene, name):
             yield from made_unsigned(scene, name)
         yield from _existing(scene, name, bound, why)
+        yield from _elsewhere(scene, bound, why)
         low = f"{name} < 0 || " if is_signed(type_of(scene, name)) else ""
         for leave in exits(scene, statement)[:2]:
             lines = guard(tree, f"{low}{name} >= {same_sign(scene, name, bound)}", leave)
             yield Candidate(f"Compare {name} with {bound} before it is used", why, before(tree, statement, lines))
     mask = _mask(scene, bound)
-    if mask:
+    if not NAME.fullmatch(name):
+        yield from _hoisted(scene, index, bound, statement, why)
+    if mask and "&" not in tree.of(index):
         simple = inner.type in ("identifier", "field_expression", "call_expression", "subscript_expression")
         masked = f"{name if simple else f'({tree.of(index)})'} & {mask}"
         yield Candidate(f"Mask {what} with {bound} - 1", why, (replaced(tree, index, masked),))
-    if not NAME.fullmatch(name):
-        yield from _hoisted(scene, index, bound, statement, why)
-    elif not NAME.fullmatch(tree.of(statement)):
+    if NAME.fullmatch(name) and not NAME.fullmatch(tree.of(statement)):
         yield from with_barrier(scene, name, bound, statement, index)
+
+
+def _in_the_loop(scene: Scene, index: Node, name: str, bound: str, loop: Node, why: str) -> Iterator[Candidate]:
+    """An index that a loop's own condition uses: compared there first."""
+    tree, condition = scene.tree, loop.child_by_field_name("condition")
+    if condition is None or not condition.start_byte <= index.start_byte < condition.end_byte:
+        return
+    inner = condition.named_children[0] if condition.type == "parenthesized_expression" else condition
+    text = f"({tree.of(inner)})" if "||" in tree.of(inner) else tree.of(inner)
+    yield Candidate(
+        f"End the loop where {name} reaches {bound}", why, (replaced(tree, inner, f"{name} < {bound} && {text}"),)
+    )
+
+
+def _elsewhere(scene: Scene, bound: str, why: str) -> Iterator[Candidate]:
+    """The comparison that the explanation names, in another function than the access, with the wrong number."""
+    tree, cause = scene.tree, scene.failure.cause
+    limit = constant(tree, bound)
+    if cause.kind is not CauseKind.CHECK_TOO_WEAK or cause.line is None or limit is None:
+        return
+    for node in tree.find(tree.root, "binary_expression"):
+        left, right, operator = (node.child_by_field_name(f) for f in ("left", "right", "operator"))
+        if left is None or right is None or operator is None or operator.type not in ("<", "<=", ">", ">="):
+            continue
+        value = constant(tree, tree.of(right))
+        if tree.line(node.start_byte) != cause.line or tree.function(node) == scene.function or value is None:
+            continue
+        sign = ">=" if operator.type[0] == ">" else "<"
+        text = tree.of(right) if value == limit else bound
+        if value >= limit and (sign, text) != (operator.type, tree.of(right)):
+            yield Candidate(
+                f"Compare {tree.of(left)} with {text} by {sign}", why,
+                (tree.edit(operator.start_byte, right.end_byte, f"{sign} {text}"),),
+            )  # fmt: skip
 
 
 def compared_from_below(scene: Scene, name: str) -> bool:

@@ -292,7 +292,27 @@ def ends(scene: Scene, function: Node) -> list[str]:
     for name, (kind, _) in parameters.items():
         if re.search(r"struct (?:xdp_md|__sk_buff|sk_skb)\b", kind):
             found.setdefault(f"(void *)(long){name}->data_end")
+        elif "struct bpf_sock_ops" in kind:
+            found.setdefault(f"{name}->skb_data_end")
+        elif "struct sk_msg_md" in kind:
+            found.setdefault(f"{name}->data_end")
+        elif kind.count("*") == 1:
+            found |= dict.fromkeys(f"{name}->{member}" for member in _end_members(tree, kind))
     return list(found)
+
+
+def _end_members(tree: CTree, kind: str) -> Iterator[str]:
+    """Members of a struct of the source that point to the packet's end, by their names."""
+    named = re.search(r"struct (\w+)", kind)
+    for node in tree.find(tree.root, "struct_specifier") if named else ():
+        name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+        if body is None or name is None or named is None or tree.of(name) != named[1]:
+            continue
+        for member in body.named_children:
+            field = member.type == "field_declaration"
+            declared = tree.declared(member.child_by_field_name("declarator")) if field else None
+            if declared is not None and re.fullmatch(r"\w*end", tree.of(declared)) and "*" in tree.of(member):
+                yield tree.of(declared)
 
 
 def type_of_in(tree: CTree, function: Node, name: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.tree import LOOPS
 from vm.program import Edit
 from vm.repair.candidate import Candidate, after, before, deleted, replaced
 from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped, type_of_in
@@ -109,8 +110,8 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     verbs = {verb, FINAL.get(held.by, "").split("(")[0]}
     final = _fill(scene, FINAL.get(held.by, RELEASE.get(held.by, "")), call)
     name = assigned(tree, call)
-    leaving = ("return_statement", "goto_statement")
-    returns = [n for n in tree.find(function, *leaving) if n.start_byte > call.end_byte]
+    leaving = ("return_statement", "goto_statement", "continue_statement", "break_statement")
+    returns = [n for n in tree.find(function, *leaving) if n.start_byte > call.end_byte and _leaves(scene, n, call)]
     open_ = [n for n in returns if not _preceded(scene, n, verbs)]
     not_null = [n for n in open_ if not _in_null_branch(scene, n, name)]
     used = any(called(tree, n) == final.split("(")[0] for n in tree.find(function, "call_expression"))
@@ -126,13 +127,13 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
             continue
         tried.add(key)
         edits: list[Edit] = list(extra)
-        last = returns[-1] if returns else None
+        last = next((n for n in reversed(returns) if n.type in ("return_statement", "goto_statement")), None)
         text = early
         for node in nodes:
             text = final if last is not None and node.id == last.id and not used else early
             edits += _before_return(scene, node, text, name)
         if len(nodes) == 1:
-            word = "goto" if nodes[0].type == "goto_statement" else "return"
+            word = nodes[0].type.removesuffix("_statement")
             where = f"before the {word} in line {tree.line(nodes[0].start_byte)}"
             shown = text[text.rindex(verb) :] if verb in text else text
             yield Candidate(f"Call {shown}; {where}", why, tuple(edits))
@@ -142,6 +143,15 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     body = function.child_by_field_name("body")
     if not returns and body is not None and body.named_children:
         yield Candidate(f"Call {final}; at the end", why, after(tree, body.named_children[-1], [f"{final};"]))
+
+
+def _leaves(scene: Scene, node: Node, call: Node) -> bool:
+    """Whether a statement leaves what a call is in: a continue or break those loops that contain it."""
+    if node.type not in ("continue_statement", "break_statement"):
+        return True
+    out_of = (*LOOPS, "switch_statement") if node.type == "break_statement" else LOOPS
+    loop = scene.tree.up(node, *out_of)
+    return loop is not None and loop.type in LOOPS and loop.start_byte <= call.start_byte < loop.end_byte
 
 
 def _on_path(scene: Scene, returns: list[Node]) -> list[Node]:

@@ -23,6 +23,7 @@ def missing_check(scene: Scene) -> Iterator[Candidate]:
     if scene.statement is None or not _may_be_null(scene):
         return
     yield from _wrong_way(scene)
+    yield from _either(scene)
     for name in _subjects(scene):
         why = f"{name} may be NULL here, and the verifier lets no program follow a pointer that it has not compared."
         yield from _falls_through(scene, name, why)
@@ -129,6 +130,28 @@ def _wrong_way(scene: Scene) -> Iterator[Candidate]:
             )
 
 
+def _either(scene: Scene) -> Iterator[Candidate]:
+    """`if (!a && !b) return`, where each of them has to leave by itself."""
+    tree, function = scene.tree, scene.function
+    names = _subjects(scene)
+    for node in tree.find(function, "if_statement") if function is not None else ():
+        body, condition = node.child_by_field_name("consequence"), node.child_by_field_name("condition")
+        inner = stripped(tree, condition) if condition is not None else None
+        if body is None or inner is None or not _leaves(body) or inner.type != "binary_expression":
+            continue
+        sides = [inner.child_by_field_name(side) for side in ("left", "right")]
+        texts = [re.sub(r"\s+", "", tree.of(stripped(tree, side))) for side in sides if side is not None]
+        operator = inner.child_by_field_name("operator")
+        found = [re.fullmatch(r"!(\w+)|(\w+)==NULL", text) for text in texts]
+        tested = [each[1] or each[2] for each in found if each is not None]
+        if operator is not None and operator.type == "&&" and len(tested) == 2 and set(tested) & set(names):
+            yield Candidate(
+                f"Leave where {tested[0]} or {tested[1]} is NULL",
+                "As it is, the program leaves only where both are NULL, and goes on where one of them is.",
+                (replaced(tree, operator, "||"),),
+            )
+
+
 def _leaves(body: Node) -> bool:
     last = body.named_children[-1] if body.type == "compound_statement" and body.named_children else body
     return last.type in _LEAVES
@@ -139,9 +162,11 @@ def _falls_through(scene: Scene, name: str, why: str) -> Iterator[Candidate]:
     tree = scene.tree
     for node, of_null in _test(scene, name):
         body = node.child_by_field_name("consequence")
-        if not of_null or body is None or _leaves(body) or body.type != "compound_statement" or not body.named_children:
+        if not of_null or body is None or _leaves(body) or node.child_by_field_name("alternative") is not None:
             continue
-        last = body.named_children[-1]
+        if body.type == "compound_statement" and not body.named_children:
+            continue
+        last = body.named_children[-1] if body.type == "compound_statement" else body
         for leave in exits(scene, last)[:2]:
             yield Candidate(f"Leave where {name} is NULL: {leave}", why, after(tree, last, [leave]))
 

@@ -19,6 +19,7 @@ from vm.repair.cview import arguments, call_at, exits, is_signed, stripped, type
 from vm.repair.scene import Scene
 from vm.verifier.state import reg_types as t
 
+_LARGE: Final = 1 << 29  # BPF_MAX_VAR_OFF: numbers from here on are no bound
 _LONGEST: Final = 1500  # bytes of a packet on Ethernet
 
 
@@ -51,6 +52,24 @@ def in_call(scene: Scene) -> Iterator[Candidate]:
         for leave in exits(scene, statement)[:2]:
             test = f"{name} < 0 || {name} > {room}" if signed else f"{name} > {room}"
             yield Candidate(f"Compare {name} with {room} first", why, before(tree, statement, guard(tree, test, leave)))
+
+
+def in_one_register(scene: Scene) -> Iterator[Candidate]:
+    """Of a number whose lower 32 bits only are compared: an empty asm, behind which clang knows nothing of it."""
+    tree, statement, reg = scene.tree, scene.statement, scene.reg
+    if statement is None or reg is None or reg.scalar.s32_max >= _LARGE or reg.scalar.umax < _LARGE:
+        return
+    condition = statement.child_by_field_name("condition")
+    for name in sorted(tree.names(condition or statement)):
+        kind = type_of(scene, name)
+        if not kind or "*" in kind or "[" in kind or "struct" in kind:
+            continue
+        yield Candidate(
+            f"Hide from clang what it knows of {name}",
+            f"clang knows that the upper bits of {name} are 0, and compares the lower ones only. Behind the empty asm "
+            "it knows nothing, so that all bits of the register are cleared or compared.",
+            before(tree, statement, [f'asm volatile("" : "+r"({name}));']),
+        )
 
 
 def added(scene: Scene) -> Iterator[Candidate]:

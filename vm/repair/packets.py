@@ -57,6 +57,8 @@ def _wanted(scene: Scene) -> list[tuple[str, str]]:
         if inner is None:
             continue
         inner = stripped(tree, inner)
+        if inner.type == "update_expression":
+            inner = inner.child_by_field_name("argument") or inner
         text = tree.of(inner)
         if access.type == "subscript_expression":
             index = access.child_by_field_name("index")
@@ -212,9 +214,13 @@ def _longer(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidate]:
                     (replaced(tree, other, text), replaced(tree, limit, _as_pointer(scene, limit_text))),
                 )
                 continue
-            yield Candidate(
-                f"Compare all bytes that are read through {name}", _why(scene, name), (replaced(tree, other, text),)
-            )
+            operator = node.child_by_field_name("operator")
+            edits = [replaced(tree, other, text)]
+            if operator is not None and limit is not None and operator.type in (">=", "<"):
+                right = limit.start_byte > other.start_byte
+                if operator.type == (">=" if right else "<"):
+                    edits.append(replaced(tree, operator, ">" if right else "<="))  # up to and with the last byte
+            yield Candidate(f"Compare all bytes that are read through {name}", _why(scene, name), tuple(edits))
 
 
 def _from_the_start(scene: Scene) -> Iterator[Candidate]:

@@ -10,7 +10,7 @@ from vm.csource.tree import LOOPS
 from vm.isa import opcodes as o
 from vm.kernel import types as k
 from vm.repair.candidate import Candidate, hoisted, replaced
-from vm.repair.cview import accesses, arguments, assigned, called, followed, fresh, pointers, stripped, type_of
+from vm.repair.cview import accesses, arguments, assigned, call_at, called, followed, fresh, pointers, stripped, type_of
 from vm.repair.scene import Scene
 from vm.repair.stale import stale_pointers
 from vm.verifier.state import reg_types as t
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _USER: Final = re.compile(
     r"^(?:tracepoint|tp)/syscalls/|^u(?:ret)?probe|^usdt|^k(?:ret)?syscall|^k(?:ret)?probe/__\w+_sys_"
 )
+_PROCESS: Final = re.compile(r"^(?:tracepoint|tp)/syscalls/|^u(?:ret)?probe|^usdt|^k(?:ret)?syscall")
+_FROM_KERNEL: Final = re.compile(r"get_current_task|_CORE_READ|probe_read_kernel")
+_ARGUMENTS: Final = re.compile(_FROM_KERNEL.pattern + "|PT_REGS")
 _PACKETS: Final = (
     k.BPF_PROG_TYPE_XDP, k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_SOCKET_FILTER,
     k.BPF_PROG_TYPE_CGROUP_SKB, k.BPF_PROG_TYPE_SK_SKB, k.BPF_PROG_TYPE_SK_MSG, k.BPF_PROG_TYPE_LWT_XMIT,
@@ -45,10 +48,26 @@ def by_helper(scene: Scene) -> Iterator[Candidate]:
     if base not in (t.SCALAR_VALUE, t.PTR_TO_BTF_ID, t.PTR_TO_MEM, t.PTR_TO_BUF) or scene.insn.code & 0x07 == o.STX:
         return
     yield from _memcpy(scene)
-    user = (bool(_USER.search(scene.program.section)) and not _of_the_kernel(scene)) or bool(reg.type & t.MEM_USER)
+    yield from _typed_task(scene)
+    kernel = _of_the_kernel(scene) or base == t.PTR_TO_BTF_ID
+    user = (bool(_USER.search(scene.program.section)) and not kernel) or bool(reg.type & t.MEM_USER)
     yield from _core_read(scene, "BPF_PROBE_READ_USER" if user else "BPF_CORE_READ")
-    for space in ("user", "kernel") if user else ("kernel", "user"):
+    # Memory of the other kind would be read with an error each time.
+    for space in ("user",) if user else ("kernel",) if kernel else ("kernel", "user"):
         yield from _copied(scene, space)
+
+
+def _typed_task(scene: Scene) -> Iterator[Candidate]:
+    """The current task as a typed pointer instead of a number."""
+    for cause in scene.causes("call"):
+        call = call_at(scene, cause.insn_idx, "bpf_get_current_task")
+        function = call.child_by_field_name("function") if call is not None else None
+        if function is not None and scene.tree.of(function) == "bpf_get_current_task":
+            yield Candidate(
+                "Take the task from bpf_get_current_task_btf()",
+                "bpf_get_current_task() gives a number; bpf_get_current_task_btf() a pointer to a struct task_struct.",
+                (replaced(scene.tree, function, "bpf_get_current_task_btf"),),
+            )
 
 
 def _chain(scene: Scene, access: Node) -> tuple[str, list[str]] | None:
@@ -91,12 +110,16 @@ def _whole(scene: Scene, access: Node) -> Node:
 def _of_the_kernel(scene: Scene) -> bool:
     """Whether the pointer is one that the program took from the kernel, such as the current task."""
     tree, function = scene.tree, scene.function
+    process = _PROCESS.search(scene.program.section) is not None
+    from_kernel = _FROM_KERNEL if process else _ARGUMENTS
     for name in pointers(scene)[:1]:
         base = re.split(r"->|\.", name)[0]
+        if not process and re.match(r"(?:const )?struct \w+ \*$", type_of(scene, base)):
+            return True  # what a function of the kernel gets or has
         for node in tree.find(function, "init_declarator", "assignment_expression") if function is not None else ():
             value = node.child_by_field_name("value") or node.child_by_field_name("right")
             if value is not None and assigned(tree, value) == base:
-                return re.search(r"get_current_task|_CORE_READ|probe_read_kernel|PT_REGS", tree.of(value)) is not None
+                return from_kernel.search(tree.of(value)) is not None
     return False
 
 

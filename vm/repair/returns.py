@@ -112,9 +112,15 @@ def initialised(scene: Scene) -> Iterator[Candidate]:
             at = _end_of(name)
             yield Candidate(
                 f"Initialise {tree.of(name)}",
-                f"{tree.of(name)} has no value on this path, and what was never written may not be read.",
+                _why_initialised(scene, tree.of(name)),
                 (tree.edit(at, at, f" = {value}"),),
             )
+
+
+def _why_initialised(scene: Scene, name: str) -> str:
+    if scene.rule.name == "stack-indirect-read-uninitialized":
+        return f"The call reads all bytes of {name}, padding too, and those that were never written may not be read."
+    return f"{name} has no value on this path, and what was never written may not be read."
 
 
 def _return_at(scene: Scene, line: int) -> Iterator[Candidate]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vm.isa import opcodes as o
 from vm.repair.bounds import NAME, compared_from_below, constant, made_unsigned, memory_size, same_sign
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
-from vm.repair.cview import arguments, call_at, exits, fresh, is_signed, stripped, type_of
+from vm.repair.cview import arguments, assigned, call_at, exits, fresh, is_signed, stripped, type_of
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
     from tree_sitter import Node
+
+LARGE: Final = 1 << 29
+"""BPF_MAX_VAR_SIZ: sizes from here on are no bound."""
 
 
 def size_bound(scene: Scene) -> Iterator[Candidate]:
@@ -29,7 +33,47 @@ def size_bound(scene: Scene) -> Iterator[Candidate]:
         if buffer.start_byte == size.start_byte or (tree.of(buffer).isdigit()):
             continue
         for bound in _room(scene, buffer, regno - 1):
-            yield from _sized(scene, size, bound, statement)
+            yield from _sized(scene, size, bound, statement, regno)
+        yield from _at_any_offset(scene, size, buffer, regno - 1)
+
+
+def _from_a_call(scene: Scene, name: str) -> bool:
+    """Whether a variable has what a call returned: a negative number is an error then, and no length."""
+    tree, function = scene.tree, scene.function
+    found = tree.find(function, "call_expression") if function is not None else ()
+    return any(assigned(tree, call) == name for call in found)
+
+
+def bounded(scene: Scene, regno: int) -> bool:
+    """Whether a size has an upper bound, as a signed number of 32 bits at least."""
+    s = scene.frames[-1].regs[regno].scalar if scene.frames else None
+    return s is not None and min(s.umax, max(s.s32_max, 0)) < LARGE
+
+
+def _at_any_offset(scene: Scene, size: Node, buffer: Node, regno: int) -> Iterator[Candidate]:
+    """A constant size that fits at every offset the buffer's pointer may have, or an array twice as large."""
+    tree, frames = scene.tree, scene.frames
+    pointer = frames[-1].regs[regno] if frames else None
+    if pointer is None or not pointer.scalar.var_off.mask or not tree.names(size):
+        return
+    memory = scene.value("memory_size")
+    room = memory - pointer.off - pointer.scalar.umax
+    if room > 0 and room >= memory // 8:
+        yield Candidate(
+            f"Give the size {room}, which fits at every offset",
+            "The verifier knows a range of the offset and a range of the size, and not how they depend on each other.",
+            (replaced(tree, size, str(room)),),
+        )
+    for node in (*tree.find(buffer, "field_identifier"), *tree.find(buffer, "identifier")):
+        for each in tree.find(tree.root, "array_declarator"):
+            inner, dimension = each.child_by_field_name("declarator"), each.child_by_field_name("size")
+            if inner is None or dimension is None or tree.of(inner) != tree.of(node):
+                continue
+            yield Candidate(
+                f"Make {tree.of(node)} twice as large",
+                "The largest offset and the largest size together have to fit into the memory.",
+                (replaced(tree, dimension, f"2 * {tree.of(dimension)}"),),
+            )
 
 
 def _room(scene: Scene, buffer: Node, regno: int) -> list[str]:
@@ -53,12 +97,13 @@ def _room(scene: Scene, buffer: Node, regno: int) -> list[str]:
     return found or ([str(known)] if known > 0 else [])
 
 
-def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Candidate]:
+def _sized(scene: Scene, size: Node, bound: str, statement: Node, regno: int) -> Iterator[Candidate]:
     tree = scene.tree
     text, inner = tree.of(size), stripped(tree, size)
     name = tree.of(inner)
     why = f"The call may touch as many bytes as its size argument says; the buffer has {bound}."
-    fixed = not tree.names(size) or all(constant(tree, n) is not None for n in tree.names(size)) or "sizeof" in text
+    variable = set(NAME.findall(re.sub(r"\bsizeof\s*\([^()]*\)", "", text))) & tree.names(size)
+    fixed = all(constant(tree, n) is not None for n in variable)
     if fixed and text != bound:
         yield Candidate(f"Give the size of the buffer: {bound}", why, (replaced(tree, size, bound),))
         return
@@ -67,16 +112,24 @@ def _sized(scene: Scene, size: Node, bound: str, statement: Node) -> Iterator[Ca
         signed = is_signed(type_of(scene, name))
         leave = exits(scene, statement)
         if zero:
+            least = f"{name} < 1" if signed else f"!{name}"
             for each in leave[:1]:
-                cond = (
-                    f"{name} < 1 || {name} > {same_sign(scene, name, bound)}"
-                    if signed
-                    else f"!{name} || {name} > {bound}"
-                )
                 yield Candidate(f"Leave where {name} is 0", "The call takes at least one byte.",
-                                before(tree, statement, guard(tree, cond, each)))  # fmt: skip
+                                before(tree, statement, guard(tree, least, each)))  # fmt: skip
+                if not bounded(scene, regno):
+                    cond = f"{least} || {name} > {same_sign(scene, name, bound) if signed else bound}"
+                    yield Candidate(
+                        f"Leave where {name} is 0 or larger than the buffer",
+                        f"The call takes at least one byte. {why}",
+                        before(tree, statement, guard(tree, cond, each)),
+                    )  # fmt: skip
         if signed and not compared_from_below(scene, name):
             yield from made_unsigned(scene, name)
+            if bounded(scene, regno) and not zero and not _from_a_call(scene, name):
+                yield Candidate(
+                    f"Take 0 where {name} is negative", f"{name} has an upper bound, and may be negative.",
+                    before(tree, statement, guard(tree, f"{name} < 0", f"{name} = 0;")),
+                )  # fmt: skip
         yield from _existing_size(scene, name, bound, why)
         if not signed:
             lines = guard(tree, f"{name} > {bound}", f"{name} = {bound};")

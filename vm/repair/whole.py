@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Sections whose programs have the struct as their context, the usual one first.
 _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "__sk_buff": ("tc", "cgroup_skb/egress", "socket", "sk_skb/stream_verdict", "lwt_xmit"),
+    "__sk_buff": ("tc", "cgroup_skb/egress", "socket"),
     "xdp_md": ("xdp",),
     "bpf_sock_addr": ("cgroup/connect4",),
     "bpf_sock": ("cgroup/sock_create",),
@@ -32,6 +32,14 @@ _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "bpf_sk_lookup": ("sk_lookup",),
     "sk_reuseport_md": ("sk_reuseport",),
 }
+
+
+_RESULTS: Final = {
+    "tc": " What they return is an action: 0 (TC_ACT_OK) lets the packet pass, 2 (TC_ACT_SHOT) drops it.",
+    "cgroup_skb/egress": " They return 1 to let the packet pass and 0 to drop it.",
+    "socket": " They return how many bytes of the packet are kept, 0 to drop it.",
+}
+"""What the results of the same function mean then."""
 
 
 def licence(scene: Scene) -> Iterator[Candidate]:
@@ -51,9 +59,11 @@ def other_section(scene: Scene) -> Iterator[Candidate]:
             continue
         fix = section_fix(scene.tree.text, name, section, new)
         if fix is not None:
+            meaning = _RESULTS.get(new, "")
             yield Candidate(
-                fix.title, f"Programs of that type take a struct {context} and may do what this one does.", fix.edits
-            )
+                fix.title, f"Programs of that type take a struct {context} and may do what this one does.{meaning}",
+                fix.edits,
+            )  # fmt: skip
 
 
 def wrong_section(scene: Scene) -> Iterator[Candidate]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.corpus import REJECTED, asked, index, patched
+from tests.corpus import REJECTED, asked, caps_of, index, patched
 from vm import pipeline
+from vm.caps import ROOT, Caps
 from vm.csource.text import apply
 from vm.pipeline import BuildOptions, Source, Verdict
 from vm.program import Object, Program
@@ -21,12 +22,12 @@ def source_of(file: str) -> Source:
     return Source("c", (REJECTED / file).read_bytes(), file.removesuffix(".c"))
 
 
-def loaded(source: Source, program: str) -> tuple[Object, Program, Verdict]:
+def loaded(source: Source, program: str, caps: Caps = ROOT) -> tuple[Object, Program, Verdict]:
     compilation = pipeline.compile_source(source, OPTIONS)
     assert compilation.ok, compilation.diagnostics
     obj = pipeline.load(source, OPTIONS, compilation.object)
     found = pipeline.choose(obj, program)
-    return obj, found, pipeline.check(obj, found, log_level=0)
+    return obj, found, pipeline.check(obj, found, log_level=0, caps=caps)
 
 
 def marked(entry: dict[str, Any]) -> Any:
@@ -36,22 +37,24 @@ def marked(entry: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("entry", [marked(entry) for entry in INDEX])
 def test_a_fix_is_offered_and_holds(entry: dict[str, Any]) -> None:
-    source = source_of(entry["file"])
-    obj, program, verdict = loaded(source, entry["program"])
+    source, caps = source_of(entry["file"]), caps_of(entry)
+    obj, program, verdict = loaded(source, entry["program"], caps)
     assert verdict.failure is not None
     assert verdict.failure.rule == entry["rule"]
-    found = list(pipeline.repairs(source, OPTIONS, obj, program, verdict=verdict, most=2))
+    found = list(pipeline.repairs(source, OPTIONS, obj, program, verdict=verdict, most=2, caps=caps))
     assert bool(found) or not entry["fixed"]
-    before = {p.name: pipeline.check(obj, p, log_level=0).accepted for p in obj.programs if len(obj.programs) > 1}
+    before = {
+        p.name: pipeline.check(obj, p, log_level=0, caps=caps).accepted for p in obj.programs if len(obj.programs) > 1
+    }
     for each in found:
         text = patched(source.text(), each.diff)
         assert text == apply(source.text(), each.fix)
-        again, _, after = loaded(Source("c", text.encode(), source.name), entry["program"])
+        again, _, after = loaded(Source("c", text.encode(), source.name), entry["program"], caps)
         assert after.accepted
         assert after.insns_processed == each.insns_processed
         assert each.title and each.why.endswith(".")
         for name, accepted in before.items():
-            assert not accepted or pipeline.check(again, pipeline.choose(again, name), log_level=0).accepted
+            assert not accepted or pipeline.check(again, pipeline.choose(again, name), log_level=0, caps=caps).accepted
 
 
 def test_as_many_are_offered_a_fix_as_was_promised() -> None:
