@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from vm.compile.model import Diagnostic, Missing
+from vm.csource.big_locals import Large, in_a_map, large_locals
 from vm.csource.fixes import legacy_maps_fix, lines_fix, return_fix
 from vm.csource.text import CText
-from vm.program import Remark
+from vm.csource.tree import CTree
+from vm.program import Fix, Remark
 
 _NO_RETURN: Final = "-Wreturn-type"
 _MAX_NAMES: Final = 6
+_STACK: Final = re.compile(r"BPF stack limit")  # clang has no name for this error
 
 
 def remarks(
@@ -32,7 +36,13 @@ def remarks(
     left_out -- names of headers that are not there
     """
     text = CText(source)
-    return (*_lacking(text, ok, lacking, lines, frozenset(left_out), added), *_legacy(text, ok), *_returns(text, found))
+    listed = tuple(found)
+    return (
+        *_lacking(text, ok, lacking, lines, frozenset(left_out), added),
+        *_legacy(text, ok),
+        *_returns(text, listed),
+        *_stack(source, ok, listed),
+    )
 
 
 def _lacking(
@@ -70,3 +80,33 @@ def _returns(text: CText, found: Iterable[Diagnostic]) -> Iterator[Remark]:
         fix = return_fix(text, finding.line, finding.column)
         if fix is not None:
             yield Remark(told, line=finding.line, fix=fix)
+
+
+def _stack(source: str, ok: bool, found: tuple[Diagnostic, ...]) -> Iterator[Remark]:
+    """clang refuses functions whose variables do not fit on the stack, and names only lines of them."""
+    lines = [finding.line for finding in found if finding.line and _STACK.search(finding.message)]
+    if ok or not lines:
+        return
+    tree = CTree(source)
+    for large in large_locals(tree):
+        first, last = (tree.line(at) for at in (large.function.start_byte, large.function.end_byte))
+        if not any(first <= line <= last for line in lines):
+            continue
+        edits = in_a_map(tree, large, _leave(tree, large))
+        if edits:
+            name = tree.of(large.name)
+            told = (
+                f"The variables of this function need more than the 512 bytes of stack that BPF programs have; {name} "
+                f"alone has at least {large.size:,} bytes. A per-CPU array map has room for it."
+            )
+            fix = Fix(f"Keep {name} in a map instead of on the stack", edits)
+            yield Remark(told, line=tree.line(large.declaration.start_byte), fix=fix)
+            return
+
+
+def _leave(tree: CTree, large: Large) -> str:
+    """A return statement as the function has it."""
+    if tree.returns(large.function) == "void":
+        return "return;"
+    texts = [" ".join(tree.of(node).split()) for node in tree.find(large.function, "return_statement")]
+    return next((text for text in texts if re.fullmatch(r"return -?\w+;", text)), "return 0;")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.big_locals import WIDTHS, constant
 from vm.csource.tree import LOOPS, CTree
 from vm.program import Edit
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"[A-Za-z_]\w*")
 BOUND_WHY: Final = "The verifier has to know, from comparisons or masks on this path, that {what} stays below {bound}."
-_WIDTHS: Final = {
-    "char": 1, "__u8": 1, "u8": 1, "__s8": 1, "s8": 1, "uint8_t": 1, "bool": 1,
-    "short": 2, "__u16": 2, "u16": 2, "__s16": 2, "s16": 2, "__be16": 2, "uint16_t": 2,
-    "int": 4, "__u32": 4, "u32": 4, "__s32": 4, "s32": 4, "__be32": 4, "uint32_t": 4,
-    "long": 8, "__u64": 8, "u64": 8, "__s64": 8, "s64": 8, "__be64": 8, "uint64_t": 8, "size_t": 8,
-}  # fmt: skip
 
 
 def index_bound(scene: Scene) -> Iterator[Candidate]:
@@ -108,7 +103,7 @@ def _width(scene: Scene, array: Node) -> int:
     """Bytes of an element: of the declared type, or as many as the access has."""
     kind = type_of(scene, scene.tree.of(array)) if array.type == "identifier" else ""
     words = re.sub(r"\b(?:const|volatile|unsigned|signed|static)\b|\*|\[.*", " ", kind).split()
-    named = _WIDTHS.get(words[0] if words else "int" if "unsigned" in kind else "", 0)
+    named = WIDTHS.get(words[0] if words else "int" if "unsigned" in kind else "", 0)
     return named or scene.value("size") or 1
 
 
@@ -262,24 +257,6 @@ def _mask(scene: Scene, bound: str) -> str:
     if number is None or number <= 1 or number & (number - 1):
         return ""
     return f"({bound} - 1)" if not bound.isdigit() else str(number - 1)
-
-
-def constant(tree: CTree, text: str) -> int | None:
-    """The value of a number or of a macro that is one."""
-    text = text.strip()
-    for _ in range(4):
-        if re.fullmatch(r"\d+", text):
-            return int(text)
-        if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
-            return int(text, 16)
-        shift = re.fullmatch(r"\(?\s*(\d{1,6})U?L*\s*<<\s*(\d{1,2})\s*\)?", text)
-        if shift:
-            return int(shift[1]) << int(shift[2])
-        found = re.search(rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(text)}[ \t]+([^\n/]+)", tree.source, re.M)
-        if found is None:
-            return None
-        text = found[1].strip().strip("()")
-    return None
 
 
 def _existing(scene: Scene, name: str, bound: str, why: str) -> Iterator[Candidate]:

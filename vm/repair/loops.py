@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.big_locals import constant
 from vm.csource.tree import LOOPS
-from vm.repair.bounds import constant
 from vm.repair.candidate import Candidate, before, replaced
 from vm.repair.cview import fresh
 from vm.repair.scene import Scene

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from vm.csource.big_locals import constant
 from vm.repair.bounds import (
     BOUND_WHY,
     NAME,
     compared_from_below,
-    constant,
     made_unsigned,
     memory_size,
     pointer_at,

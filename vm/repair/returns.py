@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.big_locals import constant
 from vm.csource.fixes import return_fix
 from vm.csource.tree import LOOPS
-from vm.repair.bounds import constant
 from vm.repair.candidate import Candidate, after, replaced
 from vm.repair.cview import exits
 from vm.repair.scene import Scene

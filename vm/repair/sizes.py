@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.big_locals import constant
 from vm.isa import opcodes as o
-from vm.repair.bounds import NAME, compared_from_below, constant, made_unsigned, memory_size, same_sign
+from vm.repair.bounds import NAME, compared_from_below, made_unsigned, memory_size, same_sign
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
 from vm.repair.cview import arguments, assigned, call_at, exits, fresh, is_signed, stripped, type_of
 from vm.repair.scene import Scene

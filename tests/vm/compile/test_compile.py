@@ -13,6 +13,7 @@ from elftools.elf.elffile import ELFFile
 from vm.compile import CompileOptions, compile_c, compiler
 from vm.compile.missing import facts
 from vm.compile.vmlinux import vmlinux_for
+from vm.csource.text import apply
 from vm.errors import InputError, LimitError
 
 HEAD = "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
@@ -198,3 +199,41 @@ def test_what_is_no_c_is_not_compiled(source: str, words: str, monkeypatch: pyte
     monkeypatch.setattr(compiler, "_run", None)
     with pytest.raises(InputError, match=words):
         compile_c(source)
+
+
+TOO_LARGE = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+struct record { int pid; char text[600]; };
+
+SEC("xdp")
+int copy(struct xdp_md *ctx)
+{
+    struct record r = {};
+
+    r.pid = ctx->ingress_ifindex;
+    bpf_xdp_load_bytes(ctx, 0, r.text, sizeof(r.text));
+    bpf_printk("%d %s", r.pid, r.text);
+    return XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+def test_a_variable_that_does_not_fit_on_the_stack_is_moved_to_a_map() -> None:
+    found = compile_c(TOO_LARGE, CompileOptions())
+    assert not found.ok
+    (remark,) = found.remarks
+    assert remark.line == 9
+    assert "600" in remark.message or "604" in remark.message
+    assert remark.fix is not None
+    changed = apply(TOO_LARGE, remark.fix)
+    assert "r_area->pid" in changed
+    assert compile_c(changed, CompileOptions()).ok
+
+
+def test_an_initialiser_with_values_stays_where_it_is() -> None:
+    found = compile_c(TOO_LARGE.replace("r = {}", "r = {.pid = 3}"), CompileOptions())
+    assert not found.ok
+    assert not found.remarks
