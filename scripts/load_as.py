@@ -3,6 +3,7 @@
     python scripts/load_as.py [--as none,bpf,...] [--append WORDS] OUT.jsonl FILE.o...
 
 `--as` names capability sets: "none" (an unprivileged user), or bpf, perfmon, net_admin, sys_admin joined by "+".
+`--append whole` loads all programs of an object for each of them, as an application does.
 `--append` adds to the kernel's command line ("mitigations=off" takes the guards against Spectre away; they are on).
 
 Each program is loaded with each set; OUT.jsonl gets one JSON line for each: caps, file, prog, sec, type, attach,

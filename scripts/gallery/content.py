@@ -17,7 +17,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 GALLERY: Final = ROOT / "gallery"
 KINDS: Final = {".c": "c", ".s": "asm", ".hex": "hex"}
 """Suffix of a program -> kind of a request's source."""
-FIELDS: Final = {"text": str, "no_program": str, "options": dict, "fixed_options": dict, "kernel": str}
+FIELDS: Final = {"text": str, "no_program": str, "options": dict, "fixed_options": dict, "kernel": str,
+                 "whole": bool}  # fmt: skip
 """What a rule's table in gallery/CATEGORY.toml may have, and of which type."""
 
 
@@ -27,17 +28,21 @@ class GalleryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A program of the gallery. path is relative to gallery/; options are those of a request (docs/protocol.md)."""
+    """A program of the gallery. path is relative to gallery/; options are those of a request (docs/protocol.md).
+
+    whole -- a real kernel is given all programs of the object: the rule is about several of them
+    """
 
     path: str
     kind: str
     source: str
     options: Mapping[str, Any]
+    whole: bool = False
 
     @property
     def digest(self) -> str:
         """Changes with anything that a verdict depends on."""
-        text = json.dumps([self.kind, self.source, dict(self.options)], sort_keys=True)
+        text = json.dumps([self.kind, self.source, dict(self.options), *(["whole"] * self.whole)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -119,27 +124,27 @@ def _words(category: str) -> dict[str, dict[str, Any]]:
 
 def _page(rule: Rule, words: Mapping[str, Any], seen: int | None) -> Page:
     folder = slug(rule.category)
-    options = words.get("options", {})
+    options, whole = words.get("options", {}), words.get("whole", False)
     return Page(
         rule,
         folder,
         " ".join(words.get("text", "").split()),
         " ".join(words.get("no_program", "").split()),
-        _sample(f"{folder}/{rule.name}", options),
-        _sample(f"{folder}/{rule.name}.fixed", words.get("fixed_options", options)),
+        _sample(f"{folder}/{rule.name}", options, whole),
+        _sample(f"{folder}/{rule.name}.fixed", words.get("fixed_options", options), whole),
         " ".join(words.get("kernel", "").split()),
         seen,
     )
 
 
-def _sample(stem: str, options: Mapping[str, Any]) -> Sample | None:
+def _sample(stem: str, options: Mapping[str, Any], whole: bool) -> Sample | None:
     found = [stem + suffix for suffix in KINDS if (GALLERY / (stem + suffix)).exists()]
     if len(found) > 1:
         raise GalleryError(f"{' and '.join(found)}: one of them is enough")
     if not found:
         return None
     path = GALLERY / found[0]
-    return Sample(found[0], KINDS[path.suffix], path.read_text(), options)
+    return Sample(found[0], KINDS[path.suffix], path.read_text(), options, whole)
 
 
 def _no_strays(found: list[Page]) -> None:

@@ -80,22 +80,23 @@ def ask(version: str, asked: Sequence[Asked]) -> dict[str, Said]:
     """Path -> what that kernel says. Programs that it did not answer are missing, with a line on standard error."""
     answers: dict[str, Said] = {}
     with tempfile.TemporaryDirectory() as name:
-        kernel = _assembled(version, Path(name))
+        kernel = assembled(version, Path(name))
         for unprivileged in (False, True):
             whose = [each for each in asked if bool(each.sample.options.get("unprivileged")) is unprivileged]
             raw = [each for each in whose if each.built.compiled is None and each.built.program is not None]
             if raw:
                 answers |= _batch(kernel, raw, unprivileged, Path(name))
-            objects = [each for each in whose if each.built.compiled is not None]
-            if objects:
-                answers |= _objects(kernel, objects, unprivileged, Path(name))
+            for whole in (False, True):
+                objects = [e for e in whose if e.built.compiled is not None and e.sample.whole is whole]
+                if objects:
+                    answers |= _objects(kernel, objects, unprivileged, whole, Path(name))
     for each in asked:
         if each.sample.path not in answers:
             print(f"{each.sample.path}: Linux {version} gave no answer", file=sys.stderr)
     return answers
 
 
-def _assembled(version: str, tmp: Path) -> Path:
+def assembled(version: str, tmp: Path) -> Path:
     """A folder with that kernel's image and the one libbpf."""
     root = tmp / "kernel"
     root.mkdir()
@@ -105,7 +106,7 @@ def _assembled(version: str, tmp: Path) -> Path:
     return root
 
 
-def _run(command: Sequence[str], kernel: Path, out: Path, append: str = "") -> list[dict[str, Any]]:
+def run(command: Sequence[str], kernel: Path, out: Path, append: str = "") -> list[dict[str, Any]]:
     """The JSON lines a loader wrote; what it complained about goes to standard error."""
     environment = {**os.environ, "KERNEL_DIR": str(kernel), "BATCH_APPEND": append}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -115,7 +116,7 @@ def _run(command: Sequence[str], kernel: Path, out: Path, append: str = "") -> l
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 
-def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path) -> dict[str, Said]:
+def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, whole: bool, tmp: Path) -> dict[str, Said]:
     names = {}
     paths = []
     for number, each in enumerate(asked):
@@ -127,9 +128,10 @@ def _objects(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path
         paths.append(path)
     out = tmp / "objects.jsonl"
     load = [sys.executable, str(ROOT / "scripts" / "load_as.py"), "--as", USERS[unprivileged]]
-    append = ["--append", APPEND[unprivileged]] if APPEND[unprivileged] else []
+    words = " ".join(filter(None, [APPEND[unprivileged], "whole" if whole else ""]))
+    append = ["--append", words] if words else []
     found: dict[str, Said] = {}
-    for line in _run([*load, *append, str(out), *map(str, paths)], kernel, out):
+    for line in run([*load, *append, str(out), *map(str, paths)], kernel, out):
         if "open_err" in line:
             print(f"{names[line['file']][0]}: libbpf does not open the object: {line['open_err']}", file=sys.stderr)
         if "verdict" not in line:
@@ -154,7 +156,7 @@ def _batch(kernel: Path, asked: Sequence[Asked], unprivileged: bool, tmp: Path) 
     given.write_bytes(batch([each.built.program for each in asked if each.built.program is not None]))
     found = {}
     command = [str(ROOT / "fuzz" / "guest" / "batch"), str(out), str(given)]
-    for line in _run(command, kernel, out, BATCH_APPEND[unprivileged]):
+    for line in run(command, kernel, out, BATCH_APPEND[unprivileged]):
         if "log" in line:
             verdict = "accept" if not line["err"] else "reject" if line["log"] else "error"
             found[asked[line["i"]].sample.path] = Said(verdict, line["err"], tidy(line["log"]))

@@ -39,6 +39,7 @@ static const struct { const char *name; int bit; } caps[] = {
 };
 
 static FILE *port;
+static bool whole; /* all programs of an object are loaded, not the named one alone */
 static char log_text[16 << 20], libbpf_says[8192];
 static unsigned char code[1 << 20];
 
@@ -141,7 +142,8 @@ static struct bpf_program *open_one(const char *path, const char *name, struct b
 	bpf_object__for_each_program(p, *object) {
 		bool it = !found && !strcmp(bpf_program__name(p), name);
 
-		bpf_program__set_autoload(p, it);
+		if (!whole)
+			bpf_program__set_autoload(p, it);
 		if (it)
 			found = p;
 	}
@@ -318,6 +320,7 @@ int main(void)
 	libbpf_set_print(keep_warnings);
 	n = objects(paths);
 	command[strcspn(command, "\n")] = 0;
+	whole = strstr(command, " whole ");
 	sets = strstr(command, " as=");
 	sets = sets ? sets + 4 : "none";
 	sets[strcspn(sets, " ")] = 0;

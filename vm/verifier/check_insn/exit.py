@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from vm.kernel import types as k
+from vm.kernel.errno import ENOTSUPP
 from vm.verifier.call.leaving import reject_result, retval_range_within
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.ctx import hook_retval_range
@@ -112,7 +113,7 @@ def program_retval_range(env: VerifierEnv) -> RetvalRange | None:
         return _BOOL if attach == k.BPF_TRACE_KPROBE_SESSION else None
     if prog_type == k.BPF_PROG_TYPE_TRACING:
         if attach not in _TRACING:
-            env.reject(TRACING_ATTACH_TYPE)
+            env.reject(TRACING_ATTACH_TYPE, errno=ENOTSUPP)
         return _TRACING[attach]
     if prog_type == k.BPF_PROG_TYPE_LSM:
         if attach != k.BPF_LSM_CGROUP:

@@ -27,12 +27,15 @@ from vm.verifier.rules.attach import (
     LSM_LICENCE,
     RAW_TRACEPOINT_TYPE_NAME,
     REPLACE_KERNEL_FUNCTION,
+    TRACING_ATTACH_TYPE,
 )
 from vm.verifier.rules.context import SLEEPABLE_ATTACH_TARGET, SLEEPABLE_PROGRAM_TYPE, SYSCALL_NOT_SLEEPABLE
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.attach_target import AttachTarget
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
+_TRACING: Final = frozenset({k.BPF_TRACE_RAW_TP, k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN})
+"""Attach types of tracing programs, beside that of iterators."""
 _RAW_TP_PREFIX: Final = "btf_trace_"
 
 
@@ -91,6 +94,8 @@ def _tracing_target(env: VerifierEnv) -> AttachTarget:
     if attach == k.BPF_TRACE_ITER:
         return _iter_target(env)
     btf, found = _find(env)
+    if attach not in _TRACING:
+        env.reject(TRACING_ATTACH_TYPE)
     proto = _proto(btf, found)
     if attach != k.BPF_TRACE_RAW_TP:
         returned = distill(env, btf, proto, found.name)

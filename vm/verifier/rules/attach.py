@@ -77,7 +77,7 @@ _MAP_PROGRAM_TYPE: Final = Group(POLICY, "a map this program type may use", Topi
 STRUCT_OPS_MAP: Final = _MAP_PROGRAM_TYPE.rule("struct-ops-map", EINVAL, "bpf_struct_ops map cannot be used in prog\n")
 
 _ATTACH_TYPE: Final = Group(POLICY, "an attach type that tracing programs have")
-TRACING_ATTACH_TYPE: Final = _ATTACH_TYPE.rule("tracing-attach-type", ENOTSUPP, "")
+TRACING_ATTACH_TYPE: Final = _ATTACH_TYPE.rule("tracing-attach-type", EINVAL, "", also=(ENOTSUPP,))
 
 _FUNCTION: Final = Group(
     POLICY, "a function that may be traced: this one is on the list of functions that must not be", Topic.PROGRAM
