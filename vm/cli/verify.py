@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
@@ -17,11 +16,11 @@ from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
 from vm.cli.sources import say_missing, say_remarks, sources
 from vm.errors import InputError
 from vm.kernel.release import LINUX
-from vm.pipeline import Repair, Source, Verdict
+from vm.pipeline import Source, Verdict
 from vm.program import Object, Remark
 
 if TYPE_CHECKING:
-    from vm.pipeline import Counterexample
+    from vm.pipeline import Counterexample, Repair
 
 FIX_SECONDS: Final = 30.0  # for changes of one file
 HELP: Final = f"print the verdict and the log of {LINUX}'s verifier"
@@ -181,6 +180,8 @@ def counterexample_record(shown: Counterexample) -> dict[str, Any]:
 
 
 def _counterexample_text(path: str, v: Verdict, shown: Counterexample) -> str:
+    import shlex
+
     said = f"counterexample: {shown.status}: {shown.why}\n"
     if shown.forgotten:
         said += f"forgotten: {shown.forgotten}\n"

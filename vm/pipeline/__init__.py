@@ -2,18 +2,17 @@
 
 The command line, the worker, the fuzzers and the benchmarks all call this, so that their answers agree.
 Every stage raises InputError (or a subclass) with a sentence for the user; a rejection by the verifier is a value.
+
+What loads and verifies is imported with the package, the other stages when they are first asked for (LATER). Therefore
+no module of the package has the name of something that the package exports.
 """
 
 from __future__ import annotations
 
-from vm.pipeline.beside import Beside, beside, beside_record
-from vm.pipeline.contents import contents
-from vm.pipeline.counterexample import Counterexample, counterexample, of_walk
-from vm.pipeline.counterexample import prepare as prepare_counterexamples
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
 from vm.pipeline.objects import choose, load, load_elf
-from vm.pipeline.repair import Repair, repairs
-from vm.pipeline.rewritten_listing import rewritten_listing
-from vm.pipeline.running import Companion, companions, execute, laid_out
 from vm.pipeline.source import (
     KINDS,
     MAX_ELF_BYTES,
@@ -23,7 +22,6 @@ from vm.pipeline.source import (
     compile_source,
     start_compiler,
 )
-from vm.pipeline.translation import Code, code, rewrite, translate, unverified
 from vm.pipeline.verdicts import (
     MAX_EXPLAINED,
     Check,
@@ -37,17 +35,62 @@ from vm.pipeline.verdicts import (
     walk,
 )
 
+if TYPE_CHECKING:
+    from vm.pipeline.counterexamples import Counterexample, counterexample, of_walk
+    from vm.pipeline.counterexamples import prepare as prepare_counterexamples
+    from vm.pipeline.log_beside import Beside, beside, beside_record
+    from vm.pipeline.object_contents import contents
+    from vm.pipeline.repair import Repair, repairs
+    from vm.pipeline.running import Companion, companions, execute, laid_out
+    from vm.pipeline.translation import Code, code, rewrite, translate, unverified
+    from vm.pipeline.xlated_listing import rewritten_listing
+
+LATER: Final = {
+    "Beside": ("log_beside", "Beside"),
+    "Code": ("translation", "Code"),
+    "Companion": ("running", "Companion"),
+    "Counterexample": ("counterexamples", "Counterexample"),
+    "Repair": ("repair", "Repair"),
+    "beside": ("log_beside", "beside"),
+    "beside_record": ("log_beside", "beside_record"),
+    "code": ("translation", "code"),
+    "companions": ("running", "companions"),
+    "contents": ("object_contents", "contents"),
+    "counterexample": ("counterexamples", "counterexample"),
+    "execute": ("running", "execute"),
+    "laid_out": ("running", "laid_out"),
+    "of_walk": ("counterexamples", "of_walk"),
+    "prepare_counterexamples": ("counterexamples", "prepare"),
+    "repairs": ("repair", "repairs"),
+    "rewrite": ("translation", "rewrite"),
+    "rewritten_listing": ("xlated_listing", "rewritten_listing"),
+    "translate": ("translation", "translate"),
+    "unverified": ("translation", "unverified"),
+}
+"""Exported name -> the module that is imported when it is first asked for, and the name there."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, there = LATER[name]
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), there)
+        return value
+
+
 __all__ = [
     "KINDS",
-    "Beside",
     "MAX_ELF_BYTES",
     "MAX_EXPLAINED",
     "MAX_SOURCE_BYTES",
+    "Beside",
     "BuildOptions",
     "Check",
     "Code",
     "Companion",
     "Counterexample",
+    "Repair",
     "Source",
     "Verdict",
     "beside",
@@ -64,9 +107,9 @@ __all__ = [
     "laid_out",
     "load",
     "load_elf",
-    "Repair",
     "of_walk",
     "prepare_counterexamples",
+    "refused_after",
     "remarks_of",
     "repairs",
     "rewrite",
@@ -74,7 +117,6 @@ __all__ = [
     "start_compiler",
     "stored_trace",
     "translate",
-    "refused_after",
     "unverified",
     "verify",
     "walk",

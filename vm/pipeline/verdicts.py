@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.caps import ROOT, Caps
@@ -68,8 +67,7 @@ def verify(
     return w.result(), w.env
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What loading a program ends with.
 
     verdict -- accept; reject (the kernel or libbpf refuses it); error (it does not reach the verifier, or the emulation
@@ -158,7 +156,7 @@ class Check:
 
         rule, message = given_up
         failure = Failure(-1, -1, "", message, rule.name, rule.category, needed=rule.needed)
-        return replace(found, verdict="reject", errno=-rule.errno, message=message, failure=failure)
+        return found._replace(verdict="reject", errno=-rule.errno, message=message, failure=failure)
 
 
 class GivenUp(NamedTuple):
@@ -218,7 +216,7 @@ def check(
         if explain and not record and verdict.failure is not None and verdict.insns_processed <= MAX_EXPLAINED:
             # The loader's own refusals follow a walk that accepts.
             explained = verify(program, log_level=0, caps=caps)[0].failure
-            verdict = replace(verdict, failure=explained or verdict.failure)
+            verdict = verdict._replace(failure=explained or verdict.failure)
         return verdict
     except InputError as error:
         remarks = remarks_of(obj, program.name)
@@ -249,7 +247,7 @@ def check_object(
         if whole and stops and not found.accepted:
             whole = False
             text = "libbpf gives up the object at this program; the others are checked all the same."
-            found = replace(found, remarks=(*found.remarks, Remark(text, found.name)))
+            found = found._replace(remarks=(*found.remarks, Remark(text, found.name)))
         yield found
 
 

@@ -14,7 +14,7 @@ import pytest
 from vm import pipeline
 from vm.counterexample.answers import SAFE
 from vm.pipeline import BuildOptions, Counterexample, Source, Verdict
-from vm.pipeline.counterexample import run_on
+from vm.pipeline.counterexamples import run_on
 from vm.program import Object, Program
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "memory"

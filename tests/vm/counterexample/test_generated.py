@@ -13,7 +13,7 @@ from vm.counterexample import child
 from vm.counterexample.answers import SAFE
 from vm.counterexample.request import request_of
 from vm.pipeline import Counterexample
-from vm.pipeline.counterexample import run_on
+from vm.pipeline.counterexamples import run_on
 from vm.program import Object, Program
 from vm.trace.recorder import Recorder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vm import pipeline
 from vm.pipeline import BuildOptions, Source
-from vm.pipeline.rewritten_listing import RewrittenInsn
+from vm.pipeline.xlated_listing import RewrittenInsn
 
 ROOT = Path(__file__).resolve().parents[3]
 
