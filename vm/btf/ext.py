@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from vm.btf.types import Btf
@@ -37,8 +36,7 @@ class CoreRelo(NamedTuple):
     kind: int
 
 
-@dataclass(frozen=True, slots=True)
-class BtfExt:
+class BtfExt(NamedTuple):
     """Records by section name, in the order of the file."""
 
     funcs: dict[str, tuple[FuncRecord, ...]]

@@ -165,12 +165,6 @@ class Use(NamedTuple):
     arguments: tuple[Use, ...]
 
 
-def root_of(expression: str) -> str:
-    """The variable that an expression starts from: "ip" of "ip->daddr"."""
-    found = re.search(r"[A-Za-z_]\w*", expression)
-    return found[0] if found else ""
-
-
 class Syntax:
     """A parsed source."""
 

@@ -8,7 +8,6 @@ from typing import Final
 from vm.btf.types import INT_BOOL, INT_SIGNED, MAX_DEPTH, Btf, Kind, Type
 from vm.elf.maps import internal_map_name
 from vm.elf.reader import STB_WEAK, ElfFile, Symbol
-from vm.elf.relo_core import Resolver, essential
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
@@ -106,6 +105,7 @@ class Externs:
 
     def _kernel(self, extern: _Extern, kind: Kind) -> Type | None:
         """The kernel's variable or function; None if it is weak and there is none that fits."""
+        from vm.elf.relo_core import Resolver, essential
         from vm.kernel.btf import kernel_btf
 
         assert self.local is not None

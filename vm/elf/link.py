@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from vm.btf.types import Btf
 from vm.elf.code import MAX_INSNS, Function, Rel, Target
-from vm.elf.core import relocate_core
 from vm.elf.placed import PlacedMap
-from vm.elf.relo_core import Resolver
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn
 from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, FuncInfo, LineInfo, MapSpec, Unresolved
+
+if TYPE_CHECKING:
+    from vm.elf.relo_core import Resolver
 
 _CALL: Final = o.JMP | o.CALL
 
@@ -114,6 +115,8 @@ class Linker:
 
     def _core(self, function: Function, btf: Btf) -> None:
         """Apply CO-RE relocations, once: what they become is the same for every program."""
+        from vm.elf.core import relocate_core
+        from vm.elf.relo_core import Resolver
         from vm.kernel.btf import kernel_btf
 
         if self._resolver is None:

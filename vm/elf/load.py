@@ -12,8 +12,6 @@ from vm.elf.attach import attach_name
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
 from vm.elf.externs import collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
-from vm.elf.guess import context_of
-from vm.elf.guess import guess as guessed
 from vm.elf.legacy import LEGACY_SECTION
 from vm.elf.link import Linker
 from vm.elf.mapbtf import typed, unmappable
@@ -71,6 +69,9 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
         section = function.section.name.removeprefix("?")
         known, meant = section_def(section), None
         if known is None and guess:
+            from vm.elf.guess import context_of
+            from vm.elf.guess import guess as guessed
+
             meant = guessed(section, context_of(btf, function.name))
             remarks.refused_section(function.name, section, meant, untyped)
         if meant is not None:

@@ -94,8 +94,7 @@ class Section:
         return bool(self.flags & SHF_EXECINSTR)
 
 
-@dataclass(frozen=True, slots=True)
-class ElfFile:
+class ElfFile(NamedTuple):
     """A relocatable BPF object as read; `relocs` maps a section's index to its relocations by offset."""
 
     sections: tuple[Section, ...]

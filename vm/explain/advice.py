@@ -7,23 +7,22 @@ follows from them it says nothing: category, state and causes then stand for the
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Final
 
-from vm.explain import (
-    arguments,
-    bounds,
-    context_fields,
-    held,
-    limits,
-    packets,
-    permissions,
-    pointers,
-    programs,
-    results,
-    values,
-)
+from vm.explain import arguments, pointers
 from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
+
+
+def _of(module: str, name: str) -> Callable[[Facts], Advice]:
+    """A function of a module of this package, which is imported with the first rejection of its topic."""
+
+    def advice(facts: Facts) -> Advice:
+        found: Advice = getattr(import_module(f"vm.explain.{module}"), name)(facts)
+        return found
+
+    return advice
 
 
 def _nothing_more(facts: Facts) -> Advice:
@@ -31,19 +30,19 @@ def _nothing_more(facts: Facts) -> Advice:
 
 
 ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
-    Topic.VALUE: values.value,
+    Topic.VALUE: _of("values", "value"),
     Topic.POINTER: pointers.pointer,
     Topic.STACK: pointers.stack,
-    Topic.PACKET: packets.packet,
-    Topic.OFFSET: bounds.offset,
-    Topic.SIZE: bounds.size,
-    Topic.CONTEXT_FIELD: context_fields.context_field,
-    Topic.RESULT: results.result,
-    Topic.HELPER: permissions.call,
-    Topic.KFUNC: permissions.kfunc,
-    Topic.HELD: held.held,
-    Topic.LIMIT: limits.limit,
-    Topic.PROGRAM: programs.program,
+    Topic.PACKET: _of("packets", "packet"),
+    Topic.OFFSET: _of("bounds", "offset"),
+    Topic.SIZE: _of("bounds", "size"),
+    Topic.CONTEXT_FIELD: _of("context_fields", "context_field"),
+    Topic.RESULT: _of("results", "result"),
+    Topic.HELPER: _of("permissions", "call"),
+    Topic.KFUNC: _of("permissions", "kfunc"),
+    Topic.HELD: _of("held", "held"),
+    Topic.LIMIT: _of("limits", "limit"),
+    Topic.PROGRAM: _of("programs", "program"),
     Topic.KERNEL: _nothing_more,
 }
 

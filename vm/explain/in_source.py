@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vm.csource.syntax import Assignment, Check, Comparison, Function, Use, root_of, syntax_of
+from vm.csource import root_of, syntax_of
 from vm.explain.facts import Advice, Facts, in_program, is_branch
 from vm.trace.root_cause import CauseKind, SourceCheck
+
+if TYPE_CHECKING:
+    from vm.csource.syntax import Assignment, Check, Comparison, Function, Use
 
 ORDERS: Final = ("<", "<=", ">", ">=")
 

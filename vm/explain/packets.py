@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from vm.csource.syntax import root_of
+from vm.csource import root_of
 from vm.explain.facts import Advice, Branch, Facts
 from vm.explain.in_source import checks_at, subject
 from vm.explain.lineage import parts_of, value_before, wide_origin

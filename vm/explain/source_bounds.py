@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from vm.csource.syntax import Assignment, Check, Function
 from vm.explain.facts import Advice, Facts
 from vm.explain.in_source import (
     ORDERS,
@@ -23,6 +22,9 @@ from vm.explain.in_source import (
     wrong_side,
 )
 from vm.trace.root_cause import CauseKind, SourceCheck
+
+if TYPE_CHECKING:
+    from vm.csource.syntax import Assignment, Check, Function
 
 _SIGNED: Final = ("int", "long", "short", "char", "s8", "s16", "s32", "s64")
 

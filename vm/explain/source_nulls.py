@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vm.csource.syntax import Function, root_of, syntax_of
+from typing import TYPE_CHECKING
+
+from vm.csource import root_of, syntax_of
 from vm.explain.facts import Advice, Facts, in_program
 from vm.explain.in_source import (
     Own,
@@ -18,6 +20,9 @@ from vm.explain.in_source import (
     wrong_side,
 )
 from vm.trace.root_cause import CauseKind, SourceCheck
+
+if TYPE_CHECKING:
+    from vm.csource.syntax import Function
 
 
 def null_check(facts: Facts, argument: int = 0, given_at: int = -1) -> Advice | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from vm.csource.syntax import Check, Comparison, Function, root_of, syntax_of
+from vm.csource import root_of, syntax_of
 from vm.explain.facts import Advice, Facts
 from vm.explain.in_source import (
     ORDERS,
@@ -23,6 +23,9 @@ from vm.explain.in_source import (
 )
 from vm.explain.source_nulls import null_check_of, of_another_pointer
 from vm.trace.root_cause import CauseKind
+
+if TYPE_CHECKING:
+    from vm.csource.syntax import Check, Comparison, Function
 
 
 class PacketCheck(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from typing import Any, Final, NamedTuple
 
 from vm.btf.cdump import declaration
@@ -75,10 +74,9 @@ def _proto(facts: KernelFacts, proto: FuncProto) -> dict[str, Any]:
         "ret_type": _typed(facts, "bpf_return_type", proto.ret_type),
         "arg_types": [_typed(facts, "bpf_arg_type", arg) for arg in proto.arg_types if arg],
     }
-    for field in fields(proto):
-        value = getattr(proto, field.name)
-        if field.name not in named and value != field.default:
-            out[field.name] = list(value) if isinstance(value, tuple) else value
+    for name, value in proto._asdict().items():
+        if name not in named and value != proto._field_defaults.get(name):
+            out[name] = list(value) if isinstance(value, tuple) else value
     return out
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -27,8 +26,7 @@ class Helper(NamedTuple):
     params: tuple[Param, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FuncProto:
+class FuncProto(NamedTuple):
     """A struct bpf_func_proto.
 
     ret_type, arg_types -- enum bpf_return_type and bpf_arg_type with flags; always five arguments

@@ -7,7 +7,6 @@ instruction (for the failing step, what held before it).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from vm.trace.root_cause import NO_CAUSE, RootCause
@@ -226,8 +225,7 @@ class Trace(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a program was rejected: where, and which register or slot ("r1", "1:fp-8", "" for none).
 
     message  -- the line of the kernel's log that names the reason; "" if the kernel says nothing
@@ -255,8 +253,7 @@ class Failure:
     cause: RootCause = NO_CAUSE
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(NamedTuple):
     """What bpf_check() would say.
 
     verdict -- accept or reject; errno is negative as the kernel returns it (-13 = EACCES), 0 if accepted.

@@ -6,8 +6,7 @@ Every check takes it first. It has no logic beyond keeping its own invariants.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Final, NoReturn, final
+from typing import Final, NamedTuple, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
@@ -72,8 +71,7 @@ class Reject(Exception):
         self.only_null = False
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyOptions:
+class VerifyOptions(NamedTuple):
     """log_level 0-2; record: keep the trace; privileged: as root (False: as an unprivileged user).
 
     caps: what the user may do, where that is neither all nor nothing.

@@ -8,7 +8,7 @@ from typing import Final
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.verifier import dispatch
-from vm.verifier.call import func_args, kfunc, subprog
+from vm.verifier.call import func_args, subprog
 from vm.verifier.call.leaving import check_reference_leak
 from vm.verifier.check_insn import exit as exit_checks
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_INSNS, VerifierEnv
@@ -125,6 +125,9 @@ def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
     env.jmps_processed += 1
     exception_exit = False
     if insn.code == CALL_INSN:
+        # Most programs call no kernel function: what checks such calls is imported with the first one.
+        from vm.verifier.call import kfunc
+
         if not kfunc.check_call(env, insn, exit_checks.check_return_code):
             return False
         exception_exit = True

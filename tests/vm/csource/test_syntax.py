@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from vm.csource.syntax import Syntax, root_of
+from vm.csource import root_of
+from vm.csource.syntax import Syntax
 
 TEXT = """SEC("xdp") int f(struct xdp_md *ctx)
 {
