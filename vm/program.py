@@ -42,6 +42,7 @@ class MapSpec:
     `name` is the kernel's (15 characters); `full_name` the one in the source.
     `inner` is the template of a map-in-map. `init_slots` maps slot -> index into Object.maps
     (map-in-map) or function name (PROG_ARRAY), as libbpf's static initialisation does.
+    `vmlinux_value_type_id` is the kernel's type of a struct_ops map's value.
     """
 
     name: str
@@ -58,6 +59,7 @@ class MapSpec:
     frozen: bool = False
     inner: MapSpec | None = None
     init_slots: tuple[tuple[int, int | str], ...] = ()
+    vmlinux_value_type_id: int = 0
 
 
 UNRESOLVED_CORE: Final = "core"

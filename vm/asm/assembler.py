@@ -249,8 +249,9 @@ def build(
 
 def _attach_name(definition: SectionDef, prog_type: str) -> str:
     from vm.elf.attach import attach_name
+    from vm.kernel.target import EMULATED
 
     try:
-        return attach_name(definition, prog_type)
+        return attach_name(definition, prog_type, EMULATED)
     except InputError as error:
         raise InputError(f"The program cannot be loaded: {error.message}.") from None

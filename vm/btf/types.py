@@ -212,6 +212,13 @@ class Btf:
         end = self._strings.index(b"\0", off)
         return self._strings[off:end].decode("utf-8", "replace")
 
+    def string_offset(self, text: str) -> int:
+        """Where a string is in the string section; 0, the empty string, if it is not there."""
+        if not text:
+            return 0
+        at = self._strings.find(b"\0" + text.encode("utf-8", "replace") + b"\0")
+        return at + 1 if at >= 0 else 0
+
     def type(self, type_id: int) -> Type:
         """The type of an id; InputError if there is none."""
         found = self._cache.get(type_id)

@@ -21,7 +21,7 @@ class Verb(Protocol):
         """Does it; the exit status."""
 
 
-VERBS: Final = ("compile", "contents", "disasm", "verify", "jit", "run", "log", "facts", "rules")
+VERBS: Final = ("compile", "contents", "disasm", "verify", "matrix", "jit", "run", "log", "facts", "rules")
 
 
 def verb(name: str) -> Verb:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vm.kernel.target import Target
     from vm.program import Object
 
 
-def load_object(data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "") -> Object:
-    """Programs and maps of an ELF object, relocated for the emulated kernel.
+def load_object(
+    data: bytes,
+    name: str,
+    untyped: str = "",
+    guess: bool = False,
+    source: str = "",
+    kernel: Target | None = None,
+) -> Object:
+    """Programs and maps of an ELF object, relocated for a kernel: the emulated one by default.
 
     name -- of the object; its first eight characters (without directory and .o) name the global-data maps.
     untyped -- section name ("socket") that stands in for those that say no program type; by default such a program
@@ -20,5 +28,6 @@ def load_object(data: bytes, name: str, untyped: str = "", guess: bool = False, 
     InputError if the file cannot be used at all; a program that cannot be loaded is in `Object.errors`.
     """
     from vm.elf.load import load
+    from vm.kernel.target import EMULATED
 
-    return load(data, name, untyped, guess, source)
+    return load(data, name, untyped, guess, source, kernel or EMULATED)

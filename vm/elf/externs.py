@@ -12,7 +12,7 @@ from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.kernel import types as t
-from vm.kernel.release import LINUX
+from vm.kernel.target import EMULATED, Target
 from vm.program import MapSpec
 
 # The call of a kernel function that is not there (POISON_CALL_KFUNC_BASE), plus the extern's number.
@@ -47,6 +47,7 @@ class Externs:
     local: Btf | None
     symbols: tuple[Symbol, ...]
     name: str
+    kernel: Target = EMULATED
     ordered: list[_Extern] = field(default_factory=list)
     _by_symbol: dict[int, int] = field(default_factory=dict)
     _map: MapSpec | None = None
@@ -71,9 +72,7 @@ class Externs:
         assert self.local is not None
         wanted = self.local.skip_modifiers(extern.type.type_id)
         if wanted.kind is Kind.VOID:
-            from vm.kernel.symbols import ksym_address
-
-            address = ksym_address(extern.type.name)
+            address = self.kernel.address(extern.type.name)
             if address is None and not extern.weak:
                 raise InputError(f"the kernel has no symbol '{extern.type.name}' (extern __ksym)")
             return _address(insn, address or 0)
@@ -106,22 +105,21 @@ class Externs:
     def _kernel(self, extern: _Extern, kind: Kind) -> Type | None:
         """The kernel's variable or function; None if it is weak and there is none that fits."""
         from vm.elf.relo_core import Resolver, essential
-        from vm.kernel.btf import kernel_btf
 
         assert self.local is not None
-        kernel, name = kernel_btf(), essential(extern.type.name)
+        kernel, name = self.kernel.btf, essential(extern.type.name)
         found = kernel.find(name, kind)
         what = "function" if kind is Kind.FUNC else "variable"
         if found is None:
             if extern.weak:
                 return None
-            raise InputError(f"{LINUX} has no {what} '{name}' in its BTF (extern __ksym)")
+            raise InputError(f"{self.kernel.name} has no {what} '{name}' in its BTF (extern __ksym)")
         mine = self.local.skip_modifiers(extern.type.type_id).id
         theirs = found.type_id if kind is Kind.FUNC else kernel.skip_modifiers(found.type_id).id
         if not Resolver(self.local, kernel).compatible(mine, theirs, MAX_DEPTH):
             if extern.weak and kind is Kind.FUNC:
                 return None
-            raise InputError(f"the {what} '{name}' of {LINUX} has another type than the one declared here")
+            raise InputError(f"the {what} '{name}' of {self.kernel.name} has another type than the one declared here")
         return found
 
     def kconfig_map(self) -> MapSpec | None:
@@ -132,7 +130,7 @@ class Externs:
             size = options[-1].offset + options[-1].size
             data = bytearray(size)
             for extern in options:
-                data[extern.offset : extern.offset + extern.size] = _option(self.local, extern)
+                data[extern.offset : extern.offset + extern.size] = _option(self.local, extern, self.kernel)
             datasec = self.local.find(".kconfig", Kind.DATASEC)
             self._map = MapSpec(
                 name=internal_map_name(self.name, ".kconfig"),
@@ -158,9 +156,9 @@ def _signed(value: int) -> int:
     return value - ((value & 0x80000000) << 1)
 
 
-def collect_externs(elf: ElfFile, btf: Btf | None, name: str) -> Externs:
+def collect_externs(elf: ElfFile, btf: Btf | None, name: str, kernel: Target = EMULATED) -> Externs:
     """Extern symbols by libbpf's order, with the places of options in the .kconfig map."""
-    out = Externs(btf, elf.symbols, name)
+    out = Externs(btf, elf.symbols, name, kernel)
     externs = [s for s in elf.symbols if s.is_extern and s.name]
     if btf is None or not externs:
         return out
@@ -191,21 +189,19 @@ def collect_externs(elf: ElfFile, btf: Btf | None, name: str) -> Externs:
     return out
 
 
-def _option(btf: Btf, extern: _Extern) -> bytes:
+def _option(btf: Btf, extern: _Extern, kernel: Target) -> bytes:
     """The bytes of an option's value in its type."""
-    from vm.kernel.symbols import kconfig, linux_version_code
-
     name = extern.type.name
-    virtual = {"LINUX_HAS_BPF_COOKIE": 1, "LINUX_HAS_SYSCALL_WRAPPER": 1}
+    virtual = kernel.virtual
     if name == "LINUX_KERNEL_VERSION":
-        return _integer(btf, extern, linux_version_code())
+        return _integer(btf, extern, kernel.version_code)
     if name in virtual:
         return _integer(btf, extern, virtual[name])
     if not name.startswith("CONFIG_"):
         if name.startswith("LINUX_") and extern.weak:
             return bytes(extern.size)
         raise InputError(f"The extern option '{name}' is none that libbpf knows (CONFIG_… and some LINUX_…).")
-    value = kconfig(name)
+    value = kernel.option(name)
     if value is None:
         if extern.weak:
             return bytes(extern.size)

@@ -12,6 +12,8 @@ from vm.elf.placed import PlacedMap
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn
+from vm.kernel.target import EMULATED
+from vm.kernel.target import Target as Kernel
 from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, FuncInfo, LineInfo, MapSpec, Unresolved
 
 if TYPE_CHECKING:
@@ -47,8 +49,15 @@ class Linked:
 class Linker:
     """What all programs of an object share while they are linked."""
 
-    def __init__(self, functions: list[Function], maps: list[PlacedMap], btf: Btf | None, externs: Externs) -> None:
-        self.maps, self.btf, self.externs = maps, btf, externs
+    def __init__(
+        self,
+        functions: list[Function],
+        maps: list[PlacedMap],
+        btf: Btf | None,
+        externs: Externs,
+        kernel: Kernel = EMULATED,
+    ) -> None:
+        self.maps, self.btf, self.externs, self.kernel = maps, btf, externs, kernel
         self.text = [f for f in functions if f.section.name == ".text"]
         self._resolver: Resolver | None = None
         self._starts = [f.start for f in self.text]
@@ -117,10 +126,9 @@ class Linker:
         """Apply CO-RE relocations, once: what they become is the same for every program."""
         from vm.elf.core import relocate_core
         from vm.elf.relo_core import Resolver
-        from vm.kernel.btf import kernel_btf
 
         if self._resolver is None:
-            self._resolver = Resolver(btf, kernel_btf())
+            self._resolver = Resolver(btf, self.kernel.btf)
         try:
             function.insns, function.unresolved = relocate_core(function, self._resolver)
         except InputError as error:

@@ -23,13 +23,16 @@ from vm.elf.sections import SectionDef, section_def
 from vm.errors import InputError
 from vm.kernel import types as t
 from vm.kernel.record import struct_metas
+from vm.kernel.target import EMULATED, Target
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
     from vm.elf.struct_ops import Operation, StructOps
 
 
-def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "") -> Object:
+def load(
+    data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "", kernel: Target = EMULATED
+) -> Object:
     """See vm.elf.load_object."""
     elf = read_elf(data)
     remarks = Remarks(source)
@@ -51,16 +54,18 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
     if btf is not None and ext is not None:
         attach_records(functions, parse_ext(ext.data, btf))
     license_name = _license(elf)
-    externs = collect_externs(elf, btf, object_name(name))
+    externs = collect_externs(elf, btf, object_name(name), kernel)
     options = [e for e in externs.ordered if e.section == ".kconfig"]
     if btf is not None and options:
         end = max(e.offset + e.size for e in options)
         btf = externs.local = place_options(btf, {e.type.id: e.offset for e in options}, end)
-    ops = _struct_ops(elf, btf, functions)
-    # What the kernel would refuse libbpf keeps to itself.
-    shown = btf if btf is not None and kernel_accepts(btf) and struct_metas(btf) is not None else None
-    maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
-    linker = Linker(functions, maps, btf, externs)
+    ops = _struct_ops(elf, btf, functions, kernel)
+    # What the kernel would refuse libbpf keeps to itself; a real kernel says itself what it refuses.
+    taken = btf is not None and (kernel.real or (kernel_accepts(btf) and struct_metas(btf) is not None))
+    shown = btf if taken else None
+    if not kernel.real:
+        maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
+    linker = Linker(functions, maps, btf, externs, kernel)
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
@@ -81,7 +86,7 @@ def load(data: bytes, name: str, untyped: str = "", guess: bool = False, source:
             if not guess:  # else a remark says it
                 nameless.append((function.name, section))
         try:
-            program = _program(function, section, known, linker, ops, license_name, shown)
+            program = _program(function, section, known, linker, ops, license_name, shown, kernel)
             programs.append(program)
             remarks.license(program)
         except InputError as error:
@@ -123,6 +128,7 @@ def _program(
     ops: StructOps | None,
     license_name: str,
     btf: Btf | None,
+    kernel: Target,
 ) -> Program:
     if known is None:
         raise InputError(f"the section name '{section}' says no program type; use one such as SEC(\"xdp\")")
@@ -132,9 +138,9 @@ def _program(
             raise InputError("the kernel refuses the object's BTF, without which there is no struct_ops")
         target, attach_type = _operation(function, ops)
     elif known.attaches_by_btf:
-        target = attach_name(known, section)
+        target = attach_name(known, section, kernel)
     linked = linker.link(function, _exception_callback(function, linker, btf))
-    for spec in linked.maps:
+    for spec in () if kernel.real else linked.maps:
         why = refusal(spec) or unmappable(spec, btf)
         if why:
             raise InputError(f"the kernel would not create its map '{spec.full_name}': {why}")
@@ -156,13 +162,13 @@ def _program(
     )
 
 
-def _struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function]) -> StructOps | None:
+def _struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function], kernel: Target) -> StructOps | None:
     """What the object's struct_ops variables say; None where it has none."""
     if not any(".struct_ops" in section.name for section in elf.sections):
         return None
     from vm.elf.struct_ops import collect_struct_ops
 
-    return collect_struct_ops(elf, btf, functions)
+    return collect_struct_ops(elf, btf, functions, kernel)
 
 
 def _autoload(function: Function, ops: StructOps | None) -> bool:

@@ -13,7 +13,7 @@ from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa.insn import INSN_SIZE
 from vm.kernel import types as t
-from vm.kernel.release import LINUX
+from vm.kernel.target import Target
 from vm.program import MapSpec
 
 _LINK: Final = ".struct_ops.link"
@@ -60,7 +60,7 @@ class _Variable:
     optional: bool
 
 
-def collect_struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function]) -> StructOps:
+def collect_struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function], kernel: Target) -> StructOps:
     """Read the variables of .struct_ops sections (init_struct_ops_maps, bpf_map__init_kern_struct_ops).
 
     What libbpf refuses when it opens the object is an InputError; what it refuses when it loads it is said
@@ -70,7 +70,7 @@ def collect_struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function])
     variables = _variables(elf, btf, functions) if btf is not None else []
     for variable in sorted(variables, key=lambda v: v.optional):
         assert btf is not None
-        _init(out, btf, variable)
+        _init(out, btf, variable, kernel)
     return out
 
 
@@ -140,13 +140,13 @@ def _is_function_pointer(btf: Btf, type_id: int) -> bool:
     return found.kind is Kind.PTR and btf.skip_modifiers(found.type_id).kind is Kind.FUNC_PROTO
 
 
-def _init(out: StructOps, btf: Btf, variable: _Variable) -> None:
+def _init(out: StructOps, btf: Btf, variable: _Variable, target: Target) -> None:
     """bpf_map__init_kern_struct_ops() of one variable."""
     placed = set(out.places)
     if not variable.optional:
         out.loaded |= {(program.section.index, program.start) for program in variable.programs.values()}
     try:
-        out.maps.append(_fit(out, btf, variable))
+        out.maps.append(_fit(out, btf, variable, target))
     except _Refused as refused:
         for program in variable.programs.values():
             place = (program.section.index, program.start)
@@ -154,24 +154,22 @@ def _init(out: StructOps, btf: Btf, variable: _Variable) -> None:
                 out.errors.setdefault(place, str(refused))
 
 
-def _fit(out: StructOps, btf: Btf, variable: _Variable) -> MapSpec:
-    from vm.kernel.btf import kernel_btf
-
-    kernel, name = kernel_btf(), essential(variable.struct.name)
+def _fit(out: StructOps, btf: Btf, variable: _Variable, running: Target) -> MapSpec:
+    kernel, name = running.btf, essential(variable.struct.name)
     value = kernel.find(f"bpf_struct_ops_{name}", Kind.STRUCT)
     target = kernel.find(name, Kind.STRUCT)
     if value is None or target is None or not any(m.type_id == target.id for m in value.members):
-        raise _Refused(f"{LINUX} has no struct_ops '{name}'")
+        raise _Refused(f"{running.name} has no struct_ops '{name}'")
     numbers = {m.name: i for i, m in enumerate(target.members)}
     for index, member in enumerate(variable.struct.members):
         number = numbers.get(member.name, -1)
         program = variable.programs.get(index)
         if number < 0:
             if program is not None or any(_bytes(btf, variable, member)):
-                raise _Refused(f"struct {name} of {LINUX} has no member '{member.name}'")
+                raise _Refused(f"struct {name} of {running.name} has no member '{member.name}'")
             continue
         theirs = target.members[number]
-        _compare(btf, kernel, variable, member, theirs, program)
+        _compare(btf, running, variable, member, theirs, program)
         if program is not None:
             _place(out, variable, program, Operation(name, number), theirs.name)
     return MapSpec(
@@ -182,6 +180,7 @@ def _fit(out: StructOps, btf: Btf, variable: _Variable) -> MapSpec:
         1,
         map_flags=variable.flags,
         full_name=variable.name,
+        vmlinux_value_type_id=value.id,
     )
 
 
@@ -191,24 +190,25 @@ def _bytes(btf: Btf, variable: _Variable, member: Member) -> bytes:
 
 
 def _compare(
-    btf: Btf, kernel: Btf, variable: _Variable, member: Member, theirs: Member, program: Function | None
+    btf: Btf, running: Target, variable: _Variable, member: Member, theirs: Member, program: Function | None
 ) -> None:
     """The variable's member must be what the kernel's member of that name is."""
+    kernel = running.btf
     where = f"member '{member.name}' of variable '{variable.name}'"
     if member.bits or theirs.bits:
         raise _Refused(f"{where} is a bit field")
     mine, other = btf.skip_modifiers(member.type_id), kernel.skip_modifiers(theirs.type_id)
     if mine.kind is not other.kind:
-        raise _Refused(f"{where} is {_kind(mine)}, and {_kind(other)} in {LINUX}")
+        raise _Refused(f"{where} is {_kind(mine)}, and {_kind(other)} in {running.name}")
     if mine.kind is Kind.PTR:
         if program is not None and not _is_function_pointer(kernel, theirs.type_id):
-            raise _Refused(f"{where} is no function pointer in {LINUX}")
+            raise _Refused(f"{where} is no function pointer in {running.name}")
         if program is None and any(_bytes(btf, variable, member)):
             raise _Refused(f"{where} holds a number where a program or nothing must be")
         return
     size, wanted = btf.size_of(mine.id), kernel.size_of(other.id)
     if size != wanted:
-        raise _Refused(f"{where} has {size} bytes, and {wanted} in {LINUX}")
+        raise _Refused(f"{where} has {size} bytes, and {wanted} in {running.name}")
 
 
 def _kind(found: Type) -> str:

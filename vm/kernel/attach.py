@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vm.btf.types import Kind, Type
+from vm.btf.types import Btf, Kind, Type
 from vm.kernel import types as t
 
 # How the kernel names what attach types stand for (libbpf: btf_get_kernel_prefix_kind).
@@ -16,20 +16,22 @@ _PREFIXES: Final = {
 }
 
 
-def attach_target(prog_type: int, attach_type: int, name: str) -> Type | None:
+def attach_target(prog_type: int, attach_type: int, name: str, btf: Btf | None = None) -> Type | None:
     """The kernel's FUNC, TYPEDEF (tp_btf) or STRUCT (struct_ops) that `name` stands for, or None.
 
     name -- what follows the slash of a section name ("tcp_v4_connect", "vmlinux:do_unlinkat"), or
             the kernel's struct for struct_ops programs
+    btf  -- the kernel's types; those of the emulated kernel by default
     """
     from vm.kernel.btf import kernel_btf
 
     if not name:
         return None
+    btf = btf or kernel_btf()
     if prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
-        return kernel_btf().find(name, Kind.STRUCT)
+        return btf.find(name, Kind.STRUCT)
     module, _, function = name.rpartition(":")
     if module and not "vmlinux".startswith(module):
         return None
     prefix, kind = _PREFIXES.get(attach_type, ("", Kind.FUNC))
-    return kernel_btf().find(prefix + function, kind)
+    return btf.find(prefix + function, kind)

@@ -38,6 +38,7 @@ from vm.pipeline.verdicts import (
 if TYPE_CHECKING:
     from vm.pipeline.counterexamples import Counterexample, counterexample, of_walk
     from vm.pipeline.counterexamples import prepare as prepare_counterexamples
+    from vm.pipeline.kernel_matrix import Build, Cell, guests, matrix
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.repair import Repair, repairs
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 
 LATER: Final = {
     "Beside": ("log_beside", "Beside"),
+    "Build": ("kernel_matrix", "Build"),
+    "Cell": ("kernel_matrix", "Cell"),
     "Code": ("translation", "Code"),
     "Companion": ("running", "Companion"),
     "Counterexample": ("counterexamples", "Counterexample"),
@@ -58,7 +61,9 @@ LATER: Final = {
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
     "execute": ("running", "execute"),
+    "guests": ("kernel_matrix", "guests"),
     "laid_out": ("running", "laid_out"),
+    "matrix": ("kernel_matrix", "matrix"),
     "of_walk": ("counterexamples", "of_walk"),
     "prepare_counterexamples": ("counterexamples", "prepare"),
     "repairs": ("repair", "repairs"),
@@ -85,7 +90,9 @@ __all__ = [
     "MAX_EXPLAINED",
     "MAX_SOURCE_BYTES",
     "Beside",
+    "Build",
     "BuildOptions",
+    "Cell",
     "Check",
     "Code",
     "Companion",
@@ -104,9 +111,11 @@ __all__ = [
     "contents",
     "counterexample",
     "execute",
+    "guests",
     "laid_out",
     "load",
     "load_elf",
+    "matrix",
     "of_walk",
     "prepare_counterexamples",
     "refused_after",

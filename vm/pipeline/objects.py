@@ -13,14 +13,23 @@ from vm.program import Object, Program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vm.kernel.target import Target
 
-def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -> Object:
+
+def load(
+    source: Source, options: BuildOptions, compiled: bytes | None = None, kernel: Target | None = None
+) -> Object:
     """The programs and maps of a source; `compiled` is clang's object for C.
+
+    kernel -- a real one to relocate for, instead of the one that is emulated
 
     InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not hand to the kernel are
     in `Object.errors`; where it cannot create a map of the object, those are all programs.
     """
-    obj = _with_its_maps(_load(source, options, compiled))
+    loaded = _load(source, options, compiled, kernel)
+    if kernel is not None:
+        return loaded
+    obj = _with_its_maps(loaded)
     if not any("/" in program.section for program in obj.programs):
         return obj  # no section names an event: the tables of events need not be imported
     from vm.runner.event_names import with_section_remarks
@@ -28,7 +37,7 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None) -
     return with_section_remarks(obj, source.text() if source.kind == "c" else "")
 
 
-def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Object:
+def _load(source: Source, options: BuildOptions, compiled: bytes | None, kernel: Target | None) -> Object:
     if source.kind == "asm":
         from vm.asm import assemble
 
@@ -47,7 +56,7 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None) -> Obje
     if len(data) > MAX_ELF_BYTES:
         raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
     text = source.text() if source.kind == "c" else ""
-    obj = load_object(data, source.name, options.untyped, options.guess, text)
+    obj = load_object(data, source.name, options.untyped, options.guess, text, kernel)
     return replace(obj, programs=tuple(replace(program, source=text) for program in obj.programs))
 
 

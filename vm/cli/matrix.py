@@ -1,0 +1,68 @@
+"""`matrix FILE...`: what real kernels say of each program of an object."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import replace
+
+from vm import pipeline
+from vm.cli.options import add_build, add_files, add_program, build_options
+from vm.cli.report import Reporter, status_of
+from vm.cli.sources import read_source, say_diagnostics
+from vm.compile.options import MCPUS
+from vm.errors import InputError
+from vm.pipeline import Build, Source
+
+HELP = "print the verdicts of real kernels, each run in a guest"
+
+
+def arguments(p: ArgumentParser) -> None:
+    add_files(p)
+    add_build(p)
+    add_program(p)
+    p.add_argument("--kernels", default="all", metavar="NAMES", help="5.10,6.1,… of those that are there (all)")
+    p.add_argument("--mcpus", metavar="NAMES", help="compile C for each of these: v1,v2,v3,v4")
+    p.add_argument("--alone", action="store_true", help="load each program by itself, and guess no program type")
+    p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1, help="of the kernels' logs (1)")
+
+
+def run(options: Namespace, out: Reporter) -> int:
+    """One line for each program, kernel and compiler, as they are answered."""
+    try:
+        names = () if options.kernels == "all" else tuple(options.kernels.split(","))
+        mcpus = options.mcpus.split(",") if options.mcpus else [options.mcpu]
+        if not set(mcpus) <= set(MCPUS):
+            raise InputError(f"--mcpus takes {', '.join(MCPUS)}.")
+        states = pipeline.guests(names)
+    except InputError as e:
+        out.complain(e.message, status_of(e))
+        return out.status
+    for path in options.files:
+        try:
+            builds = _builds(path, read_source(path), options, mcpus, out)
+        except InputError as e:
+            out.complain(f"{path}: {e.message}", status_of(e))
+            continue
+        for cell in pipeline.matrix(builds, states, program=options.program, log_level=options.log_level):
+            how = f"{cell.clang} -mcpu={cell.mcpu}: " if cell.clang and len(builds) > 1 else ""
+            said = f": {cell.message}" if cell.message else ""
+            text = f"{path}: {cell.program}: {how}Linux {cell.release}: {cell.verdict}, {cell.insns_processed} insns{said}"
+            out.line({"file": path, **cell.as_json(), "changed": None}, text)
+    return out.status
+
+
+def _builds(path: str, source: Source, options: Namespace, mcpus: list[str], out: Reporter) -> list[Build]:
+    """The source as each compiler makes it; what does not compile is said."""
+    asked = build_options(options)
+    if source.kind != "c":
+        return [Build(source, asked)]
+    from vm.compile import compiler_version
+
+    found = []
+    for mcpu in mcpus:
+        build = replace(asked, mcpu=mcpu)
+        made = pipeline.compile_source(source, build)
+        say_diagnostics(path, made, out)
+        if made.ok and made.object is not None:
+            found.append(Build(source, build, made.object, compiler_version()))
+    return found

@@ -1,0 +1,67 @@
+"""What a guest boots: our init, compiled here, and the kernel's modules, in a cpio archive (newc)."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from vm.guests.images import Image, busybox
+from vm.guests.wire import GuestError
+
+SOURCE: Final = Path(__file__).with_name("init.c")
+_FLAGS: Final = (
+    "--target=x86_64-linux-gnu", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector",
+    "-fno-pic", "-mno-sse", "-c",
+)  # fmt: skip
+_FOLDERS: Final = ("bin", "dev", "etc", "modules", "net", "proc", "root", "sys", "tmp")
+_DIRECTORY: Final = 0o040755
+_PROGRAM: Final = 0o100755
+_FILE: Final = 0o100644
+_LINK: Final = 0o120777
+
+
+@cache
+def init() -> bytes:
+    """init.c as a static program. GuestError if there is no compiler for it."""
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise GuestError("start", "There is no compiler for the guests' init: install the ziglang package.")
+    zig = str(Path(spec.origin).parent / "zig")
+    with tempfile.TemporaryDirectory(prefix="bpfscope-init-") as folder:
+        part, whole = f"{folder}/init.o", Path(folder, "init")
+        for command in ([zig, "clang", *_FLAGS, str(SOURCE), "-o", part], [zig, "ld.lld", "-static", part, "-o", str(whole)]):
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+            if done.returncode:
+                raise GuestError("start", f"The guests' init was not compiled: {done.stderr.strip()[:500]}")
+        return whole.read_bytes()
+
+
+def initrd(image: Image) -> bytes:
+    """The archive for a kernel."""
+    out = [_entry(name, _DIRECTORY, b"") for name in _FOLDERS]
+    out.append(_entry("init", _PROGRAM, init()))
+    for number, module in enumerate(image.modules):
+        out.append(_entry(f"modules/{number}.ko", _FILE, module.read_bytes()))
+    for path in sorted(image.folder.glob("net/*.ko*")):
+        out.append(_entry(f"net/{path.name}", _FILE, path.read_bytes()))
+    shell = busybox(image.folder.parent)
+    if shell is not None:
+        out += [_entry("bin/busybox", _PROGRAM, shell.read_bytes()), _entry("bin/sh", _LINK, b"busybox")]
+    out.append(_entry("TRAILER!!!", 0, b""))
+    return b"".join(out)
+
+
+def _entry(name: str, mode: int, data: bytes) -> bytes:
+    """One file of the archive; header fields are eight hexadecimal digits each."""
+    title = name.encode() + b"\0"
+    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(title), 0)
+    head = b"070701" + b"".join(b"%08X" % value for value in fields) + title
+    return _padded(head) + _padded(data)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)

@@ -1,0 +1,65 @@
+"""A saved guest's kernel as what objects are relocated for (vm.kernel.target.Target)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final
+
+from vm.btf.types import Btf
+from vm.guests.images import version_key
+from vm.guests.states import State
+
+_UPROBE_MULTI: Final = (6, 6)
+_BPF_COOKIE: Final = (5, 15)  # bpf_get_attach_cookie(), which libbpf asks for
+
+
+@dataclass(frozen=True)
+class GuestKernel:
+    """See vm.kernel.target.Target."""
+
+    state: State
+
+    @property
+    def name(self) -> str:
+        """As texts name it, with the full version: "Linux 6.12.117"."""
+        return f"Linux {self.state.release.split('-')[0].split('+')[0]}"
+
+    @property
+    def real(self) -> bool:
+        """It answers for itself."""
+        return True
+
+    @cached_property
+    def btf(self) -> Btf:
+        """The kernel's types."""
+        return Btf(*self.state.btf_data)
+
+    @property
+    def version_code(self) -> int:
+        """LINUX_VERSION_CODE."""
+        major, minor, patch = (*version_key(self.state.release), 0, 0)[:3]
+        return major << 16 | minor << 8 | min(patch, 255)
+
+    @property
+    def virtual(self) -> Mapping[str, int]:
+        """Values of the options LINUX_HAS_… that libbpf finds out by trying."""
+        cookie = version_key(self.state.release) >= _BPF_COOKIE
+        return MappingProxyType({"LINUX_HAS_BPF_COOKIE": int(cookie), "LINUX_HAS_SYSCALL_WRAPPER": 1})
+
+    @property
+    def uprobe_multi(self) -> bool:
+        """Whether libbpf attaches USDT probes through uprobe-multi links (FEAT_UPROBE_MULTI_LINK)."""
+        return version_key(self.state.release) >= _UPROBE_MULTI
+
+    def address(self, name: str) -> int | None:
+        """The address of a symbol, as it is in every guest of this state."""
+        found = re.search(rf"^([0-9a-f]+) \w {re.escape(name)}(?:\s|$)", self.state.symbols, re.MULTILINE)
+        return int(found[1], 16) if found is not None else None
+
+    def option(self, name: str) -> str | None:
+        """A CONFIG_ option as the config file spells it, or None."""
+        return self.state.config.get(name)

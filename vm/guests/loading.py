@@ -1,0 +1,288 @@
+"""One program given to a guest's kernel as libbpf 1.5 gives it: BTF, maps and their contents, then the program.
+
+The order and what is tried again follow bpf_object__load() in tools/lib/bpf/libbpf.c: a BTF that the kernel refuses is
+left out, a map that it refuses with BTF is made without.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, replace
+from typing import Final
+
+from vm.guests import linux as l
+from vm.guests.features import sanitized
+from vm.guests.kernel import GuestKernel
+from vm.guests.machine import Machine
+from vm.guests.wire import GuestError, Kind, Read, Request, Result, Slot
+from vm.isa import opcodes as o
+from vm.isa.insn import INSN_SIZE, encode
+from vm.kernel import types as t
+from vm.kernel.attach import attach_target
+from vm.program import UNRESOLVED_CORE, MapSpec, Object, Program
+
+LOG_BYTES: Final = 4 << 20
+MAX_LOGGED: Final = 20_000  # instructions; a longer walk is told without its steps
+STATS: Final = 4  # BPF_LOG_STATS
+
+_BTF: Final = Slot(0)
+_PROGRAM: Final = Slot(1)
+_SCRATCH: Final = Slot(2)
+_FIRST_MAP: Final = 8
+_FIRST_INNER: Final = 1024
+_LINE_COLUMN: Final = 10
+_MAP_LOADS: Final = frozenset({o.PSEUDO_MAP_FD, o.PSEUDO_MAP_VALUE})
+# Types that libbpf gives no BTF for when it creates them (bpf_object__create_map).
+_PLAIN: Final = frozenset(
+    {
+        t.BPF_MAP_TYPE_PERF_EVENT_ARRAY, t.BPF_MAP_TYPE_CGROUP_ARRAY, t.BPF_MAP_TYPE_STACK_TRACE,
+        t.BPF_MAP_TYPE_ARRAY_OF_MAPS, t.BPF_MAP_TYPE_HASH_OF_MAPS, t.BPF_MAP_TYPE_DEVMAP, t.BPF_MAP_TYPE_DEVMAP_HASH,
+        t.BPF_MAP_TYPE_CPUMAP, t.BPF_MAP_TYPE_XSKMAP, t.BPF_MAP_TYPE_SOCKMAP, t.BPF_MAP_TYPE_SOCKHASH,
+        t.BPF_MAP_TYPE_QUEUE, t.BPF_MAP_TYPE_STACK, t.BPF_MAP_TYPE_ARENA,
+    }
+)  # fmt: skip
+_PROCESSED: Final = re.compile(rb"processed (\d+) insns")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a kernel said of a program.
+
+    verdict -- accept; reject (with a verifier's log); error (refused without one: a map that was not made, a type of
+               program that the kernel does not have)
+    errno   -- negative, 0 of an accepted program
+    why     -- of an error: what was refused
+    """
+
+    verdict: str
+    errno: int
+    insns_processed: int
+    log: bytes
+    why: str = ""
+
+
+class Load:
+    """A program of an object in a guest, with maps of its own."""
+
+    def __init__(self, machine: Machine, kernel: GuestKernel, obj: Object, program: Program) -> None:
+        self.machine, self.kernel, self.obj, self.program = machine, kernel, obj, program
+        self.features = frozenset(kernel.state.features)
+        self._btf: bytes | None = None
+        if program.btf is not None:
+            self._btf = sanitized(program.btf.data, self.features)
+        self._untyped: set[int] = set()
+        self._numbers = {id(spec): number for number, spec in enumerate(obj.maps)}
+
+    def answer(self, log_level: int) -> Answer:
+        """Load it and tell what the kernel said, with a log of a level (0: only the verifier's statistics)."""
+        first = self._first()
+        if isinstance(first, Answer):
+            return first
+        found = self._told(first)
+        if log_level and found.insns_processed <= MAX_LOGGED and found.log:
+            request = Request()
+            self._close(request, _PROGRAM)
+            self._load(request, log_level)
+            again = self.machine.run(request)[-1]
+            if again.skipped or not again.data:
+                raise GuestError("protocol", "The guest did not load the program again.")
+            return replace(found, log=again.data[0])
+        return found
+
+    def _first(self) -> Result | Answer:
+        """BTF, maps, and the program with the statistics of its verification."""
+        for _ in range(len(self.obj.maps) + 2):
+            request = Request()
+            btf = self._load_btf(request) if self._btf is not None else -1
+            made = {number: self._create(request, number, spec) for number, spec in enumerate(self.obj.maps)}
+            filled = self._fill(request)
+            last = self._load(request, STATS)
+            results = self.machine.run(request)
+            if btf >= 0 and results[btf].failed:
+                if any(spec.map_type == t.BPF_MAP_TYPE_STRUCT_OPS for spec in self.obj.maps):
+                    return Answer("error", results[btf].value, 0, b"", "The kernel refused the object's BTF.")
+                self._btf = None
+                continue
+            refused = next((number for number, call in made.items() if results[call].failed), None)
+            if refused is None:
+                bad = next((number for number, call in filled if results[call].failed), None)
+                if bad is not None:
+                    name = self.obj.maps[bad].full_name
+                    return Answer("error", results[filled[0][1]].value, 0, b"", f"Map '{name}' was not filled.")
+                return results[last]
+            spec = self.obj.maps[refused]
+            if refused in self._untyped or not self._types(spec):
+                why = f"The kernel did not create the map '{spec.full_name or spec.name}'."
+                return Answer("error", results[made[refused]].value, 0, b"", why)
+            self._untyped.add(refused)
+            request = Request()
+            for number in range(len(self.obj.maps)):
+                self._close(request, Slot(_FIRST_MAP + number))
+            self.machine.run(request)
+        raise GuestError("protocol", "The guest's kernel refused one map after the other.")
+
+    def _told(self, result: Result) -> Answer:
+        log = result.data[0] if result.data else b""
+        processed = _PROCESSED.findall(log)
+        count = int(processed[-1]) if processed else 0
+        if not result.failed:
+            return Answer("accept", 0, count, log)
+        if log:
+            return Answer("reject", result.value, count, log)
+        return Answer("error", result.value, 0, b"", "The kernel refused the program before it verified it.")
+
+    @staticmethod
+    def _close(request: Request, slot: Slot) -> None:
+        request.call(l.CLOSE, slot)
+
+    def _load_btf(self, request: Request) -> int:
+        data = self._btf or b""
+        attr = l.Attr().u64(0, request.place(data)).u32(16, len(data))
+        return request.call(l.BPF, l.BTF_LOAD, request.place(bytes(attr.data)), attr.size, keep=_BTF.number, stop=True)
+
+    def _types(self, spec: MapSpec) -> bool:
+        """Whether a map is made with types of the object's BTF."""
+        typed = spec.btf_key_type_id or spec.btf_value_type_id
+        return bool(self._btf is not None and typed and spec.map_type not in _PLAIN)
+
+    def _create(self, request: Request, number: int, spec: MapSpec) -> int:
+        """A map, and before it the template of a map of maps."""
+        inner = None
+        if spec.inner is not None:
+            inner = Slot(_FIRST_INNER + number)
+            self._create_one(request, spec.inner, inner, typed=number not in self._untyped)
+        slot = Slot(_FIRST_MAP + number)
+        return self._create_one(request, spec, slot, typed=number not in self._untyped, inner=inner, stop=True)
+
+    def _create_one(
+        self, request: Request, spec: MapSpec, slot: Slot, *, typed: bool, inner: Slot | None = None, stop: bool = False
+    ) -> int:
+        attr = l.Attr()
+        for offset, value in enumerate((spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)):
+            attr.u32(4 * offset, value)
+        attr.text(28, spec.name.encode("ascii", "replace"))
+        attr.u32(60, spec.vmlinux_value_type_id).u64(64, spec.map_extra)
+        patches: list[tuple[int, Slot]] = []
+        at = request.room(l.ATTR_BYTES)
+        if typed and self._types(spec):
+            attr.u32(52, spec.btf_key_type_id).u32(56, spec.btf_value_type_id)
+            patches.append((at + 48, _BTF))
+        if inner is not None:
+            patches.append((at + 20, inner))
+        request.write(at, bytes(attr.data))
+        made = request.call(
+            l.BPF, l.MAP_CREATE, at, attr.size, keep=slot.number, stop=stop, patches=tuple(patches)
+        )
+        if spec.map_type == t.BPF_MAP_TYPE_ARENA:
+            flags = 1 | (0x10 if spec.map_extra else 0)
+            request.call(l.MMAP, spec.map_extra, spec.max_entries * 4096, 3, flags, slot, 0)
+        return made
+
+    def _fill(self, request: Request) -> list[tuple[int, int]]:
+        """Initial contents of global data and of maps of maps; (map, call) of those that have to work."""
+        out = []
+        for number, spec in enumerate(self.obj.maps):
+            slot = Slot(_FIRST_MAP + number)
+            if spec.initial is not None and spec.map_type != t.BPF_MAP_TYPE_ARENA:
+                data = request.place(spec.initial.ljust(spec.value_size, b"\0"))
+                out.append((number, self._update(request, slot, bytes(4), data)))
+            if spec.frozen:
+                at = request.place(bytes(l.ATTR_BYTES))
+                request.call(l.BPF, l.MAP_FREEZE, at, 4, patches=((at, slot),))
+            if spec.map_type != t.BPF_MAP_TYPE_PROG_ARRAY:
+                for key, value in spec.init_slots:
+                    if isinstance(value, int):
+                        data = request.place(bytes(4))
+                        place = Slot(_FIRST_MAP + value)
+                        out.append((number, self._update(request, slot, struct.pack("<I", key), data, place)))
+        return out
+
+    @staticmethod
+    def _update(request: Request, slot: Slot, key: bytes, data: int, value: Slot | None = None) -> int:
+        at = request.place(bytes(l.ATTR_BYTES))
+        attr = l.Attr().u64(8, request.place(key)).u64(16, data).u64(24, 0)
+        request.write(at, bytes(attr.data))
+        patches = ((at, slot),) if value is None else ((at, slot), (data, value))
+        return request.call(l.BPF, l.MAP_UPDATE_ELEM, at, attr.size, patches=patches)
+
+    def _load(self, request: Request, log_level: int) -> int:
+        """BPF_PROG_LOAD, with the log as what is read."""
+        program = self.program
+        at = request.room(l.ATTR_BYTES)
+        insns = encode(program.insns)
+        code = request.place(insns)
+        log = request.room(LOG_BYTES)
+        request.write(log, b"\0")
+        attr = l.Attr().u32(0, program.prog_type).u32(4, len(program.insns)).u64(8, code)
+        attr.u64(16, request.text(program.license)).u32(24, log_level).u32(28, LOG_BYTES).u64(32, log)
+        attr.u32(40, self.kernel.version_code).u32(44, program.prog_flags)
+        attr.text(48, program.name.encode("ascii", "replace")).u32(68, self._attach_type())
+        patches = [
+            (code + INSN_SIZE * number + 4, Slot(_FIRST_MAP + self._number(program.maps[insn.imm])))
+            for number, insn in enumerate(program.insns)
+            if insn.code == o.LD_IMM64 and insn.src_reg in _MAP_LOADS
+        ]
+        if self._btf is not None and program.btf is not None:
+            funcs, lines = self._infos()
+            attr.u32(76, 8).u64(80, request.place(funcs)).u32(88, len(funcs) // 8)
+            attr.u32(92, 16).u64(96, request.place(lines)).u32(104, len(lines) // 16)
+            patches.append((at + 72, _BTF))
+        attr.u32(108, self._attach_id())
+        request.write(at, bytes(attr.data))
+        return request.call(
+            l.BPF, l.PROG_LOAD, at, attr.size, keep=_PROGRAM.number, patches=tuple(patches),
+            reads=(Read(log, LOG_BYTES, Kind.TEXT),),
+        )  # fmt: skip
+
+    def _number(self, spec: MapSpec) -> int:
+        found = self._numbers.get(id(spec))
+        return self.obj.maps.index(spec) if found is None else found
+
+    def _attach_type(self) -> int:
+        program = self.program
+        if program.section.partition("/")[0].removesuffix(".s") == "usdt" and not self.kernel.uprobe_multi:
+            return 0
+        return program.expected_attach_type
+
+    def _attach_id(self) -> int:
+        program = self.program
+        if not program.attach_btf_name:
+            return 0
+        name = program.attach_btf_name
+        found = attach_target(program.prog_type, program.expected_attach_type, name, self.kernel.btf)
+        return found.id if found is not None else 0
+
+    def _infos(self) -> tuple[bytes, bytes]:
+        """func_info and line_info; the strings are those of the object's BTF."""
+        program = self.program
+        assert program.btf is not None
+        funcs = b"".join(struct.pack("<II", info.insn_off, info.type_id) for info in program.func_infos)
+        lines = b"".join(
+            struct.pack(
+                "<IIII", info.insn_off, program.btf.string_offset(info.file), program.btf.string_offset(info.text),
+                info.line << _LINE_COLUMN | info.column,
+            )
+            for info in program.line_infos
+        )  # fmt: skip
+        return funcs, lines
+
+
+def named_in(program: Program, log: bytes) -> bytes:
+    """The log with what the loader could not resolve named, as libbpf rewrites it (fixup_verifier_log)."""
+    lines = log.split(b"\n")
+    for number in range(len(lines) - 1, max(0, len(lines) - 12), -1):
+        if not lines[number].startswith(b"invalid func unknown#"):
+            continue
+        found = re.match(rb"(\d+): \(\d+\) call unknown#\d+$", lines[number - 1])
+        missing = next((each for each in program.unresolved if found and each.slot == int(found[1])), None)
+        if found is None or missing is None:
+            return log
+        name = missing.name.encode()
+        if missing.kind == UNRESOLVED_CORE:
+            said = b"<invalid CO-RE relocation>", b"failed to resolve CO-RE relocation " + name
+        else:
+            said = b"<invalid kfunc call>", b"kfunc '" + name + b"' is referenced but wasn't resolved"
+        lines[number - 1], lines[number] = found[1] + b": " + said[0], said[1]
+        return b"\n".join(lines)
+    return log

@@ -1,0 +1,169 @@
+"""The verdicts of real kernels: one source on several kernels, each in a guest of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from vm.errors import InputError
+from vm.pipeline.objects import load
+from vm.pipeline.source import BuildOptions, Source
+
+if TYPE_CHECKING:
+    from vm.guests.states import State
+    from vm.program import Object
+
+GUEST_SECONDS: Final = 60.0  # of one program in one kernel
+_AT_ONCE: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one kernel said of one program.
+
+    kernel, release -- of its image ("6.12") and in full ("6.12.117+deb13-cloud-amd64")
+    clang, mcpu, opt -- what compiled it; "" where the source was no C
+    verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no answer
+               within the limits, or the kernel crashed)
+    errno   -- negative, 0 if accepted or not known
+    message -- the verifier's last words, or why there is no verdict; "" of an accepted program
+    """
+
+    program: str
+    kernel: str
+    release: str
+    clang: str
+    mcpu: str
+    opt: str
+    verdict: str
+    errno: int = 0
+    insns_processed: int = 0
+    message: str = ""
+    log: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields of the JSON line, without the file and what changed."""
+        return {
+            "program": self.program, "kernel": self.kernel, "release": self.release, "clang": self.clang,
+            "mcpu": self.mcpu, "opt": self.opt, "verdict": self.verdict, "errno": self.errno,
+            "insns_processed": self.insns_processed, "message": self.message, "log": self.log,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A source as one compiler made it. compiled -- the object of a C source."""
+
+    source: Source
+    options: BuildOptions
+    compiled: bytes | None = None
+    clang: str = ""
+
+
+def guests(names: Sequence[str] = ()) -> list[State]:
+    """The saved guests of kernels by the names of their images, of all of them by default.
+
+    A kernel that was not booted before is booted now, which takes seconds. InputError says what is missing.
+    """
+    from vm.guests.images import folder, images, missing
+    from vm.guests.states import prepare
+    from vm.guests.wire import GuestError
+
+    lacking = missing()
+    if lacking:
+        raise InputError(lacking)
+    there = {image.name: image for image in images()}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise InputError(f"There is no kernel {unknown[0]} in {folder()}; there are: {', '.join(there)}.")
+    try:
+        return [prepare(image) for name, image in there.items() if not names or name in names]
+    except GuestError as error:
+        raise InputError(f"A kernel could not be made ready: {error.message}") from None
+
+
+def matrix(builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1) -> Iterator[Cell]:
+    """A cell for each program of each build on each kernel, as they are answered."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        todo: set[Future[list[Cell]]] = {
+            pool.submit(_asked, build, state, program, log_level) for build in builds for state in states
+        }
+        try:
+            while todo:
+                done, todo = wait(todo, return_when=FIRST_COMPLETED)
+                for each in done:
+                    yield from each.result()
+        finally:
+            for each in todo:
+                each.cancel()
+
+
+def _asked(build: Build, state: State, name: str, log_level: int) -> list[Cell]:
+    from vm.guests.kernel import GuestKernel
+
+    kernel = GuestKernel(state)
+    try:
+        obj = load(build.source, build.options, build.compiled, kernel)
+    except InputError as error:
+        return [_cell(build, state, name, "error", message=error.message)]
+    out = [
+        _cell(build, state, program, "error", message=why) for program, why in obj.errors if name in ("", program)
+    ]
+    return out + _answers(build, kernel, obj, name, log_level)
+
+
+def _answers(build: Build, kernel: Any, obj: Object, name: str, log_level: int) -> list[Cell]:
+    """The cells of the programs that reach the kernel; after a guest was lost the others get a new one."""
+    from vm.guests.loading import Load, named_in
+    from vm.guests.wire import GuestError
+
+    out: list[Cell] = []
+    todo = [program for program in obj.programs if name in ("", program.name)]
+    while todo:
+        with kernel.state.restore(GUEST_SECONDS) as machine:
+            while todo:
+                program = todo.pop(0)
+                machine.limit(GUEST_SECONDS)
+                try:
+                    said = Load(machine, kernel, obj, program).answer(log_level)
+                except GuestError as error:
+                    out.append(_cell(build, kernel.state, program.name, "limit", message=error.message))
+                    break
+                log = named_in(program, said.log) if said.verdict == "reject" else said.log
+                text = log.decode("utf-8", "replace")
+                message = said.why or (_message(text) if said.verdict == "reject" else "")
+                out.append(
+                    _cell(
+                        build, kernel.state, program.name, said.verdict,
+                        errno=said.errno, insns=said.insns_processed, message=message, log=text,
+                    )
+                )  # fmt: skip
+    return out
+
+
+def _message(log: str) -> str:
+    from vm.logs.answer import read_log
+
+    found = read_log([log]).program.message
+    return found.text if found is not None else ""
+
+
+def _cell(
+    build: Build,
+    state: State,
+    program: str,
+    verdict: str,
+    *,
+    errno: int = 0,
+    insns: int = 0,
+    message: str = "",
+    log: str = "",
+) -> Cell:
+    options = build.options
+    c = build.source.kind == "c"
+    return Cell(
+        program, state.name, state.release, build.clang, options.mcpu if c else "", options.opt if c else "",
+        verdict, errno, insns, message, log,
+    )  # fmt: skip
