@@ -11,11 +11,13 @@ class InputError(Exception):
     message -- one sentence for a person: what is wrong, where, and what to do.
     line    -- 1-based line of the source it is about, or None.
     column  -- 1-based column, or None.
+    errno   -- what libbpf returns for it, negative; 0 where that is not known.
     """
 
-    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None, errno: int = 0) -> None:
         super().__init__(message)
         self.message = message
+        self.errno = errno
         self.line = line
         self.column = column
 

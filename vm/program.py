@@ -168,7 +168,7 @@ class Object:
     `errors` names programs that cannot be loaded, with the sentence that says why:
     the others are still usable. `untyped` names (program, section) where the section says no program type
     and the caller's choice stood in, where nothing was to be guessed. `remarks` is what the loader has to say to the
-    user beside that.
+    user beside that. `errnos` are what libbpf returns for some of the `errors`, by program.
     """
 
     name: str
@@ -179,3 +179,4 @@ class Object:
     errors: tuple[tuple[str, str], ...] = ()
     untyped: tuple[tuple[str, str], ...] = ()
     remarks: tuple[Remark, ...] = ()
+    errnos: tuple[tuple[str, int], ...] = ()

@@ -46,7 +46,9 @@ def run(options: Namespace, out: Reporter) -> int:
         for cell in pipeline.matrix(builds, states, program=options.program, log_level=options.log_level):
             how = f"{cell.clang} -mcpu={cell.mcpu}: " if cell.clang and len(builds) > 1 else ""
             said = f": {cell.message}" if cell.message else ""
-            text = f"{path}: {cell.program}: {how}Linux {cell.release}: {cell.verdict}, {cell.insns_processed} insns{said}"
+            text = (
+                f"{path}: {cell.program}: {how}Linux {cell.release}: {cell.verdict}, {cell.insns_processed} insns{said}"
+            )
             out.line({"file": path, **cell.as_json(), "changed": None}, text)
     return out.status
 
@@ -56,13 +58,11 @@ def _builds(path: str, source: Source, options: Namespace, mcpus: list[str], out
     asked = build_options(options)
     if source.kind != "c":
         return [Build(source, asked)]
-    from vm.compile import compiler_version
-
     found = []
     for mcpu in mcpus:
         build = replace(asked, mcpu=mcpu)
-        made = pipeline.compile_source(source, build)
+        made, compiled = pipeline.built(source, build)
         say_diagnostics(path, made, out)
-        if made.ok and made.object is not None:
-            found.append(Build(source, build, made.object, compiler_version()))
+        if compiled is not None:
+            found.append(compiled)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from errno import ESRCH
+
 from vm.elf.sections import SectionDef
 from vm.errors import InputError
 from vm.kernel import types as t
@@ -19,5 +21,5 @@ def attach_name(known: SectionDef, section: str, kernel: Target) -> str:
     if attach_target(known.prog_type, known.expected_attach_type, name, kernel.btf) is None:
         what = {t.BPF_TRACE_RAW_TP: "tracepoint", t.BPF_TRACE_ITER: "iterator"}.get(known.attach_type, "function")
         what = "LSM hook" if known.prog_type == t.BPF_PROG_TYPE_LSM else what
-        raise InputError(f"{kernel.name} has no {what} '{name}' to attach to")
+        raise InputError(f"{kernel.name} has no {what} '{name}' to attach to", errno=-ESRCH)
     return name

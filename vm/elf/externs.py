@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from errno import EINVAL
 from typing import Final
 
 from vm.btf.types import INT_BOOL, INT_SIGNED, MAX_DEPTH, Btf, Kind, Type
@@ -74,7 +75,7 @@ class Externs:
         if wanted.kind is Kind.VOID:
             address = self.kernel.address(extern.type.name)
             if address is None and not extern.weak:
-                raise InputError(f"the kernel has no symbol '{extern.type.name}' (extern __ksym)")
+                raise InputError(f"the kernel has no symbol '{extern.type.name}' (extern __ksym)", errno=-EINVAL)
             return _address(insn, address or 0)
         found = self._kernel(extern, Kind.FUNC if extern.type.kind is Kind.FUNC else Kind.VAR)
         if found is None:
@@ -113,13 +114,15 @@ class Externs:
         if found is None:
             if extern.weak:
                 return None
-            raise InputError(f"{self.kernel.name} has no {what} '{name}' in its BTF (extern __ksym)")
+            raise InputError(f"{self.kernel.name} has no {what} '{name}' in its BTF (extern __ksym)", errno=-EINVAL)
         mine = self.local.skip_modifiers(extern.type.type_id).id
         theirs = found.type_id if kind is Kind.FUNC else kernel.skip_modifiers(found.type_id).id
         if not Resolver(self.local, kernel).compatible(mine, theirs, MAX_DEPTH):
             if extern.weak and kind is Kind.FUNC:
                 return None
-            raise InputError(f"the {what} '{name}' of {self.kernel.name} has another type than the one declared here")
+            raise InputError(
+                f"the {what} '{name}' of {self.kernel.name} has another type than the one declared here", errno=-EINVAL
+            )
         return found
 
     def kconfig_map(self) -> MapSpec | None:
@@ -205,7 +208,9 @@ def _option(btf: Btf, extern: _Extern, kernel: Target) -> bytes:
     if value is None:
         if extern.weak:
             return bytes(extern.size)
-        raise InputError(f"The kernel was built without the extern option '{name}'; make it __weak to read zero.")
+        raise InputError(
+            f"The kernel was built without the extern option '{name}'; make it __weak to read zero.", errno=-EINVAL
+        )
     if value in _TRISTATE:
         return _tristate(btf, extern, value)
     if value.startswith('"'):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from errno import ESRCH
 from typing import TYPE_CHECKING
 
 from vm.btf.check import from_untrusted, kernel_accepts
@@ -69,7 +70,7 @@ def load(
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
-    programs, errors, nameless = [], [], []
+    programs, errors, nameless, errnos = [], [], [], []
     for function in entries:
         section = function.section.name.removeprefix("?")
         known, meant = section_def(section), None
@@ -91,6 +92,7 @@ def load(
             remarks.license(program)
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
+            errnos.append((function.name, error.errno))
     specs = [m.spec for m in maps] + (ops.maps if ops is not None else [])
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
@@ -107,6 +109,7 @@ def load(
         errors=tuple(errors),
         untyped=stood_in,
         remarks=remarks.all(),
+        errnos=tuple(errnos),
     )
 
 
@@ -181,7 +184,7 @@ def _operation(function: Function, ops: StructOps | None) -> Operation:
     """Which operation a struct_ops program is."""
     place = (function.section.index, function.start)
     if ops is not None and place in ops.errors:
-        raise InputError(ops.errors[place])
+        raise InputError(ops.errors[place], errno=-ESRCH)
     if ops is None or place not in ops.places:
         raise InputError("no struct_ops variable refers to it, so nothing says which operation it is")
     return ops.places[place]

@@ -81,7 +81,9 @@ def sanitized(data: bytes, features: frozenset[str]) -> bytes:
     if used:
         types += _type(_INT, len(strings), 0, 1, 8)
         strings += b"enum64_placeholder\0"
-    return struct.pack("<HBBIIIII", magic, version, flags, 24, 0, len(types), len(types), len(strings)) + types + strings
+    return (
+        struct.pack("<HBBIIIII", magic, version, flags, 24, 0, len(types), len(types), len(strings)) + types + strings
+    )
 
 
 # Bytes that follow a record's common part: (fixed, for each of vlen).

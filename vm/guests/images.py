@@ -36,10 +36,16 @@ class Image:
     def config(self) -> Path:
         return self.folder / "config"
 
+    @property
+    def network(self) -> tuple[Path, ...]:
+        """Modules that runs load: veth and others."""
+        return tuple(sorted(self.folder.glob("net/*.ko*")))
+
     def fingerprint(self) -> str:
         """Of everything of it that a saved guest holds: size and time of change stand for the image's bytes."""
         said = hashlib.sha256()
-        for path in (self.vmlinuz, self.config, *self.modules):
+        shell = busybox(self.folder.parent)
+        for path in (self.vmlinuz, self.config, *self.modules, *self.network, *((shell,) if shell else ())):
             if path.exists():
                 info = path.stat()
                 said.update(f"{path.name} {info.st_size} {info.st_mtime_ns}\n".encode())
@@ -97,5 +103,7 @@ def missing() -> str:
     if qemu() is None:
         return "QEMU is not installed: install qemu-system-x86 (qemu-system-x86_64), then run `make kernels`."
     if not images():
-        return f"There are no kernels in {folder()}: run `make kernels`, or name a folder of images in {FOLDER_VARIABLE}."
+        return (
+            f"There are no kernels in {folder()}: run `make kernels`, or name a folder of images in {FOLDER_VARIABLE}."
+        )
     return ""

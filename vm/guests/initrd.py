@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import lzma
 import subprocess
 import tempfile
 from functools import cache
@@ -33,7 +34,10 @@ def init() -> bytes:
     zig = str(Path(spec.origin).parent / "zig")
     with tempfile.TemporaryDirectory(prefix="bpfscope-init-") as folder:
         part, whole = f"{folder}/init.o", Path(folder, "init")
-        for command in ([zig, "clang", *_FLAGS, str(SOURCE), "-o", part], [zig, "ld.lld", "-static", part, "-o", str(whole)]):
+        for command in (
+            [zig, "clang", *_FLAGS, str(SOURCE), "-o", part],
+            [zig, "ld.lld", "-static", part, "-o", str(whole)],
+        ):
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
             if done.returncode:
                 raise GuestError("start", f"The guests' init was not compiled: {done.stderr.strip()[:500]}")
@@ -46,13 +50,18 @@ def initrd(image: Image) -> bytes:
     out.append(_entry("init", _PROGRAM, init()))
     for number, module in enumerate(image.modules):
         out.append(_entry(f"modules/{number}.ko", _FILE, module.read_bytes()))
-    for path in sorted(image.folder.glob("net/*.ko*")):
-        out.append(_entry(f"net/{path.name}", _FILE, path.read_bytes()))
+    for path in image.network:
+        out.append(_entry(f"net/{path.name.removesuffix('.xz')}", _FILE, _module(path)))
     shell = busybox(image.folder.parent)
     if shell is not None:
         out += [_entry("bin/busybox", _PROGRAM, shell.read_bytes()), _entry("bin/sh", _LINK, b"busybox")]
     out.append(_entry("TRAILER!!!", 0, b""))
     return b"".join(out)
+
+
+def _module(path: Path) -> bytes:
+    data = path.read_bytes()
+    return lzma.decompress(data) if path.suffix == ".xz" else data
 
 
 def _entry(name: str, mode: int, data: bytes) -> bytes:

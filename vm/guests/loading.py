@@ -159,7 +159,9 @@ class Load:
         self, request: Request, spec: MapSpec, slot: Slot, *, typed: bool, inner: Slot | None = None, stop: bool = False
     ) -> int:
         attr = l.Attr()
-        for offset, value in enumerate((spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)):
+        for offset, value in enumerate(
+            (spec.map_type, spec.key_size, spec.value_size, spec.max_entries, spec.map_flags)
+        ):
             attr.u32(4 * offset, value)
         attr.text(28, spec.name.encode("ascii", "replace"))
         attr.u32(60, spec.vmlinux_value_type_id).u64(64, spec.map_extra)
@@ -171,9 +173,7 @@ class Load:
         if inner is not None:
             patches.append((at + 20, inner))
         request.write(at, bytes(attr.data))
-        made = request.call(
-            l.BPF, l.MAP_CREATE, at, attr.size, keep=slot.number, stop=stop, patches=tuple(patches)
-        )
+        made = request.call(l.BPF, l.MAP_CREATE, at, attr.size, keep=slot.number, stop=stop, patches=tuple(patches))
         if spec.map_type == t.BPF_MAP_TYPE_ARENA:
             flags = 1 | (0x10 if spec.map_extra else 0)
             request.call(l.MMAP, spec.map_extra, spec.max_entries * 4096, 3, flags, slot, 0)

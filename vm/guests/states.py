@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shlex
 import shutil
 import socket
@@ -21,16 +20,19 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from vm.guests import linux as l
+from vm.guests.broker import broker
 from vm.guests.features import probe
 from vm.guests.images import Image, qemu, states_folder
-from vm.guests.initrd import initrd
-from vm.guests.machine import BOOT_LINE, MEMORY_MIB, Machine, accelerator
+from vm.guests.initrd import SOURCE, initrd
+from vm.guests.machine import Machine
+from vm.guests.process import BOOT_LINE, MEMORY_MIB, accelerator, boot, restore
 from vm.guests.wire import GuestError, Kind, Read, Request, Slot
+from vm.kernel import types as t
 
 _BOOT_SECONDS: Final = 120.0
 _MAX_BTF: Final = 32 << 20
@@ -86,21 +88,24 @@ class State:
 
     def restore(self, seconds: float) -> Machine:
         """A fresh guest that lives for at most `seconds`; use it as a context."""
-        state = os.open(self.folder / "state", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return Machine(self.folder / "vmlinuz", self.folder / "initrd", seconds, incoming=state)
-        finally:
-            os.close(state)
+        helper = broker()
+        start = restore if helper is None else helper.restore
+        return Machine(start(self.folder, seconds), seconds)
 
 
 def key(image: Image) -> str:
     """Of all that a saved guest depends on."""
-    said = subprocess.run([qemu() or "", "--version"], capture_output=True, text=True, check=False, timeout=20).stdout
-    parts = [said, accelerator(), BOOT_LINE, str(MEMORY_MIB), image.fingerprint(), *_PROGRAM]
-    return hashlib.sha256("\n".join(parts).encode() + initrd(image)).hexdigest()[:16]
+    parts = [_qemu_version(), accelerator(), BOOT_LINE, str(MEMORY_MIB), image.fingerprint(), *_PROGRAM]
+    return hashlib.sha256("\n".join(parts).encode() + SOURCE.read_bytes()).hexdigest()[:16]
 
 
-_PROGRAM: Final = (str(_MOUNTS), str(_SYSCTLS), "3")
+@cache
+def _qemu_version() -> str:
+    """A state can only be restored by the QEMU that wrote it."""
+    return subprocess.run([qemu() or "", "--version"], capture_output=True, text=True, check=False, timeout=20).stdout
+
+
+_PROGRAM: Final = (str(_MOUNTS), str(_SYSCTLS), "4")
 
 
 def saved(image: Image, where: Path | None = None) -> State | None:
@@ -159,9 +164,9 @@ def _make(image: Image, draft: Path) -> str:
         shutil.copyfile(image.config, draft / "config")
     ours, theirs = socket.socketpair()
     extra = ["-chardev", f"socket,id=monitor,fd={theirs.fileno()}", "-mon", "chardev=monitor,mode=control"]
-    vmlinuz = draft / "vmlinuz"
-    with ours, Machine(vmlinuz, draft / "initrd", _BOOT_SECONDS, extra=extra, fds=[theirs.fileno()]) as machine:
-        theirs.close()
+    with theirs:
+        ends = boot(draft / "vmlinuz", draft / "initrd", extra, [theirs.fileno()])
+    with ours, Machine(ends, _BOOT_SECONDS) as machine:
         machine.greeted()
         about = {**_ready(machine), "features": probe(machine)}
         _write_btf(draft, _file(machine, "/sys/kernel/btf/vmlinux", _MAX_BTF))
@@ -182,6 +187,11 @@ def _ready(machine: Machine) -> dict[str, Any]:
         request.call(l.CLOSE, Slot(0))
     unlimited = request.place(b"\xff" * 16)
     request.call(l.PRLIMIT64, 0, l.RLIMIT_MEMLOCK, unlimited, 0)
+    # A first program: the kernel reads its own types then, which takes time and which struct_ops maps rely on.
+    code = request.place(bytes.fromhex("b7000000000000009500000000000000"))
+    attr = l.Attr().u32(0, t.BPF_PROG_TYPE_SOCKET_FILTER).u32(4, 2).u64(8, code).u64(16, request.text("GPL"))
+    request.call(l.BPF, l.PROG_LOAD, request.place(bytes(attr.data)), attr.size, keep=0)
+    request.call(l.CLOSE, Slot(0))
     name = request.room(6 * 65)
     at = request.call(l.UNAME, name, reads=(Read(name, 6 * 65),))
     fields = machine.run(request)[at].data[0]

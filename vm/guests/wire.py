@@ -139,7 +139,13 @@ class Request:
         if len(patched) > MAX_PATCHES:
             raise GuestError("protocol", "The program uses too many maps and functions for a guest's request.")
         head = struct.pack(
-            "<Q6Q4I", number, *values, _NO_SLOT if keep is None else keep, _STOP if stop else 0, len(patched), len(reads)
+            "<Q6Q4I",
+            number,
+            *values,
+            _NO_SLOT if keep is None else keep,
+            _STOP if stop else 0,
+            len(patched),
+            len(reads),
         )
         self._calls.append(_Call(head, b"".join(struct.pack("<QQ", *patch) for patch in patched), reads))
         return len(self._calls) - 1

@@ -38,7 +38,7 @@ from vm.pipeline.verdicts import (
 if TYPE_CHECKING:
     from vm.pipeline.counterexamples import Counterexample, counterexample, of_walk
     from vm.pipeline.counterexamples import prepare as prepare_counterexamples
-    from vm.pipeline.kernel_matrix import Build, Cell, guests, matrix
+    from vm.pipeline.kernel_matrix import Build, Cell, built, guests, matrix
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.repair import Repair, repairs
@@ -56,6 +56,7 @@ LATER: Final = {
     "Repair": ("repair", "Repair"),
     "beside": ("log_beside", "beside"),
     "beside_record": ("log_beside", "beside_record"),
+    "built": ("kernel_matrix", "built"),
     "code": ("translation", "code"),
     "companions": ("running", "companions"),
     "contents": ("object_contents", "contents"),
@@ -102,6 +103,7 @@ __all__ = [
     "Verdict",
     "beside",
     "beside_record",
+    "built",
     "check",
     "check_object",
     "choose",

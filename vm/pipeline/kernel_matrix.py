@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError
 from vm.pipeline.objects import load
-from vm.pipeline.source import BuildOptions, Source
+from vm.pipeline.source import BuildOptions, Source, compile_source
 
 if TYPE_CHECKING:
+    from vm.compile import Compilation
     from vm.guests.states import State
     from vm.program import Object
 
@@ -25,8 +26,8 @@ class Cell:
 
     kernel, release -- of its image ("6.12") and in full ("6.12.117+deb13-cloud-amd64")
     clang, mcpu, opt -- what compiled it; "" where the source was no C
-    verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no answer
-               within the limits, or the kernel crashed)
+    verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no
+               answer within the limits, or the kernel crashed)
     errno   -- negative, 0 if accepted or not known
     message -- the verifier's last words, or why there is no verdict; "" of an accepted program
     """
@@ -62,6 +63,16 @@ class Build:
     clang: str = ""
 
 
+def built(source: Source, options: BuildOptions) -> tuple[Compilation, Build | None]:
+    """A C source compiled; no Build if it does not compile."""
+    from vm.compile import compiler_version
+
+    made = compile_source(source, options)
+    if not made.ok or made.object is None:
+        return made, None
+    return made, Build(source, options, made.object, compiler_version())
+
+
 def guests(names: Sequence[str] = ()) -> list[State]:
     """The saved guests of kernels by the names of their images, of all of them by default.
 
@@ -84,7 +95,9 @@ def guests(names: Sequence[str] = ()) -> list[State]:
         raise InputError(f"A kernel could not be made ready: {error.message}") from None
 
 
-def matrix(builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1) -> Iterator[Cell]:
+def matrix(
+    builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1
+) -> Iterator[Cell]:
     """A cell for each program of each build on each kernel, as they are answered."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         todo: set[Future[list[Cell]]] = {
@@ -108,8 +121,11 @@ def _asked(build: Build, state: State, name: str, log_level: int) -> list[Cell]:
         obj = load(build.source, build.options, build.compiled, kernel)
     except InputError as error:
         return [_cell(build, state, name, "error", message=error.message)]
+    errnos = dict(obj.errnos)
     out = [
-        _cell(build, state, program, "error", message=why) for program, why in obj.errors if name in ("", program)
+        _cell(build, state, program, "error", errno=errnos.get(program, 0), message=why)
+        for program, why in obj.errors
+        if name in ("", program)
     ]
     return out + _answers(build, kernel, obj, name, log_level)
 

@@ -1,0 +1,119 @@
+"""Starting QEMU: its command line, and the ends of its port and console."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from vm.guests.confined import command as confined
+from vm.guests.images import qemu
+from vm.guests.wire import GuestError
+from vm.sandbox.layers import Limits
+
+KVM_VARIABLE: Final = "BPFSCOPE_GUEST_KVM"
+MEMORY_MIB: Final = 512
+BOOT_LINE: Final = "console=ttyS0 quiet panic=-1 mitigations=off"
+_SANDBOX: Final = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+# QEMU beside the guest's memory: translated code (tb-size) and what it allocates itself.
+_OVERHEAD_MIB: Final = 640
+
+
+class Ends(NamedTuple):
+    """A running QEMU as its user sees it.
+
+    pid  -- of QEMU
+    stop -- kill it and wait until it is gone; what it wrote to standard error
+    """
+
+    port: socket.socket
+    console: socket.socket
+    pid: int
+    stop: Callable[[], str]
+
+
+def accelerator() -> str:
+    """tcg, or kvm if BPFSCOPE_GUEST_KVM is "yes".
+
+    It is not chosen by itself: there are machines whose /dev/kvm can be opened and whose guests then never run.
+    """
+    return "kvm" if os.environ.get(KVM_VARIABLE) == "yes" else "tcg,tb-size=96"
+
+
+def arguments(vmlinuz: Path, initrd: Path, port: int, console: int) -> list[str]:
+    """QEMU's command line: no disk, no network card, no monitor; `port` and `console` are descriptors of sockets.
+
+    A saved guest can only be restored by a QEMU with the same machine.
+    """
+    accel = accelerator()
+    return [
+        qemu() or "",
+        *("-accel", accel, "-cpu", "host" if accel == "kvm" else "max", "-smp", "1", "-m", f"{MEMORY_MIB}M"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", BOOT_LINE),
+        *("-chardev", f"socket,id=console,fd={console}", "-serial", "chardev:console"),
+        *("-device", "virtio-serial-pci", "-chardev", f"socket,id=port,fd={port}"),
+        *("-device", "virtserialport,chardev=port,name=job"),
+    ]
+
+
+def boot(vmlinuz: Path, initrd: Path, extra: Sequence[str], fds: Sequence[int]) -> Ends:
+    """Boot a kernel of ours, to save it. extra -- more of QEMU's arguments; fds -- descriptors these name."""
+    return _start(vmlinuz, initrd, lambda argv: [*argv, *extra], fds)
+
+
+def restore(folder: Path, seconds: float) -> Ends:
+    """Restore the saved guest of a folder, confined; it gets at most so many seconds of a processor."""
+    vmlinuz, initrd = folder / "vmlinuz", folder / "initrd"
+    try:
+        state = os.open(folder / "state", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise GuestError("start", f"The saved guest is gone: {error.strerror}.") from None
+    memory = (MEMORY_MIB + _OVERHEAD_MIB) << 20
+    limits = Limits(cpu=int(seconds) + 5, memory=memory, file_size=0, processes=None, stack=None)
+
+    def held(argv: list[str]) -> list[str]:
+        argv = [*argv, "-incoming", f"fd:{state}", "-sandbox", _SANDBOX]
+        return confined(argv, [str(vmlinuz.resolve()), str(folder)], limits)
+
+    try:
+        return _start(vmlinuz, initrd, held, [state])
+    finally:
+        os.close(state)
+
+
+def _start(vmlinuz: Path, initrd: Path, held: Callable[[list[str]], list[str]], fds: Sequence[int]) -> Ends:
+    ours, port = socket.socketpair()
+    serial, console = socket.socketpair()
+    try:
+        argv = held(arguments(vmlinuz, initrd, port.fileno(), console.fileno()))
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=[port.fileno(), console.fileno(), *fds],
+            start_new_session=True,
+            cwd="/",
+        )
+    except OSError as error:
+        raise GuestError("start", f"QEMU does not start: {error.strerror}.") from None
+    finally:
+        port.close()
+        console.close()
+    return Ends(ours, serial, process.pid, lambda: _stop(process))
+
+
+def _stop(process: subprocess.Popen[bytes]) -> str:
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stderr is None or process.stderr.closed:
+        return ""
+    with process.stderr as said:
+        return said.read(2000).decode("utf-8", "replace").strip()
