@@ -22,7 +22,7 @@ from django.conf import settings
 from playground import disk
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
-from playground.jobs.frames import BLOCK, DAMAGED, LOG, MESSAGE, UPLOAD, WINDOW, FrameError
+from playground.jobs.frames import BLOCK, DAMAGED, LOG, MATRIX, MESSAGE, UPLOAD, WINDOW, FrameError
 from playground.jobs.pool import Pool
 from playground.jobs.process import sweep
 from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
@@ -302,7 +302,9 @@ class Service:
         For each client one after the other. Unreadable, Busy, Closing, OSError.
         """
         async with self._turn(f"{kind} {client.name}"):
-            run = self.open({"kind": kind, "request": request}, client=client)
+            # Part of the key: an answer of real kernels is one of those that the workers have.
+            asked = {"guests": self.pool.about.get("guests", [])} if kind == MATRIX else {}
+            run = self.open({"kind": kind, "request": request, **asked}, client=client)
             self.watch(run)
             try:
                 place = 0

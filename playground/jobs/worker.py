@@ -80,7 +80,9 @@ def main() -> None:
     module = importlib.import_module(args.job.partition(":")[0])
     job: Job = getattr(module, args.job.partition(":")[2])
     about = _warm_up(job, getattr(module, "prepare", None))
+    readable: Callable[[], tuple[str, ...]] = getattr(module, "readable", tuple)
     held = confine_self(
+        read=readable(),
         write=[tempfile.gettempdir()],
         limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
         wanted=wanted_layers(),
@@ -101,16 +103,16 @@ def main() -> None:
         gc.collect()
 
 
-def _warm_up(job: Job, prepare: Callable[[], None] | None) -> dict[str, Any]:
+def _warm_up(job: Job, prepare: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
     """Prepare what must exist before the worker confines itself: run our own programs through every stage.
 
     Modules are then imported before a user waits, and the compiler's launcher is started outside the confinement.
-    prepare -- starts what else a confined process cannot start
+    prepare -- starts what else a confined process cannot start, and says what there is
     """
     about: dict[str, Any] = {"compiler": "", "kernel": "", "failed": []}
     if prepare is not None:
         try:
-            prepare()
+            about |= prepare()
         except Exception as error:
             about["failed"].append(f"{type(error).__name__}: {error}")
     for request in WARM_UP:

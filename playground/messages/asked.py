@@ -332,6 +332,12 @@ class CounterexampleRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["counterexample"]
 
 
+class MatrixRequest(Analysis, frozen=True, kw_only=True):
+    """Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`."""
+
+    type: Literal["matrix"]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -364,6 +370,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "rewritten": RewrittenRequest,
     "fixes": FixesRequest,
     "counterexample": CounterexampleRequest,
+    "matrix": MatrixRequest,
     "resume": Resume,
     "cancel": Cancel,
 }

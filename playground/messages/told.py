@@ -12,6 +12,7 @@ from msgspec import UNSET
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
 from playground.messages.contents import Contents, RewrittenProgram
+from playground.messages.kernels import CellsDone, KernelCell, Kernels
 from playground.messages.parts import (
     PARTS,
     ArrivalsPart,
@@ -151,6 +152,9 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "fix": FoundFix,
     "fixes_done": FixesDone,
     "counterexample": Counterexample,
+    "kernels": Kernels,
+    "cell": KernelCell,
+    "cells_done": CellsDone,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -169,6 +173,9 @@ ServerMessage: TypeAlias = (
     | FoundFix
     | FixesDone
     | Counterexample
+    | Kernels
+    | KernelCell
+    | CellsDone
     | Limit
     | Error
     | Done

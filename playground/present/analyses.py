@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from playground.jobs.frames import CONTENTS, COUNTEREXAMPLE, FIXES, REWRITTEN
+from playground.jobs.frames import CONTENTS, COUNTEREXAMPLE, FIXES, MATRIX, REWRITTEN
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
@@ -75,11 +75,40 @@ def counterexample_job(asked: Asked) -> Iterator[Message]:
     }  # fmt: skip
 
 
+def matrix_job(asked: Asked) -> Iterator[Message]:
+    """The `kernels` message, a `cell` message for each of them as they answer, and `cells_done`."""
+    there = pipeline.saved_guests()
+    yield {
+        "type": "kernels",
+        "kernels": [{"name": state.name, "release": state.release} for state in there.states],
+        "missing": there.missing,
+    }
+    count = 0
+    if there.states:
+        _, program = _loaded(asked)
+        build = _build(asked)
+        for cell in pipeline.matrix([build], there.states, program=program.name):
+            count += 1
+            yield {"type": "cell", **cell.as_json(), "changed": None}
+    yield {"type": "cells_done", "asked": count}
+
+
+def _build(asked: Asked) -> pipeline.Build:
+    """The source as it goes to the kernels: compiled, if it is C."""
+    if asked.source.kind != "c":
+        return pipeline.Build(asked.source, asked.build)
+    _, build = pipeline.built(asked.source, asked.build)
+    if build is None:
+        raise InputError("The source does not compile, so there is no program.")
+    return build
+
+
 ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     CONTENTS: contents_job,
     REWRITTEN: rewritten_job,
     FIXES: fixes_job,
     COUNTEREXAMPLE: counterexample_job,
+    MATRIX: matrix_job,
 }
 """By the type of the message that asks."""
 

@@ -90,9 +90,19 @@ class Ran:
     """The end."""
 
 
-def prepare() -> None:
-    """Start what a confined process cannot start any more. Called once, before the first job."""
+def prepare() -> dict[str, Any]:
+    """Start what a confined process cannot start any more. Called once, before the first job.
+
+    The answer goes to the web process: `guests` names the saved guests of real kernels.
+    """
     pipeline.prepare_counterexamples()
+    pipeline.prepare_guests()
+    return {"guests": [state.folder.name for state in pipeline.saved_guests().states]}
+
+
+def readable() -> tuple[str, ...]:
+    """What a confined worker reads beside the library: the saved guests."""
+    return pipeline.guest_folders()
 
 
 def run_job(request: Message) -> Iterator[Message]:

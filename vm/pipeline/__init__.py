@@ -38,7 +38,17 @@ from vm.pipeline.verdicts import (
 if TYPE_CHECKING:
     from vm.pipeline.counterexamples import Counterexample, counterexample, of_walk
     from vm.pipeline.counterexamples import prepare as prepare_counterexamples
-    from vm.pipeline.kernel_matrix import Build, Cell, built, guests, matrix
+    from vm.pipeline.kernel_matrix import (
+        Build,
+        Cell,
+        Guests,
+        built,
+        guest_folders,
+        guests,
+        matrix,
+        prepare_guests,
+        saved_guests,
+    )
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.repair import Repair, repairs
@@ -53,6 +63,7 @@ LATER: Final = {
     "Code": ("translation", "Code"),
     "Companion": ("running", "Companion"),
     "Counterexample": ("counterexamples", "Counterexample"),
+    "Guests": ("kernel_matrix", "Guests"),
     "Repair": ("repair", "Repair"),
     "beside": ("log_beside", "beside"),
     "beside_record": ("log_beside", "beside_record"),
@@ -62,14 +73,17 @@ LATER: Final = {
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
     "execute": ("running", "execute"),
+    "guest_folders": ("kernel_matrix", "guest_folders"),
     "guests": ("kernel_matrix", "guests"),
     "laid_out": ("running", "laid_out"),
     "matrix": ("kernel_matrix", "matrix"),
     "of_walk": ("counterexamples", "of_walk"),
     "prepare_counterexamples": ("counterexamples", "prepare"),
+    "prepare_guests": ("kernel_matrix", "prepare_guests"),
     "repairs": ("repair", "repairs"),
     "rewrite": ("translation", "rewrite"),
     "rewritten_listing": ("xlated_listing", "rewritten_listing"),
+    "saved_guests": ("kernel_matrix", "saved_guests"),
     "translate": ("translation", "translate"),
     "unverified": ("translation", "unverified"),
 }
@@ -98,6 +112,7 @@ __all__ = [
     "Code",
     "Companion",
     "Counterexample",
+    "Guests",
     "Repair",
     "Source",
     "Verdict",
@@ -113,6 +128,7 @@ __all__ = [
     "contents",
     "counterexample",
     "execute",
+    "guest_folders",
     "guests",
     "laid_out",
     "load",
@@ -120,11 +136,13 @@ __all__ = [
     "matrix",
     "of_walk",
     "prepare_counterexamples",
+    "prepare_guests",
     "refused_after",
     "remarks_of",
     "repairs",
     "rewrite",
     "rewritten_listing",
+    "saved_guests",
     "start_compiler",
     "stored_trace",
     "translate",

@@ -63,6 +63,50 @@ class Build:
     clang: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """The saved guests, oldest kernel first; missing -- what the machine lacks, if there are none."""
+
+    states: tuple[State, ...]
+    missing: str
+
+
+_prepared: list[Guests] = []
+
+
+def prepare_guests() -> None:
+    """For a process that will be confined: find the saved guests, and start what restores them for it."""
+    from vm.guests import broker
+
+    found = _find()
+    _prepared[:] = [found]
+    if found.states:
+        broker.start()
+
+
+def saved_guests() -> Guests:
+    """What prepare_guests() found, or what is there now. Nothing is booted."""
+    return _prepared[0] if _prepared else _find()
+
+
+def guest_folders() -> tuple[str, ...]:
+    """What a confined process has to read to use guests."""
+    from vm.guests.images import states_folder
+
+    return (str(states_folder()),)
+
+
+def _find() -> Guests:
+    from vm.guests.images import images, missing
+    from vm.guests.states import saved
+
+    lacking = missing()
+    states = () if lacking else tuple(state for state in map(saved, images()) if state is not None)
+    if not states and not lacking:
+        lacking = "No kernel was booted and saved yet: run `make kernels`."
+    return Guests(states, lacking)
+
+
 def built(source: Source, options: BuildOptions) -> tuple[Compilation, Build | None]:
     """A C source compiled; no Build if it does not compile."""
     from vm.compile import compiler_version

@@ -172,6 +172,13 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
+/** Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`. */
+export interface MatrixRequest {
+  type: "matrix";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -401,6 +408,62 @@ export interface Counterexample {
   fault: CounterexampleFault | null;
   /** for `none`: what the verifier no longer knew, `""` if that was not found */
   forgotten: string;
+}
+
+/** A real kernel that this server has. */
+export interface KernelName {
+  /** its series: `6.12` */
+  name: string;
+  /** what `uname -r` prints */
+  release: string;
+}
+
+/** The real kernels that are asked; a `cell` for each follows. */
+export interface Kernels {
+  type: "kernels";
+  kernels: KernelName[];
+  /** what this server lacks to ask any, a sentence for its operator; `""`: nothing */
+  missing: string;
+}
+
+/** A change of the verifier between two kernels (docs/verifier-changes). */
+export interface Changed {
+  id: string;
+  /** what a user sees, in a sentence */
+  title: string;
+  /** of Linux; `""` where no source says it */
+  commit: string;
+}
+
+/** What one kernel said of the program. */
+export interface KernelCell {
+  type: "cell";
+  program: string;
+  /** its series */
+  kernel: string;
+  release: string;
+  /** what compiled the source; `""` for other kinds */
+  clang: string;
+  mcpu: string;
+  opt: string;
+  /** `error`: refused before the verifier, by libbpf's rules or the kernel; `limit`: no answer within the limits, or the kernel crashed */
+  verdict: "accept" | "reject" | "error" | "limit";
+  /** negative; 0 if accepted, or not known */
+  errno: number;
+  insns_processed: number;
+  /** the verifier's last words, or why there is no verdict */
+  message: string;
+  /** the kernel's log of level 1 */
+  log: string;
+  /** the likely cause of a difference from the next older kernel */
+  changed: Changed | null;
+}
+
+/** All kernels have answered. */
+export interface CellsDone {
+  type: "cells_done";
+  /** how many `cell` messages there were */
+  asked: number;
 }
 
 /** A limit was hit. */
@@ -1303,6 +1366,6 @@ export interface HoldingsPart {
   items: Holding[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
