@@ -26,7 +26,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 PASSED_ON = (
     "PATH", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH",
     "BPFSCOPE_CLANG", "BPFSCOPE_COMPILED", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
-    "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER",
+    "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER", "BPFSCOPE_CACHE", "BPFSCOPE_KERNELS", "BPFSCOPE_GUESTS", "BPFSCOPE_QEMU",
+    "BPFSCOPE_GUEST_KVM",
 )  # fmt: skip
 COMPILED = Path("vm", ".native", "current.json")
 """Changes when the stack's compiled code comes or is replaced (tools/native.py)."""
@@ -84,6 +85,8 @@ class Worker:
         folder = Path(tempfile.mkdtemp(prefix=f"worker-{os.getpid()}-", dir=temporary))
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment |= {"TMPDIR": str(folder), "HOME": str(folder)}
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+        environment.setdefault("BPFSCOPE_CACHE", cache)  # where kernels are: the worker's home is another one
         command = [sys.executable, "-m", "playground.jobs.worker"]
         command += ["--job", job, "--limits", limits.to_json(), "--parent", str(os.getpid())]
         try:

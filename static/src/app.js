@@ -12,6 +12,7 @@ import { Editor } from "./panels/editor.js";
 import { Goto } from "./panels/goto.js";
 import { Header } from "./panels/header.js";
 import { Insns } from "./panels/insns.js";
+import { KernelsStrip } from "./panels/kernels.js";
 import { LogPane } from "./panels/log.js";
 import { PacketPane } from "./panels/packet.js";
 import { Pipeline } from "./panels/pipeline.js";
@@ -55,7 +56,7 @@ function start() {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
-    "bs-switch": Switch, "bs-why": WhyPane, "bs-splitters": Splitters,
+    "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters,
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 

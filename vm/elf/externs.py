@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from errno import EINVAL
+from errno import EINVAL, ESRCH
 from typing import Final
 
 from vm.btf.types import INT_BOOL, INT_SIGNED, MAX_DEPTH, Btf, Kind, Type
@@ -94,6 +94,21 @@ class Externs:
         if found is None:
             return Insn(o.JMP | o.CALL, 0, 0, 0, _POISON_KFUNC + number)
         return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id, off=0)
+
+    def first_missing(self) -> InputError | None:
+        """What libbpf would give the whole object up for (bpf_object__resolve_externs), used or not."""
+        try:
+            self.kconfig_map()
+            for extern in self.ordered:
+                if extern.section == ".kconfig" or extern.weak:
+                    continue
+                if extern.type.kind is Kind.FUNC or self._typed(extern):
+                    self._kernel(extern, Kind.FUNC if extern.type.kind is Kind.FUNC else Kind.VAR)
+                elif self.kernel.address(extern.type.name) is None:
+                    raise InputError(f"the kernel has no symbol '{extern.type.name}' (extern __ksym)", errno=-ESRCH)
+        except InputError as error:
+            return error
+        return None
 
     def _typed(self, extern: _Extern) -> bool:
         """Whether a variable is declared with a type, so that the kernel's BTF has to know it."""

@@ -11,7 +11,7 @@ from vm.btf.ext import parse_ext
 from vm.btf.types import GLOBAL, Btf, Kind
 from vm.elf.attach import attach_name
 from vm.elf.code import Function, attach_records, collect_functions, resolve_targets
-from vm.elf.externs import collect_externs
+from vm.elf.externs import Externs, collect_externs
 from vm.elf.fixbtf import fix_btf, place_options
 from vm.elf.legacy import LEGACY_SECTION
 from vm.elf.link import Linker
@@ -93,6 +93,12 @@ def load(
         except InputError as error:
             errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
             errnos.append((function.name, error.errno))
+    whole = _given_up(externs, ops) if kernel.real else None
+    if whole is not None:
+        said = whole.message.rstrip(".")
+        errors = [(f.name, f"Program '{f.name}' cannot be loaded: {said}.") for f in entries]
+        errnos = [(f.name, whole.errno) for f in entries]
+        programs, nameless = [], []
     specs = [m.spec for m in maps] + (ops.maps if ops is not None else [])
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
@@ -172,6 +178,14 @@ def _struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function], kernel
     from vm.elf.struct_ops import collect_struct_ops
 
     return collect_struct_ops(elf, btf, functions, kernel)
+
+
+def _given_up(externs: Externs, ops: StructOps | None) -> InputError | None:
+    """Why libbpf gives up the whole object before it makes a map: an extern, or a struct_ops variable."""
+    missing = externs.first_missing()
+    if missing is None and ops is not None and ops.errors:
+        return InputError(next(iter(ops.errors.values())), errno=-ESRCH)
+    return missing
 
 
 def _autoload(function: Function, ops: StructOps | None) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+CACHE_VARIABLE: Final = "BPFSCOPE_CACHE"
 FOLDER_VARIABLE: Final = "BPFSCOPE_KERNELS"
 STATES_VARIABLE: Final = "BPFSCOPE_GUESTS"
 QEMU_VARIABLE: Final = "BPFSCOPE_QEMU"
@@ -53,8 +54,8 @@ class Image:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """The user's cache folder; workers, whose home is another one, are told it by BPFSCOPE_CACHE."""
+    return Path(os.environ.get(CACHE_VARIABLE) or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def folder() -> Path:
@@ -99,11 +100,9 @@ def busybox(where: Path | None = None) -> Path | None:
 
 
 def missing() -> str:
-    """What a server lacks for guests, in a sentence that says how to add it; "" if nothing is missing."""
+    """What a machine lacks for guests, in a sentence that says how to add it; "" if nothing is missing."""
     if qemu() is None:
         return "QEMU is not installed: install qemu-system-x86 (qemu-system-x86_64), then run `make kernels`."
     if not images():
-        return (
-            f"There are no kernels in {folder()}: run `make kernels`, or name a folder of images in {FOLDER_VARIABLE}."
-        )
+        return f"There are no kernels: run `make kernels`, or name a folder of images in {FOLDER_VARIABLE}."
     return ""

@@ -167,7 +167,7 @@ class Load:
         attr.u32(60, spec.vmlinux_value_type_id).u64(64, spec.map_extra)
         patches: list[tuple[int, Slot]] = []
         at = request.room(l.ATTR_BYTES)
-        if typed and self._types(spec):
+        if self._btf is not None and spec.map_type not in _PLAIN and typed:
             attr.u32(52, spec.btf_key_type_id).u32(56, spec.btf_value_type_id)
             patches.append((at + 48, _BTF))
         if inner is not None:

@@ -3,13 +3,14 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { ClientMessage, Contents, RewrittenProgram, ServerMessage } from "../types/messages.js" */
+/** @import { CellsDone, ClientMessage, Contents, KernelCell, Kernels, RewrittenProgram, ServerMessage } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
  * What a question is answered with, one or more times.
  * @typedef {{
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
+ *   matrix: Kernels | KernelCell | CellsDone,
  * }} Answers
  */
 /** @typedef {keyof Answers} Question */
@@ -21,6 +22,9 @@ const ANSWERS = /** @type {const} */ ({
   fix: { asked: "fixes", last: false },
   fixes_done: { asked: "fixes", last: true },
   counterexample: { asked: "counterexample", last: true },
+  kernels: { asked: "matrix", last: false },
+  cell: { asked: "matrix", last: false },
+  cells_done: { asked: "matrix", last: true },
 });
 
 /**
@@ -81,7 +85,7 @@ export class Analyses {
 
   /** A new run was accepted. */
   forget() {
-    this.store.set({ analyses: {} });
+    this.store.set({ analyses: {}, kernelLog: null });
   }
 
   /** The connection was lost: what was asked and not answered yet has to be asked again. */

@@ -103,6 +103,7 @@ function first({ program, config, ownInput = false }) {
     machine: new Machine(null),
     reasons: new Reasons(null),
     analyses: {},
+    kernelLog: null,
     peek: "",
     found: "",
   };

@@ -67,12 +67,14 @@
  *   machine: import("./model.js").Machine,
  *   reasons: import("./reasons.js").Reasons,
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
+ *   kernelLog: import("../types/messages.js").KernelCell | null,
  *   peek: string,
  *   found: string,
  * }} State `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
- *   hand and stays when another program is pasted. `windows` counts arrivals of steps.
+ *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelLog`: the answer of a real kernel
+ *   whose log is shown instead of the emulated one.
  */
 
 export class Store {

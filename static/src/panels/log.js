@@ -1,9 +1,12 @@
 /** The verifier's own log; each line belongs to a step. */
+import { Log } from "../core/model.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { kindOfText } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
+import { cellSentence } from "./kernels.js";
 
+/** @import { KernelCell } from "../types/messages.js" */
 /** @import { Row } from "../ui/virtual.js" */
 
 const TOKEN = /\b(R\d+|fp-?\d+)((?:_[a-zA-Z]+)*)=([^\s()]+(?:\([^)]*\)+)?)/g;
@@ -16,6 +19,8 @@ export class LogPane extends Panel {
   empty;
   /** @type {HTMLParagraphElement} */
   cut;
+  /** @type {Log | null} the log of a real kernel */
+  foreign = null;
   /** @type {number | undefined} the line that was clicked */
   wanted;
 
@@ -30,9 +35,11 @@ export class LogPane extends Panel {
     this.empty = h("p", { class: "empty" });
     this.cut = h("p", { class: "cut", hidden: true });
     this.append(this.cut, this.list.element, this.empty);
-    store.on(["log", "stages"], (changed) => {
-      const { log, stages } = store.state;
-      if (changed.has("log")) this.list.reset(log.lines.length);
+    store.on(["log", "stages", "kernelLog"], (changed) => {
+      const { stages, kernelLog } = store.state;
+      if (changed.has("kernelLog")) this.foreign = kernelLog && new Log({ log: kernelLog.log });
+      const { log } = this;
+      if (changed.has("log") || changed.has("kernelLog")) this.list.reset(log.lines.length);
       this.empty.hidden = log.lines.length > 0;
       this.list.element.hidden = !log.lines.length;
       setText(
@@ -45,8 +52,9 @@ export class LogPane extends Panel {
               ? "There is no log, because the verifier is not emulated for this program. See Why."
               : "The verifier's log appears here.",
       );
-      this.cut.hidden = !log.cut && !log.more;
-      if (changed.has("log")) fill(this.cut, this.shortened());
+      if (kernelLog && !log.lines.length) setText(this.empty, "This kernel wrote no log.");
+      this.cut.hidden = !log.cut && !log.more && !kernelLog;
+      if (changed.has("log") || changed.has("kernelLog")) fill(this.cut, kernelLog ? this.whose(kernelLog) : this.shortened());
       this.follow();
     });
     store.on(["step", "view", "windows"], (changed) => {
@@ -54,6 +62,17 @@ export class LogPane extends Panel {
       this.follow();
     });
     void scope;
+  }
+
+  /** The log that is shown: a real kernel's if one was chosen. */
+  get log() {
+    return this.foreign ?? this.store.state.log;
+  }
+
+  /** Whose log it is, and the way back. @param {KernelCell} cell */
+  whose(cell) {
+    const back = () => this.store.set({ kernelLog: null });
+    return [`${cellSentence(cell)} `, h("button", { type: "button", class: "button", on: { click: back } }, "Back to the emulated log")];
   }
 
   /** What is said of a log that is not whole. */
@@ -74,7 +93,7 @@ export class LogPane extends Panel {
 
   /** @param {number} index */
   pick(index) {
-    const step = this.store.state.log.stepAt(index);
+    const step = this.log.stepAt(index);
     if (step < 0) return;
     this.wanted = index;
     if (this.store.state.view !== "verify") this.scope.cursor.show("verify", step);
@@ -82,8 +101,9 @@ export class LogPane extends Panel {
   }
 
   follow() {
-    const { log, view } = this.store.state;
-    if (!log.lines.length) return;
+    const { view } = this.store.state;
+    const { log } = this;
+    if (!log.lines.length || this.foreign) return;
     let { step } = this.store.state;
     if (view === "run") {
       // Beside the machine's step: what the log said where the verifier walked the same way.
@@ -100,7 +120,7 @@ export class LogPane extends Panel {
 
   /** @param {number} index @param {Row} row */
   row(index, row) {
-    const text = this.store.state.log.line(index);
+    const text = this.log.line(index);
     if (row.of === text) return;
     row.of = text;
     const shown = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;

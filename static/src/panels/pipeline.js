@@ -139,7 +139,7 @@ export class Pipeline extends Panel {
     this.text = h("span", { class: "note-text" });
     this.stale = h("span", { class: "stale", hidden: true });
     this.note = h("p", { class: "note", id: "note", role: "status" }, this.text, this.stale);
-    this.append(list, this.note);
+    this.append(list, this.note, h("bs-kernels", { role: "region", "aria-label": "Real kernels", hidden: true }));
     this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
 

@@ -1,0 +1,86 @@
+/** What real kernels say of the program: a strip of cells below the pipeline, while its verifier is chosen. */
+import { Panel } from "../core/panel.js";
+import { fill, h } from "../ui/dom.js";
+import { count } from "../ui/format.js";
+
+/** @import { Answer } from "../core/analyses.js" */
+/** @import { KernelCell, Kernels } from "../types/messages.js" */
+/** @import { Child } from "../types/page.js" */
+
+/** @type {Record<KernelCell["verdict"], {mark: string, said: string}>} */
+const VERDICTS = {
+  accept: { mark: "✔", said: "accepted" },
+  reject: { mark: "✖", said: "rejected" },
+  error: { mark: "!", said: "not loaded" },
+  limit: { mark: "⏱", said: "no answer" },
+};
+
+/** A verdict in a sentence. @param {KernelCell} cell */
+export function cellSentence(cell) {
+  const { said } = VERDICTS[cell.verdict];
+  const cost = cell.insns_processed ? `, ${count(cell.insns_processed, "instruction")} processed` : "";
+  return `Linux ${cell.release}: ${said}${cost}${cell.message ? `: ${cell.message}` : ""}`;
+}
+
+export class KernelsStrip extends Panel {
+  build() {
+    this.store.on(["analyses", "stages", "focusStage", "ran", "kind", "kernelLog", "edited"], () => this.paint());
+  }
+
+  get open() {
+    const { focusStage, stages, ran, kind } = this.store.state;
+    const verified = ["done", "failed"].includes(stages.verify?.status ?? "");
+    return focusStage === "verify" && verified && (ran?.kind ?? kind) !== "log" && this.scope.analyses.offers("matrix");
+  }
+
+  paint() {
+    this.hidden = !this.open;
+    if (!this.open) return;
+    fill(this, this.said(this.scope.analyses.answer("matrix")));
+  }
+
+  /** @param {Answer<any> | undefined} answer @returns {Child} */
+  said(answer) {
+    const { analyses } = this.scope;
+    const label = h("span", { class: "kernels-label" }, "Real kernels");
+    if (!answer) {
+      const ask = () => {
+        analyses.ask("matrix");
+        this.querySelector("button")?.focus();
+      };
+      return [label, h("button", { type: "button", class: "button", on: { click: ask } }, "Ask them"), h("span", { class: "hint" }, "Each loads the program in a virtual machine of its own.")];
+    }
+    if (answer.status === "failed") return [label, h("span", { class: "bad" }, answer.message)];
+    const [kernels] = /** @type {Kernels[]} */ (answer.parts.filter((part) => part.type === "kernels"));
+    const cells = /** @type {KernelCell[]} */ (answer.parts.filter((part) => part.type === "cell"));
+    if (!kernels) return [label, h("span", { class: "hint", role: "status" }, "Waiting for a worker…")];
+    if (kernels.missing) return [label, h("span", { class: "hint", role: "status" }, kernels.missing, " ", h("a", { href: "/about/#kernels" }, "How to add them"))];
+    const asked = answer.status === "asked";
+    return [
+      label,
+      h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked)))),
+      h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} of ${kernels.kernels.length} kernels have answered` : "All kernels have answered"),
+    ];
+  }
+
+  /** @param {string} name @param {string} release @param {KernelCell | undefined} cell @param {boolean} asked */
+  cell(name, release, cell, asked) {
+    const { store } = this;
+    const { kernelLog, stages } = store.state;
+    if (!cell)
+      return h("button", { type: "button", class: "kernel-cell", disabled: true, title: `Linux ${release}` }, name, h("span", { class: "kernel-mark" }, asked ? "…" : "–"));
+    const { mark, said } = VERDICTS[cell.verdict];
+    const ours = stages.verify?.verdict;
+    const differs = (ours === "accept" || ours === "reject") && (cell.verdict === "accept" || cell.verdict === "reject") && ours !== cell.verdict;
+    const pressed = kernelLog?.kernel === cell.kernel;
+    const show = () => store.set(pressed ? { kernelLog: null } : { kernelLog: cell, pane: "log", dock: true });
+    return h(
+      "button",
+      { type: "button", class: "kernel-cell", "aria-pressed": String(pressed), title: cellSentence(cell), data: { verdict: cell.verdict }, on: { click: show } },
+      name,
+      h("span", { class: "kernel-mark", "aria-hidden": "true" }, mark),
+      h("span", { class: "visually-hidden" }, said),
+      differs ? h("span", { class: "kernel-differs" }, "differs") : null,
+    );
+  }
+}
