@@ -20,6 +20,8 @@ from django.db import IntegrityError, transaction
 from playground.models import Link
 
 SCHEMA = 1
+VIEW_SCHEMA = 2
+"""Of a link that stores a view beside the program; without one the schema, and so the link, is that of version 1."""
 ID_LENGTH = 16
 # RFC 4648's base32 has neither 0 nor 1; its lower case o and l are given to 8 and 9, which it does not use.
 _ALPHABET = str.maketrans("ol", "89")
@@ -48,16 +50,23 @@ def link_id(body: str) -> str:
     return base64.b32encode(mac).decode().lower().translate(_ALPHABET)[:ID_LENGTH]
 
 
-def save(request: Mapping[str, Any], title: str, toolchain: str) -> Saved:
-    """Store a checked request (playground.requests) and return its link; the known one when it was shared before."""
-    body = canonical({"schema": SCHEMA, "request": request, "title": title})
+def save(request: Mapping[str, Any], title: str, toolchain: str, view: Mapping[str, Any] | None = None) -> Saved:
+    """Store a checked request (playground.requests) and return its link; the known one when it was shared before.
+
+    view -- a checked view (playground.messages.view), None for what a page shows by itself
+    """
+    schema = SCHEMA if view is None else VIEW_SCHEMA
+    content: dict[str, Any] = {"schema": schema, "request": request, "title": title}
+    if view is not None:
+        content["view"] = view
+    body = canonical(content)
     name = link_id(body)
     digest = hashlib.sha256(body.encode()).hexdigest()
     known = Link.objects.filter(pk=name).first()
     if known is None:
         try:
             with transaction.atomic():
-                link = Link.objects.create(id=name, digest=digest, schema=SCHEMA, body=body, toolchain=toolchain[:200])
+                link = Link.objects.create(id=name, digest=digest, schema=schema, body=body, toolchain=toolchain[:200])
             return Saved(link, True)
         except IntegrityError:  # someone shared the same program in this very moment
             known = Link.objects.get(pk=name)
@@ -67,7 +76,7 @@ def save(request: Mapping[str, Any], title: str, toolchain: str) -> Saved:
 
 
 def content(link: Link) -> dict[str, Any]:
-    """{"request", "title"} of a stored link, from any schema ever written. BrokenLink when it was altered."""
+    """{"request", "title", "view"} of a stored link, from any schema ever written. BrokenLink when it was altered."""
     if hashlib.sha256(link.body.encode()).hexdigest() != link.digest:
         raise BrokenLink(f"the link {link.pk} does not hold what was stored")
     stored = json.loads(link.body)
@@ -78,7 +87,11 @@ def content(link: Link) -> dict[str, Any]:
 
 
 def _read_1(stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {"request": stored["request"], "title": stored["title"]}
+    return {"request": stored["request"], "title": stored["title"], "view": None}
 
 
-READERS = {1: _read_1}
+def _read_2(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {"request": stored["request"], "title": stored["title"], "view": stored["view"]}
+
+
+READERS = {1: _read_1, 2: _read_2}

@@ -12,7 +12,7 @@ class Link(models.Model):
 
     id         -- first 16 characters of base32(HMAC-SHA256(LINK_KEY, body)), see playground/links.py
     digest     -- SHA-256 of body, checked at every read
-    body       -- canonical JSON: {"schema": 1, "request": …, "title": …}
+    body       -- canonical JSON: {"schema": 1, "request": …, "title": …}, and with schema 2 "view": …
     toolchain  -- what compiled and walked it when it was shared, for people
     tombstone  -- why it was taken down; empty while it stands. The id is never used again
     """

@@ -21,6 +21,7 @@ from playground.messages import asked
 from playground.messages.asked import EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
+from playground.messages.view import View
 
 SENT_AS = {
     "c": "C source", "asm": "assembly text", "hex": "hex text", "elf": "object file", "listing": "listing",
@@ -99,6 +100,14 @@ def check_title(value: Any) -> str:
         raise BadRequest(f"A title has to be text of at most {NAME_LENGTH} characters.")
     _whole(value, "The title")
     return value
+
+
+def check_view(value: Any) -> dict[str, Any]:
+    """What a link stores of the page: as it was sent, without what is the default, so that one view has one spelling."""
+    _whole(value, "The view")
+    view = cast(dict[str, Any], msgspec.to_builtins(checked(value, View, "The view")))
+    plain = msgspec.to_builtins(View())
+    return {name: item for name, item in view.items() if name not in plain or plain[name] != item}
 
 
 def size(count: int) -> str:

@@ -16,6 +16,7 @@ from playground.messages import asked, told
 from playground.messages.base import Wire
 from playground.messages.check import is_struct, is_union, opened
 from playground.messages.parts import PARTS
+from playground.messages.view import View
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DOCUMENT: Final = ROOT / "docs" / "protocol.md"
@@ -54,7 +55,7 @@ def _json(value: Any) -> str:
 def structures() -> list[type[Wire]]:
     """Every structure that messages are made of, each after those it is made of."""
     found: dict[type[Wire], None] = {}
-    for kind in (*asked.TYPES.values(), *SERVER):
+    for kind in (*asked.TYPES.values(), *SERVER, View):
         _collect(kind, found)
     return list(found)
 
@@ -79,7 +80,7 @@ def words(kind: Any) -> str:
     if is_struct(kind):
         return f"*{kind.__name__}*"
     if is_union(kind):
-        return " or ".join(words(arm) for arm in get_args(kind))
+        return " or ".join(dict.fromkeys(words(arm) for arm in get_args(kind)))
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         return " or ".join(f"`{_json(arg)}`" for arg in args)
@@ -134,7 +135,7 @@ def typescript(kind: Any) -> str:
     if is_struct(kind):
         return str(kind.__name__)
     if is_union(kind):
-        return " | ".join(typescript(arm) for arm in get_args(kind))
+        return " | ".join(dict.fromkeys(typescript(arm) for arm in get_args(kind)))
     origin, args = get_origin(kind), get_args(kind)
     if origin is Literal:
         return " | ".join(map(_json, args))

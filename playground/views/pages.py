@@ -52,7 +52,10 @@ def limits() -> dict[str, int]:
 
 def program_value(request: Mapping[str, Any], **known: Any) -> dict[str, Any]:
     """The Program of docs/web.md."""
-    base = {"schema": SCHEMA, "id": None, "example": None, "title": "", "toolchain": toolchain(), "created": None}
+    base = {
+        "schema": SCHEMA, "id": None, "example": None, "title": "", "toolchain": toolchain(), "created": None,
+        "view": None,
+    }  # fmt: skip
     return {**base, **known, "request": request}
 
 

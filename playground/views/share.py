@@ -18,7 +18,7 @@ from playground import disk, links, throttle
 from playground.clients import request_client
 from playground.jobs.service import toolchain
 from playground.models import Link
-from playground.requests import BadRequest, check_request, check_title, parse, size
+from playground.requests import BadRequest, check_request, check_title, check_view, parse, size
 from playground.views.errors import error_response
 from playground.views.pages import page, program_value
 
@@ -47,6 +47,8 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
         if not isinstance(value, dict):
             raise BadRequest("A shared program has to be an object with kind, source, options and input.")
         title = check_title(value.pop("title", ""))
+        given = value.pop("view", None)
+        view = None if given is None else check_view(given)
         checked = check_request(value)
     except BadRequest as error:
         raise Refused(413 if error.code == "size" else 400, error.message) from None
@@ -65,7 +67,7 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
     except OSError:
         raise Refused(507, "The server has no disk space left; your program is still in the editor.") from None
     try:
-        return links.save(checked, title, toolchain())
+        return links.save(checked, title, toolchain(), view)
     except (DatabaseError, links.BrokenLink):
         log.exception("a link could not be stored")
         raise Refused(503, "The link could not be stored. Your program is still in the editor; try again.") from None
@@ -124,7 +126,12 @@ def _open(link_id: str) -> Mapping[str, Any]:
         log.error("%s", error)
         raise Refused(500, "The program stored under this link is damaged and cannot be shown.") from None
     return program_value(
-        stored["request"], id=link.pk, title=stored["title"], toolchain=link.toolchain, created=link.created.isoformat()
+        stored["request"],
+        id=link.pk,
+        title=stored["title"],
+        toolchain=link.toolchain,
+        created=link.created.isoformat(),
+        view=stored["view"],
     )
 
 

@@ -172,13 +172,6 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
-/** Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`. */
-export interface MatrixRequest {
-  type: "matrix";
-  /** the program, as in `run` */
-  request: Request;
-}
-
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -243,8 +236,6 @@ export interface Queued {
   type: "queued";
   /** how many runs wait, up to and with this one */
   position: number;
-  /** seconds it will still wait, as far as can be told */
-  expected?: number;
 }
 
 /** How many steps there are by now. */
@@ -410,62 +401,6 @@ export interface Counterexample {
   forgotten: string;
 }
 
-/** A real kernel that this server has. */
-export interface KernelName {
-  /** its series: `6.12` */
-  name: string;
-  /** what `uname -r` prints */
-  release: string;
-}
-
-/** The real kernels that are asked; a `cell` for each follows. */
-export interface Kernels {
-  type: "kernels";
-  kernels: KernelName[];
-  /** what this server lacks to ask any, a sentence for its operator; `""`: nothing */
-  missing: string;
-}
-
-/** A change of the verifier between two kernels (docs/verifier-changes). */
-export interface Changed {
-  id: string;
-  /** what a user sees, in a sentence */
-  title: string;
-  /** of Linux; `""` where no source says it */
-  commit: string;
-}
-
-/** What one kernel said of the program. */
-export interface KernelCell {
-  type: "cell";
-  program: string;
-  /** its series */
-  kernel: string;
-  release: string;
-  /** what compiled the source; `""` for other kinds */
-  clang: string;
-  mcpu: string;
-  opt: string;
-  /** `error`: refused before the verifier, by libbpf's rules or the kernel; `limit`: no answer within the limits, or the kernel crashed */
-  verdict: "accept" | "reject" | "error" | "limit";
-  /** negative; 0 if accepted, or not known */
-  errno: number;
-  insns_processed: number;
-  /** the verifier's last words, or why there is no verdict */
-  message: string;
-  /** the kernel's log of level 1 */
-  log: string;
-  /** the likely cause of a difference from the next older kernel */
-  changed: Changed | null;
-}
-
-/** All kernels have answered. */
-export interface CellsDone {
-  type: "cells_done";
-  /** how many `cell` messages there were */
-  asked: number;
-}
-
 /** A limit was hit. */
 export interface Limit {
   type: "limit";
@@ -477,14 +412,12 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
   code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
   /** with `analysis`: the type of the message that asked */
   asked?: string;
-  /** with `busy`: seconds after which to try again */
-  retry_after?: number;
 }
 
 /** The run is over. */
@@ -1366,6 +1299,38 @@ export interface HoldingsPart {
   items: Holding[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | Resume | Cancel;
+/** A place where stepping stops. */
+export interface Breakpoint {
+  kind: "line" | "insn" | "helper" | "condition";
+  /** a number, a name or a condition */
+  value: number | string;
+  enabled: boolean;
+}
+
+/** What a page shows of a program. Every field may be left out. */
+export interface View {
+  /** whose steps */
+  stage?: "verify" | "run";
+  /** the selected step, from 0 */
+  step?: number;
+  /** number of the run, from 0, if there are several */
+  packet?: number;
+  /** the selected register or slot, as in steps; `""`: none */
+  reg?: string;
+  /** the register or slot whose value is shown in full */
+  selected?: string;
+  /** the open panel */
+  pane?: string;
+  /** whether the panels are unfolded */
+  dock?: boolean;
+  /** how numbers are shown */
+  base?: "dec" | "hex";
+  /** sizes and visibility of columns and panels, as the page keeps them */
+  layout?: Record<string, boolean | number | string | null | (boolean | number | string | null)[] | Record<string, boolean | number | string | null>>;
+  /** at most 100 */
+  breakpoints?: Breakpoint[];
+}
+
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;

@@ -1,0 +1,72 @@
+"""What a page shows of a program: a link stores it beside the request, and restores it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import UNSET
+
+from playground.messages.base import NAME_LENGTH, Unset, Wire, about
+
+BREAKPOINTS: Final = 100
+LAYOUT: Final = 64
+TEXT_LENGTH: Final = 256
+_NAME: Final = about("", max_length=NAME_LENGTH)
+Key: TypeAlias = Annotated[str, _NAME]
+Number: TypeAlias = Annotated[int, about("", ge=-(1 << 53), le=1 << 53)] | Annotated[float, about("", ge=-1e9, le=1e9)]
+Cell: TypeAlias = bool | Number | Annotated[str, _NAME] | None
+Measure: TypeAlias = Annotated[
+    Cell
+    | Annotated[list[Cell], about("", max_length=LAYOUT)]
+    | Annotated[dict[Key, Cell], about("", max_length=LAYOUT)],
+    about("", sentence=f"The layout's value {{0}} has to be a value, or at most {LAYOUT} of them."),
+]
+
+
+class Breakpoint(Wire, frozen=True):
+    """A place where stepping stops."""
+
+    kind: Literal["line", "insn", "helper", "condition"]
+    value: Annotated[
+        Annotated[int, about("", ge=0, le=(1 << 53) - 1)] | Annotated[str, about("", max_length=TEXT_LENGTH)],
+        about("a number, a name or a condition"),
+    ]
+    enabled: bool
+
+
+class View(Wire, frozen=True):
+    """What a page shows of a program. Every field may be left out."""
+
+    stage: Annotated[Literal["verify", "run"], about("whose steps")] = "verify"
+    step: Annotated[int, about("the selected step, from 0", ge=0, le=(1 << 53) - 1)] = 0
+    packet: Annotated[int, about("number of the run, from 0, if there are several", ge=0, le=(1 << 31) - 1)] = 0
+    reg: Annotated[str, about('the selected register or slot, as in steps; `""`: none', max_length=NAME_LENGTH)] = ""
+    selected: (
+        Annotated[str, about("the register or slot whose value is shown in full", max_length=NAME_LENGTH)] | Unset
+    ) = UNSET
+    pane: Annotated[str, about("the open panel", max_length=NAME_LENGTH)] = ""
+    dock: Annotated[bool, about("whether the panels are unfolded")] = True
+    base: Annotated[Literal["dec", "hex"], about("how numbers are shown")] = "dec"
+    layout: (
+        Annotated[
+            dict[Key, Measure],
+            about(
+                "sizes and visibility of columns and panels, as the page keeps them",
+                sentence=f"The view's layout has to be an object of at most {LAYOUT} values by name.",
+                max_length=LAYOUT,
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    breakpoints: (
+        Annotated[
+            list[Breakpoint],
+            about(
+                f"at most {BREAKPOINTS}",
+                sentence=f"The view's breakpoints have to be a list of at most {BREAKPOINTS}, each with kind, value "
+                "and enabled.",
+                max_length=BREAKPOINTS,
+            ),
+        ]
+        | Unset
+    ) = UNSET
