@@ -103,7 +103,7 @@ def check_title(value: Any) -> str:
 
 
 def check_view(value: Any) -> dict[str, Any]:
-    """What a link stores of the page: as it was sent, without what is the default, so that one view has one spelling."""
+    """What a link stores of the page: without what is the default, so that one view has one spelling."""
     _whole(value, "The view")
     view = cast(dict[str, Any], msgspec.to_builtins(checked(value, View, "The view")))
     plain = msgspec.to_builtins(View())
