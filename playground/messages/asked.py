@@ -338,6 +338,12 @@ class MatrixRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["matrix"]
 
 
+class BinariesRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for the files that the stages made. Answered by `binaries`."""
+
+    type: Literal["binaries"]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -371,6 +377,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "fixes": FixesRequest,
     "counterexample": CounterexampleRequest,
     "matrix": MatrixRequest,
+    "binaries": BinariesRequest,
     "resume": Resume,
     "cancel": Cancel,
 }

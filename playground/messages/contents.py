@@ -83,3 +83,13 @@ class RewrittenProgram(Wire, frozen=True):
 
     type: Literal["rewritten"]
     insns: list[RewrittenEntry]
+
+
+class Binaries(Wire, frozen=True):
+    """The files that the stages made, as base64; null for what there is not."""
+
+    type: Literal["binaries"]
+    program: Annotated[str, about("name of the program that `xlated` and `image` are of")]
+    object: Annotated[str | None, about("the ELF object file")]
+    xlated: Annotated[str | None, about("the rewritten instructions, as `bpftool prog dump xlated file` writes them")]
+    image: Annotated[str | None, about("the machine code, as `bpftool prog dump jited file` writes it")]

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
-from playground.messages.contents import Contents, RewrittenProgram
+from playground.messages.contents import Binaries, Contents, RewrittenProgram
 from playground.messages.kernels import CellsDone, KernelCell, Kernels
 from playground.messages.parts import (
     PARTS,
@@ -155,6 +155,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "kernels": Kernels,
     "cell": KernelCell,
     "cells_done": CellsDone,
+    "binaries": Binaries,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -176,6 +177,7 @@ ServerMessage: TypeAlias = (
     | Kernels
     | KernelCell
     | CellsDone
+    | Binaries
     | Limit
     | Error
     | Done

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
-from playground.jobs.frames import CONTENTS, COUNTEREXAMPLE, FIXES, MATRIX, REWRITTEN
+from playground.jobs.frames import BINARIES, CONTENTS, COUNTEREXAMPLE, FIXES, MATRIX, REWRITTEN
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
@@ -18,15 +20,23 @@ Message = dict[str, Any]
 
 def _loaded(asked: Asked) -> tuple[Object, Program]:
     """The object, and the program that was asked for. InputError if there is none."""
+    compiled = _object_file(asked)
+    obj = pipeline.load(asked.source, asked.build, compiled if asked.source.kind == "c" else None)
+    return obj, pipeline.choose(obj, asked.program)
+
+
+def _object_file(asked: Asked) -> bytes | None:
+    """The ELF object, None for a program that comes from none. InputError if there is no program."""
     if asked.source.kind == "log":
         raise InputError("A log does not hold the program: paste its source, or drop its object file.")
-    compiled = None
-    if asked.source.kind == "c":
-        compiled = pipeline.compile_source(asked.source, asked.build).object
-        if compiled is None:
-            raise InputError("The source does not compile, so there is no program.")
-    obj = pipeline.load(asked.source, asked.build, compiled)
-    return obj, pipeline.choose(obj, asked.program)
+    if asked.source.kind == "elf":
+        return asked.source.data
+    if asked.source.kind != "c":
+        return None
+    compiled = pipeline.compile_source(asked.source, asked.build).object
+    if compiled is None:
+        raise InputError("The source does not compile, so there is no program.")
+    return compiled
 
 
 def contents_job(asked: Asked) -> Iterator[Message]:
@@ -103,12 +113,34 @@ def _build(asked: Asked) -> pipeline.Build:
     return build
 
 
+def binaries_job(asked: Asked) -> Iterator[Message]:
+    """The `binaries` message: what of the stages could be made."""
+    file = _object_file(asked)
+    obj = pipeline.load(asked.source, asked.build, file if asked.source.kind == "c" else None)
+    program = pipeline.choose(obj, asked.program)
+    verdict = pipeline.check(obj, program, caps=asked.caps, log_level=0)
+    code = None
+    if verdict.accepted and verdict.env is not None:
+        with contextlib.suppress(InputError):  # what the emulation does not cover has no machine code
+            rewritten = pipeline.rewrite(verdict.env)
+            code = pipeline.code(rewritten, pipeline.translate(rewritten))
+    yield {
+        "type": "binaries", "program": program.name, "object": _base64(file),
+        "xlated": _base64(code.xlated) if code else None, "image": _base64(code.image) if code else None,
+    }  # fmt: skip
+
+
+def _base64(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode()
+
+
 ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     CONTENTS: contents_job,
     REWRITTEN: rewritten_job,
     FIXES: fixes_job,
     COUNTEREXAMPLE: counterexample_job,
     MATRIX: matrix_job,
+    BINARIES: binaries_job,
 }
 """By the type of the message that asks."""
 

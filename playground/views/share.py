@@ -99,13 +99,17 @@ def _fields(request: HttpRequest) -> Mapping[str, str]:
 @require_POST
 def share_form(request: HttpRequest) -> HttpResponse:
     """The same for the page's form: the content of its dialog, with the link or with the reason why there is none."""
-    context = {"url": "", "view": "", "error": ""}
+    context = {"url": "", "view": "", "embed": "", "error": ""}
     status = 200
     try:
         fields = _fields(request)
         saved = _store(request, fields.get("program", ""))
         view = fields.get("view", "")
-        context.update(url=_absolute(request, saved.link), view=view if VIEW.fullmatch(view) else "")
+        context.update(
+            url=_absolute(request, saved.link),
+            view=view if VIEW.fullmatch(view) else "",
+            embed=request.build_absolute_uri(f"/embed/{saved.link.pk}"),
+        )
     except Refused as refused:
         context["error"] = refused.message
         status = refused.status

@@ -2,7 +2,7 @@
 import "./core/htmx.js";
 import { readDraft } from "./core/draft.js";
 import { listen } from "./core/keys.js";
-import { readFragment } from "./core/link.js";
+import { packedIn, unpack } from "./core/packed.js";
 import { provide } from "./core/panel.js";
 import { Scope } from "./core/scope.js";
 import { Trail } from "./core/trail.js";
@@ -29,12 +29,13 @@ import * as tip from "./ui/tip.js";
 /** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
-function start() {
-  const program = json("program");
+async function start() {
+  const packed = packedIn();
+  const carried = packed ? await unpack(packed) : null;
+  const program = carried ? { ...json("program"), ...carried, id: null, example: null, packed } : json("program");
   /** @type {import("./core/scope.js").Boot} */
-  const boot = { program, record: json("record"), config: json("config") };
-  const draft = program.id || program.example ? null : readDraft();
-  const fresh = location.pathname === "/" ? (draft ?? readDraft()) : null;
+  const boot = { program, record: carried ? null : json("record"), config: json("config") };
+  const fresh = location.pathname === "/" && !carried ? readDraft() : null;
   const differs = fresh && JSON.stringify([fresh.kind, fresh.source]) !== JSON.stringify([program.request.kind, program.request.source]);
   if (fresh && differs) {
     const { ownInput, ...request } = fresh;
@@ -46,10 +47,8 @@ function start() {
   tip.listen();
   const scope = new Scope(boot);
   provide(scope);
-  const want = readFragment();
-  scope.protocol.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
   scope.trail = new Trail(scope, { panes: PANES.map((pane) => pane.id) });
-  scope.store.set(scope.trail.looks(want));
+  scope.trail.begin(boot.program);
   if (boot.record && !differs) scope.protocol.adopt(boot.record);
 
   const components = {
@@ -61,8 +60,9 @@ function start() {
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 
   listen(scope);
-  if (!boot.record || differs) scope.run();
+  if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
+  else if (!boot.record || differs) scope.run();
   document.documentElement.dataset.ready = "true";
 }
 
-start();
+void start();

@@ -107,6 +107,7 @@ def test_a_link_opens_at_the_same_step_elsewhere(tab: Tabs) -> None:
     page.keyboard.press("4")
     said = place(page).inner_text()
     page.keyboard.press("s")
+    page.keyboard.press("Enter")
     url = page.locator(".share-url").input_value()
     assert "#" in url and "/s/" in url
     other = tab()
@@ -337,7 +338,7 @@ def test_what_keeps_a_program_from_being_shared_is_said(tab: Tabs) -> None:
     made = tab()
     page = made.open()
     dialog = page.locator("dialog.shared")
-    reason = '<p class="bad" role="alert">Too many.</p><form method="dialog"><button>Close</button></form>'
+    reason = '<p class="bad" role="alert">Too many.</p>'
     answers: list[tuple[str, dict[str, Any] | None]] = [
         ("Too many.", {"status": 429, "headers": {"HX-Reswap": "innerHTML"}, "body": reason}),
         ("The server answered 502", {"status": 502, "body": "<h1>nginx</h1>"}),
@@ -347,9 +348,10 @@ def test_what_keeps_a_program_from_being_shared_is_said(tab: Tabs) -> None:
         page.unroute("**/share")
         page.route("**/share", lambda route, _, a=answer: route.fulfill(**a) if a else route.abort())
         page.keyboard.press("s")
+        page.keyboard.press("Enter")
         expect(dialog.get_by_role("alert")).to_contain_text(sentence)
         expect(dialog).not_to_contain_text("nginx")
-        dialog.get_by_role("button", name="Close").click()
+        dialog.get_by_role("button", name="Done").click()
         expect(dialog).to_be_hidden()
     assert "/s/" not in page.url
     assert page.evaluate("window.violations") == []
@@ -359,6 +361,7 @@ def test_a_shared_link_is_copied_and_stands_selected(tab: Tabs) -> None:
     made = tab(permissions=["clipboard-read", "clipboard-write"])
     page = made.open()
     page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Make the link").click()
     expect(page.locator("dialog.shared")).to_contain_text("The link is copied.")
     link = page.locator(".share-url").input_value()
     assert page.evaluate("navigator.clipboard.readText()") == link == page.url

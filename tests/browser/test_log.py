@@ -142,6 +142,7 @@ def test_a_log_is_shared_with_its_place(tab: Tabs) -> None:
     paste(page, LOG)
     read(page)
     page.get_by_role("button", name="Share").click()
+    page.get_by_role("button", name="Make the link").click()
     url = page.locator(".share-url")
     expect(url).to_be_visible()
     again = tab()

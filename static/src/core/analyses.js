@@ -3,7 +3,7 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { CellsDone, ClientMessage, Contents, KernelCell, Kernels, RewrittenProgram, ServerMessage } from "../types/messages.js" */
+/** @import { Binaries, CellsDone, ClientMessage, Contents, KernelCell, Kernels, RewrittenProgram, ServerMessage } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -11,6 +11,7 @@
  * @typedef {{
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
  *   matrix: Kernels | KernelCell | CellsDone,
+ *   binaries: Binaries,
  * }} Answers
  */
 /** @typedef {keyof Answers} Question */
@@ -25,6 +26,7 @@ const ANSWERS = /** @type {const} */ ({
   kernels: { asked: "matrix", last: false },
   cell: { asked: "matrix", last: false },
   cells_done: { asked: "matrix", last: true },
+  binaries: { asked: "binaries", last: true },
 });
 
 /**

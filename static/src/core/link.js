@@ -1,8 +1,15 @@
-/** Links: the fragment holds what one looks at (step, stage, register, panel); the server holds the program. */
+/**
+ * Links. The fragment holds what one looks at (step, stage, register, panel); the server holds the program, and beside it
+ * all that a link restores of the page. A link may also hold everything in its fragment (core/packed.js).
+ */
 
+/** @import { View as Shown } from "../types/messages.js" */
 /** @import { State, View } from "./store.js" */
 
 /** @typedef {{step: number | null, packet: number, stage: View | null, reg: string | null, pane: string | null}} Place */
+
+/** Fields of the store that a link restores as they are, where the page has them. @type {("selected" | "layout" | "breakpoints")[]} */
+const CARRIED = ["selected", "layout", "breakpoints"];
 
 /** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. @returns {Place} */
 export function readFragment(hash = location.hash) {
@@ -18,11 +25,34 @@ export function readFragment(hash = location.hash) {
   };
 }
 
-/** The fragment for what is in view. @param {Pick<State, "step" | "view" | "packetRun" | "reg" | "pane">} state */
-export function fragment(state) {
+/** The fragment for what is in view. @param {Pick<State, "step" | "view" | "packetRun" | "reg" | "pane">} state @param {string} [packed] of the program */
+export function fragment(state, packed = "") {
   const values = new URLSearchParams({ step: String(state.step + 1), stage: state.view });
   if (state.packetRun) values.set("packet", String(state.packetRun + 1));
   if (state.reg) values.set("reg", state.reg);
   if (state.pane) values.set("pane", state.pane);
-  return `#${values}`;
+  return `#${values}${packed ? `&z=${packed}` : ""}`;
+}
+
+/** What a link stores of the page. @param {State} state @returns {Shown} */
+export function shown(state) {
+  /** @type {Shown} */
+  const view = { stage: state.view, step: Math.max(0, state.step), packet: state.packetRun, reg: state.reg, pane: state.pane, dock: state.dock, base: state.base };
+  const all = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (state));
+  for (const name of CARRIED) if (all[name] !== undefined && all[name] !== null) Object.assign(view, { [name]: all[name] });
+  return view;
+}
+
+/** Where a link's stored view points; the fragment, where there is one, says it anew. @param {Shown | null | undefined} view @param {Place} fragment @returns {Place} */
+export function placed(view, fragment) {
+  if (!view || fragment.step !== null) return fragment;
+  const { step = 0, packet = 0, stage = "verify", reg = "", pane = "" } = view;
+  return { step, packet, stage, reg: reg || null, pane: pane || null };
+}
+
+/** What else a stored view puts into the store: only what this page has. @param {Shown | null | undefined} view @param {State} state @returns {Partial<State>} */
+export function looks(view, state) {
+  if (!view) return {};
+  const carried = CARRIED.filter((name) => name in state && view[name] !== undefined).map((name) => [name, view[name]]);
+  return { dock: view.dock ?? true, base: view.base ?? "dec", ...Object.fromEntries(carried) };
 }

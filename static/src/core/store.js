@@ -30,7 +30,11 @@
 
 /**
  * A program as the server puts it into the page, and as an entry of the browser's history keeps it.
- * @typedef {{id: string | null, example: string | null, title: string, request: Request}} StoredProgram
+ * `view`: what a link restores of the page; `packed`: the program as a link carries it, where none is stored.
+ * @typedef {{
+ *   id: string | null, example: string | null, title: string, request: Request,
+ *   view?: import("../types/messages.js").View | null, packed?: string,
+ * }} StoredProgram
  */
 
 /**

@@ -3,7 +3,8 @@
  * the address keeps the step, register and panel (core/link.js). Going to an entry shows both again.
  */
 import { dropDraft, saveDraft } from "./draft.js";
-import { fragment, readFragment } from "./link.js";
+import { fragment, looks, placed, readFragment } from "./link.js";
+import { packedIn } from "./packed.js";
 
 /** @import { Place } from "./link.js" */
 /** @import { StoredRun, Scope } from "./scope.js" */
@@ -48,13 +49,13 @@ export class Trail {
     clearTimeout(this.timer);
     this.timer = 0;
     const { state } = this.scope;
-    const { id = null, example = null } = state.program;
+    const { id = null, example = null, view: _, ...rest } = state.program;
     const request = structuredClone(this.scope.protocol.request());
     /** @type {StoredProgram | null} */
-    const program = state.source.length > LONGEST ? null : { ...state.program, id, example, request };
+    const program = state.source.length > LONGEST ? null : { ...rest, id, example, request };
     const ran = state.ran?.edited === state.edited;
     try {
-      history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state) : location.href);
+      history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state, state.program.packed) : location.href);
     } catch {
       // Too often or too much for this browser: the entry stays as it was.
     }
@@ -75,6 +76,11 @@ export class Trail {
     this.timer = 0;
     if (!entry?.key || entry.key === this.key) {
       // The same program with another fragment: a link within the page, or an address edited by hand.
+      const packed = packedIn();
+      if (!entry?.key && packed && packed !== this.scope.state.program.packed) {
+        location.reload(); // the address has another program in it
+        return;
+      }
       if (!entry?.key) this.note();
       this.cursor(readFragment());
       return;
@@ -97,13 +103,21 @@ export class Trail {
    */
   show(program, record, run) {
     const { scope } = this;
-    const want = readFragment();
+    const want = placed(record || run ? program.view : null, readFragment());
     load(scope, program);
     scope.protocol.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
     scope.store.set(this.looks(want));
     if (record) scope.protocol.adopt(record);
     else if (run) scope.run();
     else scope.protocol.rest();
+  }
+
+  /** The page is new: take up where its link points. @param {StoredProgram} program */
+  begin(program) {
+    const { scope } = this;
+    const want = placed(program.view, readFragment());
+    scope.protocol.restore = want.step === null ? null : { step: want.step, stage: want.stage ?? "verify", packet: want.packet };
+    scope.store.set({ ...this.looks(want), ...looks(program.view, scope.state) });
   }
 
   /** What of a fragment is kept in the store. @param {Place} want @returns {Partial<State>} */

@@ -2,7 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { saveDraft } from "../core/draft.js";
 import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
-import { listenShare } from "./share.js";
+import { Share } from "./share.js";
 import { programName } from "./why-log.js";
 
 /** @import { LogProgram, Options } from "../types/messages.js" */
@@ -27,7 +27,8 @@ export class Header extends Panel {
     /** @param {string} id */
     const $ = (id) => this.find(id);
     $("run").addEventListener("click", () => this.runOrCancel());
-    listenShare(/** @type {HTMLElement} */ (this.querySelector(".share-form")), /** @type {HTMLDialogElement} */ ($("shared")), this.scope);
+    const share = new Share(/** @type {HTMLElement} */ (this.querySelector(".share-form")), /** @type {HTMLDialogElement} */ ($("shared")), this.scope);
+    $("share").addEventListener("click", () => share.open());
     $("help").addEventListener("click", () => this.help());
     $("theme").addEventListener("click", () => this.theme());
     this.menus();

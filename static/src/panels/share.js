@@ -1,14 +1,19 @@
 /**
- * Share: the form in the header asks the server for a link with htmx; the server answers with the dialog's content
- * (templates/partials/share.html). Here the program is put into the request and the dialog is opened.
+ * Share: a dialog with what a link would be and how long, before it is made. The form asks the server for a link with
+ * htmx, which answers with the dialog's result (templates/partials/share.html); a link that carries the program is made here.
  */
-import { fragment } from "../core/link.js";
+import { fragment, shown } from "../core/link.js";
+import { pack } from "../core/packed.js";
+import { count, size } from "../ui/format.js";
 import { fill, h } from "../ui/dom.js";
-import { size } from "../ui/format.js";
+import { copies, downloads } from "./share-files.js";
 
 /** @import { Scope } from "../core/scope.js" */
 
 const LOST = "The server cannot be reached, so no link was made. Your program is still here: try again.";
+const ID_LENGTH = 16;
+/** A link that is longer is cut by some programs that people paste it into. */
+const LONG = 2000;
 
 /** Why a log is not put into a link, "" if it is. @param {Scope} scope */
 function tooLong({ state, config }) {
@@ -21,55 +26,146 @@ function tooLong({ state, config }) {
 /** @param {number} status of an answer that is not the dialog's */
 const refused = (status) => `The server answered ${status} and made no link. Your program is still here: try again.`;
 
-/**
- * @param {HTMLElement} form
- * @param {HTMLDialogElement} dialog
- * @param {Scope} scope
- */
-export function listenShare(form, dialog, scope) {
-  /** @param {string} type @param {(detail: any) => void} handler of the event's detail */
-  const on = (type, handler) => form.addEventListener(type, (event) => handler(/** @type {CustomEvent} */ (event).detail));
-  /** @param {string} sentence */
-  const fail = (sentence) => {
-    fill(dialog, h("p", { class: "bad", role: "alert" }, sentence), h("form", { method: "dialog" }, h("button", { class: "button primary" }, "Close")));
-    dialog.showModal();
-  };
-  form.addEventListener("htmx:confirm", (event) => {
-    const why = tooLong(scope);
-    if (!why) return;
-    event.preventDefault();
-    fail(why);
-  });
-  on("htmx:configRequest", ({ parameters }) => {
-    const { title } = scope.state.program;
-    parameters.set("program", JSON.stringify({ ...scope.protocol.request(), ...(title ? { title } : {}) }));
-    parameters.set("view", fragment(scope.state));
-  });
-  on("htmx:sendError", () => fail(LOST));
-  on("htmx:beforeOnLoad", (detail) => {
-    // A reason for a refusal comes as the dialog's content too; a proxy's error page does not.
-    const { xhr } = detail;
-    if (xhr.status >= 400 && !xhr.getResponseHeader("HX-Reswap")) fail(refused(xhr.status));
-  });
-  dialog.addEventListener("htmx:beforeSwap", (event) => {
-    const { detail } = /** @type {CustomEvent} */ (event);
-    if (detail.xhr.getResponseHeader("HX-Reswap")) detail.shouldSwap = true;
-  });
-  dialog.addEventListener("htmx:afterSwap", () => void opened(dialog));
+/** @param {number} length */
+const characters = (length) => count(length, "character").replace(/\d+/, (n) => Number(n).toLocaleString("en"));
+
+/** What the link is of, as the server takes it. @param {Scope} scope */
+function content({ state, protocol }) {
+  const { title } = state.program;
+  return { ...protocol.request(), ...(title ? { title } : {}), view: shown(state) };
 }
 
-/** Show the dialog with the link, copied where the browser allows it. @param {HTMLDialogElement} dialog */
-async function opened(dialog) {
-  dialog.showModal();
-  const field = /** @type {HTMLInputElement | null} */ (dialog.querySelector(".share-url"));
-  if (!field) return;
-  field.select();
-  history.replaceState(history.state, "", field.value);
-  try {
-    await navigator.clipboard.writeText(field.value);
-    const copied = /** @type {HTMLElement | null} */ (dialog.querySelector("[data-copied]"));
-    if (copied) copied.hidden = false;
-  } catch {
-    // No permission or no secure context: the link stands selected, ready to be copied by hand.
+/** What the link restores, in words. @param {Scope} scope */
+function restored({ state, steps }) {
+  const points = /** @type {{breakpoints?: unknown[]}} */ (/** @type {unknown} */ (state)).breakpoints?.length ?? 0;
+  const where = steps[state.view].total ? `step ${state.step + 1} of ${state.view === "run" ? "the run" : "the verifier"}` : "";
+  const parts = [where, state.reg ? state.reg : "", "the panels", points ? count(points, "breakpoint") : ""].filter(Boolean);
+  return `The link opens the program with its options and input, and as you see it: ${parts.join(", ")}.`;
+}
+
+export class Share {
+  /**
+   * @param {HTMLElement} form
+   * @param {HTMLDialogElement} dialog
+   * @param {Scope} scope
+   */
+  constructor(form, dialog, scope) {
+    this.form = form;
+    this.dialog = dialog;
+    this.scope = scope;
+    /** The link with the program in it; "" until it was made. */
+    this.carried = "";
+    this.listen();
+  }
+
+  /** @param {string} id */
+  part(id) {
+    return /** @type {HTMLElement} */ (this.dialog.querySelector(`[data-part="${id}"]`));
+  }
+
+  listen() {
+    const { form, scope } = this;
+    const result = this.part("share-result");
+    /** @param {string} type @param {(detail: any) => void} handler of the event's detail */
+    const on = (type, handler) => form.addEventListener(type, (event) => handler(/** @type {CustomEvent} */ (event).detail));
+    form.addEventListener("htmx:confirm", (event) => {
+      if (!this.chosen()) return;
+      event.preventDefault();
+      void this.carry();
+    });
+    on("htmx:configRequest", ({ parameters }) => {
+      parameters.set("program", JSON.stringify(content(scope)));
+      parameters.set("view", fragment(scope.state));
+    });
+    on("htmx:sendError", () => this.fail(LOST));
+    on("htmx:beforeOnLoad", ({ xhr }) => {
+      // A reason for a refusal comes as the dialog's content too; a proxy's error page does not.
+      if (xhr.status >= 400 && !xhr.getResponseHeader("HX-Reswap")) this.fail(refused(xhr.status));
+    });
+    result.addEventListener("htmx:beforeSwap", (event) => {
+      const { detail } = /** @type {CustomEvent} */ (event);
+      if (detail.xhr.getResponseHeader("HX-Reswap")) detail.shouldSwap = true;
+    });
+    result.addEventListener("htmx:afterSwap", () => void this.made(true));
+  }
+
+  /** Whether the link is to carry the program. */
+  chosen() {
+    return /** @type {HTMLInputElement | null} */ (this.dialog.querySelector('input[value="carried"]'))?.checked === true;
+  }
+
+  /** @param {string} sentence */
+  fail(sentence) {
+    fill(this.part("share-result"), h("p", { class: "bad", role: "alert" }, sentence));
+  }
+
+  open() {
+    const { scope } = this;
+    const { state } = scope;
+    const why = tooLong(scope);
+    this.carried = "";
+    fill(this.part("share-result"));
+    const stored = location.origin.length + 3 + ID_LENGTH + fragment(state).length;
+    const bytes = new Blob([JSON.stringify(content(scope))]).size;
+    const carried = h("span", null, "…");
+    const first = h("input", { type: "radio", name: "where", value: "stored", checked: true });
+    fill(
+      this.part("share-choice"),
+      why
+        ? h("p", { class: "bad", role: "alert" }, why)
+        : [
+            h("p", { class: "hint" }, restored(scope)),
+            h("label", { class: "share-way" }, first, h("span", null, h("b", null, "A short link"), ` of ${characters(stored)}. The server stores ${size(bytes)}; anyone with the link can see them.`)),
+            h("label", { class: "share-way" }, h("input", { type: "radio", name: "where", value: "carried" }), h("span", null, h("b", null, "Everything in the link"), " only: ", carried, ". The server stores nothing.")),
+          ],
+    );
+    this.part("share-link").hidden = Boolean(why);
+    fill(this.part("share-more"), copies(scope, () => this.url()), downloads(scope));
+    this.dialog.showModal();
+    if (why) return;
+    first.focus();
+    void this.pack().then((url) => {
+      fill(carried, characters(url.length), url.length > LONG ? h("span", { class: "hint" }, `, more than some mail and chat programs keep whole`) : null);
+    });
+  }
+
+  /** The link that was made in this dialog, "" before. */
+  url() {
+    return /** @type {HTMLInputElement | null} */ (this.dialog.querySelector(".share-url"))?.value ?? "";
+  }
+
+  /** The address with the program in it. */
+  async pack() {
+    if (this.carried) return this.carried;
+    const { state } = this.scope;
+    const packed = await pack({ request: this.scope.protocol.request(), title: state.program.title, view: shown(state) });
+    this.carried = `${location.origin}/#z=${packed}`;
+    return this.carried;
+  }
+
+  async carry() {
+    const url = await this.pack();
+    fill(
+      this.part("share-result"),
+      h("p", { role: "status" }, h("span", { "data-copied": true, hidden: true }, "The link is copied. "), "The server stored nothing: the program is in the link."),
+      h("input", { class: "share-url", type: "text", readonly: true, value: url, "aria-label": "Link" }),
+    );
+    await this.made(false);
+  }
+
+  /** The result stands in the dialog: select the link, and copy it where the browser allows it. @param {boolean} address whether the page gets it as its address */
+  async made(address) {
+    const field = /** @type {HTMLInputElement | null} */ (this.dialog.querySelector(".share-url"));
+    if (!field) return;
+    field.focus();
+    field.select();
+    if (address) history.replaceState(history.state, "", field.value);
+    try {
+      await navigator.clipboard.writeText(field.value);
+      const copied = /** @type {HTMLElement | null} */ (this.dialog.querySelector("[data-copied]"));
+      if (copied) copied.hidden = false;
+    } catch {
+      // No permission or no secure context: the link stands selected, ready to be copied by hand.
+    }
   }
 }

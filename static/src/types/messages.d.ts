@@ -172,6 +172,13 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
+/** Ask for the files that the stages made. Answered by `binaries`. */
+export interface BinariesRequest {
+  type: "binaries";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -399,6 +406,19 @@ export interface Counterexample {
   fault: CounterexampleFault | null;
   /** for `none`: what the verifier no longer knew, `""` if that was not found */
   forgotten: string;
+}
+
+/** The files that the stages made, as base64; null for what there is not. */
+export interface Binaries {
+  type: "binaries";
+  /** name of the program that `xlated` and `image` are of */
+  program: string;
+  /** the ELF object file */
+  object: string | null;
+  /** the rewritten instructions, as `bpftool prog dump xlated file` writes them */
+  xlated: string | null;
+  /** the machine code, as `bpftool prog dump jited file` writes it */
+  image: string | null;
 }
 
 /** A limit was hit. */
@@ -1331,6 +1351,6 @@ export interface View {
   breakpoints?: Breakpoint[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | BinariesRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Binaries | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +73,32 @@ def test_a_log_holds_no_program(kind: str) -> None:
     asked = {"kind": "log", "source": "0: (b7) r0 = 0\n", "options": {}, "input": {"kind": "auto"}}
     with pytest.raises(InputError, match="A log does not hold the program"):
         answers(kind, asked)
+
+
+def test_the_files_are_those_that_the_command_line_writes(tmp_path: Path) -> None:
+    (made,) = answers("binaries", request("count_drop"))
+    file = base64.b64decode(made["object"])
+    assert file.startswith(b"\x7fELF")
+    (tmp_path / "program.o").write_bytes(file)
+    command = [sys.executable, "-m", "vm", "jit", "--json", str(tmp_path / "program.o")]
+    line = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    assert made["program"] == line["program"]
+    assert base64.b64decode(made["xlated"]).hex() == line["xlated"]
+    assert base64.b64decode(made["image"]).hex() == line["image"]
+
+
+def test_a_rejected_program_has_an_object_file_alone() -> None:
+    (made,) = answers("binaries", request("missing_bounds_check"))
+    assert made["object"] and made["xlated"] is None and made["image"] is None
+
+
+def test_a_program_that_was_an_object_file_is_that_file() -> None:
+    data = base64.b64encode((ROOT / "tests/golden/objects").glob("*.o").__next__().read_bytes()).decode()
+    (made,) = answers("binaries", {"kind": "elf", "source": data, "options": {}, "input": {"kind": "none"}})
+    assert made["object"] == data
+
+
+def test_a_log_and_a_source_that_does_not_compile_have_no_files() -> None:
+    for kind, source in (("log", "0: (b7) r0 = 0"), ("c", "int")):
+        with pytest.raises(InputError):
+            answers("binaries", {"kind": kind, "source": source, "options": {}, "input": {"kind": "none"}})

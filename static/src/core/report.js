@@ -1,0 +1,117 @@
+/** A program and what became of it, as text for an issue, a mailing list, or as a file that shows it again. */
+
+/** @import { State } from "./store.js" */
+
+/** Lines of the log that a text repeats: its end, with the reason. */
+const LOG_LINES = 40;
+
+/** Names of files by kind; the command line knows them by these. */
+const SUFFIXES = { c: ".c", asm: ".s", hex: ".hex", elf: ".o", listing: ".txt", log: ".log" };
+
+/** @param {string} text */
+const oneLine = (text) => text.replace(/\s+/g, " ").trim();
+
+/** A name for files: letters of the program's name. @param {State} state */
+export function fileStem({ stages, options, program }) {
+  const name = stages.load?.program || options.program || program.title || "program";
+  return name.replace(/[^\w-]+/g, "_").slice(0, 60) || "program";
+}
+
+/** @param {State} state */
+export const sourceName = (state) => fileStem(state) + SUFFIXES[state.kind];
+
+/** What the verifier, or the stage that failed, said: a sentence. @param {State} state */
+export function verdict({ stages, kernel }) {
+  const { compile, load, verify, run } = stages;
+  const linux = verify?.read_from ? "" : ` by the verifier of Linux ${verify?.kernel || kernel} (emulated)`;
+  if (compile?.status === "failed") return `clang does not accept the source: ${oneLine(compile.message ?? "")}`;
+  if (load?.status === "failed") return `The object cannot be loaded: ${oneLine(load.message ?? "")}`;
+  if (verify?.verdict === "reject") return `Rejected${linux}: ${oneLine(verify.fail?.message ?? "")}`;
+  if (verify?.verdict === "accept") return `Accepted${linux}${run?.summary ? `; the run gives ${oneLine(run.summary)}` : ""}`;
+  return "Not verified.";
+}
+
+/** The steps to compile and load it elsewhere. @param {State} state @returns {string[]} */
+function commands(state) {
+  const { kind, options } = state;
+  const file = sourceName(state);
+  const object = `${fileStem(state)}.o`;
+  const verify = ["bpfscope verify", ...(options.program ? ["--program", options.program] : []), ...(options.unprivileged ? ["--unprivileged"] : [])];
+  if (kind === "c") {
+    const clang = `clang -target bpf -g -${options.opt ?? "O2"} -mcpu=${options.mcpu ?? "v3"} -c ${file} -o ${object}`;
+    return [clang, `bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, `--opt ${options.opt ?? "O2"} --mcpu ${options.mcpu ?? "v3"}`, ...(options.fix_includes ? ["--fix-includes"] : []), file].join(" ")];
+  }
+  if (kind === "elf") return [`bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, object].join(" ")];
+  if (kind === "log") return [`bpfscope log ${file}`];
+  return [[...verify, ...(kind === "asm" || kind === "hex" ? ["--prog-type", options.prog_type ?? "xdp"] : []), file].join(" ")];
+}
+
+/** What compiled and checked it. @param {State} state */
+function tools({ stages, kernel }) {
+  return [stages.compile?.compiler, `Linux ${stages.verify?.kernel || kernel}`].filter(Boolean).join(", ");
+}
+
+/** Where the rejection is: a line of the source and an instruction. @param {State} state */
+function place({ stages, source, kind, code }) {
+  const { fail } = stages.verify ?? {};
+  if (!fail) return [];
+  const line = fail.line ? (kind === "c" ? source.split("\n")[fail.line - 1] : code.lines[fail.line]) : undefined;
+  const insn = code.insns[code.row.get(fail.insn) ?? -1]?.text;
+  return [
+    ...(fail.line ? [`line ${fail.line}: ${oneLine(line ?? "")}`] : []),
+    ...(insn ? [`insn ${fail.insn}: ${insn}`] : []),
+    ...(fail.explanation ? [oneLine(fail.explanation)] : []),
+  ];
+}
+
+/** The end of the log, as far as it is here. @param {State} state */
+function logEnd({ log }) {
+  const lines = log.lines.slice(-LOG_LINES).map((line) => line ?? "…");
+  return (log.lines.length > lines.length ? ["…"] : []).concat(lines).join("\n");
+}
+
+/** A Markdown block that no text inside can end. @param {string} text @param {string} language */
+function fenced(text, language) {
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${text.replace(/\n$/, "")}\n${fence}`;
+}
+
+/** Text that Markdown shows as it is. @param {string} text */
+const plain = (text) => text.replace(/[\\`*_{}[\]<>()#+!|~&]/g, "\\$&");
+
+/** For an issue. @param {State} state @param {string} url of a link to it, "" if there is none */
+export function markdown(state, url) {
+  const { kind, source } = state;
+  return [
+    `**${plain(verdict(state))}**`,
+    ...(place(state).length ? [place(state).map((each) => `- ${plain(each)}`).join("\n")] : []),
+    ...(kind === "elf" ? [] : [fenced(source, kind === "c" ? "c" : "")]),
+    ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${fenced(logEnd(state), "")}`] : []),
+    `${plain(tools(state))}\n\n${fenced(commands(state).join("\n"), "sh")}`,
+    ...(url ? [`[Step through it](${url})`] : []),
+  ].join("\n\n").concat("\n");
+}
+
+/** For a mailing list: text without markup. @param {State} state @param {string} url of a link to it, "" if there is none */
+export function mail(state, url) {
+  const { kind, source } = state;
+  /** @param {string} text */
+  const indented = (text) => text.replace(/\n$/, "").split("\n").map((line) => (line ? `  ${line}` : "")).join("\n");
+  return [
+    verdict(state),
+    ...(place(state).length ? [indented(place(state).join("\n"))] : []),
+    ...(kind === "elf" ? [] : [`The program:\n\n${indented(source)}`]),
+    ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${indented(logEnd(state))}`] : []),
+    `With ${tools(state)}:\n\n${indented(commands(state).map((line) => `$ ${line}`).join("\n"))}`,
+    ...(url ? [`Step through it: ${url}`] : []),
+  ].join("\n\n").concat("\n");
+}
+
+/** The source with how to compile it and what it shows, as its first lines. @param {State} state @param {string} url */
+export function reproduction(state, url) {
+  const comment = { c: "//", asm: "//", hex: "//", elf: "", listing: "", log: "" }[state.kind];
+  if (!comment) return [verdict(state), tools(state), ...commands(state), ...(url ? [url] : []), "", state.kind === "elf" ? "" : state.source].join("\n");
+  const head = [verdict(state), ...place(state), `With ${tools(state)}:`, ...commands(state).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
+  return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${state.source.replace(/\n?$/, "\n")}`;
+}

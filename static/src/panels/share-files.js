@@ -1,0 +1,123 @@
+/** What the share dialog offers beside a link: texts to copy, and files to download. */
+import { fileStem, mail, markdown, reproduction, sourceName } from "../core/report.js";
+import { fill, h, setText } from "../ui/dom.js";
+import { size } from "../ui/format.js";
+
+/** @import { Binaries } from "../types/messages.js" */
+/** @import { Scope } from "../core/scope.js" */
+/** @import { State } from "../core/store.js" */
+
+/** @typedef {{id: string, label: string, title: string, make: (state: State, url: string) => string}} Copy */
+
+/** @type {Copy[]} */
+export const COPIES = [
+  { id: "markdown", label: "Markdown", title: "For an issue or a forum", make: markdown },
+  { id: "reproduction", label: "Reproduction", title: "The source with its command lines and kernel", make: reproduction },
+  { id: "mail", label: "Mailing-list text", title: "Plain text", make: mail },
+];
+
+/** @param {Scope} scope @param {() => string} url of the link that was made */
+export function copies(scope, url) {
+  const said = h("span", { class: "hint", role: "status" });
+  const shown = h("textarea", { class: "share-text", readonly: true, rows: "6", "aria-label": "Text", hidden: true });
+  /** @param {Copy} copy */
+  const press = async (copy) => {
+    const text = copy.make(scope.state, url());
+    shown.value = text;
+    shown.hidden = false;
+    shown.select();
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(said, `Copied: ${size(new Blob([text]).size)}.`);
+    } catch {
+      setText(said, "The text is selected: copy it from here.");
+    }
+  };
+  const buttons = COPIES.map((copy) => h("button", { type: "button", class: "chip", title: copy.title, "data-copy": copy.id, on: { click: () => void press(copy) } }, copy.label));
+  return h("div", { class: "share-group", role: "group", "aria-label": "Copy as" }, h("h3", null, "Copy as"), buttons, said, shown);
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** @param {string} base64 */
+const decoded = (base64) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]);
+
+class Refusal extends Error {}
+
+/** An answer of the server as a file. @param {string} address @param {RequestInit} [request] */
+async function fetched(address, request) {
+  const response = await fetch(address, request).catch(() => null);
+  if (!response) throw new Refusal("The server cannot be reached.");
+  if (!response.ok) {
+    const { error } = await response.json().catch(() => ({ error: `The server answered ${response.status}.` }));
+    throw new Refusal(String(error));
+  }
+  return response.blob();
+}
+
+/** A file that the `binaries` question answers with. @param {"object" | "xlated" | "image"} field @param {string} missing @returns {(scope: Scope) => Promise<Blob>} */
+const binary = (field, missing) => async (scope) => {
+  const { analyses, store } = scope;
+  analyses.ask("binaries");
+  const answer = await new Promise((resolve) => {
+    let over = false;
+    store.on(["analyses"], () => {
+      const known = analyses.answer("binaries");
+      if (over || known?.status === "asked") return;
+      over = true;
+      resolve(known);
+    });
+  });
+  const [made] = /** @type {Binaries[]} */ (answer?.parts ?? []);
+  if (!made) throw new Refusal(answer?.message || "Run the program first.");
+  const data = made[field];
+  if (data === null) throw new Refusal(missing);
+  return decoded(data);
+};
+
+/** @param {string} path behind the run */
+const ofRun = (path) => (/** @type {Scope} */ { session }) =>
+  session.run ? fetched(`/api/runs/${session.run}/${path}`) : Promise.reject(new Refusal("Run the program first."));
+
+/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, when?: (state: State) => boolean}} Download */
+
+/** @param {State} state */
+const isProgram = ({ kind }) => kind !== "log";
+
+/** @type {Download[]} */
+export const DOWNLOADS = [
+  { id: "source", label: "Source", name: sourceName, make: async ({ state }) => (state.kind === "elf" ? decoded(state.source) : (state.upload?.file ?? new Blob([state.source]))) },
+  { id: "object", label: "Object", name: (state) => `${fileStem(state)}.o`, when: ({ kind }) => kind === "c", make: binary("object", "There is no object file: the program comes from none.") },
+  { id: "log", label: "Log", name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt") },
+  { id: "xlated", label: "Rewritten (xlated)", name: (state) => `${fileStem(state)}.xlated`, when: isProgram, make: binary("xlated", "The verifier does not accept the program, so it was not rewritten.") },
+  { id: "image", label: "Machine code", name: (state) => `${fileStem(state)}.x86-64`, when: isProgram, make: binary("image", "The verifier does not accept the program, so there is no machine code.") },
+  { id: "trace", label: "Trace", name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl") },
+];
+
+/** @param {Scope} scope */
+export function downloads(scope) {
+  const said = h("span", { class: "hint", role: "status" });
+  /** @param {Download} download */
+  const press = async (download) => {
+    setText(said, "Making the file…");
+    try {
+      const blob = await download.make(scope);
+      save(blob, download.name(scope.state));
+      setText(said, `${download.label}: ${size(blob.size)}.`);
+    } catch (error) {
+      setText(said, error instanceof Refusal ? error.message : "The file could not be made.");
+    }
+  };
+  const offered = DOWNLOADS.filter(({ when }) => !when || when(scope.state));
+  const buttons = offered.map((each) => h("button", { type: "button", class: "chip", "data-download": each.id, on: { click: () => void press(each) } }, each.label));
+  const box = h("div", { class: "share-group", role: "group", "aria-label": "Download" });
+  fill(box, h("h3", null, "Download"), buttons, said);
+  return box;
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Code, Log } from "../src/core/model.js";
+import { mail, markdown, reproduction, sourceName } from "../src/core/report.js";
+import { LOAD, state } from "./world.js";
+
+const FAIL = { rule: "r", message: "R1 invalid mem access 'scalar'", step: 1, insn: 1, line: 2, explanation: "It is a *number*." };
+
+/** @param {object} more @returns {any} */
+const rejected = (more = {}) => ({
+  ...state(),
+  source: "int a;\nint b = <1>; // ````\n",
+  stages: { compile: { stage: "compile", status: "done", compiler: "clang 22" }, load: LOAD, verify: { stage: "verify", status: "done", verdict: "reject", kernel: "6.12", fail: FAIL } },
+  code: new Code(/** @type {any} */ (LOAD)),
+  log: new Log(/** @type {any} */ ({ log: Array.from({ length: 90 }, (_, i) => `line ${i}`).join("\n") })),
+  ...more,
+});
+
+test("Markdown has the verdict, the place, the source in a fence it cannot end, the end of the log and the link", () => {
+  const text = markdown(rejected(), "https://x/s/1");
+  assert.match(text, /^\*\*Rejected by the verifier of Linux 6\.12 \\\(emulated\\\): R1 invalid mem access 'scalar'\*\*$/m);
+  assert.match(text, /^- line 2: int b = \\<1\\>; \/\/ \\`\\`\\`\\`$/m);
+  assert.match(text, /^- insn 1: r2 = 5$/m);
+  assert.match(text, /It is a \\\*number\\\*\./);
+  assert.match(text, /^`{5}c\nint a;\n[\s\S]*\n`{5}$/m);
+  assert.ok(text.includes("line 89") && !text.includes("line 49\n"));
+  assert.match(text, /\[Step through it\]\(https:\/\/x\/s\/1\)/);
+});
+
+test("a mailing list gets plain text", () => {
+  const text = mail(rejected(), "");
+  assert.match(text, /^Rejected by the verifier of Linux 6\.12 \(emulated\): R1 invalid/);
+  assert.match(text, /^ {2}int a;$/m);
+  assert.match(text, /^ {2}\$ clang -target bpf -g -O2 -mcpu=v3 -c program\.c -o program\.o$/m);
+  assert.ok(!text.includes("Step through it"));
+});
+
+test("a reproduction is the source, its command lines in comments that hold no line of the user's", () => {
+  const hostile = rejected({ program: { title: "a\nint evil;" }, stages: { verify: { stage: "verify", status: "done", verdict: "reject", fail: { ...FAIL, message: "x\nint evil;" } } } });
+  const lines = reproduction(hostile, "u\nint evil;").split("\n");
+  assert.ok(!lines.includes("int evil;"));
+  assert.deepEqual(lines.filter((line) => !line.startsWith("//")), ["int a;", "int b = <1>; // ````", ""]);
+  assert.equal(sourceName(hostile), "a_int_evil_.c");
+});
+
+test("each kind of source has its command line", () => {
+  const kinds = { asm: "bpfscope verify --prog-type tc program.s", hex: "bpfscope verify --prog-type tc program.hex", elf: "bpfscope verify program.o", log: "bpfscope log program.log" };
+  for (const [kind, line] of Object.entries(kinds)) assert.ok(mail({ ...state(), kind, options: { prog_type: "tc" } }, "").includes(line), kind);
+});
