@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
 http = get_asgi_application()  # before what follows: it sets Django up
 
-from playground import routing, status, uploads  # noqa: E402
+from playground import polling, routing, status, uploads  # noqa: E402
 from playground.jobs import service  # noqa: E402
 
 log = logging.getLogger("playground")
@@ -20,13 +20,22 @@ FIRST_WORKER_SECONDS = 5
 LAST_WORKER_SECONDS = 60
 
 
+BESIDE = (
+    (uploads.PATH, uploads.upload),
+    (polling.PATH, polling.poll),
+)
+"""What of HTTP does not go to Django."""
+
+
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    if scope["type"] == "http" and scope["path"] == uploads.PATH:
-        await uploads.upload(scope, receive, send)
-        return
-    if scope["type"] == "http" and scope["path"] in status.PATHS:
-        await status.application(scope, send)
-        return
+    if scope["type"] == "http":
+        if scope["path"] in status.PATHS:
+            await status.application(scope, send)
+            return
+        for path, beside in BESIDE:
+            if path.fullmatch(scope["path"]):
+                await beside(scope, receive, send)
+                return
     handlers = {"http": http, "websocket": routing.websocket, "lifespan": lifespan}
     await handlers[scope["type"]](scope, receive, send)
 

@@ -6,40 +6,25 @@ It stands beside Django, which would read the whole body before it asks a view.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 
 from playground import throttle
 from playground.clients import scope_client
+from playground.http import CHUNK_SECONDS, Receive, Refused, Send, admit, headers_of, say
 from playground.jobs.service import service
 from playground.requests import size
 
 log = logging.getLogger("playground.uploads")
-PATH: Final = "/api/log"
-CHUNK_SECONDS: Final = 30
-"""A client that sends nothing for so long is disconnected."""
+PATH: Final = re.compile("/api/log")
 TOTAL_SECONDS: Final = 600
 AT_ONCE: Final = 4
 """Uploads that are taken at the same time; further ones are refused as busy."""
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class Refused(Exception):
-    """status, and a sentence for whoever sent it."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
 
 _coming = 0
 
@@ -64,24 +49,15 @@ async def upload(scope: Mapping[str, Any], receive: Receive, send: Send) -> None
     except OSError:
         log.exception("an upload could not be stored")
         answer, status = {"error": "The server has no disk space left for this log. Try again later."}, 507
-    await _answer(send, status, answer)
+    await say(send, status, answer)
 
 
 def _check(scope: Mapping[str, Any]) -> None:
     """Refused where the request is not one for us, before its body is read."""
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    host = headers.get("host", "")
-    allowed = settings.ALLOWED_HOSTS or (["localhost", ".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
-    if not validate_host(split_domain_port(host)[0], allowed):
-        raise Refused(400, "The request could not be understood.")
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
-        raise Refused(403, "Requests from pages of other sites are refused.")
-    if scope["method"] != "POST":
-        raise Refused(405, "Send the log with POST.")
+    admit(scope, "POST", "Send the log with POST.")
     if settings.REDIS_URL:
         raise Refused(503, "This server's workers are on other machines and read no uploads: paste the log instead.")
-    length = headers.get("content-length", "")
+    length = headers_of(scope).get("content-length", "")
     if length.isdecimal() and int(length) > settings.UPLOAD_MB << 20:
         raise _too_long()
     if not throttle.allow("upload", scope_client(scope), settings.UPLOADS_PER_HOUR):
@@ -130,20 +106,3 @@ def _write(handle: int, body: bytes) -> None:
     view = memoryview(body)
     while view:
         view = view[os.write(handle, view) :]
-
-
-async def _answer(send: Send, status: int, value: Mapping[str, Any]) -> None:
-    body = json.dumps(value).encode()
-    headers = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        "x-content-type-options": "nosniff",
-        "content-security-policy": settings.CONTENT_SECURITY_POLICY,
-        "referrer-policy": settings.SECURE_REFERRER_POLICY,
-        "cross-origin-opener-policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
-    }
-    if status in (400, 403, 405, 408, 413):
-        headers["connection"] = "close"  # the rest of the body is not read
-    lines = [(name.encode(), text.encode()) for name, text in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})

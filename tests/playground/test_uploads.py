@@ -43,7 +43,7 @@ async def post(*pieces: bytes, method: str = "POST", gone: bool = False, **heade
     scope = {
         "type": "http",
         "method": method,
-        "path": uploads.PATH,
+        "path": "/api/log",
         "client": ("127.0.0.1", 1),
         "headers": [(name.encode(), value.encode()) for name, value in told.items()],
     }
