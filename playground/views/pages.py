@@ -25,6 +25,7 @@ def config() -> dict[str, Any]:
     """What the page's scripts have to know of this server."""
     return {
         "ws": "/ws/run",
+        "poll": "/ws/poll",
         "examples": "/examples/",
         "analyses": list(ANALYSES),
         "limits": limits(),

@@ -150,3 +150,60 @@ test("a window that cannot be read does not end the run", () => {
   sockets[0].say({ type: "error", code: "internal", message: "a bug" });
   assert.equal(session.over, true);
 });
+
+/** A session whose other way is a socket of its own kind. */
+function two() {
+  /** @type {Socket[]} */
+  const others = [];
+  const other = () => {
+    const made = new Socket();
+    sockets.pop();
+    others.push(made);
+    return made;
+  };
+  const made = new Session("ws://x", (message) => heard.push(message), (state) => news.push(state), /** @type {any} */ ({ other }));
+  return { made, others };
+}
+
+test("where no WebSocket can be made the other way is taken, once, and is kept", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { made, others } = two();
+  made.start(/** @type {any} */ ({ kind: "c" }));
+  sockets[0].close();
+  context.mock.timers.tick(400);
+  assert.equal(others.length, 0);
+  sockets[1].close();
+  assert.equal(others.length, 1);
+  assert.equal(news.filter(({ state }) => state === "other-way").length, 1);
+  others[0].accept({ type: "hello" }, ACCEPTED);
+  assert.deepEqual(others[0].sent, [{ type: "run", v: 1, request: { kind: "c" } }]);
+  others[0].close();
+  context.mock.timers.tick(400);
+  assert.equal(others.length, 2);
+  others[1].accept();
+  assert.deepEqual(others[1].sent, [{ type: "resume", run: "r1" }]);
+  assert.equal(sockets.length, 2);
+});
+
+test("a connection that says nothing counts as none", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { made, others } = two();
+  made.start(/** @type {any} */ ({ kind: "c" }));
+  sockets[0].accept();
+  context.mock.timers.tick(6000);
+  context.mock.timers.tick(400);
+  context.mock.timers.tick(6000);
+  assert.equal(others.length, 1);
+});
+
+test("a connection that was made once is not given up for another way", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const { made, others } = two();
+  made.start(/** @type {any} */ ({ kind: "c" }));
+  sockets[0].accept({ type: "hello" }, ACCEPTED);
+  for (let i = 0; i < 5; i++) {
+    sockets.at(-1)?.close();
+    context.mock.timers.tick(15000);
+  }
+  assert.equal(others.length, 0);
+});

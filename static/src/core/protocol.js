@@ -20,6 +20,7 @@ const waiting = ({ position, expected }) => {
   return `Waiting for a worker${before}${seconds}`;
 };
 
+const SLOWER = "No WebSocket can be opened here, so messages come by repeated requests: all works, some of it slower.";
 const NO_PROGRAM = "There is no program yet: write one, paste one, or choose an example.";
 
 export class Protocol {
@@ -177,6 +178,8 @@ export class Protocol {
     } else if (news.state === "open" && lost) {
       this.store.set({ status: { state: this.session.over ? "done" : "running", message: "Connected again." } });
       if (this.session.over) this.cursor.look();
+    } else if (news.state === "other-way") {
+      this.store.set({ notice: SLOWER, status: { state: "running", message: "" } });
     } else if (news.state === "given-up") {
       this.settle();
       void unreachable(this.session.url, Boolean(news.never)).then((message) => this.fail(message));

@@ -4,6 +4,7 @@ import { Cursor } from "./cursor.js";
 import { saveDraft } from "./draft.js";
 import { Lists, needs } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
+import { PollSocket } from "./polling.js";
 import { Protocol } from "./protocol.js";
 import { Reasons } from "./reasons.js";
 import { Search } from "./search.js";
@@ -14,7 +15,7 @@ import { Store } from "./store.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, examples: string, analyses?: string[], kernel?: string, limits?: Partial<Limits>}} Config */
+/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], kernel?: string, limits?: Partial<Limits>}} Config */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 
@@ -31,6 +32,7 @@ export class Scope {
       url.href,
       (message) => this.protocol.handle(message),
       (news) => this.protocol.connection(news),
+      { other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
     );
     this.steps = new Steps((stage, from, to, run) => this.session.window(stage, from, to, run));
     this.steps.limit(boot.config.limits);
@@ -106,5 +108,6 @@ function first({ program, config, ownInput = false }) {
     kernelLog: null,
     peek: "",
     found: "",
+    notice: "",
   };
 }

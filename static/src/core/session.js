@@ -1,18 +1,23 @@
 /**
  * One run and its socket (docs/protocol.md). Feeds messages to `handle`, asks for windows, and when the connection is
- * lost connects again: jittered, ever slower, with `resume`, a limited number of times.
+ * lost connects again: jittered, ever slower, with `resume`, a limited number of times. Where no WebSocket can be made
+ * it goes on by another way, if there is one.
  */
 
 /** @import { ClientMessage, Request, ServerMessage } from "../types/messages.js" */
 /** @import { View } from "./store.js" */
 
-/** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up", wait?: number, never?: boolean}} News */
+/** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up" | "other-way", wait?: number, never?: boolean}} News */
 
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 15000;
 /** Attempts in a row before giving up: fewer where no connection was ever made, for then nothing was interrupted. */
 const TRIES = 10;
 const FIRST_TRIES = 2;
+/** Milliseconds after which a connection that says nothing counts as none: some proxies neither pass nor refuse it. */
+const SILENCE = 6000;
+
+/** As much of a WebSocket as is used here. @typedef {Pick<WebSocket, "readyState" | "send" | "close" | "addEventListener">} Connection */
 
 export class Session {
   /** True once the server accepted the request of this connection. */
@@ -23,13 +28,19 @@ export class Session {
    * @param {string} url
    * @param {(message: ServerMessage) => void} handle one message of the server
    * @param {(news: News) => void} tell connection news: connecting, open,
-   *   lost (tried again after `wait`), idle, given-up (`never`: no connection was ever made)
+   *   lost (tried again after `wait`), idle, given-up (`never`: no connection was ever made), other-way (no WebSocket
+   *   could be made: `other` is used from now on)
+   * @param {{
+   *   connect?: (url: string) => Connection, other?: (() => Connection) | null,
+   * }} [ways] to connect, a WebSocket by default
    */
-  constructor(url, handle, tell) {
+  constructor(url, handle, tell, { connect = (at) => new WebSocket(at), other = null } = {}) {
     this.url = url;
+    this.connect = connect;
+    this.other = other;
     this.handle = handle;
     this.tell = tell;
-    /** @type {WebSocket | null} */
+    /** @type {Connection | null} */
     this.socket = null;
     /** @type {Request | null} */
     this.request = null;
@@ -40,6 +51,7 @@ export class Session {
     this.over = true;
     this.attempt = 0;
     this.timer = 0;
+    this.silence = 0;
     /** @type {ClientMessage[]} requests that wait for a connection */
     this.waiting = [];
     /** True once a connection was made in this page. */
@@ -121,6 +133,7 @@ export class Session {
 
   drop() {
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     this.timer = 0;
     const socket = this.socket;
     this.socket = null;
@@ -135,20 +148,29 @@ export class Session {
     this.tell({ state: "connecting" });
     let socket;
     try {
-      socket = new WebSocket(this.url);
+      socket = this.connect(this.url);
     } catch {
       this.lost(); // the browser forbids it
       return;
     }
     this.socket = socket;
+    clearTimeout(this.silence);
+    this.silence = window.setTimeout(() => {
+      if (socket !== this.socket) return;
+      this.socket = null;
+      socket.close();
+      this.lost();
+    }, SILENCE);
     socket.addEventListener("open", () => {
-      this.reached = true;
       this.resuming = this.run !== null;
       if (this.run !== null) this.send({ type: "resume", run: this.run });
       else this.submit();
     });
     socket.addEventListener("message", (event) => {
-      if (socket === this.socket) this.receive(event.data);
+      if (socket !== this.socket) return;
+      clearTimeout(this.silence);
+      this.reached = true;
+      this.receive(event.data);
     });
     socket.addEventListener("close", () => {
       if (socket === this.socket) this.lost();
@@ -184,10 +206,19 @@ export class Session {
   }
 
   lost() {
+    clearTimeout(this.silence);
     this.socket = null;
     this.ready = false;
     if (this.over && !this.waiting.length) {
       this.tell({ state: "idle" });
+      return;
+    }
+    if (!this.reached && this.other && this.attempt + 1 >= FIRST_TRIES) {
+      this.connect = this.other;
+      this.other = null;
+      this.attempt = 0;
+      this.tell({ state: "other-way" });
+      this.open();
       return;
     }
     if (this.attempt + 1 >= (this.reached ? TRIES : FIRST_TRIES)) {

@@ -74,7 +74,8 @@
  *   kernelLog: import("../types/messages.js").KernelCell | null,
  *   peek: string,
  *   found: string,
- * }} State `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
+ *   notice: string,
+ * }} State `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelLog`: the answer of a real kernel

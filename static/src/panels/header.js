@@ -35,6 +35,7 @@ export class Header extends Panel {
     this.examples();
     store.on(["program", "options", "stages", "kind", "upload"], () => this.options());
     store.on(["status", "kind"], () => this.status());
+    store.on(["notice"], () => this.notice());
     store.on(["kernel", "stages"], () => {
       const { verify } = store.state.stages;
       // A log has another kernel's name than the one that is emulated.
@@ -177,6 +178,14 @@ export class Header extends Panel {
     setText(this.find("run-text"), running ? "Stop" : does);
     setAttr(run, "data-running", running);
     setAttr(run, "aria-label", running ? "Stop the run" : `${does} (Ctrl+Enter)`);
+  }
+
+  /** What is said once. */
+  notice() {
+    const { notice } = this.store.state;
+    const part = this.find("notice");
+    part.hidden = !notice;
+    if (notice) fill(part, notice, " ", h("button", { type: "button", class: "chip", on: { click: () => this.store.set({ notice: "" }) } }, "OK"));
   }
 
   help() {
