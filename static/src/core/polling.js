@@ -3,12 +3,13 @@
  * Messages go out one after the other; those that come are asked for by the number of the last one that is here.
  */
 
+const [CONNECTING, OPEN, CLOSED] = [0, 1, 3];
 const PAUSE = 500;
 const LONGEST = 8000;
 
 export class PollSocket extends EventTarget {
   /** @type {number} */
-  readyState = WebSocket.CONNECTING;
+  readyState = CONNECTING;
   path = "";
   last = 0;
   /** @type {Promise<unknown>} what was sent so far */
@@ -31,18 +32,18 @@ export class PollSocket extends EventTarget {
       this.over();
       return;
     }
-    if (this.readyState !== WebSocket.CONNECTING) {
+    if (this.readyState !== CONNECTING) {
       this.leave();
       return;
     }
-    this.readyState = WebSocket.OPEN;
+    this.readyState = OPEN;
     this.dispatchEvent(new Event("open"));
     await this.listen();
   }
 
   async listen() {
     let pause = PAUSE;
-    while (this.readyState === WebSocket.OPEN) {
+    while (this.readyState === OPEN) {
       try {
         const response = await fetch(`${this.path}?after=${this.last}`, { signal: this.gone.signal, cache: "no-store" });
         if (!response.ok) throw new Error(String(response.status));
@@ -67,7 +68,7 @@ export class PollSocket extends EventTarget {
 
   /** @param {string} data */
   async post(data) {
-    for (let pause = PAUSE; this.readyState === WebSocket.OPEN; pause *= 2) {
+    for (let pause = PAUSE; this.readyState === OPEN; pause *= 2) {
       const response = await fetch(this.path, { method: "POST", body: data, signal: this.gone.signal }).catch(() => null);
       if (response?.ok) return;
       if (pause > LONGEST || (response && response.status !== 429)) this.over();
@@ -76,9 +77,9 @@ export class PollSocket extends EventTarget {
   }
 
   close() {
-    if (this.readyState === WebSocket.CLOSED) return;
-    const open = this.readyState === WebSocket.OPEN;
-    this.readyState = WebSocket.CLOSED;
+    if (this.readyState === CLOSED) return;
+    const open = this.readyState === OPEN;
+    this.readyState = CLOSED;
     // What was sent before, a cancel among it, arrives first.
     if (open) void Promise.race([this.sent, new Promise((resolve) => setTimeout(resolve, PAUSE))]).then(() => this.leave());
     this.dispatchEvent(new Event("close"));
@@ -91,8 +92,8 @@ export class PollSocket extends EventTarget {
 
   /** The server ended it, or cannot be reached. */
   over() {
-    if (this.readyState === WebSocket.CLOSED) return;
-    this.readyState = WebSocket.CLOSED;
+    if (this.readyState === CLOSED) return;
+    this.readyState = CLOSED;
     this.gone.abort();
     this.dispatchEvent(new Event("close"));
   }
