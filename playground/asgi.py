@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
 http = get_asgi_application()  # before what follows: it sets Django up
 
-from playground import polling, routing, status, uploads  # noqa: E402
+from playground import polling, rest, routing, status, uploads  # noqa: E402
 from playground.jobs import service  # noqa: E402
 
 log = logging.getLogger("playground")
@@ -23,6 +23,7 @@ LAST_WORKER_SECONDS = 60
 BESIDE = (
     (uploads.PATH, uploads.upload),
     (polling.PATH, polling.poll),
+    (rest.PATH, rest.rest),
 )
 """What of HTTP does not go to Django."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -48,17 +49,24 @@ class SocketLimit:
         self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        client = scope_client(scope)
-        self._open[client.name] += 1
-        metrics.sockets.inc()
-        try:
-            if self._open[client.name] > settings.SOCKETS_PER_ADDRESS * client.share:
-                metrics.refusals.labels("sockets").inc()
+        with self.counted(scope_client(scope)) as allowed:
+            if not allowed:
                 await receive()
                 await send({"type": "websocket.accept"})
                 await send({"type": "websocket.close", "code": TOO_MANY})
                 return
             await self._application(scope, receive, send)
+
+    @contextmanager
+    def counted(self, client: Client) -> Iterator[bool]:
+        """One more connection of this client; False if there are too many."""
+        self._open[client.name] += 1
+        metrics.sockets.inc()
+        try:
+            allowed = self._open[client.name] <= settings.SOCKETS_PER_ADDRESS * client.share
+            if not allowed:
+                metrics.refusals.labels("sockets").inc()
+            yield allowed
         finally:
             metrics.sockets.dec()
             self._open[client.name] -= 1

@@ -164,41 +164,15 @@ class RunConsumer(AsyncWebsocketConsumer):
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
-        stage, number, first, to = message.stage, message.run, message.from_, message.to
-        if to <= first:
-            raise BadRequest("A window must end at a later step than it starts.")
-        if to - first > WINDOW:
-            raise BadRequest(f"A window has at most {WINDOW} steps.")
-        try:
-            chunks = await service().steps(run, stage, number, first, to, self.client.name)
-        except Unreadable as error:
-            raise BadRequest(str(error), "window") from None
-        for text in chunks:
+        for text in await window_of(run, message, self.client.name):
             await self.say_text(text)
-        if not chunks:
-            total = run.record.total(stage, number)
-            empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
-            await self.say(**empty, keyframe=None, steps=[])
 
     async def on_part(self, message: asked.PartRequest) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
-        name, first, to = message.list_, message.from_, message.to
-        if to <= first:
-            raise BadRequest("A part must end at a later item than it starts.")
-        if to - first > WINDOW:
-            raise BadRequest(f"A part has at most {WINDOW} items.")
-        try:
-            parts = service().part(run, name, first, to)
-        except Unreadable as error:
-            raise BadRequest(str(error), "window") from None
-        for text in parts:
+        for text in part_of(run, message):
             await self.say_text(text)
-        here = run.record.total(name)
-        if here < to:
-            none: dict[str, Any] = {"type": "part", "list": name, "from": max(first, here)}
-            await self.say(**none, items=[])
 
     async def on_log(self, message: asked.LogRequest) -> None:
         run = self.run
@@ -336,8 +310,7 @@ class RunConsumer(AsyncWebsocketConsumer):
                 await self.close(code)
 
     async def say(self, **message: Any) -> None:
-        text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
-        await self.say_text(text.encode("utf-8", "replace").decode())
+        await self.say_text(_text(message))
 
     async def say_text(self, text: str) -> None:
         try:
@@ -347,6 +320,46 @@ class RunConsumer(AsyncWebsocketConsumer):
             raise
         except (OSError, RuntimeError):  # RuntimeError: this side has closed it
             raise Gone from None
+
+
+async def window_of(run: Run, message: asked.Window, network: str) -> list[str]:
+    """The messages that answer a `window` message about this run. BadRequest."""
+    stage, number, first, to = message.stage, message.run, message.from_, message.to
+    if to <= first:
+        raise BadRequest("A window must end at a later step than it starts.")
+    if to - first > WINDOW:
+        raise BadRequest(f"A window has at most {WINDOW} steps.")
+    try:
+        chunks = await service().steps(run, stage, number, first, to, network)
+    except Unreadable as error:
+        raise BadRequest(str(error), "window") from None
+    if chunks:
+        return chunks
+    total = run.record.total(stage, number)
+    empty: dict[str, Any] = {"type": "steps", "stage": stage, "run": number, "from": first, "total": total}
+    return [_text({**empty, "keyframe": None, "steps": []})]
+
+
+def part_of(run: Run, message: asked.PartRequest) -> list[str]:
+    """The messages that answer a `part` message about this run. BadRequest."""
+    name, first, to = message.list_, message.from_, message.to
+    if to <= first:
+        raise BadRequest("A part must end at a later item than it starts.")
+    if to - first > WINDOW:
+        raise BadRequest(f"A part has at most {WINDOW} items.")
+    try:
+        parts = service().part(run, name, first, to)
+    except Unreadable as error:
+        raise BadRequest(str(error), "window") from None
+    here = run.record.total(name)
+    if here < to:
+        parts.append(_text({"type": "part", "list": name, "from": max(first, here), "items": []}))
+    return parts
+
+
+def _text(message: dict[str, Any]) -> str:
+    text = json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
 
 
 def closed_on_purpose(message: dict[str, Any]) -> bool:

@@ -1,0 +1,309 @@
+"""/api: the run socket for programs that speak HTTP only (docs/rest.md), with its requests, limits and messages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from django.conf import settings
+
+from playground.config.limits import INLINE_BYTES
+from playground.consumers.run import part_of, window_of
+from playground.conversation import LOST, NORMAL, Conversation
+from playground.http import (
+    Left,
+    Receive,
+    Refused,
+    Send,
+    Stream,
+    admit,
+    answer,
+    body_of,
+    headers_of,
+    query_of,
+    say,
+    while_there,
+)
+from playground.jobs.frames import FrameError
+from playground.jobs.pool import Busy
+from playground.jobs.record import WINDOW
+from playground.jobs.run import FINISHED, Run
+from playground.jobs.service import Closing, Unreadable, first_entries, service
+from playground.messages import asked
+from playground.messages.base import Wire
+from playground.messages.check import checked
+from playground.messages.endpoints import ENDPOINTS, RUN_ID, Endpoint, ItemsOf, StepsOf, Wait
+from playground.requests import BadRequest, check_request, parse
+from playground.routing import limited
+from playground.throttle import socket_network
+
+log = logging.getLogger("playground.rest")
+T = TypeVar("T", bound=Wire)
+R = TypeVar("R")
+NDJSON: Final = "application/x-ndjson"
+WHOLE_BYTES: Final = 32 << 20
+"""An answer that is not streamed holds at most so many."""
+STATUS: Final[Mapping[str, int]] = {"size": 413, "busy": 503, "disk": 507, "unknown_run": 404}
+"""Of a response, by the code of the `error` message."""
+DJANGOS: Final = ("share",)
+"""Endpoints that are views (playground/views)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. values: what stands in the place of `{…}` in the endpoint's path."""
+
+    endpoint: Endpoint
+    values: Mapping[str, str]
+    scope: Mapping[str, Any]
+    receive: Receive
+    send: Send
+
+    @property
+    def network(self) -> str:
+        return socket_network(self.scope)
+
+    def query(self, kind: type[T]) -> T:
+        """The query as this structure. BadRequest."""
+        given = {name: int(text) if text.isdecimal() else text for name, text in query_of(self.scope).items()}
+        return checked(given, kind, "The query")
+
+    async def answer(self, texts: AsyncIterator[str], run: str = "") -> None:
+        """JSON texts as they come, a line each, if the client asks for that; else all of them in one object."""
+        if NDJSON in headers_of(self.scope).get("accept", "") or self.endpoint.answer == NDJSON:
+            stream = Stream(self.send)
+            async for text in texts:
+                if not stream.begun:  # what is refused has no first message
+                    await stream.begin(NDJSON)
+                await stream.write(f"{text}\n")
+            await (stream.end() if stream.begun else answer(self.send, 200, "", NDJSON))
+            return
+        parts: list[str] = []
+        length = 0
+        async for text in texts:
+            parts.append(text)
+            length += len(text)
+            if length > WHOLE_BYTES:
+                raise Refused(413, f"The answer is too long to be sent at once: ask for it with Accept: {NDJSON}.")
+        head = f'"run":{json.dumps(run or _run_of(parts))},' if self.endpoint.name in ("run", "again") else ""
+        await answer(self.send, 200, f'{{{head}"messages":[{",".join(parts)}]}}')
+
+
+def _run_of(texts: list[str]) -> str:
+    first = json.loads(texts[0]) if texts else {}
+    return str(first.get("run", ""))
+
+
+async def rest(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+    """The ASGI application of PATH."""
+    try:
+        endpoint, values = _found(scope["path"], scope["method"])
+        admit(scope, endpoint.method, f"This address takes {endpoint.method}.")
+        await HANDLERS[endpoint.name](Call(endpoint, values, scope, receive, send))
+    except Left:
+        pass
+    except Refused as refused:
+        await say(send, refused.status, {"error": str(refused)})
+    except BadRequest as error:
+        await say(send, STATUS.get(error.code, 400), {"error": error.message})
+    except Unreadable as unreadable:
+        await say(send, 422, {"error": str(unreadable)})
+    except (Busy, Closing):
+        await say(send, 503, {"error": "The server is busy; try again in a moment."})
+    except OSError:
+        log.exception("no disk space for a request")
+        await say(send, 507, {"error": "The server has no disk space left for this; try again later."})
+
+
+def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:
+    matches = [(each, found.groupdict()) for each, pattern in PATTERNS if (found := pattern.fullmatch(path))]
+    return next((match for match in matches if match[0].method == method), matches[0])
+
+
+async def _request(call: Call) -> dict[str, Any]:
+    """The body as a checked request. A large one is checked in a thread, one at a time, as of a socket."""
+    body = await body_of(call.receive, settings.MESSAGE_BYTES)
+
+    def understand() -> dict[str, Any]:
+        return check_request(parse(body, "The request"))
+
+    if len(body) <= INLINE_BYTES:
+        return understand()
+    async with service().parsing:
+        return await asyncio.to_thread(understand)
+
+
+async def _until_done(conversation: Conversation) -> AsyncIterator[str]:
+    """The messages of a run. Refused if it was not accepted."""
+    accepted = False
+    async for text in conversation.messages():
+        head = text[:40]
+        if '"type":"hello"' in head:
+            continue
+        if not accepted and '"type":"error"' in head:
+            error = json.loads(text)
+            raise Refused(STATUS.get(error["code"], 400), error["message"])
+        accepted = True
+        yield text
+        if text.startswith('{"type":"done"'):
+            return
+    if not accepted:
+        raise Refused(429, "There are too many connections from your address.")
+
+
+async def _converse(call: Call, message: dict[str, Any], *, wait: bool) -> None:
+    conversation = Conversation(call.scope)
+    code = NORMAL
+    try:
+        conversation.say(**message)
+        told = _until_done(conversation)
+        if wait:
+            await while_there(call.receive, call.answer(told))
+        else:
+            run = _run_of([await anext(told)])
+            code = LOST  # it goes on for a while, for whoever asks for it
+            await say(call.send, 202, {"run": run})
+    finally:
+        await conversation.close(code)
+
+
+async def _run(call: Call) -> None:
+    wait = call.query(Wait).wait == "done"
+    request = await _request(call)
+    await _converse(call, {"type": "run", "v": 1, "request": request}, wait=wait)
+
+
+async def _again(call: Call) -> None:
+    await body_of(call.receive, 1024)
+    await _converse(call, {"type": "resume", "run": call.values["run"]}, wait=True)
+
+
+@contextlib.asynccontextmanager
+async def _watched(call: Call) -> AsyncIterator[Run]:
+    """The run that the address names, kept while it is read."""
+    await body_of(call.receive, 1024)
+    run = service().find(call.values["run"])
+    if run is None:
+        raise Refused(404, "This run is no longer stored on the server; run the program again.")
+    with limited.counted(call.network) as allowed:
+        if not allowed:
+            raise Refused(429, "There are too many connections from your address.")
+        service().watch(run)
+        try:
+            yield run
+        finally:
+            service().leave(run)
+
+
+async def _given(texts: Iterable[str]) -> AsyncIterator[str]:
+    for text in texts:
+        yield text
+
+
+async def _steps(call: Call) -> None:
+    which = call.query(StepsOf)
+    async with _watched(call) as run:
+        window = asked.Window(type="window", stage=which.stage, run=which.run, from_=which.from_, to=which.to)
+        await call.answer(_given(await window_of(run, window, call.network)))
+
+
+async def _part(call: Call) -> None:
+    which = call.query(ItemsOf)
+    value = {"type": "part", "list": call.values["list"], "from": which.from_, "to": which.to}
+    async with _watched(call) as run:
+        await call.answer(_given(part_of(run, checked(value, asked.PartRequest, "The part"))))
+
+
+async def _log(call: Call) -> None:
+    async with _watched(call) as run:
+        texts = await service().log(run, call.network)
+        text = json.loads(texts[-1])["log"] if texts else await read(log_text, run)
+    await answer(call.send, 200, text, "text/plain; charset=utf-8")
+
+
+def log_text(run: Run) -> str:
+    """The log as the run's messages hold it. FrameError, OSError."""
+    record = run.record
+    parts = [record.text(entry) for entry in record.window("log", 0, 0, record.total("log"))]
+    if parts:
+        return "".join(f"{line}\n" for text in parts for line, _ in json.loads(text)["items"])
+    for said in messages_of(run):
+        if said["type"] == "stage" and said["stage"] == "verify" and "log" in said:
+            return str(said["log"])
+    return ""
+
+
+def messages_of(run: Run) -> list[dict[str, Any]]:
+    """The messages of a run but for steps. FrameError, OSError."""
+    return [json.loads(run.record.text(entry)) for entry in first_entries(run.record) if not entry.is_steps]
+
+
+async def read(work: Callable[[Run], R], run: Run) -> R:
+    """What a function reads of a run's record, in a thread. Unreadable."""
+    try:
+        return await asyncio.to_thread(work, run)
+    except (FrameError, OSError) as error:
+        service().damaged(run, str(error))
+        raise Unreadable("What the server stored of this run is damaged. Run the program again.") from None
+
+
+async def _trace(call: Call) -> None:
+    async with _watched(call) as run:
+        if run.state != FINISHED:
+            raise Refused(409, "The run goes on: ask for its messages first.")
+        await while_there(call.receive, call.answer(everything(run, call.network)))
+
+
+async def everything(run: Run, network: str) -> AsyncIterator[str]:
+    """All messages of a finished run, then all its steps. BadRequest, Unreadable."""
+    said = await read(messages_of, run)
+    for message in said:
+        yield json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    for stage, number in stages_of(said):
+        for first in range(0, run.record.total(stage, number), WINDOW):
+            window = asked.Window(type="window", stage=stage, run=number, from_=first, to=first + WINDOW)
+            for text in await window_of(run, window, network):
+                yield text
+
+
+def stages_of(said: list[dict[str, Any]]) -> list[tuple[Any, int]]:
+    """Stages that have steps, with the number of the run."""
+    executed = [m for m in said if m["type"] == "stage" and m["stage"] == "run" and m.get("runs")]
+    return [("verify", 0), *(("run", n) for m in executed for n in range(len(m["runs"])))]
+
+
+async def _analysis(call: Call) -> None:
+    request = await _request(call)
+    kind = call.endpoint.path.rpartition("/")[2]
+    with limited.counted(call.network) as allowed:
+        if not allowed:
+            raise Refused(429, "There are too many connections from your address.")
+        async with contextlib.aclosing(service().analysis(kind, request, call.network)) as texts:
+            await while_there(call.receive, call.answer(texts))
+
+
+Handler = Callable[[Call], Awaitable[None]]
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "run": _run,
+    "again": _again,
+    "steps": _steps,
+    "part": _part,
+    "log": _log,
+    "trace": _trace,
+    "analysis": _analysis,
+}
+"""By an endpoint's name."""
+
+
+def _pattern(path: str) -> str:
+    return re.escape(path).replace(r"\{run\}", f"(?P<run>{RUN_ID})").replace(r"\{list\}", "(?P<list>[a-z]{1,32})")
+
+
+PATTERNS: Final = [(each, re.compile(_pattern(each.path))) for each in ENDPOINTS if each.name in HANDLERS]
+PATH: Final = re.compile("|".join(re.sub(r"\(\?P<\w+>", "(?:", pattern.pattern) for _, pattern in PATTERNS))
