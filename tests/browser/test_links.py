@@ -32,6 +32,7 @@ def seen_again(tab: Tabs, url: str, page: Any, said: str) -> Any:
     other = tab()
     other.page.goto(url)
     other.page.wait_for_selector(DONE)
+    stage(other.page, "run", "done")
     expect(place(other.page)).to_have_text(said)
     expect(other.page.locator('bs-state tr[data-name="r3"]')).to_have_text(
         page.locator('bs-state tr[data-name="r3"]').inner_text(), use_inner_text=True
