@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+import msgspec
 from django.conf import settings
+from msgspec import UNSET
 
 from playground.config.limits import INLINE_BYTES
 from playground.consumers.run import part_of, window_of
@@ -30,22 +32,21 @@ from playground.http import (
     say,
     while_there,
 )
-from playground.jobs.frames import FrameError
 from playground.jobs.pool import Busy
-from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, Run
-from playground.jobs.service import Closing, Unreadable, first_entries, service
+from playground.jobs.service import Closing, Unreadable, service
 from playground.messages import asked
 from playground.messages.base import Wire
 from playground.messages.check import checked
-from playground.messages.endpoints import ENDPOINTS, RUN_ID, Endpoint, ItemsOf, StepsOf, Wait
-from playground.requests import BadRequest, check_request, parse
+from playground.messages.endpoints import ENDPOINTS, RUN_ID, Endpoint, ItemsOf, SessionRequest, StepsOf, Wait
+from playground.offline import session_file
+from playground.records import everything, log_text, read
+from playground.requests import BadRequest, check_request, check_title, parse
 from playground.routing import limited
 from playground.throttle import socket_network
 
 log = logging.getLogger("playground.rest")
 T = TypeVar("T", bound=Wire)
-R = TypeVar("R")
 NDJSON: Final = "application/x-ndjson"
 WHOLE_BYTES: Final = 32 << 20
 """An answer that is not streamed holds at most so many."""
@@ -227,55 +228,11 @@ async def _log(call: Call) -> None:
     await answer(call.send, 200, text, "text/plain; charset=utf-8")
 
 
-def log_text(run: Run) -> str:
-    """The log as the run's messages hold it. FrameError, OSError."""
-    record = run.record
-    parts = [record.text(entry) for entry in record.window("log", 0, 0, record.total("log"))]
-    if parts:
-        return "".join(f"{line}\n" for text in parts for line, _ in json.loads(text)["items"])
-    for said in messages_of(run):
-        if said["type"] == "stage" and said["stage"] == "verify" and "log" in said:
-            return str(said["log"])
-    return ""
-
-
-def messages_of(run: Run) -> list[dict[str, Any]]:
-    """The messages of a run but for steps. FrameError, OSError."""
-    return [json.loads(run.record.text(entry)) for entry in first_entries(run.record) if not entry.is_steps]
-
-
-async def read(work: Callable[[Run], R], run: Run) -> R:
-    """What a function reads of a run's record, in a thread. Unreadable."""
-    try:
-        return await asyncio.to_thread(work, run)
-    except (FrameError, OSError) as error:
-        service().damaged(run, str(error))
-        raise Unreadable("What the server stored of this run is damaged. Run the program again.") from None
-
-
 async def _trace(call: Call) -> None:
     async with _watched(call) as run:
         if run.state != FINISHED:
             raise Refused(409, "The run goes on: ask for its messages first.")
         await while_there(call.receive, call.answer(everything(run, call.network)))
-
-
-async def everything(run: Run, network: str) -> AsyncIterator[str]:
-    """All messages of a finished run, then all its steps. BadRequest, Unreadable."""
-    said = await read(messages_of, run)
-    for message in said:
-        yield json.dumps(message, separators=(",", ":"), ensure_ascii=False)
-    for stage, number in stages_of(said):
-        for first in range(0, run.record.total(stage, number), WINDOW):
-            window = asked.Window(type="window", stage=stage, run=number, from_=first, to=first + WINDOW)
-            for text in await window_of(run, window, network):
-                yield text
-
-
-def stages_of(said: list[dict[str, Any]]) -> list[tuple[Any, int]]:
-    """Stages that have steps, with the number of the run."""
-    executed = [m for m in said if m["type"] == "stage" and m["stage"] == "run" and m.get("runs")]
-    return [("verify", 0), *(("run", n) for m in executed for n in range(len(m["runs"])))]
 
 
 async def _analysis(call: Call) -> None:
@@ -288,6 +245,51 @@ async def _analysis(call: Call) -> None:
             await while_there(call.receive, call.answer(texts))
 
 
+async def _session(call: Call) -> None:
+    body = await body_of(call.receive, settings.MESSAGE_BYTES)
+    content = await asyncio.to_thread(_content, body)
+    if content["request"].get("upload"):
+        raise Refused(413, "A log that was uploaded is too long for one file.")
+
+    async def make() -> None:
+        conversation = Conversation(call.scope)
+        try:
+            conversation.say(type="run", v=1, request=content["request"])
+            run = service().find(_run_of([text async for text in _until_done(conversation)]))
+            if run is None or run.state != FINISHED:
+                raise Refused(409, "The run did not end; try again.")
+            page = await session_file(run, content, call.network)
+        finally:
+            await conversation.close()
+        await answer(
+            call.send, 200, page, "text/html; charset=utf-8",
+            content_disposition="attachment; filename=bpfscope-session.html",
+            content_security_policy="sandbox; default-src 'none'",
+        )  # fmt: skip
+
+    if len(_making) >= AT_ONCE:
+        raise Refused(503, "The server makes other files; try again in a moment.")
+    task = object()
+    _making.add(task)
+    try:
+        await while_there(call.receive, make())
+    finally:
+        _making.discard(task)
+
+
+def _content(body: bytes) -> dict[str, Any]:
+    """What is put into one file, checked. BadRequest."""
+    given = checked(parse(body, "The request"), SessionRequest, "The session")
+    content: dict[str, Any] = {"request": check_request(given.request), "title": check_title(given.title)}
+    if given.view is not UNSET and given.view is not None:
+        content["view"] = msgspec.to_builtins(given.view)
+    return content
+
+
+AT_ONCE: Final = 2
+"""Files that are made at the same time."""
+_making: set[object] = set()
+
 Handler = Callable[[Call], Awaitable[None]]
 HANDLERS: Final[Mapping[str, Handler]] = {
     "run": _run,
@@ -297,6 +299,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "log": _log,
     "trace": _trace,
     "analysis": _analysis,
+    "session": _session,
 }
 """By an endpoint's name."""
 

@@ -4,6 +4,7 @@ import { readDraft } from "./core/draft.js";
 import { listen } from "./core/keys.js";
 import { packedIn, unpack } from "./core/packed.js";
 import { provide } from "./core/panel.js";
+import { RecordedSocket, recorded } from "./core/recorded.js";
 import { Scope } from "./core/scope.js";
 import { Trail } from "./core/trail.js";
 import { Announcer } from "./panels/announcer.js";
@@ -35,7 +36,13 @@ async function start() {
   const program = carried ? { ...json("program"), ...carried, id: null, example: null, packed } : json("program");
   /** @type {import("./core/scope.js").Boot} */
   const boot = { program, record: carried ? null : json("record"), config: json("config") };
-  const fresh = location.pathname === "/" && !carried ? readDraft() : null;
+  const file = await recorded();
+  if (file) {
+    const run = file.messages[0].type === "accepted" ? file.messages[0].run : "";
+    boot.record = { run, messages: file.messages };
+    boot.connect = () => new RecordedSocket(file, run);
+  }
+  const fresh = location.pathname === "/" && !carried && !file ? readDraft() : null;
   const differs = fresh && JSON.stringify([fresh.kind, fresh.source]) !== JSON.stringify([program.request.kind, program.request.source]);
   if (fresh && differs) {
     const { ownInput, ...request } = fresh;

@@ -15,11 +15,11 @@ import { Store } from "./store.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], kernel?: string, limits?: Partial<Limits>}} Config */
+/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], file?: boolean, kernel?: string, limits?: Partial<Limits>}} Config */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 
-/** @typedef {{program: StoredProgram, record: StoredRun | null, config: Config, ownInput?: boolean}} Boot what the server put into the page */
+/** @typedef {{program: StoredProgram, record: StoredRun | null, config: Config, ownInput?: boolean, connect?: () => import("./session.js").Connection}} Boot what the server put into the page; `connect`: what stands for it in a page that is a file */
 
 export class Scope {
   /** @param {Boot} boot */
@@ -32,7 +32,7 @@ export class Scope {
       url.href,
       (message) => this.protocol.handle(message),
       (news) => this.protocol.connection(news),
-      { other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
+      { connect: boot.connect, other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
     );
     this.steps = new Steps((stage, from, to, run) => this.session.window(stage, from, to, run));
     this.steps.limit(boot.config.limits);

@@ -44,6 +44,14 @@ export class Trail {
     addEventListener("popstate", (event) => this.went(event.state));
   }
 
+  /** The text was changed: what the address names is no longer in the page, and a reload shall bring back the text. */
+  edited() {
+    const { store } = this.scope;
+    const { program } = store.state;
+    if (!document.documentElement.dataset.frame && (location.pathname !== "/" || program.packed)) history.replaceState(history.state, "", "/");
+    if (program.packed) store.set({ program: { ...program, packed: "" } });
+  }
+
   /** Write the program, and with `cursor` also the cursor, into the current entry. */
   note(cursor = false) {
     clearTimeout(this.timer);

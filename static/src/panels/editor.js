@@ -140,8 +140,7 @@ export class Editor extends Panel {
     if (origin) this.intake.of = origin.program;
     setText(this.said, "");
     saveDraft(store.state);
-    // What is in the page is no longer what the address names: a reload shall bring back the text, not the example.
-    if (location.pathname !== "/") window.history.replaceState(window.history.state, "", "/");
+    this.scope.trail?.edited();
   }
 
   /** What the text is at present, to come back to. @returns {Origin} */

@@ -27,7 +27,7 @@ export class Header extends Panel {
     /** @param {string} id */
     const $ = (id) => this.find(id);
     $("run").addEventListener("click", () => this.runOrCancel());
-    const share = new Share(/** @type {HTMLElement} */ (this.querySelector(".share-form")), /** @type {HTMLDialogElement} */ ($("shared")), this.scope);
+    const share = new Share(/** @type {HTMLElement | null} */ (this.querySelector(".share-form")), /** @type {HTMLDialogElement} */ ($("shared")), this.scope);
     $("share").addEventListener("click", () => share.open());
     $("help").addEventListener("click", () => this.help());
     $("theme").addEventListener("click", () => this.theme());

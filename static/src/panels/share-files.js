@@ -1,4 +1,5 @@
 /** What the share dialog offers beside a link: texts to copy, and files to download. */
+import { shown } from "../core/link.js";
 import { fileStem, mail, markdown, reproduction, sourceName } from "../core/report.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { size } from "../ui/format.js";
@@ -19,13 +20,13 @@ export const COPIES = [
 /** @param {Scope} scope @param {() => string} url of the link that was made */
 export function copies(scope, url) {
   const said = h("span", { class: "hint", role: "status" });
-  const shown = h("textarea", { class: "share-text", readonly: true, rows: "6", "aria-label": "Text", hidden: true });
+  const area = h("textarea", { class: "share-text", readonly: true, rows: "6", "aria-label": "Text", hidden: true });
   /** @param {Copy} copy */
   const press = async (copy) => {
     const text = copy.make(scope.state, url());
-    shown.value = text;
-    shown.hidden = false;
-    shown.select();
+    area.value = text;
+    area.hidden = false;
+    area.select();
     try {
       await navigator.clipboard.writeText(text);
       setText(said, `Copied: ${size(new Blob([text]).size)}.`);
@@ -34,7 +35,7 @@ export function copies(scope, url) {
     }
   };
   const buttons = COPIES.map((copy) => h("button", { type: "button", class: "chip", title: copy.title, "data-copy": copy.id, on: { click: () => void press(copy) } }, copy.label));
-  return h("div", { class: "share-group", role: "group", "aria-label": "Copy as" }, h("h3", null, "Copy as"), buttons, said, shown);
+  return h("div", { class: "share-group", role: "group", "aria-label": "Copy as" }, h("h3", null, "Copy as"), buttons, said, area);
 }
 
 /** @param {Blob} blob @param {string} name */
@@ -86,19 +87,24 @@ const binary = (field, missing) => async (scope) => {
 const ofRun = (path) => (/** @type {Scope} */ { session }) =>
   session.run ? fetched(`/api/runs/${session.run}/${path}`) : Promise.reject(new Refusal("Run the program first."));
 
-/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, when?: (state: State) => boolean}} Download */
+/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, when?: (state: State) => boolean, server?: boolean}} Download `server`: a page without one cannot make it */
+
+/** The run as a file that needs no server. @param {Scope} scope */
+const session = ({ state, protocol }) =>
+  fetched("/api/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ request: protocol.request(), title: state.program.title, view: shown(state) }) });
 
 /** @param {State} state */
 const isProgram = ({ kind }) => kind !== "log";
 
 /** @type {Download[]} */
 export const DOWNLOADS = [
+  { id: "session", label: "One file to step through offline (up to 5 MB)", name: (state) => `${fileStem(state)}.html`, make: session, server: true },
   { id: "source", label: "Source", name: sourceName, make: async ({ state }) => (state.kind === "elf" ? decoded(state.source) : (state.upload?.file ?? new Blob([state.source]))) },
   { id: "object", label: "Object", name: (state) => `${fileStem(state)}.o`, when: ({ kind }) => kind === "c", make: binary("object", "There is no object file: the program comes from none.") },
-  { id: "log", label: "Log", name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt") },
+  { id: "log", label: "Log", name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt"), server: true },
   { id: "xlated", label: "Rewritten (xlated)", name: (state) => `${fileStem(state)}.xlated`, when: isProgram, make: binary("xlated", "The verifier does not accept the program, so it was not rewritten.") },
   { id: "image", label: "Machine code", name: (state) => `${fileStem(state)}.x86-64`, when: isProgram, make: binary("image", "The verifier does not accept the program, so there is no machine code.") },
-  { id: "trace", label: "Trace", name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl") },
+  { id: "trace", label: "Trace", name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl"), server: true },
 ];
 
 /** @param {Scope} scope */
@@ -115,7 +121,7 @@ export function downloads(scope) {
       setText(said, error instanceof Refusal ? error.message : "The file could not be made.");
     }
   };
-  const offered = DOWNLOADS.filter(({ when }) => !when || when(scope.state));
+  const offered = DOWNLOADS.filter(({ when, server }) => (!when || when(scope.state)) && !(server && scope.config.file));
   const buttons = offered.map((each) => h("button", { type: "button", class: "chip", "data-download": each.id, on: { click: () => void press(each) } }, each.label));
   const box = h("div", { class: "share-group", role: "group", "aria-label": "Download" });
   fill(box, h("h3", null, "Download"), buttons, said);

@@ -45,7 +45,7 @@ function restored({ state, steps }) {
 
 export class Share {
   /**
-   * @param {HTMLElement} form
+   * @param {HTMLElement | null} form null where there is no server
    * @param {HTMLDialogElement} dialog
    * @param {Scope} scope
    */
@@ -55,7 +55,7 @@ export class Share {
     this.scope = scope;
     /** The link with the program in it; "" until it was made. */
     this.carried = "";
-    this.listen();
+    if (form) this.listen(form);
   }
 
   /** @param {string} id */
@@ -63,8 +63,9 @@ export class Share {
     return /** @type {HTMLElement} */ (this.dialog.querySelector(`[data-part="${id}"]`));
   }
 
-  listen() {
-    const { form, scope } = this;
+  /** @param {HTMLElement} form */
+  listen(form) {
+    const { scope } = this;
     const result = this.part("share-result");
     /** @param {string} type @param {(detail: any) => void} handler of the event's detail */
     const on = (type, handler) => form.addEventListener(type, (event) => handler(/** @type {CustomEvent} */ (event).detail));
@@ -104,6 +105,11 @@ export class Share {
     const { state } = scope;
     const why = tooLong(scope);
     this.carried = "";
+    fill(this.part("share-more"), copies(scope, () => this.url()), downloads(scope));
+    if (!this.form) {
+      this.dialog.showModal();
+      return;
+    }
     fill(this.part("share-result"));
     const stored = location.origin.length + 3 + ID_LENGTH + fragment(state).length;
     const bytes = new Blob([JSON.stringify(content(scope))]).size;
@@ -120,7 +126,6 @@ export class Share {
           ],
     );
     this.part("share-link").hidden = Boolean(why);
-    fill(this.part("share-more"), copies(scope, () => this.url()), downloads(scope));
     this.dialog.showModal();
     if (why) return;
     first.focus();

@@ -86,8 +86,10 @@ let loading = null;
 
 /** The reference, or null when it cannot be fetched; it is then tried again the next time. */
 export function reference(url = document.documentElement.dataset.reference ?? "") {
-  loading ??= fetch(url)
-    .then(async (answer) => (answer.ok ? new Lookup(await answer.json()) : null))
+  // A page that is one file has it inside.
+  const here = document.getElementById("reference")?.textContent;
+  loading ??= (here ? Promise.resolve(JSON.parse(here)) : fetch(url).then((answer) => (answer.ok ? answer.json() : null)))
+    .then((data) => (data ? new Lookup(data) : null))
     .catch(() => null)
     .then((found) => {
       if (!found) loading = null;

@@ -1,0 +1,212 @@
+"""A run as one HTML file: the page with its scripts inside, and all that the server would say of the run.
+
+What the file holds is packed in the order of its use until the file is as large as it may be; the rest is named in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import functools
+import hashlib
+import json
+import re
+import time
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, get_args
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+
+from playground.glossary import glossary
+from playground.jobs.pool import Busy
+from playground.jobs.record import CHUNK, WINDOW
+from playground.jobs.run import Run
+from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
+from playground.messages.asked import ANALYSES, ListName
+from playground.records import compact, list_texts, messages_of, read, stages_of, steps_from
+from playground.requests import BadRequest
+from playground.views.pages import config, kernel_release, program_value
+
+FILE_BYTES: Final = 5_000_000
+MARGIN: Final = 64 << 10
+"""Bytes of the file for what is not counted: the page's markup, and what was left out."""
+SECONDS: Final = 60
+"""For the steps and answers together; what is not read by then is left out."""
+ANSWER_SECONDS: Final = 5
+"""For each answer to a question about the program."""
+LISTS: Final[tuple[str, ...]] = get_args(ListName)
+
+
+class Packer:
+    """Lines of text, compressed, up to a number of bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._zip = zlib.compressobj(9, wbits=31)
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def add(self, texts: list[str]) -> bool:
+        """Add all of these lines, or none where they do not fit."""
+        before = self._zip.copy()
+        data = self._zip.compress("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
+        data += self._zip.flush(zlib.Z_SYNC_FLUSH)
+        if self._length + len(data) + 64 > self._most:
+            self._zip = before
+            return False
+        self._parts.append(data)
+        self._length += len(data)
+        return True
+
+    def end(self) -> str:
+        """All of it as base64."""
+        return base64.b64encode(b"".join(self._parts) + self._zip.flush()).decode()
+
+
+class Inline(NamedTuple):
+    """The page's own files, for a page without a server. policy: its Content-Security-Policy."""
+
+    theme: SafeString
+    style: SafeString
+    script: SafeString
+    reference: SafeString
+    policy: str
+
+    @property
+    def bytes(self) -> int:
+        return sum(len(part.encode()) for part in (self.theme, self.style, self.script, self.reference))
+
+
+@functools.cache
+def inline() -> Inline:
+    """Files of static/dist, which are ours, so that none of it is escaped."""
+    theme, script = (_file(name).replace("</script", "<\\/script").replace("<!--", "<\\!--") for name in SCRIPTS)
+    style = re.sub("</(?=style)", r"<\\/", _file("app.css"), flags=re.IGNORECASE)
+    reference = json.dumps(json.loads(_file("reference.json")), separators=(",", ":")).replace("<", "\\u003c")
+    policy = (
+        f"default-src 'none'; script-src {_hash(theme)} {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return Inline(mark_safe(theme), mark_safe(style), mark_safe(script), mark_safe(reference), policy)
+
+
+SCRIPTS: Final = ("theme.js", "app.js")
+
+
+def _file(name: str) -> str:
+    return Path(settings.BASE_DIR, "static", "dist", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+async def session_file(run: Run, content: Mapping[str, Any], network: str) -> str:
+    """The HTML of a finished run. content: its checked request, title and view. Unreadable, BadRequest."""
+    own = inline()
+    room = FILE_BYTES - own.bytes - len(compact(content).encode()) * 2 - MARGIN
+    packer = Packer(room * 3 // 4)
+    left = await _pack(packer, run, content, network)
+    return await asyncio.to_thread(_page, run, content, packer.end(), left, own)
+
+
+async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], network: str) -> list[str]:
+    """Fill the file; what was left out, in words."""
+    end = time.monotonic() + SECONDS
+    left = []
+    said = await read(messages_of, run)
+    if not packer.add([compact({"type": "accepted", "run": run.id}), *map(compact, said)]):
+        raise BadRequest("This run is too long for one file.", "size")
+    windows, rest = _windows(run, said, content.get("view") or {})
+    had = dict.fromkeys(stages_of(said), 0)
+    whole = await _steps(packer, run, windows, had, end, network)
+    for name in LISTS:
+        if not packer.add(await read(functools.partial(list_texts, name=name), run)):
+            left.append(f"the list “{name}” but for its beginning")
+    for kind in ANALYSES:
+        if not await _answer(packer, kind, content["request"], end, network):
+            left.append(f"the answer to “{kind}”")
+    if whole:
+        await _steps(packer, run, rest, had, end, network)
+    for (stage, number), count in had.items():
+        total = run.record.total(stage, number)
+        if count < total:
+            whose = "the verifier" if stage == "verify" else f"run {number + 1}"
+            left.append(f"{total - count:,} of {total:,} steps of {whose}")
+    if any(m["type"] == "stage" and m.get("log_more") for m in said):
+        left.append("the end of the log")
+    return left
+
+
+async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float, network: str) -> bool:
+    """Add the answer to a question, if it is known or soon found. True also where there is no such answer."""
+    stored = service().store.find(key_of({"kind": kind, "request": request}))
+    if stored is not None:
+        stored.close()
+    seconds = min(ANSWER_SECONDS, end - time.monotonic())
+    if stored is None and seconds <= 0:
+        return False
+    try:
+        async with asyncio.timeout(max(seconds, 1)):
+            async with contextlib.aclosing(service().analysis(kind, request, network)) as texts:
+                return packer.add([f"[{json.dumps(kind)},{text}]" async for text in texts])
+    except Unreadable:
+        return True  # as of a log, whose program is not known
+    except (TimeoutError, Busy, Closing, OSError):
+        return False
+
+
+Windows = list[tuple[str, int, int]]
+"""Stage, number of the run, first step."""
+
+
+def _windows(run: Run, said: list[dict[str, Any]], view: Mapping[str, Any]) -> tuple[Windows, Windows]:
+    """The windows with the selected step and the outer ones of each stage; and the others, of all stages in turn."""
+    selected = (view.get("stage", "verify"), view.get("packet", 0) if view.get("stage") == "run" else 0)
+    first, others = [], []
+    for stage, number in stages_of(said):
+        total = run.record.total(stage, number)
+        for begin in range(0, total, WINDOW):
+            here = (stage, number) == selected and begin <= view.get("step", 0) < begin + WINDOW
+            if here or begin == 0 or begin + WINDOW >= total:
+                first.append((not here, stage, number, begin))
+            else:
+                others.append((begin, stage, number))
+    return [each[1:] for each in sorted(first)], [(stage, number, begin) for begin, stage, number in sorted(others)]
+
+
+async def _steps(
+    packer: Packer, run: Run, windows: Windows, had: dict[tuple[str, int], int], end: float, network: str
+) -> bool:
+    """Add the steps of these windows and count them by stage; False if not all were added."""
+    for stage, number, first in windows:
+        if time.monotonic() > end or not packer.add(await steps_from(run, stage, number, first, network)):
+            return False
+        had[stage, number] += min(WINDOW, run.record.total(stage, number) - first)
+    return True
+
+
+def _page(run: Run, content: Mapping[str, Any], packed: str, left: list[str], own: Inline) -> str:
+    program = program_value(content["request"], title=content.get("title", ""), view=content.get("view"))
+    about = {
+        "made": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "compiler": toolchain(),
+        "version": version(),
+        "left": left,
+    }
+    told = {**config(), "analyses": list(ANALYSES), "file": True}
+    told.pop("poll")
+    context = {
+        "program": program, "record": None, "config": told, "examples": [], "kernel_release": kernel_release(),
+        "glossary": glossary(), "inline": own, "session": packed, "about": about,
+    }  # fmt: skip
+    return render_to_string("page.html", context)
+
+
+assert WINDOW % CHUNK == 0  # whole chunks: none is in two windows

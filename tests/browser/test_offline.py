@@ -1,0 +1,133 @@
+"""A session in one file: opened from disk, with no network, it steps, its panels have content, and it is searched."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_flow import place, replace_source, source, stage
+
+Tabs = Callable[..., Any]
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = "\n// </script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \u2028 {{ 1 }}\n"
+LOOP = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("xdp") int count(struct xdp_md *ctx)
+{
+    volatile int sum = 0;
+    for (int i = 0; i < 3000; i++)
+        sum += i;
+    return sum & 1 ? XDP_PASS : XDP_DROP;
+}
+char _license[] SEC("license") = "GPL";
+"""
+
+
+def session(server: str, program: str, **more: Any) -> bytes:
+    value = {"request": {"kind": "c", "source": program}, **more}
+    request = urllib.request.Request(
+        f"{server}/api/session", json.dumps(value).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=100) as answer:
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Content-Security-Policy"].startswith("sandbox")
+        data: bytes = answer.read()
+    return data
+
+
+@pytest.fixture
+def disk(tab: Tabs, tmp_path: Path) -> Iterator[Callable[[bytes], Any]]:
+    """Open a file's bytes from disk with the network off; the made tab."""
+
+    def open_(data: bytes) -> Any:
+        file = tmp_path / "session.html"
+        file.write_bytes(data)
+        made = tab(offline=True)
+        made.page.on(
+            "request",
+            lambda r: made.faults.append(r.url) if not r.url.startswith(("file:", "data:", "blob:")) else None,
+        )
+        made.page.goto(file.as_uri())
+        made.page.wait_for_selector("html[data-ready]")
+        return made
+
+    yield open_
+
+
+def test_it_steps_shows_its_panels_and_is_searched(server: str, disk: Callable[[bytes], Any]) -> None:
+    text = (ROOT / "examples" / "count_drop.c").read_text() + HOSTILE
+    data = session(server, text, title="a </script> title", view={"step": 9, "reg": "r3", "base": "hex", "pane": "log"})
+    assert len(data) <= 5_000_000
+    made = disk(data)
+    page = made.page
+    expect(page.locator(".file-about")).to_contain_text(re.compile(r"Recorded 20\d\d-\d\d-\d\d with Linux 6\."))
+    expect(page.locator(".file-about")).not_to_contain_text("left out")
+    # The cursor's place and the number base are those it was saved with; every step can be gone to.
+    expect(place(page)).to_contain_text("step 10 of")
+    expect(page.locator("bs-state tr[data-name=r3]")).to_have_class(re.compile("selected"))
+    page.keyboard.press("ArrowRight")
+    expect(place(page)).to_contain_text("step 11 of")
+    page.keyboard.press("End")
+    expect(page.locator("bs-state tr[data-name=r0]")).to_be_visible()
+    page.keyboard.press("v")
+    expect(place(page)).to_contain_text("step 1 of")
+    page.keyboard.press("ArrowRight")
+    expect(place(page)).to_contain_text("step 2 of")
+    for name, holds in (
+        ("Log", "R1=ctx"), ("Object file", "license"), ("Maps", "drops|packets|count"), ("Machine code", "push rbp"),
+        ("Rewritten", "w3 <<= 8"), ("Paths", "exit|covered|safe|pruned"),
+    ):  # fmt: skip
+        page.get_by_role("tab", name=re.compile(f"^{name}")).click()
+        expect(page.locator("[role=tabpanel]:visible")).to_contain_text(re.compile(holds, re.I))
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("bpf_map_lookup_elem")
+    expect(page.locator(".goto-results")).to_contain_text("bpf_map_lookup_elem")
+    page.keyboard.press("Escape")
+    assert source(page) == text
+    # What a file cannot do it does not offer.
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("button", name="Make the link")).to_have_count(0)
+    assert {b.get_attribute("data-download") for b in page.locator("[data-download]").all()} == {
+        "source",
+        "object",
+        "xlated",
+        "image",
+    }
+    with page.expect_download() as found:
+        page.locator('[data-download="object"]').click()
+    assert Path(found.value.path()).read_bytes().startswith(b"\x7fELF")
+    made.check()
+
+
+def test_a_long_walk_fits_and_opens_in_its_middle(server: str, disk: Callable[[bytes], Any]) -> None:
+    data = session(server, LOOP, view={"step": 9000})
+    assert len(data) <= 5_000_000
+    made = disk(data)
+    page = made.page
+    expect(place(page)).to_contain_text("step 9001 of 18005")
+    expect(page.locator("bs-state tr[data-name=r10]")).to_be_visible()
+    made.check()
+
+
+def test_the_page_saves_it(tab: Tabs, disk: Callable[[bytes], Any]) -> None:
+    made = tab()
+    page = made.open()
+    replace_source(page, source(page) + HOSTILE)
+    page.locator(".cm-content").press("Control+Enter")
+    stage(page, "run", "done")
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download(timeout=40_000) as found:
+        page.locator('[data-download="session"]').click()
+    assert found.value.suggested_filename.endswith(".html")
+    other = disk(Path(found.value.path()).read_bytes())
+    assert source(other.page) == source(page)
+    made.check()
+    other.check()
