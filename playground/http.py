@@ -24,11 +24,12 @@ UNREAD: Final = (400, 403, 404, 405, 408, 413, 429, 503)
 
 
 class Refused(Exception):
-    """status, and a sentence for whoever sent it."""
+    """status, a sentence for whoever sent it, and seconds after which to try again."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class Left(Exception):  # noqa: N818 - not an error
@@ -105,9 +106,9 @@ async def answer(send: Send, status: int, body: str | bytes, kind: str = "applic
     await send({"type": "http.response.body", "body": data})
 
 
-async def say(send: Send, status: int, value: Mapping[str, Any]) -> None:
-    """A JSON object as the response."""
-    await answer(send, status, json.dumps(value))
+async def say(send: Send, status: int, value: Mapping[str, Any], retry_after: int | None = None) -> None:
+    """A JSON object as the response. retry_after: seconds"""
+    await answer(send, status, json.dumps(value), **({} if retry_after is None else {"retry_after": str(retry_after)}))
 
 
 class Stream:

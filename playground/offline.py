@@ -24,7 +24,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from playground.glossary import glossary
-from playground.jobs.pool import Busy
+from playground.jobs.queue import Busy, Client
 from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
 from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
@@ -107,16 +107,16 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-async def session_file(run: Run, content: Mapping[str, Any], network: str) -> str:
+async def session_file(run: Run, content: Mapping[str, Any], client: Client) -> str:
     """The HTML of a finished run. content: its checked request, title and view. Unreadable, BadRequest."""
     own = inline()
     room = FILE_BYTES - own.bytes - len(compact(content).encode()) * 2 - MARGIN
     packer = Packer(room * 3 // 4)
-    left = await _pack(packer, run, content, network)
+    left = await _pack(packer, run, content, client)
     return await asyncio.to_thread(_page, run, content, packer.end(), left, own)
 
 
-async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], network: str) -> list[str]:
+async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Client) -> list[str]:
     """Fill the file; what was left out, in words."""
     end = time.monotonic() + SECONDS
     left = []
@@ -125,15 +125,15 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], network: s
         raise BadRequest("This run is too long for one file.", "size")
     windows, rest = _windows(run, said, content.get("view") or {})
     had = dict.fromkeys(stages_of(said), 0)
-    whole = await _steps(packer, run, windows, had, end, network)
+    whole = await _steps(packer, run, windows, had, end, client)
     for name in LISTS:
         if not packer.add(await read(functools.partial(list_texts, name=name), run)):
             left.append(f"the list “{name}” but for its beginning")
     for kind in ANALYSES:
-        if not await _answer(packer, kind, content["request"], end, network):
+        if not await _answer(packer, kind, content["request"], end, client):
             left.append(f"the answer to “{kind}”")
     if whole:
-        await _steps(packer, run, rest, had, end, network)
+        await _steps(packer, run, rest, had, end, client)
     for (stage, number), count in had.items():
         total = run.record.total(stage, number)
         if count < total:
@@ -144,7 +144,7 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], network: s
     return left
 
 
-async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float, network: str) -> bool:
+async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float, client: Client) -> bool:
     """Add the answer to a question, if it is known or soon found. True also where there is no such answer."""
     stored = service().store.find(key_of({"kind": kind, "request": request}))
     if stored is not None:
@@ -154,7 +154,7 @@ async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float
         return False
     try:
         async with asyncio.timeout(max(seconds, 1)):
-            async with contextlib.aclosing(service().analysis(kind, request, network)) as texts:
+            async with contextlib.aclosing(service().analysis(kind, request, client)) as texts:
                 return packer.add([f"[{json.dumps(kind)},{text}]" async for text in texts])
     except Unreadable:
         return True  # as of a log, whose program is not known
@@ -182,11 +182,11 @@ def _windows(run: Run, said: list[dict[str, Any]], view: Mapping[str, Any]) -> t
 
 
 async def _steps(
-    packer: Packer, run: Run, windows: Windows, had: dict[tuple[str, int], int], end: float, network: str
+    packer: Packer, run: Run, windows: Windows, had: dict[tuple[str, int], int], end: float, client: Client
 ) -> bool:
     """Add the steps of these windows and count them by stage; False if not all were added."""
     for stage, number, first in windows:
-        if time.monotonic() > end or not packer.add(await steps_from(run, stage, number, first, network)):
+        if time.monotonic() > end or not packer.add(await steps_from(run, stage, number, first, client.name)):
             return False
         had[stage, number] += min(WINDOW, run.record.total(stage, number) - first)
     return True

@@ -15,6 +15,7 @@ import msgspec
 from django.conf import settings
 from msgspec import UNSET
 
+from playground.clients import scope_client
 from playground.config.limits import INLINE_BYTES
 from playground.consumers.run import part_of, window_of
 from playground.conversation import LOST, NORMAL, Conversation
@@ -32,7 +33,7 @@ from playground.http import (
     say,
     while_there,
 )
-from playground.jobs.pool import Busy
+from playground.jobs.queue import Busy, Client
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Closing, Unreadable, service
 from playground.messages import asked
@@ -43,7 +44,6 @@ from playground.offline import session_file
 from playground.records import everything, log_text, read
 from playground.requests import BadRequest, check_request, check_title, parse
 from playground.routing import limited
-from playground.throttle import socket_network
 
 log = logging.getLogger("playground.rest")
 T = TypeVar("T", bound=Wire)
@@ -67,8 +67,12 @@ class Call:
     send: Send
 
     @property
+    def client(self) -> Client:
+        return scope_client(self.scope)
+
+    @property
     def network(self) -> str:
-        return socket_network(self.scope)
+        return self.client.name
 
     def query(self, kind: type[T]) -> T:
         """The query as this structure. BadRequest."""
@@ -110,13 +114,15 @@ async def rest(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
     except Left:
         pass
     except Refused as refused:
-        await say(send, refused.status, {"error": str(refused)})
+        await say(send, refused.status, {"error": str(refused)}, refused.retry_after)
     except BadRequest as error:
         await say(send, STATUS.get(error.code, 400), {"error": error.message})
     except Unreadable as unreadable:
         await say(send, 422, {"error": str(unreadable)})
-    except (Busy, Closing):
-        await say(send, 503, {"error": "The server is busy; try again in a moment."})
+    except Busy as busy:
+        await say(send, 503, {"error": busy.sentence}, busy.seconds)
+    except Closing:
+        await say(send, 503, {"error": "The server is being restarted; try again in a moment."}, 10)
     except OSError:
         log.exception("no disk space for a request")
         await say(send, 507, {"error": "The server has no disk space left for this; try again later."})
@@ -149,7 +155,7 @@ async def _until_done(conversation: Conversation) -> AsyncIterator[str]:
             continue
         if not accepted and '"type":"error"' in head:
             error = json.loads(text)
-            raise Refused(STATUS.get(error["code"], 400), error["message"])
+            raise Refused(STATUS.get(error["code"], 400), error["message"], error.get("retry_after"))
         accepted = True
         yield text
         if text.startswith('{"type":"done"'):
@@ -192,7 +198,7 @@ async def _watched(call: Call) -> AsyncIterator[Run]:
     run = service().find(call.values["run"])
     if run is None:
         raise Refused(404, "This run is no longer stored on the server; run the program again.")
-    with limited.counted(call.network) as allowed:
+    with limited.counted(call.client) as allowed:
         if not allowed:
             raise Refused(429, "There are too many connections from your address.")
         service().watch(run)
@@ -238,10 +244,10 @@ async def _trace(call: Call) -> None:
 async def _analysis(call: Call) -> None:
     request = await _request(call)
     kind = call.endpoint.path.rpartition("/")[2]
-    with limited.counted(call.network) as allowed:
+    with limited.counted(call.client) as allowed:
         if not allowed:
             raise Refused(429, "There are too many connections from your address.")
-        async with contextlib.aclosing(service().analysis(kind, request, call.network)) as texts:
+        async with contextlib.aclosing(service().analysis(kind, request, call.client)) as texts:
             await while_there(call.receive, call.answer(texts))
 
 
@@ -258,7 +264,7 @@ async def _session(call: Call) -> None:
             run = service().find(_run_of([text async for text in _until_done(conversation)]))
             if run is None or run.state != FINISHED:
                 raise Refused(409, "The run did not end; try again.")
-            page = await session_file(run, content, call.network)
+            page = await session_file(run, content, call.client)
         finally:
             await conversation.close()
         await answer(

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from playground import rest
-from playground.jobs.pool import Busy
+from playground.jobs.queue import Busy
 from playground.jobs.service import Service
 from playground.messages.asked import ANALYSES
 from playground.messages.endpoints import ENDPOINTS
@@ -163,10 +163,11 @@ async def test_an_answer_that_is_too_long_has_to_be_streamed(service: Service, m
 
 
 async def test_a_busy_server_says_so(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise Busy
+    def full(*_: Any, **__: Any) -> None:
+        raise Busy("The server is busy.", 7, "full")
 
     monkeypatch.setattr(service, "open", full)
     for path in ("/api/runs", "/api/contents"):
-        assert (await call("POST", path, asked("stage one"))).status == 503
+        answer = await call("POST", path, asked("stage one"))
+        assert answer.status == 503 and answer.headers["retry-after"] == "7"
     assert json.dumps(asked("x"))

@@ -172,6 +172,13 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
+/** Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`. */
+export interface MatrixRequest {
+  type: "matrix";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Ask for the files that the stages made. Answered by `binaries`. */
 export interface BinariesRequest {
   type: "binaries";
@@ -243,6 +250,8 @@ export interface Queued {
   type: "queued";
   /** how many runs wait, up to and with this one */
   position: number;
+  /** seconds it will still wait, as far as can be told */
+  expected?: number;
 }
 
 /** How many steps there are by now. */
@@ -408,6 +417,62 @@ export interface Counterexample {
   forgotten: string;
 }
 
+/** A real kernel that this server has. */
+export interface KernelName {
+  /** its series: `6.12` */
+  name: string;
+  /** what `uname -r` prints */
+  release: string;
+}
+
+/** The real kernels that are asked; a `cell` for each follows. */
+export interface Kernels {
+  type: "kernels";
+  kernels: KernelName[];
+  /** what this server lacks to ask any, a sentence for its operator; `""`: nothing */
+  missing: string;
+}
+
+/** A change of the verifier between two kernels (docs/verifier-changes). */
+export interface Changed {
+  id: string;
+  /** what a user sees, in a sentence */
+  title: string;
+  /** of Linux; `""` where no source says it */
+  commit: string;
+}
+
+/** What one kernel said of the program. */
+export interface KernelCell {
+  type: "cell";
+  program: string;
+  /** its series */
+  kernel: string;
+  release: string;
+  /** what compiled the source; `""` for other kinds */
+  clang: string;
+  mcpu: string;
+  opt: string;
+  /** `error`: refused before the verifier, by libbpf's rules or the kernel; `limit`: no answer within the limits, or the kernel crashed */
+  verdict: "accept" | "reject" | "error" | "limit";
+  /** negative; 0 if accepted, or not known */
+  errno: number;
+  insns_processed: number;
+  /** the verifier's last words, or why there is no verdict */
+  message: string;
+  /** the kernel's log of level 1 */
+  log: string;
+  /** the likely cause of a difference from the next older kernel */
+  changed: Changed | null;
+}
+
+/** All kernels have answered. */
+export interface CellsDone {
+  type: "cells_done";
+  /** how many `cell` messages there were */
+  asked: number;
+}
+
 /** The files that the stages made, as base64; null for what there is not. */
 export interface Binaries {
   type: "binaries";
@@ -432,12 +497,14 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs; `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  /** the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
   code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
   /** with `analysis`: the type of the message that asked */
   asked?: string;
+  /** with `busy`: seconds after which to try again */
+  retry_after?: number;
 }
 
 /** The run is over. */
@@ -1351,6 +1418,6 @@ export interface View {
   breakpoints?: Breakpoint[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | BinariesRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Binaries | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
