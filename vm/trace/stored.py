@@ -7,7 +7,7 @@ and values asked for last are kept.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from vm.isa import opcodes as o
@@ -108,6 +108,12 @@ class StoredTrace:
             return found.block
         head = self._heads[number]
         return read_block(head, self._storage.read(head.offset, head.length))
+
+    def blocks(self) -> Iterator[Block]:
+        """The columns of all blocks, in order. For what is counted over the whole walk."""
+        self.flush()
+        for number in range(len(self._heads)):
+            yield self._block(number)
 
     def folded(self, number: int) -> Folded:
         """A block with its states."""

@@ -7,7 +7,7 @@ bounds say.
 
 from __future__ import annotations
 
-from typing import Final, cast, final
+from typing import Final, NamedTuple, cast, final
 
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -42,6 +42,24 @@ WHY_DEPTHS: Final = 11
 WHY_ASYNC_ROUND: Final = 12
 
 Slot = RegState | StackSlot | None
+
+
+class Missed(NamedTuple):
+    """A key of Journal.missed_at: at which instruction comparisons failed, and in what; see Comparison."""
+
+    insn_idx: int
+    rule: int
+    why: int
+    frame: int
+    slot: int
+
+
+def missed_key(key: int) -> Missed:
+    """The parts of a key of Journal.missed_at."""
+    slot, frame = key & 0xFF, key >> 8 & 0xFF
+    return Missed(
+        key >> 24, key >> 20 & 0xF, key >> 16 & 0xF, -1 if frame == 0xFF else frame, -1 if slot == 0xFF else slot
+    )
 
 
 @final
@@ -135,6 +153,10 @@ class Journal:
         self.slot: int = -1
         self.old: Slot = None
         self.cur: Slot = None
+        # What a profile needs of the whole walk: checkpoints stored at each instruction, and comparisons that failed
+        # by instruction and what differed (the keys: missed_key()).
+        self.stored_at: dict[int, int] = {}
+        self.missed_at: dict[int, int] = {}
         # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
         # A loop makes the same links again and again: the one last made for an instruction is used once more.
         self._first_links: list[object] = []
@@ -175,11 +197,17 @@ class Journal:
         self._read_slots = []
         return found
 
+    def stored(self, insn_idx: int) -> None:
+        """The state before insn_idx became a checkpoint."""
+        self.stored_at[insn_idx] = self.stored_at.get(insn_idx, 0) + 1
+
     def _comparison(self) -> Comparison:
         return self._spare_comparisons.pop() if self._spare_comparisons else Comparison()
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""
+        key = insn_idx << 24 | rule << 20 | self.why << 16 | (self.frame & 0xFF) << 8 | self.slot & 0xFF
+        self.missed_at[key] = self.missed_at.get(key, 0) + 1
         if len(self.first_comparisons) < self._keep_comparisons:
             kept = self.first_comparisons
         else:

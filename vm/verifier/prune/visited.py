@@ -233,6 +233,8 @@ def _iter_active_depths_differ(old: VerifierState, cur: VerifierState) -> bool:
 def _remember(env: VerifierEnv, chain: list[StateListEntry], cur: VerifierState, insn_idx: int) -> None:
     """The current state becomes a checkpoint, and goes on as its child."""
     env.total_states += 1
+    if env.journal is not None:
+        env.journal.stored(insn_idx)
     env.peak_states += 1
     env.prev_jmps_processed = env.jmps_processed
     env.prev_insn_processed = env.insn_processed
