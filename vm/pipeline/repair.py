@@ -11,10 +11,10 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher, unified_diff
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.caps import ROOT, Caps
+from vm.csource import versions
 from vm.csource.text import apply
 from vm.errors import InputError
 from vm.isa.opcodes import EXIT as _EXIT
@@ -22,7 +22,7 @@ from vm.isa.opcodes import JMP
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import MAX_EXPLAINED, Check, Verdict
-from vm.program import Edit, Fix, Object, Program
+from vm.program import Fix, Object, Program
 
 if TYPE_CHECKING:
     from vm.repair.candidate import Candidate
@@ -301,30 +301,13 @@ class _Search:
         at = bisect_right(infos, env.insn_idx, key=lambda info: info.insn_off) - 1
         line = infos[at].line if at >= 0 else 0
         rest = infos[at].text[max(infos[at].column - 1, 0) :] if at >= 0 else ""
-        old = _old_lines(self.text, attempt.text)
+        old = versions.old_lines(self.text, attempt.text)
         while line > 0 and line not in old:
             line -= 1
         return rejected.rule.name, old.get(line, 0), rest
 
     def _keeps(self, attempt: _Attempt) -> bool:
-        """Whether a change left the program what it does: most lines still have code, and so has the one at fault.
-
-        clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
-        elsewhere counts, and a program that did not become much shorter is not asked for its line at fault.
-        """
-        old_lines, new_lines = _split(self.text), _split(attempt.text)
-        coded = {info.line for info in attempt.program.line_infos if info.column and info.line <= len(new_lines)}
-        texts = {new_lines[line - 1].strip() for line in coded}
-        opcodes = _opcodes(self.text, attempt.text)
-        kept = {line for kind, i, j, _, _ in opcodes if kind == "equal" for line in range(i + 1, j + 1)}
-        old = {info.line for info in self.program.line_infos if info.column and info.line <= len(old_lines)}
-        lost = {line for line in old & kept if old_lines[line - 1].strip() not in texts}
-        if len(lost) > max(3, _MAX_LOST * len(old)):
-            return False
-        changed = {line for kind, _, _, k, m in opcodes if kind != "equal" for line in range(k + 1, m + 1)}
-        if not changed or len(attempt.program.insns) >= _SAME * len(self.program.insns) or self.fault not in old:
-            return True
-        return self.fault not in lost if self.fault in kept else bool(changed & coded)
+        return keeps(self.text, self.program, attempt.text, attempt.program, self.fault)
 
     def _scene(self, attempt: _Attempt) -> Scene | None:
         """What a rejection looks like, from a walk with the recorder if it was not too long."""
@@ -374,57 +357,28 @@ class _Search:
         steps = attempt.steps
         title = "; ".join(dict.fromkeys(step.title for step in steps))
         why = " ".join(dict.fromkeys(step.why for step in steps))
-        edits = steps[0].edits if len(steps) == 1 else _line_edits(self.text, attempt.text)
+        edits = steps[0].edits if len(steps) == 1 else versions.line_edits(self.text, attempt.text)
         name = self.source.name
-        diff = _diff(name if name.endswith(".c") else f"{name}.c", self.text, attempt.text)
+        diff = versions.diff(name if name.endswith(".c") else f"{name}.c", self.text, attempt.text)
         return Repair(title, why, Fix(title, edits), diff, attempt.insns_processed)
 
 
-def _split(text: str) -> list[str]:
-    """The lines with their ends; only "\\n" ends one, as for the compiler."""
-    lines = text.split("\n")
-    return [*(line + "\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
+def keeps(old_text: str, old_program: Program, new_text: str, new_program: Program, fault: int = 0) -> bool:
+    """Whether a change left the program what it does: most lines still have code, and so has the one at fault (0: none).
 
-
-def _opcodes(old: str, new: str) -> list[tuple[str, int, int, int, int]]:
-    """As SequenceMatcher.get_opcodes() of the lines, in a time that many equal lines do not make long."""
-    a, b = _split(old), _split(new)
-    short = min(len(a), len(b))
-    first = next((n for n in range(short) if a[n] != b[n]), short)
-    last = next((n for n in range(short - first) if a[-1 - n] != b[-1 - n]), short - first)
-    found: list[tuple[str, int, int, int, int]] = [("equal", 0, first, 0, first)] if first else []
-    middle = SequenceMatcher(None, a[first : len(a) - last], b[first : len(b) - last])
-    found += [(kind, i + first, j + first, k + first, m + first) for kind, i, j, k, m in middle.get_opcodes()]
-    return [*found, ("equal", len(a) - last, len(a), len(b) - last, len(b))] if last else found
-
-
-def _old_lines(old: str, new: str) -> dict[int, int]:
-    """Line of the new text -> line of the old one, both from 1, of the lines that both have."""
-    found: dict[int, int] = {}
-    for kind, i, j, k, _ in _opcodes(old, new):
-        if kind == "equal":
-            found |= {k + n + 1: i + n + 1 for n in range(j - i)}
-    return found
-
-
-def _line_edits(old: str, new: str) -> tuple[Edit, ...]:
-    """The change from one text to the other as edits of whole lines."""
-    lines, given = _split(new), _split(old)
-    edits = []
-    for kind, i, j, k, m in _opcodes(old, new):
-        if kind == "equal":
-            continue
-        end = (j + 1, 1)
-        if j == len(given) and given and not given[-1].endswith("\n"):
-            end = (j, len(given[-1]) + 1)
-        start = (i + 1, 1) if i < len(given) or not given or given[-1].endswith("\n") else (i, len(given[-1]) + 1)
-        edits.append(Edit(*start, *end, "".join(lines[k:m])))
-    return tuple(edits)
-
-
-def _diff(name: str, old: str, new: str) -> str:
-    """A unified diff as `patch -p1` takes it."""
-    out = []
-    for line in unified_diff(_split(old), _split(new), f"a/{name}", f"b/{name}"):
-        out.append(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n")
-    return "".join(out)
+    clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
+    elsewhere counts, and a program that did not become much shorter is not asked for its line at fault.
+    """
+    old_lines, new_lines = versions.split(old_text), versions.split(new_text)
+    coded = {info.line for info in new_program.line_infos if info.column and info.line <= len(new_lines)}
+    texts = {new_lines[line - 1].strip() for line in coded}
+    opcodes = versions.opcodes(old_text, new_text)
+    kept = {line for kind, i, j, _, _ in opcodes if kind == "equal" for line in range(i + 1, j + 1)}
+    old = {info.line for info in old_program.line_infos if info.column and info.line <= len(old_lines)}
+    lost = {line for line in old & kept if old_lines[line - 1].strip() not in texts}
+    if len(lost) > max(3, _MAX_LOST * len(old)):
+        return False
+    changed = {line for kind, _, _, k, m in opcodes if kind != "equal" for line in range(k + 1, m + 1)}
+    if not changed or len(new_program.insns) >= _SAME * len(old_program.insns) or fault not in old:
+        return True
+    return fault not in lost if fault in kept else bool(changed & coded)

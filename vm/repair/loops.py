@@ -15,6 +15,8 @@ from vm.repair.scene import Scene
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+    from vm.csource.tree import CTree
+
 _MAX_HEAD: Final = 200  # characters of what a loop begins with
 _ROUNDS: Final = (256, 32)
 _FOR: Final = re.compile(r"^(?:(?P<type>[\w\s]+?)\s+)?(?P<name>\w+)\s*=\s*(?P<first>[^,;]+?);?$")
@@ -27,7 +29,7 @@ def fewer_rounds(scene: Scene) -> Iterator[Candidate]:
     """A loop with a bound, or as one that the verifier walks once: bpf_for()."""
     tree = scene.tree
     for loop in _loops(scene):
-        yield from _as_bpf_for(scene, loop)
+        yield from as_bpf_for(scene.tree, loop)
         for rounds in _ROUNDS:
             yield from bounded_loop(scene, loop, rounds, _WHY)
         yield from _smaller(scene, loop)
@@ -50,15 +52,14 @@ def _loops(scene: Scene) -> list[Node]:
     return list(found.values())[:3]
 
 
-def _is_plain(scene: Scene, loop: Node) -> bool:
+def is_plain(tree: CTree, loop: Node) -> bool:
     """Whether the text is a loop of C and not a macro that the tree takes for one."""
-    return scene.tree.source.startswith(("for", "while", "do"), loop.start_byte)
+    return tree.source.startswith(("for", "while", "do"), loop.start_byte)
 
 
-def _as_bpf_for(scene: Scene, loop: Node) -> Iterator[Candidate]:
+def as_bpf_for(tree: CTree, loop: Node) -> Iterator[Candidate]:
     """for (i = A; i < B; i++) as bpf_for(i, A, B)."""
-    tree = scene.tree
-    if loop.type != "for_statement" or not _is_plain(scene, loop):
+    if loop.type != "for_statement" or not is_plain(tree, loop):
         return
     initial, condition, update, body = (
         loop.child_by_field_name(f) for f in ("initializer", "condition", "update", "body")
@@ -106,7 +107,7 @@ def _as_repeat(scene: Scene, loop: Node) -> Iterator[Candidate]:
     """while (c) as bpf_repeat() with the condition inside."""
     tree = scene.tree
     condition, body = loop.child_by_field_name("condition"), loop.child_by_field_name("body")
-    if loop.type != "while_statement" or not _is_plain(scene, loop) or condition is None or body is None:
+    if loop.type != "while_statement" or not is_plain(tree, loop) or condition is None or body is None:
         return
     inner = tree.indent(loop) + tree.step
     text = tree.of(condition)

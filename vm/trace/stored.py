@@ -6,6 +6,7 @@ and values asked for last are kept.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
@@ -114,6 +115,14 @@ class StoredTrace:
         self.flush()
         for number in range(len(self._heads)):
             yield self._block(number)
+
+    def some_blocks(self, most: int) -> Iterator[tuple[int, array[int]]]:
+        """(first step, instruction of each step) of at most `most` blocks, spread evenly over the walk."""
+        self.flush()
+        count = len(self._heads)
+        for number in sorted({i * count // most for i in range(most)} if count > most else range(count)):
+            block = self.folded(number).block
+            yield block.first, block.insn
 
     def folded(self, number: int) -> Folded:
         """A block with its states."""

@@ -9,8 +9,8 @@ import pytest
 from tests.corpus import patched
 from vm import pipeline
 from vm.csource.text import apply
+from vm.csource.versions import line_edits
 from vm.pipeline import BuildOptions, Repair, Source
-from vm.pipeline.repair import _line_edits
 from vm.program import Fix
 
 HEAD = """#include <linux/bpf.h>
@@ -150,7 +150,7 @@ def test_a_fix_in_a_line_of_several_statements_stays_in_it() -> None:
     ],
 )
 def test_lines_that_differ_become_edits(old: str, new: str) -> None:
-    assert apply(old, Fix("", _line_edits(old, new))) == new
+    assert apply(old, Fix("", line_edits(old, new))) == new
 
 
 LONG = {

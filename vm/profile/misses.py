@@ -1,0 +1,124 @@
+"""Failed comparisons of states, gathered by instruction and by what kept the states from matching."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vm.trace import retell
+from vm.trace.snapshots import slot_name, value_at
+from vm.verifier.journal import WHY_SLOT, Comparison, Missed, Slot, missed_key
+from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.reg import RegState
+
+if TYPE_CHECKING:
+    from vm.trace.recorder import Recorder
+
+MAX_MISSES: Final = 64
+_SAMPLED: Final = 16
+"""Blocks of a long walk in which values are counted where not all comparisons were kept."""
+
+
+class Miss(NamedTuple):
+    """Comparisons at one instruction that failed for the same reason.
+
+    name   -- the register or slot that differed; "" if something else did
+    failed -- how many; arrivals -- how often the walk came there and at least one failed
+    values -- different values that `name` had then; 0 without a name
+    whole  -- whether arrivals and values are of all comparisons: of a long walk only the first and last are kept
+    rule   -- how the states were compared (docs/trace.md, "Pruning")
+    text   -- a sentence without a full stop
+    """
+
+    insn_idx: int
+    name: str
+    failed: int
+    arrivals: int
+    values: int
+    whole: bool
+    rule: str
+    text: str
+
+
+class _Group:
+    """What is kept of the comparisons of one key."""
+
+    def __init__(self) -> None:
+        self.steps: set[int] = set()
+        self.values: set[object] = set()
+        self.kept = 0
+        self.always = False  # every comparison that was kept brought a value that none before had
+        self.example: Comparison | None = None
+
+
+def misses(trace: Recorder) -> list[Miss]:
+    """The reasons why checkpoints did not cover, the most frequent first; the first MAX_MISSES."""
+    journal = trace.journal
+    counts = Counter(journal.missed_at)
+    wanted = dict(counts.most_common(MAX_MISSES))
+    groups = {missed_key(key): _Group() for key in wanted}
+    for c in journal.misses():
+        group = groups.get(Missed(c.insn_idx, c.rule, c.why, c.frame, c.slot))
+        if group is None:
+            continue
+        group.kept += 1
+        group.steps.add(c.step)
+        group.example = c
+        if c.slot >= 0:
+            group.values.add(_told(c.cur))
+            group.values.add(_told(c.old))
+    for group in groups.values():
+        group.always = len(group.values) > len(group.steps)
+    cut = {missed_key(key): count for key, count in wanted.items() if groups[missed_key(key)].kept < count}
+    if cut:
+        _sample(trace, {key: groups[key] for key in cut})
+    return [_miss(trace, missed_key(key), count, groups[missed_key(key)]) for key, count in wanted.items()]
+
+
+def _sample(trace: Recorder, groups: dict[Missed, _Group]) -> None:
+    """Further values of the slots that differed, from states of some blocks all over the walk."""
+    by_insn: dict[int, list[Missed]] = {}
+    for key in groups:
+        if key.slot >= 0:
+            by_insn.setdefault(key.insn_idx, []).append(key)
+    for first, insns in trace.some_blocks(_SAMPLED):
+        for place, idx in enumerate(insns):
+            for key in by_insn.get(idx, ()):
+                value = value_at(trace.listed_before(first + place), key.frame, key.slot)
+                if value is not None:
+                    groups[key].values.add(_told(value))
+
+
+def _miss(trace: Recorder, key: Missed, count: int, group: _Group) -> Miss:
+    name = slot_name(key.frame, key.slot) if key.slot >= 0 else ""
+    whole = group.kept == count
+    values = len(group.values)
+    return Miss(
+        key.insn_idx, name, count, len(group.steps), values, whole, retell.RULES[key.rule][0],
+        _text(trace, key, name, values, group, whole),
+    )  # fmt: skip
+
+
+def _text(trace: Recorder, key: Missed, name: str, values: int, group: _Group, whole: bool) -> str:
+    if key.why != WHY_SLOT:
+        return retell.WHYS[key.why]
+    example = group.example
+    if example is not None and (values <= 2 or _told(example.old) == _told(example.cur)):
+        return f"{name}: {retell.difference(trace, example, name)}"
+    if not values:
+        return f"{name} differs"
+    each = ", another one each time" if group.always else ""
+    return f"{name}: {'' if whole else 'at least '}{values:,} different values{each}"
+
+
+def _told(value: Slot) -> object:
+    """What two values have to have in common to count as the same one."""
+    if isinstance(value, RegState):
+        s = value.scalar
+        return (
+            value.type, value.off, value.range, value.map_ptr, s.var_off.value, s.var_off.mask, s.smin, s.smax, s.umin,
+            s.umax, s.s32_min, s.s32_max, s.u32_min, s.u32_max,
+        )  # fmt: skip
+    if isinstance(value, StackSlot):
+        return tuple(value.slot_type), _told(value.spilled_ptr) if value.is_spill() else None
+    return None

@@ -1,0 +1,220 @@
+"""A profile of a recorded walk: what it charges to lines, functions and loops, and why states did not match."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from vm.isa import opcodes as o
+from vm.profile.charges import Charges, Stack, charges
+from vm.profile.loops import Loop, loops
+from vm.profile.misses import Miss, misses
+from vm.program import Program
+
+if TYPE_CHECKING:
+    from vm.trace.recorder import Recorder
+
+MAX_LOOPS: Final = 64
+"""Loops that are told of."""
+
+
+class InsnCost(NamedTuple):
+    """insns -- visits, those at which the path was pruned among them; states -- checkpoints stored there"""
+
+    insn_idx: int
+    insns: int
+    states: int
+    pruned: int
+    missed: int
+
+
+class LineCost(NamedTuple):
+    """What the instructions of a source line cost. line -- None: instructions that no line information names.
+
+    file -- "" for the source itself, a header's path for lines of a header
+    """
+
+    file: str
+    line: int | None
+    insns: int
+    states: int
+    pruned: int
+    missed: int
+
+
+class FunctionCost(NamedTuple):
+    """calls -- how often it was entered, or begun by itself; insns -- visits of its own instructions
+
+    total -- with those of what it called; alone -- the verifier walks it once, for any arguments (a global function)
+    """
+
+    name: str
+    insn_idx: int
+    line: int | None
+    calls: int
+    insns: int
+    total: int
+    alone: bool
+
+
+class LoopCost(NamedTuple):
+    """kind -- loop (of the control flow) or callback (called again and again by a helper)
+
+    insn_idx -- where each round begins, or the call; rounds -- how often the walk came there, on all paths together
+    insns, states, pruned -- in all rounds, with what was called from there
+    why_not_pruned -- what kept most of its states from being covered; "" if nothing did
+    """
+
+    kind: str
+    insn_idx: int
+    line: int | None
+    rounds: int
+    insns: int
+    states: int
+    pruned: int
+    why_not_pruned: str
+
+
+class Profile(NamedTuple):
+    """Of `lines` and of `insns` the numbers add up to insns_processed, states and pruned exactly.
+
+    states -- checkpoints that were stored (total_states); missed -- comparisons of states that failed
+    """
+
+    insns_processed: int
+    states: int
+    pruned: int
+    missed: int
+    insns: tuple[InsnCost, ...]
+    lines: tuple[LineCost, ...]
+    functions: tuple[FunctionCost, ...]
+    loops: tuple[LoopCost, ...]
+    misses: tuple[Miss, ...]
+
+
+def profile(program: Program, trace: Recorder, processed: int, last: int) -> Profile:
+    """The profile of a finished walk.
+
+    program -- as it was walked; processed -- insns_processed; last -- the instruction at which the walk stopped
+    """
+    charged = charges(trace, processed, last)
+    states = Counter(trace.journal.stored_at)
+    missed: Counter[int] = Counter()
+    for key, count in trace.journal.missed_at.items():
+        missed[key >> 24] += count
+    visits = charged.by_insn()
+    insns = tuple(
+        InsnCost(idx, visits[idx], states[idx], charged.pruned[idx], missed[idx])
+        for idx in sorted(visits | states | missed)
+    )
+    found = tuple(misses(trace))
+    return Profile(
+        processed, states.total(), charged.pruned.total(), missed.total(), insns, _lines(program, insns),
+        _functions(program, charged), _loops(program, charged, states, found), found,
+    )  # fmt: skip
+
+
+def _lines(program: Program, insns: tuple[InsnCost, ...]) -> tuple[LineCost, ...]:
+    """By line, the dearest first."""
+    infos = program.line_infos
+    own = source_file(program)
+    found: dict[tuple[str, int | None], list[int]] = {}
+    for cost in insns:
+        at = bisect_right(infos, cost.insn_idx, key=lambda info: info.insn_off) - 1
+        file, line = (infos[at].file, infos[at].line) if at >= 0 else ("", None)
+        row = found.setdefault(("" if file == own else file, line), [0, 0, 0, 0])
+        for i, value in enumerate(cost[1:]):
+            row[i] += value
+    rows = (LineCost(file, line, *row) for (file, line), row in found.items())
+    return tuple(sorted(rows, key=lambda row: (-row.insns, row.file, row.line or 0)))
+
+
+def source_file(program: Program) -> str:
+    """The file that most line information names: the source itself, not a header."""
+    files = Counter(info.file for info in program.line_infos)
+    return files.most_common(1)[0][0] if files else ""
+
+
+def _functions(program: Program, charged: Charges) -> tuple[FunctionCost, ...]:
+    starts = _starts(program, charged)
+    calls = Counter({start: 1 for start in charged.alone if start in starts})
+    for (_, entry), count in charged.entered.items():
+        calls[_start_of(starts, entry)] += count
+    for (site, entry), count in charged.resumed.items():
+        if _start_of(starts, site) != _start_of(starts, entry):
+            calls[_start_of(starts, entry)] += count
+    own: Counter[int] = Counter()
+    total: Counter[int] = Counter()
+    for stack, counted in charged.visits.items():
+        above = {_start_of(starts, site) for site in stack}
+        for idx, count in counted.items():
+            start = _start_of(starts, idx)
+            own[start] += count
+            for each in above | {start}:
+                total[each] += count
+    names = {info.insn_off: info.name for info in program.func_infos}
+    rows = (
+        FunctionCost(
+            names.get(start, program.name if not start else f"function at {start}"), start, program.line_of(start),
+            calls[start], own[start], total[start], start != 0 and start in charged.alone,
+        )
+        for start in starts
+        if own[start]
+    )  # fmt: skip
+    return tuple(sorted(rows, key=lambda row: (-row.total, row.insn_idx)))
+
+
+def _starts(program: Program, charged: Charges) -> list[int]:
+    """First instructions of the functions."""
+    found = {0, *(info.insn_off for info in program.func_infos), *charged.alone}
+    if not program.func_infos:
+        found.update(entry for _, entry in charged.entered)
+    return sorted(found)
+
+
+def _start_of(starts: list[int], idx: int) -> int:
+    return starts[bisect_right(starts, idx) - 1]
+
+
+def _loops(program: Program, charged: Charges, states: Counter[int], found: tuple[Miss, ...]) -> tuple[LoopCost, ...]:
+    """The loops that were walked, the dearest first."""
+    visits = charged.by_insn()
+    natural = [each for each in loops(program.insns, _starts(program, charged)) if visits[each.head]]
+    callbacks: Counter[int] = Counter()
+    for (site, _), count in charged.entered.items():
+        insn = program.insns[site]
+        if not (insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL):
+            callbacks[site] += count
+    rows = [_cost("loop", each, visits[each.head], program, charged, states, found) for each in natural]
+    rows += [
+        _cost("callback", Loop(site, frozenset()), count, program, charged, states, found)
+        for site, count in callbacks.items()
+        if count > 1
+    ]
+    rows.sort(key=lambda row: (-row.insns, row.insn_idx))
+    return tuple(rows[:MAX_LOOPS])
+
+
+def _cost(
+    kind: str, loop: Loop, rounds: int, program: Program, charged: Charges, states: Counter[int],
+    found: tuple[Miss, ...],
+) -> LoopCost:  # fmt: skip
+    body = loop.body
+    walked: Counter[int] = Counter()
+    for stack, counted in charged.visits.items():
+        if _inside(stack, loop):
+            walked.update(counted)
+        else:
+            walked.update({idx: count for idx, count in counted.items() if idx in body})
+    worst = next((miss for miss in found if miss.insn_idx in walked), None)
+    return LoopCost(
+        kind, loop.head, program.line_of(loop.head), rounds, walked.total(),
+        sum(states[idx] for idx in walked), sum(charged.pruned[idx] for idx in walked),
+        worst.text if worst is not None else "",
+    )  # fmt: skip
+
+
+def _inside(stack: Stack, loop: Loop) -> bool:
+    """Whether a frame was called from a loop."""
+    return any(site in loop.body or (not loop.body and site == loop.head) for site in stack)
