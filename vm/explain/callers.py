@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.csource.syntax import syntax_of
+from vm.csource import syntax_of
 from vm.csource.tree import CTree
 from vm.explain.facts import Advice, Facts
 from vm.explain.in_source import ORDERS, shown, subject

@@ -364,7 +364,7 @@ class _Search:
 
 
 def keeps(old_text: str, old_program: Program, new_text: str, new_program: Program, fault: int = 0) -> bool:
-    """Whether a change left the program what it does: most lines still have code, and so has the one at fault (0: none).
+    """Whether a program does what it did: most lines still have code, and so has the one at fault (0: none).
 
     clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
     elsewhere counts, and a program that did not become much shorter is not asked for its line at fault.
