@@ -21,7 +21,9 @@ class Verb(Protocol):
         """Does it; the exit status."""
 
 
-VERBS: Final = ("compile", "contents", "disasm", "verify", "matrix", "jit", "run", "log", "facts", "rules")
+VERBS: Final = (
+    "compile", "contents", "disasm", "verify", "matrix", "jit", "run", "log", "profile", "diff", "facts", "rules",
+)  # fmt: skip
 
 
 def verb(name: str) -> Verb:

@@ -44,8 +44,20 @@ def parser(wanted: Sequence[str] = VERBS) -> argparse.ArgumentParser:
     return p
 
 
+def _joined(argv: Sequence[str]) -> Sequence[str]:
+    """The arguments with the value of --with in one piece: argparse takes what begins with "--" for an option."""
+    found: list[str] = []
+    for each in argv:
+        if found and found[-1] == "--with" and found[0] == "diff":
+            found[-1] = f"--with={each}"
+        else:
+            found.append(each)
+    return found
+
+
 def main(argv: Sequence[str]) -> int:
     """The exit status; whatever goes wrong is a sentence on standard error."""
+    argv = _joined(argv)
     try:
         options = parser(argv[:1] if argv and argv[0] in VERBS else VERBS).parse_args(argv)
     except SystemExit as e:

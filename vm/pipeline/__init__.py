@@ -36,6 +36,8 @@ from vm.pipeline.verdicts import (
 )
 
 if TYPE_CHECKING:
+    from vm.pipeline.comparing import Comparison, Side, compare, compare_one, comparison_fields
+    from vm.pipeline.constant_settings import Setting, settable, setting_fields, settings
     from vm.pipeline.counterexamples import Counterexample, counterexample, of_walk
     from vm.pipeline.counterexamples import prepare as prepare_counterexamples
     from vm.pipeline.kernel_matrix import (
@@ -51,25 +53,35 @@ if TYPE_CHECKING:
     )
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
+    from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
     from vm.pipeline.repair import Repair, repairs
     from vm.pipeline.running import Companion, companions, execute, laid_out
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified
     from vm.pipeline.xlated_listing import rewritten_listing
 
 LATER: Final = {
+    "Advice": ("profiling", "Advice"),
     "Beside": ("log_beside", "Beside"),
     "Build": ("kernel_matrix", "Build"),
     "Cell": ("kernel_matrix", "Cell"),
     "Code": ("translation", "Code"),
     "Companion": ("running", "Companion"),
+    "Comparison": ("comparing", "Comparison"),
     "Counterexample": ("counterexamples", "Counterexample"),
     "Guests": ("kernel_matrix", "Guests"),
+    "Profiled": ("profiling", "Profiled"),
     "Repair": ("repair", "Repair"),
+    "Setting": ("constant_settings", "Setting"),
+    "Side": ("comparing", "Side"),
+    "advice": ("profiling", "advice"),
     "beside": ("log_beside", "beside"),
     "beside_record": ("log_beside", "beside_record"),
     "built": ("kernel_matrix", "built"),
     "code": ("translation", "code"),
     "companions": ("running", "companions"),
+    "compare": ("comparing", "compare"),
+    "compare_one": ("comparing", "compare_one"),
+    "comparison_fields": ("comparing", "comparison_fields"),
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
     "execute": ("running", "execute"),
@@ -80,10 +92,15 @@ LATER: Final = {
     "of_walk": ("counterexamples", "of_walk"),
     "prepare_counterexamples": ("counterexamples", "prepare"),
     "prepare_guests": ("kernel_matrix", "prepare_guests"),
+    "profile_fields": ("profiling", "profile_fields"),
+    "profiled": ("profiling", "profiled"),
     "repairs": ("repair", "repairs"),
     "rewrite": ("translation", "rewrite"),
     "rewritten_listing": ("xlated_listing", "rewritten_listing"),
     "saved_guests": ("kernel_matrix", "saved_guests"),
+    "settable": ("constant_settings", "settable"),
+    "setting_fields": ("constant_settings", "setting_fields"),
+    "settings": ("constant_settings", "settings"),
     "translate": ("translation", "translate"),
     "unverified": ("translation", "unverified"),
 }
@@ -104,6 +121,7 @@ __all__ = [
     "MAX_ELF_BYTES",
     "MAX_EXPLAINED",
     "MAX_SOURCE_BYTES",
+    "Advice",
     "Beside",
     "Build",
     "BuildOptions",
@@ -111,11 +129,16 @@ __all__ = [
     "Check",
     "Code",
     "Companion",
+    "Comparison",
     "Counterexample",
     "Guests",
+    "Profiled",
     "Repair",
+    "Setting",
+    "Side",
     "Source",
     "Verdict",
+    "advice",
     "beside",
     "beside_record",
     "built",
@@ -124,6 +147,9 @@ __all__ = [
     "choose",
     "code",
     "companions",
+    "compare",
+    "compare_one",
+    "comparison_fields",
     "compile_source",
     "contents",
     "counterexample",
@@ -137,12 +163,17 @@ __all__ = [
     "of_walk",
     "prepare_counterexamples",
     "prepare_guests",
+    "profile_fields",
+    "profiled",
     "refused_after",
     "remarks_of",
     "repairs",
     "rewrite",
     "rewritten_listing",
     "saved_guests",
+    "settable",
+    "setting_fields",
+    "settings",
     "start_compiler",
     "stored_trace",
     "translate",

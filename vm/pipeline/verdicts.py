@@ -159,6 +159,13 @@ class Check:
         return found._replace(verdict="reject", errno=-rule.errno, message=message, failure=failure)
 
 
+def as_walked(program: Program, env: VerifierEnv) -> Program:
+    """A program with the instructions that were walked, and the lines and names that libbpf may have kept back."""
+    from dataclasses import replace
+
+    return replace(program, insns=env.program.insns)
+
+
 class GivenUp(NamedTuple):
     """Why a program that the verifier accepts is not loaded."""
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.trace import retell
-from vm.trace.snapshots import slot_name, value_at
-from vm.verifier.journal import WHY_SLOT, Comparison, Missed, Slot, missed_key
+from vm.trace.snapshots import FIRST_SLOT, slot_name, value_at
+from vm.verifier.journal import RULE_DONE, WHY_SLOT, Comparison, Missed, Slot, missed_key
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
@@ -28,6 +28,8 @@ class Miss(NamedTuple):
     whole  -- whether arrivals and values are of all comparisons: of a long walk only the first and last are kept
     rule   -- how the states were compared (docs/trace.md, "Pruning")
     text   -- a sentence without a full stop
+    needed_by -- the instruction for which the value of `name` has to be known exactly, -1 if there is none: with the
+                 rule "done" other numbers would cover each other; needed -- why, a sentence without a full stop
     """
 
     insn_idx: int
@@ -38,6 +40,8 @@ class Miss(NamedTuple):
     whole: bool
     rule: str
     text: str
+    needed_by: int = -1
+    needed: str = ""
 
 
 class _Group:
@@ -48,6 +52,7 @@ class _Group:
         self.values: set[object] = set()
         self.kept = 0
         self.always = False  # every comparison that was kept brought a value that none before had
+        self.precise = False  # a checkpoint's value had to be known exactly
         self.example: Comparison | None = None
 
 
@@ -65,14 +70,50 @@ def misses(trace: Recorder) -> list[Miss]:
         group.steps.add(c.step)
         group.example = c
         if c.slot >= 0:
-            group.values.add(_told(c.cur))
-            group.values.add(_told(c.old))
+            group.values.add(told(c.cur))
+            group.values.add(told(c.old))
+            reg = c.old.spilled_ptr if isinstance(c.old, StackSlot) else c.old
+            group.precise = group.precise or (c.rule == RULE_DONE and reg is not None and reg.precise)
     for group in groups.values():
         group.always = len(group.values) > len(group.steps)
     cut = {missed_key(key): count for key, count in wanted.items() if groups[missed_key(key)].kept < count}
     if cut:
         _sample(trace, {key: groups[key] for key in cut})
-    return [_miss(trace, missed_key(key), count, groups[missed_key(key)]) for key, count in wanted.items()]
+    needs = _needs(trace, [key for key, group in groups.items() if group.precise])
+    found = []
+    for key, count in wanted.items():
+        parts = missed_key(key)
+        by, why = needs.get(parts, (-1, ""))
+        found.append(_miss(trace, parts, count, groups[parts])._replace(needed_by=by, needed=why))
+    return found
+
+
+def _needs(trace: Recorder, keys: list[Missed]) -> dict[Missed, tuple[int, str]]:
+    """Who needs the values of these slots exactly: (instruction, why) of the precision mark seen most often.
+
+    Marks of the slot itself come before those whose chain leads over it.
+    """
+    by_place: dict[tuple[int, int], list[Missed]] = {}
+    for key in keys:
+        by_place.setdefault((key.frame, key.slot), []).append(key)
+    seen: dict[Missed, Counter[tuple[int, str]]] = {key: Counter() for key in keys}
+    for mark in trace.journal.marks() if keys else ():
+        if mark.why == "propagated":
+            continue  # it repeats what another mark found
+        wanted = dict.fromkeys(_places(mark.frame, mark.regs, mark.slots), 1000)
+        for _, frame, regs, slots in trace.journal.chain(mark):
+            for place in _places(frame, regs, slots):
+                wanted.setdefault(place, 1)
+        for place, weight in wanted.items():
+            for key in by_place.get(place, ()):
+                seen[key][mark.insn_idx, retell.PRECISION_REASONS[mark.why]] += weight
+    return {key: counted.most_common(1)[0][0] for key, counted in seen.items() if counted}
+
+
+def _places(frame: int, regs: int, slots: int) -> list[tuple[int, int]]:
+    """(frame, slot) of the bits of two masks."""
+    found = [(frame, n) for n in range(FIRST_SLOT) if regs >> n & 1]
+    return found + [(frame, FIRST_SLOT + n) for n in range(slots.bit_length()) if slots >> n & 1]
 
 
 def _sample(trace: Recorder, groups: dict[Missed, _Group]) -> None:
@@ -86,7 +127,7 @@ def _sample(trace: Recorder, groups: dict[Missed, _Group]) -> None:
             for key in by_insn.get(idx, ()):
                 value = value_at(trace.listed_before(first + place), key.frame, key.slot)
                 if value is not None:
-                    groups[key].values.add(_told(value))
+                    groups[key].values.add(told(value))
 
 
 def _miss(trace: Recorder, key: Missed, count: int, group: _Group) -> Miss:
@@ -103,7 +144,7 @@ def _text(trace: Recorder, key: Missed, name: str, values: int, group: _Group, w
     if key.why != WHY_SLOT:
         return retell.WHYS[key.why]
     example = group.example
-    if example is not None and (values <= 2 or _told(example.old) == _told(example.cur)):
+    if example is not None and (values <= 2 or told(example.old) == told(example.cur)):
         return f"{name}: {retell.difference(trace, example, name)}"
     if not values:
         return f"{name} differs"
@@ -111,7 +152,7 @@ def _text(trace: Recorder, key: Missed, name: str, values: int, group: _Group, w
     return f"{name}: {'' if whole else 'at least '}{values:,} different values{each}"
 
 
-def _told(value: Slot) -> object:
+def told(value: Slot) -> object:
     """What two values have to have in common to count as the same one."""
     if isinstance(value, RegState):
         s = value.scalar
@@ -120,5 +161,5 @@ def _told(value: Slot) -> object:
             s.umax, s.s32_min, s.s32_max, s.u32_min, s.u32_max,
         )  # fmt: skip
     if isinstance(value, StackSlot):
-        return tuple(value.slot_type), _told(value.spilled_ptr) if value.is_spill() else None
+        return tuple(value.slot_type), told(value.spilled_ptr) if value.is_spill() else None
     return None

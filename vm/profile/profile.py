@@ -10,11 +10,14 @@ from vm.isa import opcodes as o
 from vm.profile.charges import Charges, Stack, charges
 from vm.profile.loops import Loop, loops
 from vm.profile.misses import Miss, misses
+from vm.profile.rounds import Varying, varying
 from vm.program import Program
 
 if TYPE_CHECKING:
     from vm.trace.recorder import Recorder
 
+_OPEN: Final = "endless"
+"""Comparisons with a checkpoint on the path that is being verified: the rounds of a loop before its end."""
 MAX_LOOPS: Final = 64
 """Loops that are told of."""
 
@@ -111,7 +114,7 @@ def profile(program: Program, trace: Recorder, processed: int, last: int) -> Pro
     found = tuple(misses(trace))
     return Profile(
         processed, states.total(), charged.pruned.total(), missed.total(), insns, _lines(program, insns),
-        _functions(program, charged), _loops(program, charged, states, found), found,
+        _functions(program, charged), _loops(program, trace, charged, states, found), found,
     )  # fmt: skip
 
 
@@ -177,7 +180,9 @@ def _start_of(starts: list[int], idx: int) -> int:
     return starts[bisect_right(starts, idx) - 1]
 
 
-def _loops(program: Program, charged: Charges, states: Counter[int], found: tuple[Miss, ...]) -> tuple[LoopCost, ...]:
+def _loops(
+    program: Program, trace: Recorder, charged: Charges, states: Counter[int], found: tuple[Miss, ...]
+) -> tuple[LoopCost, ...]:
     """The loops that were walked, the dearest first."""
     visits = charged.by_insn()
     natural = [each for each in loops(program.insns, _starts(program, charged)) if visits[each.head]]
@@ -186,9 +191,11 @@ def _loops(program: Program, charged: Charges, states: Counter[int], found: tupl
         insn = program.insns[site]
         if not (insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL):
             callbacks[site] += count
-    rows = [_cost("loop", each, visits[each.head], program, charged, states, found) for each in natural]
+    dearest = sorted(natural, key=lambda each: -sum(visits[idx] for idx in each.body))[:MAX_LOOPS]
+    differs = varying(trace, {each.head for each in dearest}, visits)
+    rows = [_cost("loop", each, visits[each.head], program, charged, states, found, differs) for each in natural]
     rows += [
-        _cost("callback", Loop(site, frozenset()), count, program, charged, states, found)
+        _cost("callback", Loop(site, frozenset()), count, program, charged, states, found, {})
         for site, count in callbacks.items()
         if count > 1
     ]
@@ -198,7 +205,7 @@ def _loops(program: Program, charged: Charges, states: Counter[int], found: tupl
 
 def _cost(
     kind: str, loop: Loop, rounds: int, program: Program, charged: Charges, states: Counter[int],
-    found: tuple[Miss, ...],
+    found: tuple[Miss, ...], differs: dict[int, Varying],
 ) -> LoopCost:  # fmt: skip
     body = loop.body
     walked: Counter[int] = Counter()
@@ -208,10 +215,14 @@ def _cost(
         else:
             walked.update({idx: count for idx, count in counted.items() if idx in body})
     worst = next((miss for miss in found if miss.insn_idx in walked), None)
+    why = worst.text if worst is not None else ""
+    if worst is not None and worst.rule == _OPEN and loop.head in differs:
+        # A comparison names the first difference; that of all rounds says more of the loop.
+        why = differs[loop.head].text
     return LoopCost(
         kind, loop.head, program.line_of(loop.head), rounds, walked.total(),
         sum(states[idx] for idx in walked), sum(charged.pruned[idx] for idx in walked),
-        worst.text if worst is not None else "",
+        why,
     )  # fmt: skip
 
 
