@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from playground.config.limits import SOURCE_BYTES
 from playground.messages import asked
-from playground.messages.asked import EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
+from playground.messages.asked import Analysis, EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 from playground.messages.view import View
@@ -92,6 +92,16 @@ def check_request(value: Any) -> dict[str, Any]:
     if rule is not None:
         rule(value.input, request["input"])
     return request
+
+
+def check_question(value: Analysis) -> dict[str, Any]:
+    """What a question about a program says beside its request: every field of it, requests checked."""
+    fields = msgspec.to_builtins(value)
+    return {
+        name: check_request(given) if isinstance(given := getattr(value, name), Request) else told
+        for name, told in fields.items()
+        if name not in ("type", "request")
+    }
 
 
 def check_title(value: Any) -> str:

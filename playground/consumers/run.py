@@ -28,7 +28,7 @@ from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, Unreadable, key_of, service
 from playground.jobs.service import Gone as UploadGone
 from playground.messages import VERSION, asked
-from playground.requests import BadRequest, check_request, parse, read_message, size
+from playground.requests import BadRequest, check_question, check_request, parse, read_message, size
 from playground.views.pages import limits
 
 log = logging.getLogger("playground.socket")
@@ -208,7 +208,7 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def send_analysis(self, message: Analysis) -> None:
         try:
             async with contextlib.aclosing(
-                service().analysis(message.type, message.request, self.client)
+                service().analysis(message.type, message.request, self.client, message.more)
             ) as texts:
                 async for text in texts:
                     await self.say_text(text)
@@ -381,10 +381,11 @@ class Start(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """A message that asks something about a program, whose request was checked."""
+    """A message that asks something about a program; its request, and what it says beside it, were checked."""
 
     type: str
     request: dict[str, Any]
+    more: dict[str, Any]
 
 
 def understand(
@@ -396,7 +397,7 @@ def understand(
         request = check_request(message.request)
         return Start(request, key_of(request), message.instead)
     if isinstance(message, asked.Analysis):
-        return Analysis(message.type, check_request(message.request))
+        return Analysis(message.type, check_request(message.request), check_question(message))
     assert isinstance(message, asked.Window | asked.PartRequest | asked.LogRequest | asked.Resume | asked.Cancel)
     return message
 

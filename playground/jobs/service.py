@@ -293,18 +293,18 @@ class Service:
             return await self._read(run, {"kind": LOG, "program": program})
 
     async def analysis(
-        self, kind: str, request: dict[str, Any], client: Client = SERVER
+        self, kind: str, request: dict[str, Any], client: Client = SERVER, more: Mapping[str, Any] | None = None
     ) -> AsyncGenerator[str, None]:
         """The messages that answer a question about a program, as they come; they are stored like a run's.
 
         kind -- one of playground.present.analyses.ANALYSES
-        request -- a checked request of a run
+        request -- a checked request of a run; more -- what else the question says, checked
         For each client one after the other. Unreadable, Busy, Closing, OSError.
         """
         async with self._turn(f"{kind} {client.name}"):
             # Part of the key: an answer of real kernels is one of those that the workers have.
             asked = {"guests": self.pool.about.get("guests", [])} if kind == MATRIX else {}
-            run = self.open({"kind": kind, "request": request, **asked}, client=client)
+            run = self.open({"kind": kind, "request": request, **asked, **(more or {})}, client=client)
             self.watch(run)
             try:
                 place = 0

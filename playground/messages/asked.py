@@ -14,6 +14,7 @@ EVENT_VALUES: Final = 128
 LIST_LENGTH: Final = 64
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
+MAX_SET: Final = 16
 
 Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "listing", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
@@ -27,6 +28,12 @@ Layer: TypeAlias = Annotated[
         sentence=f"The layer {{0}} of a packet has to be an object of at most {MAX_LAYER_FIELDS} fields by name.",
         max_length=MAX_LAYER_FIELDS,
     ),
+]
+
+
+SettingValues: TypeAlias = Annotated[
+    list[Name],
+    about("", sentence=f"The values of {{0}} have to be at most {LIST_LENGTH} texts.", max_length=LIST_LENGTH),
 ]
 
 
@@ -344,6 +351,46 @@ class BinariesRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["binaries"]
 
 
+class ProfileRequest(Analysis, frozen=True, kw_only=True):
+    """Ask what the verifier's walk costs and where. Answered by `profile`."""
+
+    type: Literal["profile"]
+
+
+class AdviceRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for changes of a C source with which the verifier's walk is shorter.
+
+    Answered by an `advice` for each, and by `advice_done`.
+    """
+
+    type: Literal["advice"]
+
+
+class SettingsRequest(Analysis, frozen=True, kw_only=True):
+    """Ask what the walk costs with other values of `const volatile` variables.
+
+    Answered by a `setting` for each combination of values, at most 64, and by `settings_done`.
+    """
+
+    type: Literal["settings"]
+    values: Annotated[
+        dict[Name, SettingValues],
+        about(
+            "values by variable, as C writes them",
+            title="The values of a setting",
+            sentence=f"The values of a setting have to be an object of at most {MAX_SET} names with lists of texts.",
+            max_length=MAX_SET,
+        ),
+    ]
+
+
+class CompareRequest(Analysis, frozen=True, kw_only=True):
+    """Ask how another program, or the same one with other options, differs for the verifier. Answered by `compare`."""
+
+    type: Literal["compare"]
+    other: Annotated[Request, about("the other side, as in `run`", title="The other request")]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -378,6 +425,10 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "counterexample": CounterexampleRequest,
     "matrix": MatrixRequest,
     "binaries": BinariesRequest,
+    "profile": ProfileRequest,
+    "advice": AdviceRequest,
+    "settings": SettingsRequest,
+    "compare": CompareRequest,
     "resume": Resume,
     "cancel": Cancel,
 }

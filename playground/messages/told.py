@@ -24,6 +24,14 @@ from playground.messages.parts import (
     PrecisionPart,
     PruningsPart,
 )
+from playground.messages.profiles import (
+    AdviceDone,
+    FoundAdvice,
+    SettingsDone,
+    TriedSetting,
+    WalkProfile,
+    WalksCompared,
+)
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -156,6 +164,12 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "cell": KernelCell,
     "cells_done": CellsDone,
     "binaries": Binaries,
+    "profile": WalkProfile,
+    "advice": FoundAdvice,
+    "advice_done": AdviceDone,
+    "setting": TriedSetting,
+    "settings_done": SettingsDone,
+    "compare": WalksCompared,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -178,6 +192,12 @@ ServerMessage: TypeAlias = (
     | KernelCell
     | CellsDone
     | Binaries
+    | WalkProfile
+    | FoundAdvice
+    | AdviceDone
+    | TriedSetting
+    | SettingsDone
+    | WalksCompared
     | Limit
     | Error
     | Done

@@ -6,10 +6,22 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
-from playground.jobs.frames import BINARIES, CONTENTS, COUNTEREXAMPLE, FIXES, MATRIX, REWRITTEN
+from playground.jobs.frames import (
+    ADVICE,
+    BINARIES,
+    COMPARE,
+    CONTENTS,
+    COUNTEREXAMPLE,
+    FIXES,
+    MATRIX,
+    PROFILE,
+    REWRITTEN,
+    SETTINGS,
+)
+from playground.present import profiles
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
@@ -134,6 +146,21 @@ def _base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode()
 
 
+def profile_job(asked: Asked) -> Iterator[Message]:
+    """See profiles.profile_job()."""
+    yield from profiles.profile_job(asked, *_loaded(asked))
+
+
+def advice_job(asked: Asked) -> Iterator[Message]:
+    """See profiles.advice_job()."""
+    yield from profiles.advice_job(asked, *_loaded(asked))
+
+
+def settings_job(asked: Asked) -> Iterator[Message]:
+    """See profiles.settings_job()."""
+    yield from profiles.settings_job(asked, *_loaded(asked))
+
+
 ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     CONTENTS: contents_job,
     REWRITTEN: rewritten_job,
@@ -141,10 +168,15 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     COUNTEREXAMPLE: counterexample_job,
     MATRIX: matrix_job,
     BINARIES: binaries_job,
+    PROFILE: profile_job,
+    ADVICE: advice_job,
+    SETTINGS: settings_job,
+    COMPARE: profiles.compare_job,
 }
 """By the type of the message that asks."""
 
 
 def analysis_job(request: Message) -> Iterator[Message]:
-    """The messages that answer one question. request: its kind, and the program as a request of a run."""
-    yield from ANALYSES[request["kind"]](read_request(request["request"]))
+    """The messages that answer one question. request: kind, request (of a run), and its own fields."""
+    more = {name: value for name, value in request.items() if name not in ("kind", "request")}
+    yield from ANALYSES[request["kind"]](replace(read_request(request["request"]), more=more))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from playground.present.inputs import GIVEN, from_base64
@@ -14,7 +15,10 @@ Message: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one."""
+    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one.
+
+    more -- what a question about the program says beside it
+    """
 
     source: Source
     build: BuildOptions
@@ -23,6 +27,7 @@ class Asked:
     engine: str
     caps: Caps
     input: Message | None
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def unchecked(self) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from playground.jobs.service import Service, key_of
-from playground.requests import check_request
+from playground.messages.asked import CompareRequest as Compare
+from playground.messages.asked import Request
+from playground.requests import check_question, check_request
 from tests.playground.conftest import Socket, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,6 +57,24 @@ async def test_a_second_question_of_the_same_kind_stops_the_first(service: Servi
     await socket.send(type="contents", request=asked("stage five"))
     said = await socket.until("contents")
     assert [m.get("stage") for m in said] == ["five", None]
+
+
+async def test_what_stands_beside_the_program_is_checked_too(connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="compare", request=asked("stage one"), other=asked(""))
+    error = await socket.receive()
+    assert error["code"] == "bad_request" and "no source" in error["message"]
+    await socket.send(type="settings", request=asked("stage one"), values={"n": [1]})
+    error = await socket.receive()
+    assert error["code"] == "bad_request" and "at most 64 texts" in error["message"]
+
+
+async def test_questions_that_differ_beside_the_program_are_different() -> None:
+    sides = [Request(kind="asm", source=f"r0 = {n}") for n in range(2)]
+    one = check_question(Compare(type="compare", request=sides[0], other=sides[1]))
+    assert one["other"]["source"] == "r0 = 1" and one["other"]["options"]["mcpu"] == "v3"
+    asks = {"kind": "compare", "request": check_request(asked("stage one"))}
+    assert key_of({**asks, **one}) != key_of({**asks, "other": check_request(asked("stage two"))})
 
 
 async def test_a_wrong_request_is_refused(connect: Connect) -> None:

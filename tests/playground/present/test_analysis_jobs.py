@@ -102,3 +102,40 @@ def test_a_log_and_a_source_that_does_not_compile_have_no_files() -> None:
     for kind, source in (("log", "0: (b7) r0 = 0"), ("c", "int")):
         with pytest.raises(InputError):
             answers("binaries", {"kind": kind, "source": source, "options": {}, "input": {"kind": "none"}})
+
+
+def test_a_profile_adds_up_and_its_advice_is_a_change_of_the_source() -> None:
+    source = (ROOT / "tests/vm/profile/programs/shorter.c").read_text()
+    asked = request("count_drop", source=source)
+    (found,) = answers("profile", asked)
+    *advice, done = answers("advice", asked)
+    assert found["insns_processed"] == sum(row["insns"] for row in found["lines"]) == sum(r[1] for r in found["insns"])
+    assert done == {"type": "advice_done", "found": len(advice)} and advice
+    assert all(each["edits"] and each["insns_processed"] <= 0.9 * each["before"] for each in advice)
+
+
+def test_settings_are_told_one_by_one_and_a_wrong_one_as_a_sentence() -> None:
+    source = (ROOT / "tests/vm/profile/programs/settings.c").read_text()
+    asked = request("count_drop", source=source)
+    (found, *_) = answers("profile", asked)
+    assert [each["name"] for each in found["constants"]] == ["rounds", "verbose", "mode"]
+    *tried, done = list(run_job({"kind": "settings", "request": asked, "values": {"rounds": ["1", "<b>"]}}))
+    assert not tried and "whole number" in done["message"]
+    *tried, done = list(run_job({"kind": "settings", "request": asked, "values": {"rounds": ["1", "9"]}}))
+    assert done == {"type": "settings_done", "message": ""}
+    assert [each["values"] for each in tried] == [{"rounds": "1"}, {"rounds": "9"}]
+    for message in tried:
+        told.read(json.dumps(message))
+
+
+def test_two_programs_are_compared() -> None:
+    asked = request("bounded_loop")
+    other = {**asked, "options": {"mcpu": "v1"}}
+    (found,) = list(run_job({"kind": "compare", "request": asked, "other": other}))
+    told.read(json.dumps(found))
+    assert found["a"]["insns_processed"] < found["b"]["insns_processed"]
+    assert found["parting"]["kind"] == "insn" and found["lines"]
+    with pytest.raises(InputError, match="does not compile"):
+        list(run_job({"kind": "compare", "request": asked, "other": {**asked, "source": "int x"}}))
+    with pytest.raises(InputError, match="A log does not hold"):
+        list(run_job({"kind": "compare", "request": asked, "other": {"kind": "log", "source": "0: (95) exit"}}))
