@@ -127,6 +127,8 @@ SCENES: Final = {
     "log": Scene(act=log),
     "log-beside": Scene(act=log_beside, column="Source"),
     "object": Scene(act=tab("Object file")),
+    "profile": Scene("/examples/bounded-loop", act=tab("Profile"), needs="profile"),
+    "compare": Scene("/examples/bounded-loop", act=tab("Compare"), needs="compare"),
     "rewritten": Scene(act=tab("Rewritten")),
     "hover": Scene(act=hover),
     "errors": Scene("/errors/", plain=True),

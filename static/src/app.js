@@ -8,6 +8,7 @@ import { RecordedSocket, recorded } from "./core/recorded.js";
 import { Scope } from "./core/scope.js";
 import { Trail } from "./core/trail.js";
 import { Announcer } from "./panels/announcer.js";
+import { ComparePane } from "./panels/compare.js";
 import { Dock, PANES } from "./panels/dock.js";
 import { Editor } from "./panels/editor.js";
 import { Goto } from "./panels/goto.js";
@@ -18,6 +19,7 @@ import { LogPane } from "./panels/log.js";
 import { PacketPane } from "./panels/packet.js";
 import { Pipeline } from "./panels/pipeline.js";
 import { ObjectPane } from "./panels/object.js";
+import { ProfilePane } from "./panels/profile.js";
 import { RewrittenPane } from "./panels/rewritten.js";
 import { MachinePane, MapsPane, OutputPane, PathsPane } from "./panels/results.js";
 import { Scrubber } from "./panels/scrubber.js";
@@ -60,7 +62,7 @@ async function start() {
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
-    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane,
+    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters,
   };

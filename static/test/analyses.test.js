@@ -45,3 +45,16 @@ test("what was not answered when the connection was lost is asked again", () => 
   analyses.ask("contents");
   assert.equal(sent.filter(([what]) => what === "ask").length, 2);
 });
+
+test("a question with something beside the program can be asked again, once it was answered", () => {
+  const { analyses, protocol, sent, session } = world();
+  analyses.again("settings", { values: { n: ["1"] } });
+  analyses.again("settings", { values: { n: ["2"] } });
+  assert.deepEqual(sent, [["ask", { type: "settings", request: session.request, values: { n: ["1"] } }]]);
+  protocol.handle({ type: "setting", values: { n: "1" } });
+  protocol.handle({ type: "settings_done", message: "" });
+  assert.equal(analyses.answer("settings")?.parts.length, 2);
+  analyses.again("settings", { values: { n: ["2"] } });
+  assert.equal(analyses.answer("settings")?.status, "asked");
+  assert.equal(sent.length, 2);
+});

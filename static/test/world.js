@@ -79,7 +79,7 @@ export function world() {
     request: { kind: "c", source: "int a;" },
     ask: (message) => sent.push(["ask", message]),
   };
-  const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample"]);
+  const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample", "settings"]);
   const protocol = new Protocol(store, steps, cursor, session, analyses, lists);
   return { analyses, asked, cursor, lists, protocol, search, sent, session, steps, store };
 }

@@ -3,7 +3,7 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { Binaries, CellsDone, ClientMessage, Contents, KernelCell, Kernels, RewrittenProgram, ServerMessage } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, KernelCell, Kernels, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -12,6 +12,7 @@
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
  *   matrix: Kernels | KernelCell | CellsDone,
  *   binaries: Binaries,
+ *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared,
  * }} Answers
  */
 /** @typedef {keyof Answers} Question */
@@ -27,6 +28,12 @@ const ANSWERS = /** @type {const} */ ({
   cell: { asked: "matrix", last: false },
   cells_done: { asked: "matrix", last: true },
   binaries: { asked: "binaries", last: true },
+  profile: { asked: "profile", last: true },
+  advice: { asked: "advice", last: false },
+  advice_done: { asked: "advice", last: true },
+  setting: { asked: "settings", last: false },
+  settings_done: { asked: "settings", last: true },
+  compare: { asked: "compare", last: true },
 });
 
 /**
@@ -67,6 +74,18 @@ export class Analyses {
     if (!this.offers(name) || this.answer(name) || !this.session.request) return;
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
+  }
+
+  /**
+   * Ask once more, with something else beside the program; not while the answer before is on its way.
+   * @param {Question} name
+   * @param {Record<string, unknown>} more
+   */
+  again(name, more) {
+    const { request } = this.session;
+    if (!this.offers(name) || this.answer(name)?.status === "asked" || !request) return;
+    this.put(name, { status: "asked", parts: [], message: "" });
+    this.session.ask(/** @type {ClientMessage} */ (/** @type {unknown} */ ({ type: name, request, ...more })));
   }
 
   /** Take a message; false if it answers no question. @param {ServerMessage} message */

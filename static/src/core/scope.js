@@ -2,6 +2,7 @@
 import { Analyses } from "./analyses.js";
 import { Cursor } from "./cursor.js";
 import { saveDraft } from "./draft.js";
+import { keptHeat } from "./heat.js";
 import { Lists, needs } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
 import { PollSocket } from "./polling.js";
@@ -106,6 +107,7 @@ function first({ program, config, ownInput = false }) {
     reasons: new Reasons(null),
     analyses: {},
     kernelLog: null,
+    heat: keptHeat(),
     peek: "",
     found: "",
     notice: "",

@@ -72,6 +72,7 @@
  *   reasons: import("./reasons.js").Reasons,
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
  *   kernelLog: import("../types/messages.js").KernelCell | null,
+ *   heat: boolean,
  *   peek: string,
  *   found: string,
  *   notice: string,
@@ -79,7 +80,7 @@
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelLog`: the answer of a real kernel
- *   whose log is shown instead of the emulated one.
+ *   whose log is shown instead of the emulated one. `heat`: the gutters show what each line and instruction costs.
  */
 
 export class Store {

@@ -1,6 +1,7 @@
 /** What a run says about lines of the source: marks in the text and beside it. */
 import { RangeSet, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, EditorView, GutterMarker, WidgetType, gutter } from "@codemirror/view";
+import { Decoration, EditorView, GutterMarker, WidgetType, gutter, gutterLineClass } from "@codemirror/view";
+import { heatStamp, levels } from "../core/heat.js";
 import { h } from "../ui/dom.js";
 
 /** @import { Line, Range, StateEffectType } from "@codemirror/state" */
@@ -8,7 +9,7 @@ import { h } from "../ui/dom.js";
 /** @import { NumberedCause, Said } from "../core/reasons.js" */
 /** @import { State } from "../core/store.js" */
 
-/** @typedef {{lines: DecorationSet, gutter: RangeSet<GutterMarker>}} Marks */
+/** @typedef {{lines: DecorationSet, gutter: RangeSet<GutterMarker>, heat: RangeSet<GutterMarker>}} Marks */
 
 /** @type {StateEffectType<Marks>} */
 export const setMarks = StateEffect.define();
@@ -61,18 +62,37 @@ class CauseMark extends GutterMarker {
   }
 }
 
+/** A share of the walk, as the colour of the gutter. */
+class HeatMark extends GutterMarker {
+  /** @param {number} level */
+  constructor(level) {
+    super();
+    this.elementClass = `bs-heat-${level}`;
+  }
+  /** @param {HeatMark} other @override */
+  eq(other) {
+    return other.elementClass === this.elementClass;
+  }
+}
+const HEATS = Array.from({ length: 6 }, (_, level) => new HeatMark(level));
+
 /** What the run says about lines: the cursor's, hovered, those with instructions, the rejected one. */
 export const marks = StateField.define({
-  create: () => /** @type {Marks} */ ({ lines: Decoration.none, gutter: RangeSet.empty }),
+  create: () => /** @type {Marks} */ ({ lines: Decoration.none, gutter: RangeSet.empty, heat: RangeSet.empty }),
   update(value, transaction) {
     let next = value;
     if (transaction.docChanged)
-      next = { lines: next.lines.map(transaction.changes), gutter: next.gutter.map(transaction.changes) };
+      next = {
+        lines: next.lines.map(transaction.changes),
+        gutter: next.gutter.map(transaction.changes),
+        heat: next.heat.map(transaction.changes),
+      };
     for (const effect of transaction.effects) if (effect.is(setMarks)) next = effect.value;
     return next;
   },
   provide: (field) => [
     EditorView.decorations.from(field, (value) => value.lines),
+    gutterLineClass.from(field, (value) => value.heat),
     gutter({ class: "bs-cursor-gutter", markers: (view) => view.state.field(field).gutter, initialSpacer: () => pointer }),
   ],
 });
@@ -92,7 +112,7 @@ export function marksOf(state, at, place, said = null) {
   const fail = verify?.status !== "working" ? verify?.fail : null;
   const failLine = fail ? place(fail.line ?? code.line(fail.insn)) : null;
   const causes = view === "verify" ? reasons.causes : [];
-  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, said?.from, verify?.message, log.lines.length].join("|");
+  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, said?.from, verify?.message, log.lines.length, heatStamp(state)].join("|");
   const make = () => {
     /** @type {Range<Decoration>[]} */
     const ranges = [];
@@ -106,7 +126,7 @@ export function marksOf(state, at, place, said = null) {
       const widget = new Sentence(reasons.said(verify?.message ?? "", log));
       ranges.push(Decoration.widget({ widget, block: true, side: 1 }).range(failLine.to));
     }
-    return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn))) };
+    return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn))), heat: heatOf(state, place) };
   };
   return { line: line ?? said, stamp, make };
 }
@@ -125,5 +145,20 @@ function gutterOf(line, causes, place) {
     if (at && !found.has(at.from)) found.set(at.from, new CauseMark(cause.n));
   }
   if (line) found.set(line.from, pointer);
+  return RangeSet.of([...found].map(([from, marker]) => marker.range(from)), true);
+}
+
+/**
+ * The colours of the gutter, if they are wanted.
+ * @param {State} state
+ * @param {(line: number | null | undefined) => Line | null} place
+ */
+function heatOf(state, place) {
+  /** @type {Map<number, GutterMarker>} */
+  const found = new Map();
+  for (const [line, level] of levels(state)?.lines ?? []) {
+    const at = place(line);
+    if (at) found.set(at.from, HEATS[level]);
+  }
   return RangeSet.of([...found].map(([from, marker]) => marker.range(from)), true);
 }

@@ -84,7 +84,7 @@ export class Editor extends Panel {
     this.addEventListener("take-focus", () => this.view.focus());
     store.on(["source", "kind", "opened"], () => this.fromStore());
     store.on(["ran"], () => this.ran.begin(this.view.state.doc));
-    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons"], () => this.mark());
+    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
   }
 

@@ -1,7 +1,8 @@
 /** The middle column: the program's instructions; in run mode each with its machine code below it. */
 import { Panel } from "../core/panel.js";
 import { inFrame } from "../core/cursor.js";
-import { fill, h, setText } from "../ui/dom.js";
+import { levels } from "../core/heat.js";
+import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 
@@ -27,6 +28,8 @@ export class Insns extends Panel {
   here = null;
   /** @type {Record<string, number> | null} instruction -> how often the verifier came there */
   visits = null;
+  /** @type {Map<number, number> | null} instruction -> level of its share of the walk */
+  heat = null;
   /** @type {number | null} the slot a jump under the cursor goes to */
   target = null;
 
@@ -45,7 +48,7 @@ export class Insns extends Panel {
     this.empty = h("p", { class: "empty" });
     this.append(h("div", { class: "column-head" }, this.heading, this.info), this.list.element, this.empty);
     store.on(["code", "view", "machine"], () => this.reset());
-    store.on(["step", "windows", "stages", "hover"], () => this.paint());
+    store.on(["step", "windows", "stages", "hover", "heat", "analyses"], () => this.paint());
     store.on(["reasons"], () => {
       this.list.element.classList.toggle("has-causes", store.state.reasons.causesOf.size > 0);
       this.paint();
@@ -91,6 +94,7 @@ export class Insns extends Panel {
     const { code, stages, view } = this.store.state;
     if (!code.insns.length) return;
     this.here = this.scope.cursor.now();
+    this.heat = view === "verify" ? (levels(this.store.state)?.insns ?? null) : null;
     this.visits = view === "verify" ? (stages.verify?.visits ?? null) : null;
     const row = this.here ? (code.row.get(this.here.idx) ?? -1) : this.list.active;
     this.target = this.here?.insn?.target ?? null;
@@ -111,6 +115,7 @@ export class Insns extends Panel {
     row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover?.line === insn.line);
     const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
+    setAttr(row, "data-heat", this.heat?.get(insn.idx));
     const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits || ""}|${view}|${causes ? causes[0].n : ""}`;
     if (row.stamp === stamp && row.of === insn) return;
     row.stamp = stamp;

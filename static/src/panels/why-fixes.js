@@ -50,7 +50,7 @@ function place(line) {
 }
 
 /** A unified diff without its head. @param {string} text @param {string} title */
-function diff(text, title) {
+export function diff(text, title) {
   const lines = text.replace(/\n$/, "").split("\n");
   const first = lines.findIndex((line) => line.startsWith("@@"));
   const shown = lines.slice(Math.max(0, first), Math.max(0, first) + LINES);

@@ -105,6 +105,12 @@ export function size(bytes) {
   return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
+/** "1,234,567". */
+export const grouped = (/** @type {number} */ n) => n.toLocaleString("en");
+
+/** "1,234 states". @param {number} n @param {string} one @param {string} [many] */
+export const grouping = (n, one, many = `${one}s`) => `${grouped(n)} ${n === 1 ? one : many}`;
+
 /** "1 map", "2 maps". @param {number} n @param {string} one @param {string} many */
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
