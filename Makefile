@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: run test setup check-python lint types imports page unit compiled native bench fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -64,6 +64,11 @@ bench: check-python
 	@$(PYTHON) tools/setup.py run
 	@$(VENV) tools/native.py
 	$(VENV) -m bench
+
+# What hostile and many clients do to a server, on loopback (docs/operating.md).
+load: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m bench.load
 
 # Random programs through the emulation and, where KERNEL_DIR has one, a real kernel (docs/fuzzing.md).
 KERNEL_DIR ?= $(HOME)/.cache/bpf-kernel

@@ -30,11 +30,17 @@ class Answer:
 
 
 class Playground:
-    """A web process with warm workers and an empty store, on a port of its own; gone when the block ends."""
+    """A web process with warm workers and an empty store, on a port of its own; gone when the block ends.
+
+    more -- further settings (docs/operating.md), as environment variables
+    """
+
+    def __init__(self, **more: str) -> None:
+        self._more = {"RUNS_PER_MINUTE": "100000", **more}
 
     def __enter__(self) -> Playground:
         self._var = tempfile.TemporaryDirectory(prefix="bpfscope-bench-")
-        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
+        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0", **self._more}
         env.pop("PORT", None)
         env.pop("PYTHONDONTWRITEBYTECODE", None)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
@@ -89,8 +95,24 @@ class Playground:
         """Submit and wait for the verifier's verdict only."""
         return self.submit(request, to_the_end=False).verdict
 
-    def peak_memory(self) -> int:
-        """Bytes that the largest process below the web process has had at most, since it was started."""
+    @property
+    def log_bytes(self) -> int:
+        """Bytes that the server has logged."""
+        return self._log.stat().st_size
+
+    def held(self) -> tuple[int, int, int]:
+        """(memory in bytes, descriptors, processes) of the web process and all below it now."""
+        memory = files = count = 0
+        for process in self._processes():
+            try:
+                memory += int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
+                files += len(list(Path(f"/proc/{process}/fd").iterdir()))
+            except OSError:
+                continue
+            count += 1
+        return memory, files, count
+
+    def _processes(self) -> list[int]:
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -99,10 +121,15 @@ class Playground:
                 except (OSError, ValueError):
                     continue
                 children.setdefault(parent, []).append(int(entry.name))
-        peak, todo = 0, list(children.get(self._process.pid, ()))
-        while todo:
-            process = todo.pop()
-            todo += children.get(process, ())
+        found = [self._process.pid]
+        for process in found:
+            found += children.get(process, ())
+        return found
+
+    def peak_memory(self) -> int:
+        """Bytes that the largest process below the web process has had at most, since it was started."""
+        peak = 0
+        for process in self._processes()[1:]:
             try:
                 found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
             except OSError:

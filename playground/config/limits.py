@@ -49,7 +49,7 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "QUEUE_LENGTH": Limit(64, 1, 1000, "runs that may wait for a worker; further ones are refused as busy"),
     "QUEUE_PER_ADDRESS": Limit(16, 1, 1000, "runs of one client address (IPv6: one /64) that may wait"),
     "QUEUE_SECONDS": Limit(60, 1, 3600, "seconds a run may wait; one that would wait longer is refused as busy"),
-    "RUNS_PER_MINUTE": Limit(240, 1, 1 << 20, "runs that one client address (IPv6: one /64) may start in a minute"),
+    "RUNS_PER_MINUTE": Limit(600, 1, 1 << 20, "runs that one client address (IPv6: one /64) may start in a minute"),
     "JOB_SECONDS": Limit(90, 1, 600, "seconds a job may take"),
     "JOB_CPU_SECONDS": Limit(60, 1, 600, "seconds of CPU time of a job, all its processes together"),
     "JOB_MEMORY_MB": Limit(2048, 256, 65536, "MiB of memory of a job, all its processes together"),

@@ -1,0 +1,275 @@
+"""`python -m bench.load [NAME...]`: what hostile and many clients do to a server. Loopback only; a few minutes.
+
+Each measure starts a server of its own. Clients of several network addresses connect from several addresses of
+127.0.0.0/8. Times are compared with those of the idle server in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import itertools
+import json
+import random
+import socket
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Origin
+
+from bench import walks
+from bench.measures import asm_request, c_request
+from bench.rows import Row
+from bench.submit import Playground
+
+HONEST: Final = "127.0.0.3"
+ATTACKER: Final = "127.0.0.2"
+SMALL_RUNS: Final = 100
+ENDLESS_SOCKETS: Final = 45
+HALF_OPEN, IDLE, STALLED = 1000, 500, 50
+OVERLOAD_SECONDS: Final = 20
+OVERLOAD: Final = 20
+MIXED_RUNS: Final = 600
+_number = itertools.count()
+
+
+class Ended(NamedTuple):
+    """How a submission ended: outcome is a verdict, "busy", or another code; seconds until then."""
+
+    outcome: str
+    seconds: float
+    retry_after: int = 0
+
+
+def small_request() -> dict[str, Any]:
+    return asm_request("r0 = 2\nexit\n")
+
+
+@contextlib.asynccontextmanager
+async def socket_from(address: str, server: str) -> Any:
+    """An open run socket from a local address, after its hello."""
+    async with connect(
+        server.replace("http", "ws") + "/ws/run", origin=Origin(server), local_addr=(address, 0), max_size=None,
+        open_timeout=30, ping_interval=None,
+    ) as opened:  # fmt: skip
+        await opened.recv()
+        yield opened
+
+
+async def submit(opened: ClientConnection, request: dict[str, Any]) -> Ended:
+    """Run a program; until its verdict."""
+    start = time.perf_counter()
+    await opened.send(json.dumps({"type": "run", "v": 1, "request": request}))
+    while True:
+        message = json.loads(await opened.recv())
+        seconds = time.perf_counter() - start
+        if message["type"] == "stage" and message["stage"] == "verify" and message["status"] != "working":
+            return Ended(str(message.get("verdict") or message["status"]), seconds)
+        if message["type"] in ("error", "limit"):
+            code = message.get("code") or f"limit {message['limit']}"
+            return Ended(str(code), seconds, int(message.get("retry_after", 0)))
+
+
+async def one(address: str, server: str, request: dict[str, Any]) -> Ended:
+    """A visitor: a socket of its own, one run, and away."""
+    try:
+        async with socket_from(address, server) as opened:
+            return await submit(opened, request)
+    except (OSError, WebSocketException, TimeoutError) as error:
+        return Ended(type(error).__name__, 0.0)
+
+
+def p(share: float, values: Sequence[float]) -> float:
+    """A percentile."""
+    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
+
+
+def fairness() -> list[Row]:
+    """45 sockets of one address with endless programs; another address' small C program meanwhile."""
+
+    async def go(server: str) -> tuple[list[Ended], list[Ended]]:
+        idle = [await one(HONEST, server, c_request()) for _ in range(15)][5:]
+
+        async def attack() -> None:
+            while True:
+                await one(ATTACKER, server, asm_request(walks.ENDLESS))
+                await asyncio.sleep(0.2)
+
+        attackers = [asyncio.create_task(attack()) for _ in range(ENDLESS_SOCKETS)]
+        try:
+            await asyncio.sleep(3)
+            return idle, [await one(HONEST, server, c_request()) for _ in range(SMALL_RUNS)]
+        finally:
+            for task in attackers:
+                task.cancel()
+            await asyncio.gather(*attackers, return_exceptions=True)
+
+    with Playground() as playground:
+        idle, busy = asyncio.run(go(playground.address))
+    usual = statistics.median(each.seconds for each in idle)
+    good = [each.seconds / usual for each in busy if each.outcome == "accept"]
+    within = sum(ratio <= 3 for ratio in good)
+    return [
+        Row("verdict for another address / idle, median", [p(0.5, good)], "", 3),
+        Row("verdict for another address / idle, slowest", [max(good)], "", 3),
+        Row(f"verdicts within 3 x idle, of {SMALL_RUNS}", [within], "", SMALL_RUNS, at_least=True),
+    ]
+
+
+def _get(server: str, path: str) -> tuple[int, float]:
+    """(status, seconds); status 0 if there was no answer."""
+    parts = urlsplit(server)
+    start = time.perf_counter()
+    found = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20, source_address=(HONEST, 0))
+    try:
+        found.request("GET", path)
+        answer = found.getresponse()
+        answer.read()
+        return answer.status, time.perf_counter() - start
+    except OSError:
+        return 0, time.perf_counter() - start
+    finally:
+        found.close()
+
+
+def connections() -> list[Row]:
+    """1,000 half-open requests, 500 idle sockets, 50 stalled readers; /healthz and a page meanwhile."""
+
+    def stalled(parts: Any) -> socket.socket:
+        found = socket.socket()
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        found.bind(("127.0.0.4", 0))
+        found.connect((parts.hostname, parts.port))
+        found.sendall(b"GET /static/reference.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+        return found
+
+    async def idle_sockets(server: str, work: Callable[[], list[tuple[int, float]]]) -> list[tuple[int, float]]:
+        async with contextlib.AsyncExitStack() as held:
+            for n in range(IDLE):
+                await held.enter_async_context(socket_from(f"127.0.1.{n % 200 + 1}", server))
+            return await asyncio.to_thread(work)
+
+    with Playground() as playground:
+        parts = urlsplit(playground.address)
+        before = playground.log_bytes
+        half = []
+        for n in range(HALF_OPEN):
+            found = socket.create_connection(
+                (parts.hostname, parts.port), timeout=10, source_address=(f"127.0.2.{n % 4 + 1}", 0)
+            )
+            found.sendall(b"GET / HTTP/1.1\r\nHost: loc")
+            half.append(found)
+        slow = [stalled(parts) for _ in range(STALLED)]
+
+        def ask() -> list[tuple[int, float]]:
+            return [_get(playground.address, "/healthz" if n % 4 else "/about") for n in range(200)]
+
+        said = asyncio.run(idle_sockets(playground.address, ask))
+        grown = playground.log_bytes - before
+        for each in [*half, *slow]:
+            each.close()
+    health = [seconds for n, (status, seconds) in enumerate(said) if n % 4 and status]
+    return [
+        Row("/healthz, p99", [p(0.99, health) * 1000], " ms", 200),
+        Row("answers that are not 200", [sum(status != 200 for status, _ in said)], "", 0),
+        Row("log", [grown / 1e6], " MB", 1),
+    ]
+
+
+def overload() -> list[Row]:
+    """As many visitors as the server has room for, then 20 times as many: who is admitted, and who is told to wait."""
+
+    async def flood(server: str, visitors: int, seconds: float) -> list[Ended]:
+        end = time.monotonic() + seconds
+        found: list[Ended] = []
+
+        async def visitor(n: int) -> None:
+            address = f"127.{n // 250 + 3}.1.{n % 250 + 1}"
+            while time.monotonic() < end:
+                ended = await one(address, server, small_request())
+                found.append(ended)
+                if ended.outcome == "busy":
+                    await asyncio.sleep(min(ended.retry_after, 2) * random.uniform(0.5, 1))
+
+        await asyncio.gather(*(visitor(n) for n in range(visitors)))
+        return found
+
+    with Playground(WORKERS="1", QUEUE_SECONDS="2") as playground:
+        asyncio.run(flood(playground.address, 1, 2))
+        usual = asyncio.run(flood(playground.address, 4, OVERLOAD_SECONDS / 2))
+        much = asyncio.run(flood(playground.address, 4 * OVERLOAD, OVERLOAD_SECONDS))
+    outcomes = Counter(each.outcome for each in much)
+    at_capacity = [each.seconds for each in usual if each.outcome == "accept"]
+    admitted = [each.seconds for each in much if each.outcome == "accept"]
+    refused = [each for each in much if each.outcome == "busy"]
+    rows = [
+        Row("admitted runs, p95 / p95 at capacity", [p(0.95, admitted) / p(0.95, at_capacity)], "", 2),
+        Row(
+            "neither admitted nor told to come back",
+            [sum(count for outcome, count in outcomes.items() if outcome not in ("accept", "busy"))], "", 0,
+            note=str(dict(outcomes)),
+        ),
+        Row("refusals without a time", [sum(not each.retry_after for each in refused)], "", 0),
+    ]  # fmt: skip
+    if refused:
+        rows.append(Row("a refusal, median", [p(0.5, [each.seconds for each in refused]) * 1000], " ms", 50))
+    return rows
+
+
+def mixed() -> list[Row]:
+    """Many runs of all kinds in a row: memory, descriptors and processes after the first quarter, and at the end."""
+    kinds: tuple[Callable[[], dict[str, Any]], ...] = (
+        small_request,
+        c_request,
+        lambda: asm_request("r0 = *(u8 *)(r1 + 9999)\nexit\n"),
+        lambda: asm_request("this is no program\n"),
+        lambda: {"kind": "elf", "source": "bm8gRUxG", "options": {}},
+        lambda: {"kind": "log", "source": f"0: (b7) r0 = {next(_number)}\n", "options": {}},
+    )
+
+    async def go(server: str, runs: int) -> None:
+        async with socket_from(HONEST, server) as opened:
+            for n in range(runs):
+                await submit(opened, kinds[n % len(kinds)]())
+
+    with Playground(WORKERS="1") as playground:
+        asyncio.run(go(playground.address, MIXED_RUNS // 4))
+        before = playground.held()
+        asyncio.run(go(playground.address, MIXED_RUNS * 3 // 4))
+        time.sleep(2)
+        after = playground.held()
+    return [
+        Row(f"memory after {MIXED_RUNS} runs / after a quarter of them", [after[0] / before[0]], "", 1.1),
+        Row("descriptors, the same", [after[1] / before[1]], "", 1.1),
+        Row("processes, the same", [after[2] / before[2]], "", 1),
+    ]
+
+
+MEASURES: Final[dict[str, Callable[[], list[Row]]]] = {
+    "fairness": fairness,
+    "connections": connections,
+    "overload": overload,
+    "mixed": mixed,
+}
+
+
+def main(names: list[str]) -> None:
+    unknown = [name for name in names if name not in MEASURES]
+    if unknown:
+        sys.exit(f"no such measure: {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    for name in names or MEASURES:
+        print(f"\n{name}: {(MEASURES[name].__doc__ or '').splitlines()[0]}", flush=True)
+        for row in MEASURES[name]():
+            print(f"  {row.text()}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
