@@ -79,10 +79,13 @@ def slug(category: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """How often people meet an error: gallery/frequency.toml. rules: (name, count), the most frequent first."""
+    """How often people meet an error: gallery/frequency.toml.
+
+    rules -- (name, count), the most frequent first; None: only posted logs were counted, which decides the order
+    """
 
     source: str
-    rules: tuple[tuple[str, int], ...] = field(default=())
+    rules: tuple[tuple[str, int | None], ...] = field(default=())
 
 
 def frequency() -> Frequency:
@@ -92,7 +95,7 @@ def frequency() -> Frequency:
     for entry in data["rules"]:
         if entry["rule"] not in known:
             raise GalleryError(f"frequency.toml: there is no rule {entry['rule']!r}")
-    return Frequency(data["source"], tuple((entry["rule"], entry["count"]) for entry in data["rules"]))
+    return Frequency(data["source"], tuple((entry["rule"], entry.get("count")) for entry in data["rules"]))
 
 
 def pages() -> list[Page]:

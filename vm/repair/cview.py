@@ -240,9 +240,11 @@ def exits(scene: Scene, place: Node, *, skip: bool = False) -> list[str]:
     if loop is not None:
         counts = loop.type == "for_statement" and loop.child_by_field_name("update") is not None
         found.setdefault("continue;" if skip and (counts or not tree.of(loop).startswith("while (")) else "break;")
-    simple = [text for text, _ in seen.most_common() if _simple(text)]
-    found |= dict.fromkeys(simple)
+    # Checks before the place show how the function leaves; a return after it may be what the function decides.
+    simple = [(text, count) for text, count in seen.most_common() if _simple(text)]
+    found |= dict.fromkeys(text for text, count in simple if count)
     found |= dict.fromkeys(neutral(scene, function))
+    found |= dict.fromkeys(text for text, count in simple if not count)
     return list(found)[:3]
 
 

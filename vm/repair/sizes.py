@@ -10,7 +10,7 @@ from vm.csource.big_locals import constant
 from vm.isa import opcodes as o
 from vm.repair.bounds import NAME, compared_from_below, made_unsigned, memory_size, same_sign
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
-from vm.repair.cview import arguments, assigned, call_at, exits, fresh, is_signed, stripped, type_of
+from vm.repair.cview import arguments, assigned, call_at, called, exits, fresh, is_signed, stripped, type_of
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _from_a_call(scene: Scene, name: str) -> bool:
     """Whether a variable has what a call returned: a negative number is an error then, and no length."""
     tree, function = scene.tree, scene.function
     found = tree.find(function, "call_expression") if function is not None else ()
-    return any(assigned(tree, call) == name for call in found)
+    return any(assigned(tree, call) == name and called(tree, call)[:1].islower() for call in found)
 
 
 def bounded(scene: Scene, regno: int) -> bool:

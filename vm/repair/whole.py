@@ -13,7 +13,7 @@ from vm.repair.candidate import Candidate, deleted, replaced
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
-    pass
+    from tree_sitter import Node
 
 # Sections whose programs have the struct as their context, the usual one first.
 _SECTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -129,12 +129,28 @@ def read_only(scene: Scene) -> Iterator[Candidate]:
         return
     inner = statement.named_children[0] if statement.named_children else None
     left = inner.child_by_field_name("left") if inner is not None and inner.type == "assignment_expression" else None
-    if left is None:
+    if left is None or not _has_another_effect(scene, statement):
         return
     yield Candidate(
         f"Leave out the assignment to {tree.of(left)}", "Programs of this type may read it, but not write it.",
         (deleted(tree, statement),), last=True,
     )  # fmt: skip
+
+
+def _has_another_effect(scene: Scene, statement: Node) -> bool:
+    """Whether the function decides or does anything beside a statement: without that it would be pointless."""
+    tree, function = scene.tree, scene.function
+    if function is None:
+        return False
+    if len({" ".join(tree.of(node).split()) for node in tree.find(function, "return_statement")}) > 1:
+        return True
+    for node in tree.find(function, "assignment_expression", "update_expression", "call_expression"):
+        if statement.start_byte <= node.start_byte < statement.end_byte:
+            continue
+        target = node.child_by_field_name("left") or node.child_by_field_name("argument")
+        if node.type == "call_expression" or (target is not None and target.type != "identifier"):
+            return True
+    return False
 
 
 def static_function(scene: Scene) -> Iterator[Candidate]:

@@ -28,7 +28,7 @@ class CauseKind(Enum):
     WRONG_WIDTH = "wrong-width"
     """Other bits are compared than are used: 32 of 64, or a shortened copy. [the comparison]"""
     READ_AGAIN = "read-again"
-    """The value was compared, and then read from memory a second time. [the comparison]"""
+    """The value was compared, and then read from memory a second time. [the comparison, or the store before]"""
     LOST_AT_CALL = "lost-at-call"
     """A call makes what was proven invalid, or its result carries no bounds. [the call]"""
     LOST_AT_SPILL = "lost-at-spill"
