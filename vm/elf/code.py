@@ -28,7 +28,7 @@ _CALL: Final = o.JMP | o.CALL
 
 
 class Rel(IntEnum):
-    """What a relocation asks for (libbpf: enum reloc_type)."""
+    """Kinds of relocations (libbpf: enum reloc_type)."""
 
     MAP = 0
     DATA = 1

@@ -78,7 +78,7 @@ def guess(section: str, context: str) -> Guess | None:
     """The section that was probably meant, None where nothing says so.
 
     section -- the name libbpf refuses, without a leading question mark
-    context -- as context_of() tells it
+    context -- the result of context_of()
     """
     section = section[:_MAX_NAME]
     possible, usual = _possible(context)

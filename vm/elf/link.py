@@ -26,7 +26,7 @@ class Externs(Protocol):
     """Resolves extern symbols of a program's relocations."""
 
     def load(self, symbol: int, insn: Insn) -> tuple[Insn, Insn, MapSpec | None]:
-        """The two slots of an address load, and the map its src_reg speaks of."""
+        """The two slots of an address load, and the map to which its src_reg refers."""
 
     def call(self, symbol: int, insn: Insn) -> Insn:
         """The call of a kernel function."""

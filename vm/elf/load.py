@@ -205,7 +205,7 @@ def _operation(function: Function, ops: StructOps | None) -> Operation:
 
 
 def _exception_callback(function: Function, linker: Linker, btf: Btf | None) -> Function | None:
-    """The subprogram a decl tag "exception_callback:NAME" on the program asks for (bpf_prog_assign_exc_cb)."""
+    """The subprogram that a decl tag "exception_callback:NAME" on the program names (bpf_prog_assign_exc_cb)."""
     prefix = "exception_callback:"
     found: list[str] = []
     for tag in btf.of_kind(Kind.DECL_TAG) if btf else ():

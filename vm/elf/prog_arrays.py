@@ -59,7 +59,7 @@ def first_unfilled(obj: Object, loaded: Collection[str]) -> Unfilled | None:
                 return Unfilled(spec.full_name, slot, target, PROG_ARRAY_PROGRAM_MISSING)
             program = by_name.get(target)
             if program is None:
-                continue  # it cannot be loaded, which is said of itself
+                continue  # it cannot be loaded, and has an error of its own
             owner = owner or program
             what = difference(owner, program, spec)
             if what:

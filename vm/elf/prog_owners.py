@@ -66,7 +66,7 @@ def difference(owner: Program, program: Program, spec: MapSpec) -> str:
 
 
 def _target(program: Program) -> tuple[int, int]:
-    """Tells apart what aux->attach_func_proto points to."""
+    """Distinguishes what aux->attach_func_proto points to."""
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name)
     if found is None:
         return -1, 0

@@ -1,4 +1,4 @@
-"""What the loader tells the user beside errors: things that another loader or the kernel would refuse later."""
+"""Remarks of the loader beside errors: things that another loader or the kernel would refuse later."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Remarks:
         self.found.append(Remark(told, "", line, fix))
 
     def license(self, program: Program) -> None:
-        """A program without a GPL-compatible license calls what wants one."""
+        """A program without a GPL-compatible license calls a function that needs one."""
         if program.gpl_compatible:
             return
         name = _first_gpl_only(program)
@@ -93,7 +93,7 @@ def _fixes() -> ModuleType:
 
 
 def _first_gpl_only(program: Program) -> str:
-    """The first helper or kind of function the program calls that wants the GPL, "" where it calls none."""
+    """The first helper or kind of function the program calls that needs the GPL, "" if it calls none."""
     from vm.kernel.helpers import helper, helper_proto
 
     asked: set[int] = set()

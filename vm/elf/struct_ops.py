@@ -49,7 +49,7 @@ class _Refused(Exception):
 class _Variable:
     """One variable of such a section. programs: its members by index -> the program whose address they hold.
 
-    optional -- of a section whose name starts with ?: libbpf makes no map of it unless it is told to
+    optional -- of a section whose name starts with ?: libbpf makes no map of it unless the application requests it
     """
 
     name: str

@@ -25,7 +25,7 @@ PROBE_READ: dict[int, int] = {
 def as_user(program: Program, caps: c.Caps) -> Program:
     """`program` as libbpf loads it for a user with these capabilities."""
     if not c.capable(caps, c.BPF):
-        # BPF_BTF_LOAD wants CAP_BPF: neither the program nor its maps have types.
+        # BPF_BTF_LOAD requires CAP_BPF: neither the program nor its maps have types.
         maps = tuple(_untyped(spec) for spec in program.maps)
         program = replace(program, btf=None, func_infos=(), line_infos=(), maps=maps, typed=program)
     if not (c.capable(caps, c.BPF) and c.capable(caps, c.NET_ADMIN)) and _may_go_without(program):

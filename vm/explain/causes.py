@@ -52,7 +52,7 @@ def causes_of(trace: Recorder, step: int, names: list[str]) -> list[Cause]:
     for name in names:
         frame, idx = slot_index(name)
         heapq.heappush(queue, (-step, _Want(step, frame, idx)))
-    seen: set[tuple[int, int, int]] = set()  # (instruction, frame, index): one round of a loop tells enough
+    seen: set[tuple[int, int, int]] = set()  # (instruction, frame, index): one round of a loop is enough
     causes: list[Cause] = []
     while queue and len(causes) < _COLLECTED:
         _, want = heapq.heappop(queue)
@@ -94,7 +94,7 @@ class Narrowing(NamedTuple):
 
 
 def narrowings(trace: Recorder, at: int, writer: int, frame: int, idx: int) -> list[Narrowing]:
-    """Jumps between a value's writer and step `at` that changed what is known of it, the last first."""
+    """Jumps between a value's writer and step `at` that changed its bounds or type, the last first."""
     out: list[Narrowing] = []
     step = at
     for _ in range(_MAX_SCAN):

@@ -102,7 +102,7 @@ def shown(check: Check) -> SourceCheck:
 
 
 def branches_of(facts: Facts, check: Check) -> tuple[int, ...]:
-    """The conditional jumps that the compiler made of a condition, as far as line info tells."""
+    """The conditional jumps that the compiler made of a condition, as far as line info shows."""
     return tuple(idx for idx in facts.insns_of(check.line, check.end_line) if is_branch(facts.env.insns[idx]))
 
 

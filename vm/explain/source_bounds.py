@@ -40,7 +40,7 @@ def own_bounds(facts: Facts, argument: int = 0) -> Iterator[tuple[Own, str, tupl
             continue
         given, changes = assignments(function, offset, found.start, _clamps(function, offset))
         if given is None and offset not in function.params:
-            continue  # a variable that lives in memory: its value may be another one each time
+            continue  # a variable in memory: its value may change between two reads
         since = given.start if given is not None else -1
         for check in reversed(function.checks):
             if not since < check.end or check.start > found.start:

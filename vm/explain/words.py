@@ -42,7 +42,7 @@ def number(value: int) -> str:
 
 
 def bounds(s: Scalar) -> str:
-    """What is known of a number: "between 0 and 255", "exactly 4"; "" for nothing."""
+    """The bounds of a number in words: "between 0 and 255", "exactly 4"; "" for nothing."""
     tnum = s.var_off
     if tnum.mask == 0:
         return f"exactly {number(s.smin)}"

@@ -30,7 +30,7 @@ class Laid(NamedTuple):
 
 
 class _Layout:
-    """State that lives from pass to pass."""
+    """State that is kept between passes."""
 
     def __init__(self, pieces: Sequence[Piece], prologue: bytes, epilogue: bytes) -> None:
         self.pieces = pieces

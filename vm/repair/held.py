@@ -158,7 +158,7 @@ def _on_path(scene: Scene, returns: list[Node]) -> list[Node]:
     """Those returns whose place the path visited, the last first."""
     tree, lines = scene.tree, [scene.tree.line(n.start_byte) for n in scene.path_nodes]
     found = [n for line in lines for n in returns if tree.line(n.start_byte) <= line <= tree.line(n.end_byte)]
-    # clang joins returns: the statement before one, or the condition it stands under, tells as well.
+    # clang joins returns: the statement before a return, or the condition that it is under, also identifies it.
     for line in lines:
         for node in returns:
             head = tree.up(node, "if_statement")

@@ -55,7 +55,7 @@ def in_call(scene: Scene) -> Iterator[Candidate]:
 
 
 def in_one_register(scene: Scene) -> Iterator[Candidate]:
-    """Of a number whose lower 32 bits only are compared: an empty asm, behind which clang knows nothing of it."""
+    """If only the lower 32 bits of a number are compared: an empty asm, after which clang assumes nothing about it."""
     tree, statement, reg = scene.tree, scene.statement, scene.reg
     if statement is None or reg is None or reg.scalar.s32_max >= _LARGE or reg.scalar.umax < _LARGE:
         return

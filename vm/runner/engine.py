@@ -442,7 +442,7 @@ class Interpreter:
         return self._resume(result, None, self.pc + 1)
 
     def _resume(self, helper: Generator[Call, int, int], answer: int | None, back: int) -> bool:
-        """Goes on with a helper that calls the program back, until it asks for a call or is done."""
+        """Continues a helper that calls the program back, until it requests a call or has finished."""
         try:
             wanted = helper.send(answer) if answer is not None else next(helper)
         except StopIteration as done:

@@ -247,7 +247,7 @@ class Parameter(NamedTuple):
 
     @property
     def user(self) -> bool:
-        """Whether it points to user memory, as far as its name tells."""
+        """Whether it points to user memory, as far as its name shows."""
         return self.pointer and not self.struct and self.name in USER_POINTERS
 
 

@@ -1,6 +1,6 @@
 """What the verifier knew at each step of a run: the state on the very path of the walk that the run took.
 
-A recorded run tells the instructions and the registers, which is enough to follow it (vm/trace/follow.py). A state
+A recorded run has the instructions and the registers, which is enough to follow it (vm/trace/follow.py). A state
 is given only with the names of the registers it does not hold for: behind a checkpoint that covered the path the walk
 says more than was compared, and of such a register nothing was known.
 """
@@ -135,7 +135,7 @@ class _Follower:
 
 
 class _Values:
-    """Registers of a run beside the registers of a state. Where the packet is, is learnt from its pointers."""
+    """Registers of a run beside the registers of a state. The packet's address is found from pointers into it."""
 
     def __init__(self) -> None:
         self._packet: int | None = None

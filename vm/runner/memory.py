@@ -381,7 +381,7 @@ class Namer:
 
 
 class Heap:
-    """Where kernel objects (maps, ctx structures, tasks) live; bounded."""
+    """Memory of kernel objects (maps, ctx structures, tasks), with a limit."""
 
     def __init__(self, memory: Memory, size: int) -> None:
         if size > HEAP_LIMIT:

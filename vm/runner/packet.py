@@ -48,7 +48,7 @@ def check_size(data: bytes) -> None:
 def eth_protocol(ether_type: bytes, behind: bytes) -> int:
     """skb->protocol for an Ethernet header with this type field and these two bytes behind it (eth_type_trans()).
 
-    A type below 0x600 is a length: Novell's frames without an LLC header are told by their ff ff.
+    A type below 0x600 is a length: Novell's frames without an LLC header are recognised by their first bytes, ff ff.
     """
     if ether_type[0] < 0x06:
         ether_type = b"\x00\x01" if behind == b"\xff\xff" else b"\x00\x04"  # ETH_P_802_3, ETH_P_802_2

@@ -307,7 +307,7 @@ class World:
             return None
 
     def map_contents(self) -> Mapping[str, tuple[tuple[bytes, bytes], ...]]:
-        """Every map's entries, by name; two of one name are told apart by their index."""
+        """Every map's entries, by name; two maps with the same name are distinguished by their index."""
         found: dict[str, tuple[tuple[bytes, bytes], ...]] = {}
         for each in self.maps:
             name = each.name if each.name not in found else f"{each.name}#{each.index}"

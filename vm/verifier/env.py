@@ -245,7 +245,7 @@ class VerifierEnv:
         """find_linfo(): index into program.line_infos of the record that covers insn_idx, -1 without any."""
         return max(bisect_right(self._line_starts, insn_idx) - 1, 0) if self._line_starts else -1
 
-    # -- what is said --------------------------------------------------------
+    # -- messages ------------------------------------------------------------
 
     def verbose(self, text: str) -> None:
         """verbose(): a piece of log text, exactly the kernel's words."""
@@ -355,7 +355,7 @@ class VerifierEnv:
     # -- branches still to be walked -----------------------------------------
 
     def push_stack(self, insn_idx: int, prev_insn_idx: int, speculative: bool) -> VerifierState:
-        """push_stack(): remember the other branch; the returned state may still be changed by the caller."""
+        """push_stack(): save the other branch for later; the caller may still change the returned state."""
         st = copy_verifier_state(self.cur_state)
         st.speculative = st.speculative or speculative
         self.push_elem(st, insn_idx, prev_insn_idx)

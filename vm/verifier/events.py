@@ -50,7 +50,7 @@ class LogEntry(NamedTuple):
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
     INSTEAD: `text` in the place of instruction `number`.
-    MARK: precision walks back over instruction `number`; `mark` is (frame, mask of registers, mask of stack slots).
+    MARK: precision is tracked back over instruction `number`; `mark` is (frame, mask of registers, mask of stack slots).
     `step` is the trace step it belongs to.
     """
 
@@ -118,7 +118,7 @@ class Log:
         return self.settled + len(self.head) + self.left_out + len(self.entries)
 
     def reset(self, pos: int) -> None:
-        """bpf_vlog_reset(): forget what was said after `pos` (level 1 only, which keeps everything).
+        """bpf_vlog_reset(): remove the entries after `pos` (level 1 only, which keeps everything).
 
         A state joined to an instruction had taken that line's newline away: a blank is left in its place.
         """
@@ -133,7 +133,7 @@ class Log:
         del entries[pos:]
 
     def take(self, pos: int) -> list[LogEntry]:
-        """Take out the entries before `pos`, to which reset() does not go back any more unless it forgets all."""
+        """Take out the entries before `pos`, to which reset() does not return, unless it removes all entries."""
         # The last entries may still be replaced, or joined by a state; and so may what is before a state.
         cut = min(pos - self.settled, len(self.entries) - _LAST)
         while cut > 0 and self.entries[cut].kind == STATE:

@@ -1,6 +1,6 @@
 """What the walk did besides visiting instructions, noted where it happens: comparisons with checkpoints and precision.
 
-Entries are plain tuples of numbers and shared values; vm/trace/records.py has the shapes they are told in, and
+Entries are plain tuples of numbers and shared values; vm/trace/records.py has the types that they are converted to, and
 vm/trace/retell.py makes those when asked. Both ends of a long walk are kept, so that a million steps cost what the
 bounds say.
 """
@@ -97,7 +97,7 @@ _NO_VALUES: Final[list[Slot]] = []
 
 @final
 class Mark:
-    """One call of mark_chain_precision(). Journal.chain() tells what it followed: `links` entries from `begin` on."""
+    """One call of mark_chain_precision(). Journal.chain() returns what it followed: `links` entries from `begin` on."""
 
     __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "late", "begin", "links")
 

@@ -160,7 +160,7 @@ def _speculative(env: VerifierEnv) -> str:
 
 def _say_insn(env: VerifierEnv, idx: int) -> None:
     log = env.log
-    log.step = env.step + 1  # what is said from here on belongs to the step about to be taken
+    log.step = env.step + 1  # log entries from here on belong to the next step
     frame = env.cur_state.frame[-1]
     if log.level & BPF_LOG_LEVEL2 and env.do_print_state:
         env.verbose(f"\nfrom {env.prev_insn_idx} to {idx}{_speculative(env)}:")

@@ -1,4 +1,4 @@
-"""What the walk tells a recorder of its steps. vm/trace/recorder.py implements it."""
+"""The events of the walk that a recorder receives. vm/trace/recorder.py implements it."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def shift_k(insn: Insn) -> bytes:
 
 
 def shift_x(insn: Insn) -> bytes:
-    """BMI2's three-operand shift, unless the count is already where the old form wants it, in rcx."""
+    """BMI2's three-operand shift, unless the count is already in rcx, where the older form needs it."""
     name, dst, src = SHIFTS[bpf.op(insn.code)], BPF_TO_X86[insn.dst_reg], BPF_TO_X86[insn.src_reg]
     if src == Reg.RCX:
         return x86.shift_cl(name, dst, _wide(insn))

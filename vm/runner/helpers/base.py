@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Call(NamedTuple):
-    """A helper wants the program's function at `address` called; it is sent the function's r0."""
+    """A helper calls the program's function at `address`; the function's r0 is sent to the helper."""
 
     address: int
     args: tuple[int, ...]

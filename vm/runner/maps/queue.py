@@ -50,7 +50,7 @@ class Stack(Queue):
 
 
 class BloomFilter(Map):
-    """push adds, peek asks. The kernel can answer "yes" wrongly; here the answer is always exact."""
+    """push adds a value, peek tests for one. The kernel's answer may be a false positive; here it is exact."""
 
     def __init__(self, spec: MapSpec, index: int, places: Places) -> None:
         super().__init__(spec, index, places)

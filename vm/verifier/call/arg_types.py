@@ -118,7 +118,7 @@ _DEFAULT_STRUCT: Final = {k.ARG_PTR_TO_BTF_ID_SOCK_COMMON: "sock_common"}
 
 
 def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, btf_type: str) -> None:
-    """A pointer to a kernel type is of the struct that is asked for, or of one that starts with it."""
+    """A pointer to a kernel type has the required struct type, or that of a struct that starts with it."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type & t.MEM_PERCPU and not reg.type & t.MEM_ALLOC:
         return

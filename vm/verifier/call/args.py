@@ -195,7 +195,7 @@ def _note_release(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 
 def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, insn_idx: int) -> None:
-    """Argument `index` (0 to 4) of a call of helper `fn`; what it tells about the call goes into `meta`."""
+    """Argument `index` (0 to 4) of a call of helper `fn`; facts that it gives about the call are stored in `meta`."""
     regno = 1 + index
     arg_type = fn.arg_types[index]
     if arg_type == k.ARG_DONTCARE:

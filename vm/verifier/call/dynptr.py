@@ -46,12 +46,12 @@ _TYPE_OF_FLAG: Final = {
 
 
 def arg_to_dynptr_type(arg_type: int) -> int:
-    """The kind of dynptr an argument type asks for, BPF_DYNPTR_TYPE_INVALID for any."""
+    """The kind of dynptr that an argument type requires, BPF_DYNPTR_TYPE_INVALID for any."""
     return _TYPE_OF_FLAG.get(arg_type & t.DYNPTR_TYPE_FLAG_MASK, t.BPF_DYNPTR_TYPE_INVALID)
 
 
 def dynptr_state(env: VerifierEnv, reg: RegState) -> RegState:
-    """What is known of the dynptr the register leads to."""
+    """The state of the dynptr that the register points to."""
     if reg.type == t.CONST_PTR_TO_DYNPTR:
         return reg
     return env.func(reg).stack[dynptr_get_spi(env, reg)].spilled_ptr

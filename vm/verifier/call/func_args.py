@@ -1,4 +1,4 @@
-"""Arguments of the program's own functions, as their BTF tells them (btf_prepare_func_args)."""
+"""Arguments of the program's own functions, from their BTF (btf_prepare_func_args)."""
 
 from __future__ import annotations
 

@@ -281,7 +281,7 @@ def _match_struct(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, want
 
 
 def _unless_null(env: VerifierEnv, regno: int, check: Callable[[], None]) -> None:
-    """Check the register as if it were known not to be null; what is known of it stays as it was."""
+    """Check the register as if it were not NULL, without changing its state."""
     regs = env.cur_state.frame[-1].regs
     saved = regs[regno]
     if not saved.type & t.PTR_MAYBE_NULL:
@@ -479,7 +479,7 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
 
 
 def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check: _Check) -> None:
-    """A map argument is noted; pointers to objects have to be as trusted as the function asks."""
+    """A map argument is noted; pointers to objects have to be as trusted as the function requires."""
     if check is _map:
         _note_map(env, a, reg, meta)
     elif check not in (_alloc, _btf_id):

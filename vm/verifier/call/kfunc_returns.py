@@ -133,7 +133,7 @@ _SPECIAL: Final[dict[str, Callable[[VerifierEnv, KfuncMeta, int], RegState]]] = 
 
 
 def _memory(env: VerifierEnv, meta: KfuncMeta, target: Type) -> RegState:
-    """A pointer to no struct is memory of a size that the call or the type tells."""
+    """A pointer to something else than a struct points to memory, with a size from the call or from the type."""
     if not meta.r0_size and target.kind not in (Kind.FUNC, Kind.FUNC_PROTO, Kind.FWD):
         meta.r0_size = meta.btf.size_of(target.id)
         meta.r0_rdonly = True

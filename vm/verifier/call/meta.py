@@ -1,4 +1,4 @@
-"""What is learnt of one helper call while its arguments are checked (struct bpf_call_arg_meta)."""
+"""Facts about one helper call, collected while its arguments are checked (struct bpf_call_arg_meta)."""
 
 from __future__ import annotations
 

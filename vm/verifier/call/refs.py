@@ -51,7 +51,7 @@ def acquire_reference_state(env: VerifierEnv, insn_idx: int) -> int:
 
 
 def release_reference_state(frame: FuncState, ref_id: int) -> bool:
-    """Forget a reference; false if it is not held, or not by this callback. The last one takes its place."""
+    """Remove a reference; false if it is not held, or not by this callback. The last entry moves to its place."""
     refs = list(frame.refs)
     for i, ref in enumerate(refs):
         if ref.id == ref_id:

@@ -61,7 +61,7 @@ _TRACING: Final = {
 
 
 class _Region(NamedTuple):
-    """A region that must be closed: what it is called, and what is said if it is not."""
+    """A region that must be closed before the program exits: its name, and the rule that is broken otherwise."""
 
     name: str
     missing: Rule

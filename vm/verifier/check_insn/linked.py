@@ -1,4 +1,4 @@
-"""Scalars that are copies of one another (same id), or at a constant distance: what is learnt of one holds for all.
+"""Scalars that are copies of one another (same id), or at a constant distance: bounds found for one hold for all.
 
 collect_linked_regs() and sync_linked_regs().
 """
@@ -47,7 +47,7 @@ def collect_linked_regs(state: VerifierState, reg_id: int, linked: list[LinkedRe
 
 
 def sync_linked_regs(state: VerifierState, regno: int, linked: list[LinkedReg]) -> None:
-    """Copies what is known of register `regno` of the current frame to the registers and slots linked with it."""
+    """Copies the bounds of register `regno` of the current frame to the registers and slots linked with it."""
     curframe = state.curframe
     known = state.frame[curframe].regs[regno]
     for frameno, idx, is_reg in linked:

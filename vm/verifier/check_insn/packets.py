@@ -20,7 +20,7 @@ from vm.verifier.state.vstate import VerifierState
 
 MAX_PACKET_OFF: Final = 0xFFFF
 
-# `packet op end`: is the range learnt on the fall-through side, does it lack the last byte; and the same of the
+# `packet op end`: is the range known on the fall-through side, does it lack the last byte; and the same of the
 # knowledge on the other side that the pointer is past the end.
 _LEARN: Final = {
     o.JGT: (True, False, True),
@@ -69,7 +69,7 @@ def _comparable(pkt: RegState, end: RegState) -> bool:
 def try_match_pkt_pointers(
     insn: Insn, dst: RegState, src: RegState, this_branch: VerifierState, other_branch: VerifierState
 ) -> bool:
-    """Learn from `dst op src`; False: it is no comparison of a packet pointer with its end.
+    """Apply the result of `dst op src`; False: it is no comparison of a packet pointer with its end.
 
     this_branch is the fall-through, other_branch the jump taken.
     """

@@ -155,7 +155,7 @@ class _Work:
         self.u32_max = a.u32_max
 
     def synced(self) -> Scalar:
-        # Nothing is learnt of one known number, as the right side of most comparisons is.
+        # A known number, such as the right side of most comparisons, has no bounds to refine.
         if self.m == 0 and self.umin == self.umax == self.v and _all_known(self.was) and self._untouched():
             return self.was
         return sync(
@@ -197,7 +197,7 @@ class _Work:
 def refine(a: Scalar, b: Scalar, op: int, jmp32: bool, same_reg: bool = False) -> tuple[Scalar, Scalar]:
     """`a` and `b` where `a op b` holds (op may be JSET_FALSE), synced.
 
-    same_reg -- both operands are one register: what is learnt of either side is learnt of it.
+    same_reg -- both operands are the same register: bounds found for either side apply to it.
     """
     wa = _Work(a)
     wb = wa if same_reg else _Work(b)

@@ -16,7 +16,7 @@ from vm.verifier.domain.tnum import SIGN32, SIGN64, TNUM_UNKNOWN, Tnum, tnum_cas
 U64_MAX: Final = U64
 U32_MAX: Final = U32
 _HIGH: Final = ~U32
-# Whether a number fits is asked with a shift, here and in tnum.py: a mask of 64 bits is beyond the small integers
+# Whether a number fits is tested with a shift, here and in tnum.py: a mask of 64 bits is beyond the small integers
 # that compiled code computes with, and would make every operation a call.
 _TWO64: Final = 1 << 64
 

@@ -190,7 +190,7 @@ def tnum_is_unknown(a: Tnum) -> bool:
 
 
 def tnum_is_aligned(a: Tnum, size: int) -> bool:
-    """Whether every member is a multiple of `size` (a power of two; 0 asks for nothing)."""
+    """Whether every member is a multiple of `size` (a power of two; 0: any)."""
     return size == 0 or (a.value | a.mask) & (size - 1) == 0
 
 

@@ -105,7 +105,7 @@ def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> in
 
 
 def _access(insn: Insn, field_size: int, write: bool, fields: Table, knows_tstamp_type: bool) -> list[PatchItem]:
-    """A load narrower than its field loads the field, then shifts and masks the bytes it wanted."""
+    """A load that is narrower than its field loads the whole field, then shifts and masks to get its bytes."""
     size = bpf.SIZE_BYTES[bpf.size(insn.code)]
     off, sign_extend = insn.off, bpf.mode(insn.code) == bpf.MEMSX
     narrower = size < field_size

@@ -57,7 +57,7 @@ from vm.verifier.state.reg import UNKNOWN_REG, RegState, known_scalar, pointer
 @mypyc_attr(free_list_len=1)
 @final
 class _Access:
-    """One access. `off` includes the pointer's fixed offset. value_regno -1: an unknown value, or one nobody wants."""
+    """One access. `off` includes the pointer's fixed offset. value_regno -1: no register has the value."""
 
     __slots__ = ("insn_idx", "regno", "reg", "off", "size", "kind", "value_regno", "is_ldsx")
 
@@ -305,7 +305,7 @@ def _is_strict(reg_type: int) -> bool:
 
 
 def save_aux_ptr_type(env: VerifierEnv, reg_type: int, allow_trust_mismatch: bool) -> None:
-    """Remember what the instruction accesses: it is rewritten for one kind of pointer, so all paths must agree."""
+    """Record which kind of pointer the instruction accesses: it is rewritten for one kind, so all paths must agree."""
     aux = env.aux[env.insn_idx]
     prev = aux.ptr_type
     if prev == t.NOT_INIT:

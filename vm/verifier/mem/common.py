@@ -1,4 +1,4 @@
-"""Small questions about registers that every region asks, and the errors several of them share."""
+"""Small checks of registers that the code for every memory region uses, and the errors that several of them share."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def immediate(env: VerifierEnv, insn: Insn) -> RegState:
 
 
 def assign_scalar_id_before_mov(env: VerifierEnv, regno: int) -> None:
-    """Give a scalar an id before it is copied, so that bounds learnt about one copy hold for the other."""
+    """Give a scalar an id before it is copied, so that bounds found for one copy hold for the other."""
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
     if reg.type != t.SCALAR_VALUE:

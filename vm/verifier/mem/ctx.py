@@ -105,7 +105,7 @@ def _btf_context(env: VerifierEnv, off: int, size: int, access: int) -> CtxValue
 
 
 def _promoted(value: CtxValue) -> CtxValue:
-    """The sockets congestion control is asked about are TCP sockets (bpf_tcp_ca_is_valid_access)."""
+    """Sockets that congestion control programs get are TCP sockets (bpf_tcp_ca_is_valid_access)."""
     is_sock = t.base_type(value.reg_type) == t.PTR_TO_BTF_ID and value.btf_id == kernel_struct_id("sock")
     if not is_sock or t.type_flag(value.reg_type) & ~TRUSTED_MODIFIERS:
         return value

@@ -54,7 +54,7 @@ class Field(NamedTuple):
 class CtxRules(NamedTuple):
     """A context of `size` bytes: the first field that holds an offset decides, `other` if none does.
 
-    lowest -- the first offset that is looked at: 0 but for the one type whose check forgets negative ones
+    lowest -- the lowest offset that is checked: 0, except for the one type whose check omits negative offsets
     """
 
     size: int

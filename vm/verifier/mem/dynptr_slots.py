@@ -62,7 +62,7 @@ def invalidate_dynptr_slices(env: VerifierEnv, dynptr_id: int) -> None:
 def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots: int) -> int:
     """First slot of the object a stack pointer leads to, -ERANGE past the stack used so far.
 
-    What the log is told where it cannot be an object's place is followed by the caller's refusal: -EINVAL.
+    A message about a place that cannot hold an object is followed by the caller's rejection with -EINVAL.
     """
     tnum = reg.scalar.var_off
     if tnum.mask:

@@ -59,7 +59,7 @@ def not_null(env: VerifierEnv, reg: RegState) -> RegState:
     if spec.inner is not None and not reg.inner_map:
         r.type = t.CONST_PTR_TO_MAP
         r.inner_map = True
-        # The id is one lookup's: it tells inner maps of one template apart where that matters.
+        # The id belongs to one lookup: it distinguishes inner maps that have the same template, where that matters.
         record = map_record(env.program, spec.inner)
         if record.has(BPF_TIMER) or record.has(BPF_WORKQUEUE):
             r.map_uid = reg.id

@@ -144,7 +144,7 @@ def _write_bytes(env: VerifierEnv, state: FuncState, off: int, size: int, value_
     kind = t.STACK_MISC
     if value_regno >= 0:
         if register_is_null(env.cur_state.frame[-1].regs[value_regno]):
-            # The slot does not remember where its zero came from.
+            # The slot does not record which register its zero came from.
             mark_chain_precision(env, value_regno, "zero_slot")
             kind = t.STACK_ZERO
     elif _is_st_mem(insn) and not insn.imm:

@@ -35,7 +35,7 @@ from vm.verifier.rules.structure import (
 
 @final
 class _Walk:
-    """Depth-first search without recursion: what is known of each slot, and the slots still open."""
+    """Depth-first search without recursion: the state of each slot, and the slots that are still to be visited."""
 
     __slots__ = ("env", "state", "stack")
 

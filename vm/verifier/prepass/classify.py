@@ -1,4 +1,4 @@
-"""What kind of instruction this is: questions every pass asks, answered from the instruction alone.
+"""Kinds of instructions, as all passes need them, decided from the instruction alone.
 
 Names are those of kernel/bpf/verifier.c.
 """

@@ -1,4 +1,4 @@
-"""A kernel function a program calls: its declaration, its flags, and what one call tells (fetch_kfunc_meta)."""
+"""A kernel function that a program calls: its declaration, its flags, and facts from one call (fetch_kfunc_meta)."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class KfuncMeta:
 
 
 def has_suffix(param: Param, suffix: str) -> bool:
-    """btf_param_match_suffix(): conventions are told by the end of a parameter's name."""
+    """btf_param_match_suffix(): the end of a parameter's name says which convention applies to it."""
     return len(param.name) > len(suffix) and param.name.endswith(suffix)
 
 

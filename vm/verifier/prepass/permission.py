@@ -86,7 +86,7 @@ NET_ADMIN_MAPS: Final = frozenset(
         k.BPF_MAP_TYPE_XSKMAP,
     }
 )
-# bpf_local_storage_map_alloc_check() comes before capabilities, and wants BTF.
+# bpf_local_storage_map_alloc_check() runs before the capabilities are checked, and requires BTF.
 LOCAL_STORAGE: Final = frozenset(
     {
         k.BPF_MAP_TYPE_SK_STORAGE,

@@ -80,7 +80,7 @@ def linked_regs_unpack(value: int) -> list[tuple[int, int, bool]]:
 
 
 def push_insn_history(env: VerifierEnv, cur: VerifierState, flags: int, linked_regs: int) -> None:
-    """push_insn_history(): remember that the instruction at hand was visited, and what it touched."""
+    """push_insn_history(): record that this instruction was visited, and what it accessed."""
     entry = env.cur_hist_ent
     if entry is not None:
         entry.flags |= flags
@@ -226,7 +226,7 @@ def _touches(insn: Insn) -> int:
     """Registers whose wanted precision this instruction has to do with; _ALWAYS: it has to be looked at in any case.
 
     _KEEPS: what was wanted after it is wanted before it, as of "r1 += 1".
-    Stack accesses and linked registers are told by the history.
+    Stack accesses and linked registers are taken from the history.
     """
     code = insn.code
     if not code:
@@ -515,7 +515,7 @@ def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
 
 
 def mark_all_scalars_imprecise(state: VerifierState) -> None:
-    """Forget inherited marks: what is to be a checkpoint gets its own from its continuation."""
+    """Clear inherited marks: a new checkpoint gets its own marks from the paths that continue from it."""
     for frame in state.frame:
         regs = frame.regs
         for i in range(o.REG_FP):

@@ -1,4 +1,4 @@
-"""Forgetting what no continuation of a finished checkpoint reads (clean_live_states())."""
+"""Clearing registers and slots of a finished checkpoint that no path reads after it (clean_live_states())."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints by instruction, and how two of them are told to be of the same loop."""
+"""Checkpoints by instruction, and how two checkpoints of the same loop are recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At a pruning point: is this state covered, is it an endless loop, shall it be remembered (is_state_visited())?"""
+"""Pruning points: whether the state is covered, is an endless loop, or becomes a checkpoint (is_state_visited())."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx:
     if is_may_goto_insn(env.insns[insn_idx]) and old.may_goto_depth != cur.may_goto_depth:
         env.prune_rule = RULE_MAY_GOTO
         if not states_equal(env, old, cur, RANGE_WITHIN):
-            return _MISS_KEEP  # nor is it the same loop round again, which is asked next
+            return _MISS_KEEP  # this also excludes the check for an endless loop that follows
         update_loop_entry(cur, old)
         return _HIT
     if a.calls_callback:

@@ -1,4 +1,4 @@
-"""Where a tracing or LSM program is attached: what is known of the hook."""
+"""The hook to which a tracing or LSM program is attached."""
 
 from __future__ import annotations
 

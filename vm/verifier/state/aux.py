@@ -1,4 +1,4 @@
-"""What the walk remembers per instruction and per subprogram (struct bpf_insn_aux_data, bpf_subprog_info)."""
+"""What the walk records for each instruction and each subprogram (struct bpf_insn_aux_data, bpf_subprog_info)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every access to a map's value asks of the map, read from its description once."""
+"""Facts about a map that every access to its values needs, read from its description once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What an instruction made of its operands the last time: a path that comes by with the same values finds it again.
 
-Values are immutable and shared, so "the same" is asked by identity, which costs next to nothing where it fails. Most
+Values are immutable and shared, so equality is first tested by identity, which costs almost nothing if it fails. Most
 paths differ in few values: the results of the others are then shared as well, and so on along the path.
 """
 

@@ -62,7 +62,7 @@ _SOCKOPT: Final = "bpf_sockopt_kern"
 
 
 def _retval(access: Access) -> list[Insn]:
-    """The return value lives in the running task's cgroup context."""
+    """The return value is stored in the cgroup context of the running task."""
     if not access.write:
         dst = access.dst
         return [
