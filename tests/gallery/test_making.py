@@ -33,7 +33,7 @@ BROKEN = {
     "no TOML": (f"{MEMORY}.toml", "\n[", f"{MEMORY}.toml"),
     "a program of no rule": (f"{MEMORY}/no-such-rule.c", "int x;", "no rule"),
     "two programs of one rule": (f"{MEMORY}/packet-access-out-of-range.s", "exit", "one of them"),
-    "a program where there is none": (f"{MEMORY}/zero-sized-read.c", "int x;", "reason why there is none"),
+    "a program where there is none": (f"{MEMORY}/helper-context-empty.c", "int x;", "reason why there is none"),
 }
 
 
