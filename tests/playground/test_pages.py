@@ -128,3 +128,10 @@ def test_pages_bring_the_glossary_for_the_terms_they_show(client: Client) -> Non
     html = client.get("/").content.decode()
     given = html.split('<script id="glossary" type="application/json">')[1].split("</script>")[0]
     assert json.loads(given) == glossary()
+
+
+def test_the_playground_links_to_the_other_pages(client: Client) -> None:
+    html = client.get("/").content.decode()
+    header = html[html.index("<bs-header") : html.index("</bs-header>")]
+    for address, name in (("/errors/", "Errors"), ("/glossary", "Glossary"), ("/about", "About")):
+        assert f'<a href="{address}">{name}</a>' in header
