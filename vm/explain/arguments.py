@@ -10,6 +10,7 @@ from vm.csource.tree import CTree
 from vm.explain.facts import Advice, Facts
 from vm.explain.pointers import of_number
 from vm.isa import opcodes as o
+from vm.kernel import func_ids
 from vm.kernel import types as k
 from vm.kernel.helpers import helper, helper_proto
 from vm.kernel.names import map_type_name
@@ -217,6 +218,18 @@ def atomic(facts: Facts) -> Advice:
     )
 
 
+def allocation_size(facts: Facts) -> Advice:
+    """A reservation of a size that is not known when the program is loaded."""
+    if facts.insn.code != o.JMP | o.CALL or facts.insn.src_reg or facts.insn.imm != func_ids.RINGBUF_RESERVE:
+        return Advice()
+    return Advice(
+        "bpf_ringbuf_reserve() takes a size that is one constant on every path: the verifier checks accesses of the "
+        "record against it.",
+        "a constant size; for a size that is known at run time only, bpf_ringbuf_output() or "
+        "bpf_ringbuf_reserve_dynptr()",
+    )
+
+
 ARGUMENTS: Final[dict[str, Callable[[Facts], Advice]]] = {
     "argument-type": argument_type,
     "map-type-not-for-helper": map_type,
@@ -225,5 +238,6 @@ ARGUMENTS: Final[dict[str, Callable[[Facts], Advice]]] = {
     "stack-indirect-read-uninitialized": unwritten,
     "kernel-misconfigured": misconfigured,
     "atomic-on-memory-type": atomic,
+    "allocation-size-not-constant": allocation_size,
 }
 """What explains a rule about an argument, by the rule's name."""

@@ -68,7 +68,8 @@ def offset(facts: Facts) -> Advice:
         return Advice()
     s, memory = reg.scalar, facts.value("memory_size")
     if s.var_off.mask == 0:
-        words, first = facts.size_words, reg.off + s.smin
+        fixed = facts.insn.off if facts.insn.code & 0x07 in _ACCESSES else 0
+        words, first = facts.size_words, reg.off + s.smin + fixed
         fits = 0 <= first <= memory
         said = f"{words}; the memory has {memory - first:,} bytes from there on." if memory and words and fits else ""
         if not said and memory:

@@ -19,6 +19,7 @@ from vm.verifier.state import reg_types as t
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_MOST_RESERVED: Final = 1 << 16  # bytes
 _FIFO: Final = (k.BPF_MAP_TYPE_QUEUE, k.BPF_MAP_TYPE_STACK, k.BPF_MAP_TYPE_BLOOM_FILTER)
 
 _OTHER_HELPER: Final[dict[str, tuple[str, ...]]] = {
@@ -212,6 +213,15 @@ def reserved_size(scene: Scene) -> Iterator[Candidate]:
             continue
         size = given[at]
         wanted = f"sizeof(*{name})"
+        if type_of(scene, name).startswith("void"):
+            if scene.rule.name == "allocation-size-not-constant" and scene.reg is not None:
+                most = scene.reg.scalar.umax
+                if most < _MOST_RESERVED:
+                    yield Candidate(
+                        f"Reserve {most} bytes, the largest size", "The size has to be the same on every path.",
+                        (replaced(tree, size, str(most)),),
+                    )  # fmt: skip
+            continue
         if re.sub(r"\s+", "", tree.of(size)) != wanted:
             yield Candidate(
                 f"Take memory for what {name} points to: {wanted}",

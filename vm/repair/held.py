@@ -286,6 +286,19 @@ def used_after_release(scene: Scene) -> Iterator[Candidate]:
     )
 
 
+def _changed_between(scene: Scene, node: Node, start: int, end: int) -> bool:
+    """Whether a variable that a part of the source uses gets another value in a range of the text."""
+    tree, names = scene.tree, scene.tree.names(node)
+    function = scene.function
+    changes = tree.find(function, "assignment_expression", "update_expression") if function is not None else ()
+    for each in changes:
+        target = each.child_by_field_name("left") or each.child_by_field_name("argument")
+        inside = start <= each.start_byte < end
+        if target is not None and inside and target.type == "identifier" and tree.of(target) in names:
+            return True
+    return False
+
+
 def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
     """A call that is not allowed while a lock is held: before it, or after it."""
     tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
@@ -306,13 +319,13 @@ def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
         )
         return
     if statement.type == "expression_statement" and statement.named_children[0].id == call.id:
-        if unlock is not None:
+        if unlock is not None and not _changed_between(scene, statement, statement.end_byte, unlock.start_byte):
             edits = (deleted(tree, statement), *after(tree, unlock, [tree.of(statement)]))
             yield Candidate(f"Call {name}() after bpf_spin_unlock()", why, edits)
-        if lock is not None:
+        if lock is not None and not _changed_between(scene, statement, lock.end_byte, statement.start_byte):
             edits = (*before(tree, lock, [tree.of(statement)]), deleted(tree, statement))
             yield Candidate(f"Call {name}() before bpf_spin_lock()", why, edits)
-    elif lock is not None:
+    elif lock is not None and not _changed_between(scene, call, lock.end_byte, statement.start_byte):
         copy = fresh(scene, "value")
         edits = (
             *before(tree, lock, [f"__typeof__({tree.of(call)}) {copy} = {tree.of(call)};"]), replaced(tree, call, copy)

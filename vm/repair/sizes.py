@@ -137,7 +137,7 @@ def _sized(scene: Scene, size: Node, bound: str, statement: Node, regno: int) ->
             yield Candidate(f"Take at most {bound} bytes", why, before(tree, statement, lines))
         for each in leave[:1]:
             low = f"{name} < 0 || " if signed else ""
-            high = f"(int){bound}" if signed else bound
+            high = f"(int){bound}" if signed and not bound.isdigit() else bound
             lines = guard(tree, f"{low}{name} > {high}", each)
             yield Candidate(f"Compare {name} with the size of the buffer", why, before(tree, statement, lines))
         yield from _size_barrier(scene, size, name, bound, statement)
