@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
 
+import msgspec
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -165,6 +166,21 @@ class RunConsumer(AsyncWebsocketConsumer):
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
         for text in await window_of(run, message, self.client.name):
+            await self.say_text(text)
+
+    async def on_question(self, message: asked.ValueRequest | asked.FactsRequest) -> None:
+        run = self.run
+        if run is None:
+            raise BadRequest("There is no run yet.", "unknown_run")
+        question = msgspec.to_builtins(message)
+        kind = question.pop("type")
+        try:
+            texts = await service().ask(run, kind, question, socket_network(self.scope))
+        except (Unreadable, Busy) as error:
+            why = str(error) if isinstance(error, Unreadable) else "The server is busy; try again in a moment."
+            await self.say(type="error", code="window", message=why, asked=kind)
+            return
+        for text in texts:
             await self.say_text(text)
 
     async def on_part(self, message: asked.PartRequest) -> None:
@@ -388,9 +404,14 @@ class Analysis(NamedTuple):
     more: dict[str, Any]
 
 
-def understand(
-    text: str,
-) -> Start | Analysis | asked.Window | asked.PartRequest | asked.LogRequest | asked.Resume | asked.Cancel:
+Plain = (
+    asked.Window | asked.PartRequest | asked.LogRequest | asked.ValueRequest | asked.FactsRequest | asked.Resume
+    | asked.Cancel
+)  # fmt: skip
+Message = Start | Analysis | Plain
+
+
+def understand(text: str) -> Message:
     """A client's message. BadRequest for one that is not in the schema, or whose request is refused."""
     message = read_message(parse(text, "A message"))
     if isinstance(message, asked.Run):
@@ -398,7 +419,7 @@ def understand(
         return Start(request, key_of(request), message.instead)
     if isinstance(message, asked.Analysis):
         return Analysis(message.type, check_request(message.request), check_question(message))
-    assert isinstance(message, asked.Window | asked.PartRequest | asked.LogRequest | asked.Resume | asked.Cancel)
+    assert isinstance(message, Plain)
     return message
 
 
@@ -408,6 +429,8 @@ HANDLERS: dict[str, Handler] = {
     "window": RunConsumer.on_window,
     "part": RunConsumer.on_part,
     "log": RunConsumer.on_log,
+    "value": RunConsumer.on_question,
+    "facts": RunConsumer.on_question,
     **dict.fromkeys(asked.ANALYSES, RunConsumer.on_analysis),
     "resume": RunConsumer.on_resume,
     "cancel": RunConsumer.on_cancel,

@@ -18,8 +18,12 @@ READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART = 1, 2, 3, 4, 5, 6, 7
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 # PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
-WINDOW, LOG = "window", "walk_log"
-"""The kinds of requests for parts of an earlier run: steps, and the log of a long walk."""
+WINDOW, LOG, VALUE, FACTS = "window", "walk_log", "value", "facts"
+"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value's history, proved facts."""
+SHORT = frozenset({WINDOW, VALUE, FACTS})
+"""Those that take no longer than it takes to look at a few thousand steps: they do not wait for runs."""
+WANTED = "wanted"
+"""Type of a worker's message: it needs further blocks of the walk to answer."""
 UPLOAD = "upload.log"
 """Name of an uploaded log in the worker's own folder."""
 PATIENCE = "patience"

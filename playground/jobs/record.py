@@ -29,6 +29,8 @@ WINDOW = 1024  # most steps one `window` message may ask for, and items one `par
 KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART)
 NUMBERED = (STEPS, BLOCK, PART)
 """Frames that hold steps, or items of a list, which follow each other."""
+HEAD_BYTES = 64
+"""Of a block: its heading, with which a worker finds the blocks that it needs."""
 MOST_ENTRIES = 200_000
 """Messages of one run; each has an index entry in memory."""
 
@@ -150,6 +152,14 @@ class Record:
                 break
             if entry.to > first:
                 yield entry
+
+    def blocks(self, stage: str, run: int = 0) -> list[Entry]:
+        """All blocks of a stage's steps there are by now."""
+        return [entry for entry in self._chunks.get((stage, run), []) if entry.kind == BLOCK]
+
+    def head(self, entry: Entry) -> bytes:
+        """The beginning of a block, which says what it holds."""
+        return os.pread(self._handle, min(entry.length, HEAD_BYTES), entry.offset)
 
     def sync(self) -> None:
         os.fsync(self._handle)

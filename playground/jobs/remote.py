@@ -21,7 +21,7 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 from playground.config.limits import JobLimits
-from playground.jobs.frames import WINDOW, FrameError, read_frame
+from playground.jobs.frames import SHORT, FrameError, read_frame
 from playground.jobs.pool import Pool
 from playground.jobs.queue import Busy
 from playground.jobs.run import FINISHED, RUNNING, Run
@@ -224,7 +224,7 @@ class Taker:
         if not await self._redis.exists(key("want", name)):
             return  # the client has left the queue
         run = Run(name, job["request"], self.store.begin(name))
-        run.ahead = job["request"].get("kind") == WINDOW
+        run.ahead = job["request"].get("kind") in SHORT
         await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
         beat = asyncio.create_task(_beat(self._redis, key("alive", name)))
         try:

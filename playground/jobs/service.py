@@ -22,7 +22,7 @@ from django.conf import settings
 from playground import disk
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
-from playground.jobs.frames import BLOCK, DAMAGED, LOG, MATRIX, MESSAGE, UPLOAD, WINDOW, FrameError
+from playground.jobs.frames import BLOCK, DAMAGED, LOG, MATRIX, MESSAGE, SHORT, UPLOAD, WANTED, WINDOW, FrameError
 from playground.jobs.pool import Pool
 from playground.jobs.process import sweep
 from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
@@ -43,6 +43,10 @@ READ_PARTS = 8
 """Most chunks or blocks that one window reads: a window of a walk lies in two blocks, or in five chunks."""
 READ_BYTES = 8 << 20
 """Most bytes of blocks that a worker is given for one window."""
+FIRST_BYTES = 1 << 20
+"""Bytes of blocks, about, that a worker is given with a question about one value; it asks for more."""
+ROUNDS = 4
+"""How often a worker is given more blocks for one question, with the first time."""
 PATIENT_BYTES = 25 << 20
 """An uploaded log has the limits of time as often again for each such part of it."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
@@ -153,6 +157,26 @@ def remote_pool() -> Remote:
     from playground.jobs.remote import Remote  # redis is installed only where it is used
 
     return Remote(url=settings.REDIS_URL, limits=job_limits(), queue=settings.QUEUE_LENGTH, size=settings.WORKERS)
+
+
+def _around(entries: list[Entry], step: int) -> list[int]:
+    """Numbers of the blocks around a step: its own, and of those beside it as many as FIRST_BYTES hold."""
+    own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
+    if own is None:
+        return []
+    found, room = [own], FIRST_BYTES - entries[own].length
+    for away in range(1, READ_PARTS):
+        for n in (own - away, own + away):
+            if 0 <= n < len(entries) and entries[n].length <= room:
+                found.append(n)
+                room -= entries[n].length
+    return sorted(found)
+
+
+def _run_part(entries: list[Entry], step: int) -> list[Entry]:
+    """The block of a run that has a step, with the one before; the first two where the step is the first."""
+    own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
+    return [] if own is None else entries[max(0, own - 1) : max(own + 1, 2)]
 
 
 class Service:
@@ -267,6 +291,41 @@ class Service:
                 run, {**request, "stage": stage, "run": number, "from": first, "to": to, "total": total}
             )
 
+    async def ask(self, run: Run, kind: str, question: dict[str, Any], reader: str = "") -> list[str]:
+        """The answer to a question about one step of a run: VALUE or FACTS.
+
+        A worker is given all headings of the walk's blocks and those blocks that lie around the step, and asks for
+        others. Unreadable, Busy.
+        """
+        record = run.record
+        walk = record.blocks("verify")
+        ran = record.blocks("run", question.get("run", 0))
+        of_run = question.get("stage") == "run"
+        near = _around(walk, question["step"] if not of_run else 0)
+        async with self._turn(f"{kind} {reader}"):
+            for round_ in range(ROUNDS):
+                try:
+                    request = {
+                        "kind": kind, "program": record.program(), "more": round_ + 1 < ROUNDS,
+                        "heads": [base64.b64encode(record.head(entry)).decode() for entry in walk],
+                        "blocks": {n: base64.b64encode(record.data(walk[n])).decode() for n in near},
+                        "runs": [
+                            base64.b64encode(record.data(entry)).decode()
+                            for entry in _run_part(ran, question["step"] if of_run else 0)
+                        ],
+                        "ask": {**question, "total": record.total("run", question.get("run", 0))},
+                    }  # fmt: skip
+                except (FrameError, OSError) as error:
+                    raise self._damaged(run, str(error)) from None
+                texts = await self._read(run, request)
+                wanted = json.loads(texts[0]) if texts and texts[0].startswith(f'{{"type":"{WANTED}"') else None
+                if wanted is None:
+                    return texts
+                near = sorted({*near, *(n for n in wanted["blocks"][:READ_PARTS] if n < len(walk))})
+                if sum(walk[n].length for n in near) > READ_BYTES:
+                    break
+        raise Unreadable("This lies too far from the step to be looked at.")
+
     def part(self, run: Run, name: str, first: int, to: int) -> list[str]:
         """The `part` messages that hold items [first, to) of a list of a run, as far as they are there. Unreadable."""
         try:
@@ -357,7 +416,7 @@ class Service:
             read = Run(request["kind"], request, self.store.begin("read"))
         except OSError as error:
             raise self._unread(error) from None
-        read.ahead = request["kind"] == WINDOW
+        read.ahead = request["kind"] in SHORT
         try:
             self.pool.submit(read)
             while True:

@@ -305,6 +305,52 @@ class LogRequest(Wire, frozen=True):
     type: Literal["log"]
 
 
+class ValueRequest(Wire, frozen=True, kw_only=True):
+    """Ask how a register or slot got the value it has at a step, and which steps read and write it.
+
+    Answered by `value`.
+    """
+
+    type: Literal["value"]
+    stage: Annotated[
+        Literal["verify", "run"], about("whose step", sentence="The stage of a value must be verify or run.")
+    ] = "verify"
+    run: Annotated[
+        int,
+        about(
+            "number of the run: for stage `verify` the one whose values stand beside",
+            sentence="The run of a value must be a number from 0.",
+            ge=0,
+        ),
+    ] = 0
+    step: Annotated[int, about("the step", sentence="The step of a value must be a number from 0.", ge=0)]
+    name: Annotated[
+        str,
+        about(
+            "`r3`, `fp-8`; in a run also `@0x…`, an address",
+            sentence="The name of a value must be a register, a stack slot or an address.",
+            pattern=r"^(r[0-9]|r10|fp-[1-9][0-9]{0,2}|@0x[0-9a-f]{1,16})$",
+            max_length=20,
+        ),
+    ]
+    frame: Annotated[
+        int, about("number of its frame", sentence="The frame of a value must be a number from 0 to 8.", ge=0, le=8)
+    ] = 0
+    before: Annotated[
+        bool, about("as the step found it, not as it left it", sentence="before must be true or false.")
+    ] = False
+
+
+class FactsRequest(Wire, frozen=True, kw_only=True):
+    """Ask what branches proved that holds at a step of the walk, and at those of its path around it.
+
+    Answered by `facts`.
+    """
+
+    type: Literal["facts"]
+    step: Annotated[int, about("the step", sentence="The step of facts must be a number from 0.", ge=0)]
+
+
 class Analysis(Wire, frozen=True, kw_only=True):
     """Ask something about a program. Its answer may take as long as a run; the run of the socket goes on."""
 
@@ -419,6 +465,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "window": Window,
     "part": PartRequest,
     "log": LogRequest,
+    "value": ValueRequest,
+    "facts": FactsRequest,
     "contents": ContentsRequest,
     "rewritten": RewrittenRequest,
     "fixes": FixesRequest,

@@ -44,6 +44,7 @@ from playground.messages.stages import (
     stage_type,
 )
 from playground.messages.steps import RunSteps, VerifySteps
+from playground.messages.value import ProvedFacts, Value
 
 
 class Sandbox(Wire, frozen=True):
@@ -137,7 +138,9 @@ class Error(Wire, frozen=True):
         ),
     ]  # fmt: skip
     message: Annotated[str, about("a sentence")]
-    asked: Annotated[str | Unset, about("with `analysis`: the type of the message that asked")] = UNSET
+    asked: Annotated[
+        str | Unset, about("type of the message that asked: with `analysis`; with `window` for `value` and `facts`")
+    ] = UNSET
     retry_after: Annotated[int | Unset, about("with `busy`: seconds after which to try again")] = UNSET
 
 
@@ -155,6 +158,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "queued": Queued,
     "progress": Progress,
     "log": Log,
+    "value": Value,
+    "facts": ProvedFacts,
     "contents": Contents,
     "rewritten": RewrittenProgram,
     "fix": FoundFix,
@@ -183,6 +188,8 @@ ServerMessage: TypeAlias = (
     | Queued
     | Progress
     | Log
+    | Value
+    | ProvedFacts
     | Contents
     | RewrittenProgram
     | FoundFix

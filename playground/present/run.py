@@ -16,9 +16,10 @@ from playground.present.inputs import input_json, run_inputs
 from playground.present.log import log_job
 from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
+from playground.present.reads import READS
 from playground.present.request import Asked, read_request
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
-from playground.present.window import KEEP_LOG, READS, Blocks, program_message
+from playground.present.window import KEEP_LOG, Blocks, program_message
 from vm import pipeline
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing

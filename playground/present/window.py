@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from playground.jobs.frames import DAMAGED, LOG, WINDOW
+from playground.jobs.frames import DAMAGED
 from playground.present import printed
 from playground.present.machine import run_window
 from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder, cut_log
@@ -75,7 +75,7 @@ def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, na
     return pipeline.choose(obj, name)
 
 
-def _asked(text: str) -> tuple[Program, Caps]:
+def asked_program(text: str) -> tuple[Program, Caps]:
     """The program of a program_message(), as JSON, and whose it is."""
     about = json.loads(text)
     program = _program(
@@ -86,7 +86,7 @@ def _asked(text: str) -> tuple[Program, Caps]:
 
 def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The whole log of a walk that was too long to write it meanwhile: the program is walked again."""
-    program, caps = _asked(request["program"])
+    program, caps = asked_program(request["program"])
     verification, _ = pipeline.verify(program, record=False, caps=caps, keep_log=KEEP_LOG)
     log, cut, lines = cut_log(verification.log, list(verification.log_lines))
     yield {"type": "log", "log": log, "log_cut": cut, "log_steps": lines}
@@ -105,7 +105,7 @@ def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         parts = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
         yield from printed.chunks(parts, request["from"], request["to"], request["total"])
         return
-    program, caps = _asked(request["program"])
+    program, caps = asked_program(request["program"])
     blocks = [base64.b64decode(block) for block in request["blocks"][:MAX_BLOCKS]]
     trace = open_trace(program, blocks, caps)
     encoder = WalkEncoder(program, trace)
@@ -124,10 +124,3 @@ def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace
         trace.add_block(read_heading(data[:HEADER_SIZE], at))
         at += len(data)
     return trace
-
-
-READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = {
-    WINDOW: window_job,
-    LOG: log_job,
-}
-"""By the kind of the request."""

@@ -13,6 +13,7 @@ from vm.trace.recorder import Recorder
 from vm.trace.records import Cause
 from vm.trace.retell import stack_names
 from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, same_value, slot_index, slot_name, value_at
+from vm.trace.stored import StoredTrace
 from vm.verifier.state import reg_types as t
 
 MAX_CAUSES: Final = 32
@@ -136,7 +137,7 @@ def _compared_with(insn: Insn, want: _Want, snap: tuple[FrameSnapshot, ...]) -> 
     return (want.frame, other) if want.idx in (insn.dst_reg, insn.src_reg) and other != want.idx else None
 
 
-def written(trace: Recorder, step: int, frame: int, idx: int, *, words: bool = True) -> Found:
+def written(trace: StoredTrace, step: int, frame: int, idx: int, *, words: bool = True) -> Found:
     """How step `step` wrote a slot, and from what. words: whether the value it wrote is said in `why`."""
     insn_idx = trace.insn_idx(step)
     insn = trace.insns[insn_idx]
@@ -158,7 +159,7 @@ def written(trace: Recorder, step: int, frame: int, idx: int, *, words: bool = T
     return _call(trace, step, insn, here, frame, idx, words)
 
 
-def _now(trace: Recorder, step: int, frame: int, idx: int, words: bool) -> str:
+def _now(trace: StoredTrace, step: int, frame: int, idx: int, words: bool) -> str:
     if not words:
         return ""
     snap = trace.raw(step)
@@ -167,7 +168,7 @@ def _now(trace: Recorder, step: int, frame: int, idx: int, words: bool) -> str:
     return trace.view(value, snap, name).text if value is not None else "nothing"
 
 
-def _arithmetic(trace: Recorder, step: int, insn: Insn, here: int, words: bool) -> Found:
+def _arithmetic(trace: StoredTrace, step: int, insn: Insn, here: int, words: bool) -> Found:
     text = _now(trace, step, here, insn.dst_reg, words)
     operation = o.op(insn.code)
     by_reg = o.src(insn.code) == o.X and operation not in (o.NEG, o.END)
@@ -179,7 +180,7 @@ def _arithmetic(trace: Recorder, step: int, insn: Insn, here: int, words: bool) 
     return Found("arithmetic", f"computed: {text}", (dst, src) if by_reg and src != dst else (dst,))
 
 
-def _load(trace: Recorder, step: int, insn: Insn, snap: tuple[FrameSnapshot, ...], here: int, words: bool) -> Found:
+def _load(trace: StoredTrace, step: int, insn: Insn, snap: tuple[FrameSnapshot, ...], here: int, words: bool) -> Found:
     text = _now(trace, step, here, insn.dst_reg, words)
     size = _SIZES.get(insn.code & 0x18, 8)
     stack = stack_names(snap, here, insn.src_reg, insn.off, size)
@@ -192,12 +193,12 @@ def _load(trace: Recorder, step: int, insn: Insn, snap: tuple[FrameSnapshot, ...
     return Found("load", f"{size} bytes loaded from {where} at offset {insn.off}: {text}", parts)
 
 
-def _is_pointer(trace: Recorder, step: int, frame: int, idx: int) -> bool:
+def _is_pointer(trace: StoredTrace, step: int, frame: int, idx: int) -> bool:
     value = trace.raw(step)[frame].regs[idx]
     return value.type not in (t.NOT_INIT, t.SCALAR_VALUE)
 
 
-def _wide(trace: Recorder, step: int, insn: Insn, here: int, idx: int, words: bool) -> Found:
+def _wide(trace: StoredTrace, step: int, insn: Insn, here: int, idx: int, words: bool) -> Found:
     if o.mode(insn.code) == o.IMM:
         return Found("value", f"set to {_now(trace, step, here, insn.dst_reg, words)}")
     if idx == 0:
@@ -205,7 +206,7 @@ def _wide(trace: Recorder, step: int, insn: Insn, here: int, idx: int, words: bo
     return Found("clobbered", "r1-r5 hold nothing after a load from the packet")
 
 
-def _store(trace: Recorder, insn: Insn, here: int, idx: int) -> Found:
+def _store(trace: StoredTrace, insn: Insn, here: int, idx: int) -> Found:
     if idx < FIRST_SLOT:
         return Found("load", "the old value of an atomic operation")
     if insn.code & 0x07 == o.STX and o.mode(insn.code) == o.MEM:
@@ -215,7 +216,7 @@ def _store(trace: Recorder, insn: Insn, here: int, idx: int) -> Found:
     return Found("arithmetic", f"changed by an atomic operation with r{insn.src_reg}", ((here, insn.src_reg),))
 
 
-def _call(trace: Recorder, step: int, insn: Insn, here: int, frame: int, idx: int, words: bool) -> Found:
+def _call(trace: StoredTrace, step: int, insn: Insn, here: int, frame: int, idx: int, words: bool) -> Found:
     """What a call does to a slot: the callee's arguments, the result, and what does not survive."""
     callee = trace.called(trace.insn_idx(step))
     who = f"{callee}()" if callee else "the function called"

@@ -43,6 +43,17 @@ def blocks(parts: Sequence[bytes]) -> list[Block]:
     return found
 
 
+def text_of(block: Block, row: int) -> str:
+    """A value as it was printed; TraceError where there is no such row."""
+    if row > len(block.row_starts):
+        raise TraceError("a value is not in its block")
+    at = block.row_starts[row - 1]
+    form, length = ROW.unpack_from(block.rows, at)
+    if form != PRINTED:
+        raise TraceError("the value is none that was printed")
+    return block.rows[at + ROW.size : at + ROW.size + length].decode("utf-8", "replace")
+
+
 class _Fold:
     """The state while changes are applied to it."""
 
@@ -59,14 +70,7 @@ class _Fold:
     def _text(self, row: int) -> str:
         found = self._texts.get(row)
         if found is None:
-            block = self._block
-            if row > len(block.row_starts):
-                raise TraceError("a value is not in its block")
-            at = block.row_starts[row - 1]
-            form, length = ROW.unpack_from(block.rows, at)
-            if form != PRINTED:
-                raise TraceError("the value is none that was printed")
-            found = self._texts[row] = block.rows[at + ROW.size : at + ROW.size + length].decode("utf-8", "replace")
+            found = self._texts[row] = text_of(self._block, row)
         return found
 
     def _set(self, slot: int, row: int, writer: int) -> None:

@@ -57,10 +57,12 @@ if TYPE_CHECKING:
     from vm.pipeline.repair import Repair, repairs
     from vm.pipeline.running import Companion, companions, execute, laid_out
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified
+    from vm.pipeline.values import Asked, accesses, facts, value
     from vm.pipeline.xlated_listing import rewritten_listing
 
 LATER: Final = {
     "Advice": ("profiling", "Advice"),
+    "Asked": ("values", "Asked"),
     "Beside": ("log_beside", "Beside"),
     "Build": ("kernel_matrix", "Build"),
     "Cell": ("kernel_matrix", "Cell"),
@@ -73,6 +75,7 @@ LATER: Final = {
     "Repair": ("repair", "Repair"),
     "Setting": ("constant_settings", "Setting"),
     "Side": ("comparing", "Side"),
+    "accesses": ("values", "accesses"),
     "advice": ("profiling", "advice"),
     "beside": ("log_beside", "beside"),
     "beside_record": ("log_beside", "beside_record"),
@@ -85,6 +88,7 @@ LATER: Final = {
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
     "execute": ("running", "execute"),
+    "facts": ("values", "facts"),
     "guest_folders": ("kernel_matrix", "guest_folders"),
     "guests": ("kernel_matrix", "guests"),
     "laid_out": ("running", "laid_out"),
@@ -103,6 +107,7 @@ LATER: Final = {
     "settings": ("constant_settings", "settings"),
     "translate": ("translation", "translate"),
     "unverified": ("translation", "unverified"),
+    "value": ("values", "value"),
 }
 """Exported name -> the module that is imported when it is first asked for, and the name there."""
 
@@ -122,6 +127,7 @@ __all__ = [
     "MAX_EXPLAINED",
     "MAX_SOURCE_BYTES",
     "Advice",
+    "Asked",
     "Beside",
     "Build",
     "BuildOptions",
@@ -138,6 +144,7 @@ __all__ = [
     "Side",
     "Source",
     "Verdict",
+    "accesses",
     "advice",
     "beside",
     "beside_record",
@@ -154,6 +161,7 @@ __all__ = [
     "contents",
     "counterexample",
     "execute",
+    "facts",
     "guest_folders",
     "guests",
     "laid_out",
@@ -178,6 +186,7 @@ __all__ = [
     "stored_trace",
     "translate",
     "unverified",
+    "value",
     "verify",
     "walk",
 ]

@@ -96,6 +96,26 @@ class StoredTrace:
         Only what lies in no block yet is worth that: a walk that goes on has its blocks end where it wants them to.
         """
 
+    def block_count(self) -> int:
+        """How many blocks there are."""
+        return len(self._heads)
+
+    def head(self, number: int) -> Heading:
+        """The heading of a block."""
+        return self._heads[number]
+
+    def columns(self, number: int) -> Block:
+        """A block's columns, without its states: cheap to get."""
+        return self._block(number)
+
+    def number_of(self, step: int) -> int:
+        """The number of the block that holds a step. IndexError where there is no such step."""
+        if not 0 <= step < len(self):
+            raise IndexError(step)
+        if step >= self._sealed_steps():
+            self.flush()
+        return bisect_right(self._firsts, step) - 1
+
     def _sealed_steps(self) -> int:
         return self._heads[-1].first + self._heads[-1].steps if self._heads else 0
 
@@ -166,7 +186,7 @@ class StoredTrace:
 
     def after(self, path: int, i: int) -> int:
         """The step before the i-th step, visited or not, of `path`."""
-        found = self._start_place(path)
+        found = self._start_place(path) if self._may_begin(path, i) else None
         if found is None:
             return i - 1
         starts, at = found[0].block.starts, found[1]
@@ -189,7 +209,7 @@ class StoredTrace:
         path = self.path_at(i)
         if not 0 <= path < self.path_count():
             return ()
-        found = self._start_place(path)
+        found = self._start_place(path) if self._may_begin(path, i) else None
         if found is not None and i <= found[0].block.starts.first_step[found[1]]:
             return found[0].started(found[1])
         return self.listed_before(i) if i < len(self) else self.raw(i - 1)
@@ -209,6 +229,13 @@ class StoredTrace:
             return None
         number = self._block_of_start(path)
         return self.folded(number), path - self._heads[number].first_start
+
+    def _may_begin(self, path: int, i: int) -> bool:
+        """Whether step i can be the first of a path, as far as the headings tell: no block is read for that."""
+        if path >= self._sealed_starts() or path < self._heads[0].first_start:
+            return True
+        head = self._heads[self._block_of_start(path)]
+        return i <= head.first + head.steps
 
     def _block_of_start(self, path: int) -> int:
         low, high = 0, len(self._heads)

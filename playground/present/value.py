@@ -1,0 +1,217 @@
+"""One value of a stored walk or run: its history, who reads and writes it; and what branches proved.
+
+Called in a worker only. A request has all headings of the walk's blocks and some of its blocks; where others are
+needed, the answer is a message `wanted` with their numbers, unless the request is the last one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from playground.jobs.frames import DAMAGED, WANTED
+from playground.present.window import asked_program
+from vm import pipeline
+from vm.logs.history import log_history
+from vm.program import Program
+from vm.runner.accesses import Place, RunPart
+from vm.runner.stored import BlockError, read_block
+from vm.trace import as_json
+from vm.trace.blocks import HEADER_SIZE, TraceError
+from vm.trace.history import Accesses, NotHereError, Sparse
+from vm.trace.records import RegView
+from vm.trace.snapshots import slot_index
+from vm.trace.stored import StoredTrace
+
+Message = dict[str, Any]
+Answer = Callable[[Message, "_Walk"], Message | None]
+NO_STEP: Final = "There is no such step."
+TOO_FAR: Final = "This lies too far from the step to be looked at."
+
+
+def value_job(request: Message) -> Iterator[Message]:
+    """The `value` message, or `wanted`."""
+    yield from _answered(request, _value)
+
+
+def facts_job(request: Message) -> Iterator[Message]:
+    """The `facts` message, or `wanted`."""
+    yield from _answered(request, _facts)
+
+
+def _answered(request: Message, answer: Answer) -> Iterator[Message]:
+    try:
+        walk = _Walk(request)
+        try:
+            said = answer(request, walk)
+        except NotHereError:
+            said = None
+        missing = walk.missing if walk.missing is not None and said is not None else list(walk.sparse.missing)
+        if missing and request["more"]:
+            yield {"type": WANTED, "blocks": missing}
+        else:
+            yield said if said is not None else _refused(TOO_FAR, request["kind"])
+    except (TraceError, BlockError) as error:
+        yield {"type": "error", "code": DAMAGED, "message": f"What was stored of these steps cannot be read: {error}."}
+    except IndexError:
+        yield _refused(NO_STEP, request["kind"])
+
+
+def _refused(message: str, asked: str) -> Message:
+    return {"type": "error", "code": "window", "message": message, "asked": asked}
+
+
+class _Walk:
+    """The walk of a request, as far as it is at hand.
+
+    trace   -- None for a log, and for what was not verified
+    missing -- numbers of the blocks that would tell more; None: every one that was looked for
+    """
+
+    def __init__(self, request: Message) -> None:
+        about = json.loads(request["program"]) if request["program"] else None
+        heads = [base64.b64decode(head)[:HEADER_SIZE] for head in request["heads"]]
+        bodies = {int(number): base64.b64decode(data) for number, data in request["blocks"].items()}
+        self.sparse = Sparse(heads, bodies)
+        self.log = about is not None and about["kind"] == "log"
+        self.trace: StoredTrace | None = None
+        self.program: Program | None = None
+        self.missing: list[int] | None = None
+        if about is not None and not self.log:
+            self.program, caps = asked_program(request["program"])
+            self.trace = pipeline.stored_trace(self.program, self.sparse, caps=caps)
+            for head in self.sparse.heads:
+                self.trace.add_block(head)
+
+    def settle(self) -> None:
+        """What is missed from here on is not worth another round."""
+        self.missing = list(self.sparse.missing)
+
+    def run(self, request: Message) -> RunPart | None:
+        """The part of a run that is at hand."""
+        parts = [read_block(base64.b64decode(data)) for data in request["runs"]]
+        return RunPart(parts, self.program.insns if self.program is not None else ()) if parts else None
+
+
+def _value(request: Message, walk: _Walk) -> Message | None:
+    ask = request["ask"]
+    run = walk.run(request)
+    out: Message = {
+        "type": "value", "stage": ask["stage"], "run": ask["run"], "step": ask["step"], "name": ask["name"],
+        "frame": ask["frame"], "walk_step": None, "reg": None, "writer": -1, "events": [], "repeated": False,
+        "cut": False, "writes": [], "reads": [], "first": ask["step"], "last": ask["step"], "begun": False,
+        "ended": False, "concrete": None,
+    }  # fmt: skip
+    if ask["stage"] == "run":
+        return _of_run(ask, walk, run, out)
+    _of_walk(pipeline.Asked(ask["step"], _named(ask["name"], ask["frame"]), ask["before"]), walk, run, None, out)
+    return out
+
+
+def _named(name: str, frame: int) -> str:
+    return f"{frame}:{name}" if frame else name
+
+
+def _of_run(ask: Message, walk: _Walk, run: RunPart | None, out: Message) -> Message:
+    """What a step of a run asks: the run's own reads and writes, and the history of what the verifier knew there."""
+    step = ask["step"]
+    if run is None or not run.has(step):
+        raise IndexError(step)
+    place = run.place(step, ask["name"])
+    if place is None:
+        return out
+    found = run.accesses(step, ask["frame"], place)
+    known = run.known[step - run.first]
+    if known is not None and place.regno >= 0 and walk.trace is not None:
+        asked = pipeline.Asked(known.step, _named(ask["name"], known.frame), known.before)
+        _of_walk(asked, walk, run, step, out)
+    value = run.value(step, place)
+    return out | {
+        "writes": list(found.writes), "reads": list(found.reads), "first": found.first, "last": found.last,
+        "begun": found.first == 0, "ended": found.last + 1 >= ask["total"],
+        "concrete": {"value": f"{value:#x}", "at": step, "times": 1} if value is not None else None,
+    }  # fmt: skip
+
+
+def _of_walk(asked: pipeline.Asked, walk: _Walk, run: RunPart | None, until: int | None, out: Message) -> None:
+    """Fills in what the walk tells. until: a step of the run, behind which nothing of it counts."""
+    if walk.log:
+        told, accesses = log_history(walk.sparse, asked.step, *slot_index(asked.name), before=asked.before)
+        walk.settle()
+    elif walk.trace is not None:
+        told = pipeline.value(walk.trace, asked)
+        walk.settle()
+        accesses = pipeline.accesses(walk.trace, asked)
+    else:
+        return
+    frame = slot_index(asked.name)[0]
+    short = asked.name.rpartition(":")[2]
+    out |= {
+        "walk_step": asked.step, "reg": _reg(told.value), "writer": told.writer, "repeated": told.repeated,
+        "cut": told.cut,
+        "events": [
+            {
+                "step": event.step, "insn": event.insn_idx, "name": event.name, "kind": event.kind, "why": event.why,
+                "via": list(event.via), "was": _reg(event.was), "now": _reg(event.now),
+                **_concrete(run, event.step, event.name, until),
+            }
+            for event in told.events
+        ],
+        **_accesses(accesses),
+    }  # fmt: skip
+    visits = run.visits(asked.step) if run is not None and not asked.before else []
+    if run is not None and visits:
+        place = _place(run, visits[0], short, frame)
+        value = run.value(visits[0], place) if place is not None else None
+        if value is not None:
+            out["concrete"] = {"value": f"{value:#x}", "at": visits[0], "times": len(visits)}
+
+
+def _accesses(found: Accesses) -> Message:
+    return {
+        "writes": list(found.writes), "reads": list(found.reads), "first": found.first, "last": found.last,
+        "begun": found.begun, "ended": found.ended,
+    }  # fmt: skip
+
+
+def _place(run: RunPart, step: int, name: str, frame: int) -> Place | None:
+    """The place of a name of the walk at a step of the run; None where that is in another frame then."""
+    known = run.known[step - run.first]
+    return run.place(step, name) if known is not None and known.frame == frame else None
+
+
+def _concrete(run: RunPart | None, walk_step: int, name: str, until: int | None) -> Message:
+    """Where the run was at a step of the walk, and what it held."""
+    visits = run.visits(walk_step) if run is not None and walk_step >= 0 else []
+    if until is not None:
+        visits = [step for step in visits if step <= until][-1:]
+    if run is None or not visits:
+        return {"at": None, "concrete": None}
+    frame, _ = slot_index(name)
+    place = _place(run, visits[0], name.rpartition(":")[2], frame)
+    value = run.value(visits[0], place) if place is not None else None
+    return {"at": visits[0], "concrete": f"{value:#x}" if value is not None else None}
+
+
+def _reg(view: RegView | None) -> Message | None:
+    return {**as_json.reg(view), "w": view.written_at} if view is not None else None
+
+
+def _facts(request: Message, walk: _Walk) -> Message | None:
+    step = request["ask"]["step"]
+    if walk.trace is None or walk.program is None:
+        return {"type": "facts", "step": step, "first": step, "last": step, "facts": [], "cut": False}
+    found = pipeline.facts(walk.trace, walk.program, step)
+    walk.missing = []
+    return {
+        "type": "facts", "step": step, "first": found.first, "last": found.last, "cut": found.cut,
+        "facts": [
+            {
+                "insn": fact.insn_idx, "line": fact.line, "text": fact.text, "first": fact.first, "last": fact.last,
+                "lost": fact.lost,
+            }
+            for fact in found.facts
+        ],
+    }  # fmt: skip

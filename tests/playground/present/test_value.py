@@ -1,0 +1,157 @@
+"""Questions about one value of a stored walk: what a worker answers that knows nothing but what the run left."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from playground.jobs.frames import FACTS, VALUE, WANTED
+from playground.jobs.record import HEAD_BYTES
+from playground.messages import told
+from playground.present.run import run_job
+
+LOOP = """.type xdp
+    r6 = r1
+    r7 = 0
+loop:
+    call 7
+    *(u64 *)(r10 - 8) = r0
+    if r0 > 100 goto skip
+    r7 += 1
+skip:
+    r3 = *(u64 *)(r10 - 8)
+    r7 += 1
+    if r7 < 1000 goto loop
+    r0 = 0
+    exit
+"""
+NARROW = """.type xdp
+    r2 = *(u32 *)(r1 + 4)
+    r3 = *(u32 *)(r1 + 0)
+    r4 = r3
+    r4 += 14
+    if r4 > r2 goto out
+    r5 = *(u8 *)(r3 + 12)
+    *(u64 *)(r10 - 8) = r5
+    r6 = *(u64 *)(r10 - 8)
+    if r6 > 63 goto out
+    r7 = r6
+    r7 <<= 3
+    r0 = 1
+    exit
+out:
+    r0 = 2
+    exit
+"""
+Messages = list[dict[str, Any]]
+
+
+def said(source: str, kind: str = "asm", **more: Any) -> Messages:
+    return list(run_job({"kind": kind, "source": source, "options": {"prog_type": "xdp"}, **more}))
+
+
+def answer(messages: Messages, kind: str = VALUE, first: int | None = None, **ask: Any) -> tuple[dict[str, Any], int]:
+    """The answer to a question, and how many rounds it took. first: how many blocks the worker has at first."""
+    walk = [m["data"] for m in messages if m["type"] == "block" and m["stage"] == "verify"]
+    ran = [m["data"] for m in messages if m["type"] == "block" and m["stage"] == "run" and m.get("run", 0) == 0]
+    programs = [m for m in messages if m["type"] == "program"]
+    starts = [m["from"] for m in messages if m["type"] == "block" and m["stage"] == "verify"]
+    own = max((n for n, at in enumerate(starts) if at <= ask["step"]), default=0)
+    here = set(range(len(walk))) if first is None else {own}
+    whole = {"stage": "verify", "run": 0, "frame": 0, "before": False, "total": 10**6, **ask}
+    for rounds in range(1, 10):
+        request = {
+            "kind": kind, "program": json.dumps(programs[0]) if programs else "", "more": True,
+            "heads": [base64.b64encode(data[:HEAD_BYTES]).decode() for data in walk],
+            "blocks": {str(n): base64.b64encode(walk[n]).decode() for n in sorted(here)},
+            "runs": [base64.b64encode(data).decode() for data in ran], "ask": whole,
+        }  # fmt: skip
+        (found,) = run_job(request)
+        if found["type"] != WANTED:
+            told.read(json.dumps(found))
+            return found, rounds
+        assert not here & set(found["blocks"]), "what was given is asked for again"
+        here |= set(found["blocks"])
+    raise AssertionError("the worker never has enough")
+
+
+def test_what_made_a_value_and_what_narrowed_it() -> None:
+    found, _ = answer(said(NARROW), step=10, name="r7")
+    assert [(e["kind"], e["step"]) for e in found["events"]] == [
+        ("load", 5), ("fill", 7), ("branch", 8), ("move", 9), ("arithmetic", 10),
+    ]  # fmt: skip
+    fill, branch = found["events"][1], found["events"][2]
+    assert fill["via"] == ["fp-8"] and branch["why"] == "if r6 > 0x3f not taken"
+    assert (branch["was"]["s"]["umax"], branch["now"]["s"]["umax"]) == ("255", "63")
+    assert found["writer"] == 10 and found["writes"] == [9, 10] and found["reads"] == [10]
+
+
+def test_the_run_stands_beside_the_walk() -> None:
+    packet = {"kind": "packet", "hex": "00" * 12 + "2a00" + "00" * 50}
+    messages = said(NARROW, input=packet)
+    found, _ = answer(messages, step=10, name="r7")
+    assert found["concrete"] == {"value": hex(0x2A << 3), "at": 10, "times": 1}
+    assert [e["concrete"] for e in found["events"]] == ["0x2a", "0x2a", "0x2a", "0x2a", hex(0x2A << 3)]
+    of_run, _ = answer(messages, stage="run", step=10, name="r7")
+    assert of_run["walk_step"] == 10 and of_run["concrete"]["value"] == hex(0x2A << 3)
+    assert of_run["writes"] == [9, 10] and of_run["reads"] == [10]
+    slot, _ = answer(messages, stage="run", step=10, name="fp-8")
+    assert slot["writes"] == [6] and slot["reads"] == [7] and slot["concrete"]["value"] == "0x2a"
+
+
+@pytest.mark.parametrize("name", ["r7", "r6", "fp-8", "r10"])
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.999])
+def test_a_worker_asks_for_the_blocks_it_lacks(name: str, at: float) -> None:
+    messages = said(LOOP)
+    verify = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)
+    step = int(verify["steps"] * at)
+    whole, _ = answer(messages, step=step, name=name)
+    found, rounds = answer(messages, first=1, step=step, name=name)
+    assert found["events"] == whole["events"] and found["reg"] == whole["reg"] and rounds <= 4
+    assert set(found["writes"]) <= set(whole["writes"]) and set(found["reads"]) <= set(whole["reads"])
+
+
+def test_what_is_not_there_is_refused_in_a_sentence() -> None:
+    messages = said(NARROW)
+    found, _ = answer(messages, step=5000, name="r3")
+    assert found["type"] == "error" and found["code"] == "window" and found["asked"] == VALUE
+    nothing, _ = answer(messages, step=2, name="fp-512")
+    assert nothing["reg"] is None and nothing["events"][-1]["kind"] == "entry"
+
+
+def test_facts_begin_with_a_branch_and_end_with_the_value() -> None:
+    source = Path("examples/count_drop.c").read_text()
+    messages = said(source, "c")
+    found, _ = answer(messages, FACTS, step=15)
+    texts = {fact["text"]: fact for fact in found["facts"]}
+    assert {"≥ 14 B", "≥ 34 B", "count ≠ NULL"} <= set(texts)
+    assert texts["≥ 14 B"]["lost"] and texts["≥ 14 B"]["first"] == 5 and texts["≥ 14 B"]["last"] == 19
+
+
+def test_a_log_tells_what_it_prints() -> None:
+    text = """0: R1=ctx() R10=fp0
+0: (61) r2 = *(u32 *)(r1 +16)         ; R1=ctx() R2_w=scalar(smin=0,smax=umax=0xffffffff,var_off=(0x0; 0xffffffff))
+1: (25) if r2 > 0x3f goto pc+2        ; R2_w=scalar(smin=smin32=0,smax=umax=smax32=umax32=63,var_off=(0x0; 0x3f))
+2: (b7) r0 = 0                        ; R0_w=0
+3: (95) exit
+"""
+    found, _ = answer(said(text, "log"), step=2, name="r2")
+    assert [(e["kind"], e["step"]) for e in found["events"]] == [("written", 0), ("narrowed", 1)]
+    assert found["events"][1]["now"]["s"]["umax"] == "63" and found["writes"] == [0]
+
+
+def test_a_question_takes_less_than_a_tenth_of_a_second() -> None:
+    messages = said(LOOP)
+    answer(messages, step=100, name="r7")
+    steps = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)["steps"]
+    took = []
+    for name in ("r0", "r3", "r6", "r7", "fp-8", "r10"):
+        begun = perf_counter()
+        answer(messages, first=1, step=steps - 40, name=name)
+        took.append(perf_counter() - begun)
+    assert sorted(took)[len(took) // 2] < 0.1, took

@@ -1,0 +1,372 @@
+"""The steps that wrote, read or narrowed one register or stack slot, along the path that leads to a step.
+
+Read from the columns of the trace's blocks: a block is 4,096 steps, and finding the changes of one slot in it takes
+less than a millisecond, for no state is made. Of a long walk only some blocks may be at hand; then what is found says
+from which step on, and which blocks would tell more (Sparse.missing).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from vm.isa import opcodes as o
+from vm.isa.insn import Insn
+from vm.isa.operands import reads
+from vm.kernel.helpers import helper
+from vm.trace.blocks import Block, Heading, read_heading
+from vm.trace.snapshots import FIRST_SLOT
+
+MAX_ACCESSES: Final = 2000
+"""Reads, and writes, that are told: those nearest to the step."""
+MAX_BLOCKS: Final = 16
+"""Blocks that are looked at in either direction."""
+
+
+class NotHereError(Exception):
+    """A block that is needed is not at hand: its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Sparse:
+    """Storage of a trace of which all headings are known, and the bodies of some blocks."""
+
+    def __init__(self, heads: Sequence[bytes], bodies: Mapping[int, bytes]) -> None:
+        """heads: the first HEADER_SIZE bytes of each block; bodies: whole blocks by number."""
+        self.heads = [read_heading(head, number << 32) for number, head in enumerate(heads)]
+        self._bodies = bodies
+        self.missing: dict[int, None] = {}
+
+    def append(self, data: bytes) -> None:
+        """A finished trace does not grow."""
+        raise NotImplementedError
+
+    def read(self, offset: int, length: int) -> bytes:
+        """NotHereError for a block that is not at hand. The offset's high half is the block's number."""
+        number, at = offset >> 32, offset & 0xFFFFFFFF
+        body = self._bodies.get(number)
+        if body is None:
+            self.missing[number] = None
+            raise NotHereError(number)
+        return body[at : at + length]
+
+
+class Piece(NamedTuple):
+    """Steps [first, last] of one path in one block, on the way to a step.
+
+    start -- place of the path's start in the block, where the path begins with these steps; -1: it began earlier
+    forked -- the way goes on behind the last step with another path, so what that step told is not of this way
+    """
+
+    number: int
+    path: int
+    first: int
+    last: int
+    start: int
+    forked: bool = False
+
+
+class Change(NamedTuple):
+    """Something a step did to a slot: writer == step where it wrote it, else it only told something about it.
+
+    row -- of its value from then on in the block (values.py), 0: it holds nothing
+    """
+
+    step: int
+    writer: int
+    row: int
+
+
+class Fork(NamedTuple):
+    """A branch that was taken: the path that began with it, the step that pushed it, and the path's first step."""
+
+    path: int
+    push_step: int
+    first_step: int
+
+
+class Accesses(NamedTuple):
+    """Steps of the path that write and read a slot, in order.
+
+    first, last -- the steps of the path that were looked at lie between these
+    begun, ended -- whether that is all there is before, and after
+    """
+
+    writes: tuple[int, ...]
+    reads: tuple[int, ...]
+    first: int
+    last: int
+    begun: bool
+    ended: bool
+
+
+class Blocks(Protocol):
+    """A walk as blocks: a StoredTrace, or that of a log."""
+
+    @property
+    def insns(self) -> Sequence[Insn]:
+        """The program; empty where it is not known, and reads are noted with the steps."""
+        ...
+
+    def block_count(self) -> int: ...
+
+    def head(self, number: int) -> Heading: ...
+
+    def columns(self, number: int) -> Block:
+        """NotHereError."""
+        ...
+
+    def number_of(self, step: int) -> int:
+        """IndexError."""
+        ...
+
+
+class Way:
+    """The path that leads to `step`, and how it goes on behind it."""
+
+    def __init__(self, trace: Blocks, step: int) -> None:
+        self.trace = trace
+        self.step = step
+        self._blocks: dict[int, Block] = {}
+
+    def block(self, number: int) -> Block:
+        """A block's columns. NotHereError."""
+        found = self._blocks.get(number)
+        if found is None:
+            found = self._blocks[number] = self.trace.columns(number)
+        return found
+
+    def back(self) -> Iterator[Piece]:
+        """The pieces of the path from the step back to the program's entry. NotHereError."""
+        trace, last = self.trace, self.step
+        number = trace.number_of(last)
+        path = self.block(number).path[last - trace.head(number).first]
+        forked = False
+        while number >= 0:
+            head = trace.head(number)
+            at = path - head.first_start
+            if at < 0:
+                yield Piece(number, path, head.first, last, -1, forked)
+                forked = False
+                last = head.first - 1
+                number -= 1
+                continue
+            starts = self.block(number).starts
+            first, push = starts.first_step[at], starts.push_step[at]
+            if max(first, head.first) <= last:
+                yield Piece(number, path, max(first, head.first), last, at, forked)
+            if push < 0:
+                return
+            path, last, forked = starts.parent[at], push, True
+            number = trace.number_of(push)
+
+    def onward(self) -> Iterator[Piece]:
+        """The pieces of the step's own path behind it. NotHereError."""
+        trace, first = self.trace, self.step + 1
+        number = trace.number_of(self.step)
+        path = self.block(number).path[self.step - trace.head(number).first]
+        while number < trace.block_count():
+            head, block = trace.head(number), self.block(number)
+            # Paths are numbered as they are walked, so the column never falls.
+            last = head.first + bisect_right(block.path, path) - 1
+            if first <= last:
+                yield Piece(number, path, first, last, -1)
+            if last < head.first + head.steps - 1:
+                return
+            number += 1
+            first = head.first + head.steps
+
+    # -- one slot --------------------------------------------------------------
+
+    def changes(self, piece: Piece, key: int) -> list[Change]:
+        """What the steps of a piece did to the slot `key` (frame << 8 | index), in order."""
+        block = self.block(piece.number)
+        begin, end = self._span(block, piece)
+        slots = block.changes.slot
+        found: list[Change] = []
+        while True:
+            try:
+                begin = slots.index(key, begin, end)
+            except ValueError:
+                return found
+            step = block.first + bisect_right(block.end, begin)
+            found.append(Change(step, block.changes.writer[begin], block.changes.row[begin]))
+            begin += 1
+
+    @staticmethod
+    def _span(block: Block, piece: Piece) -> tuple[int, int]:
+        """The changes that the steps of a piece made, without those of the path's start."""
+        at = piece.first - block.first
+        begin = block.end[at - 1] if at else 0
+        if piece.start >= 0 and block.starts.first_step[piece.start] == piece.first:
+            begin = block.starts.end[piece.start]
+        if not piece.forked:
+            return begin, block.end[piece.last - block.first]
+        return begin, max(begin, block.end[piece.last - 1 - block.first] if piece.last > piece.first else begin)
+
+    def started(self, piece: Piece, key: int) -> Change | None:
+        """What the slot `key` got with the start of the path that begins with a piece, if anything."""
+        block = self.block(piece.number)
+        starts = block.starts
+        if piece.start < 0:
+            return None
+        at = piece.first - block.first
+        begin = max(starts.end[piece.start - 1] if piece.start else 0, block.end[at - 1] if at else 0)
+        for k in range(begin, starts.end[piece.start]):
+            if block.changes.slot[k] == key:
+                return Change(starts.push_step[piece.start], block.changes.writer[k], block.changes.row[k])
+        return None
+
+    def since(self, key: int, writer: int) -> tuple[list[Change], list[Fork], bool]:
+        """What was done to a slot behind its writer, the last first; forks on the way; whether that is all."""
+        told: list[Change] = []
+        forks: list[Fork] = []
+        looked = 0
+        try:
+            for piece in self.back():
+                if piece.last <= writer:
+                    return told, forks, True
+                looked += 1
+                if looked > MAX_BLOCKS * 4:
+                    return told, forks, False
+                told += [each for each in reversed(self.changes(piece, key)) if each.step > writer]
+                if piece.first <= writer:
+                    return told, forks, True
+                if piece.start >= 0:
+                    push = self.block(piece.number).starts.push_step[piece.start]
+                    if push >= writer and push >= 0:
+                        forks.append(Fork(piece.path, push, piece.first))
+        except NotHereError:
+            return told, forks, False
+        return told, forks, True
+
+    def accesses(self, frame: int, idx: int) -> Accesses:
+        """The writes and reads of a slot on the path, as long as its frame lives."""
+        search = _Search(frame, frame << 8 | idx, _Readers(self.trace.insns, idx))
+        first, begun = self._before(search)
+        last, ended = self._behind(search)
+        return Accesses(self._nearest(search.writes), self._nearest(search.reads), first, last, begun, ended)
+
+    def _before(self, search: _Search) -> tuple[int, bool]:
+        """The first step that was looked at, and whether there is nothing before it."""
+        first = self.step
+        try:
+            for number, piece in enumerate(self.back()):
+                if number >= MAX_BLOCKS or max(len(search.writes), len(search.reads)) >= MAX_ACCESSES:
+                    return first, False
+                first = max(piece.first, self._lives(piece, search.frame, -1))
+                self._collect(piece._replace(first=first), search)
+                if first > piece.first:
+                    return first, True
+        except NotHereError:
+            return first, False
+        return first, True
+
+    def _behind(self, search: _Search) -> tuple[int, bool]:
+        """The last step that was looked at, and whether there is nothing behind it."""
+        last = self.step
+        try:
+            for number, piece in enumerate(self.onward()):
+                if number >= MAX_BLOCKS:
+                    return last, False
+                last = min(piece.last, self._lives(piece, search.frame, 1))
+                self._collect(piece._replace(last=last), search)
+                if last < piece.last:
+                    return last, True
+        except NotHereError:
+            return last, False
+        return last, True
+
+    def _nearest(self, steps: list[int]) -> tuple[int, ...]:
+        near = sorted(set(steps), key=lambda step: abs(step - self.step))[:MAX_ACCESSES]
+        return tuple(sorted(near))
+
+    def _lives(self, piece: Piece, frame: int, direction: int) -> int:
+        """The step of a piece with which a frame begins (direction -1) or ends (1): before the first, or behind the
+        last, if it lives on."""
+        if frame == 0:
+            return piece.first if direction < 0 else piece.last
+        block = self.block(piece.number)
+        depth = block.depth[piece.first - block.first : piece.last - block.first + 1]
+        if direction > 0:
+            return next((piece.first + i for i, each in enumerate(depth) if each <= frame), piece.last + 1)
+        for i in range(len(depth) - 1, -1, -1):
+            if depth[i] <= frame and piece.first + i < self.step:
+                return piece.first + i + 1
+        return piece.first
+
+    def _collect(self, piece: Piece, search: _Search) -> None:
+        key, readers, writes, found_reads = search.key, search.readers, search.writes, search.reads
+        if piece.last < piece.first:
+            return
+        changes = self.changes(piece, key)
+        writes += [each.step for each in changes if each.writer == each.step]
+        block = self.block(piece.number)
+        started = self.started(piece, key)
+        if started is not None and started.writer == started.step >= 0:
+            writes.append(started.step)  # a call writes what the callback it calls starts with
+        if readers.slot:
+            noted = key if not self.trace.insns else key >> 8 << 8 | (key & 0xFF) - FIRST_SLOT
+            at = bisect_right(block.read_step, piece.first - 1)
+            stop = bisect_right(block.read_step, piece.last)
+            found_reads += [block.read_step[i] for i in range(at, stop) if block.read_slot[i] == noted]
+            return
+        frame = key >> 8
+        insns, depths, first = block.insn, block.depth, block.first
+        for step in range(piece.first, piece.last + 1):
+            if insns[step - first] in readers.by_field and self._frame_before(block, piece, step, depths) == frame:
+                found_reads.append(step)
+        if readers.by_call:
+            # An argument is read where the register holds something: what the last change before says.
+            at = 0
+            held = True
+            for step in range(piece.first, piece.last + 1):
+                while at < len(changes) and changes[at].step < step:
+                    held = changes[at].row != 0
+                    at += 1
+                if (
+                    held
+                    and insns[step - first] in readers.by_call
+                    and self._frame_before(block, piece, step, depths) == frame
+                ):
+                    found_reads.append(step)
+
+    @staticmethod
+    def _frame_before(block: Block, piece: Piece, step: int, depths: Sequence[int]) -> int:
+        """Number of the frame in which a step's instruction runs."""
+        if piece.start >= 0 and step == block.starts.first_step[piece.start]:
+            return block.starts.depth[piece.start] - 1
+        at = step - block.first
+        return (depths[at - 1] if at else block.key_depth) - 1
+
+
+class _Search:
+    """The accesses of a slot that were found so far."""
+
+    def __init__(self, frame: int, key: int, readers: _Readers) -> None:
+        self.frame = frame
+        self.key = key
+        self.readers = readers
+        self.writes: list[int] = []
+        self.reads: list[int] = []
+
+
+class _Readers:
+    """Which instructions read a register: by_call, if it holds an argument."""
+
+    def __init__(self, insns: Sequence[Insn], idx: int) -> None:
+        self.slot = idx >= FIRST_SLOT or not insns
+        self.by_field: set[int] = set()
+        self.by_call: set[int] = set()
+        for number, insn in enumerate(insns if not self.slot else ()):
+            if insn.code == o.JMP | o.CALL:
+                known = helper(insn.imm) if insn.src_reg == 0 else None
+                if 1 <= idx <= (len(known.params) if known is not None else 5):
+                    self.by_call.add(number)
+            elif idx in reads(insn):
+                self.by_field.add(number)
+
