@@ -174,9 +174,9 @@ def _around(entries: list[Entry], step: int) -> list[int]:
 
 
 def _run_part(entries: list[Entry], step: int) -> list[Entry]:
-    """The block of a run that has a step, with the one before; the first two where the step is the first."""
+    """The block of a run that has a step, with the one before."""
     own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
-    return [] if own is None else entries[max(0, own - 1) : max(own + 1, 2)]
+    return [] if own is None else entries[max(0, own - 1) : own + 1]
 
 
 class Service:

@@ -18,7 +18,7 @@ class ValueEvent(Wire, frozen=True):
         str,
         about(
             "as of the causes of a rejection: `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, "
-            "`arithmetic`, `branch`, `clobbered`; or `narrowed`: told by another instruction than a jump; of a log also "
+            "`arithmetic`, `branch`, `clobbered`; or `narrowed`: not told by a jump; of a log also "
             "`written`"
         ),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from playground.jobs.frames import DAMAGED, WANTED
@@ -26,6 +27,7 @@ from vm.trace.snapshots import slot_index
 from vm.trace.stored import StoredTrace
 
 Message = dict[str, Any]
+_run_block = lru_cache(maxsize=4)(read_block)  # 40 ms each, and the next question is mostly about the same run
 Answer = Callable[[Message, "_Walk"], Message | None]
 NO_STEP: Final = "There is no such step."
 TOO_FAR: Final = "This lies too far from the step to be looked at."
@@ -75,6 +77,7 @@ class _Walk:
         heads = [base64.b64decode(head)[:HEADER_SIZE] for head in request["heads"]]
         bodies = {int(number): base64.b64decode(data) for number, data in request["blocks"].items()}
         self.sparse = Sparse(heads, bodies)
+        self.more = bool(request["more"])
         self.log = about is not None and about["kind"] == "log"
         self.trace: StoredTrace | None = None
         self.program: Program | None = None
@@ -91,13 +94,12 @@ class _Walk:
 
     def run(self, request: Message) -> RunPart | None:
         """The part of a run that is at hand."""
-        parts = [read_block(base64.b64decode(data)) for data in request["runs"]]
+        parts = [_run_block(base64.b64decode(data)) for data in request["runs"]]
         return RunPart(parts, self.program.insns if self.program is not None else ()) if parts else None
 
 
 def _value(request: Message, walk: _Walk) -> Message | None:
     ask = request["ask"]
-    run = walk.run(request)
     out: Message = {
         "type": "value", "stage": ask["stage"], "run": ask["run"], "step": ask["step"], "name": ask["name"],
         "frame": ask["frame"], "walk_step": None, "reg": None, "writer": -1, "events": [], "repeated": False,
@@ -105,8 +107,9 @@ def _value(request: Message, walk: _Walk) -> Message | None:
         "ended": False, "concrete": None,
     }  # fmt: skip
     if ask["stage"] == "run":
-        return _of_run(ask, walk, run, out)
-    _of_walk(pipeline.Asked(ask["step"], _named(ask["name"], ask["frame"]), ask["before"]), walk, run, None, out)
+        return _of_run(ask, walk, walk.run(request), out)
+    asked = pipeline.Asked(ask["step"], _named(ask["name"], ask["frame"]), ask["before"])
+    _of_walk(asked, walk, lambda: walk.run(request), None, out)
     return out
 
 
@@ -126,7 +129,7 @@ def _of_run(ask: Message, walk: _Walk, run: RunPart | None, out: Message) -> Mes
     known = run.known[step - run.first]
     if known is not None and place.regno >= 0 and walk.trace is not None:
         asked = pipeline.Asked(known.step, _named(ask["name"], known.frame), known.before)
-        _of_walk(asked, walk, run, step, out)
+        _of_walk(asked, walk, lambda: run, step, out)
     value = run.value(step, place)
     return out | {
         "writes": list(found.writes), "reads": list(found.reads), "first": found.first, "last": found.last,
@@ -135,7 +138,9 @@ def _of_run(ask: Message, walk: _Walk, run: RunPart | None, out: Message) -> Mes
     }  # fmt: skip
 
 
-def _of_walk(asked: pipeline.Asked, walk: _Walk, run: RunPart | None, until: int | None, out: Message) -> None:
+def _of_walk(
+    asked: pipeline.Asked, walk: _Walk, ran: Callable[[], RunPart | None], until: int | None, out: Message
+) -> None:
     """Fills in what the walk tells. until: a step of the run, behind which nothing of it counts."""
     if walk.log:
         told, accesses = log_history(walk.sparse, asked.step, *slot_index(asked.name), before=asked.before)
@@ -143,9 +148,12 @@ def _of_walk(asked: pipeline.Asked, walk: _Walk, run: RunPart | None, until: int
     elif walk.trace is not None:
         told = pipeline.value(walk.trace, asked)
         walk.settle()
+        if walk.missing and walk.more:
+            return  # it is asked again
         accesses = pipeline.accesses(walk.trace, asked)
     else:
         return
+    run = ran()
     frame = slot_index(asked.name)[0]
     short = asked.name.rpartition(":")[2]
     out |= {

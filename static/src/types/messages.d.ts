@@ -354,7 +354,7 @@ export interface ValueEvent {
   insn: number;
   /** the register or slot that the step wrote or told about */
   name: string;
-  /** as of the causes of a rejection: `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`; or `narrowed`: told by another instruction than a jump; of a log also `written` */
+  /** as of the causes of a rejection: `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`; or `narrowed`: not told by a jump; of a log also `written` */
   kind: string;
   /** in words; `""` where the instruction says it all */
   why: string;
