@@ -26,6 +26,7 @@ import { Scrubber } from "./panels/scrubber.js";
 import { Splitters } from "./panels/splitters.js";
 import { State } from "./panels/state.js";
 import { Switch } from "./panels/switch.js";
+import { ValuePopover } from "./panels/value.js";
 import { WhyPane } from "./panels/why.js";
 import * as tip from "./ui/tip.js";
 
@@ -64,7 +65,7 @@ async function start() {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
-    "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters,
+    "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover,
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 

@@ -34,7 +34,7 @@ def test_axe(tab: Callable[..., Any], scheme: str, size: tuple[int, int], path: 
     page.wait_for_timeout(200)
     assert faults(page) == []
     if path == "/" and size[0] > 1000:
-        page.keyboard.press("v")
+        page.keyboard.press("m")
         for pane in ("Packet", "Maps", "Output", "Machine code", "Paths"):
             page.get_by_role("tab", name=pane).click()
             assert faults(page) == []

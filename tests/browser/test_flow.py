@@ -68,7 +68,7 @@ def test_run_the_default_example(tab: Tabs) -> None:
     for name in ("compile", "object", "load", "verify", "jit", "run"):
         stage(page, name, "done")
     expect(page.locator('.stage[data-stage="run"] .stage-meta')).to_contain_text("XDP_DROP")
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     expect(page.locator('.stage[data-stage="run"]')).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("ArrowRight")
     expect(page.locator("bs-state tbody tr").first.locator(".native")).to_have_text("rax")
@@ -198,7 +198,7 @@ def test_a_packet_as_a_form_and_as_a_capture(tab: Tabs) -> None:
     page.get_by_role("button", name="Run (Ctrl+Enter)").click()
     expect(page.locator('.stage[data-stage="run"] .stage-meta')).to_contain_text("2 packets", timeout=20_000)
     page.locator(".packet-out select").select_option("1")
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     expect(place(page)).to_contain_text("step 1 of")
     expect(page.locator("bs-state tbody tr").first.locator(".holds")).not_to_have_text("·")
     made.check()

@@ -63,7 +63,7 @@ def test_every_panel_of_a_run(recorded_tab: Tabs) -> None:
     for pane in ("Log", "Paths", "Packet", "Maps", "Output", "Machine code", "Why"):
         page.get_by_role("tab", name=pane, exact=False).first.click()
         clean(tab)
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     page.keyboard.press("End")
     clean(tab)
 

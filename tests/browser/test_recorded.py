@@ -210,7 +210,7 @@ def test_rude_text_stays_text(recorded_tab: Tabs) -> None:
     expect(page.locator("bs-scrubber output")).to_contain_text("of 13")
     for pane in ("Log", "Paths", "Packet", "Maps", "Output", "Machine code"):
         page.get_by_role("tab", name=pane).click()
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     expect(page.locator(".insns .vl-row.active")).to_contain_text("<img src=x onerror=")
     expect(page.locator(".insns .vl-row.active")).to_contain_text("\\u202e\\x1b[31m")
     page.locator("bs-editor").evaluate("(e, text) => e.store.set({ source: text })", RUDE)

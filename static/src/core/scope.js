@@ -12,6 +12,7 @@ import { Search } from "./search.js";
 import { Session } from "./session.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
+import { Values, inkWanted } from "./values.js";
 
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
@@ -31,15 +32,21 @@ export class Scope {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.session = new Session(
       url.href,
-      (message) => this.protocol.handle(message),
-      (news) => this.protocol.connection(news),
+      (message) => {
+        if (!this.values.take(message)) this.protocol.handle(message);
+      },
+      (news) => {
+        if (news.state === "lost" || news.state === "given-up") this.values.lost();
+        this.protocol.connection(news);
+      },
       { connect: boot.connect, other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
     );
     this.steps = new Steps((stage, from, to, run) => this.session.window(stage, from, to, run));
     this.steps.limit(boot.config.limits);
     this.lists = new Lists((list, from, to) => this.session.part(list, from, to));
     this.cursor = new Cursor(this.store, this.steps);
-    this.search = new Search(this.cursor, this.lists);
+    this.values = new Values(this.store, this.cursor, this.session);
+    this.search = new Search(this.cursor, this.lists, this.values);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
     this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
@@ -111,5 +118,10 @@ function first({ program, config, ownInput = false }) {
     peek: "",
     found: "",
     notice: "",
+    selected: null,
+    asking: "",
+    value: null,
+    facts: null,
+    ink: inkWanted(),
   };
 }

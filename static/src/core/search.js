@@ -18,8 +18,10 @@ export class Search {
   /**
    * @param {import("./cursor.js").Cursor} cursor
    * @param {import("./lists.js").Lists} lists
+   * @param {Pick<import("./values.js").Values, "walk"> | null} values
    */
-  constructor(cursor, lists) {
+  constructor(cursor, lists, values = null) {
+    this.values = values;
     this.cursor = cursor;
     this.lists = lists;
     this.steps = cursor.steps;
@@ -136,8 +138,9 @@ export class Search {
     return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
   }
 
-  /** Next or previous change of the selected register. @param {number} direction */
+  /** Next or previous change of the selected register; while its history is shown, next or previous read or write. @param {number} direction */
   change(direction) {
+    if (this.values?.walk(direction)) return true;
     const { reg, view } = this.state;
     if (!reg) {
       this.store.set({ found: "Select a register first." });
@@ -215,7 +218,7 @@ export class Search {
   branch(direction) {
     const { view, step, stages } = this.state;
     if (view !== "verify") {
-      this.store.set({ found: "Only the verifier forks paths, a run does not. Press v to switch to the verifier." });
+      this.store.set({ found: "Only the verifier forks paths, a run does not. Press m to switch to the verifier." });
       return;
     }
     if (!this.lists.all("paths")) {

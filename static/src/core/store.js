@@ -37,6 +37,8 @@
  * }} StoredProgram
  */
 
+/** A register ("r3"), a slot of the stack ("fp-8") or, in a run, an address ("@0x10"). @typedef {{name: string, frame: number}} Selected */
+
 /**
  * What the page shows and where its cursor is. `source` to `ownInput` are the program as it stands in the page; `ran` is
  * the program that `stages` and all that is made of them (`code`, `log`, `machine`, `reasons`) belong to.
@@ -76,11 +78,19 @@
  *   peek: string,
  *   found: string,
  *   notice: string,
+ *   selected: Selected | null,
+ *   asking: "" | "open" | "pinned",
+ *   value: (import("../types/messages.js").Value & {message?: string}) | null,
+ *   facts: import("../types/messages.js").ProvedFacts | null,
+ *   ink: boolean,
  * }} State `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelLog`: the answer of a real kernel
- *   whose log is shown instead of the emulated one. `heat`: the gutters show what each line and instruction costs.
+ *   whose log is shown instead of the emulated one. `reg` is `selected` as steps spell
+ *   it. `asking`: whether the history of the selected value is shown, and stays; `value`: what is known of it, `facts`: what
+ *   branches proved; `ink`: whether that is shown.
+ *   `heat`: the gutters show what each line and instruction costs.
  */
 
 export class Store {

@@ -6,6 +6,7 @@ import { lintGutter } from "@codemirror/lint";
 import { Compartment, EditorState, StateEffect } from "@codemirror/state";
 import { EditorView, drawSelection, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { explanations } from "./editor-hover.js";
+import { ink } from "./editor-ink.js";
 import { colours, theme } from "./editor-look.js";
 import { marks } from "./editor-marks.js";
 
@@ -67,6 +68,7 @@ export function editorState(text, kind, editor) {
       bracketMatching(),
       lineNumbers(),
       marks,
+      ink,
       explanations,
       lintGutter(),
       colours,

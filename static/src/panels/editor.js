@@ -12,6 +12,7 @@ import { fill, h, setText } from "../ui/dom.js";
 import { size } from "../ui/format.js";
 import { Beside } from "./editor-beside.js";
 import { diagnosticsOf } from "./editor-diagnostics.js";
+import { InkMarks } from "./editor-ink.js";
 import { Intake } from "./editor-intake.js";
 import { marksOf, setMarks } from "./editor-marks.js";
 import { editorState, originOf, setKind } from "./editor-setup.js";
@@ -42,6 +43,8 @@ export class Editor extends Panel {
   view;
   /** @type {Intake} */
   intake;
+  /** @type {InkMarks} */
+  ink;
   ran = new RanText();
   opened = 0;
   /** True once something was written or clicked: Tab then indents. */
@@ -69,8 +72,9 @@ export class Editor extends Panel {
     this.host = h("div", { class: "editor-host" });
     this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a file", on: { change: () => this.openFile() } });
     const open = h("button", { type: "button", class: "chip", on: { click: () => this.file.click() } }, "Open…");
+    this.ink = new InkMarks(this.scope, (line) => this.place(line));
     this.append(
-      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.said, this.file),
+      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.ink.button, this.said, this.file),
       this.host,
       this.missing,
     );
@@ -86,6 +90,7 @@ export class Editor extends Panel {
     store.on(["ran"], () => this.ran.begin(this.view.state.doc));
     store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
+    store.on(["step", "view", "windows", "code", "facts", "ink", "opened", "kind"], () => this.ink.paint(this.view));
   }
 
   /** @param {string} text */
@@ -181,6 +186,7 @@ export class Editor extends Panel {
     this.view.setState(this.fresh(text));
     this.kind = this.look();
     this.ran.forget();
+    this.ink.forget();
     this.stamp = this.shown = this.diagnosed = undefined;
   }
 

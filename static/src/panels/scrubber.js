@@ -12,6 +12,8 @@ export class Scrubber extends Panel {
   range;
   /** @type {SVGSVGElement} */
   marks;
+  /** @type {SVGSVGElement} */
+  accesses;
   /** @type {HTMLSpanElement} */
   count;
   /** @type {HTMLElement} */
@@ -41,6 +43,7 @@ export class Scrubber extends Panel {
       on: { input: () => scope.cursor.goto(Number(this.range.value)) },
     });
     this.marks = svg("svg", { class: "marks", preserveAspectRatio: "none", viewBox: "0 0 1000 10", "aria-hidden": "true" });
+    this.accesses = svg("svg", { class: "marks accesses", preserveAspectRatio: "none", viewBox: "0 0 1000 10", "aria-hidden": "true" });
     this.count = h("span");
     this.path = term("path", "");
     this.where = h("output", { class: "where" }, this.count, this.path);
@@ -54,10 +57,11 @@ export class Scrubber extends Panel {
         button("Next step (→)", "M4.500 2.500v11L12 8z", () => scope.cursor.goto(this.store.state.step + 1)),
         button("Last step (End)", "M11 3h2v10h-2zM3 3v10l7-5z", () => scope.cursor.goto(scope.cursor.total - 1)),
       ),
-      h("div", { class: "track" }, this.marks, this.range),
+      h("div", { class: "track" }, this.marks, this.accesses, this.range),
       h("div", { class: "place" }, this.mode, this.where),
     );
     this.store.on(["step", "view", "windows", "stages"], (changed) => this.paint(changed));
+    this.store.on(["value", "asking", "view"], () => this.access());
   }
 
   /** @param {Set<string>} changed */
@@ -76,6 +80,22 @@ export class Scrubber extends Panel {
     setText(this.count, total ? `step ${step + 1} of ${total}${more}${path ? " · " : ""}` : stages[view]?.status === "failed" ? "no steps" : "no steps yet");
     setAttr(this.range, "aria-valuetext", total ? `step ${step + 1} of ${total}` : "no steps yet");
     if (changed.has("stages") || changed.has("view") || this.marked !== total) this.mark(total);
+  }
+
+  /** Where the value that is asked for is read and written. */
+  access() {
+    const { value, asking, view } = this.store.state;
+    const { total } = this.scope.cursor;
+    this.accesses.textContent = "";
+    if (!value || !asking || value.stage !== view || total < 2) return;
+    const seen = new Set();
+    for (const [kind, steps] of /** @type {[string, number[]][]} */ ([["write", value.writes], ["read", value.reads]]))
+      for (const step of steps) {
+        const x = Math.round((step / (total - 1)) * 1000);
+        if (seen.size >= 2 * MARKS || seen.has(x)) continue;
+        seen.add(x);
+        this.accesses.append(svg("line", { x1: x, x2: x, y1: kind === "write" ? 0 : 4, y2: 10, class: `mark-${kind}`, "vector-effect": "non-scaling-stroke" }));
+      }
   }
 
   /** @param {number} total */

@@ -25,7 +25,7 @@ function makeRow(name, head) {
   const knew = h("span", { class: "knew" });
   const element = h(
     "tr",
-    X86[name] ? { data: { name } } : null,
+    X86[name] || name.startsWith("@") ? { data: { name } } : null,
     head.cell,
     h("td", { class: "native-cell" }, native),
     h("td", { class: "what" }, h("div", { class: "what-line" }, text, was)),
@@ -53,7 +53,8 @@ export class MachineRows extends Rows {
   /** @param {string} name @override */
   make(name) {
     if (X86[name]) return makeRow(name, this.panel.head(name, name));
-    const button = h("span", { class: "plain-name" }, name.startsWith("@") ? "" : `x86 ${name.slice(2)}`);
+    if (name.startsWith("@")) return makeRow(name, this.panel.head(name, ""));
+    const button = h("span", { class: "plain-name" }, `x86 ${name.slice(2)}`);
     return makeRow(name, { button, cell: h("th", { scope: "row" }, button) });
   }
 
@@ -118,7 +119,9 @@ export class MachineRows extends Rows {
     setText(row.was, now && old && old.hex !== m.hex ? `was ${spell(old.hex)}` : "");
     setText(row.native, "");
     setText(row.knew, m.addr);
-    row.element.className = `memory ${now ? "wrote changed" : ""}`;
+    const selected = this.store.state.reg === `@${m.addr}`;
+    row.element.className = `memory ${now ? "wrote changed" : ""} ${selected ? "selected" : ""}`;
+    setAttr(row.head.button, "aria-pressed", selected ? "true" : "false");
   }
 }
 

@@ -1,5 +1,6 @@
 /** The state column: what the verifier knows, or what the machine holds, after the step under the cursor. */
 import { Panel } from "../core/panel.js";
+import { selectedOf } from "../core/values.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { Detail } from "./state-detail.js";
 import { Held } from "./state-held.js";
@@ -142,7 +143,9 @@ export class State extends Panel {
 
   /** @param {string} name */
   pick(name) {
-    this.store.set({ reg: this.store.state.reg === name ? "" : name });
+    const { reg, asking } = this.store.state;
+    const again = reg === name && asking !== "";
+    this.store.set({ selected: again ? null : selectedOf(name), reg: again ? "" : name, asking: again ? "" : asking || "open" });
   }
 
   /** The first cell of a row: its name, which selects it, and a mark for read and written. @param {string} name @param {string} label */
