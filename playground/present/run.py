@@ -18,6 +18,7 @@ from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
 from playground.present.reads import READS
 from playground.present.request import Asked, read_request
+from playground.present.value import facts_told
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from playground.present.window import KEEP_LOG, Blocks, program_message
 from vm import pipeline
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
 LOG_STEPS: Final = 4_000
+FACTS_STEPS: Final = 4_000
+"""Steps of a walk whose first facts go with the verdict."""
 INSNS_WHOLE: Final = 32_000
 """Bytes up to which the instructions go with the `load` message whole; else so many of them as INSNS_HEAD holds."""
 INSNS_HEAD: Final = 14_000
@@ -303,12 +306,23 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         "summary": f"{verdict.insns_processed:,} steps",
         **told.fields,
     }
+    yield from _first_facts(program, recorder, verdict.failure.step if verdict.failure is not None else 0)
     yield _later(told.lists)
     if not verdict.accepted:
         if asked.unchecked:
             return Verified(loaded, None, None)
         raise StageFailed
     return Verified(loaded, verdict.env, recorder)
+
+
+def _first_facts(program: Program, recorder: Recorder, failed: int) -> Iterator[Message]:
+    """What branches proved, where the page begins to step: a short walk's is told without a question."""
+    if not 0 < len(recorder) <= FACTS_STEPS:
+        return
+    first = facts_told(recorder, program, 0)
+    yield first
+    if not first["first"] <= failed <= first["last"]:
+        yield facts_told(recorder, program, failed)
 
 
 def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:

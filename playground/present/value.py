@@ -211,8 +211,14 @@ def _facts(request: Message, walk: _Walk) -> Message | None:
     step = request["ask"]["step"]
     if walk.trace is None or walk.program is None:
         return {"type": "facts", "step": step, "first": step, "last": step, "facts": [], "cut": False}
-    found = pipeline.facts(walk.trace, walk.program, step)
-    walk.missing = []
+    said = facts_told(walk.trace, walk.program, step)
+    walk.missing = []  # what lies farther back is not worth another round
+    return said
+
+
+def facts_told(trace: StoredTrace, program: Program, step: int) -> Message:
+    """The `facts` message of a step. NotHereError, IndexError."""
+    found = pipeline.facts(trace, program, step)
     return {
         "type": "facts", "step": step, "first": found.first, "last": found.last, "cut": found.cut,
         "facts": [

@@ -31,8 +31,10 @@ export class Protocol {
    * @param {Pick<import("./session.js").Session, "start" | "adopt" | "cancel" | "end" | "over" | "url">} session
    * @param {import("./analyses.js").Analyses} analyses
    * @param {import("./lists.js").Lists} lists
+   * @param {Pick<import("./values.js").Values, "take" | "forget"> | null} values
    */
-  constructor(store, steps, cursor, session, analyses, lists) {
+  constructor(store, steps, cursor, session, analyses, lists, values = null) {
+    this.values = values;
     this.store = store;
     this.steps = steps;
     this.cursor = cursor;
@@ -190,7 +192,7 @@ export class Protocol {
 
   /** Take one message of the server. @param {ServerMessage} message */
   handle(message) {
-    if (this.analyses.take(message)) return;
+    if (this.analyses.take(message) || this.values?.take(message)) return;
     switch (message.type) {
       case "hello":
         this.steps.limit(message.limits);
@@ -238,6 +240,7 @@ export class Protocol {
     this.cursor.reset();
     this.store.set({ reasons: new Reasons(null) });
     this.analyses.forget();
+    this.values?.forget();
   }
 
   /** @param {StageMessage} message */

@@ -32,9 +32,7 @@ export class Scope {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.session = new Session(
       url.href,
-      (message) => {
-        if (!this.values.take(message)) this.protocol.handle(message);
-      },
+      (message) => this.protocol.handle(message),
       (news) => {
         if (news.state === "lost" || news.state === "given-up") this.values.lost();
         this.protocol.connection(news);
@@ -48,7 +46,7 @@ export class Scope {
     this.values = new Values(this.store, this.cursor, this.session);
     this.search = new Search(this.cursor, this.lists, this.values);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
-    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists);
+    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.values);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;

@@ -47,6 +47,8 @@ export class Values {
   asked = null;
   /** @type {FactsRequest | null} */
   askedFacts = null;
+  /** @type {ProvedFacts[]} of some paths, the one asked for last is the last */
+  proved = [];
   /** The step that was refused an answer: it is not asked about again. */
   refused = -1;
 
@@ -60,7 +62,6 @@ export class Values {
     this.cursor = cursor;
     this.session = session;
     store.on(["selected", "reg"], (changed) => this.same(changed));
-    store.on(["ran", "status"], (changed) => changed.has("ran") && this.forget());
     store.on(["step", "view", "selected", "asking", "windows", "packetRun", "ink", "stages"], () => this.look());
   }
 
@@ -79,6 +80,7 @@ export class Values {
   /** A new run: nothing of the one before is true. */
   forget() {
     this.known.clear();
+    this.proved = [];
     this.asked = this.askedFacts = null;
     this.refused = -1;
     this.store.set({ value: null, facts: null });
@@ -123,8 +125,14 @@ export class Values {
   lookFacts() {
     const { ink, facts, ran } = this.state;
     const step = this.walkStep();
-    if (!ink || step < 0 || this.askedFacts || ran?.kind === "log" || step === this.refused) return;
+    if (!ink || step < 0) return;
     if (facts && facts.first <= step && step <= facts.last) return;
+    const found = this.proved.findLast((each) => each.first <= step && step <= each.last);
+    if (found) {
+      this.store.set({ facts: found });
+      return;
+    }
+    if (this.askedFacts || ran?.kind === "log" || step === this.refused) return;
     this.askedFacts = { type: "facts", step };
     this.session.ask(this.askedFacts);
   }
@@ -151,7 +159,7 @@ export class Values {
     }
     if (message.type === "facts") {
       this.askedFacts = null;
-      this.store.set({ facts: message });
+      this.proved = [...this.proved.slice(1 - KEPT), message];
       this.lookFacts();
       return true;
     }
