@@ -321,7 +321,7 @@ def _first_facts(program: Program, recorder: Recorder, failed: int) -> Iterator[
         return
     first = facts_told(recorder, program, 0)
     yield first
-    if not first["first"] <= failed <= first["last"]:
+    if failed >= 0 and not first["first"] <= failed <= first["last"]:
         yield facts_told(recorder, program, failed)
 
 
