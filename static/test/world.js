@@ -56,6 +56,7 @@ export const state = () => ({
   ownInput: false, ran: null, status: { state: "idle", message: "" }, stages: {}, view: "verify", step: 0, windows: 0, reg: "",
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
   code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, peek: "", found: "", notice: "",
+  selected: null, asking: "", value: null, facts: null, ink: false,
 });
 
 /** The parts of a scope, with a session that writes down what it is asked for. */

@@ -66,6 +66,8 @@ def test_the_card_says_what_it_comes_to(recorded_tab: Tabs) -> None:
     expect(card.locator(".fault-name")).to_have_text("r1")
     page.keyboard.press("Home")
     state_row(page, "r1").locator(".reg-name").click()
+    expect(page.get_by_role("dialog", name="r1")).to_be_visible()
+    state_row(page, "r1").locator(".reg-name").click()
     expect(state_row(page, "r1")).not_to_have_class(re.compile("selected"))
     card.locator(".fault-name").click()
     expect(state_row(page, "r1")).to_have_class(re.compile("selected"))

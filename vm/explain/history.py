@@ -128,7 +128,8 @@ class _Search:
             self.repeated = self.repeated or writer >= 0
             return
         self._seen.add((insn_idx, frame, idx))
-        self.events += self._narrowings(want, writer)
+        narrowings = self._narrowings(want, writer)
+        self.events += narrowings
         if writer < 0:
             value = value_at(snap, frame, idx)
             why = "there from the start" if value is not None else "never written"
@@ -138,6 +139,8 @@ class _Search:
         parts = [part for part in found.parts if part[1] != o.REG_FP]
         after = trace.raw(writer)
         now = self._view(value_at(after, frame, idx), after, name)
+        if now is None:  # what a callback starts with: its call goes on behind the call
+            now = narrowings[-1].was if narrowings else self._view(value_at(snap, frame, idx), snap, name)
         why = found.why.rstrip(": ")
         if why == "set to" and now is not None:
             why = f"set to {now.text}"
@@ -217,4 +220,3 @@ def _told_more(old: RegState | StackSlot, new: RegState | StackSlot) -> bool:
     if not isinstance(old, RegState) or not isinstance(new, RegState):
         return True
     return not (same_head(old, new) and same(old.scalar, new.scalar))
-

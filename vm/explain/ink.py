@@ -83,9 +83,7 @@ def facts_around(trace: StoredTrace, program: Program, step: int) -> Facts:
     for piece in (*back, *onward):
         ink.piece(piece)
     found = [
-        each
-        for each in (*ink.ended, *ink.living())
-        if each.first <= last and (each.last is None or each.last >= first)
+        each for each in (*ink.ended, *ink.living()) if each.first <= last and (each.last is None or each.last >= first)
     ]
     found.sort(key=lambda each: each.first)
     return Facts(first, last, tuple(found[-MAX_FACTS:]), cut or len(found) > MAX_FACTS)

@@ -41,9 +41,7 @@ class LogWalk:
         raise IndexError(step)
 
 
-def log_history(
-    sparse: Sparse, step: int, frame: int, idx: int, *, before: bool = False
-) -> tuple[History, Accesses]:
+def log_history(sparse: Sparse, step: int, frame: int, idx: int, *, before: bool = False) -> tuple[History, Accesses]:
     """What is known of a slot at a step of a log. NotHereError, IndexError, TraceError."""
     way = Way(LogWalk(sparse), step)
     key = frame << 8 | idx

@@ -369,4 +369,3 @@ class _Readers:
                     self.by_call.add(number)
             elif idx in reads(insn):
                 self.by_field.add(number)
-

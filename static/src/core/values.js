@@ -49,6 +49,8 @@ export class Values {
   askedFacts = null;
   /** @type {ProvedFacts[]} of some paths, the one asked for last is the last */
   proved = [];
+  /** What `selected` and `reg` named when they agreed last. */
+  agreed = "";
   /** The step that was refused an answer: it is not asked about again. */
   refused = -1;
 
@@ -61,7 +63,7 @@ export class Values {
     this.store = store;
     this.cursor = cursor;
     this.session = session;
-    store.on(["selected", "reg"], (changed) => this.same(changed));
+    store.on(["selected", "reg"], () => this.same());
     store.on(["step", "view", "selected", "asking", "windows", "packetRun", "ink", "stages"], () => this.look());
   }
 
@@ -69,12 +71,12 @@ export class Values {
     return this.store.state;
   }
 
-  /** `selected` and `reg` name the same: whichever was set, the other follows. @param {Set<string>} changed */
-  same(changed) {
+  /** `selected` and `reg` name the same: whichever was set since, the other follows. */
+  same() {
     const { selected, reg } = this.state;
-    if (regOf(selected) === reg) return;
-    if (changed.has("selected") && !(changed.has("reg") && !selected)) this.store.set({ reg: regOf(selected) });
-    else this.store.set({ selected: selectedOf(reg) });
+    const named = regOf(selected);
+    if (named !== reg) this.store.set(named === this.agreed ? { selected: selectedOf(reg) } : { reg: named });
+    this.agreed = named === this.agreed ? reg : named;
   }
 
   /** A new run: nothing of the one before is true. */
