@@ -175,7 +175,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         question = msgspec.to_builtins(message)
         kind = question.pop("type")
         try:
-            texts = await service().ask(run, kind, question, socket_network(self.scope))
+            texts = await service().ask(run, kind, question, self.client.name)
         except (Unreadable, Busy) as error:
             why = str(error) if isinstance(error, Unreadable) else "The server is busy; try again in a moment."
             await self.say(type="error", code="window", message=why, asked=kind)

@@ -171,8 +171,8 @@ def test_hostile_names_stay_text(recorded_tab: Tabs) -> None:
     messages = copy.deepcopy(recorded.packet_program())
     reg = {"k": "map_value", "t": RUDE, "map": RUDE, "w": 0}
     event = {
-        "step": 0, "insn": 0, "name": RUDE, "kind": RUDE, "why": RUDE, "via": [RUDE], "was": None, "now": reg, "at": None,
-        "concrete": None,
+        "step": 0, "insn": 0, "name": RUDE, "kind": RUDE, "why": RUDE, "via": [RUDE], "was": None, "now": reg,
+        "at": None, "concrete": None,
     }  # fmt: skip
     answer = {
         "type": "value", "stage": "verify", "run": 0, "step": 0, "name": "r1", "frame": 0, "walk_step": 0, "reg": reg,
