@@ -51,7 +51,7 @@ class Value(Wire, frozen=True):
     reg: Annotated[Reg | None, about("the value; null: it holds nothing")]
     writer: Annotated[int, about("step of the walk that wrote it; -1: it was there at the entry, or is not known")]
     events: Annotated[list[ValueEvent], about("what made the value, oldest first, copies folded")]
-    repeated: Annotated[bool, about("earlier rounds of a loop are left out of `events`")]
+    repeated: Annotated[bool, about("`events` leaves out earlier rounds of a loop, or of branches")]
     cut: Annotated[bool, about("`events` does not go back to the beginning")]
     writes: Annotated[list[int], about("steps of `stage` that write it, on the path of `step`; at most 2,000")]
     reads: Annotated[list[int], about("steps of `stage` that read it")]

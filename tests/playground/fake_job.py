@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import CONTENTS, DAMAGED, LOG, WINDOW
+from playground.jobs.frames import CONTENTS, DAMAGED, LOG, VALUE, WANTED, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -21,6 +21,9 @@ Message = dict[str, Any]
 def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == WINDOW:
         yield from window(request)
+        return
+    if request["kind"] == VALUE:
+        yield from value(request)
         return
     if request["kind"] == LOG:
         yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
@@ -42,6 +45,17 @@ def window(request: Message) -> Iterator[Message]:
     for first in range(request["from"] // 256 * 256, min(request["to"], request["total"]), 256):
         part = [{"insn": n} for n in range(first, min(first + 256, request["total"]))]
         yield {"type": "steps", "stage": "verify", "from": first, "total": request["total"], "steps": part}
+
+
+def value(request: Message) -> Iterator[Message]:
+    """Asks for block 0 until it is there, or for as long as it may where the program says "never"."""
+    here = sorted(map(int, request["blocks"]))
+    script = json.loads(request["program"])["script"]
+    if request["more"] and (0 not in here or script == "never"):
+        yield {"type": WANTED, "blocks": [0]}
+        return
+    yield from run_job({"kind": "asm", "source": script})
+    yield {"type": "value", "blocks": here, "heads": len(request["heads"]), "ask": request["ask"]}
 
 
 def blocks(rest: str) -> Iterator[Message]:

@@ -175,3 +175,33 @@ async def test_a_log_that_takes_long_holds_up_no_other_message_of_its_socket(con
     assert (await window(socket, 300, 310))["type"] == "steps"
     assert time.monotonic() - start < 1
     assert (await socket.receive())["log"] == "whole"
+
+
+async def value(socket: Socket, step: int, **more: Any) -> dict[str, Any]:
+    await socket.send(type="value", step=step, name="r3", **more)
+    return await socket.receive()
+
+
+async def test_a_worker_gets_the_blocks_it_asks_for(connect: Connect) -> None:
+    socket = await ran(connect, "program\nblocks 100000")
+    near = await value(socket, 5000)
+    assert near["heads"] == 25 and {0, 1, 2} <= set(near["blocks"])
+    far = await value(socket, 90000)
+    assert 0 in far["blocks"] and 90000 // 4096 in far["blocks"] and len(far["blocks"]) < 25
+    assert far["ask"]["name"] == "r3" and far["ask"]["frame"] == 0
+
+
+async def test_a_worker_that_asks_for_ever_has_to_answer_with_what_it_has(connect: Connect) -> None:
+    socket = await ran(connect, "program never\nblocks 10000")
+    assert (await value(socket, 10))["type"] == "value"
+
+
+async def test_a_question_that_cannot_be_answered_is_refused_by_name(connect: Connect) -> None:
+    socket = await connect()
+    assert (await value(socket, 0))["code"] == "unknown_run"
+    socket = await ran(connect, "program crash\nblocks 100")
+    refused = await value(socket, 0)
+    assert refused["code"] == "window" and refused["asked"] == "value"
+    for wrong in ({"name": "x9"}, {"name": "r11"}, {"frame": 99}, {"step": -1}, {"stage": "jit"}):
+        await socket.send(**{"type": "value", "step": 0, "name": "r3", **wrong})
+        assert (await socket.receive())["code"] == "bad_request"

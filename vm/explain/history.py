@@ -183,6 +183,7 @@ class _Search:
         found: list[Event] = []
         for step, fork in tried[:_MAX_TRIED]:
             if len(found) >= _MAX_NARROWINGS:
+                self.repeated = True
                 break
             if fork is not None and not is_branch(trace.insns[trace.insn_idx(step)]):
                 continue

@@ -198,7 +198,7 @@ export class Values {
     if (next !== undefined) this.cursor.goto(next);
     else {
       const end = direction > 0 ? value.ended : value.begun;
-      const where = end ? "on this path" : `among the steps ${value.first + 1} to ${value.last + 1}`;
+      const where = end ? (value.stage === "run" ? "in this run" : "on this path") : `among the steps ${value.first + 1} to ${value.last + 1}`;
       this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} read or write of ${value.name} ${where}.` });
     }
     return true;

@@ -14,6 +14,10 @@ import { made } from "./value-made.js";
 
 /** Below this width the popover is a sheet at the bottom. */
 const NARROW = 900;
+/** Events that are in sight without scrolling, mostly. */
+const SHORT = 3;
+/** Least height that the popover is given, where there is room for it. */
+const LEAST = 380;
 /** How far the wheel turns from one access to the next, in pixels. */
 const NOTCH = 50;
 /** Milliseconds in which one turn of the wheel goes one step, however long a touchpad lets it run on. */
@@ -80,6 +84,8 @@ export class ValuePopover extends Panel {
     document.addEventListener("pointerdown", (event) => this.outside(event));
     document.addEventListener("keydown", (event) => this.escape(event));
     addEventListener("resize", () => this.position());
+    // After the layout, so that a step forces none.
+    new ResizeObserver(() => this.position()).observe(this.box);
     store.on(["selected", "asking", "value", "step", "view", "base", "code", "windows"], (changed) => this.paint(changed));
   }
 
@@ -102,7 +108,6 @@ export class ValuePopover extends Panel {
 
   close() {
     const inside = this.box.contains(document.activeElement);
-    this.moved = false;
     this.store.set({ asking: "" });
     if (inside && this.opener instanceof HTMLElement && this.opener.isConnected) this.opener.focus();
   }
@@ -166,6 +171,9 @@ export class ValuePopover extends Panel {
 
   /** @param {number} left @param {number} top */
   put(left, top) {
+    // The scrubber, where the reads and writes are marked, stays in sight.
+    const floor = (document.querySelector("bs-scrubber")?.getBoundingClientRect().top ?? innerHeight) - 6;
+    this.box.style.maxHeight = `${Math.max(LEAST, floor - Math.max(8, Math.min(top, floor - LEAST)))}px`;
     const { offsetWidth: width, offsetHeight: height } = this.box;
     this.box.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
     this.box.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`;
@@ -177,7 +185,7 @@ export class ValuePopover extends Panel {
     const sheet = innerWidth < NARROW;
     this.box.classList.toggle("sheet", sheet);
     if (sheet) {
-      this.box.style.left = this.box.style.top = "";
+      this.box.style.left = this.box.style.top = this.box.style.maxHeight = "";
       return;
     }
     if (this.moved) {
@@ -238,8 +246,7 @@ export class ValuePopover extends Panel {
     if (this.list.previousElementSibling) /** @type {HTMLElement} */ (this.list.previousElementSibling).hidden = !value.events.length;
     setText(this.uses, this.used(value));
     setText(this.note, value.message ?? this.cut(value));
-    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
-    if (this.box.offsetTop + this.box.offsetHeight > innerHeight) this.position();
+    if (value.events.length > SHORT) this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Reg} reg @param {string | null} ran */
@@ -265,9 +272,10 @@ export class ValuePopover extends Panel {
   }
 
   /** @param {Value & {message?: string}} value */
-  used({ writes, reads, begun, ended, first, last, message }) {
+  used({ writes, reads, begun, ended, first, last, stage, message }) {
     if (message) return "";
-    const where = begun && ended ? "on this path" : `in steps ${first + 1}–${last + 1} of this path`;
+    const [within, whole] = stage === "run" ? ["in", "this run"] : ["on", "this path"];
+    const where = begun && ended ? `${within} ${whole}` : `in steps ${first + 1}–${last + 1} of ${whole}`;
     return `${count(writes.length, "write")}, ${count(reads.length, "read")} ${where}`;
   }
 
@@ -275,7 +283,7 @@ export class ValuePopover extends Panel {
   cut({ events, repeated, cut, stage, walk_step: walk }) {
     if (stage === "run" && walk === null) return "What the verifier knew at this step is not known.";
     return [
-      repeated ? "Earlier rounds of the loop are left out." : "",
+      repeated ? "Earlier rounds are left out." : "",
       cut && events.length ? "The list does not go back to the beginning." : "",
     ].filter(Boolean).join(" ");
   }

@@ -401,7 +401,7 @@ export interface Value {
   writer: number;
   /** what made the value, oldest first, copies folded */
   events: ValueEvent[];
-  /** earlier rounds of a loop are left out of `events` */
+  /** `events` leaves out earlier rounds of a loop, or of branches */
   repeated: boolean;
   /** `events` does not go back to the beginning */
   cut: boolean;
