@@ -74,3 +74,20 @@ def test_the_header_shortens_what_matters_least(tab: Callable[..., Any], width: 
     assert not page.locator("bs-header .menu-program summary").evaluate(shortened)
     assert page.locator('bs-header [data-part="theme"]').bounding_box()["x"] < width - 30
     assert not page.locator("html").evaluate(shortened)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1440, 900), (360, 740)])
+def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], scheme: str, size: tuple[int, int]) -> None:
+    made = tab(width=size[0], height=size[1], color_scheme=scheme)
+    page = made.open()
+    for _ in range(11):
+        page.keyboard.press("ArrowRight")
+    if size[0] < 900:
+        page.get_by_role("radio", name="State").click()
+    for name in ("r1", "r4"):
+        page.locator(f'bs-state tr[data-name="{name}"] .reg-name').click()
+        page.locator(".value .made li").first.wait_for()
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+    page.locator("bs-value .value").wait_for(state="hidden")

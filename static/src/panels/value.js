@@ -217,13 +217,17 @@ export class ValuePopover extends Panel {
     // What is on its way comes before anybody could read that it does: what was shown stays until then.
     const mine = value && value.name === selected.name && value.stage === view ? value : null;
     if (mine && (mine.step === step || opens)) this.tell(mine);
-    else if (!mine) this.blank();
+    else if (!mine) this.early();
     if (opens || changed.has("selected")) this.position();
   }
 
-  blank() {
-    setText(this.now, "");
-    fill(this.body);
+  /** What the page knows itself, until the answer is here. */
+  early() {
+    const { reg: name } = this.store.state;
+    const here = this.scope.cursor.walked();
+    const reg = here?.state.get(name) ?? null;
+    fill(this.now, here ? [glyph(kindOf(reg), Boolean(reg?.null)), h("span", { class: `kind-${kindOf(reg)}` }, reg ? summary(reg, this.store.state.base) : "holds nothing")] : null);
+    fill(this.body, reg?.s ? this.numbers(reg, null) : null, reg ? this.more(reg) : null);
     fill(this.list);
     setText(this.uses, "");
     setText(this.note, "");
