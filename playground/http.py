@@ -43,11 +43,18 @@ def admit(scope: Mapping[str, Any], method: str, how: str) -> None:
     allowed = settings.ALLOWED_HOSTS or (["localhost", ".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
     if not validate_host(split_domain_port(host)[0], allowed):
         raise Refused(400, "The request could not be understood.")
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != host:
+    if foreign(headers.get("origin"), host):
         raise Refused(403, "Requests from pages of other sites are refused.")
     if scope["method"] != method:
         raise Refused(405, how)
+
+
+def foreign(origin: str | None, host: str) -> bool:
+    """Whether a request comes from a page of another site, by its `Origin`; None: it has none."""
+    try:
+        return origin is not None and urlsplit(origin).netloc != host
+    except ValueError:
+        return True
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[str, str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from playground.http import foreign
 from playground.views.errors import error_response
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -31,10 +31,9 @@ def same_origin(get_response: Handler) -> Handler:
     """Refuse a POST that a page of another site sends. There are no cookies or sessions."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            origin = request.headers.get("Origin")
-            if origin is not None and urlsplit(origin).netloc != request.get_host():
-                return error_response(request, 403, "Requests from pages of other sites are refused.")
+        changes = request.method not in ("GET", "HEAD", "OPTIONS")
+        if changes and foreign(request.headers.get("Origin"), request.get_host()):
+            return error_response(request, 403, "Requests from pages of other sites are refused.")
         return get_response(request)
 
     return middleware

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from playground.links import ID_PATTERN
-from playground.views import classes, gallery, pages, share
+from playground.views import classes, embed, gallery, pages, share
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -19,6 +19,9 @@ urlpatterns = [
     re_path("^errors/(?P<name>[-a-z0-9]+)/(?P<which>rejected|fixed)$", gallery.program, name="rule-program"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})$", share.shared, name="shared"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})\\.json$", share.shared_json, name="shared-json"),
+    re_path(f"^s/(?P<link_id>{ID_PATTERN})/picture\\.png$", embed.link_picture, name="link-picture"),
+    re_path(f"^embed/(?P<link_id>{ID_PATTERN})$", embed.embed, name="embed"),
+    path("oembed", embed.oembed, name="oembed"),
     path("share", share.share_form, name="share"),
     path("api/share", share.share_api, name="share-api"),
     path("class/<str:token>", classes.join, name="class"),

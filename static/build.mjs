@@ -11,6 +11,7 @@ const options = {
   entryPoints: [
     { in: join(here, "src/app.js"), out: "app" },
     { in: join(here, "src/css/app.css"), out: "app" },
+    { in: join(here, "src/css/embed.css"), out: "embed" },
     { in: join(here, "src/pages.js"), out: "pages" },
     { in: join(here, "src/theme.js"), out: "theme" },
   ],

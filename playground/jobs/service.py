@@ -255,6 +255,17 @@ class Service:
             raise
         return self._remember(run)
 
+    def stored(self, request: dict[str, Any]) -> bool:
+        """Whether a checked request is answered without a new run."""
+        key = key_of(request)
+        run = self._by_key.get(key)
+        if run is not None and not run.cancelled and (run.state != FINISHED or run.good):
+            return True
+        record = self.store.find(key)
+        if record is not None:
+            record.close()
+        return record is not None
+
     def _uploaded(self, request: dict[str, Any]) -> dict[str, Path]:
         """The file that a request names, by the name it has for the worker. Gone."""
         name = request.get("upload")

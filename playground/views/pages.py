@@ -61,7 +61,12 @@ def program_value(request: Mapping[str, Any], **known: Any) -> dict[str, Any]:
 
 
 def page(request: HttpRequest, program: Mapping[str, Any]) -> HttpResponse:
-    context = {
+    return render(request, "page.html", page_context(program))
+
+
+def page_context(program: Mapping[str, Any]) -> dict[str, Any]:
+    """What page.html takes."""
+    return {
         "program": program,
         "record": stored_record(program["request"]),
         "config": config(),
@@ -69,7 +74,6 @@ def page(request: HttpRequest, program: Mapping[str, Any]) -> HttpResponse:
         "kernel_release": kernel_release(),
         "glossary": glossary(),
     }
-    return render(request, "page.html", context)
 
 
 def kernel_release() -> str:

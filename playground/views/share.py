@@ -118,7 +118,8 @@ def share_form(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _open(link_id: str) -> Mapping[str, Any]:
+def open_link(link_id: str) -> Mapping[str, Any]:
+    """The Program of docs/web.md. Refused, Http404."""
     link = Link.objects.filter(pk=link_id).first()
     if link is None:
         raise Http404
@@ -142,7 +143,7 @@ def _open(link_id: str) -> Mapping[str, Any]:
 @require_safe
 def shared(request: HttpRequest, link_id: str) -> HttpResponse:
     try:
-        response = page(request, _open(link_id))
+        response = page(request, open_link(link_id))
     except Refused as refused:
         return error_response(request, refused.status, refused.message)
     response["X-Robots-Tag"] = "noindex"
@@ -152,6 +153,6 @@ def shared(request: HttpRequest, link_id: str) -> HttpResponse:
 @require_safe
 def shared_json(request: HttpRequest, link_id: str) -> HttpResponse:
     try:
-        return JsonResponse({"program": _open(link_id)})
+        return JsonResponse({"program": open_link(link_id)})
     except Refused as refused:
         return error_response(request, refused.status, refused.message)

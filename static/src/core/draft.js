@@ -12,8 +12,8 @@ export function saveDraft(state) {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
     const { kind, source, options, input, ownInput, upload, beside } = state;
-    // A log that is uploaded is not in the page: there is nothing to keep.
-    if (upload) return;
+    // A log that is uploaded is not in the page: there is nothing to keep. A page in another one keeps to itself.
+    if (upload || document.documentElement.dataset.frame) return;
     try {
       localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input, ownInput, ...(beside ? { beside } : {}) }));
     } catch {

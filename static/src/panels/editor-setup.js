@@ -26,6 +26,9 @@ export const setOrigin = StateEffect.define();
 export const originOf = (transactions) => transactions.flatMap((each) => each.effects).findLast((effect) => effect.is(setOrigin))?.value;
 
 const language = new Compartment();
+/** Whether the page is one to look at: an embed, or a file. */
+export const isFixed = () => document.documentElement.dataset.fixed !== undefined;
+
 const readOnly = new Compartment();
 
 /** Kinds whose text is made by the page: an object's source lines, what an uploaded log quotes. */
@@ -34,7 +37,7 @@ const MADE = ["elf", "upload"];
 /** What depends on the kind of source. @param {string} kind */
 const parts = (kind) => ({
   language: kind === "c" || MADE.includes(kind) ? cpp() : [],
-  readOnly: [EditorState.readOnly.of(MADE.includes(kind)), EditorView.editable.of(!MADE.includes(kind))],
+  readOnly: [EditorState.readOnly.of(MADE.includes(kind) || isFixed()), EditorView.editable.of(!MADE.includes(kind) && !isFixed())],
 });
 
 /** Effects that set the editor up for another kind of source. @param {string} kind */

@@ -15,7 +15,7 @@ import { diagnosticsOf } from "./editor-diagnostics.js";
 import { InkMarks } from "./editor-ink.js";
 import { Intake } from "./editor-intake.js";
 import { marksOf, setMarks } from "./editor-marks.js";
-import { editorState, originOf, setKind } from "./editor-setup.js";
+import { editorState, originOf, setKind, isFixed } from "./editor-setup.js";
 import { offers } from "./offers.js";
 import { RanText } from "./ran-text.js";
 
@@ -109,7 +109,7 @@ export class Editor extends Panel {
         pointerdown: () => {
           this.writing = true;
         },
-        paste: (event, view) => this.intake.paste(event, view),
+        paste: (event, view) => !isFixed() && this.intake.paste(event, view),
         click: (event, view) => this.clicked(event, view),
         mousemove: (event, view) => this.hover(view.posAtCoords({ x: event.clientX, y: event.clientY })),
         mouseleave: () => this.store.set({ hover: null }),
