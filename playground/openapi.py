@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -29,7 +29,7 @@ PROBLEMS: Final[Mapping[int, str]] = {
 }
 VALUES: Final[Mapping[str, Mapping[str, Any]]] = {
     "run": {"schema": {"type": "string", "pattern": f"^{RUN_ID}$"}, "description": "id of the run"},
-    "list": {"schema": {"type": "string", "enum": list(ListName.__args__)}, "description": "which list"},  # type: ignore[attr-defined]
+    "list": {"schema": {"type": "string", "enum": list(get_args(ListName))}, "description": "which list"},
 }
 """What stands in the place of `{…}` in a path."""
 
@@ -37,7 +37,7 @@ VALUES: Final[Mapping[str, Mapping[str, Any]]] = {
 @functools.cache
 def document() -> dict[str, Any]:
     """The document, without `servers`: its addresses are relative to the server that answers it."""
-    told = (*TOLD.values(), *STEPS.values(), *STAGE_TYPES, *PARTS.values())
+    told: tuple[type[Wire], ...] = (*TOLD.values(), *STEPS.values(), *STAGE_TYPES, *PARTS.values())
     asked = [each for endpoint in ENDPOINTS for each in (endpoint.query, endpoint.body) if isinstance(each, type)]
     answers = [each.answer for each in ENDPOINTS if isinstance(each.answer, type)]
     kinds = [each for each in dict.fromkeys([*asked, *answers, Problem, Started, *told]) if issubclass(each, Wire)]
@@ -90,7 +90,8 @@ def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]
         made["responses"]["200"] = _answer(endpoint)
     if isinstance(endpoint.body, type):
         made["requestBody"] = {
-            "required": True, "content": {"application/json": {"schema": {"$ref": REF.format(name=endpoint.body.__name__)}}},
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": REF.format(name=endpoint.body.__name__)}}},
         }  # fmt: skip
     return made
 
@@ -120,7 +121,10 @@ def _answer(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _json(description: str, kind: type[Wire]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": {"$ref": REF.format(name=kind.__name__)}}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": REF.format(name=kind.__name__)}}},
+    }
 
 
 def _problems() -> dict[str, Any]:

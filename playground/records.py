@@ -36,7 +36,8 @@ def list_texts(run: Run, name: str) -> list[str]:
 
 def messages_of(run: Run) -> list[dict[str, Any]]:
     """The messages of a run but for steps. FrameError, OSError."""
-    return [json.loads(run.record.text(entry)) for entry in first_entries(run.record) if not entry.is_steps]
+    said = [json.loads(run.record.text(entry)) for entry in first_entries(run.record) if not entry.is_steps]
+    return [message for message in said if message["type"] != "steps"]  # those of a walk are kept as a block as well
 
 
 async def read(work: Callable[[Run], R], run: Run) -> R:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from playground.links import ID_PATTERN
-from playground.views import classes, embed, gallery, pages, share
+from playground.views import api, classes, embed, gallery, pages, share
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -23,6 +23,7 @@ urlpatterns = [
     re_path(f"^embed/(?P<link_id>{ID_PATTERN})$", embed.embed, name="embed"),
     path("oembed", embed.oembed, name="oembed"),
     path("share", share.share_form, name="share"),
+    path("api/openapi.json", api.openapi, name="openapi"),
     path("api/share", share.share_api, name="share-api"),
     path("class/<str:token>", classes.join, name="class"),
 ]

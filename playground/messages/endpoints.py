@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from msgspec import UNSET, field
 
@@ -62,14 +62,14 @@ class ItemsOf(Wire, frozen=True, kw_only=True):
 class Messages(Wire, frozen=True):
     """Messages of the run socket, in order (docs/protocol.md)."""
 
-    messages: list[object]
+    messages: list[Any]
 
 
 class RunMessages(Wire, frozen=True):
     """A run and its messages, from the first stage to `done`."""
 
     run: Annotated[str, about("its id")]
-    messages: list[object]
+    messages: list[Any]
 
 
 class Started(Wire, frozen=True):

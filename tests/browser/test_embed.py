@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.test_flow import source, stage
+from tests.browser.test_flow import replace_source, source, stage
 
 Tabs = Callable[..., Any]
 HOSTILE = "// </script><script>alert(1)</script><img src=x onerror=alert(2)>\n"
@@ -105,9 +105,7 @@ def test_one_that_can_be_edited_runs_what_was_written(tab: Tabs, server: str, el
     inside.get_by_role("link", name="Edit and run").click()
     inside.locator("html[data-ready]").wait_for(state="attached")
     assert page.frames[1].evaluate(dark) == colour
-    inside.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
-    page.keyboard.insert_text(PROGRAM.replace("*(unsigned char *)(data + 14)", "2"))
+    replace_source(page.frames[1], PROGRAM.replace("*(unsigned char *)(data + 14)", "2"))
     inside.get_by_role("button", name="Run (Ctrl+Enter)").click()
     stage(inside, "run", "done")
     assert source(page.frames[1]).startswith(HOSTILE)

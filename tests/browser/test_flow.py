@@ -27,9 +27,9 @@ def stage(page: Any, name: str, status: str) -> None:
 
 
 def replace_source(page: Any, text: str) -> None:
-    """As pasting over everything does."""
+    """As pasting over everything does; in a page or a frame."""
     page.locator(".cm-content").click()
-    page.keyboard.press("Control+a")
+    page.locator(".cm-content").press("Control+a")
     page.locator(".cm-content").evaluate(
         """(e, text) => {
           const data = new DataTransfer();
