@@ -19,7 +19,7 @@ class Entry(TypedDict):
 @cache
 def glossary() -> list[Entry]:
     """Rows of the table, in its order."""
-    lines = (settings.BASE_DIR / "docs" / "glossary.md").read_text().splitlines()
+    lines = (settings.DATA_DIR / "docs" / "glossary.md").read_text().splitlines()
     rows = [line.strip().strip("|").split("|") for line in lines if line.startswith("|")]
     # The first two rows are the table's heads and the line below them.
     return [_entry(row[0].strip(), row[1].strip()) for row in rows[2:]]

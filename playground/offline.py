@@ -100,7 +100,7 @@ SCRIPTS: Final = ("theme.js", "app.js")
 
 
 def _file(name: str) -> str:
-    return Path(settings.BASE_DIR, "static", "dist", name).read_text(encoding="utf-8")
+    return Path(settings.DATA_DIR, "static", "dist", name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

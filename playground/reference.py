@@ -29,7 +29,7 @@ class Group(TypedDict):
 @cache
 def groups() -> list[Group]:
     """The explanations by kind, in the order of the file."""
-    data = json.loads((settings.BASE_DIR / "static" / "reference.json").read_text())
+    data = json.loads((settings.DATA_DIR / "static" / "reference.json").read_text())
     found: dict[str, list[Entry]] = {}
     for word in data["words"].values():
         kind = word["title"].rpartition(": ")[2].rstrip("0123456789 ")

@@ -7,7 +7,11 @@ from pathlib import Path
 from playground.config import env, limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("BPFSCOPE_VAR", str(BASE_DIR / "var")))
+# What the page is made of: beside the packages in a checkout, inside in an installed package (setup.py).
+INSTALLED = not (BASE_DIR / "templates").is_dir()
+DATA_DIR = BASE_DIR / "playground" / "data" if INSTALLED else BASE_DIR
+HOME_DIR = Path(env.text("XDG_DATA_HOME", str(Path.home() / ".local" / "share")), "bpfscope") if INSTALLED else BASE_DIR
+VAR_DIR = Path(env.text("BPFSCOPE_VAR", str(HOME_DIR / "var")))
 
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY", VAR_DIR / "secret_key")
@@ -33,7 +37,7 @@ ASGI_APPLICATION = "playground.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [DATA_DIR / "templates"],
         "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
     }
 ]
@@ -56,7 +60,7 @@ else:
 
 STATIC_URL = "/static/"
 # Only built files, no sources.
-STATICFILES_DIRS = [("dist", BASE_DIR / "static" / "dist"), BASE_DIR / "static" / "public"]
+STATICFILES_DIRS = [("dist", DATA_DIR / "static" / "dist"), DATA_DIR / "static" / "public"]
 SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # static/dist is not there before the page is built
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
@@ -75,8 +79,8 @@ CONTENT_SECURITY_POLICY = (
     "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
 )
 DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MESSAGE_BYTES
-EXAMPLES_DIR = BASE_DIR / "examples"
-GALLERY_DIR = BASE_DIR / "gallery"
+EXAMPLES_DIR = DATA_DIR / "examples"
+GALLERY_DIR = DATA_DIR / "gallery"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
 JOB_FUNCTION = "playground.present.run:run_job"
 
