@@ -25,5 +25,5 @@ def test_a_rejection_is_annotated_at_its_line(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stderr
     (line,) = done.stdout.splitlines()
     found = re.fullmatch(r"::error file=(\S+),line=(\d+),title=\w+::(.*)", line)
-    assert found and found[1].endswith("a%2Cb%25.c") and "invalid access to packet" in found[3]
+    assert found and found[1].endswith("a%2Cb%25.c") and "outside of the packet" in found[3]
     assert int(found[2]) <= len(source.read_text().splitlines())
