@@ -7,8 +7,6 @@ as Python values.
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
@@ -112,9 +110,10 @@ class Recorder(StoredTrace, Observer):
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
         self._stored: int = 0  # bytes of blocks
-        # Of the steps in blocks, by instruction: how many there are, and the first.
-        self._visits: dict[int, int] = {}
-        self._first_visits: dict[int, int] = {}
+        # By instruction: how many steps there are, and the first. `_visited`: in the order of their first visits.
+        self._visits: list[int] = [0] * len(insns)
+        self._first_visits: list[int] = [-1] * len(insns)
+        self._visited: list[int] = []
         self._first: int = 0
         self._first_start: int = 0
         self._first_end: int = 0
@@ -175,17 +174,14 @@ class Recorder(StoredTrace, Observer):
         self._storage.append(data)
         self.add_block(read_heading(data, self._stored))
         self._stored += len(data)
-        self._count_visits(insn)
         self._begin_block()
 
-    def _count_visits(self, insns: array[int]) -> None:
-        """Count the visits of a block. insns -- the instruction of each of its steps, the first `self._first`."""
-        visits = self._visits
-        for insn_idx, count in Counter(insns).items():
-            if insn_idx not in visits:
-                visits[insn_idx] = 0
-                self._first_visits[insn_idx] = self._first + insns.index(insn_idx)
-            visits[insn_idx] += count
+    def _visit(self, insn_idx: int) -> None:
+        count = self._visits[insn_idx]
+        if count == 0:
+            self._first_visits[insn_idx] = self._steps
+            self._visited.append(insn_idx)
+        self._visits[insn_idx] = count + 1
 
     # -- while walking -------------------------------------------------------
 
@@ -315,6 +311,7 @@ class Recorder(StoredTrace, Observer):
             self._depth = depth
             self._depths.append((len(self._insn_and_end), depth))
         self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
+        self._visit(insn_idx)
         self._steps = step + 1
         held = self._held
         now = held.now
@@ -379,6 +376,7 @@ class Recorder(StoredTrace, Observer):
         """The walk stopped at insn_idx: its step shows what held before, for the check may have stopped half way."""
         self._depths.append((len(self._insn_and_end), len(self._frames)))
         self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
+        self._visit(insn_idx)
         self._steps += 1
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
@@ -394,12 +392,10 @@ class Recorder(StoredTrace, Observer):
 
     def visits(self) -> dict[int, int]:
         """How often each instruction was visited, in the order of their first visits."""
-        self.flush()
-        return self._visits
+        return {idx: self._visits[idx] for idx in self._visited}
 
     def first_visit(self, insn_idx: int) -> int:
         """The first step that visited an instruction."""
-        self.flush()
         return self._first_visits[insn_idx]
 
     def set_log_steps(self, line_steps: Sequence[tuple[int, int]]) -> None:

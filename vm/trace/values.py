@@ -29,11 +29,13 @@ _SLOT: Final = 5  # a stack slot
 _AGREEING: Final = 7  # a number whose signed and unsigned bounds are the same numbers, 32 bits read as either
 
 # form | precise << 7, id, off, value
-_CONSTANT_ROW: Final = Struct("<BIqQ")
+_CONSTANT_ROW: Final = Struct("<BIqq")
 # form | precise << 7, id, off, var_off (value, mask), smin, smax, umin, umax, and the same four of 32 bits
 _NUMBER_ROW: Final = Struct("<BIqQQqqQQiiII")
 # form | precise << 7, id, off, var_off (value, mask), umin, umax, u32_min, u32_max
 _AGREEING_ROW: Final = Struct("<BIqQQQQII")
+# The same bytes, for numbers below 1 << 63: Python packs a signed number four times as fast.
+_SIGNED_AGREEING_ROW: Final = Struct("<BIqqqqqII")
 # form | precise << 7, id, off, flags (1 inner_map, 2 first_slot), type, ref_obj_id, range, map_ptr, map_uid, BTF,
 # btf_id, mem_size, dynptr_id, dynptr_type, iter_state, iter_depth, subprogno, frameno
 _POINTER_ROW: Final = Struct("<BIqBIIqiIBIqIIIIII")
@@ -43,6 +45,7 @@ _SLOT_ROW: Final = Struct("<B8BI")
 
 _pack_constant: Final = _CONSTANT_ROW.pack_into
 _pack_agreeing: Final = _AGREEING_ROW.pack_into
+_pack_signed_agreeing: Final = _SIGNED_AGREEING_ROW.pack_into
 _pack_number: Final = _NUMBER_ROW.pack_into
 _pack_pointer: Final = _POINTER_ROW.pack_into
 _pack_scalar: Final = _SCALAR_ROW.pack_into
@@ -137,10 +140,17 @@ class ValueWriter:
                 s.smin == s.umin and s.smax == s.umax and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
                 and (s.s32_max - s.u32_max) & 0xFFFFFFFF == 0
             ):  # fmt: skip
-                _pack_agreeing(
-                    self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value,
-                    s.var_off.mask, s.umin, s.umax, s.u32_min, s.u32_max,
-                )  # fmt: skip
+                mask, umin, umax = s.var_off.mask, s.umin, s.umax
+                if value < _U64_SIGN and mask < _U64_SIGN and umin < _U64_SIGN and umax < _U64_SIGN:
+                    _pack_signed_agreeing(
+                        self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value, mask,
+                        umin, umax, s.u32_min, s.u32_max,
+                    )  # fmt: skip
+                else:
+                    _pack_agreeing(
+                        self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value, mask,
+                        umin, umax, s.u32_min, s.u32_max,
+                    )  # fmt: skip
             else:
                 _pack_number(
                     self._data, self._take(_NUMBER_SIZE), _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask,

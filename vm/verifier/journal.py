@@ -7,7 +7,7 @@ bounds say.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, cast, final
+from typing import Final, NamedTuple, final
 
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
@@ -114,11 +114,55 @@ class Mark:
         self.links: int = 0
 
 
-# A link of a chain in one number, where no stack slot is looked for: insn_idx, frame, registers. Else, with this bit,
-# the slots are the next number.
-_SLOTS_FOLLOW: Final = 1 << 60
-_FRAME: Final = 32
-_REGS: Final = 40
+@final
+class _Link:
+    """One step of a chain: after instruction insn_idx precision of these registers and slots of `frame` is wanted."""
+
+    __slots__ = ("insn_idx", "frame", "regs", "slots")
+
+    def __init__(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
+        self.insn_idx: int = insn_idx
+        self.frame: int = frame
+        self.regs: int = regs
+        self.slots: int = slots
+
+
+_NO_LINK: Final = _Link(-1, -1, 0, 0)
+
+
+@final
+class _Kept:
+    """The first `keep` and the last `keep` comparisons. `left_out` fell out between."""
+
+    __slots__ = ("keep", "first", "last", "oldest", "left_out")
+
+    def __init__(self, keep: int) -> None:
+        self.keep: int = keep
+        self.first: list[Comparison] = []
+        self.last: list[Comparison] = []  # once it is full, the oldest is at `oldest` and is replaced next
+        self.oldest: int = 0
+        self.left_out: int = 0
+
+    def add(self, c: Comparison) -> Comparison:
+        """Keeps `c`, and returns one to write the next into: a new one, or the one that fell out."""
+        last = self.last
+        if len(last) == self.keep:
+            at = self.oldest
+            out = last[at]
+            last[at] = c
+            at += 1
+            self.oldest = at if at < self.keep else 0
+            self.left_out += 1
+            return out
+        if len(self.first) < self.keep:
+            self.first.append(c)
+        else:
+            last.append(c)
+        return Comparison()
+
+    def all(self) -> list[Comparison]:
+        """In the order in which they were added."""
+        return self.first + self.last[self.oldest :] + self.last[: self.oldest]
 
 
 @final
@@ -129,56 +173,58 @@ class Journal:
     """
 
     def __init__(self, keep_comparisons: int = KEEP_COMPARISONS, keep_marks: int = KEEP_MARKS) -> None:
-        self._keep_comparisons: int = keep_comparisons
         self._keep_marks: int = keep_marks
-        self.first_comparisons: list[Comparison] = []
-        self.last_comparisons: list[Comparison] = []
-        self.comparisons_left_out: int = 0
-        self.first_hits: list[Comparison] = []
-        self.last_hits: list[Comparison] = []
-        self.hits_left_out: int = 0
+        self._misses: _Kept = _Kept(keep_comparisons)
+        self._hits: _Kept = _Kept(keep_comparisons)
+        # What the next comparison is written into: first what differs, then, if it is one to be told, the rest.
+        self._miss: Comparison = Comparison()
+        self._hit: Comparison = Comparison()
         self.first_marks: list[Mark] = []
         self.last_marks: list[Mark] = []
         self.marks_left_out: int = 0
-        self._spare_comparisons: list[Comparison] = []
         self._spare_marks: list[Mark] = []
         # Reads of stack slots since take_reads(): the steps, and frame << 8 | spi.
         self._read_steps: list[int] = []
         self._read_slots: list[int] = []
         self._read_step: int = -1
         self._read_slot: int = -1
-        # What the comparison that just failed differed in.
-        self.why: int = 0
-        self.frame: int = -1
-        self.slot: int = -1
-        self.old: Slot = None
-        self.cur: Slot = None
         # What a profile needs of the whole walk: checkpoints stored at each instruction, and comparisons that failed
         # by instruction and what differed (the keys: missed_key()).
         self.stored_at: dict[int, int] = {}
         self.missed_at: dict[int, int] = {}
         # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
         # A loop makes the same links again and again: the one last made for an instruction is used once more.
-        self._first_links: list[object] = []
-        self._last_links: list[object] = []
-        self._made: list[object] = []
+        self._first_links: list[_Link] = []
+        self._last_links: list[_Link] = []
+        self._made: list[_Link] = []
         self._dropped_links: int = 0
         self._open_mark: Mark = Mark()
-        self._open_links: list[object] = []
+        self._open_links: list[_Link] = []
+
+    @property
+    def comparisons_left_out(self) -> int:
+        """Of those that did not cover."""
+        return self._misses.left_out
+
+    @property
+    def hits_left_out(self) -> int:
+        return self._hits.left_out
 
     def differs(self, why: int) -> None:
         """The states differ in something other than a register or slot."""
-        self.why = why
-        self.frame = self.slot = -1
-        self.old = self.cur = None
+        c = self._miss
+        c.why = why
+        c.frame = c.slot = -1
+        c.old = c.cur = None
 
     def differs_in(self, frame: int, slot: int, old: Slot, cur: Slot) -> None:
         """The states differ in this register or slot."""
-        self.why = WHY_SLOT
-        self.frame = frame
-        self.slot = slot
-        self.old = old
-        self.cur = cur
+        c = self._miss
+        c.why = WHY_SLOT
+        c.frame = frame
+        c.slot = slot
+        c.old = old
+        c.cur = cur
 
     def slot_read(self, step: int, frame: int, spi: int) -> None:
         """Step `step` reads (a part of) a stack slot."""
@@ -201,62 +247,32 @@ class Journal:
         """The state before insn_idx became a checkpoint."""
         self.stored_at[insn_idx] = self.stored_at.get(insn_idx, 0) + 1
 
-    def _comparison(self) -> Comparison:
-        return self._spare_comparisons.pop() if self._spare_comparisons else Comparison()
-
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""
-        key = insn_idx << 24 | rule << 20 | self.why << 16 | (self.frame & 0xFF) << 8 | self.slot & 0xFF
-        self.missed_at[key] = self.missed_at.get(key, 0) + 1
-        if len(self.first_comparisons) < self._keep_comparisons:
-            kept = self.first_comparisons
-        else:
-            kept = self.last_comparisons
-            if len(kept) >= 2 * self._keep_comparisons:
-                self.comparisons_left_out += self._keep_comparisons
-                self._spare_comparisons += kept[: self._keep_comparisons]
-                del kept[: self._keep_comparisons]
-        c = self._comparison()
+        c = self._miss
         c.step = step
         c.path = path
         c.insn_idx = insn_idx
         c.checkpoint = checkpoint
         c.rule = rule
-        c.covered = False
-        c.why = self.why
-        c.frame = self.frame
-        c.slot = self.slot
-        c.old = self.old
-        c.cur = self.cur
-        c.places = _NO_PLACES
-        c.values = _NO_VALUES
-        kept.append(c)
+        key = insn_idx << 24 | rule << 20 | c.why << 16 | (c.frame & 0xFF) << 8 | c.slot & 0xFF
+        self.missed_at[key] = self.missed_at.get(key, 0) + 1
+        self._miss = self._misses.add(c)
 
     def hit(
         self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, places: list[int], values: list[Slot]
     ) -> None:
         """A checkpoint covered; places and values: what of it was compared, see Comparison."""
-        if len(self.first_hits) < self._keep_comparisons:
-            kept = self.first_hits
-        else:
-            kept = self.last_hits
-            if len(kept) >= 2 * self._keep_comparisons:
-                self.hits_left_out += self._keep_comparisons
-                self._spare_comparisons += kept[: self._keep_comparisons]
-                del kept[: self._keep_comparisons]
-        c = self._comparison()
+        c = self._hit
         c.step = step
         c.path = path
         c.insn_idx = insn_idx
         c.checkpoint = checkpoint
         c.rule = rule
         c.covered = True
-        c.why = 0
-        c.frame = c.slot = -1
-        c.old = c.cur = None
         c.places = places
         c.values = values
-        kept.append(c)
+        self._hit = self._hits.add(c)
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
         """mark_chain_precision() starts; walked() adds to its chain."""
@@ -296,43 +312,28 @@ class Journal:
         if mark.links >= MAX_CHAIN:
             return
         mark.links += 1
-        link = insn_idx | frame << _FRAME | regs << _REGS
-        if slots:
-            link |= _SLOTS_FOLLOW
         made = self._made
-        if insn_idx < len(made):
-            known = made[insn_idx]
-            if cast(int, known) != link:
-                known = made[insn_idx] = link
-            self._open_links.append(known)
-        else:
-            self._open_links.append(link)
-            if insn_idx != GAVE_UP:
-                made.extend([0] * (insn_idx + 1 - len(made)))
-        if slots:
-            self._open_links.append(slots)
+        if insn_idx >= len(made):
+            if insn_idx == GAVE_UP:
+                self._open_links.append(_Link(insn_idx, frame, regs, slots))
+                return
+            made.extend([_NO_LINK] * (insn_idx + 1 - len(made)))
+        link = made[insn_idx]
+        if link.regs != regs or link.slots != slots or link.frame != frame:
+            link = made[insn_idx] = _Link(insn_idx, frame, regs, slots)
+        self._open_links.append(link)
 
     def chain(self, mark: Mark) -> list[tuple[int, int, int, int]]:
         """What a mark followed back: (insn_idx, frame, registers, slots), the last two as masks."""
-        found: list[tuple[int, int, int, int]] = []
         links = self._last_links if mark.late else self._first_links
-        at = mark.begin - (self._dropped_links if mark.late else 0)
-        for _ in range(mark.links):
-            link = cast(int, links[at])
-            at += 1
-            slots = 0
-            if link & _SLOTS_FOLLOW:
-                slots = cast(int, links[at])
-                at += 1
-            idx = link & 0xFFFFFFFF
-            found.append((idx, link >> _FRAME & 0xFF, (link & ~_SLOTS_FOLLOW) >> _REGS, slots))
-        return found
+        begin = mark.begin - (self._dropped_links if mark.late else 0)
+        return [(each.insn_idx, each.frame, each.regs, each.slots) for each in links[begin : begin + mark.links]]
 
     def misses(self) -> list[Comparison]:
-        return self.first_comparisons + self.last_comparisons
+        return self._misses.all()
 
     def hits(self) -> list[Comparison]:
-        return self.first_hits + self.last_hits
+        return self._hits.all()
 
     def marks(self) -> list[Mark]:
         return self.first_marks + self.last_marks

@@ -185,7 +185,8 @@ def _walk_back(
     end = st.insn_hist_end
     first = st.first_insn_idx
     last = hist[end - 1] if end > start else None
-    wanted = bt.regs[bt.frame] | _ALWAYS
+    regs, slots = bt.regs[bt.frame], bt.slots[bt.frame]
+    wanted = regs | _ALWAYS
     idx = last_idx
     while True:
         recorded = last is not None and last.idx == idx
@@ -196,13 +197,14 @@ def _walk_back(
             touched = wanted & touch
             noted = recorded and last is not None and (last.flags != 0 or last.linked_regs != 0)
             if journal is not None and (touched or noted):
-                journal.walked(idx, bt.frame, bt.regs[bt.frame], bt.slots[bt.frame])
+                journal.walked(idx, bt.frame, regs, slots)
             if say or noted or (touched and not touch & _KEEPS):
                 if _step_back(env, bt, idx, subseq_idx, last if recorded else None, say):
                     return _GAVE_UP
                 if bt.empty():
                     return idx
-                wanted = bt.regs[bt.frame] | _ALWAYS
+                regs, slots = bt.regs[bt.frame], bt.slots[bt.frame]
+                wanted = regs | _ALWAYS
         subseq_idx = idx
         # The instruction before this one: the recorded one, else the one above.
         if idx == first and (last is None or (end - start == 1 and recorded)):
