@@ -16,6 +16,8 @@ WHOLE: Final = 28_000
 """Bytes of JSON up to which a list stays in its stage's message."""
 HEAD: Final = 5_000
 """Bytes that the message holds of a longer one."""
+LEAST: Final = 40
+"""Bytes that each record of a list has at least."""
 PART_BYTES: Final = 24_000
 PART_ITEMS: Final = 256
 
@@ -25,11 +27,16 @@ def size(item: Any) -> int:
     return len(json.dumps(item, separators=(",", ":"), ensure_ascii=False)) + 1
 
 
-def divided(items: Iterable[Any], whole: int = WHOLE, head: int = HEAD) -> tuple[list[Any], Iterator[Any] | None]:
+def divided(
+    items: Iterable[Any], whole: int = WHOLE, head: int = HEAD, *, records: int = 0
+) -> tuple[list[Any], Iterator[Any] | None]:
     """(what the message holds, all items again), or (all items, None) where they have at most `whole` bytes.
 
     Of a longer list only the items that `whole` bytes hold are made now, the others when the iterator gets there.
+    records -- how many items there are, where each is a record: of so many that they have more than `whole` bytes in
+               any case, only those that the message holds are made
     """
+    long = records * LEAST > whole
     rest = iter(items)
     taken: list[Any] = []
     total, told = 0, 0
@@ -38,7 +45,7 @@ def divided(items: Iterable[Any], whole: int = WHOLE, head: int = HEAD) -> tuple
         total += size(item)
         if total <= head or not told:
             told = len(taken)
-        if total > whole:
+        if total > whole or (long and total > head):
             return taken[:told], chain(taken, rest)
     return taken, None
 

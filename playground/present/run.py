@@ -26,6 +26,7 @@ from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import ListedInsn, listing
 from vm.program import Object, Program, Remark
+from vm.trace.blocks import FIRST_BLOCK
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from vm.verifier.env import VerifierEnv
 
 # Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
-LOG_STEPS: Final = 4_000
+LOG_STEPS: Final = 1_000
 FACTS_STEPS: Final = 4_000
 """Steps of a walk whose first facts go with the verdict."""
 INSNS_WHOLE: Final = 32_000
@@ -248,7 +249,7 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
     obj = pipeline.load(asked.source, asked.build, compiled.object)
     program = pipeline.choose(obj, asked.program)
     listed = listing(program)
-    insns, rest = divided(_insns(listed), INSNS_WHOLE, INSNS_HEAD)
+    insns, rest = divided(_insns(listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
     yield {
         "type": "stage",
         "stage": "load",
@@ -295,8 +296,12 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         }  # fmt: skip
         yield _later(told.lists)
         raise StageFailed from None
-    recorder.flush()
-    yield from blocks.take(encoder)
+    # The few steps of a short walk follow the verdict, which nobody has to wait for then. Of a longer walk a client may
+    # ask for any steps once it knows the verdict: they have to be there.
+    short = len(recorder) <= FIRST_BLOCK
+    if not short:
+        recorder.flush()
+        yield from blocks.take(encoder)
     verdict = check.result()
     told = verdict_json(program, verdict, recorder, log_stopped=check.walk.env.log.stopped)
     yield {
@@ -306,6 +311,9 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         "summary": f"{verdict.insns_processed:,} steps",
         **told.fields,
     }
+    if short:
+        recorder.flush()
+        yield from blocks.take(encoder)
     yield from _first_facts(program, recorder, verdict.failure.step if verdict.failure is not None else 0)
     yield _later(told.lists)
     if not verdict.accepted:
@@ -343,7 +351,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
         )
     ]
     size = len(image.code)
-    told, rest = divided(rows)
+    told, rest = divided(rows, records=len(rows))
     yield {
         "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": told,
         **({"more": {"listing": len(rows)}} if rest is not None else {}),

@@ -234,7 +234,7 @@ def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterabl
     paths = recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
     found = {"paths": (len(paths), (as_json.path(p) for p in paths)), **reasons(recorder)}
     for name, (count, items) in found.items():
-        fields[name], rest = divided(items)
+        fields[name], rest = divided(items, records=count)
         if rest is not None:
             lists[name], more[name] = rest, count
     if more:

@@ -25,6 +25,17 @@ test("the deltas of a walk are folded onto the keyframe", () => {
   assert.equal(fourth.depth, 1);
 });
 
+test("the first steps are not asked for while they are on their way", () => {
+  const { made, asked } = windows();
+  made.expect();
+  made.total = 7;
+  made.want(0);
+  assert.deepEqual(asked, []);
+  made.add({ ...window_(0, 7), total: 300 });
+  made.want(9);
+  assert.deepEqual(asked, [["verify", 0, 300, 0]]);
+});
+
 test("a state is the same whether the window starts at 0 or later", () => {
   const { made } = windows();
   made.add(window_(0, 7));

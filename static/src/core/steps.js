@@ -44,6 +44,7 @@ export class Steps {
   /** Know how many steps there are by now. @param {Pick<Progress, "stage" | "run" | "total">} message */
   grow({ stage, run, total }) {
     const windows = stage === "run" ? this.runOf(run) : this.verify;
+    if (!windows.total && total && !run) windows.expect();
     windows.total = Math.max(windows.total, total);
   }
 

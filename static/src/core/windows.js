@@ -140,6 +140,11 @@ export class Windows {
     this.ask(this.stage, from, Math.min(from + this.width, this.total), this.run);
   }
 
+  /** The first steps come without being asked for, and are on their way. */
+  expect() {
+    if (!this.chunks.length) this.asked.set(0, performance.now());
+  }
+
   /** Nothing asked is on its way any more (the connection went). */
   forget() {
     this.asked.clear();

@@ -40,6 +40,17 @@ def test_of_a_long_list_the_message_holds_the_beginning_and_no_more_is_made() ->
     assert [item["n"] for item in rest][:30] == list(range(30))
 
 
+def test_of_many_records_only_those_that_are_told_are_made() -> None:
+    made = count()
+    items = ({"n": n, "text": "x" * 90, "made": next(made)} for n in range(1000))
+    head, rest = divided(items, 3000, 1000, records=1000)
+    assert len(head) > 5 and sum(map(size, head)) <= 1000
+    assert next(made) < 15
+    assert rest is not None
+    assert [item["n"] for item in rest] == list(range(1000))
+    assert divided([{"n": 1}] * 70, 3000, 1000, records=70) == ([{"n": 1}] * 70, None)
+
+
 def test_an_item_larger_than_the_beginning_is_told_all_the_same() -> None:
     head, rest = divided(["x" * 5000] * 9, 10_000, 1000)
     assert len(head) == 1 and rest is not None
@@ -165,7 +176,7 @@ def test_what_is_only_asked_for_is_said_after_the_last_stage() -> None:
 
 
 def test_a_program_that_is_refused_is_told_what_can_be_asked_for() -> None:
-    messages = said({"kind": "asm", "source": LOOP.format(1500).replace("r0 = 2\n", "r0 = r7\n"), "options": {}})
+    messages = said({"kind": "asm", "source": LOOP.format(400).replace("r0 = 2\n", "r0 = r7\n"), "options": {}})
     verify = stage(messages, "verify")
     assert verify["verdict"] == "reject"
     assert verify["log"].splitlines()[-2] == verify["message"]
