@@ -11,6 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, final
 
 from vm.kernel.btf import kernel_btf
+from vm.trace.blocks import LONG
 from vm.verifier.domain.scalar import Scalar, const, s32
 from vm.verifier.domain.tnum import Tnum
 from vm.verifier.state.frame import StackSlot
@@ -33,9 +34,7 @@ _CONSTANT_ROW: Final = Struct("<BIqq")
 # form | precise << 7, id, off, var_off (value, mask), smin, smax, umin, umax, and the same four of 32 bits
 _NUMBER_ROW: Final = Struct("<BIqQQqqQQiiII")
 # form | precise << 7, id, off, var_off (value, mask), umin, umax, u32_min, u32_max
-_AGREEING_ROW: Final = Struct("<BIqQQQQII")
-# The same bytes, for numbers below 1 << 63: Python packs a signed number four times as fast.
-_SIGNED_AGREEING_ROW: Final = Struct("<BIqqqqqII")
+_AGREEING_ROW: Final = Struct(f"@BxxxI5{LONG}II")
 # form | precise << 7, id, off, flags (1 inner_map, 2 first_slot), type, ref_obj_id, range, map_ptr, map_uid, BTF,
 # btf_id, mem_size, dynptr_id, dynptr_type, iter_state, iter_depth, subprogno, frameno
 _POINTER_ROW: Final = Struct("<BIqBIIqiIBIqIIIIII")
@@ -45,7 +44,6 @@ _SLOT_ROW: Final = Struct("<B8BI")
 
 _pack_constant: Final = _CONSTANT_ROW.pack_into
 _pack_agreeing: Final = _AGREEING_ROW.pack_into
-_pack_signed_agreeing: Final = _SIGNED_AGREEING_ROW.pack_into
 _pack_number: Final = _NUMBER_ROW.pack_into
 _pack_pointer: Final = _POINTER_ROW.pack_into
 _pack_scalar: Final = _SCALAR_ROW.pack_into
@@ -137,20 +135,14 @@ class ValueWriter:
             ):  # fmt: skip
                 _pack_constant(self._data, self._take(_CONSTANT_SIZE), _CONSTANT | precise, reg.id, reg.off, value)
             elif (
-                s.smin == s.umin and s.smax == s.umax and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
+                s.smin == s.umin and s.smax == s.umax and value < _U64_SIGN and s.var_off.mask < _U64_SIGN
+                and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
                 and (s.s32_max - s.u32_max) & 0xFFFFFFFF == 0
             ):  # fmt: skip
-                mask, umin, umax = s.var_off.mask, s.umin, s.umax
-                if value < _U64_SIGN and mask < _U64_SIGN and umin < _U64_SIGN and umax < _U64_SIGN:
-                    _pack_signed_agreeing(
-                        self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value, mask,
-                        umin, umax, s.u32_min, s.u32_max,
-                    )  # fmt: skip
-                else:
-                    _pack_agreeing(
-                        self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value, mask,
-                        umin, umax, s.u32_min, s.u32_max,
-                    )  # fmt: skip
+                _pack_agreeing(
+                    self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value,
+                    s.var_off.mask, s.umin, s.umax, s.u32_min, s.u32_max,
+                )  # fmt: skip
             else:
                 _pack_number(
                     self._data, self._take(_NUMBER_SIZE), _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask,

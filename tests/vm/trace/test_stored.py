@@ -116,7 +116,7 @@ def test_a_million_steps_take_a_bounded_number_of_bytes_each() -> None:
     assert sum(map(len, storage.parts)) / len(recorder) < 100
 
 
-@pytest.mark.parametrize("damage", [b"", b"\0" * HEADER_SIZE, b"BSB2"])
+@pytest.mark.parametrize("damage", [b"", b"\0" * HEADER_SIZE, b"BSB3"])
 def test_what_is_no_block_is_said_to_be_none(damage: bytes) -> None:
     with pytest.raises(TraceError):
         read_heading(damage, 0)
