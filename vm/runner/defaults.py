@@ -6,6 +6,7 @@ The values are examples, not recordings (vm/runner/default_values.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from vm.isa import opcodes as o
@@ -94,7 +95,13 @@ def default_packet(program: Program) -> bytes:
         if insn.code & 7 in (o.JMP, o.JMP32) and not insn.code & o.X and insn.code & 0xF0 not in (o.CALL, o.EXIT, o.JA)
     }
     best = max(_CONSTANTS, key=lambda name: len(compared & _CONSTANTS[name]))
-    return from_form(PACKETS[best])
+    return _packet(best)
+
+
+@cache
+def _packet(name: str) -> bytes:
+    """One of PACKETS. Making one takes longer than verifying a small program."""
+    return from_form(PACKETS[name])
 
 
 def event_fields(program: Program) -> tuple[EventField, ...]:
