@@ -3,6 +3,7 @@
 A web process pushes a job on a list and reads its frames from another; `manage.py worker` on any machine takes jobs
 from the list and runs them in the same Pool a single box has. Each side keeps a key alive for each job: when the web
 process is gone, or nobody watches any more, the worker stops; when the worker is gone, the user is told.
+A worker asks for the files of a job when it begins it; they come in chunks (carry.py).
 """
 
 from __future__ import annotations
@@ -21,19 +22,23 @@ from redis import asyncio as redis
 from redis.exceptions import RedisError
 
 from playground.config.limits import JobLimits
+from playground.jobs.carry import NotCarried, give, take
 from playground.jobs.frames import SHORT, FrameError, read_frame
 from playground.jobs.pool import Pool
 from playground.jobs.queue import Busy
 from playground.jobs.run import FINISHED, RUNNING, Run
 from playground.jobs.store import Store
+from playground.jobs.uploads import Uploads, patience
 
 log = logging.getLogger("playground.remote")
-PREFIX = "bpfscope:1"  # a version: processes of two releases do not take each other's jobs
+PREFIX = "bpfscope:2"  # a version: processes of two releases do not take each other's jobs
 JOBS, ABOUT = f"{PREFIX}:jobs", f"{PREFIX}:about"
 ALIVE_SECONDS = 15
 BEAT_SECONDS = 3
 AHEAD = 64  # frames a worker is ahead of its reader, at most
+# What a worker pushes beside frames, which begin with a length: neither of these could be one.
 END = b"end "
+NEED = b"need "
 
 
 def key(kind: str, name: str) -> str:
@@ -119,7 +124,8 @@ class Remote:
         try:
             await self._redis.set(key("want", name), b"1", ex=ALIVE_SECONDS)
             push = self._redis.lpush if run.ahead else self._redis.rpush
-            await _of(push(JOBS, json.dumps({"name": name, "request": run.request})))
+            sizes = {each: path.stat().st_size for each, path in run.files.items()}
+            await _of(push(JOBS, json.dumps({"name": name, "request": run.request, "files": sizes})))
             beat = asyncio.create_task(_beat(self._redis, key("want", name)))
             try:
                 await self._copy(run, name)
@@ -133,7 +139,7 @@ class Remote:
             self._lost(run, "internal", "The connection to the worker was lost. Press Run again.")
         finally:
             with contextlib.suppress(RedisError, RuntimeError):
-                await self._redis.delete(key("want", name), key("out", name))
+                await self._redis.delete(key("want", name), key("out", name), key("file", name))
 
     async def _copy(self, run: Run, name: str) -> None:
         while True:
@@ -148,6 +154,10 @@ class Remote:
                     run.changed()
                 continue
             run.state, run.position = RUNNING, 0
+            if found[1].startswith(NEED):
+                run.changed()
+                await self._give(run, found[1][len(NEED) :].decode(), name)
+                continue
             if found[1].startswith(END):
                 run.good = json.loads(found[1][len(END) :])["good"]
                 run.finish()
@@ -156,6 +166,16 @@ class Remote:
             if frame is None:
                 raise FrameError("an empty frame")
             run.append(frame)
+
+    async def _give(self, run: Run, file: str, name: str) -> None:
+        """Send a file of the run to the worker that asked for it."""
+        if file not in run.files:
+            raise FrameError(f"a worker asks for a file that its job does not have: {file!r}")
+
+        async def going() -> bool:
+            return bool(await self._redis.exists(key("alive", name)))
+
+        await give(self._redis, key("file", name), run.files[file], going)
 
     def _lost(self, run: Run, code: str, message: str) -> None:
         run.finish(
@@ -169,6 +189,7 @@ class Taker:
     def __init__(self, url: str, pool: Pool, store: Store, *, last_seconds: float = 0) -> None:
         self.pool = pool
         self.store = store
+        self.uploads = Uploads(store.folder / "uploads")
         self.last_seconds = last_seconds
         self._stopping = False
         self._redis = redis.from_url(url)
@@ -180,6 +201,7 @@ class Taker:
 
     async def serve(self) -> None:
         """Until stopped, or cancelled."""
+        self.uploads.start()
         self.pool.start()
         about = asyncio.create_task(self._tell())
         jobs: set[asyncio.Task[None]] = set()
@@ -228,18 +250,46 @@ class Taker:
         await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
         beat = asyncio.create_task(_beat(self._redis, key("alive", name)))
         try:
-            self.pool.submit(run)
+            if await self._files(run, name, job["files"]):
+                self.pool.submit(run)
             await self._send(run, name)
         except RedisError as error:
             log.error("a run could not be sent back: %s", error)
         finally:
             beat.cancel()
+            for path in run.files.values():
+                self.uploads.drop(path.name)
             if run.state != FINISHED:
                 self.pool.cancel(run)
             self.store.discard(run.record)
             run.record.close()
             with contextlib.suppress(RedisError, RuntimeError):
                 await self._redis.delete(key("alive", name))
+
+    async def _files(self, run: Run, name: str, sizes: dict[str, int]) -> bool:
+        """Fetch the files of a job; False if one did not come, which the run then says. RedisError."""
+
+        async def going() -> bool:
+            return bool(await self._redis.exists(key("want", name)))
+
+        run.patience += patience(sum(sizes.values()))
+        for each, size in sizes.items():
+            held = self.uploads.begin()
+            if held is None:
+                return _refused(run, "busy", "The server is busy reading other logs. Try again in a moment.")
+            run.files[each] = self.uploads.path(held)
+            try:
+                await _of(self._redis.rpush(key("out", name), NEED + each.encode()))
+                await self._redis.expire(key("out", name), 4 * ALIVE_SECONDS)
+                await take(self._redis, key("file", name), size, self.uploads.part(held), going)
+                self.uploads.keep(held)
+            except NotCarried as error:
+                log.error("a file did not come: %s", error)
+                return _refused(run, "internal", "The log did not reach the worker. Read it again.")
+            except OSError as error:
+                log.error("a file could not be stored: %s", error)
+                return _refused(run, "disk", "The worker has no disk space left for this log. Try again later.")
+        return True
 
     async def _send(self, run: Run, name: str) -> None:
         """Copy the record into the list as fast as the other side takes it."""
@@ -266,6 +316,12 @@ class Taker:
                 looked = time.monotonic()
                 if not await self._redis.exists(key("want", name)):
                     return
+
+
+def _refused(run: Run, code: str, message: str) -> bool:
+    """Finish a run that cannot begin; False."""
+    run.finish({"type": "error", "code": code, "message": message}, {"type": "done", "ms": 0, "cancelled": False})
+    return False
 
 
 async def _beat(client: redis.Redis, name: str) -> None:

@@ -29,7 +29,7 @@ from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
 from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
-from playground.jobs.uploads import Uploads
+from playground.jobs.uploads import Uploads, patience
 
 if TYPE_CHECKING:
     from playground.jobs.remote import Remote
@@ -47,8 +47,6 @@ FIRST_BYTES = 1 << 20
 """Bytes of blocks, about, that a worker is given with a question about one value; it asks for more."""
 ROUNDS = 4
 """How often a worker is given more blocks for one question, with the first time."""
-PATIENT_BYTES = 25 << 20
-"""An uploaded log has the limits of time as often again for each such part of it."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
@@ -245,7 +243,7 @@ class Service:
         run = Run(key, request, self.store.begin(key))
         run.client = client
         run.files = uploaded
-        run.patience += sum(path.stat().st_size for path in uploaded.values()) / PATIENT_BYTES
+        run.patience += patience(sum(path.stat().st_size for path in uploaded.values()))
         run.on_finish = self._finished
         try:
             self.pool.submit(run)

@@ -14,6 +14,8 @@ WAIT_SECONDS = 600
 """How long a file waits for its run."""
 MOST_FILES = 16
 """Files that wait at the same time; further uploads are refused as busy."""
+PATIENT_BYTES = 25 << 20
+"""An uploaded log has the limits of time and CPU time as often again for each such part of it."""
 NAME = re.compile("[0-9a-f]{32}")
 
 
@@ -66,6 +68,11 @@ class Uploads:
             with contextlib.suppress(FileNotFoundError):
                 if path.stem not in self._coming and path.stat().st_mtime < oldest:
                     path.unlink()
+
+
+def patience(size: int) -> float:
+    """How many times more a job may take that reads a file of so many bytes."""
+    return size / PATIENT_BYTES
 
 
 def place(source: Path, target: Path) -> None:

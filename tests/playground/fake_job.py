@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import CONTENTS, DAMAGED, LOG, VALUE, WANTED, WINDOW
+from playground.jobs.frames import CONTENTS, DAMAGED, LOG, UPLOAD, VALUE, WANTED, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -33,6 +34,8 @@ def run_job(request: Message) -> Iterator[Message]:
         yield from run_job(request["request"])
         yield {"type": "contents", "bytes": 5}
         return
+    if request.get("upload"):
+        yield from uploaded()
     for line in request["source"].splitlines():
         word, _, rest = line.partition(" ")
         if word in ACTIONS:
@@ -56,6 +59,13 @@ def value(request: Message) -> Iterator[Message]:
         return
     yield from run_job({"kind": "asm", "source": script})
     yield {"type": "value", "blocks": here, "heads": len(request["heads"]), "ask": request["ask"]}
+
+
+def uploaded() -> Iterator[Message]:
+    """The length and the digest of the file that came with the request."""
+    data = (Path(os.environ["TMPDIR"]) / UPLOAD).read_bytes()
+    found = {"bytes": len(data), "digest": hashlib.sha256(data).hexdigest()}
+    yield {"type": "stage", "stage": "load", "status": "done", **found}
 
 
 def blocks(rest: str) -> Iterator[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -22,8 +23,10 @@ from playground.jobs import service as services
 from playground.jobs.process import descendants
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import Socket
+from tests.playground.test_uploads import post
 
-pytest.importorskip("redis", reason="requirements/services.txt is not installed")
+redis = pytest.importorskip("redis", reason="requirements/services.txt is not installed").asyncio
+carry = pytest.importorskip("playground.jobs.carry")
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
@@ -131,6 +134,82 @@ async def test_a_job_runs_elsewhere_and_comes_back_whole(redis_url: str, web: No
         if worker.poll() is None:
             worker.send_signal(signal.SIGTERM)
             worker.wait(10)
+
+
+async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, tmp_path: Path) -> None:
+    data = os.urandom(1 << 20) * 20 + b"the end"
+    worker = start_worker(redis_url, tmp_path)
+    client = redis.from_url(redis_url)
+    try:
+        here = services.service()
+        assert await here.pool.ready(30)
+        status, answer = await post(data[: 5 << 20], data[5 << 20 :])
+        assert status == 201
+        socket = await connected()
+        await socket.send(type="run", v=1, request={"kind": "log", "source": "", "upload": answer["id"]})
+        said = await socket.until("done", 60)
+        found = next(each for each in said if each["type"] == "stage")
+        assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
+        # Neither side keeps anything of it.
+        await _until(lambda: not list(here.uploads.folder.iterdir()), 3)
+        await _until(lambda: not list(tmp_path.rglob("uploads/*")), 3)
+        assert [name for name in await client.keys() if b":file:" in name] == []
+        # The file is gone, so another request that names it is refused.
+        await socket.send(
+            type="run",
+            v=1,
+            request={"kind": "log", "source": "", "upload": answer["id"], "options": {"program": "other"}},
+        )
+        assert "drop the file again" in (await socket.until("error"))[-1]["message"]
+        await socket.close()
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(10)
+        await client.aclose()
+
+
+async def test_chunks_in_redis_are_few_and_expire(redis_url: str, tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(os.urandom(carry.CHUNK_BYTES) * (3 * carry.AHEAD))
+    client = redis.from_url(redis_url)
+    giving = asyncio.create_task(carry.give(client, "chunks", source, _yes))
+    await asyncio.sleep(0.5)
+    assert await client.llen("chunks") == carry.AHEAD
+    assert 0 < await client.ttl("chunks") <= carry.KEPT_SECONDS
+    await carry.take(client, "chunks", source.stat().st_size, target, _yes)
+    await giving
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_mode & 0o077 == 0
+    await client.aclose()
+
+
+async def test_a_reader_that_is_gone_ends_the_sending(redis_url: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(2 * carry.AHEAD * carry.CHUNK_BYTES))
+    client = redis.from_url(redis_url)
+    await asyncio.wait_for(carry.give(client, "unread", source, _no), 5)
+    assert await client.llen("unread") == carry.AHEAD
+    await client.delete("unread")
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("pushed", "size"), [(b"too long", 3), (b"", 3), (b"ab", 3)])
+async def test_a_file_that_does_not_come_whole(redis_url: str, tmp_path: Path, pushed: bytes, size: int) -> None:
+    client = redis.from_url(redis_url)
+    if pushed:
+        await client.rpush("partly", pushed)
+    with pytest.raises(carry.NotCarried):
+        await carry.take(client, "partly", size, tmp_path / "file", _no)
+    await client.delete("partly")
+    await client.aclose()
+
+
+async def _yes() -> bool:
+    return True
+
+
+async def _no() -> bool:
+    return False
 
 
 async def test_without_a_worker_it_is_said(redis_url: str, web: None) -> None:

@@ -122,12 +122,6 @@ async def test_only_so_many_wait() -> None:
 
 
 @here
-async def test_workers_elsewhere_read_no_uploads() -> None:
-    with override_settings(REDIS_URL="redis://nowhere"):
-        assert (await post(b"x"))[0] == 503
-
-
-@here
 async def test_an_uploaded_log_is_read_and_removed() -> None:
     _, answer = await post(log_of("map_value_index", "6.12").encode())
     request = {"kind": "log", "source": "", "upload": answer["id"]}

@@ -1,0 +1,76 @@
+"""Files through Redis, in chunks: a log that was uploaded to a web process, for a worker elsewhere.
+
+The worker asks for a file when it begins the job, so that nothing of a waiting job is in Redis. The web process then
+pushes chunks on a list, at most AHEAD more than were taken; the list expires if nobody takes them any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from redis import asyncio as redis
+
+CHUNK_BYTES: Final = 1 << 20
+AHEAD: Final = 8
+"""Chunks of one file that are in Redis at the same time, at most."""
+KEPT_SECONDS: Final = 60
+"""How long chunks stay in Redis that nobody takes."""
+PATIENCE_SECONDS: Final = 30
+"""How long a worker waits for the next chunk."""
+
+Going = Callable[[], Awaitable[bool]]
+"""Whether the other side still wants, or sends, the file."""
+
+
+class NotCarried(Exception):
+    """A file did not arrive whole."""
+
+
+async def give(client: redis.Redis, key: str, file: Path, going: Going) -> None:
+    """Push the content of a file on the list `key`, as fast as it is taken. OSError, RedisError."""
+    handle = await asyncio.to_thread(os.open, file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while piece := await asyncio.to_thread(os.read, handle, CHUNK_BYTES):
+            ahead = await client.rpush(key, piece)
+            await client.expire(key, KEPT_SECONDS)
+            while ahead >= AHEAD:
+                await asyncio.sleep(0.01)
+                if not await going():
+                    return
+                ahead = await client.llen(key)
+    finally:
+        os.close(handle)
+
+
+async def take(client: redis.Redis, key: str, size: int, file: Path, going: Going) -> None:
+    """Write what is pushed on the list `key` to a new file, until it has `size` bytes.
+
+    NotCarried if more come, or if the other side is gone or sends nothing; OSError, RedisError.
+    """
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        length, last = 0, time.monotonic()
+        while length < size:
+            found: Any = await client.blpop([key], timeout=1)
+            if found is None:
+                if time.monotonic() - last > PATIENCE_SECONDS or not await going():
+                    raise NotCarried(f"{length} of {size} bytes arrived")
+                continue
+            length, last = length + len(found[1]), time.monotonic()
+            if length > size:
+                raise NotCarried(f"more than {size} bytes arrived")
+            await asyncio.to_thread(write, handle, found[1])
+    finally:
+        os.close(handle)
+
+
+def write(handle: int, data: bytes) -> None:
+    """All of the data. OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
