@@ -15,13 +15,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import page, start, walks
+from bench import long_log, page, start, walks
 from bench.rows import Clock, Row, skipped
 from bench.submit import Playground
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TOTAL: Final = 285.0  # seconds of all standard measures together
 CLIENTS: Final = 16
+LOG_BYTES: Final = 100_000_000
 NO_SELFTESTS: Final = "it needs the kernel's self-tests, $KERNEL_DIR/selftests"
 NOT_COMPILED: Final = "the verifier is not compiled here (make native)"
 _number = count()
@@ -184,6 +185,14 @@ def page_frames(clock: Clock) -> list[Row]:
         return page.frames(playground.address, walks.ENDLESS, clock)
 
 
+def log_frames(clock: Clock) -> list[Row]:
+    """A log of 100 MB on the page: the first screen, and scripts while it is read and moved through."""
+    with Playground() as playground, tempfile.TemporaryDirectory() as tmp:
+        file = Path(tmp, "long.log")
+        long_log.write(file, LOG_BYTES)
+        return page.log_frames(playground.address, file, clock)
+
+
 def runs(clock: Clock) -> list[Row]:
     """Runs on the machine: steps recorded and packets a second."""
     found = walks.child("runs", str(0.7 * clock.left()), compiled=_compiled())
@@ -251,6 +260,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "small_program": Measure(small_program, 30),
     "many_clients": Measure(many_clients, 25),
     "page_frames": Measure(page_frames, 40),
+    "log_frames": Measure(log_frames, 150, standard=False),
     "verify_start": Measure(verify_start, 25),
     "runs": Measure(runs, 12),
     "look_back": Measure(look_back, 30, standard=False),

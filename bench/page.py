@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from bench import long_log
 from bench.rows import Clock, Row, skipped
 
 CHROMIUM: Final = "/usr/bin/chromium"
@@ -26,6 +28,11 @@ MEASURE: Final = """() => {
   }), true);
 }"""
 NEXT_FRAME: Final = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)))"
+# Instructions, and a state, of the log: those of the example that the page opens with are there before.
+FIRST_SCREEN: Final = f"""() =>
+  document.querySelector('bs-insns').textContent.includes({json.dumps(long_log.LAST_INSN)})
+  && document.querySelector('bs-state tr[data-name=r10]')
+  && / of \\d/.test(document.querySelector('bs-scrubber output').textContent)"""
 ENDED: Final = "() => /of 1000000/.test(document.querySelector('bs-scrubber output').textContent)"
 
 
@@ -87,34 +94,103 @@ def frames(address: str, source: str, clock: Clock) -> list[Row]:
         page.wait_for_selector("html[data-ready]")
         page.keyboard.press("Control+Enter")
         page.wait_for_function(ENDED, timeout=1000 * max(1.0, clock.left() - 5))
-        metrics = page.context.new_cdp_session(page)
-        metrics.send("Performance.enable")
-        heap = [0.0]
-
-        def script(act: Callable[[], object]) -> float:
-            """Milliseconds of script until the frame after the action was painted."""
-            before = _metrics(metrics)
-            act()
-            page.evaluate(NEXT_FRAME)
-            after = _metrics(metrics)
-            heap.append(after["JSHeapUsedSize"] / 1e6)
-            return 1000 * (after["ScriptDuration"] - before["ScriptDuration"])
-
+        meter = Meter(page)
         page.evaluate("document.activeElement?.blur?.()")
-        half = Clock(clock.left() / 2)
-        stepping = half.repeat(lambda: script(lambda: page.keyboard.press("ArrowLeft")), FRAMES)
-        box = page.locator("bs-scrubber input[type=range]").bounding_box()
-        middle = box["y"] + box["height"] / 2
-        page.mouse.move(box["x"] + box["width"] / 2, middle)
-        page.mouse.down()
-        places = iter([box["x"] + box["width"] * (0.05 + 0.9 * (i * 37 % FRAMES) / FRAMES) for i in range(FRAMES)])
-        dragging = clock.repeat(lambda: script(lambda: page.mouse.move(next(places), middle)), FRAMES)
-        page.mouse.up()
+        stepping = meter.stepping(Clock(clock.left() / 2))
+        dragging = meter.dragging(clock)
     return [
         _p95(labels[0], stepping),
         _p95(labels[1], dragging),
-        Row(labels[2], [max(heap)], " MB", 50),
+        Row(labels[2], [max(meter.heap, default=0.0)], " MB", 50),
     ]
+
+
+def log_frames(address: str, file: Path, clock: Clock) -> list[Row]:
+    """A long log as a person reads it: sent, the first screen, moved through while it is read and afterwards."""
+    labels = (
+        "100 MB log: from the key that sends it to the first screen",
+        "100 MB log: from the same key to its end",
+        "100 MB log: script time a frame, dragging while it is read, p95",
+        "100 MB log: script time a frame, stepping, p95",
+        "100 MB log: script time a frame, dragging, p95",
+        "100 MB log: script time a frame, scrolling its text, p95",
+        "100 MB log: JavaScript heap at most",
+    )
+    with chromium() as browser:
+        if browser is None:
+            return [skipped(label, NO_BROWSER) for label in labels]
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{address}/")
+        page.wait_for_selector("html[data-ready]")
+        page.locator("bs-editor input[type=file]").first.set_input_files(str(file))
+        page.wait_for_function("() => document.querySelector('.kind-select').value === 'log'")
+        started = time.monotonic()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function(FIRST_SCREEN)
+        first = time.monotonic() - started
+        meter = Meter(page)
+        page.evaluate("document.activeElement?.blur?.()")
+        meanwhile = meter.dragging(Clock(20))
+        page.wait_for_selector(".fail-card", timeout=1000 * max(1.0, clock.left() - 30))
+        ended = time.monotonic() - started
+        stepping = meter.stepping(Clock(clock.left() / 3))
+        dragging = meter.dragging(Clock(clock.left() / 2))
+        page.get_by_role("tab", name="Log", exact=True).click()
+        page.wait_for_selector("bs-log .vl-row")
+        scrolling = meter.scrolling("bs-log .vl", clock)
+    return [
+        Row(labels[0], [first], " s", 3),
+        Row(labels[1], [ended], " s"),
+        _p95(labels[2], meanwhile),
+        _p95(labels[3], stepping),
+        _p95(labels[4], dragging),
+        _p95(labels[5], scrolling),
+        Row(labels[6], [max(meter.heap, default=0.0)], " MB", 50),
+    ]
+
+
+class Meter:
+    """Milliseconds of script until the frame after an action was painted, and the heap then in MB."""
+
+    def __init__(self, page: Any) -> None:
+        self.heap: list[float] = []
+        self._page = page
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def script(self, act: Callable[[], object]) -> float:
+        """One action."""
+        before = _metrics(self._session)
+        act()
+        self._page.evaluate(NEXT_FRAME)
+        after = _metrics(self._session)
+        self.heap.append(after["JSHeapUsedSize"] / 1e6)
+        return 1000 * (after["ScriptDuration"] - before["ScriptDuration"])
+
+    def stepping(self, clock: Clock) -> list[float]:
+        """The arrow key, FRAMES times."""
+        return clock.repeat(lambda: self.script(lambda: self._page.keyboard.press("ArrowLeft")), FRAMES)
+
+    def dragging(self, clock: Clock) -> list[float]:
+        """The scrubber, held and moved across the whole walk."""
+        mouse = self._page.mouse
+        box = self._page.locator("bs-scrubber input[type=range]").bounding_box()
+        middle = box["y"] + box["height"] / 2
+        mouse.move(box["x"] + box["width"] / 2, middle)
+        mouse.down()
+        places = iter([box["x"] + box["width"] * (0.05 + 0.9 * (i * 37 % FRAMES) / FRAMES) for i in range(FRAMES)])
+        found = clock.repeat(lambda: self.script(lambda: mouse.move(next(places), middle)), FRAMES)
+        mouse.up()
+        return found
+
+    def scrolling(self, list_: str, clock: Clock) -> list[float]:
+        """The wheel over a list, half a screen at a time."""
+        box = self._page.locator(list_).bounding_box()
+        self._page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        turns = iter([-1 if n % 40 < 20 else 1 for n in range(FRAMES)])
+        return clock.repeat(
+            lambda: self.script(lambda: self._page.mouse.wheel(0, next(turns) * box["height"] / 2)), FRAMES
+        )
 
 
 def _metrics(session: Any) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from bench import long_log
 from tests.browser.conftest import ROOT
 from tests.browser.test_access import faults
 
@@ -164,22 +165,9 @@ def test_a_log_that_is_too_long_for_a_link_is_not_shared(tab: Tabs) -> None:
     made.check()
 
 
-def long_log(size: int) -> str:
-    """A log of a loop, of at least this many bytes, as Linux 6.x prints it at level 2."""
-    head = "func#0 @0\n0: R1=ctx() R10=fp0\n0: (b7) r0 = 0                        ; R0_w=0\n"
-    turn = "1: (07) r0 += 1                       ; R0_w={0}\n2: (a5) if r0 < 0x7fffffff goto pc-2  ; R0_w={0}\n"
-    parts, length, n = [head], 0, 0
-    while length < size:
-        n += 1
-        parts.append(turn.format(n))
-        length += len(parts[-1])
-    parts.append("BPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns (limit 1000000) ")
-    return "".join([*parts, "max_states_per_insn 4 total_states 9 peak_states 9 mark_read 1\n"])
-
-
 def test_a_long_log_is_uploaded_with_progress(tab: Tabs, tmp_path: Path) -> None:
     file = tmp_path / "verifier.log"
-    file.write_text(long_log(6 << 20))
+    long_log.write(file, 6 << 20)
     made = tab()
     page = made.open()
     page.locator("bs-editor input[type=file]").first.set_input_files(str(file))
@@ -201,7 +189,7 @@ def test_a_long_log_is_uploaded_with_progress(tab: Tabs, tmp_path: Path) -> None
 
 def test_an_upload_that_is_refused_says_why(tab: Tabs, tmp_path: Path) -> None:
     file = tmp_path / "verifier.log"
-    file.write_text(long_log(3 << 20))
+    long_log.write(file, 3 << 20)
     made = tab()
     page = made.open()
     answer = json.dumps({"error": "The server is taking other uploads; try again in a moment."})
@@ -259,7 +247,7 @@ def test_axe_and_nothing_is_wider_than_the_window(tab: Tabs, scheme: str, size: 
 def test_the_first_screen_of_a_long_log_is_there_before_it_was_read(tab: Tabs, tmp_path: Path) -> None:
     """The instructions and the first state stand there within 3 s after a log of 20 MB was sent."""
     file = tmp_path / "verifier.log"
-    file.write_text(long_log(20 << 20))
+    long_log.write(file, 20 << 20)
     made = tab()
     page = made.open()
     page.locator("bs-editor input[type=file]").first.set_input_files(str(file))

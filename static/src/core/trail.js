@@ -17,7 +17,10 @@ import { packedIn } from "./packed.js";
 
 /** An entry with a longer source is loaded from its address instead: browsers limit what an entry may hold. */
 const LONGEST = 256 << 10;
+/** Milliseconds without a move after which the place is written into the entry: it takes as long as a frame. */
 const PAUSE = 400;
+/** Milliseconds after which it is written although the moves go on. */
+const LATEST = 3000;
 
 const newKey = () => Math.random().toString(36).slice(2);
 
@@ -31,15 +34,13 @@ export class Trail {
     this.known = known;
     this.key = newKey();
     this.timer = 0;
+    /** When the first move was made that is not written yet. */
+    this.moved = 0;
     this.note();
-    // A few times a second at most: browsers refuse more.
     let first = true; // said when subscribing: nothing has moved yet
     scope.store.on(["step", "view", "reg", "pane", "edited", "packetRun", "program"], () => {
-      if (first || this.timer) {
-        first = false;
-        return;
-      }
-      this.timer = window.setTimeout(() => this.note(true), PAUSE);
+      if (!first) this.later();
+      first = false;
     });
     addEventListener("popstate", (event) => this.went(event.state));
   }
@@ -52,13 +53,21 @@ export class Trail {
     if (program.packed) store.set({ program: { ...program, packed: "" } });
   }
 
+  /** Write the place into the entry once it rests. */
+  later() {
+    const now = performance.now();
+    if (!this.timer) this.moved = now;
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.note(true), Math.min(PAUSE, Math.max(0, this.moved + LATEST - now)));
+  }
+
   /** Write the program, and with `cursor` also the cursor, into the current entry. */
   note(cursor = false) {
     clearTimeout(this.timer);
     this.timer = 0;
     const { state } = this.scope;
     const { id = null, example = null, view: _, ...rest } = state.program;
-    const request = structuredClone(this.scope.protocol.request());
+    const request = this.scope.protocol.request();
     /** @type {StoredProgram | null} */
     const program = state.source.length > LONGEST ? null : { ...rest, id, example, request };
     const ran = state.ran?.edited === state.edited;
