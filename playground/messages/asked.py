@@ -199,6 +199,17 @@ class Request(Wire, frozen=True):
         Options, about("how it is treated", title="The options", sentence="The options have to be an object.")
     ] = Options()
     input: Annotated[Input, about("what it is run on; absent: `auto`", title="The input")] = AutoInput()
+    name: (
+        Annotated[
+            str,
+            about(
+                "the object's name, with which the names of its maps of global variables begin; absent: `program`",
+                title="The object's name",
+                max_length=NAME_LENGTH,
+            ),
+        ]
+        | Unset
+    ) = UNSET
     upload: (
         Annotated[
             str,

@@ -95,6 +95,15 @@ class Skipped(Wire, frozen=True):
     ms: Annotated[float, _MS] | Unset = UNSET
 
 
+class ProgramEntry(Wire, frozen=True):
+    """A program of the object."""
+
+    name: str
+    section: str
+    prog_type: Annotated[int, about("`enum bpf_prog_type`")]
+    error: Annotated[str, about('why libbpf would not hand it to the kernel; `""` if it does')]
+
+
 class Refused(Wire, frozen=True):
     """A stage could not use its input. The stages after it are skipped."""
 
@@ -108,6 +117,7 @@ class Refused(Wire, frozen=True):
     )
     not_covered: Annotated[list[NotCovered], about("the same with kind and name")] | Unset = UNSET
     diagnostics: Annotated[list[Diagnostic], about("where in the source, if it is known")] | Unset = UNSET
+    programs: Annotated[list[ProgramEntry], about("of `load`: those of the object, if none is chosen")] | Unset = UNSET
 
 
 class Compiled(Wire, frozen=True):
@@ -125,15 +135,6 @@ class Compiled(Wire, frozen=True):
     missing: list[Missing]
     added: Annotated[list[str], about("lines that `fix_includes` added")]
     remarks: list[Remark]
-
-
-class ProgramEntry(Wire, frozen=True):
-    """A program of the object."""
-
-    name: str
-    section: str
-    prog_type: Annotated[int, about("`enum bpf_prog_type`")]
-    error: Annotated[str, about('why libbpf would not hand it to the kernel; `""` if it does')]
 
 
 class MapEntry(Wire, frozen=True):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from playground.present.inputs import GIVEN, from_base64
 from vm.caps import NOBODY, ROOT, Caps
 from vm.pipeline import BuildOptions, Source
 
 Message: TypeAlias = dict[str, Any]
+OBJECT: Final = "program"
+"""The name of an object that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def read_request(request: Message) -> Asked:
 
 def read_source(request: Message) -> Source:
     """The source of a request, or of what stands beside a log."""
-    return Source(request["kind"], _source_bytes(request), "program")
+    return Source(request["kind"], _source_bytes(request), request.get("name") or OBJECT)
 
 
 def read_build(options: Message) -> BuildOptions:

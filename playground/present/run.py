@@ -247,7 +247,13 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
 def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
     asked = compiled.asked
     obj = pipeline.load(asked.source, asked.build, compiled.object)
-    program = pipeline.choose(obj, asked.program)
+    try:
+        program = pipeline.choose(obj, asked.program)
+    except InputError as e:
+        yield {
+            "type": "stage", "stage": "load", "status": "failed", "message": e.message, "programs": _programs(obj),
+        }  # fmt: skip
+        raise StageFailed from None
     listed = listing(program)
     insns, rest = divided(_insns(listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
     yield {

@@ -39,6 +39,7 @@ def program_message(
         "untyped": build.untyped,
         "guess": build.guess,
         "name": name,
+        "object": source.name,
         "caps": sorted(caps),
     }
 
@@ -69,18 +70,16 @@ class Blocks:
 
 
 @lru_cache(maxsize=KEPT_PROGRAMS)
-def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, name: str) -> Program:
-    source = Source(kind, base64.b64decode(data), "program")
-    obj = pipeline.load(source, BuildOptions(prog_type=prog_type, untyped=untyped, guess=guess))
-    return pipeline.choose(obj, name)
+def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, name: str, obj: str) -> Program:
+    source = Source(kind, base64.b64decode(data), obj)
+    loaded = pipeline.load(source, BuildOptions(prog_type=prog_type, untyped=untyped, guess=guess))
+    return pipeline.choose(loaded, name)
 
 
 def asked_program(text: str) -> tuple[Program, Caps]:
     """The program of a program_message(), as JSON, and whose it is."""
     about = json.loads(text)
-    program = _program(
-        about["kind"], about["data"], about["prog_type"], about["untyped"], about["guess"], about["name"]
-    )
+    program = _program(*(about[field] for field in ("kind", "data", "prog_type", "untyped", "guess", "name", "object")))
     return program, frozenset(about["caps"])
 
 

@@ -23,6 +23,7 @@ from playground.jobs import service as services
 from playground.messages.told import read
 from tests.playground.communicator import WebsocketCommunicator
 from tests.playground.conftest import Socket
+from tests.playground.live import live
 from vm import pipeline
 from vm.cli.main import main
 
@@ -229,6 +230,12 @@ class CommandLine:
         assert "Traceback" not in said.err
         return Answer(status, [json.loads(line) for line in said.out.splitlines()], said.err)
 
+    def all(self, verb: str, *more: str) -> Answer:
+        """With everything that a command finds beside the verdict."""
+        asked = ["--counterexample", "--log-level=2"] if verb == "verify" else []
+        how = self.input if verb == "run" else []
+        return self(verb, f"--program={self.options['program']}", *self.user, *asked, *how, *more)
+
     def verify(self, program: str) -> Answer:
         return self("verify", "--no-fixes", "--log-level=2", f"--program={program}", *self.user)
 
@@ -379,3 +386,68 @@ async def test_the_page_and_the_command_line_say_the_same(
     assert ends.total() == COUNT
     assert ends["ran"] >= 30 and ends["rejected"] >= 30, ends
     assert {"refused", "compile failed", "load failed", "run failed", "fault"} <= set(ends), ends
+
+
+SERVED: Final = 40
+"""How many of the requests are also sent with --server, one after the other as they come."""
+REJECTED: Final = sorted((ROOT / "tests" / "corpus" / "rejected").glob("*.c"))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with live(tmp_path_factory.mktemp("var")) as address:
+        yield address
+
+
+def lines_of(answer: Answer) -> list[dict[str, Any]]:
+    """The JSON lines, without what the server says of one program at a time: that libbpf would stop at another."""
+    return [{key: value for key, value in record.items() if key != "remarks"} for record in answer.records]
+
+
+def same_lines(cli: CommandLine, address: str, verb: str, *more: str) -> Answer:
+    """Asserts that a command prints the same lines with --server, and ends with the same status."""
+    here, there = cli.all(verb, *more), cli.all(verb, *more, "--server", address)
+    assert lines_of(there) == lines_of(here)
+    assert there.status == here.status
+    return here
+
+
+def test_a_server_prints_the_same_lines(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verdicts: Counter[str] = Counter()
+    for number, request in enumerate(requests()):
+        if number % (COUNT // SERVED):
+            continue
+        cli = CommandLine(request, tmp_path, capsys)
+        try:
+            verdicts.update(record["verdict"] for record in same_lines(cli, address, "verify").records)
+            same_lines(cli, address, "run")
+        except AssertionError as error:
+            shown = {**request, "source": request["source"][:400]}
+            raise AssertionError(f"request {number}: {json.dumps(shown)}\n{error}") from error
+    assert min(verdicts["accept"], verdicts["reject"], verdicts["error"]) >= 3, verdicts
+
+
+def test_a_server_finds_the_same_fixes_and_inputs(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fixes = inputs = 0
+    for path in random.Random(SEED).sample(REJECTED, 8):
+        request = next(each for each in requests() if each["kind"] == "c")
+        options = {**request["options"], "program": "", "opt": "O2", "mcpu": "v3", "unprivileged": False}
+        request |= {"source": path.read_text(), "options": options, "input": {"kind": "auto"}}
+        cli = CommandLine(request, tmp_path, capsys)
+        for record in same_lines(cli, address, "verify").records:
+            failure = record["failure"]
+            if failure is None:
+                continue
+            fixes += bool(failure["fixes"])
+            found = failure["counterexample"]
+            if found is None or found["input"] is None:
+                continue
+            inputs += 1
+            given = tmp_path / "input.json"
+            given.write_text(json.dumps(found["input"]))
+            cli.input = [f"--input={given}"]
+            (ran,) = same_lines(cli, address, "run").records
+            assert ran["fault"]["insn_idx"] == found["fault"]["insn"]
+    assert fixes >= 4 and inputs >= 2

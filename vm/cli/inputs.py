@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vm.cli.sources import is_hex, read_packet
 from vm.errors import InputError
 
 if TYPE_CHECKING:
     from vm.runner.inputs import RunInput
+
+IN_THE_INTERPRETER: Final = "--input runs in the interpreter: the machine does not check each access."
 
 
 def run_inputs(options: Namespace) -> list[RunInput] | None:
@@ -40,11 +42,18 @@ def given_input(path: str) -> RunInput:
     """--input: a JSON file, "-" for standard input (docs/counterexample.md)."""
     from vm.runner import given
 
+    return given.parse(given_bytes(path))
+
+
+def given_bytes(path: str) -> bytes:
+    """The content of --input, no more of it than is too long. InputError if it cannot be read."""
+    from vm.runner.given import MAX_BYTES
+
     try:
         if path == "-":
-            return given.parse(sys.stdin.buffer.read(given.MAX_BYTES + 1))
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         with open(path, "rb") as file:
-            return given.parse(file.read(given.MAX_BYTES + 1))
+            return file.read(MAX_BYTES + 1)
     except OSError as e:
         raise InputError(f"{path}: {e.strerror}.") from None
 

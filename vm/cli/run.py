@@ -6,7 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
-from vm.cli.inputs import run_inputs
+from vm.cli.inputs import IN_THE_INTERPRETER, run_inputs
 from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, user
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
@@ -94,7 +94,7 @@ def _run_one(
     # Unverified programs see the UAPI ctx, which only the interpreter has: the kernel's rewrites need the walk's types.
     given = options.input is not None
     if given and options.engine == "jit":
-        raise InputError("--input runs in the interpreter: the machine does not check each access.")
+        raise InputError(IN_THE_INTERPRETER)
     engine = options.engine or ("interpreter" if options.unverified or given else "jit")
     if options.unverified or given or options.memory is not None:
         rewritten = pipeline.unverified(program)

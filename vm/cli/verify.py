@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from vm.caps import Caps
 from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, build_options, user
 from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
 from vm.cli.sources import say_missing, say_remarks, sources
+from vm.cli.verdict import verdict_text
 from vm.errors import InputError
 from vm.kernel.release import LINUX
 from vm.pipeline import Source, Verdict
@@ -130,7 +130,7 @@ def _say(
     record = verify_record(path, v, fixes)
     if asked and record["failure"] is not None:
         record["failure"]["counterexample"] = counterexample_record(shown) if shown is not None else None
-    out.line(record, _text(path, v, fixes) + (_counterexample_text(path, v, shown) if shown is not None else ""))
+    out.line(record, verdict_text(record))
     say_remarks(path, tuple(remark for remark in v.remarks if remark not in obj.remarks), out)
     if v.error is not None:
         out.complain(f"{path}: {v.name}: {v.message}", status_of(v.error))
@@ -179,36 +179,9 @@ def counterexample_record(shown: Counterexample) -> dict[str, Any]:
     }
 
 
-def _counterexample_text(path: str, v: Verdict, shown: Counterexample) -> str:
-    import shlex
-
-    said = f"counterexample: {shown.status}: {shown.why}\n"
-    if shown.forgotten:
-        said += f"forgotten: {shown.forgotten}\n"
-    if shown.fault is not None:
-        registers = " ".join(f"r{i}={value:#x}" for i, value in enumerate(shown.fault.registers))
-        said += f"registers: {registers}\n"
-    if shown.input is not None:
-        command = ["python", "-m", "vm", "run", path, "--program", v.name, "--input", "-"]
-        said += f"run it: echo {shlex.quote(json.dumps(shown.input))} | {shlex.join(command)}\n"
-    return said
-
-
 def remark_record(remark: Remark) -> dict[str, Any]:
     """A remark as docs/protocol.md has it."""
     return asdict(remark)
-
-
-def _text(path: str, v: Verdict, fixes: list[Repair]) -> str:
-    if v.error is not None:
-        return ""
-    said = f"{path}: {v.name}: {v.verdict}{f': {v.message}' if v.message else ''}\n{v.log}"
-    if v.failure is not None:
-        told = (("why", v.failure.explanation), ("needed", v.failure.needed))
-        said += "".join(f"{name}: {text}\n" for name, text in told if text)
-    for fix in fixes[:1]:
-        said += f"fix: {fix.title}\n{fix.diff}"
-    return said
 
 
 def write_trace(to: str, path: str, v: Verdict) -> None:

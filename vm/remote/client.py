@@ -33,6 +33,15 @@ CLOSED: Final = {
     4008: "this client did not read for too long",
     4029: "there are too many connections from this address",
 }
+ENDS: Final = {
+    "contents": "contents",
+    "rewritten": "rewritten",
+    "fixes": "fixes_done",
+    "counterexample": "counterexample",
+}
+"""Type of a message that asks about a program -> type of the last message of its answer."""
+ANSWERS: Final = {"fixes": ("fix",)}
+"""The same -> types of the messages before the last."""
 SCHEMES: Final = {"http": "ws", "https": "wss"}
 Message = dict[str, Any]
 
@@ -169,6 +178,22 @@ class Connection:
         """The whole log of the finished run, for a `verify` message with `log_more`: {log, log_cut, log_steps}."""
         self.send({"type": "log"})
         return self._answer("log")
+
+    def ask(self, kind: str, request: Message) -> Iterator[Message]:
+        """The messages that answer a question about a program, as they come. ServerError where the server refuses.
+
+        kind -- type of the message that asks, a key of ENDS; request -- *Request* of docs/protocol.md
+        """
+        end = ENDS[kind]
+        self.send({"type": kind, "request": request})
+        while True:
+            message = self.receive()
+            if message["type"] == "error":
+                raise ServerError(f"{self.server}: {message.get('message', '')}", message.get("code", ""))
+            if message["type"] in (end, *ANSWERS.get(kind, ())):
+                yield message
+            if message["type"] == end:
+                return
 
     def _answer(self, kind: str) -> Message:
         """The next message of a type. ServerError where the server refuses."""

@@ -98,6 +98,8 @@ export interface Request {
   options?: Options;
   /** what it is run on; absent: `auto` */
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
+  /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
+  name?: string;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -836,6 +838,16 @@ export interface Diagnostic {
   message: string;
 }
 
+/** A program of the object. */
+export interface ProgramEntry {
+  name: string;
+  section: string;
+  /** `enum bpf_prog_type` */
+  prog_type: number;
+  /** why libbpf would not hand it to the kernel; `""` if it does */
+  error: string;
+}
+
 /** A stage could not use its input. The stages after it are skipped. */
 export interface Refused {
   type: "stage";
@@ -851,6 +863,8 @@ export interface Refused {
   not_covered?: NotCovered[];
   /** where in the source, if it is known */
   diagnostics?: Diagnostic[];
+  /** of `load`: those of the object, if none is chosen */
+  programs?: ProgramEntry[];
 }
 
 /** An `#include` that the option `fix_includes` would add. */
@@ -904,16 +918,6 @@ export interface Compiled {
   /** lines that `fix_includes` added */
   added: string[];
   remarks: Remark[];
-}
-
-/** A program of the object. */
-export interface ProgramEntry {
-  name: string;
-  section: string;
-  /** `enum bpf_prog_type` */
-  prog_type: number;
-  /** why libbpf would not hand it to the kernel; `""` if it does */
-  error: string;
 }
 
 /** A map of the chosen program. Sizes are in bytes. */

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +11,10 @@ from typing import Any, Final
 import pytest
 
 from playground.messages.told import read
+from tests.playground.live import live
 from vm.cli.main import main
 from vm.remote import Connection, ServerError
 
-ROOT: Final = Path(__file__).parents[3]
 LOOP: Final = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
 TWO: Final = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
@@ -31,17 +28,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    environment = {
-        **os.environ, "BPFSCOPE_VAR": str(tmp_path_factory.mktemp("var")), "WORKERS": "1", "SHUTDOWN_SECONDS": "0",
-        "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER": "yes", "DJANGO_SETTINGS_MODULE": "playground.settings",
-    }  # fmt: skip
-    server = subprocess.Popen(
-        [sys.executable, "-m", "playground"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout is not None
-    yield server.stdout.readline().split()[-1]
-    server.terminate()
-    server.communicate(timeout=20)
+    with live(tmp_path_factory.mktemp("var")) as address:
+        yield address
 
 
 class Checked(Connection):
