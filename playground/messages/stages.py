@@ -56,6 +56,23 @@ class Diagnostic(Wire, frozen=True):
     message: str
 
 
+class Passed(Wire, frozen=True):
+    """Something that a stage took or returned."""
+
+    what: Annotated[str, about("what it is: `C source`, `ELF object`, `BPF program`, `packet`, …")]
+    name: Annotated[str, about('`""`: none')]
+    size: Annotated[int | None, about("how much it is")]
+    unit: Annotated[
+        Literal["byte", "slot", "instruction", "step", "map", "program", "packet", "event", "value"],
+        about("of what `size` is the number; a `slot` is an instruction's eight bytes"),
+    ]
+
+
+_COMMAND: Final = about("the command line that does the same, with a file of the source in the current directory")
+_TOOK: Final = about("what the stage took")
+_RETURNED: Final = about("what it returned")
+
+
 class Missing(Wire, frozen=True):
     """An `#include` that the option `fix_includes` would add."""
 
@@ -118,6 +135,7 @@ class Refused(Wire, frozen=True):
     not_covered: Annotated[list[NotCovered], about("the same with kind and name")] | Unset = UNSET
     diagnostics: Annotated[list[Diagnostic], about("where in the source, if it is known")] | Unset = UNSET
     programs: Annotated[list[ProgramEntry], about("of `load`: those of the object, if none is chosen")] | Unset = UNSET
+    command: Annotated[str, _COMMAND] | Unset = UNSET
 
 
 class Compiled(Wire, frozen=True):
@@ -135,6 +153,9 @@ class Compiled(Wire, frozen=True):
     missing: list[Missing]
     added: Annotated[list[str], about("lines that `fix_includes` added")]
     remarks: list[Remark]
+    command: Annotated[str, _COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], _TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
 
 
 class MapEntry(Wire, frozen=True):
@@ -205,6 +226,9 @@ class Loaded(Wire, frozen=True):
         | Unset
     ) = UNSET
     func_info: Annotated[list[tuple[int, str]], about("with `more`: [slot, name] of each function")] | Unset = UNSET
+    command: Annotated[str, _COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], _TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
 
 
 class Cause(Wire, frozen=True):
@@ -500,6 +524,9 @@ class Verified(Wire, frozen=True):
         | Unset
     ) = UNSET
     lines: Annotated[dict[str, str], about("with `insns`: as in `load`")] | Unset = UNSET
+    command: Annotated[str, _COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], _TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
 
 
 class MachineInsn(Wire, frozen=True):
@@ -522,6 +549,9 @@ class Translated(Wire, frozen=True):
     bytes: Annotated[int, about("size of the machine code")]
     listing: list[MachineInsn]
     more: Annotated[dict[str, int], _MORE] | Unset = UNSET
+    command: Annotated[str, _COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], _TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
 
 
 class Fault(Wire, frozen=True):
@@ -602,6 +632,9 @@ class Executed(Wire, frozen=True):
     maps: Annotated[dict[str, MapContent], about("by name")]
     events: Annotated[list[Event], about("the first 2,000")]
     memory: Annotated[list[Region], about("the regions that addresses belong to")]
+    command: Annotated[str, _COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], _TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
 
 
 ENDS: Final[Mapping[str, tuple[type[Wire], str]]] = {

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from playground.jobs.frames import UPLOAD
+from playground.present import passed
 from playground.present.printed import chunk
 from playground.present.request import read_build, read_caps, read_source
 from vm import pipeline
@@ -56,6 +57,10 @@ class Given:
             while piece := file.read(_PIECE):
                 yield piece
 
+    def size(self) -> int:
+        """Bytes of the whole text."""
+        return os.path.getsize(self.path) if self.path else len(self.text)
+
     def beginning(self) -> bytes:
         """The first FIRST_BYTES."""
         out = b""
@@ -73,7 +78,9 @@ def log_job(request: Message) -> Iterator[Message]:
     yield {"type": "stage", "stage": "load", "status": "working"}
     started = time.perf_counter()
     first = _Beginning(given, (request.get("options") or {}).get("program", ""))
-    yield first.loaded(started)
+    about = passed.read(given.size(), first.program.name, len(first.insns[0]), 0)["load"]
+    command = passed.log_command(request.get("options") or {})
+    yield {**first.loaded(started), **about, "command": command}
     yield {"type": "stage", "stage": "verify", "status": "working"}
     started = time.perf_counter()
     yield from _read(request, given, first, started)
@@ -214,6 +221,8 @@ def _read(request: Message, given: Given, first: _Beginning, started: float) -> 
         "ms": _since(started),
         **verify_json(report, program, session),
         **more,
+        **passed.read(given.size(), program.name, len(rows), session.recording.steps)["verify"],
+        "command": passed.log_command(request.get("options") or {}),
         "read_from": {
             **read_from(report, program),
             "parting": parting(request, program, session),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from playground.present import passed
 from playground.present.analyses import ANALYSES, analysis_job
 from playground.present.inputs import input_json, run_inputs
 from playground.present.log import log_job
@@ -122,7 +123,7 @@ def run_job(request: Message) -> Iterator[Message]:
         try:
             yield from log_job(request)
         except InputError as e:
-            yield from _failed("load", e, time.perf_counter())
+            yield from _failed("load", e, time.perf_counter(), passed.log_command(request.get("options") or {}))
             yield from _skip(2)
         return
     later: list[Iterator[Message]] = []
@@ -139,20 +140,24 @@ def _stages(asked: Asked, later: list[Iterator[Message]]) -> Iterator[Message]:
         yield {"type": "stage", "stage": stage, "status": "working"}
         started = time.perf_counter()
         try:
-            value = yield from _timed(work(value), started, later)
+            value = yield from _timed(work(value), started, passed.command(stage, asked), later)
         except StageFailed:
             yield from _skip(number + 1)
             return
         except InputError as e:
-            yield from _failed(stage, e, started)
+            yield from _failed(stage, e, started, passed.command(stage, asked))
             yield from _skip(number + 1)
             return
+        if isinstance(value, Loaded) and len(value.object.programs) > 1:
+            asked = replace(asked, program=value.program.name)  # what the commands are about from here on
 
 
 def _timed(
-    said: Generator[Message, None, Any], started: float, later: list[Iterator[Message]]
+    said: Generator[Message, None, Any], started: float, command: str, later: list[Iterator[Message]]
 ) -> Generator[Message, None, Any]:
-    """The messages of a stage, those about the stage itself with the time it has taken; its value."""
+    """The messages of a stage, those about the stage itself with the time it has taken, how the stage ended also with
+    the command that does the same; its value.
+    """
     while True:
         try:
             message = next(said)
@@ -163,6 +168,8 @@ def _timed(
             continue
         if message["type"] == "stage":
             message.setdefault("ms", _since(started))
+            if message["status"] in ("done", "failed"):
+                message["command"] = command
         yield message
 
 
@@ -182,11 +189,12 @@ def _since(started: float) -> float:
     return round(1000 * (time.perf_counter() - started), 1)
 
 
-def _failed(stage: str, error: InputError, started: float) -> Iterator[Message]:
+def _failed(stage: str, error: InputError, started: float, command: str) -> Iterator[Message]:
     if isinstance(error, LimitError):
         yield {"type": "limit", "limit": error.limit, "message": error.message}
     failed: Message = {
         "type": "stage", "stage": stage, "status": "failed", "ms": _since(started), "message": error.message,
+        "command": command,
     }  # fmt: skip
     if isinstance(error, NotEmulated):
         failed |= {"not_emulated": [error.what], "not_covered": [error.as_json()]}
@@ -238,6 +246,7 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
         "missing": [{"what": m.what, "add": m.add, "message": m.message} for m in c.missing],
         "added": list(c.added),
         "remarks": _remarks(c.remarks),
+        **passed.compiled(asked, c.object),
     }  # fmt: skip
     if not c.ok:
         raise StageFailed
@@ -269,6 +278,7 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         "lines": _lines(program) if asked.source.kind == "elf" else {},
         "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
         "input": input_json(program),
+        **passed.loaded(asked, compiled.object, obj, program),
     }
     if rest is not None:
         yield from parts("insns", rest)
@@ -316,6 +326,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         "status": "done" if verdict.accepted else "failed",
         "summary": f"{verdict.insns_processed:,} steps",
         **told.fields,
+        **passed.verified(program, verdict, told.fields["steps"]),
     }
     if short:
         recorder.flush()
@@ -360,6 +371,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
     told, rest = divided(rows, records=len(rows))
     yield {
         "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": told,
+        **passed.translated(program, rewritten, size),
         **({"more": {"listing": len(rows)}} if rest is not None else {}),
     }  # fmt: skip
     if rest is not None:
@@ -389,6 +401,13 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         "message": last.fault.message if last.fault is not None else "",
         "packet_in": [given.data.hex() for given in inputs if isinstance(given, PacketInput)],
         **runs_json(translated.loaded.program, runs),
+        **passed.ran(
+            passed.item("x86-64 code", translated.loaded.program.name, len(image.code))
+            if image is not None
+            else passed.as_rewritten(translated.rewritten),
+            inputs,
+            runs,
+        ),
     }
     return Ran()
 

@@ -12,6 +12,7 @@ import { ComparePane } from "./panels/compare.js";
 import { Dock, PANES } from "./panels/dock.js";
 import { Editor } from "./panels/editor.js";
 import { Goto } from "./panels/goto.js";
+import { PassedDialog } from "./panels/passed.js";
 import { Header } from "./panels/header.js";
 import { Insns } from "./panels/insns.js";
 import { KernelsStrip } from "./panels/kernels.js";
@@ -64,7 +65,7 @@ async function start() {
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane,
-    "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto,
+    "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover,
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);

@@ -52,6 +52,7 @@ export function bindings(scope) {
         if (pane) store.set({ pane: pane.id, dock: true });
       },
     })),
+    { keys: "d", says: "what each stage took and returned", on: typed("d"), do: click("passed") },
     { keys: "s", says: "share", on: typed("s"), do: click("share") },
     { keys: "?", says: "this help", on: (e) => e.key === "?" && !e.ctrlKey && !e.metaKey, do: click("help") },
   ];

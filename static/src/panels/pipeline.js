@@ -1,6 +1,6 @@
 /** The pipeline is the navigation: one button a stage, and one line below for what the chosen stage says. */
 import { Panel } from "../core/panel.js";
-import { STAGES } from "../core/stages.js";
+import { STAGES, isFinal } from "../core/stages.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
@@ -114,6 +114,8 @@ export class Pipeline extends Panel {
   stale;
   /** @type {HTMLParagraphElement} */
   note;
+  /** @type {HTMLButtonElement} opens what each stage took and returned */
+  more;
   /** @type {ButtonId | undefined} the button last brought into sight */
   brought;
 
@@ -139,7 +141,13 @@ export class Pipeline extends Panel {
     this.text = h("span", { class: "note-text" });
     this.stale = h("span", { class: "stale", hidden: true });
     this.note = h("p", { class: "note", id: "note", role: "status" }, this.text, this.stale);
-    this.append(list, this.note, h("bs-kernels", { role: "region", "aria-label": "Real kernels", hidden: true }));
+    const passed = () => /** @type {import("./passed.js").PassedDialog | null} */ (document.querySelector("bs-passed"))?.open();
+    this.more = h(
+      "button",
+      { type: "button", class: "chip", hidden: true, data: { part: "passed" }, "aria-haspopup": "dialog", title: "What each stage took and returned (d)", on: { click: passed } },
+      "In and out",
+    );
+    this.append(list, h("div", { class: "note-line" }, this.note, this.more), h("bs-kernels", { role: "region", "aria-label": "Real kernels", hidden: true }));
     this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
 
@@ -185,6 +193,7 @@ export class Pipeline extends Panel {
       setText(rest, words.slice(1).map((word) => ` · ${word}`).join(""));
       setText(said, state === "unknown" && log ? "no verdict in the text" : (SAID[state] ?? state));
     }
+    this.more.hidden = !STAGES.some((s) => isFinal(stages[s]));
     this.say(this.store.state);
     this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
   }

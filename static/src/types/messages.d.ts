@@ -865,6 +865,8 @@ export interface Refused {
   diagnostics?: Diagnostic[];
   /** of `load`: those of the object, if none is chosen */
   programs?: ProgramEntry[];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
 }
 
 /** An `#include` that the option `fix_includes` would add. */
@@ -898,6 +900,18 @@ export interface Remark {
   kind: string;
 }
 
+/** Something that a stage took or returned. */
+export interface Passed {
+  /** what it is: `C source`, `ELF object`, `BPF program`, `packet`, … */
+  what: string;
+  /** `""`: none */
+  name: string;
+  /** how much it is */
+  size: number | null;
+  /** of what `size` is the number; a `slot` is an instruction's eight bytes */
+  unit: "byte" | "slot" | "instruction" | "step" | "map" | "program" | "packet" | "event" | "value";
+}
+
 /** `compile` done, or failed with clang's diagnostics. */
 export interface Compiled {
   type: "stage";
@@ -918,6 +932,12 @@ export interface Compiled {
   /** lines that `fix_includes` added */
   added: string[];
   remarks: Remark[];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** A map of the chosen program. Sizes are in bytes. */
@@ -1001,6 +1021,12 @@ export interface Loaded {
   line_info?: ([number, number | null])[];
   /** with `more`: [slot, name] of each function */
   func_info?: [number, string][];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** A step that led to the value a program was rejected for. Step and insn are -1 for what was there at the entry. */
@@ -1320,6 +1346,12 @@ export interface Verified {
   insns?: Insn[];
   /** with `insns`: as in `load` */
   lines?: Record<string, string>;
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** An x86 instruction. */
@@ -1346,6 +1378,12 @@ export interface Translated {
   listing: MachineInsn[];
   /** lists of which this message holds only the beginning: how many items `part` has of each */
   more?: Record<string, number>;
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** Why the machine stopped. */
@@ -1443,6 +1481,12 @@ export interface Executed {
   events: Event[];
   /** the regions that addresses belong to */
   memory: Region[];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** Instructions of the chosen program. */
