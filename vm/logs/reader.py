@@ -217,6 +217,8 @@ class Reader:
             return
         kind = line.kind
         if self._listing:
+            if not text:  # somebody put one behind each line
+                return
             entry = listed(text)
             if entry is not None and not line.state:
                 self._list(*entry)

@@ -10,6 +10,7 @@ import codecs
 import html
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 MAX_LINE: Final = 1 << 16
@@ -27,12 +28,44 @@ _LETTERS: Final = {"n": "\n", "t": "\t", "r": "\n", "0": "\n"}
 _QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
 _ENTITY: Final = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _TAG: Final = re.compile(r"</?(?:p|pre|code|div|span|br|li|ul|blockquote|td|tr|table)\b[^<>]{0,200}>", re.IGNORECASE)
+_INVISIBLE: Final = re.compile("[\u200b-\u200d\u2060\ufeff]")
+_COLOUR: Final = re.compile(r"(?:\x1b|\^\[)\[[0-9;?]{0,20}[A-Za-z]")
+_PARTIAL: Final = re.compile(r"(\S{10,40} std(?:out|err) )([PF]) ")
+_QUOTED_PRINTABLE: Final = "=3D"
+"""An equals sign in a mail: no kernel prints this, and no C has it."""
+_OCTET: Final = re.compile(r"=([0-9A-F]{2})")
+_EXPORTED: Final = re.compile(r"_{1,2}[A-Z][A-Z0-9_]{1,40}=|(?:PRIORITY|SYSLOG_[A-Z]{2,20})=")
 _BREAK: Final = re.compile(r"<br ?/?>", re.IGNORECASE)
 
 
 def physical_lines(chunks: Iterable[str | bytes]) -> Iterator[str]:
-    """Lines without their ends; bytes are read as UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    """Lines without their ends: line feeds, carriage returns or both. Bytes are read as UTF-8, or UTF-16 if they begin
+    as such.
+    """
+    for line in _line_feeds(chunks):
+        if "\r" in line:
+            yield from line.split("\r")
+        else:
+            yield line
+
+
+def _encoding(begin: bytes) -> str:
+    """The encoding of a text that begins with these bytes: a Windows console writes UTF-16 to a file."""
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(begin) >= 4 and not any(begin[1:4:2]) and all(begin[0:4:2]):
+        return "utf-16-le"
+    return "utf-8-sig"
+
+
+def _line_feeds(chunks: Iterable[str | bytes]) -> Iterator[str]:
+    """The lines that end with line feeds."""
+    chunks = iter(chunks)
+    begin: str | bytes = next(chunks, b"")
+    while isinstance(begin, bytes) and len(begin) < 4 and (more := next(chunks, None)) is not None:
+        begin = begin + more if isinstance(more, bytes) else begin.decode("utf-8-sig", "replace") + more
+    decoder = codecs.getincrementaldecoder(_encoding(begin) if isinstance(begin, bytes) else "utf-8-sig")("replace")
+    chunks = chain((begin,), chunks)
     held: list[str] = []
     size = 0
     for chunk in chunks:
@@ -115,6 +148,68 @@ def without_markup(line: str) -> list[str]:
     """The lines that a line of HTML shows."""
     if "<" in line:
         line = _TAG.sub("", _BREAK.sub("\n", line))
-    if "&" in line and _ENTITY.search(line) is not None:
-        line = html.unescape(line)
+    for _ in range(2):  # what was escaped twice is text
+        if "&" in line and _ENTITY.search(line) is not None:
+            line = html.unescape(line)
     return line.replace("\xa0", " ").split("\n")
+
+
+def mended(lines: Iterable[str]) -> Iterator[str]:
+    """Lines without colours and invisible characters; those that a container's runtime or a mail divided are whole, in
+    the place of their last part, and so are those of a journal's export without its other fields.
+    """
+    held = ""
+    mail = False
+    for raw in lines:
+        line = raw
+        if "\x1b" in line or "^[[" in line:
+            line = _COLOUR.sub("", line)
+        if not line.isascii():
+            line = _INVISIBLE.sub("", line)
+        mail = mail or _QUOTED_PRINTABLE in line
+        if mail:
+            if line.endswith("=") and len(held) < MAX_LINE:
+                held += line[:-1]
+                yield ""
+                continue
+            yield _OCTET.sub(lambda found: chr(int(found[1], 16)), held + line)
+            held = ""
+            continue
+        part = _PARTIAL.match(line) if " std" in line[:64] else None
+        if part is not None and (held or part[2] == "P"):
+            held = held + line[part.end() :] if held else f"{part[1]}F {line[part.end() :]}"
+            if part[2] == "P" and len(held) < MAX_LINE:
+                yield ""
+                continue
+            line = held
+            held = ""
+        elif held:
+            yield held
+            held = ""
+        if _EXPORTED.match(line):
+            line = ""
+        if line.endswith(" \\") and line[:1] != ";":
+            line = line[:-1].rstrip()
+        yield line
+    if held:
+        yield held
+
+
+def quoted(text: str, quote: str) -> str:
+    """What stands in quotes, from behind the first quote on: without the last one and what follows it."""
+    at = text.rfind(quote)
+    if at >= 0:
+        text = text[:at]
+    return as_text(_ENDS.sub("", text))
+
+
+def listed_strings(line: str) -> list[str] | None:
+    """The strings of a list that is written on one line, of which one is a line of a log; None if it is none."""
+    if _IN_LIST.search(line) is None:
+        return None
+    return [as_text(found[1] if found[1] is not None else found[2]) for found in _STRING.finditer(line)]
+
+
+_ENDS: Final = re.compile(r"(?:\\[nrt]){1,8}$")
+_IN_LIST: Final = re.compile(r"[\"'], ?[\"'](?:\d{1,7}: \([0-9a-f]{2}\) |processed \d)")
+_STRING: Final = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'")

@@ -34,6 +34,11 @@ def _is_regno(text: str) -> bool:
     return _REGNO.match(text) is not None
 
 
+def _is_allowed(text: str) -> bool:
+    """The values that a return value may have, whole: where a line was broken the rest of them is missing."""
+    return text not in ("", "in") and text.count("(") == text.count(")") and len(text) <= _MAX_TEXT
+
+
 _NUMBERS: Final = (
     "align arg_type bits btf_id callsite code count depth end fd first func_id id idx imm index insn map_uid "
     "memory_size most op place previous processed range reg_off regs second size slot slots subprog target "
@@ -45,6 +50,7 @@ _WORDS: Final = (
 )
 _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "regno": _is_regno,
+    "allowed": _is_allowed,
     **dict.fromkeys(_NUMBERS.split(), _is_number),
     **dict.fromkeys(_WORDS.split(), _is_word),
 }

@@ -11,7 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from vm.logs.lines import BLANK, Kind, Line, told_apart
-from vm.logs.split import MAX_LINE, as_text, is_escaped, physical_lines, unescaped, without_markup, without_syslog_codes
+from vm.logs.split import (
+    MAX_LINE,
+    as_text,
+    is_escaped,
+    listed_strings,
+    mended,
+    physical_lines,
+    quoted,
+    unescaped,
+    without_markup,
+    without_syslog_codes,
+)
 from vm.logs.wrappers import KERNEL_NAMED, SIGNS, Effect, Sign, sign_in
 
 
@@ -45,10 +56,13 @@ _PREFIX: Final = re.compile(
     r"|(?:libbpf|libxdp):(?:[ \t]|$)"
     r"|[\w.-]{1,64} {1,20}\| "
     r"|\| "
+    r"|MESSAGE="
+    r"|@[0-9a-f]{16,24} "
     r"|(?:stdout|stderr) [FP] "
 )
-_WORD_BEFORE: Final = re.compile(r"[ \t|>:\"'](\d{1,7}: \([0-9a-f]{2}\) \S)")
+_WORD_BEFORE: Final = re.compile(r"[ \t|>:\"'`+-](\d{1,7}: \([0-9a-f]{2}\) \S)")
 _DIGITS: Final = re.compile(r"\d+")
+_ONE_QUOTE: Final = re.compile(r"[\"']")
 _MAX_ROUNDS: Final = 8
 _MAX_PREFIX: Final = 200
 _NOT_A_PREFIX: Final = ("regs=", "before", " // ", "stack=")
@@ -70,7 +84,7 @@ class Unwrapper:
     def lines(self, chunks: Iterable[str | bytes]) -> Iterator[Told]:
         """Every line of the text, in order."""
         keep = self._keep
-        for number, raw in enumerate(physical_lines(chunks), 1):
+        for number, raw in enumerate(mended(physical_lines(chunks)), 1):
             if keep is not None:
                 keep(raw)
             if not raw:
@@ -95,6 +109,8 @@ class Unwrapper:
             self.carriers["logfmt" if _LOGFMT.search(raw) else "json-escaped"] = None
             return unescaped(raw)
         values = _values(raw)
+        if values is None and (strings := listed_strings(raw)) is not None:
+            return strings
         if values is not None:
             self.carriers[values[0]] = None
             return values[1]
@@ -152,22 +168,29 @@ class Unwrapper:
         if self._shape is not None:
             found = self._shape.match(raw)
             if found is not None:
-                text = raw[found.end() :]
+                text = _inside(found[0], raw[found.end() :])
                 return text if told_apart(text).kind is not Kind.TEXT else text.lstrip()
         inside = _WORD_BEFORE.search(text[: _MAX_PREFIX + 40])
         if inside is not None and sign_in(text[: inside.start(1)]) is None:
             prefix = raw[: len(raw) - len(text) + inside.start(1)]
             if len(prefix) <= _MAX_PREFIX and not any(word in prefix for word in _NOT_A_PREFIX):
                 self._learn(prefix)
-                return text[inside.start(1) :]
+                return _inside(prefix, text[inside.start(1) :])
         return text
 
     def _learn(self, prefix: str) -> None:
         """Two instructions behind the same shape of text make it a prefix."""
         shape = r"\d+".join(re.escape(part) for part in _DIGITS.split(prefix.rstrip())) + r"[ \t]?"
+        shape = _ONE_QUOTE.sub("[\"']", shape)  # which one it is depends on what stands inside
         if shape == self._shape_text:
             self._shape = re.compile(shape)
         self._shape_text = shape
+
+
+def _inside(prefix: str, text: str) -> str:
+    """The text behind a prefix; if that ends with a quote, up to the one that closes it."""
+    quote = prefix.rstrip()[-1:]
+    return quoted(text, quote) if quote in _QUOTES_BEFORE else text
 
 
 def _values(raw: str) -> tuple[str, list[str]] | None:
@@ -175,6 +198,9 @@ def _values(raw: str) -> tuple[str, list[str]] | None:
     carrier = "logfmt" if _LOGFMT_RECORD.search(raw[:300]) else "json-escaped" if raw[:1] == "{" else ""
     if not carrier:
         return None
+    if carrier != "logfmt" and (octets := _JSON_OCTETS.search(raw)) is not None:
+        data = bytes(min(int(each), 255) for each in octets[1].split(",") if each.strip().isdecimal())
+        return carrier, data.decode(errors="replace").rstrip("\n").split("\n")
     shape = _FIELD if carrier == "logfmt" else _JSON_FIELD
     found = [line for match in shape.finditer(raw) for line in as_text(match[1]).rstrip("\n").split("\n")]
     if carrier == "logfmt":
@@ -185,6 +211,8 @@ def _values(raw: str) -> tuple[str, list[str]] | None:
 _LOGFMT_RECORD: Final = re.compile(r"(?:^|\s)level=\w{1,10}\s\S")
 _FIELD: Final = re.compile(r'\b(?:msg|error|err|message|log)="((?:[^"\\]|\\.)*)"')
 _JSON_FIELD: Final = re.compile(r'"(?:log|msg|message|MESSAGE|error)" ?: ?"((?:[^"\\]|\\.)*)"')
+_JSON_OCTETS: Final = re.compile(r'"MESSAGE" ?: ?\[([\d, ]{1,400000})\]')
+_QUOTES_BEFORE: Final = ("\"", "'", "`")
 _LOGFMT: Final = re.compile(r"(?:^|\s)(?:level|msg|time|ts)=\S")
 _JOURNALD: Final = re.compile(
     r"[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? [\w.-]{1,64} [\w./@()-]{1,64}(?:\[\d{1,9}\])?: "

@@ -141,31 +141,31 @@ WORDINGS: Final = (
     Wording("store to uptr disallowed\n", (), "6.13", "", MEMORY),
     # ---- results
     Wording(
-        "{where} the register {register} has value {value} should have been {wanted}\n",
+        "{where} the register {register} has value {value} should have been {allowed}\n",
         ("return-value-out-of-range",),
         "4.10",
         "6.7",
     ),
     Wording(
-        "{where} the register {register} has unknown scalar value should have been in {wanted}\n",
+        "{where} the register {register} has unknown scalar value should have been in {allowed}\n",
         ("return-value-out-of-range",),
         "4.10",
         "6.7",
     ),
     Wording(
-        "{where} the register {register} has unknown scalar value should have been {wanted}\n",
+        "{where} the register {register} has unknown scalar value should have been {allowed}\n",
         ("return-value-out-of-range",),
         "4.10",
         "6.7",
     ),
     Wording(
-        "In callback function the register R0 has value {value} should have been in {wanted}\n",
+        "In callback function the register R0 has value {value} should have been in {allowed}\n",
         ("return-value-out-of-range",),
         "5.13",
         "6.7",
     ),
     Wording(
-        "In async callback the register R0 has value {value} should have been in {wanted}\n",
+        "In async callback the register R0 has value {value} should have been in {allowed}\n",
         ("return-value-out-of-range",),
         "5.15",
         "6.7",
