@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from vm.isa import opcodes as o
 from vm.logs.causes import Chain
-from vm.logs.messages import category_of, first_reason, insn_of, is_known, last_reason, register_of
+from vm.logs.messages import Text, category_of, first_reason, insn_of, is_known, last_reason, register_of
 from vm.logs.reader import Read, Reader
 from vm.logs.unwrap import Unwrapper
 from vm.logs.values import Era, Format, LogReport, Message, Path, ProgramLog, SourceLine, Step, Verdict
@@ -132,11 +132,12 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
     last = read.last
     insn: int | None = None
     source: SourceLine | None = None
+    follows = message is not None and not read.cut_after and not _broken(read.tail, message)
     if message is not None:
         insn = insn_of(message)
-        if insn is None and last is not None and not read.cut_after:
+        if insn is None and last is not None and follows:
             insn = last.insn_idx
-        if not read.cut_after:
+        if follows:
             source = read.source
     reg = register_of(message) if message is not None else ""
     return ProgramLog(
@@ -156,8 +157,25 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
         states=read.states,
         stats=read.stats,
         insns=tuple(sorted(read.insns.items())),
-        causes=chain.causes(reg.lower(), message) if message is not None and not read.cut_after else (),
+        causes=chain.causes(reg.lower(), message) if message is not None and follows else (),
         diagnosis=tuple(read.diagnosis),
+    )
+
+
+def _broken(tail: Sequence[Text], message: Message) -> bool:
+    """Whether a line that no kernel prints stands before the message: the rest of a line of which a part is missing,
+    and maybe lines after it."""
+    return any(line.number < message.line and line.text.strip() and not is_known(line.text) for line in tail)
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a line may be a message whose words are not known, and not a part of a line."""
+    return (
+        text[:1].isalpha()
+        and " " in text
+        and text[-1:] not in ",;([{=:"
+        and all(text.count(opening) == text.count(closing) for opening, closing in ("()", "[]", "{}"))
+        and text.count("'") % 2 == 0
     )
 
 
@@ -173,7 +191,7 @@ def _message(read: Read) -> Message | None:
         first = tail[0]
         told = read.last is not None and not read.apart
         refused = read.ended_by == "" and read.terminated and not read.cut_after
-        if told and refused and not is_known(first.text):
+        if told and refused and not is_known(first.text) and _is_sentence(first.text.strip()):
             return Message(first.text.strip(), tuple(line.text.strip() for line in tail[1:4]), (), (), first.number)
         return None
     found = last_reason(tail)

@@ -63,6 +63,7 @@ _PREFIX: Final = re.compile(
 _WORD_BEFORE: Final = re.compile(r"[ \t|>:\"'`+-](\d{1,7}: \([0-9a-f]{2}\) \S)")
 _DIGITS: Final = re.compile(r"\d+")
 _ONE_QUOTE: Final = re.compile(r"[\"']")
+_SPACES: Final = re.compile(r"(?:\\[ \t])+")
 _MAX_ROUNDS: Final = 8
 _MAX_PREFIX: Final = 200
 _NOT_A_PREFIX: Final = ("regs=", "before", " // ", "stack=")
@@ -181,6 +182,7 @@ class Unwrapper:
     def _learn(self, prefix: str) -> None:
         """Two instructions behind the same shape of text make it a prefix."""
         shape = r"\d+".join(re.escape(part) for part in _DIGITS.split(prefix.rstrip())) + r"[ \t]?"
+        shape = _SPACES.sub(r"[ \\t]{0,20}", shape)  # a column of numbers is as wide as its widest
         shape = _ONE_QUOTE.sub("[\"']", shape)  # which one it is depends on what stands inside
         if shape == self._shape_text:
             self._shape = re.compile(shape)
