@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import ROOT
 from tests.browser.fixtures import recorded
 from tests.browser.fixtures.payloads import PAYLOADS
 from tests.browser.test_log import LISTING, LOG, paste, read
@@ -38,6 +40,18 @@ STRANGERS = """() => {
 }"""  # noqa: E501
 
 
+CONTENTS = {
+    "type": "contents", "bytes": 100,
+    "sections": [
+        {"index": i, "name": p, "type": p, "flags": p, "size": 1, "meaning": p} for i, p in enumerate(PAYLOADS)
+    ],
+    "symbols": [{"name": p, "section": p, "type": p, "bind": p, "value": 0, "size": 1} for p in PAYLOADS],
+    "relocations": [{"section": p, "offset": 0, "type": p, "symbol": p, "insn": None} for p in PAYLOADS],
+    "types": [{"name": p, "kind": p, "size": None, "text": p} for p in PAYLOADS],
+    "left_out": {"sections": 0, "symbols": 0, "relocations": 0, "types": 0},
+}  # fmt: skip
+
+
 def clean(tab: Any, width: int = 1440) -> None:
     """Nothing ran, nothing was made of the text, and nothing is wider than the window."""
     page = tab.page
@@ -56,13 +70,37 @@ def hostile(value: Any, text: str) -> Any:
     )
 
 
+def panels() -> list[str]:
+    """The panels that there are, by id."""
+    text = (ROOT / "static" / "src" / "panels" / "dock.js").read_text()
+    return re.findall(r'^  \{ id: "(\w+)", label: ', text, re.MULTILINE)
+
+
 def test_every_panel_of_a_run(recorded_tab: Tabs) -> None:
-    tab = recorded_tab(hostile(recorded.packet_program(), ALL))
+    messages = hostile(recorded.packet_program(), ALL)
+    for message in messages:
+        if message.get("type") == "stage" and message["status"] == "done":
+            message["command"] = ALL
+            message["took"] = [{"what": p, "name": p, "size": 1, "unit": "byte"} for p in PAYLOADS]
+            message["returned"] = message["took"]
+    rewritten = {"type": "rewritten", "insns": [
+        {"idx": i, "orig_idx": i % 5, "text": p, "changed": True} for i, p in enumerate(PAYLOADS)
+    ]}  # fmt: skip
+    tab = recorded_tab(messages, answers={"contents": [CONTENTS], "rewritten": [rewritten]})
     page = tab.open()
     expect(page.locator("bs-scrubber output")).to_contain_text("of 13")
-    for pane in ("Log", "Paths", "Packet", "Maps", "Output", "Machine code", "Why"):
-        page.get_by_role("tab", name=pane, exact=False).first.click()
+    seen = panels()
+    assert len(seen) >= 9
+    for pane in seen:
+        page.locator(f"#tab-{pane}").click()
+        expect(page.locator(f"#pane-{pane}")).to_be_visible()
+        for summary in page.locator(f"#pane-{pane} summary").all():
+            summary.click()
         clean(tab)
+    page.get_by_role("button", name="In and out").click()
+    expect(page.locator(".passed li").first).to_contain_text("onerror=hit=1")
+    clean(tab)
+    page.keyboard.press("Escape")
     page.keyboard.press("m")
     page.keyboard.press("End")
     clean(tab)
@@ -117,17 +155,7 @@ def test_an_input_that_was_not_found(recorded_tab: Tabs, status: str) -> None:
 
 
 def test_sections_symbols_and_types_of_an_object(recorded_tab: Tabs) -> None:
-    contents = {
-        "type": "contents", "bytes": 100,
-        "sections": [
-            {"index": i, "name": p, "type": p, "flags": p, "size": 1, "meaning": p} for i, p in enumerate(PAYLOADS)
-        ],
-        "symbols": [{"name": p, "section": p, "type": p, "bind": p, "value": 0, "size": 1} for p in PAYLOADS],
-        "relocations": [{"section": p, "offset": 0, "type": p, "symbol": p, "insn": None} for p in PAYLOADS],
-        "types": [{"name": p, "kind": p, "size": None, "text": p} for p in PAYLOADS],
-        "left_out": {"sections": 0, "symbols": 0, "relocations": 0, "types": 0},
-    }  # fmt: skip
-    tab = recorded_tab(recorded.packet_program(), answers={"contents": [contents]})
+    tab = recorded_tab(recorded.packet_program(), answers={"contents": [CONTENTS]})
     page = tab.open()
     page.get_by_role("tab", name="Object file").click()
     for summary in page.locator("bs-object summary").all():
@@ -181,7 +209,10 @@ def test_the_search_of_the_gallery_while_typing(tab: Tabs) -> None:
     made = tab()
     page = made.page
     page.goto(made.server + "/errors/")
-    page.locator("#q").fill(LINES)
+    # One after the other: a search that another one replaces is said on the console.
+    with page.expect_response("**/errors/"):
+        page.locator("#q").fill(LINES)
+    clean(made)
     with page.expect_response("**/errors/"):
         page.get_by_role("button", name="Search").click()
     clean(made)
