@@ -50,7 +50,7 @@ class LogEntry(NamedTuple):
     STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
     instruction logged just before, else the insn_idx that heads its line.
     INSTEAD: `text` in the place of instruction `number`.
-    MARK: precision is tracked back over instruction `number`; `mark` is (frame, mask of registers, mask of stack slots).
+    MARK: precision is tracked back over it; `mark` is (frame, mask of registers, mask of stack slots).
     `step` is the trace step it belongs to.
     """
 

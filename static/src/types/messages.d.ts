@@ -212,6 +212,38 @@ export interface BinariesRequest {
   request: Request;
 }
 
+/** Ask what the verifier's walk costs and where. Answered by `profile`. */
+export interface ProfileRequest {
+  type: "profile";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask for changes of a C source with which the verifier's walk is shorter. Answered by an `advice` for each, and by `advice_done`. */
+export interface AdviceRequest {
+  type: "advice";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask what the walk costs with other values of `const volatile` variables. Answered by a `setting` for each combination of values, at most 64, and by `settings_done`. */
+export interface SettingsRequest {
+  type: "settings";
+  /** the program, as in `run` */
+  request: Request;
+  /** values by variable, as C writes them */
+  values: Record<string, string[]>;
+}
+
+/** Ask how another program, or the same one with other options, differs for the verifier. Answered by `compare`. */
+export interface CompareRequest {
+  type: "compare";
+  /** the program, as in `run` */
+  request: Request;
+  /** the other side, as in `run` */
+  other: Request;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -663,6 +695,240 @@ export interface Binaries {
   xlated: string | null;
   /** the machine code, as `bpftool prog dump jited file` writes it */
   image: string | null;
+}
+
+/** What a line of the source costs. */
+export interface LineCost {
+  /** `""`: the source itself; else the header */
+  file: string;
+  /** null: no line information */
+  line: number | null;
+  /** visits of its instructions */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** comparisons with a checkpoint that failed */
+  missed: number;
+}
+
+/** What a function costs. */
+export interface FunctionCost {
+  name: string;
+  /** its first instruction */
+  insn: number;
+  line: number | null;
+  /** how often it was entered */
+  calls: number;
+  /** visits of its own instructions */
+  insns: number;
+  /** with those of what it called */
+  total: number;
+  /** a global function: walked once, for any arguments */
+  alone: boolean;
+}
+
+/** What a loop costs. */
+export interface LoopCost {
+  /** `callback`: a helper calls the function again and again, at `insn` */
+  kind: "loop" | "callback";
+  /** where each round begins */
+  insn: number;
+  line: number | null;
+  /** how often the walk came there, on all paths together */
+  rounds: number;
+  /** visits in all rounds, with those of what was called */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** what kept most states from being covered; `""`: nothing did */
+  why_not_pruned: string;
+}
+
+/** Comparisons at one instruction that failed for the same reason. */
+export interface MissCost {
+  insn: number;
+  line: number | null;
+  /** the register or slot that differed; `""`: something else */
+  name: string;
+  /** how many */
+  failed: number;
+  /** how often the walk came there and at least one failed */
+  arrivals: number;
+  /** different values of `name` */
+  values: number;
+  /** false: `arrivals` and `values` are at least so many */
+  whole: boolean;
+  /** how the states were compared, as in `prunings` */
+  rule: string;
+  /** a sentence without a full stop */
+  text: string;
+  /** the instruction that needs the value exactly; null: none does */
+  needed_by: number | null;
+  /** why it does, a sentence without a full stop */
+  needed: string;
+}
+
+/** A `const volatile` variable that holds a number. */
+export interface ConstantEntry {
+  name: string;
+  type: string;
+  /** as C writes it */
+  value: string;
+  /** of its type, decimal text */
+  least: string;
+  most: string;
+  /** names of values: enumerators, `true`, `false` */
+  words: string[];
+}
+
+/** What the walk of a program costs and where. Of `lines` and of `insns` the numbers add up exactly. */
+export interface WalkProfile {
+  type: "profile";
+  program: string;
+  verdict: "accept" | "reject" | "error";
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** comparisons with a checkpoint that failed */
+  missed: number;
+  /** the dearest first */
+  lines: LineCost[];
+  /** [instruction, visits, states, pruned, missed] */
+  insns: [number, number, number, number, number][];
+  /** the dearest first */
+  functions: FunctionCost[];
+  /** the dearest first */
+  loops: LoopCost[];
+  /** the most frequent first */
+  misses: MissCost[];
+  /** what `settings` can set */
+  constants: ConstantEntry[];
+}
+
+/** A change of the source with which the walk is shorter: it was compiled and verified. */
+export interface FoundAdvice {
+  type: "advice";
+  /** what it does, for a button */
+  title: string;
+  /** why it helps, a sentence */
+  why: string;
+  /** unified, against the source as it was sent */
+  diff: string;
+  edits: Edit[];
+  /** what the verifier needed without the change */
+  before: number;
+  /** what it needs with it */
+  insns_processed: number;
+}
+
+/** The search for advice has ended. */
+export interface AdviceDone {
+  type: "advice_done";
+  /** how many `advice` messages there were */
+  found: number;
+}
+
+/** One combination of values and what the verifier says of the program with it. */
+export interface TriedSetting {
+  type: "setting";
+  /** by variable, as they were sent */
+  values: Record<string, string>;
+  verdict: "accept" | "reject" | "error";
+  errno: number;
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** instructions after rewriting; null: not accepted */
+  xlated: number | null;
+  /** bytes of machine code; null: not accepted */
+  jited: number | null;
+}
+
+/** All combinations were verified, or a limit was hit. */
+export interface SettingsDone {
+  type: "settings_done";
+  /** why there are no more, a sentence; `""`: there are all */
+  message: string;
+}
+
+/** What the verifier says of one side. */
+export interface SideSummary {
+  name: string;
+  verdict: "accept" | "reject" | "error";
+  errno: number;
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** instructions as they were loaded */
+  insns: number;
+  /** after rewriting; null: not accepted */
+  xlated: number | null;
+  /** bytes of machine code; null: not accepted */
+  jited: number | null;
+}
+
+/** A line on one side. */
+export interface LineSide {
+  line: number | null;
+  text: string;
+  /** visits of its instructions */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+}
+
+/** A line of both sources. */
+export interface ComparedLine {
+  /** `a`, `b`: only that source has it */
+  kind: "same" | "changed" | "a" | "b";
+  /** `""`: the source itself; else the header */
+  file: string;
+  a: LineSide;
+  b: LineSide;
+  /** [instruction of a, of b, visits in a, in b]; null: no counterpart */
+  insns: ([number | null, number | null, number, number])[];
+}
+
+/** The first step at which two walks part. */
+export interface WalksPart {
+  /** `insn`: another instruction stands there; `value`: the same instruction leaves another value; `path`: they go on with different instructions; `pruned`: one ends a path there; `end`: one walk is over */
+  kind: "none" | "insn" | "value" | "path" | "pruned" | "end";
+  /** steps that both took before */
+  agreed: number;
+  a_step: number | null;
+  b_step: number | null;
+  a_insn: number | null;
+  b_insn: number | null;
+  /** with `value`: the register or slot */
+  name: string;
+  /** the value or instruction */
+  a: string;
+  b: string;
+  /** a sentence */
+  why: string;
+}
+
+/** A program (a) and another one, or the same with other options (b). */
+export interface WalksCompared {
+  type: "compare";
+  program: string;
+  a: SideSummary | null;
+  b: SideSummary | null;
+  lines: ComparedLine[];
+  /** lines that are not in `lines` */
+  left_out: number;
+  parting: WalksPart | null;
+  /** where they go different ways, if instructions differ before */
+  ways: WalksPart | null;
 }
 
 /** A limit was hit. */
@@ -1594,6 +1860,6 @@ export interface View {
   breakpoints?: Breakpoint[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
