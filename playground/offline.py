@@ -28,7 +28,7 @@ from playground.jobs.queue import Busy, Client
 from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
 from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
-from playground.messages.asked import ANALYSES, ListName
+from playground.messages.asked import ANALYSES, TYPES, ListName
 from playground.records import compact, list_texts, messages_of, read, stages_of, steps_from
 from playground.requests import BadRequest
 from playground.views.pages import config, kernel_release, program_value
@@ -112,12 +112,12 @@ async def session_file(run: Run, content: Mapping[str, Any], client: Client) -> 
     own = inline()
     room = FILE_BYTES - own.bytes - len(compact(content).encode()) * 2 - MARGIN
     packer = Packer(room * 3 // 4)
-    left = await _pack(packer, run, content, client)
-    return await asyncio.to_thread(_page, run, content, packer.end(), left, own)
+    left, answered = await _pack(packer, run, content, client)
+    return await asyncio.to_thread(_page, content, packer.end(), left, answered, own)
 
 
-async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Client) -> list[str]:
-    """Fill the file; what was left out, in words."""
+async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Client) -> tuple[list[str], list[str]]:
+    """Fill the file; what was left out, in words, and the questions that the file answers."""
     end = time.monotonic() + SECONDS
     left = []
     said = await read(messages_of, run)
@@ -129,9 +129,11 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     for name in LISTS:
         if not packer.add(await read(functools.partial(list_texts, name=name), run)):
             left.append(f"the list “{name}” but for its beginning")
-    for kind in ANALYSES:
+    answered = [kind for kind in ANALYSES if _worth(kind, content["request"])]
+    for kind in list(answered):
         if not await _answer(packer, kind, content["request"], end, client):
             left.append(f"the answer to “{kind}”")
+            answered.remove(kind)
     if whole:
         await _steps(packer, run, rest, had, end, client)
     for (stage, number), count in had.items():
@@ -141,7 +143,12 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
             left.append(f"{total - count:,} of {total:,} steps of {whose}")
     if any(m["type"] == "stage" and m.get("log_more") for m in said):
         left.append("the end of the log")
-    return left
+    return left, answered
+
+
+def _worth(kind: str, request: dict[str, Any]) -> bool:
+    """Whether a question is asked for the file: those that take long only if somebody asked them before."""
+    return not getattr(TYPES[kind], "slow", False) or service().stored({"kind": kind, "request": request})
 
 
 async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float, client: Client) -> bool:
@@ -192,7 +199,7 @@ async def _steps(
     return True
 
 
-def _page(run: Run, content: Mapping[str, Any], packed: str, left: list[str], own: Inline) -> str:
+def _page(content: Mapping[str, Any], packed: str, left: list[str], answered: list[str], own: Inline) -> str:
     program = program_value(content["request"], title=content.get("title", ""), view=content.get("view"))
     about = {
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -200,7 +207,7 @@ def _page(run: Run, content: Mapping[str, Any], packed: str, left: list[str], ow
         "version": version(),
         "left": left,
     }
-    told = {**config(), "analyses": list(ANALYSES), "file": True}
+    told = {**config(), "analyses": answered, "file": True}
     told.pop("poll")
     context = {
         "program": program, "record": None, "config": told, "examples": [], "kernel_release": kernel_release(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias, get_args
 
 from msgspec import UNSET, field
 
@@ -365,6 +365,8 @@ class FactsRequest(Wire, frozen=True, kw_only=True):
 class Analysis(Wire, frozen=True, kw_only=True):
     """Ask something about a program. Its answer may take as long as a run; the run of the socket goes on."""
 
+    slow: ClassVar[bool] = False
+    """Whether it is asked only where somebody wants it: its answer takes far longer than a run."""
     type: str
     request: Annotated[Request, about("the program, as in `run`", title="A request")]
 
@@ -399,6 +401,7 @@ class CounterexampleRequest(Analysis, frozen=True, kw_only=True):
 class MatrixRequest(Analysis, frozen=True, kw_only=True):
     """Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`."""
 
+    slow: ClassVar[bool] = True
     type: Literal["matrix"]
 
 
