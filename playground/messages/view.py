@@ -34,6 +34,13 @@ class Breakpoint(Wire, frozen=True):
     enabled: bool
 
 
+class Selected(Wire, frozen=True):
+    """A register or slot of a frame."""
+
+    name: Annotated[str, about("`r3`, `fp-8`; in a run also `@0x…`, an address", max_length=NAME_LENGTH)]
+    frame: Annotated[int, about("number of its frame", ge=0, le=8)] = 0
+
+
 class View(Wire, frozen=True):
     """What a page shows of a program. Every field may be left out."""
 
@@ -42,7 +49,11 @@ class View(Wire, frozen=True):
     packet: Annotated[int, about("number of the run, from 0, if there are several", ge=0, le=(1 << 31) - 1)] = 0
     reg: Annotated[str, about('the selected register or slot, as in steps; `""`: none', max_length=NAME_LENGTH)] = ""
     selected: (
-        Annotated[str, about("the register or slot whose value is shown in full", max_length=NAME_LENGTH)] | Unset
+        Annotated[
+            Selected,
+            about("the same with its frame", sentence="The view's selected has to be an object with name and frame."),
+        ]
+        | Unset
     ) = UNSET
     pane: Annotated[str, about("the open panel", max_length=NAME_LENGTH)] = ""
     dock: Annotated[bool, about("whether the panels are unfolded")] = True

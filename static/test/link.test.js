@@ -24,7 +24,7 @@ test("what a link stores of the page has what the page has", () => {
   const plain = { stage: "verify", step: 3, packet: 0, reg: "r3", pane: "log", dock: true, base: "hex" };
   const now = { ...state(), step: 3, reg: "r3", base: /** @type {const} */ ("hex") };
   assert.deepEqual(shown(now), plain);
-  const more = { selected: "r1", layout: { columns: [1, 2] }, breakpoints: [POINT] };
+  const more = { selected: { name: "r1", frame: 0 }, layout: { columns: [1, 2] }, breakpoints: [POINT] };
   assert.deepEqual(shown(/** @type {any} */ ({ ...now, ...more })), { ...plain, ...more });
 });
 

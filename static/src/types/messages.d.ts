@@ -1828,6 +1828,14 @@ export interface HoldingsPart {
   items: Holding[];
 }
 
+/** A register or slot of a frame. */
+export interface Selected {
+  /** `r3`, `fp-8`; in a run also `@0x…`, an address */
+  name: string;
+  /** number of its frame */
+  frame?: number;
+}
+
 /** A place where stepping stops. */
 export interface Breakpoint {
   kind: "line" | "insn" | "helper" | "condition";
@@ -1846,8 +1854,8 @@ export interface View {
   packet?: number;
   /** the selected register or slot, as in steps; `""`: none */
   reg?: string;
-  /** the register or slot whose value is shown in full */
-  selected?: string;
+  /** the same with its frame */
+  selected?: Selected;
   /** the open panel */
   pane?: string;
   /** whether the panels are unfolded */
