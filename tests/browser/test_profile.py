@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.fixtures import recorded
 from tests.browser.test_access import faults
-from tests.browser.test_flow import replace_source, source, stage
+from tests.browser.test_flow import replace_source, source
 from tests.browser.test_recorded import rude
 
 Tabs = Callable[..., Any]
@@ -23,7 +23,11 @@ SETTINGS = (PROGRAMS / "settings.c").read_text()
 def ran(page: Any, text: str) -> None:
     replace_source(page, text)
     page.keyboard.press("Control+Enter")
-    stage(page, "run", "done")
+    page.wait_for_function(
+        "text => { const s = document.querySelector('bs-editor').store.state; return s.ran?.source === text"
+        " && s.stages.run?.status === 'done'; }",
+        arg=text,
+    )
 
 
 def cursor(page: Any) -> tuple[int, int]:

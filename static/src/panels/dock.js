@@ -29,9 +29,6 @@ const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stage
 /** Whether there is a program to run: a log is read only. @param {State} state */
 const runs = ({ ran, kind }) => (ran?.kind ?? kind) !== "log";
 
-/** Whether the verifier has said something of the program. @param {State} state */
-const walked = ({ stages }) => stages.verify?.status === "done" || stages.verify?.status === "failed";
-
 /** A panel is a line here and a component. @type {Pane[]} */
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
@@ -42,8 +39,8 @@ export const PANES = [
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },
   { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => runs(s) && s.stages.verify?.verdict === "accept" },
   { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },
-  { id: "profile", label: "Profile", tag: "bs-profile", scrolls: true, when: (s) => runs(s) && walked(s) },
-  { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, when: (s) => runs(s) && walked(s) },
+  { id: "profile", label: "Profile", tag: "bs-profile", scrolls: true, when: runs },
+  { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, when: runs },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];
 

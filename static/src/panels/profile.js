@@ -21,7 +21,7 @@ export class ProfilePane extends Panel {
   /** @type {SettingsForm} */
   settings;
   /** @type {unknown[]} what is shown */
-  shown = [];
+  shown = [undefined, undefined, undefined, undefined];
 
   build() {
     const { store } = this;
@@ -62,9 +62,9 @@ export class ProfilePane extends Panel {
     if (open && here && ran?.kind === "c" && here.verdict !== "error") analyses.ask("advice");
     const advice = analyses.answer("advice");
     const stale = Boolean(ran) && ran?.edited !== edited;
-    if (this.shown[0] !== profile || !this.told.hasChildNodes()) fill(this.told, this.answer(profile));
+    if (this.shown[0] !== profile || this.shown[3] !== walked) fill(this.told, walked ? this.answer(profile) : h("p", { class: "empty" }, "The profile appears once the verifier has walked the program."));
     if (this.shown[1] !== advice || this.shown[2] !== stale) fill(this.advice, this.cards(advice, stale));
-    this.shown = [profile, advice, stale];
+    this.shown = [profile, advice, stale, walked];
     this.settings.show(here);
   }
 
