@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from vm.isa.insn import Insn
-from vm.isa.opcodes import LD_IMM64, PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
+from vm.isa.opcodes import CALL, JMP, LD_IMM64, PSEUDO_CALL, PSEUDO_KFUNC_CALL, PSEUDO_MAP_FD, PSEUDO_MAP_VALUE
 from vm.isa.operands import target
 from vm.isa.text import insn_text
 from vm.kernel.helpers import helper
+from vm.kernel.hooks import kfunc_by_id
 from vm.program import LineInfo, Program
 
 
 class ListedInsn(NamedTuple):
-    """idx counts slots; `text` is the kernel's without the opcode; line is None where no line info covers it."""
+    """idx counts slots; `text` is the kernel's without the opcode; line is None where no line info covers it.
+
+    call -- what a call calls: a helper, kernel function or function of the program; "" for other instructions
+    """
 
     idx: int
     hex: str
@@ -22,6 +27,7 @@ class ListedInsn(NamedTuple):
     line: LineInfo | None
     target: int | None
     func: str
+    call: str = ""
 
 
 def helper_name(insn: Insn) -> str | None:
@@ -30,6 +36,18 @@ def helper_name(insn: Insn) -> str | None:
         return None
     found = helper(insn.imm)
     return found.name if found is not None else None
+
+
+def called(insn: Insn, idx: int, funcs: Mapping[int, str]) -> str:
+    """Name of what an instruction calls, "" if it is no call. funcs: names of the program's functions by slot."""
+    if insn.code != JMP | CALL:
+        return ""
+    if insn.src_reg == PSEUDO_CALL:
+        return funcs.get(idx + 1 + insn.imm, "")
+    if insn.src_reg == PSEUDO_KFUNC_CALL:
+        known = kfunc_by_id(insn.imm)
+        return known.name if known is not None else ""
+    return helper_name(insn) or ""
 
 
 def listing(program: Program) -> tuple[ListedInsn, ...]:
@@ -59,6 +77,7 @@ def listing(program: Program) -> tuple[ListedInsn, ...]:
                 program.line_infos[at] if at >= 0 else None,
                 target(insn, idx),
                 funcs.get(idx, ""),
+                called(insn, idx, funcs),
             )
         )
         idx += 2 if wide else 1

@@ -183,6 +183,22 @@ class RunConsumer(AsyncWebsocketConsumer):
         for text in texts:
             await self.say_text(text)
 
+    async def on_seek(self, message: asked.Seek) -> None:
+        run = self.run
+        if run is None:
+            raise BadRequest("There is no run yet.", "unknown_run")
+        stops = msgspec.to_builtins(message.stops)
+        where = (message.stage, message.run, message.from_, message.direction)
+        try:
+            found = await service().seek(run, *where, stops, self.client.name)
+        except Unreadable as error:
+            await self.say(type="error", code="window", message=str(error), asked=message.type)
+        except Busy:
+            why = "The server is busy; try again in a moment."
+            await self.say(type="error", code="window", message=why, asked=message.type)
+        else:
+            await self.say(**found, id=message.id)
+
     async def on_part(self, message: asked.PartRequest) -> None:
         run = self.run
         if run is None:
@@ -405,8 +421,8 @@ class Analysis(NamedTuple):
 
 
 Plain = (
-    asked.Window | asked.PartRequest | asked.LogRequest | asked.ValueRequest | asked.FactsRequest | asked.Resume
-    | asked.Cancel
+    asked.Window | asked.PartRequest | asked.Seek | asked.LogRequest | asked.ValueRequest | asked.FactsRequest
+    | asked.Resume | asked.Cancel
 )  # fmt: skip
 Message = Start | Analysis | Plain
 
@@ -428,6 +444,7 @@ HANDLERS: dict[str, Handler] = {
     "run": RunConsumer.on_run,
     "window": RunConsumer.on_window,
     "part": RunConsumer.on_part,
+    "seek": RunConsumer.on_seek,
     "log": RunConsumer.on_log,
     "value": RunConsumer.on_question,
     "facts": RunConsumer.on_question,

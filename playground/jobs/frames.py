@@ -14,13 +14,14 @@ from typing import Any, BinaryIO, NamedTuple
 HEADER = struct.Struct("<IIBBIII")
 """Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
-READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART = 1, 2, 3, 4, 5, 6, 7
+READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART, OUTLINE = 1, 2, 3, 4, 5, 6, 7, 8
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
+# OUTLINE: which instructions steps visited (vm/seek/outline.py), for searches; only a worker can read it.
 # PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
-WINDOW, LOG, VALUE, FACTS = "window", "walk_log", "value", "facts"
-"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value's history, proved facts."""
-SHORT = frozenset({WINDOW, VALUE, FACTS})
+WINDOW, LOG, VALUE, FACTS, SEEK = "window", "walk_log", "value", "facts", "seek"
+"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value, facts, a search."""
+SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK})
 """Those that take no longer than it takes to look at a few thousand steps: they do not wait for runs."""
 WANTED = "wanted"
 """Type of a worker's message: it needs further blocks of the walk to answer."""
@@ -37,7 +38,9 @@ DAMAGED = "damaged"
 STAGES = ("", "compile", "load", "verify", "jit", "run")
 LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings")
 """Lists of which a stage's message may hold only the beginning (playground/present/parts.py)."""
-NAMES = (*STAGES, *LISTS)
+OUTLINES = {"verify": "verify_outline", "run": "run_outline"}
+"""What stands in an OUTLINE's header in the place of the stage, by the stage."""
+NAMES = (*STAGES, *LISTS, *OUTLINES.values())
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
 
@@ -100,6 +103,13 @@ def pack_block(message: dict[str, Any]) -> Frame:
     return Frame(BLOCK, message["stage"], message.get("run", 0), message["from"], message["to"], len(data), data)
 
 
+def pack_outline(message: dict[str, Any]) -> Frame:
+    """A frame of an `outline` message: stage, run, from, to and data."""
+    data: bytes = message["data"]
+    name = OUTLINES[message["stage"]]
+    return Frame(OUTLINE, name, message.get("run", 0), message["from"], message["to"], len(data), data)
+
+
 def inflate(payload: bytes, raw: int) -> str:
     """The JSON text; FrameError when it is not exactly `raw` bytes, however little was sent."""
     opened = zlib.decompressobj()
@@ -124,13 +134,15 @@ class Header(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     length, raw, kind, stage, run, first, to = HEADER.unpack(data)
-    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= PART or stage >= len(NAMES) or to < first:
+    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= OUTLINE or stage >= len(NAMES) or to < first:
         raise FrameError("a header holds what no frame has")
     name = NAMES[stage]
     if kind in (STEPS, BLOCK) and (not stage or name not in STAGES):
         raise FrameError("steps of no stage")
     if kind == PART and name not in LISTS:
         raise FrameError("a part of no list")
+    if kind == OUTLINE and name not in OUTLINES.values():
+        raise FrameError("an outline of no stage")
     return Header(length, raw, kind, name, run, first, to)
 
 

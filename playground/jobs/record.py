@@ -15,6 +15,7 @@ from playground.jobs.frames import (
     BLOCK,
     HEADER,
     MESSAGE,
+    OUTLINE,
     PART,
     PROGRAM,
     STEPS,
@@ -26,8 +27,8 @@ from playground.jobs.frames import (
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for, and items one `part` message
-KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART)
-NUMBERED = (STEPS, BLOCK, PART)
+KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART, OUTLINE)
+NUMBERED = (STEPS, BLOCK, PART, OUTLINE)
 """Frames that hold steps, or items of a list, which follow each other."""
 HEAD_BYTES = 64
 """Of a block: its heading, with which a worker finds the blocks that it needs."""

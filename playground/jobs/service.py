@@ -13,7 +13,7 @@ import os
 import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,20 @@ from django.conf import settings
 from playground import disk
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
-from playground.jobs.frames import BLOCK, DAMAGED, LOG, MATRIX, MESSAGE, SHORT, UPLOAD, WANTED, WINDOW, FrameError
+from playground.jobs.frames import (
+    BLOCK,
+    DAMAGED,
+    LOG,
+    MATRIX,
+    MESSAGE,
+    OUTLINES,
+    SEEK,
+    SHORT,
+    UPLOAD,
+    WANTED,
+    WINDOW,
+    FrameError,
+)
 from playground.jobs.pool import Pool
 from playground.jobs.process import sweep
 from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
@@ -47,6 +60,12 @@ FIRST_BYTES = 1 << 20
 """Bytes of blocks, about, that a worker is given with a question about one value; it asks for more."""
 ROUNDS = 4
 """How often a worker is given more blocks for one question, with the first time."""
+SEEK_MS = 250
+"""Milliseconds after which a search in states is not continued unasked."""
+SEEK_BLOCKS = (1, 8, 32)
+"""Blocks that a worker is given for a search in states, one time after the other; the last as often as needed."""
+VALUES = ("change", "condition")
+"""Kinds of stops for which states are read."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
@@ -334,6 +353,71 @@ class Service:
                 if sum(walk[n].length for n in near) > READ_BYTES:
                     break
         raise Unreadable("This lies too far from the step to be looked at.")
+
+    async def seek(
+        self,
+        run: Run,
+        stage: str,
+        number: int,
+        start: int,
+        direction: int,
+        stops: list[dict[str, Any]],
+        reader: str = "",
+    ) -> dict[str, Any]:
+        """The `found` message of a search, without its id, for each `reader` (an address) one after the other.
+
+        A worker searches in the outlines of the steps, which say where each was, or in their blocks if a stop is about
+        values: nearby ones first, until SEEK_MS have passed. Unreadable, Busy.
+        """
+        async with self._turn(reader):
+            backwards, began = direction < 0, time.monotonic()
+            values = any(stop["kind"] in VALUES for stop in stops)
+            total = run.record.total(OUTLINES[stage], number)
+            first, end = (0, min(start, total)) if backwards else (start + 1, total)
+            request = {"kind": SEEK, "stage": stage, "stops": stops, "backwards": backwards}
+            try:
+                outlines = self._encoded(run, run.record.window(OUTLINES[stage], number, 0, total))
+                program = run.record.program()
+            except (FrameError, OSError) as error:
+                raise self._damaged(run, str(error)) from None
+            for count in chain(SEEK_BLOCKS, repeat(SEEK_BLOCKS[-1])):
+                blocks: list[str] = []
+                low, high = first, end
+                if values and first < end:
+                    try:
+                        low, high, blocks = self._batch(run, stage, number, (first, end), backwards, count)
+                    except (FrameError, OSError) as error:
+                        raise self._damaged(run, str(error)) from None
+                given = {"program": program, "outlines": outlines, "blocks": blocks, "first": low, "end": high}
+                answer = json.loads((await self._read(run, {**request, **given}))[0])
+                first, end = (first, low) if backwards else (high, end)
+                more = values and first < end
+                if answer["step"] is not None or not more or time.monotonic() - began > SEEK_MS / 1000:
+                    break
+            return {**answer, "at": low if backwards else max(high - 1, start), "more": more}
+
+    def _batch(
+        self, run: Run, stage: str, number: int, span: tuple[int, int], backwards: bool, count: int
+    ) -> tuple[int, int, list[str]]:
+        """(first, end) of the part of a span that lies in at most `count` blocks, those where the search begins."""
+        entries = [entry for entry in run.record.window(stage, number, *span) if entry.kind == BLOCK]
+        taken: list[Entry] = []
+        for entry in islice(reversed(entries) if backwards else entries, count):
+            if taken and sum(each.length for each in taken) + entry.length > READ_BYTES:
+                break
+            taken.append(entry)
+        if not taken:
+            raise FrameError("there are no blocks of these steps")
+        first, end = max(span[0], min(each.first for each in taken)), min(span[1], max(each.to for each in taken))
+        return first, end, self._encoded(run, taken)
+
+    @staticmethod
+    def _encoded(run: Run, entries: Iterable[Entry]) -> list[str]:
+        """Payloads for a worker, in order of their steps. Unreadable if they are too long."""
+        taken = sorted(entries, key=lambda entry: entry.first)
+        if sum(entry.length for entry in taken) > READ_BYTES:
+            raise Unreadable("This run is too long to be searched.")
+        return [base64.b64encode(run.record.data(entry)).decode() for entry in taken]
 
     def part(self, run: Run, name: str, first: int, to: int) -> list[str]:
         """The `part` messages that hold items [first, to) of a list of a run, as far as they are there. Unreadable."""

@@ -37,6 +37,7 @@ from playground.jobs.frames import (
     FrameError,
     pack,
     pack_block,
+    pack_outline,
 )
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
@@ -153,6 +154,8 @@ def _frame(message: dict[str, Any], in_blocks: set[str]) -> Frame:
     kind = message["type"]
     if kind == "block":
         return pack_block(message)
+    if kind == "outline":
+        return pack_outline(message)
     if kind == "program":
         return pack(PROGRAM, message)
     if kind == "part":

@@ -191,7 +191,7 @@ class Request(Wire, frozen=True):
     source: Annotated[
         str,
         about(
-            "the text; of an object file (`elf`) its base64; `\"\"` with `upload`",
+            'the text; of an object file (`elf`) its base64; `""` with `upload`',
             sentence="The source has to be text.",
         ),
     ]
@@ -306,6 +306,80 @@ class PartRequest(Wire, frozen=True, kw_only=True):
             "behind the last item; at most 1024 after `from`",
             sentence="A part must end at a later item than it starts.",
             ge=1,
+        ),
+    ]
+
+
+MOST_STOPS: Final = 64
+MOST_INSNS: Final = 1 << 16
+CONDITION_LENGTH: Final = 200
+
+
+class SeekStop(Wire, frozen=True):
+    """A reason for a search to stop at a step."""
+
+    kind: Annotated[
+        Literal["insn", "line", "frame", "fork", "prune", "path", "change", "condition"],
+        about(
+            "`insn`: the step visits one of `insns`; `line`: it comes to one of them from elsewhere, or anew; "
+            "`frame`: at most `most` frames are left; `fork`: it pushed a path; `prune`: a path was pruned after it; "
+            "`path`: a path forks, begins or ends there; `change`: the register or slot `name` got a value; "
+            "`condition`: `text` becomes true (docs/seeking.md)",
+            sentence="The kind of a stop must be one of insn, line, frame, fork, prune, path, change, condition.",
+        ),
+    ]
+    insns: Annotated[
+        list[int],
+        about(
+            f"slots of instructions, at most {MOST_INSNS:,}",
+            title="The instructions of a stop",
+            max_length=MOST_INSNS,
+        ),
+    ] = field(default_factory=list)
+    most: Annotated[int, about("frames", title="The frames of a stop", ge=0)] = 0
+    name: Annotated[
+        str,
+        about(
+            "`r3`, `fp-8`, `1:r3` in frame 1; in a run `r3` or a register of the machine",
+            title="The name of a stop",
+            pattern=r"^(([0-7]:)?(r[0-9]{1,2}|fp-[0-9]{1,3})|[a-z0-9]{2,4})?$",
+        ),
+    ] = ""
+    text: Annotated[str, about("the condition", title="A condition", max_length=CONDITION_LENGTH)] = ""
+
+
+class Seek(Wire, frozen=True, kw_only=True):
+    """Search for the nearest step before or after another one at which one of the stops holds.
+
+    Answered by `found`. A search in the states of a long walk ends after some time and says how far it came.
+    """
+
+    type: Literal["seek"]
+    id: Annotated[int, about("the answer has the same", title="The id of a search", ge=0)]
+    stage: Annotated[
+        Literal["verify", "run"],
+        about("in whose steps", sentence="The stage of a search must be verify or run."),
+    ]
+    run: Annotated[
+        int, about("number of the run, for stage `run`", sentence="The run of a search must be a number from 0.", ge=0)
+    ] = 0
+    from_: Annotated[
+        int,
+        about(
+            "the step from which on is searched; itself it is no answer. -1: before the first",
+            sentence="The step of a search must be a number from -1.",
+            ge=-1,
+        ),
+    ] = field(name="from")
+    direction: Annotated[
+        Literal[1, -1], about("1: later steps; -1: earlier ones", sentence="The direction of a search must be 1 or -1.")
+    ]
+    stops: Annotated[
+        list[SeekStop],
+        about(
+            f"at most {MOST_STOPS}",
+            sentence=f"The stops of a search have to be a list of at most {MOST_STOPS} stops.",
+            max_length=MOST_STOPS,
         ),
     ]
 
@@ -481,6 +555,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "log": LogRequest,
     "value": ValueRequest,
     "facts": FactsRequest,
+    "seek": Seek,
     "contents": ContentsRequest,
     "rewritten": RewrittenRequest,
     "fixes": FixesRequest,

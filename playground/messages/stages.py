@@ -179,6 +179,7 @@ class Insn(Wire, frozen=True):
     target: Annotated[int | None, about("the slot a jump goes to")]
     column: Annotated[int, about("1-based column, where there is a line")] | Unset = UNSET
     func: Annotated[str, about("on a function's first slot: its name")] | Unset = UNSET
+    call: Annotated[str, about("of a call: the helper, kernel function or function that it calls")] | Unset = UNSET
     source: Annotated[str, about("of a log: the C line, where it is printed without a number")] | Unset = UNSET
 
 
@@ -229,6 +230,7 @@ class Loaded(Wire, frozen=True):
     command: Annotated[str, _COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], _TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
+    call_info: Annotated[list[tuple[int, str]], about("with `more`: [slot, callee] of each call")] | Unset = UNSET
 
 
 class Cause(Wire, frozen=True):

@@ -67,6 +67,7 @@ class Limits(Wire, frozen=True):
     message_bytes: Annotated[int, about("of one message of a client")]
     window: int
     chunk: int
+    seek_ms: Annotated[int, about("milliseconds after which a search in states says how far it came")]
 
 
 class Hello(Wire, frozen=True):
@@ -113,6 +114,26 @@ class Log(Wire, frozen=True):
     log_steps: Annotated[list[tuple[int, int]], about("[line of the log from 0, step]")]
 
 
+class Problem(Wire, frozen=True):
+    """What is wrong with a condition."""
+
+    stop: Annotated[int, about("number of the stop, from 0")]
+    column: Annotated[int, about("where, from 1")]
+    message: Annotated[str, about("a sentence")]
+
+
+class Found(Wire, frozen=True):
+    """What a search found."""
+
+    type: Literal["found"]
+    id: Annotated[int, about("as in `seek`")]
+    step: Annotated[int | None, about("the nearest step; null: none as far as the search came")]
+    stop: Annotated[int | None, about("number of the stop that holds there, from 0")]
+    at: Annotated[int, about("the step up to which was searched: a search from there on continues this one")]
+    more: Annotated[bool, about("whether there are steps behind `at` in which was not searched yet")]
+    problems: Annotated[list[Problem], about("conditions that are none; they never hold")]
+
+
 class Limit(Wire, frozen=True):
     """A limit was hit."""
 
@@ -139,7 +160,8 @@ class Error(Wire, frozen=True):
     ]  # fmt: skip
     message: Annotated[str, about("a sentence")]
     asked: Annotated[
-        str | Unset, about("type of the message that asked: with `analysis`; with `window` for `value` and `facts`")
+        str | Unset,
+        about("type of the message that asked: with `analysis`; with `window` for `value`, `facts` and `seek`"),
     ] = UNSET
     retry_after: Annotated[int | Unset, about("with `busy`: seconds after which to try again")] = UNSET
 
@@ -160,6 +182,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "log": Log,
     "value": Value,
     "facts": ProvedFacts,
+    "found": Found,
     "contents": Contents,
     "rewritten": RewrittenProgram,
     "fix": FoundFix,
@@ -190,6 +213,7 @@ ServerMessage: TypeAlias = (
     | Log
     | Value
     | ProvedFacts
+    | Found
     | Contents
     | RewrittenProgram
     | FoundFix

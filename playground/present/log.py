@@ -17,6 +17,7 @@ from playground.jobs.frames import UPLOAD
 from playground.present import passed
 from playground.present.printed import chunk
 from playground.present.request import read_build, read_caps, read_source
+from playground.present.seek import outline_messages
 from vm import pipeline
 from vm.errors import InputError
 from vm.isa.opcodes import LD_IMM64
@@ -25,8 +26,9 @@ from vm.logs.decode import decode
 from vm.logs.session import Session
 from vm.logs.told import cause, kernel_words, rule_of
 from vm.logs.values import LogReport, ProgramLog, Verdict
+from vm.seek.outline import Outliner
 from vm.trace import as_json
-from vm.trace.blocks import HEADER_SIZE, InMemory, read_heading
+from vm.trace.blocks import HEADER_SIZE, InMemory, read_block, read_heading
 from vm.verifier.rules.catalogue import rule_named
 
 if TYPE_CHECKING:
@@ -164,6 +166,8 @@ def insns(program: ProgramLog, sources: Mapping[int, SourceLine]) -> tuple[list[
             # The kernel prints the address of a map or function in the place of the number that names it.
             if code != LD_IMM64 and not what.called:
                 row["hex"] = what.insns[0].encode().hex()
+        if what.called:
+            row["call"] = what.called
         source = sources.get(idx)
         if source is not None and source.file == file and source.number:
             row["line"] = source.number
@@ -181,6 +185,7 @@ class _Blocks:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._first = True
+        self._outliner = Outliner()
         self.total = 0
 
     def append(self, data: bytes) -> None:
@@ -189,8 +194,8 @@ class _Blocks:
     def read(self, offset: int, length: int) -> bytes:
         raise NotImplementedError("the blocks of a log are told, not kept")
 
-    def take(self) -> Iterator[Message]:
-        """Messages with the blocks that are new; with the first chunk of steps after the first."""
+    def take(self, *, last: bool = False) -> Iterator[Message]:
+        """Messages with the blocks that are new and outlines of them; with the first chunk of steps after the first."""
         parts, self._parts = self._parts, []
         for data in parts:
             head = read_heading(data[:HEADER_SIZE], 0)
@@ -199,6 +204,10 @@ class _Blocks:
             if self._first and head.steps:
                 self._first = False
                 yield chunk([data], 0, self.total)
+            self._outliner.add(read_block(head, data[HEADER_SIZE:]))
+            yield from outline_messages(self._outliner, "verify")
+        if last:
+            yield from outline_messages(self._outliner, "verify", last=True)
 
 
 def _read(request: Message, given: Given, first: _Beginning, started: float) -> Iterator[Message]:
@@ -210,7 +219,7 @@ def _read(request: Message, given: Given, first: _Beginning, started: float) -> 
         if blocks.total == 0 or time.monotonic() - told > _SECONDS_BETWEEN:
             told = time.monotonic()
             yield from blocks.take()
-    yield from blocks.take()
+    yield from blocks.take(last=True)
     report = session.report()
     program = session.recorded or first.program
     rows, lines = insns(program, session.recording.lines)

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from playground.present.seek import outline_messages
 from vm.btf.format import RecordText, format_value
 from vm.btf.variables import variables
 from vm.errors import InputError
@@ -13,7 +14,8 @@ from vm.kernel.btf import is_kernel_type
 from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
 from vm.runner.execution import X86_REGS, Execution, RunStep
-from vm.runner.stored import RECENT, StoredSteps, blocks, read_block
+from vm.runner.stored import RECENT, StoredSteps, blocks, read_block, visits
+from vm.seek.outline import Outliner
 
 if TYPE_CHECKING:
     from vm.runner.follow import Known
@@ -27,15 +29,20 @@ MAX_VALUE_NODES: Final = 64
 
 
 def run_blocks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
-    """The steps of one run: `block` messages, and of run 0 the first steps as a client gets them without asking.
+    """The steps of one run: `block` and `outline` messages, and of run 0 the first steps as a client gets them unasked.
 
     known -- what the verifier knew after each of them
     """
     total = len(execution.steps)
+    outliner = Outliner()
     for steps, data in blocks(execution.steps, iter(known if known is not None else ())):
         yield {"type": "block", "stage": "run", "run": run, "from": steps.start, "to": steps.stop, "data": data}
         if run == 0 and steps.start == 0:
             yield chunk(run, read_block(data), 0, total, FIRST_STEPS)
+        insns, frames = visits(data)
+        outliner.add_steps(insns, [frame + 1 for frame in frames])
+        yield from outline_messages(outliner, "run", run)
+    yield from outline_messages(outliner, "run", run, last=True)
 
 
 def run_window(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

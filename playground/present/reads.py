@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from playground.jobs.frames import FACTS, LOG, VALUE, WINDOW
+from playground.jobs.frames import FACTS, LOG, SEEK, VALUE, WINDOW
 from playground.present.value import facts_job, value_job
-from playground.present.window import log_job, window_job
+from playground.present.window import log_job, seek_job, window_job
 
 READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = {
     WINDOW: window_job,
     LOG: log_job,
     VALUE: value_job,
     FACTS: facts_job,
+    SEEK: seek_job,
 }

@@ -304,7 +304,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     except NotEmulated as e:
         # No verdict; what was walked until here holds all the same.
         recorder.flush()
-        yield from blocks.take(encoder)
+        yield from blocks.take(encoder, last=True)
         told = unfinished_json(program, check.walk.env, recorder, e)
         yield {
             "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
@@ -317,7 +317,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     short = len(recorder) <= FIRST_BLOCK
     if not short:
         recorder.flush()
-        yield from blocks.take(encoder)
+        yield from blocks.take(encoder, last=True)
     verdict = check.result()
     told = verdict_json(program, verdict, recorder, log_stopped=check.walk.env.log.stopped)
     yield {
@@ -330,7 +330,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
     }
     if short:
         recorder.flush()
-        yield from blocks.take(encoder)
+        yield from blocks.take(encoder, last=True)
     yield from _first_facts(program, recorder, verdict.failure.step if verdict.failure is not None else 0)
     yield _later(told.lists)
     if not verdict.accepted:
@@ -468,12 +468,14 @@ def _insns(listed: Sequence[ListedInsn]) -> Iterator[Message]:
         insn["target"] = row.target
         if row.func:
             insn["func"] = row.func
+        if row.call:
+            insn["call"] = row.call
         yield insn
 
 
 def _shape(listed: Sequence[ListedInsn]) -> Message:
     """What the page has to know of all instructions where it gets only the first: which are wide, lines, functions."""
-    found: Message = {"wide": [], "line_info": [], "func_info": []}
+    found: Message = {"wide": [], "line_info": [], "func_info": [], "call_info": []}
     line: int | None = None
     for row in listed:
         if len(row.hex) > 16:
@@ -484,6 +486,8 @@ def _shape(listed: Sequence[ListedInsn]) -> Message:
             line = here
         if row.func:
             found["func_info"].append([row.idx, row.func])
+        if row.call:
+            found["call_info"].append([row.idx, row.call])
     return {**found, "more": {"insns": len(listed)}}
 
 

@@ -11,13 +11,15 @@ from typing import Any, Final
 from playground.jobs.frames import DAMAGED
 from playground.present import printed
 from playground.present.machine import run_window
+from playground.present.seek import outline_messages, seek
 from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
 from vm.runner.stored import BlockError
-from vm.trace.blocks import HEADER_SIZE, InMemory, TraceError, read_heading
+from vm.seek.outline import Outliner
+from vm.trace.blocks import HEADER_SIZE, InMemory, TraceError, read_block, read_heading
 from vm.trace.stored import StoredTrace
 
 # Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
@@ -50,6 +52,7 @@ class Blocks:
     def __init__(self) -> None:
         self._kept = InMemory()
         self._told = 0
+        self._outliner = Outliner()
 
     def append(self, data: bytes) -> None:
         self._kept.append(data)
@@ -57,8 +60,11 @@ class Blocks:
     def read(self, offset: int, length: int) -> bytes:
         return self._kept.read(offset, length)
 
-    def take(self, encoder: WalkEncoder) -> Iterator[dict[str, Any]]:
-        """Messages with the blocks that are new, and with the first chunk once it is there."""
+    def take(self, encoder: WalkEncoder, *, last: bool = False) -> Iterator[dict[str, Any]]:
+        """Messages with the blocks that are new, with the first chunk once it is there, and with outlines of them.
+
+        last -- the walk is over: no more blocks will come
+        """
         while self._told < len(self._kept.parts):
             data = self._kept.parts[self._told]
             head = read_heading(data[:HEADER_SIZE], 0)
@@ -67,6 +73,10 @@ class Blocks:
             if self._told == 0 and head.steps:
                 yield encoder.chunk(0, end, FIRST_STEPS)
             self._told += 1
+            self._outliner.add(read_block(head, data[HEADER_SIZE:]))
+            yield from outline_messages(self._outliner, "verify")
+        if last:
+            yield from outline_messages(self._outliner, "verify", last=True)
 
 
 @lru_cache(maxsize=KEPT_PROGRAMS)
@@ -111,6 +121,11 @@ def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     first = max(request["from"] // CHUNK * CHUNK, trace.first)
     for start in range(first, min(request["to"], len(trace)), CHUNK):
         yield encoder.chunk(start, request["total"])
+
+
+def seek_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The answer of a search in the steps of the outlines and blocks given; an error message if they are damaged."""
+    yield from seek(request, lambda: asked_program(request["program"]), open_trace)
 
 
 def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace:

@@ -36,6 +36,7 @@ def config() -> dict[str, Any]:
 
 def limits() -> dict[str, int]:
     from playground.jobs.record import CHUNK, WINDOW
+    from playground.jobs.service import SEEK_MS
 
     return {
         "source_bytes": settings.SOURCE_BYTES,
@@ -48,6 +49,7 @@ def limits() -> dict[str, int]:
         "message_bytes": settings.MESSAGE_BYTES,
         "window": WINDOW,
         "chunk": CHUNK,
+        "seek_ms": SEEK_MS,
     }
 
 

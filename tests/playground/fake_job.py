@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import CONTENTS, DAMAGED, LOG, UPLOAD, VALUE, WANTED, WINDOW
+from playground.jobs.frames import CONTENTS, DAMAGED, LOG, SEEK, UPLOAD, VALUE, WANTED, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -25,6 +25,9 @@ def run_job(request: Message) -> Iterator[Message]:
         return
     if request["kind"] == VALUE:
         yield from value(request)
+        return
+    if request["kind"] == SEEK:
+        yield from seek(request)
         return
     if request["kind"] == LOG:
         yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
@@ -66,6 +69,23 @@ def uploaded() -> Iterator[Message]:
     data = (Path(os.environ["TMPDIR"]) / UPLOAD).read_bytes()
     found = {"bytes": len(data), "digest": hashlib.sha256(data).hexdigest()}
     yield {"type": "stage", "stage": "load", "status": "done", **found}
+
+
+def seek(request: Message) -> Iterator[Message]:
+    """What `program` says; then that step 7000 is found, or what condition is none."""
+    yield from run_job({"kind": "asm", "source": json.loads(request["program"])["script"]})
+    at = 7000 if request["first"] <= 7000 < request["end"] else None
+    assert len(request["outlines"]) == 3
+    told = [{"stop": 0, "column": len(request["blocks"]), "message": f"{request['first']}-{request['end']}"}]
+    yield {"type": "found", "step": at, "stop": None if at is None else 0, "problems": told}
+
+
+def outlines(rest: str) -> Iterator[Message]:
+    """Outlines of so many steps, three of them."""
+    third = int(rest) // 3
+    for n in range(3):
+        to = int(rest) if n == 2 else third * (n + 1)
+        yield {"type": "outline", "stage": "verify", "from": third * n, "to": to, "data": b"outline"}
 
 
 def blocks(rest: str) -> Iterator[Message]:
@@ -183,6 +203,6 @@ ACTIONS = {
     name: globals()[name]
     for name in (
         "stage", "steps", "sleep", "spin", "allocate", "say", "crash", "fail", "bad_input", "limit", "temporary",
-        "write", "probe", "nonsense", "blocks", "block", "program", "damaged",
+        "write", "probe", "nonsense", "blocks", "block", "outlines", "program", "damaged",
     )
 }  # fmt: skip

@@ -54,12 +54,24 @@ def text_of(block: Block, row: int) -> str:
     return block.rows[at + ROW.size : at + ROW.size + length].decode("utf-8", "replace")
 
 
+class Texts(dict[int, str]):
+    """What was printed, by row of a block; TraceError for a row that is none."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self._block = block
+
+    def __missing__(self, row: int) -> str:
+        found = self[row] = text_of(self._block, row)
+        return found
+
+
 class _Fold:
     """The state while changes are applied to it."""
 
     def __init__(self, block: Block) -> None:
         self._block = block
-        self._texts: dict[int, str] = {}
+        self._texts = Texts(block)
         self.state: Slots = {}
         self.at = 0
         self.depth = block.key_depth
@@ -67,16 +79,10 @@ class _Fold:
         for slot, row, writer in zip(keyframe.slot, keyframe.row, keyframe.writer, strict=True):
             self._set(slot, row, writer)
 
-    def _text(self, row: int) -> str:
-        found = self._texts.get(row)
-        if found is None:
-            found = self._texts[row] = text_of(self._block, row)
-        return found
-
     def _set(self, slot: int, row: int, writer: int) -> None:
         place = (slot >> 8, slot & 0xFF)
         if row:
-            self.state[place] = (self._text(row), writer)
+            self.state[place] = (self._texts[row], writer)
         else:
             self.state.pop(place, None)
 

@@ -163,6 +163,17 @@ def read_block(data: bytes) -> StoredSteps:
     return StoredSteps(head.first, before, steps, stores, [_known(*row) for row in zip(*per_step[5:], strict=True)])
 
 
+def visits(data: bytes) -> tuple[array[int], array[int]]:
+    """(insn_idx, frameno) of each step of a block that was just made."""
+    steps = Heading(*_HEADER.unpack_from(data)[2:-1]).steps
+    insn, frameno = array("i"), array("B")
+    at = _HEADER.size
+    insn.frombytes(data[at : at + 4 * steps])
+    at += 12 * steps  # behind insn_idx, x86_off and event
+    frameno.frombytes(data[at : at + steps])
+    return insn, frameno
+
+
 def _steps(
     head: Heading, per_step: list[array[int]], values: array[int], stores: list[tuple[int, MemoryWrite]]
 ) -> tuple[RunStep | None, list[RunStep]]:

@@ -47,6 +47,10 @@ class Folded:
         self._fold()
         return self._starts[place]
 
+    def value(self, index: int, row: int) -> RegState | StackSlot:
+        """The value of a row, which a slot of this index (snapshots.py) holds."""
+        return self._register(row) if index < FIRST_SLOT else self._slot(row)
+
     def _fold(self) -> None:
         if self._done:
             return

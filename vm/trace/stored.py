@@ -79,6 +79,11 @@ class StoredTrace:
         self._folded: dict[int, Folded] = {}  # the one used last is the last
 
     @property
+    def btf(self) -> Btf | None:
+        """The program's type information."""
+        return self._btf
+
+    @property
     def first(self) -> int:
         """The first step that is there: not 0 where only some blocks of a trace were opened."""
         return self._firsts[0] if self._firsts else 0
@@ -406,6 +411,10 @@ class StoredTrace:
     def view(self, value: RegState | StackSlot, snap: Snapshot, name: str) -> RegView:
         """A slot's value in words; written_at is not filled in."""
         return self._viewer.view(value, snap, name)
+
+    def facts(self, value: RegState | StackSlot) -> RegView:
+        """view() without the words, which take most of its time."""
+        return self._viewer.facts_of(value)
 
     def called(self, insn_idx: int) -> str:
         """What the call at an instruction calls, "" if it is no call of a helper or kernel function."""

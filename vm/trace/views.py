@@ -66,6 +66,20 @@ class Viewer:
         return RegView("memory" if kind in (t.STACK_DYNPTR, t.STACK_ITER) else "number", text)
 
     def reg(self, reg: RegState, frameno: int) -> RegView:
+        """A register's value in words."""
+        return self.facts(reg)._replace(text=reg_text(reg, frameno, self._names))
+
+    def facts_of(self, value: RegState | StackSlot) -> RegView:
+        """view() without the words."""
+        if isinstance(value, RegState):
+            return self.facts(value)
+        kind = value.slot_type[7]
+        if kind == t.STACK_SPILL:
+            return self.facts(value.spilled_ptr)
+        return RegView("memory" if kind in (t.STACK_DYNPTR, t.STACK_ITER) else "number", "")
+
+    def facts(self, reg: RegState) -> RegView:
+        """reg() without the words."""
         spec = self._names.map_of(reg) if t.type_is_map_ptr(reg.type) else None
         s = reg.scalar
         shown = reg.type == t.SCALAR_VALUE or s.var_off.mask != 0
@@ -77,7 +91,7 @@ class Viewer:
         size = spec.value_size if spec is not None else reg.mem_size if base == t.PTR_TO_MEM else 0
         return RegView(
             kind=KINDS.get(base, "none"),
-            text=reg_text(reg, frameno, self._names),
+            text="",
             maybe_null=bool(reg.type & t.PTR_MAYBE_NULL),
             precise=reg.type == t.SCALAR_VALUE and reg.precise,
             scalar=scalar if shown else None,

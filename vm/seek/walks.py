@@ -1,0 +1,157 @@
+"""Changes and conditions in the blocks of a walk.
+
+Only the slots in question are followed, and a condition is decided once for the same values: a block has some
+thousand steps, but few of them change a given register.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from vm.logs import printed, stored
+from vm.seek.condition import Condition, Place
+from vm.trace.blocks import HEADER_SIZE, Block, read_block, read_heading
+from vm.trace.folded import Folded
+from vm.trace.records import RegView
+from vm.trace.snapshots import slot_index
+
+if TYPE_CHECKING:
+    from vm.trace.stored import StoredTrace
+
+Values = Callable[[int, int], RegView | None]
+"""How the values of a block are read: (index of the slot, row) -> view."""
+_Rows = dict[tuple[int, int], int]
+"""(frame, index) -> row of the value; without an entry nothing is there."""
+
+
+def read(data: bytes) -> Block:
+    """The block of these bytes; TraceError."""
+    head = read_heading(data[:HEADER_SIZE], 0)
+    return read_block(head, data[HEADER_SIZE : HEADER_SIZE + head.length])
+
+
+def values_of(trace: StoredTrace) -> Callable[[Block], Values]:
+    """How values of a verified program's blocks are read: block -> (index, row) -> view."""
+
+    def of_block(block: Block) -> Values:
+        folded = Folded(block, trace.btf)
+
+        def view(index: int, row: int) -> RegView | None:
+            return trace.facts(folded.value(index, row))
+
+        return view
+
+    return of_block
+
+
+def values_of_log(block: Block) -> Values:
+    """The same of a log that was read."""
+    texts = stored.Texts(block)
+
+    def view(index: int, row: int) -> RegView | None:
+        return printed.view(texts[row])
+
+    return view
+
+
+def changes(block: Block, name: str) -> Iterator[int]:
+    """Steps of a block at which a register or slot got a value or lost it."""
+    frame, index = slot_index(name)
+    wanted = frame << 8 | index
+    starts = dict(zip(block.starts.first_step, block.starts.end, strict=True))
+    last = -1
+    for at in _places(block.changes.slot, {index}):
+        if block.changes.slot[at] != wanted:
+            continue
+        place = bisect_right(block.end, at)
+        step = block.first + place
+        if place < len(block.end) and step != last and at >= starts.get(step, 0):
+            last = step
+            yield step
+
+
+def conditions(block: Block, condition: Condition, values: Values) -> Iterator[int]:
+    """Steps of a block at which a condition becomes true, or is true at the first step of a path."""
+    places = condition.places
+    decided: dict[tuple[tuple[int, int] | None, ...], bool] = {}
+
+    def holds(rows: _Rows, depth: int) -> bool:
+        def where(place: Place) -> tuple[int, int]:
+            return (depth - 1 if place.frame < 0 else place.frame), place.slot
+
+        key = tuple((where(place)[0], rows.get(where(place), 0)) for place in places)
+        known = decided.get(key)
+        if known is None:
+
+            def state(place: Place) -> RegView | None:
+                row = rows.get(where(place), 0)
+                return values(place.slot, row) if row else None
+
+            known = decided[key] = condition.holds(state)
+        return known
+
+    was: bool | None = None
+    last = -1
+    for place, begins, rows, depth in _states(block, {place.slot for place in places}):
+        now = holds(rows, depth)
+        if place >= 0 and now and (begins or not was) and place != last:
+            last = place
+            yield block.first + place
+        was = now
+
+
+def _states(block: Block, indexes: set[int]) -> Iterator[tuple[int, bool, _Rows, int]]:
+    """(place, whether a path begins there, rows of these indexes after it, frames): where they or the frames differ.
+
+    The first is the keyframe, with place -1. The rows are only good until the next.
+    """
+    rows: _Rows = {}
+    slot, row = block.changes.slot, block.changes.row
+    for key, value in zip(block.keyframe.slot, block.keyframe.row, strict=True):
+        if key & 0xFF in indexes and value:
+            rows[key >> 8, key & 0xFF] = value
+    depth = block.key_depth
+    yield -1, False, rows, depth
+    events = list(_places(slot, indexes))
+    starts = block.starts
+    begun, done = 0, 0
+    firsts = set(starts.first_step)
+
+    def to(end: int, frames: int) -> None:
+        nonlocal done, depth
+        if frames < depth:
+            for key in [key for key in rows if key[0] >= frames]:
+                del rows[key]
+        depth = frames
+        while done < len(events) and events[done] < end:
+            where = slot[events[done]]
+            rows[where >> 8, where & 0xFF] = row[events[done]]
+            done += 1
+
+    for place in _interesting(block, events):
+        step = block.first + place
+        while begun < len(starts.end) and starts.first_step[begun] <= step:
+            to(starts.end[begun], starts.depth[begun])
+            begun += 1
+        to(block.end[place], block.depth[place])
+        yield place, step in firsts, rows, depth
+
+
+def _interesting(block: Block, events: Iterable[int]) -> list[int]:
+    """Places of steps at which one of these changes is made, the number of frames differs or a path begins."""
+    count = len(block.end)
+    found = {bisect_right(block.end, at) for at in events}
+    found.update(match.start() for match in re.finditer(rb"(.)\1*", block.depth.tobytes(), re.DOTALL))
+    found.update(step - block.first for step in block.starts.first_step)
+    return sorted(place for place in found if 0 <= place < count)
+
+
+def _places(slots: array[int], indexes: set[int]) -> Iterator[int]:
+    """Places in a column of slots where one of these indexes stands, in any frame."""
+    low = slots.tobytes()[::2]
+    pattern = b"[" + b"".join(b"\\x%02x" % index for index in indexes) + b"]"
+    return (match.start() for match in re.finditer(pattern, low))
