@@ -7,13 +7,42 @@ import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
+
+/** Media queries about the window, by the word on the root element that stands for each (src/core/room.js). */
+const queries = {};
+const LENGTHS = /^\((?:max|min)-(?:width|height): [\d.]+px\)(?: and \((?:max|min)-(?:width|height): [\d.]+px\))*$/;
+
+/** The word for a media query; null for one that asks for something else, such as the colour scheme. */
+function word(query) {
+  if (!LENGTHS.test(query)) {
+    if (/width|height/.test(query)) throw new Error(`@media ${query}: larger type cannot be taken into account`);
+    return null;
+  }
+  const parts = [...query.matchAll(/\(([a-z-]+): ([\d.]+)px\)/g)].map((part) => [part[1], Number(part[2])]);
+  const name = parts.map(([what, pixels]) => `${what}-${String(pixels).replace(".", "_")}`).join("-");
+  queries[name] = Object.fromEntries(parts);
+  return name;
+}
+
+/**
+ * A style sheet in which all lengths but hairlines follow the size of the type: pixels become rem, and media queries
+ * about the window become attributes that take the size into account.
+ */
+export const scalable = (css) =>
+  css
+    .replace(/@media ([^{]+?)\s*\{/g, (all, query) => (word(query) === null ? all : `:where([data-room~="${word(query)}"]) {`))
+    .replace(/(?<![\w.-])(-?)(\d*\.?\d+)px/g, (all, sign, pixels) => (Number(pixels) <= 2 ? all : `${sign}${Number(pixels) / 16}rem`));
+
+const scaling = {
+  name: "scaling",
+  setup: (made) => made.onLoad({ filter: /src[\\/]css[\\/].*\.css$/ }, ({ path }) => ({ contents: scalable(readFileSync(path, "utf8")), loader: "css" })),
+};
 const options = {
   entryPoints: [
     { in: join(here, "src/app.js"), out: "app" },
     { in: join(here, "src/css/app.css"), out: "app" },
     { in: join(here, "src/css/embed.css"), out: "embed" },
     { in: join(here, "src/pages.js"), out: "pages" },
-    { in: join(here, "src/theme.js"), out: "theme" },
   ],
   outdir: join(here, "dist"),
   entryNames: "[name]",
@@ -23,14 +52,25 @@ const options = {
   target: ["chrome111", "firefox115", "safari16.4"],
   legalComments: "none",
   logLevel: "warning",
+  plugins: [scaling],
 };
+/** The script before the first paint is no module; it knows the queries once the style sheets are read. */
+const early = () => ({
+  ...options,
+  entryPoints: [{ in: join(here, "src/theme.js"), out: "theme" }],
+  format: "iife",
+  define: { QUERIES: JSON.stringify(queries) },
+});
 
 if (process.argv.includes("--watch")) {
+  await build(options);
+  await build(early());
   const watcher = await context({ ...options, minify: false, sourcemap: true, logLevel: "info" });
   await watcher.watch();
 } else {
   rmSync(options.outdir, { recursive: true, force: true });
   await build(options);
+  await build(early());
   copyFileSync(join(here, "reference.json"), join(options.outdir, "reference.json"));
   // Beside each file its compressed self, which is what goes over the wire.
   for (const name of readdirSync(options.outdir)) {

@@ -8,6 +8,7 @@ import { RecordedSocket, recorded } from "./core/recorded.js";
 import { Scope } from "./core/scope.js";
 import { Trail } from "./core/trail.js";
 import { Announcer } from "./panels/announcer.js";
+import { BreakpointsPane } from "./panels/breakpoints.js";
 import { ComparePane } from "./panels/compare.js";
 import { Dock, PANES } from "./panels/dock.js";
 import { Editor } from "./panels/editor.js";
@@ -28,6 +29,7 @@ import { Splitters } from "./panels/splitters.js";
 import { State } from "./panels/state.js";
 import { Switch } from "./panels/switch.js";
 import { ValuePopover } from "./panels/value.js";
+import { ViewMenu } from "./panels/view-menu.js";
 import { WhyPane } from "./panels/why.js";
 import * as tip from "./ui/tip.js";
 
@@ -66,7 +68,7 @@ async function start() {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
-    "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover,
+    "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover, "bs-breakpoints": BreakpointsPane, "bs-view-menu": ViewMenu,
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 

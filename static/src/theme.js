@@ -1,4 +1,7 @@
-// Runs before the first paint, so that a chosen theme never flashes the other one.
+// Runs before the first paint, so that a chosen theme never flashes the other one, nor a chosen size another.
+import { readLayout } from "./core/layout.js";
+import { arrange } from "./core/room.js";
+
 try {
   // An address may have chosen one.
   const theme = document.documentElement.dataset.theme ? null : localStorage.getItem("bpfscope.theme");
@@ -6,3 +9,12 @@ try {
 } catch {
   // Storage may be forbidden: the system's theme is used.
 }
+let { scale } = readLayout();
+const apply = () => arrange(scale, QUERIES);
+apply();
+addEventListener("resize", apply);
+// The page says which size is chosen.
+document.addEventListener("scale", (event) => {
+  scale = /** @type {CustomEvent<number>} */ (event).detail;
+  apply();
+});

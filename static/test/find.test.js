@@ -21,3 +21,10 @@ test("text in instructions, source and log, whatever its case", () => {
   assert.deepEqual(where("nowhere"), []);
   assert.deepEqual(occurrences({ ...state, kind: "elf" }, "int r2", 9), [], "an object's base64 is not searched");
 });
+
+test("registers and stack slots at the cursor are searched too", () => {
+  const state = { code: new Code(null), log: new Log(null), source: "", kind: "c" };
+  const values = [["r1", "packet +14"], ["fp-8", "number 7"]];
+  assert.deepEqual(occurrences(state, "PACKET", 9, values), [{ where: "r1", text: "packet +14", kind: "value", n: -1, name: "r1" }]);
+  assert.equal(occurrences(state, "fp-8", 9, values)[0].name, "fp-8");
+});

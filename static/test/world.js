@@ -5,7 +5,10 @@ import { Lists } from "../src/core/lists.js";
 import { Code, Log, Machine } from "../src/core/model.js";
 import { Protocol } from "../src/core/protocol.js";
 import { Reasons } from "../src/core/reasons.js";
+import { Player } from "../src/core/player.js";
 import { Search } from "../src/core/search.js";
+import { plain } from "../src/core/layout.js";
+import { Seeker } from "../src/core/seeker.js";
 import { Steps } from "../src/core/steps.js";
 import { Store } from "../src/core/store.js";
 
@@ -37,7 +40,7 @@ export const LOAD = {
   insns: [
     { idx: 0, text: "r0 = 0", line: 3, func: "main" },
     { idx: 1, text: "r2 = 5", line: 4 },
-    { idx: 2, text: "call pc+2", line: 5 },
+    { idx: 2, text: "call pc+2", line: 5, call: "helper" },
     { idx: 3, text: "r2 = 6", line: 3 },
     { idx: 4, text: "exit", line: 6 },
     { idx: 5, text: "r1 += 1", line: 10, func: "helper" },
@@ -57,6 +60,7 @@ export const state = () => ({
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
   code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, peek: "", found: "", notice: "",
   selected: null, asking: "", value: null, facts: null, ink: false,
+  breakpoints: [], playing: false, speed: 30, layout: plain(),
 });
 
 /** The parts of a scope, with a session that writes down what it is asked for. */
@@ -67,7 +71,6 @@ export function world() {
   const steps = new Steps((stage, from, to, run) => asked.push({ stage, from, to, run }));
   const cursor = new Cursor(store, steps);
   const lists = new Lists((list, from, to) => asked.push({ list, from, to }));
-  const search = new Search(cursor, lists);
   /** @type {any[]} */
   const sent = [];
   const session = {
@@ -80,9 +83,12 @@ export function world() {
     request: { kind: "c", source: "int a;" },
     ask: (message) => sent.push(["ask", message]),
   };
+  const seeker = new Seeker(session);
+  const search = new Search(cursor, lists, seeker);
+  const player = new Player(store, cursor, search, () => false);
   const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample", "settings"]);
-  const protocol = new Protocol(store, steps, cursor, session, analyses, lists);
-  return { analyses, asked, cursor, lists, protocol, search, sent, session, steps, store };
+  const protocol = new Protocol(store, steps, cursor, session, analyses, lists, seeker);
+  return { analyses, asked, cursor, lists, player, protocol, search, seeker, sent, session, steps, store };
 }
 
 /** The same with the walk in it. */

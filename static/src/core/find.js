@@ -14,14 +14,16 @@ export function place(text) {
 }
 
 /**
- * Where a text occurs, whatever its case: in instructions, then in the source, then in the verifier's log.
+ * Where a text occurs, whatever its case: in instructions, the source, registers and stack slots at the cursor, and then
+ * in the verifier's log.
  * @param {Pick<import("./store.js").State, "code" | "log" | "source" | "kind">} state
  * @param {string} text
  * @param {number} most hits
- * @returns {{where: string, text: string, kind: "step" | "insn" | "line", n: number}[]} `n` is -1 for a line of the log
+ * @param {[string, string][]} values name and text of what registers and stack slots hold
+ * @returns {{where: string, text: string, kind: "step" | "insn" | "line" | "value", n: number, name?: string}[]} `n` is -1 for a line of the log
  *   that belongs to no step
  */
-export function occurrences({ code, log, source, kind }, text, most) {
+export function occurrences({ code, log, source, kind }, text, most, values = []) {
   const needle = text.toLowerCase();
   /** @type {ReturnType<typeof occurrences>} */
   const hits = [];
@@ -30,6 +32,7 @@ export function occurrences({ code, log, source, kind }, text, most) {
   for (const { idx, text: insn } of code.insns) if (has(insn)) hits.push({ where: `insn ${idx}`, text: insn, kind: "insn", n: idx });
   const lines = kind === "elf" ? [] : source.split("\n");
   for (const [i, line] of lines.entries()) if (has(line)) hits.push({ where: `line ${i + 1}`, text: line, kind: "line", n: i + 1 });
+  for (const [name, held] of values) if (has(`${name} ${held}`)) hits.push({ where: name, text: held, kind: "value", n: -1, name });
   for (const [i, line] of log.lines.entries()) {
     if (hits.length >= most) break;
     if (line !== undefined && has(line)) hits.push({ where: `log ${i + 1}`, text: line, kind: "step", n: log.stepAt(i) });

@@ -9,7 +9,7 @@ const MOST_LINES = 20000;
 const AROUND = 64;
 
 /** @typedef {(from: number, to: number) => void} Want asks for items of a list */
-/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "more" | "wide" | "line_info" | "func_info">>} Load the `load` stage message */
+/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "more" | "wide" | "line_info" | "func_info" | "call_info">>} Load the `load` stage message */
 /** @typedef {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more" | "log_head" | "log_index" | "more">>} Said the `verify` stage message */
 
 /**
@@ -21,6 +21,7 @@ function rows(load, total) {
   const wide = new Set(load.wide ?? []);
   const lines = load.line_info ?? [];
   const funcs = new Map(load.func_info ?? []);
+  const calls = new Map(load.call_info ?? []);
   const out = [...load.insns];
   const before = out.at(-1);
   let idx = before ? before.idx + (wide.has(before.idx) ? 2 : 1) : 0;
@@ -29,10 +30,18 @@ function rows(load, total) {
   while (out.length < total) {
     while (at < lines.length && lines[at][0] <= idx) line = lines[at++][1];
     const func = funcs.get(idx);
-    out.push({ idx, hex: "", text: "", line, target: null, ...(func ? { func } : {}) });
+    const call = calls.get(idx);
+    out.push({ idx, hex: "", text: "", line, target: null, ...(func ? { func } : {}), ...(call ? { call } : {}) });
     idx += wide.has(idx) ? 2 : 1;
   }
   return out;
+}
+
+/** The list of a key, made where there is none. @template K @param {Map<K, number[]>} lists @param {K} key */
+function listed(lists, key) {
+  const found = lists.get(key) ?? [];
+  lists.set(key, found);
+  return found;
 }
 
 export class Code {
@@ -50,11 +59,11 @@ export class Code {
     this.row = new Map(this.insns.map((insn, row) => [insn.idx, row]));
     /** @type {Map<number, number[]>} C line -> slots */
     this.byLine = new Map();
+    /** @type {Map<string, number[]>} what is called -> slots of the calls */
+    this.calls = new Map();
     for (const insn of this.insns) {
-      if (!insn.line) continue;
-      const slots = this.byLine.get(insn.line);
-      if (slots) slots.push(insn.idx);
-      else this.byLine.set(insn.line, [insn.idx]);
+      if (insn.line) listed(this.byLine, insn.line).push(insn.idx);
+      if (insn.call) listed(this.calls, insn.call).push(insn.idx);
     }
     /** @type {Record<string, string>} */
     this.lines = load?.lines ?? {};

@@ -31,9 +31,10 @@ export class Protocol {
    * @param {Pick<import("./session.js").Session, "start" | "adopt" | "cancel" | "end" | "over" | "url">} session
    * @param {import("./analyses.js").Analyses} analyses
    * @param {import("./lists.js").Lists} lists
+   * @param {import("./seeker.js").Seeker} seeker
    * @param {Pick<import("./values.js").Values, "take" | "forget"> | null} values
    */
-  constructor(store, steps, cursor, session, analyses, lists, values = null) {
+  constructor(store, steps, cursor, session, analyses, lists, seeker, values = null) {
     this.values = values;
     this.store = store;
     this.steps = steps;
@@ -41,6 +42,7 @@ export class Protocol {
     this.session = session;
     this.analyses = analyses;
     this.lists = lists;
+    this.seeker = seeker;
     /** @type {{step: number, stage: View, packet: number} | null} where a link points: taken up once its stage is here */
     this.restore = null;
     /** @type {ReturnType<typeof upload> | null} the log that is being sent */
@@ -172,6 +174,7 @@ export class Protocol {
       this.steps.forget();
       this.lists.forget();
       this.analyses.lost();
+      this.seeker.forget();
       const wait = news.wait ?? 0;
       const seconds = (wait / 1000).toFixed(wait < 950 ? 1 : 0);
       this.store.set({
@@ -192,10 +195,11 @@ export class Protocol {
 
   /** Take one message of the server. @param {ServerMessage} message */
   handle(message) {
-    if (this.analyses.take(message) || this.values?.take(message)) return;
+    if (this.analyses.take(message) || this.seeker.take(message) || this.values?.take(message)) return;
     switch (message.type) {
       case "hello":
         this.steps.limit(message.limits);
+        this.seeker.limit(message.limits);
         if (message.kernel) this.store.set({ kernel: message.kernel });
         break;
       case "accepted":
@@ -241,6 +245,7 @@ export class Protocol {
     this.store.set({ reasons: new Reasons(null) });
     this.analyses.forget();
     this.values?.forget();
+    this.seeker.forget();
   }
 
   /** @param {StageMessage} message */

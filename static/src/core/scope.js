@@ -1,18 +1,24 @@
 /** What panels are given: the store, the cursor, searches and the protocol, made from what came with the page. */
 import { Analyses } from "./analyses.js";
+import { kept, save } from "./breakpoints.js";
+import { choices, keepChoices } from "./choices.js";
 import { Cursor } from "./cursor.js";
 import { saveDraft } from "./draft.js";
 import { keptHeat } from "./heat.js";
+import { readLayout } from "./layout.js";
 import { Lists, needs } from "./lists.js";
 import { Code, Log, Machine } from "./model.js";
+import { Player } from "./player.js";
 import { PollSocket } from "./polling.js";
 import { Protocol } from "./protocol.js";
 import { Reasons } from "./reasons.js";
 import { Search } from "./search.js";
+import { Seeker } from "./seeker.js";
 import { Session } from "./session.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { Values, inkWanted } from "./values.js";
+import { calm } from "../ui/dom.js";
 
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
@@ -44,10 +50,15 @@ export class Scope {
     this.lists = new Lists((list, from, to) => this.session.part(list, from, to));
     this.cursor = new Cursor(this.store, this.steps);
     this.values = new Values(this.store, this.cursor, this.session);
-    this.search = new Search(this.cursor, this.lists, this.values);
+    this.seeker = new Seeker(this.session);
+    this.seeker.limit(boot.config.limits);
+    this.search = new Search(this.cursor, this.lists, this.seeker, this.values);
+    this.player = new Player(this.store, this.cursor, this.search, calm);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
-    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.values);
+    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
+    this.store.on(["breakpoints", "source"], (changed) => changed.size < 2 && save(this.store.state));
+    keepChoices(this.store);
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;
   }
@@ -101,9 +112,6 @@ function first({ program, config, ownInput = false }) {
     reg: "",
     hover: null,
     pane: "log",
-    dock: true,
-    column: "insns",
-    base: "dec",
     focusStage: "verify",
     packetRun: 0,
     code: new Code(null),
@@ -113,6 +121,10 @@ function first({ program, config, ownInput = false }) {
     analyses: {},
     kernelLog: null,
     heat: keptHeat(),
+    breakpoints: kept({ kind: request.kind, source: request.source ?? "" }),
+    playing: false,
+    layout: readLayout(),
+    ...choices(),
     peek: "",
     found: "",
     notice: "",

@@ -1,29 +1,44 @@
 /** Moves of the cursor that look for something: a visit, a change, a writer, a fork. */
 
+import { KINDS, stopsOf, tested } from "./breakpoints.js";
 import { REASONS } from "./lists.js";
 
-/** @import { MachineStep, VerifierStep } from "../types/messages.js" */
+/** @import { Breakpoint } from "./breakpoints.js" */
+/** @import { Stop } from "./seeker.js" */
+/** @import { MachineStep, Path, VerifierStep } from "../types/messages.js" */
 /** @import { ListName } from "./lists.js" */
 /** @import { RunWindows, WalkWindows } from "./windows.js" */
 
 /** @typedef {VerifierStep | MachineStep} Raw */
 
-/** Windows fetched by one search, at most. */
+/**
+ * A test of the steps that are here: the number of the stop that holds, -1 for none; undefined where it takes steps that
+ * are not here.
+ * @typedef {(raw: Raw, step: number) => number | undefined} Test
+ */
+
+/** Windows fetched by one search, at most, where the server does not search. */
 const SEARCH_WINDOWS = 400;
+/** Milliseconds after which the page says that it still searches. */
+const LATE = 400;
 
 export class Search {
   /** @type {symbol | undefined} the latest search: an older one stops when its window arrives */
   ticket;
+  /** What is searched for, in words. */
+  what = "";
 
   /**
    * @param {import("./cursor.js").Cursor} cursor
    * @param {import("./lists.js").Lists} lists
+   * @param {import("./seeker.js").Seeker} seeker
    * @param {Pick<import("./values.js").Values, "walk"> | null} values
    */
-  constructor(cursor, lists, values = null) {
+  constructor(cursor, lists, seeker, values = null) {
     this.values = values;
     this.cursor = cursor;
     this.lists = lists;
+    this.seeker = seeker;
     this.steps = cursor.steps;
     this.store = cursor.store;
   }
@@ -33,33 +48,107 @@ export class Search {
   }
 
   /**
-   * Find the next step in a direction for which `test(raw, step)` holds, fetching windows as needed, and go there.
+   * Find the next step in a direction for which a test holds, and go there.
    * @param {number} direction 1 or -1
-   * @param {(raw: Raw, step: number) => boolean} test
+   * @param {((raw: Raw, step: number) => boolean) | null} test decides steps that are here; null: only the server can
    * @param {string} what is looked for, in words
-   * @param {number} from a step
+   * @param {Stop[]} stops what the server looks for in the steps that are not here; without them they are fetched
    */
-  async seek(direction, test, what, from = this.state.step) {
-    const { windows } = this.cursor;
+  seek(direction, test, what, stops = []) {
+    return this.find(direction, stops, what, test && ((raw, step) => (test(raw, step) ? 0 : -1)));
+  }
+
+  /**
+   * The same by stops.
+   * @param {number} direction
+   * @param {Stop[]} stops
+   * @param {string} what
+   * @param {Test | null} test
+   */
+  async find(direction, stops, what, test = this.testOf(stops)) {
+    this.what = `${direction > 0 ? "next" : "previous"} ${what}`;
     const ticket = this.begin();
+    const found = await this.nearest(direction, stops, this.state.step, test);
+    if (this.ticket !== ticket) return false;
+    if (found) this.cursor.goto(found.step);
+    else if (found === null) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
+    return Boolean(found);
+  }
+
+  /**
+   * The nearest step at which one of the stops holds, among the steps that are here and, behind them, on the server.
+   * @param {number} direction
+   * @param {Stop[]} stops
+   * @param {number} from
+   * @param {Test | null} test
+   * @returns {Promise<{step: number, stop: number} | null | undefined>} undefined: given up, which was said
+   */
+  async nearest(direction, stops, from, test = this.testOf(stops)) {
+    const { windows } = this.cursor;
+    const { ticket } = this;
+    const able = this.seeker.able && stops.length > 0;
     let fetched = 0;
-    for (let s = from + direction; s >= 0 && s < windows.total; s += direction) {
-      /** @type {Raw | null} */
-      let raw = windows.step(s);
-      if (!raw) {
-        if (++fetched > SEARCH_WINDOWS) break;
-        this.store.set({ found: `Searching for the ${direction > 0 ? "next" : "previous"} ${what}: step ${s + 1}…` });
-        windows.need(s);
-        if (!(await this.arrival(windows, s)) || this.ticket !== ticket) return false;
-        raw = windows.step(s);
+    let s = from;
+    while (test && s + direction >= 0 && s + direction < windows.total) {
+      const raw = windows.step(s + direction);
+      const stop = raw ? test(raw, s + direction) : undefined;
+      if (stop !== undefined) {
+        s += direction;
+        if (stop >= 0) return { step: s, stop };
+        continue;
       }
-      if (raw && test(raw, s)) {
-        this.cursor.goto(s);
-        return true;
-      }
+      if (able || ++fetched > SEARCH_WINDOWS) break;
+      this.store.set({ found: `Searching for the ${this.what}: step ${s + 1}…` });
+      const wanted = s + direction - (raw ? 1 : 0);
+      windows.need(wanted);
+      if (!(await this.arrival(windows, wanted)) || this.ticket !== ticket) return undefined;
     }
-    this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
-    return false;
+    if (s + direction < 0 || s + direction >= windows.total) return null;
+    return this.asked(direction, stops, s);
+  }
+
+  /**
+   * The same by the server alone.
+   * @param {number} direction
+   * @param {Stop[]} stops
+   * @param {number} from
+   */
+  async asked(direction, stops, from) {
+    const { view, packetRun } = this.state;
+    const { ticket } = this;
+    if (!this.seeker.able) {
+      this.store.set({ found: "This takes a server that searches." });
+      return undefined;
+    }
+    let at = from;
+    const late = setInterval(() => this.ticket === ticket && this.store.set({ found: `Searching for the ${this.what}: step ${at + 1}…` }), LATE);
+    try {
+      for (;;) {
+        const found = await this.seeker.find({ view, run: packetRun, from: at, direction }, stops);
+        if (this.ticket !== ticket) return undefined;
+        const wrong = found?.problems[0];
+        if (!found || wrong) {
+          this.store.set({ found: wrong ? `${wrong.message} (column ${wrong.column} of “${stops[wrong.stop].text}”)` : "The server did not answer the search; try again." });
+          return undefined;
+        }
+        if (found.step !== null) return { step: found.step, stop: found.stop ?? 0 };
+        if (!found.more) return null;
+        at = found.at;
+      }
+    } finally {
+      clearInterval(late);
+    }
+  }
+
+  /** A test of what steps alone decide; null where it takes the server. @param {Stop[]} stops @returns {Test | null} */
+  testOf(stops) {
+    const { windows } = this.cursor;
+    const test = tested(stops);
+    return test && ((raw, step) => {
+      const before = step > 0 ? windows.step(step - 1) : null;
+      // Whether a line is come to, the step before it says.
+      return step > 0 && !before && stops.some((stop) => stop.kind === "line") ? undefined : test(raw, before);
+    });
   }
 
   /** A new search: the one before, if it still waits, ends. */
@@ -92,50 +181,84 @@ export class Search {
   /** Next or previous step that does not go into a call. @param {number} direction */
   over(direction) {
     const frame = this.cursor.now()?.frame ?? 0;
-    return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function");
+    return this.seek(direction, (raw) => (raw.frame ?? 0) <= frame, "step of this function", [{ kind: "frame", most: frame + 1 }]);
+  }
+
+  /** Out of the function or callback: to the first step after it, or to the last one before it. @param {number} direction */
+  out(direction) {
+    const frame = this.cursor.now()?.frame ?? 0;
+    if (!frame) {
+      this.store.set({ found: "This is the outermost function." });
+      return false;
+    }
+    return this.seek(direction, (raw) => (raw.frame ?? 0) < frame, "step outside of this function", [{ kind: "frame", most: frame }]);
+  }
+
+  /** Next or previous call of a helper, kernel function or function. @param {number} direction */
+  call(direction) {
+    const insns = [...this.state.code.calls.values()].flat();
+    if (!insns.length) {
+      this.store.set({ found: "This program calls nothing." });
+      return false;
+    }
+    return this.visits(direction, insns, "call");
+  }
+
+  /** @param {number} direction @param {number[]} insns @param {string} what */
+  visits(direction, insns, what) {
+    return this.find(direction, [{ kind: "insn", insns }], what);
+  }
+
+  /** On to the next breakpoint. @param {number} direction */
+  async on(direction) {
+    const { breakpoints, code } = this.state;
+    const { stops, of } = stopsOf(breakpoints, code);
+    if (!stops.length) {
+      const none = breakpoints.some((each) => each.enabled) ? "No enabled breakpoint is at a place of this program." : "There is no breakpoint. Click beside a line or an instruction, or press F9.";
+      this.store.set({ found: none });
+      return false;
+    }
+    this.what = `${direction > 0 ? "next" : "previous"} breakpoint`;
+    const ticket = this.begin();
+    const found = await this.nearest(direction, stops, this.state.step);
+    if (this.ticket !== ticket || found === undefined) return false;
+    if (found) this.cursor.goto(found.step);
+    this.store.set({ found: found ? this.stoppedAt(of[found.stop]) : `No ${direction > 0 ? "later" : "earlier"} step stops at a breakpoint.` });
+    return Boolean(found);
+  }
+
+  /** @param {Breakpoint} breakpoint */
+  stoppedAt({ kind, value }) {
+    return `Stopped at a breakpoint: ${KINDS[kind].says(value)}.`;
   }
 
   /** Next or previous visit of a C line that the cursor is on. @param {number} direction */
   visitLine(direction) {
     const line = this.cursor.now()?.line;
     if (!line) return false;
-    let left = false;
-    const { code } = this.state;
-    return this.seek(
-      direction,
-      (raw) => {
-        const here = code.line(raw.insn) === line;
-        if (!here) left = true;
-        return here && left;
-      },
-      `visit of line ${line}`,
-    );
+    return this.find(direction, [{ kind: "line", insns: this.state.code.byLine.get(line) ?? [] }], `visit of line ${line}`);
   }
 
   /** Next or previous step at an instruction, else wrap to the first one from the other end. @param {number} idx */
   async visitInsn(idx) {
-    /** @param {Raw} raw */
-    const same = (raw) => raw.insn === idx;
     if (this.cursor.windows.step(this.state.step)?.insn === idx) return true;
     const visits = this.state.stages.verify?.visits;
     if (this.state.view === "verify" && visits && !visits[idx]) {
       this.store.set({ found: `The verifier never reached instruction ${idx}.` });
       return false;
     }
-    return (await this.seek(1, same, `visit of instruction ${idx}`)) || this.seek(-1, same, `visit of instruction ${idx}`);
+    return (await this.visits(1, [idx], `visit of instruction ${idx}`)) || this.visits(-1, [idx], `visit of instruction ${idx}`);
   }
 
   /** The nearest visit of any instruction of a C line. @param {number} line */
   async visitOf(line) {
-    const slots = new Set(this.state.code.byLine.get(line) ?? []);
-    if (!slots.size) {
+    const slots = this.state.code.byLine.get(line) ?? [];
+    if (!slots.length) {
       this.store.set({ found: `Line ${line} has no instruction.` });
       return false;
     }
     if (this.cursor.now()?.line === line) return true;
-    /** @param {Raw} raw */
-    const test = (raw) => slots.has(raw.insn);
-    return (await this.seek(1, test, `visit of line ${line}`)) || this.seek(-1, test, `visit of line ${line}`);
+    return (await this.visits(1, slots, `visit of line ${line}`)) || this.visits(-1, slots, `visit of line ${line}`);
   }
 
   /** Next or previous change of the selected register; while its history is shown, next or previous read or write. @param {number} direction */
@@ -151,7 +274,7 @@ export class Search {
     /** @param {MachineStep} raw */
     const ran = (raw) => reg in (raw.regs ?? {}) || reg in (raw.x ?? {});
     const touches = /** @type {(raw: Raw) => boolean} */ (view === "verify" ? walked : ran);
-    return this.seek(direction, touches, `change of ${reg}`);
+    return this.seek(direction, touches, `change of ${reg}`, [{ kind: "change", name: reg }]);
   }
 
   /**
@@ -216,21 +339,36 @@ export class Search {
 
   /** Next or previous step where the walk forked, took up another path, was pruned or ended. @param {number} direction */
   branch(direction) {
+    return this.mark(direction, "path");
+  }
+
+  /**
+   * Next or previous step where something happened to a path.
+   * @param {number} direction
+   * @param {keyof typeof MARKS} kind
+   * @returns {boolean | Promise<boolean>}
+   */
+  mark(direction, kind) {
     const { view, step, stages } = this.state;
+    const { what, of } = MARKS[kind];
     if (view !== "verify") {
       this.store.set({ found: "Only the verifier forks paths, a run does not. Press m to switch to the verifier." });
-      return;
+      return false;
     }
-    if (!this.lists.all("paths")) {
-      void this.fetched("paths").then((whole) => whole && this.branch(direction));
-      return;
-    }
-    const places = new Set();
-    for (const path of stages.verify?.paths ?? [])
-      for (const place of [path.push_step, path.first_step, path.last_step]) if (place >= 0) places.add(place);
-    const sorted = [...places].filter((place) => place < this.cursor.total).sort((a, b) => (a - b) * direction);
-    const next = sorted.find((s) => (s - step) * direction > 0);
-    if (next === undefined) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} fork, prune or end of a path.` });
-    else this.cursor.goto(next);
+    const paths = stages.verify?.paths ?? [];
+    const whole = (stages.verify?.paths_total ?? paths.length) <= (stages.verify?.more?.paths ?? paths.length);
+    if (this.seeker.able && !(whole && this.lists.all("paths"))) return this.seek(direction, null, what, [{ kind }]);
+    if (!this.lists.all("paths")) return this.fetched("paths").then((came) => (came ? this.mark(direction, kind) : false));
+    const places = paths.flatMap(of).filter((place) => place >= 0 && place < this.cursor.total && (place - step) * direction > 0);
+    if (!places.length) this.store.set({ found: `No ${direction > 0 ? "later" : "earlier"} ${what}.` });
+    else this.cursor.goto(direction > 0 ? Math.min(...places) : Math.max(...places));
+    return places.length > 0;
   }
 }
+
+/** What happens to paths, by the kind of stop. @type {{[kind in "fork" | "prune" | "path"]: {what: string, of: (path: Path) => number[]}}} */
+const MARKS = {
+  fork: { what: "fork of a path", of: (path) => [path.push_step] },
+  prune: { what: "prune", of: (path) => (path.end === "safe" ? [path.last_step] : []) },
+  path: { what: "fork, prune or end of a path", of: (path) => [path.push_step, path.first_step, path.last_step] },
+};

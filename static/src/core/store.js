@@ -75,6 +75,10 @@
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
  *   kernelLog: import("../types/messages.js").KernelCell | null,
  *   heat: boolean,
+ *   breakpoints: import("./breakpoints.js").Breakpoint[],
+ *   playing: boolean,
+ *   speed: number,
+ *   layout: import("./layout.js").Layout,
  *   peek: string,
  *   found: string,
  *   notice: string,
@@ -90,7 +94,7 @@
  *   whose log is shown instead of the emulated one. `reg` is `selected` as steps spell
  *   it. `asking`: whether the history of the selected value is shown, and stays; `value`: what is known of it, `facts`: what
  *   branches proved; `ink`: whether that is shown.
- *   `heat`: the gutters show what each line and instruction costs.
+ *   `heat`: the gutters show what each line and instruction costs. `speed`: steps a second while `playing`.
  */
 
 export class Store {

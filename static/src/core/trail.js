@@ -177,6 +177,7 @@ export function load(scope, program) {
     opened: scope.state.opened + 1,
     view: "verify",
     reg: "",
+    breakpoints: [],
     stages: {},
     status: { state: "idle", message: "" },
   });

@@ -1,4 +1,4 @@
-/** A polite live region that says what each step did; quiet while a key is held. */
+/** A polite live region that says what each step did; quiet while a key is held and while steps are played. */
 import { Panel } from "../core/panel.js";
 import { setText } from "../ui/dom.js";
 import { spoken } from "../ui/format.js";
@@ -13,9 +13,10 @@ export class Announcer extends Panel {
   build() {
     this.setAttribute("aria-live", "polite");
     this.className = "visually-hidden";
-    this.store.on(["step", "view", "windows"], () => {
+    this.store.on(["step", "view", "windows", "playing"], () => {
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.say(), 180);
+      // While steps are played their words would run behind; the last one is said.
+      if (!this.store.state.playing) this.timer = setTimeout(() => this.say(), 180);
     });
   }
 

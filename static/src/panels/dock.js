@@ -1,5 +1,7 @@
 /** The panels at the bottom: one open at a time, none shown that has nothing to say. */
+import { opened } from "../core/layout.js";
 import { Panel } from "../core/panel.js";
+import { narrow } from "../core/room.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 
 /** @import { State } from "../core/store.js" */
@@ -14,8 +16,6 @@ import { calm, h, setAttr, setText } from "../ui/dom.js";
  */
 
 /** @typedef {{pane: Pane, tab: HTMLButtonElement, label: HTMLElement, badge: HTMLElement, body: HTMLElement}} Tab */
-
-const NARROW = matchMedia("(max-width: 899.98px)");
 
 /** The input's panel is called after what the program gets. @param {State} state */
 function inputName({ input, stages }) {
@@ -41,14 +41,19 @@ export const PANES = [
   { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },
   { id: "profile", label: "Profile", tag: "bs-profile", scrolls: true, when: runs },
   { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, when: runs },
+  { id: "breakpoints", label: "Breakpoints", tag: "bs-breakpoints", scrolls: true, badge: (s) => s.breakpoints.length || "" },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];
 
 export class Dock extends Panel {
   /** @type {Map<string, Tab>} */
   tabs = new Map();
+  /** The panel in view. */
+  open = "";
   /** @type {HTMLButtonElement} */
   fold;
+  /** @type {HTMLButtonElement} */
+  close;
 
   build() {
     const { store } = this;
@@ -68,11 +73,12 @@ export class Dock extends Panel {
       list.append(tab);
       bodies.append(body);
     }
+    this.close = h("button", { type: "button", class: "icon fold close-pane", on: { click: () => this.shut() } }, "✕");
     const fold = h("button", { type: "button", class: "icon fold", on: { click: () => store.set({ dock: !store.state.dock }) } });
     this.fold = fold;
     list.addEventListener("keydown", (event) => this.arrows(event));
-    this.append(h("div", { class: "dock-head" }, list, fold), bodies);
-    store.on(["pane", "dock", "stages", "input", "ran"], () => this.paint());
+    this.append(h("div", { class: "dock-head" }, list, this.close, fold), bodies);
+    store.on(["pane", "dock", "stages", "input", "ran", "layout", "breakpoints"], () => this.paint());
     store.on(["step", "view", "reasons"], () => this.dot());
   }
 
@@ -82,12 +88,22 @@ export class Dock extends Panel {
     const same = store.state.pane === id && store.state.dock;
     store.set({ pane: id, dock: same ? store.state.dock : true });
     // On a narrow screen the panels stand below the columns: bring the chosen one into sight.
-    if (NARROW.matches) requestAnimationFrame(() => this.scrollIntoView({ block: "start", behavior: calm() ? "auto" : "smooth" }));
+    if (narrow()) requestAnimationFrame(() => this.scrollIntoView({ block: "start", behavior: calm() ? "auto" : "smooth" }));
   }
 
   /** Panels that have something to say, in order: what keys 1-8 mean. */
   shown() {
-    return PANES.filter((pane) => !pane.when || pane.when(this.store.state));
+    const { state } = this.store;
+    const { closed } = state.layout;
+    return PANES.filter((pane) => !closed.includes(pane.id) && (!pane.when || pane.when(state)));
+  }
+
+  /** Close the panel that is open: the view's menu brings it back. */
+  shut() {
+    const { layout } = this.store.state;
+    this.store.set({ layout: opened(layout, this.open, false) });
+    this.store.flush();
+    this.tabs.get(this.open)?.tab.focus();
   }
 
   /** @param {KeyboardEvent} event */
@@ -111,7 +127,8 @@ export class Dock extends Panel {
   paint() {
     const { store } = this;
     const shown = this.shown();
-    const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : shown[0].id;
+    const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : (shown[0]?.id ?? "");
+    this.open = open;
     for (const [id, { pane, tab, label, badge, body }] of this.tabs) {
       if (pane.name) setText(label, pane.name(store.state));
       tab.hidden = !shown.includes(pane);
@@ -122,6 +139,9 @@ export class Dock extends Panel {
       setText(badge, pane.badge ? String(pane.badge(store.state) ?? "") : "");
     }
     setAttr(document.body, "data-dock", store.state.dock ? "open" : "closed");
+    this.close.hidden = !open;
+    setAttr(this.close, "aria-label", `Close the panel ${this.tabs.get(open)?.label.textContent ?? ""}`);
+    setAttr(this.close, "title", "Close this panel; View brings it back");
     setText(this.fold, store.state.dock ? "▾" : "▴");
     setAttr(this.fold, "aria-label", store.state.dock ? "Hide the panels" : "Show the panels");
     setAttr(this.fold, "aria-expanded", store.state.dock ? "true" : "false");

@@ -5,6 +5,7 @@ import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language
 import { lintGutter } from "@codemirror/lint";
 import { Compartment, EditorState, StateEffect } from "@codemirror/state";
 import { EditorView, drawSelection, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { breakpointGutter } from "./editor-breakpoints.js";
 import { explanations } from "./editor-hover.js";
 import { ink } from "./editor-ink.js";
 import { colours, theme } from "./editor-look.js";
@@ -53,6 +54,7 @@ export function setKind(kind) {
  * @param {{
  *   origin: () => Origin, updated: (update: ViewUpdate) => void, events: DOMEventHandlers<unknown>,
  *   extend: (transaction: Transaction) => Pick<TransactionSpec, "effects" | "annotations"> | null, leave: () => boolean,
+ *   breakpoint: (from: number) => void,
  *   indents: () => boolean,
  * }} editor what it is at present, what is told of changes, and whether Tab indents
  */
@@ -69,6 +71,7 @@ export function editorState(text, kind, editor) {
       indentUnit.of("\t"),
       indentOnInput(),
       bracketMatching(),
+      breakpointGutter(editor.breakpoint),
       lineNumbers(),
       marks,
       ink,

@@ -6,11 +6,14 @@ import { isolateHistory } from "@codemirror/commands";
 import { setDiagnostics } from "@codemirror/lint";
 import { Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
+import { known, toggled } from "../core/breakpoints.js";
 import { saveDraft } from "../core/draft.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { size } from "../ui/format.js";
+import { closer } from "./closer.js";
 import { Beside } from "./editor-beside.js";
+import { lineOf, marksOf as breakpointMarks, setBreakpoints } from "./editor-breakpoints.js";
 import { diagnosticsOf } from "./editor-diagnostics.js";
 import { InkMarks } from "./editor-ink.js";
 import { Intake } from "./editor-intake.js";
@@ -74,7 +77,7 @@ export class Editor extends Panel {
     const open = h("button", { type: "button", class: "chip", on: { click: () => this.file.click() } }, "Open…");
     this.ink = new InkMarks(this.scope, (line) => this.place(line));
     this.append(
-      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.ink.button, this.said, this.file),
+      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.ink.button, this.said, closer(store, "code", "the source"), this.file),
       this.host,
       this.missing,
     );
@@ -87,7 +90,12 @@ export class Editor extends Panel {
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
     store.on(["source", "kind", "opened"], () => this.fromStore());
-    store.on(["ran"], () => this.ran.begin(this.view.state.doc));
+    store.on(["ran"], () => {
+      this.moveBreakpoints();
+      this.ran.begin(this.view.state.doc);
+    });
+    store.on(["breakpoints", "ran", "opened", "code"], () => this.markBreakpoints());
+    document.addEventListener("arranged", () => this.view.requestMeasure());
     store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses"], () => this.mark());
     store.on(["stages"], () => this.diagnose());
     store.on(["step", "view", "windows", "code", "facts", "ink", "opened", "kind"], () => this.ink.paint(this.view));
@@ -100,6 +108,7 @@ export class Editor extends Panel {
       updated: (update) => this.updated(update),
       extend: (transaction) => (this.loading ? null : this.intake.startsOver(transaction)),
       leave: () => this.leave(),
+      breakpoint: (from) => this.breakpoint(from),
       indents: () => this.writing,
       events: {
         // Tab indents once something is written or clicked; who tabs through the page is not caught here.
@@ -136,7 +145,7 @@ export class Editor extends Panel {
     const { status } = store.state;
     const origin = originOf(update.transactions);
     store.set({
-      ...(origin ?? {}),
+      ...(origin ? { ...origin, breakpoints: [] } : {}),
       source: update.state.doc.toString(),
       edited: store.state.edited + 1,
       // What was wrong with the text before says nothing of this one.
@@ -229,6 +238,33 @@ export class Editor extends Panel {
       if (!this.view.hasFocus) effects.push(this.toSight(line.from));
     }
     this.view.dispatch({ effects });
+  }
+
+  // Breakpoints are on lines of the text that ran, like all that a run says.
+
+  /** @param {number} line @returns {{from: number, number: number} | null} */
+  placeOfBreakpoint(line) {
+    return this.ran.base ? this.place(line) : lineOf(this.view.state.doc, line);
+  }
+
+  /** Set or remove the breakpoint of the line at a position. @param {number} from */
+  breakpoint(from) {
+    const { doc } = this.view.state;
+    const line = this.ran.base ? this.ran.original(doc, from) : doc.lineAt(from).number;
+    if (line === null || this.look() === "log") this.store.set({ found: "This line is not in the program that ran: run it first." });
+    else this.store.set({ breakpoints: toggled(this.store.state.breakpoints, "line", line) });
+  }
+
+  markBreakpoints() {
+    this.view.dispatch({ effects: setBreakpoints.of(breakpointMarks(this.store.state.breakpoints, (line) => this.placeOfBreakpoint(line))) });
+  }
+
+  /** The text that runs now is another one: breakpoints go with their lines. */
+  moveBreakpoints() {
+    const { breakpoints } = this.store.state;
+    if (!this.ran.base || !breakpoints.some(({ kind }) => kind === "line")) return;
+    const moved = breakpoints.map((each) => (each.kind === "line" ? { ...each, value: this.place(Number(each.value))?.number ?? 0 } : each));
+    this.store.set({ breakpoints: known(moved) });
   }
 
   /** Where the message stands in the log that is the text, or null. */

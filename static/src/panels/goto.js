@@ -2,6 +2,7 @@
 import { occurrences, place as findPlace } from "../core/find.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
+import { summary } from "../ui/kinds.js";
 
 /** @typedef {ReturnType<typeof occurrences>[number]} Hit */
 
@@ -57,9 +58,17 @@ export class Goto extends Panel {
     else this.visit(place);
   }
 
-  /** @param {Pick<Hit, "kind" | "n">} place */
-  visit({ kind, n }) {
-    if (kind === "insn") void this.scope.search.visitInsn(n);
+  /** What registers and stack slots hold at the cursor, as texts. @returns {[string, string][]} */
+  values() {
+    const here = this.scope.cursor.now();
+    if (here?.view === "verify") return [...here.state].map(([name, reg]) => [name, `${summary(reg)} ${reg.t ?? ""}`]);
+    return here ? Object.entries(here.regs) : [];
+  }
+
+  /** @param {Pick<Hit, "kind" | "n" | "name">} place */
+  visit({ kind, n, name }) {
+    if (kind === "value") this.store.set({ reg: name ?? "", column: "state" });
+    else if (kind === "insn") void this.scope.search.visitInsn(n);
     else if (kind === "line") void this.scope.search.visitOf(n);
     else if (n >= 0) this.scope.cursor.show("verify", n);
   }
@@ -71,7 +80,7 @@ export class Goto extends Panel {
       return;
     }
     this.scope.lists.all("insns", "log");
-    const hits = occurrences(this.store.state, text.slice(1), MOST);
+    const hits = occurrences(this.store.state, text.slice(1), MOST, this.values());
     setText(this.said, hits.length ? `${hits.length}${hits.length >= MOST ? " or more" : ""} found` : "Nothing found.");
     fill(this.results, hits.map((hit) => h("li", null, this.hit(hit))));
   }

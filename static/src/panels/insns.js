@@ -1,7 +1,9 @@
 /** The middle column: the program's instructions; in run mode each with its machine code below it. */
+import { at, toggled } from "../core/breakpoints.js";
 import { Panel } from "../core/panel.js";
 import { inFrame } from "../core/cursor.js";
 import { levels } from "../core/heat.js";
+import { closer } from "./closer.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
@@ -46,9 +48,11 @@ export class Insns extends Panel {
     this.heading = h("h2", { class: "column-title" }, "Instructions");
     this.info = h("span", { class: "column-info" });
     this.empty = h("p", { class: "empty" });
-    this.append(h("div", { class: "column-head" }, this.heading, this.info), this.list.element, this.empty);
+    this.append(h("div", { class: "column-head" }, this.heading, this.info, closer(store, "insns", "the instructions")), this.list.element, this.empty);
     store.on(["code", "view", "machine"], () => this.reset());
-    store.on(["step", "windows", "stages", "hover", "heat", "analyses"], () => this.paint());
+    // Before the list takes the click as one on the row.
+    this.list.element.addEventListener("click", (event) => this.marked(event), { capture: true });
+    store.on(["step", "windows", "stages", "hover", "breakpoints", "heat", "analyses"], () => this.paint());
     store.on(["reasons"], () => {
       this.list.element.classList.toggle("has-causes", store.state.reasons.causesOf.size > 0);
       this.paint();
@@ -103,6 +107,23 @@ export class Insns extends Panel {
     setText(this.info, code.func(this.here?.idx ?? code.insns[0].idx));
   }
 
+  /** A click beside an instruction sets or removes a breakpoint. @param {MouseEvent} event */
+  marked(event) {
+    const { target } = event;
+    if (!(target instanceof Element) || !target.closest(".bp-mark")) return;
+    event.stopPropagation();
+    const { breakpoints, code } = this.store.state;
+    const index = this.list.indexOf(target);
+    if (index >= 0) this.store.set({ breakpoints: toggled(breakpoints, "insn", code.insns[index].idx) });
+  }
+
+  /** The breakpoint on an instruction: "on", "off" or "" for none. @param {number} idx */
+  breakpoint(idx) {
+    const { breakpoints } = this.store.state;
+    const place = at(breakpoints, "insn", idx);
+    return place < 0 ? "" : breakpoints[place].enabled ? "on" : "off";
+  }
+
   /** @param {number} index @param {Row} row */
   row(index, row) {
     const { code, view, machine, hover, reasons, step } = this.store.state;
@@ -116,7 +137,8 @@ export class Insns extends Panel {
     const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
     setAttr(row, "data-heat", this.heat?.get(insn.idx));
-    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits || ""}|${view}|${causes ? causes[0].n : ""}`;
+    const stop = this.breakpoint(insn.idx);
+    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits || ""}|${view}|${causes ? causes[0].n : ""}|${stop}`;
     if (row.stamp === stamp && row.of === insn) return;
     row.stamp = stamp;
     row.of = insn;
@@ -127,6 +149,7 @@ export class Insns extends Panel {
       h(
         "div",
         { class: "insn-line" },
+        h("span", { class: "bp-mark", title: `Breakpoint on instruction ${insn.idx} (Shift F9)`, data: { stop } }, stop ? h("span", { class: "visually-hidden" }, "breakpoint ") : ""),
         h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
         h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
         h("span", { class: "insn-idx" }, `${insn.idx}:`),

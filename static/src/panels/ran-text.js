@@ -39,6 +39,24 @@ export class RanText {
   }
 
   /**
+   * The line of the text that ran which is at a position of the text now; null where there is none, or no run.
+   * @param {Text} now
+   * @param {number} at
+   */
+  original(now, at) {
+    if (!this.base) return null;
+    const wanted = now.lineAt(at).number;
+    let low = 1;
+    let high = this.base.lines;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.line(now, middle)?.number ?? 0) < wanted) low = middle + 1;
+      else high = middle;
+    }
+    return this.line(now, low)?.number === wanted ? low : null;
+  }
+
+  /**
    * Where a line and column of the text that ran are now. Before a run they are those of `now`.
    * @param {Text} now
    * @param {number} line

@@ -2,6 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { h, setAttr, setText, svg } from "../ui/dom.js";
 import { term } from "../ui/tip.js";
+import { moves } from "./moves.js";
 
 const MARKS = 400;
 /** @type {Record<string, string>} */
@@ -27,13 +28,6 @@ export class Scrubber extends Panel {
 
   build() {
     const { scope } = this;
-    /** @param {string} label @param {string} shape @param {() => void} move */
-    const button = (label, shape, move) =>
-      h(
-        "button",
-        { type: "button", class: "icon", "aria-label": label, title: label, on: { click: move } },
-        svg("svg", { viewBox: "0 0 16 16", class: "move", "aria-hidden": "true" }, svg("path", { d: shape })),
-      );
     this.range = h("input", {
       type: "range",
       min: "0",
@@ -49,14 +43,7 @@ export class Scrubber extends Panel {
     this.where = h("output", { class: "where" }, this.count, this.path);
     this.mode = h("span", { class: "mode" });
     this.append(
-      h(
-        "div",
-        { class: "buttons", role: "group", "aria-label": "Step buttons" },
-        button("First step (Home)", "M3 3h2v10H3zM13 3v10L6 8z", () => scope.cursor.goto(0)),
-        button("Previous step (←)", "M11.500 2.500v11L4 8z", () => scope.cursor.goto(this.store.state.step - 1)),
-        button("Next step (→)", "M4.500 2.500v11L12 8z", () => scope.cursor.goto(this.store.state.step + 1)),
-        button("Last step (End)", "M11 3h2v10h-2zM3 3v10l7-5z", () => scope.cursor.goto(scope.cursor.total - 1)),
-      ),
+      moves(scope),
       h("div", { class: "track" }, this.marks, this.accesses, this.range),
       h("div", { class: "place" }, this.mode, this.where),
     );

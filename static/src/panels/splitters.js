@@ -1,33 +1,25 @@
 /**
  * Handles between the columns and above the panels: dragged, or moved with the arrow keys; Home or a double click goes
- * back to the page's own sizes. Sizes are remembered in this browser.
+ * back to the page's own sizes. What is closed, and the size of the type, are applied here too.
  */
+import { COLUMNS, saveLayout, shown } from "../core/layout.js";
 import { Panel } from "../core/panel.js";
+import { scaleNow } from "../core/room.js";
 import { setAttr } from "../ui/dom.js";
 
-const KEY = "bpfscope.sizes";
-/** @typedef {{columns?: number[], dock?: number}} Sizes shares of the columns, and the height of the panels in pixels */
+/** @import { Layout } from "../core/layout.js" */
 
-const COLUMNS = ["code", "insns", "state"];
 /** @type {Record<string, string>} */
 const NAMES = { code: "source", insns: "instructions", state: "state" };
 const NARROWEST = 170;
 const LOWEST = 74;
 const STEP = 24;
-
-/** @returns {Sizes} */
-function read() {
-  try {
-    const kept = JSON.parse(localStorage.getItem(KEY) ?? "{}");
-    return kept && typeof kept === "object" ? kept : {};
-  } catch {
-    return {};
-  }
-}
+/** Shares of the columns in the style sheet (frame.css). */
+const OWN = [1.2, 1, 1.15];
+/** Pixels of a rem at scale 1. */
+const REM = 16;
 
 export class Splitters extends Panel {
-  /** @type {Sizes} */
-  sizes;
   /** @type {HTMLElement[]} */
   columns;
   /** @type {HTMLElement} */
@@ -36,25 +28,33 @@ export class Splitters extends Panel {
   bars;
 
   build() {
-    this.sizes = read();
     this.columns = COLUMNS.map((name) => /** @type {HTMLElement} */ (document.querySelector(`.column-${name}`)));
     this.dock = /** @type {HTMLElement} */ (document.querySelector("bs-dock"));
     // They are in the page from the start, so that nothing moves when the scripts arrive.
     this.bars = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".splitter")]);
-    for (const i of [0, 1])
-      this.bar(this.bars[i], `Width of ${NAMES[COLUMNS[i]]} and ${NAMES[COLUMNS[i + 1]]}`, (by, from) => this.shift(i, by, from), () => this.reset("columns"));
-    this.bar(this.bars[2], "Height of the panels", (by, from) => this.raise(by, from), () => this.reset("dock"));
-    this.apply();
-    new ResizeObserver(() => this.tell()).observe(this.columns[0]);
+    for (const i of [0, 1]) this.bar(this.bars[i], (by, from) => this.shift(i, by, from), () => this.change({ columns: [] }));
+    this.bar(this.bars[2], (by, from) => this.raise(by, from), () => this.change({ dock: 0 }));
+    let first = true;
+    this.store.on(["layout"], () => {
+      this.apply();
+      if (!first) saveLayout(this.store.state.layout);
+      first = false;
+    });
+    new ResizeObserver(() => this.tell()).observe(this.columns[0].parentElement ?? this);
+  }
+
+  /** @param {Partial<Layout>} patch */
+  change(patch) {
+    this.store.set({ layout: { ...this.store.state.layout, ...patch } });
+    this.store.flush();
   }
 
   /**
    * @param {HTMLElement} bar
-   * @param {string} label
    * @param {(by: number, from: number[]) => void} move
    * @param {() => void} reset
    */
-  bar(bar, label, move, reset) {
+  bar(bar, move, reset) {
     const orientation = bar.classList.contains("splitter-vertical") ? "vertical" : "horizontal";
     const along = orientation === "vertical" ? "clientX" : "clientY";
     let start = /** @type {{at: number, from: number[]} | null} */ (null);
@@ -73,7 +73,6 @@ export class Splitters extends Panel {
       lostpointercapture: () => {
         start = null;
         delete bar.dataset.dragged;
-        this.keep();
       },
       dblclick: reset,
       keydown: (event) => {
@@ -83,13 +82,11 @@ export class Splitters extends Panel {
         else return;
         event.preventDefault();
         event.stopPropagation();
-        this.keep();
       },
     };
     for (const [type, handler] of Object.entries(handlers)) bar.addEventListener(type, /** @type {EventListener} */ (handler));
-    const attributes = { role: "separator", tabindex: "0", "aria-orientation": orientation, "aria-label": label };
+    const attributes = { role: "separator", tabindex: "0", "aria-orientation": orientation, "aria-valuemin": "0", "aria-valuemax": "100" };
     for (const [name, value] of Object.entries(attributes)) setAttr(bar, name, value);
-    setAttr(bar, "title", `${label}: drag it, or use the arrow keys. Home or a double click restores the default.`);
   }
 
   /** Widths of the columns and the height of the panels, in pixels. */
@@ -97,55 +94,81 @@ export class Splitters extends Panel {
     return [...this.columns.map((column) => column.getBoundingClientRect().width), this.dock.getBoundingClientRect().height];
   }
 
+  /** The columns on both sides of a handle, as places in COLUMNS; null where one of them is closed. @param {number} i handle */
+  between(i) {
+    const open = shown(this.store.state.layout).map((name) => COLUMNS.indexOf(name));
+    const left = i === 0 ? open.find((at) => at === 0) : open.findLast((at) => at <= 1);
+    const right = open.find((at) => at > (left ?? 3));
+    if (left === undefined || right === undefined) return null;
+    // Without the middle column one handle is enough: the first.
+    return i === 1 && left === 0 ? null : { left, right };
+  }
+
   /** @param {number} i handle @param {number} by pixels @param {number[]} from sizes */
   shift(i, by, from) {
-    const widths = from.slice(0, 3);
-    const least = Math.min(NARROWEST, widths[i], widths[i + 1]);
-    const moved = Math.max(least - widths[i], Math.min(by, widths[i + 1] - least));
-    widths[i] += moved;
-    widths[i + 1] -= moved;
-    const sum = widths.reduce((a, b) => a + b);
-    this.sizes.columns = widths.map((width) => Number((width / sum).toFixed(4)));
-    this.apply();
+    const pair = this.between(i);
+    if (!pair) return;
+    const { left, right } = pair;
+    const least = Math.min(NARROWEST, from[left], from[right]);
+    const moved = Math.max(least - from[left], Math.min(by, from[right] - least));
+    const shares = this.shares();
+    // What both have together is divided anew.
+    const both = shares[left] + shares[right];
+    const part = (from[left] + moved) / (from[left] + from[right]);
+    shares[left] = Number((both * part).toFixed(4));
+    shares[right] = Number((both - shares[left]).toFixed(4));
+    this.change({ columns: shares });
+  }
+
+  /** Shares of the columns, of a sum of 1. */
+  shares() {
+    const { columns } = this.store.state.layout;
+    const own = columns.length ? columns : OWN;
+    const sum = own.reduce((a, b) => a + b);
+    return own.map((share) => share / sum);
   }
 
   /** @param {number} by pixels @param {number[]} from sizes */
   raise(by, from) {
-    this.sizes.dock = Math.round(Math.max(LOWEST, Math.min(from[3] - by, innerHeight * 0.7)));
-    this.apply();
-  }
-
-  /** @param {keyof Sizes} what */
-  reset(what) {
-    delete this.sizes[what];
-    this.apply();
-    this.keep();
+    const height = Math.max(LOWEST, Math.min(from[3] - by, innerHeight * 0.7));
+    this.change({ dock: Math.round(height / scaleNow()) });
   }
 
   apply() {
-    const { columns, dock } = this.sizes;
-    const shares = Array.isArray(columns) && columns.length === 3 && columns.every((share) => share > 0 && share < 1) ? columns : null;
-    const grid = /** @type {HTMLElement} */ (this.columns[0].parentElement).style;
-    for (const [i, name] of COLUMNS.entries())
-      if (shares) grid.setProperty(`--w-${name}`, `${(shares[i] * 100).toFixed(2)}fr`);
-      else grid.removeProperty(`--w-${name}`);
-    if (typeof dock === "number" && dock > 0) document.body.style.setProperty("--dock-own", `${dock}px`);
+    const { layout } = this.store.state;
+    document.dispatchEvent(new CustomEvent("scale", { detail: layout.scale }));
+    const grid = /** @type {HTMLElement} */ (this.columns[0].parentElement);
+    const shares = this.shares();
+    const open = shown(layout);
+    for (const [i, name] of COLUMNS.entries()) {
+      this.columns[i].classList.toggle("closed", !open.includes(name));
+      grid.style.setProperty(`--w-${name}`, open.includes(name) ? `${(shares[i] * 100).toFixed(2)}fr` : "0px");
+    }
+    for (const i of [0, 1]) {
+      const pair = this.between(i);
+      this.bars[i].classList.toggle("closed", !pair);
+      grid.style.setProperty(`--s-${i}`, pair ? "5px" : "0px");
+      if (pair) this.name(this.bars[i], `Width of ${NAMES[COLUMNS[pair.left]]} and ${NAMES[COLUMNS[pair.right]]}`);
+    }
+    this.name(this.bars[2], "Height of the panels");
+    if (layout.dock) document.body.style.setProperty("--dock-own", `${layout.dock / REM}rem`);
     else document.body.style.removeProperty("--dock-own");
     this.tell();
   }
 
-  /** Where each handle stands, in percent of what it divides. */
-  tell() {
-    const [code, insns, state, dock] = this.measure();
-    const values = [code / (code + insns), insns / (insns + state), 1 - dock / innerHeight];
-    for (const [i, bar] of this.bars.entries()) setAttr(bar, "aria-valuenow", Math.round(100 * (values[i] || 0)));
+  /** @param {HTMLElement} bar @param {string} label */
+  name(bar, label) {
+    setAttr(bar, "aria-label", label);
+    setAttr(bar, "title", `${label}: drag it, or use the arrow keys. Home or a double click restores the default.`);
   }
 
-  keep() {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(this.sizes));
-    } catch {
-      // The sizes then last until the page is left.
+  /** Where each handle stands, in percent of what it divides. */
+  tell() {
+    const sizes = this.measure();
+    for (const i of [0, 1]) {
+      const pair = this.between(i);
+      if (pair) setAttr(this.bars[i], "aria-valuenow", Math.round((100 * sizes[pair.left]) / (sizes[pair.left] + sizes[pair.right]) || 0));
     }
+    setAttr(this.bars[2], "aria-valuenow", Math.round(100 * (1 - sizes[3] / innerHeight) || 0));
   }
 }

@@ -2,6 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { selectedOf } from "../core/values.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
+import { closer } from "./closer.js";
 import { Detail } from "./state-detail.js";
 import { Held } from "./state-held.js";
 import { MachineRows } from "./state-machine.js";
@@ -61,7 +62,7 @@ export class State extends Panel {
       if (name && !inButton(event.target) && !String(getSelection() ?? "")) this.pick(name);
     });
     this.append(
-      h("div", { class: "column-head" }, this.heading, this.base),
+      h("div", { class: "column-head" }, this.heading, this.base, closer(store, "state", "the state")),
       h("div", { class: "state-scroll", tabindex: "0", role: "region", "aria-label": "State table" }, this.table, this.held.element),
       this.detail.element,
     );

@@ -53,3 +53,8 @@ export interface GivenInput {
   kind: "given";
   json: string;
 }
+
+declare global {
+  /** Media queries of the style sheets about the window, by word; static/build.mjs puts them into theme.js. */
+  const QUERIES: Record<string, Partial<Record<"max-width" | "min-width" | "max-height" | "min-height", number>>>;
+}

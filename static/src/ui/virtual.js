@@ -53,6 +53,12 @@ export class VirtualList {
       this.element.addEventListener("pointerover", (event) => options.hover?.(this.indexOf(event.target)));
       this.element.addEventListener("pointerleave", () => options.hover?.(-1));
     }
+    // The rows have another height when the size of the type is changed.
+    document.addEventListener("arranged", () => {
+      const before = this.lineHeight;
+      this.measure();
+      if (this.lineHeight !== before) this.reset(this.count);
+    });
     new ResizeObserver((entries) => {
       this.height = entries[0].contentRect.height;
       this.measure();
@@ -62,7 +68,8 @@ export class VirtualList {
   }
 
   measure() {
-    const height = Number.parseFloat(getComputedStyle(this.element).getPropertyValue("--row"));
+    const row = getComputedStyle(this.element).getPropertyValue("--row");
+    const height = Number.parseFloat(row) * (row.endsWith("rem") ? Number.parseFloat(getComputedStyle(document.documentElement).fontSize) : 1);
     if (height > 0 && height !== this.lineHeight) {
       this.lineHeight = height;
       this.layout();
