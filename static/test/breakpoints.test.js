@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KINDS, MOST, known, stopsOf, tested, toggled } from "../src/core/breakpoints.js";
+import { KINDS, MOST, keepBreakpoints, kept, known, stopsOf, tested, toggled } from "../src/core/breakpoints.js";
 import { Code } from "../src/core/model.js";
 import { LOAD, walked } from "./world.js";
 
@@ -88,4 +88,25 @@ test("what is wrong with a condition, and a server that does not answer", async 
   assert.equal(await found, false);
   assert.match(store.state.found, /did not answer/);
   assert.equal(seeker.take({ type: "done", ms: 1, cancelled: false }), false);
+});
+
+test("breakpoints are kept with their program", () => {
+  const storage = new Map();
+  globalThis.localStorage = /** @type {any} */ ({ getItem: (key) => storage.get(key) ?? null, setItem: (key, value) => storage.set(key, value), removeItem: (key) => storage.delete(key) });
+  const { store } = walked();
+  keepBreakpoints(store);
+  assert.equal(storage.size, 0);
+  store.set({ breakpoints: [on("line", 3)], windows: 9, step: 2 });
+  store.flush();
+  const { kind, source } = store.state;
+  assert.deepEqual(kept({ kind, source }), [on("line", 3)]);
+  assert.deepEqual(kept({ kind, source: "another" }), []);
+  store.set({ source: "edited" });
+  store.flush();
+  assert.deepEqual(kept({ kind, source: "edited" }), [on("line", 3)]);
+  store.set({ breakpoints: [] });
+  store.flush();
+  assert.equal(storage.size, 0);
+  storage.set("bpfscope.breakpoints", "{");
+  assert.deepEqual(kept({ kind, source }), []);
 });

@@ -200,7 +200,7 @@ def test_columns_and_panels_are_closed_and_come_back_after_a_reload_too(tab: Tab
     assert page.locator("bs-state").bounding_box()["width"] > 1400
     page.locator(".menu-view summary").click()
     assert faults(page) == []
-    page.get_by_label("Source", exact=True).check()
+    page.get_by_role("checkbox", name="Source").check()
     expect(page.locator("bs-editor")).to_be_visible()
     page.get_by_role("button", name="Restore the default view").click()
     expect(page.locator("bs-insns")).to_be_visible()

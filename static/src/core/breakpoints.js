@@ -103,13 +103,22 @@ function nameOf({ kind, source }) {
 }
 
 /** Keep the breakpoints of a program in this browser. @param {{kind: string, source: string, breakpoints: Breakpoint[]}} state */
-export function save(state) {
+function save(state) {
   try {
     if (state.breakpoints.length) localStorage.setItem(KEY, JSON.stringify({ of: nameOf(state), list: state.breakpoints }));
     else localStorage.removeItem(KEY);
   } catch {
     // They then last until the page is left.
   }
+}
+
+/** Keep them from now on, as they and the program change. @param {import("./store.js").Store} store */
+export function keepBreakpoints(store) {
+  let first = true;
+  store.on(["breakpoints", "source"], () => {
+    if (!first) save(store.state);
+    first = false;
+  });
 }
 
 /** Those that were kept of a program. @param {{kind: string, source: string}} program @returns {Breakpoint[]} */

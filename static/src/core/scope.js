@@ -1,6 +1,6 @@
 /** What panels are given: the store, the cursor, searches and the protocol, made from what came with the page. */
 import { Analyses } from "./analyses.js";
-import { kept, save } from "./breakpoints.js";
+import { keepBreakpoints, kept } from "./breakpoints.js";
 import { choices, keepChoices } from "./choices.js";
 import { Cursor } from "./cursor.js";
 import { saveDraft } from "./draft.js";
@@ -57,7 +57,7 @@ export class Scope {
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
     this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
-    this.store.on(["breakpoints", "source"], (changed) => changed.size < 2 && save(this.store.state));
+    keepBreakpoints(this.store);
     keepChoices(this.store);
     /** @type {import("./trail.js").Trail | null} */
     this.trail = null;
