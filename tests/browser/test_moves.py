@@ -261,7 +261,7 @@ def test_at_200_percent_of_a_projector_each_column_shows_eight_lines(tab: Tabs, 
 def test_a_phone_has_the_moves_under_the_thumb(tab: Tabs) -> None:
     made = tab(width=360, height=740, has_touch=True, is_mobile=True)
     page = made.open()
-    page.get_by_role("button", name="Step into (→)").first.tap()
+    page.get_by_role("button", name="Next step, into calls (→)").first.tap()
     at(page, 2)
     page.locator(".moves-menu summary").tap()
     box = page.locator(".moves-list").bounding_box()

@@ -10,20 +10,21 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vm.logs import printed, stored
 from vm.seek.condition import Condition, Place
 from vm.trace.blocks import HEADER_SIZE, Block, read_block, read_heading
 from vm.trace.folded import Folded
 from vm.trace.records import RegView
-from vm.trace.snapshots import slot_index
+from vm.trace.snapshots import FIRST_SLOT, slot_index
 
 if TYPE_CHECKING:
     from vm.trace.stored import StoredTrace
 
 Values = Callable[[int, int], RegView | None]
 """How the values of a block are read: (index of the slot, row) -> view."""
+MOST_KNOWN: Final = 20_000
 _Rows = dict[tuple[int, int], int]
 """(frame, index) -> row of the value; without an entry nothing is there."""
 
@@ -35,13 +36,23 @@ def read(data: bytes) -> Block:
 
 
 def values_of(trace: StoredTrace) -> Callable[[Block], Values]:
-    """How values of a verified program's blocks are read: block -> (index, row) -> view."""
+    """How values of a verified program's blocks are read: block -> (index of the slot, row) -> view."""
+    known: dict[bytes, RegView] = {}  # of registers, by the bytes of their rows: loops repeat their values
 
     def of_block(block: Block) -> Values:
         folded = Folded(block, trace.btf)
+        starts, rows = block.row_starts, block.rows
 
         def view(index: int, row: int) -> RegView | None:
-            return trace.facts(folded.value(index, row))
+            if index >= FIRST_SLOT:  # its row names another one: the bytes alone do not say it
+                return trace.facts(folded.value(index, row))
+            key = rows[starts[row - 1] : starts[row] if row < len(starts) else len(rows)]
+            found = known.get(key)
+            if found is None:
+                if len(known) >= MOST_KNOWN:
+                    known.clear()
+                found = known[key] = trace.facts(folded.value(index, row))
+            return found
 
         return view
 

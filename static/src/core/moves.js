@@ -23,7 +23,7 @@ const ask = (prefix) => () => /** @type {import("../panels/goto.js").Goto | null
 /** @type {Command[]} */
 export const COMMANDS = [
   { id: "play", keys: [" "], names: ["Play or pause"], says: "play from here, or pause", step: true, do: (scope) => scope.player.toggle() },
-  { id: "step", keys: ["ArrowRight", "ArrowLeft"], names: ["Step into", "Step back"], says: "one step: into calls, and back", step: true, do: (scope, key) => scope.cursor.goto(scope.state.step + direction(key)) },
+  { id: "step", keys: ["ArrowRight", "ArrowLeft"], names: ["Next step, into calls", "Previous step"], says: "next step (into calls) and previous step", step: true, do: (scope, key) => scope.cursor.goto(scope.state.step + direction(key)) },
   { id: "over", keys: ["Shift+ArrowRight", "Shift+ArrowLeft"], names: ["Step over", "Step back over"], says: "next and previous step outside of called functions", step: true, do: (scope, key) => scope.search.over(direction(key)) },
   { id: "out", keys: ["o", "O"], names: ["Step out", "Back out"], says: "out of this function or callback: to the first step after it, and to the last one before it", step: true, do: (scope, key) => scope.search.out(direction(key)) },
   { id: "ends", keys: ["End", "Home"], names: ["Last step", "First step"], says: "last and first step", step: true, do: (scope, key) => scope.cursor.goto(key ? 0 : scope.cursor.total - 1) },
