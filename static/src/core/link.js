@@ -3,6 +3,9 @@
  * all that a link restores of the page. A link may also hold everything in its fragment (core/packed.js).
  */
 
+import { known as knownBreakpoints } from "./breakpoints.js";
+import { known as knownLayout } from "./layout.js";
+
 /** @import { View as Shown } from "../types/messages.js" */
 /** @import { State, View } from "./store.js" */
 
@@ -50,9 +53,12 @@ export function placed(view, fragment) {
   return { step, packet, stage, reg: reg || null, pane: pane || null };
 }
 
+/** What a link holds of these is anybody's: only what is well-formed is taken. @type {Record<string, (kept: unknown) => unknown>} */
+const CHECKED = { breakpoints: knownBreakpoints, layout: knownLayout };
+
 /** What else a stored view puts into the store: only what this page has. @param {Shown | null | undefined} view @param {State} state @returns {Partial<State>} */
 export function looks(view, state) {
   if (!view) return {};
-  const carried = CARRIED.filter((name) => name in state && view[name] !== undefined).map((name) => [name, view[name]]);
+  const carried = CARRIED.filter((name) => name in state && view[name] !== undefined).map((name) => [name, CHECKED[name]?.(view[name]) ?? view[name]]);
   return { dock: view.dock ?? true, base: view.base ?? "dec", ...Object.fromEntries(carried) };
 }

@@ -51,7 +51,8 @@ export class Scope {
     this.cursor = new Cursor(this.store, this.steps);
     this.values = new Values(this.store, this.cursor, this.session);
     this.seeker = new Seeker(this.session);
-    this.seeker.limit(boot.config.limits);
+    // A run in a file has no server that searches.
+    this.seeker.limit(boot.connect ? null : boot.config.limits);
     this.search = new Search(this.cursor, this.lists, this.seeker, this.values);
     this.player = new Player(this.store, this.cursor, this.search, calm);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
