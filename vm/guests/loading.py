@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vm.guests import linux as l
-from vm.guests.features import sanitized
+from vm.guests.for_kernel import for_kernel
 from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
 from vm.guests.wire import GuestError, Kind, Read, Request, Result, Slot
@@ -70,7 +70,7 @@ class Load:
         self.features = frozenset(kernel.state.features)
         self._btf: bytes | None = None
         if program.btf is not None:
-            self._btf = sanitized(program.btf.data, self.features)
+            self._btf = for_kernel(program.btf.data, self.features)
         self._untyped: set[int] = set()
         self._numbers = {id(spec): number for number, spec in enumerate(obj.maps)}
 
@@ -217,7 +217,9 @@ class Load:
         attr = l.Attr().u32(0, program.prog_type).u32(4, len(program.insns)).u64(8, code)
         attr.u64(16, request.text(program.license)).u32(24, log_level).u32(28, LOG_BYTES).u64(32, log)
         attr.u32(40, self.kernel.version_code).u32(44, program.prog_flags)
-        attr.text(48, program.name.encode("ascii", "replace")).u32(68, self._attach_type())
+        # The name of an ELF symbol goes as it is, as from libbpf; others are names of files.
+        name = program.name if program.btf is not None else re.sub(r"[^A-Za-z0-9_.]", "_", program.name)
+        attr.text(48, name.encode("ascii", "replace")).u32(68, self._attach_type())
         patches = [
             (code + INSN_SIZE * number + 4, Slot(_FIRST_MAP + self._number(program.maps[insn.imm])))
             for number, insn in enumerate(program.insns)

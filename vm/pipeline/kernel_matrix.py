@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import Queue
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError
@@ -13,8 +15,10 @@ from vm.pipeline.source import BuildOptions, Source, compile_source
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
+    from vm.guests.kernel import GuestKernel
+    from vm.guests.loading import Answer
     from vm.guests.states import State
-    from vm.program import Object
+    from vm.program import Object, Program
 
 GUEST_SECONDS: Final = 60.0  # of one program in one kernel
 _AT_ONCE: Final = 2
@@ -142,65 +146,87 @@ def guests(names: Sequence[str] = ()) -> list[State]:
 def matrix(
     builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1
 ) -> Iterator[Cell]:
-    """A cell for each program of each build on each kernel, as they are answered."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        todo: set[Future[list[Cell]]] = {
-            pool.submit(_asked, build, state, program, log_level) for build in builds for state in states
-        }
+    """A cell for each program of each build on each kernel, as they are answered. Each kernel is a fresh guest."""
+    cells: Queue[Cell | BaseException | None] = Queue()
+    stopped = Event()
+
+    def ask(state: State) -> None:
         try:
-            while todo:
-                done, todo = wait(todo, return_when=FIRST_COMPLETED)
-                for each in done:
-                    yield from each.result()
+            for cell in _asked(builds, state, program, log_level):
+                if stopped.is_set():
+                    break
+                cells.put(cell)
+        except BaseException as error:
+            cells.put(error)
+        cells.put(None)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = [pool.submit(ask, state) for state in states]
+        left = len(asked)
+        try:
+            while left:
+                cell = cells.get()
+                if isinstance(cell, BaseException):
+                    raise cell
+                if cell is None:
+                    left -= 1
+                else:
+                    yield cell
         finally:
-            for each in todo:
+            stopped.set()
+            for each in asked:
                 each.cancel()
 
 
-def _asked(build: Build, state: State, name: str, log_level: int) -> list[Cell]:
+def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
+    """The cells of one kernel; what was not loaded by libbpf's rules does not reach it."""
     from vm.guests.kernel import GuestKernel
 
     kernel = GuestKernel(state)
-    try:
-        obj = load(build.source, build.options, build.compiled, kernel)
-    except InputError as error:
-        return [_cell(build, state, name, "error", message=error.message)]
-    errnos = dict(obj.errnos)
-    out = [
-        _cell(build, state, program, "error", errno=errnos.get(program, 0), message=why)
-        for program, why in obj.errors
-        if name in ("", program)
-    ]
-    return out + _answers(build, kernel, obj, name, log_level)
+    todo: list[tuple[Build, Object, Program]] = []
+    for build in builds:
+        try:
+            obj = load(build.source, build.options, build.compiled, kernel)
+        except InputError as error:
+            yield _cell(build, state, name, "error", errno=error.errno, message=error.message)
+            continue
+        errnos = dict(obj.errnos)
+        for program, why in obj.errors:
+            if name in ("", program):
+                yield _cell(build, state, program, "error", errno=errnos.get(program, 0), message=why)
+        todo += [(build, obj, program) for program in obj.programs if name in ("", program.name)]
+    yield from _answers(kernel, todo, log_level)
 
 
-def _answers(build: Build, kernel: Any, obj: Object, name: str, log_level: int) -> list[Cell]:
-    """The cells of the programs that reach the kernel; after a guest was lost the others get a new one."""
-    from vm.guests.loading import Load, named_in
+def _answers(kernel: GuestKernel, todo: Sequence[tuple[Build, Object, Program]], log_level: int) -> Iterator[Cell]:
+    """What the kernel says of programs, one after the other; after a guest was lost the others get a new one."""
+    from vm.guests.loading import Load
     from vm.guests.wire import GuestError
 
-    out: list[Cell] = []
-    todo = [program for program in obj.programs if name in ("", program.name)]
-    while todo:
+    left = list(todo)
+    while left:
         with kernel.state.restore(GUEST_SECONDS) as machine:
-            while todo:
-                program = todo.pop(0)
+            while left:
+                build, obj, program = left.pop(0)
                 machine.limit(GUEST_SECONDS)
                 try:
                     said = Load(machine, kernel, obj, program).answer(log_level)
                 except GuestError as error:
-                    out.append(_cell(build, kernel.state, program.name, "limit", message=error.message))
+                    yield _cell(build, kernel.state, program.name, "limit", message=error.message)
                     break
-                log = named_in(program, said.log) if said.verdict == "reject" else said.log
-                text = log.decode("utf-8", "replace")
-                message = said.why or (_message(text) if said.verdict == "reject" else "")
-                out.append(
-                    _cell(
-                        build, kernel.state, program.name, said.verdict,
-                        errno=said.errno, insns=said.insns_processed, message=message, log=text,
-                    )
-                )  # fmt: skip
-    return out
+                yield _told(build, kernel.state, program, said)
+
+
+def _told(build: Build, state: State, program: Program, said: Answer) -> Cell:
+    from vm.guests.loading import named_in
+
+    rejected = said.verdict == "reject"
+    text = (named_in(program, said.log) if rejected else said.log).decode("utf-8", "replace")
+    message = said.why or (_message(text) if rejected else "")
+    return _cell(
+        build, state, program.name, said.verdict,
+        errno=said.errno, insns=said.insns_processed, message=message, log=text,
+    )  # fmt: skip
 
 
 def _message(log: str) -> str:
