@@ -23,9 +23,10 @@ class Kernels(Wire, frozen=True):
 
 
 class Changed(Wire, frozen=True):
-    """A change of the verifier between two kernels (docs/verifier-changes)."""
+    """The likely cause of a kernel's verdict being another than that of the next older one (docs/verifier-changes)."""
 
-    id: str
+    kernel: Annotated[str, about("the newer of the two, its series")]
+    id: Annotated[str, about('`""`: the catalogue has no entry that fits')]
     title: Annotated[str, about("what a user sees, in a sentence")]
     commit: Annotated[str, about('of Linux; `""` where no source says it')]
 
@@ -51,7 +52,6 @@ class KernelCell(Wire, frozen=True):
     insns_processed: int
     message: Annotated[str, about("the verifier's last words, or why there is no verdict")]
     log: Annotated[str, about("the kernel's log of level 1")]
-    changed: Annotated[Changed | None, about("the likely cause of a difference from the next older kernel")]
 
 
 class CellsDone(Wire, frozen=True):
@@ -59,3 +59,4 @@ class CellsDone(Wire, frozen=True):
 
     type: Literal["cells_done"]
     asked: Annotated[int, about("how many `cell` messages there were")]
+    changes: list[Changed]

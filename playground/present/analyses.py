@@ -105,14 +105,18 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
         "kernels": [{"name": state.name, "release": state.release} for state in there.states],
         "missing": there.missing,
     }
-    count = 0
+    cells = []
     if there.states:
         _, program = _loaded(asked)
-        build = _build(asked)
-        for cell in pipeline.matrix([build], there.states, program=program.name):
-            count += 1
-            yield {"type": "cell", **cell.as_json(), "changed": None}
-    yield {"type": "cells_done", "asked": count}
+        for cell in pipeline.matrix([_build(asked)], there.states, program=program.name):
+            cells.append(cell)
+            yield {"type": "cell", **cell.as_json()}
+    changes = [
+        {"kernel": cell.kernel, **changed}
+        for cell, changed in pipeline.with_changes(cells, there.states)
+        if changed is not None
+    ]
+    yield {"type": "cells_done", "asked": len(cells), "changes": changes}
 
 
 def _build(asked: Asked) -> pipeline.Build:

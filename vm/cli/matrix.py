@@ -43,13 +43,14 @@ def run(options: Namespace, out: Reporter) -> int:
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue
-        for cell in pipeline.matrix(builds, states, program=options.program, log_level=options.log_level):
+        cells = pipeline.matrix(builds, states, program=options.program, log_level=options.log_level)
+        for cell, changed in pipeline.with_changes(cells, states):
             how = f"{cell.clang} -mcpu={cell.mcpu}: " if cell.clang and len(builds) > 1 else ""
             said = f": {cell.message}" if cell.message else ""
             text = (
                 f"{path}: {cell.program}: {how}Linux {cell.release}: {cell.verdict}, {cell.insns_processed} insns{said}"
             )
-            out.line({"file": path, **cell.as_json(), "changed": None}, text)
+            out.line({"file": path, **cell.as_json(), "changed": changed}, text)
     return out.status
 
 

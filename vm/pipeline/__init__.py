@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         matrix,
         prepare_guests,
         saved_guests,
+        with_changes,
     )
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
@@ -108,6 +109,7 @@ LATER: Final = {
     "translate": ("translation", "translate"),
     "unverified": ("translation", "unverified"),
     "value": ("values", "value"),
+    "with_changes": ("kernel_matrix", "with_changes"),
 }
 """Exported name -> the module that is imported when it is first asked for, and the name there."""
 
@@ -189,4 +191,5 @@ __all__ = [
     "value",
     "verify",
     "walk",
+    "with_changes",
 ]

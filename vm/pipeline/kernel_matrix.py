@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from queue import Queue
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ _AT_ONCE: Final = 2
 class Cell:
     """What one kernel said of one program.
 
+    source -- name of the source
     kernel, release -- of its image ("6.12") and in full ("6.12.117+deb13-cloud-amd64")
     clang, mcpu, opt -- what compiled it; "" where the source was no C
     verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no
@@ -36,6 +38,7 @@ class Cell:
     message -- the verifier's last words, or why there is no verdict; "" of an accepted program
     """
 
+    source: str
     program: str
     kernel: str
     release: str
@@ -178,6 +181,37 @@ def matrix(
                 each.cancel()
 
 
+def with_changes(cells: Iterable[Cell], states: Sequence[State]) -> Iterator[tuple[Cell, dict[str, str] | None]]:
+    """Cells with the likely cause of a difference from the next older kernel; one waits until that kernel has answered.
+
+    The cause is {"id", "title", "commit"} of docs/verifier-changes; its id is "" if no entry fits.
+    """
+    from vm.guests.changes import likely
+
+    older = {after.name: before.name for before, after in pairwise(states)}
+    seen: dict[tuple[str, ...], Cell] = {}
+    waiting: list[Cell] = []
+    for cell in cells:
+        seen[_place(cell, cell.kernel)] = cell
+        waiting.append(cell)
+        for each in list(waiting):
+            before = older.get(each.kernel)
+            other = seen.get(_place(each, before)) if before is not None else None
+            if before is None or other is not None:
+                waiting.remove(each)
+                yield each, likely(_said(other), _said(each)) if other is not None else None
+    for each in waiting:
+        yield each, None
+
+
+def _place(cell: Cell, kernel: str) -> tuple[str, ...]:
+    return cell.source, cell.program, cell.clang, cell.mcpu, cell.opt, kernel
+
+
+def _said(cell: Cell) -> tuple[str, str, str]:
+    return cell.kernel, cell.verdict, cell.message
+
+
 def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
     """The cells of one kernel; what was not loaded by libbpf's rules does not reach it."""
     from vm.guests.kernel import GuestKernel
@@ -250,6 +284,7 @@ def _cell(
     options = build.options
     c = build.source.kind == "c"
     return Cell(
+        build.source.name,
         program, state.name, state.release, build.clang, options.mcpu if c else "", options.opt if c else "",
         verdict, errno, insns, message, log,
     )  # fmt: skip

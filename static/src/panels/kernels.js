@@ -2,9 +2,10 @@
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
+import { asSentence } from "../ui/words.js";
 
 /** @import { Answer } from "../core/analyses.js" */
-/** @import { KernelCell, Kernels } from "../types/messages.js" */
+/** @import { CellsDone, KernelCell, Kernels } from "../types/messages.js" */
 /** @import { Child } from "../types/page.js" */
 
 /** @type {Record<KernelCell["verdict"], {mark: string, said: string}>} */
@@ -54,11 +55,17 @@ export class KernelsStrip extends Panel {
     const [kernels] = /** @type {Kernels[]} */ (answer.parts.filter((part) => part.type === "kernels"));
     const cells = /** @type {KernelCell[]} */ (answer.parts.filter((part) => part.type === "cell"));
     if (!kernels) return [label, h("span", { class: "hint", role: "status" }, "Waiting for a worker…")];
-    if (kernels.missing) return [label, h("span", { class: "hint", role: "status" }, kernels.missing, " ", h("a", { href: "/about/#kernels" }, "How to add them"))];
+    if (kernels.missing) return [label, h("span", { class: "hint", role: "status" }, kernels.missing, " ", "The operator's guide is docs/kernels.md.")];
     const asked = answer.status === "asked";
+    const done = /** @type {CellsDone | undefined} */ (answer.parts.find((part) => part.type === "cells_done"));
+    const releases = kernels.kernels.map(({ name }) => name);
+    const changes = (done?.changes ?? []).map(({ kernel, title }) =>
+      h("li", null, h("strong", null, `${releases[releases.indexOf(kernel) - 1] ?? ""} → ${kernel}`), " ", asSentence(title)),
+    );
     return [
       label,
       h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked)))),
+      changes.length ? h("ul", { class: "kernels-changes", "aria-label": "What changed between kernels" }, changes) : null,
       h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} of ${kernels.kernels.length} kernels have answered` : "All kernels have answered"),
     ];
   }

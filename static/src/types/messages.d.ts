@@ -493,15 +493,6 @@ export interface Kernels {
   missing: string;
 }
 
-/** A change of the verifier between two kernels (docs/verifier-changes). */
-export interface Changed {
-  id: string;
-  /** what a user sees, in a sentence */
-  title: string;
-  /** of Linux; `""` where no source says it */
-  commit: string;
-}
-
 /** What one kernel said of the program. */
 export interface KernelCell {
   type: "cell";
@@ -522,8 +513,18 @@ export interface KernelCell {
   message: string;
   /** the kernel's log of level 1 */
   log: string;
-  /** the likely cause of a difference from the next older kernel */
-  changed: Changed | null;
+}
+
+/** The likely cause of a kernel's verdict being another than that of the next older one (docs/verifier-changes). */
+export interface Changed {
+  /** the newer of the two, its series */
+  kernel: string;
+  /** `""`: the catalogue has no entry that fits */
+  id: string;
+  /** what a user sees, in a sentence */
+  title: string;
+  /** of Linux; `""` where no source says it */
+  commit: string;
 }
 
 /** All kernels have answered. */
@@ -531,6 +532,7 @@ export interface CellsDone {
   type: "cells_done";
   /** how many `cell` messages there were */
   asked: number;
+  changes: Changed[];
 }
 
 /** The files that the stages made, as base64; null for what there is not. */
