@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,6 +32,7 @@ _PROGRAM: Final = Slot(1)
 _SCRATCH: Final = Slot(2)
 _FIRST_MAP: Final = 8
 _FIRST_INNER: Final = 1024
+_FIRST_PROGRAM: Final = 2048
 _LINE_COLUMN: Final = 10
 _MAP_LOADS: Final = frozenset({o.PSEUDO_MAP_FD, o.PSEUDO_MAP_VALUE})
 # Types that libbpf gives no BTF for when it creates them (bpf_object__create_map).
@@ -90,14 +92,36 @@ class Load:
             return replace(found, log=again.data[0])
         return found
 
-    def _first(self) -> Result | Answer:
+    def together(self, programs: Sequence[Program]) -> list[tuple[Slot, Answer]]:
+        """Load programs of the object with the same maps; each one's slot, and what the kernel said."""
+        out = []
+        for number, program in enumerate(programs):
+            self.program = program
+            slot = Slot(_FIRST_PROGRAM + number)
+            if number == 0:
+                first = self._first(slot)
+                if isinstance(first, Answer):
+                    return [(slot, first) for _ in programs]
+                out.append((slot, self._told(first)))
+                continue
+            request = Request()
+            self._load(request, STATS, slot)
+            out.append((slot, self._told(self.machine.run(request)[-1])))
+        return out
+
+    @staticmethod
+    def map_slot(number: int) -> Slot:
+        """The slot of a map's descriptor, by its place in the object."""
+        return Slot(_FIRST_MAP + number)
+
+    def _first(self, slot: Slot = _PROGRAM) -> Result | Answer:
         """BTF, maps, and the program with the statistics of its verification."""
         for _ in range(len(self.obj.maps) + 2):
             request = Request()
             btf = self._load_btf(request) if self._btf is not None else -1
             made = {number: self._create(request, number, spec) for number, spec in enumerate(self.obj.maps)}
             filled = self._fill(request)
-            last = self._load(request, STATS)
+            last = self._load(request, STATS, slot)
             results = self.machine.run(request)
             if btf >= 0 and results[btf].failed:
                 if any(spec.map_type == t.BPF_MAP_TYPE_STRUCT_OPS for spec in self.obj.maps):
@@ -206,7 +230,7 @@ class Load:
         patches = ((at, slot),) if value is None else ((at, slot), (data, value))
         return request.call(l.BPF, l.MAP_UPDATE_ELEM, at, attr.size, patches=patches)
 
-    def _load(self, request: Request, log_level: int) -> int:
+    def _load(self, request: Request, log_level: int, slot: Slot = _PROGRAM) -> int:
         """BPF_PROG_LOAD, with the log as what is read."""
         program = self.program
         at = request.room(l.ATTR_BYTES)
@@ -233,7 +257,7 @@ class Load:
         attr.u32(108, self._attach_id())
         request.write(at, bytes(attr.data))
         return request.call(
-            l.BPF, l.PROG_LOAD, at, attr.size, keep=_PROGRAM.number, patches=tuple(patches),
+            l.BPF, l.PROG_LOAD, at, attr.size, keep=slot.number, patches=tuple(patches),
             reads=(Read(log, LOG_BYTES, Kind.TEXT),),
         )  # fmt: skip
 

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         saved_guests,
         with_changes,
     )
+    from vm.pipeline.kernel_run import real, workloads
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
@@ -99,6 +100,7 @@ LATER: Final = {
     "prepare_guests": ("kernel_matrix", "prepare_guests"),
     "profile_fields": ("profiling", "profile_fields"),
     "profiled": ("profiling", "profiled"),
+    "real": ("kernel_run", "real"),
     "repairs": ("repair", "repairs"),
     "rewrite": ("translation", "rewrite"),
     "rewritten_listing": ("xlated_listing", "rewritten_listing"),
@@ -110,6 +112,7 @@ LATER: Final = {
     "unverified": ("translation", "unverified"),
     "value": ("values", "value"),
     "with_changes": ("kernel_matrix", "with_changes"),
+    "workloads": ("kernel_run", "workloads"),
 }
 """Exported name -> the module that is imported when it is first asked for, and the name there."""
 
@@ -175,6 +178,7 @@ __all__ = [
     "prepare_guests",
     "profile_fields",
     "profiled",
+    "real",
     "refused_after",
     "remarks_of",
     "repairs",
@@ -192,4 +196,5 @@ __all__ = [
     "verify",
     "walk",
     "with_changes",
+    "workloads",
 ]

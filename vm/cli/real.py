@@ -1,0 +1,89 @@
+"""`real FILE...`: a run on a real kernel, all programs attached while a workload runs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from vm import pipeline
+from vm.cli.options import add_build, add_files, build_options
+from vm.cli.report import Reporter, status_of
+from vm.cli.sources import read_source, say_diagnostics
+from vm.errors import InputError
+from vm.pipeline import Build
+
+HELP = "attach the programs on a real kernel and run a workload"
+
+
+def arguments(p: ArgumentParser) -> None:
+    add_files(p)
+    add_build(p)
+    p.add_argument("--kernel", default="6.12", metavar="NAME", help="one of those that are there (6.12)")
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--workload", default="shell", help=f"{', '.join(pipeline.workloads())} (shell)")
+    what.add_argument("--shell", default="", metavar="COMMAND", help="a line for busybox's shell")
+    p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long the workload may run (5)")
+
+
+def run(options: Namespace, out: Reporter) -> int:
+    """One line for each file."""
+    try:
+        if options.workload not in pipeline.workloads():
+            raise InputError(f"--workload takes {', '.join(pipeline.workloads())}.")
+        (state,) = pipeline.guests([options.kernel])
+    except InputError as e:
+        out.complain(e.message, status_of(e))
+        return out.status
+    for path in options.files:
+        record: dict[str, Any] = {
+            "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "records": [],
+            "maps": {}, "lost": 0, "recorded": [],
+        }  # fmt: skip
+        try:
+            build = _build(path, options, out)
+            if build is None:
+                continue
+            for event in pipeline.real(
+                build, state, workload=options.workload, shell=options.shell, seconds=options.seconds
+            ):
+                _keep(record, event)
+        except InputError as e:
+            out.complain(f"{path}: {e.message}", status_of(e))
+        out.line(record, _text(record))
+    return out.status
+
+
+def _build(path: str, options: Namespace, out: Reporter) -> Build | None:
+    source = read_source(path)
+    if source.kind != "c":
+        return Build(source, build_options(options))
+    made, build = pipeline.built(source, build_options(options))
+    say_diagnostics(path, made, out)
+    return build
+
+
+def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
+    what = event.pop("what")
+    if what == "attached":
+        record["attached"].append(event)
+    elif what == "printk":
+        record["printk"].append(event["text"])
+    elif what == "record":
+        record["records"].append(event)
+    elif what == "map":
+        record["maps"][event["map"]] = event["entries"]
+    else:
+        record["lost"] = event["lost"]
+
+
+def _text(record: dict[str, Any]) -> str:
+    lines = [f"{record['file']}: Linux {record['release']}"]
+    for each in record["attached"]:
+        lines.append(f"  {each['program']}: " + ("attached" if each["ok"] else f"not attached: {each['why']}"))
+    lines += [f"  printk: {text}" for text in record["printk"]]
+    lines += [f"  {each['map']}: {each['decoded'] or each['bytes']}" for each in record["records"]]
+    for name, entries in record["maps"].items():
+        lines += [f"  {name}[{e['key_text'] or e['key']}] = {e['value_text'] or e['value']}" for e in entries]
+    if record["lost"]:
+        lines.append(f"  {record['lost']} records were lost")
+    return "\n".join(lines)

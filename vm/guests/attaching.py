@@ -1,0 +1,222 @@
+"""Attaching loaded programs in a guest by their sections: bpf_program__attach() of libbpf as system calls."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from vm.guests import linux as l
+from vm.guests.kernel import GuestKernel
+from vm.guests.machine import Machine
+from vm.guests.wire import Kind, Read, Request, Slot
+from vm.kernel import types as t
+from vm.program import Program
+
+_PERF_BYTES: Final = 128
+_SET_BPF: Final = 0x40042408
+_ENABLE: Final = 0x2400
+_TYPE_SOFTWARE: Final = 1
+_TYPE_TRACEPOINT: Final = 2
+_CPU_CLOCK: Final = 0
+_LOOPBACK: Final = 1
+_GENERIC_XDP: Final = 2
+_FIRST: Final = 3000
+_SETSOCKOPT: Final = 54
+_LINKED_TC: Final = "attaching tc programs needs Linux 6.6 or newer (tcx)"
+
+
+class NotAttached(Exception):
+    """Why a program is not attached, a sentence."""
+
+
+@dataclass
+class Attacher:
+    """Attaches programs of one guest. iterators -- by program, the slots of what is to be read as text."""
+
+    machine: Machine
+    kernel: GuestKernel
+    iterators: dict[str, Slot] = field(default_factory=dict)
+    _next: int = _FIRST
+
+    def attach(self, program: Program, slot: Slot) -> None:
+        """Attach a loaded program; NotAttached says why it cannot be."""
+        family = program.section.partition("/")[0]
+        how = _BY_SECTION.get(family) or _BY_TYPE.get(program.prog_type)
+        if how is None:
+            raise NotAttached("programs of this type are not attached in a guest")
+        how(self, program, slot)
+
+    def slot(self) -> Slot:
+        """A slot that nothing uses yet."""
+        self._next += 1
+        return Slot(self._next)
+
+    def text(self, path: str) -> str:
+        """What a small file of the guest holds; "" if it is not there."""
+        request = Request()
+        room = request.room(4096)
+        request.call(l.OPEN, request.text(path), l.O_RDONLY, keep=2, stop=True)
+        request.call(l.READ, Slot(2), room, 4096, reads=(Read(room, 4096, Kind.RETURNED),))
+        request.call(l.CLOSE, Slot(2))
+        results = self.machine.run(request)
+        return results[1].data[0].decode("ascii", "replace").strip() if not results[0].failed else ""
+
+    def do(self, request: Request, what: str) -> None:
+        """Make the calls; the first that fails is said."""
+        for result in self.machine.run(request):
+            if result.failed:
+                raise NotAttached(f"{what}: the kernel answered {result.value}" if not result.skipped else what)
+
+    def event(self, attr: bytes, program: Slot, what: str) -> None:
+        """Open a perf event and put the program on it."""
+        request, slot = Request(), self.slot()
+        at = request.place(attr.ljust(_PERF_BYTES, b"\0"))
+        request.call(
+            l.PERF_EVENT_OPEN, at, 0xFFFF_FFFF_FFFF_FFFF, 0, 0xFFFF_FFFF_FFFF_FFFF, 8, keep=slot.number, stop=True
+        )
+        request.call(l.IOCTL, slot, _SET_BPF, program, stop=True)
+        request.call(l.IOCTL, slot, _ENABLE, 0, stop=True)
+        self.do(request, what)
+
+    def command(self, number: int, attr: l.Attr, patches: tuple[tuple[int, Slot], ...], what: str) -> Slot:
+        """One bpf() command whose result is a descriptor. patches -- (offset in the attribute, slot)."""
+        request, slot = Request(), self.slot()
+        at = request.place(bytes(attr.data))
+        placed = tuple((at + offset, given) for offset, given in patches)
+        request.call(l.BPF, number, at, max(attr.size, 16), keep=slot.number, stop=True, patches=placed)
+        self.do(request, what)
+        return slot
+
+
+def _name(program: Program) -> str:
+    name = program.section.partition("/")[2]
+    if not name:
+        raise NotAttached(f'its section "{program.section}" names nothing to attach to')
+    return name
+
+
+def _perf(kind: int, config: int, extra: bytes = b"", *, flags: int = 0, period: int = 0) -> bytes:
+    """struct perf_event_attr up to config2; `flags` are its bit fields."""
+    head = struct.pack("<IIQQQQQII", kind, _PERF_BYTES, config, period, 0, 0, flags, 0, 0)
+    return head + extra
+
+
+def _kprobe(attacher: Attacher, program: Program, slot: Slot, *, returns: bool = False, symbol: str = "") -> None:
+    name, _, offset = (symbol or _name(program)).partition("+")
+    kind = attacher.text("/sys/bus/event_source/devices/kprobe/type")
+    if not kind.isdigit():
+        raise NotAttached("the kernel has no kprobes")
+    request = Request()
+    place = request.text(name)
+    where = struct.pack("<QQ", place, int(offset or "0", 0))
+    attr = _perf(int(kind), 1 if returns else 0, where).ljust(_PERF_BYTES, b"\0")
+    event = attacher.slot()
+    at = request.place(attr)
+    request.call(
+        l.PERF_EVENT_OPEN, at, 0xFFFF_FFFF_FFFF_FFFF, 0, 0xFFFF_FFFF_FFFF_FFFF, 8, keep=event.number, stop=True
+    )
+    request.call(l.IOCTL, event, _SET_BPF, slot, stop=True)
+    request.call(l.IOCTL, event, _ENABLE, 0, stop=True)
+    attacher.do(request, f"a kprobe on '{name}'")
+
+
+def _kretprobe(attacher: Attacher, program: Program, slot: Slot) -> None:
+    _kprobe(attacher, program, slot, returns=True)
+
+
+def _ksyscall(attacher: Attacher, program: Program, slot: Slot) -> None:
+    returns = program.section.startswith("kret")
+    _kprobe(attacher, program, slot, returns=returns, symbol=f"__x64_sys_{_name(program)}")
+
+
+def _tracepoint(attacher: Attacher, program: Program, slot: Slot) -> None:
+    name = _name(program)
+    number = attacher.text(f"/sys/kernel/tracing/events/{name}/id")
+    if not number.isdigit():
+        raise NotAttached(f"the kernel has no tracepoint '{name}'")
+    attacher.event(_perf(_TYPE_TRACEPOINT, int(number), period=1), slot, f"the tracepoint '{name}'")
+
+
+def _raw_tracepoint(attacher: Attacher, program: Program, slot: Slot) -> None:
+    request, link = Request(), attacher.slot()
+    name = _name(program)
+    at = request.room(l.ATTR_BYTES)
+    request.write(at, bytes(l.Attr().u64(0, request.text(name)).data))
+    request.call(l.BPF, l.RAW_TRACEPOINT_OPEN, at, 16, keep=link.number, stop=True, patches=((at + 8, slot),))
+    attacher.do(request, f"the raw tracepoint '{name}'")
+
+
+def _by_btf(attacher: Attacher, program: Program, slot: Slot) -> None:
+    what = f"'{program.attach_btf_name}'"
+    attacher.command(l.RAW_TRACEPOINT_OPEN, l.Attr().u64(0, 0).u64(8, 0), ((8, slot),), what)
+
+
+def _iterator(attacher: Attacher, program: Program, slot: Slot) -> None:
+    attr = l.Attr().u32(8, t.BPF_TRACE_ITER)
+    link = attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the iterator")
+    attacher.iterators[program.name] = attacher.command(l.ITER_CREATE, l.Attr(), ((0, link),), "the iterator")
+
+
+def _timed(attacher: Attacher, program: Program, slot: Slot) -> None:
+    attacher.event(_perf(_TYPE_SOFTWARE, _CPU_CLOCK, flags=1 << 10, period=99), slot, "a CPU clock of 99 Hz")
+
+
+def _loopback_up(attacher: Attacher) -> None:
+    request = Request()
+    request.call(l.SOCKET, 2, 2, 0, keep=2, stop=True)
+    request.call(
+        l.IOCTL, Slot(2), 0x8914, request.place(b"lo".ljust(16, b"\0") + struct.pack("<H", 0x41).ljust(24, b"\0"))
+    )
+    request.call(l.CLOSE, Slot(2))
+    attacher.do(request, "the loopback device")
+
+
+def _xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
+    _loopback_up(attacher)
+    attr = l.Attr().u32(4, _LOOPBACK).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the loopback device")
+
+
+def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
+    _loopback_up(attacher)
+    where = program.expected_attach_type or t.BPF_TCX_INGRESS
+    attr = l.Attr().u32(4, _LOOPBACK).u32(8, where).u64(24, 0)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), _LINKED_TC)
+
+
+def _cgroup(attacher: Attacher, program: Program, slot: Slot) -> None:
+    request, group = Request(), attacher.slot()
+    request.call(l.OPEN, request.text("/sys/fs/cgroup"), l.O_RDONLY, keep=group.number, stop=True)
+    at = request.place(bytes(l.Attr().u32(8, program.expected_attach_type).data))
+    request.call(l.BPF, l.PROG_ATTACH, at, 16, stop=True, patches=((at, group), (at + 4, slot)))
+    attacher.do(request, "the root cgroup")
+
+
+def _socket(attacher: Attacher, program: Program, slot: Slot) -> None:
+    _loopback_up(attacher)
+    request, packets = Request(), attacher.slot()
+    request.call(l.SOCKET, 17, 3, 0x0300, keep=packets.number, stop=True)
+    value = request.place(bytes(8))
+    request.call(_SETSOCKOPT, packets, 1, 50, value, 4, stop=True, patches=((value, slot),))
+    attacher.do(request, "a packet socket")
+
+
+How = Callable[[Attacher, Program, Slot], None]
+_BY_SECTION: Final[dict[str, How]] = {
+    "kprobe": _kprobe, "kretprobe": _kretprobe, "ksyscall": _ksyscall, "kretsyscall": _ksyscall,
+    "tracepoint": _tracepoint, "tp": _tracepoint, "raw_tp": _raw_tracepoint, "raw_tracepoint": _raw_tracepoint,
+    "iter": _iterator, "iter.s": _iterator, "perf_event": _timed, "xdp": _xdp, "xdp.frags": _xdp, "tc": _tc, "tcx": _tc,
+    "classifier": _tc, "socket": _socket,
+}  # fmt: skip
+_BY_TYPE: Final[dict[int, How]] = {
+    t.BPF_PROG_TYPE_TRACING: _by_btf,
+    t.BPF_PROG_TYPE_LSM: _by_btf,
+    t.BPF_PROG_TYPE_CGROUP_SKB: _cgroup,
+    t.BPF_PROG_TYPE_CGROUP_SOCK: _cgroup,
+    t.BPF_PROG_TYPE_CGROUP_SOCK_ADDR: _cgroup,
+    t.BPF_PROG_TYPE_CGROUP_SYSCTL: _cgroup,
+    t.BPF_PROG_TYPE_CGROUP_SOCKOPT: _cgroup,
+    t.BPF_PROG_TYPE_SOCK_OPS: _cgroup,
+}

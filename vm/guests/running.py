@@ -1,0 +1,243 @@
+"""A whole object in a guest: its programs attached, a workload, and what they put out."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from vm.errors import InputError
+from vm.guests import linux as l
+from vm.guests.attaching import Attacher, NotAttached
+from vm.guests.buffers import PerfBuffer, RingBuffer
+from vm.guests.kernel import GuestKernel
+from vm.guests.loading import Load
+from vm.guests.machine import Machine
+from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
+from vm.kernel import types as t
+from vm.program import MapSpec, Object
+
+# What a workload does, as lines of busybox's shell.
+WORKLOADS: Final = {
+    "shell": "for i in 1 2 3 4 5; do /bin/busybox true; /bin/busybox ls / >/dev/null; done",
+    "files": "for i in 1 2 3 4 5; do echo $i >/tmp/f$i; /bin/busybox cat /tmp/f$i >/dev/null; rm /tmp/f$i; done",
+    "network": "/bin/busybox ip link set lo up; /bin/busybox ping -c 3 -i 0.2 127.0.0.1 >/dev/null",
+    "scheduler": "for i in 1 2 3 4 5 6; do (/bin/busybox usleep 20000; /bin/busybox true) & done; wait",
+}
+MAX_PRINTED: Final = 1 << 20  # bytes of trace_pipe
+MAX_RECORDS: Final = 20_000
+MAX_ENTRIES: Final = 256  # of a map
+_PIPE_PIECE: Final = 1 << 16
+_PAUSE: Final = 0.02
+_SETTLE: Final = 0.1  # seconds after the workload in which late records are read
+_TRACE: Final = Slot(3900)
+_CHILD: Final = Slot(3901)
+_NULL: Final = Slot(3902)
+_KEYED: Final = frozenset(
+    {
+        t.BPF_MAP_TYPE_HASH, t.BPF_MAP_TYPE_ARRAY, t.BPF_MAP_TYPE_LRU_HASH, t.BPF_MAP_TYPE_PERCPU_HASH,
+        t.BPF_MAP_TYPE_PERCPU_ARRAY, t.BPF_MAP_TYPE_LRU_PERCPU_HASH, t.BPF_MAP_TYPE_LPM_TRIE,
+    }
+)  # fmt: skip
+_PER_CPU: Final = frozenset({t.BPF_MAP_TYPE_PERCPU_HASH, t.BPF_MAP_TYPE_PERCPU_ARRAY, t.BPF_MAP_TYPE_LRU_PERCPU_HASH})
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Whether a program is attached, and why not."""
+
+    program: str
+    ok: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A line that a program printed (bpf_printk), as the kernel's trace_pipe shows it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of a ring or perf buffer, or an iterator's text."""
+
+    map: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a map holds at the end; whole -- whether these are all entries."""
+
+    spec: MapSpec
+    entries: tuple[tuple[bytes, bytes], ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end. lost -- records that the kernel counted as lost; status -- the workload's, None if it was stopped."""
+
+    lost: int
+    status: int | None
+
+
+Event = Attached | Printed | Record | Content | Ended
+
+
+@dataclass
+class _Run:
+    machine: Machine
+    buffers: list[RingBuffer | PerfBuffer] = field(default_factory=list)
+    printed: int = 0
+    records: int = 0
+    lost: int = 0
+    rest: bytes = b""
+
+    def poll(self) -> tuple[list[Event], bool]:
+        """What came since the last time, and whether the workload has ended."""
+        request = Request()
+        room, status = request.room(_PIPE_PIECE), request.place(bytes(8))
+        request.call(l.READ, _TRACE, room, _PIPE_PIECE, reads=(Read(room, _PIPE_PIECE, Kind.RETURNED),))
+        waited = request.call(l.WAIT4, _CHILD, status, 1, 0, reads=(Read(status, 4),))
+        asked = [(buffer, buffer.ask(request)) for buffer in self.buffers]
+        results = self.machine.run(request)
+        out: list[Event] = list(self._lines(results[0].data[0]))
+        for buffer, number in asked:
+            found, lost = buffer.take(self.machine, results[number].data[0])
+            self.lost += lost
+            for data in found:
+                self.records += 1
+                if self.records <= MAX_RECORDS:
+                    out.append(Record(buffer.name, data))
+                else:
+                    self.lost += 1
+        ended = results[waited].value != 0
+        if results[waited].value > 0:
+            self.status = struct.unpack("<i", results[waited].data[0])[0] >> 8
+        return out, ended
+
+    status: int | None = None
+
+    def _lines(self, data: bytes) -> Iterator[Printed]:
+        if self.printed > MAX_PRINTED:
+            return
+        self.printed += len(data)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            yield Printed(line.decode("utf-8", "replace"))
+
+
+def run(machine: Machine, kernel: GuestKernel, obj: Object, shell: str, seconds: float) -> Iterator[Event]:
+    """Attach every program that libbpf loads by default, run a line of shell, and tell what comes.
+
+    seconds -- how long the workload may run. InputError if there is no program; GuestError if the guest is lost.
+    """
+    programs = [program for program in obj.programs if program.autoload]
+    if not programs:
+        raise InputError("There is no program to attach.")
+    load = Load(machine, kernel, obj, programs[0])
+    attacher = Attacher(machine, kernel)
+    one = _Run(machine)
+    _open_streams(machine)
+    loaded = load.together(programs)
+    if loaded[0][1].verdict != "error" or not loaded[0][1].why:
+        _open_buffers(one, obj, attacher)
+    attached = 0
+    for program, (slot, said) in zip(programs, loaded, strict=True):
+        why = "" if said.verdict == "accept" else said.why or _last(said.log)
+        if not why:
+            try:
+                attacher.attach(program, slot)
+            except NotAttached as error:
+                why = str(error)
+        attached += not why
+        yield Attached(program.name, not why, why)
+    if not attached:
+        yield Ended(0, None)
+        return
+    for name, slot in attacher.iterators.items():
+        yield from _iterated(machine, name, slot)
+    _start(machine, shell)
+    until, settled = time.monotonic() + seconds, 0.0
+    while time.monotonic() < until:
+        events, ended = one.poll()
+        yield from events
+        settled = settled or (time.monotonic() if ended else 0.0)
+        if settled and not events and time.monotonic() > settled + _SETTLE:
+            break
+        time.sleep(_PAUSE)
+    for number, spec in enumerate(obj.maps):
+        if spec.map_type in _KEYED and not spec.full_name.startswith((".rodata", ".kconfig")):
+            yield _content(machine, spec, load.map_slot(number))
+    yield Ended(one.lost, one.status)
+
+
+def _last(log: bytes) -> str:
+    lines = [line for line in log.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("processed ")]
+    return f"the verifier rejected it: {lines[-1]}" if lines else "the kernel refused it"
+
+
+def _open_streams(machine: Machine) -> None:
+    request = Request()
+    request.call(l.OPEN, request.text("/sys/kernel/tracing/trace_pipe"), l.O_NONBLOCK, keep=_TRACE.number)
+    request.call(l.OPEN, request.text("/dev/null"), l.O_RDWR, keep=_NULL.number)
+    request.call(l.CLOCK_SETTIME, 0, request.place(struct.pack("<QQ", int(time.time()), 0)))
+    machine.run(request)
+
+
+def _open_buffers(one: _Run, obj: Object, attacher: Attacher) -> None:
+    for number, spec in enumerate(obj.maps):
+        slot = Load.map_slot(number)
+        if spec.map_type == t.BPF_MAP_TYPE_RINGBUF:
+            one.buffers.append(RingBuffer.open(one.machine, spec.full_name, slot, spec.max_entries))
+        elif spec.map_type == t.BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+            one.buffers.append(PerfBuffer.open(one.machine, spec.full_name, slot, attacher.slot()))
+
+
+def _iterated(machine: Machine, name: str, slot: Slot) -> Iterator[Record]:
+    for _ in range(16):
+        request = Request()
+        room = request.room(_PIPE_PIECE)
+        request.call(l.READ, slot, room, _PIPE_PIECE, reads=(Read(room, _PIPE_PIECE, Kind.RETURNED),))
+        data = machine.run(request)[0].data[0]
+        if not data:
+            return
+        yield Record(name, data)
+
+
+def _start(machine: Machine, shell: str) -> None:
+    request = Request()
+    words = [request.text(word) for word in ("/bin/sh", "-c", shell)]
+    argv = request.place(struct.pack("<4Q", *words, 0))
+    envp = request.place(struct.pack("<2Q", request.text("PATH=/bin"), 0))
+    request.call(SPAWN, words[0], argv, envp, _NULL, _NULL, _NULL, keep=_CHILD.number)
+    if machine.run(request)[0].failed:
+        raise GuestError("protocol", "The workload could not be started.")
+
+
+def _content(machine: Machine, spec: MapSpec, slot: Slot) -> Content:
+    """The entries of a map, MAX_ENTRIES at most, in the kernel's order."""
+    size = -(-spec.value_size // 8) * 8 if spec.map_type in _PER_CPU else spec.value_size
+    request = Request()
+    keys = [request.room(spec.key_size) for _ in range(MAX_ENTRIES + 1)]
+    values = [request.room(size) for _ in range(MAX_ENTRIES)]
+    before = 0
+    for key, value in zip(keys, values, strict=False):
+        at = request.place(bytes(l.Attr().u64(8, before).u64(16, key).data))
+        request.call(
+            l.BPF, l.MAP_GET_NEXT_KEY, at, 24, stop=True, patches=((at, slot),), reads=(Read(key, spec.key_size),)
+        )
+        at = request.place(bytes(l.Attr().u64(8, key).u64(16, value).data))
+        request.call(l.BPF, l.MAP_LOOKUP_ELEM, at, 32, patches=((at, slot),), reads=(Read(value, size),))
+        before = key
+    at = request.place(bytes(l.Attr().u64(8, before).u64(16, keys[-1]).data))
+    request.call(l.BPF, l.MAP_GET_NEXT_KEY, at, 24, patches=((at, slot),))
+    results = machine.run(request)
+    pairs = zip(results[:-1:2], results[1:-1:2], strict=True)
+    found = tuple((k.data[0], v.data[0]) for k, v in pairs if not k.failed and not v.failed)
+    return Content(spec, found, whole=results[-1].failed)
