@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels test-guests run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -43,8 +43,8 @@ page:
 	$(NODE) npm run --silent test
 
 unit:
-	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser" $(MEASURED) --cov --cov-report=term:skip-covered
-	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser" $(MEASURED:%=--ignore=%)
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser and not guests" $(MEASURED) --cov --cov-report=term:skip-covered
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser and not guests" $(MEASURED:%=--ignore=%)
 	$(VENV) -m pytest -m browser
 
 # The verifier once more, as machine code: the same tests, for compiled code could differ.
@@ -95,6 +95,16 @@ gallery: check-python
 protocol: check-python
 	@$(PYTHON) tools/setup.py run
 	$(VENV) -m playground.messages docs
+
+# Real kernels for guests, from Debian's packages, into BPFSCOPE_KERNELS (docs/kernels.md). VERSIONS="6.1 6.12": only these.
+kernels: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m tools.kernels $(VERSIONS)
+
+# What needs real kernels; skipped, with the reason, where QEMU or a kernel is missing.
+test-guests: check-python
+	@$(PYTHON) tools/setup.py test
+	$(VENV) -m pytest -m guests -rs tests/vm/guests
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test
