@@ -25,6 +25,7 @@ setup: check-python
 
 lint:
 	$(VENV) -m ruff check .
+	$(VENV) -m ruff format --check .
 	$(NODE) npm run --silent lint
 
 types:

@@ -130,6 +130,17 @@ def _arrange(root: Path, image: Path, folder: Path) -> None:
     draft.rename(folder)
 
 
+def _shell(apt: Apt, place: Path, to: Path) -> bool:
+    """Get the static busybox for workloads; False if there is none."""
+    if not apt.unpack("busybox-static", place / "busybox"):
+        return False
+    programs = [path for path in place.glob("busybox/**/bin/busybox") if path.is_file()]
+    for path in programs[:1]:
+        shutil.copyfile(path, to)
+    print(f"busybox: {'found' if programs else 'not found'}", flush=True)
+    return bool(programs)
+
+
 def main(versions: list[str]) -> int:
     """Get what is not there, then boot and save; exit status 1 if a version is missing or does not boot."""
     from vm.errors import InputError
@@ -153,8 +164,8 @@ def main(versions: list[str]) -> int:
                 found = fetch(apt, version, where / version)
                 print(f"{version}: {found or 'not found'}", flush=True)
                 status |= not found
-            if not (where / "busybox").is_file() and apt.unpack("busybox-static", Path(place, "busybox")):
-                shutil.copyfile(Path(place, "busybox", "bin", "busybox"), where / "busybox")
+            if not (where / "busybox").is_file():
+                status |= not _shell(apt, Path(place), where / "busybox")
     lacking = missing()
     if lacking:
         print(lacking, file=sys.stderr)

@@ -18,10 +18,9 @@ HELP = "print the verdicts of real kernels, each run in a guest"
 
 def arguments(p: ArgumentParser) -> None:
     add_files(p)
-    add_build(p)
+    add_build(p, mcpus=True)
     add_program(p)
     p.add_argument("--kernels", default="all", metavar="NAMES", help="5.10,6.1,… of those that are there (all)")
-    p.add_argument("--mcpus", metavar="NAMES", help="compile C for each of these: v1,v2,v3,v4")
     p.add_argument("--alone", action="store_true", help="load each program by itself, and guess no program type")
     p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1, help="of the kernels' logs (1)")
 
@@ -30,9 +29,9 @@ def run(options: Namespace, out: Reporter) -> int:
     """One line for each program, kernel and compiler, as they are answered."""
     try:
         names = () if options.kernels == "all" else tuple(options.kernels.split(","))
-        mcpus = options.mcpus.split(",") if options.mcpus else [options.mcpu]
+        mcpus = options.mcpu.split(",")
         if not set(mcpus) <= set(MCPUS):
-            raise InputError(f"--mcpus takes {', '.join(MCPUS)}.")
+            raise InputError(f"--mcpu takes {', '.join(MCPUS)}.")
         states = pipeline.guests(names)
     except InputError as e:
         out.complain(e.message, status_of(e))

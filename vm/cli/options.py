@@ -15,10 +15,15 @@ def add_files(p: ArgumentParser, many: bool = True) -> None:
     p.add_argument("--json", action="store_true", help="one line of JSON per program or run")
 
 
-def add_build(p: ArgumentParser) -> None:
-    """How C is compiled, and the type of programs that do not name one."""
+def add_build(p: ArgumentParser, *, mcpus: bool = False) -> None:
+    """How C is compiled, and the type of programs that do not name one. mcpus -- --mcpu takes several, with commas."""
     p.add_argument("--opt", choices=OPT_LEVELS, default="O2", help="clang's optimisation level")
-    p.add_argument("--mcpu", choices=MCPUS, default="v3", help="BPF instruction set version")
+    if mcpus:
+        p.add_argument(
+            "--mcpu", default="v3", metavar="NAMES", help=f"instruction set versions: {', '.join(MCPUS)} (v3)"
+        )
+    else:
+        p.add_argument("--mcpu", choices=MCPUS, default="v3", help="BPF instruction set version")
     p.add_argument("--fix-includes", action="store_true", help="add the #include lines a C source needs and lacks")
     p.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
     p.add_argument(

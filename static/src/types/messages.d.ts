@@ -98,6 +98,8 @@ export interface Request {
   options?: Options;
   /** what it is run on; absent: `auto` */
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
+  /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
+  name?: string;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -142,6 +144,30 @@ export interface PartRequest {
 /** Ask for the whole log of a walk whose `verify` message has `log_more`. Answered by `log`. */
 export interface LogRequest {
   type: "log";
+}
+
+/** Ask how a register or slot got the value it has at a step, and which steps read and write it. Answered by `value`. */
+export interface ValueRequest {
+  type: "value";
+  /** whose step */
+  stage?: "verify" | "run";
+  /** number of the run: for stage `verify` the one whose values stand beside */
+  run?: number;
+  /** the step */
+  step: number;
+  /** `r3`, `fp-8`; in a run also `@0x…`, an address */
+  name: string;
+  /** number of its frame */
+  frame?: number;
+  /** as the step found it, not as it left it */
+  before?: boolean;
+}
+
+/** Ask what branches proved that holds at a step of the walk, and at those of its path around it. Answered by `facts`. */
+export interface FactsRequest {
+  type: "facts";
+  /** the step */
+  step: number;
 }
 
 /** A reason for a search to stop at a step. */
@@ -215,6 +241,38 @@ export interface BinariesRequest {
   type: "binaries";
   /** the program, as in `run` */
   request: Request;
+}
+
+/** Ask what the verifier's walk costs and where. Answered by `profile`. */
+export interface ProfileRequest {
+  type: "profile";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask for changes of a C source with which the verifier's walk is shorter. Answered by an `advice` for each, and by `advice_done`. */
+export interface AdviceRequest {
+  type: "advice";
+  /** the program, as in `run` */
+  request: Request;
+}
+
+/** Ask what the walk costs with other values of `const volatile` variables. Answered by a `setting` for each combination of values, at most 64, and by `settings_done`. */
+export interface SettingsRequest {
+  type: "settings";
+  /** the program, as in `run` */
+  request: Request;
+  /** values by variable, as C writes them */
+  values: Record<string, string[]>;
+}
+
+/** Ask how another program, or the same one with other options, differs for the verifier. Answered by `compare`. */
+export interface CompareRequest {
+  type: "compare";
+  /** the program, as in `run` */
+  request: Request;
+  /** the other side, as in `run` */
+  other: Request;
 }
 
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
@@ -304,6 +362,159 @@ export interface Log {
   log_cut: number;
   /** [line of the log from 0, step] */
   log_steps: [number, number][];
+}
+
+/** What is known of a number, or of the variable part of an offset. Fields in text can exceed 2^53. */
+export interface Scalar {
+  /** smallest value, unsigned 64 bits, decimal */
+  umin: string;
+  /** largest value, unsigned */
+  umax: string;
+  /** smallest value, signed */
+  smin: string;
+  /** largest value, signed */
+  smax: string;
+  /** `var_off`: the bits that are known, hex */
+  value: string;
+  /** `var_off`: the bits that are unknown, hex */
+  mask: string;
+  /** the same of the lower 32 bits */
+  u32min: number;
+  u32max: number;
+  s32min: number;
+  s32max: number;
+}
+
+/** A register or stack slot as the verifier sees it. */
+export interface Reg {
+  /** kind: `number`, `ctx`, `packet`, `packet_end`, `packet_meta`, `map_value`, `map`, `stack`, `kernel`, `memory`, `func` or `none` */
+  k: string;
+  /** as the kernel's log prints it */
+  t: string;
+  /** true: it may be NULL */
+  null?: boolean;
+  /** true: it is marked precise */
+  p?: boolean;
+  /** the step that wrote it; -1: it was there at the entry. Absent in `set`: this step wrote it */
+  w?: number;
+  /** for numbers and variable offsets */
+  s?: Scalar;
+  /** constant part of a pointer's offset, if not 0 */
+  off?: number;
+  /** bytes of the packet known to be there */
+  range?: number;
+  /** registers with the same id have the same value or origin */
+  id?: number;
+  /** id of the reference it holds */
+  ref?: number;
+  /** name of the map */
+  map?: string;
+  /** bytes of the memory pointed to */
+  size?: number;
+}
+
+/** A step that made the value, or told something about it. */
+export interface ValueEvent {
+  /** of the walk; -1: it was there at the entry */
+  step: number;
+  /** the instruction's slot; -1 with step -1 */
+  insn: number;
+  /** the register or slot that the step wrote or told about */
+  name: string;
+  /** as of the causes of a rejection: `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`; or `narrowed`: not told by a jump; of a log also `written` */
+  kind: string;
+  /** in words; `""` where the instruction says it all */
+  why: string;
+  /** copies on the way from the event before it, the nearest first */
+  via: string[];
+  /** the value before, where this one changed */
+  was: Reg | null;
+  /** the value after */
+  now: Reg | null;
+  /** step of the run that took it; null if there is none */
+  at: number | null;
+  /** what `name` held then, hex; null if that is not known */
+  concrete: string | null;
+}
+
+/** What the register or slot held in a run. */
+export interface Concrete {
+  /** hex */
+  value: string;
+  /** step of the run */
+  at: number;
+  /** how many steps of the run the step of the walk covers, as far as was looked at */
+  times: number;
+}
+
+/** How a register or slot got its value, and who reads and writes it. */
+export interface Value {
+  type: "value";
+  /** as asked */
+  stage: "verify" | "run";
+  /** as asked */
+  run: number;
+  /** as asked */
+  step: number;
+  /** as asked */
+  name: string;
+  /** as asked */
+  frame: number;
+  /** the step of the walk whose state is told; null if there is none */
+  walk_step: number | null;
+  /** the value; null: it holds nothing */
+  reg: Reg | null;
+  /** step of the walk that wrote it; -1: it was there at the entry, or is not known */
+  writer: number;
+  /** what made the value, oldest first, copies folded */
+  events: ValueEvent[];
+  /** `events` leaves out earlier rounds of a loop, or of branches */
+  repeated: boolean;
+  /** `events` does not go back to the beginning */
+  cut: boolean;
+  /** steps of `stage` that write it, on the path of `step`; at most 2,000 */
+  writes: number[];
+  /** steps of `stage` that read it */
+  reads: number[];
+  /** of the steps that were looked at for these */
+  first: number;
+  last: number;
+  /** there is nothing to look at before `first` */
+  begun: boolean;
+  /** nor behind `last` */
+  ended: boolean;
+  /** what it held in the run; null if that is not known */
+  concrete: Concrete | null;
+}
+
+/** A fact that a branch proved. */
+export interface ProvedFact {
+  /** the branch */
+  insn: number;
+  /** its line */
+  line: number;
+  /** `≥ 14 B` (of packet), `idx < 64`, `v ≠ NULL`, … */
+  text: string;
+  /** the step that proved it */
+  first: number;
+  /** the last step at which it holds; null: it holds on */
+  last: number | null;
+  /** `last` ends it; else a stronger fact of the same line takes its place */
+  lost: boolean;
+}
+
+/** What branches proved, for steps of one path. */
+export interface ProvedFacts {
+  type: "facts";
+  /** as asked */
+  step: number;
+  /** the answer holds for the steps from here … */
+  first: number;
+  /** … to here */
+  last: number;
+  facts: ProvedFact[];
+  /** facts from far back may be missing */
+  cut: boolean;
 }
 
 /** What is wrong with a condition. */
@@ -548,6 +759,240 @@ export interface Binaries {
   image: string | null;
 }
 
+/** What a line of the source costs. */
+export interface LineCost {
+  /** `""`: the source itself; else the header */
+  file: string;
+  /** null: no line information */
+  line: number | null;
+  /** visits of its instructions */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** comparisons with a checkpoint that failed */
+  missed: number;
+}
+
+/** What a function costs. */
+export interface FunctionCost {
+  name: string;
+  /** its first instruction */
+  insn: number;
+  line: number | null;
+  /** how often it was entered */
+  calls: number;
+  /** visits of its own instructions */
+  insns: number;
+  /** with those of what it called */
+  total: number;
+  /** a global function: walked once, for any arguments */
+  alone: boolean;
+}
+
+/** What a loop costs. */
+export interface LoopCost {
+  /** `callback`: a helper calls the function again and again, at `insn` */
+  kind: "loop" | "callback";
+  /** where each round begins */
+  insn: number;
+  line: number | null;
+  /** how often the walk came there, on all paths together */
+  rounds: number;
+  /** visits in all rounds, with those of what was called */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** what kept most states from being covered; `""`: nothing did */
+  why_not_pruned: string;
+}
+
+/** Comparisons at one instruction that failed for the same reason. */
+export interface MissCost {
+  insn: number;
+  line: number | null;
+  /** the register or slot that differed; `""`: something else */
+  name: string;
+  /** how many */
+  failed: number;
+  /** how often the walk came there and at least one failed */
+  arrivals: number;
+  /** different values of `name` */
+  values: number;
+  /** false: `arrivals` and `values` are at least so many */
+  whole: boolean;
+  /** how the states were compared, as in `prunings` */
+  rule: string;
+  /** a sentence without a full stop */
+  text: string;
+  /** the instruction that needs the value exactly; null: none does */
+  needed_by: number | null;
+  /** why it does, a sentence without a full stop */
+  needed: string;
+}
+
+/** A `const volatile` variable that holds a number. */
+export interface ConstantEntry {
+  name: string;
+  type: string;
+  /** as C writes it */
+  value: string;
+  /** of its type, decimal text */
+  least: string;
+  most: string;
+  /** names of values: enumerators, `true`, `false` */
+  words: string[];
+}
+
+/** What the walk of a program costs and where. Of `lines` and of `insns` the numbers add up exactly. */
+export interface WalkProfile {
+  type: "profile";
+  program: string;
+  verdict: "accept" | "reject" | "error";
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** visits at which a checkpoint covered the state */
+  pruned: number;
+  /** comparisons with a checkpoint that failed */
+  missed: number;
+  /** the dearest first */
+  lines: LineCost[];
+  /** [instruction, visits, states, pruned, missed] */
+  insns: [number, number, number, number, number][];
+  /** the dearest first */
+  functions: FunctionCost[];
+  /** the dearest first */
+  loops: LoopCost[];
+  /** the most frequent first */
+  misses: MissCost[];
+  /** what `settings` can set */
+  constants: ConstantEntry[];
+}
+
+/** A change of the source with which the walk is shorter: it was compiled and verified. */
+export interface FoundAdvice {
+  type: "advice";
+  /** what it does, for a button */
+  title: string;
+  /** why it helps, a sentence */
+  why: string;
+  /** unified, against the source as it was sent */
+  diff: string;
+  edits: Edit[];
+  /** what the verifier needed without the change */
+  before: number;
+  /** what it needs with it */
+  insns_processed: number;
+}
+
+/** The search for advice has ended. */
+export interface AdviceDone {
+  type: "advice_done";
+  /** how many `advice` messages there were */
+  found: number;
+}
+
+/** One combination of values and what the verifier says of the program with it. */
+export interface TriedSetting {
+  type: "setting";
+  /** by variable, as they were sent */
+  values: Record<string, string>;
+  verdict: "accept" | "reject" | "error";
+  errno: number;
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** instructions after rewriting; null: not accepted */
+  xlated: number | null;
+  /** bytes of machine code; null: not accepted */
+  jited: number | null;
+}
+
+/** All combinations were verified, or a limit was hit. */
+export interface SettingsDone {
+  type: "settings_done";
+  /** why there are no more, a sentence; `""`: there are all */
+  message: string;
+}
+
+/** What the verifier says of one side. */
+export interface SideSummary {
+  name: string;
+  verdict: "accept" | "reject" | "error";
+  errno: number;
+  message: string;
+  insns_processed: number;
+  /** checkpoints that were stored */
+  states: number;
+  /** instructions as they were loaded */
+  insns: number;
+  /** after rewriting; null: not accepted */
+  xlated: number | null;
+  /** bytes of machine code; null: not accepted */
+  jited: number | null;
+}
+
+/** A line on one side. */
+export interface LineSide {
+  line: number | null;
+  text: string;
+  /** visits of its instructions */
+  insns: number;
+  /** checkpoints that were stored */
+  states: number;
+}
+
+/** A line of both sources. */
+export interface ComparedLine {
+  /** `a`, `b`: only that source has it */
+  kind: "same" | "changed" | "a" | "b";
+  /** `""`: the source itself; else the header */
+  file: string;
+  a: LineSide;
+  b: LineSide;
+  /** [instruction of a, of b, visits in a, in b]; null: no counterpart */
+  insns: ([number | null, number | null, number, number])[];
+}
+
+/** The first step at which two walks part. */
+export interface WalksPart {
+  /** `insn`: another instruction stands there; `value`: the same instruction leaves another value; `path`: they go on with different instructions; `pruned`: one ends a path there; `end`: one walk is over */
+  kind: "none" | "insn" | "value" | "path" | "pruned" | "end";
+  /** steps that both took before */
+  agreed: number;
+  a_step: number | null;
+  b_step: number | null;
+  a_insn: number | null;
+  b_insn: number | null;
+  /** with `value`: the register or slot */
+  name: string;
+  /** the value or instruction */
+  a: string;
+  b: string;
+  /** a sentence */
+  why: string;
+}
+
+/** A program (a) and another one, or the same with other options (b). */
+export interface WalksCompared {
+  type: "compare";
+  program: string;
+  a: SideSummary | null;
+  b: SideSummary | null;
+  lines: ComparedLine[];
+  /** lines that are not in `lines` */
+  left_out: number;
+  parting: WalksPart | null;
+  /** where they go different ways, if instructions differ before */
+  ways: WalksPart | null;
+}
+
 /** A limit was hit. */
 export interface Limit {
   type: "limit";
@@ -563,7 +1008,7 @@ export interface Error {
   code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
-  /** with `analysis`, and of a search: the type of the message that asked */
+  /** type of the message that asked: with `analysis`; with `window` for `value`, `facts` and `seek` */
   asked?: string;
   /** with `busy`: seconds after which to try again */
   retry_after?: number;
@@ -575,55 +1020,6 @@ export interface Done {
   /** milliseconds in the worker */
   ms: number;
   cancelled: boolean;
-}
-
-/** What is known of a number, or of the variable part of an offset. Fields in text can exceed 2^53. */
-export interface Scalar {
-  /** smallest value, unsigned 64 bits, decimal */
-  umin: string;
-  /** largest value, unsigned */
-  umax: string;
-  /** smallest value, signed */
-  smin: string;
-  /** largest value, signed */
-  smax: string;
-  /** `var_off`: the bits that are known, hex */
-  value: string;
-  /** `var_off`: the bits that are unknown, hex */
-  mask: string;
-  /** the same of the lower 32 bits */
-  u32min: number;
-  u32max: number;
-  s32min: number;
-  s32max: number;
-}
-
-/** A register or stack slot as the verifier sees it. */
-export interface Reg {
-  /** kind: `number`, `ctx`, `packet`, `packet_end`, `packet_meta`, `map_value`, `map`, `stack`, `kernel`, `memory`, `func` or `none` */
-  k: string;
-  /** as the kernel's log prints it */
-  t: string;
-  /** true: it may be NULL */
-  null?: boolean;
-  /** true: it is marked precise */
-  p?: boolean;
-  /** the step that wrote it; -1: it was there at the entry. Absent in `set`: this step wrote it */
-  w?: number;
-  /** for numbers and variable offsets */
-  s?: Scalar;
-  /** constant part of a pointer's offset, if not 0 */
-  off?: number;
-  /** bytes of the packet known to be there */
-  range?: number;
-  /** registers with the same id have the same value or origin */
-  id?: number;
-  /** id of the reference it holds */
-  ref?: number;
-  /** name of the map */
-  map?: string;
-  /** bytes of the memory pointed to */
-  size?: number;
 }
 
 /** The full state before a step. */
@@ -770,6 +1166,16 @@ export interface Diagnostic {
   message: string;
 }
 
+/** A program of the object. */
+export interface ProgramEntry {
+  name: string;
+  section: string;
+  /** `enum bpf_prog_type` */
+  prog_type: number;
+  /** why libbpf would not hand it to the kernel; `""` if it does */
+  error: string;
+}
+
 /** A stage could not use its input. The stages after it are skipped. */
 export interface Refused {
   type: "stage";
@@ -785,6 +1191,10 @@ export interface Refused {
   not_covered?: NotCovered[];
   /** where in the source, if it is known */
   diagnostics?: Diagnostic[];
+  /** of `load`: those of the object, if none is chosen */
+  programs?: ProgramEntry[];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
 }
 
 /** An `#include` that the option `fix_includes` would add. */
@@ -818,6 +1228,18 @@ export interface Remark {
   kind: string;
 }
 
+/** Something that a stage took or returned. */
+export interface Passed {
+  /** what it is: `C source`, `ELF object`, `BPF program`, `packet`, … */
+  what: string;
+  /** `""`: none */
+  name: string;
+  /** how much it is */
+  size: number | null;
+  /** of what `size` is the number; a `slot` is an instruction's eight bytes */
+  unit: "byte" | "slot" | "instruction" | "step" | "map" | "program" | "packet" | "event" | "value";
+}
+
 /** `compile` done, or failed with clang's diagnostics. */
 export interface Compiled {
   type: "stage";
@@ -838,16 +1260,12 @@ export interface Compiled {
   /** lines that `fix_includes` added */
   added: string[];
   remarks: Remark[];
-}
-
-/** A program of the object. */
-export interface ProgramEntry {
-  name: string;
-  section: string;
-  /** `enum bpf_prog_type` */
-  prog_type: number;
-  /** why libbpf would not hand it to the kernel; `""` if it does */
-  error: string;
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** A map of the chosen program. Sizes are in bytes. */
@@ -933,6 +1351,12 @@ export interface Loaded {
   line_info?: ([number, number | null])[];
   /** with `more`: [slot, name] of each function */
   func_info?: [number, string][];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
   /** with `more`: [slot, callee] of each call */
   call_info?: [number, string][];
 }
@@ -1254,6 +1678,12 @@ export interface Verified {
   insns?: Insn[];
   /** with `insns`: as in `load` */
   lines?: Record<string, string>;
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** An x86 instruction. */
@@ -1280,6 +1710,12 @@ export interface Translated {
   listing: MachineInsn[];
   /** lists of which this message holds only the beginning: how many items `part` has of each */
   more?: Record<string, number>;
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** Why the machine stopped. */
@@ -1377,6 +1813,12 @@ export interface Executed {
   events: Event[];
   /** the regions that addresses belong to */
   memory: Region[];
+  /** the command line that does the same, with a file of the source in the current directory */
+  command?: string;
+  /** what the stage took */
+  took?: Passed[];
+  /** what it returned */
+  returned?: Passed[];
 }
 
 /** Instructions of the chosen program. */
@@ -1452,6 +1894,14 @@ export interface HoldingsPart {
   items: Holding[];
 }
 
+/** A register or slot of a frame. */
+export interface Selected {
+  /** `r3`, `fp-8`; in a run also `@0x…`, an address */
+  name: string;
+  /** number of its frame */
+  frame?: number;
+}
+
 /** A place where stepping stops. */
 export interface Breakpoint {
   kind: "line" | "insn" | "helper" | "condition";
@@ -1470,8 +1920,8 @@ export interface View {
   packet?: number;
   /** the selected register or slot, as in steps; `""`: none */
   reg?: string;
-  /** the register or slot whose value is shown in full */
-  selected?: string;
+  /** the same with its frame */
+  selected?: Selected;
   /** the open panel */
   pane?: string;
   /** whether the panels are unfolded */
@@ -1484,6 +1934,6 @@ export interface View {
   breakpoints?: Breakpoint[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | Seek | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Found | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;

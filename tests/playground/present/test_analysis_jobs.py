@@ -139,3 +139,12 @@ def test_two_programs_are_compared() -> None:
         list(run_job({"kind": "compare", "request": asked, "other": {**asked, "source": "int x"}}))
     with pytest.raises(InputError, match="A log does not hold"):
         list(run_job({"kind": "compare", "request": asked, "other": {"kind": "log", "source": "0: (95) exit"}}))
+
+
+def test_without_kernels_it_is_said_how_to_add_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BPFSCOPE_KERNELS", str(tmp_path))
+    kernels, done = answers("matrix", request("count_drop"))
+    assert kernels["kernels"] == []
+    assert "make kernels" in kernels["missing"] or "QEMU" in kernels["missing"]
+    assert str(tmp_path) not in kernels["missing"]
+    assert done == {"type": "cells_done", "asked": 0, "changes": []}
