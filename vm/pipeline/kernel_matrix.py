@@ -97,10 +97,11 @@ def saved_guests() -> Guests:
 
 
 def guest_folders() -> tuple[str, ...]:
-    """What a confined process has to read to use guests."""
+    """What a confined process has to read to use guests: the saved ones, and the catalogue of changes."""
+    from vm.guests.changes import FOLDER
     from vm.guests.images import states_folder
 
-    return (str(states_folder()),)
+    return str(states_folder()), str(FOLDER)
 
 
 def _find() -> Guests:
