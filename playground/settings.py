@@ -129,8 +129,6 @@ LOGGING = {
         "text": {"format": "%(levelname)s %(name)s: %(message)s"},
         "json": {"()": "playground.config.logs.JsonFormatter"},
     },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": env.choice("LOG_FORMAT", ("text", "json"))}
-    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": env.choice("LOG_FORMAT", ("text", "json"))}},
     "loggers": {"playground": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()}},
 }

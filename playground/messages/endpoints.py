@@ -28,9 +28,7 @@ class SessionRequest(Wire, frozen=True, kw_only=True):
     request: Annotated[Request, about("what is run", title="A request")]
     title: Annotated[str, about("a title", title="A title", max_length=NAME_LENGTH)] = ""
     view: (
-        Annotated[
-            View | None, about("what the page shows of it", sentence="The view has to be an object, or nothing.")
-        ]
+        Annotated[View | None, about("what the page shows of it", sentence="The view has to be an object, or nothing.")]
         | Unset
     ) = UNSET
 

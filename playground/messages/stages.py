@@ -263,8 +263,7 @@ class RootCause(Wire, frozen=True):
     kind: Annotated[
         str,
         about(
-            "`missing-check`, `wrong-sign`, …: `CauseKind` in `vm/trace/root_cause.py` lists them; "
-            "`none`: no rule fits"
+            "`missing-check`, `wrong-sign`, …: `CauseKind` in `vm/trace/root_cause.py` lists them; `none`: no rule fits"
         ),
     ]
     step: Annotated[int, about("-1: the place is no step")]

@@ -52,9 +52,7 @@ def _step(step: StoredStep) -> Message:
     last = step.last if step.number else step.found  # the keyframe of the first chunk is the first path's start
     out: Message = {"insn": step.insn_idx, "path": step.path, "frame": frame}
     changed = {
-        _name(place): _reg(value, writer=step.number)
-        for place, value in _known(step.after)
-        if last.get(place) != value
+        _name(place): _reg(value, writer=step.number) for place, value in _known(step.after) if last.get(place) != value
     }
     gone = [_name(place) for place, _ in _known(last) if not step.after.get(place, ("", 0))[0]]
     if changed:

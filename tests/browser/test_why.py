@@ -162,9 +162,7 @@ def test_why_a_value_had_to_be_precise(recorded_tab: Tabs) -> None:
     page = recorded_tab(recorded.reasoned()).open()
     goto(page, 9)
     open_why(page)
-    expect(page.locator(".why-step")).to_contain_text(
-        "r1 had to be precise: the value decides which branch is taken."
-    )
+    expect(page.locator(".why-step")).to_contain_text("r1 had to be precise: the value decides which branch is taken.")
     page.get_by_text("Tracked back over 2 instructions").click()
     links = page.locator(".back button")
     expect(links).to_have_text(["6: r1 = *(u8 *)(r1 +0)", "1: r1 = *(u32 *)(r1 +0)"])

@@ -164,9 +164,7 @@ def test_a_line_of_the_log_is_an_object() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.asyncio(loop_scope="module")
-async def test_answers_while_the_queue_is_full(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_answers_while_the_queue_is_full(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(service.pool, Pool)
     monkeypatch.setattr(service.pool._queue, "length", 2)
     for number in range(3):

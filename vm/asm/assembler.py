@@ -227,9 +227,7 @@ def build(
     if definition is None:
         raise InputError(f"There is no program type {prog_type!r}: xdp, tc, socket, kprobe, tracepoint are some.")
     if definition.prog_type == t.BPF_PROG_TYPE_STRUCT_OPS:
-        raise InputError(
-            "Which operation a struct_ops program is, is said by a variable, which only C can have."
-        )
+        raise InputError("Which operation a struct_ops program is, is said by a variable, which only C can have.")
     starts = functions or {0: name}
     program = Program(
         name=name,

@@ -338,8 +338,8 @@ class Execution:
         a = self.value(insn.dst_reg)
         b: Value = self.value(insn.src_reg) if insn.code & 8 else insn.imm & U64
         if wide and isinstance(a, Pointer) and b == 0 and operation in _NEGATED:
-            return a.null if operation == o.JEQ else (
-                not a.null if isinstance(a.null, bool) else decided(z3.Not(a.null))
+            return (
+                a.null if operation == o.JEQ else (not a.null if isinstance(a.null, bool) else decided(z3.Not(a.null)))
             )
         if wide and isinstance(a, Pointer) and isinstance(b, Pointer) and a.obj is b.obj:
             return comparison(operation, a.off, b.off, 64)

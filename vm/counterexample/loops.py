@@ -54,8 +54,10 @@ def into_callback(run: Execution, name: str, here: PathStep) -> None:
             if name == "loop" and regno == 1:
                 state.require(z3.ULT(number, bits(arithmetic(o.ALU | o.MOV | o.X, 0, 0, run.number(1), 0))))
             arguments.append(number)
-        elif caller and known.type & 0xFF in (t.PTR_TO_STACK, t.PTR_TO_MAP_VALUE, t.PTR_TO_MEM, t.PTR_TO_CTX) and (
-            regno == _CTX_REG[name]
+        elif (
+            caller
+            and known.type & 0xFF in (t.PTR_TO_STACK, t.PTR_TO_MAP_VALUE, t.PTR_TO_MEM, t.PTR_TO_CTX)
+            and (regno == _CTX_REG[name])
         ):
             arguments.append(state.regs[caller])
         elif name == "for_each_map_elem" and regno <= 3:

@@ -28,6 +28,7 @@ from vm.runner.layout import round8
 if TYPE_CHECKING:
     from vm.counterexample.execute import Execution
 
+
 def lookup(run: Execution, here: PathStep) -> Value:
     state = run.state
     of, key = run.value(1), run.value(2)
@@ -70,8 +71,10 @@ def keyed(run: Execution, of: Object, spec: MapSpec, key: Pointer) -> Value:
     data = [z3.simplify(byte) for byte in data]
     epoch = state.changes.get(id(of), 0)
     for each in state.elements:
-        if each.details["map"] is of and each.details["epoch"] == epoch and all(
-            a.eq(b) for a, b in zip(each.details["key"], data, strict=True)
+        if (
+            each.details["map"] is of
+            and each.details["epoch"] == epoch
+            and all(a.eq(b) for a, b in zip(each.details["key"], data, strict=True))
         ):
             return Pointer(each, 0, each.details["null"])
     obj = Object("value", state.name(f"a value of {of.name}"), 0, spec.value_size)

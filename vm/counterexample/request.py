@@ -141,8 +141,10 @@ class _Knower:
                     found[number, idx] = self.of(reg)
             for spi, slot in enumerate(frame.stack):
                 was = value_at(before, number, FIRST_SLOT + spi)
-                if slot is not was and slot.is_spill() and not (
-                    isinstance(was, StackSlot) and was.spilled_ptr is slot.spilled_ptr
+                if (
+                    slot is not was
+                    and slot.is_spill()
+                    and not (isinstance(was, StackSlot) and was.spilled_ptr is slot.spilled_ptr)
                 ):
                     found[number, FIRST_SLOT + spi] = self.of(slot.spilled_ptr)
         return found

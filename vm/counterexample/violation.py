@@ -112,8 +112,10 @@ def _call(run: Execution, insn: Insn) -> Violation | None:
         wrong.append(_argument(run, shape, size))
         if regno in (shape.regno, shape.size_reg):
             base = run.value(shape.regno)
-            value = run.number(shape.size_reg) if regno == shape.size_reg else (
-                base.off if isinstance(base, Pointer) else base
+            value = (
+                run.number(shape.size_reg)
+                if regno == shape.size_reg
+                else (base.off if isinstance(base, Pointer) else base)
             )
     if not shapes:
         return None

@@ -214,7 +214,7 @@ _LOGFMT_RECORD: Final = re.compile(r"(?:^|\s)level=\w{1,10}\s\S")
 _FIELD: Final = re.compile(r'\b(?:msg|error|err|message|log)="((?:[^"\\]|\\.)*)"')
 _JSON_FIELD: Final = re.compile(r'"(?:log|msg|message|MESSAGE|error)" ?: ?"((?:[^"\\]|\\.)*)"')
 _JSON_OCTETS: Final = re.compile(r'"MESSAGE" ?: ?\[([\d, ]{1,400000})\]')
-_QUOTES_BEFORE: Final = ("\"", "'", "`")
+_QUOTES_BEFORE: Final = ('"', "'", "`")
 _LOGFMT: Final = re.compile(r"(?:^|\s)(?:level|msg|time|ts)=\S")
 _JOURNALD: Final = re.compile(
     r"[^\W\d_]{3,4}\.? {1,2}\d{1,2} \d{2}:\d{2}:\d{2}(?:\.\d{1,9})? [\w.-]{1,64} [\w./@()-]{1,64}(?:\[\d{1,9}\])?: "

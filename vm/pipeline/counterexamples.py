@@ -127,9 +127,7 @@ def _not_reached(rule: str) -> Counterexample:
     said = no_fault(rule)
     if said:
         return Counterexample("none", said)
-    return Counterexample(
-        "unknown", "The solver found an input, but the run on it did not stop at this instruction."
-    )
+    return Counterexample("unknown", "The solver found an input, but the run on it did not stop at this instruction.")
 
 
 def _tried(

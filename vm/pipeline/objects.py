@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from vm.kernel.target import Target
 
 
-def load(
-    source: Source, options: BuildOptions, compiled: bytes | None = None, kernel: Target | None = None
-) -> Object:
+def load(source: Source, options: BuildOptions, compiled: bytes | None = None, kernel: Target | None = None) -> Object:
     """The programs and maps of a source; `compiled` is clang's object for C.
 
     kernel -- a real one to relocate for, instead of the one that is emulated

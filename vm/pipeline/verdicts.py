@@ -43,9 +43,7 @@ def walk(
     from vm.pipeline.bpf_check import Walk
     from vm.verifier.env import VerifyOptions
 
-    options = VerifyOptions(
-        log_level=log_level, record=record, caps=caps, keep_log=keep_log, log_steps=log_steps
-    )
+    options = VerifyOptions(log_level=log_level, record=record, caps=caps, keep_log=keep_log, log_steps=log_steps)
     return Walk(as_user(program, caps), options, storage)
 
 

@@ -310,9 +310,7 @@ class CheckedInterpreter(Interpreter):
         insn = program.insns[orig]
         if insn.code != o.JMP | o.CALL or insn.src_reg:
             return None
-        return helper_proto(
-            program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name
-        )
+        return helper_proto(program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name)
 
     def _map_sizes(self) -> tuple[int, int]:
         """Sizes of key and value of the map that a call's first argument is; 0 where it is none."""

@@ -94,7 +94,7 @@ def _put(world: World, each: Map, key: bytes, value: bytes) -> None:
     spec = each.spec
     if isinstance(each, ArrayOfMaps | HashOfMaps) and spec.inner is not None:
         if len(key) != spec.key_size or value:
-            raise InputError(f"Input: map {each.name} has keys of {spec.key_size} bytes, and new maps as values: \"\".")
+            raise InputError(f'Input: map {each.name} has keys of {spec.key_size} bytes, and new maps as values: "".')
         if behaviour(spec.inner.map_type).percpu_footprint(spec.inner):
             raise InputError(f"Input: map {each.name} holds maps per CPU, of which none can be put in here.")
         inner = behaviour(spec.inner.map_type)(spec.inner, len(world.places.by_address), world.places)

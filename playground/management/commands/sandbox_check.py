@@ -14,9 +14,7 @@ from vm.sandbox.check import Row
 
 
 class Command(BaseCommand):
-    help = (
-        "Test each layer of the sandbox and print which ones work. Exit status 1 if programs are not confined."
-    )
+    help = "Test each layer of the sandbox and print which ones work. Exit status 1 if programs are not confined."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

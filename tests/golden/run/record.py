@@ -1,6 +1,6 @@
 """Writes NAME.json beside NAME.c from what a real kernel said of NAME.o and NAME.o.pkt.
 
-    python tests/golden/run/record.py OUT.jsonl FOLDER   # FOLDER holds NAME.o and NAME.o.pkt, OUT.jsonl what was loaded
+python tests/golden/run/record.py OUT.jsonl FOLDER   # FOLDER holds NAME.o and NAME.o.pkt, OUT.jsonl what was loaded
 """
 
 from __future__ import annotations

@@ -72,9 +72,7 @@ def test_what_is_refused(arguments: list[str], said: str, capsys: pytest.Capture
         ("errno.json", b"[1]", "make facts"),
     ],
 )
-def test_damaged_facts(
-    other: str, name: str, content: bytes, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_damaged_facts(other: str, name: str, content: bytes, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     (Path(other) / name).unlink()
     (Path(other) / name).write_bytes(content)
     assert main(["facts", str(emulated().folder), other]) == 2

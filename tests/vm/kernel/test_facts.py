@@ -113,5 +113,3 @@ def test_folders_without_facts(tmp_path: Path) -> None:
     shutil.copy(Path(emulated().folder, ABOUT), tmp_path / ABOUT)
     with pytest.raises(InputError, match="helpers.json"):
         assert KernelFacts.load(tmp_path).helpers
-
-

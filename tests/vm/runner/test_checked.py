@@ -203,9 +203,10 @@ def test_a_function_runs_by_itself() -> None:
     body = (mov(0, 0), EXIT, ldx(o.W, 0, 1, 0), alur(o.ADD, 0, 2))
     given = GivenInput(packet=bytes(32), start=GivenStart(2, ((4).to_bytes(4, "little"), 3)))
     assert run(*body, given=given).r0 == 7
-    assert "past the end of the object" in fault(
-        run(*body, given=GivenInput(packet=bytes(32), start=GivenStart(2, (b"\0\0", 3))))
-    )[1]
+    assert (
+        "past the end of the object"
+        in fault(run(*body, given=GivenInput(packet=bytes(32), start=GivenStart(2, (b"\0\0", 3)))))[1]
+    )
 
 
 def test_a_context_that_is_not_emulated_holds_what_is_given() -> None:

@@ -28,7 +28,6 @@ TABLE: Final[dict[str, Helper]] = {
 }
 
 
-
 def helper_name(number: int) -> str:
     """Name of helper `number` without bpf_; NotEmulated for one the kernel does not have."""
     if 0 < number < len(HELPERS):

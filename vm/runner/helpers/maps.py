@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vm.runner.world import World
 
 
-
 def _key(w: World, each: Map, address: int) -> bytes:
     return w.memory.load_bytes(address, each.spec.key_size)
 
@@ -190,4 +189,3 @@ def direct(name: str) -> Helper | None:
     if "_map_" not in name and not name.startswith(("trie_", "bpf_for_each_", "queue_stack", "bloom")):
         return None
     return next((helper for end, helper in _DIRECT if name.endswith(end)), None)
-

@@ -108,4 +108,3 @@ def _pointer(w: World, kind: bytes, value: int) -> bytes:
     if value == 0 or value >= (1 << 64) - 4095:
         return b"%016x" % value
     return b"%016x" % ((value * 0x9E3779B97F4A7C15 >> 32) & 0xFFFFFFFF)
-

@@ -220,4 +220,3 @@ def _slot_entries(array: Array, number: object) -> tuple[tuple[bytes, bytes], ..
         if address:
             found.append((i.to_bytes(4, "little"), int(number(address)).to_bytes(4, "little")))
     return tuple(found)
-

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # Flags of BPF_MAP_UPDATE_ELEM and of maps (include/uapi/linux/bpf.h).
 
+
 class Places:
     """Where maps are made: the heap for kernel objects, the per-CPU area, and maps already there by address."""
 

@@ -42,9 +42,7 @@ def packet(regno: int, reg: RegState, off: int, size: int) -> str:
     where = ""
     if reg.id:
         start = "p"
-        where = (
-            f" (p is r{regno} without its fixed offset {reg.off})" if reg.off else f" (p is r{regno})"
-        )
+        where = f" (p is r{regno} without its fixed offset {reg.off})" if reg.off else f" (p is r{regno})"
     check = f"{start} + {end} <= {bound}{where}"
     bytes_ = f"byte {off}" if size == 1 else f"bytes {off} to {end - 1}"
     return f"the access needs {bytes_}, so {check} has to be checked before it; proven readable: {_of(reg.range)}"

@@ -45,7 +45,6 @@ SLOT_TYPE_CHAR: Final = {
 }  # fmt: skip
 
 
-
 def reg_type_str(reg_type: int) -> str:
     """reg_type_str(): "map_value_or_null", "trusted_ptr_"."""
     base = t.base_type(reg_type)
