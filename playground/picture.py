@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from playground.snapshot import Row, Snapshot
 
 WIDTH, HEIGHT, EDGE = 1200, 630, 40
+MOST: Final = 400
+"""Characters of a text that are looked at."""
 COLOURS: Final[Mapping[str, str]] = {
     "paper": "#16181d", "ink": "#eceef2", "dim": "#9aa3b2", "cursor": "#4a4020", "accepted": "#6fd3a8",
     "rejected": "#ff8f80", "failed": "#ff8f80", "": "#9aa3b2", "changed": "#f0d060",
@@ -52,7 +55,8 @@ def _row(draw: ImageDraw.ImageDraw, row: Row, top: int, width: int, font: Font) 
 
 def _fit(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, font: Font, colour: str, width: int) -> None:
     """Text on one line, cut where it is wider."""
-    shown = text
-    while shown and draw.textlength(shown, font) > width:
-        shown = shown[: min(len(shown) - 1, int(len(shown) * 0.95))].removesuffix("…") + ("…" if len(shown) > 2 else "")
+    shown = text[:MOST]
+    if draw.textlength(shown, font) > width:
+        fits = bisect_right(range(1, len(shown)), width, key=lambda n: draw.textlength(f"{shown[:n]}…", font))
+        shown = f"{shown[:fits]}…" if fits else ""
     draw.text(place, shown, colour, font)

@@ -41,6 +41,11 @@ OPTIONS: Final = (
         "if set, workers are separate processes (`manage.py worker`) on any number of machines",
     ),
     Option("BPFSCOPE_CLANG", "clang of the ziglang package", "path of another clang"),
+    Option("BPFSCOPE_KERNELS", "see kernels.md", "folder of kernels for guests"),
+    Option("BPFSCOPE_GUESTS", "see kernels.md", "folder of the saved states of guests"),
+    Option("BPFSCOPE_QEMU", "`qemu-system-x86_64` of the path", "the QEMU that runs guests"),
+    Option("BPFSCOPE_GUEST_KVM", "no", "`yes` lets guests use KVM"),
+    Option("BPFSCOPE_CACHE", "`~/.cache`", "folder that holds both, where they are not named"),
     Option("BPFSCOPE_COMPILED", "as available", "the compiled verifier: 0 never uses it, 1 requires it"),
     Option(
         "BPFSCOPE_SANDBOX_OFF", "none",

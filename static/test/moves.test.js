@@ -58,7 +58,7 @@ test("each command does something in a walk, in both directions", () => {
   globalThis.document.dispatchEvent = any("event");
   globalThis.document.activeElement = null;
   globalThis.HTMLElement = class {};
-  const elsewhere = ["goto", "search", "editor", "panels", "share", "help", "close"];
+  const elsewhere = ["goto", "search", "value", "editor", "panels", "passed", "share", "help", "close"];
   for (const each of COMMANDS)
     for (const key of each.keys.keys()) {
       did.length = 0;
