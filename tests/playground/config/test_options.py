@@ -11,7 +11,18 @@ from playground.config import limits, options
 from playground.jobs.process import PASSED_ON
 
 # Read by the tests, by tools or by the system, and nothing an operator sets.
-OTHERS = {"DJANGO_SETTINGS_MODULE", "XDG_CACHE_HOME", "XDG_DATA_HOME", "PATH", "TMPDIR", "HOME", "CC", "PYTHONPATH", "CI", "COLUMNS"}
+OTHERS = {
+    "DJANGO_SETTINGS_MODULE",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "PATH",
+    "TMPDIR",
+    "HOME",
+    "CC",
+    "PYTHONPATH",
+    "CI",
+    "COLUMNS",
+}
 READ = re.compile(r"""(?:env\.(?:text|flag|words|secret|database|limit)\(|environ(?:\.get\(|\[))\s*"([A-Z_]+)\"""")
 
 
