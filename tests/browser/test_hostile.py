@@ -95,7 +95,8 @@ def test_every_panel_of_a_run(recorded_tab: Tabs) -> None:
         page.locator(f"#tab-{pane}").click()
         expect(page.locator(f"#pane-{pane}")).to_be_visible()
         for summary in page.locator(f"#pane-{pane} summary").all():
-            summary.click()
+            if summary.is_visible():
+                summary.click()
         clean(tab)
     page.get_by_role("button", name="In and out").click()
     expect(page.locator(".passed li").first).to_contain_text("onerror=hit=1")

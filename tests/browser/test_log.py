@@ -85,7 +85,7 @@ def test_a_pasted_log_is_read_step_by_step(tab: Tabs) -> None:
     assert page.locator(".fail-card .kernel-said").inner_text().count("processed") == 0
     # Text holds no program, so there is nothing to search an input with.
     expect(page.get_by_role("button", name="Search for an input")).to_have_count(0)
-    expect(page.get_by_role("tab")).to_have_text(["Why", "Log"])
+    expect(page.get_by_role("tab")).to_have_text(["Why", "Log", "Breakpoints"])
     # The state at the fault is what the text prints, and nothing else.
     expect(page.locator("bs-state tr[data-name]")).to_have_count(2)
     expect(page.locator('bs-state tr[data-name="r1"]')).to_contain_text("packet")

@@ -75,7 +75,7 @@ def test_over_out_calls_and_visits_by_key(tab: Tabs) -> None:
     page.keyboard.press("Home")
     page.keyboard.press("Alt+ArrowRight")
     # The same in the run.
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     expect(page.locator("bs-scrubber .mode")).to_have_text("run")
     page.keyboard.press("Home")
     at(page, 1)

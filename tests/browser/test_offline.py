@@ -76,7 +76,7 @@ def test_it_steps_shows_its_panels_and_is_searched(server: str, disk: Callable[[
     expect(place(page)).to_contain_text("step 11 of")
     page.keyboard.press("End")
     expect(page.locator("bs-state tr[data-name=r0]")).to_be_visible()
-    page.keyboard.press("v")
+    page.keyboard.press("m")
     expect(place(page)).to_contain_text("step 1 of")
     page.keyboard.press("ArrowRight")
     expect(place(page)).to_contain_text("step 2 of")
