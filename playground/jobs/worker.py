@@ -187,8 +187,8 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
             kind = message["type"]
             if kind == "limit" or (kind == "error" and message.get("code") in ("internal", DAMAGED)):
                 end["cacheable"] = False
-            if kind == "stage" and "ms" in message:
-                stages[message["stage"]] = message["ms"]
+            if kind == "stage" and (ms := message.get("ms")) is not None:
+                stages[message["stage"]] = ms
             if kind == "block":
                 in_blocks.add(message["stage"])
             if kind != "done":

@@ -10,7 +10,7 @@ from playground.messages.base import Wire, about
 class KernelName(Wire, frozen=True):
     """A real kernel that this server has."""
 
-    name: Annotated[str, about("its series: `6.12`")]
+    name: Annotated[str, about("its series: `7.3`")]
     release: Annotated[str, about("what `uname -r` prints")]
 
 

@@ -10,6 +10,7 @@ from vm.cli.options import add_build, add_files, build_options
 from vm.cli.report import Reporter, status_of
 from vm.cli.sources import read_source, say_diagnostics
 from vm.errors import InputError
+from vm.kernel.release import VERSION
 from vm.pipeline import Build
 
 HELP = "attach the programs on a real kernel and run a workload"
@@ -18,7 +19,9 @@ HELP = "attach the programs on a real kernel and run a workload"
 def arguments(p: ArgumentParser) -> None:
     add_files(p)
     add_build(p)
-    p.add_argument("--kernel", default="6.12", metavar="NAME", help="one of those that are there (6.12)")
+    p.add_argument(
+        "--kernel", default=VERSION, metavar="NAME", help="one of those that are there; without it the emulated one"
+    )
     what = p.add_mutually_exclusive_group()
     what.add_argument("--workload", default="shell", help=f"{', '.join(pipeline.workloads())} (shell)")
     what.add_argument("--shell", default="", metavar="COMMAND", help="a line for busybox's shell")

@@ -23,7 +23,7 @@ _VERSION: Final = re.compile(r"\d+\.\d+(\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A kernel to boot. name -- of its folder ("6.12"); modules -- in the order in which they are loaded."""
+    """A kernel to boot. name -- of its folder ("7.3"); modules -- in the order in which they are loaded."""
 
     name: str
     folder: Path

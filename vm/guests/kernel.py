@@ -25,7 +25,7 @@ class GuestKernel:
 
     @property
     def name(self) -> str:
-        """As texts name it, with the full version: "Linux 6.12.117"."""
+        """As texts name it, with the full version: "Linux 7.3.1"."""
         return f"Linux {self.state.release.split('-')[0].split('+')[0]}"
 
     @property

@@ -57,7 +57,7 @@ _SYSCTLS: Final = (
 
 @dataclass(frozen=True)
 class State:
-    """A saved guest. name -- of its kernel's image ("6.12"); release, version -- what
+    """A saved guest. name -- of its kernel's image ("7.3"); release, version -- what
     `uname -r` and `uname -v` print there; features -- what its BTF may hold (vm.guests.features)
     """
 

@@ -18,7 +18,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """As texts name it: "Linux 6.12"."""
+        """As texts name it: "Linux 7.3"."""
 
     @property
     def real(self) -> bool:

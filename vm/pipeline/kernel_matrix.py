@@ -30,7 +30,7 @@ class Cell:
     """What one kernel said of one program.
 
     source -- name of the source
-    kernel, release -- of its image ("6.12") and in full ("6.12.117+deb13-cloud-amd64")
+    kernel, release -- of its image ("7.3") and in full ("7.3.1-cloud-amd64")
     clang, mcpu, opt -- what compiled it; "" where the source was no C
     verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no
                answer within the limits, or the kernel crashed)

@@ -690,7 +690,7 @@ export interface Counterexample {
 
 /** A real kernel that this server has. */
 export interface KernelName {
-  /** its series: `6.12` */
+  /** its series: `7.3` */
   name: string;
   /** what `uname -r` prints */
   release: string;
