@@ -74,7 +74,7 @@ def _open(schemas: dict[str, Any], names: list[str]) -> None:
             continue
         seen.add(name)
         schemas[name].pop("additionalProperties", None)
-        left += re.findall(r"#/components/schemas/(\w+)", msgspec.json.encode(schemas[name]).decode())
+        left += re.findall(r"#/components/schemas/([\w.]+)", msgspec.json.encode(schemas[name]).decode())
 
 
 def _operation(endpoint: Endpoint, schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Log(Wire, frozen=True):
     log_steps: Annotated[list[tuple[int, int]], about("[line of the log from 0, step]")]
 
 
-class Problem(Wire, frozen=True):
+class StopProblem(Wire, frozen=True):
     """What is wrong with a condition."""
 
     stop: Annotated[int, about("number of the stop, from 0")]
@@ -131,7 +131,7 @@ class Found(Wire, frozen=True):
     stop: Annotated[int | None, about("number of the stop that holds there, from 0")]
     at: Annotated[int, about("the step up to which was searched: a search from there on continues this one")]
     more: Annotated[bool, about("whether there are steps behind `at` in which was not searched yet")]
-    problems: Annotated[list[Problem], about("conditions that are none; they never hold")]
+    problems: Annotated[list[StopProblem], about("conditions that are none; they never hold")]
 
 
 class Limit(Wire, frozen=True):

@@ -66,6 +66,8 @@ def settings_job(asked: Asked, obj: Object, program: Program) -> Iterator[Messag
 
 def compare_job(asked: Asked) -> Iterator[Message]:
     """The `compare` message."""
+    if "other" not in asked.more:
+        raise InputError("This compares with another request, which has to be sent along.")
     other = read_request(asked.more["other"])
     if "log" in (asked.source.kind, other.source.kind):
         raise InputError("A log does not hold the program: paste its source, or drop its object file.")

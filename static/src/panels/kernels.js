@@ -29,11 +29,9 @@ export class KernelsStrip extends Panel {
   }
 
   get open() {
-    const { focusStage, stages, ran, kind, status } = this.store.state;
+    const { focusStage, stages, ran, kind } = this.store.state;
     const verified = ["done", "failed"].includes(stages.verify?.status ?? "");
-    // It keeps its place while the program runs again, so that nothing below it moves.
-    const stays = !this.hidden && status.state === "running";
-    return ((focusStage === "verify" && verified) || stays) && (ran?.kind ?? kind) !== "log" && this.scope.analyses.offers("matrix");
+    return focusStage === "verify" && verified && (ran?.kind ?? kind) !== "log" && this.scope.analyses.offers("matrix");
   }
 
   paint() {

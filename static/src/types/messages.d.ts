@@ -518,7 +518,7 @@ export interface ProvedFacts {
 }
 
 /** What is wrong with a condition. */
-export interface Problem {
+export interface StopProblem {
   /** number of the stop, from 0 */
   stop: number;
   /** where, from 1 */
@@ -541,7 +541,7 @@ export interface Found {
   /** whether there are steps behind `at` in which was not searched yet */
   more: boolean;
   /** conditions that are none; they never hold */
-  problems: Problem[];
+  problems: StopProblem[];
 }
 
 /** A section of the object file. */
