@@ -361,7 +361,7 @@ class Pool:
         """Replace a worker that dies while it has nothing to do; one that dies in a job is _execute's."""
         status = await worker.process.wait()
         if worker in self._idle and not self._closed:
-            log.warning("an idle worker ended with %d, and is replaced", status)
+            log.info("an idle worker ended with %d, and is replaced", status)
             metrics.worker_ends.labels("idle").inc()
             self._idle.remove(worker)
             self._end(worker)
