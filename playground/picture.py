@@ -57,6 +57,6 @@ def _fit(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, font: Fon
     """Text on one line, cut where it is wider."""
     shown = text[:MOST]
     if draw.textlength(shown, font) > width:
-        fits = bisect_right(range(1, len(shown)), width, key=lambda n: draw.textlength(f"{shown[:n]}…", font))
+        fits = bisect_right(range(1, len(shown)), width, key=lambda n: int(draw.textlength(f"{shown[:n]}…", font)))
         shown = f"{shown[:fits]}…" if fits else ""
     draw.text(place, shown, colour, font)
