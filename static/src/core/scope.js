@@ -120,6 +120,7 @@ function first({ program, config, ownInput = false }) {
     machine: new Machine(null),
     reasons: new Reasons(null),
     analyses: {},
+    kernelsOpen: false,
     kernelLog: null,
     heat: keptHeat(),
     breakpoints: kept({ kind: request.kind, source: request.source ?? "" }),

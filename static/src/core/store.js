@@ -73,6 +73,7 @@
  *   machine: import("./model.js").Machine,
  *   reasons: import("./reasons.js").Reasons,
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
+ *   kernelsOpen: boolean,
  *   kernelLog: import("../types/messages.js").KernelCell | null,
  *   heat: boolean,
  *   breakpoints: import("./breakpoints.js").Breakpoint[],
@@ -90,7 +91,8 @@
  * }} State `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
- *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelLog`: the answer of a real kernel
+ *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelsOpen`: whether the strip of real
+ *   kernels is shown; `kernelLog`: the answer of a real kernel
  *   whose log is shown instead of the emulated one. `reg` is `selected` as steps spell
  *   it. `asking`: whether the history of the selected value is shown, and stays; `value`: what is known of it, `facts`: what
  *   branches proved; `ink`: whether that is shown.

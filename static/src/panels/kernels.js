@@ -1,4 +1,4 @@
-/** What real kernels say of the program: a strip of cells below the pipeline, while its verifier is chosen. */
+/** What real kernels say of the program: a strip of cells below the pipeline, opened by a button of the pipeline. */
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
@@ -25,18 +25,30 @@ export function cellSentence(cell) {
 
 export class KernelsStrip extends Panel {
   build() {
-    this.store.on(["analyses", "stages", "focusStage", "ran", "kind", "kernelLog", "edited"], () => this.paint());
+    this.store.on(["analyses", "stages", "kernelsOpen", "ran", "kind", "kernelLog", "edited"], () => this.paint());
   }
 
-  get open() {
-    const { focusStage, stages, ran, kind } = this.store.state;
-    const verified = ["done", "failed"].includes(stages.verify?.status ?? "");
-    return focusStage === "verify" && verified && (ran?.kind ?? kind) !== "log" && this.scope.analyses.offers("matrix");
+  /** Whether the kernels can be asked: a program that is not only a log, and a server that offers them. */
+  get offered() {
+    const { ran, kind } = this.store.state;
+    return (ran?.kind ?? kind) !== "log" && this.scope.analyses.offers("matrix");
+  }
+
+  /** Whether the verifier has its verdict, so that there is something to compare. */
+  get verified() {
+    return ["done", "failed"].includes(this.store.state.stages.verify?.status ?? "");
+  }
+
+  /** Open the strip and ask at once, or close it. */
+  toggle() {
+    const { kernelsOpen } = this.store.state;
+    this.store.set({ kernelsOpen: !kernelsOpen });
+    if (!kernelsOpen && this.verified) this.scope.analyses.ask("matrix");
   }
 
   paint() {
-    this.hidden = !this.open;
-    if (!this.open) return;
+    this.hidden = !(this.offered && this.store.state.kernelsOpen);
+    if (this.hidden) return;
     fill(this, this.said(this.scope.analyses.answer("matrix")));
   }
 
@@ -44,6 +56,7 @@ export class KernelsStrip extends Panel {
   said(answer) {
     const { analyses } = this.scope;
     const label = h("span", { class: "kernels-label" }, "Real kernels");
+    if (!answer && !this.verified) return [label, h("span", { class: "hint" }, "They can be asked once the program is verified.")];
     if (!answer) {
       const ask = () => {
         analyses.ask("matrix");

@@ -114,6 +114,10 @@ export class Pipeline extends Panel {
   stale;
   /** @type {HTMLParagraphElement} */
   note;
+  /** @type {import("./kernels.js").KernelsStrip} */
+  strip;
+  /** @type {HTMLButtonElement} opens the strip */
+  kernels;
   /** @type {HTMLButtonElement} opens what each stage took and returned */
   more;
   /** @type {ButtonId | undefined} the button last brought into sight */
@@ -147,8 +151,14 @@ export class Pipeline extends Panel {
       { type: "button", class: "chip", hidden: true, data: { part: "passed" }, "aria-haspopup": "dialog", title: "What each stage took and returned (d)", on: { click: passed } },
       "In and out",
     );
-    this.append(list, h("div", { class: "note-line" }, this.note, this.more), h("bs-kernels", { role: "region", "aria-label": "Real kernels", hidden: true }));
-    this.store.on(["stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
+    this.strip = /** @type {import("./kernels.js").KernelsStrip} */ (h("bs-kernels", { role: "region", "aria-label": "Real kernels", id: "kernels", hidden: true }));
+    this.kernels = h(
+      "button",
+      { type: "button", class: "chip", hidden: true, "aria-expanded": "false", "aria-controls": "kernels", title: "Load the program into real kernels", on: { click: () => this.strip.toggle() } },
+      "Real kernels",
+    );
+    this.append(list, h("div", { class: "note-line" }, this.note, this.kernels, this.more), this.strip);
+    this.store.on(["kernelsOpen", "stages", "kind", "source", "status", "focusStage", "view", "ran", "windows", "found", "log", "edited", "packetRun"], () => this.paint());
   }
 
   /** @param {ButtonId} id */
@@ -193,6 +203,8 @@ export class Pipeline extends Panel {
       setText(rest, words.slice(1).map((word) => ` · ${word}`).join(""));
       setText(said, state === "unknown" && log ? "no verdict in the text" : (SAID[state] ?? state));
     }
+    this.kernels.hidden = !(this.strip.offered && (this.strip.verified || this.store.state.kernelsOpen));
+    setAttr(this.kernels, "aria-expanded", String(this.store.state.kernelsOpen));
     this.more.hidden = !STAGES.some((s) => isFinal(stages[s]));
     this.say(this.store.state);
     this.bring(STAGES.find((s) => stages[s]?.status === "failed" || stages[s]?.status === "working") ?? view);
