@@ -245,7 +245,8 @@ class Pool:
         finally:
             self._busy.pop(run, None)
             worker.jobs += 1
-            keep = reuse and worker.jobs < self.jobs_per_worker and not self._closed
+            # A run that was cancelled as it ended has a worker that is being killed.
+            keep = reuse and not run.cancelled and worker.jobs < self.jobs_per_worker and not self._closed
             if keep:
                 self._idle.append(worker)
             # First the answer for the user, then the clean-up.
@@ -361,7 +362,7 @@ class Pool:
         """Replace a worker that dies while it has nothing to do; one that dies in a job is _execute's."""
         status = await worker.process.wait()
         if worker in self._idle and not self._closed:
-            log.info("an idle worker ended with %d, and is replaced", status)
+            log.warning("an idle worker ended with %d, and is replaced", status)
             metrics.worker_ends.labels("idle").inc()
             self._idle.remove(worker)
             self._end(worker)

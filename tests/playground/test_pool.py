@@ -58,6 +58,26 @@ async def test_an_idle_worker_that_dies_is_replaced_before_anybody_asks(service:
     await warm(service)
 
 
+async def test_a_run_cancelled_as_it_ends_leaves_no_idle_worker_that_is_killed(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    pool = await warm(service)
+    supervise = pool._supervise
+
+    async def cancelled_at_the_end(worker: Worker, run: Run) -> bool:
+        result = await supervise(worker, run)
+        pool.cancel(run)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "_supervise", cancelled_at_the_end)
+        run = service.open(asked("stage compile\nstage load"))
+        service.watch(run)
+        await until(lambda: run.state == FINISHED)
+    await warm(service)
+    assert "an idle worker ended" not in caplog.text
+
+
 async def test_a_run_given_to_a_dead_worker_is_given_to_another(service: Service) -> None:
     pool = await warm(service)
     for pid in pool.status()["pids"]:
