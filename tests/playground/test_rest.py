@@ -35,7 +35,9 @@ async def test_a_run_is_waited_for(service: Service) -> None:
     assert kinds[0] == "accepted" and kinds[-1] == "done" and value["run"] == value["messages"][0]["run"]
     assert not limited._open["192.0.2.7"]
     again = (await call("GET", f"/api/runs/{value['run']}")).json()
-    assert [m["type"] for m in again["messages"]] == kinds and again["run"] == value["run"]
+    assert again["run"] == value["run"]
+    # How often progress is told depends on when somebody looks.
+    assert [m["type"] for m in again["messages"] if m["type"] != "progress"] == [k for k in kinds if k != "progress"]
 
 
 async def test_a_run_is_streamed(service: Service) -> None:
