@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from django.conf import settings
@@ -36,17 +36,28 @@ from playground.http import (
 from playground.jobs.queue import Busy, Client
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Closing, Unreadable, service
+from playground.jobs.storage import refusal
 from playground.messages import asked
 from playground.messages.base import Wire
 from playground.messages.check import checked
-from playground.messages.endpoints import ENDPOINTS, RUN_ID, Endpoint, ItemsOf, SessionRequest, StepsOf, Wait
+from playground.messages.endpoints import (
+    ENDPOINTS,
+    RUN_ID,
+    Endpoint,
+    ItemsOf,
+    SessionRequest,
+    StepsOf,
+    Wait,
+    own_fields,
+)
 from playground.offline import session_file
 from playground.records import everything, log_text, read
-from playground.requests import BadRequest, check_request, check_title, parse
+from playground.requests import BadRequest, check_question, check_request, check_title, parse
 from playground.routing import limited
 
 log = logging.getLogger("playground.rest")
 T = TypeVar("T", bound=Wire)
+V = TypeVar("V")
 NDJSON: Final = "application/x-ndjson"
 WHOLE_BYTES: Final = 32 << 20
 """An answer that is not streamed holds at most so many."""
@@ -123,9 +134,9 @@ async def rest(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         await say(send, 503, {"error": busy.sentence}, busy.seconds)
     except Closing:
         await say(send, 503, {"error": "The server is being restarted; try again in a moment."}, 10)
-    except OSError:
-        log.exception("no disk space for a request")
-        await say(send, 507, {"error": "The server has no disk space left for this; try again later."})
+    except OSError as error:
+        log.exception("a request could not be answered")
+        await say(send, 507, {"error": refusal(error, "answer")})
 
 
 def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:
@@ -133,12 +144,12 @@ def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:
     return next((match for match in matches if match[0].method == method), matches[0])
 
 
-async def _request(call: Call) -> dict[str, Any]:
-    """The body as a checked request. A large one is checked in a thread, one at a time, as of a socket."""
+async def _understood(call: Call, check: Callable[[Any], V]) -> V:
+    """What `check` makes of the body. A large one is read in a thread, one at a time, as a socket's messages are."""
     body = await body_of(call.receive, settings.MESSAGE_BYTES)
 
-    def understand() -> dict[str, Any]:
-        return check_request(parse(body, "The request"))
+    def understand() -> V:
+        return check(parse(body, "The request"))
 
     if len(body) <= INLINE_BYTES:
         return understand()
@@ -182,7 +193,7 @@ async def _converse(call: Call, message: dict[str, Any], *, wait: bool) -> None:
 
 async def _run(call: Call) -> None:
     wait = call.query(Wait).wait == "done"
-    request = await _request(call)
+    request = await _understood(call, check_request)
     await _converse(call, {"type": "run", "v": 1, "request": request}, wait=wait)
 
 
@@ -241,13 +252,26 @@ async def _trace(call: Call) -> None:
         await while_there(call.receive, call.answer(everything(run, call.network)))
 
 
+def _asked(kind: str, body: Any) -> asked.Analysis:
+    """A question from its body: the fields of a request, and beside them those of the question itself. BadRequest."""
+    given = dict(body) if isinstance(body, dict) else {}
+    own = {name: given.pop(name) for name in own_fields(kind) if name in given}
+    value = {"type": kind, "request": given if isinstance(body, dict) else body, **own}
+    return cast(asked.Analysis, checked(value, asked.TYPES[kind], "The request"))
+
+
 async def _analysis(call: Call) -> None:
-    request = await _request(call)
     kind = call.endpoint.path.rpartition("/")[2]
+
+    def understand(body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        question = _asked(kind, body)
+        return check_request(question.request), check_question(question)
+
+    request, more = await _understood(call, understand)
     with limited.counted(call.client) as allowed:
         if not allowed:
             raise Refused(429, "There are too many connections from your address.")
-        async with contextlib.aclosing(service().analysis(kind, request, call.client)) as texts:
+        async with contextlib.aclosing(service().analysis(kind, request, call.client, more)) as texts:
             await while_there(call.receive, call.answer(texts))
 
 

@@ -18,6 +18,7 @@ from playground import throttle
 from playground.clients import scope_client
 from playground.http import CHUNK_SECONDS, Receive, Refused, Send, admit, headers_of, say
 from playground.jobs.service import service
+from playground.jobs.storage import refusal
 from playground.requests import size
 
 log = logging.getLogger("playground.uploads")
@@ -46,9 +47,9 @@ async def upload(scope: Mapping[str, Any], receive: Receive, send: Send) -> None
         answer, status = {"error": str(refused)}, refused.status
     except TimeoutError:
         answer, status = {"error": "The upload took too long."}, 408
-    except OSError:
+    except OSError as error:
         log.exception("an upload could not be stored")
-        answer, status = {"error": "The server has no disk space left for this log. Try again later."}, 507
+        answer, status = {"error": refusal(error, "log")}, 507
     await say(send, status, answer)
 
 

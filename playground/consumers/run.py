@@ -28,6 +28,7 @@ from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, Unreadable, key_of, service
 from playground.jobs.service import Gone as UploadGone
+from playground.jobs.storage import refusal
 from playground.messages import VERSION, asked
 from playground.requests import BadRequest, check_question, check_request, parse, read_message, size
 from playground.views.pages import limits
@@ -141,9 +142,9 @@ class RunConsumer(AsyncWebsocketConsumer):
             ) from None
         except Closing:
             raise BadRequest("The server is being restarted. Press Run again in a moment.", "busy") from None
-        except OSError:
-            log.exception("no disk space for a run")
-            raise BadRequest("The server has no disk space left for this run. Try again later.", "disk") from None
+        except OSError as error:
+            log.exception("a run could not be stored")
+            raise BadRequest(refusal(error, "run"), "disk") from None
         await self.follow(run)
 
     async def on_resume(self, message: asked.Resume) -> None:
@@ -251,9 +252,9 @@ class RunConsumer(AsyncWebsocketConsumer):
             why = error.sentence
         except Closing:
             why = "The server is being restarted; try again in a moment."
-        except OSError:
-            log.exception("no disk space for an analysis")
-            why = "The server has no disk space left for this; try again later."
+        except OSError as error:
+            log.exception("an answer could not be stored")
+            why = refusal(error, "answer")
         await self.say(type="error", code="analysis", message=why, asked=message.type)
 
     async def stop_reading(self, kind: str | None = None) -> None:

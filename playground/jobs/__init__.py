@@ -6,5 +6,6 @@ process   one worker process seen from outside: spawn, frames, measured use, kil
 worker    the worker itself; imports vm, never Django
 record    what a run said: frames in a file, an index in memory
 store     finished records on disk, found again by what was asked
+storage   what is said where a file cannot be stored or read
 frames    how a message travels from worker to file to socket
 """

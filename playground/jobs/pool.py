@@ -20,6 +20,7 @@ from playground.jobs.queue import SERVER, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
+from playground.jobs.storage import refusal
 from playground.jobs.uploads import place
 
 log = logging.getLogger("playground.pool")
@@ -240,7 +241,7 @@ class Pool:
             last = [{"type": "error", "code": "internal", "message": message}]
         except OSError as error:
             log.error("a run could not be written down: %s", error, extra={"run": run.id})
-            message = "The server has no disk space left for this run. Try again later."
+            message = refusal(error, "run")
             last = [{"type": "error", "code": "disk", "message": message}]
         finally:
             self._busy.pop(run, None)

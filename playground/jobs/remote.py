@@ -27,6 +27,7 @@ from playground.jobs.frames import SHORT, FrameError, read_frame
 from playground.jobs.pool import Pool
 from playground.jobs.queue import Busy
 from playground.jobs.run import FINISHED, RUNNING, Run
+from playground.jobs.storage import refusal
 from playground.jobs.store import Store
 from playground.jobs.uploads import Uploads, patience
 
@@ -288,7 +289,7 @@ class Taker:
                 return _refused(run, "internal", "The log did not reach the worker. Read it again.")
             except OSError as error:
                 log.error("a file could not be stored: %s", error)
-                return _refused(run, "disk", "The worker has no disk space left for this log. Try again later.")
+                return _refused(run, "disk", refusal(error, "log"))
         return True
 
     async def _send(self, run: Run, name: str) -> None:

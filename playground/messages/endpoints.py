@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 
+import msgspec
 from msgspec import UNSET, field
 
 from playground.messages.asked import ANALYSES, TYPES, ListName, Request
@@ -31,6 +32,24 @@ class SessionRequest(Wire, frozen=True, kw_only=True):
         Annotated[View | None, about("what the page shows of it", sentence="The view has to be an object, or nothing.")]
         | Unset
     ) = UNSET
+
+
+def own_fields(name: str) -> tuple[str, ...]:
+    """What a question about a program says beside its type and request: ("other",) of `compare`."""
+    return tuple(each.name for each in msgspec.structs.fields(TYPES[name]) if each.name not in ("type", "request"))
+
+
+def _question(name: str) -> type[Request]:
+    """The body that asks a question: a request, with the fields of the question beside its own."""
+    own = own_fields(name)
+    if not own:
+        return Request
+    fields = [(each.name, each.type) for each in msgspec.structs.fields(TYPES[name]) if each.name in own]
+    namespace = {"__doc__": f"What `{name}` takes."}
+    made = msgspec.defstruct(
+        f"{name.capitalize()}Question", fields, bases=(Request,), frozen=True, kw_only=True, namespace=namespace
+    )
+    return cast(type[Request], made)
 
 
 class Wait(Wire, frozen=True):
@@ -125,7 +144,7 @@ ENDPOINTS: Final = (
              answer="application/x-ndjson"),
     *(
         Endpoint("analysis", "POST", f"/api/{name}", (TYPES[name].__doc__ or "").split("\n\n")[0].strip(), None,
-                 Request, Messages, lines=True)
+                 _question(name), Messages, lines=True)
         for name in ANALYSES
     ),
     Endpoint("session", "POST", "/api/session", "A run as one HTML file that can be stepped through without a server.",

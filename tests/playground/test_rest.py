@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -98,6 +101,40 @@ async def test_questions_are_asked(service: Service) -> None:
     assert (refused.status, refused.json()) == (422, {"error": "It is damaged."})
 
 
+async def test_a_question_has_its_own_fields_beside_those_of_the_request(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    async def analysis(kind: str, request: Any, client: Any, more: Any) -> AsyncIterator[str]:
+        seen.append((kind, request["source"], more))
+        yield '{"type":"compare"}'
+
+    monkeypatch.setattr(service, "analysis", analysis)
+    answer = await call("POST", "/api/compare", {**asked("one"), "other": asked("two")})
+    assert answer.status == 200, answer
+    await call("POST", "/api/settings", {**asked("one"), "values": {"limit": ["1", "2"]}})
+    (kind, source, more), settings = seen
+    assert (kind, source, more["other"]["source"]) == ("compare", "one", "two")
+    assert settings == ("settings", "one", {"values": {"limit": ["1", "2"]}})
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [(errno.ENOSPC, "no disk space"), (errno.EMFILE, "too many files"), (errno.ENOENT, "could not read")],
+)
+async def test_an_error_of_a_file_is_said(
+    service: Service, monkeypatch: pytest.MonkeyPatch, code: int, part: str
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(service, "open", fails)
+    for path in ("/api/runs", "/api/contents"):
+        answer = await call("POST", path, asked("stage one"))
+        assert answer.status == 507 and part in answer.json()["error"], answer
+
+
 NOBODY = "0" * 32 + "-stored"
 
 
@@ -114,6 +151,11 @@ NOBODY = "0" * 32 + "-stored"
         ("POST", "/api/runs", asked("x" * 70_000), {}, 413),
         ("POST", "/api/runs", b"[" * 4_000_000, {}, 413),
         ("POST", "/api/fixes", asked(""), {}, 400),
+        ("POST", "/api/compare", asked("x"), {}, 400),
+        ("POST", "/api/compare", {**asked("x"), "other": {}}, {}, 400),
+        ("POST", "/api/compare", [], {}, 400),
+        ("POST", "/api/contents", {**asked("x"), "other": asked("x")}, {}, 400),
+        ("POST", "/api/settings", {**asked("x"), "values": {"a": 1}}, {}, 400),
         ("GET", f"/api/runs/{NOBODY}", None, {}, 404),
         ("GET", f"/api/runs/{NOBODY}/steps", None, {}, 404),
         ("GET", f"/api/runs/{NOBODY}/trace.jsonl", None, {}, 404),
