@@ -34,6 +34,7 @@ stage_seconds: Final = Histogram(
 wait_seconds: Final = Histogram(
     "bpfscope_queue_wait_seconds", "Time a run waited for a worker.", buckets=_SECONDS, registry=registry
 )
+reports: Final = Counter("bpfscope_reports", "Reports about shared programs.", ["reason"], registry=registry)
 refusals: Final = Counter("bpfscope_refusals", "Requests that were refused.", ["reason"], registry=registry)
 worker_ends: Final = Counter("bpfscope_worker_ends", "Worker processes that ended.", ["reason"], registry=registry)
 queue_length: Final = Gauge("bpfscope_queue_length", "Runs that wait.", registry=registry)

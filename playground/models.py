@@ -1,4 +1,4 @@
-"""What is stored for good: shared programs."""
+"""What is stored for good: shared programs, and reports about them."""
 
 from __future__ import annotations
 
@@ -31,3 +31,32 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class Report(models.Model):
+    """A visitor's report that a shared program should not be public. It says nothing about who sent it.
+
+    reason  -- one of REASONS
+    details -- the visitor's own words; at most DETAILS_LENGTH characters
+    """
+
+    REASONS = (
+        ("private", "It contains a password, a key or personal data"),
+        ("illegal", "It is illegal, or used to attack somebody"),
+        ("spam", "It is not a program: spam or advertising"),
+        ("other", "Something else"),
+    )
+    DETAILS_LENGTH = 1000
+
+    link: models.ForeignKey[Link, Link] = models.ForeignKey(Link, on_delete=models.PROTECT)
+    reason: models.CharField[str, str] = models.CharField(max_length=16, choices=REASONS)
+    details: models.TextField[str, str] = models.TextField(blank=True, default="")
+    created: models.DateTimeField[datetime, datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        app_label = "playground"
+        db_table = "playground_report"
+        ordering = ("created", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.link.pk}: {self.reason}"

@@ -114,6 +114,7 @@ DISK_FREE_MB = env.limit("DISK_FREE_MB")
 
 # Per client address, which many users may share, for example behind NAT.
 UPLOADS_PER_HOUR = env.limit("UPLOADS_PER_HOUR")
+REPORTS_PER_HOUR = env.limit("REPORTS_PER_HOUR")
 SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
 MAX_CONNECTIONS = env.limit("MAX_CONNECTIONS")
 CONNECTIONS_PER_ADDRESS = env.limit("CONNECTIONS_PER_ADDRESS")

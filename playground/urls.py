@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from playground.links import ID_PATTERN
-from playground.views import api, classes, embed, gallery, pages, share
+from playground.views import api, classes, embed, gallery, pages, report, share
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -20,6 +20,7 @@ urlpatterns = [
     re_path(f"^s/(?P<link_id>{ID_PATTERN})$", share.shared, name="shared"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})\\.json$", share.shared_json, name="shared-json"),
     re_path(f"^s/(?P<link_id>{ID_PATTERN})/picture\\.png$", embed.link_picture, name="link-picture"),
+    re_path(f"^s/(?P<link_id>{ID_PATTERN})/report$", report.report, name="report"),
     re_path(f"^embed/(?P<link_id>{ID_PATTERN})$", embed.embed, name="embed"),
     path("oembed", embed.oembed, name="oembed"),
     path("share", share.share_form, name="share"),

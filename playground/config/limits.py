@@ -65,6 +65,9 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "DISK_FREE_MB": Limit(
         512, 0, 1 << 20, "MiB of free disk below which runs and links are refused and `/healthz` answers 503"
     ),
+    "REPORTS_PER_HOUR": Limit(
+        10, 1, 1 << 20, "reports about shared programs that one client address (IPv6: one /64) may send in an hour"
+    ),
     "SHARES_PER_HOUR": Limit(600, 1, 1 << 30, "programs that one client address (IPv6: one /64) may share in an hour"),
     "SHARE_MB_PER_HOUR": Limit(64, 1, 1 << 20, "MiB that one client address (IPv6: one /64) may share in an hour"),
     "SOCKETS_PER_ADDRESS": Limit(300, 1, 1 << 20, "WebSockets that one client address (IPv6: one /64) may have open"),

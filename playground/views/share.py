@@ -67,10 +67,13 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
     except OSError:
         raise Refused(507, "The server has no disk space left; your program is still in the editor.") from None
     try:
-        return links.save(checked, title, toolchain(), view)
+        saved = links.save(checked, title, toolchain(), view)
     except (DatabaseError, links.BrokenLink):
         log.exception("a link could not be stored")
         raise Refused(503, "The link could not be stored. Your program is still in the editor; try again.") from None
+    if saved.link.tombstone:
+        raise Refused(410, f"This very program was shared before and removed: {saved.link.tombstone}")
+    return saved
 
 
 def _absolute(request: HttpRequest, link: Link) -> str:

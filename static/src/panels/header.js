@@ -130,7 +130,7 @@ export class Header extends Panel {
       box.addEventListener("change", () => change(box.checked));
       return h("label", { class: "option" }, h("span", null, label), box);
     };
-    const stamp = JSON.stringify([programs, options, kind, stages.load?.program]);
+    const stamp = JSON.stringify([programs, options, kind, stages.load?.program, program.id]);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const modes = log ? [] : MODES.filter((mode) => mode.on(options));
@@ -168,6 +168,7 @@ export class Header extends Panel {
       log ? null : select("Run with", options.engine ?? "jit", ["jit", "interpreter"], (engine) => set({ engine })),
       log ? null : check("Unprivileged", options.unprivileged === true, (unprivileged) => set({ unprivileged })),
       log ? null : check("Verify before running", options.verify !== false, (verify) => set({ verify })),
+      program.id ? h("a", { class: "menu-item report-link", href: `/s/${program.id}/report`, rel: "nofollow" }, "Report this program") : null,
     );
   }
 
