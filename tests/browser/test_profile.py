@@ -55,7 +55,7 @@ def test_where_the_walk_goes_and_a_change_that_shortens_it(tab: Tabs) -> None:
     heat = f"() => document.querySelector('bs-editor').view.dom.querySelectorAll('{heated}').length"
     assert page.evaluate(heat) == 0
     page.get_by_label("Colour the line numbers").check()
-    page.wait_for_function(f"({heat})() > 3")
+    expect(page.locator("bs-editor").locator(heated).nth(3)).to_be_attached()
     expect(page.locator(".insns .vl-row[data-heat]").first).to_be_visible()
     cards = pane.locator(".fix-card")
     expect(cards.first.locator("h3")).to_have_text("Make weigh() a global function: 1,054 → 83", timeout=30_000)
@@ -130,7 +130,7 @@ def test_a_run_beside_an_earlier_one_and_other_options(tab: Tabs) -> None:
     what.select_option("text")
     pane.get_by_label("Other source").fill("int x")
     button.click()
-    expect(pane.locator(".compare-told .bad")).to_contain_text("does not compile")
+    expect(pane.locator(".compare-told > p.bad")).to_contain_text("does not compile")
     made.check()
 
 
