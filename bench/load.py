@@ -1,4 +1,6 @@
-"""`python -m bench.load [NAME...]`: what hostile and many clients do to a server. Loopback only; a few minutes.
+"""`python -m bench.load [--long] [NAME...]`: what hostile and many clients do to a server. Loopback only.
+
+It takes a few minutes, or with --long half an hour: 10,000 mixed runs, and processes killed for five minutes.
 
 Each measure starts a server of its own. Clients of several network addresses connect from several addresses of
 127.0.0.0/8. Times are compared with those of the idle server in the same run.
@@ -26,6 +28,7 @@ from websockets.exceptions import WebSocketException
 from websockets.typing import Origin
 
 from bench import walks
+from bench.kills import kills
 from bench.measures import asm_request, c_request
 from bench.rows import Row
 from bench.submit import Playground
@@ -37,7 +40,6 @@ ENDLESS_SOCKETS: Final = 45
 HALF_OPEN, IDLE, STALLED = 1000, 500, 50
 OVERLOAD_SECONDS: Final = 20
 OVERLOAD: Final = 20
-MIXED_RUNS: Final = 600
 _number = itertools.count()
 
 
@@ -224,7 +226,7 @@ def overload() -> list[Row]:
     return rows
 
 
-def mixed() -> list[Row]:
+def mixed(count: int) -> list[Row]:
     """Many runs of all kinds in a row: memory, descriptors and processes after the first quarter, and at the end."""
     kinds: tuple[Callable[[], dict[str, Any]], ...] = (
         small_request,
@@ -241,33 +243,44 @@ def mixed() -> list[Row]:
                 await submit(opened, kinds[n % len(kinds)]())
 
     with Playground(WORKERS="1") as playground:
-        asyncio.run(go(playground.address, MIXED_RUNS // 4))
+        asyncio.run(go(playground.address, count // 4))
         before = playground.held()
-        asyncio.run(go(playground.address, MIXED_RUNS * 3 // 4))
+        asyncio.run(go(playground.address, count * 3 // 4))
         time.sleep(2)
         after = playground.held()
     return [
-        Row(f"memory after {MIXED_RUNS} runs / after a quarter of them", [after[0] / before[0]], "", 1.1),
+        Row(f"memory after {count:,} runs / after a quarter of them", [after[0] / before[0]], "", 1.1),
         Row("descriptors, the same", [after[1] / before[1]], "", 1.1),
         Row("processes, the same", [after[2] / before[2]], "", 1),
     ]
 
 
-MEASURES: Final[dict[str, Callable[[], list[Row]]]] = {
-    "fairness": fairness,
-    "connections": connections,
-    "overload": overload,
-    "mixed": mixed,
+class Measure(NamedTuple):
+    """run -- called with `short`, or with `long` where --long is given: how many runs, for how many seconds"""
+
+    run: Callable[..., list[Row]]
+    short: tuple[int, ...] = ()
+    long: tuple[int, ...] = ()
+
+
+MEASURES: Final = {
+    "fairness": Measure(fairness),
+    "connections": Measure(connections),
+    "overload": Measure(overload),
+    "mixed": Measure(mixed, (600,), (10_000,)),
+    "kills": Measure(kills, (60,), (300,)),
 }
 
 
-def main(names: list[str]) -> None:
+def main(words: list[str]) -> None:
+    names = [word for word in words if word != "--long"]
     unknown = [name for name in names if name not in MEASURES]
     if unknown:
         sys.exit(f"no such measure: {', '.join(unknown)}; there are {', '.join(MEASURES)}")
     for name in names or MEASURES:
-        print(f"\n{name}: {(MEASURES[name].__doc__ or '').splitlines()[0]}", flush=True)
-        for row in MEASURES[name]():
+        measure = MEASURES[name]
+        print(f"\n{name}: {(measure.run.__doc__ or '').splitlines()[0]}", flush=True)
+        for row in measure.run(*(measure.long if "--long" in words else measure.short)):
             print(f"  {row.text()}", flush=True)
 
 

@@ -40,12 +40,19 @@ class Playground:
 
     def __enter__(self) -> Playground:
         self._var = tempfile.TemporaryDirectory(prefix="bpfscope-bench-")
-        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0", **self._more}
+        self.folder = Path(self._var.name)
+        self._log = self.folder / "server.log"
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the web process, once more after it was killed; wait until a worker is there."""
+        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
         env.pop("PORT", None)
         env.pop("PYTHONDONTWRITEBYTECODE", None)
+        env |= self._more
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-        self._log = Path(self._var.name, "server.log")
-        with self._log.open("w") as log:
+        with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "playground"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True
             )
@@ -57,13 +64,20 @@ class Playground:
                 sys.exit(f"bench: the playground did not start:\n{self._log.read_text()[-2000:]}")
         self.address = address[address.index("http://") :].strip()
         self._wait_for_workers()
-        return self
+
+    def stop(self) -> None:
+        """End the web process, and with it its workers."""
+        self._process.terminate()
+        self._process.wait(10)
+
+    def ended(self) -> bool:
+        """Whether the web process is gone; one that was killed is waited for here."""
+        return self._process.poll() is not None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        self.stop()
         self._var.cleanup()
 
     def _wait_for_workers(self) -> None:
@@ -103,7 +117,7 @@ class Playground:
     def held(self) -> tuple[int, int, int]:
         """(memory in bytes, descriptors, processes) of the web process and all below it now."""
         memory = files = count = 0
-        for process in self._processes():
+        for process in self.processes():
             try:
                 memory += int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
                 files += len(list(Path(f"/proc/{process}/fd").iterdir()))
@@ -112,7 +126,8 @@ class Playground:
             count += 1
         return memory, files, count
 
-    def _processes(self) -> list[int]:
+    def processes(self) -> list[int]:
+        """The web process and all below it, it first."""
         children: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -129,7 +144,7 @@ class Playground:
     def peak_memory(self) -> int:
         """Bytes that the largest process below the web process has had at most, since it was started."""
         peak = 0
-        for process in self._processes()[1:]:
+        for process in self.processes()[1:]:
             try:
                 found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
             except OSError:
