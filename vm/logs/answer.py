@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from vm.isa import opcodes as o
 from vm.logs.causes import Chain
-from vm.logs.messages import Text, category_of, first_reason, insn_of, is_known, last_reason, register_of
-from vm.logs.reader import Read, Reader
+from vm.logs.messages import category_of, insn_of, register_of
+from vm.logs.reader import Reader
+from vm.logs.reading import Read
+from vm.logs.reason import is_behind, is_whole, reason
 from vm.logs.unwrap import Unwrapper
-from vm.logs.values import Era, Format, LogReport, Message, Path, ProgramLog, SourceLine, Step, Verdict
+from vm.logs.values import Era, Format, LogReport, Message, Path, ProgramLog, Step, Verdict
 from vm.logs.wrappers import CARRIERS, LOADERS, NONE, OTHER
 
 MAX_PROGRAMS: Final = 1000
@@ -125,21 +127,18 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
     """What one program's log tells; None if there is nothing of a log in it."""
     if read.btf and not read.steps and not read.states:
         return ProgramLog(read.number, read.name, read.first_line, read.last_line, format=Format.BTF)
-    message = _message(read)
-    if not (read.steps or read.states or read.has_stats or message is not None):
+    found = reason(read)
+    if not (read.steps or read.states or read.has_stats or found is not None):
         return None
-    verdict = _verdict(read, message)
-    last = read.last
-    insn: int | None = None
-    source: SourceLine | None = None
-    follows = message is not None and not read.cut_after and not _broken(read.tail, message)
-    if message is not None:
-        insn = insn_of(message)
-        if insn is None and last is not None and follows:
-            insn = last.insn_idx
-        if follows:
-            source = read.source
-    reg = register_of(message) if message is not None else ""
+    verdict = _verdict(read, found)
+    reg = register_of(found) if found is not None else ""
+    follows = found is not None and is_behind(read, found)
+    message = found
+    if found is not None and not is_whole(read, found, follows=follows, value=chain.printed(reg.lower())):
+        message = None
+    insn = insn_of(found) if found is not None else None
+    if insn is None and follows and read.last is not None:
+        insn = read.last.insn_idx
     return ProgramLog(
         number=read.number,
         name=read.name,
@@ -149,7 +148,7 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
         message=message,
         insn=insn,
         reg=reg,
-        source=source,
+        source=read.source if follows else None,
         category=category_of(message) if message is not None else "",
         format=_format(read, message),
         cut=_cut(read, message),
@@ -160,47 +159,6 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
         causes=chain.causes(reg.lower(), message) if message is not None and follows else (),
         diagnosis=tuple(read.diagnosis),
     )
-
-
-def _broken(tail: Sequence[Text], message: Message) -> bool:
-    """Whether a line that no kernel prints stands before the message: the rest of a line of which a part is missing,
-    and maybe lines after it."""
-    return any(line.number < message.line and line.text.strip() and not is_known(line.text) for line in tail)
-
-
-def _is_sentence(text: str) -> bool:
-    """Whether a line may be a message whose words are not known, and not a part of a line."""
-    return (
-        text[:1].isalpha()
-        and " " in text
-        and text[-1:] not in ",;([{=:"
-        and all(text.count(opening) == text.count(closing) for opening, closing in ("()", "[]", "{}"))
-        and text.count("'") % 2 == 0
-    )
-
-
-def _message(read: Read) -> Message | None:
-    tail = read.tail
-    if not tail:
-        return None
-    if read.steps:
-        found = first_reason(tail)
-        if found is not None:
-            return found
-        # A reason whose words are not known stands between the last instruction and the summary.
-        first = tail[0]
-        told = read.last is not None and not read.apart
-        refused = read.ended_by == "" and read.terminated and not read.cut_after
-        if told and refused and not is_known(first.text) and _is_sentence(first.text.strip()):
-            return Message(first.text.strip(), tuple(line.text.strip() for line in tail[1:4]), (), (), first.number)
-        return None
-    found = last_reason(tail)
-    if found is not None:
-        return found
-    last = tail[-1]
-    if read.has_stats and read.delimited and not is_known(last.text) and not read.cut_anywhere:
-        return Message(last.text.strip(), (), (), (), last.number)
-    return None
 
 
 def _verdict(read: Read, message: Message | None) -> Verdict:
@@ -238,7 +196,7 @@ def _cut(read: Read, message: Message | None) -> tuple[str, ...]:
         return ("omitted",)
     if start:
         out.append("start")
-    if read.cut_anywhere:
+    if read.cut_anywhere or read.order.gaps:
         out.append("middle")
     whole = message is not None or read.has_stats or read.terminated or read.ended_by == "exit"
     if not whole and read.last is not None and read.last.code != o.JMP | o.EXIT or not whole and not read.steps:

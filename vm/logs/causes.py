@@ -18,6 +18,7 @@ MAX_STEPS: Final = 20_000
 """Steps that are kept, and that a chain goes back at most."""
 MAX_CAUSES: Final = 32
 
+_PRINTED_BACK: Final = 200
 _CALL: Final = o.JMP | o.CALL
 _EXIT: Final = o.JMP | o.EXIT
 _SLOT: Final = 8
@@ -63,6 +64,18 @@ class Chain:
                 return (Cause(step.number, step.insn_idx, step.line, "r0", "acquired", why),)
             step = self._at(step.before) if step.before >= 0 else None
         return ()
+
+    def printed(self, name: str) -> str:
+        """A register as it was printed last on the path of the last step; "" where it was not, or is long ago."""
+        step = self._steps[-1] if self._steps and name else None
+        for _ in range(_PRINTED_BACK):
+            if step is None:
+                break
+            found = _value(step.after, name) or _value(step.at, name)
+            if found:
+                return found
+            step = self.before(step)
+        return ""
 
     def way(self) -> tuple[Step, ...]:
         """The steps of the last one's path, from where the text takes it up, as far as they are kept."""

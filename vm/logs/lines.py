@@ -32,7 +32,10 @@ class Kind(Enum):
 
 
 class Line(NamedTuple):
-    """kind, and what it needs: insn_idx, code, text, and a joined state and the index before it."""
+    """kind, and what it needs: insn_idx, code, text, and a joined state and the index before it.
+
+    Of the first line of backtracking insn_idx is the instruction that it begins at.
+    """
 
     kind: Kind
     insn_idx: int = -1
@@ -55,6 +58,7 @@ _PRECISION: Final = re.compile(
     r"\s*(?:mark_precise: |last_idx \d|regs=[\w,-]+ stack=|parent (?:state )?regs=|parent (?:didn't have|already had) "
     r"|propagating |mark_chain_precision)"
 )
+_BACKTRACKED: Final = re.compile(r"\s*(mark_precise: frame\d{1,2}: )?last_idx (\d{1,7}) first_idx ")
 _PRECISION_STATE: Final = re.compile(r":\s+(?:frame\d{1,2}: ?)?(R\d{1,2}(?:_[rwWDP]{1,3})?=)")
 _HEADING: Final = re.compile(
     r"func#\d+ @\d+|Validating \S{1,200}\(\) func#\d+|Func#\d+ |topo_order\[\d+\] = |subprog#\d+[: ]"
@@ -152,7 +156,7 @@ def _space(text: str) -> Line | None:
         return Line(Kind.STATE, state=bare[1])
     if _LIVE.match(text):
         return Line(Kind.LISTING, text=text.strip())
-    return Line(Kind.PRECISION, state=_printed_in(text)) if _PRECISION.match(text) else None
+    return _precision(text)
 
 
 def _from(text: str) -> Line | None:
@@ -181,14 +185,16 @@ def _debug(text: str) -> Line | None:
 
 
 def _precision(text: str) -> Line | None:
-    if _PRECISION.match(text):
-        return Line(Kind.PRECISION, state=_printed_in(text))
-    return None
-
-
-def _printed_in(text: str) -> str:
-    found = _PRECISION_STATE.search(text)
-    return text[found.start(1) :] if found is not None else ""
+    if not _PRECISION.match(text):
+        return None
+    first = _BACKTRACKED.match(text)
+    state = _PRECISION_STATE.search(text)
+    return Line(
+        Kind.PRECISION,
+        int(first[2]) if first is not None else -1,
+        text="mark_precise" if text.startswith("mark_precise") else "",
+        state=text[state.start(1) :] if state is not None else "",
+    )
 
 
 def _stats(text: str) -> Line | None:

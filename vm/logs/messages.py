@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from vm.logs.templates import Found, Patterns, pattern
-from vm.logs.values import Message
+from vm.logs.values import Message, Whole
 from vm.logs.wordings import NOT_REASONS, WORDINGS
 from vm.verifier.rules.catalogue import all_notes, all_rules, rule_named
 from vm.verifier.rules.rule import By
@@ -38,7 +38,7 @@ def patterns() -> Patterns:
     return Patterns(
         [
             *(pattern(rule.message, (rule.name,)) for rule in all_rules() if rule.message and rule.by is not By.KERNEL),
-            *(pattern(each.template, each.rules, category=each.category) for each in WORDINGS),
+            *(pattern(each.template, each.rules, category=each.category, part=each.part) for each in WORDINGS),
             *(pattern(note.message, (), reason=False) for note in all_notes()),
             *(pattern(template, (), reason=False) for template in NOT_REASONS),
         ]
@@ -94,7 +94,11 @@ def is_known(text: str) -> bool:
 def _message(lines: Sequence[Text], words: Sequence[str], found: Found) -> Message:
     rules = tuple(dict.fromkeys(name for each in found.patterns for name in each.rules))
     end = found.at + found.length
-    return Message(words[found.at], tuple(words[found.at + 1 : end]), rules, found.values, lines[found.at].number)
+    part = all(each.part for each in found.patterns)
+    whole = Whole.NO if part else Whole.MAYBE if patterns().is_later(found) else Whole.YES
+    return Message(
+        words[found.at], tuple(words[found.at + 1 : end]), rules, found.values, lines[found.at].number, whole
+    )
 
 
 def register_of(message: Message) -> str:

@@ -15,7 +15,7 @@ from vm.isa import opcodes as o
 from vm.logs.decode import Decoded, decode
 from vm.logs.effects import CALL, SLOTS, Frame, after, printed
 from vm.logs.printed import view
-from vm.logs.reader import Read
+from vm.logs.reading import Read
 from vm.logs.values import Path, SourceLine, State, Step
 from vm.trace.blocks import (
     ENDS,

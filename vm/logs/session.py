@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Final
 
 from vm.logs.answer import Answers, report
-from vm.logs.reader import Read, Reader
+from vm.logs.reader import Reader
+from vm.logs.reading import Read
 from vm.logs.recording import Recording
 from vm.logs.split import MAX_LINE
 from vm.logs.values import LogReport, Path, ProgramLog, Step, Verdict

@@ -34,11 +34,30 @@ def _is_regno(text: str) -> bool:
     return _REGNO.match(text) is not None
 
 
+def _is_expected(text: str) -> bool:
+    """Names of types of registers. Where a line was broken the last one is the beginning of a name."""
+    name = text.rpartition(", ")[2]
+    return name in _TYPES.split() or not any(each.startswith(name) for each in _TYPES.split())
+
+
+def _is_helper(text: str) -> bool:
+    """A helper's name with its number; up to 4.9 the number."""
+    return _HELPER.match(text) is not None
+
+
 def _is_allowed(text: str) -> bool:
     """The values that a return value may have, whole: where a line was broken the rest of them is missing."""
     return text not in ("", "in") and text.count("(") == text.count(")") and len(text) <= _MAX_TEXT
 
 
+_TYPES: Final = (
+    "fp pkt pkt_meta pkt_end map_key map_value map_ptr mem ringbuf_mem rdonly_buf rdwr_buf buf ctx scalar inv sock "
+    "sock_common tcp_sock xdp_sock func dynptr_ptr arena flow_keys tp_buffer const_ptr_to_dynptr trusted_ptr_ rcu_ptr_ "
+    "percpu_ptr_ percpu_rcu_ptr_ percpu_trusted_ptr_ map_value_or_null mem_or_null sock_or_null"
+)
+"""What a register may be expected to be: words of the kernel."""
+_HELPER: Final = re.compile(r"(?:\S+#)?-?\d{1,10}$")
+_BEFORE_HELPER: Final = ("cannot use helper ", "unknown func ", "into func ", "invalid func ")
 _NUMBERS: Final = (
     "align arg_type bits btf_id callsite code count depth end fd first func_id id idx imm index insn map_uid "
     "memory_size most op place previous processed range reg_off regs second size slot slots subprog target "
@@ -51,6 +70,7 @@ _WORDS: Final = (
 _CHECKS: Final[dict[str, Callable[[str], bool]]] = {
     "regno": _is_regno,
     "allowed": _is_allowed,
+    "expected": _is_expected,
     **dict.fromkeys(_NUMBERS.split(), _is_number),
     **dict.fromkeys(_WORDS.split(), _is_word),
 }
@@ -116,6 +136,8 @@ def shape(template: str) -> Shape:
             check = _CHECKS.get(field, _is_text)
             if number == 0 and not literal:
                 check = _FIRST.get(field, _is_word if field != "type" else _is_text)
+            if field == "func" and literal.endswith(_BEFORE_HELPER):
+                check = _is_helper
             parts.append(Part(field, check, ""))
     return Shape(start, tuple(parts))
 
@@ -128,6 +150,8 @@ class Pattern(NamedTuple):
     """Names of rules; none for what is said beside a reason, or by a kernel for a reason that no rule of ours has."""
     reason: bool = True
     category: str = ""
+    part: bool = False
+    """Whether these are the last lines of a message whose first ones are missing: no kernel prints them alone."""
 
 
 class Found(NamedTuple):
@@ -139,9 +163,11 @@ class Found(NamedTuple):
     values: tuple[tuple[str, str], ...]
 
 
-def pattern(template: str, rules: tuple[str, ...], *, reason: bool = True, category: str = "") -> Pattern:
+def pattern(
+    template: str, rules: tuple[str, ...], *, reason: bool = True, category: str = "", part: bool = False
+) -> Pattern:
     """The pattern of a template as Rule.message; empty lines do not count."""
-    return Pattern(tuple(shape(line) for line in template.split("\n") if line), rules, reason, category)
+    return Pattern(tuple(shape(line) for line in template.split("\n") if line), rules, reason, category, part)
 
 
 class Patterns:
@@ -150,12 +176,17 @@ class Patterns:
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._by_letter: dict[str, list[Pattern]] = {}
         self._any: list[Pattern] = []
+        self._later = {line for each in patterns for line in each.lines[1:]}
         for each in patterns:
             first = each.lines[0].start[:1]
             if first:
                 self._by_letter.setdefault(first, []).append(each)
             else:
                 self._any.append(each)
+
+    def is_later(self, found: Found) -> bool:
+        """Whether what was found is one line that is also another pattern's second or third one."""
+        return found.length == 1 and any(each.lines[0] in self._later for each in found.patterns)
 
     def at(self, lines: Sequence[str], at: int) -> Found | None:
         """What begins at line `at`: the patterns of most lines, then of most text. A pattern of several lines is found

@@ -123,6 +123,16 @@ class Stats(NamedTuple):
     mark_read: int = -1
 
 
+class Whole(Enum):
+    """Whether all lines of a message are there."""
+
+    YES = "yes"
+    MAYBE = "maybe"
+    """Some kernels print this line alone, others behind another one."""
+    NO = "no"
+    """No kernel prints this line alone."""
+
+
 class Message(NamedTuple):
     """Why the program was refused.
 
@@ -131,6 +141,7 @@ class Message(NamedTuple):
              no rule's
     values -- what was filled in, by field of the template
     line -- number of the line in the text
+    whole -- whether lines that belong before `text` may be missing
     """
 
     text: str
@@ -138,6 +149,7 @@ class Message(NamedTuple):
     rules: tuple[str, ...]
     values: tuple[tuple[str, str], ...]
     line: int
+    whole: Whole = Whole.YES
 
 
 class Cause(NamedTuple):

@@ -13,6 +13,7 @@ from vm.verifier.rules.rule import CALL, CONTEXT, LIFETIME, LIMITS, MEMORY, POLI
 class Wording(NamedTuple):
     """rules -- names of rules, none where 6.12 has no such reason; then `category` is that of the reason
     first, last -- kernels that have it, as far as they were read; "" for no bound
+    part -- a message's last line: people quote it alone, kernels print it behind another one
     """
 
     template: str
@@ -20,6 +21,7 @@ class Wording(NamedTuple):
     first: str = ""
     last: str = ""
     category: str = ""
+    part: bool = False
 
 
 _MIN: Final = "memory-access-out-of-range-min"
@@ -31,10 +33,10 @@ WORDINGS: Final = (
     # ---- memory
     Wording(_ARRAY + "R{regno} min value is outside of the array range\n", (_MIN,), "4.9", "5.4"),
     Wording(_ARRAY + "R{regno} max value is outside of the array range\n", (_MAX,), "4.9", "5.4"),
-    Wording("R{regno} min value is outside of the array range\n", (_MIN,), "4.9", "5.4"),
-    Wording("R{regno} max value is outside of the array range\n", (_MAX,), "4.9", "5.4"),
-    Wording("R{regno} min value is outside of the allowed memory range\n", (_MIN,), "5.8"),
-    Wording("R{regno} max value is outside of the allowed memory range\n", (_MAX,), "5.8"),
+    Wording("R{regno} min value is outside of the array range\n", (_MIN,), "4.9", "5.4", part=True),
+    Wording("R{regno} max value is outside of the array range\n", (_MAX,), "4.9", "5.4", part=True),
+    Wording("R{regno} min value is outside of the allowed memory range\n", (_MIN,), "5.8", part=True),
+    Wording("R{regno} max value is outside of the allowed memory range\n", (_MAX,), "5.8", part=True),
     Wording(
         _PACKET + "R{regno} min value is outside of the allowed memory range\n", ("packet-access-out-of-range",), "7.2"
     ),
@@ -194,7 +196,7 @@ WORDINGS: Final = (
         ("reference-leak",),
         "6.13",
     ),
-    Wording("BPF_EXIT instruction in {where} would lead to reference leak\n", ("reference-leak",), "6.13"),
+    Wording("BPF_EXIT instruction in {where} would lead to reference leak\n", ("reference-leak",), "6.13", part=True),
     Wording(
         "Unreleased reference id={id} alloc_insn={insn}\ntail_call would lead to reference leak\n",
         ("tail-call-leak",),
