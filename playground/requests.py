@@ -16,7 +16,7 @@ import msgspec
 from django.conf import settings
 from msgspec import UNSET
 
-from playground.config.limits import SOURCE_BYTES
+from playground.config.limits import FILES_BYTES, SOURCE_BYTES
 from playground.messages import asked
 from playground.messages.asked import Analysis, EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
 from playground.messages.base import NAME_LENGTH, Wire
@@ -32,12 +32,15 @@ REMEDIES: Final = (
     " Drop it as a file instead.",
 )
 """For a source, and for a log, that is too long."""
+FILES_REMEDY: Final = " Leave out those that the source does not include."
+TAKEN: Final = frozenset({"program.c", "added.h", "vmlinux.h"})
+"""Names that the source itself, what is added to it, and the header with the kernel's types have."""
 UPLOAD_ID: Final = re.compile("[0-9a-f]{32}")
 VALUE_LENGTH = 4096
 GIVEN_LENGTH = 1 << 20
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
-OPENED = SOURCE_BYTES + 4096
+OPENED = SOURCE_BYTES + FILES_BYTES + 4096
 BadRequest = WrongValue
 """A sentence for the person who sent it; its code is bad_request, size or another of the `error` message's."""
 
@@ -88,6 +91,12 @@ def check_request(value: Any) -> dict[str, Any]:
         raise BadRequest("Only a log can be uploaded, or have a source beside it.")
     else:
         _source(value.kind, value.source)
+    if value.files is not UNSET:
+        if value.kind != "c":
+            raise BadRequest("Only a C source has files beside it.")
+        _files(value.files)
+        if not value.files:
+            del request["files"]
     rule = INPUT_RULES.get(type(value.input))
     if rule is not None:
         rule(value.input, request["input"])
@@ -183,6 +192,22 @@ def _source(kind: str, value: str) -> None:
         raise too_long(what, length, most, REMEDIES[kind == "log"])
     if "\0" in value:
         raise BadRequest(f"{what} contains a NUL character: it is not a text file.")
+
+
+def _files(files: Mapping[str, str]) -> None:
+    """The files beside a source: names that can stand in one folder, and not too much text."""
+    total = 0
+    for name, text in files.items():
+        if name in TAKEN:
+            raise BadRequest(f"No file beside the source can be called {name}: there is one of that name already.")
+        if "\0" in text:
+            raise BadRequest(f"The file {name} contains a NUL character: it is not a text file.")
+        above = next((each for each in files if name.startswith(f"{each}/")), None)
+        if above is not None:
+            raise BadRequest(f"{above} is a file, and {name} needs a folder of that name.")
+        total += len(_utf8(text, f"The file {name}"))
+    if total > settings.FILES_BYTES:
+        raise too_long("The text of all files beside the source", total, settings.FILES_BYTES, FILES_REMEDY)
 
 
 def _base64_length(value: str, what: str, most: int) -> int:

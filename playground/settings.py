@@ -86,6 +86,7 @@ JOB_FUNCTION = "playground.present.run:run_job"
 
 # What these mean, and their defaults: playground/config/limits.py.
 SOURCE_BYTES = limits.SOURCE_BYTES
+FILES_BYTES = limits.FILES_BYTES
 ELF_BYTES = limits.ELF_BYTES
 PCAP_BYTES = limits.PCAP_BYTES
 PACKET_BYTES = limits.PACKET_BYTES

@@ -60,7 +60,8 @@ def listing(program: Program) -> tuple[ListedInsn, ...]:
             return f"map[{name}]" if insn.src_reg == PSEUDO_MAP_FD else f"&{name}[0]+{imm >> 32}"
         return f"{imm:#x}"
 
-    starts = [info.insn_off for info in program.line_infos]
+    infos = program.lines
+    starts = [info.insn_off for info in infos]
     funcs = {f.insn_off: f.name for f in program.func_infos}
     out = []
     idx = 0
@@ -74,7 +75,7 @@ def listing(program: Program) -> tuple[ListedInsn, ...]:
                 idx,
                 insn.encode().hex() + (program.insns[idx + 1].encode().hex() if wide else ""),
                 text.split(") ", 1)[-1],
-                program.line_infos[at] if at >= 0 else None,
+                infos[at] if at >= 0 else None,
                 target(insn, idx),
                 funcs.get(idx, ""),
                 called(insn, idx, funcs),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vm.isa.insn import Insn
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
+
+
+_TREE: Final = re.compile(r"^(\./|/include/[a-z]+/)+")
+"""What compilers write before the name of a file that was included by it."""
 
 
 class LineInfo(NamedTuple):
@@ -89,6 +94,8 @@ class Program:
     object_maps -- all maps of the object: they are made before the program is loaded, used or not
     autoload -- whether libbpf loads it by default (bpf_program__autoload)
     source -- the C text it was compiled from, "" if there is none
+    main_file -- the source itself, as line information spells it; "" if all lines are of the source
+    debug_lines -- lines by DWARF, of an object without line information for the kernel
     typed -- the same program with its types and lines, where the user may not load those; else None
     """
 
@@ -108,6 +115,8 @@ class Program:
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
     autoload: bool = True
     source: str = field(default="", repr=False)
+    main_file: str = ""
+    debug_lines: tuple[LineInfo, ...] = field(default=(), repr=False)
     typed: Program | None = field(default=None, repr=False)
 
     @property
@@ -115,22 +124,59 @@ class Program:
         """As license_is_gpl_compatible() in include/linux/license.h."""
         return self.license in GPL_LICENSES
 
+    @property
+    def lines(self) -> tuple[LineInfo, ...]:
+        """What is known of source lines, whether or not the kernel gets it."""
+        of = self.typed or self
+        return of.line_infos or of.debug_lines
+
+    def place_of(self, insn_idx: int) -> LineInfo | None:
+        """Where in the source an instruction comes from, None without line info."""
+        infos = self.lines
+        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
+        return infos[found - 1] if found else None
+
     def line_of(self, insn_idx: int) -> int | None:
         """1-based source line of an instruction, None without line info."""
-        infos = self.typed.line_infos if self.typed is not None else self.line_infos
-        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
-        return infos[found - 1].line if found else None
+        info = self.place_of(insn_idx)
+        return info.line if info is not None else None
+
+    def file_of(self, info: LineInfo) -> str:
+        """ "" for a line of the source itself, else its file: "parse.h", "bpf/bpf_endian.h"."""
+        if not self.main_file or info.file == self.main_file:
+            return ""
+        return _TREE.sub("", info.file)
+
+    def where(self, insn_idx: int) -> str:
+        """ "line 12", "line 3 of parse.h", or "instruction 7" where there is no source line."""
+        info = self.place_of(insn_idx)
+        if info is None:
+            return f"instruction {insn_idx}"
+        file = self.file_of(info)
+        return f"line {info.line} of {file}" if file else f"line {info.line}"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace a range of the user's source by `text`. Lines and columns count from 1; the end is not part of it."""
+    """Replace a range of the user's source by `text`. Lines and columns count from 1; the end is not part of it.
+
+    file -- the header of the user's that is edited; "": the source itself
+    """
 
     line: int
     column: int
     end_line: int
     end_column: int
     text: str
+    file: str = ""
+
+    def as_json(self) -> dict[str, int | str]:
+        """Its fields; `file` only where it is a header."""
+        told: dict[str, int | str] = {
+            "line": self.line, "column": self.column, "end_line": self.end_line, "end_column": self.end_column,
+            "text": self.text,
+        }  # fmt: skip
+        return told | {"file": self.file} if self.file else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +202,13 @@ class Remark:
     line: int | None = None
     fix: Fix | None = None
     kind: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/protocol.md has it."""
+        fix = None
+        if self.fix is not None:
+            fix = {"title": self.fix.title, "edits": [edit.as_json() for edit in self.fix.edits]}
+        return {"message": self.message, "program": self.program, "line": self.line, "fix": fix, "kind": self.kind}
 
 
 GPL_LICENSES = frozenset({"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"})

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 # Limits of a request, in bytes as the user sees them (before base64).
 SOURCE_BYTES: Final = 64 << 10
+FILES_BYTES: Final = 256 << 10
+"""All files beside a source."""
 ELF_BYTES: Final = 1 << 20
 PCAP_BYTES: Final = 1 << 20
 PACKET_BYTES: Final = 64 << 10

@@ -12,12 +12,23 @@ from playground.messages.base import NAME_LENGTH, Unset, Wire, about
 
 EVENT_VALUES: Final = 128
 LIST_LENGTH: Final = 64
+MAX_FILES: Final = 32
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
 MAX_SET: Final = 16
 
 Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "listing", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
+FileName: TypeAlias = Annotated[
+    str,
+    about(
+        "a relative path",
+        sentence="The file name {0} cannot be used: it has to be a relative path of at most 128 letters, digits and "
+        "the characters _ . + @ - whose parts, at most 8, do not begin with a point.",
+        pattern=r"^(?=.{1,128}$)[A-Za-z0-9_][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_][A-Za-z0-9_.+@-]*){0,7}$",
+    ),
+]
+FileText: TypeAlias = Annotated[str, about("", sentence="The file {0} has to be text.")]
 LayerField: TypeAlias = Annotated[
     str | int, about("", sentence="The fields of the layer {0} have to be text or whole numbers.")
 ]
@@ -206,6 +217,17 @@ class Request(Wire, frozen=True):
                 "the object's name, with which the names of its maps of global variables begin; absent: `program`",
                 title="The object's name",
                 max_length=NAME_LENGTH,
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    files: (
+        Annotated[
+            dict[FileName, FileText],
+            about(
+                f"with `c`: the user's own headers by the names that `#include` gives them, at most {MAX_FILES}",
+                sentence=f"The files have to be an object of at most {MAX_FILES} texts by name.",
+                max_length=MAX_FILES,
             ),
         ]
         | Unset

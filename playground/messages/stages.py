@@ -27,6 +27,7 @@ class Edit(Wire, frozen=True):
     end_line: int
     end_column: int
     text: str
+    file: Annotated[str, about("the file beside the source that is edited")] | Unset = UNSET
 
 
 class Fix(Wire, frozen=True):
@@ -54,6 +55,7 @@ class Diagnostic(Wire, frozen=True):
     end_column: int | None
     severity: Annotated[str, about("`error`, `fatal error`, `warning` or `note`")]
     message: str
+    file: Annotated[str, about("the file beside the source that it is in")] | Unset = UNSET
 
 
 class Passed(Wire, frozen=True):
@@ -178,6 +180,7 @@ class Insn(Wire, frozen=True):
     line: Annotated[int | None, about("1-based line of the C source")]
     target: Annotated[int | None, about("the slot a jump goes to")]
     column: Annotated[int, about("1-based column, where there is a line")] | Unset = UNSET
+    file: Annotated[str, about("the line's file, where that is not the source itself")] | Unset = UNSET
     func: Annotated[str, about("on a function's first slot: its name")] | Unset = UNSET
     call: Annotated[str, about("of a call: the helper, kernel function or function that it calls")] | Unset = UNSET
     source: Annotated[str, about("of a log: the C line, where it is printed without a number")] | Unset = UNSET
@@ -227,6 +230,14 @@ class Loaded(Wire, frozen=True):
         | Unset
     ) = UNSET
     func_info: Annotated[list[tuple[int, str]], about("with `more`: [slot, name] of each function")] | Unset = UNSET
+    file_info: (
+        Annotated[list[tuple[int, str]], about('with `more`: [slot, file] where the file changes; `""`: the source')]
+        | Unset
+    ) = UNSET
+    files: (
+        Annotated[dict[str, dict[str, str]], about("of an object: as `lines`, of its other files by their names")]
+        | Unset
+    ) = UNSET
     command: Annotated[str, _COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], _TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET
@@ -248,6 +259,7 @@ class Cause(Wire, frozen=True):
         ),
     ]
     why: str
+    file: Annotated[str, about("the line's file, where that is not the source itself")] | Unset = UNSET
 
 
 class SourceCheck(Wire, frozen=True):
@@ -290,6 +302,7 @@ class Fail(Wire, frozen=True):
     needed: Annotated[str, about('what would have been needed; `""` if the message says it all')]
     causes: Annotated[list[Cause], about("oldest first, the failing step last; copies of one value are one entry")]
     cause: Annotated[RootCause, about("absent of a log, whose text does not carry it")] | Unset = UNSET
+    file: Annotated[str, about("the line's file, where that is not the source itself")] | Unset = UNSET
 
 
 class Path(Wire, frozen=True):

@@ -58,6 +58,8 @@ class Limits(Wire, frozen=True):
     """What a request may hold, in bytes, and steps of a window and of a chunk."""
 
     source_bytes: int
+    files_bytes: Annotated[int, about("of all files beside a source")]
+    files: Annotated[int, about("files beside a source")]
     elf_bytes: int
     log_bytes: Annotated[int, about("of a log that is pasted")]
     shared_log_bytes: Annotated[int, about("of a log that a link carries")]

@@ -73,7 +73,7 @@ def fixes_job(asked: Asked) -> Iterator[Message]:
             found += 1
             yield {
                 "type": "fix", "title": each.title, "why": each.why, "diff": each.diff,
-                "edits": [asdict(edit) for edit in each.fix.edits], "insns_processed": each.insns_processed,
+                "edits": [edit.as_json() for edit in each.fix.edits], "insns_processed": each.insns_processed,
             }  # fmt: skip
     yield {"type": "fixes_done", "found": found}
 

@@ -45,7 +45,8 @@ def source(asked: Asked) -> Message:
 def compiled(asked: Asked, data: bytes | None) -> Message:
     """`took` and `returned` of the compiler."""
     made = [item("ELF object", f"{asked.source.name}.o", len(data))] if data is not None else []
-    return {"took": [source(asked)], "returned": made}
+    own = [item("C header", each.name, len(each.text.encode())) for each in asked.source.files]
+    return {"took": [source(asked), *own], "returned": made}
 
 
 def program(chosen: Program) -> Message:
@@ -137,6 +138,8 @@ def _build(asked: Asked) -> list[str]:
         found += [f"--opt={build.opt}"] if build.opt != "O2" else []
         found += [f"--mcpu={build.mcpu}"] if build.mcpu != "v3" else []
         found += ["--fix-includes"] if build.fix_includes else []
+        # Those of other folders too: where the source lies in its own is not known here.
+        found += [f"--file={each.name}={each.name}" for each in asked.source.files]
     elif asked.source.kind in ("asm", "hex", "listing") and build.prog_type != "xdp":
         found.append(f"--prog-type={build.prog_type}")
     return found

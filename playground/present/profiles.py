@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any, Final
 
 from playground.present.request import Asked, read_request
@@ -46,7 +45,7 @@ def advice_job(asked: Asked, obj: Object, program: Program) -> Iterator[Message]
         count += 1
         yield {
             "type": "advice", "title": each.title, "why": each.why, "diff": each.diff,
-            "edits": [asdict(edit) for edit in each.fix.edits], "before": each.before,
+            "edits": [edit.as_json() for edit in each.fix.edits], "before": each.before,
             "insns_processed": each.insns_processed,
         }  # fmt: skip
     yield {"type": "advice_done", "found": count}

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from playground.present.inputs import GIVEN, from_base64
 from vm.caps import NOBODY, ROOT, Caps
-from vm.pipeline import BuildOptions, Source
+from vm.pipeline import BuildOptions, Source, SourceFile
 
 Message: TypeAlias = dict[str, Any]
 OBJECT: Final = "program"
@@ -53,7 +53,8 @@ def read_request(request: Message) -> Asked:
 
 def read_source(request: Message) -> Source:
     """The source of a request, or of what stands beside a log."""
-    return Source(request["kind"], _source_bytes(request), request.get("name") or OBJECT)
+    files = tuple(SourceFile(name, text) for name, text in (request.get("files") or {}).items())
+    return Source(request["kind"], _source_bytes(request), request.get("name") or OBJECT, files)
 
 
 def read_build(options: Message) -> BuildOptions:

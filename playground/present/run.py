@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present import passed
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 LOG_STEPS: Final = 1_000
 FACTS_STEPS: Final = 4_000
 """Steps of a walk whose first facts go with the verdict."""
+MOST_FILES: Final = 64
+"""Files beside the source itself whose lines are told of an object."""
 INSNS_WHOLE: Final = 32_000
 """Bytes up to which the instructions go with the `load` message whole; else so many of them as INSNS_HEAD holds."""
 INSNS_HEAD: Final = 14_000
@@ -239,7 +241,7 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
         "diagnostics": [
             {
                 "line": d.line, "column": d.column, "end_column": d.end_column, "severity": d.severity,
-                "message": d.message,
+                "message": d.message, **({"file": d.file} if d.file else {}),
             }
             for d in c.diagnostics
         ],
@@ -264,7 +266,7 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         }  # fmt: skip
         raise StageFailed from None
     listed = listing(program)
-    insns, rest = divided(_insns(listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
+    insns, rest = divided(_insns(program, listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
     yield {
         "type": "stage",
         "stage": "load",
@@ -274,8 +276,8 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         "program": program.name,
         "maps": _maps(program),
         "insns": insns,
-        **(_shape(listed) if rest is not None else {}),
-        "lines": _lines(program) if asked.source.kind == "elf" else {},
+        **(_shape(program, listed) if rest is not None else {}),
+        **(_lines(program) if asked.source.kind == "elf" else {"lines": {}}),
         "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
         "input": input_json(program),
         **passed.loaded(asked, compiled.object, obj, program),
@@ -423,13 +425,14 @@ STAGES: Final[tuple[tuple[str, Stage], ...]] = (
 
 
 def _remarks(remarks: Sequence[Remark]) -> list[Message]:
-    return [asdict(remark) for remark in remarks]
+    return [remark.as_json() for remark in remarks]
 
 
 def _compile_failure(compilation: Compilation) -> str:
     for d in compilation.diagnostics:
         if d.severity in ("error", "fatal error"):
-            where = f"line {d.line}: " if d.line else ""
+            where = f"{d.file} " if d.file else ""
+            where += f"line {d.line}: " if d.line else ""
             return f"{where}{d.message}"
     return "clang made no object."
 
@@ -457,12 +460,14 @@ def _maps(program: Program) -> list[Message]:
     ]  # fmt: skip
 
 
-def _insns(listed: Sequence[ListedInsn]) -> Iterator[Message]:
+def _insns(program: Program, listed: Sequence[ListedInsn]) -> Iterator[Message]:
     for row in listed:
         insn: Message = {"idx": row.idx, "hex": row.hex, "text": row.text}
         if row.line is not None:
             insn["line"] = row.line.line
             insn["column"] = row.line.column
+            if file := program.file_of(row.line):
+                insn["file"] = file
         else:
             insn["line"] = None
         insn["target"] = row.target
@@ -473,10 +478,12 @@ def _insns(listed: Sequence[ListedInsn]) -> Iterator[Message]:
         yield insn
 
 
-def _shape(listed: Sequence[ListedInsn]) -> Message:
+def _shape(program: Program, listed: Sequence[ListedInsn]) -> Message:
     """What the page has to know of all instructions where it gets only the first: which are wide, lines, functions."""
     found: Message = {"wide": [], "line_info": [], "func_info": [], "call_info": []}
+    files: list[tuple[int, str]] = []
     line: int | None = None
+    file = ""
     for row in listed:
         if len(row.hex) > 16:
             found["wide"].append(row.idx)
@@ -484,12 +491,25 @@ def _shape(listed: Sequence[ListedInsn]) -> Message:
         if here != line:
             found["line_info"].append([row.idx, here])
             line = here
+        there = program.file_of(row.line) if row.line is not None else ""
+        if there != file:
+            files.append((row.idx, there))
+            file = there
         if row.func:
             found["func_info"].append([row.idx, row.func])
         if row.call:
             found["call_info"].append([row.idx, row.call])
+    if files:
+        found["file_info"] = files
     return {**found, "more": {"insns": len(listed)}}
 
 
-def _lines(program: Program) -> dict[str, str]:
-    return {str(info.line): info.text for info in program.line_infos}
+def _lines(program: Program) -> Message:
+    """The source lines of an object: those of the source itself, and of the other files by their names."""
+    found: dict[str, dict[str, str]] = {"": {}}
+    for info in program.lines:
+        file = program.file_of(info)
+        if file in found or len(found) <= MOST_FILES:
+            found.setdefault(file, {})[str(info.line)] = info.text
+    others = {name: lines for name, lines in found.items() if name}
+    return {"lines": found[""], **({"files": others} if others else {})}

@@ -184,6 +184,10 @@ def verdict_json(program: Program, verdict: Verdict, recorder: Recorder, *, log_
     fail = None
     if failure is not None:
         fail = as_json.failure(failure, program.line_of)
+        for told in (fail, *fail["causes"]):
+            info = program.place_of(told["insn"]) if told["insn"] >= 0 else None
+            if info is not None and (file := program.file_of(info)):
+                told["file"] = file
     return _walked(
         recorder,
         {

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from playground.examples import Example, all_examples, default_example
 from playground.glossary import glossary
 from playground.jobs.service import current, stored_record, toolchain, version
-from playground.messages.asked import ANALYSES
+from playground.messages.asked import ANALYSES, MAX_FILES
 from playground.reference import search
 
 SCHEMA = 1
@@ -40,6 +40,8 @@ def limits() -> dict[str, int]:
 
     return {
         "source_bytes": settings.SOURCE_BYTES,
+        "files_bytes": settings.FILES_BYTES,
+        "files": MAX_FILES,
         "elf_bytes": settings.ELF_BYTES,
         "log_bytes": settings.LOG_BYTES,
         "shared_log_bytes": settings.SHARED_LOG_BYTES,

@@ -27,7 +27,7 @@ def arguments(p: ArgumentParser) -> None:
 def run(options: Namespace, out: Reporter) -> int:
     path = options.files[0]
     try:
-        source = read_source(path)
+        source = read_source(path, options.file)
         if source.kind != "c":
             raise InputError("compile takes C.")
         result = pipeline.compile_source(source, build_options(options))
@@ -65,6 +65,7 @@ def _record(path: str, result: Compilation, output: str) -> dict[str, Any]:
         "object": output or None,
         "diagnostics": [
             {"line": d.line, "column": d.column, "severity": d.severity, "message": d.message}
+            | ({"file": d.file} if d.file else {})
             for d in result.diagnostics
         ],
         "added": list(result.added),

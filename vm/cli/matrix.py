@@ -38,7 +38,7 @@ def run(options: Namespace, out: Reporter) -> int:
         return out.status
     for path in options.files:
         try:
-            builds = _builds(path, read_source(path), options, mcpus, out)
+            builds = _builds(path, read_source(path, options.file), options, mcpus, out)
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue

@@ -25,6 +25,13 @@ def add_build(p: ArgumentParser, *, mcpus: bool = False) -> None:
     else:
         p.add_argument("--mcpu", choices=MCPUS, default="v3", help="BPF instruction set version")
     p.add_argument("--fix-includes", action="store_true", help="add the #include lines a C source needs and lacks")
+    p.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help='a header of the C source, or NAME=FILE; those that it includes by "…" from its folder are found',
+    )
     p.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
     p.add_argument(
         "--untyped",

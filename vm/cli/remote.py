@@ -105,7 +105,7 @@ def _each(
 
 def request(path: str, options: Namespace, program: str) -> Message:
     """What is sent for a file."""
-    source = read_source(path)
+    source = read_source(path, getattr(options, "file", ()))
     if source.kind != "elf":
         source.text()
     text = base64.b64encode(source.data).decode() if source.kind == "elf" else source.data.decode("utf-8", "replace")
@@ -120,6 +120,7 @@ def request(path: str, options: Namespace, program: str) -> Message:
     return {
         "kind": source.kind, "source": text, "options": chosen, "input": _input(options),
         "name": source.name[:NAME_LENGTH],
+        **({"files": {file.name: file.text for file in source.files}} if source.files else {}),
     }  # fmt: skip
 
 
@@ -165,7 +166,7 @@ def _object(path: str, ended: dict[str, Message], fields: Message, out: Reporter
     """
     compiled, load = ended.get("compile", {}), ended.get("load", {})
     for d in compiled.get("diagnostics", ()):
-        out.complain(f"{path}:{d['line']}:{d['column']}: {d['severity']}: {d['message']}", 0)
+        out.complain(f"{d.get('file', path)}:{d['line']}:{d['column']}: {d['severity']}: {d['message']}", 0)
     for text in compiled.get("added", ()):
         out.complain(f"{path}: added: {text}", 0)
     if "programs" in load:
@@ -247,6 +248,7 @@ def _failure(
         return None
     told: Message = {"proven" if key == "proven_text" else key: fail.get(key, "") for key in FAILURE}
     told["fixes"] = []
+    told |= {"source_file": fail["file"]} if "file" in fail else {}
     try:
         if options.fixes and asked["kind"] == "c":
             told["fixes"] = [_fix(each, asked) for each in server.ask("fixes", asked) if each["type"] == "fix"]
@@ -263,6 +265,8 @@ def _failure(
 
 def _fix(message: Message, asked: Message) -> Message:
     """One of a Failure's fixes from a `fix` message. Its diff is that of the file as it is named here."""
+    if any("file" in edit for edit in message["edits"]):
+        return {"title": message["title"], "why": message["why"], "diff": message["diff"]}
     _, _, changes = message["diff"].split("\n", 2)
     name = asked["name"] if asked["name"].endswith(".c") else f"{asked['name']}.c"
     return {"title": message["title"], "why": message["why"], "diff": f"--- a/{name}\n+++ b/{name}\n{changes}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,8 +48,11 @@ def read_packet(path: str) -> bytes:
         raise InputError(f"--packet {path}: {e.message}") from None
 
 
-def read_source(path: str) -> Source:
-    """A source by its suffix, named as the file is without it; an ELF is known by its first bytes."""
+def read_source(path: str, headers: Sequence[str] = ()) -> Source:
+    """A source by its suffix, named as the file is without it; an ELF is known by its first bytes.
+
+    headers -- values of --file: files beside a C source (vm.cli.headers)
+    """
     data = read_bytes(path)
     name, suffix = os.path.splitext(os.path.basename(path))
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(suffix)
@@ -60,7 +63,14 @@ def read_source(path: str) -> Source:
         )
     if kind == "bin":
         return Source("hex", data.hex().encode(), name)
-    return Source(kind, data, name)
+    if kind != "c":
+        return Source(kind, data, name)
+    source = Source(kind, data, name)
+    if not headers and b"include" not in data:
+        return source
+    from vm.cli.headers import headers as beside
+
+    return replace(source, files=beside(path, data.decode("utf-8", "replace"), headers))
 
 
 def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterator[tuple[str, Object]]:
@@ -77,7 +87,7 @@ def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
     build = build_options(options)
     for path in options.files:
         try:
-            source = read_source(path)
+            source = read_source(path, getattr(options, "file", ()))
             obj = _object(path, source, build, out)
         except InputError as e:
             out.line({"file": path, "program": "", **record, "message": e.message})
@@ -108,7 +118,7 @@ def _object(path: str, source: Source, build: BuildOptions, out: Reporter) -> Ob
 def say_diagnostics(path: str, result: Compilation, out: Reporter) -> None:
     """clang's diagnostics on standard error, what is missing, and the exit status they mean."""
     for d in result.diagnostics:
-        out.complain(f"{path}:{d.line}:{d.column}: {d.severity}: {d.message}", 0)
+        out.complain(f"{d.file or path}:{d.line}:{d.column}: {d.severity}: {d.message}", 0)
     for text in result.added:
         out.complain(f"{path}: added: {text}", 0)
     for m in result.missing:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
@@ -161,8 +160,10 @@ def _failure(v: Verdict, fixes: Sequence[Repair]) -> dict[str, Any] | None:
         return None
     told = as_json.failure(v.failure, v.program.line_of)
     told |= {"message": v.failure.message, "proven": v.failure.proven_text}
+    info = v.program.place_of(v.failure.insn_idx) if v.failure.insn_idx >= 0 else None
+    file = v.program.file_of(info) if info is not None else ""
     told["fixes"] = [{"title": fix.title, "why": fix.why, "diff": fix.diff} for fix in fixes]
-    return {key: told.get(key, "") for key in FAILURE}
+    return {key: told.get(key, "") for key in FAILURE} | ({"source_file": file} if file else {})
 
 
 def counterexample_record(shown: Counterexample) -> dict[str, Any]:
@@ -181,7 +182,7 @@ def counterexample_record(shown: Counterexample) -> dict[str, Any]:
 
 def remark_record(remark: Remark) -> dict[str, Any]:
     """A remark as docs/protocol.md has it."""
-    return asdict(remark)
+    return remark.as_json()
 
 
 def write_trace(to: str, path: str, v: Verdict) -> None:

@@ -11,10 +11,22 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from vm.compile import diagnostics, missing
-from vm.compile.headers import ADDED, EMPTY, HELPER_DEFS, PROGRAM, SEARCH, VMLINUX, helper_defs, overlay
+from vm.compile.headers import (
+    ADDED,
+    EMPTY,
+    HELPER_DEFS,
+    OWN,
+    PROGRAM,
+    SEARCH,
+    VMLINUX,
+    helper_defs,
+    overlay,
+    own_directories,
+    own_file,
+)
 from vm.compile.hints import hints
 from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
-from vm.compile.options import MAX_SOURCE_BYTES, MCPUS, OPT_LEVELS
+from vm.compile.options import MAX_SOURCE_BYTES, MCPUS, OPT_LEVELS, check_files
 from vm.compile.remarks import remarks
 from vm.compile.strip import drop_debug
 from vm.compile.toolchain import compiler_version, launcher, toolchain
@@ -88,11 +100,12 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     options = options or CompileOptions()
     _check(source, options)
     launcher(timeout=STAGE_WALL)
-    vmlinux = missing.facts(source).vmlinux
-    license_ = missing.license_missing(source)
+    files = options.files
+    vmlinux = missing.whole_facts(source, files).vmlinux
+    license_ = missing.license_missing(source, files)
     given = [license_] if license_ and options.fix_includes else []
     first = _run(source, given, options, deadline, vmlinux=vmlinux)
-    lacking = () if first.limit else missing.find(source, first.found)
+    lacking = () if first.limit else missing.find(source, first.found, files=files)
     done, total = first, first.ms
     added = [license_] if license_ is not None else []
     left: tuple[Missing, ...] = lacking
@@ -103,7 +116,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
         added += left
         done = _run(source, added, options, deadline, vmlinux=vmlinux)
         total += done.ms
-        left = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added))
+        left = () if done.limit else missing.find(source, done.found, frozenset(m.what for m in added), files)
     if options.fix_includes:
         lacking = left
     else:
@@ -127,7 +140,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
         else remarks(
             source,
             done.object is not None,
-            found,
+            tuple(d for d in found if not d.file),
             offered,
             shown,
             missing.left_out(offered),
@@ -159,6 +172,7 @@ def _check(source: str, options: CompileOptions) -> None:
     if "\0" in source:
         line = source[: source.index("\0")].count("\n") + 1
         raise InputError("The source has a NUL character.", line=line)
+    check_files(options.files)
     other = recognise(source)
     if other.sentence:
         raise InputError(other.sentence)
@@ -169,8 +183,8 @@ def _check(source: str, options: CompileOptions) -> None:
 
 
 @lru_cache(maxsize=16)
-def _overlay(empty: tuple[str, ...]) -> bytes:
-    return overlay(dict(toolchain().directories), empty)
+def _overlay(empty: tuple[str, ...], own: tuple[str, ...] = ()) -> bytes:
+    return overlay(dict(toolchain().directories), empty, own)
 
 
 # Processes whose compiler has been read from the disk: the first start may take longer than a compile ever should.
@@ -189,20 +203,22 @@ def _stopped(limit: str, ms: float) -> _Round:
 
 def _run(source: str, added: list[Missing], options: CompileOptions, deadline: float, *, vmlinux: bool) -> _Round:
     prefix = missing.prefix(added, vmlinux=vmlinux) if added else ""
+    whole = "\n".join((source, *(file.text for file in options.files)))
     files = {
         PROGRAM: source.encode(),
         ADDED: prefix.encode(),
         HELPER_DEFS: helper_defs(),
-        VMLINUX: vmlinux_for(source + prefix),
+        VMLINUX: vmlinux_for(whole + prefix),
         EMPTY: b"",
-        _OVERLAY: _overlay(missing.left_out(added)),
+        _OVERLAY: _overlay(missing.left_out(added), tuple(file.name for file in options.files)),
     }
+    files |= {own_file(number): file.text.encode() for number, file in enumerate(options.files)}
     args = _arguments(options, prefix)
     limits = _limits(deadline)
     if limits.wall < _WORTH_STARTING:
         return _stopped("time", 0.0)
     # One that may include itself is not given to a compiler that waits for it: clang would know it by two names.
-    fed = "" if _may_include_itself(source) else PROGRAM
+    fed = "" if _may_include_itself(whole) else PROGRAM
     result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=limits, fed=fed)
     if result.limit is None:
         _warm.add(os.getpid())
@@ -210,7 +226,7 @@ def _run(source: str, added: list[Missing], options: CompileOptions, deadline: f
     limit = result.limit or _limit_in(text)
     if limit is not None:
         return _stopped(limit, result.ms)
-    found = diagnostics.parse(text, source)
+    found = diagnostics.parse(text, source, options.files)
     data = result.outputs[_OBJECT] if result.status == 0 else None
     if result.status == 0 and data is None:
         return _stopped("output", result.ms)
@@ -233,6 +249,10 @@ def _may_include_itself(source: str) -> bool:
 def _arguments(options: CompileOptions, prefix: str) -> list[str]:
     """The compiler's. prefix: what is put before the source."""
     args = [*_FIXED, f"-{options.opt}", f"-mcpu={options.mcpu}"]
+    if options.files:
+        args.append(f"-ffile-prefix-map={OWN}/=./")
+        for directory in own_directories(file.name for file in options.files):
+            args += ["-I", directory]
     for directory in SEARCH:
         args += ["-isystem", directory]
     if prefix:

@@ -6,11 +6,14 @@ The command line asks for one line a finding, with its source ranges:
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from typing import Final
 
-from vm.compile.headers import ADDED, PROGRAM
+from vm.compile.headers import ADDED, OWN, PROGRAM
 from vm.compile.model import Diagnostic
+from vm.compile.options import SourceFile
 
 FLAGS: Final = (
     "-fno-caret-diagnostics",
@@ -35,17 +38,20 @@ _CRASH: Final = re.compile(r"^(PLEASE submit a bug report|Stack dump:|.*frontend
 CRASHED: Final = "The compiler crashed on this source. That is a fault of the compiler, not of yours."
 
 
-def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
-    """The findings in clang's output, in order, at places in `source`."""
+def parse(text: str, source: str, files: Iterable[SourceFile] = ()) -> tuple[Diagnostic, ...]:
+    """The findings in clang's output, in order, at places in `source` and the user's own files."""
     if _CRASH.search(text):
         return (Diagnostic(0, 0, 0, "error", CRASHED),)
-    lines = source.split("\n")
+    texts = {PROGRAM: ("", source.split("\n"))}
+    texts |= {f"{OWN}/{file.name}": (file.name, file.text.split("\n")) for file in files}
     found: list[Diagnostic] = []
-    include_line = 0  # of the #include in the source that the findings in headers which follow come from
+    # The innermost #include of the user's that the findings in headers which follow come from.
+    includer, include_line = PROGRAM, 0
     for row in text.split("\n"):
         if included := _INCLUDED.match(row):
-            if included["file"] == PROGRAM:
-                include_line = int(included["line"])
+            path = _normal(included["file"])
+            if path in texts:  # clang names the innermost last
+                includer, include_line = path, int(included["line"])
             continue
         finding = _FINDING.match(row)
         if finding is None:
@@ -54,28 +60,39 @@ def parse(text: str, source: str) -> tuple[Diagnostic, ...]:
                 message, option = _message(placeless["message"])
                 found.append(Diagnostic(0, 0, 0, _severity(placeless["severity"]), message, option))
             continue
-        if finding["file"] == PROGRAM:
+        path = _normal(finding["file"])
+        if path in texts:
             include_line = 0
-        elif finding["severity"] in ("note", "warning"):
-            continue  # not the user's to mend, and where in a header a macro stands helps nobody here
-        found.append(_diagnostic(finding, lines, include_line))
+            found.append(_diagnostic(finding, *texts[path]))
+        elif finding["severity"] not in ("note", "warning"):
+            # Others are not the user's to mend, and where in a header a macro stands helps nobody here.
+            found.append(_in_header(finding, *texts[includer], include_line))
     return tuple(dict.fromkeys(found))[:MAX_DIAGNOSTICS]
 
 
-def _diagnostic(finding: re.Match[str], lines: list[str], include_line: int) -> Diagnostic:
+def _normal(path: str) -> str:
+    """A path without what clang keeps of "../"."""
+    return os.path.normpath(path) if path.startswith(OWN) else path
+
+
+def _in_header(finding: re.Match[str], file: str, lines: list[str], include_line: int) -> Diagnostic:
+    """A finding in a header of the system, at the #include of the user's that brought it."""
+    message, option = _message(finding["message"])
+    header = _HEADER_DIR.sub("", finding["file"])
+    place = "in what was added" if header == ADDED else f"in <{header}>, line {finding['line']}"
+    text = lines[include_line - 1] if 0 < include_line <= len(lines) else ""
+    column, end = (1, len(text) + 1) if text else (0, 0)
+    severity = _severity(finding["severity"])
+    return Diagnostic(include_line, column, end, severity, f"{message} ({place})", option, file if text else "")
+
+
+def _diagnostic(finding: re.Match[str], file: str, lines: list[str]) -> Diagnostic:
     line, column = int(finding["line"]), int(finding["column"])
     message, option = _message(finding["message"])
     severity = _severity(finding["severity"])
-    if finding["file"] != PROGRAM:
-        header = _HEADER_DIR.sub("", finding["file"])
-        place = "in what was added" if header == ADDED else f"in <{header}>, line {line}"
-        text = lines[include_line - 1] if 0 < include_line <= len(lines) else ""
-        return Diagnostic(
-            include_line, 1 if text else 0, len(text) + 1 if text else 0, severity, f"{message} ({place})", option
-        )
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     column = _characters(text, column)
-    return Diagnostic(line, column, _end(finding["ranges"], line, column, text), severity, message, option)
+    return Diagnostic(line, column, _end(finding["ranges"], line, column, text), severity, message, option, file)
 
 
 def _characters(text: str, column: int) -> int:

@@ -20,6 +20,10 @@ VMLINUX: Final = "vmlinux.h"
 PROGRAM: Final = "program.c"
 ADDED: Final = "added.h"
 EMPTY: Final = "empty.h"
+OWN: Final = "/include/own"
+"""Where the user's own files are. Beside it stand folders below it that hold nothing, from which "../x.h" is found for
+a source that lies deeper in its folder than what it includes."""
+_BELOW: Final = (f"{OWN}/_", f"{OWN}/_/_")
 
 # Virtual directories in the order they are searched.
 SEARCH: Final = (
@@ -28,11 +32,26 @@ SEARCH: Final = (
 )  # fmt: skip
 
 
-def overlay(directories: Mapping[str, str], empty: Iterable[str] = ()) -> bytes:
+def own_file(number: int) -> str:
+    """What one of the user's own files is called in the job's directory."""
+    return f"own{number}"
+
+
+def own_directories(names: Iterable[str]) -> tuple[str, ...]:
+    """Virtual directories in which the user's own files are looked for, the folder itself first."""
+    found = dict.fromkeys([OWN])
+    for name in names:
+        parts = name.split("/")[:-1]
+        found |= dict.fromkeys("/".join((OWN, *parts[: n + 1])) for n in range(len(parts)))
+    return (*found, *_BELOW)
+
+
+def overlay(directories: Mapping[str, str], empty: Iterable[str] = (), own: Iterable[str] = ()) -> bytes:
     """clang's -ivfsoverlay file; @JOB@ stands for the job's directory.
 
     directories -- virtual directory -> real one
     empty -- names of headers that are there and hold nothing
+    own -- names of the user's own files, in the order of own_file()
     """
     files = {
         f"@JOB@/{PROGRAM}": f"@JOB@/{PROGRAM}",
@@ -42,6 +61,10 @@ def overlay(directories: Mapping[str, str], empty: Iterable[str] = ()) -> bytes:
         f"/include/src/{HELPER_DEFS}": f"@JOB@/{HELPER_DEFS}",
     }
     files |= {os.path.normpath(f"/include/src/{name}"): f"@JOB@/{EMPTY}" for name in empty}
+    names = tuple(own)
+    if names:
+        files |= {f"{OWN}/{name}": f"@JOB@/{own_file(number)}" for number, name in enumerate(names)}
+        files |= {f"{directory}/.none": f"@JOB@/{EMPTY}" for directory in _BELOW}
     roots = [{"type": "file", "name": name, "external-contents": real} for name, real in files.items()]
     roots += [
         {"type": "directory-remap", "name": name, "external-contents": real} for name, real in directories.items()

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from vm.compile import providers
 from vm.compile.headers import VMLINUX
 from vm.compile.model import Diagnostic, Missing
+from vm.compile.options import SourceFile
 from vm.csource.text import CText
 
 _NAME: Final = re.compile(r"(?:\b(?:struct|union|enum)\s+)?\b[A-Za-z_]\w*")
@@ -52,23 +53,43 @@ def facts(source: str) -> Facts:
     )
 
 
-def find(source: str, diagnostics: Iterable[Diagnostic], already: frozenset[str] = frozenset()) -> tuple[Missing, ...]:
+def find(
+    source: str,
+    diagnostics: Iterable[Diagnostic],
+    already: frozenset[str] = frozenset(),
+    files: Iterable[SourceFile] = (),
+) -> tuple[Missing, ...]:
     """What is missing, each once, in the order of the findings.
 
     already -- the `what` of things that have been added and did not help
+    files -- those beside the source
     """
-    known = facts(source)
+    known = whole_facts(source, files)
+    texts = {file.name: facts(file.text).code for file in files}
     found: dict[str, Missing] = {}
     for d in diagnostics:
-        for missing in _of_finding(d, known):
+        for missing in _of_finding(d, known._replace(code=texts[d.file]) if d.file in texts else known):
             if missing.what not in already:
                 found.setdefault(missing.add, missing)
     return tuple(found.values())
 
 
-def license_missing(source: str) -> Missing | None:
+def whole_facts(source: str, files: Iterable[SourceFile]) -> Facts:
+    """facts() of the source, with what the files beside it include and which sections they have."""
+    own = facts(source)
+    others = [facts(file.text) for file in files]
+    names = {file.name for file in files}
+    return Facts(
+        own.code,
+        own.includes.union(*(other.includes for other in others)) - names,
+        own.vmlinux or any(other.vmlinux for other in others),
+        (*own.sections, *(section for other in others for section in other.sections)),
+    )
+
+
+def license_missing(source: str, files: Iterable[SourceFile] = ()) -> Missing | None:
     """Programs without a license are refused by the kernel as soon as they call a GPL-only helper."""
-    known = facts(source)
+    known = whole_facts(source, files)
     programs = [s for s in known.sections if not _DATA_SECTIONS.match(s)]
     if not programs or "license" in known.sections:
         return None
@@ -93,7 +114,7 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
     if absent := _NOT_FOUND.search(d.message):
         header = absent[1]
         if not header.startswith("/"):
-            sentence = f"There is only one file here: {header} is left out, and what it brought is looked for."
+            sentence = f"There is no file {header} here: it is left out, and what it brought is looked for."
             yield Missing(header, f"/* left out: {header} */", sentence)
         return
     if hidden := _INVISIBLE.search(d.message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vm.compile.options import SourceFile
 from vm.program import Remark
 
 
@@ -14,7 +15,8 @@ class Diagnostic(NamedTuple):
     line, column, end_column -- 1-based, in characters; 0 where it belongs to no place. end_column is past the last.
     severity -- error, warning or note
     option -- clang's name of the warning ("-Wreturn-type"), "" where it has none
-    Findings inside a header stand at the #include that brought it; the message names the header.
+    file -- the file beside the source that it is in; "": the source itself
+    Findings inside a header of the system stand at the #include that brought it; the message names the header.
     """
 
     line: int
@@ -23,6 +25,7 @@ class Diagnostic(NamedTuple):
     severity: str
     message: str
     option: str = ""
+    file: str = ""
 
 
 class Missing(NamedTuple):
@@ -40,11 +43,12 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """opt: one of OPT_LEVELS; mcpu: one of MCPUS; fix_includes: add what is missing and say so."""
+    """opt: one of OPT_LEVELS; mcpu: one of MCPUS; fix_includes: add what is missing and say so; files: beside it."""
 
     opt: str = "O2"
     mcpu: str = "v3"
     fix_includes: bool = False
+    files: tuple[SourceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,7 +44,7 @@ class Advice(NamedTuple):
 
 def in_program(info: LineInfo) -> bool:
     """Whether the line is one of the source that the user gave, and not of a header."""
-    return info.file.rpartition("/")[2] == PROGRAM
+    return info.file.removeprefix("./") == PROGRAM
 
 
 def is_branch(insn: Insn) -> bool:
@@ -108,15 +107,11 @@ class Facts:
 
     def where(self, insn_idx: int) -> str:
         """ "line 12", or "instruction 7" where there is no source line."""
-        line = self.env.program.line_of(insn_idx)
-        return f"line {line}" if line is not None else f"instruction {insn_idx}"
+        return self.env.program.where(insn_idx)
 
     def line_info(self, insn_idx: int) -> LineInfo | None:
         """The line info that covers an instruction."""
-        program = self.env.program.typed or self.env.program
-        infos = program.line_infos
-        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
-        return infos[found - 1] if found else None
+        return self.env.program.place_of(insn_idx)
 
     def insns_of(self, line: int, end_line: int) -> tuple[int, ...]:
         """The instructions of lines of the user's source."""

@@ -92,8 +92,7 @@ def _busiest(env: VerifierEnv, rule: Rule) -> str:
     insn_idx = max(misses, key=lambda each: misses[each])
     if not misses[insn_idx]:
         return ""
-    line = env.program.line_of(insn_idx)
-    there = f"line {line}" if line is not None else f"instruction {insn_idx}"
+    there = env.program.where(insn_idx)
     return (
         f"The walk met most states in {there}, instruction {insn_idx}: {misses[insn_idx]:,} times an earlier state did "
         "not cover the new one, so that the code behind it was walked again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.explain.facts import Advice, Facts
+from vm.explain.facts import Advice, Facts, in_program
 from vm.explain.source_nulls import wrong_null_check
 from vm.trace.root_cause import CauseKind
 
@@ -14,8 +14,8 @@ def held(facts: Facts) -> Advice:
     taken = next((cause for cause in facts.causes if cause.kind == "acquired"), None)
     if taken is None:
         return Advice()
-    line = facts.env.program.line_of(taken.insn_idx)
-    wrong = wrong_null_check(facts, line) if line is not None else None
+    info = facts.line_info(taken.insn_idx)
+    wrong = wrong_null_check(facts, info.line) if info is not None and in_program(info) else None
     if wrong is not None:
         return wrong
     parting = next((c for c in reversed(facts.causes) if c.kind == "branch" and not c.name), None)

@@ -7,6 +7,7 @@ value it is of, or one computed from it; of a packet, when no pointer is left th
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -124,7 +125,7 @@ class _Ink:
         self.way = way
         self.ended: list[Fact] = []
         self._live: list[_Live] = []
-        self._main = program.line_infos[0].file if program.line_infos else ""
+        self._places = program.lines
 
     def living(self) -> list[Fact]:
         return [live.fact for live in self._live]
@@ -222,12 +223,8 @@ class _Ink:
         self._live.append(_Live(fact, places, packet))
 
     def _line(self, insn_idx: int) -> LineInfo | None:
-        found = None
-        for info in self.program.line_infos:
-            if info.insn_off > insn_idx:
-                break
-            found = info
-        return found if found is not None and found.file == self._main else None
+        found = bisect_right(self._places, insn_idx, key=lambda info: info.insn_off)
+        return self._places[found - 1] if found else None
 
     # -- facts that go on, and end ----------------------------------------------------
 

@@ -19,6 +19,7 @@ from vm.pipeline.source import (
     MAX_SOURCE_BYTES,
     BuildOptions,
     Source,
+    SourceFile,
     compile_source,
     start_compiler,
 )
@@ -148,6 +149,7 @@ __all__ = [
     "Setting",
     "Side",
     "Source",
+    "SourceFile",
     "Verdict",
     "accesses",
     "advice",

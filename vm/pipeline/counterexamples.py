@@ -117,8 +117,8 @@ def _forgotten(program: Program, found: object) -> str:
     if not isinstance(found, list) or len(found) != 2:
         return ""
     text, insn_idx = str(found[0]), int(found[1])
-    line = program.line_of(insn_idx) if insn_idx >= 0 else None
-    return text.replace("{at}", f"at instruction {insn_idx}" + (f" (line {line})" if line is not None else ""))
+    known = insn_idx >= 0 and program.line_of(insn_idx) is not None
+    return text.replace("{at}", f"at instruction {insn_idx}" + (f" ({program.where(insn_idx)})" if known else ""))
 
 
 def _not_reached(rule: str) -> Counterexample:

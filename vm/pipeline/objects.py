@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vm.compile.options import MAIN_FILE
 from vm.errors import InputError
 from vm.pipeline.source import MAX_ELF_BYTES, BuildOptions, Source
 from vm.program import Object, Program
@@ -55,7 +57,16 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None, kernel:
         raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
     text = source.text() if source.kind == "c" else ""
     obj = load_object(data, source.name, options.untyped, options.guess, text, kernel)
-    return replace(obj, programs=tuple(replace(program, source=text) for program in obj.programs))
+    own = MAIN_FILE if source.kind == "c" else None
+    programs = (replace(program, source=text, main_file=own or main_file(program)) for program in obj.programs)
+    return replace(obj, programs=tuple(programs))
+
+
+def main_file(program: Program) -> str:
+    """The file of an object's program that most line information names: its source, not a header."""
+    files = Counter(info.file for info in program.lines)
+    own = [file for file, _ in files.most_common() if not file.endswith((".h", ".hpp"))]
+    return next(iter(own or files), "")
 
 
 def load_elf(path: Path, untyped: str = "") -> Object:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import time
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,7 +21,7 @@ from vm.isa.opcodes import JMP
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 from vm.pipeline.verdicts import MAX_EXPLAINED, Check, Verdict
-from vm.program import Fix, Object, Program
+from vm.program import Fix, LineInfo, Object, Program
 
 if TYPE_CHECKING:
     from vm.repair.candidate import Candidate
@@ -113,7 +112,10 @@ def repairs(
         return
     try:
         search = _Search(source, options, obj, program, time.monotonic() + limit_seconds, caps, alone)
-        yield from search.found(most, verdict)
+        for file in search.files(verdict):
+            yield from search.found(most, verdict, file)
+            if search.offered:
+                return
     except (_OutOfTime, InputError):
         return
 
@@ -131,6 +133,7 @@ class _Search:
     ) -> None:
         self.source, self.options, self.obj, self.program = source, options, obj, program
         self.deadline, self.caps, self.alone = deadline, caps, alone
+        self.file = ""  # the file that is edited: a header of the user's, or the source itself
         self.text = source.text()
         self.patience = max(1.0, (deadline - time.monotonic()) / 6)  # seconds of one verification
         self.tries = 0
@@ -140,14 +143,32 @@ class _Search:
         self.fault = 0  # line of the instruction that was refused first, 0 if that is an exit
         self._others: dict[str, bool] | None = None
 
-    def found(self, most: int, verdict: Verdict | None) -> Iterator[Repair]:
-        """Round by round: of each rejection a few proposals that lead to another one, then those for the new ones."""
+    def files(self, verdict: Verdict | None) -> tuple[str, ...]:
+        """The files that may have to be edited: the header where the program was refused, then the source itself."""
+        if not self.source.files:
+            return ("",)
+        first = self._known(verdict) or self._verified(self.obj, self.program)
+        if first is None or first.refusal is None:
+            return ("",)
+        info = self.program.place_of(first.refusal.env.insn_idx)
+        file = self.program.file_of(info) if info is not None else ""
+        return (file, "") if any(each.name == file for each in self.source.files) else ("",)
+
+    def found(self, most: int, verdict: Verdict | None, file: str = "") -> Iterator[Repair]:
+        """Round by round: of each rejection a few proposals that lead to another one, then those for the new ones.
+
+        file -- the one that is edited
+        """
+        self.file = file
+        self.text = next((each.text for each in self.source.files if each.name == file), self.source.text())
+        self.seen, self.places, self.fault = {self.text}, set(), 0
         first = self._known(verdict) or self._verified(self.obj, self.program)
         if first is None or first.refusal is None:
             return
+        info = self.program.place_of(first.refusal.env.insn_idx)
         insn_idx = first.refusal.env.insn_idx
-        if insn_idx < len(self.program.insns) and self.program.insns[insn_idx].code != EXIT:
-            self.fault = self.program.line_of(insn_idx) or 0
+        if insn_idx < len(self.program.insns) and self.program.insns[insn_idx].code != EXIT and self._edited(info):
+            self.fault = info.line if info is not None else 0
         waiting = [self._tried(first)]
         while waiting and not self.offered:
             further: list[Iterator[_Attempt]] = []
@@ -168,6 +189,17 @@ class _Search:
                         unfinished.append(attempts)
                         break
             waiting = [*further[:_BREADTH], *unfinished]
+
+    def _edited(self, info: LineInfo | None) -> bool:
+        """Whether a place is in the file that is edited."""
+        return info is not None and self.program.file_of(info) == self.file
+
+    def _with(self, text: str) -> Source:
+        """The source with another text of the file that is edited."""
+        if not self.file:
+            return replace(self.source, data=text.encode())
+        files = (each._replace(text=text) if each.name == self.file else each for each in self.source.files)
+        return replace(self.source, files=tuple(files))
 
     def _tried(self, attempt: _Attempt) -> Iterator[_Attempt]:
         """What the proposals for a rejection lead to: accepted, or another rejection than those there were.
@@ -204,7 +236,7 @@ class _Search:
     def _compiled(self, text: str, steps: tuple[Candidate, ...]) -> _Attempt | None:
         """The verdict on a source; None where it does not compile or has the program no more."""
         self._still_time()
-        source = replace(self.source, data=text.encode())
+        source = self._with(text)
         try:
             compilation = compile_source(source, self.options)
             if not compilation.ok:
@@ -297,17 +329,18 @@ class _Search:
         if attempt.refusal is None:
             return "", 0, ""
         rejected, env = attempt.refusal.rejected, attempt.refusal.env
-        infos = attempt.program.line_infos
-        at = bisect_right(infos, env.insn_idx, key=lambda info: info.insn_off) - 1
-        line = infos[at].line if at >= 0 else 0
-        rest = infos[at].text[max(infos[at].column - 1, 0) :] if at >= 0 else ""
+        info = attempt.program.place_of(env.insn_idx)
+        line = info.line if info is not None else 0
+        rest = info.text[max(info.column - 1, 0) :] if info is not None else ""
+        if not self._edited(info):
+            return rejected.rule.name, -line, rest
         old = versions.old_lines(self.text, attempt.text)
         while line > 0 and line not in old:
             line -= 1
         return rejected.rule.name, old.get(line, 0), rest
 
     def _keeps(self, attempt: _Attempt) -> bool:
-        return keeps(self.text, self.program, attempt.text, attempt.program, self.fault)
+        return keeps(self.text, self.program, attempt.text, attempt.program, self.fault, self.file)
 
     def _scene(self, attempt: _Attempt) -> Scene | None:
         """What a rejection looks like, from a walk with the recorder if it was not too long."""
@@ -344,37 +377,43 @@ class _Search:
         return Scene(
             CTree(attempt.text), attempt.program, self.obj.maps, attempt.refusal.failure, rejected.rule,
             rejected.values, min(max(insn_idx, 0), len(attempt.program.insns) - 1), frames, tuple(path), tuple(held),
-            rejected.also, rejected.regno, self._warnings(attempt, rejected.rule.name),
+            rejected.also, rejected.regno, self._warnings(attempt, rejected.rule.name), self.file,
         )  # fmt: skip
 
     def _warnings(self, attempt: _Attempt, rule: str) -> tuple[tuple[int, str], ...]:
         if rule not in _NEEDS_WARNINGS:
             return ()
-        compilation = compile_source(replace(self.source, data=attempt.text.encode()), self.options)
-        return tuple((d.line, d.option) for d in compilation.diagnostics if d.severity == "warning")
+        found = compile_source(self._with(attempt.text), self.options).diagnostics
+        return tuple((d.line, d.option) for d in found if d.severity == "warning" and d.file == self.file)
 
     def _repair(self, attempt: _Attempt) -> Repair:
         steps = attempt.steps
         title = "; ".join(dict.fromkeys(step.title for step in steps))
         why = " ".join(dict.fromkeys(step.why for step in steps))
         edits = steps[0].edits if len(steps) == 1 else versions.line_edits(self.text, attempt.text)
+        edits = tuple(replace(edit, file=self.file) for edit in edits)
         name = self.source.name
-        diff = versions.diff(name if name.endswith(".c") else f"{name}.c", self.text, attempt.text)
+        name = self.file or (name if name.endswith(".c") else f"{name}.c")
+        diff = versions.diff(name, self.text, attempt.text)
         return Repair(title, why, Fix(title, edits), diff, attempt.insns_processed)
 
 
-def keeps(old_text: str, old_program: Program, new_text: str, new_program: Program, fault: int = 0) -> bool:
+def keeps(
+    old_text: str, old_program: Program, new_text: str, new_program: Program, fault: int = 0, file: str = ""
+) -> bool:
     """Whether a program does what it did: most lines still have code, and so has the one at fault (0: none).
+
+    file -- what the texts are of: a header of the user's, or "" for the source itself
 
     clang joins equal ends of branches, whose lines have no code of their own then: a line with the same text
     elsewhere counts, and a program that did not become much shorter is not asked for its line at fault.
     """
     old_lines, new_lines = versions.split(old_text), versions.split(new_text)
-    coded = {info.line for info in new_program.line_infos if info.column and info.line <= len(new_lines)}
+    coded = {line for line in _coded(new_program, file) if line <= len(new_lines)}
     texts = {new_lines[line - 1].strip() for line in coded}
     opcodes = versions.opcodes(old_text, new_text)
     kept = {line for kind, i, j, _, _ in opcodes if kind == "equal" for line in range(i + 1, j + 1)}
-    old = {info.line for info in old_program.line_infos if info.column and info.line <= len(old_lines)}
+    old = {line for line in _coded(old_program, file) if line <= len(old_lines)}
     lost = {line for line in old & kept if old_lines[line - 1].strip() not in texts}
     if len(lost) > max(3, _MAX_LOST * len(old)):
         return False
@@ -382,3 +421,8 @@ def keeps(old_text: str, old_program: Program, new_text: str, new_program: Progr
     if not changed or len(new_program.insns) >= _SAME * len(old_program.insns) or fault not in old:
         return True
     return fault not in lost if fault in kept else bool(changed & coded)
+
+
+def _coded(program: Program, file: str) -> Iterator[int]:
+    """The lines of a file that have code."""
+    return (info.line for info in program.line_infos if info.column and program.file_of(info) == file)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vm.compile.options import MAX_SOURCE_BYTES as MAX_SOURCE_BYTES
+from vm.compile.options import SourceFile as SourceFile
 from vm.errors import InputError, LimitError
 
 if TYPE_CHECKING:
@@ -18,11 +19,15 @@ KINDS: Final = ("c", "asm", "hex", "elf", "listing")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the user gave. kind is one of KINDS; `data` is the text in UTF-8, or the ELF's bytes."""
+    """What the user gave. kind is one of KINDS; `data` is the text in UTF-8, or the ELF's bytes.
+
+    files -- the user's own headers, of a C source
+    """
 
     kind: str
     data: bytes
     name: str = "program"
+    files: tuple[SourceFile, ...] = ()
 
     def text(self) -> str:
         """The text of a C, assembly or hex source.
@@ -65,7 +70,7 @@ def compile_source(source: Source, options: BuildOptions) -> Compilation:
     """C to an object file. A program that does not compile is a Compilation with ok=False."""
     from vm.compile import CompileOptions, compile_c
 
-    wanted = CompileOptions(opt=options.opt, mcpu=options.mcpu, fix_includes=options.fix_includes)
+    wanted = CompileOptions(options.opt, options.mcpu, options.fix_includes, source.files)
     return compile_c(source.text(), wanted)
 
 

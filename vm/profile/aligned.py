@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
@@ -10,7 +9,7 @@ from typing import Final, NamedTuple
 from vm.csource import versions
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
-from vm.profile.profile import source_file
+from vm.profile.profile import place_of
 from vm.program import Program
 
 MAX_LINES: Final = 20_000
@@ -83,20 +82,16 @@ def _grow(a: Program, b: Program, other: dict[int, int], todo: list[tuple[int, i
 
 def quoted(program: Program) -> str:
     """The source as line information quotes it, in its lines."""
-    own = source_file(program)
-    lines = {info.line: info.text for info in program.line_infos if info.file == own and info.line <= MAX_LINES}
+    lines = {info.line: info.text for info in program.lines if not program.file_of(info) and info.line <= MAX_LINES}
     return "\n".join(lines.get(n, "") for n in range(1, max(lines, default=0) + 1))
 
 
 def _by_place(program: Program) -> dict[Place, list[int]]:
     """The instructions of each line, in order; the second slot of a 64-bit load is none."""
-    infos, own = program.line_infos, source_file(program)
     found: dict[Place, list[int]] = {}
     idx = 0
     while idx < len(program.insns):
-        at = bisect_right(infos, idx, key=lambda info: info.insn_off) - 1
-        file, line = (infos[at].file, infos[at].line) if at >= 0 else ("", None)
-        found.setdefault(("" if file == own else file, line), []).append(idx)
+        found.setdefault(place_of(program, idx), []).append(idx)
         idx += 2 if program.insns[idx].code == o.LD_IMM64 else 1
     return found
 

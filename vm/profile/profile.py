@@ -120,23 +120,19 @@ def profile(program: Program, trace: Recorder, processed: int, last: int) -> Pro
 
 def _lines(program: Program, insns: tuple[InsnCost, ...]) -> tuple[LineCost, ...]:
     """By line, the dearest first."""
-    infos = program.line_infos
-    own = source_file(program)
     found: dict[tuple[str, int | None], list[int]] = {}
     for cost in insns:
-        at = bisect_right(infos, cost.insn_idx, key=lambda info: info.insn_off) - 1
-        file, line = (infos[at].file, infos[at].line) if at >= 0 else ("", None)
-        row = found.setdefault(("" if file == own else file, line), [0, 0, 0, 0])
+        row = found.setdefault(place_of(program, cost.insn_idx), [0, 0, 0, 0])
         for i, value in enumerate(cost[1:]):
             row[i] += value
     rows = (LineCost(file, line, *row) for (file, line), row in found.items())
     return tuple(sorted(rows, key=lambda row: (-row.insns, row.file, row.line or 0)))
 
 
-def source_file(program: Program) -> str:
-    """The file that most line information names: the source itself, not a header."""
-    files = Counter(info.file for info in program.line_infos)
-    return files.most_common(1)[0][0] if files else ""
+def place_of(program: Program, insn_idx: int) -> tuple[str, int | None]:
+    """(file, "" for the source itself; 1-based line, None without line info)."""
+    info = program.place_of(insn_idx)
+    return (program.file_of(info), info.line) if info is not None else ("", None)
 
 
 def _functions(program: Program, charged: Charges) -> tuple[FunctionCost, ...]:

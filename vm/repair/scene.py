@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vm.csource.tree import CTree
 from vm.isa.insn import Insn
@@ -18,8 +18,6 @@ from vm.verifier.state.reg import RegState
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-SOURCE_FILE: Final = "program.c"
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -31,6 +29,7 @@ class Scene:
     held -- what its path still had to give back
     also -- a register that matters beside the one at fault: the size of the memory
     warnings -- lines of the compiler's warnings, with the option that names each ("-Wuninitialized")
+    file -- what `tree` is: a header of the user's, or "" for the source itself
     """
 
     tree: CTree
@@ -46,6 +45,7 @@ class Scene:
     also: int = -1
     regno: int = -1
     warnings: tuple[tuple[int, str], ...] = ()
+    file: str = ""
 
     @property
     def insn(self) -> Insn:
@@ -65,17 +65,13 @@ class Scene:
         return found if isinstance(found, int) else 0
 
     def own_place(self, insn_idx: int) -> LineInfo | None:
-        """Where in the user's own file an instruction comes from."""
+        """Where in the file that is edited an instruction comes from."""
         info = self._info(insn_idx)
-        own = info is not None and info.column > 0 and info.file.rsplit("/", 1)[-1] == SOURCE_FILE
+        own = info is not None and info.column > 0 and self.program.file_of(info) == self.file
         return info if own else None
 
     def _info(self, insn_idx: int) -> LineInfo | None:
-        from bisect import bisect_right
-
-        infos = self.program.line_infos
-        found = bisect_right(infos, insn_idx, key=lambda info: info.insn_off)
-        return infos[found - 1] if found else None
+        return self.program.place_of(insn_idx)
 
     def node_of(self, insn_idx: int) -> Node | None:
         """The part of the source that an instruction comes from; None where that is a macro's body or a header."""

@@ -100,6 +100,8 @@ export interface Request {
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
   /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
   name?: string;
+  /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
+  files?: Record<string, string>;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -641,6 +643,8 @@ export interface Edit {
   end_line: number;
   end_column: number;
   text: string;
+  /** the file beside the source that is edited */
+  file?: string;
 }
 
 /** A change of the source that was compiled, and that the verifier accepts. */
@@ -1164,6 +1168,8 @@ export interface Diagnostic {
   /** `error`, `fatal error`, `warning` or `note` */
   severity: string;
   message: string;
+  /** the file beside the source that it is in */
+  file?: string;
 }
 
 /** A program of the object. */
@@ -1294,6 +1300,8 @@ export interface Insn {
   target: number | null;
   /** 1-based column, where there is a line */
   column?: number;
+  /** the line's file, where that is not the source itself */
+  file?: string;
   /** on a function's first slot: its name */
   func?: string;
   /** of a call: the helper, kernel function or function that it calls */
@@ -1351,6 +1359,10 @@ export interface Loaded {
   line_info?: ([number, number | null])[];
   /** with `more`: [slot, name] of each function */
   func_info?: [number, string][];
+  /** with `more`: [slot, file] where the file changes; `""`: the source */
+  file_info?: [number, string][];
+  /** of an object: as `lines`, of its other files by their names */
+  files?: Record<string, Record<string, string>>;
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */
