@@ -114,8 +114,8 @@ def _outcome(stages: Mapping[str, Message]) -> tuple[str, str]:
 
 
 def _line(rows: list[Message], at: int) -> int:
-    """The source line of a row, or of the nearest one above that has one."""
-    return next((row["line"] for row in reversed(rows[: at + 1]) if row.get("line")), 0)
+    """The line of a row in the source itself, or of the nearest one above that has one."""
+    return next((row["line"] for row in reversed(rows[: at + 1]) if row.get("line") and not row.get("file")), 0)
 
 
 def _around(rows: list[tuple[int, str]], at: int, *, number: int) -> tuple[Row, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vm.isa.insn import Insn
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 _TREE: Final = re.compile(r"^(\./|/include/[a-z]+/)+")
 """What compilers write before the name of a file that was included by it."""
+
+
+@lru_cache(maxsize=1024)
+def _file_name(path: str) -> str:
+    return posixpath.normpath(_TREE.sub("", path))
 
 
 class LineInfo(NamedTuple):
@@ -145,7 +152,7 @@ class Program:
         """ "" for a line of the source itself, else its file: "parse.h", "bpf/bpf_endian.h"."""
         if not self.main_file or info.file == self.main_file:
             return ""
-        return _TREE.sub("", info.file)
+        return _file_name(info.file)
 
     def where(self, insn_idx: int) -> str:
         """ "line 12", "line 3 of parse.h", or "instruction 7" where there is no source line."""

@@ -25,7 +25,7 @@ FileName: TypeAlias = Annotated[
         "a relative path",
         sentence="The file name {0} cannot be used: it has to be a relative path of at most 128 letters, digits and "
         "the characters _ . + @ - whose parts, at most 8, do not begin with a point.",
-        pattern=r"^(?=.{1,128}$)[A-Za-z0-9_][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_][A-Za-z0-9_.+@-]*){0,7}$",
+        pattern=r"^(?=.{1,128}(?![\s\S]))[A-Za-z0-9_][A-Za-z0-9_.+@-]*(/[A-Za-z0-9_][A-Za-z0-9_.+@-]*){0,7}(?![\s\S])",
     ),
 ]
 FileText: TypeAlias = Annotated[str, about("", sentence="The file {0} has to be text.")]

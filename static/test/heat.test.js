@@ -19,9 +19,10 @@ test("a larger share is a higher level, and nothing is none", () => {
   assert.equal(level(0, 0), 0);
 });
 
-test("lines of the source have levels, those of headers do not", () => {
+test("lines have levels, those of headers by their files", () => {
   const found = levels(state(true));
-  assert.deepEqual([...found.lines], [[4, 5]]);
+  assert.deepEqual([...(found.lines.get("") ?? [])], [[4, 5]]);
+  assert.deepEqual([...(found.lines.get("/x.h") ?? [])], [[5, level(299, 1000)]]);
   assert.deepEqual([...found.insns], [[7, 5], [8, 0]]);
 });
 

@@ -55,7 +55,7 @@ export const window_ = (from, to, keyframe = KEYFRAME) => ({
 
 /** @returns {import("../src/core/store.js").State} */
 export const state = () => ({
-  program: { title: "" }, kind: "c", source: "int a;", options: {}, input: { kind: "auto" }, kernel: "", edited: 0, opened: 0,
+  program: { title: "" }, kind: "c", source: "int a;", files: {}, file: "", options: {}, input: { kind: "auto" }, kernel: "", edited: 0, opened: 0,
   ownInput: false, ran: null, status: { state: "idle", message: "" }, stages: {}, view: "verify", step: 0, windows: 0, reg: "",
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
   code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, peek: "", found: "", notice: "",

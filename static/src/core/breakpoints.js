@@ -1,5 +1,7 @@
 /** Breakpoints: places and conditions at which playing and continuing stop. They are kept in `store.state.breakpoints`. */
 
+import { lineName } from "./files.js";
+
 /** @import { MachineStep, VerifierStep } from "../types/messages.js" */
 /** @import { Code } from "./model.js" */
 /** @import { Stop } from "./seeker.js" */
@@ -12,13 +14,26 @@ export const MOST = 64;
 export const LONGEST = 200;
 const NAME = 128;
 
+/** A line of another file than the source: "parse.h:12". */
+const IN_FILE = /^[^\0]{1,128}:[1-9]\d{0,6}$/;
+
+/** The line that a breakpoint is on, by its value. @param {number | string} value @returns {{line: number, file: string}} */
+export function placeOf(value) {
+  if (typeof value === "number") return { line: value, file: "" };
+  const colon = value.lastIndexOf(":");
+  return { line: Number(value.slice(colon + 1)), file: value.slice(0, Math.max(0, colon)) };
+}
+
+/** The value of a breakpoint on a line. @param {number} line @param {string} file */
+export const lineValue = (line, file) => (file ? `${file}:${line}` : line);
+
 /** @type {Record<Breakpoint["kind"], {label: string, says: (value: number | string) => string, good: (value: unknown) => boolean, insns: (value: number | string, code: Code) => number[] | null}>} */
 export const KINDS = {
   line: {
     label: "line",
-    says: (value) => `line ${value}`,
-    good: (value) => Number.isSafeInteger(value) && Number(value) > 0,
-    insns: (value, code) => code.byLine.get(Number(value)) ?? [],
+    says: (value) => lineName(placeOf(value).line, placeOf(value).file),
+    good: (value) => (typeof value === "string" ? IN_FILE.test(value) : Number.isSafeInteger(value) && Number(value) > 0),
+    insns: (value, code) => code.slots(placeOf(value).line, placeOf(value).file),
   },
   insn: {
     label: "instruction",

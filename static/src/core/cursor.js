@@ -1,10 +1,12 @@
 /** The one cursor: which step of the walk or of a packet's run is selected, what stands there, and moving it. */
 
+import { baseName } from "./files.js";
+
 /** @import { Insn, Reg } from "../types/messages.js" */
 /** @import { View } from "./store.js" */
 /** @import { RunAt, WalkAt } from "./windows.js" */
 
-/** @typedef {{idx: number, insn: Insn | null, line: number | null, frame: number}} Place where a step stands */
+/** @typedef {{idx: number, insn: Insn | null, line: number | null, file: string, frame: number}} Place where a step stands */
 /** @typedef {WalkAt & Place & {view: "verify"}} WalkHere */
 /** @typedef {RunAt & Place & {view: "run"}} RunHere */
 
@@ -69,7 +71,7 @@ export class Cursor {
   /** @param {{insn: number, frame?: number}} raw @returns {Place} */
   place(raw) {
     const insn = this.state.code.at(raw.insn);
-    return { idx: raw.insn, insn, line: insn?.line ?? null, frame: raw.frame ?? 0 };
+    return { idx: raw.insn, insn, line: insn?.line ?? null, file: insn?.file ?? "", frame: raw.frame ?? 0 };
   }
 
   /** Move to a step of the current view. @param {number} step */
@@ -167,6 +169,8 @@ export class Cursor {
   /** C line of that instruction, or null. @param {Reg | null | undefined} reg */
   writerLine(reg) {
     const idx = this.writerInsn(reg);
-    return idx === null ? null : this.state.code.line(idx);
+    const line = idx === null ? null : this.state.code.line(idx);
+    const file = idx === null ? "" : this.state.code.file(idx);
+    return line && file ? `${baseName(file)}:${line}` : line;
   }
 }

@@ -8,7 +8,7 @@
 /**
  * What a text or a file was taken for. `whole`: it can stand alone, and so replaces what is there; `foreign`: nothing can
  * be run from it; `file`: a log that is too long for a message, and is uploaded.
- * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, file?: Blob, input?: undefined, error?: undefined}} FoundSource
+ * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, files?: import("./files.js").Files, file?: Blob, input?: undefined, error?: undefined}} FoundSource
  */
 
 /** @typedef {{input: PcapInput, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */

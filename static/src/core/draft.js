@@ -11,11 +11,11 @@ let timer = 0;
 export function saveDraft(state) {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
-    const { kind, source, options, input, ownInput, upload, beside } = state;
+    const { kind, source, files, options, input, ownInput, upload, beside } = state;
     // A log that is uploaded is not in the page: there is nothing to keep. A page in another one keeps to itself.
     if (upload || document.documentElement.dataset.frame) return;
     try {
-      localStorage.setItem(KEY, JSON.stringify({ kind, source, options, input, ownInput, ...(beside ? { beside } : {}) }));
+      localStorage.setItem(KEY, JSON.stringify({ kind, source, ...(Object.keys(files).length ? { files } : {}), options, input, ownInput, ...(beside ? { beside } : {}) }));
     } catch {
       // Full or forbidden: the text is still in the editor.
     }

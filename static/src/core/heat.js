@@ -31,7 +31,7 @@ export function level(insns, total) {
   return total ? SHARES.filter((from) => insns / total >= from).length : 0;
 }
 
-/** @type {WeakMap<WalkProfile, {lines: Map<number, number>, insns: Map<number, number>}>} */
+/** @type {WeakMap<WalkProfile, {lines: Map<string, Map<number, number>>, insns: Map<number, number>}>} */
 const known = new WeakMap();
 
 /** The profile that is here, or null. @param {Pick<State, "analyses">} state @returns {WalkProfile | null} */
@@ -47,9 +47,13 @@ export function levels(state) {
   let found = known.get(profile);
   if (!found) {
     const total = profile.insns_processed;
-    /** @type {Map<number, number>} */
+    /** @type {Map<string, Map<number, number>>} by file, "" for the source itself */
     const lines = new Map();
-    for (const row of profile.lines) if (!row.file && row.line) lines.set(row.line, level(row.insns, total));
+    for (const row of profile.lines) {
+      if (!row.line) continue;
+      const found = lines.get(row.file) ?? new Map();
+      lines.set(row.file, found.set(row.line, level(row.insns, total)));
+    }
     found = { lines, insns: new Map(profile.insns.map(([insn, insns]) => [insn, level(insns, total)])) };
     known.set(profile, found);
   }

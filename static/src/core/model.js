@@ -9,7 +9,7 @@ const MOST_LINES = 20000;
 const AROUND = 64;
 
 /** @typedef {(from: number, to: number) => void} Want asks for items of a list */
-/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "more" | "wide" | "line_info" | "func_info" | "call_info">>} Load the `load` stage message */
+/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "files" | "more" | "wide" | "line_info" | "file_info" | "func_info" | "call_info">>} Load the `load` stage message */
 /** @typedef {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more" | "log_head" | "log_index" | "more">>} Said the `verify` stage message */
 
 /**
@@ -20,6 +20,7 @@ const AROUND = 64;
 function rows(load, total) {
   const wide = new Set(load.wide ?? []);
   const lines = load.line_info ?? [];
+  const files = load.file_info ?? [];
   const funcs = new Map(load.func_info ?? []);
   const calls = new Map(load.call_info ?? []);
   const out = [...load.insns];
@@ -27,11 +28,14 @@ function rows(load, total) {
   let idx = before ? before.idx + (wide.has(before.idx) ? 2 : 1) : 0;
   let at = 0;
   let line = null;
+  let of = 0;
+  let file = "";
   while (out.length < total) {
+    while (of < files.length && files[of][0] <= idx) file = files[of++][1];
     while (at < lines.length && lines[at][0] <= idx) line = lines[at++][1];
     const func = funcs.get(idx);
     const call = calls.get(idx);
-    out.push({ idx, hex: "", text: "", line, target: null, ...(func ? { func } : {}), ...(call ? { call } : {}) });
+    out.push({ idx, hex: "", text: "", line, ...(file ? { file } : {}), target: null, ...(func ? { func } : {}), ...(call ? { call } : {}) });
     idx += wide.has(idx) ? 2 : 1;
   }
   return out;
@@ -57,18 +61,35 @@ export class Code {
     this.insns = load?.more?.insns ? rows(load, load.more.insns) : (load?.insns ?? []);
     /** @type {Map<number, number>} slot -> row in the list */
     this.row = new Map(this.insns.map((insn, row) => [insn.idx, row]));
-    /** @type {Map<number, number[]>} C line -> slots */
+    /** @type {Map<number, number[]>} C line of the source itself -> slots */
     this.byLine = new Map();
+    /** @type {Map<string, Map<number, number[]>>} other file -> line -> slots */
+    this.byFile = new Map();
     /** @type {Map<string, number[]>} what is called -> slots of the calls */
     this.calls = new Map();
     for (const insn of this.insns) {
-      if (insn.line) listed(this.byLine, insn.line).push(insn.idx);
+      if (insn.line) listed(this.linesOf(insn.file ?? ""), insn.line).push(insn.idx);
       if (insn.call) listed(this.calls, insn.call).push(insn.idx);
     }
     /** @type {Record<string, string>} */
     this.lines = load?.lines ?? {};
+    /** @type {Record<string, Record<string, string>>} the same of an object's other files */
+    this.files = load?.files ?? {};
     /** How many functions there are. */
     this.funcs = this.insns.filter((insn) => insn.func).length;
+  }
+
+  /** Lines of a file with instructions; "" is the source itself. @param {string} file @returns {Map<number, number[]>} */
+  linesOf(file) {
+    if (!file) return this.byLine;
+    const found = this.byFile.get(file) ?? new Map();
+    this.byFile.set(file, found);
+    return found;
+  }
+
+  /** Slots of a line. @param {number} line @param {string} [file] */
+  slots(line, file = "") {
+    return (file ? this.byFile.get(file) : this.byLine)?.get(line) ?? [];
   }
 
   /** Take instructions that were asked for. @param {number} from @param {Insn[]} items */
@@ -96,6 +117,12 @@ export class Code {
     return row === undefined ? null : (this.insns[row].line ?? null);
   }
 
+  /** The file of a slot's line, "" for the source itself. @param {number} idx */
+  file(idx) {
+    const row = this.row.get(idx);
+    return row === undefined ? "" : (this.insns[row].file ?? "");
+  }
+
   /** Name of the function a slot is in. @param {number} idx */
   func(idx) {
     for (let row = this.row.get(idx) ?? -1; row >= 0; row--) {
@@ -105,12 +132,13 @@ export class Code {
     return "";
   }
 
-  /** What an object's line information holds of its source, in its lines; "" for nothing. */
-  text() {
-    const numbers = Object.keys(this.lines).map(Number);
+  /** What an object's line information holds of a source, in its lines; "" for nothing. @param {string} [file] */
+  text(file = "") {
+    const lines = (file ? this.files[file] : this.lines) ?? {};
+    const numbers = Object.keys(lines).map(Number);
     if (!numbers.length) return "";
     const last = Math.min(Math.max(...numbers), MOST_LINES);
-    return Array.from({ length: last }, (_, i) => this.lines[i + 1] ?? "").join("\n");
+    return Array.from({ length: last }, (_, i) => lines[i + 1] ?? "").join("\n");
   }
 }
 

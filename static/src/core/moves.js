@@ -3,7 +3,7 @@
  * table (keys.js, panels/scrubber.js). A row with two keys goes forward with the first and back with the second.
  */
 import { closable, opened, scaled } from "./layout.js";
-import { toggled } from "./breakpoints.js";
+import { toggled, lineValue } from "./breakpoints.js";
 
 /** @import { Scope } from "./scope.js" */
 
@@ -75,7 +75,7 @@ function openPane({ store }, key) {
 /** @param {Scope} scope @param {number} key */
 function breakpointHere({ cursor, store }, key) {
   const here = cursor.now();
-  if (here && (key || here.line)) store.set({ breakpoints: toggled(store.state.breakpoints, key ? "insn" : "line", key ? here.idx : Number(here.line)) });
+  if (here && (key || here.line)) store.set({ breakpoints: toggled(store.state.breakpoints, key ? "insn" : "line", key ? here.idx : lineValue(Number(here.line), here.file)) });
   else store.set({ found: here ? "This instruction has no C line. Shift+F9 sets a breakpoint on the instruction." : "There is no step yet." });
 }
 

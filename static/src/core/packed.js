@@ -2,6 +2,7 @@
  * A link that carries the program itself: #z= and the request, title and view as JSON, deflated, in base64url. A browser
  * does not send the fragment of an address, so the server stores nothing of it.
  */
+import { MOST_FILES } from "./files.js";
 
 /** @import { Request, View } from "../types/messages.js" */
 
@@ -56,9 +57,11 @@ const isObject = (value) => typeof value === "object" && value !== null && !Arra
 function checked(value) {
   const { request, title, view } = value ?? {};
   if (!isObject(request) || !KINDS.includes(request.kind) || typeof request.source !== "string") return null;
-  const { kind, source, options, input, beside } = request;
+  const { kind, source, files, options, input, beside } = request;
   /** @type {any} */
   const clean = { kind, source, options: simple(options) };
+  const own = Object.entries(isObject(files) ? files : {}).filter(([, text]) => typeof text === "string");
+  if (kind === "c" && own.length) clean.files = Object.fromEntries(own.slice(0, MOST_FILES));
   if (isObject(input) && typeof input.kind === "string") clean.input = input;
   if (isObject(beside) && typeof beside.source === "string" && KINDS.includes(beside.kind)) clean.beside = { kind: beside.kind, source: beside.source, options: simple(beside.options) };
   return { request: clean, title: typeof title === "string" ? title.slice(0, 128) : "", view: isObject(view) ? seen(view) : null };

@@ -59,9 +59,10 @@ export class Protocol {
 
   /** The request as it stands in the page. @returns {Request} */
   request() {
-    const { kind, source, options, input, beside } = this.state;
+    const { kind, source, files, options, input, beside } = this.state;
     if (kind === "log") return { kind, source, options: { program: options.program ?? "" }, ...(beside?.source.trim() ? { beside } : {}) };
-    return /** @type {Request} */ (input.kind === "auto" ? { kind, source, options } : { kind, source, options, input });
+    const own = kind === "c" && Object.keys(files).length ? { files } : {};
+    return /** @type {Request} */ ({ kind, source, ...own, options, ...(input.kind === "auto" ? {} : { input }) });
   }
 
   /** Send the program through the whole pipeline; `extra` options are kept. @param {Options} extra */

@@ -1,5 +1,7 @@
 /** A program and what became of it, as text for an issue, a mailing list, or as a file that shows it again. */
 
+import { inlined, lineName } from "./files.js";
+
 /** @import { State } from "./store.js" */
 
 /** Lines of the log that a text repeats: its end, with the reason. */
@@ -31,15 +33,16 @@ export function verdict({ stages, kernel }) {
   return "Not verified.";
 }
 
-/** The steps to compile and load it elsewhere. @param {State} state @returns {string[]} */
-function commands(state) {
+/** The steps to compile and load it elsewhere. @param {State} state @param {boolean} [headers] whether they are files beside the source @returns {string[]} */
+function commands(state, headers = true) {
   const { kind, options } = state;
   const file = sourceName(state);
+  const own = Object.keys(state.files).map((name) => `--file ${name}=${name}`);
   const object = `${fileStem(state)}.o`;
   const verify = ["bpfscope verify", ...(options.program ? ["--program", options.program] : []), ...(options.unprivileged ? ["--unprivileged"] : [])];
   if (kind === "c") {
     const clang = `clang -target bpf -g -${options.opt ?? "O2"} -mcpu=${options.mcpu ?? "v3"} -c ${file} -o ${object}`;
-    return [clang, `bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, `--opt ${options.opt ?? "O2"} --mcpu ${options.mcpu ?? "v3"}`, ...(options.fix_includes ? ["--fix-includes"] : []), file].join(" ")];
+    return [clang, `bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, `--opt ${options.opt ?? "O2"} --mcpu ${options.mcpu ?? "v3"}`, ...(headers ? own : []), ...(options.fix_includes ? ["--fix-includes"] : []), file].join(" ")];
   }
   if (kind === "elf") return [`bpftool -d prog load ${object} /sys/fs/bpf/${fileStem(state)}`, [...verify, object].join(" ")];
   if (kind === "log") return [`bpfscope log ${file}`];
@@ -52,13 +55,14 @@ function tools({ stages, kernel }) {
 }
 
 /** Where the rejection is: a line of the source and an instruction. @param {State} state */
-function place({ stages, source, kind, code }) {
+function place({ stages, source, files, kind, code }) {
   const { fail } = stages.verify ?? {};
   if (!fail) return [];
-  const line = fail.line ? (kind === "c" ? source.split("\n")[fail.line - 1] : code.lines[fail.line]) : undefined;
+  const own = kind === "c" ? (fail.file ? files[fail.file] : source)?.split("\n") : undefined;
+  const line = fail.line ? (own?.[fail.line - 1] ?? (fail.file ? code.files[fail.file] : code.lines)?.[fail.line]) : undefined;
   const insn = code.insns[code.row.get(fail.insn) ?? -1]?.text;
   return [
-    ...(fail.line ? [`line ${fail.line}: ${oneLine(line ?? "")}`] : []),
+    ...(fail.line ? [`${lineName(fail.line, fail.file)}: ${oneLine(line ?? "")}`] : []),
     ...(insn ? [`insn ${fail.insn}: ${insn}`] : []),
     ...(fail.explanation ? [oneLine(fail.explanation)] : []),
   ];
@@ -87,6 +91,7 @@ export function markdown(state, url) {
     `**${plain(verdict(state))}**`,
     ...(place(state).length ? [place(state).map((each) => `- ${plain(each)}`).join("\n")] : []),
     ...(kind === "elf" ? [] : [fenced(source, kind === "c" ? "c" : "")]),
+    ...Object.entries(state.files).map(([name, text]) => `${plain(name)}:\n\n${fenced(text, "c")}`),
     ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${fenced(logEnd(state), "")}`] : []),
     `${plain(tools(state))}\n\n${fenced(commands(state).join("\n"), "sh")}`,
     ...(url ? [`[Step through it](${url})`] : []),
@@ -102,16 +107,21 @@ export function mail(state, url) {
     verdict(state),
     ...(place(state).length ? [indented(place(state).join("\n"))] : []),
     ...(kind === "elf" ? [] : [`The program:\n\n${indented(source)}`]),
+    ...Object.entries(state.files).map(([name, text]) => `${name}:\n\n${indented(text)}`),
     ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${indented(logEnd(state))}`] : []),
     `With ${tools(state)}:\n\n${indented(commands(state).map((line) => `$ ${line}`).join("\n"))}`,
     ...(url ? [`Step through it: ${url}`] : []),
   ].join("\n\n").concat("\n");
 }
 
-/** The source with how to compile it and what it shows, as its first lines. @param {State} state @param {string} url */
+/**
+ * The source with how to compile it and what it shows, as its first lines; the user's own headers are written in the
+ * places where they are included, so that it is one file.
+ * @param {State} state @param {string} url
+ */
 export function reproduction(state, url) {
   const comment = { c: "//", asm: "//", hex: "//", elf: "", listing: "", log: "" }[state.kind];
   if (!comment) return [verdict(state), tools(state), ...commands(state), ...(url ? [url] : []), "", state.kind === "elf" ? "" : state.source].join("\n");
-  const head = [verdict(state), ...place(state), `With ${tools(state)}:`, ...commands(state).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
-  return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${state.source.replace(/\n?$/, "\n")}`;
+  const head = [verdict(state), ...place(state), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
+  return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${inlined(state.source, state.files).replace(/\n?$/, "\n")}`;
 }

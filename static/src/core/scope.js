@@ -96,6 +96,8 @@ function first({ program, config, ownInput = false }) {
     program,
     kind: request.kind,
     source: request.source ?? "",
+    files: request.files ?? {},
+    file: "",
     upload: null,
     beside: request.beside ?? null,
     options: { ...request.options },

@@ -1,6 +1,7 @@
 /** Moves of the cursor that look for something: a visit, a change, a writer, a fork. */
 
 import { KINDS, stopsOf, tested } from "./breakpoints.js";
+import { lineName } from "./files.js";
 import { REASONS } from "./lists.js";
 
 /** @import { Breakpoint } from "./breakpoints.js" */
@@ -234,9 +235,9 @@ export class Search {
 
   /** Next or previous visit of a C line that the cursor is on. @param {number} direction */
   visitLine(direction) {
-    const line = this.cursor.now()?.line;
+    const { line, file } = this.cursor.now() ?? {};
     if (!line) return false;
-    return this.find(direction, [{ kind: "line", insns: this.state.code.byLine.get(line) ?? [] }], `visit of line ${line}`);
+    return this.find(direction, [{ kind: "line", insns: this.state.code.slots(line, file) }], `visit of ${lineName(line, file)}`);
   }
 
   /** Next or previous step at an instruction, else wrap to the first one from the other end. @param {number} idx */
@@ -250,15 +251,16 @@ export class Search {
     return (await this.visits(1, [idx], `visit of instruction ${idx}`)) || this.visits(-1, [idx], `visit of instruction ${idx}`);
   }
 
-  /** The nearest visit of any instruction of a C line. @param {number} line */
-  async visitOf(line) {
-    const slots = this.state.code.byLine.get(line) ?? [];
+  /** The nearest visit of any instruction of a C line. @param {number} line @param {string} [file] */
+  async visitOf(line, file = "") {
+    const slots = this.state.code.slots(line, file);
     if (!slots.length) {
-      this.store.set({ found: `Line ${line} has no instruction.` });
+      this.store.set({ found: `${lineName(line, file).replace("line", "Line")} has no instruction.` });
       return false;
     }
-    if (this.cursor.now()?.line === line) return true;
-    return (await this.visits(1, slots, `visit of line ${line}`)) || this.visits(-1, slots, `visit of line ${line}`);
+    const now = this.cursor.now();
+    if (now?.line === line && now.file === file) return true;
+    return (await this.visits(1, slots, `visit of ${lineName(line, file)}`)) || this.visits(-1, slots, `visit of ${lineName(line, file)}`);
   }
 
   /** Next or previous change of the selected register; while its history is shown, next or previous read or write. @param {number} direction */

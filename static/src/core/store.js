@@ -46,6 +46,8 @@
  *   program: Partial<StoredProgram> & {title: string},
  *   kind: SourceKind,
  *   source: string,
+ *   files: import("./files.js").Files,
+ *   file: string,
  *   upload: {file: Blob, name: string} | null,
  *   beside: NonNullable<Request["beside"]> | null,
  *   options: Options,
@@ -61,7 +63,7 @@
  *   step: number,
  *   windows: number,
  *   reg: string,
- *   hover: {line?: number | null, insn?: number} | null,
+ *   hover: {line?: number | null, file?: string, insn?: number} | null,
  *   pane: string,
  *   dock: boolean,
  *   column: string,
@@ -88,7 +90,8 @@
  *   value: (import("../types/messages.js").Value & {message?: string}) | null,
  *   facts: import("../types/messages.js").ProvedFacts | null,
  *   ink: boolean,
- * }} State `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
+ * }} State `files`: headers of the user's own beside the source; `file`: which of them the editor shows, "" for the source.
+ *   `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelsOpen`: whether the strip of real

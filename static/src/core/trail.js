@@ -69,7 +69,7 @@ export class Trail {
     const { id = null, example = null, view: _, ...rest } = state.program;
     const request = this.scope.protocol.request();
     /** @type {StoredProgram | null} */
-    const program = state.source.length > LONGEST ? null : { ...rest, id, example, request };
+    const program = state.source.length + JSON.stringify(state.files).length > LONGEST ? null : { ...rest, id, example, request };
     const ran = state.ran?.edited === state.edited;
     try {
       history.replaceState({ key: this.key, program, ran }, "", cursor ? fragment(state, state.program.packed) : location.href);
@@ -168,6 +168,8 @@ export function load(scope, program) {
     program,
     kind: request.kind,
     source: request.source ?? "",
+    files: request.files ?? {},
+    file: "",
     upload: null,
     beside: request.beside ?? null,
     options: { ...request.options },

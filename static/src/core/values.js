@@ -218,7 +218,7 @@ function nothing(question, message) {
  * The facts that the ends of lines say at a step of the walk: each with its line, and whether this step proved or lost it.
  * @param {ProvedFacts | null} facts
  * @param {number} step
- * @returns {{line: number, text: string, mark: "gained" | "lost" | ""}[]}
+ * @returns {{line: number, insn: number, text: string, mark: "gained" | "lost" | ""}[]}
  */
 export function inkAt(facts, step) {
   if (!facts || step < facts.first || step > facts.last) return [];
@@ -226,6 +226,7 @@ export function inkAt(facts, step) {
     .filter((fact) => fact.first <= step && (fact.last === null || step <= fact.last))
     .map((fact) => ({
       line: fact.line,
+      insn: fact.insn,
       text: fact.text,
       mark: fact.first === step ? "gained" : fact.lost && fact.last === step ? "lost" : "",
     }));

@@ -1,4 +1,5 @@
 /** A polite live region that says what each step did; quiet while a key is held and while steps are played. */
+import { lineName } from "../core/files.js";
 import { Panel } from "../core/panel.js";
 import { setText } from "../ui/dom.js";
 import { spoken } from "../ui/format.js";
@@ -39,7 +40,7 @@ export class Announcer extends Panel {
     }
     setText(
       this,
-      `Step ${here.step + 1}: ${here.insn?.text ?? ""}${here.line ? `, line ${here.line}` : ""}. ${changes.slice(0, 6).join("; ")}`,
+      `Step ${here.step + 1}: ${here.insn?.text ?? ""}${here.line ? `, ${lineName(here.line, here.file)}` : ""}. ${changes.slice(0, 6).join("; ")}`,
     );
   }
 }

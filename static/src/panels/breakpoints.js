@@ -74,7 +74,7 @@ export class BreakpointsPane extends Panel {
     const { breakpoints, code } = this.store.state;
     const kind = this.chosen;
     const text = this.value.value.trim();
-    const value = kind === "line" || kind === "insn" ? Number(text || Number.NaN) : text;
+    const value = kind === "insn" || (kind === "line" && !text.includes(":")) ? Number(text || Number.NaN) : text;
     const wrong = !KINDS[kind].good(value)
       ? `${KINDS[kind].label}: enter something like ${ASKED[kind].example}.`
       : at(breakpoints, kind, value) >= 0

@@ -1,6 +1,7 @@
 /** Breakpoints beside the lines of the source: a gutter that is clicked, and their marks. */
 import { RangeSet, StateEffect, StateField } from "@codemirror/state";
 import { GutterMarker, gutter } from "@codemirror/view";
+import { placeOf } from "../core/breakpoints.js";
 import { h } from "../ui/dom.js";
 
 /** @import { Extension, StateEffectType, Text } from "@codemirror/state" */
@@ -51,13 +52,13 @@ export const breakpointGutter = (toggle) => [
 /**
  * The marks of the breakpoints on lines.
  * @param {Breakpoint[]} breakpoints
- * @param {(line: number) => {from: number} | null} place where a line is in the text
+ * @param {(line: number, file: string) => {from: number} | null} place where a line is in the text
  */
 export function marksOf(breakpoints, place) {
   /** @type {Map<number, Mark>} */
   const found = new Map();
   for (const { kind, value, enabled } of breakpoints) {
-    const line = kind === "line" ? place(Number(value)) : null;
+    const line = kind === "line" ? place(placeOf(value).line, placeOf(value).file) : null;
     if (line) found.set(line.from, new Mark(enabled));
   }
   return RangeSet.of([...found].map(([from, mark]) => mark.range(from)), true);

@@ -2,7 +2,6 @@
 import { visible } from "../ui/dom.js";
 
 /** @import { Diagnostic as Shown } from "@codemirror/lint" */
-/** @import { Line } from "@codemirror/state" */
 /** @import { Stages } from "../core/store.js" */
 /** @import { Diagnostic } from "../types/messages.js" */
 
@@ -11,7 +10,7 @@ const tone = (severity) => (/error|fatal/.test(severity) ? "error" : /warn/.test
 
 /**
  * @param {Stages} stages
- * @param {(line: number) => Line | null} place where a line of the run is in the text
+ * @param {import("./editor-marks.js").PlaceOf} place where a line of the run is in the text
  * @param {number} length of the text
  * @returns {Shown[]}
  */
@@ -19,8 +18,8 @@ export function diagnosticsOf({ compile, load }, place, length) {
   /** @type {Diagnostic[]} */
   const said = [...(compile?.diagnostics ?? [])];
   if (!said.length && load?.status === "failed") said.push(...(load.diagnostics ?? []));
-  return said.flatMap(({ line: number, column, end_column, severity, message }) => {
-    const line = place(number);
+  return said.flatMap(({ line: number, column, end_column, severity, message, file }) => {
+    const line = place(number, file);
     if (!line) return [];
     const from = Math.min(line.to, line.from + Math.max(0, (column ?? 1) - 1));
     const to = Math.max(Math.min(line.to, end_column ? line.from + end_column - 1 : line.to), from);

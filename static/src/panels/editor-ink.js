@@ -56,7 +56,7 @@ export class InkMarks {
 
   /**
    * @param {Scope} scope
-   * @param {(line: number) => Line | null} place where a line of the run is in the text
+   * @param {import("./editor-marks.js").PlaceOf} place where a line of the run is in the text
    */
   constructor(scope, place) {
     this.scope = scope;
@@ -77,13 +77,13 @@ export class InkMarks {
 
   /** Show what holds at the cursor. @param {EditorView} view */
   paint(view) {
-    const { ink: on, facts, kind } = this.scope.state;
+    const { ink: on, facts, kind, code } = this.scope.state;
     setAttr(this.button, "aria-pressed", on ? "true" : "false");
     this.button.hidden = kind === "log" || kind === "listing";
     /** @type {Map<number, {at: Line, said: Said[]}>} */
     const lines = new Map();
     for (const fact of on ? inkAt(facts, this.scope.values.walkStep()) : []) {
-      const at = this.place(fact.line);
+      const at = this.place(fact.line, code.file(fact.insn));
       if (!at) continue;
       const found = lines.get(at.from);
       if (found) found.said.push(fact);

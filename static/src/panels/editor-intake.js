@@ -1,13 +1,18 @@
 /** Programs that come into the editor as a whole: pasted, dropped, opened, or typed over all there was. */
 import { isolateHistory } from "@codemirror/commands";
 import { Transaction } from "@codemirror/state";
+import { BadArchive } from "../core/archive.js";
+import { bundled, dropped, read, unpacked } from "../core/bundle.js";
 import { detect, fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
+import { MOST_BYTES, MOST_FILES, bytesOf } from "../core/files.js";
 import { setAttr, setText } from "../ui/dom.js";
 import { setOrigin } from "./editor-setup.js";
 
 /** @import { EditorView } from "@codemirror/view" */
-/** @import { Found } from "../core/detect.js" */
+/** @import { Entry } from "../core/archive.js" */
+/** @import { FoundHeaders } from "../core/bundle.js" */
+/** @import { Found, NotFound } from "../core/detect.js" */
 /** @import { Limits } from "../types/messages.js" */
 /** @import { Origin } from "./editor-setup.js" */
 
@@ -41,11 +46,11 @@ export class Intake {
     if (found.input) {
       store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else if (found.kind) {
-      const origin = this.anew(found.kind, found.name);
+      const origin = { ...this.anew(found.kind, found.name), files: found.files ?? {} };
       const long = this.long(found);
-      if (found.kind === "elf" || long || store.state.kind === "elf" || store.state.upload) {
+      if (found.kind === "elf" || long || store.state.kind === "elf" || store.state.upload || store.state.file) {
         this.of = origin.program;
-        store.set({ ...origin, source: long ? "" : found.source, upload: long, edited: store.state.edited + 1, opened: store.state.opened + 1 });
+        store.set({ ...origin, file: "", source: long ? "" : found.source, upload: long, edited: store.state.edited + 1, opened: store.state.opened + 1 });
       } else this.write(found.source, origin);
     }
     setText(this.said, found.said);
@@ -76,6 +81,7 @@ export class Intake {
     const { options, ownInput, input } = this.store.state;
     return {
       kind,
+      files: {},
       options: { ...options, program: "", fix_includes: false, verify: true },
       input: ownInput ? input : { kind: "auto" },
       program: { title },
@@ -131,18 +137,60 @@ export class Intake {
   drag(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
-    if (event.type === "drop") void this.files(event.dataTransfer.files);
+    if (event.type === "drop") void this.files(dropped(event.dataTransfer));
   }
 
-  /** @param {FileList | null} files of which the first is opened */
-  async files(files) {
-    const file = files?.[0];
-    if (!file) return;
-    const found = await fromFile(file, this.limits);
-    if (found.error === undefined) this.replace(found);
-    else {
-      setText(this.said, found.error);
-      setAttr(this.said, "data-tone", "bad");
+  /** One file, several, what a folder holds, or an archive. @param {{path: string, file: File}[] | Promise<{path: string, file: File}[]>} given */
+  async files(given) {
+    /** @type {Found | FoundHeaders | NotFound | null} */
+    let found;
+    try {
+      found = await this.taken(await given);
+    } catch (error) {
+      if (!(error instanceof BadArchive)) throw error;
+      found = { error: error.message };
     }
+    if (!found) return;
+    if (found.error !== undefined) this.refuse(found.error);
+    else if ("headers" in found) this.beside(found);
+    else this.replace(found);
+  }
+
+  /** @param {{path: string, file: File}[]} files @returns {Promise<Found | FoundHeaders | NotFound | null>} */
+  async taken(files) {
+    if (!files.length) return { error: "There is no source, header or object in this folder." };
+    const [{ path, file }] = files;
+    if (files.length === 1) {
+      const archive = await unpacked(file);
+      if (archive) return bundled(archive.entries, { left: archive.left, from: file.name, limits: this.limits });
+      if (!/\.(h|hpp|inc)$/i.test(path) && path === file.name) return fromFile(file, this.limits);
+    }
+    const top = path.includes("/") ? `${path.split("/")[0]}/` : `${files.length} files`;
+    /** @type {Entry[]} */
+    const entries = await read(files);
+    return bundled(entries, { left: files.length - entries.length, from: files.length === 1 ? file.name : top, limits: this.limits });
+  }
+
+  /** Headers that come alone belong to the program that is there. @param {FoundHeaders} found */
+  beside({ headers, said }) {
+    const { store } = this;
+    const { kind, files } = store.state;
+    const all = { ...files, ...headers };
+    const [first] = Object.keys(headers);
+    if (kind !== "c") this.refuse("A header belongs to a C program: open that first.");
+    else if (Object.keys(all).length > MOST_FILES || bytesOf(all) > MOST_BYTES) this.refuse(`At most ${MOST_FILES} files, together ${MOST_BYTES >> 10} KiB, can stand beside the source.`);
+    else {
+      store.set({ files: all, file: first, edited: store.state.edited + 1 });
+      setText(this.said, said);
+      setAttr(this.said, "data-tone", "");
+      saveDraft(store.state);
+    }
+  }
+
+  /** @param {string} why */
+  refuse(why) {
+    setText(this.said, why);
+    setAttr(this.said, "title", why);
+    setAttr(this.said, "data-tone", "bad");
   }
 }

@@ -9,6 +9,7 @@ import { h } from "../ui/dom.js";
 /** @import { NumberedCause, Said } from "../core/reasons.js" */
 /** @import { State } from "../core/store.js" */
 
+/** Where a line of a file is in the text that is shown, null if it is not there. @typedef {(line: number | null | undefined, file?: string) => Line | null} PlaceOf */
 /** @typedef {{lines: DecorationSet, gutter: RangeSet<GutterMarker>, heat: RangeSet<GutterMarker>}} Marks */
 
 /** @type {StateEffectType<Marks>} */
@@ -100,19 +101,19 @@ export const marks = StateField.define({
 /**
  * The marks of a state of the page. `stamp` is the same for two states whose marks are.
  * @param {State} state
- * @param {number | null | undefined} at line of the run that the cursor is on
- * @param {(line: number | null | undefined) => Line | null} place where a line of the run is in the text
+ * @param {{line: number | null, file: string} | null} at line of the run that the cursor is on
+ * @param {PlaceOf} place where a line of the run is in the text
  * @param {Line | null} said where the message stands, if the text is a log
  */
 export function marksOf(state, at, place, said = null) {
   const { hover, stages, code, reasons, log, view } = state;
-  const line = place(at);
-  const over = place(hover?.line);
+  const line = place(at?.line, at?.file);
+  const over = place(hover?.line, hover?.file);
   const { verify } = stages;
   const fail = verify?.status !== "working" ? verify?.fail : null;
-  const failLine = fail ? place(fail.line ?? code.line(fail.insn)) : null;
+  const failLine = fail ? place(fail.line ?? code.line(fail.insn), fail.file ?? code.file(fail.insn)) : null;
   const causes = view === "verify" ? reasons.causes : [];
-  const stamp = [causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, said?.from, verify?.message, log.lines.length, heatStamp(state)].join("|");
+  const stamp = [state.file, causes.length && reasons.fail?.insn, causes.length, line?.from, over?.from, failLine?.from, said?.from, verify?.message, log.lines.length, heatStamp(state)].join("|");
   const make = () => {
     /** @type {Range<Decoration>[]} */
     const ranges = [];
@@ -126,7 +127,7 @@ export function marksOf(state, at, place, said = null) {
       const widget = new Sentence(reasons.said(verify?.message ?? "", log));
       ranges.push(Decoration.widget({ widget, block: true, side: 1 }).range(failLine.to));
     }
-    return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn))), heat: heatOf(state, place) };
+    return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn), cause.file ?? code.file(cause.insn))), heat: heatOf(state, place) };
   };
   return { line: line ?? said, stamp, make };
 }
@@ -151,13 +152,13 @@ function gutterOf(line, causes, place) {
 /**
  * The colours of the gutter, if they are wanted.
  * @param {State} state
- * @param {(line: number | null | undefined) => Line | null} place
+ * @param {PlaceOf} place
  */
 function heatOf(state, place) {
   /** @type {Map<number, GutterMarker>} */
   const found = new Map();
-  for (const [line, level] of levels(state)?.lines ?? []) {
-    const at = place(line);
+  for (const [line, level] of levels(state)?.lines.get(state.file) ?? []) {
+    const at = place(line, state.file);
     if (at) found.set(at.from, HEATS[level]);
   }
   return RangeSet.of([...found].map(([from, marker]) => marker.range(from)), true);

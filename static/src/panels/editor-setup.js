@@ -17,7 +17,7 @@ import { marks } from "./editor-marks.js";
 
 /**
  * What the text is. Changes with a text that is replaced as a whole, and comes back when that is undone.
- * @typedef {Pick<State, "kind" | "options" | "input" | "program" | "beside">} Origin
+ * @typedef {Pick<State, "kind" | "files" | "options" | "input" | "program" | "beside">} Origin
  */
 
 /** @type {StateEffectType<Origin>} */

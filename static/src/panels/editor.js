@@ -4,9 +4,9 @@
  */
 import { isolateHistory } from "@codemirror/commands";
 import { setDiagnostics } from "@codemirror/lint";
-import { Transaction } from "@codemirror/state";
+import { Text, Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
-import { known, toggled } from "../core/breakpoints.js";
+import { known, placeOf, toggled, lineValue } from "../core/breakpoints.js";
 import { saveDraft } from "../core/draft.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
@@ -18,11 +18,12 @@ import { diagnosticsOf } from "./editor-diagnostics.js";
 import { InkMarks } from "./editor-ink.js";
 import { Intake } from "./editor-intake.js";
 import { marksOf, setMarks } from "./editor-marks.js";
+import { FileTabs } from "./editor-tabs.js";
 import { editorState, originOf, setKind, isFixed } from "./editor-setup.js";
 import { offers } from "./offers.js";
 import { RanText } from "./ran-text.js";
 
-/** @import { Line } from "@codemirror/state" */
+/** @import { EditorState, Line } from "@codemirror/state" */
 /** @import { ViewUpdate } from "@codemirror/view" */
 /** @import { SourceKind, Stages } from "../core/store.js" */
 /** @import { Edit } from "../types/messages.js" */
@@ -41,14 +42,25 @@ export class Editor extends Panel {
   /** @type {HTMLDivElement} */
   host;
   /** @type {HTMLInputElement} */
-  file;
+  chooser;
   /** @type {EditorView} */
   view;
   /** @type {Intake} */
   intake;
   /** @type {InkMarks} */
   ink;
+  /** The text that is shown. */
   ran = new RanText();
+  /** File that is shown, "" for the source. */
+  file = "";
+  /** What is kept of files while another one is shown. @type {Map<string, {state: EditorState, ran: RanText}>} */
+  kept = new Map();
+  /** @type {FileTabs} */
+  tabs;
+  /** Step and view by which the shown file was chosen last. */
+  followed = "";
+  /** @type {unknown} the compilation whose first error's file was shown */
+  turned;
   opened = 0;
   /** True once something was written or clicked: Tab then indents. */
   writing = false;
@@ -73,11 +85,13 @@ export class Editor extends Panel {
     this.said = h("span", { class: "column-info", role: "status" });
     this.missing = h("div", { class: "missing", hidden: true });
     this.host = h("div", { class: "editor-host" });
-    this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a file", on: { change: () => this.openFile() } });
-    const open = h("button", { type: "button", class: "chip", on: { click: () => this.file.click() } }, "Open…");
+    this.chooser = h("input", { type: "file", multiple: true, hidden: true, "aria-label": "Open files", on: { change: () => this.openFile() } });
+    const open = h("button", { type: "button", class: "chip", on: { click: () => this.chooser.click() } }, "Open…");
     this.ink = new InkMarks(this.scope, (line) => this.place(line));
+    this.tabs = new FileTabs(this.scope, () => this.view.focus());
     this.append(
-      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.ink.button, this.said, closer(store, "code", "the source"), this.file),
+      h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.tabs.adds, this.ink.button, this.said, closer(store, "code", "the source"), this.chooser),
+      this.tabs.element,
       this.host,
       this.missing,
     );
@@ -89,16 +103,17 @@ export class Editor extends Panel {
     // A sentence in the text is as wide as what is in sight, not as the longest line.
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
-    store.on(["source", "kind", "opened"], () => this.fromStore());
+    store.on(["source", "files", "file", "kind", "opened"], () => this.fromStore());
     store.on(["ran"], () => {
       this.moveBreakpoints();
       this.ran.begin(this.view.state.doc);
+      for (const { state: kept, ran } of this.kept.values()) ran.begin(kept.doc);
     });
-    store.on(["breakpoints", "ran", "opened", "code"], () => this.markBreakpoints());
+    store.on(["breakpoints", "ran", "opened", "code", "file"], () => this.markBreakpoints());
     document.addEventListener("arranged", () => this.view.requestMeasure());
-    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses"], () => this.mark());
-    store.on(["stages"], () => this.diagnose());
-    store.on(["step", "view", "windows", "code", "facts", "ink", "opened", "kind"], () => this.ink.paint(this.view));
+    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses", "file"], () => this.mark());
+    store.on(["stages", "file"], () => this.diagnose());
+    store.on(["step", "view", "windows", "code", "facts", "ink", "opened", "kind", "file"], () => this.ink.paint(this.view));
   }
 
   /** @param {string} text */
@@ -106,7 +121,7 @@ export class Editor extends Panel {
     return editorState(text, this.look(), {
       origin: () => this.origin(),
       updated: (update) => this.updated(update),
-      extend: (transaction) => (this.loading ? null : this.intake.startsOver(transaction)),
+      extend: (transaction) => (this.loading || this.file ? null : this.intake.startsOver(transaction)),
       leave: () => this.leave(),
       breakpoint: (from) => this.breakpoint(from),
       indents: () => this.writing,
@@ -118,7 +133,7 @@ export class Editor extends Panel {
         pointerdown: () => {
           this.writing = true;
         },
-        paste: (event, view) => !isFixed() && this.intake.paste(event, view),
+        paste: (event, view) => !isFixed() && !this.file && this.intake.paste(event, view),
         click: (event, view) => this.clicked(event, view),
         mousemove: (event, view) => this.hover(view.posAtCoords({ x: event.clientX, y: event.clientY })),
         mouseleave: () => this.store.set({ hover: null }),
@@ -144,9 +159,10 @@ export class Editor extends Panel {
     const { store } = this;
     const { status } = store.state;
     const origin = originOf(update.transactions);
+    const text = update.state.doc.toString();
     store.set({
       ...(origin ? { ...origin, breakpoints: [] } : {}),
-      source: update.state.doc.toString(),
+      ...(this.file ? { files: { ...store.state.files, [this.file]: text } } : { source: text }),
       edited: store.state.edited + 1,
       // What was wrong with the text before says nothing of this one.
       ...(status.state === "error" ? { status: { state: "idle", message: "" } } : {}),
@@ -159,8 +175,8 @@ export class Editor extends Panel {
 
   /** What the text is at present, to come back to. @returns {Origin} */
   origin() {
-    const { kind, options, input, program, beside } = this.store.state;
-    return { kind, options, input, program, beside };
+    const { kind, files, options, input, program, beside } = this.store.state;
+    return { kind, files, options, input, program, beside };
   }
 
   /** How the text is shown: as its kind, or as what the page made of it. */
@@ -176,18 +192,46 @@ export class Editor extends Panel {
 
   /** The text was set from outside (an example, a link, an object): the editor starts afresh, its history too. */
   fromStore() {
-    const { source, kind, opened } = this.store.state;
+    const { source, files, file, kind, opened } = this.store.state;
     if (this.kinds.value !== kind) this.kinds.value = kind;
-    const shown = this.made ? this.objectText() : source;
+    if (opened !== this.opened) this.kept.clear();
+    for (const name of this.kept.keys()) if (name && name !== file && !(name in files)) this.kept.delete(name);
+    const turned = file !== this.file;
+    if (turned && opened === this.opened) this.kept.set(this.file, { state: this.view.state, ran: this.ran });
+    this.file = file;
+    const shown = this.made ? this.objectText() : file ? (files[file] ?? "") : source;
     const look = this.look();
-    if (opened !== this.opened || shown !== this.view.state.doc.toString()) {
+    const before = turned ? this.kept.get(file) : undefined;
+    if (before && before.state.doc.toString() === shown) this.bring(before);
+    else if (turned || opened !== this.opened || shown !== this.view.state.doc.toString()) {
       this.opened = opened;
+      if (turned) this.ran = new RanText();
       this.renew(shown);
+      if (turned) this.remember();
     }
     if (this.kind !== look) {
       this.kind = look;
       this.view.dispatch({ effects: setKind(look) });
     }
+  }
+
+  /** Show a file again as it was left. @param {{state: EditorState, ran: RanText}} kept */
+  bring({ state, ran }) {
+    this.ran = ran;
+    this.view.setState(state);
+    this.kind = "";
+    this.ink.forget();
+    this.stamp = this.shown = this.diagnosed = undefined;
+  }
+
+  /** A file that is shown for the first time: what of it ran, if it did. */
+  remember() {
+    const { ran, kind } = this.store.state;
+    const text = kind === "elf" ? this.view.state.doc.toString() : this.file ? ran?.files?.[this.file] : ran?.source;
+    if (text === undefined) return;
+    const doc = Text.of(text.split("\n"));
+    this.ran.begin(doc);
+    if (text !== this.view.state.doc.toString()) this.ran.edited(this.view.state.changes({ from: 0, to: doc.length, insert: this.view.state.doc }));
   }
 
   /** @param {string} text */
@@ -201,24 +245,26 @@ export class Editor extends Panel {
 
   /** For an object there is no source here: what its line information holds is shown once it is loaded. */
   objectText() {
-    const { source, code, upload } = this.store.state;
+    const { source, code, upload, file } = this.store.state;
+    if (file) return code.text(file) || `The object names lines of ${file}, and does not hold their text.`;
     if (upload)
       return code.text() || `${upload.name || "A verifier log"}, ${size(upload.file.size)}.\nThe log quotes no source with line numbers. Its text is in the Log panel.`;
     return code.text() || `An ELF object of ${Math.floor((source.length * 3) / 4)} bytes.\nPress Run to see its programs.`;
   }
 
-  /** Where a line of the text that ran is now, or null. @param {number | null | undefined} line @returns {Line | null} */
-  place(line) {
+  /** Where a line of a file that ran is now, or null. @param {number | null | undefined} line @param {string} [file] @returns {Line | null} */
+  place(line, file = "") {
     // The text is the log, and its instructions have lines of the program's source.
-    if (this.look() === "log") return null;
+    if (this.look() === "log" || file !== this.file) return null;
     return this.ran.line(this.view.state.doc, line);
   }
 
   /** Show the source lines of an object as soon as they are known. */
   showObject() {
     const { code } = this.store.state;
-    if (this.lines === code.lines) return;
-    this.lines = code.lines;
+    const lines = this.file ? code.files[this.file] : code.lines;
+    if (this.lines === lines) return;
+    this.lines = lines;
     const text = this.objectText();
     if (text === this.view.state.doc.toString()) return;
     this.loading = true;
@@ -229,7 +275,9 @@ export class Editor extends Panel {
 
   mark() {
     if (this.made) this.showObject();
-    const { line, stamp, make } = marksOf(this.store.state, this.scope.cursor.now()?.line, (number) => this.place(number), this.messageLine());
+    const now = this.scope.cursor.now();
+    this.follow(now);
+    const { line, stamp, make } = marksOf(this.store.state, now, (number, file) => this.place(number, file), this.messageLine());
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const effects = /** @type {import("@codemirror/state").StateEffect<any>[]} */ ([setMarks.of(make())]);
@@ -240,11 +288,21 @@ export class Editor extends Panel {
     this.view.dispatch({ effects });
   }
 
+  /** The file of the step is shown, once for each step: who looks at another one is not called back. @param {{line: number | null, file: string} | null} now */
+  follow(now) {
+    const { step, view, packetRun, ran, file } = this.store.state;
+    const at = `${view} ${packetRun} ${step} ${ran?.edited}`;
+    if (!now?.line || at === this.followed) return;
+    this.followed = at;
+    if (now.file !== file && !this.view.hasFocus && ["", ...this.tabs.names()].includes(now.file)) this.store.set({ file: now.file });
+  }
+
   // Breakpoints are on lines of the text that ran, like all that a run says.
 
-  /** @param {number} line @returns {{from: number, number: number} | null} */
-  placeOfBreakpoint(line) {
-    return this.ran.base ? this.place(line) : lineOf(this.view.state.doc, line);
+  /** @param {number} line @param {string} file @returns {{from: number, number: number} | null} */
+  placeOfBreakpoint(line, file) {
+    if (file !== this.file) return null;
+    return this.ran.base ? this.place(line, file) : lineOf(this.view.state.doc, line);
   }
 
   /** Set or remove the breakpoint of the line at a position. @param {number} from */
@@ -252,18 +310,21 @@ export class Editor extends Panel {
     const { doc } = this.view.state;
     const line = this.ran.base ? this.ran.original(doc, from) : doc.lineAt(from).number;
     if (line === null || this.look() === "log") this.store.set({ found: "This line is not in the program that ran: run it first." });
-    else this.store.set({ breakpoints: toggled(this.store.state.breakpoints, "line", line) });
+    else this.store.set({ breakpoints: toggled(this.store.state.breakpoints, "line", lineValue(line, this.file)) });
   }
 
   markBreakpoints() {
-    this.view.dispatch({ effects: setBreakpoints.of(breakpointMarks(this.store.state.breakpoints, (line) => this.placeOfBreakpoint(line))) });
+    this.view.dispatch({ effects: setBreakpoints.of(breakpointMarks(this.store.state.breakpoints, (line, file) => this.placeOfBreakpoint(line, file))) });
   }
 
   /** The text that runs now is another one: breakpoints go with their lines. */
   moveBreakpoints() {
     const { breakpoints } = this.store.state;
     if (!this.ran.base || !breakpoints.some(({ kind }) => kind === "line")) return;
-    const moved = breakpoints.map((each) => (each.kind === "line" ? { ...each, value: this.place(Number(each.value))?.number ?? 0 } : each));
+    const moved = breakpoints.map((each) => {
+      const { line, file } = placeOf(each.value);
+      return each.kind === "line" && file === this.file ? { ...each, value: lineValue(this.place(line, file)?.number ?? 0, file) } : each;
+    });
     this.store.set({ breakpoints: known(moved) });
   }
 
@@ -282,7 +343,8 @@ export class Editor extends Panel {
     const { compile, load } = this.store.state.stages;
     if (this.diagnosed && compile === this.diagnosed.compile && load === this.diagnosed.load) return;
     this.diagnosed = { compile, load };
-    const list = diagnosticsOf({ compile, load }, (line) => this.place(line), this.view.state.doc.length);
+    const list = diagnosticsOf({ compile, load }, (line, file) => this.place(line, file), this.view.state.doc.length);
+    this.turn(compile);
     this.view.dispatch(setDiagnostics(this.view.state, list));
     const first = list.find((each) => each.severity === "error");
     if (first && (compile?.status === "failed" || load?.status === "failed") && !this.view.hasFocus)
@@ -294,7 +356,7 @@ export class Editor extends Panel {
   offer() {
     const { compile, load } = this.store.state.stages;
     const parts = offers(compile, load, {
-      jump: (line) => this.jump(line),
+      jump: (line, file) => this.jump(line, file),
       addMissing: () => this.scope.run({ fix_includes: true }),
       apply: (fix) => this.apply(fix.edits),
     });
@@ -308,6 +370,7 @@ export class Editor extends Panel {
    * @param {Edit[]} edits
    */
   apply(edits) {
+    this.show(edits[0]?.file ?? "");
     const { doc } = this.view.state;
     const changes = edits.map((edit) => {
       const from = this.ran.position(doc, edit.line, edit.column);
@@ -318,9 +381,26 @@ export class Editor extends Panel {
     this.view.focus();
   }
 
-  /** @param {number} number of a line of the run */
-  jump(number) {
-    const line = this.place(number);
+  /** Show a file now. @param {string} file */
+  show(file) {
+    if (file === this.file) return;
+    this.store.set({ file });
+    this.store.flush();
+  }
+
+  /** Errors are shown where they are: in a header, if the source has none. @param {Partial<Stages>["compile"]} compile */
+  turn(compile) {
+    if (compile?.status !== "failed") return;
+    const errors = (compile.diagnostics ?? []).filter((each) => /error|fatal/.test(each.severity));
+    const file = errors[0]?.file ?? "";
+    if (errors.length && !this.view.hasFocus && file in { "": "", ...this.store.state.files } && this.turned !== compile) this.store.set({ file });
+    this.turned = compile;
+  }
+
+  /** @param {number} number of a line of the run @param {string} [file] */
+  jump(number, file = "") {
+    this.show(file);
+    const line = this.place(number, file);
     if (!line) return;
     this.view.dispatch({ selection: { anchor: line.from }, effects: this.toSight(line.from) });
     this.view.focus();
@@ -337,7 +417,7 @@ export class Editor extends Panel {
     const position = view.posAtCoords({ x: event.clientX, y: event.clientY });
     if (position === null) return false;
     const number = view.state.doc.lineAt(position).number;
-    if (this.store.state.code.byLine.has(number)) void this.scope.search.visitOf(number);
+    if (this.store.state.code.slots(number, this.file).length) void this.scope.search.visitOf(number, this.file);
     return false;
   }
 
@@ -345,8 +425,8 @@ export class Editor extends Panel {
   hover(position) {
     const { ran, edited, hover, code } = this.store.state;
     const line = position === null || !ran || edited !== ran.edited ? 0 : this.view.state.doc.lineAt(position).number;
-    const next = code.byLine.has(line) ? line : 0;
-    if (next !== (hover?.line ?? 0)) this.store.set({ hover: next ? { line: next } : null });
+    const next = code.slots(line, this.file).length ? line : 0;
+    if (next !== (hover?.line ?? 0)) this.store.set({ hover: next ? { line: next, file: this.file } : null });
   }
 
   /** @param {string} kind */
@@ -355,16 +435,16 @@ export class Editor extends Panel {
     if (kind === store.state.kind) return;
     if (kind === "elf") {
       this.kinds.value = store.state.kind;
-      this.file.click();
+      this.chooser.click();
       return;
     }
     const source = store.state.kind === "elf" ? "" : store.state.source;
-    store.set({ kind: /** @type {SourceKind} */ (kind), source, upload: null, edited: store.state.edited + 1 });
+    store.set({ kind: /** @type {SourceKind} */ (kind), source, files: kind === "c" ? store.state.files : {}, file: "", upload: null, edited: store.state.edited + 1 });
     saveDraft(store.state);
   }
 
   async openFile() {
-    await this.intake.files(this.file.files);
-    this.file.value = "";
+    await this.intake.files([...(this.chooser.files ?? [])].map((file) => ({ path: file.name, file })));
+    this.chooser.value = "";
   }
 }

@@ -65,11 +65,11 @@ export class Goto extends Panel {
     return here ? Object.entries(here.regs) : [];
   }
 
-  /** @param {Pick<Hit, "kind" | "n" | "name">} place */
-  visit({ kind, n, name }) {
+  /** @param {Pick<Hit, "kind" | "n" | "name" | "file">} place */
+  visit({ kind, n, name, file }) {
     if (kind === "value") this.store.set({ reg: name ?? "", column: "state" });
     else if (kind === "insn") void this.scope.search.visitInsn(n);
-    else if (kind === "line") void this.scope.search.visitOf(n);
+    else if (kind === "line") void this.scope.search.visitOf(n, file);
     else if (n >= 0) this.scope.cursor.show("verify", n);
   }
 

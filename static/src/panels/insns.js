@@ -42,7 +42,7 @@ export class Insns extends Panel {
       className: "insns",
       render: (index, row) => this.row(index, row),
       pick: (index) => void scope.search.visitInsn(store.state.code.insns[index].idx),
-      hover: (index) => store.set({ hover: index < 0 ? null : { line: store.state.code.insns[index].line } }),
+      hover: (index) => store.set({ hover: index < 0 ? null : { line: store.state.code.insns[index].line, file: store.state.code.insns[index].file } }),
       lines: (index) => this.height(index),
     });
     this.heading = h("h2", { class: "column-title" }, "Instructions");
@@ -132,8 +132,8 @@ export class Insns extends Panel {
     const visits = this.visits?.[insn.idx] ?? 0;
     row.classList.toggle("target", this.target !== null && insn.idx === this.target);
     row.classList.toggle("never", Boolean(this.visits) && !visits);
-    row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here?.line);
-    row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover?.line === insn.line);
+    row.classList.toggle("same-line", Boolean(this.here?.line) && insn.line === this.here?.line && (insn.file ?? "") === this.here?.file);
+    row.classList.toggle("hovered", hover?.insn !== undefined ? hover.insn === insn.idx : Boolean(hover?.line) && hover?.line === insn.line && (hover?.file ?? "") === (insn.file ?? ""));
     const causes = view === "verify" ? reasons.causesOf.get(insn.idx) : undefined;
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
     setAttr(row, "data-heat", this.heat?.get(insn.idx));

@@ -1,4 +1,5 @@
 /** What clang and the loader said of the source, each with what can be done about it in one click. */
+import { lineName } from "../core/files.js";
 import { h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
@@ -7,7 +8,7 @@ const MOST = 6;
 /** @import { Stages } from "../core/store.js" */
 /** @import { Fix, Remark } from "../types/messages.js" */
 
-/** @typedef {{jump: (line: number) => void, addMissing: () => void, apply: (fix: Fix) => void}} Acts */
+/** @typedef {{jump: (line: number, file?: string) => void, addMissing: () => void, apply: (fix: Fix) => void}} Acts */
 
 /**
  * @param {Stages["compile"]} compile
@@ -40,7 +41,7 @@ export function offers(compile, load, acts) {
     const list = h(
       "ul",
       { class: "errors" },
-      errors.slice(0, MOST).map((d) => h("li", null, place(d.line, acts), ` ${d.message}`)),
+      errors.slice(0, MOST).map((d) => h("li", null, place(d.line, acts, d.file), ` ${d.message}`)),
       errors.length > MOST ? h("li", null, `and ${errors.length - MOST} more`) : null,
     );
     // Where something is missing, most errors only follow from that.
@@ -49,8 +50,8 @@ export function offers(compile, load, acts) {
   return parts;
 }
 
-/** @param {number} line @param {Acts} acts */
-const place = (line, acts) => h("button", { type: "button", class: "line-link", on: { click: () => acts.jump(line) } }, `line ${line ?? "?"}`);
+/** @param {number} line @param {Acts} acts @param {string} [file] */
+const place = (line, acts, file = "") => h("button", { type: "button", class: "line-link", on: { click: () => acts.jump(line, file) } }, lineName(line ?? "?", file));
 
 /** One remark of the compiler or the loader, with a button where a fix comes with it. @param {Remark} remark @param {Acts} acts */
 function remarked(remark, acts) {

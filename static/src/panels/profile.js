@@ -1,4 +1,5 @@
 /** What the verifier's walk costs: lines, loops, functions, why states did not match, advice that was tried, settings. */
+import { lineName } from "../core/files.js";
 import { keepHeat } from "../core/heat.js";
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
@@ -81,9 +82,14 @@ export class ProfilePane extends Panel {
   tables(found) {
     const total = found.insns_processed;
     const { code, ran } = this.store.state;
+    const files = ran?.files ?? {};
     const source = ran?.kind === "c" || ran?.kind === "asm" ? ran.source.split("\n") : [];
     /** @param {string} file @param {number | null} line */
-    const text = (file, line) => (file || !line ? "" : (source[line - 1] ?? code.lines[String(line)] ?? "").trim());
+    const text = (file, line) => {
+      if (!line) return "";
+      const own = file ? files[file]?.split("\n") : source;
+      return (own?.[line - 1] ?? (file ? code.files[file] : code.lines)?.[String(line)] ?? "").trim();
+    };
     return [
       h(
         "p",
@@ -91,7 +97,7 @@ export class ProfilePane extends Panel {
         `${grouped(total)} instructions processed · ${grouping(found.states, "state")} stored · ${grouping(found.pruned, "path")} pruned · ${grouping(found.missed, "comparison")} of states failed`,
       ),
       table("Lines", ["Line", "Processed", "Share", "States", "Pruned", ""], found.lines, (row) => [
-        row.line === null ? "none" : row.file ? `${row.file}:${row.line}` : this.toLine(row.line),
+        row.line === null ? "none" : this.toLine(row.line, row.file ? `${row.file}:${row.line}` : String(row.line), row.file),
         grouped(row.insns),
         share(row.insns, total),
         grouped(row.states),
@@ -129,9 +135,9 @@ export class ProfilePane extends Panel {
     ];
   }
 
-  /** A button that goes to a line. @param {number} line @param {string} [name] */
-  toLine(line, name = String(line)) {
-    return h("button", { type: "button", class: "line-link", title: `Go to line ${line}`, on: { click: () => void this.scope.search.visitOf(line) } }, name);
+  /** A button that goes to a line. @param {number} line @param {string} [name] @param {string} [file] */
+  toLine(line, name = String(line), file = "") {
+    return h("button", { type: "button", class: "line-link", title: `Go to ${lineName(line, file)}`, on: { click: () => void this.scope.search.visitOf(line, file) } }, name);
   }
 
   /** A button that goes to an instruction. @param {number} insn @param {string} [before] */

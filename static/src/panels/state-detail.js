@@ -1,4 +1,5 @@
 /** Everything known of one register, below the state table. */
+import { lineName } from "../core/files.js";
 import { fill, h } from "../ui/dom.js";
 import { bounds, num } from "../ui/format.js";
 import { kindOf } from "../ui/kinds.js";
@@ -91,7 +92,7 @@ export class Detail {
       "p",
       { class: "wrote-at" },
       reg.w !== undefined && reg.w >= 0
-        ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, line ${line}` : ""]
+        ? ["written at ", this.to(reg.w), idx === null ? "" : [" by ", h("code", null, `${idx}: ${code.at(idx)?.text ?? ""}`)], line ? `, ${lineName(line, code.file(Number(idx)))}` : ""]
         : this.log
           ? null
           : "present from the start",

@@ -88,7 +88,7 @@ export class State extends Panel {
     const here = this.scope.cursor.walked();
     const reg = here && peek ? here.state.get(peek) : null;
     const idx = reg ? this.scope.cursor.writerInsn(reg) : null;
-    this.store.set({ hover: idx === null ? null : { line: code.line(idx), insn: idx } });
+    this.store.set({ hover: idx === null ? null : { line: code.line(idx), file: code.file(idx), insn: idx } });
     if (here) this.describe(here);
   }
 

@@ -1,4 +1,5 @@
 /** What made a value, step by step: each row goes to its step. */
+import { lineName } from "../core/files.js";
 import { h } from "../ui/dom.js";
 import { concrete } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
@@ -48,7 +49,7 @@ export function made(value, scope, go) {
       h("span", { class: "made-what" },
         h("span", { class: "made-head" },
           h("b", null, split(event.name).slot), " ", h("span", { class: "made-kind" }, kindWord(event.kind)),
-          line ? h("span", { class: "made-line" }, ` line ${line}`) : null,
+          line ? h("span", { class: "made-line" }, ` ${lineName(line, insn?.file)}`) : null,
           event.concrete === null ? null : h("span", { class: "made-ran", title: "in the run" }, ` ${concrete(event.concrete, base)}`)),
         event.kind === "branch" || (!insn?.text && event.why) ? h("code", null, event.why) : insn?.text ? h("code", null, insn.text) : null,
         h("span", { class: "made-effect" }, effect(event, base)),

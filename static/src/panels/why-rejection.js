@@ -1,4 +1,5 @@
 /** The rejection: what is wrong, what is proven beside what is needed, and the steps that led there. */
+import { lineName } from "../core/files.js";
 import { glyph, h } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
 import { asSentence, category } from "../ui/words.js";
@@ -42,7 +43,7 @@ export function rejection(fail, state, total, links, search) {
       fail.reg ? [register(fail.reg, fail.proven, links), " "] : null,
       walked ? [fail.reg ? "at " : "At ", links.to(Math.min(fail.step, total - 1))] : insn ? "Found before the program was verified, at" : null,
       insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
-      line ? h("span", { class: "hint" }, `line ${line}`) : null,
+      line ? h("span", { class: "hint" }, lineName(line, fail.file)) : null,
     ),
     checkInSource(fail, state),
     sides(fail, Boolean(state.stages.verify?.read_from)),
@@ -136,11 +137,11 @@ function cause(each, { code, stages, reasons }, links) {
       { class: "cause-words" },
       each.name && !why.includes(each.name) ? [h("b", null, `${each.name}:`), " "] : null,
       why,
-      h("span", { class: "cause-where" }, insn ? [each.step >= 0 ? `step ${each.step + 1}` : "", line ? ` · line ${line}` : "", " · ", h("code", null, `${insn.idx}: ${insn.text}`)] : "at the start"),
+      h("span", { class: "cause-where" }, insn ? [each.step >= 0 ? `step ${each.step + 1}` : "", line ? ` · ${lineName(line, each.file)}` : "", " · ", h("code", null, `${insn.idx}: ${insn.text}`)] : "at the start"),
     ),
   ];
   if (each.step < 0) return h("span", { class: "cause", data: { kind: each.kind } }, inside);
-  const over = () => links.hover({ line, insn: each.insn });
+  const over = () => links.hover({ line, file: each.file, insn: each.insn });
   const out = () => links.hover(null);
   return h(
     "button",

@@ -1,4 +1,5 @@
 /** Where the emulation stops: neither a fault of the program nor a verdict. */
+import { lineName } from "../core/files.js";
 import { h } from "../ui/dom.js";
 import { notEmulated, waysOn } from "../ui/words.js";
 
@@ -41,7 +42,7 @@ export function stop(what, stage, state, links) {
           null,
           "The verifier got as far as ",
           h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`),
-          insn.line ? h("span", { class: "hint" }, ` line ${insn.line}`) : null,
+          insn.line ? h("span", { class: "hint" }, ` ${lineName(insn.line, insn.file)}`) : null,
           stopped && stopped.step >= 0 ? [" after ", links.to(stopped.step), ". The results up to there are valid."] : null,
         )
       : null,

@@ -300,6 +300,10 @@ export interface Sandbox {
 /** What a request may hold, in bytes, and steps of a window and of a chunk. */
 export interface Limits {
   source_bytes: number;
+  /** of all files beside a source */
+  files_bytes: number;
+  /** files beside a source */
+  files: number;
   elf_bytes: number;
   /** of a log that is pasted */
   log_bytes: number;
@@ -1383,6 +1387,8 @@ export interface Cause {
   /** `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`, `acquired`, `loop`, `checkpoint` or `failed` */
   kind: string;
   why: string;
+  /** the line's file, where that is not the source itself */
+  file?: string;
 }
 
 /** A comparison as the source has it. */
@@ -1435,6 +1441,8 @@ export interface Fail {
   causes: Cause[];
   /** absent of a log, whose text does not carry it */
   cause?: RootCause;
+  /** the line's file, where that is not the source itself */
+  file?: string;
 }
 
 /** A straight way through the program, from where it was forked to its end. */
