@@ -216,6 +216,13 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def on_analysis(self, message: Analysis) -> None:
         await self.begin_reading(message.type, self.send_analysis(message))
 
+    async def on_stop(self, message: asked.Stop) -> None:
+        task = self.reading.get(message.asked)
+        if task is None or task.done() or message.asked not in asked.ANALYSES:
+            return
+        await self.stop_reading(message.asked)
+        await self.say(type="error", code="analysis", message="This was stopped.", asked=message.asked)
+
     async def begin_reading(self, kind: str, work: Coroutine[Any, Any, None]) -> None:
         """Do what takes as long as a run; the socket takes other messages meanwhile. One of each kind at a time."""
         await self.stop_reading(kind)
@@ -423,7 +430,7 @@ class Analysis(NamedTuple):
 
 Plain = (
     asked.Window | asked.PartRequest | asked.Seek | asked.LogRequest | asked.ValueRequest | asked.FactsRequest
-    | asked.Resume | asked.Cancel
+    | asked.Stop | asked.Resume | asked.Cancel
 )  # fmt: skip
 Message = Start | Analysis | Plain
 
@@ -450,6 +457,7 @@ HANDLERS: dict[str, Handler] = {
     "value": RunConsumer.on_question,
     "facts": RunConsumer.on_question,
     **dict.fromkeys(asked.ANALYSES, RunConsumer.on_analysis),
+    "stop": RunConsumer.on_stop,
     "resume": RunConsumer.on_resume,
     "cancel": RunConsumer.on_cancel,
 }

@@ -29,6 +29,7 @@ from playground.jobs.frames import (
     MATRIX,
     MESSAGE,
     OUTLINES,
+    REAL,
     SEEK,
     SHORT,
     UPLOAD,
@@ -451,12 +452,15 @@ class Service:
 
         kind -- one of playground.present.analyses.ANALYSES
         request -- a checked request of a run; more -- what else the question says, checked
+            `take` of a question to real kernels says whether a stored answer will do
         For each client one after the other. Unreadable, Busy, Closing, OSError.
         """
         async with self._turn(f"{kind} {client.name}"):
             # Part of the key: an answer of real kernels is one of those that the workers have.
-            asked = {"guests": self.pool.about.get("guests", [])} if kind == MATRIX else {}
-            run = self.open({"kind": kind, "request": request, **asked, **(more or {})}, client=client)
+            asked = {"guests": self.pool.about.get("guests", [])} if kind in (MATRIX, REAL) else {}
+            question = {"kind": kind, "request": request, **asked, **(more or {})}
+            self._take(question, question.pop("take", "any"))
+            run = self.open(question, client=client)
             self.watch(run)
             try:
                 place = 0
@@ -477,6 +481,22 @@ class Service:
                 raise self._damaged(run, str(error)) from None
             finally:
                 self.leave(run, at_once=True)
+
+    def _take(self, question: dict[str, Any], take: str) -> None:
+        """Forget the stored answer of a question that is asked anew. Unreadable if there is none where it has to be."""
+        if take == "stored" and not self.stored(question):
+            raise Unreadable("What the kernels said is no longer stored on the server; ask them again.")
+        if take != "new" or not self.stored(question):
+            return
+        known = self._by_key.pop(key_of(question), None)
+        if known is None:
+            record = self.store.find(key_of(question))
+            if record is not None:
+                self.store.discard(record)
+                record.close()
+        elif known.state == FINISHED:
+            known.good = False
+            self.store.discard(known.record)
 
     def _turn(self, reader: str) -> asyncio.Lock:
         """Held while a reader's request is carried out."""

@@ -16,6 +16,9 @@ MAX_FILES: Final = 32
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
 MAX_SET: Final = 16
+KERNEL_LENGTH: Final = 16
+SHELL_LENGTH: Final = 1000
+REAL_SECONDS: Final = 30
 
 Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "listing", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
@@ -494,11 +497,45 @@ class CounterexampleRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["counterexample"]
 
 
-class MatrixRequest(Analysis, frozen=True, kw_only=True):
-    """Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`."""
+class KernelAnalysis(Analysis, frozen=True, kw_only=True):
+    """Ask real kernels about a program."""
 
     slow: ClassVar[bool] = True
+    take: Annotated[
+        Literal["any", "new", "stored"],
+        about("`new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer", title="take"),
+    ] = "any"
+
+
+class MatrixRequest(KernelAnalysis, frozen=True, kw_only=True):
+    """Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`."""
+
     type: Literal["matrix"]
+
+
+class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
+    """Run the object's programs on a real kernel, with a workload.
+
+    Answered by `real`, by what happens as it happens, and by `real_done`.
+    """
+
+    type: Literal["real"]
+    kernel: Annotated[
+        str,
+        about(
+            'which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH
+        ),
+    ] = ""
+    workload: Annotated[
+        Literal["shell", "files", "network", "scheduler"], about("what runs meanwhile", title="The workload")
+    ] = "shell"
+    shell: Annotated[
+        str,
+        about("a line for busybox's shell, instead of a workload", title="The line of shell", max_length=SHELL_LENGTH),
+    ] = ""
+    seconds: Annotated[
+        int, about("after which the workload is stopped", title="The number of seconds", ge=1, le=REAL_SECONDS)
+    ] = 5
 
 
 class BinariesRequest(Analysis, frozen=True, kw_only=True):
@@ -547,6 +584,16 @@ class CompareRequest(Analysis, frozen=True, kw_only=True):
     other: Annotated[Request, about("the other side, as in `run`", title="The other request")]
 
 
+class Stop(Wire, frozen=True, kw_only=True):
+    """Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet."""
+
+    type: Literal["stop"]
+    asked: Annotated[
+        str,
+        about("the type of the message that asked", sentence="asked must be the type of a question.", max_length=32),
+    ]
+
+
 class Resume(Wire, frozen=True):
     """Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s.
 
@@ -583,11 +630,13 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "fixes": FixesRequest,
     "counterexample": CounterexampleRequest,
     "matrix": MatrixRequest,
+    "real": RealRequest,
     "binaries": BinariesRequest,
     "profile": ProfileRequest,
     "advice": AdviceRequest,
     "settings": SettingsRequest,
     "compare": CompareRequest,
+    "stop": Stop,
     "resume": Resume,
     "cancel": Cancel,
 }

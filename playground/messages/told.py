@@ -32,6 +32,7 @@ from playground.messages.profiles import (
     WalkProfile,
     WalksCompared,
 )
+from playground.messages.real import RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -193,6 +194,12 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "kernels": Kernels,
     "cell": KernelCell,
     "cells_done": CellsDone,
+    "real": RealBegun,
+    "real_packet": RealPacket,
+    "real_attached": RealAttached,
+    "real_output": RealOutput,
+    "real_map": RealMap,
+    "real_done": RealDone,
     "binaries": Binaries,
     "profile": WalkProfile,
     "advice": FoundAdvice,
@@ -224,6 +231,12 @@ ServerMessage: TypeAlias = (
     | Kernels
     | KernelCell
     | CellsDone
+    | RealBegun
+    | RealPacket
+    | RealAttached
+    | RealOutput
+    | RealMap
+    | RealDone
     | Binaries
     | WalkProfile
     | FoundAdvice

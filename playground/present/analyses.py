@@ -18,10 +18,11 @@ from playground.jobs.frames import (
     FIXES,
     MATRIX,
     PROFILE,
+    REAL,
     REWRITTEN,
     SETTINGS,
 )
-from playground.present import profiles
+from playground.present import profiles, real
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
@@ -119,6 +120,11 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
     yield {"type": "cells_done", "asked": len(cells), "changes": changes}
 
 
+def real_job(asked: Asked) -> Iterator[Message]:
+    """See real.real_job()."""
+    yield from real.real_job(asked, lambda: (_build(asked), _loaded(asked)[1]))
+
+
 def _build(asked: Asked) -> pipeline.Build:
     """The source as it goes to the kernels: compiled, if it is C."""
     if asked.source.kind != "c":
@@ -171,6 +177,7 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     FIXES: fixes_job,
     COUNTEREXAMPLE: counterexample_job,
     MATRIX: matrix_job,
+    REAL: real_job,
     BINARIES: binaries_job,
     PROFILE: profile_job,
     ADVICE: advice_job,

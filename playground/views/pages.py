@@ -31,6 +31,7 @@ def config() -> dict[str, Any]:
         "limits": limits(),
         "version": version(),
         "kernel": kernel_release(),
+        "kernels": real_kernels(),
     }
 
 
@@ -84,6 +85,12 @@ def kernel_release() -> str:
     """Release of the emulated kernel as the workers say it; "" until the first one is up."""
     here = current()
     return str(here.pool.about.get("kernel", "")) if here else ""
+
+
+def real_kernels() -> list[str]:
+    """Series of the real kernels that the workers have, oldest first; none until the first worker is up."""
+    here = current()
+    return [str(name).partition("-")[0] for name in here.pool.about.get("guests", [])] if here else []
 
 
 def _example_program(example: Example) -> dict[str, Any]:

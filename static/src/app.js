@@ -22,6 +22,7 @@ import { PacketPane } from "./panels/packet.js";
 import { Pipeline } from "./panels/pipeline.js";
 import { ObjectPane } from "./panels/object.js";
 import { ProfilePane } from "./panels/profile.js";
+import { RealPane } from "./panels/real.js";
 import { RewrittenPane } from "./panels/rewritten.js";
 import { MachinePane, MapsPane, OutputPane, PathsPane } from "./panels/results.js";
 import { Scrubber } from "./panels/scrubber.js";
@@ -66,7 +67,7 @@ async function start() {
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
-    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane,
+    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover, "bs-breakpoints": BreakpointsPane, "bs-view-menu": ViewMenu,
   };

@@ -46,10 +46,11 @@ def run(options: Namespace, out: Reporter) -> int:
             build = _build(path, options, out)
             if build is None:
                 continue
-            for event in pipeline.real(
+            for events in pipeline.real(
                 build, state, workload=options.workload, shell=options.shell, seconds=options.seconds
             ):
-                _keep(record, event)
+                for event in events:
+                    _keep(record, event)
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
         out.line(record, _text(record))
@@ -72,7 +73,7 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
     elif what == "printk":
         record["printk"].append(event["text"])
     elif what == "record":
-        record["records"].append(event)
+        record["records"].append({name: event[name] for name in ("map", "decoded", "bytes")})
     elif what == "map":
         record["maps"][event["map"]] = event["entries"]
     else:

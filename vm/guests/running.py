@@ -15,6 +15,7 @@ from vm.guests.buffers import PerfBuffer, RingBuffer
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import Load
 from vm.guests.machine import Machine
+from vm.guests.single_runs import Packets, Received, single_runs
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Object
@@ -23,15 +24,25 @@ from vm.program import MapSpec, Object
 WORKLOADS: Final = {
     "shell": "for i in 1 2 3 4 5; do /bin/busybox true; /bin/busybox ls / >/dev/null; done",
     "files": "for i in 1 2 3 4 5; do echo $i >/tmp/f$i; /bin/busybox cat /tmp/f$i >/dev/null; rm /tmp/f$i; done",
-    "network": "/bin/busybox ip link set lo up; /bin/busybox ping -c 3 -i 0.2 127.0.0.1 >/dev/null",
-    "scheduler": "for i in 1 2 3 4 5 6; do (/bin/busybox usleep 20000; /bin/busybox true) & done; wait",
+    "network": (
+        "b=/bin/busybox; $b ip link set lo up; echo hello >/tmp/page; $b httpd -p 127.0.0.1:8080 -h /tmp; "
+        "($b nc -u -l -p 53 </dev/null >/dev/null &); for i in 1 2 3; do "
+        "$b wget -q -O /dev/null http://127.0.0.1:8080/page; $b timeout 1 $b nslookup bpf.test 127.0.0.1 & done; "
+        "$b ping -c 3 -i 0.1 127.0.0.1 >/dev/null; $b sleep 0.2; $b killall httpd nc nslookup"
+    ),
+    "scheduler": (
+        "for i in 1 2 3 4 5 6; do (for j in 1 2 3 4 5; do /bin/busybox usleep 5000; /bin/busybox true; done) & done; "
+        "for i in 1 2; do (i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done) & done; wait"
+    ),
 }
 MAX_PRINTED: Final = 1 << 20  # bytes of trace_pipe
 MAX_RECORDS: Final = 20_000
 MAX_ENTRIES: Final = 256  # of a map
+MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
+_MAPS_EVERY: Final = 0.5  # seconds between two looks at the maps while the workload runs
 _TRACE: Final = Slot(3900)
 _CHILD: Final = Slot(3901)
 _NULL: Final = Slot(3902)
@@ -70,7 +81,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a map holds at the end; whole -- whether these are all entries."""
+    """What a map holds; whole -- whether these are all entries. A later one of the same map replaces an earlier one."""
 
     spec: MapSpec
     entries: tuple[tuple[bytes, bytes], ...]
@@ -79,13 +90,19 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end. lost -- records that the kernel counted as lost; status -- the workload's, None if it was stopped."""
+    """The end.
+
+    lost     -- records that the kernel counted as lost
+    left_out -- records and bytes of printed text that came and are not told, for there were too many
+    status   -- the workload's, None if it was stopped
+    """
 
     lost: int
     status: int | None
+    left_out: tuple[int, int] = (0, 0)
 
 
-Event = Attached | Printed | Record | Content | Ended
+Event = Received | Attached | Printed | Record | Content | Ended
 
 
 @dataclass
@@ -113,8 +130,6 @@ class _Run:
                 self.records += 1
                 if self.records <= MAX_RECORDS:
                     out.append(Record(buffer.name, data))
-                else:
-                    self.lost += 1
         ended = results[waited].value != 0
         if results[waited].value > 0:
             self.status = struct.unpack("<i", results[waited].data[0])[0] >> 8
@@ -122,23 +137,36 @@ class _Run:
 
     status: int | None = None
 
+    @property
+    def left_out(self) -> tuple[int, int]:
+        """Records and bytes of text that are not told."""
+        return max(0, self.records - MAX_RECORDS), max(0, self.printed - MAX_PRINTED)
+
     def _lines(self, data: bytes) -> Iterator[Printed]:
-        if self.printed > MAX_PRINTED:
-            return
+        told = self.printed <= MAX_PRINTED
         self.printed += len(data)
+        if not told:
+            return
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             yield Printed(line.decode("utf-8", "replace"))
 
 
-def run(machine: Machine, kernel: GuestKernel, obj: Object, shell: str, seconds: float) -> Iterator[Event]:
-    """Attach every program that libbpf loads by default, run a line of shell, and tell what comes.
+def run(
+    machine: Machine, kernel: GuestKernel, obj: Object, shell: str, seconds: float, packets: Packets | None = None
+) -> Iterator[list[Event]]:
+    """Attach every program that libbpf loads by default, run a line of shell, and tell what comes, as it comes.
 
-    seconds -- how long the workload may run. InputError if there is no program; GuestError if the guest is lost.
+    seconds -- how long the workload may run
+    packets -- a program and the packets that it gets first, by BPF_PROG_TEST_RUN, with maps of its own
+    InputError if there is no program; GuestError if the guest is lost.
     """
     programs = [program for program in obj.programs if program.autoload]
     if not programs:
         raise InputError("There is no program to attach.")
+    if packets is not None:
+        for received in single_runs(machine, kernel, obj, packets):
+            yield [received]
     load = Load(machine, kernel, obj, programs[0])
     attacher = Attacher(machine, kernel)
     one = _Run(machine)
@@ -155,25 +183,50 @@ def run(machine: Machine, kernel: GuestKernel, obj: Object, shell: str, seconds:
             except NotAttached as error:
                 why = str(error)
         attached += not why
-        yield Attached(program.name, not why, why)
+        yield [Attached(program.name, not why, why)]
     if not attached:
-        yield Ended(0, None)
+        yield [Ended(0, None)]
         return
     for name, slot in attacher.iterators.items():
-        yield from _iterated(machine, name, slot)
+        yield list(_iterated(machine, name, slot))
     _start(machine, shell)
-    until, settled = time.monotonic() + seconds, 0.0
+    maps = _Maps(machine, obj)
+    until, settled, looked = time.monotonic() + seconds, 0.0, time.monotonic()
     while time.monotonic() < until:
         events, ended = one.poll()
-        yield from events
+        if events:
+            yield events
         settled = settled or (time.monotonic() if ended else 0.0)
         if settled and not events and time.monotonic() > settled + _SETTLE:
             break
+        if time.monotonic() > looked + _MAPS_EVERY:
+            yield maps.changed()
+            looked = time.monotonic()
         time.sleep(_PAUSE)
-    for number, spec in enumerate(obj.maps):
-        if spec.map_type in _KEYED and not spec.full_name.startswith((".rodata", ".kconfig")):
-            yield _content(machine, spec, load.map_slot(number))
-    yield Ended(one.lost, one.status)
+    yield maps.changed()
+    yield [Ended(one.lost, one.status, one.left_out)]
+
+
+class _Maps:
+    """The maps of an object, of which those are told that changed."""
+
+    def __init__(self, machine: Machine, obj: Object) -> None:
+        self._machine = machine
+        self._told: dict[int, Content] = {}
+        self._specs = [
+            (number, spec) for number, spec in enumerate(obj.maps)
+            if spec.map_type in _KEYED and not spec.full_name.startswith((".rodata", ".kconfig"))
+        ]  # fmt: skip
+
+    def changed(self) -> list[Event]:
+        """What the maps hold whose contents are others than those that were told last."""
+        out: list[Event] = []
+        for number, spec in self._specs:
+            found = _content(self._machine, spec, Load.map_slot(number))
+            if self._told.get(number) != found:
+                self._told[number] = found
+                out.append(found)
+        return out
 
 
 def _last(log: bytes) -> str:

@@ -3,7 +3,7 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, KernelCell, Kernels, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -11,6 +11,7 @@
  * @typedef {{
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
  *   matrix: Kernels | KernelCell | CellsDone,
+ *   real: RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone,
  *   binaries: Binaries,
  *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared,
  * }} Answers
@@ -27,6 +28,12 @@ const ANSWERS = /** @type {const} */ ({
   kernels: { asked: "matrix", last: false },
   cell: { asked: "matrix", last: false },
   cells_done: { asked: "matrix", last: true },
+  real: { asked: "real", last: false },
+  real_packet: { asked: "real", last: false },
+  real_attached: { asked: "real", last: false },
+  real_output: { asked: "real", last: false },
+  real_map: { asked: "real", last: false },
+  real_done: { asked: "real", last: true },
   binaries: { asked: "binaries", last: true },
   profile: { asked: "profile", last: true },
   advice: { asked: "advice", last: false },
@@ -86,6 +93,11 @@ export class Analyses {
     if (!this.offers(name) || this.answer(name)?.status === "asked" || !request) return;
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ (/** @type {unknown} */ ({ type: name, request, ...more })));
+  }
+
+  /** Stop what was asked; the server says when it is stopped. @param {Question} name */
+  stop(name) {
+    if (this.answer(name)?.status === "asked") this.session.ask({ type: "stop", asked: name });
   }
 
   /** Take a message; false if it answers no question. @param {ServerMessage} message */

@@ -41,6 +41,7 @@ export const PANES = [
   { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },
   { id: "profile", label: "Profile", tag: "bs-profile", scrolls: true, when: runs },
   { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, when: runs },
+  { id: "real", label: "Real", tag: "bs-real", scrolls: true, when: runs },
   { id: "breakpoints", label: "Breakpoints", tag: "bs-breakpoints", scrolls: true, badge: (s) => s.breakpoints.length || "" },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];

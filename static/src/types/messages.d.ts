@@ -236,6 +236,25 @@ export interface MatrixRequest {
   type: "matrix";
   /** the program, as in `run` */
   request: Request;
+  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
+  take?: "any" | "new" | "stored";
+}
+
+/** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
+export interface RealRequest {
+  type: "real";
+  /** the program, as in `run` */
+  request: Request;
+  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
+  take?: "any" | "new" | "stored";
+  /** which, its series; `""`: the emulated one, else the newest */
+  kernel?: string;
+  /** what runs meanwhile */
+  workload?: "shell" | "files" | "network" | "scheduler";
+  /** a line for busybox's shell, instead of a workload */
+  shell?: string;
+  /** after which the workload is stopped */
+  seconds?: number;
 }
 
 /** Ask for the files that the stages made. Answered by `binaries`. */
@@ -275,6 +294,13 @@ export interface CompareRequest {
   request: Request;
   /** the other side, as in `run` */
   other: Request;
+}
+
+/** Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet. */
+export interface Stop {
+  type: "stop";
+  /** the type of the message that asked */
+  asked: string;
 }
 
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
@@ -752,6 +778,127 @@ export interface CellsDone {
   /** how many `cell` messages there were */
   asked: number;
   changes: Changed[];
+}
+
+/** A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow. Where there is no kernel, `real_done` follows. */
+export interface RealBegun {
+  type: "real";
+  /** those that this server has */
+  kernels: KernelName[];
+  /** what this server lacks, a sentence for its operator; `""`: nothing */
+  missing: string;
+  /** the one that is used, its series; `""`: none */
+  kernel: string;
+  /** what `uname -r` prints there */
+  release: string;
+  /** names of the workloads that there are */
+  workloads: string[];
+}
+
+/** What the emulated machine made of the same packet. */
+export interface Emulated {
+  retval: number;
+  /** in hex; the first 4,096 bytes */
+  out: string;
+  /** why it stopped; `""`: it did not */
+  fault: string;
+  /** whether value and packet are those of the kernel */
+  same: boolean;
+}
+
+/** What the kernel made of a single packet, by BPF_PROG_TEST_RUN. */
+export interface RealPacket {
+  type: "real_packet";
+  /** of the packet, from 0 */
+  number: number;
+  /** negative: why it was not run */
+  errno: number;
+  /** what the program returned, 32 bits */
+  retval: number;
+  /** in hex; the first 4,096 bytes */
+  out: string;
+  /** bytes of the packet as the program left it */
+  size: number;
+  /** null: the emulated machine did not run the program */
+  ours: Emulated | null;
+}
+
+/** Whether a program of the object is attached. */
+export interface RealAttached {
+  type: "real_attached";
+  program: string;
+  ok: boolean;
+  /** why it is not */
+  why: string;
+}
+
+/** What a program put out. */
+export interface RealLine {
+  /** `printk`: a line of trace_pipe; `record`: of a ring or perf buffer, or an iterator's text */
+  kind: "printk" | "record";
+  /** name of the buffer or iterator */
+  source: string;
+  /** as text, decoded through BTF; `""`: nothing says how */
+  text: string;
+  /** in hex; the first 4,096 bytes */
+  bytes: string;
+  /** bytes of the record */
+  size: number;
+}
+
+/** What came since the last such message. */
+export interface RealOutput {
+  type: "real_output";
+  /** milliseconds since the question was taken up */
+  ms: number;
+  lines: RealLine[];
+}
+
+/** An entry of a map. The texts are decoded through BTF, `""` without. */
+export interface RealEntry {
+  /** in hex */
+  key: string;
+  /** in hex; the first 4,096 bytes */
+  value: string;
+  key_text: string;
+  value_text: string;
+}
+
+/** A count. */
+export interface Bar {
+  label: string;
+  count: number;
+}
+
+/** Counts that are best drawn. */
+export interface Bars {
+  /** key and field of the entry that has them; `""`: they are the entries */
+  title: string;
+  bars: Bar[];
+}
+
+/** What a map holds now. Told while the workload runs where it changed, and at the end. */
+export interface RealMap {
+  type: "real_map";
+  map: string;
+  /** the first 256 */
+  entries: RealEntry[];
+  /** whether these are all */
+  whole: boolean;
+  bars: Bars[];
+}
+
+/** The run on a real kernel is over. */
+export interface RealDone {
+  type: "real_done";
+  /** exit status of the workload; null: it was stopped, or did not start */
+  status: number | null;
+  /** records that the kernel counted as lost */
+  lost: number;
+  /** records, and bytes of printed text, that are not told: too many */
+  left_out: [number, number];
+  /** milliseconds since the question was taken up */
+  ms: number;
 }
 
 /** The files that the stages made, as base64; null for what there is not. */
@@ -1954,6 +2101,6 @@ export interface View {
   breakpoints?: Breakpoint[];
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;

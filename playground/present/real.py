@@ -1,0 +1,82 @@
+"""A run on a real kernel as messages. Called in a worker only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from playground.present.inputs import run_inputs
+from playground.present.request import Asked
+from vm import pipeline
+from vm.errors import InputError
+from vm.kernel.release import VERSION
+from vm.program import Program
+from vm.runner.inputs import PacketInput
+
+Message = dict[str, Any]
+DEFAULT_SECONDS: Final = 5
+_LINES: Final = ("printk", "record")
+
+
+def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) -> Iterator[Message]:
+    """`real`, then `real_packet`, `real_attached`, `real_output` and `real_map` as they come, and `real_done`.
+
+    build -- compiles the source; InputError
+    """
+    started = time.monotonic()
+    there = pipeline.saved_guests()
+    name = asked.more.get("kernel") or ""
+    state = next((each for each in there.states if each.name == name), None)
+    if not name and there.states:
+        state = next((each for each in there.states if each.name == VERSION), there.states[-1])
+    if state is None and there.states:
+        raise InputError(f"There is no kernel {name!r}; there are: {', '.join(each.name for each in there.states)}.")
+    yield {
+        "type": "real",
+        "kernels": [{"name": each.name, "release": each.release} for each in there.states],
+        "missing": there.missing,
+        "kernel": state.name if state is not None else "",
+        "release": state.release if state is not None else "",
+        "workloads": list(pipeline.workloads()),
+    }
+    end: Message = {"status": None, "lost": 0, "left_out": (0, 0)}
+    if state is not None:
+        source, program = build()
+        packets = [each for each in run_inputs(asked.input, program) if isinstance(each, PacketInput)]
+        for events in pipeline.real(
+            source, state,
+            workload=asked.more.get("workload") or "shell",
+            shell=asked.more.get("shell") or "",
+            seconds=float(asked.more.get("seconds") or DEFAULT_SECONDS),
+            program=program.name,
+            packets=packets,
+        ):  # fmt: skip
+            lines = [_line(event) for event in events if event["what"] in _LINES]
+            if lines:
+                yield {"type": "real_output", "ms": _since(started), "lines": lines}
+            for message in _others(events):
+                if message["type"] == "real_end":
+                    end = {name: message[name] for name in end}
+                else:
+                    yield message
+    yield {"type": "real_done", **end, "ms": _since(started)}
+
+
+def _others(events: Iterable[Message]) -> Iterator[Message]:
+    for event in events:
+        if event["what"] not in _LINES:
+            yield {"type": f"real_{event['what']}", **{name: each for name, each in event.items() if name != "what"}}
+
+
+def _line(event: Message) -> Message:
+    if event["what"] == "printk":
+        return {"kind": "printk", "source": "", "text": event["text"], "bytes": "", "size": len(event["text"])}
+    return {
+        "kind": "record", "source": event["map"], "text": event["decoded"], "bytes": event["bytes"],
+        "size": event["size"],
+    }  # fmt: skip
+
+
+def _since(started: float) -> int:
+    return int(1000 * (time.monotonic() - started))

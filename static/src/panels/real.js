@@ -1,0 +1,296 @@
+/** A run on a real kernel: all programs of the object attached while a workload runs; what they put out, as it comes. */
+import { Panel } from "../core/panel.js";
+import { fill, h, setText, svg } from "../ui/dom.js";
+import { count, grouped, grouping } from "../ui/format.js";
+
+/** @import { Answer } from "../core/analyses.js" */
+/** @import { Bars, KernelName, RealAttached, RealBegun, RealDone, RealLine, RealMap, RealOutput, RealPacket } from "../types/messages.js" */
+/** @typedef {RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone} RealMessage */
+
+/** Lines and packets that are shown, and entries of a map. */
+const LINES = 5000;
+const PACKETS = 64;
+const ENTRIES = 64;
+
+/** @type {[string, string][]} */
+const WORKLOADS = [
+  ["shell", "a shell that starts processes"],
+  ["files", "files that are written and read"],
+  ["network", "TCP, DNS and ping on the loopback device"],
+  ["scheduler", "a busy scheduler"],
+  ["", "a line of shell"],
+];
+const SECONDS = [2, 5, 10, 30];
+
+export class RealPane extends Panel {
+  /** @type {HTMLSelectElement} */
+  kernel;
+  /** @type {HTMLSelectElement} */
+  workload;
+  /** @type {HTMLInputElement} */
+  shell;
+  /** @type {HTMLElement} */
+  shellField;
+  /** @type {HTMLSelectElement} */
+  seconds;
+  /** @type {HTMLButtonElement} */
+  button;
+  /** @type {HTMLButtonElement} */
+  stop;
+  /** @type {HTMLElement} */
+  said;
+  /** @type {HTMLElement} */
+  attached;
+  /** @type {HTMLElement} */
+  packets;
+  /** @type {HTMLOListElement} */
+  lines;
+  /** @type {HTMLElement} */
+  maps;
+  /** How many of the answer's parts are painted. */
+  painted = 0;
+  /** @type {RealMessage[] | undefined} the parts as they were painted last */
+  parts;
+  /** Lines that came. */
+  came = 0;
+  /** The kernels that are offered. */
+  known = "";
+  /** @type {Map<string, HTMLElement>} */
+  sections = new Map();
+  /** @type {Map<string, RealAttached>} */
+  programs = new Map();
+  /** @type {RealPacket[]} */
+  received = [];
+
+  build() {
+    this.kernel = h("select", { id: "real-kernel" }, h("option", { value: "" }, "the emulated version"));
+    this.workload = h("select", { id: "real-workload", on: { change: () => this.form() } }, WORKLOADS.map(([value, label]) => h("option", { value }, label)));
+    this.shell = h("input", { id: "real-shell", type: "text", maxlength: "1000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "for i in 1 2 3; do ls /proc >/dev/null; done" });
+    this.shellField = h("p", { class: "real-shell" }, h("label", { for: "real-shell" }, "Line of shell (busybox) "), this.shell);
+    this.seconds = h("select", { id: "real-seconds" }, SECONDS.map((each) => h("option", { value: String(each) }, count(each, "second"))));
+    this.seconds.value = "5";
+    this.button = h("button", { type: "submit", class: "button primary" }, "Run for real");
+    this.stop = h("button", { type: "button", class: "button", on: { click: () => this.halt() } }, "Stop");
+    this.said = h("p", { class: "real-said", role: "status" });
+    this.attached = h("div", { class: "real-attached" });
+    this.packets = h("div", { class: "real-packets" });
+    this.lines = h("ol", { class: "events real-lines", "aria-label": "Output of the programs" });
+    this.maps = h("div", { class: "real-maps" });
+    this.append(
+      h(
+        "form",
+        { class: "real-form", on: { submit: (event) => this.ask(event) } },
+        h("p", null, h("label", { for: "real-kernel" }, "Kernel "), this.kernel),
+        h("p", null, h("label", { for: "real-workload" }, "Workload "), this.workload),
+        this.shellField,
+        h("p", null, h("label", { for: "real-seconds" }, "At most "), this.seconds),
+        h("p", { class: "fix-actions" }, this.button, this.stop),
+      ),
+      this.said,
+      this.attached,
+      this.packets,
+      h("div", { class: "real-both" }, this.lines, this.maps),
+    );
+    this.offer((this.scope.config.kernels ?? []).map((name) => ({ name, release: `Linux ${name}` })), "");
+    this.form();
+    this.store.on(["analyses", "ran", "stages", "edited", "kernel"], () => this.paint());
+  }
+
+  /** Show the fields of what is chosen. */
+  form() {
+    this.shellField.hidden = this.workload.value !== "";
+  }
+
+  /** @param {SubmitEvent} event */
+  ask(event) {
+    event.preventDefault();
+    const shell = this.workload.value ? "" : this.shell.value.trim();
+    if (!this.workload.value && !shell) {
+      this.shell.focus();
+      return;
+    }
+    this.scope.analyses.again("real", { kernel: this.kernel.value, workload: this.workload.value || "shell", shell, seconds: Number(this.seconds.value), take: "new" });
+    this.paint();
+    this.stop.focus();
+  }
+
+  halt() {
+    this.scope.analyses.stop("real");
+    this.button.focus();
+  }
+
+  paint() {
+    const { analyses, state } = this.scope;
+    const { ran, stages, edited } = state;
+    const answer = /** @type {Answer<RealMessage> | undefined} */ (analyses.answer("real"));
+    const running = answer?.status === "asked";
+    const loaded = stages.load?.status === "done";
+    this.button.disabled = running || !loaded || !analyses.offers("real");
+    this.stop.hidden = !running;
+    if (answer?.parts[0] !== this.parts?.[0] || (answer?.parts.length ?? 0) < this.painted) this.empty();
+    this.parts = answer?.parts;
+    for (const part of answer?.parts.slice(this.painted) ?? []) this.take(part);
+    this.painted = answer?.parts.length ?? 0;
+    setText(this.said, answer ? this.sentence(answer) : this.hint(loaded, Boolean(ran) && ran?.edited !== edited));
+    this.said.classList.toggle("bad", answer?.status === "failed");
+  }
+
+  /** @param {boolean} loaded @param {boolean} stale */
+  hint(loaded, stale) {
+    if (!this.scope.analyses.offers("real")) return "This needs a server with real kernels.";
+    if (!loaded) return "The programs can be run on a real kernel once they are loaded.";
+    return `All programs of the object are attached in a virtual machine of their own while a workload runs.${stale ? " The source was edited after its run: run it again first." : ""}`;
+  }
+
+  empty() {
+    this.painted = 0;
+    this.came = 0;
+    this.sections.clear();
+    this.programs.clear();
+    this.received = [];
+    for (const each of [this.attached, this.packets, this.lines, this.maps]) fill(each);
+  }
+
+  /** @param {Answer<RealMessage>} answer */
+  sentence({ status, parts, message }) {
+    const begun = /** @type {RealBegun | undefined} */ (parts[0]?.type === "real" ? parts[0] : undefined);
+    if (!begun) return status === "failed" ? message : "Waiting for a worker…";
+    if (begun.missing) return `${begun.missing} The operator's guide is docs/kernels.md.`;
+    const last = parts[parts.length - 1];
+    const all = [...this.programs.values()];
+    const head = `Linux ${begun.release}: ${grouped(all.filter((each) => each.ok).length)} of ${grouping(all.length, "program")} attached, ${grouping(this.came, "line")} of output`;
+    if (status === "failed") return `${head}. ${message}`;
+    if (last.type !== "real_done") return `${head}…`;
+    const [records, bytes] = last.left_out;
+    return [
+      `${head}, ${(last.ms / 1000).toFixed(1)} s.`,
+      last.status === null ? (all.some((each) => each.ok) ? "The workload was stopped at its limit." : "") : last.status ? `The workload ended with status ${last.status}.` : "",
+      last.lost ? `The kernel lost ${grouping(last.lost, "record")}.` : "",
+      records ? `${grouping(records, "record")} too many to be told.` : "",
+      bytes ? `${grouping(bytes, "byte")} of printed text too many to be told.` : "",
+    ]
+      .filter(Boolean)
+      .join(" ");
+  }
+
+  /** @param {RealMessage} part */
+  take(part) {
+    if (part.type === "real") this.kernels(part);
+    else if (part.type === "real_attached") {
+      this.programs.set(part.program, part);
+      fill(this.attached, h("ul", { class: "real-programs", "aria-label": "Programs" }, [...this.programs.values()].map(attachedRow)));
+    } else if (part.type === "real_packet") {
+      this.received.push(part);
+      if (this.received.length <= PACKETS) fill(this.packets, packetTable(this.received));
+    } else if (part.type === "real_output") {
+      for (const line of part.lines) if (++this.came <= LINES) this.lines.append(outputRow(line, part.ms));
+      if (this.came > LINES && !this.lines.dataset.cut) {
+        this.lines.dataset.cut = "yes";
+        this.lines.append(h("li", { class: "hint" }, "More lines are not shown."));
+      }
+    } else if (part.type === "real_map") {
+      const made = mapSection(part);
+      const before = this.sections.get(part.map);
+      if (before) before.replaceWith(made);
+      else this.maps.append(made);
+      this.sections.set(part.map, made);
+    }
+  }
+
+  /** @param {RealBegun} begun */
+  kernels(begun) {
+    delete this.lines.dataset.cut;
+    this.offer(begun.kernels.map(({ name, release }) => ({ name, release: `Linux ${release}` })), begun.kernel);
+  }
+
+  /** Have these kernels to choose from. @param {KernelName[]} kernels @param {string} used the one that is chosen where none was */
+  offer(kernels, used) {
+    const said = kernels.map((each) => each.release).join();
+    if (!kernels.length || said === this.known) return;
+    this.known = said;
+    const chosen = this.kernel.value || used;
+    fill(this.kernel, h("option", { value: "" }, "the emulated version"), kernels.map((each) => h("option", { value: each.name }, each.release)));
+    this.kernel.value = kernels.some((each) => each.name === chosen) ? chosen : "";
+  }
+}
+
+/** @param {RealAttached} part */
+const attachedRow = ({ program, ok, why }) =>
+  h("li", { data: { ok: ok ? "yes" : "no" } }, h("span", { class: ok ? "good" : "bad", "aria-hidden": "true" }, ok ? "✔ " : "✖ "), h("code", null, program), h("span", { class: "hint" }, ok ? " attached" : ` not attached: ${why}`));
+
+/** @param {RealLine} line @param {number} ms */
+const outputRow = (line, ms) =>
+  h("li", null, h("span", { class: "real-ms" }, `${(ms / 1000).toFixed(2)} s`), h("span", { class: "event-kind" }, line.kind === "printk" ? "printk" : line.source), h("code", null, line.text || line.bytes));
+
+/** @param {RealPacket[]} received */
+const packetTable = (received) =>
+  h(
+    "table",
+    { class: "map-table" },
+    h("caption", null, "Single packets (BPF_PROG_TEST_RUN)"),
+    h("thead", null, h("tr", null, ["Packet", "The kernel returned", "The emulated machine", ""].map((text) => h("th", { scope: "col" }, text)))),
+    h(
+      "tbody",
+      null,
+      received.map(({ number, errno, retval, size, ours }) =>
+        h(
+          "tr",
+          null,
+          h("td", null, String(number + 1)),
+          h("td", null, errno ? `not run: error ${errno}` : `${retval}, ${count(size, "byte")}`),
+          h("td", null, ours ? ours.fault || String(ours.retval) : "did not run it"),
+          h("td", { class: ours ? (ours.same ? "good" : "bad") : "" }, ours ? (ours.same ? "the same value and packet" : "differs") : ""),
+        ),
+      ),
+    ),
+  );
+
+/** @param {RealMap} part */
+function mapSection({ map, entries, whole, bars }) {
+  const some = entries.filter(({ value }) => !/^0*$/.test(value));
+  const shown = (some.length ? some : entries.slice(0, 4)).slice(0, ENTRIES);
+  return h(
+    "section",
+    { class: "map", "aria-label": `Map ${map}` },
+    h("h3", null, h("span", { class: "kind-map map-name" }, map), h("span", { class: "hint" }, ` ${count(entries.length, "entry", "entries")}${whole ? "" : " and more"}`)),
+    bars.map(drawn),
+    shown.length
+      ? h(
+          "details",
+          { open: !bars.length },
+          h("summary", null, "Entries"),
+          h(
+            "table",
+            { class: "map-table" },
+            h("thead", null, h("tr", null, h("th", { scope: "col" }, "Key"), h("th", { scope: "col" }, "Value"))),
+            h("tbody", null, shown.map((each) => h("tr", null, h("td", null, each.key_text || each.key), h("td", null, each.value_text || each.value)))),
+          ),
+          some.length > ENTRIES ? h("p", { class: "hint" }, "More entries are not shown.") : null,
+          some.length && some.length < entries.length ? h("p", { class: "hint" }, `${count(entries.length - some.length, "entry is", "entries are")} zero.`) : null,
+        )
+      : h("p", { class: "hint" }, "Empty."),
+  );
+}
+
+/** Counts as bars. @param {Bars} group */
+function drawn({ title, bars }) {
+  const most = Math.max(1, ...bars.map((bar) => bar.count));
+  return h(
+    "table",
+    { class: "real-bars" },
+    h("caption", null, title || "Counts by key"),
+    h(
+      "tbody",
+      null,
+      bars.map(({ label, count: n }) =>
+        h(
+          "tr",
+          null,
+          h("th", { scope: "row" }, label),
+          h("td", null, grouped(n)),
+          h("td", { "aria-hidden": "true" }, svg("svg", { class: "real-bar", viewBox: "0 0 100 10", preserveAspectRatio: "none" }, svg("rect", { width: String((100 * n) / most), height: "10" }))),
+        ),
+      ),
+    ),
+  );
+}
