@@ -86,7 +86,7 @@ export function world() {
   const seeker = new Seeker(session);
   const search = new Search(cursor, lists, seeker);
   const player = new Player(store, cursor, search, () => false);
-  const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample", "settings", "matrix"]);
+  const analyses = new Analyses(store, session, ["contents", "fixes", "counterexample", "settings", "matrix", "real"]);
   const protocol = new Protocol(store, steps, cursor, session, analyses, lists, seeker);
   return { analyses, asked, cursor, lists, player, protocol, search, seeker, sent, session, steps, store };
 }

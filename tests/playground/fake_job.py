@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import CONTENTS, DAMAGED, LOG, SEEK, UPLOAD, VALUE, WANTED, WINDOW
+from playground.jobs.frames import CONTENTS, DAMAGED, LOG, REAL, SEEK, UPLOAD, VALUE, WANTED, WINDOW
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
@@ -36,6 +36,15 @@ def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == CONTENTS:
         yield from run_job(request["request"])
         yield {"type": "contents", "bytes": 5}
+        return
+    if request["kind"] == REAL:
+        yield from run_job(request["request"])
+        yield {
+            "type": "real_done",
+            "status": request["seconds"],
+            "lost": time.monotonic_ns(),
+            "shell": request["shell"],
+        }
         return
     if request.get("upload"):
         yield from uploaded()

@@ -23,6 +23,8 @@ async def test_an_answer_comes_without_a_run_and_is_stored(service: Service, con
         await socket.send(type="contents", request=asked("stage one"))
         assert [m["type"] for m in await socket.until("contents")] == ["stage", "contents"]
     asks = {"kind": "contents", "request": check_request(asked("stage one"))}
+    while service.pool.status()["running"]:  # the answer is sent before it is stored
+        await asyncio.sleep(0.02)
     record = service.store.find(key_of(asks))
     assert record is not None
     record.close()
@@ -84,3 +86,29 @@ async def test_a_wrong_request_is_refused(connect: Connect) -> None:
     assert error["code"] == "bad_request" and "no source" in error["message"]
     await socket.send(type="contents")
     assert (await socket.receive())["code"] == "bad_request"
+
+
+async def test_a_question_is_stopped_and_its_worker_is_free(service: Service, connect: Connect) -> None:
+    socket = await connect()
+    await socket.send(type="real", request=asked("stage begun\nsleep 30"))
+    await socket.until("stage")
+    await socket.send(type="stop", asked="real")
+    error = (await socket.until("error", 5))[-1]
+    assert (error["code"], error["asked"], error["message"]) == ("analysis", "real", "This was stopped.")
+    await socket.send(type="stop", asked="real")  # it is over: nothing is said
+    await socket.send(type="stop", asked="window")
+    await socket.send(type="contents", request=asked("stage after"))
+    assert [m["type"] for m in await socket.until("contents")] == ["stage", "contents"]
+
+
+async def test_real_kernels_are_asked_anew_or_only_for_what_is_stored(connect: Connect) -> None:
+    socket = await connect()
+    told = []
+    for take in ("stored", "any", "any", "stored", "new", "any"):
+        await socket.send(type="real", request=asked("stage real"), take=take, shell="ls")
+        said = await socket.until("error" if not told else "real_done")
+        told.append(said[-1].get("lost", said[-1].get("message")))
+        await asyncio.sleep(0.1)  # stored once the worker is done with it
+    missing, first, again, stored, anew, last = told
+    assert "no longer stored" in missing
+    assert first == again == stored and anew == last != first

@@ -215,3 +215,17 @@ async def test_a_busy_server_says_so(service: Service, monkeypatch: pytest.Monke
         answer = await call("POST", path, asked("stage one"))
         assert answer.status == 503 and answer.headers["retry-after"] == "7"
     assert json.dumps(asked("x"))
+
+
+async def test_what_a_question_says_beside_its_program_is_the_query(service: Service) -> None:
+    answer = await call("POST", "/api/real?shell=42&seconds=7", asked("stage one"))
+    (_, done) = answer.json()["messages"]
+    assert (done["shell"], done["status"]) == ("42", 7)
+    for query, said in (
+        ("seconds=900", "seconds"),
+        ("workload=rm", "workload"),
+        ("other=1", "other"),
+        ("take=no", "take"),
+    ):
+        refused = await call("POST", f"/api/real?{query}", asked("stage one"))
+        assert refused.status == 400 and said in refused.json()["error"], query

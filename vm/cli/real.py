@@ -40,7 +40,7 @@ def run(options: Namespace, out: Reporter) -> int:
     for path in options.files:
         record: dict[str, Any] = {
             "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "records": [],
-            "maps": {}, "lost": 0, "recorded": [],
+            "maps": {}, "lost": 0, "left_out": [0, 0], "recorded": [],
         }  # fmt: skip
         try:
             build = _build(path, options, out)
@@ -77,7 +77,7 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
     elif what == "map":
         record["maps"][event["map"]] = event["entries"]
     else:
-        record["lost"] = event["lost"]
+        record["lost"], record["left_out"] = event["lost"], event["left_out"]
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -90,4 +90,6 @@ def _text(record: dict[str, Any]) -> str:
         lines += [f"  {name}[{e['key_text'] or e['key']}] = {e['value_text'] or e['value']}" for e in entries]
     if record["lost"]:
         lines.append(f"  {record['lost']} records were lost")
+    if any(record["left_out"]):
+        lines.append("  {} records and {} bytes of printed text are left out".format(*record["left_out"]))
     return "\n".join(lines)

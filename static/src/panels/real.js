@@ -220,7 +220,7 @@ const attachedRow = ({ program, ok, why }) =>
 
 /** @param {RealLine} line @param {number} ms */
 const outputRow = (line, ms) =>
-  h("li", null, h("span", { class: "real-ms" }, `${(ms / 1000).toFixed(2)} s`), h("span", { class: "event-kind" }, line.kind === "printk" ? "printk" : line.source), h("code", null, line.text || line.bytes));
+  h("li", null, h("span", { class: "real-ms" }, `${(ms / 1000).toFixed(2)} s`), h("span", { class: "event-kind" }, line.kind === "printk" ? "printk" : line.source), h("code", null, line.text.trimStart() || line.bytes));
 
 /** @param {RealPacket[]} received */
 const packetTable = (received) =>

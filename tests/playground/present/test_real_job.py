@@ -23,6 +23,7 @@ SOURCE = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 struct seen { __u32 pid; char comm[16]; };
 struct hist { __u32 slots[8]; };
+const struct seen *in_btf __attribute__((unused)); // clang describes only types that something global has
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32); __type(value, __u64);

@@ -1,0 +1,42 @@
+"""The panel of runs on real kernels: what is missing is said; where kernels are, output comes and a run is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.test_flow import stage
+
+
+def test_programs_run_for_real_and_are_stopped(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.get_by_role("tab", name="Real", exact=True).press("Enter")
+    pane = page.locator("bs-real")
+    said = pane.get_by_role("status")
+    pane.get_by_label("Workload").select_option(label="a line of shell")
+    run = pane.get_by_role("button", name="Run for real")
+    run.press("Enter")
+    expect(pane.get_by_label("Line of shell (busybox)")).to_be_focused()  # nothing is run without a line
+    pane.get_by_label("Line of shell (busybox)").fill("/bin/busybox sleep 60")
+    pane.get_by_label("At most").select_option("30")
+    pane.get_by_label("Line of shell (busybox)").press("Enter")
+    expect(said).not_to_contain_text("Waiting", timeout=30_000)
+    if "make kernels" in (said.text_content() or ""):
+        expect(run).to_be_enabled()
+        opened.check()
+        return
+    expect(said).to_contain_text("1 of 1 program attached", timeout=30_000)
+    expect(pane.get_by_role("row", name="the same value and packet")).to_be_visible()
+    pane.get_by_role("button", name="Stop").press("Enter")
+    expect(said).to_contain_text("This was stopped.", timeout=10_000)
+    expect(run).to_be_enabled()
+    line = "/bin/busybox ip link set lo up; /bin/busybox ping -c 2 127.0.0.1"
+    pane.get_by_label("Line of shell (busybox)").fill(line)
+    run.press("Enter")
+    expect(said).to_contain_text(" s.", timeout=60_000)
+    expect(pane.get_by_role("region", name="Map")).not_to_have_count(0)
+    opened.check()
