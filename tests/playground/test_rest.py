@@ -217,15 +217,10 @@ async def test_a_busy_server_says_so(service: Service, monkeypatch: pytest.Monke
     assert json.dumps(asked("x"))
 
 
-async def test_what_a_question_says_beside_its_program_is_the_query(service: Service) -> None:
-    answer = await call("POST", "/api/real?shell=42&seconds=7", asked("stage one"))
+async def test_questions_to_real_kernels_take_their_fields_beside_those_of_the_request(service: Service) -> None:
+    answer = await call("POST", "/api/real", {**asked("stage one"), "shell": "42", "seconds": 7})
     (_, done) = answer.json()["messages"]
     assert (done["shell"], done["status"]) == ("42", 7)
-    for query, said in (
-        ("seconds=900", "seconds"),
-        ("workload=rm", "workload"),
-        ("other=1", "other"),
-        ("take=no", "take"),
-    ):
-        refused = await call("POST", f"/api/real?{query}", asked("stage one"))
-        assert refused.status == 400 and said in refused.json()["error"], query
+    for wrong in ({"seconds": 900}, {"workload": "rm"}, {"others": 1}, {"take": "no"}):
+        refused = await call("POST", "/api/real", {**asked("stage one"), **wrong})
+        assert refused.status == 400 and next(iter(wrong)) in refused.json()["error"], wrong
