@@ -169,7 +169,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         for text in await window_of(run, message, self.client.name):
             await self.say_text(text)
 
-    async def on_question(self, message: asked.ValueRequest | asked.FactsRequest) -> None:
+    async def on_question(self, message: Question) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
@@ -430,9 +430,10 @@ class Analysis(NamedTuple):
 
 Plain = (
     asked.Window | asked.PartRequest | asked.Seek | asked.LogRequest | asked.ValueRequest | asked.FactsRequest
-    | asked.Stop | asked.Resume | asked.Cancel
+    | asked.StatesRequest | asked.RoundsRequest | asked.Stop | asked.Resume | asked.Cancel
 )  # fmt: skip
 Message = Start | Analysis | Plain
+Question = asked.ValueRequest | asked.FactsRequest | asked.StatesRequest | asked.RoundsRequest
 
 
 def understand(text: str) -> Message:
@@ -456,6 +457,8 @@ HANDLERS: dict[str, Handler] = {
     "log": RunConsumer.on_log,
     "value": RunConsumer.on_question,
     "facts": RunConsumer.on_question,
+    "states": RunConsumer.on_question,
+    "rounds": RunConsumer.on_question,
     **dict.fromkeys(asked.ANALYSES, RunConsumer.on_analysis),
     "stop": RunConsumer.on_stop,
     "resume": RunConsumer.on_resume,

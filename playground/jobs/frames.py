@@ -20,8 +20,10 @@ READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART, OUTLINE = 1, 2, 3, 4, 5, 6, 7,
 # OUTLINE: which instructions steps visited (vm/seek/outline.py), for searches; only a worker can read it.
 # PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
 WINDOW, LOG, VALUE, FACTS, SEEK = "window", "walk_log", "value", "facts", "seek"
-"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value, facts, a search."""
-SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK})
+STATES, ROUNDS = "states", "rounds"
+"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value, facts, a search, two
+states that were compared, the rounds of a loop."""
+SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK, STATES, ROUNDS})
 """Those that take no longer than it takes to look at a few thousand steps: they do not wait for runs."""
 WANTED = "wanted"
 """Type of a worker's message: it needs further blocks of the walk to answer."""
@@ -33,11 +35,12 @@ CONTENTS, REWRITTEN, FIXES, COUNTEREXAMPLE, MATRIX = "contents", "rewritten", "f
 REAL = "real"
 BINARIES = "binaries"
 PROFILE, ADVICE, SETTINGS, COMPARE = "profile", "advice", "settings", "compare"
+GRAPH = "graph"
 """The kinds of requests for an analysis of a program."""
 DAMAGED = "damaged"
 """The code of the error message that answers such a request when the steps cannot be read."""
 STAGES = ("", "compile", "load", "verify", "jit", "run")
-LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings")
+LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings", "tree")
 """Lists of which a stage's message may hold only the beginning (playground/present/parts.py)."""
 OUTLINES = {"verify": "verify_outline", "run": "run_outline"}
 """What stands in an OUTLINE's header in the place of the stage, by the stage."""

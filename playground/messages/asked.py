@@ -308,7 +308,9 @@ class Window(Wire, frozen=True, kw_only=True):
     ]
 
 
-ListName: TypeAlias = Literal["insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings"]
+ListName: TypeAlias = Literal[
+    "insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings", "tree"
+]
 
 
 class PartRequest(Wire, frozen=True, kw_only=True):
@@ -461,6 +463,40 @@ class FactsRequest(Wire, frozen=True, kw_only=True):
     step: Annotated[int, about("the step", sentence="The step of facts must be a number from 0.", ge=0)]
 
 
+class StatesRequest(Wire, frozen=True, kw_only=True):
+    """Ask for the two states of a comparison: the stored one, and the one that arrived. Answered by `states`."""
+
+    type: Literal["states"]
+    step: Annotated[
+        int,
+        about(
+            "the step after which the state arrived, as `after` of prunings and arrivals; -1: the entry",
+            sentence="The step of states must be a number from -1.",
+            ge=-1,
+        ),
+    ]
+    path: Annotated[int, about("the path that arrived", sentence="The path of states must be a number from 0.", ge=0)]
+    checkpoint: Annotated[
+        int,
+        about(
+            "the step before which the other state was stored",
+            sentence="The checkpoint of states must be a number from 0.",
+            ge=0,
+        ),
+    ]
+
+
+class RoundsRequest(Wire, frozen=True, kw_only=True):
+    """Ask for the visits of an instruction on the path of a step, with the states they found. Answered by `rounds`."""
+
+    type: Literal["rounds"]
+    step: Annotated[int, about("the step", sentence="The step of rounds must be a number from 0.", ge=0)]
+    insn: Annotated[
+        int,
+        about("slot of the instruction", sentence="The instruction of rounds must be a number from 0.", ge=0),
+    ]
+
+
 class Analysis(Wire, frozen=True, kw_only=True):
     """Ask something about a program. Its answer may take as long as a run; the run of the socket goes on."""
 
@@ -584,6 +620,12 @@ class CompareRequest(Analysis, frozen=True, kw_only=True):
     other: Annotated[Request, about("the other side, as in `run`", title="The other request")]
 
 
+class GraphRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for the control-flow graph of the chosen program. Answered by `graph`."""
+
+    type: Literal["graph"]
+
+
 class Stop(Wire, frozen=True, kw_only=True):
     """Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet."""
 
@@ -625,6 +667,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "value": ValueRequest,
     "facts": FactsRequest,
     "seek": Seek,
+    "states": StatesRequest,
+    "rounds": RoundsRequest,
     "contents": ContentsRequest,
     "rewritten": RewrittenRequest,
     "fixes": FixesRequest,
@@ -636,6 +680,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "advice": AdviceRequest,
     "settings": SettingsRequest,
     "compare": CompareRequest,
+    "graph": GraphRequest,
     "stop": Stop,
     "resume": Resume,
     "cancel": Cancel,

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import field
 
 from playground.messages.base import Wire, about
-from playground.messages.stages import Arrival, Holding, Insn, MachineInsn, Path, Precision, Pruning
+from playground.messages.stages import Arrival, Branch, Holding, Insn, MachineInsn, Path, Precision, Pruning
 
 _FIRST: Final = about("number of the first item, from 0")
 
@@ -85,6 +85,15 @@ class HoldingsPart(Wire, frozen=True, kw_only=True):
     items: list[Holding]
 
 
+class TreePart(Wire, frozen=True, kw_only=True):
+    """Branches of the tree of paths."""
+
+    type: Literal["part"]
+    list_: Literal["tree"] = field(name="list")
+    from_: Annotated[int, _FIRST] = field(name="from")
+    items: list[Branch]
+
+
 PARTS: Final[Mapping[str, type[Wire]]] = {
     "insns": InsnsPart,
     "listing": ListingPart,
@@ -94,5 +103,6 @@ PARTS: Final[Mapping[str, type[Wire]]] = {
     "arrivals": ArrivalsPart,
     "precision": PrecisionPart,
     "holdings": HoldingsPart,
+    "tree": TreePart,
 }
 """List -> its message."""

@@ -318,6 +318,17 @@ class Path(Wire, frozen=True):
     speculative: Annotated[bool, about("true: only a mispredicted branch goes there")] | Unset = UNSET
 
 
+Branch: TypeAlias = Annotated[
+    tuple[int, int, int, int, str, int, int, int, int, bool],
+    about(
+        "[path it was forked from, step after which it forked, its first step, its last step, `end` and `pruned_by` as "
+        "in `paths`, instruction at the fork, at its first step, at its last step, only a mispredicted branch goes "
+        "there]; -1: there is none"
+    ),
+]
+"""A path as a branch of the tree of paths; its id is its position."""
+
+
 class Pruning(Wire, frozen=True):
     """A path that ended because a checkpoint covers its state."""
 
@@ -524,6 +535,7 @@ class Verified(Wire, frozen=True):
     ) = UNSET
     more: Annotated[dict[str, int], _MORE] | Unset = UNSET
     path_marks: Annotated[PathMarks, about("where `more` has paths")] | Unset = UNSET
+    tree: Annotated[list[Branch], about("all paths in short, at most 60,000, in order; not of a log")] | Unset = UNSET
     stopped: Annotated[Stopped, about("with verdict `none`")] | Unset = UNSET
     read_from: (
         Annotated[

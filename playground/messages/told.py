@@ -23,6 +23,7 @@ from playground.messages.parts import (
     PathsPart,
     PrecisionPart,
     PruningsPart,
+    TreePart,
 )
 from playground.messages.profiles import (
     AdviceDone,
@@ -33,6 +34,7 @@ from playground.messages.profiles import (
     WalksCompared,
 )
 from playground.messages.real import RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket
+from playground.messages.shape import ComparedStates, Graph, LoopRounds
 from playground.messages.stages import (
     Compiled,
     Executed,
@@ -164,7 +166,10 @@ class Error(Wire, frozen=True):
     message: Annotated[str, about("a sentence")]
     asked: Annotated[
         str | Unset,
-        about("type of the message that asked: with `analysis`; with `window` for `value`, `facts` and `seek`"),
+        about(
+            "type of the message that asked: with `analysis`; with `window` for `value`, `facts`, `states`, `rounds` "
+            "and `seek`"
+        ),
     ] = UNSET
     retry_after: Annotated[int | Unset, about("with `busy`: seconds after which to try again")] = UNSET
 
@@ -186,6 +191,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "value": Value,
     "facts": ProvedFacts,
     "found": Found,
+    "states": ComparedStates,
+    "rounds": LoopRounds,
     "contents": Contents,
     "rewritten": RewrittenProgram,
     "fix": FoundFix,
@@ -207,6 +214,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "setting": TriedSetting,
     "settings_done": SettingsDone,
     "compare": WalksCompared,
+    "graph": Graph,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -223,6 +231,9 @@ ServerMessage: TypeAlias = (
     | Value
     | ProvedFacts
     | Found
+    | ComparedStates
+    | LoopRounds
+    | Graph
     | Contents
     | RewrittenProgram
     | FoundFix
@@ -257,6 +268,7 @@ ServerMessage: TypeAlias = (
     | ArrivalsPart
     | PrecisionPart
     | HoldingsPart
+    | TreePart
     | Working
     | Skipped
     | Refused

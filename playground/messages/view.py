@@ -10,6 +10,8 @@ from playground.messages.base import NAME_LENGTH, Unset, Wire, about
 
 BREAKPOINTS: Final = 100
 LAYOUT: Final = 64
+NODES: Final = 1000
+"""Nodes of the tree of paths that a link keeps."""
 TEXT_LENGTH: Final = 256
 _NAME: Final = about("", max_length=NAME_LENGTH)
 Key: TypeAlias = Annotated[str, _NAME]
@@ -39,6 +41,30 @@ class Selected(Wire, frozen=True):
 
     name: Annotated[str, about("`r3`, `fp-8`; in a run also `@0x…`, an address", max_length=NAME_LENGTH)]
     frame: Annotated[int, about("number of its frame", ge=0, le=8)] = 0
+
+
+class Shape(Wire, frozen=True):
+    """What the panel Shape shows."""
+
+    view: Annotated[
+        Literal["paths", "states", "graph", "loops", "frames"],
+        about("its part", sentence="The view's shape has to show paths, states, graph, loops or frames."),
+    ] = "paths"
+    find: Annotated[str, about("the text of the search in the tree", max_length=TEXT_LENGTH)] = ""
+    folded: Annotated[bool, about("whether the tree's nodes are collapsed, but for `nodes`; else only `nodes` are")] = (
+        False
+    )
+    nodes: (
+        Annotated[
+            list[Annotated[int, about("", ge=0, le=(1 << 53) - 1)]],
+            about("first steps of nodes", max_length=NODES),
+        ]
+        | Unset
+    ) = UNSET
+    insn: Annotated[int, about("first instruction of the loop's rounds; -1: the loop around the step", ge=-1)] = -1
+    checkpoint: Annotated[
+        int, about("the stored state that the step's is compared with; -1: the first one", ge=-1)
+    ] = -1
 
 
 class View(Wire, frozen=True):
@@ -81,3 +107,4 @@ class View(Wire, frozen=True):
         ]
         | Unset
     ) = UNSET
+    shape: Annotated[Shape, about("the panel Shape", sentence="The view's shape has to be an object.")] | Unset = UNSET

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from playground.jobs.frames import (
     CONTENTS,
     COUNTEREXAMPLE,
     FIXES,
+    GRAPH,
     MATRIX,
     PROFILE,
     REAL,
@@ -26,9 +27,12 @@ from playground.present import profiles, real
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
+from vm.profile.graph import graph
 from vm.program import Object, Program
 
 Message = dict[str, Any]
+MOST_CALLS: Final = 100
+"""Calls of a function that are told."""
 
 
 def _loaded(asked: Asked) -> tuple[Object, Program]:
@@ -171,6 +175,41 @@ def settings_job(asked: Asked) -> Iterator[Message]:
     yield from profiles.settings_job(asked, *_loaded(asked))
 
 
+def graph_job(asked: Asked) -> Iterator[Message]:
+    """The `graph` message."""
+    _, program = _loaded(asked)
+    found = graph(program)
+    line_of = program.line_of
+    yield {
+        "type": "graph",
+        "program": program.name,
+        "functions": [
+            {
+                "name": each.name, "insn": each.insn, "line": line_of(each.insn), "first": each.first,
+                "last": each.last, "calls": list(each.calls)[:MOST_CALLS],
+            }
+            for each in found.functions
+        ],
+        "blocks": [[each.first, each.last] for each in found.blocks],
+        "edges": [[each.start, each.end, each.kind, each.back] for each in found.edges],
+        "loops": [
+            {"insn": each.head, "line": line_of(each.head), "ranges": ranges(each.body)} for each in found.loops
+        ],
+        "left_out": found.left_out,
+    }  # fmt: skip
+
+
+def ranges(slots: Iterable[int]) -> list[tuple[int, int]]:
+    """Slots as [first, last] of those that follow each other."""
+    found: list[tuple[int, int]] = []
+    for slot in sorted(slots):
+        if found and slot <= found[-1][1] + 2:
+            found[-1] = found[-1][0], slot
+        else:
+            found.append((slot, slot))
+    return found
+
+
 ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     CONTENTS: contents_job,
     REWRITTEN: rewritten_job,
@@ -183,6 +222,7 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     ADVICE: advice_job,
     SETTINGS: settings_job,
     COMPARE: profiles.compare_job,
+    GRAPH: graph_job,
 }
 """By the type of the message that asks."""
 

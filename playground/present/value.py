@@ -28,24 +28,25 @@ from vm.trace.stored import StoredTrace
 
 Message = dict[str, Any]
 _run_block = lru_cache(maxsize=4)(read_block)  # 40 ms each, and the next question is mostly about the same run
-Answer = Callable[[Message, "_Walk"], Message | None]
+Answer = Callable[[Message, "AskedWalk"], Message | None]
 NO_STEP: Final = "There is no such step."
 TOO_FAR: Final = "This lies too far from the step to be looked at."
 
 
 def value_job(request: Message) -> Iterator[Message]:
     """The `value` message, or `wanted`."""
-    yield from _answered(request, _value)
+    yield from answered(request, _value)
 
 
 def facts_job(request: Message) -> Iterator[Message]:
     """The `facts` message, or `wanted`."""
-    yield from _answered(request, _facts)
+    yield from answered(request, _facts)
 
 
-def _answered(request: Message, answer: Answer) -> Iterator[Message]:
+def answered(request: Message, answer: Answer) -> Iterator[Message]:
+    """The message that `answer` makes of a request and its walk, `wanted`, or an error message."""
     try:
-        walk = _Walk(request)
+        walk = AskedWalk(request)
         try:
             said = answer(request, walk)
         except NotHereError:
@@ -54,18 +55,19 @@ def _answered(request: Message, answer: Answer) -> Iterator[Message]:
         if missing and request["more"]:
             yield {"type": WANTED, "blocks": missing}
         else:
-            yield said if said is not None else _refused(TOO_FAR, request["kind"])
+            yield said if said is not None else refused(TOO_FAR, request["kind"])
     except (TraceError, BlockError) as error:
         yield {"type": "error", "code": DAMAGED, "message": f"What was stored of these steps cannot be read: {error}."}
     except IndexError:
-        yield _refused(NO_STEP, request["kind"])
+        yield refused(NO_STEP, request["kind"])
 
 
-def _refused(message: str, asked: str) -> Message:
+def refused(message: str, asked: str) -> Message:
+    """The error message that answers a question of the kind `asked`."""
     return {"type": "error", "code": "window", "message": message, "asked": asked}
 
 
-class _Walk:
+class AskedWalk:
     """The walk of a request, as far as it is at hand.
 
     trace   -- None for a log, and for what was not verified
@@ -98,7 +100,7 @@ class _Walk:
         return RunPart(parts, self.program.insns if self.program is not None else ()) if parts else None
 
 
-def _value(request: Message, walk: _Walk) -> Message | None:
+def _value(request: Message, walk: AskedWalk) -> Message | None:
     ask = request["ask"]
     out: Message = {
         "type": "value", "stage": ask["stage"], "run": ask["run"], "step": ask["step"], "name": ask["name"],
@@ -117,7 +119,7 @@ def _named(name: str, frame: int) -> str:
     return f"{frame}:{name}" if frame else name
 
 
-def _of_run(ask: Message, walk: _Walk, run: RunPart | None, out: Message) -> Message:
+def _of_run(ask: Message, walk: AskedWalk, run: RunPart | None, out: Message) -> Message:
     """What a step of a run asks: the run's own reads and writes, and the history of what the verifier knew there."""
     step = ask["step"]
     if run is None or not run.has(step):
@@ -139,7 +141,7 @@ def _of_run(ask: Message, walk: _Walk, run: RunPart | None, out: Message) -> Mes
 
 
 def _of_walk(
-    asked: pipeline.Asked, walk: _Walk, ran: Callable[[], RunPart | None], until: int | None, out: Message
+    asked: pipeline.Asked, walk: AskedWalk, ran: Callable[[], RunPart | None], until: int | None, out: Message
 ) -> None:
     """Fills in what the walk tells. until: a step of the run, behind which nothing of it counts."""
     if walk.log:
@@ -157,12 +159,12 @@ def _of_walk(
     frame = slot_index(asked.name)[0]
     short = asked.name.rpartition(":")[2]
     out |= {
-        "walk_step": asked.step, "reg": _reg(told.value), "writer": told.writer, "repeated": told.repeated,
+        "walk_step": asked.step, "reg": reg_told(told.value), "writer": told.writer, "repeated": told.repeated,
         "cut": told.cut,
         "events": [
             {
                 "step": event.step, "insn": event.insn_idx, "name": event.name, "kind": event.kind, "why": event.why,
-                "via": list(event.via), "was": _reg(event.was), "now": _reg(event.now),
+                "via": list(event.via), "was": reg_told(event.was), "now": reg_told(event.now),
                 **_concrete(run, event.step, event.name, until),
             }
             for event in told.events
@@ -203,11 +205,12 @@ def _concrete(run: RunPart | None, walk_step: int, name: str, until: int | None)
     return {"at": visits[0], "concrete": f"{value:#x}" if value is not None else None}
 
 
-def _reg(view: RegView | None) -> Message | None:
+def reg_told(view: RegView | None) -> Message | None:
+    """A Reg with the step that wrote it."""
     return {**as_json.reg(view), "w": view.written_at} if view is not None else None
 
 
-def _facts(request: Message, walk: _Walk) -> Message | None:
+def _facts(request: Message, walk: AskedWalk) -> Message | None:
     step = request["ask"]["step"]
     if walk.trace is None or walk.program is None:
         return {"type": "facts", "step": step, "first": step, "last": step, "facts": [], "cut": False}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from playground.present.parts import divided, sampled
+from playground.present.parts import LEAST, divided, sampled
 from playground.present.reasons import reasons
 from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
@@ -16,6 +16,7 @@ from vm.trace.recorder import Recorder
 from vm.trace.records import Path
 from vm.trace.snapshots import live_slots, slot_index, value_at
 from vm.trace.stored import StoredTrace, writer_in
+from vm.trace.tree import branches
 
 if TYPE_CHECKING:
     from vm.pipeline import Verdict
@@ -236,9 +237,19 @@ def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterabl
     lists = dict(lists)
     more = {name: len(items) for name, items in lists.items() if isinstance(items, list)}
     paths = recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
-    found = {"paths": (len(paths), (as_json.path(p) for p in paths)), **reasons(recorder)}
+    nodes = min(MAX_BRANCHES, recorder.ended_count())
+    found: dict[str, tuple[int, Iterator[Any]]] = {
+        "paths": (len(paths), (as_json.path(p) for p in paths)),
+        **reasons(recorder),
+        "tree": (nodes, (list(branch) for branch in branches(recorder, nodes))),
+    }
+    rest: Iterator[Any] | None
     for name, (count, items) in found.items():
-        fields[name], rest = divided(items, records=count)
+        if name == "tree" and count * LEAST > TREE_WHOLE:
+            # A long walk's is asked for when somebody looks at it: none of it is read now.
+            fields[name], rest = [], items
+        else:
+            fields[name], rest = divided(items, records=count)
         if rest is not None:
             lists[name], more[name] = rest, count
     if more:
@@ -259,3 +270,6 @@ def path_marks(paths: Iterable[Path], steps: int) -> dict[str, list[int]]:
 
 
 MAX_PATHS: Final = 1000
+MAX_BRANCHES: Final = 60_000
+TREE_WHOLE: Final = 6_000
+"""Bytes, at least, from which on no branch of the tree goes with the verdict."""

@@ -24,8 +24,9 @@ import { ObjectPane } from "./panels/object.js";
 import { ProfilePane } from "./panels/profile.js";
 import { RealPane } from "./panels/real.js";
 import { RewrittenPane } from "./panels/rewritten.js";
-import { MachinePane, MapsPane, OutputPane, PathsPane } from "./panels/results.js";
+import { MachinePane, MapsPane, OutputPane } from "./panels/results.js";
 import { Scrubber } from "./panels/scrubber.js";
+import { ShapePane } from "./panels/shape.js";
 import { Splitters } from "./panels/splitters.js";
 import { State } from "./panels/state.js";
 import { Switch } from "./panels/switch.js";
@@ -67,7 +68,7 @@ async function start() {
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
-    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-paths": PathsPane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
+    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-shape": ShapePane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover, "bs-breakpoints": BreakpointsPane, "bs-view-menu": ViewMenu,
   };

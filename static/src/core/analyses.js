@@ -3,7 +3,7 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -13,7 +13,7 @@
  *   matrix: Kernels | KernelCell | CellsDone,
  *   real: RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone,
  *   binaries: Binaries,
- *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared,
+ *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared, graph: Graph,
  * }} Answers
  */
 /** @typedef {keyof Answers} Question */
@@ -41,6 +41,7 @@ const ANSWERS = /** @type {const} */ ({
   setting: { asked: "settings", last: false },
   settings_done: { asked: "settings", last: true },
   compare: { asked: "compare", last: true },
+  graph: { asked: "graph", last: true },
 });
 
 /**

@@ -5,14 +5,15 @@
 
 import { known as knownBreakpoints } from "./breakpoints.js";
 import { known as knownLayout } from "./layout.js";
+import { known as knownShape } from "./shape.js";
 
 /** @import { View as Shown } from "../types/messages.js" */
 /** @import { State, View } from "./store.js" */
 
 /** @typedef {{step: number | null, packet: number, stage: View | null, reg: string | null, pane: string | null}} Place */
 
-/** Fields of the store that a link restores as they are, where the page has them. @type {("selected" | "layout" | "breakpoints")[]} */
-const CARRIED = ["selected", "layout", "breakpoints"];
+/** Fields of the store that a link restores as they are, where the page has them. @type {("selected" | "layout" | "breakpoints" | "shape")[]} */
+const CARRIED = ["selected", "layout", "breakpoints", "shape"];
 
 /** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. @returns {Place} */
 export function readFragment(hash = location.hash) {
@@ -42,7 +43,7 @@ export function shown(state) {
   /** @type {Shown} */
   const view = { stage: state.view, step: Math.max(0, state.step), packet: state.packetRun, reg: state.reg, pane: state.pane, dock: state.dock, base: state.base };
   const all = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (state));
-  for (const name of CARRIED) if (all[name] !== undefined && all[name] !== null) Object.assign(view, { [name]: all[name] });
+  for (const name of CARRIED) if (all[name] !== undefined && all[name] !== null) Object.assign(view, { [name]: name === "shape" ? knownShape(all[name]) : all[name] });
   return view;
 }
 
@@ -54,7 +55,7 @@ export function placed(view, fragment) {
 }
 
 /** What a link holds of these is anybody's: only what is well-formed is taken. @type {Record<string, (kept: unknown) => unknown>} */
-const CHECKED = { breakpoints: knownBreakpoints, layout: knownLayout };
+const CHECKED = { breakpoints: knownBreakpoints, layout: knownLayout, shape: knownShape };
 
 /** What else a stored view puts into the store: only what this page has. @param {Shown | null | undefined} view @param {State} state @returns {Partial<State>} */
 export function looks(view, state) {

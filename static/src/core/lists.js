@@ -3,11 +3,11 @@
  * "Parts of long lists"). What came is kept until the next run.
  */
 
-/** @import { ArrivalsPart, HoldingsPart, InsnsPart, ListingPart, LogPart, PartRequest, PathsPart, PrecisionPart, PruningsPart } from "../types/messages.js" */
+/** @import { ArrivalsPart, HoldingsPart, InsnsPart, ListingPart, LogPart, PartRequest, PathsPart, PrecisionPart, PruningsPart, TreePart } from "../types/messages.js" */
 /** @import { State } from "./store.js" */
 
 /** @typedef {PartRequest["list"]} ListName */
-/** @typedef {InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart} Part */
+/** @typedef {InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart} Part */
 
 /** Items asked for at once, at most. */
 const MOST = 1024;
@@ -112,10 +112,14 @@ export const REASONS = ["paths", "prunings", "arrivals", "precision", "holdings"
  * @param {State} state
  * @param {Lists} lists
  */
-export function needs({ view, pane, dock, step, stages }, lists) {
+export function needs({ view, pane, dock, step, stages, shape }, lists) {
   const shown = dock ? pane : "";
   if (view === "run" || shown === "machine") lists.all("listing");
-  if (shown === "paths") lists.all("paths");
+  if (shown === "paths") {
+    const { view: part } = shape;
+    if (part === "paths") lists.all("tree");
+    else if (part === "states" || part === "loops") lists.all(...REASONS);
+  }
   const { verify } = stages;
   // A rejection opens Why by itself, and tells of its own step all that is shown.
   const told = verify?.fail?.step ?? verify?.stopped?.step ?? -1;

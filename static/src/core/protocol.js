@@ -33,9 +33,11 @@ export class Protocol {
    * @param {import("./lists.js").Lists} lists
    * @param {import("./seeker.js").Seeker} seeker
    * @param {Pick<import("./values.js").Values, "take" | "forget"> | null} values
+   * @param {Pick<import("./shape.js").Shapes, "take" | "forget"> | null} shapes
    */
-  constructor(store, steps, cursor, session, analyses, lists, seeker, values = null) {
+  constructor(store, steps, cursor, session, analyses, lists, seeker, values = null, shapes = null) {
     this.values = values;
+    this.shapes = shapes;
     this.store = store;
     this.steps = steps;
     this.cursor = cursor;
@@ -196,7 +198,7 @@ export class Protocol {
 
   /** Take one message of the server. @param {ServerMessage} message */
   handle(message) {
-    if (this.analyses.take(message) || this.seeker.take(message) || this.values?.take(message)) return;
+    if (this.analyses.take(message) || this.seeker.take(message) || this.values?.take(message) || this.shapes?.take(message)) return;
     switch (message.type) {
       case "hello":
         this.steps.limit(message.limits);
@@ -246,6 +248,7 @@ export class Protocol {
     this.store.set({ reasons: new Reasons(null) });
     this.analyses.forget();
     this.values?.forget();
+    this.shapes?.forget();
     this.seeker.forget();
   }
 

@@ -38,6 +38,7 @@ export class Recorded {
     if (asked.type === "run") return [{ type: "error", code: "restart", message: NO_RUN }, { type: "done", ms: 0, cancelled: false }];
     if (asked.type === "window") return some(this.steps.get(`${asked.stage}:${asked.run ?? 0}`), "steps", asked) ?? [{ type: "error", code: "window", message: NOT_HERE }];
     if (asked.type === "part") return some(this.parts.get(asked.list), "items", asked) ?? [{ type: "error", code: "window", message: NO_ANSWER }];
+    if (asked.type === "states" || asked.type === "rounds") return [{ type: "error", code: "window", asked: asked.type, message: NO_ANSWER }];
     if (asked.type === "log") return [{ type: "error", code: "window", message: NO_ANSWER }];
     if (!("request" in asked)) return [];
     return this.answers.get(asked.type) ?? [{ type: "error", code: "analysis", asked: asked.type, message: NO_ANSWER }];

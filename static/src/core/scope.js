@@ -15,6 +15,7 @@ import { Reasons } from "./reasons.js";
 import { Search } from "./search.js";
 import { Seeker } from "./seeker.js";
 import { Session } from "./session.js";
+import { Shapes, plain as plainShape } from "./shape.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { Values, inkWanted } from "./values.js";
@@ -40,7 +41,10 @@ export class Scope {
       url.href,
       (message) => this.protocol.handle(message),
       (news) => {
-        if (news.state === "lost" || news.state === "given-up") this.values.lost();
+        if (news.state === "lost" || news.state === "given-up") {
+          this.values.lost();
+          this.shapes.lost();
+        }
         this.protocol.connection(news);
       },
       { connect: boot.connect, other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
@@ -50,14 +54,15 @@ export class Scope {
     this.lists = new Lists((list, from, to) => this.session.part(list, from, to));
     this.cursor = new Cursor(this.store, this.steps);
     this.values = new Values(this.store, this.cursor, this.session);
+    this.shapes = new Shapes(this.store, this.session);
     this.seeker = new Seeker(this.session);
     // A run in a file has no server that searches.
     this.seeker.limit(boot.connect ? null : boot.config.limits);
     this.search = new Search(this.cursor, this.lists, this.seeker, this.values);
     this.player = new Player(this.store, this.cursor, this.search, calm);
     this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
-    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values);
-    this.store.on(["view", "pane", "dock", "step", "stages", "windows"], () => needs(this.store.state, this.lists));
+    this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values, this.shapes);
+    this.store.on(["view", "pane", "dock", "step", "stages", "windows", "shape"], () => needs(this.store.state, this.lists));
     keepBreakpoints(this.store);
     keepChoices(this.store);
     /** @type {import("./trail.js").Trail | null} */
@@ -137,5 +142,6 @@ function first({ program, config, ownInput = false }) {
     value: null,
     facts: null,
     ink: inkWanted(),
+    shape: plainShape(),
   };
 }

@@ -90,6 +90,7 @@
  *   value: (import("../types/messages.js").Value & {message?: string}) | null,
  *   facts: import("../types/messages.js").ProvedFacts | null,
  *   ink: boolean,
+ *   shape: import("./shape.js").Shown,
  * }} State `files`: headers of the user's own beside the source; `file`: which of them the editor shows, "" for the source.
  *   `notice`: what is said once, until it is dismissed. `kernel`: release of the emulated kernel, as the server says it. `upload`: a log that no
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,

@@ -5,6 +5,7 @@
 import { dropDraft, saveDraft } from "./draft.js";
 import { fragment, looks, placed, readFragment } from "./link.js";
 import { packedIn } from "./packed.js";
+import { plain as plainShape } from "./shape.js";
 
 /** @import { Place } from "./link.js" */
 /** @import { StoredRun, Scope } from "./scope.js" */
@@ -180,6 +181,7 @@ export function load(scope, program) {
     view: "verify",
     reg: "",
     breakpoints: [],
+    shape: { ...plainShape(), view: scope.state.shape.view },
     stages: {},
     status: { state: "idle", message: "" },
   });

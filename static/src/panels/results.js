@@ -1,11 +1,11 @@
-/** What a run left behind: map contents, output, machine code, and the walk's paths. */
+/** What a run left behind: map contents, output, machine code. */
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { count, spell } from "../ui/format.js";
 import { VirtualList } from "../ui/virtual.js";
 
 /** @import { Stages } from "../core/store.js" */
-/** @import { Event as Output, Path, Variable } from "../types/messages.js" */
+/** @import { Event as Output, Variable } from "../types/messages.js" */
 /** @import { Row } from "../ui/virtual.js" */
 
 const ENTRIES = 200;
@@ -199,58 +199,6 @@ export class MachinePane extends Panel {
       h("span", { class: "x86-hex" }, item.hex),
       h("span", { class: "x86-insn" }, item.insn >= 0 ? `${item.insn}:` : ""),
       h("code", { class: "insn-text" }, item.text),
-    );
-  }
-}
-
-/** @type {Record<string, string>} */
-const ENDS = { exit: "reached exit", safe: "pruned: already covered", reject: "rejected here", limit: "stopped at a limit" };
-
-export class PathsPane extends Panel {
-  /** @type {VirtualList} */
-  list;
-  /** @type {Path[]} */
-  paths = [];
-
-  build() {
-    const { store, scope } = this;
-    this.list = new VirtualList({
-      label: "Paths of the verifier",
-      className: "paths",
-      render: (index, row) => this.row(index, row),
-      pick: (index) => {
-        const path = this.paths[index];
-        const step = path.last_step < path.first_step ? path.push_step : path.first_step;
-        if (store.state.view === "verify") scope.cursor.goto(step);
-        else scope.cursor.show("verify", step);
-      },
-    });
-    this.append(this.list.element);
-    store.on(["stages"], () => {
-      const paths = store.state.stages.verify?.paths ?? [];
-      if (paths === this.paths) return;
-      this.paths = paths;
-      this.list.reset(paths.length);
-    });
-    store.on(["step", "view", "windows", "stages"], () => {
-      const { view, step } = store.state;
-      if (view !== "verify") return;
-      const id = scope.steps.verify.step(step)?.path;
-      this.list.select(this.paths.findIndex((path) => path.id === id));
-    });
-  }
-
-  /** @param {number} index @param {Row} row */
-  row(index, row) {
-    const path = this.paths[index];
-    if (row.of === path) return;
-    row.of = path;
-    fill(
-      row,
-      h("span", { class: "path-id" }, `path ${path.id}`),
-      h("span", { class: "path-steps" }, path.last_step < path.first_step ? "no step" : path.last_step === path.first_step ? `step ${path.first_step + 1}` : `steps ${path.first_step + 1}–${path.last_step + 1}`),
-      h("span", { class: "path-from" }, path.parent >= 0 && path.push_step >= 0 ? `${path.speculative ? "speculation" : "forked"} from path ${path.parent} at step ${path.push_step + 1}` : "from the start"),
-      h("span", { class: `path-end end-${path.end}` }, ENDS[path.end] ?? path.end, path.pruned_by >= 0 ? ` by step ${path.pruned_by + 1}` : ""),
     );
   }
 }

@@ -100,8 +100,6 @@ export interface Request {
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
   /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
   name?: string;
-  /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
-  files?: Record<string, string>;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -136,7 +134,7 @@ export interface Window {
 export interface PartRequest {
   type: "part";
   /** which list */
-  list: "insns" | "listing" | "log" | "paths" | "prunings" | "arrivals" | "precision" | "holdings";
+  list: "insns" | "listing" | "log" | "paths" | "prunings" | "arrivals" | "precision" | "holdings" | "tree";
   /** the first item */
   from: number;
   /** behind the last item; at most 1024 after `from` */
@@ -203,6 +201,26 @@ export interface Seek {
   stops: SeekStop[];
 }
 
+/** Ask for the two states of a comparison: the stored one, and the one that arrived. Answered by `states`. */
+export interface StatesRequest {
+  type: "states";
+  /** the step after which the state arrived, as `after` of prunings and arrivals; -1: the entry */
+  step: number;
+  /** the path that arrived */
+  path: number;
+  /** the step before which the other state was stored */
+  checkpoint: number;
+}
+
+/** Ask for the visits of an instruction on the path of a step, with the states they found. Answered by `rounds`. */
+export interface RoundsRequest {
+  type: "rounds";
+  /** the step */
+  step: number;
+  /** slot of the instruction */
+  insn: number;
+}
+
 /** Ask what the object file holds. Answered by `contents`. */
 export interface ContentsRequest {
   type: "contents";
@@ -236,25 +254,6 @@ export interface MatrixRequest {
   type: "matrix";
   /** the program, as in `run` */
   request: Request;
-  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
-  take?: "any" | "new" | "stored";
-}
-
-/** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
-export interface RealRequest {
-  type: "real";
-  /** the program, as in `run` */
-  request: Request;
-  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
-  take?: "any" | "new" | "stored";
-  /** which, its series; `""`: the emulated one, else the newest */
-  kernel?: string;
-  /** what runs meanwhile */
-  workload?: "shell" | "files" | "network" | "scheduler";
-  /** a line for busybox's shell, instead of a workload */
-  shell?: string;
-  /** after which the workload is stopped */
-  seconds?: number;
 }
 
 /** Ask for the files that the stages made. Answered by `binaries`. */
@@ -296,11 +295,11 @@ export interface CompareRequest {
   other: Request;
 }
 
-/** Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet. */
-export interface Stop {
-  type: "stop";
-  /** the type of the message that asked */
-  asked: string;
+/** Ask for the control-flow graph of the chosen program. Answered by `graph`. */
+export interface GraphRequest {
+  type: "graph";
+  /** the program, as in `run` */
+  request: Request;
 }
 
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
@@ -326,10 +325,6 @@ export interface Sandbox {
 /** What a request may hold, in bytes, and steps of a window and of a chunk. */
 export interface Limits {
   source_bytes: number;
-  /** of all files beside a source */
-  files_bytes: number;
-  /** files beside a source */
-  files: number;
   elf_bytes: number;
   /** of a log that is pasted */
   log_bytes: number;
@@ -576,6 +571,48 @@ export interface Found {
   problems: StopProblem[];
 }
 
+/** A stored state, and one that arrived at the same instruction; all live registers and stack slots by name. */
+export interface ComparedStates {
+  type: "states";
+  /** as asked */
+  step: number;
+  /** as asked */
+  path: number;
+  /** as asked */
+  checkpoint: number;
+  /** the instruction before which the states were compared */
+  insn: number;
+  stored: Record<string, Reg>;
+  arrived: Record<string, Reg>;
+}
+
+/** A visit of the instruction with which each round begins. */
+export interface LoopRound {
+  step: number;
+  path: number;
+  /** number of its frame */
+  frame: number;
+  /** registers and slots that have another value than in the round before */
+  set: Record<string, Reg>;
+  /** those that hold nothing any more */
+  gone: string[];
+}
+
+/** The visits of an instruction on the path of a step: at most 160 up to the step and 40 after it. */
+export interface LoopRounds {
+  type: "rounds";
+  /** as asked */
+  step: number;
+  /** as asked */
+  insn: number;
+  /** in order; the first has all values in `set` */
+  rounds: LoopRound[];
+  /** there are no others before the first */
+  begun: boolean;
+  /** nor after the last */
+  ended: boolean;
+}
+
 /** A section of the object file. */
 export interface SectionEntry {
   index: number;
@@ -673,8 +710,6 @@ export interface Edit {
   end_line: number;
   end_column: number;
   text: string;
-  /** the file beside the source that is edited */
-  file?: string;
 }
 
 /** A change of the source that was compiled, and that the verifier accepts. */
@@ -778,127 +813,6 @@ export interface CellsDone {
   /** how many `cell` messages there were */
   asked: number;
   changes: Changed[];
-}
-
-/** A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow. Where there is no kernel, `real_done` follows. */
-export interface RealBegun {
-  type: "real";
-  /** those that this server has */
-  kernels: KernelName[];
-  /** what this server lacks, a sentence for its operator; `""`: nothing */
-  missing: string;
-  /** the one that is used, its series; `""`: none */
-  kernel: string;
-  /** what `uname -r` prints there */
-  release: string;
-  /** names of the workloads that there are */
-  workloads: string[];
-}
-
-/** What the emulated machine made of the same packet. */
-export interface Emulated {
-  retval: number;
-  /** in hex; the first 4,096 bytes */
-  out: string;
-  /** why it stopped; `""`: it did not */
-  fault: string;
-  /** whether value and packet are those of the kernel */
-  same: boolean;
-}
-
-/** What the kernel made of a single packet, by BPF_PROG_TEST_RUN. */
-export interface RealPacket {
-  type: "real_packet";
-  /** of the packet, from 0 */
-  number: number;
-  /** negative: why it was not run */
-  errno: number;
-  /** what the program returned, 32 bits */
-  retval: number;
-  /** in hex; the first 4,096 bytes */
-  out: string;
-  /** bytes of the packet as the program left it */
-  size: number;
-  /** null: the emulated machine did not run the program */
-  ours: Emulated | null;
-}
-
-/** Whether a program of the object is attached. */
-export interface RealAttached {
-  type: "real_attached";
-  program: string;
-  ok: boolean;
-  /** why it is not */
-  why: string;
-}
-
-/** What a program put out. */
-export interface RealLine {
-  /** `printk`: a line of trace_pipe; `record`: of a ring or perf buffer, or an iterator's text */
-  kind: "printk" | "record";
-  /** name of the buffer or iterator */
-  source: string;
-  /** as text, decoded through BTF; `""`: nothing says how */
-  text: string;
-  /** in hex; the first 4,096 bytes */
-  bytes: string;
-  /** bytes of the record */
-  size: number;
-}
-
-/** What came since the last such message. */
-export interface RealOutput {
-  type: "real_output";
-  /** milliseconds since the question was taken up */
-  ms: number;
-  lines: RealLine[];
-}
-
-/** An entry of a map. The texts are decoded through BTF, `""` without. */
-export interface RealEntry {
-  /** in hex */
-  key: string;
-  /** in hex; the first 4,096 bytes */
-  value: string;
-  key_text: string;
-  value_text: string;
-}
-
-/** A count. */
-export interface Bar {
-  label: string;
-  count: number;
-}
-
-/** Counts that are best drawn. */
-export interface Bars {
-  /** key and field of the entry that has them; `""`: they are the entries */
-  title: string;
-  bars: Bar[];
-}
-
-/** What a map holds now. Told while the workload runs where it changed, and at the end. */
-export interface RealMap {
-  type: "real_map";
-  map: string;
-  /** the first 256 */
-  entries: RealEntry[];
-  /** whether these are all */
-  whole: boolean;
-  bars: Bars[];
-}
-
-/** The run on a real kernel is over. */
-export interface RealDone {
-  type: "real_done";
-  /** exit status of the workload; null: it was stopped, or did not start */
-  status: number | null;
-  /** records that the kernel counted as lost */
-  lost: number;
-  /** records, and bytes of printed text, that are not told: too many */
-  left_out: [number, number];
-  /** milliseconds since the question was taken up */
-  ms: number;
 }
 
 /** The files that the stages made, as base64; null for what there is not. */
@@ -1148,6 +1062,44 @@ export interface WalksCompared {
   ways: WalksPart | null;
 }
 
+/** A function of the program. */
+export interface GraphFunction {
+  /** `""`: the object names none */
+  name: string;
+  /** slot of its first instruction */
+  insn: number;
+  line: number | null;
+  /** number of its first block */
+  first: number;
+  /** of its last one */
+  last: number;
+  /** instructions that call it or pass it as a callback, at most 100 */
+  calls: number[];
+}
+
+/** A loop: an instruction and all from where the program goes back to it. */
+export interface GraphLoop {
+  /** slot of the instruction with which each round begins */
+  insn: number;
+  line: number | null;
+  /** [first, last] slots of its instructions */
+  ranges: [number, number][];
+}
+
+/** The control-flow graph of the chosen program, as it was loaded. */
+export interface Graph {
+  type: "graph";
+  program: string;
+  functions: GraphFunction[];
+  /** [first, last] slot of each basic block, in order */
+  blocks: [number, number][];
+  /** [from block, to block, `next`: without a jump, `jump`, `taken` or `not` taken of a condition; closes a loop] */
+  edges: ([number, number, "next" | "jump" | "taken" | "not", boolean])[];
+  loops: GraphLoop[];
+  /** blocks that are not told, because there are too many */
+  left_out: number;
+}
+
 /** A limit was hit. */
 export interface Limit {
   type: "limit";
@@ -1163,7 +1115,7 @@ export interface Error {
   code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
-  /** type of the message that asked: with `analysis`; with `window` for `value`, `facts` and `seek` */
+  /** type of the message that asked: with `analysis`; with `window` for `value`, `facts`, `states`, `rounds` and `seek` */
   asked?: string;
   /** with `busy`: seconds after which to try again */
   retry_after?: number;
@@ -1319,8 +1271,6 @@ export interface Diagnostic {
   /** `error`, `fatal error`, `warning` or `note` */
   severity: string;
   message: string;
-  /** the file beside the source that it is in */
-  file?: string;
 }
 
 /** A program of the object. */
@@ -1451,8 +1401,6 @@ export interface Insn {
   target: number | null;
   /** 1-based column, where there is a line */
   column?: number;
-  /** the line's file, where that is not the source itself */
-  file?: string;
   /** on a function's first slot: its name */
   func?: string;
   /** of a call: the helper, kernel function or function that it calls */
@@ -1510,10 +1458,6 @@ export interface Loaded {
   line_info?: ([number, number | null])[];
   /** with `more`: [slot, name] of each function */
   func_info?: [number, string][];
-  /** with `more`: [slot, file] where the file changes; `""`: the source */
-  file_info?: [number, string][];
-  /** of an object: as `lines`, of its other files by their names */
-  files?: Record<string, Record<string, string>>;
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */
@@ -1534,8 +1478,6 @@ export interface Cause {
   /** `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`, `acquired`, `loop`, `checkpoint` or `failed` */
   kind: string;
   why: string;
-  /** the line's file, where that is not the source itself */
-  file?: string;
 }
 
 /** A comparison as the source has it. */
@@ -1588,8 +1530,6 @@ export interface Fail {
   causes: Cause[];
   /** absent of a log, whose text does not carry it */
   cause?: RootCause;
-  /** the line's file, where that is not the source itself */
-  file?: string;
 }
 
 /** A straight way through the program, from where it was forked to its end. */
@@ -1837,6 +1777,8 @@ export interface Verified {
   more?: Record<string, number>;
   /** where `more` has paths */
   path_marks?: PathMarks;
+  /** all paths in short, at most 60,000, in order; not of a log */
+  tree?: [number, number, number, number, string, number, number, number, number, boolean][];
   /** with verdict `none` */
   stopped?: Stopped;
   /** of a request of the kind `log`: nothing was verified; `verdict` `none` means unknown */
@@ -2061,6 +2003,15 @@ export interface HoldingsPart {
   items: Holding[];
 }
 
+/** Branches of the tree of paths. */
+export interface TreePart {
+  type: "part";
+  list: "tree";
+  /** number of the first item, from 0 */
+  from: number;
+  items: [number, number, number, number, string, number, number, number, number, boolean][];
+}
+
 /** A register or slot of a frame. */
 export interface Selected {
   /** `r3`, `fp-8`; in a run also `@0x…`, an address */
@@ -2075,6 +2026,22 @@ export interface Breakpoint {
   /** a number, a name or a condition */
   value: number | string;
   enabled: boolean;
+}
+
+/** What the panel Shape shows. */
+export interface Shape {
+  /** its part */
+  view?: "paths" | "states" | "graph" | "loops" | "frames";
+  /** the text of the search in the tree */
+  find?: string;
+  /** whether the tree's nodes are collapsed, but for `nodes`; else only `nodes` are */
+  folded?: boolean;
+  /** first steps of nodes */
+  nodes?: number[];
+  /** first instruction of the loop's rounds; -1: the loop around the step */
+  insn?: number;
+  /** the stored state that the step's is compared with; -1: the first one */
+  checkpoint?: number;
 }
 
 /** What a page shows of a program. Every field may be left out. */
@@ -2099,8 +2066,10 @@ export interface View {
   layout?: Record<string, boolean | number | string | null | (boolean | number | string | null)[] | Record<string, boolean | number | string | null>>;
   /** at most 100 */
   breakpoints?: Breakpoint[];
+  /** the panel Shape */
+  shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | Stop | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;

@@ -1,10 +1,17 @@
 /**
  * A list that draws only the rows in sight. Rows may be several lines high; a line's height is measured once from
- * the style sheet. Works as a listbox: one tab stop, arrows move, the active row is announced.
+ * the style sheet. Works as a listbox, or as a tree: one tab stop, arrows move, the active row is announced.
  */
 import { h, setAttr } from "./dom.js";
 
 /** @typedef {HTMLElement & {of?: unknown, stamp?: string}} Row with what was painted into it */
+
+/**
+ * Where a row stands in a tree. `expanded` is null for one without children; `parent` is its row, -1 for none.
+ * @typedef {{level: number, position: number, size: number, expanded: boolean | null, parent: number}} Place
+ */
+
+/** What makes a list a tree. @typedef {{place: (index: number) => Place, toggle: (index: number, open: boolean) => void, wide: (index: number) => void}} Tree `wide` opens all siblings */
 
 export class VirtualList {
   /** @type {number | undefined} */
@@ -14,7 +21,7 @@ export class VirtualList {
 
   /**
    * @param {{label: string, render: (index: number, row: Row) => void, pick: (index: number) => void,
-   *   hover?: (index: number) => void, lines?: (index: number) => number, className?: string}} options
+   *   hover?: (index: number) => void, lines?: (index: number) => number, className?: string, tree?: Tree}} options
    */
   constructor(options) {
     this.options = options;
@@ -30,7 +37,7 @@ export class VirtualList {
     this.uid = `vl${Math.random().toString(36).slice(2, 8)}`;
     this.element = h(
       "div",
-      { class: `vl ${options.className ?? ""}`, role: "listbox", tabindex: "0", "aria-label": options.label },
+      { class: `vl ${options.className ?? ""}`, role: options.tree ? "tree" : "listbox", tabindex: "0", "aria-label": options.label },
       this.spacer,
     );
     // Kept here so that a step never asks the browser for a layout.
@@ -84,18 +91,53 @@ export class VirtualList {
 
   /** @param {KeyboardEvent} event */
   key(event) {
-    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.altKey || event.ctrlKey || event.metaKey || (event.shiftKey && event.key !== "*")) return;
     const page = Math.max(1, Math.floor(this.height / this.lineHeight) - 1);
     const move = new Map([["ArrowDown", 1], ["ArrowUp", -1], ["PageDown", page], ["PageUp", -page]]).get(event.key);
-    if (!move || !this.count) return;
-    event.preventDefault();
-    event.stopPropagation();
+    if (!this.count) return;
     // Keys may come faster than frames: what the last one aimed at counts, not what is drawn yet.
     const from = this.aim ?? Math.max(0, this.active);
-    this.aim = Math.max(0, Math.min(this.count - 1, from + move));
+    const to = move ? from + move : this.options.tree ? this.treeKey(event.key, from, this.options.tree) : null;
+    if (to === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (to === from && !move) return;
+    this.aim = Math.max(0, Math.min(this.count - 1, to));
     clearTimeout(this.forget);
     this.forget = setTimeout(() => (this.aim = null), 100);
     this.options.pick(this.aim);
+  }
+
+  /**
+   * What the keys of a tree do (ARIA Authoring Practices, "Tree View"): the row to go to, null for a key that does nothing.
+   * @param {string} key
+   * @param {number} from
+   * @param {Tree} tree
+   */
+  treeKey(key, from, tree) {
+    const { expanded, parent } = tree.place(from);
+    switch (key) {
+      case "ArrowRight":
+        if (expanded) return from + 1;
+        if (expanded === false) tree.toggle(from, true);
+        return from;
+      case "ArrowLeft":
+        if (!expanded) return parent < 0 ? from : parent;
+        tree.toggle(from, false);
+        return from;
+      case "Home":
+        return 0;
+      case "End":
+        return this.count - 1;
+      case "*":
+        tree.wide(from);
+        return from;
+      case "Enter":
+      case " ":
+        this.options.pick(from);
+        return from;
+    }
+    return null;
   }
 
   /** New content: `count` rows, all redrawn. @param {number} count */
@@ -145,7 +187,7 @@ export class VirtualList {
       }
     for (let index = first; index < last; index++) {
       if (this.rows.has(index)) continue;
-      const row = h("div", { class: "vl-row", role: "option", id: `${this.uid}-${index}`, data: { index } });
+      const row = h("div", { class: "vl-row", role: this.options.tree ? "treeitem" : "option", id: `${this.uid}-${index}`, data: { index } });
       row.style.transform = `translateY(${this.offsets[index] * this.lineHeight}px)`;
       row.style.height = `${(this.offsets[index + 1] - this.offsets[index]) * this.lineHeight}px`;
       this.rows.set(index, row);
@@ -158,8 +200,13 @@ export class VirtualList {
   paint(index, row) {
     const active = index === this.active;
     setAttr(row, "aria-selected", active ? "true" : "false");
-    setAttr(row, "aria-posinset", index + 1);
-    setAttr(row, "aria-setsize", this.count);
+    const place = this.options.tree?.place(index);
+    setAttr(row, "aria-posinset", place ? place.position : index + 1);
+    setAttr(row, "aria-setsize", place ? place.size : this.count);
+    if (place) {
+      setAttr(row, "aria-level", place.level);
+      setAttr(row, "aria-expanded", place.expanded === null ? null : String(place.expanded));
+    }
     row.classList.toggle("active", active);
     this.options.render(index, row);
   }

@@ -1,0 +1,223 @@
+/** A loop round by round: what each visit of its first instruction found, what changed, and what kept the states apart. */
+import { byPlace } from "../core/contain.js";
+import { fill, h } from "../ui/dom.js";
+import { count, grouping } from "../ui/format.js";
+import { kindOf, summary } from "../ui/kinds.js";
+import { asSentence } from "../ui/words.js";
+import { comparisons } from "./shape-states.js";
+import { choose, go } from "./shape.js";
+
+/** @import { Answer } from "../core/analyses.js" */
+/** @import { Scope } from "../core/scope.js" */
+/** @import { Graph, GraphLoop, LoopRounds, Reg } from "../types/messages.js" */
+/** @import { Child } from "../types/page.js" */
+
+/** Registers and slots that get a column. */
+const COLUMNS = 10;
+
+/** A round with all that it found. @typedef {{step: number, path: number, frame: number, state: Map<string, Reg>, changed: Set<string>}} Round */
+
+/** The rounds with their whole states. @param {LoopRounds} told @returns {Round[]} */
+export function unfolded(told) {
+  /** @type {Map<string, Reg>} */
+  let state = new Map();
+  return told.rounds.map(({ step, path, frame, set, gone }) => {
+    state = new Map(state);
+    for (const name of gone) state.delete(name);
+    for (const [name, reg] of Object.entries(set)) state.set(name, reg);
+    return { step, path, frame, state, changed: new Set([...gone, ...Object.keys(set)]) };
+  });
+}
+
+/** Names whose values differ between rounds, those that change most often first. @param {Round[]} rounds @returns {string[]} */
+export function varying(rounds) {
+  /** @type {Map<string, number>} */
+  const times = new Map();
+  for (const { changed } of rounds.slice(1)) for (const name of changed) times.set(name, (times.get(name) ?? 0) + 1);
+  return [...times].sort((a, b) => b[1] - a[1] || byPlace(a[0], b[0])).map(([name]) => name);
+}
+
+export class LoopsView {
+  stamp = "";
+  /** @type {unknown} */
+  of = null;
+  /** @type {LoopRounds | null} the answer that is shown */
+  told = null;
+  /** The path whose rounds these are. */
+  path = -1;
+  /** @type {GraphLoop[]} loops in the list */
+  loops = [];
+
+  /** @param {Scope} scope */
+  constructor(scope) {
+    this.scope = scope;
+    this.element = h("div", { class: "shape-loops shape-scroll", tabindex: "0", role: "region", "aria-label": "A loop round by round" });
+    /** @type {HTMLSelectElement} */
+    this.select = h("select", { on: { change: () => choose(scope, { insn: Number(this.select.value) }) } });
+    this.tools = h("div", { class: "shape-tool" }, h("label", null, "Loop ", this.select));
+  }
+
+  paint() {
+    const { scope } = this;
+    const { view, step, shape, base, reasons, stages, ran } = scope.state;
+    if (ran?.kind === "log") return this.say("log", null, () => h("p", { class: "hint" }, "A log holds neither the program nor its states, so its loops are not known."));
+    if (stages.verify && stages.verify.status !== "working") scope.analyses.ask("graph");
+    const graph = scope.analyses.answer("graph");
+    if (graph?.status !== "done") return this.say(graph?.status ?? "", graph, () => waiting(graph));
+    this.list(/** @type {Graph} */ (graph.parts[0]));
+    if (!this.loops.length && shape.insn < 0) return this.say("none", graph, () => h("p", { class: "hint" }, "This program has no loop: no jump leads back."));
+    if (view !== "verify") return this.say("run", graph, () => h("p", { class: "hint" }, "Rounds are those of the verifier's walk: choose its stage above."));
+    const here = scope.cursor.walked();
+    if (!here) return;
+    const head = shape.insn >= 0 ? shape.insn : (around(this.loops, here.idx)?.insn ?? this.loops[0].insn);
+    const { told } = this;
+    const fits = told?.insn === head && this.path === here.raw.path && (told.step === step || (told.begun && told.ended) || covers(told, step));
+    if (!fits) {
+      const answer = scope.shapes.look({ type: "rounds", step, insn: head });
+      if (answer === null) return this.told?.insn === head ? undefined : this.say(`asked ${head}`, null, () => h("p", { class: "hint", role: "status" }, "Fetching the rounds…"));
+      if (typeof answer === "string") return this.say(answer, null, () => h("p", { class: "bad" }, answer));
+      this.told = answer;
+      this.path = here.raw.path;
+    }
+    const shown = /** @type {LoopRounds} */ (this.told);
+    const at = shown.rounds.findLastIndex((each) => each.step <= step);
+    if (this.stamp.startsWith("rounds ") && this.of === shown && this.made === `${base} ${reasons.totals.arrivals} ${reasons.arrivals.size}`) return this.mark(at);
+    this.made = `${base} ${reasons.totals.arrivals} ${reasons.arrivals.size}`;
+    this.say(`rounds ${head} ${this.made}`, shown, () => this.table(shown, head));
+    this.mark(at);
+  }
+
+  made = "";
+
+  /** @param {string} stamp @param {unknown} of @param {() => Child} make */
+  say(stamp, of, make) {
+    if (this.stamp === stamp && this.of === of) return;
+    this.stamp = stamp;
+    this.of = of;
+    fill(this.element, make());
+  }
+
+  /** @param {Graph} graph */
+  list(graph) {
+    const { shape, code } = this.scope.state;
+    if (this.loops !== graph.loops) {
+      this.loops = graph.loops;
+      fill(
+        this.select,
+        h("option", { value: "-1" }, "around this step"),
+        graph.loops.map((each) => h("option", { value: String(each.insn) }, `insn ${each.insn}${each.line ? `, line ${each.line}` : ""}${code.funcs > 1 ? ` in ${code.func(each.insn)}` : ""}`)),
+      );
+    }
+    if (shape.insn >= 0 && !graph.loops.some((each) => each.insn === shape.insn) && ![...this.select.options].some((each) => each.value === String(shape.insn)))
+      this.select.append(h("option", { value: String(shape.insn) }, `insn ${shape.insn}`));
+    this.select.value = String(shape.insn);
+    this.tools.hidden = !graph.loops.length && shape.insn < 0;
+  }
+
+  /** Mark the round under the cursor. @param {number} at */
+  mark(at) {
+    for (const row of this.element.querySelectorAll("tr[data-round]")) {
+      const now = row.getAttribute("data-round") === String(at);
+      row.classList.toggle("current", now);
+      if (now) row.setAttribute("aria-current", "step");
+      else row.removeAttribute("aria-current");
+    }
+  }
+
+  /** @param {LoopRounds} told @param {number} head */
+  table(told, head) {
+    const { base, code } = this.scope.state;
+    const rounds = unfolded(told);
+    const insn = code.at(head);
+    const title = h("h3", null, `Insn ${head}`, insn?.line ? `, line ${insn.line}` : "", h("code", { class: "where-insn" }, ` ${insn?.text ?? ""}`));
+    if (rounds.length < 2) return [title, h("p", { class: "hint" }, rounds.length ? "The path of this step comes here once: there are no rounds to compare." : "The path of this step does not come here.")];
+    const all = varying(rounds);
+    const names = all.slice(0, COLUMNS).sort(byPlace);
+    return [
+      title,
+      h("p", { class: "loop-why" }, this.why(rounds, told)),
+      all.length
+        ? h(
+            "table",
+            { class: "map-table loop-table" },
+            h("thead", null, h("tr", null, h("th", { scope: "col" }, "Round"), h("th", { scope: "col" }, "Step"), names.map((name) => h("th", { scope: "col" }, name)), h("th", { scope: "col" }, "Compared with stored states"))),
+            h("tbody", null, rounds.map((round, i) => this.row(round, i, names, told.begun, base))),
+          )
+        : h("p", null, `Nothing differs between ${count(rounds.length, "round")}.`),
+      all.length > names.length ? h("p", { class: "hint" }, `${count(all.length - names.length, "other value")} changed as well: ${all.slice(COLUMNS, COLUMNS + 12).join(", ")}${all.length > COLUMNS + 12 ? ", …" : ""}`) : null,
+      told.begun && told.ended ? null : h("p", { class: "hint" }, "There are more rounds on this path: those nearest to the step are shown."),
+    ];
+  }
+
+  /** @param {Round} round @param {number} i @param {string[]} names @param {boolean} begun @param {"dec" | "hex"} base */
+  row(round, i, names, begun, base) {
+    const link = h("button", { type: "button", class: "line-link step-link", on: { click: () => go(this.scope, round.step) } }, `${round.step + 1}`);
+    return h(
+      "tr",
+      { data: { round: i } },
+      h("th", { scope: "row" }, begun ? `${i + 1}` : `… ${i + 1}`),
+      h("td", null, link),
+      names.map((name) => {
+        const reg = round.state.get(name);
+        const moved = i > 0 && round.changed.has(name);
+        return h("td", { class: moved ? "moved" : "", title: reg?.t ?? null }, reg ? h("span", { class: `kind-${kindOf(reg)}` }, summary(reg, base), reg.p ? h("span", { title: "precise" }, " ●") : null) : h("span", { class: "hint" }, "–"));
+      }),
+      h("td", { class: "loop-compared" }, this.compared(round.step)),
+    );
+  }
+
+  /** What the comparisons of a visit came to. @param {number} step */
+  compared(step) {
+    const list = comparisons(this.scope.state.reasons, step);
+    const [first] = list;
+    if (!first) return h("span", { class: "hint" }, "none recorded");
+    const show = () => {
+      go(this.scope, step);
+      choose(this.scope, { view: "states", checkpoint: first.checkpoint });
+    };
+    const text = first.pruned ? `contained in the state before step ${first.checkpoint + 1}` : first.failed?.name ? `${first.failed.name} differs` : (first.failed?.text ?? "");
+    return [h("button", { type: "button", class: "line-link", on: { click: show } }, text), list.length > 1 ? h("span", { class: "hint" }, ` and ${list.length - 1} more`) : null];
+  }
+
+  /** Why the rounds went on, in a sentence. @param {Round[]} rounds @param {LoopRounds} told @returns {Child} */
+  why(rounds, told) {
+    const { reasons } = this.scope.state;
+    /** @type {Map<string, {times: number, text: string}>} */
+    const names = new Map();
+    let failed = 0;
+    for (const { step } of rounds)
+      for (const each of comparisons(reasons, step)) {
+        if (each.pruned) return [h("b", null, "Converged: "), `the state at step ${step + 1} is contained in the one stored before step ${each.checkpoint + 1}.`];
+        failed++;
+        const name = each.failed?.name ?? "";
+        const known = names.get(name) ?? { times: 0, text: each.failed?.text ?? "" };
+        names.set(name, { ...known, times: known.times + 1 });
+      }
+    const rounded = `${count(rounds.length, "round")}${told.begun && told.ended ? "" : " here"}`;
+    if (!failed) return `${rounded}. No state was compared at this instruction, as far as comparisons are recorded.`;
+    const [[name, { times, text }]] = [...names].sort((a, b) => b[1].times - a[1].times);
+    const last = rounds[rounds.length - 1];
+    const precise = name ? reasons.whyPrecise(name, last.step, last.path) : null;
+    return [
+      h("b", null, "Did not converge: "),
+      `${rounded}, ${grouping(failed, "comparison")}; `,
+      name ? h("b", { class: "reg-word" }, name) : "something else",
+      ` kept the states apart in ${times}. `,
+      asSentence(text),
+      precise ? ` Its exact value matters: ${asSentence(precise.text)}` : "",
+    ];
+  }
+}
+
+/** The innermost loop that an instruction is in. @param {GraphLoop[]} loops @param {number} insn */
+export function around(loops, insn) {
+  const size = (/** @type {GraphLoop} */ { ranges }) => ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+  const inside = loops.filter(({ ranges }) => ranges.some(([first, last]) => first <= insn && insn <= last));
+  return inside.sort((a, b) => size(a) - size(b))[0];
+}
+
+/** Whether a step lies between rounds that are told. @param {LoopRounds} told @param {number} step */
+const covers = ({ rounds, begun, ended }, step) => (begun || step >= (rounds[0]?.step ?? Infinity)) && (ended || step <= (rounds.at(-1)?.step ?? -1));
+
+/** @param {Answer<any> | undefined} answer */
+export const waiting = (answer) => (answer?.status === "failed" ? h("p", { class: "bad" }, answer.message) : h("p", { class: "hint", role: "status" }, "Looking at the program's jumps…"));
