@@ -100,6 +100,8 @@ export interface Request {
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
   /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
   name?: string;
+  /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
+  files?: Record<string, string>;
   /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
   upload?: string;
   /** with `log`: the program's source */
@@ -254,6 +256,25 @@ export interface MatrixRequest {
   type: "matrix";
   /** the program, as in `run` */
   request: Request;
+  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
+  take?: "any" | "new" | "stored";
+}
+
+/** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
+export interface RealRequest {
+  type: "real";
+  /** the program, as in `run` */
+  request: Request;
+  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
+  take?: "any" | "new" | "stored";
+  /** which, its series; `""`: the emulated one, else the newest */
+  kernel?: string;
+  /** what runs meanwhile */
+  workload?: "shell" | "files" | "network" | "scheduler";
+  /** a line for busybox's shell, instead of a workload */
+  shell?: string;
+  /** after which the workload is stopped */
+  seconds?: number;
 }
 
 /** Ask for the files that the stages made. Answered by `binaries`. */
@@ -302,6 +323,13 @@ export interface GraphRequest {
   request: Request;
 }
 
+/** Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet. */
+export interface Stop {
+  type: "stop";
+  /** the type of the message that asked */
+  asked: string;
+}
+
 /** Go on after a lost connection, on a new socket; for a run that still goes on, within 20 s. All its messages are sent again, then it goes on. */
 export interface Resume {
   type: "resume";
@@ -325,6 +353,10 @@ export interface Sandbox {
 /** What a request may hold, in bytes, and steps of a window and of a chunk. */
 export interface Limits {
   source_bytes: number;
+  /** of all files beside a source */
+  files_bytes: number;
+  /** files beside a source */
+  files: number;
   elf_bytes: number;
   /** of a log that is pasted */
   log_bytes: number;
@@ -710,6 +742,8 @@ export interface Edit {
   end_line: number;
   end_column: number;
   text: string;
+  /** the file beside the source that is edited */
+  file?: string;
 }
 
 /** A change of the source that was compiled, and that the verifier accepts. */
@@ -813,6 +847,127 @@ export interface CellsDone {
   /** how many `cell` messages there were */
   asked: number;
   changes: Changed[];
+}
+
+/** A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow. Where there is no kernel, `real_done` follows. */
+export interface RealBegun {
+  type: "real";
+  /** those that this server has */
+  kernels: KernelName[];
+  /** what this server lacks, a sentence for its operator; `""`: nothing */
+  missing: string;
+  /** the one that is used, its series; `""`: none */
+  kernel: string;
+  /** what `uname -r` prints there */
+  release: string;
+  /** names of the workloads that there are */
+  workloads: string[];
+}
+
+/** What the emulated machine made of the same packet. */
+export interface Emulated {
+  retval: number;
+  /** in hex; the first 4,096 bytes */
+  out: string;
+  /** why it stopped; `""`: it did not */
+  fault: string;
+  /** whether value and packet are those of the kernel */
+  same: boolean;
+}
+
+/** What the kernel made of a single packet, by BPF_PROG_TEST_RUN. */
+export interface RealPacket {
+  type: "real_packet";
+  /** of the packet, from 0 */
+  number: number;
+  /** negative: why it was not run */
+  errno: number;
+  /** what the program returned, 32 bits */
+  retval: number;
+  /** in hex; the first 4,096 bytes */
+  out: string;
+  /** bytes of the packet as the program left it */
+  size: number;
+  /** null: the emulated machine did not run the program */
+  ours: Emulated | null;
+}
+
+/** Whether a program of the object is attached. */
+export interface RealAttached {
+  type: "real_attached";
+  program: string;
+  ok: boolean;
+  /** why it is not */
+  why: string;
+}
+
+/** What a program put out. */
+export interface RealLine {
+  /** `printk`: a line of trace_pipe; `record`: of a ring or perf buffer, or an iterator's text */
+  kind: "printk" | "record";
+  /** name of the buffer or iterator */
+  source: string;
+  /** as text, decoded through BTF; `""`: nothing says how */
+  text: string;
+  /** in hex; the first 4,096 bytes */
+  bytes: string;
+  /** bytes of the record */
+  size: number;
+}
+
+/** What came since the last such message. */
+export interface RealOutput {
+  type: "real_output";
+  /** milliseconds since the question was taken up */
+  ms: number;
+  lines: RealLine[];
+}
+
+/** An entry of a map. The texts are decoded through BTF, `""` without. */
+export interface RealEntry {
+  /** in hex */
+  key: string;
+  /** in hex; the first 4,096 bytes */
+  value: string;
+  key_text: string;
+  value_text: string;
+}
+
+/** A count. */
+export interface Bar {
+  label: string;
+  count: number;
+}
+
+/** Counts that are best drawn. */
+export interface Bars {
+  /** key and field of the entry that has them; `""`: they are the entries */
+  title: string;
+  bars: Bar[];
+}
+
+/** What a map holds now. Told while the workload runs where it changed, and at the end. */
+export interface RealMap {
+  type: "real_map";
+  map: string;
+  /** the first 256 */
+  entries: RealEntry[];
+  /** whether these are all */
+  whole: boolean;
+  bars: Bars[];
+}
+
+/** The run on a real kernel is over. */
+export interface RealDone {
+  type: "real_done";
+  /** exit status of the workload; null: it was stopped, or did not start */
+  status: number | null;
+  /** records that the kernel counted as lost */
+  lost: number;
+  /** records, and bytes of printed text, that are not told: too many */
+  left_out: [number, number];
+  /** milliseconds since the question was taken up */
+  ms: number;
 }
 
 /** The files that the stages made, as base64; null for what there is not. */
@@ -1271,6 +1426,8 @@ export interface Diagnostic {
   /** `error`, `fatal error`, `warning` or `note` */
   severity: string;
   message: string;
+  /** the file beside the source that it is in */
+  file?: string;
 }
 
 /** A program of the object. */
@@ -1401,6 +1558,8 @@ export interface Insn {
   target: number | null;
   /** 1-based column, where there is a line */
   column?: number;
+  /** the line's file, where that is not the source itself */
+  file?: string;
   /** on a function's first slot: its name */
   func?: string;
   /** of a call: the helper, kernel function or function that it calls */
@@ -1458,6 +1617,10 @@ export interface Loaded {
   line_info?: ([number, number | null])[];
   /** with `more`: [slot, name] of each function */
   func_info?: [number, string][];
+  /** with `more`: [slot, file] where the file changes; `""`: the source */
+  file_info?: [number, string][];
+  /** of an object: as `lines`, of its other files by their names */
+  files?: Record<string, Record<string, string>>;
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */
@@ -1478,6 +1641,8 @@ export interface Cause {
   /** `entry`, `value`, `load`, `call`, `argument`, `move`, `spill`, `fill`, `arithmetic`, `branch`, `clobbered`, `acquired`, `loop`, `checkpoint` or `failed` */
   kind: string;
   why: string;
+  /** the line's file, where that is not the source itself */
+  file?: string;
 }
 
 /** A comparison as the source has it. */
@@ -1530,6 +1695,8 @@ export interface Fail {
   causes: Cause[];
   /** absent of a log, whose text does not carry it */
   cause?: RootCause;
+  /** the line's file, where that is not the source itself */
+  file?: string;
 }
 
 /** A straight way through the program, from where it was forked to its end. */
@@ -2070,6 +2237,6 @@ export interface View {
   shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
