@@ -187,7 +187,7 @@ async def test_a_message_of_nothing_but_lists_is_not_parsed(connect: Connect, mo
     socket = await connect()
     unused = SimpleNamespace(loads=lambda *args, **more: pytest.fail("it was parsed"))
     monkeypatch.setattr("playground.requests.json", unused)
-    await socket.communicator.send_to(text_data="[" + "[]," * 100_000 + "0]")
+    await socket.communicator.send_to(text_data="[" + "[]," * 400_000 + "0]")
     assert (await socket.receive())["code"] == "size"
 
 
