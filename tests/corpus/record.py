@@ -1,4 +1,4 @@
-"""Records which rejected programs are offered a fix, and what the real kernel says of the first one.
+"""Records which rejected programs are offered a fix, and what the real kernel says of each that is offered.
 
 python -m tests.corpus.record fixes DIR     writes the index, and objects of the changed sources to DIR
 python -m tests.corpus.record kernel DIR ANSWERS.jsonl     writes the kernel's answers (a line a program, as from a
@@ -20,12 +20,15 @@ from vm.caps import ROOT
 from vm.pipeline import BuildOptions, Source
 
 SLOW = 5.0
+MOST = 3
+"""Fixes of a program: as many as the page offers."""
 
 
 def fixes(directory: Path) -> None:
     """Looks for a fix of every program."""
     directory.mkdir(parents=True, exist_ok=True)
-    options, entries, diffs = BuildOptions(), index(), {}
+    options, entries = BuildOptions(), index()
+    diffs: dict[str, dict[str, str]] = {}
     for entry in entries:
         source = Source("c", (REJECTED / entry["file"]).read_bytes(), entry["file"].removesuffix(".c"))
         began = time.monotonic()
@@ -33,15 +36,20 @@ def fixes(directory: Path) -> None:
         program = pipeline.choose(obj, entry["program"])
         caps = caps_of(entry)
         verdict = pipeline.check(obj, program, log_level=0, caps=caps)
-        found = next(pipeline.repairs(source, options, obj, program, verdict=verdict, most=1, caps=caps), None)
-        entry |= {"fixed": found is not None, "slow": time.monotonic() - began > SLOW}
-        if found is not None and caps is ROOT:
-            diffs[entry["file"]] = found.diff
-            changed = Source("c", patched(source.text(), found.diff).encode(), source.name)
+        found: list[str] = []
+        for each in pipeline.repairs(source, options, obj, program, verdict=verdict, most=MOST, caps=caps):
+            if not found:
+                entry |= {"slow": time.monotonic() - began > SLOW}
+            found.append(each.diff)
+        entry |= {"fixed": bool(found), "slow": entry["slow"] if found else time.monotonic() - began > SLOW}
+        for number, diff in enumerate(found if caps is ROOT else ()):
+            name = f"{source.name}.{number}.o"
+            diffs[name] = {"file": entry["file"], "program": entry["program"], "diff": diff}
+            changed = Source("c", patched(source.text(), diff).encode(), source.name)
             compiled = pipeline.compile_source(changed, options).object
             assert compiled is not None
-            (directory / f"{source.name}.o").write_bytes(compiled)
-        print(entry["file"], entry["fixed"], flush=True)
+            (directory / name).write_bytes(compiled)
+        print(entry["file"], len(found), flush=True)
     lines = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
     (REJECTED / "index.json").write_text(f"[\n{lines}\n]\n")
     (directory / "diffs.json").write_text(json.dumps(diffs))
@@ -57,11 +65,10 @@ def kernel(directory: Path, answers: Path) -> None:
         if "verdict" in told:
             said.setdefault(told["file"], {})[told["prog"]] = told["verdict"]
     out: list[dict[str, Any]] = []
-    for file, diff in json.loads((directory / "diffs.json").read_text()).items():
-        program = next(entry["program"] for entry in index() if entry["file"] == file)
-        verdict = said.get(file.removesuffix("c") + "o", {}).get(program)
+    for name, fix in json.loads((directory / "diffs.json").read_text()).items():
+        verdict = said.get(name, {}).get(fix["program"])
         if verdict is not None:
-            out.append({"file": file, "program": program, "diff": diff, "verdict": verdict, "release": release})
+            out.append(fix | {"verdict": verdict, "release": release})
     ASKED.write_bytes(lzma.compress(json.dumps(out).encode()))
     print(len(out), "answers;", [o["file"] for o in out if o["verdict"] != "accept"])
 

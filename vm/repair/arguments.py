@@ -258,3 +258,18 @@ def not_atomic(scene: Scene) -> Iterator[Candidate]:
             "Atomic operations work on map values and the stack; a packet or context is changed by one CPU only.",
             (replaced(tree, call, f"{text} {operator} {tree.of(given[1])}"),),
         )
+
+
+def compared(scene: Scene) -> Iterator[Candidate]:
+    """bpf_strncmp() with a text that is no constant, as a comparison of all bytes."""
+    tree, call = scene.tree, call_at(scene, scene.insn_idx)
+    given = arguments(call) if call is not None else []
+    if call is None or called(tree, call) != "bpf_strncmp" or len(given) != 3:
+        return
+    text = f"__builtin_memcmp({tree.of(given[0])}, {tree.of(given[2])}, {tree.of(given[1])})"
+    yield Candidate(
+        "Compare the bytes with __builtin_memcmp()",
+        "bpf_strncmp() takes its third argument from read-only data only. All bytes are compared then, also those "
+        "behind the end of the text, which have to be zero on both sides.",
+        (replaced(tree, call, text),),
+    )  # fmt: skip

@@ -58,6 +58,7 @@ _KPTRS: Final = {
     "task_struct": "bpf_task_release", "cgroup": "bpf_cgroup_release", "bpf_cpumask": "bpf_cpumask_release",
 }  # fmt: skip
 _GIVES_BACK: Final = re.compile(r"_(?:release|submit|discard|unlock|destroy|put|drop|enable)(?:_|$)")
+_CONDITIONAL_RETURN: Final = re.compile(r"\bif\s*\(\s*\(?(\w+)\)?\s*\)\s*\{?\s*return((?:\s+-?\w+)?)\s*;")
 _MACROS: Final = {"bpf_obj_new_impl": "bpf_obj_new", "bpf_percpu_obj_new_impl": "bpf_percpu_obj_new"}
 
 
@@ -67,6 +68,7 @@ def give_back(scene: Scene) -> Iterator[Candidate]:
         call = call_at(scene, held.insn_idx, _MACROS.get(held.by, held.by)) or _by_name(scene, held.by)
         if call is not None:
             yield from _released(scene, held, call)
+            yield from _returned_by_macro(scene, held, call)
 
 
 def _by_name(scene: Scene, name: str) -> Node | None:
@@ -143,6 +145,58 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     body = function.child_by_field_name("body")
     if not returns and body is not None and body.named_children:
         yield Candidate(f"Call {final}; at the end", why, after(tree, body.named_children[-1], [f"{final};"]))
+
+
+def _returned_by_macro(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
+    """A release before the return of a macro that returns under a condition: the macro's text takes its place."""
+    tree, release = scene.tree, _fill(scene, RELEASE.get(held.by, ""), call)
+    function = tree.function(call)
+    if function is None or not release:
+        return
+    for node in tree.find(function, "call_expression"):
+        given, statement = arguments(node), tree.statement(node)
+        found = re.search(
+            rf"^[ \t]*#[ \t]*define[ \t]+{re.escape(called(tree, node))}\((\w+)\)((?:[^\n]*\\\n){{0,8}}[^\n]*)",
+            tree.source, re.MULTILINE,
+        )  # fmt: skip
+        body = _CONDITIONAL_RETURN.search(found[2]) if found is not None else None
+        if found is None or body is None or body[1] != found[1] or len(given) != 1 or statement is None:
+            continue
+        if node.start_byte < call.end_byte or tree.bare(statement) or statement.type != "expression_statement":
+            continue
+        indent = tree.indent(statement)
+        lines = [f"if ({tree.of(given[0])}) {{", f"{tree.step}{release};", f"{tree.step}return{body[2]};", "}"]
+        yield Candidate(
+            f"Call {release}; where {tree.of(node)} returns",
+            f"{called(tree, node)}() returns without giving back what {held.by}() gave.",
+            (tree.edit(statement.start_byte, statement.end_byte, f"\n{indent}".join(lines)),),
+        )
+
+
+def read_section(scene: Scene) -> Iterator[Candidate]:
+    """The statement at fault in a section that reads what RCU protects."""
+    tree, statement = scene.tree, scene.statement
+    if statement is None or tree.bare(statement) or statement.type not in ("declaration", "expression_statement"):
+        return
+    declared = [edit for verb in ("bpf_rcu_read_lock", "bpf_rcu_read_unlock") for edit in _declared(scene, verb)]
+    yield Candidate(
+        "Read it between bpf_rcu_read_lock() and bpf_rcu_read_unlock()",
+        "What the pointer points to may be freed at any time, unless an RCU read section keeps it.",
+        (
+            *_joined(scene, declared),
+            *before(tree, statement, ["bpf_rcu_read_lock();"]),
+            *after(tree, statement, ["bpf_rcu_read_unlock();"]),
+        ),
+    )
+
+
+def _joined(scene: Scene, edits: list[Edit]) -> list[Edit]:
+    """Insertions at the same place as one."""
+    if len(edits) < 2:
+        return edits
+    at = max((include.end for include in scene.tree.text.includes), default=0)
+    lines = "".join(f"\nextern void {verb}(void) __ksym;" for verb in ("bpf_rcu_read_lock", "bpf_rcu_read_unlock"))
+    return [scene.tree.edit(at, at, f"\n{lines}")]
 
 
 def _leaves(scene: Scene, node: Node, call: Node) -> bool:
@@ -226,7 +280,7 @@ def _declared(scene: Scene, verb: str) -> list[Edit]:
     """The declaration of a kfunc that the source does not have yet."""
     tree = scene.tree
     kinds = {"bpf_task_release": "struct task_struct *p", "bpf_cgroup_release": "struct cgroup *cgrp",
-             "bpf_rcu_read_unlock": "void", "bpf_preempt_enable": "void",
+             "bpf_rcu_read_lock": "void", "bpf_rcu_read_unlock": "void", "bpf_preempt_enable": "void",
              "bpf_cpumask_release": "struct bpf_cpumask *cpumask"}  # fmt: skip
     if verb not in kinds or re.search(rf"\b{verb}\b", tree.text.code):
         return []

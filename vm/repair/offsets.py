@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from vm.csource.big_locals import constant
+from vm.csource.big_locals import WIDTHS, constant
 from vm.repair.bounds import (
     BOUND_WHY,
     NAME,
@@ -14,8 +14,8 @@ from vm.repair.bounds import (
     memory_size,
     pointer_at,
 )  # fmt: skip
-from vm.repair.candidate import Candidate, before, guard
-from vm.repair.cview import arguments, call_at, exits, is_signed, stripped, type_of
+from vm.repair.candidate import Candidate, after, before, guard, replaced
+from vm.repair.cview import arguments, assigned, call_at, declaration, exits, is_signed, stripped, type_of
 from vm.repair.scene import Scene
 from vm.verifier.state import reg_types as t
 
@@ -70,6 +70,33 @@ def in_one_register(scene: Scene) -> Iterator[Candidate]:
             "it knows nothing, so that all bits of the register are cleared or compared.",
             before(tree, statement, [f'asm volatile("" : "+r"({name}));']),
         )
+        yield from _whole_register(scene, name, kind)
+
+
+def _whole_register(scene: Scene, name: str, kind: str) -> Iterator[Candidate]:
+    """The number as one of 64 bits, about which clang knows nothing from where it is computed on."""
+    tree, function = scene.tree, scene.function
+    found = declaration(tree, function, name) if function is not None else None
+    if found is None or function is None or is_signed(kind) or WIDTHS.get(kind, 8) == 8:
+        return
+    type_node = found[0].child_by_field_name("type")
+    if type_node is None or found[0].type != "declaration" or found[0].start_byte < function.start_byte:
+        return
+    edits = [replaced(tree, type_node, "__u64")]
+    for node in tree.find(function, "assignment_expression", "init_declarator"):
+        value = node.child_by_field_name("right") or node.child_by_field_name("value")
+        made = tree.statement(node)
+        if value is None or made is None or assigned(tree, value) != name:
+            continue
+        if tree.bare(made) or len(found[0].children_by_field_name("declarator")) != 1:
+            return
+        edits += after(tree, made, [f'asm volatile("" : "+r"({name}));'])
+    yield Candidate(
+        f"Make {name} an unsigned 64-bit number, compared as such",
+        f"clang knows that {name} has {8 * WIDTHS[kind]} bits and compares the lower half of the register; the whole "
+        "register is added to the pointer. Behind the empty asm clang knows nothing of it.",
+        tuple(edits),
+    )
 
 
 def added(scene: Scene) -> Iterator[Candidate]:

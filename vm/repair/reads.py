@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.csource.big_locals import WIDTHS
 from vm.csource.tree import LOOPS
 from vm.isa import opcodes as o
 from vm.kernel import types as k
@@ -244,3 +245,29 @@ def _without_star(kind: str) -> str:
         return ""
     kind = kind[:-1].strip()
     return kind if kind.endswith("*") else re.sub(r"\b(?:const|volatile)\b\s*", "", kind)
+
+
+_WIDTHS: Final = ((4, "__u32"), (2, "__u16"), (1, "__u8"))
+_CAST: Final = re.compile(r"\*\s*\(\s*((?:unsigned |signed )?[\w ]{1,40}?)\s*\*\s*\)")
+
+
+def narrower(scene: Scene) -> Iterator[Candidate]:
+    """An access that a cast makes longer than what is left of the memory, as one of fewer bytes."""
+    tree, statement, reg = scene.tree, scene.statement, scene.reg
+    if statement is None or reg is None or scene.value("memory_size") <= 0:
+        return
+    end = scene.value("off") + scene.value("size")
+    for node in tree.find(statement, "pointer_expression"):
+        cast = _CAST.match(tree.of(node))
+        width = WIDTHS.get(cast[1].split()[-1], 0) if cast is not None else 0
+        # clang divides an access that is not aligned: it is the last part that leaves the memory.
+        left = scene.value("memory_size") - (end - width)
+        fits = next((kind for size, kind in _WIDTHS if size <= left and size < width), "")
+        if cast is None or not fits:
+            continue
+        start = node.start_byte
+        yield Candidate(
+            f"Access {fits} instead of {cast[1]}",
+            f"{left} bytes are left of the memory there, and {cast[1]} has {width}.",
+            (tree.edit(start + cast.start(1), start + cast.end(1), fits),),
+        )

@@ -10,7 +10,7 @@ from vm.csource.big_locals import constant
 from vm.csource.fixes import return_fix
 from vm.csource.tree import LOOPS
 from vm.repair.candidate import Candidate, after, replaced
-from vm.repair.cview import exits
+from vm.repair.cview import exits, stripped
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -39,8 +39,30 @@ def in_range(scene: Scene) -> Iterator[Candidate]:
         yield Candidate(f"Return only values that are {allowed}", why, tuple(edits))
         return
     for node in nodes:
+        yield from _in_branches(scene, node, low, high)
         text = _allowed(scene, node.named_children[0], low, high)
         yield Candidate(f"Return {text}", why, (replaced(tree, node.named_children[0], text),))
+
+
+def _in_branches(scene: Scene, node: Node, low: int, high: int) -> Iterator[Candidate]:
+    """`c ? A : B` of two allowed numbers, which clang computes without a branch, with one."""
+    tree, value = scene.tree, stripped(scene.tree, node.named_children[0])
+    arms = [value.child_by_field_name(name) for name in ("condition", "consequence", "alternative")]
+    condition, first, second = arms
+    if value.type != "conditional_expression" or condition is None or first is None or second is None:
+        return
+    if tree.bare(node) or not all(_is_between(tree.of(each), low, high, scene) for each in (first, second)):
+        return
+    indent, step = tree.indent(node), tree.step
+    head = tree.of(stripped(tree, condition))
+    lines = [f"if ({head}) {{", f'{step}asm volatile("");', f"{step}return {tree.of(first)};", "}"]
+    text = f"\n{indent}".join([*lines, f"return {tree.of(second)};"])
+    yield Candidate(
+        f"Return {tree.of(first)} and {tree.of(second)} in two branches",
+        "clang computes the result from the comparison, with a negation of which the verifier knows nothing. With an "
+        "empty asm in one branch it keeps both.",
+        (tree.edit(node.start_byte, node.end_byte, text),),
+    )
 
 
 def _returning(scene: Scene) -> Node | None:
@@ -53,7 +75,12 @@ def _returning(scene: Scene) -> Node | None:
 
 
 def _fits(scene: Scene, node: Node, low: int, high: int) -> bool:
-    text = scene.tree.of(node.named_children[0]).strip("() ")
+    return _is_between(scene.tree.of(node.named_children[0]), low, high, scene)
+
+
+def _is_between(text: str, low: int, high: int, scene: Scene) -> bool:
+    """Whether a text is a constant in a range."""
+    text = text.strip("() ")
     negative = text.startswith("-")
     value = constant(scene.tree, text.lstrip("- "))
     return value is not None and low <= (-value if negative else value) <= high
