@@ -1,0 +1,296 @@
+"""A program of several files: own headers as tabs, folders and archives, by pointer and by keyboard."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.test_access import faults
+from tests.vm.compile.test_own_files import MAIN, MINE
+
+HOSTILE = ["<img src=x onerror=alert(1)>.h", "../../etc/passwd", "a" * 300 + ".h", "\u202egnp.h", "vmlinux.h", "a b.h"]
+
+
+def write(page: Any, text: str) -> None:
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    page.keyboard.insert_text(text)
+
+
+def add(page: Any, name: str, text: str) -> None:
+    page.get_by_role("button", name="+ Header").click()
+    page.keyboard.type(name)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('bs-editor').view.hasFocus")
+    page.keyboard.insert_text(text)
+
+
+def program(page: Any) -> None:
+    """The program of two files, run."""
+    write(page, MAIN)
+    add(page, "mine.h", MINE)
+    page.keyboard.press("Control+Enter")
+    page.locator(".stage[data-stage='verify'][data-status='failed'], [data-part='verdict']").first.wait_for()
+
+
+def shown(page: Any) -> str:
+    return str(page.locator(".file-tab[aria-selected='true']").text_content())
+
+
+def rejected(page: Any) -> None:
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.stages.verify?.verdict === 'reject'")
+
+
+def accepted(page: Any) -> None:
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.stages.verify?.verdict === 'accept'")
+
+
+def test_a_header_is_written_run_and_stepped_through_by_keyboard(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    write(page, MAIN)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="+ Header").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("mine.h")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('bs-editor').view.hasFocus")
+    page.keyboard.insert_text(MINE)
+    page.keyboard.press("Control+Enter")
+    rejected(page)
+    assert shown(page) == "mine.h"
+    page.keyboard.press("Escape")
+    page.locator("bs-editor .bs-sentence").wait_for()
+    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
+    assert "line 5 of mine.h" in page.locator("bs-why").text_content()
+    # The tabs are moved through with the arrows, and who looks at another one is not called back.
+    page.locator(".file-tab[aria-selected='true']").focus()
+    page.keyboard.press("ArrowLeft")
+    assert shown(page) == "main.c"
+    assert '#include "mine.h"' in page.locator(".cm-content").text_content()
+    page.wait_for_timeout(200)
+    assert shown(page) == "main.c"
+    page.locator(".vl.insns, bs-insns .vl").first.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
+    assert page.locator("bs-editor .bs-current").text_content().strip().startswith("unsigned char *data")
+    assert faults(page) == []
+    made.check()
+
+
+def test_an_error_is_shown_in_its_file(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    write(page, MAIN)
+    add(page, "mine.h", "int first(void *ctx)\n{\n\treturn nothing_here;\n}\n")
+    page.locator(".file-tab").first.click()
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.stages.compile?.status === 'failed'")
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
+    page.locator(".cm-lintRange-error").first.wait_for()
+    assert page.locator(".cm-lintRange-error").first.text_content() == "nothing_here"
+    page.locator(".file-tab").first.click()
+    page.get_by_role("button", name="line 3 of mine.h").click()
+    assert shown(page) == "mine.h"
+    made.check()
+
+
+def test_a_fix_changes_the_header_and_can_be_undone(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    program(page)
+    rejected(page)
+    page.locator(".file-tab").first.click()
+    page.locator("bs-why .fix-card button", has_text="Apply").first.click()
+    accepted(page)
+    assert shown(page) == "mine.h"
+    assert "data_end" in page.locator(".cm-content").text_content()
+    page.keyboard.press("Control+z")
+    assert "data_end" not in page.locator(".cm-content").text_content()
+    made.check()
+
+
+def test_files_are_renamed_removed_and_brought_back(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    program(page)
+    page.keyboard.press("Escape")
+    page.locator(".file-tab[aria-selected='true']").focus()
+    page.keyboard.press("F2")
+    page.keyboard.type("lib/other.h")
+    page.keyboard.press("Enter")
+    assert shown(page) == "other.h"
+    for wrong in (*HOSTILE[:4], "vmlinux.h", "../x.h", "lib/other.h"):
+        page.get_by_role("button", name="+ Header").click()
+        page.locator(".file-form input").fill(wrong)
+        page.keyboard.press("Enter")
+        # A field cuts what is too long for it; what is left of 300 letters is a name.
+        if len(wrong) < 129:
+            assert page.locator(".file-form input").get_attribute("aria-invalid") == "true", wrong
+        page.keyboard.press("Escape")
+    page.locator(".file-tab", has_text="other.h").first.click()
+    page.locator(".file-tab[aria-selected='true']").focus()
+    page.keyboard.press("Delete")
+    assert page.locator(".file-tab", has_text="other.h").count() == 0
+    page.get_by_role("button", name="Bring it back").click()
+    assert shown(page) == "other.h"
+    assert "return *data" in page.locator(".cm-content").text_content()
+    assert faults(page) == []
+    made.check()
+
+
+def test_a_breakpoint_in_a_header_stops(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    write(page, MAIN)
+    add(
+        page,
+        "mine.h",
+        MINE.replace(
+            "    return *data;", "    if (data + 1 > (void *)(long)ctx->data_end)\n        return 0;\n    return *data;"
+        ),
+    )
+    page.keyboard.press("Control+Enter")
+    accepted(page)
+    page.keyboard.press("Escape")
+    page.evaluate("document.querySelector('bs-editor').scope.search.visitOf(7, 'mine.h')")
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
+    page.keyboard.press("F9")
+    page.locator(".bs-break[data-stop='on']").last.wait_for()
+    page.keyboard.press("Home")
+    page.keyboard.press("F8")
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.found.includes('line 7 of mine.h')")
+    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
+    made.check()
+
+
+def test_a_reload_a_link_and_a_packed_link_have_the_files(tab: Callable[..., Any]) -> None:
+    made = tab()
+    page = made.open()
+    program(page)
+    rejected(page)
+    page.wait_for_timeout(400)  # the draft is kept soon
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    rejected(page)
+    assert page.locator(".file-tab").all_text_contents() == ["main.c", "mine.h"]
+    made.check()
+    answer = page.evaluate(
+        "fetch('/api/share', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+        " body: JSON.stringify(document.querySelector('bs-editor').scope.protocol.request())}).then(r => r.json())"
+    )
+    other = tab()
+    other.page.goto(answer["url"])
+    other.page.wait_for_selector("html[data-ready]")
+    rejected(other.page)
+    assert shown(other.page) == "mine.h"
+    other.check()
+    page.keyboard.press("s")
+    page.get_by_label("Everything in the link", exact=False).check()
+    page.get_by_role("button", name="Make the link").click()
+    url = page.locator(".share-url").input_value()
+    assert "z=" in url
+    third = tab()
+    third.page.goto(url)
+    third.page.wait_for_selector("html[data-ready]")
+    rejected(third.page)
+    assert third.page.locator(".file-tab").all_text_contents()[1:] == ["mine.h"]
+    third.check()
+
+
+def archive(path: Path, files: dict[str, str]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            data = text.encode()
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("p-1.0/link.h")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    return path
+
+
+FOLDER = {
+    "p-1.0/src/x.bpf.c": MAIN.replace('"mine.h"', '"../include/mine.h"'), "p-1.0/include/mine.h": MINE,
+    "p-1.0/README.md": "# text", "p-1.0/vmlinux.h": "not this one", **{f"p-1.0/{name}": "x" for name in HOSTILE[:1]},
+}  # fmt: skip
+
+
+def test_an_archive_is_opened_with_its_headers(tab: Callable[..., Any], tmp_path: Path) -> None:
+    made = tab()
+    page = made.open()
+    path = archive(tmp_path / "p-1.0.tar.gz", {**FOLDER, "../../etc/passwd.h": "root"})
+    page.locator("bs-editor input[type=file]").set_input_files(str(path))
+    page.locator(".file-tab", has_text="mine.h").wait_for()
+    assert "Opened src/x.bpf.c of p-1.0.tar.gz with 1 more file." in page.locator(".column-info").first.text_content()
+    assert page.locator(".file-tab").all_text_contents() == ["x.bpf.c", "mine.h"]
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    rejected(page)
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'include/mine.h'")
+    made.check()
+
+
+def test_a_folder_is_dropped(tab: Callable[..., Any], tmp_path: Path) -> None:
+    made = tab()
+    page = made.open()
+    for name, text in FOLDER.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    client = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(tmp_path / "p-1.0")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        client.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    page.locator(".file-tab", has_text="mine.h").wait_for()
+    assert page.locator(".file-tab").all_text_contents() == ["x.bpf.c", "mine.h"]
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    rejected(page)
+    made.check()
+
+
+def test_headers_alone_are_added_and_another_source_is_used(tab: Callable[..., Any], tmp_path: Path) -> None:
+    made = tab()
+    page = made.open()
+    write(page, MAIN)
+    (tmp_path / "mine.h").write_text(MINE)
+    other = MAIN.replace("prog(", "other(").replace("== 7", "== 9")
+    chooser = page.locator("bs-editor input[type=file]")
+    chooser.set_input_files(str(tmp_path / "mine.h"))
+    page.locator(".file-tab", has_text="mine.h").wait_for()
+    add(page, "other.c", other)
+    page.get_by_role("button", name="Use as source").click()
+    rejected(page)
+    assert page.evaluate("document.querySelector('bs-editor').store.state.stages.load.program") == "other"
+    assert page.locator(".file-tab").all_text_contents() == ["other.c", "mine.h", "main.c"]
+    for name, sentence in (("bad.tar.gz", "damaged"), ("none.tar.gz", "no BPF program")):
+        if name == "bad.tar.gz":
+            (tmp_path / name).write_bytes(b"\x1f\x8b" + b"x" * 600)
+        else:
+            archive(tmp_path / name, {"p/README": "nothing"})
+        chooser.set_input_files(str(tmp_path / name))
+        page.locator(".column-info[data-tone='bad']", has_text=sentence).wait_for()
+    made.check()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1440, 900), (360, 740)])
+def test_axe_with_files(tab: Callable[..., Any], scheme: str, size: tuple[int, int]) -> None:
+    made = tab(width=size[0], height=size[1], color_scheme=scheme)
+    page = made.open()
+    page.evaluate("document.querySelector('bs-editor').store.set({column: 'code'})")
+    write(page, MAIN)
+    add(page, "mine.h", MINE)
+    page.keyboard.press("Control+Enter")
+    rejected(page)
+    page.evaluate("document.querySelector('bs-editor').store.set({column: 'code'})")
+    page.get_by_role("button", name="+ Header").click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert faults(page) == []
+    made.check()
