@@ -52,7 +52,19 @@ export function fields(stored, arrived) {
         fits: (b.mask & ~a.mask) === 0n && (b.value & ~a.mask) === a.value,
       });
   } else if (stored.k === arrived.k && stored.t !== arrived.t && !found.length) found.push({ field: "value", stored: stored.t, arrived: arrived.t, fits: false });
-  return found.sort((x, y) => Number(x.fits) - Number(y.fits));
+  return joined(found).sort((x, y) => Number(x.fits) - Number(y.fits));
+}
+
+/** Fields that say the same become one, as the kernel's log writes them: "umax=smax". @param {Field[]} list @returns {Field[]} */
+function joined(list) {
+  /** @type {Map<string, Field>} */
+  const found = new Map();
+  for (const each of list) {
+    const key = `${each.stored}|${each.arrived}|${each.fits}`;
+    const known = found.get(key);
+    found.set(key, known ? { ...known, field: `${known.field}=${each.field}` } : each);
+  }
+  return [...found.values()];
 }
 
 /** @param {string} name @param {Reg | undefined} stored @param {Reg | undefined} arrived @returns {Pair} */

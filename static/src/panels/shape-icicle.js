@@ -9,6 +9,9 @@ import { h, setAttr } from "../ui/dom.js";
 /** Levels that get rows of their own; deeper ones share them in proportion. */
 const ROWS = 14;
 
+/** @type {Record<string, string>} */
+const NAMES = { exit: "exit", safe: "pruned", reject: "rejected" };
+
 /** Outcome -> custom property of its colour. @type {Record<string, string>} */
 const COLOURS = { exit: "--good", safe: "--k-ctx", reject: "--bad", limit: "--bad", open: "--k-none", cut: "--k-none" };
 
@@ -27,24 +30,45 @@ export class Icicle {
   constructor(go) {
     this.canvas = h("canvas");
     this.cursor = h("div", { class: "icicle-cursor" });
-    this.element = h("div", { class: "icicle", "aria-hidden": "true", title: "The paths over the steps of the walk: click to go there" }, this.canvas, this.cursor);
+    this.bars = h("div", { class: "icicle", "aria-hidden": "true", title: "The paths over the steps of the walk: click to go there" }, this.canvas, this.cursor);
+    const key = ["exit", "safe", "reject"].map((end) => h("span", null, h("i", { class: `end-${end}` }), NAMES[end]));
+    this.legend = h("div", { class: "icicle-key hint", "aria-hidden": "true" }, key);
+    this.frame = h("div", { class: "icicle-frame" }, this.legend, this.bars);
+    this.element = this.frame;
     /** @param {PointerEvent} event */
     const to = (event) => go(Math.max(0, Math.min(this.steps - 1, Math.floor((event.offsetX / Math.max(1, this.width)) * this.steps))));
-    this.element.addEventListener("pointerdown", (event) => event.button === 0 && to(event));
-    this.element.addEventListener("pointermove", (event) => event.buttons === 1 && to(event));
+    this.bars.addEventListener("pointerdown", (event) => event.button === 0 && to(event));
+    this.bars.addEventListener("pointermove", (event) => event.buttons === 1 && to(event));
+    // Over the same axis as the scrubber: a place in one is the place in the other.
+    const line = () => this.align();
+    new ResizeObserver(line).observe(this.frame);
+    addEventListener("resize", line);
+    document.addEventListener("arranged", line);
     new ResizeObserver(([entry]) => {
       this.width = entry.contentRect.width;
       this.height = entry.contentRect.height;
       this.stale = true;
       this.draw();
       if (this.at >= 0) this.place(this.at);
-    }).observe(this.element);
+    }).observe(this.bars);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw(true));
     new MutationObserver(() => this.draw(true)).observe(document.documentElement, { attributeFilter: ["data-theme", "class", "style"] });
   }
 
   /** The step under the cursor. */
   at = -1;
+
+  /** Put the bars over the scrubber's track. */
+  align() {
+    const frame = this.frame.getBoundingClientRect();
+    const track = document.querySelector("bs-scrubber .track")?.getBoundingClientRect();
+    if (!frame.width || !track?.width) return;
+    // The thumb's middle goes from half its width to half its width before the end.
+    const thumb = 8;
+    this.bars.style.marginLeft = `${Math.max(0, track.left - frame.left + thumb)}px`;
+    this.bars.style.width = `${Math.min(frame.width, track.width - 2 * thumb)}px`;
+    this.legend.style.maxWidth = this.bars.style.marginLeft;
+  }
 
   /** @param {PathTree} tree @param {number} steps */
   take(tree, steps) {
@@ -76,7 +100,7 @@ export class Icicle {
     canvas.height = Math.round(height * scale);
     const context = canvas.getContext("2d");
     if (!context) return;
-    const style = getComputedStyle(this.element);
+    const style = getComputedStyle(this.bars);
     /** @type {Record<string, string>} */
     const colours = {};
     for (const [end, name] of Object.entries(COLOURS)) colours[end] = style.getPropertyValue(name);
@@ -98,6 +122,6 @@ export class Icicle {
       context.fillStyle = colours[tree.rows[tree.path[node]][4]] ?? colours.open;
       context.fillRect(x, row * tall, Math.max(hit ? 2 : 0.75, right - x - (right - x > 3 ? 1 : 0)), Math.max(1, tall - 1));
     }
-    setAttr(this.element, "data-drawn", tree.count);
+    setAttr(this.bars, "data-drawn", tree.count);
   }
 }

@@ -18,7 +18,7 @@ import { choose, go } from "./shape.js";
 const MOST = 60;
 
 /** What a relation comes to, in words. @type {Record<Pair["relation"], string>} */
-const RELATIONS = { same: "the same", within: "contained", outside: "not contained", gone: "not there any more", new: "only here" };
+const RELATIONS = { same: "the same", within: "contained", outside: "differs", gone: "not there any more", new: "only here" };
 /** What decided of a value of a pruning. @type {Record<string, string>} */
 const HOW = { same: "has to be the same, and is", within: "has to be contained, and is", any: "any number: nothing depends on it" };
 
@@ -128,7 +128,7 @@ export class StatesView {
         "table",
         { class: "map-table states-table" },
         h("thead", null, h("tr", null, ["", "Stored state", "This state", "Comparison"].map((text, i) => (i ? h("th", { scope: "col" }, text) : h("td"))))),
-        h("tbody", null, shown.map((each) => this.row(each, decides(each), compared.get(each.name)))),
+        h("tbody", null, shown.map((each) => this.row(each, decides(each), compared.get(each.name), Boolean(chosen.pruned)))),
       ),
       h("p", { class: "hint" }, h("label", null, toggle, ` values that are the same${hidden ? ` (${hidden} not shown)` : ""}`)),
     ];
@@ -140,13 +140,15 @@ export class StatesView {
     this.paint();
   }
 
-  /** @param {Pair} each @param {boolean} decides @param {string | undefined} how */
-  row(each, decides, how) {
+  /** @param {Pair} each @param {boolean} decides @param {string | undefined} how @param {boolean} pruned whether the states matched */
+  row(each, decides, how, pruned) {
     const { base } = this.scope.state;
     /** @param {Pair["stored"]} reg */
     const cell = (reg) => h("td", { title: reg?.t ?? null }, reg ? [glyph(kindOf(reg), Boolean(reg.null)), h("span", { class: `kind-${kindOf(reg)}` }, ` ${summary(reg, base)}`), reg.p ? h("span", { title: "precise" }, " ●") : null] : h("span", { class: "hint" }, "not initialized"));
     const bad = each.fields.filter((field) => !field.fits);
     const told = bad.length ? bad : each.fields;
+    // Comparisons end at the first difference, and values that nothing reads are not compared at all.
+    const aside = pruned && each.relation !== "same" ? "not compared: nothing reads it behind this point" : RELATIONS[each.relation];
     return h(
       "tr",
       { class: decides ? "decides" : "", data: { relation: each.relation } },
@@ -156,8 +158,8 @@ export class StatesView {
       h(
         "td",
         { class: "states-why" },
-        how ? (HOW[how] ?? how) : decides ? "this kept it from matching" : RELATIONS[each.relation],
-        told.length && how !== "any" ? h("ul", { class: "states-fields" }, told.slice(0, 4).map((field) => h("li", { class: field.fits ? "" : "bad" }, h("code", null, `${field.field}: ${field.stored} → ${field.arrived}`)))) : null,
+        how ? (HOW[how] ?? how) : decides ? "kept them apart" : h("span", { class: "hint" }, aside),
+        told.length && how !== "any" && !(pruned && !decides) ? h("ul", { class: "states-fields" }, told.slice(0, 4).map((field) => h("li", { class: decides && !field.fits ? "bad" : "hint" }, h("code", null, `${field.field}: ${field.stored} → ${field.arrived}`)))) : null,
       ),
     );
   }

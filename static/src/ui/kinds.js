@@ -68,11 +68,14 @@ function slotBytes(text) {
   return parts.join(", ");
 }
 
+/** What the kernel says of a pointer behind the packet by a negative range (AT_PKT_END, BEYOND_PKT_END). @type {Record<number, string>} */
+const PAST = { [-1]: "at its end", [-2]: "beyond its end" };
+
 /** @type {Record<string, (reg: Reg, base?: Base) => string>} */
 const SUMMARIES = {
   number: (reg, base) => (reg.s ? range(reg.s, base) : /^[m0?]{8}$/.test(reg.t ?? "") ? slotBytes(reg.t) : reg.t || "any"),
   ctx: (reg, base) => `ctx ${offset(reg, base)}`,
-  packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} B proven`,
+  packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${PAST[reg.range ?? 0] ?? `${num(reg.range ?? 0, base)} B proven`}`,
   packet_end: () => "packet end",
   packet_meta: (reg, base) => `packet meta ${offset(reg, base) || "+0"} · ${num(reg.range ?? 0, base)} B proven`,
   map_value: (reg, base) =>
