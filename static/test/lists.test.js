@@ -95,7 +95,7 @@ test("the machine code is made anew once all of it is here", () => {
 
 test("only the lists of panels in sight are asked for", () => {
   const { asked, lists } = world();
-  lists.open({ ...VERIFY, more: { tree: 2, paths: 3, prunings: 9, listing: 4 } });
+  lists.open({ ...VERIFY, more: { paths: 3, prunings: 9, listing: 4 } });
   const look = (more) => {
     asked.length = 0;
     lists.forget();
@@ -106,8 +106,9 @@ test("only the lists of panels in sight are asked for", () => {
   assert.deepEqual(look({ pane: "machine" }), ["listing"]);
   assert.deepEqual(look({ pane: "machine", dock: false }), []);
   assert.deepEqual(look({ view: "run" }), ["listing"]);
-  assert.deepEqual(look({ pane: "paths", shape: { view: "paths" } }), ["tree"]);
+  assert.deepEqual(look({ pane: "paths" }), ["paths"]);
   assert.deepEqual(look({ pane: "paths", shape: { view: "states" } }), ["paths", "prunings"]);
+  assert.deepEqual(look({ pane: "paths", shape: { view: "graph" } }), []);
   assert.deepEqual(look({ pane: "why", step: 3 }), ["paths", "prunings"]);
   const refused = { ...VERIFY, fail: { step: 3 } };
   assert.deepEqual(look({ pane: "why", step: 3, stages: { verify: refused } }), []);

@@ -8,6 +8,7 @@ import { Reasons } from "../src/core/reasons.js";
 import { Player } from "../src/core/player.js";
 import { Search } from "../src/core/search.js";
 import { plain } from "../src/core/layout.js";
+import { plain as plainShape } from "../src/core/shape.js";
 import { Seeker } from "../src/core/seeker.js";
 import { Steps } from "../src/core/steps.js";
 import { Store } from "../src/core/store.js";
@@ -60,7 +61,7 @@ export const state = () => ({
   hover: null, pane: "log", dock: true, column: "insns", base: "dec", focusStage: "verify", packetRun: 0,
   code: new Code(null), log: new Log(null), machine: new Machine(null), reasons: new Reasons(null), analyses: {}, kernelLog: null, peek: "", found: "", notice: "",
   selected: null, asking: "", value: null, facts: null, ink: false,
-  breakpoints: [], playing: false, speed: 30, layout: plain(),
+  breakpoints: [], playing: false, speed: 30, layout: plain(), shape: plainShape(),
 });
 
 /** The parts of a scope, with a session that writes down what it is asked for. */

@@ -5,7 +5,7 @@
 
 import { known as knownBreakpoints } from "./breakpoints.js";
 import { known as knownLayout } from "./layout.js";
-import { known as knownShape } from "./shape.js";
+import { isPlain, known as knownShape } from "./shape.js";
 
 /** @import { View as Shown } from "../types/messages.js" */
 /** @import { State, View } from "./store.js" */
@@ -43,7 +43,10 @@ export function shown(state) {
   /** @type {Shown} */
   const view = { stage: state.view, step: Math.max(0, state.step), packet: state.packetRun, reg: state.reg, pane: state.pane, dock: state.dock, base: state.base };
   const all = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (state));
-  for (const name of CARRIED) if (all[name] !== undefined && all[name] !== null) Object.assign(view, { [name]: name === "shape" ? knownShape(all[name]) : all[name] });
+  for (const name of CARRIED) if (all[name] !== undefined && all[name] !== null) Object.assign(view, { [name]: all[name] });
+  // As the page has it at first, it need not be said.
+  if (view.shape) view.shape = knownShape(view.shape);
+  if (isPlain(view.shape)) delete view.shape;
   return view;
 }
 

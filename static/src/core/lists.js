@@ -114,13 +114,13 @@ export const REASONS = ["paths", "prunings", "arrivals", "precision", "holdings"
  */
 export function needs({ view, pane, dock, step, stages, shape }, lists) {
   const shown = dock ? pane : "";
+  const { verify } = stages;
   if (view === "run" || shown === "machine") lists.all("listing");
   if (shown === "paths") {
     const { view: part } = shape;
-    if (part === "paths") lists.all("tree");
+    if (part === "paths") lists.all(verify?.tree ? "tree" : "paths");
     else if (part === "states" || part === "loops") lists.all(...REASONS);
   }
-  const { verify } = stages;
   // A rejection opens Why by itself, and tells of its own step all that is shown.
   const told = verify?.fail?.step ?? verify?.stopped?.step ?? -1;
   if (shown === "why" && view === "verify" && step !== told) lists.all(...REASONS);

@@ -15,6 +15,9 @@ const KEPT = 24;
 /** @returns {Shown} */
 export const plain = () => ({ view: "paths", find: "", folded: false, nodes: [], insn: -1, checkpoint: -1 });
 
+/** Whether this is what the panel shows at first. @param {Shape | undefined} shape */
+export const isPlain = (shape) => JSON.stringify(shape) === JSON.stringify(plain());
+
 /** @param {unknown} value @returns {value is number} */
 const whole = (value) => typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 

@@ -1,41 +1,21 @@
 /** A loop round by round: what each visit of its first instruction found, what changed, and what kept the states apart. */
 import { byPlace } from "../core/contain.js";
+import { around, covers, unfolded, varying } from "../core/loops.js";
 import { fill, h } from "../ui/dom.js";
 import { count, grouping } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { asSentence } from "../ui/words.js";
 import { comparisons } from "./shape-states.js";
-import { choose, go } from "./shape.js";
+import { choose, go } from "./shape-common.js";
 
 /** @import { Answer } from "../core/analyses.js" */
 /** @import { Scope } from "../core/scope.js" */
-/** @import { Graph, GraphLoop, LoopRounds, Reg } from "../types/messages.js" */
+/** @import { Graph, GraphLoop, LoopRounds } from "../types/messages.js" */
+/** @import { Round } from "../core/loops.js" */
 /** @import { Child } from "../types/page.js" */
 
 /** Registers and slots that get a column. */
 const COLUMNS = 10;
-
-/** A round with all that it found. @typedef {{step: number, path: number, frame: number, state: Map<string, Reg>, changed: Set<string>}} Round */
-
-/** The rounds with their whole states. @param {LoopRounds} told @returns {Round[]} */
-export function unfolded(told) {
-  /** @type {Map<string, Reg>} */
-  let state = new Map();
-  return told.rounds.map(({ step, path, frame, set, gone }) => {
-    state = new Map(state);
-    for (const name of gone) state.delete(name);
-    for (const [name, reg] of Object.entries(set)) state.set(name, reg);
-    return { step, path, frame, state, changed: new Set([...gone, ...Object.keys(set)]) };
-  });
-}
-
-/** Names whose values differ between rounds, those that change most often first. @param {Round[]} rounds @returns {string[]} */
-export function varying(rounds) {
-  /** @type {Map<string, number>} */
-  const times = new Map();
-  for (const { changed } of rounds.slice(1)) for (const name of changed) times.set(name, (times.get(name) ?? 0) + 1);
-  return [...times].sort((a, b) => b[1] - a[1] || byPlace(a[0], b[0])).map(([name]) => name);
-}
 
 export class LoopsView {
   stamp = "";
@@ -208,16 +188,6 @@ export class LoopsView {
     ];
   }
 }
-
-/** The innermost loop that an instruction is in. @param {GraphLoop[]} loops @param {number} insn */
-export function around(loops, insn) {
-  const size = (/** @type {GraphLoop} */ { ranges }) => ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
-  const inside = loops.filter(({ ranges }) => ranges.some(([first, last]) => first <= insn && insn <= last));
-  return inside.sort((a, b) => size(a) - size(b))[0];
-}
-
-/** Whether a step lies between rounds that are told. @param {LoopRounds} told @param {number} step */
-const covers = ({ rounds, begun, ended }, step) => (begun || step >= (rounds[0]?.step ?? Infinity)) && (ended || step <= (rounds.at(-1)?.step ?? -1));
 
 /** @param {Answer<any> | undefined} answer */
 export const waiting = (answer) => (answer?.status === "failed" ? h("p", { class: "bad" }, answer.message) : h("p", { class: "hint", role: "status" }, "Looking at the program's jumps…"));

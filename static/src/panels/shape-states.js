@@ -4,7 +4,7 @@ import { fill, glyph, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { asSentence } from "../ui/words.js";
-import { choose, go } from "./shape.js";
+import { choose, go } from "./shape-common.js";
 
 /** @import { Pair } from "../core/contain.js" */
 /** @import { Covered } from "../core/reasons.js" */

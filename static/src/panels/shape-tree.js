@@ -4,7 +4,7 @@ import { fill, fieldValue, h, setAttr, setText } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
 import { VirtualList } from "../ui/virtual.js";
 import { Icicle } from "./shape-icicle.js";
-import { choose, go } from "./shape.js";
+import { choose, go } from "./shape-common.js";
 
 /** @import { Scope } from "../core/scope.js" */
 /** @import { Insn } from "../types/messages.js" */
@@ -63,7 +63,7 @@ export class TreeView {
     this.empty = h("p", { class: "empty" }, "The paths appear here while the verifier walks them.");
     this.element = h("div", { class: "shape-tree" }, this.icicle.element, this.list.element, this.empty);
     this.search = h("input", {
-      type: "search", class: "shape-find", placeholder: "exit · pruned · insn 12 · line 34", "aria-label": "Search the tree: an outcome, insn, line, path, step with a number, or a part of a condition",
+      type: "search", class: "shape-find", placeholder: "exit, insn 12, line 34…", "aria-label": "Search the tree: an outcome, insn, line, path, step with a number, or a part of a condition",
       spellcheck: "false", autocomplete: "off",
       on: { input: (event) => this.typed(fieldValue(event)), keydown: (event) => this.keyed(event) },
     });

@@ -5,6 +5,7 @@
 import { VIEWS } from "../core/shape.js";
 import { Panel } from "../core/panel.js";
 import { h, setAttr } from "../ui/dom.js";
+import { choose } from "./shape-common.js";
 import { FramesView } from "./shape-frames.js";
 import { GraphView } from "./shape-graph.js";
 import { LoopsView } from "./shape-loops.js";
@@ -30,15 +31,6 @@ const PARTS = {
 
 /** What the parts are made of. @type {(keyof import("../core/store.js").State)[]} */
 const KEYS = ["pane", "dock", "shape", "step", "view", "windows", "stages", "reasons", "code", "analyses", "base", "reg", "layout"];
-
-/** @param {Scope} scope @param {Partial<Shown>} patch */
-export const choose = ({ store }, patch) => store.set({ shape: { ...store.state.shape, ...patch } });
-
-/** Go to a step of the walk, from wherever one is. @param {Scope} scope @param {number} step */
-export function go({ cursor, store }, step) {
-  if (store.state.view === "verify") cursor.goto(step);
-  else cursor.show("verify", step);
-}
 
 export class ShapePane extends Panel {
   /** @type {Map<string, View>} parts that were looked at */
