@@ -59,7 +59,7 @@ class _Group:
 def misses(trace: Recorder) -> list[Miss]:
     """The reasons why checkpoints did not cover, the most frequent first; the first MAX_MISSES."""
     journal = trace.journal
-    counts = Counter(journal.missed_at)
+    counts = Counter(journal.missed_at())
     wanted = dict(counts.most_common(MAX_MISSES))
     groups = {missed_key(key): _Group() for key in wanted}
     for c in journal.misses():

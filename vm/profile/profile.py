@@ -102,9 +102,9 @@ def profile(program: Program, trace: Recorder, processed: int, last: int) -> Pro
     program -- as it was walked; processed -- insns_processed; last -- the instruction at which the walk stopped
     """
     charged = charges(trace, processed, last)
-    states = Counter(trace.journal.stored_at)
+    states = Counter(trace.journal.stored_at())
     missed: Counter[int] = Counter()
-    for key, count in trace.journal.missed_at.items():
+    for key, count in trace.journal.missed_at().items():
         missed[key >> 24] += count
     visits = charged.by_insn()
     insns = tuple(

@@ -45,7 +45,7 @@ Slot = RegState | StackSlot | None
 
 
 class Missed(NamedTuple):
-    """A key of Journal.missed_at: at which instruction comparisons failed, and in what; see Comparison."""
+    """The parts of a key of Journal.missed_at: where comparisons failed and why; the fields are Comparison's."""
 
     insn_idx: int
     rule: int
@@ -60,6 +60,20 @@ def missed_key(key: int) -> Missed:
     return Missed(
         key >> 24, key >> 20 & 0xF, key >> 16 & 0xF, -1 if frame == 0xFF else frame, -1 if slot == 0xFF else slot
     )
+
+
+@final
+class _Tally:
+    """How many comparisons failed for the same reason; key: see missed_key()."""
+
+    __slots__ = ("key", "count")
+
+    def __init__(self, key: int) -> None:
+        self.key: int = key
+        self.count: int = 0
+
+
+_NO_TALLY: Final = _Tally(-1)
 
 
 @final
@@ -188,10 +202,12 @@ class Journal:
         self._read_slots: list[int] = []
         self._read_step: int = -1
         self._read_slot: int = -1
-        # What a profile needs of the whole walk: checkpoints stored at each instruction, and comparisons that failed
-        # by instruction and what differed (the keys: missed_key()).
-        self.stored_at: dict[int, int] = {}
-        self.missed_at: dict[int, int] = {}
+        # What a profile needs of the whole walk: checkpoints stored at each instruction, and failed comparisons by
+        # instruction and reason. At most instructions every comparison fails for the same reason: the tally used
+        # last is found by instruction, without a number being hashed or made.
+        self._stored: list[int] = []
+        self._tallies: dict[int, _Tally] = {}
+        self._last_tally: list[_Tally] = []
         # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
         # A loop makes the same links again and again: the one last made for an instruction is used once more.
         self._first_links: list[_Link] = []
@@ -245,7 +261,10 @@ class Journal:
 
     def stored(self, insn_idx: int) -> None:
         """The state before insn_idx became a checkpoint."""
-        self.stored_at[insn_idx] = self.stored_at.get(insn_idx, 0) + 1
+        counts = self._stored
+        if insn_idx >= len(counts):
+            counts.extend([0] * (insn_idx + 1 - len(counts)))
+        counts[insn_idx] = counts[insn_idx] + 1
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
         """A checkpoint did not cover; differs() or differs_in() said before in what."""
@@ -256,8 +275,20 @@ class Journal:
         c.checkpoint = checkpoint
         c.rule = rule
         key = insn_idx << 24 | rule << 20 | c.why << 16 | (c.frame & 0xFF) << 8 | c.slot & 0xFF
-        self.missed_at[key] = self.missed_at.get(key, 0) + 1
+        last = self._last_tally
+        if insn_idx >= len(last):
+            last.extend([_NO_TALLY] * (insn_idx + 1 - len(last)))
+        tally = last[insn_idx]
+        if tally.key != key:
+            tally = last[insn_idx] = self._tally(key)
+        tally.count += 1
         self._miss = self._misses.add(c)
+
+    def _tally(self, key: int) -> _Tally:
+        found = self._tallies.get(key)
+        if found is None:
+            found = self._tallies[key] = _Tally(key)
+        return found
 
     def hit(
         self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, places: list[int], values: list[Slot]
@@ -328,6 +359,14 @@ class Journal:
         links = self._last_links if mark.late else self._first_links
         begin = mark.begin - (self._dropped_links if mark.late else 0)
         return [(each.insn_idx, each.frame, each.regs, each.slots) for each in links[begin : begin + mark.links]]
+
+    def stored_at(self) -> dict[int, int]:
+        """How many states became checkpoints, by instruction."""
+        return {idx: count for idx, count in enumerate(self._stored) if count}
+
+    def missed_at(self) -> dict[int, int]:
+        """How many comparisons failed, by instruction and reason: missed_key() reads the keys."""
+        return {key: tally.count for key, tally in self._tallies.items()}
 
     def misses(self) -> list[Comparison]:
         return self._misses.all()
