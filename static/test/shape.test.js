@@ -32,11 +32,11 @@ test("two states by name, in the order of frames, registers and slots", () => {
 const overlaps = ({ spots }) => spots.some((a, i) => spots.some((b, k) => i < k && a.row === b.row && Math.abs(a.x - b.x) < 0.999));
 
 test("a branch and a loop in rows", () => {
-  // 0 -> 1 | 2 -> 3 -> 1 (back) -> 4
-  const links = [{ from: 0, to: 1 }, { from: 0, to: 2 }, { from: 1, to: 3 }, { from: 2, to: 3 }, { from: 3, to: 1 }, { from: 3, to: 4 }];
-  const layout = layered(5, links);
-  assert.deepEqual(layout.spots.map(({ row }) => row), [0, 1, 1, 2, 3]);
-  assert.deepEqual(layout.back, [false, false, false, false, true, false]);
+  // 0 -> 1 | 2 -> 3 -> 4 -> 3 (back) | 5
+  const links = [{ from: 0, to: 1 }, { from: 0, to: 2 }, { from: 1, to: 3 }, { from: 2, to: 3 }, { from: 3, to: 4 }, { from: 4, to: 3 }, { from: 4, to: 5 }];
+  const layout = layered(6, links);
+  assert.deepEqual(layout.spots.map(({ row }) => row), [0, 1, 1, 2, 3, 4]);
+  assert.deepEqual(layout.back, [false, false, false, false, false, true, false]);
   assert.equal(overlaps(layout), false);
   assert.ok(layout.spots.every(({ x }) => x >= 0.499 && x <= layout.width));
 });
