@@ -43,6 +43,8 @@ NUMBER.1: /-?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})(?![\w:])/
 WORD: /[a-zA-Z_][a-zA-Z0-9_]{0,31}/
 %ignore /[ \t]+/
 """
+_U64: Final = (1 << 64) - 1
+_U32: Final = (1 << 32) - 1
 _EXPECTED: Final = {
     "PLACE": "a register (r3) or stack slot (fp-8)", "NUMBER": "a number", "WORD": "a name",
     "OPERATOR": "== != < <= > >=", "DOT": ".", "LPAR": "(", "RPAR": ")", "BANG": "!",
@@ -61,8 +63,10 @@ class ConditionError(Exception):
 
 
 def _bound(name: str) -> Callable[[RegView], int | None]:
+    at = ScalarView._fields.index(name)
+
     def read(view: RegView) -> int | None:
-        return getattr(view.scalar, name) if view.scalar is not None else None
+        return view.scalar[at] if view.scalar is not None else None
 
     return read
 
@@ -91,6 +95,14 @@ FIELDS: Final[dict[str, Callable[[RegView], int | str | None]]] = {
 OF_A_RUN: Final = ("umin", "umax", "smin", "smax", "u32min", "u32max", "s32min", "s32max", "value")
 """Fields of the machine's registers, which hold one number each."""
 
+_OF_A_NUMBER: Final[dict[str, Callable[[int], int]]] = {
+    **dict.fromkeys(("", "umin", "umax", "value"), lambda value: value & _U64),
+    **dict.fromkeys(("smin", "smax"), lambda value: value),
+    **dict.fromkeys(("u32min", "u32max"), lambda value: value & _U32),
+    **dict.fromkeys(("s32min", "s32max"), lambda value: ((value & _U32) ^ 1 << 31) - (1 << 31)),
+}
+"""The bounds of a known number, by field ("": its value): of the signed number."""
+
 _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -109,20 +121,43 @@ _Test = Callable[[State], bool]
 _Range = tuple[int, int]
 
 
+class Need(NamedTuple):
+    """Something about one place without which a condition does not hold.
+
+    of_number -- the same for a known number, as a signed one; None where its value does not decide it
+    of_nothing -- whether it holds where the place is empty
+    """
+
+    place: Place
+    holds: _Test
+    of_number: Callable[[int], bool] | None
+    of_nothing: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition. places -- what it depends on; holds(state) -- whether it holds in a state."""
+    """A condition. places -- what it depends on; holds(state) -- whether it holds in a state; needs -- what it implies.
+
+    whole -- whether it is its only need, and nothing else
+    """
 
     places: tuple[Place, ...]
     holds: _Test
+    needs: tuple[Need, ...] = ()
+    whole: bool = False
 
 
 class _Operand(NamedTuple):
-    """One side of a comparison. text: a kind or None; ranges: (unsigned, signed) of a state."""
+    """One side of a comparison. text: a kind or None; ranges: (unsigned, signed) of a state.
+
+    field -- reads one number of a state; known -- the number that it is
+    """
 
     text: Callable[[State], str | None] | None
     ranges: Callable[[State], tuple[_Range, _Range] | None]
     negative: bool = False
+    field: Callable[[State], int | None] | None = None
+    known: int | None = None
 
 
 def _signed(value: int) -> int:
@@ -156,7 +191,53 @@ def parse(text: str, *, run: bool = False) -> Condition:
     holds = maker.test(tree)
     if not maker.places:
         raise ConditionError(1, "A condition has to be about a register (r3) or a stack slot (fp-8).")
-    return Condition(tuple(dict.fromkeys(maker.places)), holds)
+    places = tuple(dict.fromkeys(maker.places))
+    return Condition(places, holds, _needs(tree, run), len(places) == 1 and tree.data != "all")
+
+
+def _needs(tree: Any, run: bool) -> tuple[Need, ...]:
+    """What a condition implies of single places: itself, or those of the parts that all have to hold."""
+    if tree.data == "all":
+        return tuple(need for part in tree.children for need in _needs(part, run))
+    maker = _Maker(run)
+    holds = maker.test(tree)
+    places = set(maker.places)
+    if len(places) != 1:
+        return ()
+    return (Need(places.pop(), holds, _of_number(tree), holds(lambda place: None)),)
+
+
+def _of_number(tree: Any) -> Callable[[int], bool] | None:
+    """Comparisons of bounds and of the type with what is written, for known numbers; None if there are others."""
+    if tree.data in ("any", "all", "negated"):
+        parts = [_of_number(part) for part in tree.children]
+        if None in parts:
+            return None
+        first, second = parts[0], parts[-1]
+        assert first is not None and second is not None
+        if tree.data == "negated":
+            return lambda value: not first(value)
+        if tree.data == "any":
+            return lambda value: first(value) or second(value)
+        return lambda value: first(value) and second(value)
+    if tree.data != "comparison":
+        return None
+    left, sign, right = tree.children
+    if left.data != "place" or right.data == "place":
+        return None
+    field = "" if left.children[1] is None else str(left.children[1])
+    compare = _OPERATORS[str(sign)]
+    text = str(right.children[0])
+    if right.data == "word":
+        same = compare("number", text)
+        return lambda value: same
+    wanted = _written(text)
+    read = _OF_A_NUMBER.get("smin" if not field and wanted < 0 else field)
+    return None if read is None else lambda value: compare(read(value), wanted)
+
+
+def _written(text: str) -> int:
+    return int(text, 0) if text.lower().lstrip("-").startswith("0x") else int(text)
 
 
 def _words(names: Sequence[str] | set[str]) -> str:
@@ -207,6 +288,14 @@ class _Maker:
             first, second, compare = a.text, b.text, _OPERATORS[sign]
             return lambda state: compare(first(state), second(state))
         signed = a.negative or b.negative
+        if a.field is not None and b.known is not None:
+            field, wanted, compare = a.field, b.known, _OPERATORS[sign]
+
+            def holds_of_field(state: State) -> bool:
+                value = field(state)
+                return value is not None and compare(value, wanted)
+
+            return holds_of_field
 
         def holds(state: State) -> bool:
             one, other = a.ranges(state), b.ranges(state)
@@ -217,11 +306,11 @@ class _Maker:
     def _operand(self, tree: Any) -> _Operand:
         token = tree.children[0]
         if tree.data == "number":
-            value = int(token, 0) if token.lower().lstrip("-").startswith("0x") else int(token)
+            value = _written(token)
             if not -(1 << 63) <= value < 1 << 64:
                 raise ConditionError(token.column, "The number does not fit into 64 bits.")
             ranges = _known(value)
-            return _Operand(None, lambda state: ranges, negative=value < 0)
+            return _Operand(None, lambda state: ranges, negative=value < 0, known=value)
         if tree.data == "word":
             word = str(token)
             if word not in KINDS:
@@ -255,12 +344,16 @@ class _Maker:
 
             return _Operand(kind, lambda state: None)
 
-        def ranges(state: State) -> tuple[_Range, _Range] | None:
+        def number_in(state: State) -> int | None:
             view = state(place)
             value = read(view) if view is not None else None
-            return _known(value) if isinstance(value, int) else None
+            return value if isinstance(value, int) else None
 
-        return _Operand(None, ranges)
+        def ranges(state: State) -> tuple[_Range, _Range] | None:
+            value = number_in(state)
+            return _known(value) if value is not None else None
+
+        return _Operand(None, ranges, field=number_in)
 
 
 def _value(view: RegView | None) -> tuple[_Range, _Range] | None:

@@ -34,8 +34,14 @@ def _read(step: RunStep, index: int, bpf: int) -> int:
 def conditions(part: StoredSteps, condition: Condition) -> Iterator[int]:
     """Steps of a block at which a condition becomes true."""
     was = part.before is not None and _holds(condition, part.before)
+    slots = [place.slot for place in condition.places]
+    decided: dict[tuple[int, ...], bool] = {}
     for step, each in enumerate(part.steps, part.first):
-        now = _holds(condition, each)
+        regs = each.regs
+        key = tuple([regs[slot] for slot in slots])
+        known = decided.get(key)
+        now = _holds(condition, each) if known is None else known
+        decided[key] = now
         if now and not was:
             yield step
         was = now

@@ -10,14 +10,17 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from vm.logs import printed, stored
-from vm.seek.condition import Condition, Place
+from vm.seek.condition import Condition, Need, Place, number
 from vm.trace.blocks import HEADER_SIZE, Block, read_block, read_heading
 from vm.trace.folded import Folded
 from vm.trace.records import RegView
 from vm.trace.snapshots import FIRST_SLOT, slot_index
+from vm.trace.values import known_number, known_numbers
+from vm.verifier.state.reg_types import BPF_ADD_CONST
 
 if TYPE_CHECKING:
     from vm.trace.stored import StoredTrace
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 Values = Callable[[int, int], RegView | None]
 """How the values of a block are read: (index of the slot, row) -> view."""
 MOST_KNOWN: Final = 20_000
+_U64: Final = (1 << 64) - 1
 _Rows = dict[tuple[int, int], int]
 """(frame, index) -> row of the value; without an entry nothing is there."""
 
@@ -44,6 +48,9 @@ def values_of(trace: StoredTrace) -> Callable[[Block], Values]:
         starts, rows = block.row_starts, block.rows
 
         def view(index: int, row: int) -> RegView | None:
+            if index < FIRST_SLOT and (plain := known_number(rows, starts[row - 1])) is not None:
+                precise, reg_id, off, value = plain
+                return number(value & _U64)._replace(precise=precise, off=off, id=reg_id & ~BPF_ADD_CONST)
             if index >= FIRST_SLOT:  # its row names another one: the bytes alone do not say it
                 return trace.facts(folded.value(index, row))
             key = rows[starts[row - 1] : starts[row] if row < len(starts) else len(rows)]
@@ -85,12 +92,91 @@ def changes(block: Block, name: str) -> Iterator[int]:
             yield step
 
 
+def may_begin(block: Block, condition: Condition, values: Values) -> bool:
+    """Whether a condition may become true in a block, as far as the values of single places tell.
+
+    It reads the values that the block holds of a place, each once, in no order: far less than following its steps.
+    """
+    for need in condition.needs:
+        some, all_ = _held(block, need, values)
+        if not some:
+            return False
+        # What holds all the time begins nowhere, unless a path or a function does.
+        if condition.whole and all_ and not block.starts.end and _one_depth(block) and _is_there(block, need.place):
+            return False
+    return True
+
+
+def _held(block: Block, need: Need, values: Values) -> tuple[bool, bool]:
+    """(whether what is needed may hold in a block, whether it holds of every value of the place, in any frame)."""
+    slot = need.place.slot
+    changes, keyframe = block.changes.row, block.keyframe.row
+    rows = {changes[at] for at in _places(block.changes.slot, {slot})}
+    rows |= {keyframe[at] for at in _places(block.keyframe.slot, {slot})}
+    some = need.of_nothing
+    all_ = True
+    if 0 in rows:
+        rows.discard(0)
+        all_ = need.of_nothing
+    left: Iterable[int] = rows
+    if need.of_number is not None and slot < FIRST_SLOT:
+        starts = block.row_starts
+        offsets = {starts[row - 1]: row for row in rows}
+        known, others = known_numbers(block.rows, offsets)
+        of_number = need.of_number
+        hits = sum(1 for value in known if of_number(value))
+        some = some or hits > 0
+        all_ = all_ and hits == len(known)
+        left = [offsets[at] for at in others]
+    for row in left:
+        if some and not all_:
+            break
+        holds = need.holds(partial(_given, values(slot, row)))
+        some = some or holds
+        all_ = all_ and holds
+    return some, all_
+
+
+def _given(view: RegView | None, place: Place) -> RegView | None:
+    return view
+
+
+def _one_depth(block: Block) -> bool:
+    """Whether the number of frames is the same at all steps of a block."""
+    depth = block.depth
+    return not depth or (depth[0] == block.key_depth and depth.tobytes().count(depth[0]) == len(depth))
+
+
+def _is_there(block: Block, place: Place) -> bool:
+    """Whether the keyframe holds something at a place."""
+    frame = block.key_depth - 1 if place.frame < 0 else place.frame
+    wanted = frame << 8 | place.slot
+    held = zip(block.keyframe.slot, block.keyframe.row, strict=True)
+    return any(key == wanted and row for key, row in held)
+
+
 def conditions(block: Block, condition: Condition, values: Values) -> Iterator[int]:
     """Steps of a block at which a condition becomes true, or is true at the first step of a path."""
+    if not may_begin(block, condition, values):
+        return
     places = condition.places
     decided: dict[tuple[tuple[int, int] | None, ...], bool] = {}
 
+    only = places[0] if len(places) == 1 else None
+    of_row: dict[int, bool] = {}
+
+    def holds_of_one(rows: _Rows, depth: int, only: Place) -> bool:
+        row = rows.get((depth - 1 if only.frame < 0 else only.frame, only.slot), 0)
+        known = of_row.get(row)
+        if known is None:
+            view = values(only.slot, row) if row else None
+            known = of_row[row] = condition.holds(partial(_given, view))
+        return known
+
     def holds(rows: _Rows, depth: int) -> bool:
+        if only is not None:
+            return holds_of_one(rows, depth, only)
+
         def where(place: Place) -> tuple[int, int]:
             return (depth - 1 if place.frame < 0 else place.frame), place.slot
 

@@ -6,6 +6,7 @@ A value is immutable, so a row is written when a block first meets it, and the v
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Final, final
@@ -50,6 +51,8 @@ _pack_scalar: Final = _SCALAR_ROW.pack_into
 _pack_slot: Final = _SLOT_ROW.pack_into
 
 _CONSTANT_SIZE: Final = _CONSTANT_ROW.size
+_VALUE: Final = Struct("<q")
+_VALUE_AT: Final = _CONSTANT_SIZE - _VALUE.size
 _AGREEING_SIZE: Final = _AGREEING_ROW.size
 _NUMBER_SIZE: Final = _NUMBER_ROW.size
 _POINTER_SIZE: Final = _POINTER_ROW.size
@@ -197,6 +200,27 @@ def read_register(data: bytes, at: int, program_btf: Btf | None) -> RegState:
         reg.iter_state, reg.iter_depth, reg.subprogno, reg.frameno = iter_state, iter_depth, subprogno, frameno
     reg.id, reg.off, reg.precise = reg_id, off, bool(head & _PRECISE)
     return reg
+
+
+def known_numbers(data: bytes, offsets: Iterable[int]) -> tuple[list[int], list[int]]:
+    """(signed values of the known numbers among rows, offsets of the other rows)."""
+    unpack = _VALUE.unpack_from
+    found: list[int] = []
+    others: list[int] = []
+    for at in offsets:
+        if data[at] & ~_PRECISE == _CONSTANT:
+            found.append(unpack(data, at + _VALUE_AT)[0])
+        else:
+            others.append(at)
+    return found, others
+
+
+def known_number(data: bytes, at: int) -> tuple[bool, int, int, int] | None:
+    """(precise, id, off, signed value) of a known number's row; None for another row."""
+    if data[at] & ~_PRECISE != _CONSTANT:
+        return None
+    head, reg_id, off, value = _CONSTANT_ROW.unpack_from(data, at)
+    return bool(head & _PRECISE), reg_id, off, value
 
 
 def read_slot(data: bytes, at: int) -> tuple[tuple[int, ...], int]:

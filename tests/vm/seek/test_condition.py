@@ -110,3 +110,30 @@ def test_every_kind_and_field_can_be_asked_for() -> None:
         read(RANGE)
         if name != "type":
             parse(f"r1.{name} == 1")
+
+
+NUMBERS = (0, 1, 5, -1, -5, 64, 65, 1 << 31, (1 << 31) - 1, -(1 << 31), 1 << 32, (1 << 63) - 1, -(1 << 63))
+
+
+@pytest.mark.parametrize("sign", ["==", "!=", "<", "<=", ">", ">="])
+@pytest.mark.parametrize("field", ["", *(f".{name}" for name in OF_A_RUN)])
+def test_known_numbers_are_decided_by_their_values(field: str, sign: str) -> None:
+    for wanted in (0, 5, -5, 64, 0xFFFFFFFF, 1 << 31, (1 << 64) - 1, -(1 << 63)):
+        for text in (f"r3{field} {sign} {wanted}", f"!(r3{field} {sign} {wanted}) || r3.type == ctx"):
+            condition = parse(text)
+            (need,) = condition.needs
+            assert condition.whole
+            assert need.of_number is not None
+            for value in NUMBERS:
+                view = number(value & (1 << 64) - 1)
+                assert need.of_number(value) == condition.holds(lambda place, view=view: view), (text, value)  # type: ignore[misc]
+
+
+def test_what_a_condition_needs() -> None:
+    assert parse("r3 > 5 || r4 == 1").needs == ()
+    assert not parse("r3 > 5 || r4 == 1").whole
+    both = parse("r3 > 5 && (r4 == 1 || r3 == r5) && r6.off == 14")
+    assert [(need.place.slot, need.of_number is None) for need in both.needs] == [(3, False), (6, True)]
+    assert not both.whole
+    assert [need.of_nothing for need in parse("r3.type == none && !r4").needs] == [True, True]
+    assert not parse("r3 > 1 && r3 < 9").whole

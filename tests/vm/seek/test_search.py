@@ -153,8 +153,11 @@ def test_changes_of_a_value(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["r8 == 300", "r8.umin > 100", "r7.umin == 6", "r7.umax <= 5", "r0.type == none", "fp-8.type == number && fp-8 > 8",
-     "1:r0 == 40", "r1 == 30", "r9 == r0", "!(r8 < 600)", "r1.type == ctx"],
+    ["r8 == 300", "r8.umin > 100", "r7.umin == 6", "r7.umax <= 5", "r0.type == none",
+     "fp-8.type == number && fp-8 > 8", "1:r0 == 40", "r1 == 30", "r9 == r0", "!(r8 < 600)", "r1.type == ctx",
+     "r8 == 300 && r8.umin > 5", "r8 >= 0", "r8.umax > 5 || r0 == 7", "!(r8 == 300) && r8 != 301",
+     "r8.smin < 9 && r7 == 6", "r8.type == number", "r8.type != number", "r8.s32max < 20", "r8.off == 0",
+     "!r8", "fp-8.umax > 3", "0:r8 > 4", "1:r8.type == none", "r10.type == stack", "r7 < 0 || r7 >= 0"],
 )  # fmt: skip
 def test_conditions(text: str) -> None:
     trace, parts, _ = walked()
