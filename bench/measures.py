@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import statistics
 import subprocess
 import sys
@@ -246,6 +247,21 @@ def key_to_paint(clock: Clock) -> list[Row]:
         return page.key_to_paint(playground.address)
 
 
+def values(clock: Clock) -> list[Row]:
+    """From selecting a value to its history, over the examples and programs of the gallery: 20 recorded walks."""
+    with Playground() as playground:
+        return page.values(playground.address, _walk_paths(20), clock)
+
+
+def _walk_paths(count: int) -> list[str]:
+    """Pages that open with a recorded walk."""
+    examples = json.loads((ROOT / "examples" / "index.json").read_text())
+    samples = sorted((ROOT / "gallery").glob("*/*.fixed.c"))
+    found = [f"/examples/{each['name']}" for each in examples]
+    every = max(1, len(samples) // (count - len(found)))
+    return [*found, *(f"/errors/{path.name.removesuffix('.fixed.c')}/fixed" for path in samples[::every])][:count]
+
+
 class Measure(NamedTuple):
     """A measure, the seconds it may take, and whether `make bench` has it without being asked by name."""
 
@@ -266,5 +282,6 @@ MEASURES: Final[dict[str, Measure]] = {
     "look_back": Measure(look_back, 30, standard=False),
     "import_time": Measure(import_time, 20, standard=False),
     "page_weight": Measure(page_weight, 20, standard=False),
+    "values": Measure(values, 100, standard=False),
     "key_to_paint": Measure(key_to_paint, 60, standard=False),
 }

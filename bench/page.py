@@ -81,6 +81,80 @@ def key_to_paint(address: str) -> list[Row]:
     return found
 
 
+# Every value of every step (at most STEPS of them, evenly spread) is selected as a click does, and waited for.
+ASK: Final = """async ([most, until]) => {
+  const { scope } = document.querySelector('bs-editor');
+  const { store, cursor } = scope;
+  const took = [];
+  let missing = 0;
+  const end = performance.now() + until;
+  const paint = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
+  for (const view of ['verify', 'run']) {
+    const total = scope.steps[view].total;
+    if (!total) continue;
+    cursor.show(view, 0);
+    for (let n = 0; n < Math.min(total, most); n++) {
+      const step = Math.floor(n * total / Math.min(total, most));
+      cursor.goto(step);
+      for (let wait = 0; !cursor.now() && wait < 100; wait++) await paint();
+      const here = cursor.now();
+      if (!here) continue;
+      const names = view === 'verify' ? [...here.state.keys()] : Object.keys(here.regs);
+      for (const name of names) {
+        if (performance.now() > end) return { took, missing };
+        const colon = name.indexOf(':');
+        const selected = { name: name.slice(colon + 1), frame: colon < 0 ? 0 : Number(name.slice(0, colon)) };
+        if (!/^(r\\d{1,2}|fp-\\d+)$/.test(selected.name)) continue;
+        const begun = performance.now();
+        store.set({ selected, reg: name, asking: 'open' });
+        const told = () => {
+          const { value } = store.state;
+          return value && value.step === step && value.stage === view && value.name === selected.name;
+        };
+        while (!told() && performance.now() - begun < 2000) await paint();
+        if (told()) took.push(performance.now() - begun);
+        else missing++;
+      }
+    }
+  }
+  store.set({ asking: '' });
+  return { took, missing };
+}"""
+STEPS: Final = 12
+
+
+def values(address: str, paths: list[str], clock: Clock) -> list[Row]:
+    """Milliseconds from selecting a register or slot to the frame after its history is here, over recorded walks."""
+    labels = ("a value's history, median", "a value's history, p99", "a value's history, slowest")
+    took: list[float] = []
+    missing = walks = 0
+    with chromium() as browser:
+        if browser is None:
+            return [skipped(label, NO_BROWSER) for label in labels]
+        for number, path in enumerate(paths):
+            share = clock.left() / (len(paths) - number)
+            if share < 1:
+                break
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}{path}")
+            page.wait_for_selector("html[data-ready]")
+            page.wait_for_function("() => / of \\d/.test(document.querySelector('bs-scrubber output').textContent)")
+            found = page.evaluate(ASK, [STEPS, 1000 * share - 800])
+            took += found["took"]
+            missing += found["missing"]
+            walks += 1
+            page.close()
+    if not took:
+        return [Row(label) for label in labels]
+    took.sort()
+    note = f"{len(took):,} values of {walks} walks" + (f", {missing} without an answer" if missing else "")
+    return [
+        Row(labels[0], [statistics.median(took)], " ms", note=note),
+        Row(labels[1], [took[len(took) * 99 // 100]], " ms", 100),
+        Row(labels[2], [took[-1]], " ms"),
+    ]
+
+
 def frames(address: str, source: str, clock: Clock) -> list[Row]:
     """Script time of each frame while the arrow key and then the scrubber move through the walk of `source`."""
     labels = ("script time a frame, stepping, p95", "script time a frame, dragging, p95", "JavaScript heap at most")

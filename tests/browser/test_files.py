@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -294,3 +295,75 @@ def test_axe_with_files(tab: Callable[..., Any], scheme: str, size: tuple[int, i
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert faults(page) == []
     made.check()
+
+
+def swipe(page: Any, x: int, to: int) -> None:
+    """A finger goes over the column's head in a sixth of a second, however slow the machine is."""
+    head = page.locator(".column-head:visible").first.bounding_box()
+    y = round(head["y"] + head["height"] / 2)
+    client = page.context.new_cdp_session(page)
+    begun = time.time()
+    for step in range(6):
+        kind = "touchMove" if step else "touchStart"
+        point = {"x": x + (to - x) * step // 5, "y": y}
+        given = {"type": kind, "touchPoints": [point], "timestamp": begun + step / 30}
+        client.send("Input.dispatchTouchEvent", given)
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": [], "timestamp": begun + 6 / 30})
+    page.wait_for_timeout(150)
+
+
+def test_columns_are_swiped_on_a_phone(tab: Callable[..., Any]) -> None:
+    made = tab(width=360, height=740, has_touch=True)
+    page = made.open()
+    shown = "document.body.dataset.column"
+    page.get_by_role("radio", name="State").click()
+    swipe(page, 300, 60)  # there is nothing to the right of it
+    assert page.evaluate(shown) == "state"
+    swipe(page, 60, 300)
+    assert page.evaluate(shown) == "insns"
+    assert page.get_by_role("radio", name="Instructions").get_attribute("aria-checked") == "true"
+    swipe(page, 60, 300)
+    assert page.evaluate(shown) == "code"
+    page.get_by_role("radio", name="Instructions").click()
+    swipe(page, 300, 60)
+    assert page.evaluate(shown) == "state"
+    made.check()
+
+
+def test_an_object_shows_the_lines_of_its_other_files(tab: Callable[..., Any], tmp_path: Path) -> None:
+    from vm.compile.options import SourceFile
+    from vm.pipeline import BuildOptions, Source, compile_source
+
+    made = tab()
+    page = made.open()
+    compiled = compile_source(Source("c", MAIN.encode(), "p", (SourceFile("mine.h", MINE),)), BuildOptions())
+    assert compiled.object is not None
+    (tmp_path / "p.o").write_bytes(compiled.object)
+    page.locator("bs-editor input[type=file]").set_input_files(str(tmp_path / "p.o"))
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    rejected(page)
+    page.locator(".file-tab", has_text="mine.h").wait_for()
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
+    assert "return *data;" in page.locator(".cm-content").text_content()
+    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
+    assert page.get_by_role("button", name="+ Header").count() == 0
+    made.check()
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (360, 740)])
+def test_tabs_and_form_are_within_the_column(tab: Callable[..., Any], size: tuple[int, int]) -> None:
+    made = tab(width=size[0], height=size[1])
+    page = made.open()
+    page.evaluate("document.querySelector('bs-editor').store.set({column: 'code'})")
+    write(page, MAIN)
+    add(page, "mine.h", MINE)
+    add(page, "a_rather_long_name_of_a_header_file.h", "")
+    page.get_by_role("button", name="+ Header").click()
+    column = page.locator(".column-code").bounding_box()
+    for part in page.locator(
+        ".file-acts button:visible, .file-form, .file-form button, .column-head button:visible"
+    ).all():
+        box = part.bounding_box()
+        if box is not None and part.evaluate("e => Boolean(e.closest('.column-code'))"):
+            assert box["x"] >= column["x"] - 1
+            assert box["x"] + box["width"] <= column["x"] + column["width"] + 1
