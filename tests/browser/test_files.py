@@ -299,8 +299,10 @@ def test_axe_with_files(tab: Callable[..., Any], scheme: str, size: tuple[int, i
 
 def swipe(page: Any, x: int, to: int) -> None:
     """A finger goes over the column's head in a sixth of a second, however slow the machine is."""
-    head = page.locator(".column-head:visible").first.bounding_box()
-    y = round(head["y"] + head["height"] / 2)
+    y = page.evaluate(
+        "(() => { const head = [...document.querySelectorAll('.column-head')].find(each => each.offsetHeight);"
+        " const { top, height } = head.getBoundingClientRect(); return Math.round(top + height / 2); })()"
+    )
     client = page.context.new_cdp_session(page)
     begun = time.time()
     for step in range(6):
