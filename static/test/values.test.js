@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Values, inkAt, regOf, selectedOf } from "../src/core/values.js";
+import { REST, Values, inkAt, regOf, selectedOf } from "../src/core/values.js";
 import { asOn, place, LINES } from "../src/ui/number-line.js";
 import { walked } from "./world.js";
 
@@ -43,6 +43,28 @@ test("what is selected and its name follow each other", () => {
   store.set({ selected: null });
   store.flush();
   assert.equal(store.state.reg, "");
+});
+
+test("where the pointer rests on a value, its history is here before it is chosen", async () => {
+  const { store, values, asked } = asking();
+  /** @param {string} peek @param {number} ms */
+  const point = async (peek, ms) => {
+    store.set({ peek });
+    store.flush();
+    await new Promise((done) => setTimeout(done, ms));
+  };
+  store.set({ ink: false });
+  await point("r1", REST / 4);
+  await point("r2", 2 * REST);
+  assert.deepEqual(asked.map((question) => question.name), ["r2"]);
+  values.take(answer(asked[0]));
+  assert.equal(store.state.value, null);
+  store.set({ selected: { name: "r2", frame: 0 }, asking: "open" });
+  store.flush();
+  assert.equal(store.state.value?.name, "r2");
+  await point("rdi", 2 * REST);
+  await point("", 2 * REST);
+  assert.equal(asked.length, 1);
 });
 
 test("one question at a time, each once, the last one counts", () => {

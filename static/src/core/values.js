@@ -7,6 +7,10 @@
 /** @import { Selected, State } from "./store.js" */
 
 const KEPT = 128;
+/** Milliseconds that the pointer rests on a value before its history is asked for. */
+export const REST = 70;
+/** Names that can be asked about before they are chosen. */
+const ASKABLE = /^(r\d|r10|fp-[1-9]\d{0,2})$/;
 const INK = "bpfscope.ink";
 
 /** "1:r3" as {name, frame}; null for "". @param {string} reg @returns {Selected | null} */
@@ -53,6 +57,8 @@ export class Values {
   agreed = "";
   /** The step that was refused an answer: it is not asked about again. */
   refused = -1;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  resting;
 
   /**
    * @param {import("./store.js").Store} store
@@ -65,6 +71,7 @@ export class Values {
     this.session = session;
     store.on(["selected", "reg"], () => this.same());
     store.on(["step", "view", "selected", "asking", "windows", "packetRun", "ink", "stages"], () => this.look());
+    store.on(["peek", "step", "view"], () => this.rests());
   }
 
   get state() {
@@ -111,6 +118,24 @@ export class Values {
       return;
     }
     if (this.asked) return;
+    this.asked = question;
+    this.session.ask(question);
+  }
+
+  /** Where the pointer rests on a value its history is asked for, so that it is here when it is clicked. */
+  rests() {
+    clearTimeout(this.resting);
+    if (this.state.peek) this.resting = setTimeout(() => this.lookAhead(), REST);
+  }
+
+  lookAhead() {
+    const { peek, view, packetRun, stages } = this.state;
+    const selected = selectedOf(peek);
+    const here = selected ? this.cursor.now() : null;
+    if (!here || !selected || this.asked || !ASKABLE.test(selected.name) || stages.verify?.status === "working") return;
+    /** @type {ValueRequest} */
+    const question = { type: "value", stage: view, run: packetRun, step: here.step, name: selected.name, frame: view === "run" ? here.frame : selected.frame };
+    if (this.known.has(keyOf(question))) return;
     this.asked = question;
     this.session.ask(question);
   }
