@@ -81,7 +81,7 @@ def slug(category: str) -> str:
 class Frequency:
     """How often people meet an error: gallery/frequency.toml.
 
-    rules -- (name, count), the most frequent first; None: only posted logs were counted, which decides the order
+    rules -- (name, count), the most frequent first; None: only posted logs and issue threads were counted
     """
 
     source: str

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +30,9 @@ RECORDED = {version: recorded(version) for version in VERSIONS}
 def test_every_rule_has_one_page_and_the_frequent_ones_come_first() -> None:
     assert sorted(page.rule.name for page in PAGES) == sorted(rule.name for rule in all_rules())
     counts = [page.seen for page in PAGES]
-    assert counts[0] and None not in counts[: len(counts) - counts.count(None)]
+    counted = sum(bool(each) for each in counts)
+    assert counted
+    assert all(counts[:counted])
     seen = [count for count in counts if count is not None]
     assert seen == sorted(seen, reverse=True)
 
@@ -123,7 +128,25 @@ def test_the_end_of_a_log_is_split_into_message_and_diagnosis() -> None:
 def test_no_file_is_left_over() -> None:
     names = {path.name for path in GALLERY.iterdir()}
     folders = {page.slug for page in PAGES}
-    assert names <= folders | {f"{name}.toml" for name in folders} | {"frequency.toml", "index.json", "recorded"}
+    assert names <= folders | {f"{name}.toml" for name in folders} | {
+        "frequency.toml", "threads.toml", "index.json", "recorded",
+    }  # fmt: skip
+
+
+def test_the_order_follows_from_what_was_counted() -> None:
+    """Counts first, then the reports known of a rule: threads, logs, and one for a case without a count."""
+    listed = tomllib.loads((GALLERY / "frequency.toml").read_text())["rules"]
+    threads = tomllib.loads((GALLERY / "threads.toml").read_text())["threads"]
+    found = {each["rule"]: each.get("threads", 0) for each in listed}
+    assert {name: len(set(each)) for name, each in threads.items()} == {n: c for n, c in found.items() if c}
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", each) for every in threads.values() for each in every)
+
+    def rank(each: dict[str, Any]) -> tuple[int, int]:
+        known = each.get("threads", 0) + each.get("logs", 0) + (each.get("count") == 0)
+        return (0, -each["count"]) if each.get("count") else (1, -known)
+
+    assert [rank(each) for each in listed] == sorted(rank(each) for each in listed)
+    assert len(found) == len(listed)
 
 
 def test_addresses_of_pages_stay() -> None:
