@@ -64,7 +64,7 @@ def fix(page: Any) -> None:
 
 def counterexample(page: Any) -> None:
     page.get_by_role("button", name="Search for an input").click()
-    page.locator(".go-wrong button:not([aria-disabled]), .go-wrong h4, .go-wrong p + p").first.wait_for(timeout=60_000)
+    page.locator(".go-wrong button", has_text="Search").wait_for(state="detached", timeout=60_000)
     page.locator(".go-wrong").scroll_into_view_if_needed()
 
 

@@ -188,8 +188,7 @@ def test_an_input_is_found_and_run_to_the_fault(recorded_tab: Tabs) -> None:
         (
             "none",
             [
-                "the access is safe for every input, but the verifier cannot see it.",
-                "The length was compared before.",
+                "it is safe, but the verifier cannot see it.",
                 "That the copy of r1 was compared with the packet's end.",
             ],
         ),

@@ -100,6 +100,28 @@ def test_a_pasted_log_is_read_step_by_step(tab: Tabs) -> None:
     made.check()
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda log: json.dumps({"level": "error", "msg": log, "code": 3}),
+        lambda log: "> ```\n" + re.sub("^", "> ", log, flags=re.MULTILINE) + "\n> ```\n",
+        lambda log: "".join(
+            f"2024-03-21T10:11:12.{n:09}Z stderr F {line}\n" for n, line in enumerate(log.splitlines())
+        ),
+    ],
+    ids=["JSON", "quoted", "a container"],
+)
+def test_a_log_is_recognized_in_what_carries_it(tab: Tabs, wrap: Callable[[str], str]) -> None:
+    made = tab()
+    page = made.open()
+    paste(page, wrap(LOG))
+    expect(page.locator(".kind-select")).to_have_value("log")
+    read(page)
+    expect(page.locator("#note")).to_contain_text("invalid access to packet, off=0 size=1")
+    expect(page.locator(".where-insn").first).to_contain_text("1: r1 = *(u8 *)(r1 +0)")
+    made.check()
+
+
 def test_the_source_is_put_beside_a_log(tab: Tabs) -> None:
     made = tab()
     page = made.open()
@@ -116,6 +138,7 @@ def test_the_source_is_put_beside_a_log(tab: Tabs) -> None:
     card = page.locator(".parting")
     expect(card).to_be_visible(timeout=20_000)
     expect(card).to_contain_text("first_byte")
+    expect(card.get_by_text("They part at")).to_have_count(int("agree" not in card.locator("h3").inner_text()))
     page.get_by_role("button", name="Remove").click()
     expect(page.get_by_role("button", name="Add the source")).to_be_focused()
     made.check()

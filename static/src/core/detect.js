@@ -31,6 +31,10 @@ const LOG = [
   /\bR\d+ (?:!read_ok|invalid mem access|unbounded memory access|type=\w+ expected=|(?:min|max) value is|pointer arithmetic|offset is outside)/,
   /\binvalid access to (?:packet|map value|memory|context)\b|\bback-edge from insn \d+ to \d+|\bunreachable insn \d+/,
 ];
+/** What loaders print where a program was refused: with instructions beside it this is a log. */
+const LOADER =
+  /\b(?:load program|(?:Failed|failed) to load (?:BPF )?program|load bpf program failed|BPF program load failed|BPF_PROG_LOAD|Error loading (?:BPF )?program)\b|^Verifier analysis:|\bProg section '[^'\n]{1,100}' rejected|\b[Vv]erifier (?:output|log|error):/m;
+const VISITED = /^.{0,120}?\b\d+: \([0-9a-f]{2}\) \S/m;
 const LISTING_HEAD = /^Disassembly of section |\bfile format elf64-bpf\b/m;
 /** One instruction of llvm-objdump, of bpftool's xlated dump. */
 const LISTED = /^\s*(?:[0-9a-f]+:\s+(?:[0-9a-f]{2}\s+){8}\S|\d+: \([0-9a-f]{2}\) \S)/;
@@ -57,6 +61,9 @@ const FOREIGN = {
 
 /** @typedef {"log" | "listing" | ForeignKind} OtherKind */
 
+/** A text with its escaped line ends as such: logs are pasted out of JSON. @param {string} text */
+const unescaped = (text) => (text.includes("\\n") ? text.replaceAll(/\\[nt]/g, (found) => (found === "\\n" ? "\n" : "\t")) : text);
+
 /** What a text is that is no source; "" for everything else. @param {string} text @returns {OtherKind | ""} */
 function otherKind(text) {
   const lines = text.split("\n").filter((line) => line.trim());
@@ -64,7 +71,8 @@ function otherKind(text) {
   // A log and a listing quote the source in lines that start with a semicolon.
   const own = lines.filter((line) => !/^\s*;/.test(line)).join("\n");
   if (C_OWN.test(own)) return "";
-  if (LOG.some((mark) => mark.test(text))) return "log";
+  const flat = unescaped(text);
+  if (LOG.some((mark) => mark.test(flat)) || (LOADER.test(flat) && VISITED.test(flat))) return "log";
   /** @param {RegExp} mark whether at least half of several lines have it */
   const most = (mark) => {
     const found = lines.filter((line) => mark.test(line)).length;
@@ -101,7 +109,7 @@ export function detect(text) {
     return { kind: "hex", source: text, said: "Recognized as raw instructions in hex.", whole: tight.length % 16 === 0 };
   const lines = trimmed.split("\n").filter((line) => line.trim());
   const other = otherKind(trimmed);
-  if (other === "log" || other === "listing") return { kind: other, source: text, said: READ[other][0], whole: lines.length > 1 };
+  if (other === "log" || other === "listing") return { kind: other, source: text, said: READ[other][0], whole: unescaped(trimmed).includes("\n") };
   // Shown as text: the kind "c" is what such a text is kept under.
   if (other) return { kind: "c", source: text, said: FOREIGN[other], whole: lines.length > 3, foreign: other };
   const asm = lines.filter((line) => ASM.test(line)).length;

@@ -126,6 +126,16 @@ export class Dock extends Panel {
     this.tabs.get(next.id)?.tab.focus();
   }
 
+  /** Scroll the strip of tabs, and nothing else, until one is whole in sight. @param {string} id */
+  reveal(id) {
+    const tab = this.tabs.get(id)?.tab;
+    const strip = tab?.parentElement;
+    if (!tab || !strip) return;
+    const [inner, outer] = [tab.getBoundingClientRect(), strip.getBoundingClientRect()];
+    if (inner.left < outer.left) strip.scrollLeft -= outer.left - inner.left;
+    else if (inner.right > outer.right) strip.scrollLeft += inner.right - outer.right;
+  }
+
   dot() {
     for (const { pane, tab } of this.tabs.values())
       if (pane.dot) setAttr(tab, "data-dot", pane.dot(this.store.state) ? "on" : "off");
@@ -135,6 +145,7 @@ export class Dock extends Panel {
     const { store } = this;
     const shown = this.shown();
     const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : (shown[0]?.id ?? "");
+    if (open !== this.open) requestAnimationFrame(() => this.reveal(open));
     this.open = open;
     for (const [id, { pane, tab, label, badge, body }] of this.tabs) {
       if (pane.name) setText(label, pane.name(store.state));

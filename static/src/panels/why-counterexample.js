@@ -47,8 +47,7 @@ function told(found, edited, { run }) {
       ];
     case "none":
       return [
-        h("p", null, "On this path the access is safe for every input, but the verifier cannot see it."),
-        why ? h("p", null, asSentence(why)) : null,
+        h("p", null, why ? asSentence(why) : "On this path the access is safe for every input, but the verifier cannot see it."),
         forgotten ? [h("h4", null, "What the verifier no longer knows"), h("p", null, asSentence(forgotten))] : null,
       ];
     default:

@@ -85,7 +85,7 @@ function parted(parting, links) {
     { class: "log-card parting", "aria-labelledby": "parting-label" },
     h("h3", { id: "parting-label" }, PARTED[kind] ?? "Beside the source"),
     h("p", null, asSentence(parting.why)),
-    step !== null ? h("p", null, "They part at ", links.to(step), parting.insn !== null ? `, instruction ${parting.insn}` : "", name ? [", ", h("b", { class: "reg-word" }, name)] : "", ".") : null,
+    step !== null && kind !== "none" ? h("p", null, "They part at ", links.to(step), parting.insn !== null ? `, instruction ${parting.insn}` : "", name ? [", ", h("b", { class: "reg-word" }, name)] : "", ".") : null,
     log || ours ? h("div", { class: "sides" }, side("The log", log), side("Here", ours)) : null,
     kind === "error"
       ? null
