@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -28,7 +28,7 @@ from playground.jobs.queue import Busy, Client
 from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
 from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
-from playground.messages.asked import ANALYSES, TYPES, ListName
+from playground.messages.asked import ANALYSES, TYPES
 from playground.records import compact, list_texts, messages_of, read, stages_of, steps_from
 from playground.requests import BadRequest
 from playground.views.pages import config, kernel_release, program_value
@@ -40,7 +40,6 @@ SECONDS: Final = 60
 """For the steps and answers together; what is not read by then is left out."""
 ANSWER_SECONDS: Final = 5
 """For each answer to a question about the program."""
-LISTS: Final[tuple[str, ...]] = get_args(ListName)
 
 
 class Packer:
@@ -126,8 +125,8 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     windows, rest = _windows(run, said, content.get("view") or {})
     had = dict.fromkeys(stages_of(said), 0)
     whole = await _steps(packer, run, windows, had, end, client)
-    for name in LISTS:
-        if not packer.add(await read(functools.partial(list_texts, name=name), run)):
+    for name in dict.fromkeys(name for message in said for name in message.get("more") or ()):
+        if not await _list(packer, run, name, client):
             left.append(f"the list “{name}” but for its beginning")
     answered = [kind for kind in ANALYSES if _worth(kind, content["request"])]
     for kind in list(answered):
@@ -144,6 +143,14 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     if any(m["type"] == "stage" and m.get("log_more") for m in said):
         left.append("the end of the log")
     return left, answered
+
+
+async def _list(packer: Packer, run: Run, name: str, client: Client) -> bool:
+    """Add a list of which its stage's message holds only the beginning."""
+    try:
+        return packer.add(await list_texts(run, name, client.name))
+    except Busy:
+        return False
 
 
 def _worth(kind: str, request: dict[str, Any]) -> bool:

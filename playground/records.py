@@ -15,11 +15,14 @@ from playground.jobs.service import Unreadable, first_entries, service
 from playground.messages import asked
 
 R = TypeVar("R")
+MOST_ITEMS = 1 << 30
+"""More than any list has."""
 
 
 def log_text(run: Run) -> str:
     """The log as the run's messages hold it. FrameError, OSError."""
-    parts = list_texts(run, "log")
+    record = run.record
+    parts = [record.text(entry) for entry in record.window("log", 0, 0, record.total("log"))]
     if parts:
         return "".join(f"{line}\n" for text in parts for line, _ in json.loads(text)["items"])
     for said in messages_of(run):
@@ -28,10 +31,9 @@ def log_text(run: Run) -> str:
     return ""
 
 
-def list_texts(run: Run, name: str) -> list[str]:
-    """The `part` messages of a whole list; none if its stage's message holds all of it. FrameError, OSError."""
-    record = run.record
-    return [record.text(entry) for entry in record.window(name, 0, 0, record.total(name))]
+async def list_texts(run: Run, name: str, network: str) -> list[str]:
+    """The `part` messages of a whole list; none if its stage's message holds all of it. Unreadable, Busy."""
+    return await service().part(run, name, 0, MOST_ITEMS, network)
 
 
 def messages_of(run: Run) -> list[dict[str, Any]]:

@@ -235,7 +235,7 @@ async def _part(call: Call) -> None:
     which = call.query(ItemsOf)
     value = {"type": "part", "list": call.values["list"], "from": which.from_, "to": which.to}
     async with _watched(call) as run:
-        await call.answer(_given(part_of(run, checked(value, asked.PartRequest, "The part"))))
+        await call.answer(_given(await part_of(run, checked(value, asked.PartRequest, "The part"), call.network)))
 
 
 async def _log(call: Call) -> None:

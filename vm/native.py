@@ -41,7 +41,7 @@ INDEX: Final = "current.json"
 COMPILED: Final = ("vm/verifier/", "vm/trace/")
 PLAIN: Final = (
     "vm/verifier/fixups/", "vm/verifier/rules/", "vm/verifier/prepass/protos.py", "vm/verifier/mem/ctx_rules.py",
-    "vm/trace/retell.py", "vm/trace/views.py", "vm/trace/follow.py", "vm/trace/history.py",
+    "vm/trace/retell.py", "vm/trace/reasons.py", "vm/trace/views.py", "vm/trace/follow.py", "vm/trace/history.py",
 )  # fmt: skip
 """Not worth compiling: code that runs once per program, and tables."""
 

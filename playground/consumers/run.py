@@ -204,7 +204,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
-        for text in part_of(run, message):
+        for text in await part_of(run, message, self.client.name):
             await self.say_text(text)
 
     async def on_log(self, message: asked.LogRequest) -> None:
@@ -380,7 +380,7 @@ async def window_of(run: Run, message: asked.Window, network: str) -> list[str]:
     return [_text({**empty, "keyframe": None, "steps": []})]
 
 
-def part_of(run: Run, message: asked.PartRequest) -> list[str]:
+async def part_of(run: Run, message: asked.PartRequest, network: str) -> list[str]:
     """The messages that answer a `part` message about this run. BadRequest."""
     name, first, to = message.list_, message.from_, message.to
     if to <= first:
@@ -388,10 +388,13 @@ def part_of(run: Run, message: asked.PartRequest) -> list[str]:
     if to - first > WINDOW:
         raise BadRequest(f"A part has at most {WINDOW} items.")
     try:
-        parts = service().part(run, name, first, to)
+        parts = await service().part(run, name, first, to, network)
     except Unreadable as error:
         raise BadRequest(str(error), "window") from None
-    here = run.record.total(name)
+    except Busy:
+        raise BadRequest("The server is busy; try again in a moment.", "window") from None
+    last: dict[str, Any] = json.loads(parts[-1]) if parts else {"from": 0, "items": []}
+    here = last["from"] + len(last["items"])
     if here < to:
         parts.append(_text({"type": "part", "list": name, "from": max(first, here), "items": []}))
     return parts

@@ -14,16 +14,17 @@ from typing import Any, BinaryIO, NamedTuple
 HEADER = struct.Struct("<IIBBIII")
 """Length of the payload, length of the JSON in it, kind, stage, number of the run, first step, step after the last."""
 
-READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART, OUTLINE = 1, 2, 3, 4, 5, 6, 7, 8
+READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART, OUTLINE, REASONS = 1, 2, 3, 4, 5, 6, 7, 8, 9
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
 # PROGRAM: JSON, what a worker needs to read the blocks; no message either.
 # OUTLINE: which instructions steps visited (vm/seek/outline.py), for searches; only a worker can read it.
+# REASONS: JSON, what a worker makes the parts of LAZY from.
 # PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
-WINDOW, LOG, VALUE, FACTS, SEEK = "window", "walk_log", "value", "facts", "seek"
+WINDOW, LOG, VALUE, FACTS, SEEK, PARTS = "window", "walk_log", "value", "facts", "seek", "parts"
 STATES, ROUNDS = "states", "rounds"
-"""The kinds of requests for parts of an earlier run: steps, the log of a long walk, a value, facts, a search, two
+"""The kinds of requests for parts of an earlier run: steps, a long walk's log, a value, facts, a search, a list, two
 states that were compared, the rounds of a loop."""
-SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK, STATES, ROUNDS})
+SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK, PARTS, STATES, ROUNDS})
 """Those that take no longer than it takes to look at a few thousand steps: they do not wait for runs."""
 WANTED = "wanted"
 """Type of a worker's message: it needs further blocks of the walk to answer."""
@@ -42,6 +43,8 @@ DAMAGED = "damaged"
 STAGES = ("", "compile", "load", "verify", "jit", "run")
 LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings", "tree")
 """Lists of which a stage's message may hold only the beginning (playground/present/parts.py)."""
+LAZY = ("paths", "prunings", "arrivals", "precision", "holdings")
+"""Those whose items are made when a client asks for them (playground/present/reasons.py)."""
 OUTLINES = {"verify": "verify_outline", "run": "run_outline"}
 """What stands in an OUTLINE's header in the place of the stage, by the stage."""
 NAMES = (*STAGES, *LISTS, *OUTLINES.values())
@@ -138,7 +141,7 @@ class Header(NamedTuple):
 
 def read_header(data: bytes) -> Header:
     length, raw, kind, stage, run, first, to = HEADER.unpack(data)
-    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= OUTLINE or stage >= len(NAMES) or to < first:
+    if length > PAYLOAD_BYTES or raw > JSON_BYTES or not READY <= kind <= REASONS or stage >= len(NAMES) or to < first:
         raise FrameError("a header holds what no frame has")
     name = NAMES[stage]
     if kind in (STEPS, BLOCK) and (not stage or name not in STAGES):

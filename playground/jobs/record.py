@@ -18,6 +18,7 @@ from playground.jobs.frames import (
     OUTLINE,
     PART,
     PROGRAM,
+    REASONS,
     STEPS,
     Frame,
     FrameError,
@@ -27,7 +28,7 @@ from playground.jobs.frames import (
 
 CHUNK = 256  # steps in one `steps` message; the first of each stage is sent unasked
 WINDOW = 1024  # most steps one `window` message may ask for, and items one `part` message
-KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART, OUTLINE)
+KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART, OUTLINE, REASONS)
 NUMBERED = (STEPS, BLOCK, PART, OUTLINE)
 """Frames that hold steps, or items of a list, which follow each other."""
 HEAD_BYTES = 64
@@ -130,7 +131,14 @@ class Record:
 
     def program(self) -> str:
         """What a worker needs to read the blocks, as JSON; "" if the run has said nothing of it."""
-        found = next((entry for entry in self.entries if entry.kind == PROGRAM), None)
+        return self._only(PROGRAM)
+
+    def reasons(self) -> str:
+        """What a worker makes the lists of frames.LAZY from, as JSON; "" if the run has not said it."""
+        return self._only(REASONS)
+
+    def _only(self, kind: int) -> str:
+        found = next((entry for entry in self.entries if entry.kind == kind), None)
         return self.text(found) if found is not None else ""
 
     def frame(self, place: int) -> Frame:

@@ -25,10 +25,12 @@ from playground.examples import all_examples
 from playground.jobs.frames import (
     BLOCK,
     DAMAGED,
+    LAZY,
     LOG,
     MATRIX,
     MESSAGE,
     OUTLINES,
+    PARTS,
     REAL,
     SEEK,
     SHORT,
@@ -420,14 +422,24 @@ class Service:
             raise Unreadable("This run is too long to be searched.")
         return [base64.b64encode(run.record.data(entry)).decode() for entry in taken]
 
-    def part(self, run: Run, name: str, first: int, to: int) -> list[str]:
-        """The `part` messages that hold items [first, to) of a list of a run, as far as they are there. Unreadable."""
+    async def part(self, run: Run, name: str, first: int, to: int, reader: str = "") -> list[str]:
+        """The `part` messages that hold items [first, to) of a list of a run, as far as they are there.
+
+        Items of LAZY are made by a worker, for each `reader` (an address) one list after the other. Unreadable, Busy.
+        """
         try:
-            return [run.record.text(entry) for entry in run.record.window(name, 0, first, to)]
+            numbers = run.record.reasons() if name in LAZY else ""
+            program = run.record.program() if numbers else ""
+            if not numbers:
+                return [run.record.text(entry) for entry in run.record.window(name, 0, first, to)]
         except FrameError as error:
             raise self._damaged(run, str(error)) from None
         except OSError as error:
             raise self._unread(error) from None
+
+        request = {"kind": PARTS, "program": program, "numbers": numbers, "list": name, "from": first, "to": to}
+        async with self._turn(f"{PARTS} {reader}"):
+            return await self._read(run, request)
 
     async def log(self, run: Run, reader: str = "") -> list[str]:
         """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict.

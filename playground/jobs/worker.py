@@ -25,11 +25,14 @@ from playground.config.limits import JobLimits
 from playground.jobs.frames import (
     DAMAGED,
     END,
+    LISTS,
     MESSAGE,
     PART,
+    PARTS,
     PATIENCE,
     PROGRAM,
     READY,
+    REASONS,
     STAGES,
     STEPS,
     WINDOW,
@@ -149,8 +152,11 @@ def _write(out: BinaryIO, frame: Frame) -> None:
     out.flush()
 
 
-def _frame(message: dict[str, Any], in_blocks: set[str]) -> Frame:
-    """A message of a job as it leaves the worker."""
+def _frame(message: dict[str, Any], as_messages: set[str]) -> Frame:
+    """A message of a job as it leaves the worker.
+
+    as_messages -- stages whose `steps`, and lists whose parts, leave as messages
+    """
     kind = message["type"]
     if kind == "block":
         return pack_block(message)
@@ -158,9 +164,11 @@ def _frame(message: dict[str, Any], in_blocks: set[str]) -> Frame:
         return pack_outline(message)
     if kind == "program":
         return pack(PROGRAM, message)
-    if kind == "part":
+    if kind == "reasons":
+        return pack(REASONS, message)
+    if kind == "part" and message["list"] not in as_messages:
         return pack(PART, message)
-    return pack(STEPS if kind == "steps" and message["stage"] not in in_blocks else MESSAGE, message)
+    return pack(STEPS if kind == "steps" and message["stage"] not in as_messages else MESSAGE, message)
 
 
 def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
@@ -178,8 +186,9 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
     """Run one job; False when this worker should not take another."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
-    # Stages whose steps are kept as blocks: their chunks are messages, and so are those of a window.
-    in_blocks = set(STAGES) if request.get("kind") == WINDOW else set()
+    # The steps of a stage are kept as blocks or as chunks: a chunk beside blocks is a message. So is all of an answer
+    # to a question about an earlier run.
+    as_messages = {*STAGES, *LISTS} if request.get("kind") in (WINDOW, PARTS) else set()
     stages: dict[str, float] = {}
     _limit_cpu(limits.cpu_seconds * request.pop(PATIENCE, 1))
     try:
@@ -190,9 +199,9 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
             if kind == "stage" and (ms := message.get("ms")) is not None:
                 stages[message["stage"]] = ms
             if kind == "block":
-                in_blocks.add(message["stage"])
+                as_messages.add(message["stage"])
             if kind != "done":
-                _write(out, _frame(message, in_blocks))
+                _write(out, _frame(message, as_messages))
     except LimitError as error:
         end["cacheable"] = False
         _send(out, MESSAGE, {"type": "limit", "limit": error.limit, "message": error.message})

@@ -28,15 +28,15 @@ def size(item: Any) -> int:
 
 
 def divided(
-    items: Iterable[Any], whole: int = WHOLE, head: int = HEAD, *, records: int = 0
+    items: Iterable[Any], whole: int = WHOLE, head: int = HEAD, *, records: int = 0, least: int = LEAST
 ) -> tuple[list[Any], Iterator[Any] | None]:
     """(what the message holds, all items again), or (all items, None) where they have at most `whole` bytes.
 
     Of a longer list only the items that `whole` bytes hold are made now, the others when the iterator gets there.
     records -- how many items there are, where each is a record: of so many that they have more than `whole` bytes in
-               any case, only those that the message holds are made
+               any case, only those that the message holds are made; least -- bytes that each has at least
     """
-    long = records * LEAST > whole
+    long = records * least > whole
     rest = iter(items)
     taken: list[Any] = []
     total, told = 0, 0
@@ -50,10 +50,10 @@ def divided(
     return taken, None
 
 
-def parts(name: str, items: Iterable[Any]) -> Iterator[Json]:
-    """The `part` messages of the list `name`, in order."""
+def parts(name: str, items: Iterable[Any], first: int = 0) -> Iterator[Json]:
+    """The `part` messages of items of the list `name`, in order. first: the number of the first item."""
     held: list[Any] = []
-    first, held_bytes = 0, 0
+    held_bytes = 0
     for item in items:
         length = size(item)
         if held and (held_bytes + length > PART_BYTES or len(held) >= PART_ITEMS):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from playground.jobs.frames import FACTS, LOG, ROUNDS, SEEK, STATES, VALUE, WINDOW
+from playground.jobs.frames import FACTS, LOG, PARTS, ROUNDS, SEEK, STATES, VALUE, WINDOW
 from playground.present.shape import rounds_job, states_job
 from playground.present.value import facts_job, value_job
-from playground.present.window import log_job, seek_job, window_job
+from playground.present.window import log_job, part_job, seek_job, window_job
 
 READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = {
     WINDOW: window_job,
@@ -16,6 +16,7 @@ READS: Final[dict[str, Callable[[dict[str, Any]], Iterator[dict[str, Any]]]]] = 
     VALUE: value_job,
     FACTS: facts_job,
     SEEK: seek_job,
+    PARTS: part_job,
     STATES: states_job,
     ROUNDS: rounds_job,
 }

@@ -18,6 +18,7 @@ from playground.present.log import log_job
 from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
 from playground.present.reads import READS
+from playground.present.reasons import numbers_message
 from playground.present.request import Asked, read_request
 from playground.present.value import facts_told
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
@@ -312,6 +313,8 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
             "type": "stage", "stage": "verify", "status": "failed", "summary": "not emulated", "message": e.message,
             **told.fields,
         }  # fmt: skip
+        if told.reasons:
+            yield numbers_message(recorder)
         yield _later(told.lists)
         raise StageFailed from None
     # The few steps of a short walk follow the verdict, which nobody has to wait for then. Of a longer walk a client may
@@ -334,6 +337,8 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         recorder.flush()
         yield from blocks.take(encoder, last=True)
     yield from _first_facts(program, recorder, verdict.failure.step if verdict.failure is not None else 0)
+    if told.reasons:
+        yield numbers_message(recorder)
     yield _later(told.lists)
     if not verdict.accepted:
         if asked.unchecked:

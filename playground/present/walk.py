@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from playground.present.parts import LEAST, divided, sampled
-from playground.present.reasons import reasons
+from playground.present.reasons import RECORDS, reasons
 from vm.errors import NotEmulated
 from vm.kernel.release import RELEASE
 from vm.program import Program
@@ -123,10 +123,13 @@ class WalkEncoder:
 
 
 class Told(NamedTuple):
-    """fields -- of the `verify` stage message; lists -- those of which it holds only the beginning, all items each."""
+    """fields -- of the `verify` stage message; lists -- those of which it holds only the beginning, all items each;
+    reasons -- whether it holds only the beginning of a list of reasons.py.
+    """
 
     fields: dict[str, Any]
     lists: dict[str, Iterable[Any]]
+    reasons: bool = False
 
 
 def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tuple[int, int]]]:
@@ -236,27 +239,26 @@ def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterabl
     }
     lists = dict(lists)
     more = {name: len(items) for name, items in lists.items() if isinstance(items, list)}
-    paths = recorder.path_list(min(MAX_PATHS, recorder.ended_count()))
-    nodes = min(MAX_BRANCHES, recorder.ended_count())
-    found: dict[str, tuple[int, Iterator[Any]]] = {
-        "paths": (len(paths), (as_json.path(p) for p in paths)),
-        **reasons(recorder),
-        "tree": (nodes, (list(branch) for branch in branches(recorder, nodes))),
-    }
+    of_reasons = {}
     rest: Iterator[Any] | None
-    for name, (count, items) in found.items():
-        if name == "tree" and count * LEAST > TREE_WHOLE:
-            # A long walk's is asked for when somebody looks at it: none of it is read now.
-            fields[name], rest = [], items
-        else:
-            fields[name], rest = divided(items, records=count)
+    for name, (count, records) in reasons(recorder).items():
+        fields[name], rest = divided(records, records=count, least=RECORDS[name][0])
         if rest is not None:
-            lists[name], more[name] = rest, count
-    if more:
-        fields["more"] = more
-    if "paths" in more:
-        fields["path_marks"] = path_marks(paths, len(recorder))
-    return Told(fields, lists)
+            of_reasons[name] = count
+    nodes = min(MAX_BRANCHES, recorder.ended_count())
+    tree = (list(branch) for branch in branches(recorder, nodes))
+    if nodes * LEAST > TREE_WHOLE:
+        # Of a long walk no branch is read before the verdict.
+        fields["tree"], rest = [], tree
+    else:
+        fields["tree"], rest = divided(tree, records=nodes)
+    if rest is not None:
+        lists["tree"], more["tree"] = rest, nodes
+    if more or of_reasons:
+        fields["more"] = {**more, **of_reasons}
+    if "paths" in of_reasons:
+        fields["path_marks"] = path_marks(recorder.path_list(of_reasons["paths"]), len(recorder))
+    return Told(fields, lists, bool(of_reasons))
 
 
 def path_marks(paths: Iterable[Path], steps: int) -> dict[str, list[int]]:
@@ -269,7 +271,6 @@ def path_marks(paths: Iterable[Path], steps: int) -> dict[str, list[int]]:
     return {kind: list(places.values()) for kind, places in found.items()}
 
 
-MAX_PATHS: Final = 1000
 MAX_BRANCHES: Final = 60_000
 TREE_WHOLE: Final = 6_000
 """Bytes, at least, from which on no branch of the tree goes with the verdict."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 from playground.jobs.frames import DAMAGED
 from playground.present import printed
 from playground.present.machine import run_window
+from playground.present.reasons import list_job
 from playground.present.seek import outline_messages, seek
 from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder, cut_log
 from vm import pipeline
@@ -121,6 +122,11 @@ def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
     first = max(request["from"] // CHUNK * CHUNK, trace.first)
     for start in range(first, min(request["to"], len(trace)), CHUNK):
         yield encoder.chunk(start, request["total"])
+
+
+def part_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a list of reasons.py that hold the items [from, to)."""
+    yield from list_job(request, asked_program)
 
 
 def seek_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:

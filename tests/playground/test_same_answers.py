@@ -388,6 +388,28 @@ async def test_the_page_and_the_command_line_say_the_same(
     assert {"refused", "compile failed", "load failed", "run failed", "fault"} <= set(ends), ends
 
 
+LONG: Final = "r0 = 0\nloop:\nr0 += 1\nif r0 < 3000 goto loop\nr0 = 2\nexit\n"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_items_of_a_list_are_made_when_they_are_asked_for(socket: Socket) -> None:
+    await socket.send(type="run", v=1, request={"kind": "asm", "source": LONG, "options": {}})
+    said = [await socket.receive(30)]
+    while said[-1]["type"] != "done":
+        said.append(await socket.receive(30))
+    verify = next(m for m in said if m["type"] == "stage" and m["stage"] == "verify" and m["status"] == "done")
+    count = verify["more"]["arrivals"]
+    assert count == 500
+    await socket.send(type="part", list="arrivals", **{"from": 100, "to": 120})
+    part = await socket.receive(30)
+    assert part["from"] == 100 and len(part["items"]) == 20 and part["items"][0]["after"] > 50
+    await socket.send(type="part", list="arrivals", **{"from": count - 1, "to": count + 10})
+    last, none = await socket.receive(30), await socket.receive(30)
+    assert len(last["items"]) == 1 and (none["from"], none["items"]) == (count, [])
+    for message in (part, last, none):
+        read(json.dumps(message))
+
+
 SERVED: Final = 40
 """How many of the requests are also sent with --server, one after the other as they come."""
 CORPUS: Final = ROOT / "tests" / "corpus" / "rejected"

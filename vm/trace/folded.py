@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, final
 
 from vm.trace.blocks import Block, Changes
 from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot
-from vm.trace.values import read_register, read_slot
+from vm.trace.values import ValueReader
 from vm.verifier.state.frame import INVALID_SLOT, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState
 
@@ -23,9 +23,7 @@ class Folded:
 
     def __init__(self, block: Block, btf: Btf | None) -> None:
         self.block: Block = block
-        self._btf: Btf | None = btf
-        self._registers: dict[int, RegState] = {0: NOT_INIT_REG}
-        self._slots: dict[int, StackSlot] = {0: INVALID_SLOT}
+        self._values: ValueReader = ValueReader(block.rows, block.row_starts, btf)
         self._now: list[FrameSnapshot] = []
         self._done: bool = False
         self._keyframe: Snapshot = ()
@@ -49,7 +47,7 @@ class Folded:
 
     def value(self, index: int, row: int) -> RegState | StackSlot:
         """The value of a row, which a slot of this index (snapshots.py) holds."""
-        return self._register(row) if index < FIRST_SLOT else self._slot(row)
+        return self._values.register(row) if index < FIRST_SLOT else self._values.slot(row)
 
     def _fold(self) -> None:
         if self._done:
@@ -76,7 +74,7 @@ class Folded:
             number += 1
 
     def _applied(self, changes: Changes, first: int, end: int, depth: int) -> Snapshot:
-        now = self._now
+        now, values = self._now, self._values
         del now[depth:]
         while len(now) < depth:
             now.append(FrameSnapshot(len(now), _NO_REGS, [], [-1] * FIRST_SLOT))
@@ -90,27 +88,12 @@ class Folded:
             frame = now[number]
             row = changes.row[i]
             if idx < FIRST_SLOT:
-                frame.regs[idx] = self._register(row)
+                frame.regs[idx] = values.register(row)
             else:
                 spi = idx - FIRST_SLOT
                 if spi >= len(frame.stack):
                     frame.stack += [INVALID_SLOT] * (spi + 1 - len(frame.stack))
                     frame.writers += [-1] * (idx + 1 - len(frame.writers))
-                frame.stack[spi] = self._slot(row)
+                frame.stack[spi] = values.slot(row)
             frame.writers[idx] = changes.writer[i]
         return tuple(now)
-
-    def _register(self, row: int) -> RegState:
-        found = self._registers.get(row)
-        if found is None:
-            block = self.block
-            found = self._registers[row] = read_register(block.rows, block.row_starts[row - 1], self._btf)
-        return found
-
-    def _slot(self, row: int) -> StackSlot:
-        found = self._slots.get(row)
-        if found is None:
-            block = self.block
-            types, spilled = read_slot(block.rows, block.row_starts[row - 1])
-            found = self._slots[row] = StackSlot(types, self._register(spilled))
-        return found

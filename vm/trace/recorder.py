@@ -35,7 +35,7 @@ from vm.trace.records import Arrival, Holding, Path, PrecisionMark, Pruning
 from vm.trace.snapshots import FIRST_SLOT, same_reg, same_slot
 from vm.trace.stored import ANYTHING, NOTHING, STORES, StoredTrace
 from vm.trace.values import ValueWriter
-from vm.verifier.journal import Journal
+from vm.verifier.journal import Journal, Mark
 from vm.verifier.observer import Observer
 from vm.verifier.report.state_text import TypeNames
 from vm.verifier.state.frame import INVALID_SLOT, FuncState, StackSlot
@@ -408,17 +408,20 @@ class Recorder(StoredTrace, Observer):
     def first_prunings(self, limit: int) -> Iterator[Pruning]:
         """The first `limit` of prunings."""
         for each in self._journal.hits()[:limit]:
-            yield retell.pruning(self, each)
+            yield retell.pruning(self, each, self.after(each.path, each.step))
 
     def first_arrivals(self, limit: int) -> Iterator[Arrival]:
         """The first `limit` comparisons that did not cover, at any instruction."""
         for each in self._journal.misses()[:limit]:
-            yield retell.arrival(self, each)
+            yield retell.arrival(self, each, self.after(each.path, each.step))
 
     def first_marks(self, limit: int) -> Iterator[PrecisionMark]:
         """The first `limit` of precision."""
         for each in self._journal.marks()[:limit]:
-            yield retell.precision(self, each)
+            yield self._mark_told(each)
+
+    def _mark_told(self, mark: Mark) -> PrecisionMark:
+        return retell.precision(self, mark, self._journal.chain(mark), retell.step_of_mark(self, mark))
 
     def totals(self) -> dict[str, int]:
         """How many of each kind the walk made, those left out counted."""
@@ -432,14 +435,18 @@ class Recorder(StoredTrace, Observer):
 
     @property
     def prunings(self) -> Sequence[Pruning]:
-        return [retell.pruning(self, each) for each in self._journal.hits()]
+        return [retell.pruning(self, each, self.after(each.path, each.step)) for each in self._journal.hits()]
 
     def arrivals(self, insn_idx: int) -> Sequence[Arrival]:
-        return [retell.arrival(self, each) for each in self._journal.misses() if each.insn_idx == insn_idx]
+        return [
+            retell.arrival(self, each, self.after(each.path, each.step))
+            for each in self._journal.misses()
+            if each.insn_idx == insn_idx
+        ]
 
     @property
     def precision(self) -> Sequence[PrecisionMark]:
-        return [retell.precision(self, each) for each in self._journal.marks()]
+        return [self._mark_told(each) for each in self._journal.marks()]
 
     @property
     def holdings(self) -> Sequence[Holding]:

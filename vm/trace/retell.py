@@ -1,12 +1,17 @@
-"""The journal's notes as the trace tells them: names instead of indices, sentences instead of codes."""
+"""The journal's notes as records: names instead of indices, sentences instead of codes.
+
+`trace` gives the text of values and the names of called functions; no state of a step is read. `after` of a
+comparison is StoredTrace.after() of its path and step.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from vm.isa import opcodes as o
 from vm.trace.records import Arrival, ChainLink, PrecisionMark, Pruning
-from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, names_in, slot_name, value_at
+from vm.trace.snapshots import FIRST_SLOT, FrameSnapshot, names_in, slot_name
 from vm.verifier.domain.scalar import s64
 from vm.verifier.journal import (
     GAVE_UP,
@@ -34,11 +39,11 @@ from vm.verifier.journal import (
     Slot,
 )
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import StackSlot
+from vm.verifier.state.frame import INVALID_SLOT, StackSlot
 from vm.verifier.state.reg import RegState
 
 if TYPE_CHECKING:
-    from vm.trace.recorder import Recorder
+    from vm.trace.stored import StoredTrace
 
 # rule -> (its word, how states_equal() compares, what it means when it covers)
 RULES: Final = {
@@ -109,16 +114,14 @@ _BOUNDS: Final = (
 )  # fmt: skip
 
 
-def pruning(trace: Recorder, c: Comparison) -> Pruning:
-    """A covered arrival as it is told."""
+def pruning(trace: StoredTrace, c: Comparison, after: int) -> Pruning:
+    """The record of a comparison in which the checkpoint covered the state."""
     word, exact, text = RULES[c.rule]
-    after = trace.after(c.path, c.step)
-    snap = _arrived(trace, c)
     compared = []
-    for place, old in zip(c.places, c.values, strict=True):
+    for number, (place, old, cur) in enumerate(zip(c.places, c.values, c.arrived, strict=True)):
         frame, idx = place >> 8, place & 0xFF
-        cur = value_at(snap, frame, idx)
         name = slot_name(frame, idx)
+        snap = _beside(frame, idx, c.below[number]) if number < len(c.below) else ()
         a, b = _text(trace, old, snap, name), _text(trace, cur, snap, name)
         compared.append((name, a, b, _how(old, a == b, exact)))
     return Pruning(c.insn_idx, c.path, after, c.checkpoint, word, exact, text, tuple(compared))
@@ -132,27 +135,31 @@ def _how(old: Slot, same: bool, exact: str) -> str:
     return "same" if same else "within"
 
 
-def arrival(trace: Recorder, c: Comparison) -> Arrival:
-    """A comparison that did not cover as it is told."""
+def arrival(trace: StoredTrace, c: Comparison, after: int) -> Arrival:
+    """The record of a comparison in which the checkpoint did not cover the state."""
     word, exact, _ = RULES[c.rule]
     name = slot_name(c.frame, c.slot) if c.slot >= 0 else ""
     text = WHYS[c.why] if c.slot < 0 else f"{name}: {difference(trace, c, name)}"
     if c.rule == RULE_ENDLESS:
         text = f"the checkpoint is on the path being verified and cannot cover it; the loop may end, because {text}"
-    return Arrival(c.insn_idx, c.path, trace.after(c.path, c.step), c.checkpoint, word, exact, name, text)
+    return Arrival(c.insn_idx, c.path, after, c.checkpoint, word, exact, name, text)
 
 
-def _arrived(trace: Recorder, c: Comparison) -> tuple[FrameSnapshot, ...]:
-    if c.step <= trace.path_by_id(c.path).first_step:
-        return trace.start(c.path)
-    return trace.raw(c.step - 1)
+def _beside(frame: int, idx: int, below: Slot) -> tuple[FrameSnapshot, ...]:
+    """Frames of which only one stack slot is known: the one below slot `idx`."""
+    if not isinstance(below, StackSlot):
+        return ()
+    stack = [INVALID_SLOT] * (idx - FIRST_SLOT + 1) + [below]
+    return (FrameSnapshot(frame, [], stack, []),) * (frame + 1)
 
 
-def _text(trace: Recorder, value: Slot, snap: tuple[FrameSnapshot, ...], name: str) -> str:
-    return trace.view(value, snap, name).text if value is not None else "nothing"
+def _text(trace: StoredTrace, value: Slot, snap: tuple[FrameSnapshot, ...], name: str) -> str:
+    if value is None or not (any(value.slot_type) if isinstance(value, StackSlot) else value.type != t.NOT_INIT):
+        return "nothing"
+    return trace.view(value, snap, name).text
 
 
-def difference(trace: Recorder, c: Comparison, name: str) -> str:
+def difference(trace: StoredTrace, c: Comparison, name: str) -> str:
     """Why the checkpoint's value does not cover the one that arrived."""
     old, cur = c.old, c.cur
     exact = RULES[c.rule][1] == "EXACT"
@@ -167,7 +174,7 @@ def difference(trace: Recorder, c: Comparison, name: str) -> str:
     return "the checkpoint has a value, here there is none"
 
 
-def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact: bool) -> str:
+def regs_differ(trace: StoredTrace, old: RegState, cur: RegState, name: str, exact: bool) -> str:
     """The first way in which `old` does not allow for `cur`."""
     if old.type != cur.type:
         return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
@@ -192,16 +199,15 @@ def regs_differ(trace: Recorder, old: RegState, cur: RegState, name: str, exact:
     return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
 
 
-def _reg(trace: Recorder, reg: RegState, name: str) -> str:
+def _reg(trace: StoredTrace, reg: RegState, name: str) -> str:
     return trace.view(reg, (), name).text or "nothing"
 
 
-def precision(trace: Recorder, mark: Mark) -> PrecisionMark:
-    """One walk back as it is told."""
-    step = trace.after(mark.path, mark.step) if mark.why == "propagated" else mark.step
+def precision(trace: StoredTrace, mark: Mark, chain: Iterable[tuple[int, int, int, int]], step: int) -> PrecisionMark:
+    """The record of one call of mark_chain_precision(). chain: Journal.chain()'s; step: step_of_mark()."""
     links = [
         ChainLink(-1 if idx == GAVE_UP else idx, frame, names_in(frame, regs, slots))
-        for idx, frame, regs, slots in trace.journal.chain(mark)
+        for idx, frame, regs, slots in chain
     ]
     names = names_in(mark.frame, mark.regs, mark.slots)
     text = PRECISION_REASONS[mark.why]
@@ -209,6 +215,11 @@ def precision(trace: Recorder, mark: Mark) -> PrecisionMark:
     if callee and mark.why.endswith(("argument", "count", "index")) and names:
         text = f"argument {names[0][-1]} of {callee}: {text}"
     return PrecisionMark(step, mark.insn_idx, mark.path, names, mark.why, text, tuple(links))
+
+
+def step_of_mark(trace: StoredTrace, mark: Mark) -> int:
+    """The step that a mark belongs to: where a path was pruned, the one before."""
+    return trace.after(mark.path, mark.step) if mark.why == "propagated" else mark.step
 
 
 def stack_names(snap: tuple[FrameSnapshot, ...], frame: int, regno: int, off: int, size: int) -> list[str]:

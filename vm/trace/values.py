@@ -6,7 +6,7 @@ A value is immutable, so a row is written when a block first meets it, and the v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Final, final
@@ -15,8 +15,8 @@ from vm.kernel.btf import kernel_btf
 from vm.trace.blocks import LONG
 from vm.verifier.domain.scalar import Scalar, const, s32
 from vm.verifier.domain.tnum import Tnum
-from vm.verifier.state.frame import StackSlot
-from vm.verifier.state.reg import RegState
+from vm.verifier.state.frame import INVALID_SLOT, StackSlot
+from vm.verifier.state.reg import NOT_INIT_REG, RegState
 from vm.verifier.state.reg_types import NOT_INIT, SCALAR_VALUE
 
 if TYPE_CHECKING:
@@ -168,6 +168,33 @@ class ValueWriter:
 
     def _btf_number(self, btf: Btf | None) -> int:
         return 0 if btf is None else _PROGRAM_BTF if btf is self._btf else _KERNEL_BTF
+
+
+@final
+class ValueReader:
+    """Values of rows; a row's value is made once. starts: offset of each row in `data`; btf: the program's."""
+
+    def __init__(self, data: bytes, starts: Sequence[int], btf: Btf | None) -> None:
+        self._data: bytes = data
+        self._starts: Sequence[int] = starts
+        self._btf: Btf | None = btf
+        self._registers: dict[int, RegState] = {0: NOT_INIT_REG}
+        self._slots: dict[int, StackSlot] = {0: INVALID_SLOT}
+
+    def register(self, row: int) -> RegState:
+        """The register of a row."""
+        found = self._registers.get(row)
+        if found is None:
+            found = self._registers[row] = read_register(self._data, self._starts[row - 1], self._btf)
+        return found
+
+    def slot(self, row: int) -> StackSlot:
+        """The stack slot of a row."""
+        found = self._slots.get(row)
+        if found is None:
+            types, spilled = read_slot(self._data, self._starts[row - 1])
+            found = self._slots[row] = StackSlot(types, self.register(spilled))
+        return found
 
 
 def read_register(data: bytes, at: int, program_btf: Btf | None) -> RegState:

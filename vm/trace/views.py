@@ -37,7 +37,7 @@ class Viewer:
         """A slot's value in words."""
         frameno = int(name.split(":")[0]) if ":" in name else 0
         if isinstance(value, StackSlot) and value.slot_type[7] == t.STACK_DYNPTR:
-            return self._told(value, snap, name, frameno)  # half of its text stands in the slot below
+            return self._told(value, snap, name, frameno)  # its text may depend on the slot below
         key = (id(value), frameno)
         known = self._known.get(key)
         if known is not None:
@@ -58,8 +58,8 @@ class Viewer:
             return view._replace(text=prefix + view.text)
         second = None
         idx = 10 - int(name.rsplit("fp", 1)[1]) // 8
-        if kind == t.STACK_DYNPTR:
-            below = snap[frameno].stack[idx - 10 :][:1]
+        if kind == t.STACK_DYNPTR and not value.spilled_ptr.first_slot:
+            below = snap[frameno].stack[idx - 10 :][:1] if frameno < len(snap) else []
             second = SlotSnapshot(idx + 1, 0, below[0].slot_type, below[0].spilled_ptr) if below else None
         s = SlotSnapshot(idx, 0, value.slot_type, value.spilled_ptr)
         text = slot_text(s, second, frameno, self._names) or slot_types_text(value.slot_type)

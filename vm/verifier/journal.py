@@ -81,12 +81,14 @@ class Comparison:
     """The state at insn_idx against one checkpoint. step: number the visit has, or would have had.
 
     slot: 0-10 a register, 11 + spi a stack slot, -1 none; old and cur are its two values.
-    Where the checkpoint covered: places (frame << 8 | slot) and values of it that were compared.
+    Where the checkpoint covered: places (frame << 8 | slot) that were compared, the checkpoint's values and those of
+    the state, and the stack slot below each (shorter; None where it does not matter): it holds what the kernel prints
+    of a dynptr.
     """
 
     __slots__ = (
         "step", "path", "insn_idx", "checkpoint", "rule", "covered", "why", "frame", "slot", "old", "cur", "places",
-        "values",
+        "values", "arrived", "below",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -103,6 +105,8 @@ class Comparison:
         self.cur: Slot = None
         self.places: list[int] = _NO_PLACES
         self.values: list[Slot] = _NO_VALUES
+        self.arrived: list[Slot] = _NO_VALUES
+        self.below: list[Slot] = _NO_VALUES
 
 
 _NO_PLACES: Final[list[int]] = []
@@ -291,9 +295,18 @@ class Journal:
         return found
 
     def hit(
-        self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int, places: list[int], values: list[Slot]
+        self,
+        step: int,
+        path: int,
+        insn_idx: int,
+        checkpoint: int,
+        rule: int,
+        places: list[int],
+        values: list[Slot],
+        arrived: list[Slot],
+        below: list[Slot],
     ) -> None:
-        """A checkpoint covered; places and values: what of it was compared, see Comparison."""
+        """A checkpoint covered; the lists say what was compared, see Comparison."""
         c = self._hit
         c.step = step
         c.path = path
@@ -303,6 +316,8 @@ class Journal:
         c.covered = True
         c.places = places
         c.values = values
+        c.arrived = arrived
+        c.below = below
         self._hit = self._hits.add(c)
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:

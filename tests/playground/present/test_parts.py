@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from playground.jobs.frames import LAZY
 from playground.messages.told import read
 from playground.present import parts as module
 from playground.present import run
@@ -20,7 +21,29 @@ from vm.trace.records import Path as WalkPath
 
 OBJECTS = Path(__file__).parents[2] / "golden" / "objects"
 LOOP = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
-REASONS = ("paths", "prunings", "arrivals", "precision", "holdings")
+HELD = """
+.type xdp
+.map ring ringbuf 0 0 4096
+r9 = *(u32 *)(r1 + 16)
+r8 = 0
+again:
+r1 = map[ring] ll
+r2 = 8
+r3 = 0
+call bpf_ringbuf_reserve
+if r0 == 0 goto next
+if r9 > 9 goto give
+r9 += 1
+give:
+r1 = r0
+r2 = 0
+call bpf_ringbuf_submit
+next:
+r8 += 1
+if r8 < 3 goto again
+r0 = 2
+exit
+"""
 Json = dict[str, Any]
 
 
@@ -93,8 +116,16 @@ def stage(messages: list[Json], name: str) -> Json:
     return next(m for m in messages if m["type"] == "stage" and m["stage"] == name and m["status"] != "working")
 
 
+def asked_for(messages: list[Json], name: str, first: int = 0, to: int = 100_000) -> list[Json]:
+    """The `part` messages that a worker makes of a list of LAZY, from what the run left."""
+    left = {m["type"]: json.dumps(m) for m in messages if m["type"] in ("program", "reasons")}
+    request = {"kind": "parts", "program": left["program"], "numbers": left.get("reasons", ""), "list": name}
+    return list(run_job({**request, "from": first, "to": to})) if "reasons" in left else []
+
+
 def items(messages: list[Json], name: str) -> list[Any]:
-    return [item for m in messages if m["type"] == "part" and m["list"] == name for item in m["items"]]
+    of_list = asked_for(messages, name) if name in LAZY else messages
+    return [item for m in of_list if m["type"] == "part" and m["list"] == name for item in m["items"]]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +134,7 @@ def items(messages: list[Json], name: str) -> list[Any]:
         (elf("xdp.o", program="flow_count"), {"insns", "listing", "log", "paths", "prunings"}),
         (elf("calls.o", program="two_calls"), {"insns", "listing", "log"}),
         ({"kind": "asm", "source": LOOP.format(20), "options": {}}, {"log", "arrivals"}),
+        ({"kind": "asm", "source": HELD, "options": {}}, {"paths", "precision", "holdings"}),
     ],
 )
 def test_parts_hold_what_the_message_of_an_unlimited_list_would(
@@ -116,7 +148,8 @@ def test_parts_hold_what_the_message_of_an_unlimited_list_would(
     for name, value in (("LOG_WHOLE", 500), ("LOG_HEAD", 200), ("LOG_TAIL", 100)):
         monkeypatch.setattr(f"playground.present.walk.{name}", value)
     cut = said(request_)
-    found = {m["list"] for m in cut if m["type"] == "part"}
+    found = {m["list"] for m in cut if m["type"] == "part"} | set(stage(cut, "verify")["more"]) & set(LAZY)
+    assert not {m["list"] for m in cut if m["type"] == "part"} & set(LAZY)
     assert lists <= found
     for name in found - {"log"}:
         where = {"insns": "load", "listing": "jit"}.get(name, "verify")
@@ -169,10 +202,32 @@ def test_a_walk_of_many_steps_sends_little_before_somebody_asks() -> None:
     assert verify["more"]["arrivals"] == len(items(messages, "arrivals")) == 500
 
 
-def test_what_is_only_asked_for_is_said_after_the_last_stage() -> None:
+def test_a_part_holds_the_items_that_were_asked_for() -> None:
     messages = said({"kind": "asm", "source": LOOP.format(2000), "options": {}})
-    order = [m["stage"] if m["type"] == "stage" else m["type"] for m in messages if m["type"] in ("stage", "part")]
+    every = items(messages, "arrivals")
+    (part,) = asked_for(messages, "arrivals", 100, 130)
+    assert part["from"] == 100 and part["items"] == every[100:130]
+    (part,) = asked_for(messages, "arrivals", 490, 600)
+    assert part["from"] == 490 and part["items"] == every[490:]
+    assert asked_for(messages, "arrivals", 500, 600) == asked_for(messages, "holdings") == []
+
+
+def test_damaged_numbers_are_an_error() -> None:
+    messages = said({"kind": "asm", "source": LOOP.format(2000), "options": {}})
+    for message in messages:
+        if message["type"] == "reasons":
+            message["starts"] = []
+    (error,) = asked_for(messages, "arrivals")
+    assert (error["type"], error["code"]) == ("error", "damaged")
+
+
+def test_what_is_only_asked_for_is_said_after_the_last_stage() -> None:
+    messages = said({"kind": "asm", "source": LOOP.format(400), "options": {}})
+    kinds = ("stage", "part", "reasons")
+    order = [m["stage"] if m["type"] == "stage" else m["type"] for m in messages if m["type"] in kinds]
     assert "part" in order and set(order[order.index("part") :]) == {"part"}
+    # What a worker makes paths and reasons from is there as soon as a client knows that there are more of them.
+    assert order[order.index("reasons") - 1] == "verify" and order[order.index("reasons") + 1] == "jit"
 
 
 def test_a_program_that_is_refused_is_told_what_can_be_asked_for() -> None:

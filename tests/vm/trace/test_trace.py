@@ -279,7 +279,7 @@ def test_journals_keep_both_ends() -> None:
     for i in range(30):
         journal.differs(1)
         journal.missed(i, 0, 0, 0, 0)
-        journal.hit(i, 0, 0, 0, 0, [], [])
+        journal.hit(i, 0, 0, 0, 0, [], [], [], [])
         journal.mark(i, 0, 0, 0, 1, 0, "branch")
         for insn_idx in range(i % 3):
             journal.walked(insn_idx, 1, 0b110, i << 60)

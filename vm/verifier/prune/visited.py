@@ -36,6 +36,7 @@ from vm.verifier.state.reg_types import (
     NOT_INIT,
     REG_LIVE_DONE,
     REG_LIVE_READ,
+    STACK_DYNPTR,
     STACK_ITER,
 )
 from vm.verifier.state.vstate import VerifierState, connect_parentage, copy_verifier_state
@@ -102,21 +103,29 @@ def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: 
     """Which registers and slots of `old` were compared: with NOT_EXACT those its continuation read."""
     places: list[int] = []
     values: list[Slot] = []
+    arrived: list[Slot] = []
+    below: list[Slot] = []
     every = env.prune_rule != RULE_DONE
     for frame in old.frame:
         marks = frame.live.marks
         number = frame.frameno << 8
         regs = frame.regs
+        here = env.cur_state.frame[frame.frameno]
         for i in range(MAX_BPF_REG):
             if (every or marks[i] & REG_LIVE_READ) and regs[i].type != NOT_INIT:
                 places.append(number | i)
                 values.append(regs[i])
+                arrived.append(here.regs[i])
         stack = frame.stack
         for spi in range(len(stack)):
             if (every or marks[MAX_BPF_REG + spi] & REG_LIVE_READ) and stack[spi].holds_anything():
                 places.append(number | MAX_BPF_REG + spi)
                 values.append(stack[spi])
-    journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, places, values)
+                arrived.append(here.stack[spi] if spi < len(here.stack) else None)
+                if stack[spi].slot_type[7] == STACK_DYNPTR and not stack[spi].spilled_ptr.first_slot:
+                    below.extend([None] * (len(places) - 1 - len(below)))
+                    below.append(here.stack[spi + 1] if spi + 1 < len(here.stack) else None)
+    journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, places, values, arrived, below)
 
 
 def _open(env: VerifierEnv, why: int) -> int:
