@@ -1,4 +1,4 @@
-"""The stages from source to run. Only this package calls them one after the other.
+"""The stages from source to run. Only this package calls the stages one after the other.
 
 The command line, the worker, the fuzzers and the benchmarks all call this, so that their answers agree.
 Every stage raises InputError (or a subclass) with a sentence for the user; a rejection by the verifier is a value.

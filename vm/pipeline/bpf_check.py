@@ -1,4 +1,4 @@
-"""verify(): the list of passes and nothing else (bpf_check())."""
+"""The sequence of the verifier's passes (bpf_check())."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PREPASSES = (
 
 
 def verify(program: Program, options: VerifyOptions | None = None) -> Verification:
-    """What the kernel would say of `program`: verdict, log and the trace of the walk.
+    """The kernel's result for `program`: verdict, log and the trace of the walk.
 
     Raises NotEmulated where the emulation does not cover what the program uses; never guesses.
     """
@@ -54,15 +54,16 @@ def verify(program: Program, options: VerifyOptions | None = None) -> Verificati
 
 
 def stored_trace(program: Program, storage: Storage) -> StoredTrace:
-    """The trace of a walk of `program` whose blocks lie in `storage`; it has none before add_block()."""
+    """The trace of a walk of `program` that was stored in `storage`; it has no blocks before add_block()."""
     env = VerifierEnv(program, VerifyOptions(record=False))
     return StoredTrace(storage, TypeNames(program.maps), program.insns, call_name(env), program.btf)
 
 
 class Walk:
-    """One verification, taken in slices: advance(), look at `recorder` meanwhile, then result().
+    """One verification in slices: advance(), reading `recorder` meanwhile, then result().
 
-    `env` holds what the fixups read. storage: where the trace goes as it grows; memory, if it is not said.
+    `env` is the verifier's state, which the fixups read. storage: receives the blocks of the trace; None keeps them in
+    memory.
     """
 
     def __init__(self, program: Program, options: VerifyOptions | None = None, storage: Storage | None = None) -> None:
@@ -113,7 +114,7 @@ class Walk:
         )
 
     def _settle(self) -> None:
-        """Turns the beginning of a long log into text, up to where the log may be taken back to (level 1)."""
+        """Converts the beginning of a long log to text, up to the position to which the log may be reset (level 1)."""
         log, waiting = self.env.log, self.env.head
         if log.keep or log.steps or len(log.entries) < _SETTLE:
             return
@@ -163,9 +164,9 @@ class Walk:
 
 
 def _kept(log: Log) -> list[LogEntry]:
-    """The log's entries; of one that was stopped only the beginning and the end.
+    """The log's entries; of a log that was stopped only the beginning and the end.
 
-    A log costs more than the walk: whoever wants more of it has the program verified again.
+    Writing a log takes longer than the walk: for the rest of it the program is verified again.
     """
     entries = log.all()
     last = len(log.last) + 1

@@ -1,4 +1,4 @@
-"""Two sources, or one with two sets of options: what the verifier says of both, by line, and where they part."""
+"""Compares the verification of two sources, or of one source with two sets of options, by source line."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from vm.profile.profile import Profile
 
 MAX_ROWS: Final = 2_000
-"""Lines that are told of."""
+"""Largest number of lines in a comparison."""
 _ALIKE: Final = 0.5
-"""Part of the instructions that has to correspond for the ways through them to be compared."""
+"""Share of the instructions that must correspond for the paths through them to be compared."""
 
 
 class Side(NamedTuple):
-    """One of the two: a source and how it is built and loaded."""
+    """One side of a comparison: a source with its build and load options."""
 
     source: Source
     options: BuildOptions
@@ -36,7 +36,7 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the verifier says of one program.
+    """The verifier's result for one program.
 
     states -- checkpoints that were stored; insns -- instructions as they were loaded
     xlated, jited -- instructions after rewriting and bytes of machine code; None if it was refused
@@ -54,7 +54,7 @@ class Summary:
 
 
 class LinePair(NamedTuple):
-    """A line of both sources and what its instructions cost; see aligned.Row.
+    """A source line on both sides with the cost of its instructions; see aligned.Row.
 
     a_text, b_text -- the lines; insns -- [slot of a or None, slot of b or None, visits in a, visits in b]
     """
@@ -75,7 +75,7 @@ class LinePair(NamedTuple):
 class Comparison:
     """One program of both sides; a or b is None where a side does not have it.
 
-    parting -- the first step at which the walks part; ways -- where they go different ways, if code differs before
+    parting -- the first step at which the walks differ; ways -- where their paths differ, if the code differs earlier
     left_out -- lines that are not in `lines`
     """
 
@@ -95,7 +95,7 @@ class _Checked(NamedTuple):
 
 
 def compare(a: Side, b: Side, name: str = "") -> Iterator[Comparison]:
-    """The programs of two sides by name; one program each is a pair whatever the names are. `name`: only this one.
+    """Pairs the programs of two sides by name; if each side has one program, these are a pair. `name`: only this one.
 
     InputError if a side cannot be compiled or loaded, or neither has the program.
     """

@@ -1,4 +1,4 @@
-"""Several values of a program's `const volatile` variables: each setting is verified, and what it costs is compared."""
+"""Verifies a program with several values of its `const volatile` variables, and compares the cost."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _SECTION: Final = ".rodata"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the verifier says of one setting.
+    """The verifier's result for one setting.
 
-    values -- by variable, as they were written
+    values -- by variable, as the user wrote them
     states -- checkpoints that were stored (total_states)
     xlated, jited -- instructions after rewriting, dead ones removed, and bytes of machine code; None if refused
     """
@@ -55,7 +55,7 @@ def settable(obj: Object) -> tuple[Constant, ...]:
 
 
 def with_values(obj: Object, values: Mapping[str, str]) -> Object:
-    """The object after its loader has set these variables. InputError for a variable or value that it cannot have."""
+    """The object after its loader has set these variables. InputError for an unknown variable or an invalid value."""
     known = {each.name: each for each in settable(obj)}
     changed: list[tuple[int, bytes]] = []
     for name, text in values.items():
@@ -94,7 +94,7 @@ def settings(
     caps: Caps = ROOT,
     alone: bool = False,
 ) -> Iterator[Setting]:
-    """Program `name` with every combination of values, in the order they are given.
+    """Verifies program `name` with every combination of values, in the given order.
 
     InputError for a variable or value that does not exist; LimitError for more than MAX_SETTINGS, and once the time is
     over.

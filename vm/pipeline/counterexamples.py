@@ -1,4 +1,4 @@
-"""An input that makes a rejected memory access go wrong: searched, then run, and only then said to be one."""
+"""Searches for an input that makes a rejected memory access fail, and runs it before reporting it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAX_INPUTS: Final = 3
 
 
 class Fault(NamedTuple):
-    """Where the run stopped: the instruction, why, and r0 to r10 there."""
+    """Where and why the run stopped, with the values of r0 to r10."""
 
     insn_idx: int
     message: str
@@ -47,11 +47,11 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """status -- found: a run on `input` stops at `fault`; none: no input does on the path that was rejected; unknown
+    """status -- found: a run with `input` stops at `fault`; none: no input does so on the rejected path; unknown
 
     why       -- one or two sentences for a person
     input     -- what `run --input FILE.json` takes (docs/counterexample.md)
-    forgotten -- for none: what the verifier did not know any more, "" where that was not found
+    forgotten -- for none: which fact the verifier had lost, "" if that was not found
     """
 
     status: Literal["found", "none", "unknown"]
@@ -62,9 +62,9 @@ class Counterexample:
 
 
 def prepare() -> None:
-    """Starts what starts the search's child processes: before the calling process confines itself.
+    """Starts the process that starts the search's child processes; called before the process is confined.
 
-    Raises InternalError where that does not start.
+    Raises InternalError if it does not start.
     """
     from vm.counterexample.solver import start
 
@@ -79,7 +79,7 @@ def of_walk(
     *,
     seconds: float = SECONDS,
 ) -> Counterexample | None:
-    """The answer for a rejection; None for one that is about no memory access.
+    """The answer for a rejection; None if the rejection is not about a memory access.
 
     trace -- the recorded walk that ended in `failure`, whole
     """
@@ -133,9 +133,9 @@ def _not_reached(rule: str) -> Counterexample:
 def _tried(
     obj: Object | None, program: Program, insn_idx: int, inputs: list[Any], until: float, also: str = ""
 ) -> Counterexample | None:
-    """The first input on which the run goes wrong where it should.
+    """The first input with which the run fails at the rejected access.
 
-    until -- time.monotonic() by which an answer is wanted; a run is given _RUN_SECONDS even where that is past
+    until -- deadline as time.monotonic(); a run may take _RUN_SECONDS even after it
     """
     for each in inputs[:MAX_INPUTS]:
         done = run_on(obj, program, each, max(until - time.monotonic(), _RUN_SECONDS))
@@ -150,7 +150,7 @@ def _tried(
 
 
 def run_on(obj: Object | None, program: Program, value: Any, seconds: float = _RUN_SECONDS) -> Execution | None:
-    """A checked run on an input in its JSON form; None where the program cannot have it."""
+    """A checked run with an input in its JSON form; None if the program cannot have this input."""
     from vm.runner.given import from_json
     from vm.runner.inputs import RunLimits
 
@@ -164,7 +164,7 @@ def run_on(obj: Object | None, program: Program, value: Any, seconds: float = _R
 def counterexample(
     obj: Object | None, program: Program, verdict: Verdict, *, caps: Caps = ROOT, seconds: float = SECONDS
 ) -> Counterexample | None:
-    """of_walk() of a verdict; the program is verified again where its walk was not recorded."""
+    """of_walk() for a verdict; the program is verified again if its walk was not recorded."""
     from vm.trace.recorder import Recorder
 
     if verdict.failure is None or verdict.accepted:

@@ -1,4 +1,4 @@
-"""The verdicts of real kernels: one source on several kernels, each in a guest of its own."""
+"""The verdicts of real kernels: one source on several kernels, each in a separate guest."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _AT_ONCE: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one kernel said of one program.
+    """The result of one kernel for one program.
 
     source -- name of the source
     kernel, release -- of its image ("7.3") and in full ("7.3.1-cloud-amd64")
-    clang, mcpu, opt -- what compiled it; "" where the source was no C
+    clang, mcpu, opt -- the compiler and its options; "" if the source is not C
     verdict -- accept; reject (by the verifier); error (refused before, by libbpf's rules or the kernel); limit (no
                answer within the limits, or the kernel crashed)
     errno   -- negative, 0 if accepted or not known
-    message -- the verifier's last words, or why there is no verdict; "" of an accepted program
+    message -- the last message of the verifier, or why there is no verdict; "" for an accepted program
     """
 
     source: str
@@ -72,7 +72,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """The saved guests, oldest kernel first; missing -- what the machine lacks, if there are none."""
+    """The saved guests, oldest kernel first; missing -- what is not installed, if there are none."""
 
     states: tuple[State, ...]
     missing: str
@@ -82,7 +82,7 @@ _prepared: list[Guests] = []
 
 
 def prepare_guests() -> None:
-    """For a process that will be confined: find the saved guests, and start what restores them for it."""
+    """Finds the saved guests and starts the process that restores them; called before the process is confined."""
     from vm.guests import broker
 
     found = _find()
@@ -92,12 +92,12 @@ def prepare_guests() -> None:
 
 
 def saved_guests() -> Guests:
-    """What prepare_guests() found, or what is there now. Nothing is booted."""
+    """The guests that prepare_guests() found, or that exist now. Boots nothing."""
     return _prepared[0] if _prepared else _find()
 
 
 def guest_folders() -> tuple[str, ...]:
-    """What a confined process has to read to use guests: the saved ones, and the catalogue of changes."""
+    """What a confined process must be able to read to use guests: the saved guests, the catalogue of changes."""
     from vm.guests.changes import FOLDER
     from vm.guests.images import states_folder
 
@@ -116,7 +116,7 @@ def _find() -> Guests:
 
 
 def built(source: Source, options: BuildOptions) -> tuple[Compilation, Build | None]:
-    """A C source compiled; no Build if it does not compile."""
+    """A compiled C source; None instead of a Build if it does not compile."""
     from vm.compile import compiler_version
 
     made = compile_source(source, options)
@@ -128,7 +128,7 @@ def built(source: Source, options: BuildOptions) -> tuple[Compilation, Build | N
 def guests(names: Sequence[str] = ()) -> list[State]:
     """The saved guests of kernels by the names of their images, of all of them by default.
 
-    A kernel that was not booted before is booted now, which takes seconds. InputError says what is missing.
+    Boots a kernel that was not booted before, which takes seconds. InputError says what is missing.
     """
     from vm.guests.images import folder, images, missing
     from vm.guests.states import prepare
@@ -150,7 +150,7 @@ def guests(names: Sequence[str] = ()) -> list[State]:
 def matrix(
     builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1
 ) -> Iterator[Cell]:
-    """A cell for each program of each build on each kernel, as they are answered. Each kernel is a fresh guest."""
+    """Yields a cell for each program of each build on each kernel. Each kernel runs in a new guest."""
     cells: Queue[Cell | BaseException | None] = Queue()
     stopped = Event()
 
@@ -214,7 +214,7 @@ def _said(cell: Cell) -> tuple[str, str, str]:
 
 
 def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
-    """The cells of one kernel; what was not loaded by libbpf's rules does not reach it."""
+    """The cells of one kernel; programs that libbpf's rules exclude are not sent to it."""
     from vm.guests.kernel import GuestKernel
 
     kernel = GuestKernel(state)
@@ -234,7 +234,7 @@ def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> 
 
 
 def _answers(kernel: GuestKernel, todo: Sequence[tuple[Build, Object, Program]], log_level: int) -> Iterator[Cell]:
-    """What the kernel says of programs, one after the other; after a guest was lost the others get a new one."""
+    """The kernel's answers for programs, in order; if a guest is lost, the remaining programs get a new one."""
     from vm.guests.loading import Load
     from vm.guests.wire import GuestError
 

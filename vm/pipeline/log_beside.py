@@ -1,4 +1,4 @@
-"""A log beside the source of its program: the program is verified here, and the two walks are compared."""
+"""Compares a log with a verification of its program's source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """parted -- where the two part; verdict, message -- of our walk; program -- its name"""
+    """parted -- where the two walks differ; verdict, message -- of our walk; program -- its name"""
 
     program: str
     verdict: str
@@ -30,7 +30,7 @@ class Beside:
 
 
 def beside(source: Source, options: BuildOptions, name: str, caps: Caps, steps: Sequence[Step]) -> Beside:
-    """The program of a source held against the steps of a log. InputError if it cannot be compiled or loaded.
+    """Compares a program of a source with the steps of a log. InputError if it cannot be compiled or loaded.
 
     name -- of the program; "": the one whose instructions are those of the log, else the first
     steps -- the path of the log to its last step, oldest first
@@ -107,7 +107,7 @@ def _meant(obj: Object, name: str, steps: Sequence[Step]) -> Program:
 
 
 def walked(recorder: Recorder) -> Walked:
-    """Our walk as part() asks for it."""
+    """Our walk in the form that part() takes."""
     from vm.logs.parting import Walked
 
     paths = recorder.path_list()

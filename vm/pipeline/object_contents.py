@@ -1,4 +1,4 @@
-"""What the object file of a source holds."""
+"""The contents of a source's object file."""
 
 from __future__ import annotations
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def load(source: Source, options: BuildOptions, compiled: bytes | None = None, kernel: Target | None = None) -> Object:
-    """The programs and maps of a source; `compiled` is clang's object for C.
+    """The programs and maps of a source; `compiled` is the object that clang made of C.
 
     kernel -- a real one to relocate for, instead of the one that is emulated
 
-    InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not hand to the kernel are
+    InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not pass to the kernel are
     in `Object.errors`; where it cannot create a map of the object, those are all programs.
     """
     loaded = _load(source, options, compiled, kernel)
@@ -90,7 +90,7 @@ def _with_its_maps(obj: Object) -> Object:
 
 
 def choose(obj: Object, name: str) -> Program:
-    """The program called `name`, or the first one; InputError says what there is."""
+    """The program called `name`, or the first one; InputError lists the existing programs."""
     if not name and obj.programs:
         return obj.programs[0]
     for program in obj.programs:

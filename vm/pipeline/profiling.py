@@ -1,4 +1,4 @@
-"""Profiles: what a program's walk costs and where, and changes of the source that make it shorter, each one tried."""
+"""Profiles: what a program's walk costs and where, and verified changes of the source that make it shorter."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from vm.repair.candidate import Candidate
 
 MAX_TRIES: Final = 20
-"""Sources that are compiled for one program's advice."""
+"""Largest number of sources that are compiled for the advice on one program."""
 MIN_GAIN: Final = 0.1
-"""A change is told of if the verifier needs at least this part less than before."""
+"""Smallest share of the walk that a change must save to be reported."""
 _LONG: Final = 10_000  # instructions of a walk that leaves much behind
 _GAVE_UP: Final = ("program-too-large", "jump-sequence-too-long")
 
@@ -40,11 +40,11 @@ class Profiled:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A change of the source with which the walk is shorter: it was compiled, loaded and verified.
+    """A change of the source that shortens the walk; it was compiled, loaded and verified.
 
     title -- what it does, in a few words; why -- why that helps
     fix, diff -- the edits, and the same as a unified diff, of the source as it was given
-    before, insns_processed -- what the verifier needed for the program without and with the change
+    before, insns_processed -- instructions that the verifier processed without and with the change
     """
 
     title: str
@@ -56,7 +56,7 @@ class Advice:
 
 
 def profiled(obj: Object, program: Program, *, caps: Caps = ROOT, alone: bool = False) -> Profiled:
-    """The verdict of a program and its profile. What the emulation does not cover is a Verdict "error"."""
+    """The verdict of a program and its profile. A program that is not emulated has the Verdict "error"."""
     from vm.profile.profile import profile
 
     check = Check(obj, program, alone=alone, log_level=0, caps=caps)
@@ -83,12 +83,12 @@ def advice(
     caps: Caps = ROOT,
     alone: bool = False,
 ) -> Iterator[Advice]:
-    """Changes of a C source with which the walk of a profiled program is at least MIN_GAIN shorter, as they are found.
+    """Yields changes of a C source that shorten the walk of a profiled program by at least MIN_GAIN.
 
     The program is accepted with each of them, and no other program of the object is refused that was not before. None
     for another source, or a program that is refused for another reason than the length of its walk.
-    limit_seconds -- no new attempt is begun after that time, and a verification that is under way is given up
-    most -- how many are looked for
+    limit_seconds -- no attempt starts after that time, and the current verification is stopped
+    most -- how many changes are searched for
     """
     verdict = found.verdict
     too_long = verdict.failure is not None and verdict.failure.rule in _GAVE_UP
@@ -105,7 +105,7 @@ class _OutOfTime(Exception):
 
 
 class _Trials:
-    """Sources that are tried for one program."""
+    """The attempts for one program."""
 
     def __init__(
         self, source: Source, options: BuildOptions, obj: Object, found: Profiled, deadline: float, caps: Caps,
@@ -118,7 +118,7 @@ class _Trials:
         self._stood: dict[str, bool] | None = None
 
     def shorter(self, most: int) -> Iterator[Advice]:
-        """The changes that help."""
+        """Yields the changes that shorten the walk."""
         from vm.csource.tree import CTree
         from vm.profile.proposals import Ground, proposals
 
@@ -134,7 +134,7 @@ class _Trials:
                 return
 
     def _tried(self, candidate: Candidate) -> Advice | None:
-        """The advice that a proposal makes; None if it does not help."""
+        """The advice for a proposal; None if it does not shorten the walk."""
         self._still_time()
         fix = Fix(candidate.title, candidate.edits)
         try:
@@ -158,7 +158,7 @@ class _Trials:
         return Advice(candidate.title, candidate.why, fix, diff, before, needed)
 
     def _verified(self, obj: Object, program: Program, most: int) -> int | None:
-        """insns_processed of a program that is accepted with at most `most` of them, else None."""
+        """insns_processed of a program that is accepted with at most `most` of them; None otherwise."""
         try:
             check = Check(obj, program, alone=self.alone, log_level=0, record=False, caps=self.caps)
             for _ in check.advance():

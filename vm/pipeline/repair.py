@@ -1,7 +1,7 @@
-"""Changes of a rejected C source that the verifier accepts: proposed by vm.repair, each compiled and verified here.
+"""Finds changes of a rejected C source that the verifier accepts: vm.repair proposes, each proposal is verified here.
 
-A proposal that leads to another rejection further on is kept, and what helps against that one is tried on top of it: a
-program that lacks two checks gets both. Nothing is offered that was not verified, with all programs of the object.
+A proposal that leads to a later rejection is kept, and proposals for that rejection are tried on top of it: a program
+that lacks two checks gets both. Only verified changes are offered; all programs of the object are verified.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from vm.verifier.env import Reject, VerifierEnv
 
 MAX_TRIES: Final = 28
-"""Sources that are compiled for one answer."""
+"""Largest number of sources that are compiled for one answer."""
 MAX_DEPTH: Final = 5
-"""Changes that may be made one on top of the other."""
+"""Largest number of changes that are combined."""
 _BREADTH: Final = 3  # proposals that lead to another rejection, of one source, that are followed at once
 _LONG: Final = 10_000  # instructions of a walk that leaves much behind
 _PATH: Final = 4096  # instructions of the path that are looked at
@@ -51,7 +51,7 @@ class Repair:
     title -- what it does, in a few words; why -- why that helps
     fix   -- the edits, of the source as it was given
     diff  -- the same as a unified diff
-    insns_processed -- what the verifier needed for the changed program
+    insns_processed -- instructions that the verifier processed for the changed program
     """
 
     title: str
@@ -66,7 +66,7 @@ class _OutOfTime(Exception):
 
 
 class _Refusal(NamedTuple):
-    """What is known of a rejection: recorder is None after a walk that was not recorded."""
+    """A rejection; recorder is None if the walk was not recorded."""
 
     rejected: Reject
     env: VerifierEnv
@@ -76,7 +76,7 @@ class _Refusal(NamedTuple):
 
 
 class _Attempt(NamedTuple):
-    """One source that was tried. steps: the proposals that led to it; refusal: None if it is accepted."""
+    """One attempted source. steps: the proposals that led to it; refusal: None if it is accepted."""
 
     text: str
     steps: tuple[Candidate, ...]
@@ -101,12 +101,12 @@ def repairs(
     caps: Caps = ROOT,
     alone: bool = False,
 ) -> Iterator[Repair]:
-    """Changes of the source after which `program` is accepted and no other program of the object is refused that was
-    not before, the likeliest first, as they are found; none for a source that is no C, or a program that is accepted.
+    """Yields changes of the source after which `program` is accepted and no other program of the object is newly
+    rejected, the likeliest first; none if the source is not C or the program is accepted.
 
-    verdict -- what was found of the program before: of a long walk, which is not done again then
-    limit_seconds -- no new attempt is begun after that time, and a verification that is under way is given up
-    most -- how many are looked for
+    verdict -- an earlier verdict on the program; saves a second verification if its walk was long
+    limit_seconds -- no attempt starts after that time, and the current verification is stopped
+    most -- how many changes are searched for
     """
     if source.kind != "c":
         return
@@ -202,9 +202,9 @@ class _Search:
         return replace(self.source, files=tuple(files))
 
     def _tried(self, attempt: _Attempt) -> Iterator[_Attempt]:
-        """What the proposals for a rejection lead to: accepted, or another rejection than those there were.
+        """The attempts that the proposals for a rejection lead to: accepted, or rejected for a new reason.
 
-        Of several ways to do the same one is enough.
+        Of several proposals with the same effect, one is followed.
         """
         from vm.repair import candidates
 
@@ -234,7 +234,7 @@ class _Search:
                 yield done
 
     def _compiled(self, text: str, steps: tuple[Candidate, ...]) -> _Attempt | None:
-        """The verdict on a source; None where it does not compile or has the program no more."""
+        """The verdict on a source; None if it does not compile or no longer has the program."""
         self._still_time()
         source = self._with(text)
         try:
@@ -257,7 +257,7 @@ class _Search:
         return done._replace(text=text, steps=steps)
 
     def _known(self, verdict: Verdict | None) -> _Attempt | None:
-        """What an earlier verdict says, if its walk was too long to be recorded now."""
+        """The earlier verdict, if its walk was too long to be recorded now."""
         from vm.trace.snapshots import FIRST_SLOT, slot_index
         from vm.verifier.env import Reject
 
@@ -273,7 +273,7 @@ class _Search:
         return _Attempt(self.text, (), self.program, verdict.insns_processed, refusal)
 
     def _verified(self, obj: Object, program: Program, *, record: bool = False) -> _Attempt | None:
-        """The verdict on a program; None where the emulation does not cover it, or its walk takes too long."""
+        """The verdict on a program; None if it is not emulated or its walk takes too long."""
         try:
             check = Check(obj, program, alone=self.alone, log_level=0, record=record, caps=self.caps)
             until = time.monotonic() + self.patience if self.tries else self.deadline
@@ -295,7 +295,7 @@ class _Search:
         return _Attempt(self.text, (), program, verdict.insns_processed, refusal)
 
     def _too_long(self, program: Program, check: Check) -> _Attempt:
-        """A walk that was given up counts as one that exceeds the kernel's limit."""
+        """A walk that was stopped counts as one that exceeds the kernel's limit."""
         from vm.explain.failure import failure
         from vm.verifier.env import Reject
         from vm.verifier.rules.limits import PROGRAM_TOO_LARGE
@@ -343,7 +343,7 @@ class _Search:
         return keeps(self.text, self.program, attempt.text, attempt.program, self.fault, self.file)
 
     def _scene(self, attempt: _Attempt) -> Scene | None:
-        """What a rejection looks like, from a walk with the recorder if it was not too long."""
+        """The description of a rejection, from a recorded walk if the walk was not too long."""
         from vm.csource.tree import CTree
         from vm.repair.scene import Scene
         from vm.trace.snapshots import FrameSnapshot

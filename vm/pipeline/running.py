@@ -1,4 +1,4 @@
-"""Running a program: the machine or the interpreter, with what its tail calls reach."""
+"""Runs a program on the machine or in the interpreter, with the programs that its tail calls reach."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Companion: TypeAlias = "tuple[Rewritten, Image | None]"
 
 
 def companions(obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps = ROOT) -> list[Companion]:
-    """What the program's tail calls can reach in its object, ready to run; the slots of refused programs stay empty."""
+    """The programs of the object that tail calls can reach, ready to run; slots of rejected programs stay empty."""
     names = {each.name: each for each in obj.programs}
     found: dict[str, Companion] = {}
     todo = [program]
@@ -53,7 +53,7 @@ def _accepted(program: Program, caps: Caps) -> Rewritten | None:
 def laid_out(
     program: Program, limits: RunLimits, maps: Sequence[MapSpec] = ()
 ) -> Iterator[tuple[World, list[InterpreterCode]]]:
-    """A program as loaded, with its maps in memory, for a caller that brings an interpreter of its own.
+    """A program as loaded, with its maps in memory, for a caller with a separate interpreter.
 
     maps -- all the object's, for maps of maps. Raises InputError for maps too large.
     """
@@ -79,7 +79,7 @@ def execute(
     alone: bool = False,
     caps: Caps = ROOT,
 ) -> list[Execution]:
-    """One run an input, maps kept from run to run; with an image on the machine, without in the interpreter.
+    """One run per input; maps are kept between runs. With an image the machine runs, without one the interpreter.
 
     obj -- where the program is from: its other programs, for tail calls, and maps, for maps of maps.
     alone -- the object's other programs are not loaded: tail calls find empty slots

@@ -1,4 +1,4 @@
-"""What the user gave, and the compiler: the stages before there is an object."""
+"""The user's source and its compilation: the stages before there is an object."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class BuildOptions:
 
 
 def compile_source(source: Source, options: BuildOptions) -> Compilation:
-    """C to an object file. A program that does not compile is a Compilation with ok=False."""
+    """Compiles C to an object file. The Compilation of a program that does not compile has ok=False."""
     from vm.compile import CompileOptions, compile_c
 
     wanted = CompileOptions(options.opt, options.mcpu, options.fix_includes, source.files)
@@ -75,7 +75,7 @@ def compile_source(source: Source, options: BuildOptions) -> Compilation:
 
 
 def start_compiler() -> None:
-    """Start a compiler that waits for the next source with default options: for callers that go on."""
+    """Start a compiler that waits for the next source with default options, for long-running callers."""
     from vm.compile import start_ahead
 
     start_ahead()

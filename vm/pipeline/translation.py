@@ -21,10 +21,10 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 
 
 def unverified(program: Program) -> Rewritten:
-    """A program nobody verified, with the rewrites that can be decided without the walk.
+    """A program that was not verified, with the rewrites that can be decided without the walk.
 
-    The interpreter checks its every access; the machine its every page, and it runs none that reads its context.
-    InputError where a call, jump or map reference leads nowhere: such a program cannot even be laid out.
+    The interpreter checks each access of such a program; the machine checks pages only, and runs none that reads its
+    context. InputError if a call, jump or map reference has no target: such a program cannot be laid out.
     """
     from vm.verifier.fixups.unverified import rewrite_unverified
 
@@ -32,9 +32,9 @@ def unverified(program: Program) -> Rewritten:
 
 
 def translate(rewritten: Rewritten) -> Image:
-    """The x86-64 code the kernel's JIT would make of it.
+    """The x86-64 code that the kernel's JIT would make of the program.
 
-    The kernel's JIT sees verified programs only; one that was not, and that it has no code for, is NotEmulated.
+    The kernel's JIT gets only verified programs. NotEmulated for an unverified one that it has no code for.
     """
     from vm.jit import translate as jit
 
@@ -49,12 +49,12 @@ def translate(rewritten: Rewritten) -> Image:
 
 
 class Code(NamedTuple):
-    """What BPF_OBJ_GET_INFO_BY_FD tells of a loaded program: its rewritten instructions and its machine code.
+    """The result of BPF_OBJ_GET_INFO_BY_FD for a loaded program: rewritten instructions and machine code.
 
     The image is what the JIT emits when the program is loaded, with program arrays still empty: filling one later
     patches the jumps of direct tail calls. Functions the verifier added are in neither.
 
-    xlated_relocs, image_relocs -- (offset, size) in bytes of what holds a run-time address
+    xlated_relocs, image_relocs -- (offset, size) in bytes of fields with a run-time address
     func_lens                   -- bytes of machine code of each function
     """
 

@@ -1,6 +1,6 @@
-"""Questions about one value of a recorded walk: how it came to be, who reads and writes it, what branches proved.
+"""Questions about one value of a recorded walk: its origin, its readers and writers, and facts proven by branches.
 
-The trace may be one of which only some blocks are at hand (vm.trace.history.Sparse).
+The trace may have only some of its blocks (vm.trace.history.Sparse).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Asked(NamedTuple):
 
 
 def value(trace: StoredTrace, asked: Asked) -> History:
-    """How the value came to be. NotHereError, IndexError."""
+    """The history of the value. NotHereError, IndexError."""
     from vm.explain.history import history
 
     return history(trace, asked.step, *slot_index(asked.name), before=asked.before)
 
 
 def accesses(trace: StoredTrace, asked: Asked) -> Accesses:
-    """Which steps of the path read and write it. NotHereError, IndexError."""
+    """The steps of the path that read and write it. NotHereError, IndexError."""
     return Way(trace, asked.step).accesses(*slot_index(asked.name))
 
 
 def facts(trace: StoredTrace, program: Program, step: int) -> Facts:
-    """What branches proved, at a step and those around it. NotHereError, IndexError."""
+    """Facts that branches proved, at a step and the steps around it. NotHereError, IndexError."""
     from vm.explain.ink import facts_around
 
     return facts_around(trace, program, step)

@@ -1,4 +1,4 @@
-"""What loading a program, or all programs of an object, ends with: the verifier's verdict and libbpf's."""
+"""The result of loading a program, or all programs of an object: the verdicts of the verifier and libbpf."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def walk(
     log_steps: int = 0,
     storage: Storage | None = None,
 ) -> Walk:
-    """A verification to take in slices (see bpf_check.Walk), of the program as libbpf loads it for this user.
+    """A verification in slices (see bpf_check.Walk) of the program as libbpf loads it for this user.
 
     caps -- what the user may do
     keep_log -- pieces of the log kept at either end; 0: all
@@ -58,7 +58,7 @@ def stored_trace(program: Program, storage: Storage, *, caps: Caps = ROOT) -> St
 def verify(
     program: Program, *, log_level: int = 2, record: bool = True, caps: Caps = ROOT, keep_log: int = 0
 ) -> tuple[Verification, VerifierEnv]:
-    """What the verifier says of the program, and the environment the fixups read. The arguments are walk()'s."""
+    """The verifier's result, and its state, which the fixups read. Takes the arguments of walk()."""
     w = walk(program, log_level=log_level, record=record, caps=caps, keep_log=keep_log)
     for _ in w.advance():
         pass
@@ -66,15 +66,15 @@ def verify(
 
 
 class Verdict(NamedTuple):
-    """What loading a program ends with.
+    """The result of loading a program.
 
     verdict -- accept; reject (the kernel or libbpf refuses it); error (it does not reach the verifier, or the emulation
                does not cover it)
     errno   -- negative as the kernel or libbpf returns it; 0 of an accepted program, and of an error
-    message -- the verifier's last words, or libbpf's; "" of an accepted program
+    message -- the last message of the verifier or libbpf; "" for an accepted program
     failure -- why the verifier rejected it
-    error   -- of an error: what was raised
-    verification, env -- what the verifier itself said, and what the fixups read; None of an error
+    error   -- the exception of an error
+    verification, env -- the verifier's own result, and its state; None for an error
     """
 
     name: str
@@ -97,7 +97,7 @@ class Verdict(NamedTuple):
 
 
 class Check:
-    """The load of one program of an object, in slices: advance(), look at `recorder` meanwhile, then result().
+    """The load of one program of an object in slices: advance(), reading `recorder` meanwhile, then result().
 
     alone -- the program is the only one of the object that is loaded (bpf_program__set_autoload on all others)
     """
@@ -158,7 +158,7 @@ class Check:
 
 
 def as_walked(program: Program, env: VerifierEnv) -> Program:
-    """A program with the instructions that were walked, and the lines and names that libbpf may have kept back."""
+    """A program with the instructions that were walked, and the lines and names that libbpf may not have passed on."""
     from dataclasses import replace
 
     return replace(program, insns=env.program.insns)
@@ -172,7 +172,7 @@ class GivenUp(NamedTuple):
 
 
 def refused_after(obj: Object, program: Program, *, alone: bool) -> GivenUp | None:
-    """What makes the kernel refuse a program, or libbpf give up the object, after the verifier accepted the program.
+    """Why the kernel refuses a program, or libbpf gives up the object, after the verifier accepted the program.
 
     Loaded are the programs libbpf loads by default and `program`. A slot of a program array whose program cannot be
     loaded, or is refused, is no reason: there libbpf gives up because of that program, which has its own verdict.
@@ -191,7 +191,7 @@ def refused_after(obj: Object, program: Program, *, alone: bool) -> GivenUp | No
 
 
 def remarks_of(obj: Object, name: str) -> tuple[Remark, ...]:
-    """What is to be said to the user of a program of an object, and of the object as a whole."""
+    """Remarks for the user about a program of an object, and about the whole object."""
     found = [remark for remark in obj.remarks if remark.program in ("", name)]
     program = next((p for p in obj.programs if p.name == name), None)
     if program is not None and not program.autoload:
@@ -209,9 +209,9 @@ def check(
     caps: Caps = ROOT,
     explain: bool = False,
 ) -> Verdict:
-    """The verdict of one program of an object; what cannot be verified is a Verdict "error".
+    """The verdict of one program of an object; "error" if it cannot be verified.
 
-    explain -- say which steps led to a rejection also where the walk is not recorded
+    explain -- find the steps that led to a rejection even if the walk is not recorded
     """
     try:
         found = Check(obj, program, alone=alone, log_level=log_level, record=record, caps=caps)
@@ -242,8 +242,8 @@ def check_object(
 ) -> Iterator[Verdict]:
     """The verdict of each program of an object (of the one called `name`, if it is given), as bpf_object__load() does.
 
-    libbpf gives up at the first program that cannot be loaded; here the others are looked at all the same, and the
-    first that is refused says so in its remarks.
+    libbpf gives up at the first program that cannot be loaded; here the others are verified too, and the remarks of the
+    first rejected one say so.
     """
     # Where no program is left to check, the message of each says why.
     whole = not alone and not name and bool(obj.programs) and len(obj.programs) + len(obj.errors) > 1

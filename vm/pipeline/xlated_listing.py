@@ -1,4 +1,4 @@
-"""A rewritten program as a person reads it, beside what it was made of."""
+"""The listing of a rewritten program, with the original instruction of each row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RewrittenInsn(NamedTuple):
 
 
 def rewritten_listing(rewritten: Rewritten) -> tuple[RewrittenInsn, ...]:
-    """Every instruction as `bpftool prog dump xlated` shows it, 64-bit loads once; without hidden functions."""
+    """Every instruction as `bpftool prog dump xlated` shows it; a 64-bit load is one row; without hidden functions."""
     before = {row.idx: row.text for row in listing(rewritten.program)}
     insns = xlated(rewritten)
     hidden = [
@@ -50,7 +50,7 @@ def rewritten_listing(rewritten: Rewritten) -> tuple[RewrittenInsn, ...]:
 
 
 def _same(before: Insn, after: Insn) -> bool:
-    """Whether only numbers differ that every program's loading fills in: distances of jumps, addresses."""
+    """Whether two instructions differ only in numbers that loading fills in: jump distances, addresses."""
     fills = after.code & 0x07 in (JMP, JMP32) or after.code == LD_IMM64
     return fills and (before.code, before.dst_reg) == (after.code, after.dst_reg)
 
@@ -66,7 +66,7 @@ def _text(rewritten: Rewritten, insns: Sequence[Insn], idx: int, ref: AddressRef
 
 
 def _name(rewritten: Rewritten, ref: AddressRef) -> str:
-    """What an address stands for."""
+    """The name of the object that an address refers to."""
     name = ref.name
     if ref.kind in ("map", "map_value"):
         spec = rewritten.program.maps[int(ref.name)]
