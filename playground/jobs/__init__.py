@@ -1,11 +1,11 @@
-"""Runs: queued, given to worker processes with limits, written down as they come, watched by sockets.
+"""Runs: queued, executed by worker processes with limits, recorded, and followed by sockets.
 
 service   what views and consumers use: start a run, find one, read a stored one
-pool      the worker processes and the queue before them
-process   one worker process seen from outside: spawn, frames, measured use, kill
+pool      the worker processes and their queue
+process   handle of one worker process: start, frames, resource usage, kill
 worker    the worker itself; imports vm, never Django
-record    what a run said: frames in a file, an index in memory
-store     finished records on disk, found again by what was asked
-storage   what is said where a file cannot be stored or read
-frames    how a message travels from worker to file to socket
+record    the messages of a run: frames in a file, an index in memory
+store     finished records on disk, by request
+storage   messages for files that cannot be stored or read
+frames    the format of messages between worker, file and socket
 """

@@ -1,7 +1,7 @@
-"""Files through Redis, in chunks: a log that was uploaded to a web process, for a worker elsewhere.
+"""Transfers files through Redis in chunks: a log that was uploaded to a web process, to a worker on another machine.
 
-The worker asks for a file when it begins the job, so that nothing of a waiting job is in Redis. The web process then
-pushes chunks on a list, at most AHEAD more than were taken; the list expires if nobody takes them any more.
+The worker requests a file when it starts the job, so that files of waiting jobs are not in Redis. The web process then
+pushes chunks on a list, at most AHEAD more than were taken; the list expires if the reader is gone.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from redis import asyncio as redis
 
 CHUNK_BYTES: Final = 1 << 20
 AHEAD: Final = 8
-"""Chunks of one file that are in Redis at the same time, at most."""
+"""Largest number of chunks of one file in Redis at the same time."""
 KEPT_SECONDS: Final = 60
-"""How long chunks stay in Redis that nobody takes."""
+"""Seconds after which chunks that were not taken expire."""
 PATIENCE_SECONDS: Final = 30
-"""How long a worker waits for the next chunk."""
+"""Seconds that a worker waits for the next chunk."""
 
 Going = Callable[[], Awaitable[bool]]
-"""Whether the other side still wants, or sends, the file."""
+"""Whether the other side still reads, or sends, the file."""
 
 
 class NotCarried(Exception):
-    """A file did not arrive whole."""
+    """A file did not arrive completely."""
 
 
 async def give(client: redis.Redis, key: str, file: Path, going: Going) -> None:
@@ -48,9 +48,9 @@ async def give(client: redis.Redis, key: str, file: Path, going: Going) -> None:
 
 
 async def take(client: redis.Redis, key: str, size: int, file: Path, going: Going) -> None:
-    """Write what is pushed on the list `key` to a new file, until it has `size` bytes.
+    """Write the chunks that are pushed on the list `key` to a new file, until it has `size` bytes.
 
-    NotCarried if more come, or if the other side is gone or sends nothing; OSError, RedisError.
+    NotCarried if there are more bytes, or if the other side is gone or stops sending; OSError, RedisError.
     """
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -1,7 +1,7 @@
-"""Frames: one protocol message as it leaves a worker, lies in the spool file and is read again.
+"""Frames: the format of protocol messages between a worker, the spool file and its readers.
 
-A frame is a header and a payload: zlib-compressed JSON, or the bytes of a trace's block. The header says what the web
-process has to know without opening the payload: whether it holds steps, of which stage, and from where to where.
+A frame is a header and a payload: zlib-compressed JSON, or the bytes of a trace's block. The header contains what the
+web process needs without opening the payload: whether the frame has steps, of which stage, and their range.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ HEADER = struct.Struct("<IIBBIII")
 
 READY, MESSAGE, STEPS, END, BLOCK, PROGRAM, PART, OUTLINE, REASONS = 1, 2, 3, 4, 5, 6, 7, 8, 9
 # BLOCK: steps as a block of the trace (vm/trace/blocks.py), which only a worker can read.
-# PROGRAM: JSON, what a worker needs to read the blocks; no message either.
+# PROGRAM: JSON with the program, which a worker needs to read the blocks; not sent to clients.
 # OUTLINE: which instructions steps visited (vm/seek/outline.py), for searches; only a worker can read it.
-# REASONS: JSON, what a worker makes the parts of LAZY from.
-# PART: a `part` message, sent when it is asked for; its header has the list in the place of the stage.
+# REASONS: JSON from which a worker makes the parts of LAZY; not sent to clients.
+# PART: a `part` message, sent on request; the stage in its header is the name of the list.
 WINDOW, LOG, VALUE, FACTS, SEEK, PARTS = "window", "walk_log", "value", "facts", "seek", "parts"
 STATES, ROUNDS = "states", "rounds"
 """The kinds of requests for parts of an earlier run: steps, a long walk's log, a value, facts, a search, a list, two
@@ -27,11 +27,11 @@ states that were compared, the rounds of a loop."""
 SHORT = frozenset({WINDOW, VALUE, FACTS, SEEK, PARTS, STATES, ROUNDS})
 """Those that take no longer than it takes to look at a few thousand steps: they do not wait for runs."""
 WANTED = "wanted"
-"""Type of a worker's message: it needs further blocks of the walk to answer."""
+"""Type of a worker's message that requests further blocks of the walk."""
 UPLOAD = "upload.log"
-"""Name of an uploaded log in the worker's own folder."""
+"""Name of an uploaded log in the worker's folder."""
 PATIENCE = "patience"
-"""Key of a request as a worker gets it: how many times the limit of CPU time it has."""
+"""Key of a request: the factor by which the limit of CPU time is multiplied."""
 CONTENTS, REWRITTEN, FIXES, COUNTEREXAMPLE, MATRIX = "contents", "rewritten", "fixes", "counterexample", "matrix"
 REAL = "real"
 BINARIES = "binaries"
@@ -44,22 +44,22 @@ STAGES = ("", "compile", "load", "verify", "jit", "run")
 LISTS = ("insns", "listing", "log", "paths", "prunings", "arrivals", "precision", "holdings", "tree")
 """Lists of which a stage's message may hold only the beginning (playground/present/parts.py)."""
 LAZY = ("paths", "prunings", "arrivals", "precision", "holdings")
-"""Those whose items are made when a client asks for them (playground/present/reasons.py)."""
+"""Lists whose items are made when a client asks for them (playground/present/reasons.py)."""
 OUTLINES = {"verify": "verify_outline", "run": "run_outline"}
-"""What stands in an OUTLINE's header in the place of the stage, by the stage."""
+"""The stage in the header of an OUTLINE, by the stage that it is about."""
 NAMES = (*STAGES, *LISTS, *OUTLINES.values())
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
 
 
 class FrameError(Exception):
-    """What came is no frame: the worker that sent it is not to be trusted further."""
+    """The data is not a frame: the worker that sent it is no longer trusted."""
 
 
 class Frame(NamedTuple):
     """kind is one of the above; steps are [first, to) of `stage` in run number `run`. raw: length when inflated.
 
-    Of a PART `stage` is the list, and [first, to) are its items.
+    For a PART, `stage` is the list, and [first, to) are items of it.
     """
 
     kind: int
@@ -79,7 +79,7 @@ class Frame(NamedTuple):
         return inflate(self.payload, self.raw)
 
     def value(self) -> dict[str, Any]:
-        """The JSON object in it; FrameError when it is none."""
+        """The JSON object in the payload; FrameError if it is not a JSON object."""
         try:
             value = json.loads(self.text())
         except (ValueError, RecursionError) as error:
@@ -90,7 +90,7 @@ class Frame(NamedTuple):
 
 
 def pack(kind: int, message: dict[str, Any]) -> Frame:
-    """A frame of `message`; for STEPS it has to have stage, from and steps, for PART list, from and items."""
+    """A frame of `message`, which must have stage, from and steps for STEPS, and list, from and items for PART."""
     data = json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
     if len(data) > JSON_BYTES:
         raise FrameError(f"a {message.get('type')} message has {len(data)} bytes")
@@ -118,7 +118,7 @@ def pack_outline(message: dict[str, Any]) -> Frame:
 
 
 def inflate(payload: bytes, raw: int) -> str:
-    """The JSON text; FrameError when it is not exactly `raw` bytes, however little was sent."""
+    """The JSON text; FrameError unless it has exactly `raw` bytes. Decompresses no more than that."""
     opened = zlib.decompressobj()
     try:
         data = opened.decompress(payload, raw + 1)

@@ -1,4 +1,4 @@
-"""The pool: a fixed number of workers that are ready, one job per worker, and a bounded queue."""
+"""The pool: a fixed number of started workers, one job per worker, and a bounded queue."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def _outcome(run: Run, last: list[dict[str, Any]]) -> str:
 
 
 class Pool:
-    """Runs at most `size` jobs at once on size + 1 workers: the one to spare is warm when another has to be killed.
+    """Runs at most `size` jobs at once on size + 1 workers: the spare worker is ready if another one is killed.
 
-    A client that has nothing running may use the spare while others hold the rest; then another spare is started.
-    Workers are renewed one at a time, each when its successor is warm, and at different numbers of jobs, so that a
-    busy pool never waits for several of them to start.
+    A client without a running job may use the spare while other clients use the rest; then another spare is started.
+    Workers are replaced one at a time, each after its successor has started, and after different numbers of jobs, so
+    that a busy pool never waits for several of them to start.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Pool:
         self._fill()
 
     async def close(self) -> None:
-        """Kill all workers and their jobs; Service.drain lets runs end before."""
+        """Kill all workers and their jobs; call Service.drain before to let runs end."""
         self._closed = True
         for task in list(self._tasks):
             task.cancel()
@@ -126,8 +126,8 @@ class Pool:
     def submit(self, run: Run) -> None:
         """Queue a run; it starts at once if a worker is free. Raises Busy if it would wait too long.
 
-        A run with `ahead` is a short read of a stored run. Reads have a queue of their own and may use the spare
-        worker: neither do they wait for runs, nor do runs wait for more than one of them.
+        A run with `ahead` is a short read of a stored run. Reads have a separate queue and may use the spare worker:
+        they do not wait for runs, and runs wait for at most one of them.
         """
         if run.ahead:
             self._reads.append(run)
@@ -137,7 +137,7 @@ class Pool:
         self._dispatch()
 
     def _expire(self, run: Run) -> None:
-        """Refuse a run that still waits after the longest time that it may."""
+        """Refuse a run that has waited for the longest allowed time."""
         if run not in self._queue:
             return
         self._queue.remove(run)
@@ -146,7 +146,7 @@ class Pool:
         self._finish(run, [error], run.since)
 
     def cancel(self, run: Run) -> None:
-        """Stop a run, wherever it is: out of the queue, or by killing its worker."""
+        """Stop a run: remove it from the queue, or kill its worker."""
         run.cancelled = True
         waiting = self._reads if run.ahead else self._queue
         if run in waiting:
@@ -158,17 +158,17 @@ class Pool:
             self._dispatch()
 
     def _clients(self) -> Counter[str]:
-        """How many runs of each client go on."""
+        """Number of running runs by client."""
         return Counter(run.client.name for run in self._busy if not run.cancelled and not run.ahead)
 
     def _may_start(self, run: Run) -> bool:
-        """Whether a run has a worker: one of its own number, or the spare for a client that has nothing running."""
+        """Whether a run can get a worker: one of the `size` workers, or the spare if its client has nothing running."""
         running = self._running(ahead=False)
         new = run.client != SERVER and not self._clients()[run.client.name]
         return running < self.size + new
 
     def _running(self, *, ahead: bool) -> int:
-        """How many runs, or reads, go on; that of a cancelled one is being killed: the spare takes its place."""
+        """Number of running runs, or reads, without cancelled ones: their workers are being killed and replaced."""
         return sum(not run.cancelled and run.ahead == ahead for run in self._busy)
 
     def _end(self, worker: Worker) -> None:
@@ -181,7 +181,7 @@ class Pool:
         self._leaving.discard(worker)
 
     def _dispatch(self) -> None:
-        # A run that was finished while it waited, by a server that stops, has nothing to ask any more.
+        # A run that was finished while it waited, because the server stops, needs no worker.
         for over in [run for run in self._queue if run.state == FINISHED]:
             self._queue.remove(over)
         while self._idle and (run := self._next()) is not None:
@@ -205,11 +205,11 @@ class Pool:
         self._number()
 
     def _next(self) -> Run | None:
-        """What to start on an idle worker: run and read in turn where both wait, so that neither starves the other."""
+        """What an idle worker starts next: runs and reads alternate if both wait, so that neither starves."""
         run = self._queue.next(self._clients())
         if run is not None and not self._may_start(run):
             run = None
-        # With runs waiting one read at a time, on the spare; else one worker stays free for the next run.
+        # While runs wait, one read at a time, on the spare; otherwise one worker stays free for the next run.
         most = 1 if self._queue else self.size
         if self._reads and self._running(ahead=True) < most and (run is None or not self._read_last):
             return self._reads[0]
@@ -250,7 +250,7 @@ class Pool:
             keep = reuse and not run.cancelled and worker.jobs < self.jobs_per_worker and not self._closed
             if keep:
                 self._idle.append(worker)
-            # First the answer for the user, then the clean-up.
+            # The user gets the answer before the clean-up.
             if again:
                 run.retried, run.state = True, QUEUED
                 if run.ahead:
@@ -335,14 +335,14 @@ class Pool:
                 raise FrameError("a worker said it was ready in the middle of a job")
 
     def _fill(self) -> None:
-        """Start workers until there are as many as wanted, counting those on their way."""
+        """Start workers until there are enough, counting those that are starting."""
         self._retire()
         while not self._closed and self._workers() + self._starting < self._wanted():
             self._starting += 1
             self._spawn_task(self._start_worker())
 
     def _wanted(self) -> int:
-        """size + 1; one more while one is to be renewed, and one more while a run has the spare."""
+        """Number of workers: size + 1; one more while one is replaced, and one more while a run uses the spare."""
         due = any(worker.due() for worker in (*self._idle, *self._busy.values()))
         return self.size + 1 + due + (self._running(ahead=False) > self.size)
 
@@ -350,7 +350,7 @@ class Pool:
         return len(self._idle) + len(self._busy)
 
     def _retire(self) -> None:
-        """End an idle worker whose replacement is ready, or that is not needed any more."""
+        """End an idle worker whose replacement is ready, or that is no longer needed."""
         old = next((worker for worker in self._idle if worker.due()), None)
         most = self.size + 1 + (self._running(ahead=False) > self.size)
         if old is None and self._workers() > self._wanted() and self._idle:
@@ -360,7 +360,7 @@ class Pool:
             self._end(old)
 
     async def _watch(self, worker: Worker) -> None:
-        """Replace a worker that dies while it has nothing to do; one that dies in a job is _execute's."""
+        """Replace a worker that ends while it is idle; _execute handles one that ends in a job."""
         status = await worker.process.wait()
         if worker in self._idle and not self._closed:
             log.warning("an idle worker ended with %d, and is replaced", status)
@@ -385,7 +385,7 @@ class Pool:
                 if worker.about.get("failed") and worker.about["failed"] != self.about.get("failed"):
                     log.warning("a worker came up, but not whole: %s", "; ".join(worker.about["failed"]))
                 self.about = worker.about
-                # Not all at the same number of jobs; well before the number at which it has to go.
+                # A different number of jobs for each worker, well below the number at which it must be replaced.
                 worker.due_at = max(1, self.jobs_per_worker - 1 - random.randrange(max(1, self.jobs_per_worker // 2)))
                 self._idle.append(worker)
                 self._spawn_task(self._watch(worker))

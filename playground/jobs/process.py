@@ -1,4 +1,4 @@
-"""A handle for one worker process: start it, exchange messages, measure it, kill it with its descendants."""
+"""Handle of one worker process: start, messages, resource usage, kill with all descendants."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PASSED_ON = (
     "BPFSCOPE_GUEST_KVM",
 )  # fmt: skip
 COMPILED = Path("vm", ".native", "current.json")
-"""Changes when the stack's compiled code comes or is replaced (tools/native.py)."""
+"""A value that changes when compiled code is added or replaced (tools/native.py)."""
 
 
 class WorkerDied(Exception):
@@ -65,18 +65,18 @@ class Worker:
         return self.process.pid
 
     def ended(self) -> bool:
-        """Whether the process is gone, also before the event loop was told."""
+        """Whether the process has ended, even if the event loop has not noticed yet."""
         try:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return True
 
     def due(self) -> bool:
-        """Whether another worker should take this one's place."""
+        """Whether this worker should be replaced."""
         return self.jobs >= self.due_at or self.outdated()
 
     def outdated(self) -> bool:
-        """Whether there is compiled code by now that was not there when this worker started."""
+        """Whether compiled code was published after this worker started."""
         return _changed_at(self._compiled) != self._compiled_at
 
     @classmethod
@@ -113,7 +113,7 @@ class Worker:
         return worker
 
     async def send(self, request: dict[str, Any]) -> None:
-        """Hand over a job. WorkerDied when there is nobody to take it."""
+        """Send a job. WorkerDied if the process has ended."""
         data = json.dumps(request, separators=(",", ":")).encode()
         stdin = self.process.stdin
         assert stdin is not None
@@ -124,7 +124,7 @@ class Worker:
             raise WorkerDied(await self.process.wait()) from None
 
     async def read(self) -> Frame:
-        """The next frame. WorkerDied at the end of the stream, FrameError when it is none."""
+        """The next frame. WorkerDied at the end of the stream, FrameError for invalid data."""
         stdout = self.process.stdout
         assert stdout is not None
         try:
@@ -146,7 +146,7 @@ class Worker:
         return Use(cpu, memory)
 
     async def kill(self) -> int:
-        """End the process, its group and whatever it started elsewhere; remove its files. Returns the exit status."""
+        """Kill the process, its group and all descendants; remove its files. Returns the exit status."""
         others = list(descendants(self.pid))
         if self.process.returncode is None:
             _kill_group(self.pid)
@@ -171,7 +171,7 @@ def _changed_at(path: Path) -> int:
 
 
 def sweep(temporary: Path) -> None:
-    """Remove the folders of workers whose web process is gone: one that was killed could not do it itself."""
+    """Remove the folders of workers of killed web processes, which could not remove them."""
     for folder in temporary.glob("worker-*-*"):
         owner = folder.name.split("-")[1]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
@@ -179,7 +179,7 @@ def sweep(temporary: Path) -> None:
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Children, their children and so on, whatever session they put themselves in."""
+    """All descendants, in any session."""
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             children = [int(word) for word in path.read_text().split()]
@@ -191,7 +191,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def _kill_group(pid: int) -> None:
-    """Kill the group that `pid` leads, if it leads one: never the server's own."""
+    """Kill the process group that `pid` leads, if it leads one; never the server's group."""
     with contextlib.suppress(OSError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

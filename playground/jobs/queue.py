@@ -1,4 +1,4 @@
-"""Runs that wait for a worker: each client gets its turn, and nobody waits longer than is bearable."""
+"""The queue of runs that wait for a worker: fair between clients, with a limit of waiting time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from playground.jobs.run import Run
 
 USUAL_SECONDS: Final = 1.0
-"""What a run is expected to take before any has ended."""
+"""Expected seconds of a run before any run has ended."""
 REMEMBERED: Final = 32
-"""Runs whose durations are averaged."""
+"""Number of runs over which durations are averaged."""
 LATER_SECONDS: Final = 120
-"""The latest time to come back that is named."""
+"""Upper limit of the seconds after which clients are told to try again."""
 
 
 class Client(NamedTuple):
-    """Who asks: a network address, or the holders of a class token.
+    """A client: a network address, or the holders of a class token.
 
-    share -- how many times what one address may have
+    share -- factor on the limits of one address
     """
 
     name: str
@@ -33,11 +33,11 @@ class Client(NamedTuple):
 
 
 SERVER: Final = Client("")
-"""The server itself, for the examples."""
+"""The server itself, which runs the examples."""
 
 
 class Busy(Exception):
-    """No place for a run. sentence -- for the user; seconds -- after how many to try again; reason -- for metrics."""
+    """A run cannot be queued. sentence -- for the user; seconds -- until the next try; reason -- for metrics."""
 
     def __init__(self, message: str, seconds: float, reason: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ class Rate:
         self._started: Counter[str] = Counter()
 
     def count(self, client: Client) -> None:
-        """Count one more; Busy if the client has started as many in this minute as it may."""
+        """Count one more run; Busy if the client has reached its limit for this minute."""
         now = time.time()
         if int(now // 60) != self._minute:
             self._minute = int(now // 60)
@@ -67,11 +67,11 @@ class Rate:
 
 
 class Queue:
-    """Runs in the order of weighted fair queueing: a client's turn comes as often as its share says.
+    """Runs in the order of weighted fair queueing: clients get turns in proportion to their shares.
 
-    length     -- runs that may wait
-    per_client -- runs of one client that may wait, times its share
-    seconds    -- how long a run may wait
+    length     -- largest number of waiting runs
+    per_client -- largest number of waiting runs of one client, times its share
+    seconds    -- longest waiting time of a run
     """
 
     def __init__(self, length: int, per_client: int, seconds: float) -> None:
@@ -90,16 +90,16 @@ class Queue:
         return run in self._waiting.get(run.client.name, ())
 
     def took(self, seconds: float) -> None:
-        """How long a run took that has ended."""
+        """Take the duration of a run that has ended into the average."""
         self._took.append(seconds)
 
     def expected(self, before: int, workers: int) -> float:
-        """Seconds until a run is started that so many others are started before."""
+        """Expected seconds until a run starts, by the number of runs that start before it."""
         usual = sum(self._took) / len(self._took) if self._took else USUAL_SECONDS
         return usual * before / max(workers, 1)
 
     def add(self, run: Run, workers: int, *, held: bool) -> None:
-        """Let a run wait; Busy if it would wait too long, or if too many wait.
+        """Queue a run; Busy if it would wait too long, or if too many runs wait.
 
         held -- whether a run has to end before the first that waits can start
         """
@@ -123,7 +123,7 @@ class Queue:
             raise Busy(message, seconds - self.seconds, "wait")
 
     def again(self, run: Run) -> None:
-        """Put a run that was started back to the front of its client's runs."""
+        """Return a started run to the front of its client's runs."""
         self._add(run, first=True)
 
     def _add(self, run: Run, *, first: bool = False) -> None:
@@ -147,21 +147,21 @@ class Queue:
             del self._waiting[name], self._turns[name]
 
     def take(self, run: Run) -> None:
-        """Remove a run that is started: its client's turn is over."""
+        """Remove a run that starts: this is its client's turn."""
         name = run.client.name
         self._clock = max(self._clock, self._turns[name])
         self._turns[name] += Fraction(1, run.client.share)
         self.remove(run)
 
     def next(self, running: Counter[str]) -> Run | None:
-        """The run to start: of the client that has the least of its share running, and then by turn.
+        """The run to start next: of the client that uses the smallest part of its share, then by turn.
 
-        running -- how many runs of each client go on
+        running -- number of running runs by client
         """
         best = None
         least: tuple[float, bool, Fraction] | None = None
         for name, waiting in self._waiting.items():
-            # Runs whose reader is gone, and may come back, let the others pass.
+            # Runs whose client is disconnected, and may reconnect, are started last.
             run = next((run for run in waiting if not run.left), waiting[0])
             rank = (running[name] / run.client.share, run.left, self._turns[name])
             if least is None or rank < least:
@@ -169,14 +169,14 @@ class Queue:
         return best
 
     def order(self) -> list[Run]:
-        """All that wait, in the order in which they would be started if nothing was running."""
+        """All waiting runs, in the order in which they would start if nothing was running."""
         turns = []
         for place, (name, waiting) in enumerate(self._waiting.items()):
             turns += [(self._turns[name] + Fraction(n, run.client.share), place, run) for n, run in enumerate(waiting)]
         return [run for _, _, run in sorted(turns, key=lambda turn: turn[:2])]
 
     def too_long(self, run: Run, workers: int) -> dict[str, Any]:
-        """The `error` message for a run that waited as long as it may."""
+        """The `error` message for a run that has waited for the longest allowed time."""
         waited = time.monotonic() - run.since
         again = Busy(
             f"This run waited {waited:.0f} seconds for a worker, which is as long as a run may wait here.",

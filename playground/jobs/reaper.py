@@ -1,7 +1,7 @@
-"""Wait for orphans: processes whose parent has ended and that the kernel has given to this one.
+"""Reaps orphans: processes whose parent has ended and that the kernel has reparented to this process.
 
-A worker that is killed leaves the compiler's launcher and what that runs. Where the server is PID 1 of a container,
-or a subreaper (prctl(2)), they become its children, and stay zombies until it waits for them.
+A killed worker leaves the compiler's launcher and its children. If the server is PID 1 of a container, or a subreaper
+(prctl(2)), they become its children, and stay zombies until it waits for them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ PR_GET_CHILD_SUBREAPER = 37  # include/uapi/linux/prctl.h
 
 
 async def reap_orphans() -> None:
-    """Reap them for as long as this process runs; at once nothing where none can come.
+    """Reap orphans until this process ends; returns at once if orphans do not become its children.
 
-    A child of our own that ended is waited for at once by whoever started it. What is a zombie at two looks in a
-    row is nobody's.
+    Our own children are waited for by the code that started them. A process that is a zombie in two successive checks
+    is therefore an orphan.
     """
     if not adopts():
         return

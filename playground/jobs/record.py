@@ -1,6 +1,6 @@
-"""What a run said, from its first message to its last: a file of frames, and an index of it in memory.
+"""All messages of a run: a file of frames, with an index in memory.
 
-The file is written while sockets read it. What stands in memory is the index: a walk of 200,000 steps is 800 entries.
+The file is written while sockets read it. Only the index is in memory: 800 entries for a walk of 200,000 steps.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ CHUNK = 256  # steps in one `steps` message; the first of each stage is sent una
 WINDOW = 1024  # most steps one `window` message may ask for, and items one `part` message
 KEPT = (MESSAGE, STEPS, BLOCK, PROGRAM, PART, OUTLINE, REASONS)
 NUMBERED = (STEPS, BLOCK, PART, OUTLINE)
-"""Frames that hold steps, or items of a list, which follow each other."""
+"""Kinds of frames with consecutive steps, or items of a list."""
 HEAD_BYTES = 64
-"""Of a block: its heading, with which a worker finds the blocks that it needs."""
+"""Length of the beginning of a block that contains its heading."""
 MOST_ENTRIES = 200_000
-"""Messages of one run; each has an index entry in memory."""
+"""Largest number of messages of one run; each has an index entry in memory."""
 
 
 class Entry(NamedTuple):
-    """Where a message lies in the file; a chunk or block of steps, or a part of a list, says which."""
+    """Position of a frame in the file, with the range of its steps or items of a list, if it has any."""
 
     kind: int
     offset: int
@@ -55,12 +55,12 @@ class Entry(NamedTuple):
 
     @property
     def unasked(self) -> bool:
-        """Messages are sent as they come, and so is the first chunk of a stage's steps."""
+        """Whether the frame is sent without a request: messages, and the first chunk of a stage's steps."""
         return self.kind == MESSAGE or (self.kind == STEPS and self.first == 0 and self.run == 0)
 
 
 class Record:
-    """Append frames, read messages by index, find the chunks of a window. One writer, any number of readers."""
+    """A file of frames with one writer and any number of readers."""
 
     def __init__(self, path: Path, handle: int, size: int = 0) -> None:
         self.path = path
@@ -130,11 +130,11 @@ class Record:
         return os.pread(self._handle, entry.length, entry.offset)
 
     def program(self) -> str:
-        """What a worker needs to read the blocks, as JSON; "" if the run has said nothing of it."""
+        """The JSON that a worker needs to read the blocks; "" if the run has none yet."""
         return self._only(PROGRAM)
 
     def reasons(self) -> str:
-        """What a worker makes the lists of frames.LAZY from, as JSON; "" if the run has not said it."""
+        """The JSON from which a worker makes the lists of frames.LAZY; "" if the run has none yet."""
         return self._only(REASONS)
 
     def _only(self, kind: int) -> str:
@@ -147,13 +147,12 @@ class Record:
         return Frame(entry.kind, entry.stage, entry.run, entry.first, entry.to, entry.raw, self.data(entry))
 
     def total(self, stage: str, run: int = 0) -> int:
-        """How many steps of `stage` (of its run number `run`), or items of a list, there are by now."""
+        """The number of steps of `stage` (of its run number `run`), or items of a list, so far."""
         chunks = self._chunks.get((stage, run))
         return chunks[-1].to if chunks else 0
 
     def window(self, stage: str, run: int, first: int, to: int) -> Iterator[Entry]:
-        """The whole chunks or blocks that hold steps [first, to) of a stage, or items of a list, as far as they are
-        there."""
+        """The chunks or blocks with steps [first, to) of a stage, or the parts with items of a list, so far."""
         chunks = self._chunks.get((stage, run), [])
         start = max(0, bisect_right(self._firsts.get((stage, run), []), first) - 1)
         for entry in chunks[start:]:
@@ -163,11 +162,11 @@ class Record:
                 yield entry
 
     def blocks(self, stage: str, run: int = 0) -> list[Entry]:
-        """All blocks of a stage's steps there are by now."""
+        """All blocks of a stage's steps so far."""
         return [entry for entry in self._chunks.get((stage, run), []) if entry.kind == BLOCK]
 
     def head(self, entry: Entry) -> bytes:
-        """The beginning of a block, which says what it holds."""
+        """The beginning of a block, with its heading."""
         return os.pread(self._handle, min(entry.length, HEAD_BYTES), entry.offset)
 
     def sync(self) -> None:

@@ -1,9 +1,9 @@
 """Workers on other machines: jobs and their messages go through Redis (REDIS_URL).
 
 A web process pushes a job on a list and reads its frames from another; `manage.py worker` on any machine takes jobs
-from the list and runs them in the same Pool a single box has. Each side keeps a key alive for each job: when the web
-process is gone, or nobody watches any more, the worker stops; when the worker is gone, the user is told.
-A worker asks for the files of a job when it begins it; they come in chunks (carry.py).
+from the list and runs them in the same Pool as on a single machine. Each side keeps a key alive for each job: if the
+web process is gone, or nobody follows the run, the worker stops; if the worker is gone, the user gets an error.
+A worker requests the files of a job when it starts the job; they are sent in chunks (carry.py).
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class Remote:
 
 
 class Taker:
-    """The worker machine's side: jobs from Redis into a pool, frames back."""
+    """The side of the worker machine: takes jobs from Redis into a pool, and sends frames back."""
 
     def __init__(self, url: str, pool: Pool, store: Store, *, last_seconds: float = 0) -> None:
         self.pool = pool
@@ -197,11 +197,11 @@ class Taker:
         self._name = secrets.token_hex(8)
 
     def stop(self) -> None:
-        """Take no more jobs; `serve` returns when those it has are done, or after `last_seconds`."""
+        """Take no more jobs; `serve` returns when the current jobs are done, or after `last_seconds`."""
         self._stopping = True
 
     async def serve(self) -> None:
-        """Until stopped, or cancelled."""
+        """Serve until stopped or cancelled."""
         self.uploads.start()
         self.pool.start()
         about = asyncio.create_task(self._tell())
@@ -268,7 +268,7 @@ class Taker:
                 await self._redis.delete(key("alive", name))
 
     async def _files(self, run: Run, name: str, sizes: dict[str, int]) -> bool:
-        """Fetch the files of a job; False if one did not come, which the run then says. RedisError."""
+        """Fetch the files of a job; False if one did not arrive, then the run has an error message. RedisError."""
 
         async def going() -> bool:
             return bool(await self._redis.exists(key("want", name)))
@@ -293,7 +293,7 @@ class Taker:
         return True
 
     async def _send(self, run: Run, name: str) -> None:
-        """Copy the record into the list as fast as the other side takes it."""
+        """Copy the record to the list as fast as the other side reads it."""
         place = 0
         looked = time.monotonic()
         while True:
@@ -320,7 +320,7 @@ class Taker:
 
 
 def _refused(run: Run, code: str, message: str) -> bool:
-    """Finish a run that cannot begin; False."""
+    """Finish a run that cannot start; returns False."""
     run.finish({"type": "error", "code": code, "message": message}, {"type": "done", "ms": 0, "cancelled": False})
     return False
 
@@ -333,5 +333,5 @@ async def _beat(client: redis.Redis, name: str) -> None:
 
 
 async def _of(answer: Awaitable[Any] | Any) -> Any:
-    """redis-py's types say that a command may answer at once; the asyncio client's never does."""
+    """redis-py's types allow a synchronous answer; the asyncio client never gives one."""
     return await answer

@@ -1,4 +1,4 @@
-"""One run: its request, its messages so far, its watchers and its state."""
+"""One run: its request, messages so far, watchers and state."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Run:
         self.changed()
 
     def say(self, message: dict[str, Any]) -> None:
-        """Append a message of the server: a limit, an error, the end."""
+        """Append a message of the server itself: a limit, an error, the end."""
         self.append(pack(MESSAGE, message))
 
     def finish(self, *messages: dict[str, Any]) -> None:

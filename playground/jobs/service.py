@@ -1,4 +1,4 @@
-"""The interface to runs for the web process: start one, find one, read its messages."""
+"""The web process's interface to runs: starting, finding and reading them."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ GRACE_SECONDS = 20
 KEPT_RUNS = 512
 FIRST_PAINT_BYTES = 2 << 20
 READ_PARTS = 8
-"""Most chunks or blocks that one window reads: a window of a walk lies in two blocks, or in five chunks."""
+"""Largest number of chunks or blocks for one window: a window of a walk is in two blocks, or in five chunks."""
 READ_BYTES = 8 << 20
-"""Most bytes of blocks that a worker is given for one window."""
+"""Largest number of bytes of blocks that a worker gets for one window."""
 FIRST_BYTES = 1 << 20
-"""Bytes of blocks, about, that a worker is given with a question about one value; it asks for more."""
+"""Approximate bytes of blocks that a worker gets with a question about one value; it can request more."""
 ROUNDS = 4
-"""How often a worker is given more blocks for one question, with the first time."""
+"""How many times a worker gets blocks for one question."""
 SEEK_MS = 250
-"""Milliseconds after which a search in states is not continued unasked."""
+"""Milliseconds after which a search in states stops; the client can continue it."""
 SEEK_BLOCKS = (1, 8, 32)
-"""Blocks that a worker is given for a search in states, one time after the other; the last as often as needed."""
+"""Blocks that a worker gets in each round of a search in states; the last number is repeated."""
 VALUES = ("change", "condition")
-"""Kinds of stops for which states are read."""
+"""Kinds of stops that require reading states."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
@@ -77,16 +77,16 @@ class Unreadable(Exception):
 
 
 class Gone(Exception):
-    """The file that was uploaded for a run is not there any more."""
+    """The file that was uploaded for a run no longer exists."""
 
 
 class Closing(Exception):
-    """The server is being stopped and takes no new runs."""
+    """The server is stopping and takes no new runs."""
 
 
 @functools.cache
 def version() -> str:
-    """A digest of the code and data on which answers depend."""
+    """A digest of all code and data that determine answers."""
     digest = hashlib.sha256()
     for place in CODE:
         root = settings.BASE_DIR / place
@@ -99,7 +99,7 @@ def version() -> str:
 
 @functools.cache
 def toolchain() -> str:
-    """Identifies the C compiler, precisely enough to distinguish compilers with different output."""
+    """Identifies the C compiler; compilers with different output have different values."""
     named = os.environ.get("BPFSCOPE_CLANG", "")
     if named:
         try:
@@ -121,7 +121,7 @@ def key_of(request: Mapping[str, Any]) -> str:
 
 
 def first_entries(record: Record) -> Iterable[Entry]:
-    """What is sent without a request: every message, and the first chunk of steps of each stage."""
+    """The frames that are sent without a request: messages, and the first chunk of steps of each stage."""
     return (entry for entry in record.entries if entry.unasked)
 
 
@@ -180,7 +180,7 @@ def remote_pool() -> Remote:
 
 
 def _around(entries: list[Entry], step: int) -> list[int]:
-    """Numbers of the blocks around a step: its own, and of those beside it as many as FIRST_BYTES hold."""
+    """Numbers of the block with a step and of its neighbours, up to FIRST_BYTES in total."""
     own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
     if own is None:
         return []
@@ -194,13 +194,13 @@ def _around(entries: list[Entry], step: int) -> list[int]:
 
 
 def _run_part(entries: list[Entry], step: int) -> list[Entry]:
-    """The block of a run that has a step, with the one before."""
+    """The block of a run with a step, and the block before it."""
     own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
     return [] if own is None else entries[max(0, own - 1) : own + 1]
 
 
 class Service:
-    """The runs of one web process: at most one at a time for the same request, found again by id for a while."""
+    """The runs of one web process: at most one at a time per request; recent runs can be found by id."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -228,7 +228,7 @@ class Service:
             self._forget(run)
 
     async def drain(self, seconds: float, give_up: Callable[[], bool] = bool) -> None:
-        """Take no new runs and let those there are end, for at most so long; then tell who watches, and stop them."""
+        """Take no new runs, wait at most `seconds` for the current ones, then stop them with an error message."""
         self.closing = True
         end = time.monotonic() + seconds
         if self.readers and seconds:
@@ -244,10 +244,10 @@ class Service:
             await asyncio.wait(self.readers, timeout=2)
 
     def open(self, request: dict[str, Any], key: str = "", client: Client = SERVER) -> Run:
-        """The run that answers `request`: one that goes on, a stored one, or a new one.
+        """The run that answers `request`: a current one, a stored one, or a new one.
 
-        key    -- key_of(request), where it is known already
-        client -- whose share of the server a new run is part of
+        key    -- key_of(request), if the caller has it
+        client -- the client that a new run is counted for
         Busy, Closing, Gone, or OSError (disk).
         """
         key = key or key_of(request)
@@ -276,7 +276,7 @@ class Service:
         return self._remember(run)
 
     def stored(self, request: dict[str, Any]) -> bool:
-        """Whether a checked request is answered without a new run."""
+        """Whether a checked request can be answered without a new run."""
         key = key_of(request)
         run = self._by_key.get(key)
         if run is not None and not run.cancelled and (run.state != FINISHED or run.good):
@@ -287,7 +287,7 @@ class Service:
         return record is not None
 
     def _uploaded(self, request: dict[str, Any]) -> dict[str, Path]:
-        """The file that a request names, by the name it has for the worker. Gone."""
+        """The uploaded file of a request, by its name for the worker. Gone."""
         name = request.get("upload")
         if not name:
             return {}
@@ -297,9 +297,9 @@ class Service:
         return {UPLOAD: path}
 
     async def steps(self, run: Run, stage: str, number: int, first: int, to: int, reader: str = "") -> list[str]:
-        """The `steps` messages that hold steps [first, to) of a run's stage, as far as they are there.
+        """The `steps` messages with steps [first, to) of a run's stage, as far as they exist.
 
-        Steps kept as blocks of a trace are read by a worker, for each `reader` (an address) one window after the other.
+        A worker reads steps that are stored as blocks of a trace, one window at a time per `reader` (an address).
         Unreadable.
         """
         try:
@@ -325,8 +325,8 @@ class Service:
     async def ask(self, run: Run, kind: str, question: dict[str, Any], reader: str = "") -> list[str]:
         """The answer to a question about one step of a run: VALUE or FACTS.
 
-        A worker is given all headings of the walk's blocks and those blocks that lie around the step, and asks for
-        others. Unreadable, Busy.
+        A worker gets the headings of all blocks of the walk and the blocks around the step, and can request others.
+        Unreadable, Busy.
         """
         record = run.record
         walk = record.blocks("verify")
@@ -367,10 +367,10 @@ class Service:
         stops: list[dict[str, Any]],
         reader: str = "",
     ) -> dict[str, Any]:
-        """The `found` message of a search, without its id, for each `reader` (an address) one after the other.
+        """The `found` message of a search, without its id; one search at a time per `reader` (an address).
 
-        A worker searches in the outlines of the steps, which say where each was, or in their blocks if a stop is about
-        values: nearby ones first, until SEEK_MS have passed. Unreadable, Busy.
+        A worker searches in the outlines of the steps, or in their blocks if a stop is about values: the nearest blocks
+        first, until SEEK_MS have passed. Unreadable, Busy.
         """
         async with self._turn(reader):
             backwards, began = direction < 0, time.monotonic()
@@ -402,7 +402,7 @@ class Service:
     def _batch(
         self, run: Run, stage: str, number: int, span: tuple[int, int], backwards: bool, count: int
     ) -> tuple[int, int, list[str]]:
-        """(first, end) of the part of a span that lies in at most `count` blocks, those where the search begins."""
+        """(first, end) of the part of a span in the first `count` blocks of the search, and these blocks."""
         entries = [entry for entry in run.record.window(stage, number, *span) if entry.kind == BLOCK]
         taken: list[Entry] = []
         for entry in islice(reversed(entries) if backwards else entries, count):
@@ -423,9 +423,9 @@ class Service:
         return [base64.b64encode(run.record.data(entry)).decode() for entry in taken]
 
     async def part(self, run: Run, name: str, first: int, to: int, reader: str = "") -> list[str]:
-        """The `part` messages that hold items [first, to) of a list of a run, as far as they are there.
+        """The `part` messages with items [first, to) of a list of a run, as far as they exist.
 
-        Items of LAZY are made by a worker, for each `reader` (an address) one list after the other. Unreadable, Busy.
+        A worker makes items of LAZY, one list at a time per `reader` (an address). Unreadable, Busy.
         """
         try:
             numbers = run.record.reasons() if name in LAZY else ""
@@ -442,9 +442,9 @@ class Service:
             return await self._read(run, request)
 
     async def log(self, run: Run, reader: str = "") -> list[str]:
-        """The `log` message of a run whose walk was too long to write its log meanwhile; none before its verdict.
+        """The `log` message of a run whose walk was too long to write its log; none before its verdict.
 
-        The program is verified again, so this waits for a worker like a run. Unreadable, Busy.
+        The program is verified again, therefore this waits for a worker like a run. Unreadable, Busy.
         """
         try:
             program = run.record.program()
@@ -460,7 +460,7 @@ class Service:
     async def analysis(
         self, kind: str, request: dict[str, Any], client: Client = SERVER, more: Mapping[str, Any] | None = None
     ) -> AsyncGenerator[str, None]:
-        """The messages that answer a question about a program, as they come; they are stored like a run's.
+        """Yields the messages that answer a question about a program; they are stored like those of a run.
 
         kind -- one of playground.present.analyses.ANALYSES
         request -- a checked request of a run; more -- what else the question says, checked
@@ -525,9 +525,9 @@ class Service:
 
     @staticmethod
     def _window(run: Run, entries: list[Entry]) -> dict[str, Any]:
-        """What a worker needs to read these entries. FrameError, OSError, Unreadable."""
+        """The request with which a worker reads these entries. FrameError, OSError, Unreadable."""
         program = run.record.program()
-        # The machine's steps say all of themselves: a run that was not verified has no program here.
+        # Steps of the machine are readable without the program: a run that was not verified has none here.
         if any(entry.kind != BLOCK for entry in entries) or (not program and entries[0].stage == "verify"):
             raise FrameError("blocks of no program")
         if sum(entry.length for entry in entries) > READ_BYTES:
@@ -536,7 +536,7 @@ class Service:
         return {"kind": WINDOW, "program": program, "blocks": blocks}
 
     async def _read(self, run: Run, request: dict[str, Any]) -> list[str]:
-        """The messages of a worker that carries out a request about an earlier run. Unreadable, Busy."""
+        """The messages of a worker that executes a request about an earlier run. Unreadable, Busy."""
         try:
             read = Run(request["kind"], request, self.store.begin("read"))
         except OSError as error:
@@ -573,7 +573,7 @@ class Service:
         raise Unreadable("This part of the run could not be read; try again.")
 
     def damaged(self, run: Run, why: str) -> None:
-        """Remove a run that cannot be read any more, so that the same request is run again."""
+        """Remove a damaged run, so that the same request is run again."""
         log.warning("a damaged stored record is removed: %s", why)
         run.good = False
         if run.state == FINISHED:
@@ -586,13 +586,13 @@ class Service:
         return Unreadable("What the server stored of these steps is damaged. Press Run again.")
 
     def replace(self, run_id: str) -> None:
-        """Stop a run that nobody watches any more, for the one who asked for it asks for another."""
+        """Stop a run without watchers, because its client has started another one."""
         run = self._by_id.get(run_id)
         if run is not None and not run.watchers and run.state != FINISHED:
             self.pool.cancel(run)
 
     def find(self, run_id: str) -> Run | None:
-        """A run by the id its `accepted` said, here or in the store."""
+        """A run by the id in its `accepted`, in memory or in the store."""
         run = self._by_id.get(run_id)
         if run is not None:
             return run
@@ -607,7 +607,7 @@ class Service:
         run.left = False
 
     def leave(self, run: Run, *, at_once: bool = False) -> None:
-        """One watcher less. Without any, a run that still goes on is stopped after a grace, or at once when told to."""
+        """Remove one watcher. Without watchers a current run is stopped after GRACE_SECONDS, or at once."""
         run.watchers -= 1
         run.left = run.watchers == 0
         if run.left and run.state != FINISHED:
@@ -645,7 +645,7 @@ class Service:
         return run
 
     def forget_all(self) -> None:
-        """Drop the index of every finished run nobody watches; what is stored stays stored."""
+        """Drop the index of every finished run without watchers; stored runs stay stored."""
         for run in [run for run in self._by_id.values() if run.state == FINISHED and not run.watchers]:
             self._forget(run)
 
@@ -656,7 +656,7 @@ class Service:
         run.record.close()
 
     async def warm(self, *, wait: bool = False) -> dict[str, float]:
-        """Run each example that is not stored yet, one after the other. Returns name -> seconds."""
+        """Run each example that is not stored yet, in order. Returns name -> seconds."""
         took = {}
         for example in all_examples().values():
             begun = time.monotonic()
@@ -680,7 +680,7 @@ _service: Service | None = None
 
 
 def service() -> Service:
-    """This process's service, started when first asked for."""
+    """The service of this process, which the first call starts."""
     global _service
     if _service is None or _service.loop is not asyncio.get_running_loop():
         _service = Service()
@@ -689,7 +689,7 @@ def service() -> Service:
 
 
 def current() -> Service | None:
-    """The service if there is one: for a health check that must not start it."""
+    """The service if it was started: for health checks, which must not start it."""
     return _service
 
 

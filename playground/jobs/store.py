@@ -1,4 +1,4 @@
-"""Finished records on disk: they answer identical requests, and windows requested long after the run."""
+"""Finished records on disk: they answer identical requests, and later requests for windows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Store:
             path.unlink(missing_ok=True)
             return None
         except OSError as error:
-            # No descriptor left, a disk that does not answer: that says nothing of the record.
+            # The record may be intact: no free descriptor, or the disk does not answer.
             log.error("a stored record cannot be read: %s", error)
             return None
         with contextlib.suppress(OSError):

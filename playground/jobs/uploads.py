@@ -1,4 +1,4 @@
-"""Files that were uploaded for a run: each is there until its run ends, or nobody has asked for it for a while."""
+"""Files that were uploaded for a run: each is kept until its run ends, or until it expires."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import time
 from pathlib import Path
 
 WAIT_SECONDS = 600
-"""How long a file waits for its run."""
+"""Seconds after which a file without a run expires."""
 MOST_FILES = 16
-"""Files that wait at the same time; further uploads are refused as busy."""
+"""Largest number of waiting files; further uploads are refused as busy."""
 PATIENT_BYTES = 25 << 20
-"""An uploaded log has the limits of time and CPU time as often again for each such part of it."""
+"""Bytes of an uploaded log for which the limits of time and CPU time are granted once more."""
 NAME = re.compile("[0-9a-f]{32}")
 
 
 class Uploads:
-    """A folder of files named by a random id, which is what somebody has to know to read one."""
+    """A folder of files with random ids as names; a client must know the id to use a file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._coming: set[str] = set()
 
     def start(self) -> None:
-        """The folder is there, without what an earlier server left; another one may be using it."""
+        """Create the folder and remove expired files of earlier servers; other servers may be using it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.sweep()
 
     def path(self, name: str) -> Path:
-        """Where the file of an id is, or would be. ValueError for what is no id."""
+        """The path of the file of an id. ValueError for an invalid id."""
         if NAME.fullmatch(name) is None:
             raise ValueError(name)
         return self.folder / name
 
     def begin(self) -> str | None:
-        """The id of a file that is about to come; None if too many are there."""
+        """A new id for a file; None if there are too many files."""
         self.sweep()
         if len(self._coming) + sum(1 for _ in self.folder.iterdir()) >= MOST_FILES:
             return None
@@ -47,22 +47,22 @@ class Uploads:
         return name
 
     def part(self, name: str) -> Path:
-        """Where a file is while it comes."""
+        """The path of a file during its upload."""
         return self.folder / f"{name}.part"
 
     def keep(self, name: str) -> None:
-        """The file has come."""
+        """The upload of the file is complete."""
         os.replace(self.part(name), self.path(name))
         self._coming.discard(name)
 
     def drop(self, name: str) -> None:
-        """The file did not come, or is not needed any more."""
+        """Remove the file: its upload failed, or it is no longer needed."""
         self._coming.discard(name)
         for path in (self.part(name), self.path(name)):
             path.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove what nobody asked for."""
+        """Remove expired files."""
         oldest = time.time() - WAIT_SECONDS
         for path in self.folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
@@ -71,12 +71,12 @@ class Uploads:
 
 
 def patience(size: int) -> float:
-    """How many times more a job may take that reads a file of so many bytes."""
+    """How many further times a job that reads a file of `size` bytes gets the time limits."""
     return size / PATIENT_BYTES
 
 
 def place(source: Path, target: Path) -> None:
-    """Make a file appear in a worker's own folder, without a copy where the file system can."""
+    """Put a file into a worker's folder, as a hard link if the file system allows it."""
     try:
         os.link(source, target)
     except FileExistsError:

@@ -110,8 +110,8 @@ def main() -> None:
 def _warm_up(job: Job, prepare: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
     """Prepare what must exist before the worker confines itself: run our own programs through every stage.
 
-    Modules are then imported before a user waits, and the compiler's launcher is started outside the confinement.
-    prepare -- starts what else a confined process cannot start, and says what there is
+    This imports all modules before the first request, and starts the compiler's launcher outside the confinement.
+    prepare -- starts other processes that a confined process cannot start, and returns facts about them
     """
     about: dict[str, Any] = {"compiler": "", "kernel": "", "failed": []}
     if prepare is not None:
@@ -132,7 +132,7 @@ def _warm_up(job: Job, prepare: Callable[[], dict[str, Any]] | None) -> dict[str
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the parent, moved to other descriptors, so that prints and reads do not use them."""
+    """The pipes to the parent, moved to other descriptors, so that print() and input() do not use them."""
     requests = os.fdopen(os.dup(0), "rb")
     out = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     null = os.open(os.devnull, os.O_RDWR)
@@ -172,7 +172,7 @@ def _frame(message: dict[str, Any], as_messages: set[str]) -> Frame:
 
 
 def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
-    """The next request, or None when the parent is gone."""
+    """The next request; None when the parent has ended."""
     head = requests.read(4)
     if len(head) < 4:
         return None
@@ -184,10 +184,10 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
 
 
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
-    """Run one job; False when this worker should not take another."""
+    """Run one job; False if this worker should not take another one."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
-    # The steps of a stage are kept as blocks or as chunks: a chunk beside blocks is a message. So is all of an answer
-    # to a question about an earlier run.
+    # The steps of a stage are stored as blocks or as chunks: a chunk beside blocks is a message. All parts of an answer
+    # to a question about an earlier run are messages.
     as_messages = {*STAGES, *LISTS} if request.get("kind") in (WINDOW, PARTS) else set()
     stages: dict[str, float] = {}
     _limit_cpu(limits.cpu_seconds * request.pop(PATIENCE, 1))
@@ -220,7 +220,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
 
 
 def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any]:
-    """Tell the user what went wrong; what is our own fault goes to the operator's log with its traceback."""
+    """Send an error to the user; internal errors are also written to the operator's log with the traceback."""
     limit = ""
     if isinstance(error, MemoryError):
         limit = "memory"
@@ -240,7 +240,7 @@ def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any
 
 
 def _limit_cpu(seconds: float) -> None:
-    """A backstop: the parent measures the whole group and is first, unless it hangs."""
+    """A second limit: the parent measures the whole group and acts first, unless it hangs."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = int(used.ru_utime + used.ru_stime + seconds) + 5
@@ -248,7 +248,7 @@ def _limit_cpu(seconds: float) -> None:
 
 
 def _clean_temporary_files() -> None:
-    """Nothing of one job is there for the next."""
+    """Remove all files of a job before the next one."""
     for path in Path(tempfile.gettempdir()).iterdir():
         if path.name.startswith(SPOOL_PREFIX):  # the compiler's launcher has its own there, and sweeps it
             continue
