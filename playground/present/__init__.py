@@ -1,1 +1,1 @@
-"""vm values -> what templates and scripts read: the only such place."""
+"""Converts vm values to messages and values for templates. No other package does this."""

@@ -43,7 +43,7 @@ def _loaded(asked: Asked) -> tuple[Object, Program]:
 
 
 def _object_file(asked: Asked) -> bytes | None:
-    """The ELF object, None for a program that comes from none. InputError if there is no program."""
+    """The ELF object; None if the program is not from one. InputError if there is no program."""
     if asked.source.kind == "log":
         raise InputError("A log does not hold the program: paste its source, or drop its object file.")
     if asked.source.kind == "elf":
@@ -70,7 +70,7 @@ def rewritten_job(asked: Asked) -> Iterator[Message]:
 
 
 def fixes_job(asked: Asked) -> Iterator[Message]:
-    """The `fix` messages, each when it was found, and `fixes_done`."""
+    """Yields a `fix` message for each fix when it is found, then `fixes_done`."""
     found = 0
     if asked.source.kind == "c":
         obj, program = _loaded(asked)
@@ -103,7 +103,7 @@ def counterexample_job(asked: Asked) -> Iterator[Message]:
 
 
 def matrix_job(asked: Asked) -> Iterator[Message]:
-    """The `kernels` message, a `cell` message for each of them as they answer, and `cells_done`."""
+    """Yields the `kernels` message, a `cell` message for each answer, then `cells_done`."""
     there = pipeline.saved_guests()
     yield {
         "type": "kernels",
@@ -130,7 +130,7 @@ def real_job(asked: Asked) -> Iterator[Message]:
 
 
 def _build(asked: Asked) -> pipeline.Build:
-    """The source as it goes to the kernels: compiled, if it is C."""
+    """The source in the form that kernels get: compiled, if it is C."""
     if asked.source.kind != "c":
         return pipeline.Build(asked.source, asked.build)
     _, build = pipeline.built(asked.source, asked.build)
@@ -140,14 +140,14 @@ def _build(asked: Asked) -> pipeline.Build:
 
 
 def binaries_job(asked: Asked) -> Iterator[Message]:
-    """The `binaries` message: what of the stages could be made."""
+    """The `binaries` message, with the outputs of the stages that succeeded."""
     file = _object_file(asked)
     obj = pipeline.load(asked.source, asked.build, file if asked.source.kind == "c" else None)
     program = pipeline.choose(obj, asked.program)
     verdict = pipeline.check(obj, program, caps=asked.caps, log_level=0)
     code = None
     if verdict.accepted and verdict.env is not None:
-        with contextlib.suppress(InputError):  # what the emulation does not cover has no machine code
+        with contextlib.suppress(InputError):  # there is no machine code for programs that are not emulated
             rewritten = pipeline.rewrite(verdict.env)
             code = pipeline.code(rewritten, pipeline.translate(rewritten))
     yield {

@@ -1,4 +1,4 @@
-"""What a request asks a program to be run on, as inputs of the runner; and a program's default input for the page."""
+"""Converts a request's `input` to inputs of the runner, and a program's default input to a message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_TEXTS: Final = 64
 def run_inputs(given: Mapping[str, Any] | None, program: Program) -> list[RunInput]:
     """The request's `input` for a program: several for a capture, the program's default input for "auto" or None.
 
-    InputError for an input that is damaged; one that does not fit the program's type is refused where it is run.
+    InputError for a damaged input; the runner refuses an input that does not fit the program's type.
     """
     kind = (given or {}).get("kind", AUTO)
     if given is None or kind == AUTO:
@@ -80,14 +80,14 @@ def event_value(name: str, value: Any) -> int | str | bytes | tuple[str, ...]:
 
 
 def value_json(value: int | str | bytes | tuple[str, ...]) -> Any:
-    """An event's value as event_value() takes it."""
+    """An event's value in the form that event_value() takes."""
     if isinstance(value, bytes):
         return {"hex": value.hex()}
     return list(value) if isinstance(value, tuple) else value
 
 
 def input_json(program: Program) -> dict[str, Any]:
-    """The `input` of a `load` message: what the program is run on by default (docs/protocol.md)."""
+    """The `input` of a `load` message: the program's default input (docs/protocol.md)."""
     chosen = default_input(program)
     if isinstance(chosen, PacketInput):
         return {"kind": "packet", "hook": program.section, "hex": chosen.data.hex()}
@@ -106,7 +106,7 @@ def input_json(program: Program) -> dict[str, Any]:
 
 
 def from_base64(text: str, what: str) -> bytes:
-    """Bytes sent as base64; InputError if they are not."""
+    """The bytes of a base64 text; InputError if it is invalid."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

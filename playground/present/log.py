@@ -1,6 +1,6 @@
-"""A verifier's log, read instead of a program: the same stages as a run, of which two say something. In a worker only.
+"""Reads a verifier's log instead of a program: the stages of a run, of which two have results. In a worker only.
 
-Nothing is verified: the messages hold what the text says (docs/protocol.md, "Verified": `read_from`).
+Nothing is verified: the messages contain what the log contains (docs/protocol.md, "Verified": `read_from`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 Message = dict[str, Any]
 
 FIRST_BYTES: Final = 1 << 20
-"""What is read at once, to choose the program and to know its instructions: all of a log that was pasted."""
+"""Bytes that are read first, to choose the program and to find its instructions: all of a pasted log."""
 _PIECE: Final = 1 << 18
 _SECONDS_BETWEEN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The text: as it is, or in a file."""
+    """The text of the log, or the path of its file."""
 
     text: bytes
     path: str
@@ -74,7 +74,7 @@ class Given:
 
 
 def log_job(request: Message) -> Iterator[Message]:
-    """Everything a run socket says of a log between `accepted` and `done`."""
+    """Yields all messages for a log between `accepted` and `done`."""
     given = _given(request)
     yield {"type": "stage", "stage": "compile", "status": "skipped", "ms": 0}
     yield {"type": "stage", "stage": "load", "status": "working"}
@@ -100,7 +100,7 @@ def _given(request: Message) -> Given:
 
 
 class _Beginning:
-    """What the first part of the text tells: which program is meant, and its instructions."""
+    """The chosen program and its instructions, from the first part of the text."""
 
     def __init__(self, given: Given, wanted: str) -> None:
         session = Session(InMemory())
@@ -141,7 +141,7 @@ class _Beginning:
 
 
 def _chosen(report: LogReport, wanted: str) -> ProgramLog:
-    """The program of that name, or of that number ("#2"); without one, the one that the answer is about."""
+    """The program with this name or number ("#2"); without a name, the one with the final verdict."""
     if wanted.startswith("#") and wanted[1:].isdecimal():
         found = next((each for each in report.programs if each.number == int(wanted[1:])), None)
     else:
@@ -152,7 +152,7 @@ def _chosen(report: LogReport, wanted: str) -> ProgramLog:
 
 
 def insns(program: ProgramLog, sources: Mapping[int, SourceLine]) -> tuple[list[Message], dict[str, str]]:
-    """(the instructions as printed, line number -> C line) of the file that most lines are of."""
+    """(the instructions as printed, line number -> C line). Lines are of the file with the most lines."""
     files = Counter(source.file for source in sources.values() if source.file)
     file = files.most_common(1)[0][0] if files else ""
     lines: dict[str, str] = {}
@@ -163,7 +163,7 @@ def insns(program: ProgramLog, sources: Mapping[int, SourceLine]) -> tuple[list[
         what = decode(code, row["text"])
         if what.insns:
             row["target"] = target(what.insns[0], idx)
-            # The kernel prints the address of a map or function in the place of the number that names it.
+            # The kernel prints the address of a map or function instead of its number.
             if code != LD_IMM64 and not what.called:
                 row["hex"] = what.insns[0].encode().hex()
         if what.called:
@@ -180,7 +180,7 @@ def insns(program: ProgramLog, sources: Mapping[int, SourceLine]) -> tuple[list[
 
 
 class _Blocks:
-    """Storage whose blocks are told as they come."""
+    """Storage that yields messages with its new blocks."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -195,7 +195,7 @@ class _Blocks:
         raise NotImplementedError("the blocks of a log are told, not kept")
 
     def take(self, *, last: bool = False) -> Iterator[Message]:
-        """Messages with the blocks that are new and outlines of them; with the first chunk of steps after the first."""
+        """Messages with new blocks and their outlines; the first block is followed by the first chunk of steps."""
         parts, self._parts = self._parts, []
         for data in parts:
             head = read_heading(data[:HEADER_SIZE], 0)
@@ -244,7 +244,7 @@ def _since(started: float) -> float:
 
 
 def verify_json(report: LogReport, program: ProgramLog, session: Session) -> Message:
-    """The fields of a `verify` message that a verification has as well."""
+    """The fields that the `verify` messages of logs and of verifications have in common."""
     message = program.message
     rejected = program.verdict is Verdict.REJECT
     recording = session.recording
@@ -282,7 +282,7 @@ def verify_json(report: LogReport, program: ProgramLog, session: Session) -> Mes
 
 
 def fail_json(program: ProgramLog, session: Session) -> Message:
-    """Why the program was refused, as far as the log tells it."""
+    """Why the program was rejected, according to the log."""
     message = program.message
     assert message is not None
     name = rule_of(program)
@@ -314,7 +314,7 @@ def _number(source: SourceLine | None) -> int | None:
 
 
 def read_from(report: LogReport, program: ProgramLog) -> Message:
-    """What a log says of itself."""
+    """Properties of the log itself."""
     message, era = program.message, report.era
     return {
         "wrapper": report.wrapper,
@@ -350,7 +350,7 @@ def read_from(report: LogReport, program: ProgramLog) -> Message:
 
 
 def parting(request: Message, program: ProgramLog, session: Session) -> Message | None:
-    """The source beside the log, verified here, and where the two part; None without one."""
+    """Where a verification of the source beside the log differs from the log; None without a source."""
     given = request.get("beside")
     if not given:
         return None

@@ -1,4 +1,4 @@
-"""Runs as protocol messages: what the program returned, its steps, maps and output."""
+"""Converts runs to protocol messages: results, steps, maps and output."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ MAX_VALUE_NODES: Final = 64
 
 
 def run_blocks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
-    """The steps of one run: `block` and `outline` messages, and of run 0 the first steps as a client gets them unasked.
+    """The steps of one run as `block` and `outline` messages; for run 0 also the first chunk, sent without request.
 
-    known -- what the verifier knew after each of them
+    known -- what the verifier knew after each step
     """
     total = len(execution.steps)
     outliner = Outliner()
@@ -121,7 +121,7 @@ def _known(known: Known | None) -> dict[str, Any]:
 
 
 def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
-    """The fields of the `run` stage message; maps are as the last run left them."""
+    """The fields of the `run` stage message, with the maps after the last run."""
     last = runs[-1]
     records = RecordText(program.btf, is_kernel_type)
     return {
@@ -138,7 +138,7 @@ def runs_json(program: Program, runs: Sequence[Execution]) -> dict[str, Any]:
             }
             for x in runs
         ],
-        # A run's maps begin with the program's own, in their order.
+        # The maps of a run begin with those of the program, in the same order.
         "maps": {
             name: _map_json(program, spec, entries)
             for spec, (name, entries) in zip(program.maps, last.maps.items(), strict=False)
@@ -170,7 +170,7 @@ def _map_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, by
 
 
 def _value_text(program: Program, spec: MapSpec, value: bytes) -> str:
-    """The value as C would write it; "" where its type is not known or says no more than the bytes."""
+    """The value in C notation; "" if its type is unknown or adds nothing to the bytes."""
     if program.btf is None or not spec.btf_value_type_id or not any(value):
         return ""
     try:

@@ -1,6 +1,6 @@
-"""Long lists of a run: a stage's message holds the beginning, and a client asks for the rest in parts.
+"""Long lists of a run: a stage's message has the beginning, and clients request the rest in parts.
 
-A list that is short goes into the message whole, so that small programs need no further request.
+A short list is in the message completely, so that small programs need no further request.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 WHOLE: Final = 28_000
-"""Bytes of JSON up to which a list stays in its stage's message."""
+"""Largest size of a list, in bytes of JSON, that is in its stage's message completely."""
 HEAD: Final = 5_000
-"""Bytes that the message holds of a longer one."""
+"""Bytes of a longer list in the message."""
 LEAST: Final = 40
 """Bytes that each record of a list has at least."""
 PART_BYTES: Final = 24_000
@@ -30,11 +30,12 @@ def size(item: Any) -> int:
 def divided(
     items: Iterable[Any], whole: int = WHOLE, head: int = HEAD, *, records: int = 0, least: int = LEAST
 ) -> tuple[list[Any], Iterator[Any] | None]:
-    """(what the message holds, all items again), or (all items, None) where they have at most `whole` bytes.
+    """(items in the message, iterator over all items), or (all items, None) if they have at most `whole` bytes.
 
-    Of a longer list only the items that `whole` bytes hold are made now, the others when the iterator gets there.
-    records -- how many items there are, where each is a record: of so many that they have more than `whole` bytes in
-               any case, only those that the message holds are made; least -- bytes that each has at least
+    Items of a longer list that do not fit into `whole` bytes are made when the iterator reaches them.
+    records -- number of items, if each is a record; if so many records have more than `whole` bytes in any case, only
+               those in the message are made
+    least   -- lower limit of the bytes of each record
     """
     long = records * least > whole
     rest = iter(items)
@@ -51,7 +52,7 @@ def divided(
 
 
 def parts(name: str, items: Iterable[Any], first: int = 0) -> Iterator[Json]:
-    """The `part` messages of items of the list `name`, in order. first: the number of the first item."""
+    """The `part` messages with items of the list `name`. first: the number of the first item."""
     held: list[Any] = []
     held_bytes = 0
     for item in items:
@@ -70,5 +71,5 @@ def _part(name: str, first: int, items: list[Any]) -> Json:
 
 
 def sampled(pairs: list[tuple[int, int]], every: int) -> list[tuple[int, int]]:
-    """Each pair number `every`, from the first."""
+    """Every `every`-th pair, starting with the first."""
     return list(islice(pairs, 0, None, every))

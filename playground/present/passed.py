@@ -1,6 +1,6 @@
-"""What each stage took and what it returned, and the command that does the same: facts for the page to show.
+"""Inputs and outputs of each stage, and the equivalent command, for the page to show.
 
-An item is {what, name, size, unit}: `size` is a number of `unit`s, None where there is nothing to count.
+An item is {what, name, size, unit}: `size` is a number of `unit`s, None if there is nothing to count.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ KINDS: Final = {
     "c": ("C source", ".c"), "asm": ("assembly", ".s"), "hex": ("instructions in hex", ".hex"),
     "elf": ("ELF object", ".o"), "listing": ("listing", ".lst"), "log": ("verifier log", ".log"),
 }  # fmt: skip
-"""Kind of a source -> what it is called, and the suffix by which the command line knows it."""
+"""Kind of a source -> its name, and the file suffix by which the command line recognises it."""
 MOST_NAMES: Final = 8
 MOST_HEX: Final = 512
-"""Hex digits of a packet that a command shows."""
+"""Largest number of hex digits of a packet in a command."""
 MOST_INPUTS: Final = 4
 
 
 def item(what: str, name: str = "", size: int | None = None, unit: str = "byte") -> Message:
-    """One thing that was passed."""
+    """One item."""
     return {"what": what, "name": name, "size": size, "unit": unit}
 
 
 def source(asked: Asked) -> Message:
-    """What the user gave."""
+    """The user's source."""
     what, suffix = KINDS[asked.source.kind]
     return item(what, f"{asked.source.name}{suffix}", len(asked.source.data))
 
@@ -77,7 +77,7 @@ def verified(chosen: Program, verdict: Verdict, steps: int) -> Message:
 
 
 def translated(chosen: Program, rewritten: Rewritten, size: int) -> Message:
-    """`took` and `returned` of the JIT, the verifier's rewrites before it included."""
+    """`took` and `returned` of the JIT, including the verifier's rewrites before it."""
     return {
         "took": [program(chosen)],
         "returned": [as_rewritten(rewritten), item("x86-64 code", chosen.name, size)],
@@ -85,12 +85,12 @@ def translated(chosen: Program, rewritten: Rewritten, size: int) -> Message:
 
 
 def as_rewritten(rewritten: Rewritten) -> Message:
-    """A program as the verifier rewrote it."""
+    """The rewritten program."""
     return item("rewritten program", rewritten.program.name, len(rewritten.insns), "slot")
 
 
 def ran(code: Message, inputs: Sequence[RunInput], runs: Sequence[Execution]) -> Message:
-    """`took` and `returned` of the run. code -- what was executed"""
+    """`took` and `returned` of the run. code -- the executed item"""
     last = runs[-1]
     took = [code, *(_input(each) for each in inputs[:MOST_INPUTS])]
     if len(inputs) > MOST_INPUTS:
@@ -124,7 +124,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 def command(stage: str, asked: Asked) -> str:
-    """The command that does what a stage does, for a file of the source in the current directory."""
+    """The command that is equivalent to a stage, for a file with the source in the current directory."""
     verb, options = _COMMANDS[stage]
     file = f"{asked.source.name}{KINDS[asked.source.kind][1]}"
     return shlex.join(["python", "-m", "vm", verb, file, *_build(asked), *options(asked)])
@@ -186,7 +186,7 @@ _INPUTS: Final[dict[str, Callable[[Message], list[str]]]] = {
     "event": _event,
     "given": lambda _: ["--input=input.json"],
 }
-"""Kind of an input -> options of `run`; none for the program's default input."""
+"""Kind of an input -> options of `run`; there are none for the default input."""
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[Asked], list[str]]]]] = {
     "compile": ("compile", lambda _: []),

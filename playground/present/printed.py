@@ -1,4 +1,4 @@
-"""The steps of a log as protocol messages: values as they were printed. Called in a worker only."""
+"""Converts the steps of a log to protocol messages; values are the printed texts. Called in a worker only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK: Final = 256
 
 
 def chunk(parts: Sequence[bytes], start: int, total: int) -> Message:
-    """Up to CHUNK steps from `start` on, which the first of these blocks has; TraceError if they are damaged."""
+    """Up to CHUNK steps from `start` on, which is in the first of these blocks; TraceError if they are damaged."""
     blocks = stored.blocks(parts)
     here = next((block for block in blocks if block.first <= start < block.first + len(block.insn)), None)
     if here is None:

@@ -1,4 +1,4 @@
-"""What a program's walk costs, settings of its constants, and two programs compared. Called in a worker only."""
+"""Cost of a program's walk, settings of its constants, comparison of two programs. Called in a worker only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vm.program import Object, Program
 Message = dict[str, Any]
 
 MOST: Final = {"lines": 4_096, "insns": 65_536, "functions": 256, "loops": 64, "misses": 64}
-"""Rows of each list that are told of."""
+"""Largest number of rows of each list."""
 ADVICE_SECONDS: Final = 25.0
 SETTINGS_SECONDS: Final = 40.0
 
@@ -37,7 +37,7 @@ def profile_job(asked: Asked, obj: Object, program: Program) -> Iterator[Message
 
 
 def advice_job(asked: Asked, obj: Object, program: Program) -> Iterator[Message]:
-    """An `advice` message for each change, when it was found, and `advice_done`."""
+    """Yields an `advice` message for each change when it is found, then `advice_done`."""
     count = 0
     found = pipeline.profiled(obj, program, caps=asked.caps)
     changes = pipeline.advice(asked.source, asked.build, obj, found, limit_seconds=ADVICE_SECONDS, caps=asked.caps)
@@ -52,7 +52,7 @@ def advice_job(asked: Asked, obj: Object, program: Program) -> Iterator[Message]
 
 
 def settings_job(asked: Asked, obj: Object, program: Program) -> Iterator[Message]:
-    """A `setting` message for each combination of values, and `settings_done`."""
+    """Yields a `setting` message for each combination of values, then `settings_done`."""
     message = ""
     values = asked.more.get("values") or {}
     try:

@@ -1,4 +1,4 @@
-"""Requests about what an earlier run left, by their kind. Called in a worker only."""
+"""Requests about the stored data of an earlier run, by kind. Called in a worker only."""
 
 from __future__ import annotations
 

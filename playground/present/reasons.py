@@ -1,8 +1,7 @@
-"""Paths of a walk, and why: what covered paths, why values had to be precise, what is held (docs/protocol.md, "verify
-done or failed").
+"""Lists about a walk: paths, prunings, failed comparisons, precision marks and holdings (docs/protocol.md).
 
-The verdict's message holds the beginning of each list. The rest is kept as numbers (vm/trace/reasons.py), and its
-records are made when a client asks for them.
+The verdict's message has the beginning of each list. The rest is stored as numbers (vm/trace/reasons.py), from which
+records are made when a client requests them.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ Json = dict[str, Any]
 
 MAX_PATHS: Final = 1000
 MAX_TOLD: Final = 500
-"""Records of each other kind: what the page can show; the totals say how many there are."""
+"""Largest number of records of each other kind; the totals count all of them."""
 MAX_PARTS: Final = 32
-"""Of a record: compared slots, links of a chain, releases."""
+"""Largest number of compared slots, links of a chain, or releases of a record."""
 
 RECORDS: Final[dict[str, tuple[int, Callable[[Any], Json]]]] = {
     "paths": (60, as_json.path),
@@ -39,11 +38,11 @@ RECORDS: Final[dict[str, tuple[int, Callable[[Any], Json]]]] = {
     "precision": (80, lambda record: as_json.precision(record, MAX_PARTS)),
     "holdings": (80, lambda record: as_json.holding(record, MAX_PARTS)),
 }
-"""By the name of a list: bytes that each record has at least, and how a record is told."""
+"""By the name of a list: lower limit of the bytes of a record, and its conversion to JSON."""
 
 
 def reasons(recorder: Recorder) -> dict[str, tuple[int, Iterator[Json]]]:
-    """The lists: how many records each has, and the records, each made when the iterator gets to it."""
+    """The lists by name: number of records, and an iterator that makes them."""
     totals = recorder.totals()
     paths = min(MAX_PATHS, recorder.ended_count())
     found: dict[str, tuple[int, Iterable[Any]]] = {
@@ -65,10 +64,10 @@ def numbers_message(recorder: Recorder) -> Json:
 
 
 def list_job(request: Json, read: Callable[[str], tuple[Program, Caps]]) -> Iterator[Json]:
-    """The `part` messages with the items [from, to) of a list, as far as there are so many; an error message if the
-    numbers are damaged.
+    """The `part` messages with items [from, to) of a list, as far as they exist; an error message if the numbers are
+    damaged.
 
-    read -- reads the program of the request
+    read -- loads the program of the request
     """
     name, first, to = request["list"], request["from"], request["to"]
     program, caps = read(request["program"])

@@ -1,4 +1,4 @@
-"""A request of the run socket as the values that the stages take. Called in a worker only."""
+"""Converts a request of the run socket to values for the stages. Called in a worker only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vm.pipeline import BuildOptions, Source, SourceFile
 
 Message: TypeAlias = dict[str, Any]
 OBJECT: Final = "program"
-"""The name of an object that has none."""
+"""Name of an object without a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the values the stages take. `input` is as it came (docs/protocol.md, "Input"), None without one.
+    """A request as values for the stages. `input` is not converted (docs/protocol.md, "Input"); None without one.
 
-    more -- what a question about the program says beside it
+    more -- other fields of a question about the program
     """
 
     source: Source
@@ -33,12 +33,12 @@ class Asked:
 
     @property
     def unchecked(self) -> bool:
-        """Whether the program is run as it was loaded, whatever the verifier says: the input is a counterexample."""
+        """Whether the program runs as loaded, whatever the verdict is, because the input is a counterexample."""
         return self.input is not None and self.input.get("kind") == GIVEN
 
 
 def read_request(request: Message) -> Asked:
-    """The request's fields as values. InputError if the source or the object is not what its kind says."""
+    """Converts the fields of a request. InputError if the source does not have the stated kind."""
     options = request.get("options") or {}
     return Asked(
         source=read_source(request),
@@ -58,7 +58,7 @@ def read_source(request: Message) -> Source:
 
 
 def read_build(options: Message) -> BuildOptions:
-    """How it is compiled and loaded."""
+    """The options for compiling and loading."""
     return BuildOptions(
         opt=options.get("opt", "O2"),
         mcpu=options.get("mcpu", "v3"),
@@ -69,7 +69,7 @@ def read_build(options: Message) -> BuildOptions:
 
 
 def read_caps(options: Message) -> Caps:
-    """What the user may do."""
+    """The user's capabilities."""
     return NOBODY if options.get("unprivileged") else ROOT
 
 

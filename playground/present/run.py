@@ -1,7 +1,7 @@
-"""run_job(): one request, told as the messages of docs/protocol.md while it happens. Called in a worker only.
+"""run_job() executes one request and yields the messages of docs/protocol.md. Called in a worker only.
 
-Each stage is a function from the value the stage before left to the value the next one takes; it says what happens
-as messages on the way. STAGES is the sequence.
+Each stage is a generator of messages that takes the value of the previous stage and returns the value for the next one.
+STAGES is the sequence.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ if TYPE_CHECKING:
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
 
-# Steps whose log is written during the walk; of a longer walk it is written when somebody asks for it.
+# Number of steps for which the log is written during the walk; the log of a longer walk is written on request.
 LOG_STEPS: Final = 1_000
 FACTS_STEPS: Final = 4_000
 """Steps of a walk whose first facts go with the verdict."""
 MOST_FILES: Final = 64
 """Files beside the source itself whose lines are told of an object."""
 INSNS_WHOLE: Final = 32_000
-"""Bytes up to which the instructions go with the `load` message whole; else so many of them as INSNS_HEAD holds."""
+"""Largest size, in bytes, of instructions that are in the `load` message completely; else it has INSNS_HEAD bytes."""
 INSNS_HEAD: Final = 14_000
 Message: TypeAlias = dict[str, Any]
 
 
 class StageFailed(Exception):
-    """The stage said why; the ones after it are skipped."""
+    """A stage failed and has sent the reason; the later stages are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """object: clang's, None where the source is not C."""
+    """object: made by clang; None if the source is not C."""
 
     asked: Asked
     object: bytes | None
@@ -64,7 +64,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The object, and the program that was asked for. compiled: clang's object, None where the source is not C."""
+    """The object and the requested program. compiled: the object file from clang; None if the source is not C."""
 
     asked: Asked
     object: Object
@@ -74,7 +74,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """env: what the verifier left for the rewrites; trace: its walk. None where it was not asked."""
+    """env: the verifier's state, for the rewrites; trace: its walk. Both None if the program was not verified."""
 
     loaded: Loaded
     env: VerifierEnv | None
@@ -83,9 +83,9 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """The program to run, and its machine code; without one the interpreter runs it.
+    """The program to run, and its machine code; without machine code the interpreter runs it.
 
-    paths: of the walk that accepted the program, None if nobody verified it
+    paths: of the walk that accepted the program; None if it was not verified
     """
 
     loaded: Loaded
@@ -96,13 +96,13 @@ class Translated:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The end."""
+    """The value of the last stage."""
 
 
 def prepare() -> dict[str, Any]:
-    """Start what a confined process cannot start any more. Called once, before the first job.
+    """Start the processes that a confined process cannot start. Called once, before the first job.
 
-    The answer goes to the web process: `guests` names the saved guests of real kernels.
+    The result is sent to the web process: `guests` has the names of the saved guests of real kernels.
     """
     pipeline.prepare_counterexamples()
     pipeline.prepare_guests()
@@ -110,12 +110,12 @@ def prepare() -> dict[str, Any]:
 
 
 def readable() -> tuple[str, ...]:
-    """What a confined worker reads beside the library: the saved guests."""
+    """Directories that a confined worker reads besides the library: the saved guests."""
     return pipeline.guest_folders()
 
 
 def run_job(request: Message) -> Iterator[Message]:
-    """Everything the run socket says between `accepted` and `done`; or the answer to a question about it."""
+    """Yields the messages of a run between `accepted` and `done`, or the answer to a question about one."""
     if request["kind"] in READS:
         yield from READS[request["kind"]](request)
         return
@@ -131,13 +131,13 @@ def run_job(request: Message) -> Iterator[Message]:
         return
     later: list[Iterator[Message]] = []
     yield from _stages(read_request(request), later)
-    # What nobody waits for: made once all stages have said how they ended.
+    # Messages that no client waits for are made after the results of all stages.
     for messages in later:
         yield from messages
 
 
 def _stages(asked: Asked, later: list[Iterator[Message]]) -> Iterator[Message]:
-    """The messages of all stages; `later` gets what is to be said after them."""
+    """Yields the messages of all stages; appends iterators of later messages to `later`."""
     value: Any = asked
     for number, (stage, work) in enumerate(STAGES):
         yield {"type": "stage", "stage": stage, "status": "working"}
@@ -158,8 +158,9 @@ def _stages(asked: Asked, later: list[Iterator[Message]]) -> Iterator[Message]:
 def _timed(
     said: Generator[Message, None, Any], started: float, command: str, later: list[Iterator[Message]]
 ) -> Generator[Message, None, Any]:
-    """The messages of a stage, those about the stage itself with the time it has taken, how the stage ended also with
-    the command that does the same; its value.
+    """Yields the messages of a stage, and returns its value.
+
+    Adds the elapsed time to messages about the stage, and the equivalent command to its result.
     """
     while True:
         try:
@@ -177,13 +178,13 @@ def _timed(
 
 
 def _next_compiler() -> Iterator[Message]:
-    """Have the compiler of the next C source started: when this job is over, so that it does not slow it down."""
+    """Start the compiler for the next C source; after this job, so that it does not slow it down."""
     pipeline.start_compiler()
     yield from ()
 
 
 def _later(lists: Mapping[str, Iterable[Any]]) -> Message:
-    """What a stage yields to have the parts of these lists said after all stages."""
+    """The message with which a stage defers the parts of these lists until all stages have ended."""
     messages = (part for name, items in lists.items() for part in parts(name, items))
     return {"type": "later", "messages": messages}
 
@@ -217,7 +218,7 @@ def _skip(first: int) -> Iterator[Message]:
 
 
 def _skipped(stage: str) -> Message:
-    """The stage has nothing to do, and the next one goes on."""
+    """The stage has nothing to do; the next stage follows."""
     return {"type": "stage", "stage": stage, "status": "skipped", "ms": 0}
 
 
@@ -305,7 +306,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
         for _ in check.advance():
             yield from blocks.take(encoder)
     except NotEmulated as e:
-        # No verdict; what was walked until here holds all the same.
+        # There is no verdict, but the walk so far is valid.
         recorder.flush()
         yield from blocks.take(encoder, last=True)
         told = unfinished_json(program, check.walk.env, recorder, e)
@@ -317,8 +318,8 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
             yield numbers_message(recorder)
         yield _later(told.lists)
         raise StageFailed from None
-    # The few steps of a short walk follow the verdict, which nobody has to wait for then. Of a longer walk a client may
-    # ask for any steps once it knows the verdict: they have to be there.
+    # The few steps of a short walk follow the verdict, which is not delayed by them. The steps of a longer walk come
+    # before it: a client may request any of them as soon as it has the verdict.
     short = len(recorder) <= FIRST_BLOCK
     if not short:
         recorder.flush()
@@ -348,7 +349,7 @@ def verify_stage(loaded: Loaded) -> Generator[Message, None, Verified]:
 
 
 def _first_facts(program: Program, recorder: Recorder, failed: int) -> Iterator[Message]:
-    """What branches proved, where the page begins to step: a short walk's is told without a question."""
+    """Facts proven by branches at the page's first step; sent without a request for a short walk."""
     if not 0 < len(recorder) <= FACTS_STEPS:
         return
     first = facts_told(recorder, program, 0)
@@ -362,7 +363,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
 
     loaded = verified.loaded
     if verified.env is None or verified.trace is None or loaded.asked.unchecked:
-        # What nobody verified runs in the interpreter alone, which checks its every access.
+        # An unverified program runs only in the interpreter, which checks each access.
         yield _skipped("jit")
         return Translated(loaded, pipeline.unverified(loaded.program), None, None)
     rewritten = pipeline.rewrite(verified.env)

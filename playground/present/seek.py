@@ -1,4 +1,4 @@
-"""Searches in the steps of an earlier run, and the outlines that they use. Called in a worker only."""
+"""Searches in the steps of an earlier run, and the outlines for them. Called in a worker only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from vm.trace.stored import StoredTrace
 Message = dict[str, Any]
 Opened = Callable[[Program, list[bytes], Caps], StoredTrace]
 Groups = Callable[[int], list[Callable[[], Iterable[int]]]]
-"""By number of a stop: for each block, what works out its steps."""
+"""By number of a stop: for each block, a function that computes its steps."""
 KEPT: Final = 8
 
 
 def outline_messages(outliner: Outliner, stage: str, run: int = 0, *, last: bool = False) -> Iterator[Message]:
-    """An `outline` message, once there are enough steps for one or no more will come."""
+    """Yields an `outline` message when there are enough steps for one, or after the last step."""
     for made in outliner.take(last=last):
         about = {"type": "outline", "stage": stage, "run": run, "from": made.first, "to": made.end}
         yield {**about, "data": made.encoded()}
@@ -36,7 +36,7 @@ def outline_messages(outliner: Outliner, stage: str, run: int = 0, *, last: bool
 def seek(request: Message, program: Callable[[], tuple[Program, Caps]], opened: Opened) -> Iterator[Message]:
     """The `found` message: the nearest step of [first, end) at which one of the stops holds.
 
-    program, opened -- read the program of the request, and a trace of it from blocks
+    program, opened -- load the program of the request, and open a trace of it from blocks
     """
     span = Span(request["first"], request["end"], request["backwards"])
     stops = [_stop(each) for each in request["stops"]]
@@ -68,7 +68,7 @@ def _stop(asked: Message) -> Stop:
 
 
 def _conditions(stops: list[Stop], *, run: bool) -> tuple[dict[int, Condition], list[Message]]:
-    """(the conditions by number of the stop, what is wrong with the others)."""
+    """(the conditions by number of the stop, errors of the invalid ones)."""
     made: dict[int, Condition] = {}
     problems: list[Message] = []
     for number, stop in enumerate(stops):
@@ -92,7 +92,7 @@ def _steps(
     program: Callable[[], tuple[Program, Caps]],
     opened: Opened,
 ) -> Groups:
-    """The steps of the request's blocks at which stop number n holds, one of OF_VALUES; an ill-formed one never."""
+    """The steps of the request's blocks at which stop n, one of OF_VALUES, holds; an invalid stop never holds."""
     data = [base64.b64decode(text) for text in request["blocks"]]
     if request["stage"] == "run":
         return _of_run(data, stops, conditions)

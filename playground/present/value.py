@@ -1,6 +1,6 @@
-"""One value of a stored walk or run: its history, who reads and writes it; and what branches proved.
+"""One value of a stored walk or run: its history, readers and writers; and facts proven by branches.
 
-Called in a worker only. A request has all headings of the walk's blocks and some of its blocks; where others are
+Called in a worker only. A request has the headings of all blocks of the walk and some of the blocks; if others are
 needed, the answer is a message `wanted` with their numbers, unless the request is the last one.
 """
 
@@ -70,8 +70,8 @@ def refused(message: str, asked: str) -> Message:
 class AskedWalk:
     """The walk of a request, as far as it is at hand.
 
-    trace   -- None for a log, and for what was not verified
-    missing -- numbers of the blocks that would tell more; None: every one that was looked for
+    trace   -- None for a log, and for a program that was not verified
+    missing -- numbers of the needed blocks; None: every one that was looked for
     """
 
     def __init__(self, request: Message) -> None:
@@ -91,11 +91,11 @@ class AskedWalk:
                 self.trace.add_block(head)
 
     def settle(self) -> None:
-        """What is missed from here on is not worth another round."""
+        """Blocks that are missing from here on are not requested."""
         self.missing = list(self.sparse.missing)
 
     def run(self, request: Message) -> RunPart | None:
-        """The part of a run that is at hand."""
+        """The blocks of the run that the request contains."""
         parts = [_run_block(base64.b64decode(data)) for data in request["runs"]]
         return RunPart(parts, self.program.insns if self.program is not None else ()) if parts else None
 
@@ -143,7 +143,7 @@ def _of_run(ask: Message, walk: AskedWalk, run: RunPart | None, out: Message) ->
 def _of_walk(
     asked: pipeline.Asked, walk: AskedWalk, ran: Callable[[], RunPart | None], until: int | None, out: Message
 ) -> None:
-    """Fills in what the walk tells. until: a step of the run, behind which nothing of it counts."""
+    """Adds the answer of the walk. until: the last step of the run that is used."""
     if walk.log:
         told, accesses = log_history(walk.sparse, asked.step, *slot_index(asked.name), before=asked.before)
         walk.settle()
@@ -187,13 +187,13 @@ def _accesses(found: Accesses) -> Message:
 
 
 def _place(run: RunPart, step: int, name: str, frame: int) -> Place | None:
-    """The place of a name of the walk at a step of the run; None where that is in another frame then."""
+    """The place of a name of the walk at a step of the run; None if it is in another frame."""
     known = run.known[step - run.first]
     return run.place(step, name) if known is not None and known.frame == frame else None
 
 
 def _concrete(run: RunPart | None, walk_step: int, name: str, until: int | None) -> Message:
-    """Where the run was at a step of the walk, and what it held."""
+    """The run's step and value at a step of the walk."""
     visits = run.visits(walk_step) if run is not None and walk_step >= 0 else []
     if until is not None:
         visits = [step for step in visits if step <= until][-1:]
@@ -215,7 +215,7 @@ def _facts(request: Message, walk: AskedWalk) -> Message | None:
     if walk.trace is None or walk.program is None:
         return {"type": "facts", "step": step, "first": step, "last": step, "facts": [], "cut": False}
     said = facts_told(walk.trace, walk.program, step)
-    walk.missing = []  # what lies farther back is not worth another round
+    walk.missing = []  # blocks that are farther back are not requested
     return said
 
 

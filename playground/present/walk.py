@@ -1,4 +1,4 @@
-"""The verifier's walk as protocol messages: chunks of steps, each with a keyframe (docs/protocol.md, "Steps")."""
+"""Converts the verifier's walk to protocol messages: chunks of steps with a keyframe (docs/protocol.md, "Steps")."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 256
 FIRST_STEPS: Final = 128
-"""Steps that are sent without a request: what the page needs to begin stepping."""
+"""Number of steps that are sent without a request, for the page's first steps."""
 MAX_KNOWN: Final = 20_000
 LOG_HEAD_LINES: Final = 2000
 LOG_TAIL_LINES: Final = 3000
 LOG_WHOLE: Final = 24_000
-"""Characters up to which the log goes with the verdict whole."""
+"""Largest number of characters of a log that is sent with the verdict completely."""
 LOG_HEAD: Final = 9_000
 LOG_TAIL: Final = 4_000
 INDEX_EVERY: Final = 64
-"""Pairs of line and step from one entry of `log_index` to the next."""
+"""Distance of the entries of `log_index`, in pairs of line and step."""
 MARKS: Final = 250
 
 
 class WalkEncoder:
-    """Turns steps of a trace into `steps` messages."""
+    """Converts steps of a trace to `steps` messages."""
 
     def __init__(self, program: Program, trace: StoredTrace) -> None:
         self._program = program
@@ -47,14 +47,14 @@ class WalkEncoder:
         self._old: dict[str, Any] = {}
 
     def chunk(self, start: int, total: int, most: int = 0) -> dict[str, Any]:
-        """Up to CHUNK steps from `start` on, or `most`. total: how many steps there are by now."""
+        """Up to CHUNK (or `most`) steps from `start` on. total: number of steps so far."""
         keyframe = self._keyframe(start)
         steps = [self._step(i) for i in range(start, min(start + (most or CHUNK), len(self._trace)))]
         return {"type": "steps", "stage": "verify", "from": start, "total": total, "keyframe": keyframe, "steps": steps}
 
     def _reg(self, value: Any, name: str, snap: Snapshot) -> dict[str, Any]:
         frameno = int(name.split(":")[0]) if ":" in name else 0
-        # Values are never changed, and kept alive here: their identity is a key.
+        # Values are immutable and kept alive here, so that their identity is a key.
         key = (id(value), frameno)
         found = self._cache.get(key)
         if found is None:
@@ -92,7 +92,7 @@ class WalkEncoder:
             if i == 0 or len(snap) != len(last):
                 out["depth"] = len(snap)
         if before != i - 1:
-            # Steps are told as changes to the step above them; what this one did is something else here.
+            # A step is sent as the difference from the previous one; here this is not what the instruction changed.
             out["prev"] = before
             out["wrote"] = list(wrote)
             out["was"] = self._found(i, (*wrote, *ended))
@@ -103,7 +103,7 @@ class WalkEncoder:
         return out
 
     def _found(self, i: int, names: Iterable[str]) -> dict[str, Any]:
-        """What these names held as step i found them; those left out held nothing."""
+        """The values of these names before step i; names without a value are left out."""
         r = self._trace
         snap = r.raw_before(i)
         found = {}
@@ -116,15 +116,15 @@ class WalkEncoder:
         return found
 
     def _set(self, value: Any, name: str, i: int, snap: Snapshot) -> dict[str, Any]:
-        """A Reg as step i leaves it; with `w` where the step only told something about it."""
+        """A Reg after step i; with `w` if the step only narrowed it."""
         writer = writer_in(snap, *slot_index(name))
         reg = self._reg(value, name, snap)
         return reg if writer == i else {**reg, "w": writer}
 
 
 class Told(NamedTuple):
-    """fields -- of the `verify` stage message; lists -- those of which it holds only the beginning, all items each;
-    reasons -- whether it holds only the beginning of a list of reasons.py.
+    """fields -- of the `verify` stage message; lists -- all items of the lists of which it has only the beginning;
+    reasons -- whether it has only the beginning of a list of reasons.py.
     """
 
     fields: dict[str, Any]
@@ -133,12 +133,12 @@ class Told(NamedTuple):
 
 
 def cut_log(log: str, steps: list[tuple[int, int]]) -> tuple[str, int, list[tuple[int, int]]]:
-    """(text, bytes left out, line -> step): a long log keeps its beginning and, above all, its end."""
+    """(text, bytes left out, (line, step) pairs) of a log; of a long one the beginning and a larger part of the end."""
     return shortened(log, steps, LOG_HEAD_LINES, LOG_TAIL_LINES)
 
 
 def shortened(log: str, steps: list[tuple[int, int]], first: int, last: int) -> tuple[str, int, list[tuple[int, int]]]:
-    """cut_log() to the first and the last so many lines; a line says how many are left out."""
+    """cut_log() to the first `first` and the last `last` lines; a line between them says how many are left out."""
     lines = log.split("\n")
     left_out = len(lines) - first - last
     if left_out <= 0:
@@ -154,7 +154,7 @@ def shortened(log: str, steps: list[tuple[int, int]], first: int, last: int) -> 
 
 
 def log_told(log: str, steps: list[tuple[int, int]], *, stopped: bool) -> Told:
-    """What is told of a log. stopped: it is not that of all steps, and is made when somebody asks for it."""
+    """The fields for a log. stopped: it does not cover all steps; the rest is made on request."""
     text, cut, pairs = cut_log(log, steps)
     if len(text) <= LOG_WHOLE:
         return Told({"log": text, "log_cut": cut, "log_steps": pairs, "log_more": stopped}, {})
@@ -171,7 +171,7 @@ def log_told(log: str, steps: list[tuple[int, int]], *, stopped: bool) -> Told:
 
 
 def _lines_within(lines: Iterable[str], most: int) -> int:
-    """How many of the lines have at most `most` characters together."""
+    """The number of first lines that have at most `most` characters together."""
     count = 0
     for line in lines:
         most -= len(line) + 1
@@ -182,7 +182,7 @@ def _lines_within(lines: Iterable[str], most: int) -> int:
 
 
 def verdict_json(program: Program, verdict: Verdict, recorder: Recorder, *, log_stopped: bool = False) -> Told:
-    """The fields of the `verify` stage message, and what is to be asked for beside it."""
+    """The fields of the `verify` stage message, and the lists of which it has only the beginning."""
     log = log_told(verdict.log, list(recorder.log_steps), stopped=log_stopped)
     failure = verdict.failure
     fail = None
@@ -209,7 +209,7 @@ def verdict_json(program: Program, verdict: Verdict, recorder: Recorder, *, log_
 
 
 def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, missing: NotEmulated) -> Told:
-    """verdict_json() of a walk that came to something that is not emulated: no verdict, and the walk so far."""
+    """verdict_json() for a walk that reached something that is not emulated: no verdict, and the walk so far."""
     return _walked(
         recorder,
         {
@@ -229,7 +229,7 @@ def unfinished_json(program: Program, env: VerifierEnv, recorder: Recorder, miss
 
 
 def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterable[Any]]) -> Told:
-    """`fields` and `lists` with what is told of every walk beside its steps."""
+    """Adds the fields and lists that every walk has besides its steps."""
     fields |= {
         "kernel": RELEASE,
         "steps": len(recorder),
@@ -262,7 +262,7 @@ def _walked(recorder: Recorder, fields: dict[str, Any], lists: dict[str, Iterabl
 
 
 def path_marks(paths: Iterable[Path], steps: int) -> dict[str, list[int]]:
-    """Steps where paths fork and end, by what happens: of those that lie closer than one of MARKS parts, one."""
+    """Steps where paths fork and end, by kind; at most one of each kind in each of MARKS parts of the walk."""
     found: dict[str, dict[int, int]] = {"fork": {}, "safe": {}, "exit": {}, "reject": {}}
     for path in paths:
         for kind, step in (("fork", path.push_step), (path.end, path.last_step)):

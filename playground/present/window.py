@@ -1,4 +1,4 @@
-"""Parts of an earlier run that somebody asks for: a window of its walk, or its log. Called in a worker only."""
+"""Answers requests about an earlier run: a window of its walk, its log, parts of its lists. Called in a worker only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vm.seek.outline import Outliner
 from vm.trace.blocks import HEADER_SIZE, InMemory, TraceError, read_block, read_heading
 from vm.trace.stored import StoredTrace
 
-# Pieces of log kept at either end of a long walk; the page shows some thousand lines of each.
+# Entries of the log that are kept at either end of a long walk; the page shows some thousand lines of each.
 KEEP_LOG: Final = 20_000
 MAX_BLOCKS: Final = 8
 KEPT_PROGRAMS: Final = 2
@@ -32,7 +32,7 @@ KEPT_PROGRAMS: Final = 2
 def program_message(
     source: Source, build: BuildOptions, compiled: bytes | None, name: str, caps: Caps
 ) -> dict[str, Any]:
-    """What window_job() needs to know of a program, beside the blocks. compiled: clang's object, for C."""
+    """The program in the form that window_job() needs besides the blocks. compiled: the object from clang, for C."""
     kind, data = ("elf", compiled) if compiled is not None else (source.kind, source.data)
     return {
         "type": "program",
@@ -48,7 +48,7 @@ def program_message(
 
 
 class Blocks:
-    """Storage of a walk that goes on, whose blocks are told as they come."""
+    """Storage of a growing walk that yields messages with its new blocks."""
 
     def __init__(self) -> None:
         self._kept = InMemory()
@@ -62,9 +62,9 @@ class Blocks:
         return self._kept.read(offset, length)
 
     def take(self, encoder: WalkEncoder, *, last: bool = False) -> Iterator[dict[str, Any]]:
-        """Messages with the blocks that are new, with the first chunk once it is there, and with outlines of them.
+        """Messages with the new blocks, their outlines, and the first chunk of steps after the first block.
 
-        last -- the walk is over: no more blocks will come
+        last -- the walk has ended, and there will be no more blocks
         """
         while self._told < len(self._kept.parts):
             data = self._kept.parts[self._told]
@@ -88,14 +88,14 @@ def _program(kind: str, data: str, prog_type: str, untyped: str, guess: bool, na
 
 
 def asked_program(text: str) -> tuple[Program, Caps]:
-    """The program of a program_message(), as JSON, and whose it is."""
+    """The program of a program_message() (JSON), and the user's capabilities."""
     about = json.loads(text)
     program = _program(*(about[field] for field in ("kind", "data", "prog_type", "untyped", "guess", "name", "object")))
     return program, frozenset(about["caps"])
 
 
 def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The whole log of a walk that was too long to write it meanwhile: the program is walked again."""
+    """The log of a walk that was too long to write it during the walk: the program is verified again."""
     program, caps = asked_program(request["program"])
     verification, _ = pipeline.verify(program, record=False, caps=caps, keep_log=KEEP_LOG)
     log, cut, lines = cut_log(verification.log, list(verification.log_lines))
@@ -103,7 +103,7 @@ def log_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def window_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The chunks that hold the steps [from, to) of the blocks given; an error message if they are damaged."""
+    """The chunks with steps [from, to) of the given blocks; an error message if they are damaged."""
     try:
         yield from run_window(request) if request.get("stage") == "run" else _chunks(request)
     except (TraceError, BlockError) as error:
@@ -125,17 +125,17 @@ def _chunks(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def part_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts of a list of reasons.py that hold the items [from, to)."""
+    """The `part` messages with items [from, to) of a list of reasons.py."""
     yield from list_job(request, asked_program)
 
 
 def seek_job(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The answer of a search in the steps of the outlines and blocks given; an error message if they are damaged."""
+    """The answer to a search in the given outlines and blocks; an error message if they are damaged."""
     yield from seek(request, lambda: asked_program(request["program"]), open_trace)
 
 
 def open_trace(program: Program, blocks: list[bytes], caps: Caps) -> StoredTrace:
-    """A trace of which only these blocks are there; TraceError if they are none."""
+    """A trace that has only these blocks; TraceError if they are not valid blocks."""
     storage = InMemory()
     trace = pipeline.stored_trace(program, storage, caps=caps)
     at = 0
