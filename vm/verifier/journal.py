@@ -42,6 +42,7 @@ WHY_DEPTHS: Final = 11
 WHY_ASYNC_ROUND: Final = 12
 
 Slot = RegState | StackSlot | None
+NO_SLOTS: Final[list[Slot]] = []
 
 
 class Missed(NamedTuple):
@@ -64,16 +65,19 @@ def missed_key(key: int) -> Missed:
 
 @final
 class _Tally:
-    """How many comparisons failed for the same reason; key: see missed_key()."""
+    """Number of failed comparisons at an instruction with the same rule, why, frame and slot; see Comparison."""
 
-    __slots__ = ("key", "count")
+    __slots__ = ("rule", "why", "frame", "slot", "count")
 
-    def __init__(self, key: int) -> None:
-        self.key: int = key
+    def __init__(self, rule: int, why: int, frame: int, slot: int) -> None:
+        self.rule: int = rule
+        self.why: int = why
+        self.frame: int = frame
+        self.slot: int = slot
         self.count: int = 0
 
 
-_NO_TALLY: Final = _Tally(-1)
+_NO_TALLY: Final = _Tally(-1, -1, -1, -1)
 
 
 @final
@@ -104,13 +108,12 @@ class Comparison:
         self.old: Slot = None
         self.cur: Slot = None
         self.places: list[int] = _NO_PLACES
-        self.values: list[Slot] = _NO_VALUES
-        self.arrived: list[Slot] = _NO_VALUES
-        self.below: list[Slot] = _NO_VALUES
+        self.values: list[Slot] = NO_SLOTS
+        self.arrived: list[Slot] = NO_SLOTS
+        self.below: list[Slot] = NO_SLOTS
 
 
 _NO_PLACES: Final[list[int]] = []
-_NO_VALUES: Final[list[Slot]] = []
 
 
 @final
@@ -206,9 +209,9 @@ class Journal:
         self._read_slots: list[int] = []
         self._read_step: int = -1
         self._read_slot: int = -1
-        # What a profile needs of the whole walk: checkpoints stored at each instruction, and failed comparisons by
-        # instruction and reason. At most instructions every comparison fails for the same reason: the tally used
-        # last is found by instruction, without a number being hashed or made.
+        # A profile counts over the whole walk: checkpoints by instruction, and failed comparisons by instruction and
+        # reason (see missed_key()). At most instructions all comparisons fail for the same reason: _last_tally has the
+        # last one of each instruction, so that no key is computed.
         self._stored: list[int] = []
         self._tallies: dict[int, _Tally] = {}
         self._last_tally: list[_Tally] = []
@@ -278,20 +281,20 @@ class Journal:
         c.insn_idx = insn_idx
         c.checkpoint = checkpoint
         c.rule = rule
-        key = insn_idx << 24 | rule << 20 | c.why << 16 | (c.frame & 0xFF) << 8 | c.slot & 0xFF
         last = self._last_tally
         if insn_idx >= len(last):
             last.extend([_NO_TALLY] * (insn_idx + 1 - len(last)))
         tally = last[insn_idx]
-        if tally.key != key:
-            tally = last[insn_idx] = self._tally(key)
+        if tally.slot != c.slot or tally.frame != c.frame or tally.rule != rule or tally.why != c.why:
+            tally = last[insn_idx] = self._tally(c)
         tally.count += 1
         self._miss = self._misses.add(c)
 
-    def _tally(self, key: int) -> _Tally:
+    def _tally(self, c: Comparison) -> _Tally:
+        key = c.insn_idx << 24 | c.rule << 20 | c.why << 16 | (c.frame & 0xFF) << 8 | c.slot & 0xFF
         found = self._tallies.get(key)
         if found is None:
-            found = self._tallies[key] = _Tally(key)
+            found = self._tallies[key] = _Tally(c.rule, c.why, c.frame, c.slot)
         return found
 
     def hit(

@@ -8,6 +8,7 @@ from vm.isa.opcodes import MAX_BPF_REG
 from vm.verifier.domain.scalar import s64, same
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, StateListEntry, VerifierEnv
 from vm.verifier.journal import (
+    NO_SLOTS,
     RULE_ASYNC,
     RULE_CALLBACK,
     RULE_DONE,
@@ -104,7 +105,7 @@ def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: 
     places: list[int] = []
     values: list[Slot] = []
     arrived: list[Slot] = []
-    below: list[Slot] = []
+    below = NO_SLOTS
     every = env.prune_rule != RULE_DONE
     for frame in old.frame:
         marks = frame.live.marks
@@ -123,8 +124,8 @@ def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: 
                 values.append(stack[spi])
                 arrived.append(here.stack[spi] if spi < len(here.stack) else None)
                 if stack[spi].slot_type[7] == STACK_DYNPTR and not stack[spi].spilled_ptr.first_slot:
-                    below.extend([None] * (len(places) - 1 - len(below)))
-                    below.append(here.stack[spi + 1] if spi + 1 < len(here.stack) else None)
+                    missing: list[Slot] = [None] * (len(places) - 1 - len(below))
+                    below = [*below, *missing, here.stack[spi + 1] if spi + 1 < len(here.stack) else None]
     journal.hit(env.step + 1, env.path, insn_idx, old.step, env.prune_rule, places, values, arrived, below)
 
 
