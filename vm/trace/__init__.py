@@ -1,4 +1,4 @@
-"""What a walk did, step by step: recording, storage, reading, JSON (docs/trace.md, docs/trace-store.md)."""
+"""The trace of a walk: recording, storage, reading, JSON (docs/trace.md, docs/trace-store.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trace's records as JSON objects: docs/trace.md, "As JSON lines". The page's messages are made of the same."""
+"""Converts the trace's records to JSON objects (docs/trace.md, "As JSON lines"), which are also part of messages."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def path(p: Path) -> Json:
 
 
 def pruning(p: Pruning, most: int = 1 << 30) -> Json:
-    """most: how many compared slots are told."""
+    """most: largest number of compared slots."""
     return {
         "insn": p.insn_idx, "path": p.path, "after": p.after, "checkpoint": p.checkpoint, "rule": p.rule,
         "exact": p.exact, "text": p.text, "compared": [list(c) for c in p.compared[:most]],
@@ -77,7 +77,7 @@ def arrival(a: Arrival) -> Json:
 
 
 def precision(m: PrecisionMark, most: int = 1 << 30) -> Json:
-    """most: how many links of the chain are told."""
+    """most: largest number of links of the chain."""
     return {
         "step": m.step, "insn": m.insn_idx, "path": m.path, "names": list(m.names), "why": m.why, "text": m.text,
         "chain": [[c.insn_idx, list(c.names)] for c in m.chain[:most]],
@@ -85,7 +85,7 @@ def precision(m: PrecisionMark, most: int = 1 << 30) -> Json:
 
 
 def holding(h: Holding, most: int = 1 << 30) -> Json:
-    """most: how many releases are told."""
+    """most: largest number of releases."""
     return {
         "kind": h.kind, "id": h.id, "by": h.by, "step": h.step, "insn": h.insn_idx, "path": h.path,
         "released": [{"step": r.step, "path": r.path, "insn": r.insn_idx, "how": r.how} for r in h.released[:most]],
@@ -155,7 +155,7 @@ def _line(record: str, **fields: Any) -> str:
 
 
 def _slots(recorder: Recorder, snap: Any, before: int) -> Json:
-    """All live slots of a path's start."""
+    """All live slots at the start of a path."""
     return {
         name: {**reg(recorder.view(value, snap, name)), "w": recorder.writer(before, name)}
         for name, value in live_slots(snap).items()

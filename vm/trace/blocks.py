@@ -1,11 +1,11 @@
-"""A trace as blocks of columns: what is written while a program is walked, and read at any step afterwards.
+"""The format of a trace: blocks of columns, written during the walk, from which the state of any step can be read.
 
 A block holds the steps [first, first + count). The state of the walk is a list of *changes*, in the order they
 happened; steps and starts of paths are positions in that list. So that no reader has to begin at the first step, each
 block starts with a keyframe, the whole state before its first change, and holds all values that it refers to.
 
-The blocks of a walk lie one after the other in a file, or in memory. A file is only ever appended to, so another
-process may read it while it grows.
+The blocks of a walk are stored in sequence in a file, or in memory. Files are append-only, so that another process can
+read them while they grow.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from struct import Struct, calcsize, pack
 from typing import Final, Literal, NamedTuple, Protocol
 
 FIRST_BLOCK: Final = 256
-"""Steps of the first block, which is looked at while the walk goes on."""
+"""Number of steps of the first block, which is read during the walk."""
 STEPS_IN_BLOCK: Final = 4096
-"""Steps of the others."""
+"""Number of steps of the other blocks."""
 MAGIC: Final = 0x33425342  # "BSB3"
 
 # magic, bytes that follow, then as in Heading; last the CRC-32 of the body continued over the counts before it
@@ -30,15 +30,15 @@ _COUNTS: Final = Struct("<13I")
 
 
 LONG: Final = "l" if calcsize("l") == 8 else "q"
-"""Type code of a signed number of 64 bits. Python packs a long in a third of the time of any other such number."""
+"""Type code of a signed 64-bit number. Python packs a native long in a third of the time of the other codes."""
 
 
 class TraceError(Exception):
-    """The file holds no trace, or one that is damaged."""
+    """The data is not a trace, or a damaged one."""
 
 
 class Changes(NamedTuple):
-    """Slots that got another value, or another writer. slot: frame << 8 | index (see snapshots.py)."""
+    """Slots whose value or writer changed. slot: frame << 8 | index (see snapshots.py)."""
 
     slot: array[int]  # H
     row: array[int]  # I, see values.py
@@ -50,7 +50,7 @@ def no_changes() -> Changes:
 
 
 class Starts(NamedTuple):
-    """Paths that were taken up: the first `number` is Block.first_start."""
+    """Paths that start in the block; the number of the first is Block.first_start."""
 
     end: array[int]  # I, changes up to and with those of the start
     depth: array[int]  # B, frames then
@@ -69,7 +69,7 @@ def no_starts() -> Starts:
 
 
 class Ends(NamedTuple):
-    """Paths that ended, one after the other; the first is Block.first_end."""
+    """Paths that end in the block, in order; the number of the first is Block.first_end."""
 
     last_step: array[int]  # i
     how: array[int]  # B, index of ENDS
@@ -77,7 +77,7 @@ class Ends(NamedTuple):
 
 
 ENDS: Final = ("exit", "safe", "reject", "limit", "cut")
-"""How paths end; "cut": a log that was read does not show it."""
+"""How paths end; "cut": the log from which the trace was made does not contain the end."""
 
 
 END_CODES: Final = "iBi"
@@ -89,14 +89,14 @@ def no_ends() -> Ends:
 
 
 def column(code: str, values: list[int]) -> array[int]:
-    """Numbers as an array. Packing them as a whole is several times as fast as array() of a list."""
+    """Numbers as an array. One call of pack() is several times as fast as array() of a list."""
     found = array(code)
     found.frombytes(pack(f"{len(values)}{code}", *values))
     return found
 
 
 def halves(values: list[int], low: Literal["i", "H"], high: Literal["I"]) -> tuple[array[int], array[int]]:
-    """Two columns from one: the low bits of each number, as many as the type `low` has, and the bits from 32 on."""
+    """Splits numbers into two columns: the low bits, as many as the type `low` has, and the bits from 32 on."""
     data = memoryview(pack(f"{len(values)}{LONG}", *values))  # the high half has 31 bits
     little = sys.byteorder == "little"
     found = array(low), array(high)
@@ -107,7 +107,7 @@ def halves(values: list[int], low: Literal["i", "H"], high: Literal["I"]) -> tup
 
 
 def runs(code: str, starts: list[tuple[int, int]], count: int) -> array[int]:
-    """`count` numbers from the places where another one begins: (place, number) in order, the first at place 0."""
+    """Expands `count` numbers from run lengths: (place, number) where the number changes, the first at place 0."""
     found = array(code)
     for i, (place, value) in enumerate(starts):
         end = starts[i + 1][0] if i + 1 < len(starts) else count
@@ -117,7 +117,7 @@ def runs(code: str, starts: list[tuple[int, int]], count: int) -> array[int]:
 
 
 class Block(NamedTuple):
-    """Steps [first, first + len(insn)), and what happened up to them."""
+    """The steps [first, first + len(insn)) with all changes up to the last of them."""
 
     first: int
     first_start: int
@@ -137,14 +137,14 @@ class Block(NamedTuple):
     rows: bytes
 
     def columns(self) -> list[array[int]]:
-        """All arrays in the order they lie in a file: row_starts is the last, just before the rows."""
+        """All arrays in the order of the file; row_starts is the last one, before the rows."""
         return [
             self.insn, self.path, self.end, self.depth, *self.starts, *self.ends, *self.changes, *self.keyframe,
             self.read_step, self.read_slot, self.row_starts,
         ]  # fmt: skip
 
     def encoded(self) -> bytes:
-        """The block as it lies in a file."""
+        """The bytes of the block in a file."""
         body = b"".join([*(column.tobytes() for column in self.columns()), self.rows])
         counts = (
             len(body), len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
@@ -155,7 +155,7 @@ class Block(NamedTuple):
 
 
 class Heading(NamedTuple):
-    """A block's header, and where its body lies."""
+    """A block's header, and the position of its body."""
 
     offset: int
     length: int
@@ -178,7 +178,7 @@ HEADER_SIZE: Final = _HEADER.size
 
 
 def read_heading(data: bytes, offset: int) -> Heading:
-    """The header at the beginning of `data`, which was read at `offset`; TraceError if it is none."""
+    """The header at the beginning of `data`, which was read at `offset`; TraceError for other data."""
     if len(data) < HEADER_SIZE:
         raise TraceError("the file ends in the middle of a header")
     magic, *rest = _HEADER.unpack_from(data)
@@ -188,7 +188,7 @@ def read_heading(data: bytes, offset: int) -> Heading:
 
 
 def read_block(head: Heading, body: bytes) -> Block:
-    """The block of a header; TraceError where the body is not the one that was written."""
+    """The block of a header; TraceError if the body is damaged."""
     if zlib.crc32(_COUNTS.pack(*head[1:14]), zlib.crc32(body)) != head.crc:
         raise TraceError("a block is damaged: its checksum is wrong")
     at = 0
@@ -219,7 +219,7 @@ def read_block(head: Heading, body: bytes) -> Block:
 
 
 class Storage(Protocol):
-    """Where the bytes of a trace lie."""
+    """Stores the bytes of a trace."""
 
     def append(self, data: bytes) -> None: ...
 
@@ -227,7 +227,7 @@ class Storage(Protocol):
 
 
 class InMemory:
-    """A trace that nobody but this process reads."""
+    """A trace in memory, for this process only."""
 
     def __init__(self) -> None:
         self._offsets: list[int] = []
@@ -240,7 +240,7 @@ class InMemory:
         self._size += len(data)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of one part: what is read was appended in one piece."""
+        """Bytes of one part; a read never crosses the end of an appended part."""
         number = bisect_right(self._offsets, offset) - 1
         if number < 0:
             return b""
@@ -256,7 +256,7 @@ class InFile:
         self._end = base
 
     def append(self, data: bytes) -> None:
-        """OSError where there is no room."""
+        """OSError if the disk is full."""
         view = memoryview(data)
         while view:
             written = os.pwrite(self._handle, view, self._end)

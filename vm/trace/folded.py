@@ -1,4 +1,4 @@
-"""A block of a trace folded: the state after each of its steps, as frames that share what did not change."""
+"""The states after the steps of a block, as frames that share unchanged values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_REGS: Final = [NOT_INIT_REG] * FIRST_SLOT
 
 @final
 class Folded:
-    """The states of a block, worked out when the first is asked for. btf: the program's."""
+    """The states of a block, computed on the first access. btf: the type information of the program."""
 
     def __init__(self, block: Block, btf: Btf | None) -> None:
         self.block: Block = block
@@ -41,12 +41,12 @@ class Folded:
         return self._keyframe
 
     def started(self, place: int) -> Snapshot:
-        """The state that the block's path number `place` started with."""
+        """The start state of the block's path number `place`."""
         self._fold()
         return self._starts[place]
 
     def value(self, index: int, row: int) -> RegState | StackSlot:
-        """The value of a row, which a slot of this index (snapshots.py) holds."""
+        """The value of a row, for a slot with this index (snapshots.py)."""
         return self._values.register(row) if index < FIRST_SLOT else self._values.slot(row)
 
     def _fold(self) -> None:

@@ -1,9 +1,9 @@
-"""Follows a run through the recorded walk: which step of the walk covers where the run is.
+"""Follows a run through the recorded walk: finds the step of the walk that covers the current step of the run.
 
-A position is a step of the walk that visits the instruction the run is at, on the path whose branch decisions are
-those of the run. Where the walk ended a path because a checkpoint covered it, the run goes on behind that checkpoint:
-there the states say more than was compared (a number nothing depends on covers every number), so from then on, until
-the run's values lie inside a state again, a position is *loose*.
+A position is a step of the walk at the run's instruction, on the path with the same branch decisions as the run. If the
+walk ended that path because a checkpoint covered it, the run continues after that checkpoint. The states there contain
+more than was compared (a number on which nothing depends covers every number). Therefore positions are *loose* from
+there on, until a state contains the run's values again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vm.verifier.state import reg_types as t
 CALL: Final = o.JMP | o.CALL
 EXIT: Final = o.JMP | o.EXIT
 
-# Pointers that are never null once they are said not to be; a plain BTF pointer may be, and a read of it gives 0.
+# Pointers that are not null without PTR_MAYBE_NULL; a plain BTF pointer may be null, and a read of it gives 0.
 SOLID: Final = frozenset({
     t.PTR_TO_CTX, t.CONST_PTR_TO_MAP, t.PTR_TO_MAP_VALUE, t.PTR_TO_MAP_KEY, t.PTR_TO_STACK, t.PTR_TO_PACKET_META,
     t.PTR_TO_PACKET, t.PTR_TO_PACKET_END, t.PTR_TO_SOCKET, t.PTR_TO_SOCK_COMMON, t.PTR_TO_TCP_SOCK, t.PTR_TO_MEM,
@@ -38,7 +38,7 @@ def signed(value: int, bits: int) -> int:
 
 
 def outside(s: Scalar, value: int) -> str:
-    """The bound of `s` that the unsigned 64-bit `value` breaks: "known bits", "u64", "s64", "u32", "s32", or ""."""
+    """The bound of `s` that the unsigned 64-bit `value` violates: "known bits", "u64", "s64", "u32", "s32", or ""."""
     low = value & 0xFFFFFFFF
     if value & ~s.var_off.mask & U64 != s.var_off.value:
         return "known bits"
@@ -61,17 +61,17 @@ def may_be_null(reg_type: int) -> bool:
 
 
 class Position(NamedTuple):
-    """A step of the walk, and whether what it knows of the run is more than was compared."""
+    """A step of the walk, and whether it is loose."""
 
     step: int
     loose: bool
 
 
 class Arrival(NamedTuple):
-    """How the walk came to a position, and the state it had then: what holds between two instructions of the run.
+    """How the walk reached a position, and its state there, which holds between two instructions of the run.
 
-    shown  -- the step whose state that is, or that of the branch where it is no step's (-1: neither)
-    before -- the state the step found, not the one it left
+    shown  -- the step with that state, or the step of the branch if no step has it (-1: neither)
+    before -- it is the state before that step, not the one after it
     """
 
     position: Position
@@ -83,8 +83,8 @@ class Arrival(NamedTuple):
 class WalkPaths:
     """The steps that can follow each step of a finished walk.
 
-    global_starts -- first instructions of the functions that were walked on their own
-    removed       -- instructions that do not exist in the code that runs: they are passed over
+    global_starts -- first instructions of the functions that were verified separately
+    removed       -- instructions that the running code does not have; they are skipped
     """
 
     def __init__(
@@ -111,20 +111,20 @@ class WalkPaths:
                 self._entries.setdefault(trace.insn_idx(path.first_step), path.first_step)
 
     def start(self) -> Arrival:
-        """Where the program starts."""
+        """The position at the start of the program."""
         return Arrival(Position(0, False), self.trace.start(0), 0, True)
 
     def enters_alone(self, before: Insn, idx: int) -> bool:
-        """Whether a call goes to a function that was walked on its own."""
+        """Whether a call goes to a function that was verified separately."""
         return before.code == CALL and before.src_reg == o.PSEUDO_CALL and idx in self.global_starts
 
     def enter(self, idx: int) -> Arrival:
-        """Where the walk of a function on its own starts."""
+        """The position at the start of a function that was verified separately."""
         first = self._entries[idx]
         return Arrival(Position(first, False), self.trace.raw_before(first), first, True)
 
     def next(self, at: Iterable[Position], idx: int, left: bool) -> Iterator[Arrival]:
-        """How the walk went on from `at` with the instruction idx.
+        """How the walk continued from `at` with the instruction idx.
 
         left -- a frame was just left: a callback comes back to the call that made it, which the run does not see
         """
@@ -146,7 +146,7 @@ class WalkPaths:
                     todo.append(position if removed or visited == idx else position._replace(loose=True))
 
     def _forks_itself(self, step: int, insn: Insn) -> bool:
-        """maybe_fork_scalars(): a number that is 0 or -1 is followed as either, from this very instruction."""
+        """maybe_fork_scalars(): from this instruction on there is one path for 0 and one for -1."""
         if insn.code & 7 not in (o.ALU, o.ALU64):
             return False
         return any(self.trace.insn_idx(j) == self.trace.insn_idx(step) for j in self._forks.get(step, ()))
@@ -155,7 +155,7 @@ class WalkPaths:
         return self.insns[self.trace.insn_idx(step)].code & 0xF0 in (o.CALL, o.EXIT)
 
     def state(self, arrival: Arrival) -> tuple[FrameSnapshot, ...]:
-        """The state that `shown` and `before` of an arrival name; it differs from `frames` where that is no step's."""
+        """The state that `shown` and `before` of an arrival refer to; differs from `frames` if no step has those."""
         return self.trace.raw_before(arrival.shown) if arrival.before else self.trace.raw(arrival.shown)
 
     def _after(self, position: Position) -> Iterator[Arrival]:
@@ -165,7 +165,7 @@ class WalkPaths:
         for first in self._forks.get(step, ()):
             yield Arrival(Position(first, position.loose), trace.raw_before(first), first, True)
         for path, behind in self._covered.get(step, ()):
-            # What arrived has to hold exactly; what the checkpoint says of it, loosely.
+            # The arriving state must contain the values exactly, the checkpoint loosely.
             goes_on = Position(behind, position.loose)
             if trace.path_by_id(path).last_step < trace.path_by_id(path).first_step:
                 jumps = self.insns[trace.insn_idx(step)].code & 7 in (o.JMP, o.JMP32) and not self._calls(step)

@@ -1,8 +1,8 @@
 """The steps that wrote, read or narrowed one register or stack slot, along the path that leads to a step.
 
-Read from the columns of the trace's blocks: a block is 4,096 steps, and finding the changes of one slot in it takes
-less than a millisecond, for no state is made. Of a long walk only some blocks may be at hand; then what is found says
-from which step on, and which blocks would tell more (Sparse.missing).
+They are read from the columns of the trace's blocks: a block has 4,096 steps, and finding the changes of one slot in it
+takes less than a millisecond, because no state is made. Only some blocks of a long walk may be available; the result
+then says from which step on it is complete, and Sparse.missing which blocks are needed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from vm.trace.blocks import Block, Heading, read_heading
 from vm.trace.snapshots import FIRST_SLOT
 
 MAX_ACCESSES: Final = 2000
-"""Reads, and writes, that are told: those nearest to the step."""
+"""Largest number of reads, and of writes; the nearest ones to the step are kept."""
 MAX_BLOCKS: Final = 16
-"""Blocks that are looked at in either direction."""
+"""Largest number of blocks that are read in either direction."""
 
 
 class NotHereError(Exception):
-    """A block that is needed is not at hand: its number."""
+    """A needed block is not available; the argument is its number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -33,7 +33,7 @@ class NotHereError(Exception):
 
 
 class Sparse:
-    """Storage of a trace of which all headings are known, and the bodies of some blocks."""
+    """Storage of a trace with the headings of all blocks and the bodies of some."""
 
     def __init__(self, heads: Sequence[bytes], bodies: Mapping[int, bytes]) -> None:
         """heads: the first HEADER_SIZE bytes of each block; bodies: whole blocks by number."""
@@ -46,7 +46,7 @@ class Sparse:
         raise NotImplementedError
 
     def read(self, offset: int, length: int) -> bytes:
-        """NotHereError for a block that is not at hand. The offset's high half is the block's number."""
+        """NotHereError for a block that is not available. The high half of the offset is the number of the block."""
         number, at = offset >> 32, offset & 0xFFFFFFFF
         body = self._bodies.get(number)
         if body is None:
@@ -58,8 +58,8 @@ class Sparse:
 class Piece(NamedTuple):
     """Steps [first, last] of one path in one block, on the way to a step.
 
-    start -- place of the path's start in the block, where the path begins with these steps; -1: it began earlier
-    forked -- the way goes on behind the last step with another path, so what that step told is not of this way
+    start -- place of the path's start in the block, if the path begins with these steps; -1: it begins earlier
+    forked -- the way continues with another path after the last step, so that facts from that step do not apply to it
     """
 
     number: int
@@ -71,9 +71,9 @@ class Piece(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Something a step did to a slot: writer == step where it wrote it, else it only told something about it.
+    """A change of a slot by a step: it wrote the slot if writer == step, and only narrowed the value otherwise.
 
-    row -- of its value from then on in the block (values.py), 0: it holds nothing
+    row -- row of the new value in the block (values.py); 0: it has no value
     """
 
     step: int
@@ -82,7 +82,7 @@ class Change(NamedTuple):
 
 
 class Fork(NamedTuple):
-    """A branch that was taken: the path that began with it, the step that pushed it, and the path's first step."""
+    """A branch that was taken: the path that starts with it, the step that pushed it, and the path's first step."""
 
     path: int
     push_step: int
@@ -92,8 +92,8 @@ class Fork(NamedTuple):
 class Accesses(NamedTuple):
     """Steps of the path that write and read a slot, in order.
 
-    first, last -- the steps of the path that were looked at lie between these
-    begun, ended -- whether that is all there is before, and after
+    first, last -- range of the steps of the path that were examined
+    begun, ended -- whether there are no other accesses before, and after
     """
 
     writes: tuple[int, ...]
@@ -105,11 +105,11 @@ class Accesses(NamedTuple):
 
 
 class Blocks(Protocol):
-    """A walk as blocks: a StoredTrace, or that of a log."""
+    """A walk as blocks: a StoredTrace, or the trace of a log."""
 
     @property
     def insns(self) -> Sequence[Insn]:
-        """The program; empty where it is not known, and reads are noted with the steps."""
+        """The program; empty if it is not known, then the reads are stored with the steps."""
         ...
 
     def block_count(self) -> int: ...
@@ -126,7 +126,7 @@ class Blocks(Protocol):
 
 
 class Way:
-    """The path that leads to `step`, and how it goes on behind it."""
+    """The path that leads to `step`, and its continuation after it."""
 
     def __init__(self, trace: Blocks, step: int) -> None:
         self.trace = trace
@@ -165,13 +165,13 @@ class Way:
             number = trace.number_of(push)
 
     def onward(self) -> Iterator[Piece]:
-        """The pieces of the step's own path behind it. NotHereError."""
+        """The pieces of the step's path after it. NotHereError."""
         trace, first = self.trace, self.step + 1
         number = trace.number_of(self.step)
         path = self.block(number).path[self.step - trace.head(number).first]
         while number < trace.block_count():
             head, block = trace.head(number), self.block(number)
-            # Paths are numbered as they are walked, so the column never falls.
+            # Paths are numbered in the order of the walk, so that the column never decreases.
             last = head.first + bisect_right(block.path, path) - 1
             if first <= last:
                 yield Piece(number, path, first, last, -1)
@@ -183,7 +183,7 @@ class Way:
     # -- one slot --------------------------------------------------------------
 
     def changes(self, piece: Piece, key: int) -> list[Change]:
-        """What the steps of a piece did to the slot `key` (frame << 8 | index), in order."""
+        """The changes of the slot `key` (frame << 8 | index) by the steps of a piece, in order."""
         block = self.block(piece.number)
         begin, end = self._span(block, piece)
         slots = block.changes.slot
@@ -199,7 +199,7 @@ class Way:
 
     @staticmethod
     def _span(block: Block, piece: Piece) -> tuple[int, int]:
-        """The changes that the steps of a piece made, without those of the path's start."""
+        """The changes by the steps of a piece, without those of the path's start."""
         at = piece.first - block.first
         begin = block.end[at - 1] if at else 0
         if piece.start >= 0 and block.starts.first_step[piece.start] == piece.first:
@@ -209,7 +209,7 @@ class Way:
         return begin, max(begin, block.end[piece.last - 1 - block.first] if piece.last > piece.first else begin)
 
     def started(self, piece: Piece, key: int) -> Change | None:
-        """What the slot `key` got with the start of the path that begins with a piece, if anything."""
+        """The change of the slot `key` at the start of the path that begins with a piece, if there is one."""
         block = self.block(piece.number)
         starts = block.starts
         if piece.start < 0:
@@ -222,7 +222,7 @@ class Way:
         return None
 
     def since(self, key: int, writer: int) -> tuple[list[Change], list[Fork], bool]:
-        """What was done to a slot behind its writer, the last first; forks on the way; whether that is all."""
+        """The changes of a slot after its writer, the last first; the forks on the way; whether these are all."""
         told: list[Change] = []
         forks: list[Fork] = []
         looked = 0
@@ -245,14 +245,14 @@ class Way:
         return told, forks, True
 
     def accesses(self, frame: int, idx: int) -> Accesses:
-        """The writes and reads of a slot on the path, as long as its frame lives."""
+        """The writes and reads of a slot on the path, during the lifetime of its frame."""
         search = _Search(frame, frame << 8 | idx, _Readers(self.trace.insns, idx))
         first, begun = self._before(search)
         last, ended = self._behind(search)
         return Accesses(self._nearest(search.writes), self._nearest(search.reads), first, last, begun, ended)
 
     def _before(self, search: _Search) -> tuple[int, bool]:
-        """The first step that was looked at, and whether there is nothing before it."""
+        """The first examined step, and whether there are no accesses before it."""
         first = self.step
         try:
             for number, piece in enumerate(self.back()):
@@ -267,7 +267,7 @@ class Way:
         return first, True
 
     def _behind(self, search: _Search) -> tuple[int, bool]:
-        """The last step that was looked at, and whether there is nothing behind it."""
+        """The last examined step, and whether there are no accesses after it."""
         last = self.step
         try:
             for number, piece in enumerate(self.onward()):
@@ -321,7 +321,7 @@ class Way:
             if insns[step - first] in readers.by_field and self._frame_before(block, piece, step, depths) == frame:
                 found_reads.append(step)
         if readers.by_call:
-            # An argument is read where the register holds something: what the last change before says.
+            # A call reads an argument register if it has a value, which is that of the last change before.
             at = 0
             held = True
             for step in range(piece.first, piece.last + 1):
@@ -345,7 +345,7 @@ class Way:
 
 
 class _Search:
-    """The accesses of a slot that were found so far."""
+    """The accesses of a slot found so far."""
 
     def __init__(self, frame: int, key: int, readers: _Readers) -> None:
         self.frame = frame

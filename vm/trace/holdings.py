@@ -1,7 +1,7 @@
-"""What a program holds and has to give back: references, a lock, RCU and preempt-disabled sections.
+"""Acquired resources that must be released: references, a lock, RCU and preempt-disabled sections.
 
-Noted whenever it differs from the step before; which release belongs to which acquisition, on which path, is told
-from the notes when asked.
+Differences from the previous step are recorded during the walk; which release belongs to which acquisition, on which
+path, is computed from them on request.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Key = tuple[str, int]  # kind, number
 
 
 class HeldEvent(NamedTuple):
-    """Something was taken (or given back) at `step`; insn_idx is the acquiring instruction's."""
+    """An acquisition (`taken`) or a release at `step`; insn_idx is the acquiring instruction."""
 
     step: int
     taken: bool
@@ -29,7 +29,7 @@ class HeldEvent(NamedTuple):
 
 
 class Held(NamedTuple):
-    """All that is held at one moment."""
+    """All resources that a state holds."""
 
     refs: tuple[Reference, ...]
     lock: ActiveLock
@@ -42,7 +42,7 @@ NOTHING: Final = Held((), NO_LOCK, False, 0)
 
 @final
 class HeldNotes:
-    """Compares what is held from step to step."""
+    """Records how the held resources change from step to step."""
 
     def __init__(self) -> None:
         self.now: Held = NOTHING
@@ -52,7 +52,7 @@ class HeldNotes:
         self.left_out: int = 0
 
     def begin(self, path: int, state: VerifierState) -> None:
-        """A path starts with what its state holds."""
+        """A path starts with the resources of `state`."""
         if (
             not state.frame[-1].refs
             and state.active_lock == NO_LOCK
@@ -65,7 +65,7 @@ class HeldNotes:
         self.starts[path] = self.now
 
     def changed(self, path: int, step: int, insn_idx: int, state: VerifierState) -> None:
-        """Step `step` took something or gave it back."""
+        """Step `step` acquired or released something."""
         was = self.now
         now = Held(state.frame[-1].refs, state.active_lock, state.active_rcu_lock, state.active_preempt_lock)
         self.now = now
@@ -82,7 +82,7 @@ class HeldNotes:
 
 
 def _keys(held: Held) -> dict[_Key, int]:
-    """What is held by kind and number; the value is the acquiring instruction, -1 where the state does not know it."""
+    """The held resources by kind and number, with the acquiring instruction, -1 if the state does not have it."""
     out: dict[_Key, int] = {("reference", ref.id): ref.insn_idx for ref in held.refs}
     if held.lock.ptr:
         out["lock", held.lock.id] = -1
@@ -94,7 +94,7 @@ def _keys(held: Held) -> dict[_Key, int]:
 
 
 class _Open:
-    """A holding that is being put together."""
+    """A holding under construction."""
 
     def __init__(self, path: int, event: HeldEvent) -> None:
         self.path = path
@@ -109,9 +109,9 @@ def holdings(
     insn_at: Callable[[int], int],
     who: Callable[[int], str],
 ) -> list[Holding]:
-    """All holdings in the order they were taken. who: the name of what the call at an instruction calls."""
+    """All holdings in the order of acquisition. who: the name of the function that an instruction calls."""
     found: list[_Open] = []
-    # Per path: what was held at its start, and then after each of its events.
+    # By path: the resources held at its start, and after each of its events.
     lines: dict[int, tuple[list[int], list[dict[_Key, _Open]]]] = {}
     for path in paths:
         held = _at_start(path, notes, lines, insn_at, who)
@@ -148,7 +148,7 @@ def _at_start(
     insn_at: Callable[[int], int],
     who: Callable[[int], str],
 ) -> dict[_Key, _Open]:
-    """What the path has from the one it was forked from; what it has not, its fork gave back."""
+    """The resources that a path has from its parent; the fork released the parent's other resources."""
     if path.parent not in lines or path.push_step < 0:
         return {}
     steps, states = lines[path.parent]
@@ -156,7 +156,7 @@ def _at_start(
     for step, state in zip(steps, states, strict=True):
         if step > path.push_step:
             break
-        # The forking instruction may have given something back on the parent's way only.
+        # The forking instruction may have released something on the parent path only.
         held = {**held, **state} if step == path.push_step else state
     has = _keys(notes.starts.get(path.id, NOTHING))
     for key, each in held.items():

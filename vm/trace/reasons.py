@@ -1,7 +1,7 @@
 """The first paths, comparisons, precision marks and holdings of a finished walk as numbers.
 
-They are written without a text being made or a state being read, and read again without the blocks of the trace: the
-text of a record is made when somebody asks for the record.
+Writing them makes no text and reads no state; reading them needs no block of the trace. The text of a record is made
+when the record is read.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _NO_VALUE: Final = -1
-"""In the place of a row: there is no such register or slot. Row 0 is one without a value."""
+"""Stands for a register or slot that does not exist. Row 0 is one without a value."""
 
 
 def as_numbers(trace: Recorder, paths: int, most: int, links: int) -> Json:
-    """What a Reasons is read from, for JSON.
+    """The numbers from which Reasons reads its records, for JSON.
 
-    paths -- how many paths at most; most -- how many records of each other kind
-    links -- how many links of a chain, and how many releases of a holding
+    paths -- largest number of paths; most -- largest number of records of each other kind
+    links -- largest number of links of a chain, and of releases of a holding
     """
     journal = trace.journal
     values = ValueWriter(trace.btf)
@@ -69,7 +69,7 @@ def _row(value: Slot, values: ValueWriter) -> int:
 
 
 class Reasons:
-    """Records of a walk, made from as_numbers(). trace: one of the program, of which no block is needed.
+    """Reads the records from as_numbers(). trace: a trace of the program, of which no block is needed.
 
     ValueError, KeyError, TypeError, IndexError or struct.error where the numbers are not what as_numbers() returned.
     """
@@ -80,7 +80,7 @@ class Reasons:
         self._values = ValueReader(base64.b64decode(numbers["rows"]), numbers["starts"], trace.btf)
 
     def paths(self) -> Iterator[Path]:
-        """The paths, in the order in which they were taken up."""
+        """The paths, in the order of the walk."""
         for fields in self._numbers["paths"]:
             yield Path(*fields)
 
@@ -110,7 +110,7 @@ class Reasons:
             yield retell.precision(self._trace, m, chain, step)
 
     def holdings(self) -> Iterator[Holding]:
-        """What had to be given back."""
+        """Acquired resources."""
         for kind, number, by, step, insn_idx, path, released, still_held in self._numbers["holdings"]:
             given_back = tuple(Release(*each) for each in released)
             yield Holding(kind, number, by, step, insn_idx, path, given_back, tuple(still_held))

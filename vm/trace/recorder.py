@@ -1,8 +1,7 @@
-"""Records the walk as it happens, cheaply enough to be always on.
+"""Records the walk while it goes on. It is fast enough to be always enabled.
 
-A step costs the comparison of its frames with those before it, and a row for each value that is new. What is
-collected becomes a block every few thousand steps (blocks.py); nothing but the last block and the state now is kept
-as Python values.
+A step costs the comparison of its frames with the previous ones, and a row for each new value. Every few thousand steps
+they become a block (blocks.py); only the current block and the current state are Python values.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ _END_CODES: Final = {name: code for code, name in enumerate(ENDS)}
 
 @final
 class _Frame:
-    """One frame as the walk left it: the values it held last, and who wrote them."""
+    """The last values of one frame, and the steps that wrote them."""
 
     __slots__ = ("regs", "stack", "writers")
 
@@ -72,7 +71,7 @@ def _new_frame(writer: int) -> _Frame:
 
 @final
 class _Pushed:
-    """What a path that waits will start with: who wrote the slots; `call`, `before`: see _start()."""
+    """A pushed path: the writers of its slots; `call`, `before`: see _start()."""
 
     __slots__ = ("writers", "call", "before")
 
@@ -84,9 +83,9 @@ class _Pushed:
 
 @final
 class Recorder(StoredTrace, Observer):
-    """Collects steps; at any time also the trace of those there are.
+    """Records steps; can be read as a trace of the steps so far at any time.
 
-    journal -- what the walk notes beside the steps; the rest is StoredTrace's.
+    journal -- records of comparisons and precision; the other arguments are those of StoredTrace
     """
 
     def __init__(
@@ -120,14 +119,14 @@ class Recorder(StoredTrace, Observer):
         self._begin_block()
 
     def _begin_block(self) -> None:
-        # A block holds every value that it refers to: whoever has one block can read its steps.
+        # A block contains every value that it refers to, so that its steps can be read without other blocks.
         self._writer: ValueWriter = ValueWriter(self._btf)
         self._first = self._steps
         self._block_end: int = self._steps + STEPS_IN_BLOCK if self._steps else FIRST_BLOCK
         self._first_start = self._open_path + 1
         self._first_end = self._ended
-        # Lists while the block grows: compiled code appends to them several times as fast as to arrays. What fits one
-        # number is one entry; what seldom differs from the step before is noted where it does, as (place, value).
+        # Lists while the block grows: compiled code appends to them several times as fast as to arrays. Two values that
+        # fit one number are one entry; a value that changes rarely is recorded when it does, as (place, value).
         self._insn_and_end: list[int] = []  # insn_idx | end << 32
         self._slot_and_row: list[int] = []  # slot | row << 32
         self._writer_column: list[int] = []
@@ -140,7 +139,7 @@ class Recorder(StoredTrace, Observer):
         self._keyframe: Changes = self._whole()
 
     def _whole(self) -> Changes:
-        """The state now as changes of an empty one."""
+        """The current state as changes of an empty one."""
         found = no_changes()
         for number, frame in enumerate(self._frames):
             for idx, reg in enumerate(frame.regs):
@@ -154,7 +153,7 @@ class Recorder(StoredTrace, Observer):
         return found
 
     def flush(self) -> None:
-        """Makes a block of what is not in one yet."""
+        """Makes a block of the steps that are not in one yet."""
         if not self._insn_and_end and not self._starts[0] and not self._ends[0]:
             return
         values = self._writer
@@ -200,12 +199,12 @@ class Recorder(StoredTrace, Observer):
         return self._ended
 
     def begin_function(self, state: VerifierState) -> None:
-        """The walk of a function starts (main, or a global function on its own)."""
+        """The walk of a function starts (the main program, or a global function)."""
         self._pushed.clear()
         self.begin_path(-1, -1, state)
 
     def begin_path(self, parent: int, push_step: int, state: VerifierState) -> None:
-        """A branch pushed at push_step of path `parent` is taken up."""
+        """The walk continues with the branch that was pushed at push_step of path `parent`."""
         self._open_path += 1
         self._open_first = self._steps
         pushed = self._pushed.pop() if self._pushed else None
@@ -227,7 +226,7 @@ class Recorder(StoredTrace, Observer):
             if number >= len(frames):
                 frames.append(_new_frame(-1))
             frame = frames[number]
-            # A frame the other branch does not have was entered by what pushed this one: a callback.
+            # A frame that the other branch does not have is that of a callback, entered by the pushing step.
             writers = [push_step] * FIRST_SLOT
             if pushed is not None and number < len(pushed.writers):
                 writers = pushed.writers[number]
@@ -248,7 +247,7 @@ class Recorder(StoredTrace, Observer):
                     self._changed(number, idx, self._writer.row_of_slot(slot), writers[idx])
 
     def _undo(self, f: FuncState, writers: list[int], before: _Frame, call: int) -> None:
-        """What a call did to its frame on the way that was walked first, and not on this one, into a callback."""
+        """Restores the writers of slots that a call changed on the first path, but not on this path into a callback."""
         for idx, writer in enumerate(writers):
             if writer != call or idx >= len(before.writers):
                 continue
@@ -261,7 +260,7 @@ class Recorder(StoredTrace, Observer):
                 writers[idx] = before.writers[idx]
 
     def _fit(self, frame: _Frame, number: int, slots: int) -> None:
-        """As many stack slots as the walk's frame has."""
+        """Adapts the number of stack slots to that of the walk's frame."""
         missing = slots - len(frame.stack)
         if missing > 0:
             frame.stack.extend([INVALID_SLOT] * missing)
@@ -277,9 +276,9 @@ class Recorder(StoredTrace, Observer):
         self._writer_column.append(writer)
 
     def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
-        """A step is over: instruction insn_idx was visited, `state` is what holds now.
+        """Adds a step: instruction insn_idx was visited, and `state` is the state after it.
 
-        waiting -- number of branches that are pushed and not taken up.
+        waiting -- number of pushed branches.
         """
         step = self._steps
         target = self._targets[insn_idx]
@@ -296,7 +295,7 @@ class Recorder(StoredTrace, Observer):
                 self._enter(number, f, step)
                 continue
             frame = frames[number]
-            # Equality of these lists is identity of their members: neither class defines __eq__.
+            # Neither class defines __eq__: the lists are equal if their members are identical.
             if frame.regs != f.regs:
                 self._compare_regs(frame, f, number, step, target if number == depth - 1 or target < 0 else NOTHING)
             elif target >= 0 and target < FIRST_SLOT and number == depth - 1:
@@ -330,7 +329,7 @@ class Recorder(StoredTrace, Observer):
             self.flush()
 
     def _enter(self, number: int, f: FuncState, step: int) -> None:
-        """A function or callback was entered by this step."""
+        """This step entered a function or callback."""
         frame = _new_frame(step)
         self._frames.append(frame)
         for idx, reg in enumerate(f.regs):
@@ -373,14 +372,14 @@ class Recorder(StoredTrace, Observer):
             self._changed(number, idx, self._writer.row_of_slot(slot), writers[idx])
 
     def add_failed(self, insn_idx: int) -> None:
-        """The walk stopped at insn_idx: its step shows what held before, for the check may have stopped half way."""
+        """Adds the rejected step with the state before the instruction, because the check may have stopped half way."""
         self._depths.append((len(self._insn_and_end), len(self._frames)))
         self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
         self._visit(insn_idx)
         self._steps += 1
 
     def end_path(self, end: str, pruned_by: int = -1) -> None:
-        """The path being walked is over: exit, safe, reject or limit. One that is over stays as it ended."""
+        """Ends the current path: exit, safe, reject or limit. Has no effect on a path that has ended."""
         if self._ended > self._open_path:
             return
         self._ended += 1
@@ -391,7 +390,7 @@ class Recorder(StoredTrace, Observer):
     # -- afterwards ----------------------------------------------------------
 
     def visits(self) -> dict[int, int]:
-        """How often each instruction was visited, in the order of their first visits."""
+        """Number of visits of each instruction, in the order of the first visits."""
         return {idx: self._visits[idx] for idx in self._visited}
 
     def first_visit(self, insn_idx: int) -> int:
@@ -411,12 +410,12 @@ class Recorder(StoredTrace, Observer):
             yield retell.pruning(self, each, self.after(each.path, each.step))
 
     def first_arrivals(self, limit: int) -> Iterator[Arrival]:
-        """The first `limit` comparisons that did not cover, at any instruction."""
+        """The first `limit` failed comparisons, at any instruction."""
         for each in self._journal.misses()[:limit]:
             yield retell.arrival(self, each, self.after(each.path, each.step))
 
     def first_marks(self, limit: int) -> Iterator[PrecisionMark]:
-        """The first `limit` of precision."""
+        """The first `limit` precision marks."""
         for each in self._journal.marks()[:limit]:
             yield self._mark_told(each)
 
@@ -424,7 +423,7 @@ class Recorder(StoredTrace, Observer):
         return retell.precision(self, mark, self._journal.chain(mark), retell.step_of_mark(self, mark))
 
     def totals(self) -> dict[str, int]:
-        """How many of each kind the walk made, those left out counted."""
+        """Number of records of each kind, including those that were not kept."""
         j = self._journal
         return {
             "prunings": len(j.hits()) + j.hits_left_out,
@@ -459,5 +458,5 @@ class Recorder(StoredTrace, Observer):
 
     @property
     def journal(self) -> Journal:
-        """The notes behind prunings, arrivals and precision, untold."""
+        """The records of the walk from which prunings, arrivals and precision are made."""
         return self._journal

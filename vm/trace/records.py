@@ -1,7 +1,7 @@
-"""What the walk did, step by step: the one thing every panel reads.
+"""Types of the records of a walk.
 
-A step is one visit of one instruction. The state of a step is what holds after the
-instruction (for the failing step, what held before it).
+A step is one visit of one instruction. The state of a step is the state after the instruction (for the failing step,
+the state before it).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vm.verifier.rules.rule import Rule
 
 
 class ScalarView(NamedTuple):
-    """Bounds as the kernel keeps them; signed ones are negative numbers, value/mask the tnum."""
+    """The bounds in the kernel's order of fields. Signed bounds are negative numbers; value and mask are the tnum."""
 
     umin: int
     umax: int
@@ -29,13 +29,13 @@ class ScalarView(NamedTuple):
 
 
 class RegView(NamedTuple):
-    """A register or stack slot as a person reads it.
+    """The readable form of a register or stack slot.
 
     kind  -- number, ctx, packet, packet_end, packet_meta, map_value, map, stack, kernel, memory, func, none
-    text  -- the kernel's words, e.g. "pkt(off=14,r=34)" or "scalar(umax=255,...)"
-    written_at -- step that last wrote it, -1 if it was there at the start
+    text  -- the kernel's text, e.g. "pkt(off=14,r=34)" or "scalar(umax=255,...)"
+    written_at -- the step that last wrote it; -1 if it has its initial value
     scalar -- for numbers, and for the variable part of a pointer's offset
-    map, size -- name of the map, bytes reachable (map values, memory), where they mean something
+    map, size -- name of the map, accessible bytes (map values, memory), if there are any
     """
 
     kind: str
@@ -66,10 +66,10 @@ class Step(NamedTuple):
 
 
 class Path(NamedTuple):
-    """One straight way through the program, from where it was forked to its end.
+    """One path through the program, from its fork to its end.
 
-    end -- exit, safe (pruned) or reject; pruned_by is the step before which the
-    state that covered it was remembered, else -1. speculative: only a mispredicted branch goes there.
+    end -- exit, safe (pruned) or reject; pruned_by -- the step before which the covering checkpoint was stored, else -1
+    speculative -- only a mispredicted branch leads there.
     """
 
     id: int
@@ -83,15 +83,15 @@ class Path(NamedTuple):
 
 
 class Pruning(NamedTuple):
-    """A path that ended because a checkpoint covers it (or, rule "endless", a loop that came back to where it was).
+    """A path that ended because a checkpoint covers it (or, rule "endless", a loop that reached the same state again).
 
     after      -- the step whose state arrived on path `path`, before insn_idx would have been visited
-    checkpoint -- the visit of insn_idx whose state before it was remembered and covers this one
+    checkpoint -- the visit of insn_idx before which the covering checkpoint was stored
     rule       -- done, open_loop, iterator, may_goto, callback, endless; see RULES of retell.py
     exact      -- NOT_EXACT, RANGE_WITHIN or EXACT: how states_equal() compared
     text       -- the rule as a sentence
-    compared   -- what decided: (name, value in the checkpoint, value that arrived, how) of every slot compared; how is
-                  same, within (the checkpoint's range holds it), or any (a number whose value nothing depended on)
+    compared   -- (name, value in the checkpoint, value that arrived, how) of every compared slot; how is same, within
+                  (the checkpoint's range contains it), or any (a number on which nothing depends)
     """
 
     insn_idx: int
@@ -105,7 +105,7 @@ class Pruning(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A comparison that did not cover. The fields are Pruning's; name: the first slot that differed, "" if none did."""
+    """A failed comparison. The fields are those of Pruning; name: the first slot that differs, "" if none does."""
 
     insn_idx: int
     path: int
@@ -118,7 +118,7 @@ class Arrival(NamedTuple):
 
 
 class ChainLink(NamedTuple):
-    """One instruction precision was walked back over: `names` had to be precise after it; insn_idx -1: given up."""
+    """One instruction of a backtracking chain: `names` had to be precise after it. insn_idx -1: backtracking failed."""
 
     insn_idx: int
     frame: int
@@ -128,7 +128,7 @@ class ChainLink(NamedTuple):
 class PrecisionMark(NamedTuple):
     """One call of mark_chain_precision(): at `step`, for `names`, because of `why` (a word) -- `text` is the sentence.
 
-    chain -- newest instruction first; instructions that leave the set as it is are left out.
+    chain -- newest instruction first, without instructions that do not change the set.
     """
 
     step: int
@@ -141,7 +141,7 @@ class PrecisionMark(NamedTuple):
 
 
 class Release(NamedTuple):
-    """Where something held was given back: at `step` of path `path`; how names the instruction's work."""
+    """A release at `step` of path `path`; how: the function called there, or a description."""
 
     step: int
     path: int
@@ -150,10 +150,10 @@ class Release(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """Something that has to be given back: kind is reference, lock, rcu or preempt.
+    """An acquired resource: kind is reference, lock, rcu or preempt.
 
-    by -- who gave it ("bpf_ringbuf_reserve"); id is the kernel's number of a reference or lock (0 for others).
-    released -- once a path that gave it back; still_held -- paths at whose rejected end it was held.
+    by -- the acquiring function ("bpf_ringbuf_reserve"); id is the kernel's number of a reference or lock (else 0).
+    released -- one entry for each path that released it; still_held -- paths that were rejected while holding it.
     """
 
     kind: str
@@ -167,7 +167,7 @@ class Holding(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """A step that led to the value a program was rejected for. name: the slot it is about; why: a short reason.
+    """A step that led to the rejected value. name: the slot that it changed; why: a short reason.
 
     kind -- entry, value, load, call, argument, move, spill, fill, arithmetic, branch, clobbered, acquired, loop,
             checkpoint, failed
@@ -194,7 +194,7 @@ class Trace(Protocol):
         ...
 
     def writer(self, i: int, name: str) -> int:
-        """The step that last wrote slot `name` as it is after step i; -1: it was there at the start."""
+        """The step that wrote the value that slot `name` has after step i; -1: it is the initial value."""
         ...
 
     @property
@@ -202,21 +202,21 @@ class Trace(Protocol):
 
     @property
     def prunings(self) -> Sequence[Pruning]:
-        """Paths that a checkpoint covered, in order; the middle of a long walk is left out."""
+        """Paths that a checkpoint covered, in order; those in the middle of a long walk are not kept."""
         ...
 
     def arrivals(self, insn_idx: int) -> Sequence[Arrival]:
-        """Comparisons at insn_idx that did not cover, in order; bounded likewise."""
+        """Failed comparisons at insn_idx, in order; with the same bound."""
         ...
 
     @property
     def precision(self) -> Sequence[PrecisionMark]:
-        """Every time a value had to be precise, in order; bounded likewise."""
+        """Calls of mark_chain_precision(), in order; with the same bound."""
         ...
 
     @property
     def holdings(self) -> Sequence[Holding]:
-        """References, locks, RCU read sections and preempt-disabled sections, in the order they were taken."""
+        """References, locks, RCU read sections and preempt-disabled sections, in the order of acquisition."""
         ...
 
     @property
@@ -230,12 +230,12 @@ class Failure(NamedTuple):
 
     message  -- the line of the kernel's log that names the reason; "" if the kernel says nothing
     rule     -- name of the rule (`python -m vm rules` lists them); category -- one of rules.rule.CATEGORIES
-    partners -- what the kernel says beside `message`, in the log's order
-    explanation -- what is wrong here, as far as it follows from the facts; "" where nothing more is known
-    proven, proven_text -- what was known of `reg` before the failing instruction, as value and as a sentence
-    needed   -- what would have had to be known or done, as a sentence; "" if the message says it all
+    partners -- the kernel's other messages about the rejection, in the log's order
+    explanation -- why it was rejected, as far as this follows from the facts; "" if nothing more is known
+    proven, proven_text -- the value of `reg` before the failing instruction, and the same as a sentence
+    needed   -- what would have been accepted, as a sentence; "" if the message is sufficient
     causes   -- the steps that led to reg's value, oldest first, the failing one last (at most 32)
-    cause    -- what it comes from, for programs
+    cause    -- the root cause in machine-readable form
     """
 
     step: int
@@ -254,7 +254,7 @@ class Failure(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """What bpf_check() would say.
+    """The result of bpf_check().
 
     verdict -- accept or reject; errno is negative as the kernel returns it (-13 = EACCES), 0 if accepted.
     log     -- the text at the requested level.

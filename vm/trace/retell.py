@@ -45,7 +45,7 @@ from vm.verifier.state.reg import RegState
 if TYPE_CHECKING:
     from vm.trace.stored import StoredTrace
 
-# rule -> (its word, how states_equal() compares, what it means when it covers)
+# rule -> (its name, how states_equal() compares, the meaning of a covered state)
 RULES: Final = {
     RULE_DONE: (
         "done", "NOT_EXACT",
@@ -89,7 +89,7 @@ WHYS: Final = {
     WHY_ASYNC_ROUND: "the asynchronous callback was entered a different number of times",
 }
 
-# The word mark_chain_precision() was called with -> why the exact value matters.
+# `why` of mark_chain_precision() -> why the exact value matters.
 PRECISION_REASONS: Final = {
     "branch": "the value decides which branch is taken",
     "pointer_offset": "the value was added to a pointer",
@@ -128,7 +128,7 @@ def pruning(trace: StoredTrace, c: Comparison, after: int) -> Pruning:
 
 
 def _how(old: Slot, same: bool, exact: str) -> str:
-    """What held between the checkpoint's value and the one that arrived."""
+    """The relation between the checkpoint's value and the one that arrived."""
     reg = old.spilled_ptr if isinstance(old, StackSlot) else old
     if reg is not None and reg.type == t.SCALAR_VALUE and not reg.precise and exact == "NOT_EXACT":
         return "any"
@@ -175,7 +175,7 @@ def difference(trace: StoredTrace, c: Comparison, name: str) -> str:
 
 
 def regs_differ(trace: StoredTrace, old: RegState, cur: RegState, name: str, exact: bool) -> str:
-    """The first way in which `old` does not allow for `cur`."""
+    """The first difference because of which `old` does not cover `cur`."""
     if old.type != cur.type:
         return f"the checkpoint has {_reg(trace, old, name)}, here it is {_reg(trace, cur, name)}"
     if old.is_const() and cur.is_const() and old.scalar.smin != cur.scalar.smin:

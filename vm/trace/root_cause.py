@@ -1,4 +1,4 @@
-"""What a rejection comes from, for programs: a kind, and the place in the code and in the source that it is about."""
+"""The root cause of a rejection in machine-readable form: a kind, and a place in the code and in the source."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ class SourceCheck(NamedTuple):
 
 
 class RootCause(NamedTuple):
-    """What a rejection comes from.
+    """The root cause of a rejection.
 
     step, insn_idx, line -- the place (see CauseKind); -1 and None where there is none. line counts from 1.
-    source_check -- the comparison as the source has it, where the source was looked at
-    insns -- instructions to be shown beside it: those of its line, in order; empty where the compiler left none
+    source_check -- the comparison in the source, if the source was examined
+    insns -- the instructions of its line, in order; empty if the compiler left none
     """
 
     kind: CauseKind = CauseKind.NONE

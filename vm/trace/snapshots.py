@@ -1,4 +1,4 @@
-"""The frames after a step as they are kept, and how their slots are named."""
+"""Snapshots of frames, and the names of their slots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST_SLOT: Final = 11  # index of fp-8: 0-10 are registers, 11 + spi stack slot
 
 @final
 class FrameSnapshot:
-    """One frame after a step; the lists are never changed. writers: by index, the step that wrote the slot last."""
+    """One frame after a step; immutable. writers: by index, the step that last wrote the slot."""
 
     __slots__ = ("frameno", "regs", "stack", "writers")
 
@@ -26,7 +26,7 @@ class FrameSnapshot:
         self.writers: list[int] = writers
 
     def copy(self) -> FrameSnapshot:
-        """One that may be changed until it is shared."""
+        """A copy that may be changed until it is shared."""
         return FrameSnapshot(self.frameno, self.regs[:], self.stack[:], self.writers[:])
 
 
@@ -50,7 +50,7 @@ def names_in(frame: int, regs: int, slots: int) -> tuple[str, ...]:
 
 
 def value_at(snap: tuple[FrameSnapshot, ...], frame: int, idx: int) -> RegState | StackSlot | None:
-    """A slot's value, None if it is not there or holds nothing."""
+    """A slot's value; None if the slot does not exist or has no value."""
     if frame >= len(snap):
         return None
     if idx < FIRST_SLOT:
@@ -62,7 +62,7 @@ def value_at(snap: tuple[FrameSnapshot, ...], frame: int, idx: int) -> RegState 
 
 
 def same_reg(a: RegState, b: RegState) -> bool:
-    """The same value but for being precise, which a checkpoint takes away without any instruction."""
+    """Whether two values are equal except for `precise`, which checkpoints reset without any instruction."""
     return a is b or (
         same_head(a, b)
         and same(a.scalar, b.scalar)
@@ -73,12 +73,12 @@ def same_reg(a: RegState, b: RegState) -> bool:
 
 
 def same_slot(a: StackSlot, b: StackSlot) -> bool:
-    """same_reg() of a stack slot."""
+    """same_reg() for stack slots."""
     return a is b or (a.slot_type == b.slot_type and same_reg(a.spilled_ptr, b.spilled_ptr))
 
 
 def same_value(a: RegState | StackSlot | None, b: RegState | StackSlot | None) -> bool:
-    """same_reg() or same_slot(), whatever the values are."""
+    """same_reg() or same_slot(), depending on the values."""
     if isinstance(a, RegState):
         return isinstance(b, RegState) and same_reg(a, b)
     if isinstance(a, StackSlot):

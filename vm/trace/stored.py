@@ -1,7 +1,7 @@
 """Reads the trace of a walk at any step: states, writers, paths, and what the instructions read and changed.
 
-What it reads are blocks (blocks.py), in memory or in a file. Nothing is decoded before it is asked for; the blocks
-and values asked for last are kept.
+It reads blocks (blocks.py) from memory or from a file. Blocks and values are decoded on demand, and the most recently
+used ones are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vm.verifier.state.reg import RegState
 if TYPE_CHECKING:
     from vm.btf.types import Btf
 
-# What an instruction can write, as far as its fields tell: the index of a register or stack slot, or one of these.
+# What an instruction can write according to its fields: the index of a register or stack slot, or one of these.
 STORES: Final = -1
 NOTHING: Final = -2
 ANYTHING: Final = -3
@@ -37,7 +37,7 @@ _MAX_BLOCKS: Final = 8  # folded, in memory: some 3 MB each
 
 
 def target(insn: Insn) -> int:
-    """Index of what the instruction writes, if it is one slot of the current frame."""
+    """Index of the slot of the current frame that the instruction writes, or one of the above."""
     cls = insn.code & 0x07
     if cls in (o.ALU, o.ALU64, o.LDX):
         return insn.dst_reg
@@ -85,24 +85,24 @@ class StoredTrace:
 
     @property
     def first(self) -> int:
-        """The first step that is there: not 0 where only some blocks of a trace were opened."""
+        """The first available step: not 0 if only some blocks of a trace were opened."""
         return self._firsts[0] if self._firsts else 0
 
     # -- blocks --------------------------------------------------------------
 
     def add_block(self, head: Heading) -> None:
-        """There is another block."""
+        """Adds a block of the storage."""
         self._heads.append(head)
         self._firsts.append(head.first)
 
     def flush(self) -> None:
-        """Makes a block of what is not in one yet; a finished trace has nothing left.
+        """Makes a block of the steps that are not in one yet; a finished trace has none.
 
-        Only what lies in no block yet is worth that: a walk that goes on has its blocks end where it wants them to.
+        Called only for steps that are in no block yet, because it ends the block of a growing trace early.
         """
 
     def block_count(self) -> int:
-        """How many blocks there are."""
+        """Number of blocks."""
         return len(self._heads)
 
     def head(self, number: int) -> Heading:
@@ -110,11 +110,11 @@ class StoredTrace:
         return self._heads[number]
 
     def columns(self, number: int) -> Block:
-        """A block's columns, without its states: cheap to get."""
+        """A block's columns; no states are made."""
         return self._block(number)
 
     def number_of(self, step: int) -> int:
-        """The number of the block that holds a step. IndexError where there is no such step."""
+        """The number of the block with a step. IndexError if there is no such step."""
         if not 0 <= step < len(self):
             raise IndexError(step)
         if step >= self._sealed_steps():
@@ -128,7 +128,7 @@ class StoredTrace:
         return self._heads[-1].first_start + self._heads[-1].starts if self._heads else 0
 
     def _block(self, number: int) -> Block:
-        """A block's columns; its states are folded()'s."""
+        """A block's columns; folded() has its states."""
         found = self._folded.get(number)
         if found is not None:
             return found.block
@@ -136,7 +136,7 @@ class StoredTrace:
         return read_block(head, self._storage.read(head.offset, head.length))
 
     def blocks(self) -> Iterator[Block]:
-        """The columns of all blocks, in order. For what is counted over the whole walk."""
+        """The columns of all blocks, in order, for counts over the whole walk."""
         self.flush()
         for number in range(len(self._heads)):
             yield self._block(number)
@@ -182,11 +182,11 @@ class StoredTrace:
         return block.block.path[at]
 
     def before(self, i: int) -> int:
-        """The step whose state held before step i (-1: the entry state): on the same path or where it forked."""
+        """The step with the state before step i (-1: the entry state): on the same path, or the fork of it."""
         return self.after(self.path_at(i), i)
 
     def path_at(self, i: int) -> int:
-        """path_of(), also of the step that would have come after the last."""
+        """path_of(); also for the step after the last."""
         return self.path_of(i) if i < len(self) else self.path_count() - 1
 
     def after(self, path: int, i: int) -> int:
@@ -205,12 +205,12 @@ class StoredTrace:
         return block.after(at)
 
     def listed_before(self, i: int) -> Snapshot:
-        """The frames after step i - 1, whatever path that is on, as the values of step i's block."""
+        """The frames after step i - 1 on any path, with values of the block of step i."""
         block, at = self._at(i)
         return block.after(at - 1) if at else block.keyframe()
 
     def raw_before(self, i: int) -> Snapshot:
-        """The frames as step i found them: what the branch that was taken knows is in them."""
+        """The frames before step i, with the facts of the branch that was taken."""
         path = self.path_at(i)
         if not 0 <= path < self.path_count():
             return ()
@@ -220,14 +220,14 @@ class StoredTrace:
         return self.listed_before(i) if i < len(self) else self.raw(i - 1)
 
     def start(self, path: int) -> Snapshot:
-        """The frames a path started with."""
+        """The frames at the start of a path."""
         found = self._start_place(path)
         if found is None:
             raise IndexError(path)
         return found[0].started(found[1])
 
     def _start_place(self, path: int) -> tuple[Folded, int] | None:
-        """The block in which a path was taken up, and its place there; None where an earlier block is not there."""
+        """The block in which a path starts, and its place there; None if that block is not available."""
         if path >= self._sealed_starts():
             self.flush()
         if not self._heads or path < self._heads[0].first_start:
@@ -236,7 +236,7 @@ class StoredTrace:
         return self.folded(number), path - self._heads[number].first_start
 
     def _may_begin(self, path: int, i: int) -> bool:
-        """Whether step i can be the first of a path, as far as the headings tell: no block is read for that."""
+        """Whether step i can be the first of a path, according to the headings; reads no block."""
         if path >= self._sealed_starts() or path < self._heads[0].first_start:
             return True
         head = self._heads[self._block_of_start(path)]
@@ -260,15 +260,15 @@ class StoredTrace:
     # -- paths ---------------------------------------------------------------
 
     def path_count(self) -> int:
-        """Paths that were taken up so far."""
+        """Number of paths that have started."""
         return self._sealed_starts()
 
     def ended_count(self) -> int:
-        """Paths that are over: all but the one being walked."""
+        """Number of paths that have ended: all but the current one."""
         return self._heads[-1].first_end + self._heads[-1].ends if self._heads else 0
 
     def path_by_id(self, pid: int) -> Path:
-        """A path; the one that is being walked has the end "open"."""
+        """A path; the current one has the end "open"."""
         self.flush()
         found = self._start_place(pid)
         if found is None:
@@ -290,7 +290,7 @@ class StoredTrace:
         return len(self) - 1, "open", -1
 
     def path_list(self, limit: int = -1) -> list[Path]:
-        """The first `limit` paths in the order they were taken up, all without one; the last may be "open"."""
+        """The first `limit` paths in the order of the walk, all without a limit; the last may be "open"."""
         self.flush()
         found: list[Path] = []
         ends: list[tuple[int, str, int]] = []
@@ -325,7 +325,7 @@ class StoredTrace:
     # -- what steps changed and read -------------------------------------------
 
     def changes(self, i: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """(names that got a new value at step i, names that went away)."""
+        """(names with a new value at step i, names that disappeared)."""
         if i < 0:
             return (), ()
         old, new = self.raw_before(i), self.raw(i)
@@ -341,7 +341,7 @@ class StoredTrace:
         return tuple(wrote), gone
 
     def _failed(self, i: int) -> bool:
-        """Whether step i is the one that was refused: it shows what held before it."""
+        """Whether step i is the rejected one, which has the state before it."""
         if i != len(self) - 1:
             return False
         self.flush()
@@ -354,7 +354,7 @@ class StoredTrace:
         return Step(self.insn_idx(i), snap[-1].frameno if snap else 0, self.path_of(i), writes, self.reads(i))
 
     def reads(self, i: int) -> tuple[str, ...]:
-        """Names the instruction reads: its registers (of a call, those that hold an argument), and stack slots."""
+        """Names that the instruction reads: its registers (of a call, those with an argument), and stack slots."""
         snap = self.raw_before(i)
         insn = self._insns[self.insn_idx(i)]
         frame = len(snap) - 1
@@ -379,7 +379,7 @@ class StoredTrace:
         return list(found)
 
     def writer(self, i: int, name: str) -> int:
-        """The step that last wrote `name` as it is after step i; -1: it was there at the start.
+        """The step that wrote the value that `name` has after step i; -1: it is the initial value.
 
         A comparison that only narrows a value does not write it.
         """
@@ -391,7 +391,7 @@ class StoredTrace:
         return writer_in(self.raw(i), frame, idx) if i >= 0 else -1
 
     def writer_before(self, i: int, frame: int, idx: int) -> int:
-        """The step that last wrote a slot as step i found it."""
+        """The step that wrote the value that a slot has before step i."""
         return writer_in(self.raw_before(i), frame, idx)
 
     # -- states in words -------------------------------------------------------
@@ -405,19 +405,19 @@ class StoredTrace:
         }
 
     def slots(self, i: int) -> Mapping[str, RegState | StackSlot]:
-        """Values of every live slot after step i by name, untold."""
+        """Values of every live slot after step i by name, without text."""
         return live_slots(self.raw(i))
 
     def view(self, value: RegState | StackSlot, snap: Snapshot, name: str) -> RegView:
-        """A slot's value in words; written_at is not filled in."""
+        """The view of a slot's value; without written_at."""
         return self._viewer.view(value, snap, name)
 
     def facts(self, value: RegState | StackSlot) -> RegView:
-        """view() without the words, which take most of its time."""
+        """view() without the text, which takes most of its time."""
         return self._viewer.facts_of(value)
 
     def called(self, insn_idx: int) -> str:
-        """What the call at an instruction calls, "" if it is no call of a helper or kernel function."""
+        """The helper or kernel function that an instruction calls, "" for other instructions."""
         insn = self._insns[insn_idx]
         if insn.code != o.JMP | o.CALL or insn.src_reg == o.PSEUDO_CALL:
             return ""
@@ -430,7 +430,7 @@ class StoredTrace:
 
 
 def writer_in(snap: Snapshot, frame: int, idx: int) -> int:
-    """The step that wrote a slot of a state last."""
+    """The step that last wrote a slot of a state."""
     if frame >= len(snap):
         return -1
     writers = snap[frame].writers

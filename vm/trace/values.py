@@ -1,7 +1,7 @@
-"""Values of registers and stack slots as rows of bytes: what a block of a trace keeps of each, once.
+"""Registers and stack slots as rows of bytes. A block of a trace contains each value once.
 
-A value is immutable, so a row is written when a block first meets it, and the value remembers its number
-(`RegState.row`). Rows are numbered from 1; row 0 is a register or slot that holds nothing.
+Values are immutable. A row is written when a value first occurs in a block, and `RegState.row` stores its number. Rows
+are numbered from 1; row 0 is a register or slot without a value.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class ValueWriter:
         self.starts: list[int] = []  # offset of each row
 
     def row_of(self, reg: RegState) -> int:
-        """The number of a register's row, which is written if it is not there yet."""
+        """The number of a register's row, which is written if the block does not have it."""
         row = reg.row
         if row >> 32 == self._block:
             return row & 0xFFFFFFFF
@@ -91,7 +91,7 @@ class ValueWriter:
         return self._add(reg)
 
     def row_of_slot(self, slot: StackSlot) -> int:
-        """row_of() of a stack slot; one that holds nothing is row 0."""
+        """row_of() for a stack slot; row 0 if it has no value."""
         row = slot.row
         if row >> 32 == self._block:
             return row & 0xFFFFFFFF
@@ -108,7 +108,7 @@ class ValueWriter:
         return number
 
     def data(self) -> bytes:
-        """All rows, one after the other."""
+        """The bytes of all rows."""
         return bytes(memoryview(self._data)[: self._size])
 
     def _next(self) -> int:
@@ -116,7 +116,7 @@ class ValueWriter:
         return len(self.starts)
 
     def _take(self, size: int) -> int:
-        """The offset of `size` bytes that a row is written to."""
+        """Reserves `size` bytes for a row; returns their offset."""
         at = self._size
         self._size = at + size
         if self._size > self._room:
@@ -172,7 +172,7 @@ class ValueWriter:
 
 @final
 class ValueReader:
-    """Values of rows; a row's value is made once. starts: offset of each row in `data`; btf: the program's."""
+    """Reads rows; the value of a row is made once. starts: offset of each row in `data`; btf: of the program."""
 
     def __init__(self, data: bytes, starts: Sequence[int], btf: Btf | None) -> None:
         self._data: bytes = data

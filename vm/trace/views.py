@@ -1,4 +1,4 @@
-"""The verifier's values as a person reads them (trace.RegView)."""
+"""Converts the verifier's values to their readable form (records.RegView)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Viewer:
         self._known: dict[tuple[int, int], tuple[RegState | StackSlot, RegView]] = {}
 
     def view(self, value: RegState | StackSlot, snap: tuple[FrameSnapshot, ...], name: str) -> RegView:
-        """A slot's value in words."""
+        """The view of a slot's value."""
         frameno = int(name.split(":")[0]) if ":" in name else 0
         if isinstance(value, StackSlot) and value.slot_type[7] == t.STACK_DYNPTR:
             return self._told(value, snap, name, frameno)  # its text may depend on the slot below
@@ -66,11 +66,11 @@ class Viewer:
         return RegView("memory" if kind in (t.STACK_DYNPTR, t.STACK_ITER) else "number", text)
 
     def reg(self, reg: RegState, frameno: int) -> RegView:
-        """A register's value in words."""
+        """The view of a register's value."""
         return self.facts(reg)._replace(text=reg_text(reg, frameno, self._names))
 
     def facts_of(self, value: RegState | StackSlot) -> RegView:
-        """view() without the words."""
+        """view() without the text."""
         if isinstance(value, RegState):
             return self.facts(value)
         kind = value.slot_type[7]
@@ -79,7 +79,7 @@ class Viewer:
         return RegView("memory" if kind in (t.STACK_DYNPTR, t.STACK_ITER) else "number", "")
 
     def facts(self, reg: RegState) -> RegView:
-        """reg() without the words."""
+        """reg() without the text."""
         spec = self._names.map_of(reg) if t.type_is_map_ptr(reg.type) else None
         s = reg.scalar
         shown = reg.type == t.SCALAR_VALUE or s.var_off.mask != 0
