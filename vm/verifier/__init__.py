@@ -1,4 +1,4 @@
-"""What the kernel's verifier says of a program. vm/pipeline/bpf_check.py lists the passes; loop.py is the walk."""
+"""An emulation of the kernel's verifier. vm/pipeline/bpf_check.py has the sequence of passes; loop.py is the walk."""
 
 from __future__ import annotations
 

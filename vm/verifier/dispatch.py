@@ -1,4 +1,4 @@
-"""Which check an instruction class gets. No logic of its own (the big switch of do_check())."""
+"""Calls the check of an instruction class (the switch in do_check())."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_ld(env: VerifierEnv, insn: Insn) -> None:
 
 
 def check_insn(env: VerifierEnv, insn: Insn) -> None:
-    """Any instruction but a well-formed exit or kfunc call. Compiled, each of these is a direct call."""
+    """Checks any instruction except well-formed exits and kfunc calls. In compiled code each call here is direct."""
     insn_class = insn.code & 0x07
     if insn_class in (o.ALU64, o.ALU):
         check_alu(env, insn)

@@ -1,6 +1,6 @@
 """One walk's context (struct bpf_verifier_env): the program, options, counters, the log and the states.
 
-Every check takes it first. It has no logic beyond keeping its own invariants.
+It is the first argument of every check. It has no logic except for its invariants.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ BPF_F_TEST_REG_INVARIANTS: Final = 1 << 7
 
 
 class Reject(Exception):
-    """The program is refused, for the reason that `rule` is, with the values that its message is filled with.
+    """The program is rejected by `rule`; the values are the fields of its message.
 
-    errno -- positive (EACCES); sentence -- the line of the kernel's message that names the reason ("" if the kernel
-    says nothing); partners -- what the kernel says beside it, in the log's order.
+    errno -- positive (EACCES); sentence -- the line of the kernel's message with the reason ("" if there is no
+    message); partners -- the other lines about the rejection, in the log's order.
     regno -- register at fault, or -1; spi -- stack slot at fault (8-byte index) of frame `frame`, or -1.
-    needed -- what would have been accepted, in words and numbers, where the rule alone does not say it.
-    held -- kinds of holdings (trace.Holding) that were not given back; ref_id -- the reference, or 0.
-    also -- another register that matters: the size of the memory at fault; insn_idx -- the instruction, if it is not
-    the one being walked; only_null -- the register would be accepted if it could not be NULL.
+    needed -- what would have been accepted, as a sentence, if the rule alone does not say it.
+    held -- kinds of holdings (trace.Holding) that were not released; ref_id -- the reference, or 0.
+    also -- another relevant register: the size of the memory at fault; insn_idx -- the instruction, if it is not the
+    current one; only_null -- the register would be accepted if it could not be NULL.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Reject(Exception):
 class VerifyOptions(NamedTuple):
     """log_level 0-2; record: keep the trace; privileged: as root (False: as an unprivileged user).
 
-    caps: what the user may do, where that is neither all nor nothing.
+    caps: the user's capabilities, if they are neither all nor none.
     keep_log, log_steps: see Log.keep and Log.steps.
     prog_flags are added to the program's own (BPF_F_TEST_STATE_FREQ and the like).
     """
@@ -89,7 +89,7 @@ class VerifyOptions(NamedTuple):
 
     @property
     def granted(self) -> Caps:
-        """What the user may do."""
+        """The user's capabilities."""
         if self.caps is not None:
             return self.caps
         return ROOT if self.privileged else NOBODY
@@ -97,7 +97,7 @@ class VerifyOptions(NamedTuple):
 
 @final
 class StackElem:
-    """struct bpf_verifier_stack_elem: a branch still to be walked. push_step and path are the trace's."""
+    """struct bpf_verifier_stack_elem: a pushed branch. push_step and path are for the trace."""
 
     __slots__ = ("st", "insn_idx", "prev_insn_idx", "log_pos", "push_step", "path")
 
@@ -152,7 +152,7 @@ class VerifierEnv:
         self.prev_insn_idx: int = -1
         self.log: Log = Log(options.log_level, options.keep_log, options.log_steps)
         self.refused: bool = False  # before the verifier was asked
-        self._notes: list[tuple[int, str]] = []  # (insn_processed, what was said beside a rejection)
+        self._notes: list[tuple[int, str]] = []  # (insn_processed, log lines about a rejection)
 
         flags = program.prog_flags | options.prog_flags
         self.caps: Caps = options.granted
@@ -180,7 +180,7 @@ class VerifierEnv:
         self.insn_hist: list[HistEntry] = []
         self.cur_hist_ent: HistEntry | None = None
         self.backtrack: Backtrack = Backtrack()
-        # Per instruction: its immediate as a register, and what it made of its operands last.
+        # Per instruction: its immediate as a register, and its last operands with the result.
         self.imm_regs: list[RegState | None] = [None] * len(program.insns)
         self.alu_memos: list[AluMemo | None] = [None] * len(program.insns)
         self.jump_memos: list[JumpMemo | None] = [None] * len(program.insns)
@@ -192,7 +192,7 @@ class VerifierEnv:
         self.kfuncs: set[int] = set()  # BTF ids of the kernel functions the program calls
         self.attach_target: AttachTarget | None = None
         self.arena_map: int = -1  # index into Program.maps
-        self.tstamp_type_access: bool = False  # the program looks at __sk_buff.tstamp_type
+        self.tstamp_type_access: bool = False  # the program reads __sk_buff.tstamp_type
 
         self.pass_cnt: int = 0
         self.insn_processed: int = 0
@@ -204,7 +204,7 @@ class VerifierEnv:
         self.peak_states: int = 0
         self.longest_mark_read_walk: int = 0
 
-        # Where do_check() stands between two slices: the instruction walked last, and whether a path was just taken up.
+        # State of do_check() between two slices: the last instruction, and whether a new path has just started.
         self.walked_idx: int = -1
         self.do_print_state: bool = False
         self.scratched_regs: int = 0
@@ -248,11 +248,11 @@ class VerifierEnv:
     # -- messages ------------------------------------------------------------
 
     def verbose(self, text: str) -> None:
-        """verbose(): a piece of log text, exactly the kernel's words."""
+        """verbose(): a piece of log text, exactly as in the kernel."""
         self.log.text(text)
 
     def note(self, note: Note, **values: object) -> None:
-        """verbose() what goes beside the rejection that follows, if one does."""
+        """verbose() of a line that belongs to the rejection that may follow."""
         self._beside(note.text(values))
 
     def warn(self, rule: Rule, **values: object) -> None:
@@ -273,8 +273,8 @@ class VerifierEnv:
     ) -> NoReturn:  # fmt: skip
         """verbose() the rule's message and return -errno, as nearly every check ends.
 
-        errno -- one of rule.also, where the place returns another error than rule.errno.
-        because -- the rejection this one follows from: what it said is said already, and goes beside this one.
+        errno -- one of rule.also, if the caller returns another error than rule.errno.
+        because -- the rejection that caused this one: its message is in the log already and becomes a partner.
         states -- (heading, frame) that the kernel prints after the message.
         only_null -- Reject.only_null.
         values -- the fields of the message; `regno` is one of them. The rest is Reject's.
@@ -302,14 +302,14 @@ class VerifierEnv:
         raise rejected
 
     def refuse(self, rule: Rule, **values: object) -> NoReturn:
-        """Return -errno before the verifier runs: such a load leaves no log."""
+        """Return -errno before the verifier runs; such a load has no log."""
         self.refused = True
         rejected = Reject(rule, values, rule.errno)
         rejected.sentence = rule.text(values)
         raise rejected
 
     def say_line(self, insn_idx: int) -> None:
-        """verbose_linfo(): the source line, if it is another one than the last said."""
+        """verbose_linfo(): the source line, if it differs from the last one in the log."""
         record = self.line_record(insn_idx)
         prev = self.prev_linfo
         if record < 0 or record == prev:
@@ -328,7 +328,7 @@ class VerifierEnv:
             self.mark_verifier_state_clean()
 
     def print_insn_state(self, state: FuncState) -> None:
-        """print_insn_state(): on the instruction's line if nothing was said since, else on its own."""
+        """print_insn_state(): on the instruction's line if it is the last one, else on a new line."""
         joined = self.prev_log_pos and self.prev_log_pos == self.log.pos
         if self.log.level:
             s = snapshot(state, False, self.scratched_regs, self.scratched_stack_slots)
@@ -369,5 +369,5 @@ class VerifierEnv:
             self.reject(JUMP_SEQUENCE_TOO_LONG, count=len(self.head))
 
     def pop_log(self) -> bool:
-        """Whether the log of a finished path is forgotten (level 1)."""
+        """Whether the log of a finished path is removed (level 1)."""
         return not self.log.level & BPF_LOG_LEVEL2

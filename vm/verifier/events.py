@@ -1,4 +1,4 @@
-"""What the walk says while it goes: log entries as data. report/ turns them into the kernel's text.
+"""Log entries of the walk as data. report/ converts them to the kernel's text.
 
 The kernel compares positions in its log to decide what to join on a line; here a position is
 the number of entries, which orders the same way because nothing empty is ever logged.
@@ -33,7 +33,7 @@ class SlotSnapshot(NamedTuple):
 
 
 class StateSnapshot(NamedTuple):
-    """What print_verifier_state() prints: one frame's chosen slots."""
+    """The slots of one frame that print_verifier_state() prints."""
 
     frameno: int
     slots: tuple[SlotSnapshot, ...]
@@ -47,9 +47,9 @@ class LogEntry(NamedTuple):
 
     TEXT: `text` as it stands. LINE: source line of line-info record `number`.
     INSN: instruction `number`, "7: (bf) r1 = r2\\n"; with `text` that stands in the place of its newline.
-    STATE: `state`; `number` -2 a state on its own after whatever text came before, -1 joined to the
-    instruction logged just before, else the insn_idx that heads its line.
-    INSTEAD: `text` in the place of instruction `number`.
+    STATE: `state`; `number` -2: a separate state after the previous text, -1: on the line of the previous
+    instruction, else the insn_idx at the beginning of its line.
+    INSTEAD: `text` instead of instruction `number`.
     MARK: precision is tracked back over it; `mark` is (frame, mask of registers, mask of stack slots).
     `step` is the trace step it belongs to.
     """
@@ -63,7 +63,7 @@ class LogEntry(NamedTuple):
 
 
 def snapshot(state: FuncState, print_all: bool, regs_mask: int, stack_mask: int) -> StateSnapshot:
-    """The slots print_verifier_state() would look at: all, or the scratched ones."""
+    """The slots that print_verifier_state() considers: all, or the scratched ones."""
     marks = state.live.marks
     slots = [
         SlotSnapshot(i, marks[i], (), reg)
@@ -88,11 +88,11 @@ class Log:
     """The verifier's log as a list of entries, at one level (0: nothing is kept).
 
     keep -- how many entries to keep at the beginning and at the end of a long level-2 log (0: all).
-    What falls out between is counted in `left_out`: the end, which holds the deciding lines, is never lost.
-    steps -- after so many steps stop() is called (0: never): the log costs more than the walk itself. The words of a
-    rejection and the last line are kept all the same.
-    settled -- how many entries were taken out at the beginning, because they are text already (take()); 0 again once
-    the log was forgotten as a whole.
+    `left_out` counts the entries between them; the end, which has the decisive lines, is never lost.
+    steps -- stop() is called after this number of steps (0: never), because the log costs more than the walk. The
+    message of a rejection and the last line are kept in any case.
+    settled -- number of entries that were removed at the beginning because they are text already (take()); 0 after
+    the whole log was reset.
     """
 
     __slots__ = (
@@ -120,7 +120,7 @@ class Log:
     def reset(self, pos: int) -> None:
         """bpf_vlog_reset(): remove the entries after `pos` (level 1 only, which keeps everything).
 
-        A state joined to an instruction had taken that line's newline away: a blank is left in its place.
+        A state on an instruction's line had removed that line's newline: a blank remains there.
         """
         if self.stopped:
             return
@@ -133,8 +133,8 @@ class Log:
         del entries[pos:]
 
     def take(self, pos: int) -> list[LogEntry]:
-        """Take out the entries before `pos`, to which reset() does not return, unless it removes all entries."""
-        # The last entries may still be replaced, or joined by a state; and so may what is before a state.
+        """Remove and return the entries before `pos`; reset() never goes back there, unless it removes all entries."""
+        # The last entries, and the one before a state, may still be replaced or extended by a state.
         cut = min(pos - self.settled, len(self.entries) - _LAST)
         while cut > 0 and self.entries[cut].kind == STATE:
             cut -= 1
@@ -146,7 +146,7 @@ class Log:
         return taken
 
     def all(self) -> list[LogEntry]:
-        """What was kept, with a line in the place of what was not."""
+        """The kept entries, with a line in place of those that were left out."""
         if self.stopped:
             gap = LogEntry(TEXT, 0, f"… the log after step {self.stopped_at:,} is left out …\n", None, -1)
             return [*self.head, *self.entries, gap, *self.last]
@@ -158,7 +158,7 @@ class Log:
     def _make_room(self) -> None:
         if not self.head:
             self.head, self.entries = self.entries[: self.keep], self.entries[self.keep :]
-        # A state may be joined to the instruction logged before it: never cut between the two.
+        # A state may be on the line of the instruction before it: never cut between the two.
         cut = len(self.entries) - self.keep
         while cut < len(self.entries) and self.entries[cut].kind == STATE:
             cut += 1
@@ -166,7 +166,7 @@ class Log:
         del self.entries[:cut]
 
     def stop(self) -> None:
-        """Keep nothing more but words."""
+        """Keep only messages from here on."""
         self.stopped = True
         self.stopped_at = self.step
         self.level = 0

@@ -1,8 +1,7 @@
-"""What the walk did besides visiting instructions, noted where it happens: comparisons with checkpoints and precision.
+"""Records of the walk besides its steps: comparisons with checkpoints, precision, and reads of stack slots.
 
-Entries are plain tuples of numbers and shared values; vm/trace/records.py has the types that they are converted to, and
-vm/trace/retell.py makes those when asked. Both ends of a long walk are kept, so that a million steps cost what the
-bounds say.
+Entries consist of numbers and shared values; vm/trace/retell.py converts them to the types of vm/trace/records.py on
+request. Of a long walk, the first and the last entries are kept, so that memory is bounded.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from vm.verifier.state.reg import RegState
 KEEP_COMPARISONS: Final = 5_000
 KEEP_MARKS: Final = 4_000
 MAX_CHAIN: Final = 128
-GAVE_UP: Final = 0xFFFFFFFF  # an insn_idx in a chain: from here on every scalar counts as precise
+GAVE_UP: Final = 0xFFFFFFFF  # an insn_idx in a chain: all scalars became precise
 
-# Why a checkpoint was compared the way it was (is_state_visited()); index of RULES.
+# How a checkpoint was compared (is_state_visited()); keys of RULES in retell.py.
 RULE_DONE: Final = 0
 RULE_OPEN_LOOP: Final = 1
 RULE_ITER: Final = 2
@@ -26,7 +25,7 @@ RULE_CALLBACK: Final = 4
 RULE_ENDLESS: Final = 5
 RULE_ASYNC: Final = 6
 
-# What decided that a checkpoint did not cover, if no register or slot did.
+# Why a checkpoint did not cover the state, if not because of a register or slot.
 WHY_SLOT: Final = 0
 WHY_FRAMES: Final = 1
 WHY_SPECULATIVE: Final = 2
@@ -82,7 +81,7 @@ _NO_TALLY: Final = _Tally(-1, -1, -1, -1)
 
 @final
 class Comparison:
-    """The state at insn_idx against one checkpoint. step: number the visit has, or would have had.
+    """A comparison of the state at insn_idx with one checkpoint. step: number of the visit, also if it was pruned.
 
     slot: 0-10 a register, 11 + spi a stack slot, -1 none; old and cur are its two values.
     Where the checkpoint covered: places (frame << 8 | slot) that were compared, the checkpoint's values and those of
@@ -118,7 +117,7 @@ _NO_PLACES: Final[list[int]] = []
 
 @final
 class Mark:
-    """One call of mark_chain_precision(). Journal.chain() returns what it followed: `links` entries from `begin` on."""
+    """One call of mark_chain_precision(). Journal.chain() returns its chain: `links` entries from `begin` on."""
 
     __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "late", "begin", "links")
 
@@ -137,7 +136,7 @@ class Mark:
 
 @final
 class _Link:
-    """One step of a chain: after instruction insn_idx precision of these registers and slots of `frame` is wanted."""
+    """One link of a chain: these registers and slots of `frame` must be precise after instruction insn_idx."""
 
     __slots__ = ("insn_idx", "frame", "regs", "slots")
 
@@ -153,7 +152,7 @@ _NO_LINK: Final = _Link(-1, -1, 0, 0)
 
 @final
 class _Kept:
-    """The first `keep` and the last `keep` comparisons. `left_out` fell out between."""
+    """The first `keep` and the last `keep` comparisons. left_out: number of dropped ones."""
 
     __slots__ = ("keep", "first", "last", "oldest", "left_out")
 
@@ -165,7 +164,7 @@ class _Kept:
         self.left_out: int = 0
 
     def add(self, c: Comparison) -> Comparison:
-        """Keeps `c`, and returns one to write the next into: a new one, or the one that fell out."""
+        """Keeps `c`, and returns an object for the next comparison: a new one, or the dropped one."""
         last = self.last
         if len(last) == self.keep:
             at = self.oldest
@@ -188,16 +187,16 @@ class _Kept:
 
 @final
 class Journal:
-    """The first and the last of each kind; what fell out between is counted.
+    """The first and the last entries of each kind; dropped ones are counted.
 
-    A long walk notes more than it keeps, so what falls out is written over instead of being made anew.
+    In a long walk most entries are dropped, so their objects are reused instead of making new ones.
     """
 
     def __init__(self, keep_comparisons: int = KEEP_COMPARISONS, keep_marks: int = KEEP_MARKS) -> None:
         self._keep_marks: int = keep_marks
         self._misses: _Kept = _Kept(keep_comparisons)
         self._hits: _Kept = _Kept(keep_comparisons)
-        # What the next comparison is written into: first what differs, then, if it is one to be told, the rest.
+        # Objects for the next comparison: first the difference is stored, then the other fields.
         self._miss: Comparison = Comparison()
         self._hit: Comparison = Comparison()
         self.first_marks: list[Mark] = []
@@ -216,7 +215,7 @@ class Journal:
         self._tallies: dict[int, _Tally] = {}
         self._last_tally: list[_Tally] = []
         # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
-        # A loop makes the same links again and again: the one last made for an instruction is used once more.
+        # A loop makes the same links repeatedly: the last link of each instruction is reused.
         self._first_links: list[_Link] = []
         self._last_links: list[_Link] = []
         self._made: list[_Link] = []
@@ -226,7 +225,7 @@ class Journal:
 
     @property
     def comparisons_left_out(self) -> int:
-        """Of those that did not cover."""
+        """Number of dropped failed comparisons."""
         return self._misses.left_out
 
     @property
@@ -253,14 +252,14 @@ class Journal:
         """Step `step` reads (a part of) a stack slot."""
         slot = frame << 8 | spi
         if self._read_step == step and self._read_slot == slot:
-            return  # bytes of one slot are asked for one after the other
+            return  # the bytes of a slot are read one after the other
         self._read_step = step
         self._read_slot = slot
         self._read_steps.append(step)
         self._read_slots.append(slot)
 
     def take_reads(self) -> tuple[list[int], list[int]]:
-        """(steps, frame << 8 | spi) of the stack slots that were read since this was asked last, in order."""
+        """(steps, frame << 8 | spi) of the stack slots that were read since the last call, in order."""
         found = self._read_steps, self._read_slots
         self._read_steps = []
         self._read_slots = []
@@ -274,7 +273,7 @@ class Journal:
         counts[insn_idx] = counts[insn_idx] + 1
 
     def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
-        """A checkpoint did not cover; differs() or differs_in() said before in what."""
+        """A checkpoint did not cover the state; differs() or differs_in() was called before."""
         c = self._miss
         c.step = step
         c.path = path
@@ -309,7 +308,7 @@ class Journal:
         arrived: list[Slot],
         below: list[Slot],
     ) -> None:
-        """A checkpoint covered; the lists say what was compared, see Comparison."""
+        """A checkpoint covered the state; the lists are those of Comparison."""
         c = self._hit
         c.step = step
         c.path = path
@@ -324,7 +323,7 @@ class Journal:
         self._hit = self._hits.add(c)
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
-        """mark_chain_precision() starts; walked() adds to its chain."""
+        """mark_chain_precision() starts; walked() adds links to its chain."""
         if len(self.first_marks) < self._keep_marks:
             kept = self.first_marks
             links = self._first_links
@@ -356,7 +355,7 @@ class Journal:
         self._open_links = links
 
     def walked(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
-        """Precision of these registers and slots of `frame` is wanted after instruction insn_idx."""
+        """These registers and slots of `frame` must be precise after instruction insn_idx."""
         mark = self._open_mark
         if mark.links >= MAX_CHAIN:
             return
@@ -373,7 +372,7 @@ class Journal:
         self._open_links.append(link)
 
     def chain(self, mark: Mark) -> list[tuple[int, int, int, int]]:
-        """What a mark followed back: (insn_idx, frame, registers, slots), the last two as masks."""
+        """The chain of a mark: (insn_idx, frame, registers, slots), the last two as masks."""
         links = self._last_links if mark.late else self._first_links
         begin = mark.begin - (self._dropped_links if mark.late else 0)
         return [(each.insn_idx, each.frame, each.regs, each.slots) for each in links[begin : begin + mark.links]]

@@ -1,4 +1,4 @@
-"""The walk itself: one step after the other until no branch is left (do_check(), do_check_common())."""
+"""The main loop of the walk, until no branch is left (do_check(), do_check_common())."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SLICE: Final = 1024
 
 
 def do_check_common(env: VerifierEnv, subprogno: int, recorder: Observer | None) -> Iterator[None]:
-    """Walks one function from its entry with nothing known but its arguments; raises Reject.
+    """Walks one function from its entry, where only its arguments are known; raises Reject.
 
-    Pauses (yields) every SLICE instructions, so that a caller can tell how far the walk is.
+    Yields every SLICE instructions, so that a caller can report the progress.
     """
     env.prev_linfo = -1
     env.pass_cnt += 1
@@ -102,7 +102,7 @@ def do_check(env: VerifierEnv, recorder: Observer | None) -> bool:
 
 
 def _next_path(env: VerifierEnv, recorder: Observer | None) -> bool:
-    """process_bpf_exit: takes up the branch pushed last; False if there is none."""
+    """process_bpf_exit: continues with the last pushed branch; False if there is none."""
     env.mark_verifier_state_scratched()
     update_branch_counts(env, env.cur_state)
     if not env.head:
@@ -121,11 +121,11 @@ def _next_path(env: VerifierEnv, recorder: Observer | None) -> bool:
 
 
 def _exit_or_kfunc(env: VerifierEnv, insn: Insn) -> bool:
-    """Whether the path is over."""
+    """Checks an exit or kfunc call; whether the path ends."""
     env.jmps_processed += 1
     exception_exit = False
     if insn.code == CALL_INSN:
-        # Most programs call no kernel function: what checks such calls is imported with the first one.
+        # Most programs call no kernel function: the module is imported with the first call.
         from vm.verifier.call import kfunc
 
         if not kfunc.check_call(env, insn, exit_checks.check_return_code):
@@ -174,7 +174,7 @@ def _say_insn(env: VerifierEnv, idx: int) -> None:
 
 
 def do_check_subprogs(env: VerifierEnv, recorder: Observer | None) -> Iterator[None]:
-    """do_check_subprogs(): each global function that is called, on its own, for any arguments."""
+    """do_check_subprogs(): verifies each called global function separately, for any arguments."""
     if not env.program.func_infos:
         return
     if env.exception_callback_subprog:

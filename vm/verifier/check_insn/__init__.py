@@ -1,1 +1,1 @@
-"""One instruction's effect on the state, by class: arithmetic, jumps, constants, atomics, the way out."""
+"""Checks of instructions by class: arithmetic, jumps, constants, atomics, exit."""

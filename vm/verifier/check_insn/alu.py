@@ -234,7 +234,7 @@ def _adjust_reg_min_max_vals(env: VerifierEnv, insn: Insn, op: int) -> None:
 
 
 def _adjust_scalar(env: VerifierEnv, insn: Insn, op: int, src: RegState) -> None:
-    """adjust_scalar_min_max_vals() and what becomes of the register's links to others."""
+    """adjust_scalar_min_max_vals(), and the effect on the register's links to others."""
     regs = env.cur_state.frame[-1].regs
     alu32 = insn.code & 0x07 != o.ALU64
     if not computable(op, alu32, src.scalar):
@@ -285,7 +285,7 @@ def _adjust_scalar(env: VerifierEnv, insn: Insn, op: int, src: RegState) -> None
 
 
 def _maybe_fork_scalars(env: VerifierEnv, insn: Insn, value: Scalar) -> Scalar:
-    """maybe_fork_scalars(): a mask that is all ones or all zeroes is followed as either."""
+    """maybe_fork_scalars(): a mask that is all ones or all zeroes is verified as both, on two paths."""
     if value.smin == -1 and value.smax == 0:
         alu32 = False
     elif value.s32_min == -1 and value.s32_max == 0:

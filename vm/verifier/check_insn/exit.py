@@ -1,4 +1,4 @@
-"""The way out: what may not be left open, and what a program may return (check_return_code())."""
+"""Checks at exit: open regions, and the return value (check_return_code())."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _hook_is_void(env: VerifierEnv) -> bool:
 
 
 def check_return_code(env: VerifierEnv, regno: int, reg_name: str) -> None:
-    """What register `regno` holds where the program ends."""
+    """Checks the value of register `regno` at the end of the program."""
     frame = env.cur_state.frame[0]
     is_subprog = frame.subprogno != 0
     is_lsm = env.program.prog_type == k.BPF_PROG_TYPE_LSM

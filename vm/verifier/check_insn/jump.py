@@ -1,4 +1,4 @@
-"""Jumps: which way they go, and what either way knows (check_cond_jmp_op())."""
+"""Jumps: possible outcomes, and the facts known on each branch (check_cond_jmp_op())."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _check_ja(env: VerifierEnv, insn: Insn) -> None:
 
 
 def _check_may_goto(env: VerifierEnv, insn: Insn) -> None:
-    """may_goto: falls through, or jumps when its budget is spent; either may happen at any round."""
+    """may_goto: falls through, or jumps when its budget is used up; both are possible in each iteration."""
     idx = env.insn_idx
     if insn.code != o.JMP | o.JCOND or insn.src_reg != o.MAY_GOTO or insn.dst_reg or insn.imm or not insn.off:
         env.reject(MAY_GOTO_FIELDS, off=insn.off, imm=insn.imm)
@@ -130,7 +130,7 @@ def _check_cond_jmp(env: VerifierEnv, insn: Insn, op: int) -> None:
     other_branch = env.push_stack(env.insn_idx + insn.off + 1, env.insn_idx, False)
     _refine_both(env, insn, this_branch, other_branch, op, src if not by_reg else None)
     if linked:
-        # By id as it is now: collecting may have taken it away.
+        # By the current id: collecting may have removed it.
         if by_reg and regs[insn.src_reg].type == SCALAR_VALUE and regs[insn.src_reg].id:
             sync_linked_regs(this_branch, insn.src_reg, linked)
             sync_linked_regs(other_branch, insn.src_reg, linked)
@@ -178,7 +178,7 @@ def is_branch_taken(dst: RegState, src: RegState, op: int, jmp32: bool) -> int:
         return -1
     if is_pkt_pointer_any(dst) and is_pkt_pointer_any(src):
         return is_pkt_ptr_branch_taken(dst, src, op)
-    # A pointer against zero is all that can be told.
+    # Only comparisons of a pointer with zero have a known result.
     if not (src.type == SCALAR_VALUE and src.scalar.var_off.mask == 0):
         dst, src = src, dst
         op = FLIP.get(op, 0)
@@ -192,7 +192,7 @@ def is_branch_taken(dst: RegState, src: RegState, op: int, jmp32: bool) -> int:
 
 
 def _follow_one(env: VerifierEnv, insn: Insn, dst: RegState, src: RegState, by_reg: bool, taken: bool) -> None:
-    """The comparison's result is known; what it depended on has to be exact."""
+    """Continues on the only possible branch; the compared values have to be precise."""
     if dst.type == SCALAR_VALUE:
         mark_chain_precision(env, insn.dst_reg, "branch")
     if by_reg and src.type == SCALAR_VALUE:

@@ -1,4 +1,4 @@
-"""Comparisons of packet pointers: how much of the packet may be read on either side of the branch."""
+"""Comparisons of packet pointers: the readable part of the packet on each branch."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _with_range(reg: RegState, new_range: int) -> RegState:
 
 
 def _find_good_pkt_pointers(state: VerifierState, pkt: RegState, range_right_open: bool) -> None:
-    """All copies of `pkt`'s base may be read up to where `pkt` points."""
+    """find_good_pkt_pointers(): all pointers with the same base as `pkt` may be read up to `pkt`."""
     if pkt.off < 0 or (pkt.off == 0 and range_right_open):
         return
     if pkt.scalar.umax > MAX_PACKET_OFF or pkt.scalar.umax + pkt.off > MAX_PACKET_OFF:

@@ -57,7 +57,7 @@ _ARITHMETIC_OK: Final = frozenset(
 
 
 def check_reg_sane_offset(env: VerifierEnv, reg: RegState, reg_type: int, regno: int) -> None:
-    """check_reg_sane_offset(): an offset (or a pointer's own) has to stay far from overflowing. `regno` holds it."""
+    """check_reg_sane_offset(): the offset in register `regno` has to be far from overflow."""
     s = reg.scalar
     if s.var_off.mask == 0:
         value = s64(s.var_off.value)

@@ -1,4 +1,4 @@
-"""Spectre v1: pointer arithmetic of unprivileged programs is masked, and what masking could do is walked too."""
+"""Spectre v1: masks pointer arithmetic of unprivileged programs, and verifies the effects of masking."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROHIBITED: Final = "pointer arithmetic with it prohibited for !root"
 
 @final
 class SanitizeInfo:
-    """struct bpf_sanitize_info: what the first of the two looks at an instruction found."""
+    """struct bpf_sanitize_info: the result of the first of the two checks of an instruction."""
 
     __slots__ = ("alu_state", "alu_limit", "mask_to_left")
 
@@ -66,13 +66,13 @@ def _update_state(env: VerifierEnv, insn: Insn, alu_state: int, alu_limit: int) 
 
 
 def sanitize_val_alu(env: VerifierEnv, insn: Insn) -> None:
-    """A sum of two numbers: it must be one on every path."""
+    """A sum of two numbers: its operands must be numbers on every path."""
     if not _can_skip(env, insn):
         _update_state(env, insn, ALU_NON_POINTER, 0)
 
 
 def sanitize_speculative_path(env: VerifierEnv, insn: Insn | None, next_idx: int, curr_idx: int) -> None:
-    """The way a mispredicted branch would go is walked as well, with the compared registers unknown."""
+    """Also verifies the path of a mispredicted branch, with the compared registers unknown."""
     branch = env.push_stack(next_idx, curr_idx, True)
     if insn is not None:
         regs = branch.frame[-1].regs

@@ -1,7 +1,6 @@
-"""Precision: which scalars a decision depended on, found by walking the instructions back.
+"""Precision backtracking (mark_chain_precision()): which scalars a decision depended on.
 
-mark_chain_precision(). Only checkpoints are marked: the state being walked is not
-compared with anything before it becomes one.
+Only checkpoints are marked: the current state is not compared with others before it becomes a checkpoint.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import SCALAR_VALUE
 from vm.verifier.state.vstate import MAX_CALL_FRAMES, VerifierState
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["INSN_F_DST_REG_STACK", "INSN_F_SRC_REG_STACK"]
 
 # Flags of a history entry: the frame (3 bits) and slot (6 bits) of a stack access, and what a jump compared.
@@ -61,7 +60,7 @@ def insn_stack_access_flags(frameno: int, spi: int) -> int:
 
 
 def linked_regs_pack(linked: list[tuple[int, int, bool]]) -> int:
-    """Up to six (frame, register or spi, is a register) in one number, as a history entry keeps them."""
+    """Packs up to six (frame, register or spi, is a register) into one number, for a history entry."""
     value = 0
     for frameno, idx, is_reg in linked:
         value = value << _LR_ENTRY_BITS | frameno | idx << 3 | is_reg << 9
@@ -69,7 +68,7 @@ def linked_regs_pack(linked: list[tuple[int, int, bool]]) -> int:
 
 
 def linked_regs_unpack(value: int) -> list[tuple[int, int, bool]]:
-    """The inverse, last entry first as the kernel unpacks it."""
+    """The inverse of linked_regs_pack(); the last entry comes first, as in the kernel."""
     count = value & (1 << _LR_SIZE_BITS) - 1
     value >>= _LR_SIZE_BITS
     linked = []
@@ -98,9 +97,9 @@ def push_insn_history(env: VerifierEnv, cur: VerifierState, flags: int, linked_r
 
 
 def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
-    """The exact value of scalar register `regno` of the current frame matters from here back.
+    """Marks scalar register `regno` of the current frame, and the values it depends on, as precise.
 
-    why -- the trace's word for the check that needs it (PRECISION_REASONS of vm/trace/retell.py).
+    why -- the reason, a key of PRECISION_REASONS in vm/trace/retell.py.
     """
     if not env.bpf_capable:
         return
@@ -116,7 +115,7 @@ def mark_chain_precision(env: VerifierEnv, regno: int, why: str) -> None:
 
 
 def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
-    """The same for everything set in `bt`."""
+    """mark_chain_precision() for all registers and slots in `bt`."""
     if not env.bpf_capable:
         bt.reset()
         return
@@ -129,7 +128,7 @@ def mark_chain_precision_batch(env: VerifierEnv, bt: Backtrack) -> None:
 
 
 def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
-    """Follows what is set in `bt` back to where it came from, and leaves it empty."""
+    """Tracks the registers and slots in `bt` back to their origins; `bt` is empty afterwards."""
     say = env.log.level & BPF_LOG_LEVEL2 != 0
     st = env.cur_state
     first_idx = st.first_insn_idx
@@ -170,9 +169,9 @@ def _mark_chain(env: VerifierEnv, bt: Backtrack) -> None:
 def _walk_back(
     env: VerifierEnv, bt: Backtrack, st: VerifierState, last_idx: int, subseq_idx: int, skip_first: bool, say: bool
 ) -> int:
-    """Back over the instructions from last_idx to the start of `st`; the first of them, or _GAVE_UP.
+    """Tracks back over the instructions from last_idx to the start of `st`; returns the first of them, or _GAVE_UP.
 
-    skip_first -- last_idx itself is not looked at. Ends early where nothing is looked for any more.
+    skip_first -- skip last_idx itself. Ends early when `bt` is empty.
     """
     journal = env.journal
     touches = env.touches
@@ -206,7 +205,7 @@ def _walk_back(
                 regs, slots = bt.regs[bt.frame], bt.slots[bt.frame]
                 wanted = regs | _ALWAYS
         subseq_idx = idx
-        # The instruction before this one: the recorded one, else the one above.
+        # The previous instruction: that of the history entry, else the one at idx - 1.
         if idx == first and (last is None or (end - start == 1 and recorded)):
             return idx
         if recorded and last is not None:
@@ -225,10 +224,10 @@ _KEEPS: Final = 1 << 17
 
 
 def _touches(insn: Insn) -> int:
-    """Registers whose wanted precision this instruction has to do with; _ALWAYS: it has to be looked at in any case.
+    """The registers for which this instruction affects backtracking; _ALWAYS: it affects it in any case.
 
-    _KEEPS: what was wanted after it is wanted before it, as of "r1 += 1".
-    Stack accesses and linked registers are taken from the history.
+    _KEEPS: the set of registers stays the same, as for "r1 += 1".
+    Stack accesses and linked registers come from the history.
     """
     code = insn.code
     if not code:
@@ -251,7 +250,7 @@ def _touches(insn: Insn) -> int:
 
 
 def _step_back(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist: HistEntry | None, say: bool) -> bool:
-    """backtrack_insn() of one instruction; True: cannot be followed, everything has to be precise."""
+    """backtrack_insn() for one instruction; True: backtracking fails, and everything has to be precise."""
     if env.insns[idx].code == 0:
         return False
     if say:
@@ -268,7 +267,7 @@ def _step_back(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist:
 
 
 def _sync_linked_regs(bt: Backtrack, packed: int) -> None:
-    """Registers that had their ranges in common at a jump need precision in common."""
+    """bt_sync_linked_regs(): registers that were linked at a jump are all precise if one of them is."""
     linked = linked_regs_unpack(packed)
     for frameno, idx, is_reg in linked:
         if (bt.regs if is_reg else bt.slots)[frameno] >> idx & 1:
@@ -280,9 +279,9 @@ def _sync_linked_regs(bt: Backtrack, packed: int) -> None:
 
 
 def _backtrack_insn(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, hist: HistEntry | None) -> int:
-    """What is needed before instruction `idx` for what is needed after it.
+    """Converts the set of registers and slots after instruction `idx` to the set before it.
 
-    _DONE: nothing more is to be done; _NONE: linked registers are looked at again; _GIVE_UP: cannot be followed.
+    _DONE: finished; _NONE: linked registers have to be synced again; _GIVE_UP: backtracking fails.
     """
     insn = env.insns[idx]
     code = insn.code
@@ -297,14 +296,14 @@ def _backtrack_insn(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, 
         if not bt.is_reg_set(load_reg):
             return _DONE
         bt.clear_reg(load_reg)
-        # Precision survives in the stack only.
+        # Only stack slots can be tracked further.
         if hist is None or not hist.flags & INSN_F_STACK_ACCESS:
             return _DONE
         frameno = hist.flags & INSN_F_FRAMENO_MASK
         bt.set_slot(frameno, hist.flags >> INSN_F_SPI_SHIFT & INSN_F_SPI_MASK)
         return _NONE
     if cls in (o.ST, o.STX):
-        # A scalar is no address: this is pointer subtraction, which is not followed.
+        # A scalar is not an address: this is pointer subtraction, which is not tracked.
         if bt.is_reg_set(insn.dst_reg):
             return _GIVE_UP
         if hist is None or not hist.flags & INSN_F_STACK_ACCESS:
@@ -352,7 +351,7 @@ def _backtrack_jump(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, 
     if insn.code == o.JMP | o.CALL and insn.src_reg == o.PSEUDO_CALL:
         return _backtrack_call(env, bt, idx)
     if env.aux[idx].calls_callback and idx != subseq_idx - 1:
-        # From a callback back to the helper that ran it: its arguments are none of the caller's.
+        # From a callback back to the helper that called it: its arguments are not those of the caller.
         _expect(env, bt, ~BPF_REGMASK_ARGS, slots=True)
         bt.regs[bt.frame] &= ~BPF_REGMASK_ARGS
         _leave(env, bt)
@@ -385,7 +384,7 @@ def _backtrack_jump(env: VerifierEnv, bt: Backtrack, idx: int, subseq_idx: int, 
 
 
 def _backtrack_call(env: VerifierEnv, bt: Backtrack, idx: int) -> int:
-    """Back out of a subprogram to its caller, or over a call of a global function."""
+    """Tracks back from a subprogram to its caller, or over a call of a global function."""
     target = idx + env.insns[idx].imm + 1
     for sub in env.subprogs:
         if sub.start == target:
@@ -431,7 +430,7 @@ def _precise(reg: RegState) -> RegState:
 
 
 def _reach_entry(env: VerifierEnv, bt: Backtrack, st: VerifierState) -> None:
-    """The walk back came to the entry of a global function: only its arguments may still be wanted."""
+    """Backtracking reached the entry of a global function: only its arguments may be left."""
     frame = st.frame[0]
     mask = bt.regs[bt.frame]
     slots = bt.slots[bt.frame]
@@ -450,7 +449,7 @@ def _reach_entry(env: VerifierEnv, bt: Backtrack, st: VerifierState) -> None:
 
 
 def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -> None:
-    """Mark what is wanted in a checkpoint; what is precise already was followed before."""
+    """Marks the set in a checkpoint, without values that are precise already: they were tracked before."""
     for fr in range(bt.frame, -1, -1):
         frame = st.frame[fr]
         mask = bt.regs[fr]
@@ -492,7 +491,7 @@ def _mark_stack(env: VerifierEnv, bt: Backtrack, fr: int, frame: FuncState) -> N
 
 
 def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
-    """Give up following: every scalar of every checkpoint on this path counts as precise."""
+    """mark_all_scalars_precise(): every scalar of every checkpoint on this path becomes precise."""
     say = env.log.level & BPF_LOG_LEVEL2 != 0
     if env.journal is not None:
         env.journal.walked(GAVE_UP, 0, 0, 0)
@@ -517,7 +516,7 @@ def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
 
 
 def mark_all_scalars_imprecise(state: VerifierState) -> None:
-    """Clear inherited marks: a new checkpoint gets its own marks from the paths that continue from it."""
+    """Clears inherited marks: a new checkpoint gets marks from the paths that continue from it."""
     for frame in state.frame:
         regs = frame.regs
         for i in range(o.REG_FP):

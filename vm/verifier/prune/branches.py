@@ -11,7 +11,7 @@ from vm.verifier.state.vstate import VerifierState
 
 
 def get_loop_entry(st: VerifierState) -> VerifierState | None:
-    """The topmost loop entry known for `st`; states on the way to it are pointed straight at it."""
+    """The topmost known loop entry of `st`; shortens the chain of loop entries to it."""
     topmost = st.loop_entry
     while topmost is not None and topmost.loop_entry is not None and topmost is not topmost.loop_entry:
         topmost = topmost.loop_entry
@@ -24,7 +24,7 @@ def get_loop_entry(st: VerifierState) -> VerifierState | None:
 
 
 def update_loop_entry(cur: VerifierState, hdr: VerifierState) -> None:
-    """`hdr` was met while walking from `cur`: if hdr's loop is open, cur is part of it."""
+    """`hdr` was reached from `cur`: if its loop is not finished, cur is part of the loop."""
     cur1 = get_loop_entry(cur) or cur
     hdr1 = get_loop_entry(hdr) or hdr
     if hdr1.branches and hdr1.dfs_depth <= cur1.dfs_depth:
@@ -33,7 +33,7 @@ def update_loop_entry(cur: VerifierState, hdr: VerifierState) -> None:
 
 
 def update_branch_counts(env: VerifierEnv, st: VerifierState) -> None:
-    """A path ends: what it was the last branch of is finished too."""
+    """A path ends: states whose last branch it was are finished too."""
     at: VerifierState | None = st
     while at is not None:
         at.branches -= 1

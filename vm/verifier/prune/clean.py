@@ -13,7 +13,7 @@ from vm.verifier.state.vstate import VerifierState
 
 
 def clean_live_states(chain: list[StateListEntry], insn_idx: int, cur: VerifierState) -> None:
-    """Every checkpoint of insn_idx all of whose branches, and whose loop's, are walked gets its final marks."""
+    """Cleans the checkpoints of insn_idx whose branches, and those of their loop, are all finished."""
     for entry in chain:
         st = entry.state
         if st.branches or st.insn_idx != insn_idx:

@@ -1,4 +1,4 @@
-"""Does a checkpoint cover the current state (states_equal())?"""
+"""Compares a checkpoint with the current state (states_equal())."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from vm.verifier.state.reg_types import (
 )
 from vm.verifier.state.vstate import VerifierState
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["EXACT", "NOT_EXACT", "RANGE_WITHIN"]
 
 # enum exact_level
@@ -57,10 +57,10 @@ _UNBOUND_REG: Final = unknown_scalar()
 
 
 def states_equal(env: VerifierEnv, old: VerifierState, cur: VerifierState, exact: int) -> bool:
-    """Whether what was found of `old` holds for `cur`.
+    """Whether the checkpoint `old` covers `cur`.
 
-    exact -- NOT_EXACT: only what old's continuation read and relied on is compared; RANGE_WITHIN: everything,
-    by ranges; EXACT: everything, for equality.
+    exact -- NOT_EXACT: compares only values that the continuation of `old` read and relied on; RANGE_WITHIN: compares
+    ranges of all values; EXACT: all values must be equal.
     """
     if len(old.frame) != len(cur.frame):
         return _differs(env, WHY_FRAMES)
@@ -88,7 +88,7 @@ def states_equal(env: VerifierEnv, old: VerifierState, cur: VerifierState, exact
 
 
 def _differs(env: VerifierEnv, why: int) -> bool:
-    """Notes what the states differ in; never true."""
+    """Records why the states differ; returns False."""
     if env.journal is not None:
         env.journal.differs(why)
     return False
@@ -101,7 +101,7 @@ def _func_states_equal(env: VerifierEnv, old: FuncState, cur: FuncState, idmap: 
     old_regs = old.regs
     cur_regs = cur.regs
     for i in range(MAX_BPF_REG):
-        # What the old state did not use is decided here: most registers of most comparisons.
+        # Registers that the old state did not use are skipped here: most registers of most comparisons.
         if exact == NOT_EXACT and not marks[i] & REG_LIVE_READ:
             continue
         if not regsafe(env, old_regs[i], cur_regs[i], idmap, exact):
@@ -128,7 +128,7 @@ def _range_within(old: Scalar, cur: Scalar) -> bool:
 
 
 def _check_scalar_ids(old_id: int, cur_id: int, idmap: IdMap) -> bool:
-    """A register that was linked to others has to be linked likewise."""
+    """check_scalar_ids(): linked registers must be linked in both states in the same way."""
     if not old_id:
         return True
     if not cur_id:
@@ -142,7 +142,7 @@ def _check_scalar_ids(old_id: int, cur_id: int, idmap: IdMap) -> bool:
 
 
 def regsafe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, exact: int) -> bool:
-    """regsafe() of a register the old state read (the caller asks about others with NOT_EXACT)."""
+    """regsafe() for a register that the old state read (with NOT_EXACT the caller skips others)."""
     if exact == EXACT:
         return regs_exact(old, cur, idmap)
     if old.type == NOT_INIT and (exact == NOT_EXACT or cur.type == NOT_INIT):
@@ -160,7 +160,7 @@ def regsafe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, exact:
             and idmap.check_ids(old.ref_obj_id, cur.ref_obj_id)
         )
     if base in (PTR_TO_PACKET, PTR_TO_PACKET_META):
-        # At least as much has to be known to be readable.
+        # The readable range must be at least as large.
         if old.range < 0 or cur.range < 0:
             if old.range != cur.range:
                 return False
@@ -180,7 +180,7 @@ def _scalar_safe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, e
     if not old.precise and exact == NOT_EXACT:
         return True
     if old.id:
-        # Linked at a distance and linked directly mean different things.
+        # Linked with an offset and linked directly are different.
         if (old.id ^ cur.id) & BPF_ADD_CONST:
             return False
         if old.id & BPF_ADD_CONST and old.off != cur.off:
@@ -191,7 +191,7 @@ def _scalar_safe(env: VerifierEnv, old: RegState, cur: RegState, idmap: IdMap, e
 
 
 def _scalar_reg_for_stack(env: VerifierEnv, slot: StackSlot) -> RegState | None:
-    """The number a slot holds: a spilled one, or any number where every byte is anything."""
+    """The scalar in a slot: a spilled one, or an unknown one if all bytes are misc."""
     if slot.slot_type[0] == STACK_SPILL and slot.spilled_ptr.type == SCALAR_VALUE:
         return slot.spilled_ptr
     for kind in slot.slot_type:

@@ -1,4 +1,4 @@
-"""Checkpoints by instruction, and how two checkpoints of the same loop are recognised."""
+"""Checkpoints by instruction, and comparisons of checkpoints of a loop."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from vm.verifier.state.vstate import VerifierState
 
 
 def explored_state(env: VerifierEnv, insn_idx: int) -> list[StateListEntry]:
-    """explored_state(): the list, newest first, a checkpoint of insn_idx goes to.
+    """explored_state(): the list with the checkpoints of insn_idx, newest first.
 
-    As in the kernel it is a hash chain: call sites of one instruction have lists of their own, and
-    other instructions may share them, which shows in max_states_per_insn.
+    It is a hash chain as in the kernel: it depends on the call site, and other instructions may share it, which
+    affects max_states_per_insn.
     """
     bucket = ((insn_idx ^ env.cur_state.frame[-1].callsite) & U32) % len(env.insns)
     chain = env.explored_states.get(bucket)
@@ -44,18 +44,18 @@ _NO_IDS: Final[list[int]] = []
 @mypyc_attr(free_list_len=1)
 @final
 class IdMap:
-    """struct bpf_idmap: which id of the old state stands for which of the current one."""
+    """struct bpf_idmap: maps ids of the old state to ids of the current one."""
 
     __slots__ = ("_cur", "_old", "tmp_id_gen")
 
     def __init__(self, id_gen: int) -> None:
-        # Few states have ids that are compared: a dictionary and a set for each comparison would cost more than it.
+        # Few states have ids: a dictionary and a set for each comparison would cost more than the comparison.
         self._old: list[int] = _NO_IDS
         self._cur: list[int] = _NO_IDS
         self.tmp_id_gen: int = id_gen
 
     def check_ids(self, old_id: int, cur_id: int) -> bool:
-        """check_ids(): both are unset, or old_id goes with cur_id and no other does."""
+        """check_ids(): whether both are unset, or old_id is mapped to cur_id and to no other id."""
         if old_id == 0 or cur_id == 0:
             return old_id == cur_id
         olds = self._old
@@ -75,7 +75,7 @@ class IdMap:
 
 
 def same_head(a: RegState, b: RegState) -> bool:
-    """Equal in all of struct bpf_reg_state before var_off: type, fixed offset and the union."""
+    """Whether all fields of struct bpf_reg_state before var_off are equal: type, fixed offset and the union."""
     return a is b or (
         a.type == b.type
         and a.off == b.off

@@ -1,4 +1,4 @@
-"""Who reads which register or stack slot: read marks on the parents of a state, screened by write marks.
+"""Liveness: read marks of registers and stack slots, propagated to the parents of a state up to a write mark.
 
 A mark says that a checkpoint's continuation depends on the slot; pruning compares only such slots
 (mark_reg_read() and check_reg_arg()).
@@ -27,7 +27,7 @@ from vm.verifier.state.reg_types import (
     SCALAR_VALUE,
 )
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["DST_OP", "DST_OP_NO_MARK", "SRC_OP"]
 
 # enum reg_arg_type
@@ -35,13 +35,13 @@ __all__ = ["DST_OP", "DST_OP_NO_MARK", "SRC_OP"]
 _ATOMIC32: Final = o.STX | o.ATOMIC | o.W
 
 CALLER_SAVED_REGS: Final = 6
-"""r0 to r5: a call leaves nothing in them."""
+"""r0 to r5, which a call clears."""
 
 
 def mark_read(env: VerifierEnv, row: LiveRow, idx: int, flag: int) -> None:
     """Slot `idx` of `row` (0-10: registers, 11 + spi: stack) is read: mark the checkpoints it descends from.
 
-    flag -- REG_LIVE_READ64, or REG_LIVE_READ32 if only the low half is looked at.
+    flag -- REG_LIVE_READ64, or REG_LIVE_READ32 if only the low half is read.
     """
     parent = row.parents[idx]
     if parent is not None and not row.marks[idx] & REG_LIVE_WRITTEN:
@@ -49,7 +49,7 @@ def mark_read(env: VerifierEnv, row: LiveRow, idx: int, flag: int) -> None:
 
 
 def propagate_read(env: VerifierEnv, parent: LiveRow, idx: int, flag: int) -> None:
-    """Slot `idx` of `parent` is read by a continuation that was reached another way: no write mark screens it."""
+    """Slot `idx` of `parent` is read by a continuation of another path: no write mark stops the propagation."""
     _walk(env, parent, idx, flag)
 
 
@@ -82,7 +82,7 @@ def mark_stack_slot_read(env: VerifierEnv, frame: FuncState, spi: int) -> None:
 
 
 def reads_64(insn: Insn, reg: RegState) -> bool:
-    """is_reg64() for a source operand: whether `insn` looks at more than the low half of `reg`."""
+    """is_reg64() for a source operand: whether `insn` reads more than the low half of `reg`."""
     code = insn.code
     cls = code & 0x07
     if cls == o.ALU64:
@@ -99,7 +99,7 @@ def reads_64(insn: Insn, reg: RegState) -> bool:
 
 
 def mark_exchange_zext(env: VerifierEnv, frame: FuncState) -> None:
-    """mark_insn_zext() for r0: all of what a 32-bit compare-and-exchange left there is looked at."""
+    """mark_insn_zext() for r0 after a 32-bit compare-and-exchange: the upper half is read too."""
     env.aux[frame.r0_exchanged - 1].zext_dst = True
     frame.r0_exchanged = 0
 
@@ -145,7 +145,7 @@ def mark_reg_unknown(env: VerifierEnv, regs: list[RegState], regno: int) -> None
 
 
 def clear_caller_saved_regs(env: VerifierEnv, frame: FuncState) -> None:
-    """clear_caller_saved_regs(): after a call r0-r5 hold nothing, and count as written."""
+    """clear_caller_saved_regs(): after a call r0-r5 have no value, and are marked as written."""
     regs = frame.regs
     marks = frame.live.marks
     for regno in range(CALLER_SAVED_REGS):

@@ -1,4 +1,4 @@
-"""What a covered path owes: the reads and the precision of the continuation that covers it."""
+"""Propagates reads and precision from a checkpoint to a path that it covers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vm.verifier.state.vstate import VerifierState
 def propagate_liveness(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> None:
     """propagate_liveness(): slots `old`'s continuation read count as read by `cur` and its parents.
 
-    The path to `old` is another one, so cur's own write marks screen nothing off.
+    The path to `old` is a different one, so that write marks of `cur` do not stop the propagation.
     """
     last = len(old.frame) - 1
     for fr in range(len(old.frame)):
@@ -29,7 +29,7 @@ def propagate_liveness(env: VerifierEnv, old: VerifierState, cur: VerifierState)
 
 
 def _propagate_slot(env: VerifierEnv, old: LiveRow, cur: LiveRow, idx: int) -> int:
-    """propagate_liveness_reg(): the mark that was new, or 0."""
+    """propagate_liveness_reg(): the new mark, or 0."""
     flag = old.marks[idx] & REG_LIVE_READ
     if not flag:
         return 0
@@ -44,7 +44,7 @@ def _propagate_slot(env: VerifierEnv, old: LiveRow, cur: LiveRow, idx: int) -> i
 
 
 def propagate_precision(env: VerifierEnv, old: VerifierState) -> None:
-    """propagate_precision(): scalars that had to be precise in `old` have to be in the current state's past."""
+    """propagate_precision(): scalars that are precise in `old` become precise on the current path."""
     bt = env.backtrack
     bt.frame = old.curframe
     say = env.log.level & BPF_LOG_LEVEL2 != 0

@@ -1,4 +1,4 @@
-"""Pruning points: whether the state is covered, is an endless loop, or becomes a checkpoint (is_state_visited())."""
+"""Pruning points (is_state_visited()): a state is covered, is in an endless loop, or may become a checkpoint."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
         if env.journal is not None:
             env.journal.missed(env.step + 1, env.path, insn_idx, entry.state.step, env.prune_rule)
         if found == _MISS_KEEP and not force_new and jumps < 20 and insns < 100:
-            # In a loop checkpoints of every round would only cost.
+            # Checkpoints of every iteration of a loop would cost time without a benefit.
             add_new = False
         if add_new:
             entry.miss_cnt += 1
@@ -101,7 +101,7 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
 
 
 def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: int) -> None:
-    """Which registers and slots of `old` were compared: with NOT_EXACT those its continuation read."""
+    """Records the compared registers and slots of `old`: with NOT_EXACT those that its continuation read."""
     places: list[int] = []
     values: list[Slot] = []
     arrived: list[Slot] = []
@@ -130,7 +130,7 @@ def _note_hit(env: VerifierEnv, journal: Journal, old: VerifierState, insn_idx: 
 
 
 def _open(env: VerifierEnv, why: int) -> int:
-    """Not covered by a checkpoint that is still being walked; notes why, if no comparison did."""
+    """The result for a checkpoint on the current path that does not cover the state; records why."""
     if env.journal is not None:
         env.journal.differs(why)
     return _MISS_KEEP
@@ -195,7 +195,7 @@ def _say_infinite_loop(env: VerifierEnv, old: VerifierState, cur: VerifierState,
 
 
 def _same_value(a: RegState, b: RegState) -> bool:
-    # In a loop it is the number that differs, if anything: it is looked at first.
+    # In a loop mostly the number differs, therefore it is compared first.
     return (
         a.type == b.type
         and same(a.scalar, b.scalar)
@@ -206,7 +206,7 @@ def _same_value(a: RegState, b: RegState) -> bool:
 
 
 def _maybe_looping(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> bool:
-    """states_maybe_looping(): a quick look at the current frame's registers."""
+    """states_maybe_looping(): a fast comparison of the current frame's registers."""
     if len(old.frame) != len(cur.frame):
         if env.journal is not None:
             env.journal.differs(WHY_FRAMES)
@@ -230,7 +230,7 @@ def _iter_active(env: VerifierEnv, cur: VerifierState) -> bool:
 
 
 def _iter_active_depths_differ(old: VerifierState, cur: VerifierState) -> bool:
-    """iter_active_depths_differ(): another round of an iterator is no endless loop."""
+    """iter_active_depths_differ(): another iteration of an iterator is not an endless loop."""
     for fold, fcur in zip(old.frame, cur.frame, strict=True):
         for i, slot in enumerate(fold.stack):
             if slot.slot_type[0] != STACK_ITER or slot.spilled_ptr.iter_state != BPF_ITER_STATE_ACTIVE:
@@ -241,7 +241,7 @@ def _iter_active_depths_differ(old: VerifierState, cur: VerifierState) -> bool:
 
 
 def _remember(env: VerifierEnv, chain: list[StateListEntry], cur: VerifierState, insn_idx: int) -> None:
-    """The current state becomes a checkpoint, and goes on as its child."""
+    """Stores the current state as a checkpoint; the current state becomes its child."""
     env.total_states += 1
     if env.journal is not None:
         env.journal.stored(insn_idx)

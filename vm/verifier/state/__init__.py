@@ -1,1 +1,1 @@
-"""What the walk knows at one moment: registers, stack, frames. Values are shared and never changed once stored."""
+"""The state of the walk: registers, stack, frames. Stored values are shared and immutable."""

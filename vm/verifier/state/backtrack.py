@@ -1,4 +1,4 @@
-"""What a walk back over the instructions still looks for (struct backtrack_state)."""
+"""The set of registers and slots of precision backtracking (struct backtrack_state)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from vm.verifier.state.vstate import MAX_CALL_FRAMES
 
 @final
 class Backtrack:
-    """Per frame, the registers and stack slots whose exact value mattered, as masks. `frame` is the one walked in.
+    """By frame, masks of the registers and stack slots that have to be precise. `frame` is the current one.
 
-    A walk has one of them: it is empty whenever no precision is being looked for.
+    A walk has one of these objects; it is empty between calls of mark_chain_precision().
     """
 
     __slots__ = ("frame", "regs", "slots")
@@ -31,7 +31,7 @@ class Backtrack:
         return self.regs[self.frame] >> regno & 1 != 0
 
     def set_reg(self, regno: int) -> None:
-        # Not "|=", which compiled code leaves to Python for what lies in a list.
+        # Not "|=", which is a Python operation for list elements in compiled code.
         self.regs[self.frame] = self.regs[self.frame] | 1 << regno
 
     def clear_reg(self, regno: int) -> None:

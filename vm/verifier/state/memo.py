@@ -1,7 +1,7 @@
-"""What an instruction made of its operands the last time: a path that comes by with the same values finds it again.
+"""The last operands and result of an instruction, reused by paths that reach it with the same values.
 
 Values are immutable and shared, so equality is first tested by identity, which costs almost nothing if it fails. Most
-paths differ in few values: the results of the others are then shared as well, and so on along the path.
+paths differ in few values; the results of equal operands are shared, and so are the results computed from them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vm.verifier.state.reg import RegState
 @mypyc_attr(free_list_len=1)
 @final
 class AluMemo:
-    """Arithmetic on two numbers: `dst op src` was `result`."""
+    """Arithmetic on two numbers: `dst op src` is `result`."""
 
     __slots__ = ("dst", "src", "result")
 
@@ -28,7 +28,7 @@ class AluMemo:
 @mypyc_attr(free_list_len=1)
 @final
 class JumpMemo:
-    """A comparison of two numbers that may go either way: the operands where it fails and where it holds."""
+    """A comparison of two numbers with both outcomes: the operands if it is false and if it is true."""
 
     __slots__ = ("dst", "src", "false_dst", "false_src", "true_dst", "true_src")
 

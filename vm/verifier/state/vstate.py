@@ -1,4 +1,4 @@
-"""All frames and the walk's bookkeeping at one moment (struct bpf_verifier_state)."""
+"""All frames of a state, and its bookkeeping (struct bpf_verifier_state)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class VerifierState:
 
 
 def copy_verifier_state(src: VerifierState) -> VerifierState:
-    """copy_verifier_state(): a state of its own that shares all values. insn_idx is not copied, as in the kernel."""
+    """copy_verifier_state(): a copy that shares all values. insn_idx is not copied, as in the kernel."""
     dst = VerifierState()
     dst.frame = [f.copy() for f in src.frame]
     assign_bookkeeping(dst, src)
