@@ -16,7 +16,7 @@ import zlib
 from array import array
 from bisect import bisect_right
 from struct import Struct, calcsize, pack
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, final
 
 FIRST_BLOCK: Final = 256
 """Number of steps of the first block, which is read during the walk."""
@@ -187,34 +187,50 @@ def read_heading(data: bytes, offset: int) -> Heading:
     return Heading(offset + HEADER_SIZE, *rest)
 
 
+@final
+class _Columns:
+    """Reads the columns of a body in order.
+
+    No closures: compiled ones are in a reference cycle with their variables, and would keep each body that was read
+    until garbage is collected.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body: bytes = body
+        self._at: int = 0
+
+    def take(self, code: str, count: int) -> array[int]:
+        found = array(code)
+        at = self._at
+        end = at + found.itemsize * count
+        if end > len(self._body):
+            raise TraceError("a block is shorter than its header says")
+        found.frombytes(self._body[at:end])
+        self._at = end
+        return found
+
+    def take_all(self, codes: str, count: int) -> list[array[int]]:
+        return [self.take(code, count) for code in codes]
+
+    def rest(self) -> bytes:
+        return self._body[self._at :]
+
+
 def read_block(head: Heading, body: bytes) -> Block:
     """The block of a header; TraceError if the body is damaged."""
     if zlib.crc32(_COUNTS.pack(*head[1:14]), zlib.crc32(body)) != head.crc:
         raise TraceError("a block is damaged: its checksum is wrong")
-    at = 0
-
-    def taken(code: str, count: int) -> array[int]:
-        nonlocal at
-        found = array(code)
-        size = found.itemsize * count
-        if at + size > len(body):
-            raise TraceError("a block is shorter than its header says")
-        found.frombytes(body[at : at + size])
-        at += size
-        return found
-
-    def columns(codes: str, count: int) -> list[array[int]]:
-        return [taken(code, count) for code in codes]
-
-    insn, path, end, depth = columns("iIIB", head.steps)
-    starts = Starts(*columns(START_CODES, head.starts))
-    ends = Ends(*columns(END_CODES, head.ends))
-    changes, keyframe = Changes(*columns("HIi", head.changes)), Changes(*columns("HIi", head.keyframe))
-    read_step, read_slot = columns("iH", head.reads)
-    row_starts = taken("I", head.rows)
+    columns = _Columns(body)
+    insn, path, end, depth = columns.take_all("iIIB", head.steps)
+    starts = Starts(*columns.take_all(START_CODES, head.starts))
+    ends = Ends(*columns.take_all(END_CODES, head.ends))
+    changes = Changes(*columns.take_all("HIi", head.changes))
+    keyframe = Changes(*columns.take_all("HIi", head.keyframe))
+    read_step, read_slot = columns.take_all("iH", head.reads)
+    row_starts = columns.take("I", head.rows)
     return Block(
         head.first, head.first_start, head.first_end, head.key_depth, insn, path, depth, end, starts,
-        ends, changes, keyframe, read_step, read_slot, row_starts, body[at:],
+        ends, changes, keyframe, read_step, read_slot, row_starts, columns.rest(),
     )  # fmt: skip
 
 
