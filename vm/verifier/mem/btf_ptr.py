@@ -1,4 +1,4 @@
-"""Pointers to kernel types, followed field by field (check_ptr_to_btf_access, check_ptr_to_map_access)."""
+"""Accesses through pointers to kernel types (check_ptr_to_btf_access, check_ptr_to_map_access)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TRUSTED_MODIFIERS: Final = t.MEM_ALLOC | t.PTR_TRUSTED | t.NON_OWN_REF
 _HTAB: Final = "bpf_htab"
 _ARRAY: Final = "bpf_array"
 _LOCAL_STORAGE: Final = "bpf_local_storage_map"
-# The struct a map of each type is (map_btf_id of struct bpf_map_ops).
+# The kernel struct of each map type (map_btf_id of struct bpf_map_ops).
 MAP_STRUCTS: Final = {
     k.BPF_MAP_TYPE_HASH: _HTAB,
     k.BPF_MAP_TYPE_LRU_HASH: _HTAB,
@@ -90,7 +90,7 @@ def kernel_struct_id(name: str) -> int:
 
 
 def btf_pointer(env: VerifierEnv, btf: Btf, btf_id: int, flag: int) -> RegState:
-    """mark_btf_ld_reg() of a pointer: its id if it may be null."""
+    """mark_btf_ld_reg() for a pointer: it gets an id if it may be null."""
     reg = pointer(t.PTR_TO_BTF_ID | flag)
     reg.btf = btf
     reg.btf_id = btf_id
@@ -100,13 +100,13 @@ def btf_pointer(env: VerifierEnv, btf: Btf, btf_id: int, flag: int) -> RegState:
 
 
 def in_rcu_cs(env: VerifierEnv) -> bool:
-    """Are RCU-protected objects kept alive here?"""
+    """in_rcu_cs(): whether RCU protects objects here."""
     cur = env.cur_state
     return cur.active_rcu_lock or bool(cur.active_lock.ptr) or not (env.sleepable or cur.in_sleepable)
 
 
 def is_trusted_reg(reg: RegState) -> bool:
-    """is_trusted_reg() of a PTR_TO_BTF_ID: referenced, or marked as trusted and nothing worse."""
+    """is_trusted_reg() for a PTR_TO_BTF_ID: referenced, or marked as trusted without other modifiers."""
     if reg.ref_obj_id:
         return True
     flags = t.type_flag(reg.type)
@@ -128,27 +128,27 @@ def _check_may_access(env: VerifierEnv, reg: RegState, regno: int, off: int, nam
             env.reject(STRUCT_MEMORY_SPACE, regno, struct=name, space=what, off=off)
 
 
+def _listed(reg: RegState, btf: Btf, found: Found, suffix: str) -> bool:
+    return nested_type_is_trusted(btf, reg.btf_id, found.field_name, found.type_id, suffix)
+
+
 def _result_flags(env: VerifierEnv, reg: RegState, btf: Btf, found: Found) -> int:
-    """How far a pointer read through `reg` may be trusted."""
+    """The trust flags of a pointer that is read through `reg`."""
     if reg.type & t.PTR_UNTRUSTED:
         return t.PTR_UNTRUSTED
     flag = found.flag
     cleared = flag & ~(TRUSTED_MODIFIERS | t.MEM_RCU)
     if not is_trusted_reg(reg) and not reg.type & t.MEM_RCU:
         return cleared
-
-    def listed(suffix: str) -> bool:
-        return nested_type_is_trusted(btf, reg.btf_id, found.field_name, found.type_id, suffix)
-
-    if listed("__safe_trusted"):
+    if _listed(reg, btf, found, "__safe_trusted"):
         return flag | t.PTR_TRUSTED
-    if listed("__safe_trusted_or_null"):
+    if _listed(reg, btf, found, "__safe_trusted_or_null"):
         return flag | t.PTR_TRUSTED | t.PTR_MAYBE_NULL
     if not in_rcu_cs(env) or reg.type & t.PTR_MAYBE_NULL:
         return t.PTR_UNTRUSTED
-    if listed("__safe_rcu"):
+    if _listed(reg, btf, found, "__safe_rcu"):
         return flag | t.MEM_RCU
-    or_null = listed("__safe_rcu_or_null")
+    or_null = _listed(reg, btf, found, "__safe_rcu_or_null")
     if flag & t.MEM_RCU or or_null:
         flag |= t.MEM_RCU | t.PTR_MAYBE_NULL
         return flag & ~t.PTR_UNTRUSTED if or_null else flag
@@ -158,7 +158,7 @@ def _result_flags(env: VerifierEnv, reg: RegState, btf: Btf, found: Found) -> in
 
 
 def check_ptr_to_btf_access(env: VerifierEnv, regno: int, off: int, size: int, access: int, value_regno: int) -> None:
-    """Read a field of the struct the pointer leads to; what is read may be a pointer again."""
+    """Reads a field of the struct that the pointer points to; the result may be a pointer."""
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
     btf = reg.btf
@@ -189,7 +189,7 @@ _WRITERS: Final = frozenset({k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_AC
 def _check_write(env: VerifierEnv, reg: RegState, regno: int, off: int, size: int) -> None:
     prog_type = env.program.prog_type
     if prog_type in _WRITERS:
-        # Only of connections, by a module that is not loaded.
+        # Only for connection tracking, by a module that is not loaded.
         env.reject(STRUCT_WRITE_BY_MODULE, regno)
     ops = struct_ops(env.program.attach_btf_name) if prog_type == k.BPF_PROG_TYPE_STRUCT_OPS else None
     if ops is None:
@@ -209,7 +209,7 @@ def _check_write(env: VerifierEnv, reg: RegState, regno: int, off: int, size: in
 
 
 def check_ptr_to_map_access(env: VerifierEnv, regno: int, off: int, size: int, access: int, value_regno: int) -> None:
-    """Read a field of the map itself, as of struct bpf_array or struct bpf_htab."""
+    """Reads a field of the map itself, such as struct bpf_array or struct bpf_htab."""
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
     spec = map_of(env, reg)

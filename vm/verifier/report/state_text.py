@@ -85,19 +85,19 @@ def _signed64(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def _kernel32(value: int) -> int:
+    return value if -0x8000 <= value <= 0x7FFF else value & U32
+
+
 def scalar_ranges(s: Scalar) -> list[str]:
     """print_scalar_ranges(): equal bounds of one kind are named together, "smin=umin=1"."""
-
-    def as_kernel32(v: int) -> int:
-        return v if -0x8000 <= v <= 0x7FFF else v & U32
-
     bounds: list[tuple[str, int, bool]] = [
         ("smin", s.smin, s.smin == S64_MIN),
         ("smax", s.smax, s.smax == S64_MAX),
         ("umin", s.umin, s.umin == 0),
         ("umax", s.umax, s.umax == U64),
-        ("smin32", as_kernel32(s.s32_min), s.s32_min == S32_MIN),
-        ("smax32", as_kernel32(s.s32_max), s.s32_max == S32_MAX),
+        ("smin32", _kernel32(s.s32_min), s.s32_min == S32_MIN),
+        ("smax32", _kernel32(s.s32_max), s.s32_max == S32_MAX),
         ("umin32", s.u32_min, s.u32_min == 0),
         ("umax32", s.u32_max, s.u32_max == U32),
     ]
