@@ -68,7 +68,7 @@ COMPATIBLE_REG_TYPES: Final[dict[int, tuple[int, ...]]] = {
 }
 
 
-# Told by the argument type: compiled code makes a new tuple of _MEM at each use, so its identity says nothing.
+# Decided by the argument type: compiled code makes a new tuple of _MEM at each use, so it has no stable identity.
 _TAKES_MEMORY: Final = frozenset({k.ARG_PTR_TO_MAP_KEY, k.ARG_PTR_TO_MAP_VALUE, k.ARG_PTR_TO_MEM})
 
 
@@ -78,7 +78,7 @@ def base_arg(arg_type: int) -> int:
 
 
 def check_reg_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, btf_type: str = "") -> None:
-    """The register's type is one the argument may have. btf_type: name of the kernel struct it must point to."""
+    """Checks the type of the register. btf_type: name of the kernel struct that it must point to."""
     reg = env.cur_state.frame[-1].regs[regno]
     compatible = COMPATIBLE_REG_TYPES.get(base_arg(arg_type))
     if compatible is None:
@@ -118,7 +118,7 @@ _DEFAULT_STRUCT: Final = {k.ARG_PTR_TO_BTF_ID_SOCK_COMMON: "sock_common"}
 
 
 def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta, btf_type: str) -> None:
-    """A pointer to a kernel type has the required struct type, or that of a struct that starts with it."""
+    """Checks that a pointer to a kernel type points to the required struct, or to one that starts with it."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type & t.MEM_PERCPU and not reg.type & t.MEM_ALLOC:
         return
@@ -142,7 +142,7 @@ def _check_btf_type(env: VerifierEnv, regno: int, arg_type: int, meta: CallMeta,
 
 
 def _check_object(env: VerifierEnv, regno: int, reg: RegState, meta: CallMeta) -> None:
-    """Allocated objects are given to helpers for their lock, or to be put into a field that holds such."""
+    """Checks an allocated object as an argument: for its lock, or to be stored in a field."""
     if reg.type & ~t.MEM_PERCPU != t.PTR_TO_BTF_ID | t.MEM_ALLOC:
         env.reject(REGISTER_WITHOUT_BTF_ID, regno)
     if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK, f.KPTR_XCHG):
@@ -167,7 +167,7 @@ _FIXED_OFFSET: Final = frozenset(
 
 
 def check_func_arg_reg_off(env: VerifierEnv, reg: RegState, regno: int, arg_type: int) -> None:
-    """Pointers are passed as they were given, but for those whose offset the access check looks at."""
+    """check_func_arg_reg_off(): rejects pointers with an offset, unless the access check handles the offset."""
     if arg_type & t.OBJ_RELEASE:
         if base_arg(arg_type) == k.ARG_PTR_TO_DYNPTR and reg.type == t.PTR_TO_STACK:
             return

@@ -89,7 +89,7 @@ def _map_value(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 
 def _mem(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
-    # Without a fixed size, the size argument that follows has it checked.
+    # Without a fixed size, the check is done with the following size argument.
     meta.raw_mode = a.arg_type & t.MEM_UNINIT != 0
     if not a.arg_type & t.MEM_FIXED_SIZE:
         return
@@ -166,7 +166,7 @@ _CHECKS: Final[dict[int, _Check]] = {
 
 
 def _resolve_map_arg_type(env: VerifierEnv, meta: CallMeta, arg_type: int) -> int:
-    """Values of some maps are no memory but sockets, or are only read."""
+    """resolve_map_arg_type(): values of some maps are sockets, or read-only."""
     if meta.spec is None:
         env.reject(MAP_TYPE_WITHOUT_MAP)
     if meta.spec.map_type in (k.BPF_MAP_TYPE_SOCKMAP, k.BPF_MAP_TYPE_SOCKHASH):
@@ -179,7 +179,7 @@ def _resolve_map_arg_type(env: VerifierEnv, meta: CallMeta, arg_type: int) -> in
 
 
 def _note_release(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
-    """The argument's reference ends with the call: it has to have one."""
+    """Checks an argument whose reference the call releases."""
     reg = a.reg
     if base_arg(a.arg_type) == k.ARG_PTR_TO_DYNPTR:
         if reg.type != t.PTR_TO_STACK:
@@ -195,7 +195,7 @@ def _note_release(env: VerifierEnv, a: _Arg, meta: CallMeta) -> None:
 
 
 def check_func_arg(env: VerifierEnv, index: int, meta: CallMeta, fn: FuncProto, insn_idx: int) -> None:
-    """Argument `index` (0 to 4) of a call of helper `fn`; facts that it gives about the call are stored in `meta`."""
+    """Checks argument `index` (0 to 4) of a call of helper `fn`; stores facts about the call in `meta`."""
     regno = 1 + index
     arg_type = fn.arg_types[index]
     if arg_type == k.ARG_DONTCARE:

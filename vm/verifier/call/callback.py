@@ -1,4 +1,4 @@
-"""Functions of the program that helpers call (push_callback_call)."""
+"""Callbacks: functions of the program that helpers call (push_callback_call)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HAS_FOR_EACH: Final = frozenset(
 
 
 def pass_reg(callee: FuncState, regno: int, caller: FuncState, from_regno: int) -> None:
-    """The callee's register is the caller's, its place in the liveness chain included."""
+    """Copies a register of the caller to the callee, including its liveness parent."""
     callee.regs[regno] = caller.regs[from_regno]
     callee.live.adopt(regno, caller.live, from_regno)
 
@@ -111,7 +111,7 @@ def user_ringbuf_callback(env: VerifierEnv, caller: FuncState, callee: FuncState
 
 
 def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int, in_sleepable: bool) -> FuncState:
-    """push_async_cb(): a walk of its own, from an empty stack."""
+    """push_async_cb(): a separate path with an empty stack."""
     st = VerifierState()
     st.in_sleepable = in_sleepable
     st.insn_hist_start = st.insn_hist_end = env.cur_state.insn_hist_end
@@ -127,7 +127,7 @@ def _push_async_cb(env: VerifierEnv, subprogno: int, insn_idx: int, in_sleepable
 def push_callback_call(
     env: VerifierEnv, insn: Insn, insn_idx: int, subprogno: int, set_callee_state: SetCallee, in_sleepable: bool = False
 ) -> None:
-    """Queue a walk of the callback; the walk at hand goes on behind the call. in_sleepable: that of a work queue."""
+    """Pushes a path into the callback; the current path continues after the call. in_sleepable: for a work queue."""
     caller = env.cur_state.frame[-1]
     check_subprog_call(env, subprogno)
     sub = env.subprogs[subprogno]

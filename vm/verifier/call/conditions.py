@@ -49,5 +49,5 @@ _CONDITIONS: Final[dict[str, Callable[[VerifierEnv], bool]]] = {
 
 
 def is_allowed(env: VerifierEnv, name: str) -> bool:
-    """Does the kernel's condition of that name hold for this program?"""
+    """Whether the kernel's condition with that name holds for this program."""
     return _CONDITIONS[name](env)

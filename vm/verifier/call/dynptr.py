@@ -1,4 +1,4 @@
-"""Dynptrs as arguments: constructed, used and released (process_dynptr_func)."""
+"""Dynptr arguments: initialisation, use and release (process_dynptr_func)."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _construct(env: VerifierEnv, regno: int, insn_idx: int, arg_type: int, clone
             state.stack[i] = StackSlot(state.stack[i].slot_type, held)
 
 
-# Slots that may take a dynptr: any on the stack, used already (-ERANGE: or not yet).
+# A dynptr can be stored in any stack slots, also beyond the current depth (-ERANGE).
 _POSSIBLE: Final = frozenset({*range(64), -ERANGE})
 
 

@@ -1,4 +1,4 @@
-"""Format strings the verifier checks before the program runs (bpf_bprintf_prepare without arguments)."""
+"""Checks of constant format strings (bpf_bprintf_prepare without arguments)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def is_valid_format(fmt: bytes, num_args: int) -> bool:
-    """May bpf_snprintf() be given this format (up to its NUL) with so many arguments?"""
+    """Whether bpf_snprintf() accepts this format (up to its NUL) with this number of arguments."""
     text = fmt.partition(b"\0")[0].decode("latin-1")
     if _CONTROL.search(text):
         return False

@@ -17,7 +17,7 @@ def setup_func_entry(
     set_callee_state: Callable[[VerifierEnv, FuncState, FuncState], None],
     state: VerifierState,
 ) -> None:
-    """Push a frame for the function; set_callee_state gives it its arguments. References go with it."""
+    """Pushes a frame for the function, with the references; set_callee_state sets its arguments."""
     if len(state.frame) >= MAX_CALL_FRAMES:
         env.reject(CALL_STACK_TOO_DEEP, depth=len(state.frame) + 1)
     caller = state.frame[-1]

@@ -53,7 +53,7 @@ _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 _SIZED: Final = frozenset({Kind.INT, Kind.PTR, Kind.ARRAY, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT})
 
 _SKB: Final = "__sk_buff"
-# Name of the struct a program of each type calls its context (bpf_ctx_convert), none for void * and numbers.
+# Name of the context struct of each program type (bpf_ctx_convert); void * and numbers have none.
 CTX_NAMES: Final = {
     k.BPF_PROG_TYPE_SOCKET_FILTER: _SKB,
     k.BPF_PROG_TYPE_SCHED_CLS: _SKB,
@@ -100,7 +100,7 @@ def _through_modifiers(btf: Btf, type_id: int, stop: Kind | None = None) -> Type
 
 
 def is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
-    """btfis_prog_ctx_type(): is it a pointer to what programs of this type call their context?"""
+    """btf_is_prog_ctx_type(): whether it is a pointer to the context type of this program type."""
     if prog_type == k.BPF_PROG_TYPE_KPROBE:
         found = _through_modifiers(btf, ptr.type_id, Kind.TYPEDEF)
         if found.kind is Kind.TYPEDEF and found.name == "bpf_user_pt_regs_t":
@@ -115,7 +115,7 @@ def is_prog_ctx_type(btf: Btf, ptr: Type, prog_type: int) -> bool:
 
 
 def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
-    """btf_validate_prog_ctx_type(): an argument tagged as context must look like one."""
+    """btf_validate_prog_ctx_type(): checks the type of an argument that is tagged as context."""
     prog_type = env.program.prog_type
     if prog_type in _PT_REGS_CTX:
         found = _through_modifiers(btf, ptr.type_id, Kind.TYPEDEF)
@@ -144,7 +144,7 @@ def _validate_ctx_tag(env: VerifierEnv, btf: Btf, ptr: Type, i: int) -> None:
 
 
 def _is_tracing_ctx(env: VerifierEnv, target: Type) -> bool:
-    """Structs that stand for the context of tp_btf and iterator programs."""
+    """Structs that are accepted as context of tp_btf and iterator programs."""
     if env.program.prog_type != k.BPF_PROG_TYPE_TRACING or target.kind is not Kind.STRUCT:
         return False
     attach = env.program.expected_attach_type
@@ -169,7 +169,7 @@ def _arg_tags(env: VerifierEnv, btf: Btf, func: Type, i: int, is_global: bool) -
 
 
 def _kernel_type(env: VerifierEnv, target: Type, i: int) -> int:
-    """btf_get_ptr_to_btf_id(): the kernel's type of that name, without what CO-RE flavours add to it."""
+    """btf_get_ptr_to_btf_id(): the kernel type with that name, without its CO-RE flavour."""
     name = target.name.partition("___")[0]
     kind = "UNKNOWN" if target.kind is Kind.VOID else target.kind.name
     if not target.name or target.kind is Kind.VOID:
@@ -185,7 +185,7 @@ def _kernel_type(env: VerifierEnv, target: Type, i: int) -> int:
 def _pointer_arg(
     env: VerifierEnv, btf: Btf, ptr: Type, i: int, tags: frozenset[str], is_global: bool
 ) -> SubprogArg | None:
-    """The argument type of a pointer; None where a static function's pointer means nothing to the verifier."""
+    """The argument type of a pointer; None for a static function's pointer that the verifier ignores."""
 
     def bad() -> None:
         env.reject(ARGUMENT_TAGS_COMBINED, arg=i)
@@ -239,7 +239,7 @@ def _one_arg(env: VerifierEnv, btf: Btf, func: Type, type_id: int, i: int, is_gl
 
 
 def prepare_func_args(env: VerifierEnv, subprogno: int) -> SubprogInfo:
-    """Fill the function's `args` from its BTF, once. Rejects what the verifier cannot hold a function to."""
+    """Fills the function's `args` from its BTF, once. Rejects types that cannot be verified."""
     sub = env.subprogs[subprogno]
     if sub.args_cached:
         return sub
@@ -288,7 +288,7 @@ def _entry_reg(env: VerifierEnv, arg: SubprogArg, regs: list[RegState], regno: i
 
 
 def init_args(env: VerifierEnv, subprogno: int) -> None:
-    """What the first instruction of a function may assume of r1 to r5 (the middle of do_check_common)."""
+    """Sets r1 to r5 at the entry of a function (the middle of do_check_common)."""
     frame = env.cur_state.frame[0]
     if not subprogno:
         _check_main_btf(env)
@@ -306,7 +306,7 @@ def init_args(env: VerifierEnv, subprogno: int) -> None:
 
 
 def _check_main_btf(env: VerifierEnv) -> None:
-    """The main function's BTF counts only if it takes the context and nothing else."""
+    """The main function's BTF is used only if the context is its only argument."""
     if not func_infos(env.program):
         return
     main = env.subprogs[0]
@@ -320,7 +320,7 @@ def _check_main_btf(env: VerifierEnv) -> None:
 
 
 def check_mem_reg(env: VerifierEnv, regno: int, mem_size: int) -> None:
-    """check_mem_reg(): the function may read and write `mem_size` bytes at the pointer, should it not be null."""
+    """check_mem_reg(): `mem_size` bytes at the pointer must be readable and writable if it is not null."""
     regs = env.cur_state.frame[-1].regs
     saved = regs[regno]
     if register_is_null(saved):

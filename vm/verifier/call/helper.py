@@ -1,4 +1,4 @@
-"""Helper calls: may it be called, do the arguments fit, what is left afterwards (check_helper_call)."""
+"""Helper calls: permission, arguments, and the state after the call (check_helper_call)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _STORAGE_GET: Final = frozenset({f.SK_STORAGE_GET, f.INODE_STORAGE_GET, f.TASK_S
 
 
 def in_sleepable(env: VerifierEnv) -> bool:
-    """May the program sleep here?"""
+    """Whether the program may sleep here."""
     return env.sleepable or env.cur_state.in_sleepable
 
 
@@ -94,7 +94,7 @@ def _check_regions(env: VerifierEnv, fn: FuncProto, func_id: int, insn_idx: int)
 
 
 def _release(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> None:
-    """The argument's reference ends here."""
+    """Releases the reference of an argument."""
     regno = meta.release_regno
     reg = env.cur_state.frame[-1].regs[regno]
     if fn.arg_types[regno - 1] & t.BPF_BASE_TYPE_MASK == k.ARG_PTR_TO_DYNPTR:
@@ -164,7 +164,7 @@ def _loop_flag_is_zero(env: VerifierEnv) -> bool:
 
 
 def _update_loop_inline_state(env: VerifierEnv, subprogno: int) -> None:
-    """May the call be replaced by the loop itself? Only if it always calls the same function, without flags."""
+    """Whether bpf_loop() can be inlined: only if it always calls the same function, without flags."""
     aux = env.aux[env.insn_idx]
     if not aux.loop_initialized:
         aux.loop_initialized = True
@@ -235,7 +235,7 @@ def _check_get_func_ip(env: VerifierEnv) -> None:
 
 
 def check_helper_call(env: VerifierEnv, insn: Insn) -> None:
-    """A call of a helper by number: all of its arguments, then the state after it."""
+    """check_helper_call(): checks all arguments, then updates the state."""
     func_id = insn.imm
     insn_idx = env.insn_idx
     fn = _find_proto(env, func_id)

@@ -42,7 +42,7 @@ _INSERTS: Final = LIST_PUSH | {"bpf_rbtree_add_impl"}
 
 
 def _end_rcu(env: VerifierEnv) -> None:
-    """Pointers that were valid in the RCU region only may not be relied on any more."""
+    """Pointers that were valid only in the RCU region become untrusted."""
 
     def ended(reg: RegState) -> RegState:
         if not reg.type & t.MEM_RCU:
@@ -94,7 +94,7 @@ def _check_preempt(env: VerifierEnv, meta: KfuncMeta) -> None:
 
 
 def _insert(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
-    """The object becomes the list's or tree's; the program keeps a pointer that owns nothing."""
+    """The object is added to a list or tree; the program keeps a non-owning reference."""
     node = env.cur_state.frame[-1].regs[2]
     env.aux[insn_idx].insert_off = node.off
     note_struct_meta(env, meta, insn_idx)
@@ -111,7 +111,7 @@ def _permitted(env: VerifierEnv, insn: Insn) -> KfuncMeta:
     aux.sym = meta.name
     aux.is_iter_next = meta.flags & kf.KF_ITER_NEXT != 0
     if meta.has(kf.KF_DESTRUCTIVE) and env.caps != ROOT:
-        # No other capability stands for CAP_SYS_BOOT; root has it.
+        # No other capability implies CAP_SYS_BOOT; root has it.
         env.reject(KFUNC_DESTRUCTIVE)
     if meta.sleepable and not (env.sleepable or env.cur_state.in_sleepable):
         env.reject(KFUNC_SLEEPABLE_IN_PROGRAM, kfunc=meta.name)
@@ -126,7 +126,7 @@ def _callbacks(env: VerifierEnv, insn: Insn, meta: KfuncMeta) -> None:
 
 
 def check_call(env: VerifierEnv, insn: Insn, check_return_code: CheckReturnCode) -> bool:
-    """True if the call ends the program by an exception (bpf_throw), whose argument is then what it returns."""
+    """True if the call ends the program by an exception (bpf_throw), whose argument is the return value then."""
     if insn.dst_reg:
         env.reject(CALL_RESERVED_FIELDS)
     if env.cur_state.active_lock.ptr and (insn.off or kfunc_name(insn) not in GRAPH_API):
@@ -159,7 +159,7 @@ def _check_kfunc_call(env: VerifierEnv, insn: Insn, check_return_code: CheckRetu
     if throws:
         env.seen_exception = True
         if not env.exception_callback_subprog:
-            # Without a callback of its own, what is thrown is what the program returns.
+            # Without an exception callback, the thrown value is the program's return value.
             check_return_code(env, 1, "R1")
     for regno in range(CALLER_SAVED_REGS):
         frame.regs[regno] = NOT_INIT_REG

@@ -1,4 +1,4 @@
-"""Arguments of kernel functions, told by their BTF types and names (check_kfunc_args)."""
+"""Arguments of kernel functions, classified by their BTF types and names (check_kfunc_args)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ from vm.verifier.state.reg import RegState
 
 _OBJECT: Final = t.PTR_TO_BTF_ID | t.MEM_ALLOC
 
-# reg2btf_ids: registers that stand for a kernel struct without being PTR_TO_BTF_ID.
+# reg2btf_ids: register types for kernel structs other than PTR_TO_BTF_ID.
 _REG_STRUCTS: Final = {
     t.PTR_TO_SOCKET: "sock",
     t.PTR_TO_SOCK_COMMON: "sock_common",
@@ -94,7 +94,7 @@ _DYNPTR_FLAGS: Final = {
 
 
 class Arg(NamedTuple):
-    """ref: what the parameter's pointer points to, without modifiers."""
+    """ref: the type that the parameter points to, without modifiers."""
 
     number: int
     regno: int
@@ -243,7 +243,7 @@ def _btf_id(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
 
 
 def _is_nocast_alias(one: str, other: str) -> bool:
-    """btf_type_ids_nocast_alias(): a type and the one of its objects that are still being set up."""
+    """btf_type_ids_nocast_alias(): a type and the type of its uninitialised objects."""
     return one == f"{other}___init" or other == f"{one}___init"
 
 
@@ -354,7 +354,7 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
         env.reject(KFUNC_ARGUMENT_NOT_MAP_VALUE, a.regno, arg=a.number)
     record = map_record(env.program, map_of(env, reg))
     if not record.fields:
-        # The kernel takes no look whether there is such a record.
+        # The kernel does not check whether there is such a record.
         raise NotEmulated(
             f"a work queue in a map value without special fields, at which {LINUX} crashes",
             kind="crash",
@@ -368,7 +368,7 @@ def _workqueue(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None
     meta.map_index, meta.inner_map, meta.map_uid = reg.map_ptr, reg.inner_map, reg.map_uid
 
 
-# Pointers to these kernel structs are arguments of a kind of their own.
+# Pointers to these kernel structs are special kinds of arguments.
 _BY_STRUCT: Final[dict[str, _Check]] = {
     "bpf_dynptr": _dynptr,
     "bpf_list_head": _list_head,
@@ -380,7 +380,7 @@ _BY_STRUCT: Final[dict[str, _Check]] = {
 
 
 def _kind_of(env: VerifierEnv, a: Arg, ptr: Type, reg: RegState, meta: KfuncMeta) -> _Check | None:
-    """get_kfunc_ptr_arg_type(); None: it may be null, and is."""
+    """get_kfunc_ptr_arg_type(); None for an optional argument that is null."""
     btf = meta.btf
     if meta.name == "bpf_cast_to_kern_ctx" or is_prog_ctx_type(btf, ptr, env.program.prog_type):
         return _ctx
@@ -459,7 +459,7 @@ def _scalar(env: VerifierEnv, regno: int, param: Param, reg: RegState, meta: Kfu
 
 
 def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
-    """A map, by its own pointer or by one to struct bpf_map."""
+    """Checks a map argument: a map pointer, or a pointer to struct bpf_map."""
     if reg.map_ptr < 0:
         # The kernel looks at bytes that for these types hold something else: it goes on, and refuses them below.
         if not (reg.btf is not None or reg.mem_size or reg.range):
@@ -479,7 +479,7 @@ def _note_map(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta) -> None:
 
 
 def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check: _Check) -> None:
-    """A map argument is noted; pointers to objects have to be as trusted as the function requires."""
+    """Records a map argument; checks that pointers to objects have the required trust."""
     if check is _map:
         _note_map(env, a, reg, meta)
     elif check not in (_alloc, _btf_id):
@@ -493,7 +493,7 @@ def _check_trust(env: VerifierEnv, a: Arg, reg: RegState, meta: KfuncMeta, check
 
 
 def _check_pointer(env: VerifierEnv, index: int, ptr: Type, insn_idx: int, meta: KfuncMeta) -> bool:
-    """One pointer argument; true if it took the next one, its size, with it."""
+    """Checks one pointer argument; true if this includes the next argument, its size."""
     regno = index + 1
     param = meta.proto.params[index]
     reg = env.cur_state.frame[-1].regs[regno]
@@ -518,7 +518,7 @@ def _check_pointer(env: VerifierEnv, index: int, ptr: Type, insn_idx: int, meta:
 
 
 def check_kfunc_args(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
-    """Every argument fits; what they tell about the call goes into `meta`."""
+    """Checks all arguments; stores facts about the call in `meta`."""
     params = meta.proto.params
     if len(params) > 5:
         env.reject(KFUNC_ARGUMENTS, kfunc=meta.name, count=len(params))

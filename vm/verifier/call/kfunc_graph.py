@@ -38,7 +38,7 @@ _OBJECT = t.PTR_TO_BTF_ID | t.MEM_ALLOC
 
 
 def in_rbtree_lock_required_cb(env: VerifierEnv) -> bool:
-    """Is this the comparison of a tree, which runs under its lock?"""
+    """Whether this is the comparison callback of a tree, which runs under its lock."""
     for frame in env.cur_state.frame[:0:-1]:
         if not frame.in_callback_fn:
             continue
@@ -49,7 +49,7 @@ def in_rbtree_lock_required_cb(env: VerifierEnv) -> bool:
 
 
 def process_root(env: VerifierEnv, regno: int, meta: KfuncMeta, kind: int) -> None:
-    """A list head or tree root in a map value or allocated object whose lock is held."""
+    """Checks a list head or tree root in a map value or allocated object whose lock is held."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type not in (t.PTR_TO_MAP_VALUE, _OBJECT):
         env.reject(ARGUMENT_NOT_MAP_VALUE_OR_OBJECT, regno, arg=regno - 1)
@@ -90,7 +90,7 @@ def _check_node_reg(env: VerifierEnv, regno: int, reg: RegState, meta: KfuncMeta
 
 
 def process_node(env: VerifierEnv, regno: int, meta: KfuncMeta, kind: int) -> None:
-    """A node in an allocated object of the type the list or tree holds."""
+    """Checks a node in an allocated object of the element type of the list or tree."""
     reg = env.cur_state.frame[-1].regs[regno]
     _check_node_reg(env, regno, reg, meta)
     name = field_type_name(kind)

@@ -1,4 +1,4 @@
-"""Iterators as arguments, and the two ways a call of _next goes on (process_iter_arg, process_iter_next_call)."""
+"""Iterator arguments, and the two paths after a call of _next (process_iter_arg, process_iter_next_call)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PREFIX = "bpf_iter_"
 
 
 def process_iter_arg(env: VerifierEnv, regno: int, insn_idx: int, meta: KfuncMeta) -> None:
-    """An iterator on the stack: made by _new, else it has to be one already."""
+    """Checks an iterator on the stack: uninitialised for _new, else initialised."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type != t.PTR_TO_STACK:
         env.reject(ITERATOR_NOT_ON_STACK, regno, arg=regno - 1)
@@ -91,14 +91,14 @@ def _set_iter(state: VerifierState, meta: KfuncMeta, iter_state: int, deeper: in
 
 
 def process_iter_next_call(env: VerifierEnv, insn_idx: int, meta: KfuncMeta) -> None:
-    """The path at hand goes on as if the iterator were at its end; another, with one more element, is queued."""
+    """The current path continues with the iterator at its end; a path with one more element is pushed."""
     cur = env.cur_state
     held = iter_of(cur, meta)
     if held.iter_state == t.BPF_ITER_STATE_ACTIVE:
         parent = cur.parent
         if parent is None or parent.insn_idx != insn_idx or not same_callsites(parent, cur):
             env.reject(ITERATOR_PARENT_STATE)
-        # The parent is the checkpoint made for this very call: the round before is what counts.
+        # The parent is the checkpoint of this call; the checkpoint of the previous iteration is needed.
         prev = find_prev_entry(env, parent, insn_idx)
         queued = env.push_stack(insn_idx + 1, insn_idx, False)
         _set_iter(queued, meta, t.BPF_ITER_STATE_ACTIVE, 1)

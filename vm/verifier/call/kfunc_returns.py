@@ -40,7 +40,7 @@ _ACQUIRES_OBJECT: Final = _NEW | {"bpf_refcount_acquire_impl"}
 
 
 def note_struct_meta(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
-    """The kernel's description of the type is given to the function, if the type has special fields."""
+    """Records the description of the type for the function, if the type has special fields."""
     if meta.arg_btf is not None and struct_record(meta.arg_btf, meta.arg_btf_id).fields:
         env.aux[insn_idx].kptr_struct_meta = meta.arg_btf_id
     else:
@@ -133,7 +133,7 @@ _SPECIAL: Final[dict[str, Callable[[VerifierEnv, KfuncMeta, int], RegState]]] = 
 
 
 def _memory(env: VerifierEnv, meta: KfuncMeta, target: Type) -> RegState:
-    """A pointer to something else than a struct points to memory, with a size from the call or from the type."""
+    """The value for a pointer to a type that is not a struct: memory with a size from the call or the type."""
     if not meta.r0_size and target.kind not in (Kind.FUNC, Kind.FUNC_PROTO, Kind.FWD):
         meta.r0_size = meta.btf.size_of(target.id)
         meta.r0_rdonly = True
@@ -163,7 +163,7 @@ def _pointer(env: VerifierEnv, meta: KfuncMeta, ptr: Type, insn_idx: int) -> Reg
 
 
 def set_return(env: VerifierEnv, meta: KfuncMeta, insn_idx: int) -> None:
-    """Put into r0 what the function returns; a void function leaves nothing in it."""
+    """Sets r0 to the result; after a void function it has no value."""
     frame = env.cur_state.frame[-1]
     found = meta.btf.skip_modifiers(meta.proto.type_id)
     if meta.acquires and meta.name not in _ACQUIRES_OBJECT:

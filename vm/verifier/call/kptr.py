@@ -1,4 +1,4 @@
-"""bpf_kptr_xchg(): an object goes into a field, the one that was there comes out (process_kptr_func)."""
+"""bpf_kptr_xchg(): exchanges an object with the one in a field (process_kptr_func)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scala
 
 
 def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
-    """ARG_KPTR_XCHG_DEST: exactly a referenced pointer's field in a map value or allocated object."""
+    """ARG_KPTR_XCHG_DEST: a pointer to a referenced-kptr field in a map value or allocated object."""
     reg = env.cur_state.frame[-1].regs[regno]
     if not is_alloc_object(reg.type):
         spec = map_of(env, reg)
@@ -46,7 +46,7 @@ def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
 
 
 def release_into_kptr(env: VerifierEnv, ref_obj_id: int) -> bool:
-    """The reference is the field's now; per-CPU objects may still be looked at while RCU keeps them."""
+    """Moves the reference to the field; per-CPU objects stay readable under RCU."""
     if not release_reference_state(env.cur_state.frame[-1], ref_obj_id):
         return False
     in_rcu = in_rcu_cs(env)
@@ -71,7 +71,7 @@ def release_into_kptr(env: VerifierEnv, ref_obj_id: int) -> bool:
 
 
 def exchanged(env: VerifierEnv, meta: CallMeta, flags: int) -> RegState:
-    """What was in the field before."""
+    """The previous value of the field."""
     field = meta.kptr_field
     assert field is not None
     btf, btf_id = kptr_target(env, field)

@@ -1,4 +1,4 @@
-"""What has to hold when a function or callback is left: nothing still held, a result in its range."""
+"""Checks at the end of a function or callback: released references, and the range of the result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vm.verifier.state.reg import RegState
 
 
 def check_reference_leak(env: VerifierEnv, exception_exit: bool) -> None:
-    """Whatever was acquired has to be released: at the end of the program, or of the callback that acquired it."""
+    """check_reference_leak(): references must be released before the end of the program or callback."""
     frame = env.cur_state.frame[-1]
     if not exception_exit and frame.frameno and not frame.in_callback_fn:
         return
@@ -42,7 +42,7 @@ def retval_range_within(wanted: RetvalRange, reg: RegState, return_32bit: bool =
 def reject_result(
     env: VerifierEnv, rule: Rule, regno: int, wanted: RetvalRange, where: str, register: str
 ) -> NoReturn:  # fmt: skip
-    """verbose_invalid_scalar(), and the refusal: what register `regno` returns and what it should have been."""
+    """verbose_invalid_scalar() and the rejection: the value of register `regno` and the allowed range."""
     s = env.cur_state.frame[-1].regs[regno].scalar
     bounds = f" smin={s.smin}" if s.smin > S64_MIN else ""
     bounds += f" smax={s.smax}" if s.smax < S64_MAX else ""

@@ -1,4 +1,4 @@
-"""Which helpers take which kinds of map (check_map_func_compatibility)."""
+"""Map types that helpers accept (check_map_func_compatibility)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vm.verifier.rules.policy import MAP_TYPE_NOT_FOR_HELPER
 
 _STORAGE_FREE: Final = frozenset({f.KPTR_XCHG})
 
-# Maps that only these helpers may be given.
+# Maps that only these helpers accept.
 FUNCS_OF_MAP: Final[dict[int, frozenset[int]]] = {
     k.BPF_MAP_TYPE_PROG_ARRAY: frozenset({f.TAIL_CALL}),
     k.BPF_MAP_TYPE_PERF_EVENT_ARRAY: frozenset(
@@ -117,7 +117,7 @@ MAPS_OF_FUNC: Final[dict[int, frozenset[int]]] = {
 }
 
 _SOCK_MAPS: Final = _SOCKMAP | _SOCKHASH
-# Where no socket can be locked already, so that a sock map may be changed.
+# Programs that never hold a socket lock, and may change sock maps therefore.
 _MAY_UPDATE_SOCKMAP: Final = frozenset(
     {
         k.BPF_PROG_TYPE_SOCKET_FILTER, k.BPF_PROG_TYPE_SCHED_CLS, k.BPF_PROG_TYPE_SCHED_ACT, k.BPF_PROG_TYPE_XDP,
@@ -141,7 +141,7 @@ def _may_update_sockmap(env: VerifierEnv, func_id: int) -> bool:
 
 
 def check_map_func_compatibility(env: VerifierEnv, spec: MapSpec | None, func_id: int) -> None:
-    """The map is of a kind the helper takes, and the helper one the map may be given to."""
+    """Checks that the helper accepts the map type, and that the map type allows the helper."""
     if spec is None:
         return
     funcs = FUNCS_OF_MAP.get(spec.map_type)

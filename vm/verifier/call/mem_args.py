@@ -1,4 +1,4 @@
-"""Memory handed to helpers: a pointer and how much of it (check_helper_mem_access, check_mem_size_reg)."""
+"""Memory arguments of helpers: a pointer and a size (check_helper_mem_access, check_mem_size_reg)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from vm.verifier.rules.memory import (
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-# Program types whose context accesses are not rewritten (no convert_ctx_access): helpers may be given its memory.
+# Program types whose context accesses are not rewritten (no convert_ctx_access): helpers may access the context.
 _PLAIN_CTX = frozenset(
     {
         k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT,
@@ -54,7 +54,7 @@ def _no_write(env: VerifierEnv, regno: int, reg: RegState, access: int) -> None:
 def check_helper_mem_access(
     env: VerifierEnv, regno: int, access_size: int, access: int, zero_size_allowed: bool, meta: CallMeta | None
 ) -> None:
-    """A helper reads or writes `access_size` bytes at the pointer in register `regno`."""
+    """Checks that a helper may read or write `access_size` bytes at the pointer in register `regno`."""
     reg = env.cur_state.frame[-1].regs[regno]
     base = reg.type & t.BPF_BASE_TYPE_MASK
     rdonly = type_is_rdonly_mem(reg.type)
@@ -95,10 +95,10 @@ def check_helper_mem_access(
 
 
 def check_mem_size_reg(env: VerifierEnv, regno: int, access: int, zero_size_allowed: bool, meta: CallMeta) -> None:
-    """Register `regno` says how many bytes the helper touches at the pointer in the register before it."""
+    """Checks the size in register `regno` for the pointer in the register before it."""
     s = env.cur_state.frame[-1].regs[regno].scalar
     meta.msize_max_value = s.umax
-    # How much is written is not known: all of it has to be initialised.
+    # The number of written bytes is not known: all bytes must be initialised.
     noted = meta if not s.var_off.mask else None
     least = 0 if zero_size_allowed else 1
     if s.smin < 0:

@@ -1,4 +1,4 @@
-"""Names of what is called, as the kernel prints them."""
+"""Names of called functions, as the kernel prints them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ UNKNOWN: Final = "unknown"
 def func_id_name(func_id: int) -> str:
     """func_id_name(): "bpf_map_lookup_elem", or "unknown"."""
     if func_id == 0:
-        return "bpf_unspec"  # it has a name, and no helper
+        return "bpf_unspec"  # it has a name, but is not a helper
     known = helper(func_id)
     return known.name if known is not None else UNKNOWN
 
 
 def func_text(func_id: int) -> str:
-    """The helper as messages name it: "bpf_map_lookup_elem#1"."""
+    """The name of a helper in messages: "bpf_map_lookup_elem#1"."""
     return f"{func_id_name(func_id)}#{func_id}"
 
 
 def call_name(env: VerifierEnv) -> Callable[[Insn], str | None]:
-    """What the printed instructions of this program call a callee; None where they print its number alone."""
+    """The name of a callee in the listing of this program; None if only its number is printed."""
 
     def name(insn: Insn) -> str | None:
         if insn.src_reg == PSEUDO_KFUNC_CALL:

@@ -1,4 +1,4 @@
-"""What a call at this place is always given, for the rewriting after the walk (record_func_map, record_func_key)."""
+"""Records constant arguments of calls for the fixups after the walk (record_func_map, record_func_key)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WRITES: Final = frozenset({f.MAP_DELETE_ELEM, f.MAP_UPDATE_ELEM, f.MAP_PUSH_ELE
 
 
 def record_func_map(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
-    """Note the call's map, or that there are several; programs may not change maps that are read-only to them."""
+    """Records the call's map, or that there are several; rejects changes of maps that are read-only for programs."""
     if meta.func_id not in _RECORDED:
         return
     if meta.spec is None:
@@ -53,7 +53,7 @@ def _store_key(aux: InsnAux, key: int) -> None:
 
 
 def record_func_key(env: VerifierEnv, meta: CallMeta, insn_idx: int) -> None:
-    """Note a tail call's constant index, or that there are several."""
+    """Records a tail call's constant index, or that there are several."""
     if meta.func_id != f.TAIL_CALL:
         return
     if meta.spec is None or meta.spec.map_type != BPF_MAP_TYPE_PROG_ARRAY:

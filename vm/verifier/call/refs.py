@@ -1,4 +1,4 @@
-"""References to kernel objects, and registers that lose their meaning through a call."""
+"""References to kernel objects, and registers that a call invalidates."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PACKET_POINTERS = frozenset({t.PTR_TO_PACKET, t.PTR_TO_PACKET_META, t.PTR_TO_PA
 
 
 def invalidate_regs(env: VerifierEnv, gone: Callable[[RegState], bool]) -> None:
-    """mark_reg_invalid() of all registers and spilled ones in all frames for which `gone` holds.
+    """mark_reg_invalid() for all registers and spilled ones in all frames for which `gone` is true.
 
-    They become numbers; for the unprivileged they may not be read any more.
+    They become numbers; unprivileged programs may not read them.
     """
     left = unknown_scalar(not env.bpf_capable) if env.allow_ptr_leaks else NOT_INIT_REG
     for frame in env.cur_state.frame:
@@ -28,7 +28,7 @@ def invalidate_regs(env: VerifierEnv, gone: Callable[[RegState], bool]) -> None:
 
 
 def clear_all_pkt_pointers(env: VerifierEnv) -> None:
-    """The packet may have moved: nothing that points into it is valid, slices of packet dynptrs included."""
+    """clear_all_pkt_pointers(): the packet may have moved; pointers and dynptr slices become invalid."""
     invalidate_regs(
         env,
         lambda reg: (
@@ -51,7 +51,7 @@ def acquire_reference_state(env: VerifierEnv, insn_idx: int) -> int:
 
 
 def release_reference_state(frame: FuncState, ref_id: int) -> bool:
-    """Remove a reference; false if it is not held, or not by this callback. The last entry moves to its place."""
+    """Removes a reference; false if it is not held by this callback. The last entry moves to its place."""
     refs = list(frame.refs)
     for i, ref in enumerate(refs):
         if ref.id == ref_id:
@@ -66,7 +66,7 @@ def release_reference_state(frame: FuncState, ref_id: int) -> bool:
 
 
 def release_reference(env: VerifierEnv, ref_obj_id: int) -> bool:
-    """The same, and every register that holds the object becomes invalid."""
+    """Removes a reference, and invalidates all registers with the object."""
     if not release_reference_state(env.cur_state.frame[-1], ref_obj_id):
         return False
     invalidate_regs(env, lambda reg: reg.ref_obj_id == ref_obj_id)
@@ -74,5 +74,5 @@ def release_reference(env: VerifierEnv, ref_obj_id: int) -> bool:
 
 
 def invalidate_non_owning_refs(env: VerifierEnv) -> None:
-    """Pointers into lists and trees do not outlive the lock they were found under."""
+    """Invalidates pointers into lists and trees when their lock is released."""
     invalidate_regs(env, lambda reg: t.type_is_non_owning_ref(reg.type))

@@ -23,7 +23,7 @@ from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
 
 MAX_ERRNO: Final = 4095
-# The kernel that is emulated ran with one processor.
+# The emulated kernel has one processor.
 NR_CPU_IDS: Final = 1
 
 _ACQUIRES: Final = frozenset({f.SK_LOOKUP_TCP, f.SK_LOOKUP_UDP, f.SKC_LOOKUP_TCP, f.RINGBUF_RESERVE, f.KPTR_XCHG})
@@ -130,7 +130,7 @@ def _returned(env: VerifierEnv, fn: FuncProto, meta: CallMeta) -> RegState:
 
 
 def set_return(env: VerifierEnv, fn: FuncProto, meta: CallMeta, insn_idx: int) -> None:
-    """Put into r0 what the helper returns."""
+    """Sets r0 to the helper's result."""
     reg = _returned(env, fn, meta)
     if reg.type & t.PTR_MAYBE_NULL:
         reg.id = env.new_id()

@@ -37,7 +37,7 @@ from vm.verifier.state.vstate import NO_LOCK, ActiveLock
 
 
 def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
-    """bpf_spin_lock() or bpf_spin_unlock() of a lock in a map value: one at a time, and the same one."""
+    """process_spin_lock(): one lock at a time, and only the held one can be unlocked."""
     reg = env.cur_state.frame[-1].regs[regno]
     cur = env.cur_state
     if reg.scalar.var_off.mask:
@@ -70,7 +70,7 @@ def process_spin_lock(env: VerifierEnv, regno: int, is_lock: bool) -> None:
 
 
 def check_spin_lock_arg(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
-    """ARG_PTR_TO_SPIN_LOCK of the two helpers that have one."""
+    """ARG_PTR_TO_SPIN_LOCK of the two helpers that take a lock."""
     if in_rbtree_lock_required_cb(env):
         env.reject(LOCK_IN_RBTREE_CALLBACK, regno)
     if meta.func_id not in (f.SPIN_LOCK, f.SPIN_UNLOCK):
@@ -79,7 +79,7 @@ def check_spin_lock_arg(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
 
 
 def process_timer_func(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
-    """ARG_PTR_TO_TIMER: exactly the timer of a map value."""
+    """ARG_PTR_TO_TIMER: a pointer to the timer in a map value."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.scalar.var_off.mask:
         env.reject(TIMER_OFFSET_NOT_CONSTANT, regno)
@@ -110,7 +110,7 @@ def const_string(env: VerifierEnv, regno: int) -> bytes:
 
 
 def check_reg_const_str(env: VerifierEnv, regno: int) -> None:
-    """ARG_PTR_TO_CONST_STR: a string that ends, in memory nobody can change."""
+    """ARG_PTR_TO_CONST_STR: a terminated string in read-only memory."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type != t.PTR_TO_MAP_VALUE:
         env.reject(STRING_NOT_MAP_VALUE, regno)

@@ -1,4 +1,4 @@
-"""Calls of the program's own functions, and the way back (check_func_call, prepare_func_exit)."""
+"""Calls of functions of the program, and returns from them (check_func_call, prepare_func_exit)."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def _set_callee_state(env: VerifierEnv, caller: FuncState, callee: FuncState) ->
 
 
 def check_func_call(env: VerifierEnv, insn: Insn) -> None:
-    """A call of a static function goes on inside it; a global one is verified on its own.
+    """A call of a static function continues inside it; a global function is verified separately.
 
-    Leaves env.insn_idx where its successor is the next instruction of the walk.
+    Sets env.insn_idx to the instruction before the next one of the walk.
     """
     target = env.insn_idx + insn.imm + 1
     subprogno = find_subprog(env, target)
@@ -84,7 +84,7 @@ def _check_callback_return(env: VerifierEnv, callee: FuncState) -> None:
 
 
 def prepare_func_exit(env: VerifierEnv) -> None:
-    """Back to the caller with r0, or to the helper call that called the callback, which may call it again."""
+    """Returns to the caller with r0, or to the helper call, which may call the callback again."""
     state = env.cur_state
     callee = state.frame[-1]
     caller = state.frame[-2]

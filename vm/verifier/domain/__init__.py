@@ -1,4 +1,4 @@
-"""Sets of numbers: tracked bits, signed and unsigned bounds, and what arithmetic and branches do to them.
+"""Sets of numbers: tracked bits, signed and unsigned bounds, and the effect of arithmetic and branches on them.
 
-Values in, values out; nothing here knows registers, instructions or the log.
+Pure functions of values, without registers, instructions or the log.
 """

@@ -1,7 +1,7 @@
-"""What each arithmetic instruction does to two sets of numbers (adjust_scalar_min_max_vals).
+"""Arithmetic on two sets of numbers (adjust_scalar_min_max_vals).
 
 Every operation takes and returns Scalars. Two known operands give one known result without any of the
-bound arithmetic: the general rules come to the same.
+bound arithmetic: the general rules have the same result.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def is_known(a: Scalar) -> bool:
 
 
 def computable(op: int, alu32: bool, src: Scalar) -> bool:
-    """Whether the result is tracked at all: division never is, shifts only by a constant in range."""
+    """Whether the result is tracked: not for division, for shifts only by a constant in range."""
     if op in (ADD, SUB, AND, XOR, OR, MUL):
         return True
     if op not in (LSH, RSH, ARSH):
@@ -207,7 +207,7 @@ def _mul(alu32: bool, a: Scalar, b: Scalar) -> Scalar:
 
 
 def _bitwise(alu32: bool, b: Scalar, t: Tnum, umin: int, umax: int, u32_min: int, u32_max: int) -> Scalar:
-    """The end AND, OR and XOR share: `t` is the result's tnum, the rest its unsigned bounds."""
+    """The common end of AND, OR and XOR: `t` is the result's tnum, the others are its unsigned bounds."""
     v = t.value
     m = t.mask
     if m == 0 and b.var_off.mask == 0:
@@ -224,7 +224,7 @@ def _bitwise(alu32: bool, b: Scalar, t: Tnum, umin: int, umax: int, u32_min: int
             s32_min = S32_MIN
             s32_max = S32_MAX
     if alu32:
-        # Zero-extension reads the 32-bit bounds, so the bits have to have their say before it.
+        # Zero-extension uses the 32-bit bounds, so they are first refined by the bits.
         s32_min = max(s32_min, ((low | low_mask & SIGN32) ^ SIGN32) - SIGN32)
         s32_max = min(s32_max, ((low | low_mask & S32_MAX) ^ SIGN32) - SIGN32)
         u32_min = max(u32_min, low)

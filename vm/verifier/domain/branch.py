@@ -1,6 +1,6 @@
-"""What a conditional jump knows before it is taken, and what either side knows after it.
+"""Conditional jumps: known outcomes, and refined values on both branches.
 
-is_scalar_branch_taken() and regs_refine_cond_op() as values in, values out.
+is_scalar_branch_taken() and regs_refine_cond_op() as pure functions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vm.native import mypyc_attr
 from vm.verifier.domain.scalar import Scalar, s32, s64, same, sync
 
 JSET_FALSE: Final = JSET | X
-"""The negation of JSET, which is no opcode of its own."""
+"""The negation of JSET, for which there is no opcode."""
 
 FLIP: Final = {
     JEQ: JEQ,
@@ -66,7 +66,7 @@ def _equal(a: Scalar, b: Scalar, jmp32: bool) -> int:
 
 
 def _mask(a: Scalar, jmp32: bool) -> int:
-    """The unknown bits of what is compared."""
+    """The unknown bits of the compared value."""
     return a.var_off.mask & U32 if jmp32 else a.var_off.mask
 
 
@@ -123,7 +123,7 @@ def is_scalar_branch_taken(a: Scalar, b: Scalar, op: int, jmp32: bool) -> int:
 
 
 def _all_known(a: Scalar) -> bool:
-    """Whether bits and bounds all name one number."""
+    """Whether bits and all bounds are one number."""
     return (
         a.var_off.mask == 0
         and a.umin == a.umax
@@ -222,7 +222,7 @@ def _refine(a: _Work, b: _Work, op: int, jmp32: bool) -> None:
         if op == JNE:
             _refine_not_equal(a, value, jmp32)
         elif op == JSET:
-            # Only of a single bit can it be said that it is the one that is set.
+            # If there is a single bit, it must be set.
             if value and value & (value - 1) == 0:
                 a.v |= value
                 a.m &= ~value

@@ -1,4 +1,4 @@
-"""A set of 64-bit numbers as the verifier keeps it: known bits and four pairs of bounds that inform one another.
+"""A set of 64-bit numbers: known bits and four pairs of bounds, which are refined by each other.
 
 Signed bounds are plain (negative) integers, unsigned ones 0 to 2^64-1, the 32-bit pairs are about the low half.
 The deductions are those of reg_bounds_sync(), in its order and number of rounds, because the
@@ -167,7 +167,7 @@ def bounded(
 
 
 def bounds_sync(a: Scalar) -> Scalar:
-    """Let the bits and bounds of `a` inform one another (reg_bounds_sync)."""
+    """Refines the bits and bounds of `a` by each other (reg_bounds_sync)."""
     return sync(
         a.var_off.value,
         a.var_off.mask,

@@ -1,1 +1,1 @@
-"""Whether memory may be read or written, and what a read leaves in the register: one module a region."""
+"""Checks of memory accesses, and the values that reads return: one module per memory region."""

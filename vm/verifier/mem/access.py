@@ -1,4 +1,4 @@
-"""One access to memory, whatever the pointer: the dispatcher and the three instructions that lead to it.
+"""Memory accesses through any pointer: the dispatcher, and the three instructions that call it.
 
 check_mem_access(), check_load_mem(), check_store_reg() and save_aux_ptr_type().
 """
@@ -57,7 +57,7 @@ from vm.verifier.state.reg import UNKNOWN_REG, RegState, known_scalar, pointer
 @mypyc_attr(free_list_len=1)
 @final
 class _Access:
-    """One access. `off` includes the pointer's fixed offset. value_regno -1: no register has the value."""
+    """One access. `off` includes the pointer's fixed offset. value_regno -1: the value is in no register."""
 
     __slots__ = ("insn_idx", "regno", "reg", "off", "size", "kind", "value_regno", "is_ldsx")
 
@@ -262,10 +262,10 @@ def check_mem_access(
     strict_alignment_once: bool = False,
     is_ldsx: bool = False,
 ) -> None:
-    """May memory at regno + off be read or written (access: BPF_READ, BPF_WRITE)?
+    """check_mem_access(): checks a read or write (access: BPF_READ, BPF_WRITE) at regno + off.
 
-    bpf_size is an opcode's size field. value_regno is the register read into or stored from, -1 for none;
-    after a read it holds what memory may hold.
+    bpf_size is an opcode's size field. value_regno is the register read into or stored from, -1 for none; after a read
+    it has a value that covers the memory's possible contents.
     """
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
@@ -305,7 +305,7 @@ def _is_strict(reg_type: int) -> bool:
 
 
 def save_aux_ptr_type(env: VerifierEnv, reg_type: int, allow_trust_mismatch: bool) -> None:
-    """Record which kind of pointer the instruction accesses: it is rewritten for one kind, so all paths must agree."""
+    """Records the pointer type of the access: the instruction is rewritten for one type, so all paths must have it."""
     aux = env.aux[env.insn_idx]
     prev = aux.ptr_type
     if prev == t.NOT_INIT:

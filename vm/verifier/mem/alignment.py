@@ -1,4 +1,4 @@
-"""Alignment of accesses: always for the stack, elsewhere if asked for (check_ptr_alignment)."""
+"""Alignment of accesses: checked for the stack, elsewhere only if required (check_ptr_alignment)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vm.verifier.rules.memory import MISALIGNED_ACCESS, MISALIGNED_PACKET_ACCESS
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-# An Ethernet header of 14 bytes puts what follows it on a four-byte boundary.
+# With NET_IP_ALIGN, the data after an Ethernet header of 14 bytes is aligned to four bytes.
 NET_IP_ALIGN: Final = 2
 
 _DESCRIPTIONS: Final = {
@@ -31,7 +31,7 @@ _DESCRIPTIONS: Final = {
 def check_ptr_alignment(
     env: VerifierEnv, reg: RegState, off: int, size: int, strict_alignment_once: bool, regno: int
 ) -> None:
-    """An access of `size` bytes at reg + off is aligned to its size, where that matters."""
+    """Rejects an access of `size` bytes at reg + off that is not aligned to its size, if alignment is required."""
     strict = env.strict_alignment or strict_alignment_once or reg.type == t.PTR_TO_STACK
     if not strict or size == 1 or reg.type == t.PTR_TO_ARENA:
         return

@@ -25,7 +25,7 @@ _ENUMS: Final = frozenset({Kind.ENUM, Kind.ENUM64})
 
 
 class CtxValue(NamedTuple):
-    """What a read of the context gives. is_retval: the hook's return value."""
+    """The value that a read of the context returns. is_retval: it is the hook's return value."""
 
     reg_type: int = t.SCALAR_VALUE
     btf: Btf | None = None

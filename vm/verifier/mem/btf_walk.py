@@ -1,4 +1,4 @@
-"""From a type and an offset to the field there (btf_struct_walk, btf_struct_access, btf_struct_ids_match)."""
+"""Finds the field at an offset of a type (btf_struct_walk, btf_struct_access, btf_struct_ids_match)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vm.verifier.rules.fields import (
 )
 from vm.verifier.state import reg_types as t
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["WALK_SCALAR"]
 
 _TAG_FLAGS: Final = {"user": t.MEM_USER, "percpu": t.MEM_PERCPU, "rcu": t.MEM_RCU}
@@ -25,7 +25,7 @@ _SIZED: Final = frozenset({Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.EN
 
 
 class Found(NamedTuple):
-    """What lies at the offset: a number, a pointer to struct `type_id`, or the start of struct `type_id`."""
+    """The field at an offset: a number, a pointer to struct `type_id`, or the start of struct `type_id`."""
 
     what: int
     type_id: int = 0
@@ -62,7 +62,7 @@ def _resolve(btf: Btf, type_id: int) -> _Field | None:
 
 
 def _flex_elem(btf: Btf, owner: Type, off: int) -> tuple[Type, int] | None:
-    """Past the end of a struct whose last member is an array without size: its element and its offset."""
+    """The element of a flexible array member behind the end of a struct, and its offset."""
     if not owner.members:
         return None
     last = owner.members[-1]
@@ -85,13 +85,13 @@ def _is_bitfield_read(member: Member, off: int, size: int) -> bool:
 def struct_walk(
     env: VerifierEnv, btf: Btf, type_id: int, off: int, size: int, walk_flex_arrays: bool, flag: int = 0
 ) -> Found:
-    """btf_struct_walk(): Reject, with what the kernel says, if no field is there. `flag`: of the walk so far."""
+    """btf_struct_walk(): rejects with the kernel's message if there is no field. `flag`: the flags so far."""
     owner = btf.skip_modifiers(type_id)
     while True:
         if owner.kind not in COMPOSITES:
             env.reject(WALK_NOT_A_STRUCT, name=owner.name or "(anon)")
         if owner.kind is Kind.UNION and len(owner.members) != 1:
-            # Which member is the right one is not known.
+            # It is not known which member of a union is valid.
             flag |= t.PTR_UNTRUSTED
         if off + size > owner.size:
             flex = _flex_elem(btf, owner, off) if walk_flex_arrays else None
@@ -113,7 +113,7 @@ def struct_walk(
 def _member_at(
     env: VerifierEnv, btf: Btf, owner: Type, off: int, size: int, flag: int
 ) -> Found | tuple[Type, int] | None:
-    """The field at `off` of one struct, or the struct within it to go on in; None if there is none."""
+    """The field at `off` of a struct, or the nested struct to continue in; None if there is none."""
     name = owner.name or "(anon)"
     for member in owner.members:
         moff = member.bit_off // 8
@@ -160,7 +160,7 @@ def _pointer_field(
     access: tuple[int, int],
     flag: int,
 ) -> Found | None:
-    """A pointer, read whole; None if it points to no struct and so is a number."""
+    """A pointer field that is read completely; None if it does not point to a struct, and is a number therefore."""
     if place != access:
         env.reject(
             STRUCT_POINTER_MEMBER_WIDTH, member=mname, place=place[0], struct=struct_name, off=access[0], size=access[1]
@@ -192,7 +192,7 @@ def struct_access(env: VerifierEnv, btf: Btf, type_id: int, off: int, size: int,
 def struct_ids_match(
     env: VerifierEnv, btf: Btf, type_id: int, off: int, need_btf: Btf, need_id: int, strict: bool, walk_flex: bool
 ) -> bool:
-    """btf_struct_ids_match(): is it the needed struct, or one that starts with it at `off`?"""
+    """btf_struct_ids_match(): whether a struct is the required one, or has it as its first member at `off`."""
     if not off and btf is need_btf and type_id == need_id:
         return True
     if strict:
@@ -210,7 +210,7 @@ def struct_ids_match(
 
 
 def nested_type_is_trusted(btf: Btf, owner_id: int, field_name: str, type_id: int, suffix: str) -> bool:
-    """btf_nested_type_is_trusted(): does struct <owner><suffix> list a field of that name and type?"""
+    """btf_nested_type_is_trusted(): whether struct <owner><suffix> has a field with that name and type."""
     owner = btf.type(owner_id)
     safe = btf.find(owner.name + suffix, owner.kind) if owner.name else None
     if safe is None:

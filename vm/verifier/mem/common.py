@@ -1,4 +1,4 @@
-"""Small checks of registers that the code for every memory region uses, and the errors that several of them share."""
+"""Checks of registers, and rejections, that several memory regions have in common."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vm.verifier.rules.rule import Rule
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState, known_scalar
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["ACCESS_DIRECT", "ACCESS_HELPER", "BPF_READ", "BPF_WRITE"]
 
 BPF_MAX_VAR_OFF: Final = 1 << 29
@@ -54,12 +54,12 @@ def register_is_null(reg: RegState) -> bool:
 
 
 def type_is_rdonly_mem(reg_type: int) -> bool:
-    """Memory that may be read only."""
+    """Whether the type is read-only memory."""
     return reg_type & t.MEM_RDONLY != 0
 
 
 def immediate(env: VerifierEnv, insn: Insn) -> RegState:
-    """The immediate of the instruction at hand, sign-extended, as a number in a register."""
+    """The sign-extended immediate of the current instruction as a register."""
     reg = env.imm_regs[env.insn_idx]
     if reg is None:
         reg = env.imm_regs[env.insn_idx] = known_scalar(insn.imm)
@@ -67,7 +67,7 @@ def immediate(env: VerifierEnv, insn: Insn) -> RegState:
 
 
 def assign_scalar_id_before_mov(env: VerifierEnv, regno: int) -> None:
-    """Give a scalar an id before it is copied, so that bounds found for one copy hold for the other."""
+    """Gives a scalar an id before it is copied, so that bounds of one copy apply to the other."""
     regs = env.cur_state.frame[-1].regs
     reg = regs[regno]
     if reg.type != t.SCALAR_VALUE:
@@ -108,7 +108,7 @@ def check_bounds(
 def check_mem_region_access(
     env: VerifierEnv, regno: int, off: int, size: int, mem_size: int, zero_size_allowed: bool
 ) -> None:
-    """Access at regno + off, whatever the variable part of the register is, within `mem_size` bytes."""
+    """check_mem_region_access(): regno + off must be within `mem_size` bytes for all values of the variable part."""
     s = env.cur_state.frame[-1].regs[regno].scalar
     smin = s.smin
     if smin < 0 and (smin == S64_MIN or off + smin != s32(off + smin) or smin + off < 0):
@@ -120,7 +120,7 @@ def check_mem_region_access(
 
 
 def check_ptr_off_reg(env: VerifierEnv, reg: RegState, regno: int, fixed_off_ok: bool = False) -> None:
-    """A pointer that must be as it was given: no variable offset, and no fixed one unless `fixed_off_ok`."""
+    """__check_ptr_off_reg(): rejects pointers with a variable offset, or with a fixed one unless `fixed_off_ok`."""
     name = reg_type_str(reg.type)
     if reg.off < 0:
         env.reject(POINTER_OFFSET_NEGATIVE, regno, type=name, off=reg.off)

@@ -52,7 +52,7 @@ def _allowed(env: VerifierEnv, rules: CtxRules, off: int, size: int, access: int
 
 
 def hook_retval_range(env: VerifierEnv) -> tuple[int, int] | None:
-    """What an LSM hook's other programs may have returned (bpf_lsm_get_retval_range); None if anything."""
+    """The range of return values of an LSM hook (bpf_lsm_get_retval_range); None if there is no limit."""
     target = env.attach_target
     program = env.program
     if program.prog_type != k.BPF_PROG_TYPE_LSM or program.expected_attach_type != k.BPF_LSM_MAC:
@@ -70,7 +70,7 @@ def _bad_access(env: VerifierEnv, off: int, size: int, access: int, regno: int) 
 def check_ctx_access(
     env: VerifierEnv, insn_idx: int, off: int, size: int, access: int, is_ldsx: bool, regno: int
 ) -> CtxValue:
-    """May the program touch these bytes of its context (in `regno`)? What a read leaves in the register."""
+    """Checks an access of the context in `regno`; returns the value that a read returns."""
     program = env.program
     rules = ctx_rules(program.prog_type, program.expected_attach_type)
     if rules is None:
@@ -105,7 +105,7 @@ def _btf_context(env: VerifierEnv, off: int, size: int, access: int) -> CtxValue
 
 
 def _promoted(value: CtxValue) -> CtxValue:
-    """Sockets that congestion control programs get are TCP sockets (bpf_tcp_ca_is_valid_access)."""
+    """Sockets in congestion control programs are TCP sockets (bpf_tcp_ca_is_valid_access)."""
     is_sock = t.base_type(value.reg_type) == t.PTR_TO_BTF_ID and value.btf_id == kernel_struct_id("sock")
     if not is_sock or t.type_flag(value.reg_type) & ~TRUSTED_MODIFIERS:
         return value

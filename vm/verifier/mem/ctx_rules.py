@@ -1,4 +1,4 @@
-"""Which bytes of its context a program of each type may touch: is_valid_access() of struct bpf_verifier_ops as tables.
+"""Accessible bytes of the context of each program type: is_valid_access() of struct bpf_verifier_ops as tables.
 
 Layouts are those of include/uapi/linux/bpf.h. Sources: net/core/filter.c, kernel/trace/bpf_trace.c,
 kernel/bpf/cgroup.c, kernel/bpf/syscall.c and drivers/media/rc/bpf-lirc.c.
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from vm.kernel import types as k
 from vm.verifier.state import reg_types as t
 
-# How a field may be touched. Every access is aligned to its own size.
+# Allowed accesses of a field. Every access is aligned to its size.
 NO: Final = 0
 ANY: Final = 1  # any size
 WITHIN: Final = 2  # any size that ends within the field
@@ -35,7 +35,7 @@ LOWEST: Final = -0x8000  # of what an instruction can say
 class Field(NamedTuple):
     """Rules for bytes [lo, hi) of a context.
 
-    reg_type -- what a read leaves in the register
+    reg_type -- register type after a read
     attach -- only programs of these attach types, empty for all
     capable -- only with CAP_BPF: 0 no, 1 for reads and writes, 2 for writes
     sign_extend -- loads with sign extension are allowed
@@ -70,7 +70,7 @@ class CtxRules(NamedTuple):
 
 
 def field_size(kind: int, field: Field, off: int, size: int) -> int:
-    """-1 if the access is refused; else bytes to load before masking (ctx_field_size), 0 for what was asked."""
+    """-1 if the access is rejected; else the bytes to load before masking (ctx_field_size), 0 for the access's size."""
     if kind == NO:
         return -1
     if kind == ANY:
@@ -229,7 +229,7 @@ _TC: Final = _skb(
 
 
 def _named(layout: dict[str, tuple[int, int]], rules: dict[str, Field]) -> tuple[Field, ...]:
-    """Give the rules written without offsets those of their fields."""
+    """Fills in the offsets of rules that are written with field names only."""
     return tuple(field._replace(lo=layout[name][0], hi=layout[name][1]) for name, field in rules.items())
 
 

@@ -1,4 +1,4 @@
-"""Dynptrs on the stack: two slots that are one value (mark_stack_slots_dynptr and its counterparts)."""
+"""Dynptrs on the stack, which take two slots (mark_stack_slots_dynptr and related functions)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ BPF_DYNPTR_NR_SLOTS: Final = 2
 
 
 def dynptr_type_refcounted(dynptr_type: int) -> bool:
-    """Must the dynptr be submitted or discarded before the program ends?"""
+    """Whether the dynptr must be submitted or discarded before the program ends."""
     return dynptr_type == t.BPF_DYNPTR_TYPE_RINGBUF
 
 
 def clear_dynptr_slots(state: FuncState, spi: int) -> None:
-    """Both slots hold nothing any more; reads that follow do not reach further back."""
+    """Invalidates both slots, and marks them as written."""
     for i in (spi, spi - 1):
         state.stack[i] = StackSlot(ALL_INVALID, NOT_INIT_REG)
         state.live.marks[MAX_BPF_REG + i] |= t.REG_LIVE_WRITTEN
 
 
 def destroy_if_dynptr_stack_slot(env: VerifierEnv, state: FuncState, spi: int) -> None:
-    """A write to one slot of a dynptr destroys it, and every slice of it; referenced ones may not be lost."""
+    """destroy_if_dynptr_stack_slot(): a write destroys the dynptr and its slices; rejected if it is referenced."""
     if state.stack[spi].slot_type[0] != t.STACK_DYNPTR:
         return
     if not state.stack[spi].spilled_ptr.first_slot:
@@ -81,23 +81,23 @@ def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots:
 
 
 def dynptr_get_spi(env: VerifierEnv, reg: RegState) -> int:
-    """First slot of the dynptr a stack pointer leads to, or as stack_slot_obj_get_spi()."""
+    """First slot of the dynptr that a stack pointer points to; errors as stack_slot_obj_get_spi()."""
     return stack_slot_obj_get_spi(env, reg, "dynptr", BPF_DYNPTR_NR_SLOTS)
 
 
 def dynptr_reg(dynptr_type: int, first_slot: bool, dynptr_id: int) -> RegState:
-    """__mark_dynptr_reg(): what a slot, or a callback's pointer, knows of its dynptr."""
+    """__mark_dynptr_reg(): the value of a slot, or of a callback's pointer to a dynptr."""
     reg = pointer(t.CONST_PTR_TO_DYNPTR)
     reg.id = dynptr_id
     reg.dynptr_type = dynptr_type
     reg.first_slot = first_slot
-    # In the kernel both lie in the same bytes, which is what its log shows.
+    # In the kernel these fields are in a union, which is visible in its log.
     reg.dynptr_id = int(first_slot)
     return reg
 
 
 def set_dynptr_slots(env: VerifierEnv, state: FuncState, spi: int, dynptr_type: int, ref_obj_id: int) -> None:
-    """Slots spi and spi - 1 hold a new dynptr."""
+    """Stores a new dynptr in slots spi and spi - 1."""
     dynptr_id = env.new_id()
     for i, first in ((spi, True), (spi - 1, False)):
         reg = dynptr_reg(dynptr_type, first, dynptr_id)

@@ -1,4 +1,4 @@
-"""Iterators on the stack: slots that are one value, made by _new, asked by _next, ended by _destroy."""
+"""Iterators on the stack: initialised by _new, advanced by _next, released by _destroy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer
 
 
 def iter_get_spi(env: VerifierEnv, reg: RegState, nr_slots: int) -> int:
-    """First slot of the iterator a stack pointer leads to, or a negative errno."""
+    """First slot of the iterator that a stack pointer points to, or a negative errno."""
     return stack_slot_obj_get_spi(env, reg, "iter", nr_slots)
 
 
 def is_valid_uninit(env: VerifierEnv, reg: RegState, nr_slots: int) -> bool:
-    """May an iterator be made here? Not over another one."""
+    """Whether an iterator can be initialised here; existing ones are not overwritten."""
     spi = iter_get_spi(env, reg, nr_slots)
     if spi < 0:
         return spi == -ERANGE
@@ -28,7 +28,7 @@ def is_valid_uninit(env: VerifierEnv, reg: RegState, nr_slots: int) -> bool:
 
 
 def check_init(env: VerifierEnv, reg: RegState, btf: Btf, btf_id: int, nr_slots: int) -> int:
-    """is_iter_reg_valid_init(): 0 if it is an iterator of that type, -EPROTO if its RCU region is over."""
+    """is_iter_reg_valid_init(): 0 for an iterator of that type, -EPROTO if its RCU region has ended."""
     spi = iter_get_spi(env, reg, nr_slots)
     if spi < 0:
         return -EINVAL
@@ -46,7 +46,7 @@ def check_init(env: VerifierEnv, reg: RegState, btf: Btf, btf_id: int, nr_slots:
 
 
 def mark_slots(env: VerifierEnv, reg: RegState, btf: Btf, btf_id: int, nr_slots: int, flag: int, ref_id: int) -> None:
-    """mark_stack_slots_iter(): the slots hold a new iterator. `flag` says how far its elements may be trusted."""
+    """mark_stack_slots_iter(): stores a new iterator. `flag`: the trust flag of its elements."""
     state = env.func(reg)
     spi = iter_get_spi(env, reg, nr_slots)
     for i in range(nr_slots):
@@ -61,7 +61,7 @@ def mark_slots(env: VerifierEnv, reg: RegState, btf: Btf, btf_id: int, nr_slots:
 
 
 def clear_slots(env: VerifierEnv, reg: RegState, spi: int, nr_slots: int) -> None:
-    """unmark_stack_slots_iter(): nothing is left of the iterator."""
+    """unmark_stack_slots_iter(): invalidates the slots of an iterator."""
     state = env.func(reg)
     for i in range(nr_slots):
         state.stack[spi - i] = StackSlot(ALL_INVALID, NOT_INIT_REG)

@@ -26,7 +26,7 @@ _RCU_PROTECTED: Final = frozenset({"prog_test_ref_kfunc", "cgroup", "bpf_cpumask
 
 
 def kptr_target(env: VerifierEnv, field: RecordField) -> tuple[Btf, int]:
-    """The struct such a field points to: the kernel's of that name if it has one, else the program's."""
+    """The struct that the field points to: the kernel's struct with that name, if there is one, else the program's."""
     btf = env.program.btf
     assert btf is not None
     found = btf.type(field.type_id)
@@ -72,7 +72,7 @@ def check_kptr_match(env: VerifierEnv, field: RecordField, regno: int) -> None:
 
 
 def _load_flags(env: VerifierEnv, field: RecordField) -> int:
-    """btf_ld_kptr_type(): how far a pointer read from the field may be trusted."""
+    """btf_ld_kptr_type(): the trust flags of a pointer that is read from the field."""
     btf, btf_id = kptr_target(env, field)
     in_kernel = btf is vmlinux()
     protected = not in_kernel or btf.type(btf_id).name in _RCU_PROTECTED
@@ -90,7 +90,7 @@ def _load_flags(env: VerifierEnv, field: RecordField) -> int:
 
 
 def check_kptr_access(env: VerifierEnv, value_regno: int, insn_idx: int, field: RecordField) -> None:
-    """A load or store of exactly one such field."""
+    """Checks a load or store of one such field."""
     insn = env.insns[insn_idx]
     cls = insn.code & 0x07
     if insn.code & 0xE0 != op.MEM:

@@ -1,4 +1,4 @@
-"""Map values and keys: which part of them may be touched (check_map_access)."""
+"""Accesses of map values and keys (check_map_access)."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from vm.verifier.rules.fields import (
 from vm.verifier.state.map_facts import MapFacts
 from vm.verifier.state.reg import RegState
 
-# Others take these from here.
+# For importing modules.
 __all__ = ["BPF_F_RDONLY_PROG"]
 
 _DEVICE_MAPS: Final = frozenset({BPF_MAP_TYPE_DEVMAP, BPF_MAP_TYPE_DEVMAP_HASH})
 
 
 def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
-    """The map a pointer, key or value belongs to: for one found in a map of maps, their common template."""
+    """The map of a pointer, key or value; for maps from a map of maps, the inner template."""
     spec = env.program.maps[reg.map_ptr]
     if reg.inner_map and spec.inner is not None:
         return spec.inner
@@ -46,7 +46,7 @@ def map_of(env: VerifierEnv, reg: RegState) -> MapSpec:
 
 
 def map_facts(env: VerifierEnv, reg: RegState) -> MapFacts:
-    """What accesses ask of that map."""
+    """The facts about that map that accesses need."""
     key = reg.map_ptr << 1 | reg.inner_map
     facts = env.map_facts.get(key)
     if facts is None:
@@ -66,7 +66,7 @@ def map_name_of(env: VerifierEnv, reg: RegState) -> str:
 
 
 def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, access: int) -> None:
-    """Maps may forbid programs to read or to write them."""
+    """Rejects accesses that the flags of the map do not allow."""
     facts = map_facts(env, env.cur_state.frame[-1].regs[regno])
     forbidden, flags = "", facts.flags
     if access == BPF_WRITE and flags & BPF_F_RDONLY_PROG:
@@ -78,7 +78,7 @@ def check_map_access_type(env: VerifierEnv, regno: int, off: int, size: int, acc
 
 
 def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool, src: int) -> None:
-    """Bytes of a map value, none of them part of a lock, timer or other field with a life of its own."""
+    """Checks bytes of a map value; locks, timers and other special fields must not be accessed."""
     reg = env.cur_state.frame[-1].regs[regno]
     facts = map_facts(env, reg)
     check_mem_region_access(env, regno, off, size, facts.value_size, zero_size_allowed)
@@ -103,7 +103,7 @@ def check_map_access(env: VerifierEnv, regno: int, off: int, size: int, zero_siz
 
 
 def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
-    """The pointer field of the value that the access is of, None if it is of none."""
+    """The pointer field of the value that is accessed; None for other bytes."""
     if reg.scalar.var_off.mask:
         return None
     facts = map_facts(env, reg)
@@ -113,12 +113,12 @@ def kptr_at(env: VerifierEnv, reg: RegState, off: int) -> RecordField | None:
 
 
 def map_is_rdonly(spec: MapSpec) -> bool:
-    """bpf_map_is_rdonly(): nobody can change its content any more."""
+    """bpf_map_is_rdonly(): whether the contents of the map cannot change."""
     return spec.map_flags & BPF_F_RDONLY_PROG != 0 and spec.frozen
 
 
 def direct_read(env: VerifierEnv, spec: MapSpec, off: int, size: int, is_ldsx: bool) -> int | None:
-    """The number a read-only map holds at `off` (bpf_map_direct_read); None if its content may change."""
+    """The number at `off` of a read-only map (bpf_map_direct_read); None if the contents may change."""
     if spec.map_type != BPF_MAP_TYPE_ARRAY or not map_is_rdonly(spec):
         return None
     if spec.max_entries != 1:

@@ -1,4 +1,4 @@
-"""Pointers that may be null, before and after they were compared."""
+"""Pointers that may be null, and the effect of comparing them with NULL."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _is_trusted_btf_ptr(reg: RegState) -> bool:
 
 
 def reg_not_null(reg: RegState) -> bool:
-    """reg_not_null(): a pointer that cannot be zero, as long as its offset cannot wrap it there."""
+    """reg_not_null(): whether a pointer is never zero."""
     if reg.type & t.PTR_MAYBE_NULL:
         return False
     if reg.scalar.smin <= -BPF_MAX_VAR_OFF or reg.scalar.smax >= BPF_MAX_VAR_OFF:
@@ -50,7 +50,7 @@ def reg_not_null(reg: RegState) -> bool:
 
 
 def not_null(env: VerifierEnv, reg: RegState) -> RegState:
-    """mark_ptr_not_null_reg(): the register once it is known not to be null."""
+    """mark_ptr_not_null_reg(): the value of the register if it is not null."""
     r = reg.clone()
     if reg.type & t.BPF_BASE_TYPE_MASK != t.PTR_TO_MAP_VALUE:
         r.type = reg.type & ~t.PTR_MAYBE_NULL
@@ -105,7 +105,7 @@ def _decided(env: VerifierEnv, reg: RegState, is_null: bool) -> RegState:
 
 
 def _forget_reference(frame: FuncState, ref_id: int) -> None:
-    """release_reference_state(): the last one takes its place."""
+    """release_reference_state(): removes a reference; the last one moves to its place."""
     refs = list(frame.refs)
     for i, ref in enumerate(refs):
         if ref.id == ref_id:
@@ -115,11 +115,11 @@ def _forget_reference(frame: FuncState, ref_id: int) -> None:
 
 
 def mark_ptr_or_null_regs(env: VerifierEnv, state: VerifierState, regno: int, is_null: bool) -> None:
-    """Every copy of pointer `regno` of the current frame is null, or none is."""
+    """mark_ptr_or_null_regs(): all copies of pointer `regno` of the current frame become null, or not null."""
     reg = state.frame[-1].regs[regno]
     reg_id = reg.id
     if is_null and reg.ref_obj_id and reg.ref_obj_id == reg_id:
-        # Nothing was acquired after all.
+        # The call did not acquire a reference.
         _forget_reference(state.frame[-1], reg_id)
     for frame in state.frame:
         for i, r in enumerate(frame.regs):

@@ -31,7 +31,7 @@ def struct_record(btf: Btf, type_id: int) -> Record:
 
 
 def reg_record(env: VerifierEnv, reg: RegState) -> Record:
-    """reg_btf_record(): special fields of what the register points to."""
+    """reg_btf_record(): special fields of the object that the register points to."""
     if reg.type == t.PTR_TO_MAP_VALUE:
         return map_record(env.program, map_of(env, reg))
     if is_alloc_object(reg.type) and reg.btf is not None:
@@ -40,7 +40,7 @@ def reg_record(env: VerifierEnv, reg: RegState) -> Record:
 
 
 def graph_node(env: VerifierEnv, root: RecordField) -> RegState:
-    """mark_reg_graph_node(): a node of a list or tree, as a pointer into the object that holds it."""
+    """mark_reg_graph_node(): a pointer to the object that contains a node of a list or tree."""
     reg = pointer(t.PTR_TO_BTF_ID | t.MEM_ALLOC)
     reg.btf = env.program.btf
     reg.btf_id = root.type_id
@@ -49,7 +49,7 @@ def graph_node(env: VerifierEnv, root: RecordField) -> RegState:
 
 
 def non_owning(env: VerifierEnv, reg: RegState) -> RegState:
-    """ref_set_non_owning(): the object belongs to a list or tree, whose lock is held."""
+    """ref_set_non_owning(): the object belongs to a list or tree under the current lock."""
     if not env.cur_state.active_lock.ptr:
         env.reject(NON_OWNING_WITHOUT_LOCK)
     if reg.type & t.NON_OWN_REF:
@@ -62,7 +62,7 @@ def non_owning(env: VerifierEnv, reg: RegState) -> RegState:
 
 
 def convert_owning_non_owning(env: VerifierEnv, ref_obj_id: int) -> None:
-    """ref_convert_owning_non_owning(): every copy of an owning reference stays usable, and owns nothing."""
+    """ref_convert_owning_non_owning(): all copies of an owning reference become non-owning."""
     if not ref_obj_id:
         env.reject(OWNING_REFERENCE_ZERO)
     if all(ref.id != ref_obj_id for ref in env.cur_state.frame[-1].refs):
@@ -83,14 +83,14 @@ def convert_owning_non_owning(env: VerifierEnv, ref_obj_id: int) -> None:
 
 
 def lock_owner(reg: RegState) -> str:
-    """struct bpf_active_lock.ptr for a lock in what the register points to."""
+    """struct bpf_active_lock.ptr for a lock in the object that the register points to."""
     if reg.type == t.PTR_TO_MAP_VALUE:
         return f"map:{reg.map_ptr}{':inner' if reg.inner_map else ''}"
     return "btf"
 
 
 def check_object_access(env: VerifierEnv, reg: RegState, regno: int, off: int, size: int) -> None:
-    """Special fields of allocated objects have a life of their own (the beginning of btf_struct_access)."""
+    """Rejects accesses of special fields of allocated objects (the beginning of btf_struct_access)."""
     owned = reg.ref_obj_id or t.type_is_non_owning_ref(reg.type) or reg.type & t.MEM_RCU
     if not owned:
         env.reject(ALLOCATED_OBJECT_UNREFERENCED, regno)

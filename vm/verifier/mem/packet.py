@@ -25,7 +25,7 @@ _READ_WRITE: Final = frozenset(
 
 
 def may_access_direct_pkt_data(env: VerifierEnv, access: int, helper_pkt_access: bool | None = None) -> bool:
-    """May the program read or write the packet? For a helper's argument: may the helper (its pkt_access)?"""
+    """Whether the program may access the packet; for a helper's argument, whether the helper may (pkt_access)."""
     prog_type = env.program.prog_type
     if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCKOPT:
         if access == BPF_WRITE:
@@ -43,7 +43,7 @@ def may_access_direct_pkt_data(env: VerifierEnv, access: int, helper_pkt_access:
 
 
 def check_packet_access(env: VerifierEnv, regno: int, off: int, size: int, zero_size_allowed: bool) -> None:
-    """[off, off + size) lies within what the program has compared with the packet's end. `off` is the fixed part."""
+    """check_packet_access(): [off, off + size) must be within the verified range. `off` is the fixed part."""
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.scalar.smin < 0:
         env.reject(OFFSET_MAY_BE_NEGATIVE, regno, needed=need.not_negative(reg.scalar.smin))

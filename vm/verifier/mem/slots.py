@@ -1,4 +1,4 @@
-"""What changes in a stack slot when part of it is overwritten."""
+"""Changes of stack slots by partial writes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SPECIAL: Final = frozenset({t.STACK_SPILL, t.STACK_DYNPTR, t.STACK_ITER})
 
 
 def is_spilled_scalar_reg(slot: StackSlot) -> bool:
-    """A spilled number, or a part of one."""
+    """Whether the slot has a spilled scalar, or a part of one."""
     return slot.slot_type[7] == t.STACK_SPILL and slot.spilled_ptr.type == t.SCALAR_VALUE
 
 
 def scrubbed(types: SlotTypes) -> SlotTypes:
-    """scrub_spilled_slot() of every byte: data of unknown value wherever there was anything."""
+    """scrub_spilled_slot() for all bytes: bytes with a value become unknown data."""
     return tuple(x if x == t.STACK_INVALID else t.STACK_MISC for x in types)
 
 
 def scrub_special_slot(state: FuncState, spi: int) -> None:
-    """A write of data destroys a spilled register, dynptr or iterator."""
+    """A write of data invalidates a spilled register, dynptr or iterator."""
     slot = state.stack[spi]
     types = scrubbed(slot.slot_type) if slot.slot_type[7] in _SPECIAL else slot.slot_type
     if types is not slot.slot_type or slot.spilled_ptr.type != t.NOT_INIT:
@@ -46,7 +46,7 @@ def set_slot_byte(state: FuncState, spi: int, byte: int, kind: int) -> None:
 
 
 def check_fastcall_stack_contract(env: VerifierEnv, state: FuncState, insn_idx: int, off: int, end: int) -> None:
-    """Stack used for spills around fast calls is used for nothing else, or those spills have to stay.
+    """check_fastcall_stack_contract(): spills around fast calls stay if their stack is used for anything else.
 
     `end` is the slot after the function's last one.
     """

@@ -57,7 +57,7 @@ SPILLABLE: Final = frozenset(
 
 
 def is_spillable_regtype(reg_type: int) -> bool:
-    """Pointers that survive a spill; others become unknown numbers."""
+    """is_spillable_regtype(): pointers that can be spilled; others become unknown numbers."""
     return reg_type & t.BPF_BASE_TYPE_MASK in SPILLABLE
 
 
@@ -66,7 +66,7 @@ def _is_st_mem(insn: Insn) -> bool:
 
 
 def _save_register_state(state: FuncState, spi: int, reg: RegState, size: int) -> None:
-    """save_register_state(): slot `spi` holds the low `size` bytes of `reg`; the rest is no longer known."""
+    """save_register_state(): stores the low `size` bytes of `reg` in slot `spi`; the other bytes become unknown."""
     if size == 8:
         state.live.marks[_STACK + spi] |= t.REG_LIVE_WRITTEN
         state.stack[spi] = StackSlot(ALL_SPILL, reg)
@@ -116,7 +116,7 @@ def check_stack_write_fixed_off(
             assign_scalar_id_before_mov(env, value_regno)
             reg = cur.regs[value_regno]
         elif reg.id:
-            # A narrowing spill is another number.
+            # A narrowing spill stores a different number.
             reg = reg.clone()
             reg.id = 0
         _save_register_state(state, spi, reg, size)
@@ -135,7 +135,7 @@ def check_stack_write_fixed_off(
 
 
 def _write_bytes(env: VerifierEnv, state: FuncState, off: int, size: int, value_regno: int, insn: Insn) -> None:
-    """A store that leaves no register behind: the bytes are data, or zeros."""
+    """A store that is not a spill: the bytes become data, or zeros."""
     spi = (-off - 1) // 8
     scrub_special_slot(state, spi)
     # Partial writes do not stop reads from being propagated.
@@ -144,7 +144,7 @@ def _write_bytes(env: VerifierEnv, state: FuncState, off: int, size: int, value_
     kind = t.STACK_MISC
     if value_regno >= 0:
         if register_is_null(env.cur_state.frame[-1].regs[value_regno]):
-            # The slot does not record which register its zero came from.
+            # The slot does not record the register of its zero.
             mark_chain_precision(env, value_regno, "zero_slot")
             kind = t.STACK_ZERO
     elif _is_st_mem(insn) and not insn.imm:
@@ -157,7 +157,7 @@ def _write_bytes(env: VerifierEnv, state: FuncState, off: int, size: int, value_
 def check_stack_write_var_off(
     env: VerifierEnv, state: FuncState, ptr_regno: int, off: int, size: int, value_regno: int, insn_idx: int
 ) -> None:
-    """Store somewhere in a range of the stack: every byte of it may have changed or not."""
+    """A store at a variable offset: each byte of the range may have changed."""
     regs = env.cur_state.frame[-1].regs
     ptr = regs[ptr_regno].scalar
     min_off, max_off = ptr.smin + off, ptr.smax + off + size
@@ -177,7 +177,7 @@ def check_stack_write_var_off(
 
 
 def _maybe_write_byte(env: VerifierEnv, state: FuncState, i: int, writing_zero: bool, insn_idx: int) -> bool:
-    """The byte at fp + i may be written; true if that the value is zero was used."""
+    """Checks a write of the byte at fp + i; true if the store relies on the value being zero."""
     spi, byte = (-i - 1) // 8, (-i - 1) % 8
     slot = state.stack[spi]
     kind = slot.slot_type[byte]
@@ -211,7 +211,7 @@ def _const_zero(env: VerifierEnv) -> RegState:
 
 
 def _mark_reg_stack_read(env: VerifierEnv, state: FuncState, min_off: int, max_off: int, dst_regno: int) -> None:
-    """A register read from bytes: zero if all of them are known to be, any number otherwise."""
+    """The value of a register that is read from bytes: zero if all bytes are zero, else unknown."""
     zeros = 0
     for i in range(min_off, max_off):
         slot = -i - 1
@@ -231,7 +231,7 @@ def check_stack_read_fixed_off(env: VerifierEnv, state: FuncState, off: int, siz
     """Load `size` bytes at fp + off of frame `state` into a register (-1: into none)."""
     spi = (-off - 1) // 8
     env.mark_stack_slot_scratched(spi)
-    # The contract is the current function's, whichever frame the pointer leads to.
+    # The fastcall contract is that of the current function, also for pointers to other frames.
     cur = env.cur_state.frame[-1]
     check_fastcall_stack_contract(env, cur, env.insn_idx, off, subprog_end(env, cur.subprogno))
     slot = state.stack[spi]
@@ -286,11 +286,11 @@ def _check_readable(env: VerifierEnv, slot: StackSlot, off: int, size: int, spil
 def _fill_part(
     env: VerifierEnv, slot: StackSlot, off: int, size: int, spill_size: int, dst_regno: int, frameno: int
 ) -> bool:
-    """Load a part of a spilled scalar, or more than was spilled; true if it is the spilled register's value."""
+    """Loads a part of a spilled scalar, or more than was spilled; true if the result is the spilled value."""
     reg = slot.spilled_ptr
     if size <= spill_size and not off % 8:
         if reg.scalar.umax.bit_length() > size * 8:
-            # A narrowing fill is another number; its bounds are cut by the caller.
+            # A narrowing fill is a different number, whose bounds the caller truncates.
             reg = reg.clone()
             reg.id = reg.off = 0
         _set_dst(env, dst_regno, reg)
@@ -311,7 +311,7 @@ def _fill_part(
 
 
 def check_stack_read_var_off(env: VerifierEnv, ptr_regno: int, off: int, size: int, dst_regno: int) -> None:
-    """Load from somewhere in a range of the stack: fills nothing."""
+    """A load at a variable offset, which restores no spilled register."""
     reg = env.cur_state.frame[-1].regs[ptr_regno]
     state = env.func(reg)
     check_stack_range_initialized(env, ptr_regno, off, size, False, ACCESS_DIRECT, None)

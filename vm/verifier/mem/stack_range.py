@@ -1,4 +1,4 @@
-"""Ranges of the stack: within its bounds, and initialised where they are read."""
+"""Checks of stack ranges: bounds, and initialisation for reads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from vm.verifier.state.reg import unknown_scalar
 
 
 class RawAccess(Protocol):
-    """The part of a call's notes (struct bpf_call_arg_meta) that memory checks read and write."""
+    """The part of struct bpf_call_arg_meta that memory checks use."""
 
     raw_mode: bool
     access_size: int
@@ -44,7 +44,7 @@ _INDIRECT: Final = " indirect access to"
 
 
 def grow_stack(env: VerifierEnv, state: FuncState, size: int) -> None:
-    """grow_stack_state(), and note how much stack the function uses."""
+    """grow_stack_state(), and records the stack depth of the function."""
     before = len(state.stack)
     state.grow_stack(size)
     if len(state.stack) > before:
@@ -55,7 +55,7 @@ def grow_stack(env: VerifierEnv, state: FuncState, size: int) -> None:
 def check_stack_access_within_bounds(
     env: VerifierEnv, regno: int, off: int, access_size: int, src: int, access: int
 ) -> None:
-    """Access at regno + off lies within the 512 bytes of its frame; makes room for it. `off` is the fixed part."""
+    """Checks that an access at regno + off is within the frame's 512 bytes; grows the stack. `off`: the fixed part."""
     reg = env.cur_state.frame[-1].regs[regno]
     state = env.func(reg)
     if src == ACCESS_HELPER:
@@ -102,9 +102,9 @@ def check_stack_range_initialized(
     src: int,
     meta: RawAccess | None,
 ) -> None:
-    """Every byte of the range may be read; its slots are marked as read. Helpers may also have written it.
+    """Checks that every byte of the range is readable, and marks its slots as read; helpers may write it too.
 
-    With meta.raw_mode nothing has to be initialised: the range is noted for the caller to mark as written.
+    With meta.raw_mode the range may be uninitialised: it is recorded, and the caller marks it as written.
     """
     if not access_size and not zero_size_allowed:
         env.reject(ZERO_SIZED_READ, regno)
@@ -118,7 +118,7 @@ def check_stack_range_initialized(
         if not env.bypass_spec_v1:
             extra = " indirect" if clobber else ""
             env.reject(UNPRIVILEGED_VARIABLE_STACK_ACCESS, regno, access=extra, var_off=tnum_text(reg))
-        # What was really written would not be known.
+        # It would not be known which bytes were written.
         meta = None
         min_off, max_off = reg.scalar.smin + off, reg.scalar.smax + off
     if meta is not None and meta.raw_mode:
@@ -147,7 +147,7 @@ def check_stack_range_initialized(
 
 
 def _check_byte(env: VerifierEnv, state: FuncState, i: int, clobber: bool) -> bool:
-    """May the byte at fp + i be read? Marks it as read, and as overwritten if `clobber`."""
+    """Whether the byte at fp + i is initialised; marks it as overwritten if `clobber`."""
     spi, byte = (-i - 1) // 8, (-i - 1) % 8
     slot = state.stack[spi]
     kind = slot.slot_type[byte]

@@ -1,1 +1,1 @@
-"""What bpf_check() does before the walk and right after it, from the instructions and BTF alone."""
+"""The passes of bpf_check() before and right after the walk, which need only instructions and BTF."""

@@ -1,4 +1,4 @@
-"""Whether a program may be attached where it says (check_attach_btf_id, bpf_check_attach_target)."""
+"""Checks of the attach target (check_attach_btf_id, bpf_check_attach_target)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from vm.verifier.state.attach_target import AttachTarget
 
 _SLEEPABLE_TRACING: Final = frozenset({k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN, k.BPF_TRACE_ITER})
 _TRACING: Final = frozenset({k.BPF_TRACE_RAW_TP, k.BPF_TRACE_FENTRY, k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN})
-"""Attach types of tracing programs, beside that of iterators."""
+"""Attach types of tracing programs, except iterators."""
 _RAW_TP_PREFIX: Final = "btf_trace_"
 
 
@@ -48,7 +48,7 @@ def _can_be_sleepable(prog_type: int, attach_type: int) -> bool:
 
 
 def check_attach(env: VerifierEnv) -> None:
-    """Reject sleepable programs where none can be; find the hook of tracing, LSM and struct_ops programs."""
+    """Rejects sleepable programs that cannot be sleepable; finds the hook of tracing, LSM and struct_ops programs."""
     prog_type = env.program.prog_type
     if prog_type not in program_types():
         raise InputError(f"The kernel has no programs of type {k.enum_name('bpf_prog_type', prog_type)}.")
@@ -65,7 +65,7 @@ def check_attach(env: VerifierEnv) -> None:
     elif prog_type == k.BPF_PROG_TYPE_LSM:
         env.attach_target = _lsm_target(env)
     elif prog_type == k.BPF_PROG_TYPE_EXT:
-        # There is never another program given; what is named can only be the kernel's.
+        # There is no target program here: targets are functions of the kernel.
         _find(env)
         env.reject(REPLACE_KERNEL_FUNCTION)
 
@@ -83,7 +83,7 @@ def _find(env: VerifierEnv) -> tuple[Btf, Type]:
     program = env.program
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name)
     if found is None:
-        # Loaders do not get this far with a name the kernel does not have.
+        # Loaders refuse names that the kernel does not have.
         env.reject(ATTACH_TARGET_MISSING)
     return kernel_btf(), found
 
@@ -123,13 +123,13 @@ _SLEEPABLE: Final = frozenset({"bpf_fentry_test1"})
 
 
 def _check_address(env: VerifierEnv, name: str) -> None:
-    """The function was not inlined everywhere, or thrown away after booting."""
+    """Whether the function exists: not inlined everywhere, and not freed after booting."""
     if ksym_address(name) is None:
         env.reject(ATTACH_TARGET_WITHOUT_ADDRESS, func=name)
 
 
 def _check_trampoline(env: VerifierEnv, name: str) -> None:
-    """May the function be traced by a program that sleeps, or one that replaces its return value?"""
+    """Whether a sleepable program, or one that replaces the return value, may be attached to the function."""
     attach = env.program.expected_attach_type
     if env.sleepable:
         if name not in _SLEEPABLE:

@@ -23,14 +23,14 @@ from vm.verifier.rules.types import (
 
 
 def func_infos(program: Program) -> tuple[FuncInfo, ...]:
-    """The records the loader gives to the kernel: none if the object has no BTF for them."""
+    """The function records that the loader passes to the kernel; none if the object has no BTF for them."""
     if program.btf is None or any(not info.type_id for info in program.func_infos):
         return ()
     return program.func_infos
 
 
 def line_infos(program: Program) -> tuple[LineInfo, ...]:
-    """The line records the loader gives to the kernel: none without BTF."""
+    """The line records that the loader passes to the kernel; none without BTF."""
     return program.line_infos if program.btf is not None else ()
 
 
@@ -43,7 +43,7 @@ def _check_abnormal_return(env: VerifierEnv) -> None:
 
 
 def check_btf_info_early(env: VerifierEnv) -> None:
-    """Function records before the functions are known: in order, and of functions."""
+    """check_btf_func_early(): checks the order and types of function records."""
     infos = func_infos(env.program)
     btf = env.program.btf
     if not infos or btf is None:
@@ -61,7 +61,7 @@ def check_btf_info_early(env: VerifierEnv) -> None:
 
 
 def check_btf_info(env: VerifierEnv) -> None:
-    """Function and line records against the functions found in the instructions."""
+    """Checks function and line records against the functions in the code."""
     if not func_infos(env.program):
         _check_abnormal_return(env)
     else:
@@ -70,7 +70,7 @@ def check_btf_info(env: VerifierEnv) -> None:
 
 
 def _returns_scalar(btf: Btf, func_id: int) -> bool:
-    """Does the function return an enum or an integer of at most eight bytes (btf_type_is_small_int)?"""
+    """Whether the function returns an enum or an integer of at most eight bytes (btf_type_is_small_int)."""
     returned = btf.skip_modifiers(btf.type(btf.type(func_id).type_id).type_id)
     if returned.kind in (Kind.ENUM, Kind.ENUM64):
         return True

@@ -1,4 +1,4 @@
-"""The control-flow walk: every slot reachable, and where states are compared (check_cfg, visit_insn)."""
+"""Control-flow checks: unreachable instructions, and pruning points (check_cfg, visit_insn)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from vm.verifier.rules.structure import (
 
 @final
 class _Walk:
-    """Depth-first search without recursion: the state of each slot, and the slots that are still to be visited."""
+    """Iterative depth-first search: the state of each slot, and the stack of slots."""
 
     __slots__ = ("env", "state", "stack")
 
@@ -54,7 +54,7 @@ class _Walk:
                 self.stack.pop()
 
     def push(self, t: int, w: int, edge: int) -> bool:
-        """Follow the edge t -> w once; true if w is to be explored first."""
+        """push_insn(): follows the edge t -> w once; true if w has to be explored first."""
         state = self.state
         env = self.env
         if state[t] >= DISCOVERED | edge:
@@ -93,7 +93,7 @@ class _Walk:
         self.env.prev_linfo = record
 
     def visit(self, t: int) -> bool:
-        """Take the next unexplored edge of slot t; false when none is left."""
+        """Follows the next unexplored edge of slot t; false if there is none."""
         env = self.env
         insn = env.insns[t]
         if is_pseudo_func(insn):
@@ -142,22 +142,22 @@ class _Walk:
         return self.push(t, w, BRANCH)
 
     def merge_callee_effects(self, t: int, w: int) -> None:
-        """The caller changes the packet if the callee does: the walk leaves a callee before its caller."""
+        """A caller changes packet data if its callee does; the search leaves callees before their callers."""
         env = self.env
         if env.subprogs[find_containing_subprog(env, w)].changes_pkt_data:
             env.subprogs[find_containing_subprog(env, t)].changes_pkt_data = True
 
     def mark_call(self, t: int, insn: Insn) -> None:
-        """Where states must be compared because of what the called function does with callbacks or iterators."""
+        """Marks pruning points that callbacks and iterators of the called function require."""
         env = self.env
         aux = env.aux[t]
         helper = is_helper_call(insn)
         kfunc = kfunc_call_kind(env, insn) if is_pseudo_kfunc_call(insn) else ""
         if (helper and is_async_callback_calling_function(insn.imm)) or kfunc == "async_callback":
-            # Otherwise each visit would push one more asynchronous state.
+            # Without a pruning point each visit would push another asynchronous state.
             aux.prune_point = True
         if (helper and is_sync_callback_calling_function(insn.imm)) or kfunc == "sync_callback":
-            # The callback's body is walked again and again until its state repeats: it must be looked for here.
+            # The callback is verified repeatedly until its state repeats, which is detected here.
             aux.calls_callback = True
             aux.force_checkpoint = True
             aux.prune_point = True

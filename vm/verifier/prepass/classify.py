@@ -1,4 +1,4 @@
-"""Kinds of instructions, as all passes need them, decided from the instruction alone.
+"""Classification of single instructions, for all passes.
 
 Names are those of kernel/bpf/verifier.c.
 """
@@ -29,13 +29,13 @@ JA_INSN: Final = JMP | JA
 JA32_INSN: Final = JMP32 | JA
 JCOND_INSN: Final = JMP | JCOND
 
-# bpf_helper_changes_pkt_data(): what may move or shrink the packet, in the order of their numbers.
+# bpf_helper_changes_pkt_data(): helpers that may move or shrink the packet, by number.
 CHANGES_PKT_DATA_FUNCS: Final = frozenset(
     {
         f.SKB_STORE_BYTES,
         f.L3_CSUM_REPLACE,
         f.L4_CSUM_REPLACE,
-        f.TAIL_CALL,  # the program called could call any of the others
+        f.TAIL_CALL,  # the called program may call any of the others
         f.CLONE_REDIRECT,
         f.SKB_VLAN_PUSH,
         f.SKB_VLAN_POP,
@@ -63,52 +63,52 @@ ASYNC_CALLBACK_FUNCS: Final = frozenset({f.TIMER_SET_CALLBACK})
 
 
 def is_helper_call(insn: Insn) -> bool:
-    """Is it a call of a helper by number?"""
+    """Whether it is a call of a helper by number."""
     return insn.code == CALL_INSN and insn.src_reg == 0
 
 
 def is_pseudo_call(insn: Insn) -> bool:
-    """Is it a call of another function of the same program?"""
+    """Whether it is a call of another function of the same program."""
     return insn.code == CALL_INSN and insn.src_reg == PSEUDO_CALL
 
 
 def is_pseudo_kfunc_call(insn: Insn) -> bool:
-    """Is it a call of a kernel function by BTF id?"""
+    """Whether it is a call of a kernel function by BTF id."""
     return insn.code == CALL_INSN and insn.src_reg == PSEUDO_KFUNC_CALL
 
 
 def is_ldimm64(insn: Insn) -> bool:
-    """Is it the first slot of a 64-bit immediate load?"""
+    """Whether it is the first slot of a 64-bit immediate load."""
     return insn.code == LD_IMM64
 
 
 def is_pseudo_func(insn: Insn) -> bool:
-    """Does it load the address of a function of the same program (a callback)?"""
+    """Whether it loads the address of a function of the same program (a callback)."""
     return insn.code == LD_IMM64 and insn.src_reg == PSEUDO_FUNC
 
 
 def is_may_goto_insn(insn: Insn) -> bool:
-    """Is it the bounded jump `may_goto`?"""
+    """Whether it is the bounded jump `may_goto`."""
     return insn.code == JCOND_INSN and insn.src_reg == MAY_GOTO
 
 
 def is_sync_callback_calling_function(func_id: int) -> bool:
-    """Does this helper call a function of the program any number of times before it returns?"""
+    """Whether this helper calls a function of the program any number of times before it returns."""
     return func_id in SYNC_CALLBACK_FUNCS
 
 
 def is_async_callback_calling_function(func_id: int) -> bool:
-    """Does this helper arrange for a function of the program to be called later?"""
+    """Whether this helper causes a function of the program to be called later."""
     return func_id in ASYNC_CALLBACK_FUNCS
 
 
 def helper_changes_pkt_data(func_id: int) -> bool:
-    """May this helper move the packet, so that every pointer into it becomes invalid?"""
+    """Whether this helper may move the packet, which invalidates all pointers to it."""
     return func_id in CHANGES_PKT_DATA_FUNCS
 
 
 def is_callback_calling_function(func_id: int) -> bool:
-    """Does this helper take a callback at all?"""
+    """Whether this helper takes a callback."""
     return func_id in SYNC_CALLBACK_FUNCS or func_id in ASYNC_CALLBACK_FUNCS
 
 

@@ -1,4 +1,4 @@
-"""Spill/fill pairs clang puts around calls that keep their caller's registers (mark_fastcall_patterns)."""
+"""Spill/fill pairs that clang generates around bpf_fastcall calls (mark_fastcall_patterns)."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def _mark_call(env: VerifierEnv, subprog: SubprogInfo, insn_idx: int, lowest_off
     if can_be_inlined:
         aux[insn_idx].fastcall_spills_num = i - 1
     else:
-        # The call of a helper this kernel does not replace: its pairs stay, and so does their stack.
+        # This kernel does not inline the helper: the pairs and their stack stay.
         subprog.keep_fastcall_stack = True
     subprog.fastcall_stack_off = min(subprog.fastcall_stack_off, off)
 
 
 def mark_fastcall_patterns(env: VerifierEnv) -> None:
-    """Mark, in env.aux and env.subprogs, the pairs that may be removed after the walk."""
+    """Marks the pairs that may be removed after the walk, in env.aux and env.subprogs."""
     for s in range(len(env.subprogs)):
         subprog = env.subprogs[s]
         slots = range(subprog.start, subprog_end(env, s))

@@ -32,7 +32,7 @@ def _size(btf: Btf, type_id: int) -> tuple[int, Type]:
 
 
 def distill(env: VerifierEnv, btf: Btf, proto: Type, name: str) -> int:
-    """Reject what no trampoline or call can pass; the size of what the function returns."""
+    """Rejects arguments and results that cannot be passed; returns the size of the result."""
     params = proto.params
     if len(params) > MAX_BPF_FUNC_ARGS:
         env.reject(FUNC_MODEL_TOO_MANY_ARGUMENTS, func=name, count=len(params))

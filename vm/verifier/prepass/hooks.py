@@ -114,7 +114,7 @@ SLEEPABLE_LSM_HOOKS: Final = _words(
     """
 )
 
-# Their arguments are half made or half freed.
+# Their arguments are partly initialised or partly freed.
 UNTRUSTED_LSM_HOOKS: Final = _words(
     """
     bpf_map_free bpf_prog_free file_alloc_security file_free_security sk_alloc_security sk_free_security
@@ -122,7 +122,7 @@ UNTRUSTED_LSM_HOOKS: Final = _words(
     """
 )
 
-# They answer yes or no, not 0 or an errno.
+# These return a boolean, not 0 or an errno.
 BOOL_LSM_HOOKS: Final = _words(
     """
     xfrm_state_pol_flow_match audit_rule_known inode_xattr_skipcap
@@ -131,7 +131,7 @@ BOOL_LSM_HOOKS: Final = _words(
 
 
 class IterArg(NamedTuple):
-    """A field of an iterator's context that is no plain pointer: what a read of it gives.
+    """A field of an iterator's context that is not a plain pointer: the value that a read returns.
 
     kind -- trusted, plain (may be null both), rdonly_buf, rdwr_buf
     struct -- kernel struct pointed to, "" for buffers

@@ -35,7 +35,7 @@ SPECIAL: Final = GRAPH_API | {
 
 
 def kind_str(found: Type) -> str:
-    """btf_type_str(): the kind as messages name it."""
+    """btf_type_str(): the name of the kind in messages."""
     return "UNKNOWN" if found.kind is Kind.VOID else found.kind.name
 
 
@@ -110,12 +110,12 @@ class KfuncMeta:
 
 
 def has_suffix(param: Param, suffix: str) -> bool:
-    """btf_param_match_suffix(): the end of a parameter's name says which convention applies to it."""
+    """btf_param_match_suffix(): the suffix of a parameter's name selects its convention."""
     return len(param.name) > len(suffix) and param.name.endswith(suffix)
 
 
 def kfunc_name(insn: Insn) -> str:
-    """Name of the kernel function an instruction calls, "" if its id is none's."""
+    """Name of the kernel function that an instruction calls, "" for an unknown id."""
     btf = vmlinux()
     if insn.off or not 0 < insn.imm < len(btf):
         return ""
@@ -124,7 +124,7 @@ def kfunc_name(insn: Insn) -> str:
 
 
 def fetch_kfunc_meta(env: VerifierEnv, insn: Insn) -> KfuncMeta | None:
-    """None if the program may not call it."""
+    """fetch_kfunc_meta(); None if the program may not call the function."""
     name = kfunc_name(insn)
     program = env.program
     flags = kf.kfunc_flags(name, program.prog_type, program.expected_attach_type) if name else None

@@ -1,4 +1,4 @@
-"""What the passes before the walk must know of a called kernel function."""
+"""Facts about called kernel functions for the passes before the walk."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _KINDS: Final = {
 
 
 def add_kfunc_call(env: VerifierEnv, insn: Insn) -> None:
-    """Accept the call of a kernel function as one the program may make later (add_kfunc_call)."""
+    """add_kfunc_call(): registers the call of a kernel function."""
     if not env.program.gpl_compatible:
         env.reject(KFUNC_LICENCE)
     if not insn.imm and not insn.off:
-        # Refused only if the walk reaches it.
+        # Rejected only if the walk reaches it.
         return
     if insn.off < 0:
         env.reject(KFUNC_OFFSET_NEGATIVE)
     if insn.off:
-        # Modules are named by their place in an array that is given with the program; here there is none.
+        # Modules are given by an index into an array that is passed with the program; there is none here.
         env.reject(KFUNC_MODULE_WITHOUT_ARRAY)
     if insn.imm in env.kfuncs:
         return

@@ -25,9 +25,9 @@ def _percpu() -> frozenset[int]:
 
 
 def check_pseudo_btf_id(env: VerifierEnv, insn: Insn, second: Insn, aux: InsnAux) -> None:
-    """What a load of a kernel symbol's address leaves in the register: aux.btf_var_*."""
+    """The register value after a load of a kernel symbol's address: aux.btf_var_*."""
     if second.imm:
-        # The BTF of a module, by a file descriptor; here there is none.
+        # The BTF of a module, by file descriptor; there is none here.
         env.reject(MODULE_BTF_FD)
     btf = vmlinux()
     if not 0 <= insn.imm < len(btf):

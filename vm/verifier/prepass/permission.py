@@ -1,6 +1,6 @@
-"""Whether this user may load such a program at all: what BPF_MAP_CREATE and BPF_PROG_LOAD ask before the verifier runs.
+"""Permission checks of BPF_MAP_CREATE and BPF_PROG_LOAD before the verifier runs.
 
-map_create() and bpf_prog_load() in kernel/bpf/syscall.c. They leave no log: what is said here is ours.
+map_create() and bpf_prog_load() in kernel/bpf/syscall.c. They write no log: the messages here are not the kernel's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vm.verifier.rules.loader import (
 BPF_MAXINSNS: Final = 4096
 BPF_COMPLEXITY_LIMIT_INSNS: Final = 1_000_000
 
-# Types for anyone; all others want CAP_BPF.
+# Types without a required capability; all others need CAP_BPF.
 UNPRIVILEGED_TYPES: Final = frozenset({k.BPF_PROG_TYPE_SOCKET_FILTER, k.BPF_PROG_TYPE_CGROUP_SKB})
 NET_ADMIN_TYPES: Final = frozenset(
     {
@@ -98,7 +98,7 @@ LOCAL_STORAGE: Final = frozenset(
 
 
 def check_permission(env: VerifierEnv) -> None:
-    """Refuses what the user's capabilities do not allow, maps first, as they are made first."""
+    """Rejects programs that the user's capabilities do not allow. Maps are checked first: they are created first."""
     caps = env.caps
     has_bpf = capable(caps, BPF)
     if not has_bpf and any(spec.map_type == k.BPF_MAP_TYPE_STRUCT_OPS for spec in env.program.object_maps):
@@ -125,13 +125,13 @@ def check_permission(env: VerifierEnv) -> None:
 
 
 def _map_wants(spec: MapSpec) -> str:
-    """The capability that making such a map takes, "" for none."""
+    """The capability that is required to create such a map, "" for none."""
     if spec.map_type in UNPRIVILEGED_MAPS:
         return ""
     return NET_ADMIN if spec.map_type in NET_ADMIN_MAPS else BPF
 
 
 def _name(enum: str, value: int) -> str:
-    """What a program calls a type: "XDP" of BPF_PROG_TYPE_XDP."""
+    """The short name of a type: "XDP" for BPF_PROG_TYPE_XDP."""
     names = (name for name in k.ENUMS[enum] if getattr(k, name) == value)
     return next(names, str(value)).removeprefix(f"{enum.upper()}_")

@@ -1,4 +1,4 @@
-"""Which helpers this program may call, and what they take (get_helper_proto)."""
+"""Helpers that this program may call, and their prototypes (get_helper_proto)."""
 
 from __future__ import annotations
 

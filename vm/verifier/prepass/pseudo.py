@@ -1,4 +1,4 @@
-"""64-bit loads that stand for maps, kernel symbols and functions (resolve_pseudo_ldimm64)."""
+"""64-bit loads of maps, kernel symbols and functions (resolve_pseudo_ldimm64)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LDX_MODES: Final = frozenset({op.MEM, op.MEMSX})
 
 
 def _insn_table() -> frozenset[int]:
-    """Opcodes a program may hold (bpf_opcode_in_insntable)."""
+    """Valid opcodes (bpf_opcode_in_insntable)."""
     alu = (op.ADD, op.SUB, op.AND, op.OR, op.LSH, op.RSH, op.XOR, op.MUL, op.MOV, op.ARSH, op.DIV, op.MOD)
     jumps = (
         op.JEQ, op.JNE, op.JGT, op.JLT, op.JGE, op.JLE, op.JSGT, op.JSLT, op.JSGE, op.JSLE, op.JSET,
@@ -96,7 +96,7 @@ SLEEPABLE_MAP_TYPES: Final = frozenset(
 
 _CGROUP_STORAGE: Final = frozenset({k.BPF_MAP_TYPE_CGROUP_STORAGE, k.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE})
 
-# Special fields of map values these programs may not use, and what the kernel calls them.
+# Special fields of map values that these programs may not use, and their names in messages.
 _TRACING_FORBIDS: Final = (
     ((BPF_LIST_HEAD, BPF_RB_ROOT), "bpf_{list_head,rb_root}"),
     ((BPF_SPIN_LOCK,), "bpf_spin_lock"),
@@ -106,7 +106,7 @@ _TRACING_FORBIDS: Final = (
 
 
 def check_map_prog_compatibility(env: VerifierEnv, map_index: int) -> None:
-    """Refuse maps, or special fields in their values, that programs of this type may not use."""
+    """Rejects maps, or special fields of their values, that programs of this type may not use."""
     spec = env.program.maps[map_index]
     prog_type = env.program.prog_type
     record = map_record(env.program, spec)
@@ -124,7 +124,7 @@ def check_map_prog_compatibility(env: VerifierEnv, map_index: int) -> None:
 
 
 def _add_used_map(env: VerifierEnv, map_index: int) -> bool:
-    """Note that the program uses a map; true if it did before."""
+    """Records that the program uses a map; true if it was recorded before."""
     if map_index in env.used_maps:
         return True
     if len(env.used_maps) >= MAX_USED_MAPS:
@@ -153,7 +153,7 @@ def _resolve_direct_value(env: VerifierEnv, spec: MapSpec, off: int) -> None:
 
 
 def _check_new_map(env: VerifierEnv, map_index: int) -> None:
-    """What holds once per program: one cgroup storage of each kind, one arena."""
+    """Limits per program: one cgroup storage of each kind, one arena."""
     spec = env.program.maps[map_index]
     if spec.map_type in _CGROUP_STORAGE:
         same = [i for i in env.used_maps if env.program.maps[i].map_type == spec.map_type]
@@ -168,7 +168,7 @@ def _check_new_map(env: VerifierEnv, map_index: int) -> None:
 
 
 def _fd_error(fd: int) -> int:
-    """Of a number that is no map's: a process has its first three files open, which are no maps."""
+    """Error for an invalid map file descriptor: the first three of a process are open, and are not maps."""
     return EINVAL if 0 <= fd <= 2 else EBADF
 
 

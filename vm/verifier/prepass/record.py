@@ -1,4 +1,4 @@
-"""Special fields of a map's values, and of objects programs allocate: what vm.kernel.record read, for the walk."""
+"""Special fields of map values and allocated objects, from vm.kernel.record, in the form that the walk uses."""
 
 from __future__ import annotations
 

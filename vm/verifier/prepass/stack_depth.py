@@ -1,4 +1,4 @@
-"""Stack over all frames of every call chain (check_max_stack_depth)."""
+"""The stack depth of all call chains (check_max_stack_depth)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def round_up_stack_depth(depth: int) -> int:
 
 
 def check_max_stack_depth(env: VerifierEnv) -> None:
-    """Reject call chains over 512 bytes or eight frames; mark subprograms from which a tail call can be reached.
+    """Rejects call chains over 512 bytes or eight frames; marks subprograms from which a tail call can be reached.
 
-    Asynchronous callbacks are chains of their own. x86-64's JIT has no private stacks, so every frame counts.
+    Asynchronous callbacks are separate chains. The x86-64 JIT has no private stacks, so every frame counts.
     """
     shrink_stacks(env)
     for idx in range(len(env.subprogs) - 1, -1, -1):
@@ -40,7 +40,7 @@ def check_max_stack_depth(env: VerifierEnv) -> None:
 
 
 def _enter(env: VerifierEnv, idx: int, frames: list[tuple[int, int]], depth: int) -> int:
-    """Add the frame of subprogram idx to the chain; its new depth in bytes."""
+    """Adds the frame of subprogram idx to the chain; returns the new depth in bytes."""
     info = env.subprogs[idx]
     if info.has_ld_abs and (info.is_cb or any(env.subprogs[caller].is_cb for _, caller in frames)):
         env.reject(LD_ABS_IN_CALLBACK)
@@ -68,7 +68,7 @@ def _check_throw(env: VerifierEnv, i: int, idx: int, frames: list[tuple[int, int
 
 
 def _is_entered(env: VerifierEnv, i: int, callee: int) -> bool:
-    """Does the reference to subprogram `callee` at slot i deepen the stack?"""
+    """Whether the reference to subprogram `callee` at slot i is a call that adds a frame."""
     info = env.subprogs[callee]
     if not info.is_async_cb:
         return True

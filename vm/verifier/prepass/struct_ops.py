@@ -1,4 +1,4 @@
-"""Which operation of which kernel struct a struct_ops program implements (check_struct_ops_btf_id)."""
+"""The operation that a struct_ops program implements (check_struct_ops_btf_id)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def function_pointer(btf: Btf, type_id: int) -> Type | None:
 
 
 def struct_ops_target(env: VerifierEnv) -> AttachTarget:
-    """The operation the program stands for, from the struct it names and the member its attach type counts."""
+    """The operation of the program: a member, by the index in attach type, of the struct that it names."""
     from vm.kernel.btf import kernel_btf
 
     program, btf = env.program, kernel_btf()

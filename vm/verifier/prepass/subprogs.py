@@ -1,4 +1,4 @@
-"""Where the functions of a program start and end (add_subprog_and_kfunc, check_subprogs)."""
+"""Start and end of the functions of a program (add_subprog_and_kfunc, check_subprogs)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ENDINGS: Final = frozenset({EXIT_INSN, JA_INSN, JA32_INSN})
 
 
 def find_containing_subprog(env: VerifierEnv, off: int) -> int:
-    """Index of the function that slot `off` lies in, -1 if there is none."""
+    """Index of the function that contains slot `off`, -1 if there is none."""
     if off < 0 or off >= len(env.insns) or not env.subprogs:
         return -1
     low, high = 0, len(env.subprogs) - 1
@@ -77,7 +77,7 @@ def _add_subprog(env: VerifierEnv, off: int) -> None:
 
 
 def _find_exception_callback_insn_off(env: VerifierEnv) -> int:
-    """Slot of the function the main program's declaration tag names as its exception callback, 0 if none is named."""
+    """Slot of the function that the main program's declaration tag names as exception callback, 0 if there is none."""
     infos = func_infos(env.program)
     btf = env.program.btf
     if not infos or btf is None:
@@ -141,9 +141,9 @@ def _require_bpf_capable(env: VerifierEnv) -> None:
 
 
 def check_subprogs(env: VerifierEnv) -> None:
-    """No jump may leave its function, and no function may run into the next one.
+    """check_subprogs(): rejects jumps out of functions, and functions that fall through to the next one.
 
-    Notes in passing which functions make tail calls or hold LD_ABS / LD_IND.
+    Also records which functions make tail calls or contain LD_ABS / LD_IND.
     """
     cur = 0
     info = env.subprogs[0]
