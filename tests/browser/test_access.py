@@ -35,7 +35,7 @@ def test_axe(tab: Callable[..., Any], scheme: str, size: tuple[int, int], path: 
     assert faults(page) == []
     if path == "/" and size[0] > 1000:
         page.keyboard.press("m")
-        for pane in ("Packet", "Maps", "Output", "Machine code", "Paths"):
+        for pane in ("Packet", "Maps", "Output", "Machine code", "Shape"):
             page.get_by_role("tab", name=pane).click()
             assert faults(page) == []
         page.keyboard.press("?")

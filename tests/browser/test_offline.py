@@ -82,7 +82,7 @@ def test_it_steps_shows_its_panels_and_is_searched(server: str, disk: Callable[[
     expect(place(page)).to_contain_text("step 2 of")
     for name, holds in (
         ("Log", "R1=ctx"), ("Object file", "license"), ("Maps", "drops|packets|count"), ("Machine code", "push rbp"),
-        ("Rewritten", "w3 <<= 8"), ("Paths", "exit|covered|safe|pruned"),
+        ("Rewritten", "w3 <<= 8"), ("Shape", "exit|pruned"),
     ):  # fmt: skip
         page.get_by_role("tab", name=re.compile(f"^{name}")).click()
         expect(page.locator("[role=tabpanel]:visible")).to_contain_text(re.compile(holds, re.I))

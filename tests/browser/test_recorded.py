@@ -208,7 +208,7 @@ def test_rude_text_stays_text(recorded_tab: Tabs) -> None:
     tab = recorded_tab(messages)
     page = tab.open()
     expect(page.locator("bs-scrubber output")).to_contain_text("of 13")
-    for pane in ("Log", "Paths", "Packet", "Maps", "Output", "Machine code"):
+    for pane in ("Log", "Shape", "Packet", "Maps", "Output", "Machine code"):
         page.get_by_role("tab", name=pane).click()
     page.keyboard.press("m")
     expect(page.locator(".insns .vl-row.active")).to_contain_text("<img src=x onerror=")

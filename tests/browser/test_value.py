@@ -104,7 +104,7 @@ def test_it_closes_by_a_press_elsewhere_unless_it_is_pinned(tab: Tabs) -> None:
     row(page, "r1").locator(".reg-name").click()
     box = popover(page)
     expect(box).to_be_visible()
-    page.get_by_role("tab", name="Paths").click()
+    page.get_by_role("tab", name="Shape").click()
     expect(box).to_be_hidden()
     page.keyboard.press("v")
     box.get_by_role("button", name="Pin").click()

@@ -29,17 +29,14 @@ const hasObject = ({ kind, stages }) => kind === "elf" || (kind === "c" && stage
 /** Whether there is a program to run: a log is read only. @param {State} state */
 const runs = ({ ran, kind }) => (ran?.kind ?? kind) !== "log";
 
-/** How many paths the walk has, if there is more than one. @param {State} state */
-function pathCount({ stages: { verify } }) {
-  const paths = verify?.more?.tree ?? verify?.tree?.length ?? verify?.paths?.length ?? 0;
-  return paths > 1 ? paths : "";
-}
+/** How many paths the walk has. @param {State} state */
+const pathCount = ({ stages: { verify } }) => verify?.more?.tree || verify?.tree?.length || verify?.paths?.length || 0;
 
 /** A panel is a line here and a component. @type {Pane[]} */
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
-  { id: "paths", label: "Shape", tag: "bs-shape", when: (s) => (s.stages.verify?.paths?.length ?? 0) > 0, badge: pathCount },
+  { id: "paths", label: "Shape", tag: "bs-shape", when: (s) => pathCount(s) > 0, badge: (s) => (pathCount(s) > 1 ? pathCount(s) : "") },
   { id: "packet", label: "Packet", tag: "bs-packet", when: runs, name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, when: runs, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },

@@ -22,7 +22,7 @@ const INSNS = { label: "Instructions", column: "insns" };
 const PLACES = {
   compile: [SOURCE, { label: "Object file", pane: "object" }],
   load: [{ label: "Object file", pane: "object" }, INSNS, { label: "Maps", pane: "maps" }],
-  verify: [INSNS, { label: "State", column: "state" }, { label: "Log", pane: "log" }, { label: "Paths", pane: "paths" }, { label: "Why", pane: "why" }],
+  verify: [INSNS, { label: "State", column: "state" }, { label: "Log", pane: "log" }, { label: "Shape", pane: "paths" }, { label: "Why", pane: "why" }],
   jit: [INSNS, { label: "Rewritten", pane: "rewritten" }, { label: "Machine code", pane: "machine" }],
   run: [{ label: "Machine code", pane: "machine" }, { label: "Input", pane: "packet" }, { label: "Output", pane: "output" }, { label: "Maps", pane: "maps" }],
 };

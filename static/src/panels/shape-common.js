@@ -1,7 +1,10 @@
 /** What the parts of the panel Shape do alike. */
 
+import { fill } from "../ui/dom.js";
+
 /** @import { Scope } from "../core/scope.js" */
 /** @import { Shown } from "../core/shape.js" */
+/** @import { Child } from "../types/page.js" */
 
 /** @param {Scope} scope @param {Partial<Shown>} patch */
 export const choose = ({ store }, patch) => store.set({ shape: { ...store.state.shape, ...patch } });
@@ -10,4 +13,18 @@ export const choose = ({ store }, patch) => store.set({ shape: { ...store.state.
 export function go({ cursor, store }, step) {
   if (store.state.view === "verify") cursor.goto(step);
   else cursor.show("verify", step);
+}
+
+/**
+ * Replace what a part shows; what had the focus has it again, if it is marked with `data-keep` and still there.
+ * @param {HTMLElement} element
+ * @param {...Child} children
+ */
+export function refill(element, ...children) {
+  const { activeElement } = document;
+  const kept = activeElement instanceof HTMLElement && element.contains(activeElement) ? activeElement.dataset.keep : undefined;
+  fill(element, ...children);
+  if (kept === undefined) return;
+  const again = [...element.querySelectorAll("[data-keep]")].find((each) => /** @type {HTMLElement} */ (each).dataset.keep === kept);
+  /** @type {HTMLElement | undefined} */ (again)?.focus({ preventScroll: true });
 }

@@ -1,7 +1,8 @@
 /** All call frames of the step under the cursor side by side: registers and stack of each, the innermost last. */
-import { fill, glyph, h } from "../ui/dom.js";
+import { glyph, h } from "../ui/dom.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { byPlace } from "../core/contain.js";
+import { refill } from "./shape-common.js";
 import { split } from "./state-names.js";
 
 /** @import { WalkHere } from "../core/cursor.js" */
@@ -26,7 +27,7 @@ export class FramesView {
     if (this.stamp === stamp && this.of === (here?.raw ?? null)) return;
     this.stamp = stamp;
     this.of = here?.raw ?? null;
-    fill(this.element, here ? this.frames(here) : h("p", { class: "hint" }, view === "verify" ? "The frames appear here once the step is fetched." : "The frames are those of the verifier's step: choose its stage above."));
+    refill(this.element, here ? this.frames(here) : h("p", { class: "hint" }, view === "verify" ? "The frames appear here once the step is fetched." : "The frames are those of the verifier's step: choose its stage above."));
   }
 
   /** @param {WalkHere} here */
@@ -79,7 +80,7 @@ export class FramesView {
     return h(
       "tr",
       { class: [wrote ? "wrote" : "", selected === name ? "selected" : ""].join(" ").trim(), data: { kind: kindOf(reg) } },
-      h("th", { scope: "row" }, h("button", { type: "button", class: "line-link", "aria-pressed": String(selected === name), on: { click: choose } }, split(name).slot)),
+      h("th", { scope: "row" }, h("button", { type: "button", class: "line-link", "aria-pressed": String(selected === name), data: { keep: name }, on: { click: choose } }, split(name).slot)),
       h("td", { title: reg?.t ?? null }, reg ? [glyph(kindOf(reg), Boolean(reg.null)), h("span", { class: `kind-${kindOf(reg)}` }, ` ${summary(reg, base)}`), reg.p ? h("span", { title: "precise" }, " ●") : null] : h("span", { class: "hint" }, "not initialized any more")),
     );
   }

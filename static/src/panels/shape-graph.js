@@ -130,7 +130,7 @@ export class GraphView {
     const edges = graph.functions.map(() => []);
     const owner = new Int32Array(graph.blocks.length);
     for (const [i, each] of graph.functions.entries()) owner.fill(i, each.first, each.last + 1);
-    for (const edge of graph.edges) edges[owner[edge[0]]].push(edge);
+    for (const edge of graph.edges) if (owner[edge[0]] === owner[edge[1]]) edges[owner[edge[0]]].push(edge);
     for (const [i, each] of graph.functions.entries()) {
       const name = each.name || `function at ${each.insn}`;
       const blocks = each.last - each.first + 1;

@@ -6,7 +6,7 @@ import { count, grouping } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { asSentence } from "../ui/words.js";
 import { comparisons } from "./shape-states.js";
-import { choose, go } from "./shape-common.js";
+import { choose, go, refill } from "./shape-common.js";
 
 /** @import { Answer } from "../core/analyses.js" */
 /** @import { Scope } from "../core/scope.js" */
@@ -74,7 +74,7 @@ export class LoopsView {
     if (this.stamp === stamp && this.of === of) return;
     this.stamp = stamp;
     this.of = of;
-    fill(this.element, make());
+    refill(this.element, make());
   }
 
   /** @param {Graph} graph */

@@ -1,10 +1,10 @@
 /** Two states that the verifier compared at a checkpoint, side by side: why one contains the other, or what kept it from it. */
 import { pairs } from "../core/contain.js";
-import { fill, glyph, h } from "../ui/dom.js";
+import { glyph, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { asSentence } from "../ui/words.js";
-import { choose, go } from "./shape-common.js";
+import { choose, go, refill } from "./shape-common.js";
 
 /** @import { Pair } from "../core/contain.js" */
 /** @import { Covered } from "../core/reasons.js" */
@@ -63,9 +63,7 @@ export class StatesView {
     if (this.stamp === stamp && this.of === of) return;
     this.stamp = stamp;
     this.of = of;
-    const held = this.element.contains(document.activeElement) ? document.activeElement?.getAttribute("data-keep") : null;
-    fill(this.element, make());
-    if (held) /** @type {HTMLElement | null} */ (this.element.querySelector(`[data-keep="${held}"]`))?.focus();
+    refill(this.element, make());
   }
 
   /** Where the nearest comparisons are. @param {number} step */

@@ -35,8 +35,8 @@ const KEYS = ["pane", "dock", "shape", "step", "view", "windows", "stages", "rea
 export class ShapePane extends Panel {
   /** @type {Map<string, View>} parts that were looked at */
   parts = new Map();
-  /** @type {Map<string, HTMLInputElement>} */
-  radios = new Map();
+  /** @type {Map<string, HTMLButtonElement>} */
+  buttons = new Map();
   /** @type {HTMLElement} */
   tools;
   /** @type {HTMLElement} */
@@ -47,12 +47,13 @@ export class ShapePane extends Panel {
   open = "";
 
   build() {
-    const views = h("div", { class: "shape-views", role: "radiogroup", "aria-label": "What of the walk's shape is shown" });
+    const views = h("div", { class: "shape-views", role: "group", "aria-label": "What of the walk's shape is shown" });
     for (const name of VIEWS) {
       const { label, title } = PARTS[name];
-      const radio = h("input", { type: "radio", name: "shape-view", value: name, on: { change: () => choose(this.scope, { view: name }) } });
-      this.radios.set(name, radio);
-      views.append(h("label", { title }, radio, h("span", null, label)));
+      // Buttons, not radios: the arrows go on stepping through the walk after one of them was pressed.
+      const button = h("button", { type: "button", title, data: { part: name }, on: { click: () => choose(this.scope, { view: name }) } }, label);
+      this.buttons.set(name, button);
+      views.append(button);
     }
     this.tools = h("div", { class: "shape-tools" });
     this.body = h("div", { class: "shape-body" });
@@ -77,7 +78,7 @@ export class ShapePane extends Panel {
       this.open = name;
       // A part that was out of sight knows nothing of what changed meanwhile.
       this.missed = new Set(KEYS);
-      for (const [each, radio] of this.radios) radio.checked = each === name;
+      for (const [each, button] of this.buttons) setAttr(button, "aria-pressed", String(each === name));
       for (const [each, { element, tools }] of this.parts) {
         element.hidden = each !== name;
         if (tools) tools.hidden = each !== name;
