@@ -5,6 +5,7 @@ import { inFrame } from "../core/cursor.js";
 import { levels } from "../core/heat.js";
 import { closer } from "./closer.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
+import { count } from "../ui/format.js";
 import { kindOf } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 
@@ -138,14 +139,14 @@ export class Insns extends Panel {
     row.classList.toggle("cause-now", Boolean(causes?.some((cause) => cause.step === step)));
     setAttr(row, "data-heat", this.heat?.get(insn.idx));
     const stop = this.breakpoint(insn.idx);
-    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${visits || ""}|${view}|${causes ? causes[0].n : ""}|${stop}`;
+    const stamp = `${active ? `${view}${this.here?.step}` : ""}|${this.visits ? visits : ""}|${view}|${causes ? causes[0].n : ""}|${stop}`;
     if (row.stamp === stamp && row.of === insn) return;
     row.stamp = stamp;
     row.of = insn;
     fill(
       row,
       this.quoted(index) ? h("div", { class: "insn-source" }, h("code", null, this.quoted(index))) : null,
-      this.headed(insn) ? h("div", { class: "func-head" }, insn.func, h("span", { class: "hint" }, " function")) : null,
+      this.headed(insn) ? this.head(insn, visits) : null,
       h(
         "div",
         { class: "insn-line" },
@@ -167,6 +168,12 @@ export class Insns extends Panel {
             h("code", { class: "insn-text" }, item.text),
           ),
         );
+  }
+
+  /** The heading of a function: its name, line, and how often the verifier entered it. @param {Insn} insn @param {number} visits */
+  head(insn, visits) {
+    const said = [" function", insn.line ? `line ${insn.line}` : "", this.visits ? `entered ${count(visits, "time")}` : ""].filter(Boolean);
+    return h("div", { class: "func-head" }, insn.func, h("span", { class: "hint" }, said.join(", ")));
   }
 
   /** The instruction's text with each register in the hue of what it holds. @param {string} text */

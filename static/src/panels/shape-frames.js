@@ -43,7 +43,7 @@ export class FramesView {
       return h(
         "section",
         { class: `frame${frame === here.frame ? " current" : ""}` },
-        h("h3", null, `Frame ${frame}`, func ? h("span", { class: "frame-func" }, ` ${func}`) : "", frame === here.frame ? h("span", { class: "hint" }, " this instruction") : ""),
+        h("h3", null, `Frame ${frame}`, func ? h("span", { class: "frame-func" }, ` ${func}`) : "", frame === here.frame ? h("span", { class: "hint" }, " current") : ""),
         h(
           "table",
           { class: "map-table" },
