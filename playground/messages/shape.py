@@ -53,8 +53,11 @@ class GraphFunction(Wire, frozen=True):
 
 
 class GraphLoop(Wire, frozen=True):
-    """A loop: an instruction and all from where the program goes back to it."""
+    """A loop: an instruction and all from where the program goes back to it; or a function that is called back."""
 
+    kind: Annotated[
+        Literal["loop", "callback"], about("`callback`: a helper calls the function, mostly again and again")
+    ]
     insn: Annotated[int, about("slot of the instruction with which each round begins")]
     line: int | None
     ranges: Annotated[list[tuple[int, int]], about("[first, last] slots of its instructions")]

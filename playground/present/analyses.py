@@ -193,7 +193,14 @@ def graph_job(asked: Asked) -> Iterator[Message]:
         "blocks": [[each.first, each.last] for each in found.blocks],
         "edges": [[each.start, each.end, each.kind, each.back] for each in found.edges],
         "loops": [
-            {"insn": each.head, "line": line_of(each.head), "ranges": ranges(each.body)} for each in found.loops
+            {"kind": "loop", "insn": each.head, "line": line_of(each.head), "ranges": ranges(each.body)}
+            for each in found.loops
+        ] + [
+            {
+                "kind": "callback", "insn": each.insn, "line": line_of(each.insn),
+                "ranges": [(each.insn, found.blocks[each.last].last)],
+            }
+            for each in (found.functions[number] for number in found.callbacks)
         ],
         "left_out": found.left_out,
     }  # fmt: skip

@@ -111,7 +111,7 @@ test("rounds from what each changed", () => {
 });
 
 test("the innermost loop around an instruction", () => {
-  const loops = [{ insn: 1, line: 1, ranges: [[1, 9]] }, { insn: 3, line: 1, ranges: [[3, 4], [6, 6]] }];
+  const loops = [{ kind: "loop", insn: 1, line: 1, ranges: [[1, 9]] }, { kind: "loop", insn: 3, line: 1, ranges: [[3, 4], [6, 6]] }];
   assert.equal(around(loops, 4)?.insn, 3);
   assert.equal(around(loops, 5)?.insn, 1);
   assert.equal(around(loops, 12), undefined);

@@ -282,7 +282,7 @@ def graph(name: str) -> dict[str, Any]:
     """The answer to `graph` of a program with two functions of this name."""
     return {
         "type": "graph", "program": name, "left_out": 0, "blocks": [[0, 5], [6, 18]],
-        "edges": [[0, 1, "taken", False]], "loops": [{"insn": 6, "line": 12, "ranges": [[6, 10]]}],
+        "edges": [[0, 1, "taken", False]], "loops": [{"kind": "loop", "insn": 6, "line": 12, "ranges": [[6, 10]]}],
         "functions": [
             {"name": name, "insn": n, "line": 9, "first": n // 6, "last": n // 6, "calls": [3]} for n in (0, 6)
         ],

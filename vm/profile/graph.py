@@ -45,12 +45,18 @@ class Edge(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """The graph of a program. left_out -- blocks that are not in it, because there are too many."""
+    """The graph of a program.
+
+    loops     -- natural loops
+    callbacks -- functions, by number, that are called again and again by a helper, or from a timer
+    left_out  -- blocks that are not in it, because there are too many
+    """
 
     functions: tuple[Function, ...]
     blocks: tuple[BasicBlock, ...]
     edges: tuple[Edge, ...]
     loops: tuple[Loop, ...]
+    callbacks: tuple[int, ...]
     left_out: int
 
 
@@ -81,7 +87,8 @@ def graph(program: Program) -> Graph:
     found = loops(insns, starts)
     inside = {loop.head: loop.body for loop in found}
     edges = [edge._replace(back=kept[edge.start].last in inside.get(kept[edge.end].first, ())) for edge in edges]
-    return Graph(tuple(functions), tuple(kept), tuple(edges), tuple(found), len(blocks) - len(kept))
+    callbacks = tuple(n for n, each in enumerate(functions) if any(insns[call].code == _WIDE for call in each.calls))
+    return Graph(tuple(functions), tuple(kept), tuple(edges), tuple(found), callbacks, len(blocks) - len(kept))
 
 
 def _calls(insns: tuple[Insn, ...]) -> dict[int, list[int]]:

@@ -45,7 +45,7 @@ export class LoopsView {
     const graph = scope.analyses.answer("graph");
     if (graph?.status !== "done") return this.say(graph?.status ?? "", graph, () => waiting(graph));
     this.list(/** @type {Graph} */ (graph.parts[0]));
-    if (!this.loops.length && shape.insn < 0) return this.say("none", graph, () => h("p", { class: "hint" }, "This program has no loop: no jump leads back."));
+    if (!this.loops.length && shape.insn < 0) return this.say("none", graph, () => h("p", { class: "hint" }, "This program has no loop: no jump leads back, and no function is called back."));
     if (view !== "verify") return this.say("run", graph, () => h("p", { class: "hint" }, "Rounds are those of the verifier's walk: choose its stage above."));
     const here = scope.cursor.walked();
     if (!here) return;
@@ -85,7 +85,7 @@ export class LoopsView {
       fill(
         this.select,
         h("option", { value: "-1" }, "around this step"),
-        graph.loops.map((each) => h("option", { value: String(each.insn) }, `insn ${each.insn}${each.line ? `, line ${each.line}` : ""}${code.funcs > 1 ? ` in ${code.func(each.insn)}` : ""}`)),
+        graph.loops.map((each) => h("option", { value: String(each.insn) }, `${each.kind === "callback" ? "callback at " : ""}insn ${each.insn}${each.line ? `, line ${each.line}` : ""}${code.funcs > 1 ? ` in ${code.func(each.insn)}` : ""}`)),
       );
     }
     if (shape.insn >= 0 && !graph.loops.some((each) => each.insn === shape.insn) && ![...this.select.options].some((each) => each.value === String(shape.insn)))

@@ -1232,8 +1232,10 @@ export interface GraphFunction {
   calls: number[];
 }
 
-/** A loop: an instruction and all from where the program goes back to it. */
+/** A loop: an instruction and all from where the program goes back to it; or a function that is called back. */
 export interface GraphLoop {
+  /** `callback`: a helper calls the function, mostly again and again */
+  kind: "loop" | "callback";
   /** slot of the instruction with which each round begins */
   insn: number;
   line: number | null;

@@ -146,7 +146,7 @@ def test_the_graph_of_a_program() -> None:
     request = {"kind": "asm", "source": LOOP.format(rounds=3), "options": {"prog_type": "xdp"}}
     (answer,) = analysis_job({"kind": GRAPH, "request": request})
     told.read(json.dumps(answer))
-    assert [each["insn"] for each in answer["loops"]] == [2]
+    assert [(each["kind"], each["insn"]) for each in answer["loops"]] == [("loop", 2)]
     assert answer["loops"][0]["ranges"] == [(2, 6)]
     assert (len(answer["functions"]), answer["left_out"]) == (1, 0)
 

@@ -104,6 +104,29 @@ def test_functions_of_a_program() -> None:
     assert all(owner[edge.start] == owner[edge.end] for edge in found.edges)
 
 
+CALLBACK = """.type xdp
+    r1 = 5
+    r2 = &round ll
+    r3 = 0
+    r4 = 0
+    call bpf_loop
+    r0 = 0
+    exit
+round:
+    r0 = 0
+    exit
+"""
+
+
+def test_a_function_that_is_called_back() -> None:
+    program = assembled(CALLBACK)
+    found = graph(program)
+    consistent(program, found)
+    assert (len(found.functions), found.callbacks) == (2, (1,))
+    assert found.functions[1].calls == (1,)
+    assert found.loops == ()
+
+
 def test_blocks_that_are_too_many_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphs, "MAX_BLOCKS", 2)
     found = graph(assembled(FORKS))
