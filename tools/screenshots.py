@@ -58,6 +58,18 @@ def tab(name: str) -> Callable[[Any], None]:
     return lambda page: page.get_by_role("tab", name=name).click()
 
 
+def shape(part: str) -> Callable[[Any], None]:
+    """Show a part of the panel Shape, at a step of the loop."""
+
+    def act(page: Any) -> None:
+        keys("g", *"32", "Enter")(page)
+        tab("Shape")(page)
+        page.locator(f'.shape-views [data-part="{part}"]').click()
+        page.wait_for_timeout(1000)
+
+    return act
+
+
 def fix(page: Any) -> None:
     page.get_by_role("button", name=re.compile("fix(es)? found")).click(timeout=60_000)
 
@@ -129,6 +141,10 @@ SCENES: Final = {
     "object": Scene(act=tab("Object file")),
     "profile": Scene("/examples/bounded-loop", act=tab("Profile"), needs="profile"),
     "compare": Scene("/examples/bounded-loop", act=tab("Compare"), needs="compare"),
+    "shape": Scene("/examples/bounded-loop", shape("paths")),
+    "states": Scene("/examples/bounded-loop", shape("states")),
+    "graph": Scene("/examples/bounded-loop", shape("graph"), needs="graph"),
+    "loop": Scene("/examples/bounded-loop", shape("loops"), needs="graph"),
     "rewritten": Scene(act=tab("Rewritten")),
     "hover": Scene(act=hover),
     "errors": Scene("/errors/", plain=True),

@@ -174,7 +174,7 @@ export class LoopsView {
         names.set(name, { ...known, times: known.times + 1 });
       }
     const rounded = `${count(rounds.length, "round")}${told.begun && told.ended ? "" : " here"}`;
-    if (!failed) return `${rounded}. No state was compared at this instruction, as far as comparisons are recorded.`;
+    if (!failed) return [`${rounded}. No state was compared at this instruction, as far as comparisons are recorded.`, exact(rounds)];
     const [[name, { times, text }]] = [...names].sort((a, b) => b[1].times - a[1].times);
     const last = rounds[rounds.length - 1];
     const precise = name ? reasons.whyPrecise(name, last.step, last.path) : null;
@@ -187,6 +187,14 @@ export class LoopsView {
       precise ? ` Its exact value matters: ${asSentence(precise.text)}` : "",
     ];
   }
+}
+
+/** Which value keeps the rounds apart where no comparison says it: the one that changes most often and has to be precise. @param {Round[]} rounds */
+function exact(rounds) {
+  const name = varying(rounds).find((each) => rounds.some(({ state }) => state.get(each)?.p));
+  if (!name) return "";
+  const times = rounds.slice(1).filter(({ changed }) => changed.has(name)).length;
+  return [" ", h("b", { class: "reg-word" }, name), ` has another value in ${grouping(times, "round")}, and its exact value matters: it is marked precise.`];
 }
 
 /** @param {Answer<any> | undefined} answer */
