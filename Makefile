@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: kernels test-guests run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -101,6 +101,11 @@ protocol: check-python
 kernels: check-python
 	@$(PYTHON) tools/setup.py run
 	$(VENV) -m tools.kernels $(VERSIONS)
+
+# Other versions of clang for the matrix, from wheels of ziglang, into BPFSCOPE_COMPILERS. MAJORS="15 18": only these.
+compilers: check-python
+	@$(PYTHON) tools/setup.py run
+	$(VENV) -m tools.compilers $(MAJORS)
 
 # What needs real kernels; skipped, with the reason, where QEMU or a kernel is missing.
 test-guests: check-python

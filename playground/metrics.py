@@ -37,6 +37,9 @@ wait_seconds: Final = Histogram(
 reports: Final = Counter("bpfscope_reports", "Reports about shared programs.", ["reason"], registry=registry)
 refusals: Final = Counter("bpfscope_refusals", "Requests that were refused.", ["reason"], registry=registry)
 worker_ends: Final = Counter("bpfscope_worker_ends", "Worker processes that ended.", ["reason"], registry=registry)
+differences: Final = Counter(
+    "bpfscope_kernel_differences", "Answers of the emulation that differ from the real kernel's.", registry=registry
+)
 queue_length: Final = Gauge("bpfscope_queue_length", "Runs that wait.", registry=registry)
 workers: Final = Gauge("bpfscope_workers", "Worker processes.", ["state"], registry=registry)
 layers: Final = Gauge("bpfscope_sandbox_layer", "1 if the layer holds the workers.", ["layer"], registry=registry)

@@ -41,6 +41,7 @@ OPTIONS: Final = (
         "if set, workers are separate processes (`manage.py worker`) on any number of machines",
     ),
     Option("BPFSCOPE_CLANG", "clang of the ziglang package", "path of another clang"),
+    Option("BPFSCOPE_COMPILERS", "see kernels.md", "folder of other versions of clang"),
     Option("BPFSCOPE_KERNELS", "see kernels.md", "folder of kernels for guests"),
     Option("BPFSCOPE_GUESTS", "see kernels.md", "folder of the saved states of guests"),
     Option("BPFSCOPE_QEMU", "`qemu-system-x86_64` of the path", "the QEMU that runs guests"),

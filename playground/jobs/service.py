@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from playground import disk
+from playground import disk, metrics
 from playground.config.limits import JobLimits
 from playground.examples import all_examples
 from playground.jobs.frames import (
@@ -473,6 +473,7 @@ class Service:
             question = {"kind": kind, "request": request, **asked, **(more or {})}
             self._take(question, question.pop("take", "any"))
             run = self.open(question, client=client)
+            fresh = run.state != FINISHED
             self.watch(run)
             try:
                 place = 0
@@ -484,6 +485,8 @@ class Service:
                         place += 1
                         if said["type"] in ("error", "limit"):
                             raise Unreadable(said["message"])
+                        if said["type"] == "emulated" and fresh:
+                            self._alarm(said)
                         if said["type"] != "done":
                             yield json.dumps(said, separators=(",", ":"), ensure_ascii=False)
                     if finished:
@@ -493,6 +496,15 @@ class Service:
                 raise self._damaged(run, str(error)) from None
             finally:
                 self.leave(run, at_once=True)
+
+    @staticmethod
+    def _alarm(said: Mapping[str, Any]) -> None:
+        """Log and count it if the emulation differs from the real kernel that it emulates."""
+        held = said.get("verified")
+        if isinstance(held, dict) and held.get("where"):
+            metrics.differences.inc()
+            known = {name: str(held.get(name))[:400] for name in ("release", "where", "ours", "theirs")}
+            log.warning("the emulation differs from Linux %(release)s in %(where)s: %(ours)r, not %(theirs)r", known)
 
     def _take(self, question: dict[str, Any], take: str) -> None:
         """Forget the stored answer of a question that is asked anew. Unreadable if there is none where it has to be."""

@@ -16,10 +16,12 @@ MAX_FILES: Final = 32
 MAX_LAYERS: Final = 16
 MAX_LAYER_FIELDS: Final = 32
 MAX_SET: Final = 16
+SERIES: Final = 16
 KERNEL_LENGTH: Final = 16
 SHELL_LENGTH: Final = 1000
 REAL_SECONDS: Final = 30
 
+Series: TypeAlias = Annotated[str, about("", max_length=16)]
 Kind: TypeAlias = Literal["c", "asm", "hex", "elf", "listing", "log"]
 Name: TypeAlias = Annotated[str, about("a name", max_length=NAME_LENGTH)]
 FileName: TypeAlias = Annotated[
@@ -544,9 +546,28 @@ class KernelAnalysis(Analysis, frozen=True, kw_only=True):
 
 
 class MatrixRequest(KernelAnalysis, frozen=True, kw_only=True):
-    """Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`."""
+    """Ask real kernels about the program, as each of several compilers makes it.
+
+    Answered by `kernels`, a `cell` for each kernel and compiler, `emulated`, a `fix_tried` for each fix, and
+    `cells_done`.
+    """
 
     type: Literal["matrix"]
+    kernels: Annotated[list[Series], about("which, by series; `[]`: all", title="The kernels", max_length=SERIES)] = (
+        field(default_factory=list)
+    )
+    clangs: Annotated[
+        list[Series],
+        about('major versions of clang, `""`: the usual one; `[]`: only that', title="The clangs", max_length=SERIES),
+    ] = field(default_factory=list)
+    mcpus: Annotated[
+        list[Literal["v1", "v2", "v3", "v4"]],
+        about("`[]`: that of the request", title="The instruction set versions", max_length=4),
+    ] = field(default_factory=list)
+    opts: Annotated[
+        list[Literal["O0", "O1", "O2"]],
+        about("`[]`: that of the request", title="The optimisation levels", max_length=3),
+    ] = field(default_factory=list)
 
 
 class RealRequest(KernelAnalysis, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ class Kernels(Wire, frozen=True):
 
     type: Literal["kernels"]
     kernels: list[KernelName]
+    compilers: Annotated[list[str], about("major versions of clang that there are beside the usual one")]
     missing: Annotated[str, about('what this server lacks to ask any, a sentence for its operator; `""`: nothing')]
 
 
@@ -31,10 +32,9 @@ class Changed(Wire, frozen=True):
     commit: Annotated[str, about('of Linux; `""` where no source says it')]
 
 
-class KernelCell(Wire, frozen=True):
-    """What one kernel said of the program."""
+class Said(Wire, frozen=True):
+    """A verdict on the program."""
 
-    type: Literal["cell"]
     program: str
     kernel: Annotated[str, about("its series")]
     release: str
@@ -51,7 +51,58 @@ class KernelCell(Wire, frozen=True):
     errno: Annotated[int, about("negative; 0 if accepted, or not known")]
     insns_processed: int
     message: Annotated[str, about("the verifier's last words, or why there is no verdict")]
-    log: Annotated[str, about("the kernel's log of level 1")]
+    log: Annotated[str, about("the log, of level 2 with one compiler, else of level 1")]
+    code: Annotated[str, about('the same text for the same instructions as they were loaded; `""`: none were')]
+
+
+class KernelCell(Said, frozen=True, kw_only=True):
+    """What one kernel said of the program."""
+
+    type: Literal["cell"]
+
+
+class HeldAgainst(Wire, frozen=True):
+    """The emulation held against the real kernel of its own release."""
+
+    kernel: Annotated[str, about("its series")]
+    release: str
+    where: Annotated[
+        Literal["", "verdict", "errno", "insns_processed", "log"], about('what differs; `""`: they are identical')
+    ]
+    line: Annotated[int, about("of the logs, from 0, where they part; -1")]
+    ours: str
+    theirs: str
+
+
+class EmulatedCell(Said, frozen=True, kw_only=True):
+    """What the emulation said, `kernel` is `emulated`."""
+
+    type: Literal["emulated"]
+    verified: Annotated[HeldAgainst | None, about("null: that kernel is not there, or one of the two has no verdict")]
+
+
+class KernelVerdict(Wire, frozen=True):
+    """A verdict in short."""
+
+    kernel: Annotated[str, about("its series")]
+    verdict: str
+    message: str
+
+
+class FixTried(Wire, frozen=True):
+    """What the kernels said of the program after a change that the emulation accepts (docs/fixes.md)."""
+
+    type: Literal["fix_tried"]
+    title: str
+    diff: str
+    kernels: list[KernelVerdict]
+
+
+class Lacking(Wire, frozen=True):
+    """What the program needs by name and a kernel does not have."""
+
+    kernel: Annotated[str, about("its series")]
+    needs: Annotated[list[str], about("sentences")]
 
 
 class CellsDone(Wire, frozen=True):
@@ -59,4 +110,5 @@ class CellsDone(Wire, frozen=True):
 
     type: Literal["cells_done"]
     asked: Annotated[int, about("how many `cell` messages there were")]
-    changes: list[Changed]
+    changes: Annotated[list[Changed], about("between neighbouring kernels, of the first compiler")]
+    lacking: list[Lacking]

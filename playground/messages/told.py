@@ -12,7 +12,7 @@ from msgspec import UNSET
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
 from playground.messages.contents import Binaries, Contents, RewrittenProgram
-from playground.messages.kernels import CellsDone, KernelCell, Kernels
+from playground.messages.kernels import CellsDone, EmulatedCell, FixTried, KernelCell, Kernels
 from playground.messages.parts import (
     PARTS,
     ArrivalsPart,
@@ -200,6 +200,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "counterexample": Counterexample,
     "kernels": Kernels,
     "cell": KernelCell,
+    "emulated": EmulatedCell,
+    "fix_tried": FixTried,
     "cells_done": CellsDone,
     "real": RealBegun,
     "real_packet": RealPacket,
@@ -241,6 +243,8 @@ ServerMessage: TypeAlias = (
     | Counterexample
     | Kernels
     | KernelCell
+    | EmulatedCell
+    | FixTried
     | CellsDone
     | RealBegun
     | RealPacket

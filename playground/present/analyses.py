@@ -24,6 +24,7 @@ from playground.jobs.frames import (
     SETTINGS,
 )
 from playground.present import profiles, real
+from playground.present.matrix import matrix_job
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
@@ -100,28 +101,6 @@ def counterexample_job(asked: Asked) -> Iterator[Message]:
         } if fault is not None else None,
         "forgotten": found.forgotten,
     }  # fmt: skip
-
-
-def matrix_job(asked: Asked) -> Iterator[Message]:
-    """Yields the `kernels` message, a `cell` message for each answer, then `cells_done`."""
-    there = pipeline.saved_guests()
-    yield {
-        "type": "kernels",
-        "kernels": [{"name": state.name, "release": state.release} for state in there.states],
-        "missing": there.missing,
-    }
-    cells = []
-    if there.states:
-        _, program = _loaded(asked)
-        for cell in pipeline.matrix([_build(asked)], there.states, program=program.name):
-            cells.append(cell)
-            yield {"type": "cell", **cell.as_json()}
-    changes = [
-        {"kernel": cell.kernel, **changed}
-        for cell, changed in pipeline.with_changes(cells, there.states)
-        if changed is not None
-    ]
-    yield {"type": "cells_done", "asked": len(cells), "changes": changes}
 
 
 def real_job(asked: Asked) -> Iterator[Message]:

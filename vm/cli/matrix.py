@@ -21,6 +21,7 @@ def arguments(p: ArgumentParser) -> None:
     add_build(p, mcpus=True)
     add_program(p)
     p.add_argument("--kernels", default="all", metavar="NAMES", help="5.10,6.1,… of those that are there (all)")
+    p.add_argument("--clangs", default="", metavar="MAJORS", help="15,18,… of those of `make compilers`, or all")
     p.add_argument("--alone", action="store_true", help="load each program by itself, and guess no program type")
     p.add_argument("--log-level", type=int, choices=[0, 1, 2], default=1, help="of the kernels' logs (1)")
 
@@ -30,6 +31,7 @@ def run(options: Namespace, out: Reporter) -> int:
     try:
         names = () if options.kernels == "all" else tuple(options.kernels.split(","))
         mcpus = options.mcpu.split(",")
+        clangs = _clangs(options.clangs)
         if not set(mcpus) <= set(MCPUS):
             raise InputError(f"--mcpu takes {', '.join(MCPUS)}.")
         states = pipeline.guests(names)
@@ -38,7 +40,7 @@ def run(options: Namespace, out: Reporter) -> int:
         return out.status
     for path in options.files:
         try:
-            builds = _builds(path, read_source(path, options.file), options, mcpus, out)
+            builds = _builds(path, read_source(path, options.file), options, clangs, mcpus, out)
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue
@@ -53,14 +55,29 @@ def run(options: Namespace, out: Reporter) -> int:
     return out.status
 
 
-def _builds(path: str, source: Source, options: Namespace, mcpus: list[str], out: Reporter) -> list[Build]:
+def _clangs(text: str) -> list[str]:
+    """The compilers that --clangs names: "" is the usual one. InputError for one that is not there."""
+    there = pipeline.compilers()
+    names = ["", *there] if text == "all" else [name if name in there else "" for name in text.split(",")]
+    usual = pipeline.usual_compiler().removeprefix("clang ").partition(".")[0] if text else ""
+    unknown = [name for name in text.split(",") if name not in ("", "all", usual, *there)]
+    if unknown:
+        raise InputError(f"There is no clang {unknown[0]}; there are: {', '.join([*there, usual])} (make compilers).")
+    return list(dict.fromkeys(names))
+
+
+def _builds(
+    path: str, source: Source, options: Namespace, clangs: list[str], mcpus: list[str], out: Reporter
+) -> list[Build]:
     """The source as each compiler makes it; what does not compile is said."""
     asked = build_options(options)
     if source.kind != "c":
         return [Build(source, asked)]
     found = []
+    if len(clangs) > 1 or len(mcpus) > 1:
+        return pipeline.builds(source, asked, clangs, mcpus)
     for mcpu in mcpus:
-        build = replace(asked, mcpu=mcpu)
+        build = replace(asked, mcpu=mcpu, clang=clangs[0])
         made, compiled = pipeline.built(source, build)
         say_diagnostics(path, made, out)
         if compiled is not None:

@@ -19,6 +19,7 @@ __all__ = [
     "Missing",
     "compile_c",
     "compiler_version",
+    "compilers",
     "measure",
     "start",
     "start_ahead",
@@ -48,11 +49,18 @@ def start_ahead() -> None:
     run()
 
 
-def compiler_version() -> str:
-    """Name and version of the compiler in use: "clang 22.1.8"."""
+def compiler_version(clang: str = "") -> str:
+    """Name and version of the compiler in use, "clang 22.1.8", or of another one by its major version."""
     from vm.compile.toolchain import compiler_version as version
 
-    return version()
+    return version(clang=clang)
+
+
+def compilers() -> tuple[str, ...]:
+    """See `vm.compile.toolchain.compilers`."""
+    from vm.compile.toolchain import compilers as offered
+
+    return offered()
 
 
 def start() -> None:

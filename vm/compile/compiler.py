@@ -27,9 +27,10 @@ from vm.compile.headers import (
 from vm.compile.hints import hints
 from vm.compile.model import Compilation, CompileOptions, Diagnostic, Missing
 from vm.compile.options import MAX_SOURCE_BYTES, MCPUS, OPT_LEVELS, check_files
+from vm.compile.others import lacks
 from vm.compile.remarks import remarks
 from vm.compile.strip import drop_debug
-from vm.compile.toolchain import compiler_version, launcher, toolchain
+from vm.compile.toolchain import compiler_version, compilers, launcher, tool_name, toolchain
 from vm.compile.vmlinux import vmlinux_for
 from vm.errors import InputError, LimitError
 from vm.recognise import recognise
@@ -100,6 +101,8 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
     options = options or CompileOptions()
     _check(source, options)
     launcher(timeout=STAGE_WALL)
+    if options.clang and options.clang not in compilers():
+        raise InputError(f"There is no clang {options.clang[:8]} here; there are: {', '.join(compilers()) or 'none'}.")
     files = options.files
     vmlinux = missing.whole_facts(source, files).vmlinux
     license_ = missing.license_missing(source, files)
@@ -132,7 +135,7 @@ def compile_c(source: str, options: CompileOptions | None = None) -> Compilation
         found,
         lacking,
         shown if options.fix_includes else (),
-        compiler_version(max(_WORTH_STARTING, deadline - time.monotonic())),
+        compiler_version(max(_WORTH_STARTING, deadline - time.monotonic()), options.clang),
         total,
         done.limit,
         ()
@@ -180,21 +183,24 @@ def _check(source: str, options: CompileOptions) -> None:
         raise InputError(f"Unknown optimisation level {options.opt!r}: one of {', '.join(OPT_LEVELS)}.")
     if options.mcpu not in MCPUS:
         raise InputError(f"Unknown instruction set {options.mcpu!r}: one of {', '.join(MCPUS)}.")
+    lacking = lacks(options.clang, options.mcpu)
+    if lacking:
+        raise InputError(lacking)
 
 
 @lru_cache(maxsize=16)
-def _overlay(empty: tuple[str, ...], own: tuple[str, ...] = ()) -> bytes:
-    return overlay(dict(toolchain().directories), empty, own)
+def _overlay(empty: tuple[str, ...], own: tuple[str, ...] = (), clang: str = "") -> bytes:
+    return overlay(dict(toolchain(clang).directories), empty, own)
 
 
-# Processes whose compiler has been read from the disk: the first start may take longer than a compile ever should.
-_warm: set[int] = set()
+# Processes and the compilers that were read from the disk there: the first start may take longer than a compile should.
+_warm: set[tuple[int, str]] = set()
 
 
-def _limits(deadline: float) -> Limits:
+def _limits(deadline: float, clang: str = "") -> Limits:
     """Of a run that begins now: a warm compiler has LIMITS, a cold one what is left of the stage."""
     left = deadline - time.monotonic()
-    return replace(LIMITS, wall=min(LIMITS.wall, left) if os.getpid() in _warm else left)
+    return replace(LIMITS, wall=min(LIMITS.wall, left) if (os.getpid(), clang) in _warm else left)
 
 
 def _stopped(limit: str, ms: float) -> _Round:
@@ -210,18 +216,19 @@ def _run(source: str, added: list[Missing], options: CompileOptions, deadline: f
         HELPER_DEFS: helper_defs(),
         VMLINUX: vmlinux_for(whole + prefix),
         EMPTY: b"",
-        _OVERLAY: _overlay(missing.left_out(added), tuple(file.name for file in options.files)),
+        _OVERLAY: _overlay(missing.left_out(added), tuple(file.name for file in options.files), options.clang),
     }
     files |= {own_file(number): file.text.encode() for number, file in enumerate(options.files)}
     args = _arguments(options, prefix)
-    limits = _limits(deadline)
+    limits = _limits(deadline, options.clang)
     if limits.wall < _WORTH_STARTING:
         return _stopped("time", 0.0)
     # One that may include itself is not given to a compiler that waits for it: clang would know it by two names.
     fed = "" if _may_include_itself(whole) else PROGRAM
-    result = launcher().run("clang", args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=limits, fed=fed)
+    tool = tool_name(options.clang)
+    result = launcher().run(tool, args, files=files, outputs=[_OBJECT], templates=[_OVERLAY], limits=limits, fed=fed)
     if result.limit is None:
-        _warm.add(os.getpid())
+        _warm.add((os.getpid(), options.clang))
     text = result.text.decode(errors="replace")
     limit = result.limit or _limit_in(text)
     if limit is not None:

@@ -43,12 +43,16 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CompileOptions:
-    """opt: one of OPT_LEVELS; mcpu: one of MCPUS; fix_includes: add what is missing and say so; files: beside it."""
+    """opt: one of OPT_LEVELS; mcpu: one of MCPUS; fix_includes: add what is missing and say so; files: beside it.
+
+    clang -- major version of another compiler than the usual one (vm.compile.others); "": the usual one
+    """
 
     opt: str = "O2"
     mcpu: str = "v3"
     fix_includes: bool = False
     files: tuple[SourceFile, ...] = ()
+    clang: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vm.compile.headers import OUR_INCLUDE
+from vm.compile.others import others
 from vm.errors import InputError
 from vm.sandbox.launcher import FILE_SYSTEM_LAYERS, Launcher, Tool
 from vm.sandbox.layers import Limits
@@ -31,8 +32,13 @@ class Toolchain:
 
 
 @cache
-def toolchain() -> Toolchain:
-    """The clang of the ziglang wheel, or the one BPFSCOPE_CLANG names. InputError if there is none."""
+def toolchain(clang: str = "") -> Toolchain:
+    """The clang of the ziglang wheel, or the one BPFSCOPE_CLANG names. InputError if there is none.
+
+    clang -- major version of another one (vm.compile.others), with the usual one's headers of the kernel
+    """
+    if clang:
+        return _other(clang)
     wheel = _wheel()
     named = os.environ.get("BPFSCOPE_CLANG")
     if named:
@@ -69,6 +75,22 @@ def toolchain() -> Toolchain:
     return Toolchain(argv, (*read, str(OUR_INCLUDE)), tuple(directories.items()))
 
 
+def _other(clang: str) -> Toolchain:
+    """A compiler of the operator's folder. InputError if it is not there."""
+    place = others().get(clang)
+    if place is None:
+        raise InputError(f"There is no clang {clang} here: run `make compilers`.")
+    usual = toolchain()
+    include = str(place / "lib/include")
+    directories = {**dict(usual.directories), "/include/clang": include}
+    return Toolchain((str(place / "zig"), "clang"), (*usual.read, str(place)), tuple(directories.items()))
+
+
+def tool_name(clang: str) -> str:
+    """The name of a compiler for the launcher."""
+    return f"clang-{clang}" if clang else "clang"
+
+
 def _wheel() -> Path | None:
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
@@ -84,6 +106,7 @@ def _resource_dir(clang: str) -> Path:
 
 _lock = threading.Lock()
 _launchers: dict[int, Launcher] = {}
+_offered: tuple[str, ...] = ()
 
 
 def launcher(timeout: float = 20.0) -> Launcher:
@@ -91,12 +114,14 @@ def launcher(timeout: float = 20.0) -> Launcher:
 
     timeout -- seconds that starting it may take, if it is not there yet; InternalError after that
     """
+    global _offered
     with _lock:
         found = _launchers.get(os.getpid())
         if found is None:
-            chain = toolchain()
-            found = Launcher({"clang": Tool(chain.argv, chain.read)})
+            chains = {clang: toolchain(clang) for clang in ("", *others())}
+            found = Launcher({tool_name(clang): Tool(chain.argv, chain.read) for clang, chain in chains.items()})
             found.start(timeout)
+            _offered = tuple(clang for clang in chains if clang)
             _launchers.clear()
             _launchers[os.getpid()] = found
     refused = refusal(found)
@@ -122,16 +147,27 @@ def refusal(found: Launcher) -> str | None:
     )
 
 
-_version = ""
+_versions: dict[str, str] = {}
 
 
-def compiler_version(timeout: float = 4.0) -> str:
-    """ "clang 22.1.8", asked once a process; "clang" where it does not say so within `timeout` seconds."""
-    global _version
-    if not _version:
-        done = launcher().run("clang", ["--version"], files={}, limits=Limits(wall=timeout))
+def compiler_version(timeout: float = 4.0, clang: str = "") -> str:
+    """ "clang 22.1.8", asked once a process; "clang" where it does not say so within `timeout` seconds.
+
+    clang -- major version of another compiler than the usual one
+    """
+    if clang not in _versions:
+        done = launcher().run(tool_name(clang), ["--version"], files={}, limits=Limits(wall=timeout))
         found = re.search(r"clang version (\d+[\w.]*)", done.text.decode(errors="replace"))
         if found is None:
             return "clang"
-        _version = f"clang {found[1]}"
-    return _version
+        _versions[clang] = f"clang {found[1]}"
+    return _versions[clang]
+
+
+def compilers() -> tuple[str, ...]:
+    """Major versions of the other compilers that this process can use, oldest first.
+
+    They are found before it confines itself, when it starts its launcher.
+    """
+    launcher()
+    return _offered

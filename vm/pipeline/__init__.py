@@ -21,7 +21,9 @@ from vm.pipeline.source import (
     Source,
     SourceFile,
     compile_source,
+    compilers,
     start_compiler,
+    usual_compiler,
 )
 from vm.pipeline.verdicts import (
     MAX_EXPLAINED,
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         Build,
         Cell,
         Guests,
+        builds,
         built,
         guest_folders,
         guests,
@@ -53,11 +56,13 @@ if TYPE_CHECKING:
         saved_guests,
         with_changes,
     )
+    from vm.pipeline.kernel_needs import lacking_by_kernel
+    from vm.pipeline.kernel_own import EMULATED, Verified, own_cell, verified
     from vm.pipeline.kernel_run import real, workloads
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
-    from vm.pipeline.repair import Repair, repairs
+    from vm.pipeline.repair import Repair, repaired, repairs
     from vm.pipeline.running import Companion, companions, execute, laid_out
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified
     from vm.pipeline.values import Asked, accesses, facts, value
@@ -70,6 +75,8 @@ LATER: Final = {
     "Build": ("kernel_matrix", "Build"),
     "Cell": ("kernel_matrix", "Cell"),
     "Code": ("translation", "Code"),
+    "EMULATED": ("kernel_own", "EMULATED"),
+    "Verified": ("kernel_own", "Verified"),
     "Companion": ("running", "Companion"),
     "Comparison": ("comparing", "Comparison"),
     "Counterexample": ("counterexamples", "Counterexample"),
@@ -82,6 +89,7 @@ LATER: Final = {
     "advice": ("profiling", "advice"),
     "beside": ("log_beside", "beside"),
     "beside_record": ("log_beside", "beside_record"),
+    "builds": ("kernel_matrix", "builds"),
     "built": ("kernel_matrix", "built"),
     "code": ("translation", "code"),
     "companions": ("running", "companions"),
@@ -94,14 +102,17 @@ LATER: Final = {
     "facts": ("values", "facts"),
     "guest_folders": ("kernel_matrix", "guest_folders"),
     "guests": ("kernel_matrix", "guests"),
+    "lacking_by_kernel": ("kernel_needs", "lacking_by_kernel"),
     "laid_out": ("running", "laid_out"),
     "matrix": ("kernel_matrix", "matrix"),
+    "own_cell": ("kernel_own", "own_cell"),
     "of_walk": ("counterexamples", "of_walk"),
     "prepare_counterexamples": ("counterexamples", "prepare"),
     "prepare_guests": ("kernel_matrix", "prepare_guests"),
     "profile_fields": ("profiling", "profile_fields"),
     "profiled": ("profiling", "profiled"),
     "real": ("kernel_run", "real"),
+    "repaired": ("repair", "repaired"),
     "repairs": ("repair", "repairs"),
     "rewrite": ("translation", "rewrite"),
     "rewritten_listing": ("xlated_listing", "rewritten_listing"),
@@ -112,6 +123,7 @@ LATER: Final = {
     "translate": ("translation", "translate"),
     "unverified": ("translation", "unverified"),
     "value": ("values", "value"),
+    "verified": ("kernel_own", "verified"),
     "with_changes": ("kernel_matrix", "with_changes"),
     "workloads": ("kernel_run", "workloads"),
 }
@@ -128,6 +140,7 @@ if not TYPE_CHECKING:
 
 
 __all__ = [
+    "EMULATED",
     "KINDS",
     "MAX_ELF_BYTES",
     "MAX_EXPLAINED",
@@ -151,10 +164,12 @@ __all__ = [
     "Source",
     "SourceFile",
     "Verdict",
+    "Verified",
     "accesses",
     "advice",
     "beside",
     "beside_record",
+    "builds",
     "built",
     "check",
     "check_object",
@@ -165,17 +180,20 @@ __all__ = [
     "compare_one",
     "comparison_fields",
     "compile_source",
+    "compilers",
     "contents",
     "counterexample",
     "execute",
     "facts",
     "guest_folders",
     "guests",
+    "lacking_by_kernel",
     "laid_out",
     "load",
     "load_elf",
     "matrix",
     "of_walk",
+    "own_cell",
     "prepare_counterexamples",
     "prepare_guests",
     "profile_fields",
@@ -183,6 +201,7 @@ __all__ = [
     "real",
     "refused_after",
     "remarks_of",
+    "repaired",
     "repairs",
     "rewrite",
     "rewritten_listing",
@@ -194,7 +213,9 @@ __all__ = [
     "stored_trace",
     "translate",
     "unverified",
+    "usual_compiler",
     "value",
+    "verified",
     "verify",
     "walk",
     "with_changes",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from queue import Queue
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError
+from vm.isa.insn import encode
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source, compile_source
 
@@ -36,6 +39,7 @@ class Cell:
                answer within the limits, or the kernel crashed)
     errno   -- negative, 0 if accepted or not known
     message -- the last message of the verifier, or why there is no verdict; "" for an accepted program
+    code    -- the same text for the same instructions as they were loaded; "" if none were
     """
 
     source: str
@@ -50,6 +54,7 @@ class Cell:
     insns_processed: int = 0
     message: str = ""
     log: str = ""
+    code: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the JSON line, without the file and what changed."""
@@ -57,17 +62,23 @@ class Cell:
             "program": self.program, "kernel": self.kernel, "release": self.release, "clang": self.clang,
             "mcpu": self.mcpu, "opt": self.opt, "verdict": self.verdict, "errno": self.errno,
             "insns_processed": self.insns_processed, "message": self.message, "log": self.log,
+            "code": self.code,
         }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A source as one compiler made it. compiled -- the object of a C source."""
+    """A source as one compiler made it.
+
+    compiled -- the object of a C source
+    failed   -- why the compiler made none, a sentence: then no kernel is asked
+    """
 
     source: Source
     options: BuildOptions
     compiled: bytes | None = None
     clang: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +133,39 @@ def built(source: Source, options: BuildOptions) -> tuple[Compilation, Build | N
     made = compile_source(source, options)
     if not made.ok or made.object is None:
         return made, None
-    return made, Build(source, options, made.object, compiler_version())
+    return made, Build(source, options, made.object, compiler_version(options.clang))
+
+
+def builds(
+    source: Source,
+    options: BuildOptions,
+    clangs: Sequence[str] = (),
+    mcpus: Sequence[str] = (),
+    opts: Sequence[str] = (),
+) -> list[Build]:
+    """A source as several compilers make it, each with several options; what one lacks or refuses is in `failed`.
+
+    clangs -- major versions of other compilers, "": the usual one; none: only that one. Other sources are one Build.
+    """
+    if source.kind != "c":
+        return [Build(source, options)]
+    found = []
+    for clang in clangs or (options.clang,):
+        for mcpu in mcpus or (options.mcpu,):
+            for opt in opts or (options.opt,):
+                found.append(_one_build(source, replace(options, clang=clang, mcpu=mcpu, opt=opt)))
+    return found
+
+
+def _one_build(source: Source, options: BuildOptions) -> Build:
+    try:
+        made, build = built(source, options)
+    except InputError as error:
+        return Build(source, options, None, f"clang {options.clang}".strip(), error.message)
+    if build is not None:
+        return build
+    first = next((each.message for each in made.diagnostics if "error" in each.severity), "it made no object")
+    return Build(source, options, None, made.compiler, f"{made.compiler} does not compile it: {first}")
 
 
 def guests(names: Sequence[str] = ()) -> list[State]:
@@ -213,13 +256,22 @@ def _said(cell: Cell) -> tuple[str, str, str]:
     return cell.kernel, cell.verdict, cell.message
 
 
-def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
-    """The cells of one kernel; programs that libbpf's rules exclude are not sent to it."""
+@lru_cache(maxsize=8)
+def guest_kernel(state: State) -> GuestKernel:
+    """A saved guest's kernel, kept: reading its BTF takes longer than an answer."""
     from vm.guests.kernel import GuestKernel
 
-    kernel = GuestKernel(state)
+    return GuestKernel(state)
+
+
+def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
+    """The cells of one kernel; programs that libbpf's rules exclude are not sent to it."""
+    kernel = guest_kernel(state)
     todo: list[tuple[Build, Object, Program]] = []
     for build in builds:
+        if build.failed:
+            yield _cell(build, state, name, "error", message=build.failed)
+            continue
         try:
             obj = load(build.source, build.options, build.compiled, kernel)
         except InputError as error:
@@ -260,8 +312,13 @@ def _told(build: Build, state: State, program: Program, said: Answer) -> Cell:
     message = said.why or (_message(text) if rejected else "")
     return _cell(
         build, state, program.name, said.verdict,
-        errno=said.errno, insns=said.insns_processed, message=message, log=text,
+        errno=said.errno, insns=said.insns_processed, message=message, log=text, code=code_of(program),
     )  # fmt: skip
+
+
+def code_of(program: Program) -> str:
+    """The same text for the same instructions as they are loaded, maps by their places."""
+    return hashlib.sha256(encode(program.insns)).hexdigest()[:16]
 
 
 def _message(log: str) -> str:
@@ -281,11 +338,12 @@ def _cell(
     insns: int = 0,
     message: str = "",
     log: str = "",
+    code: str = "",
 ) -> Cell:
     options = build.options
     c = build.source.kind == "c"
     return Cell(
         build.source.name,
         program, state.name, state.release, build.clang, options.mcpu if c else "", options.opt if c else "",
-        verdict, errno, insns, message, log,
+        verdict, errno, insns, message, log, code,
     )  # fmt: skip

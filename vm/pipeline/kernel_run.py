@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError, LimitError
-from vm.pipeline.kernel_matrix import Build
+from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.objects import load
 from vm.pipeline.running import execute
 from vm.pipeline.translation import rewrite
@@ -52,7 +52,6 @@ def real(
     program -- which one gets the packets first, through BPF_PROG_TEST_RUN, with what the emulated machine makes of them
     InputError if the object cannot be loaded, LimitError if the guest was lost.
     """
-    from vm.guests.kernel import GuestKernel
     from vm.guests.running import MAX_SHELL, WORKLOADS, run
     from vm.guests.single_runs import Packets
     from vm.guests.wire import GuestError
@@ -61,7 +60,7 @@ def real(
         raise InputError(f"A line of shell may have {MAX_SHELL} characters.")
     if not shell and workload not in WORKLOADS:
         raise InputError(f"There is no workload {workload!r}; there are: {', '.join(WORKLOADS)}.")
-    kernel = GuestKernel(state)
+    kernel = guest_kernel(state)
     obj = load(build.source, build.options, build.compiled, kernel)
     yield [{"what": "attached", "program": name, "ok": False, "why": why} for name, why in obj.errors]
     chosen = next((each for each in obj.programs if each.name == program), None) if packets else None

@@ -89,6 +89,11 @@ class _Attempt(NamedTuple):
         return self.refusal is None
 
 
+def repaired(source: Source, repair: Repair) -> Source:
+    """The source after a change."""
+    return replace(source, data=apply(source.text(), repair.fix).encode())
+
+
 def repairs(
     source: Source,
     options: BuildOptions,

@@ -55,6 +55,7 @@ class BuildOptions:
 
     untyped -- section name whose type a function gets if libbpf does not know its own ("": it cannot be loaded, as
                libbpf leaves the type to the application then).
+    clang -- major version of another compiler than the usual one; "": the usual one
     guess -- whether such a function is loaded as what its context and section name say was meant, before `untyped`
     """
 
@@ -64,14 +65,32 @@ class BuildOptions:
     prog_type: str = "xdp"
     untyped: str = ""
     guess: bool = False
+    clang: str = ""
 
 
 def compile_source(source: Source, options: BuildOptions) -> Compilation:
     """Compiles C to an object file. The Compilation of a program that does not compile has ok=False."""
     from vm.compile import CompileOptions, compile_c
 
-    wanted = CompileOptions(options.opt, options.mcpu, options.fix_includes, source.files)
+    wanted = CompileOptions(options.opt, options.mcpu, options.fix_includes, source.files, options.clang)
     return compile_c(source.text(), wanted)
+
+
+def usual_compiler() -> str:
+    """Name and version of the usual compiler: "clang 22.1.8"."""
+    from vm.compile import compiler_version
+
+    return compiler_version()
+
+
+def compilers() -> tuple[str, ...]:
+    """Major versions of the compilers that there are beside the usual one, oldest first; none where C is refused."""
+    from vm.compile import compilers as offered
+
+    try:
+        return offered()
+    except InputError:
+        return ()
 
 
 def start_compiler() -> None:

@@ -147,4 +147,4 @@ def test_without_kernels_it_is_said_how_to_add_them(monkeypatch: pytest.MonkeyPa
     assert kernels["kernels"] == []
     assert "make kernels" in kernels["missing"] or "QEMU" in kernels["missing"]
     assert str(tmp_path) not in kernels["missing"]
-    assert done == {"type": "cells_done", "asked": 0, "changes": []}
+    assert done == {"type": "cells_done", "asked": 0, "changes": [], "lacking": []}

@@ -160,7 +160,7 @@ def test_the_whole_stage_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_no_run_gets_more_time_than_the_stage_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.monotonic()
-    for warm in (set(), {os.getpid()}):
+    for warm in (set(), {(os.getpid(), "")}):
         monkeypatch.setattr(compiler, "_warm", warm)
         assert compiler._limits(now + 1.5).wall <= 1.5
         assert compiler._limits(now + compiler.STAGE_WALL).wall <= compiler.STAGE_WALL

@@ -1,0 +1,87 @@
+"""The emulation beside the real kernel that it emulates: its own cell, and whether both say the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from vm.caps import ROOT, Caps
+from vm.errors import InputError
+from vm.guests.loading import MAX_LOGGED
+from vm.kernel.release import RELEASE
+from vm.pipeline.kernel_matrix import Build, Cell, code_of
+from vm.pipeline.objects import choose, load
+from vm.pipeline.verdicts import check
+
+EMULATED: Final = "emulated"
+_ADDRESS: Final = re.compile(r"\b0xf[0-9a-f]{15}\b")
+_TIME: Final = re.compile(r"verification time \d+ usec")
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The emulation against the real kernel of its release.
+
+    where -- what differs: "", verdict, errno, insns_processed or log; line -- of the logs, from 0, where they part
+    """
+
+    kernel: str
+    release: str
+    where: str
+    line: int = -1
+    ours: str = ""
+    theirs: str = ""
+
+
+def own_cell(build: Build, name: str, caps: Caps = ROOT, log_level: int = 1) -> Cell | None:
+    """What the emulation says of a program, with a log as of a kernel's cell; None if it cannot say."""
+    try:
+        obj = load(build.source, build.options, build.compiled)
+        program = choose(obj, name)
+        said = check(obj, program, caps=caps, log_level=0, alone=True)
+        if log_level and said.insns_processed <= MAX_LOGGED:
+            said = check(obj, program, caps=caps, log_level=log_level, alone=True)
+    except InputError:
+        return None
+    c = build.source.kind == "c"
+    return Cell(
+        build.source.name, program.name, EMULATED, RELEASE, build.clang if c else "",
+        build.options.mcpu if c else "", build.options.opt if c else "",
+        said.verdict if said.verdict in ("accept", "reject") else "error",
+        said.errno, said.insns_processed, said.message, said.log, code_of(program),
+    )  # fmt: skip
+
+
+def verified(own: Cell, cell: Cell) -> Verified | None:
+    """Both compared; None if the kernel is another one than the emulated, or one of the two has no verdict."""
+    if (
+        not same_release(cell.release)
+        or "limit" in (own.verdict, cell.verdict)
+        or "error" in (own.verdict, cell.verdict)
+    ):
+        return None
+    for field in ("verdict", "errno", "insns_processed"):
+        ours, theirs = getattr(own, field), getattr(cell, field)
+        if ours != theirs:
+            return Verified(cell.kernel, cell.release, field, -1, str(ours), str(theirs))
+    if own.insns_processed > MAX_LOGGED:
+        return Verified(cell.kernel, cell.release, "")
+    left, right = hidden(own.log), hidden(cell.log)
+    for line in range(max(len(left), len(right))):
+        a, b = (lines[line] if line < len(lines) else "" for lines in (left, right))
+        if a != b:
+            return Verified(cell.kernel, cell.release, "log", line, a[:400], b[:400])
+    return Verified(cell.kernel, cell.release, "")
+
+
+def same_release(release: str) -> bool:
+    """Whether a release ("6.12.117+deb13-cloud-amd64") is the emulated one, whoever built it."""
+    number = re.match(r"\d+\.\d+\.\d+", RELEASE)
+    return number is not None and re.match(rf"{re.escape(number[0])}(?!\d)", release) is not None
+
+
+def hidden(log: str) -> list[str]:
+    """A log's lines without what differs from boot to boot: addresses of the kernel, and times."""
+    text = _ADDRESS.sub("ADDRESS", _TIME.sub("", log))
+    return [line.rstrip() for line in text.strip().splitlines()]
