@@ -32,9 +32,36 @@ def test_real_kernels_are_asked_from_a_button(tab: Callable[..., Any]) -> None:
     cell = strip.locator(".kernel-cell").first
     cell.press("Enter")
     expect(strip.locator(".kernel-cell").first).to_have_attribute("aria-pressed", "true")
+    if strip.locator(".kernel-cell").count() > 1:
+        strip.get_by_label("Compare it with").select_option(index=1)
+        compared = strip.get_by_role("region", name="Two answers compared")
+        expect(compared).to_contain_text("instruction")
+        compared.get_by_role("button", name="End the comparison").press("Enter")
+        expect(compared).to_have_count(0)
     log = page.locator("bs-log")
     expect(log).to_contain_text("Linux ")
     log.get_by_role("button", name="Back to the emulated log").press("Enter")
     expect(log.get_by_role("button", name="Back to the emulated log")).to_have_count(0)
     expect(log).to_contain_text("R1=ctx()")
+    opened.check()
+
+
+def test_options_of_the_compiler_are_rows_of_a_table(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.locator("bs-pipeline").get_by_role("button", name="Real kernels").press("Enter")
+    strip = page.get_by_role("region", name="Real kernels")
+    expect(strip.get_by_role("status").first).not_to_contain_text("Waiting", timeout=30_000)
+    if "make kernels" in (strip.text_content() or ""):
+        return
+    expect(strip.locator(".kernel-cell:disabled")).to_have_count(0, timeout=120_000)
+    expect(strip.get_by_role("status").first).to_contain_text("All kernels", timeout=60_000)
+    strip.get_by_text("Kernels and compilers").press("Enter")
+    strip.get_by_role("group", name="-mcpu").get_by_label("v2").check()
+    strip.get_by_role("button", name="Ask these").press("Enter")
+    table = strip.get_by_role("table")
+    expect(table.get_by_role("row")).to_have_count(3, timeout=60_000)
+    expect(strip.locator(".kernel-cell:disabled")).to_have_count(0, timeout=120_000)
+    expect(table.locator(".kernel-code").first).to_contain_text("A")
     opened.check()

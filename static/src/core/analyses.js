@@ -3,14 +3,14 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
-/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
  * What a question is answered with, one or more times.
  * @typedef {{
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
- *   matrix: Kernels | KernelCell | CellsDone,
+ *   matrix: Kernels | KernelCell | EmulatedCell | FixTried | CellsDone,
  *   real: RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone,
  *   binaries: Binaries,
  *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared, graph: Graph,
@@ -27,6 +27,8 @@ const ANSWERS = /** @type {const} */ ({
   counterexample: { asked: "counterexample", last: true },
   kernels: { asked: "matrix", last: false },
   cell: { asked: "matrix", last: false },
+  emulated: { asked: "matrix", last: false },
+  fix_tried: { asked: "matrix", last: false },
   cells_done: { asked: "matrix", last: true },
   real: { asked: "real", last: false },
   real_packet: { asked: "real", last: false },

@@ -3,9 +3,12 @@ import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { asSentence } from "../ui/words.js";
+import { choiceForm } from "./kernels-choice.js";
+import { compared, whose } from "./kernels-compared.js";
 
 /** @import { Answer } from "../core/analyses.js" */
-/** @import { CellsDone, KernelCell, Kernels } from "../types/messages.js" */
+/** @import { CellsDone, EmulatedCell, FixTried, KernelCell, Kernels } from "../types/messages.js" */
+/** @import { AnyCell } from "./kernels-compared.js" */
 /** @import { Child } from "../types/page.js" */
 
 /** @type {Record<KernelCell["verdict"], {mark: string, said: string}>} */
@@ -16,14 +19,43 @@ const VERDICTS = {
   limit: { mark: "⏱", said: "no answer" },
 };
 
-/** A verdict in a sentence. @param {KernelCell} cell */
+/** @type {Record<string, string>} */
+const WHERE = { verdict: "verdict", errno: "error number", insns_processed: "number of instructions", log: "log" };
+
+/** "accepted by all", or by which. @param {FixTried["kernels"]} said */
+function tried(said) {
+  const by = said.filter((each) => each.verdict === "accept").map((each) => each.kernel);
+  const not = said.filter((each) => each.verdict !== "accept").map((each) => each.kernel);
+  if (!not.length) return "makes all of them accept it.";
+  return by.length ? `makes ${by.join(", ")} accept it, not ${not.join(", ")}.` : "makes none of them accept it.";
+}
+
+/** A verdict in a sentence. @param {AnyCell} cell */
 export function cellSentence(cell) {
   const { said } = VERDICTS[cell.verdict];
   const cost = cell.insns_processed ? `, ${count(cell.insns_processed, "instruction")} processed` : "";
-  return `Linux ${cell.release}: ${said}${cost}${cell.message ? `: ${cell.message}` : ""}`;
+  return `${whose(cell)}: ${said}${cost}${cell.message ? `: ${cell.message}` : ""}`;
+}
+
+/** How a cell's source was compiled. @param {KernelCell} cell */
+const how = (cell) => [cell.clang, cell.mcpu && `-mcpu=${cell.mcpu}`, cell.opt && `-${cell.opt}`].filter(Boolean).join(" ");
+
+/** Letters of the distinct codes of a kernel's cells: equal code, equal letter. @param {KernelCell[]} cells @returns {Map<string, string>} */
+function letters(cells) {
+  const codes = [...new Set(cells.map((cell) => cell.code).filter(Boolean))];
+  return new Map(codes.map((code, i) => [code, String.fromCharCode(65 + (i % 26))]));
 }
 
 export class KernelsStrip extends Panel {
+  /** @type {AnyCell | null} the answer that another one shall be compared with */
+  held = null;
+  /** @type {AnyCell | null} */
+  other = null;
+  /** @type {HTMLDetailsElement | null} */
+  choice = null;
+  /** @type {Kernels | null} the kernels that the choice is made of */
+  chosenOf = null;
+
   build() {
     this.store.on(["analyses", "stages", "kernelsOpen", "ran", "kind", "kernelLog", "edited"], () => this.paint());
   }
@@ -71,20 +103,103 @@ export class KernelsStrip extends Panel {
     if (kernels.missing) return [label, h("span", { class: "hint", role: "status" }, kernels.missing, " ", "The operator's guide is docs/kernels.md.")];
     const asked = answer.status === "asked";
     const done = /** @type {CellsDone | undefined} */ (answer.parts.find((part) => part.type === "cells_done"));
+    const own = /** @type {EmulatedCell | undefined} */ (answer.parts.find((part) => part.type === "emulated"));
+    const fixes = /** @type {FixTried[]} */ (answer.parts.filter((part) => part.type === "fix_tried"));
+    const all = [...cells, ...(own ? [own] : [])];
+    if (this.held && !all.includes(this.held)) this.held = this.other = null;
+    if (!this.choice || this.chosenOf?.kernels.length !== kernels.kernels.length) {
+      const { ran, kind } = this.store.state;
+      this.choice = choiceForm(kernels, ran?.options ?? {}, (ran?.kind ?? kind) === "c", (choice) => analyses.again("matrix", choice));
+      this.chosenOf = kernels;
+    }
     const releases = kernels.kernels.map(({ name }) => name);
     const changes = (done?.changes ?? []).map(({ kernel, title }) =>
       h("li", null, h("strong", null, `${releases[releases.indexOf(kernel) - 1] ?? ""} → ${kernel}`), " ", asSentence(title)),
     );
+    const rows = [...new Set(cells.map(how))];
+    const ways = rows.length > 1 ? this.table(kernels, cells, rows, asked) : h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked))));
     return [
       label,
-      h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked)))),
+      ways,
+      own ? this.own(own) : null,
+      this.comparison(),
       changes.length ? h("ul", { class: "kernels-changes", "aria-label": "What changed between kernels" }, changes) : null,
-      h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} of ${kernels.kernels.length} kernels have answered` : "All kernels have answered"),
+      done?.lacking.length
+        ? h("ul", { class: "kernels-changes", "aria-label": "What kernels lack" }, done.lacking.map(({ kernel, needs }) => h("li", null, h("strong", null, kernel), " ", needs.join(" "))))
+        : null,
+      fixes.length
+        ? h("ul", { class: "kernels-changes", "aria-label": "Fixes tried on the kernels" }, fixes.map(({ title, kernels: said }) => h("li", null, h("strong", null, title), " ", tried(said))))
+        : null,
+      this.choice,
+      h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} answers of ${kernels.kernels.length} kernels` : "All kernels have answered"),
     ];
   }
 
-  /** @param {string} name @param {string} release @param {KernelCell | undefined} cell @param {boolean} asked */
-  cell(name, release, cell, asked) {
+  /** The answers of several compilers, a row each. @param {Kernels} kernels @param {KernelCell[]} cells @param {string[]} rows @param {boolean} asked */
+  table(kernels, cells, rows, asked) {
+    const shown = kernels.kernels.filter(({ name }) => asked || cells.some((cell) => cell.kernel === name));
+    const codes = new Map(shown.map(({ name }) => [name, letters(cells.filter((cell) => cell.kernel === name))]));
+    return h(
+      "div",
+      { class: "kernels-table", role: "region", "aria-label": "Kernels and compilers", tabindex: "0" },
+      h(
+        "table",
+        null,
+        h("thead", null, h("tr", null, h("th", { scope: "col" }, "Compiler"), shown.map(({ name }) => h("th", { scope: "col" }, name)))),
+        h(
+          "tbody",
+          null,
+          rows.map((row) =>
+            h(
+              "tr",
+              null,
+              h("th", { scope: "row" }, row),
+              shown.map(({ name, release }) => {
+                const cell = cells.find((each) => each.kernel === name && how(each) === row);
+                return h("td", null, this.cell(name, release, cell, asked, codes.get(name)?.get(cell?.code ?? "") ?? ""));
+              }),
+            ),
+          ),
+        ),
+      ),
+      h("p", { class: "hint" }, "Cells with the same letter in a column got the same instructions."),
+    );
+  }
+
+  /** What the emulation said, and how it compares with the kernel that it emulates. @param {EmulatedCell} own */
+  own(own) {
+    const { verified } = own;
+    const text = !verified
+      ? ""
+      : verified.where
+        ? `The emulation differs from the real Linux ${verified.release} in its ${WHERE[verified.where]}: ${verified.ours || "nothing"} instead of ${verified.theirs || "nothing"}. This is a fault of the emulation.`
+        : `Verified against the real Linux ${verified.release} just now: identical.`;
+    return text ? h("p", { class: `kernels-own ${verified?.where ? "bad" : "good"}` }, text) : null;
+  }
+
+  /** The comparison of two answers, or how to make one. */
+  comparison() {
+    const end = () => {
+      this.held = this.other = null;
+      this.paint();
+    };
+    if (this.held && this.other) return compared(this.held, this.other, end);
+    const { kernelLog } = this.store.state;
+    const answer = this.scope.analyses.answer("matrix");
+    const all = /** @type {AnyCell[]} */ ((answer?.parts ?? []).filter((part) => part.type === "cell" || part.type === "emulated"));
+    if (!kernelLog || all.length < 2) return null;
+    const others = all.filter((each) => each !== kernelLog);
+    const select = h("select", { "aria-label": "Compare it with", on: { change: () => {
+      this.held = kernelLog;
+      this.other = others[Number(select.value)] ?? null;
+      this.paint();
+      /** @type {HTMLElement | null} */ (this.querySelector(".kernels-compared button"))?.focus();
+    } } }, h("option", { value: "" }, "another answer"), others.map((each, i) => h("option", { value: String(i) }, `${whose(each)}: ${VERDICTS[each.verdict].said}`)));
+    return h("p", { class: "kernels-with" }, `Compare ${whose(kernelLog)} with `, select);
+  }
+
+  /** @param {string} name @param {string} release @param {KernelCell | undefined} cell @param {boolean} asked @param {string} [code] letter of its code */
+  cell(name, release, cell, asked, code = "") {
     const { store } = this;
     const { kernelLog, stages } = store.state;
     if (!cell)
@@ -92,14 +207,15 @@ export class KernelsStrip extends Panel {
     const { mark, said } = VERDICTS[cell.verdict];
     const ours = stages.verify?.verdict;
     const differs = (ours === "accept" || ours === "reject") && (cell.verdict === "accept" || cell.verdict === "reject") && ours !== cell.verdict;
-    const pressed = kernelLog?.kernel === cell.kernel;
+    const pressed = kernelLog === cell;
     const show = () => store.set(pressed ? { kernelLog: null } : { kernelLog: cell, pane: "log", dock: true });
     return h(
       "button",
       { type: "button", class: "kernel-cell", "aria-pressed": String(pressed), title: cellSentence(cell), data: { verdict: cell.verdict }, on: { click: show } },
-      name,
+      code ? h("span", { class: "visually-hidden" }, name) : name,
       h("span", { class: "kernel-mark", "aria-hidden": "true" }, mark),
       h("span", { class: "visually-hidden" }, said),
+      code ? h("span", { class: "kernel-code" }, h("span", { class: "visually-hidden" }, "code "), code) : null,
       differs ? h("span", { class: "kernel-differs" }, "differs") : null,
     );
   }
