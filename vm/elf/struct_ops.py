@@ -160,6 +160,8 @@ def _fit(out: StructOps, btf: Btf, variable: _Variable, running: Target) -> MapS
     target = kernel.find(name, Kind.STRUCT)
     if value is None or target is None or not any(m.type_id == target.id for m in value.members):
         raise _Refused(f"{running.name} has no struct_ops '{name}'")
+    inside = next(m.bit_off // 8 for m in value.members if m.type_id == target.id)
+    content, operations = bytearray(value.size), []
     numbers = {m.name: i for i, m in enumerate(target.members)}
     for index, member in enumerate(variable.struct.members):
         number = numbers.get(member.name, -1)
@@ -170,8 +172,13 @@ def _fit(out: StructOps, btf: Btf, variable: _Variable, running: Target) -> MapS
             continue
         theirs = target.members[number]
         _compare(btf, running, variable, member, theirs, program)
+        place = inside + theirs.bit_off // 8
         if program is not None:
             _place(out, variable, program, Operation(name, number), theirs.name)
+            operations.append((place, program.name))
+        else:
+            data = _bytes(btf, variable, member)
+            content[place : place + len(data)] = data
     return MapSpec(
         variable.name[:15],
         t.BPF_MAP_TYPE_STRUCT_OPS,
@@ -181,6 +188,9 @@ def _fit(out: StructOps, btf: Btf, variable: _Variable, running: Target) -> MapS
         map_flags=variable.flags,
         full_name=variable.name,
         vmlinux_value_type_id=value.id,
+        # What is registered with a real kernel; the emulation makes the map and registers nothing.
+        initial=bytes(content) if running.real else None,
+        init_slots=tuple(operations) if running.real else (),
     )
 
 

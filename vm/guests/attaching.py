@@ -9,10 +9,11 @@ from typing import Final
 
 from vm.guests import linux as l
 from vm.guests.kernel import GuestKernel
+from vm.guests.loading import map_slot
 from vm.guests.machine import Machine
 from vm.guests.wire import Kind, Read, Request, Slot
 from vm.kernel import types as t
-from vm.program import Program
+from vm.program import MapSpec, Program
 
 _PERF_BYTES: Final = 128
 _SET_BPF: Final = 0x40042408
@@ -20,11 +21,14 @@ _ENABLE: Final = 0x2400
 _TYPE_SOFTWARE: Final = 1
 _TYPE_TRACEPOINT: Final = 2
 _CPU_CLOCK: Final = 0
-_LOOPBACK: Final = 1
+LOOPBACK: Final = 1
 _GENERIC_XDP: Final = 2
 _FIRST: Final = 3000
 _SETSOCKOPT: Final = 54
-_LINKED_TC: Final = "attaching tc programs needs Linux 6.6 or newer (tcx)"
+_PIECE: Final = 1 << 20
+
+
+How = Callable[["Attacher", Program, Slot], None]
 
 
 class NotAttached(Exception):
@@ -33,20 +37,42 @@ class NotAttached(Exception):
 
 @dataclass
 class Attacher:
-    """Attaches programs of one guest. iterators -- by program, the slots of what is to be read as text."""
+    """Attaches programs of one guest.
+
+    maps      -- of the object, for struct_ops; loaded -- slots of its programs by name
+    iterators -- by program, the slots of what is to be read as text
+    registered -- struct_ops maps by number: why one could not be registered, "" if it is
+    """
 
     machine: Machine
     kernel: GuestKernel
+    maps: tuple[MapSpec, ...] = ()
+    loaded: dict[str, Slot] = field(default_factory=dict)
     iterators: dict[str, Slot] = field(default_factory=dict)
+    registered: dict[int, str] = field(default_factory=dict)
     _next: int = _FIRST
 
-    def attach(self, program: Program, slot: Slot) -> None:
-        """Attach a loaded program; NotAttached says why it cannot be."""
-        family = program.section.partition("/")[0]
-        how = _BY_SECTION.get(family) or _BY_TYPE.get(program.prog_type)
-        if how is None:
-            raise NotAttached("programs of this type are not attached in a guest")
-        how(self, program, slot)
+    @staticmethod
+    def map_slot(number: int) -> Slot:
+        """The slot of a map's descriptor, by its place in the object."""
+        return map_slot(number)
+
+    def file(self, path: str, most: int) -> bytes:
+        """What a file of the guest holds, b"" if it is not there. NotAttached if it is longer than `most` bytes."""
+        request = Request()
+        request.call(l.OPEN, request.text(path), l.O_RDONLY, keep=2)
+        if self.machine.run(request)[0].failed:
+            return b""
+        out = bytearray()
+        while len(out) <= most:
+            request = Request()
+            room = request.room(_PIECE)
+            request.call(l.READ, Slot(2), room, _PIECE, reads=(Read(room, _PIECE, Kind.RETURNED),))
+            piece = self.machine.run(request)[0].data[0]
+            if not piece:
+                return bytes(out)
+            out += piece
+        raise NotAttached(f"'{path}' is too long to be read")
 
     def slot(self) -> Slot:
         """A slot that nothing uses yet."""
@@ -69,10 +95,11 @@ class Attacher:
             if result.failed:
                 raise NotAttached(f"{what}: the kernel answered {result.value}" if not result.skipped else what)
 
-    def event(self, attr: bytes, program: Slot, what: str) -> None:
-        """Open a perf event and put the program on it."""
+    def event(self, attr: bytes | Callable[[Request], bytes], program: Slot, what: str) -> None:
+        """Open a perf event and put the program on it. attr -- or what makes it of a request that holds its texts"""
         request, slot = Request(), self.slot()
-        at = request.place(attr.ljust(_PERF_BYTES, b"\0"))
+        made = attr if isinstance(attr, bytes) else attr(request)
+        at = request.place(made.ljust(_PERF_BYTES, b"\0"))
         request.call(
             l.PERF_EVENT_OPEN, at, 0xFFFF_FFFF_FFFF_FFFF, 0, 0xFFFF_FFFF_FFFF_FFFF, 8, keep=slot.number, stop=True
         )
@@ -90,36 +117,32 @@ class Attacher:
         return slot
 
 
-def _name(program: Program) -> str:
+def name_of(program: Program) -> str:
+    """What a section names behind its first slash. NotAttached if it names nothing."""
     name = program.section.partition("/")[2]
     if not name:
         raise NotAttached(f'its section "{program.section}" names nothing to attach to')
     return name
 
 
-def _perf(kind: int, config: int, extra: bytes = b"", *, flags: int = 0, period: int = 0) -> bytes:
+def perf_attr(kind: int, config: int, extra: bytes = b"", *, flags: int = 0, period: int = 0) -> bytes:
     """struct perf_event_attr up to config2; `flags` are its bit fields."""
     head = struct.pack("<IIQQQQQII", kind, _PERF_BYTES, config, period, 0, 0, flags, 0, 0)
     return head + extra
 
 
 def _kprobe(attacher: Attacher, program: Program, slot: Slot, *, returns: bool = False, symbol: str = "") -> None:
-    name, _, offset = (symbol or _name(program)).partition("+")
+    name, _, offset = (symbol or name_of(program)).partition("+")
     kind = attacher.text("/sys/bus/event_source/devices/kprobe/type")
     if not kind.isdigit():
         raise NotAttached("the kernel has no kprobes")
-    request = Request()
-    place = request.text(name)
-    where = struct.pack("<QQ", place, int(offset or "0", 0))
-    attr = _perf(int(kind), 1 if returns else 0, where).ljust(_PERF_BYTES, b"\0")
-    event = attacher.slot()
-    at = request.place(attr)
-    request.call(
-        l.PERF_EVENT_OPEN, at, 0xFFFF_FFFF_FFFF_FFFF, 0, 0xFFFF_FFFF_FFFF_FFFF, 8, keep=event.number, stop=True
+    attacher.event(
+        lambda request: perf_attr(
+            int(kind), int(returns), struct.pack("<QQ", request.text(name), int(offset or "0", 0))
+        ),
+        slot,
+        f"a kprobe on '{name}'",
     )
-    request.call(l.IOCTL, event, _SET_BPF, slot, stop=True)
-    request.call(l.IOCTL, event, _ENABLE, 0, stop=True)
-    attacher.do(request, f"a kprobe on '{name}'")
 
 
 def _kretprobe(attacher: Attacher, program: Program, slot: Slot) -> None:
@@ -128,20 +151,20 @@ def _kretprobe(attacher: Attacher, program: Program, slot: Slot) -> None:
 
 def _ksyscall(attacher: Attacher, program: Program, slot: Slot) -> None:
     returns = program.section.startswith("kret")
-    _kprobe(attacher, program, slot, returns=returns, symbol=f"__x64_sys_{_name(program)}")
+    _kprobe(attacher, program, slot, returns=returns, symbol=f"__x64_sys_{name_of(program)}")
 
 
 def _tracepoint(attacher: Attacher, program: Program, slot: Slot) -> None:
-    name = _name(program)
+    name = name_of(program)
     number = attacher.text(f"/sys/kernel/tracing/events/{name}/id")
     if not number.isdigit():
         raise NotAttached(f"the kernel has no tracepoint '{name}'")
-    attacher.event(_perf(_TYPE_TRACEPOINT, int(number), period=1), slot, f"the tracepoint '{name}'")
+    attacher.event(perf_attr(_TYPE_TRACEPOINT, int(number), period=1), slot, f"the tracepoint '{name}'")
 
 
 def _raw_tracepoint(attacher: Attacher, program: Program, slot: Slot) -> None:
     request, link = Request(), attacher.slot()
-    name = _name(program)
+    name = name_of(program)
     at = request.room(l.ATTR_BYTES)
     request.write(at, bytes(l.Attr().u64(0, request.text(name)).data))
     request.call(l.BPF, l.RAW_TRACEPOINT_OPEN, at, 16, keep=link.number, stop=True, patches=((at + 8, slot),))
@@ -160,10 +183,11 @@ def _iterator(attacher: Attacher, program: Program, slot: Slot) -> None:
 
 
 def _timed(attacher: Attacher, program: Program, slot: Slot) -> None:
-    attacher.event(_perf(_TYPE_SOFTWARE, _CPU_CLOCK, flags=1 << 10, period=99), slot, "a CPU clock of 99 Hz")
+    attacher.event(perf_attr(_TYPE_SOFTWARE, _CPU_CLOCK, flags=1 << 10, period=99), slot, "a CPU clock of 99 Hz")
 
 
-def _loopback_up(attacher: Attacher) -> None:
+def loopback_up(attacher: Attacher) -> None:
+    """Bring the loopback device up."""
     request = Request()
     request.call(l.SOCKET, 2, 2, 0, keep=2, stop=True)
     request.call(
@@ -173,17 +197,11 @@ def _loopback_up(attacher: Attacher) -> None:
     attacher.do(request, "the loopback device")
 
 
-def _xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
-    _loopback_up(attacher)
-    attr = l.Attr().u32(4, _LOOPBACK).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
+def xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """XDP on the loopback device, generic."""
+    loopback_up(attacher)
+    attr = l.Attr().u32(4, LOOPBACK).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
     attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the loopback device")
-
-
-def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
-    _loopback_up(attacher)
-    where = program.expected_attach_type or t.BPF_TCX_INGRESS
-    attr = l.Attr().u32(4, _LOOPBACK).u32(8, where).u64(24, 0)
-    attacher.command(l.LINK_CREATE, attr, ((0, slot),), _LINKED_TC)
 
 
 def _cgroup(attacher: Attacher, program: Program, slot: Slot) -> None:
@@ -195,7 +213,7 @@ def _cgroup(attacher: Attacher, program: Program, slot: Slot) -> None:
 
 
 def _socket(attacher: Attacher, program: Program, slot: Slot) -> None:
-    _loopback_up(attacher)
+    loopback_up(attacher)
     request, packets = Request(), attacher.slot()
     request.call(l.SOCKET, 17, 3, 0x0300, keep=packets.number, stop=True)
     value = request.place(bytes(8))
@@ -203,16 +221,16 @@ def _socket(attacher: Attacher, program: Program, slot: Slot) -> None:
     attacher.do(request, "a packet socket")
 
 
-How = Callable[[Attacher, Program, Slot], None]
-_BY_SECTION: Final[dict[str, How]] = {
+SECTIONS: Final[dict[str, How]] = {
     "kprobe": _kprobe, "kretprobe": _kretprobe, "ksyscall": _ksyscall, "kretsyscall": _ksyscall,
     "tracepoint": _tracepoint, "tp": _tracepoint, "raw_tp": _raw_tracepoint, "raw_tracepoint": _raw_tracepoint,
-    "iter": _iterator, "iter.s": _iterator, "perf_event": _timed, "xdp": _xdp, "xdp.frags": _xdp, "tc": _tc, "tcx": _tc,
-    "classifier": _tc, "socket": _socket,
+    "raw_tp.w": _raw_tracepoint, "raw_tracepoint.w": _raw_tracepoint, "lsm_cgroup": _cgroup,
+    "iter": _iterator, "iter.s": _iterator, "perf_event": _timed, "socket": _socket,
 }  # fmt: skip
-_BY_TYPE: Final[dict[int, How]] = {
+TYPES: Final[dict[int, How]] = {
     t.BPF_PROG_TYPE_TRACING: _by_btf,
     t.BPF_PROG_TYPE_LSM: _by_btf,
+    t.BPF_PROG_TYPE_CGROUP_DEVICE: _cgroup,
     t.BPF_PROG_TYPE_CGROUP_SKB: _cgroup,
     t.BPF_PROG_TYPE_CGROUP_SOCK: _cgroup,
     t.BPF_PROG_TYPE_CGROUP_SOCK_ADDR: _cgroup,

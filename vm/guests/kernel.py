@@ -14,6 +14,7 @@ from vm.guests.images import version_key
 from vm.guests.states import State
 
 _UPROBE_MULTI: Final = (6, 6)
+_TCX: Final = (6, 6)
 _BPF_COOKIE: Final = (5, 15)  # bpf_get_attach_cookie(), which libbpf asks for
 
 
@@ -49,6 +50,11 @@ class GuestKernel:
         """Values of the options LINUX_HAS_… that libbpf finds out by trying."""
         cookie = version_key(self.state.release) >= _BPF_COOKIE
         return MappingProxyType({"LINUX_HAS_BPF_COOKIE": int(cookie), "LINUX_HAS_SYSCALL_WRAPPER": 1})
+
+    @property
+    def tcx(self) -> bool:
+        """Whether tc programs are attached by links (tcx)."""
+        return version_key(self.state.release) >= _TCX
 
     @property
     def uprobe_multi(self) -> bool:

@@ -47,6 +47,11 @@ _PLAIN: Final = frozenset(
 _PROCESSED: Final = re.compile(rb"processed (\d+) insns")
 
 
+def map_slot(number: int) -> Slot:
+    """The slot of a map's descriptor, by its place in the object."""
+    return Slot(_FIRST_MAP + number)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a kernel said of a program.
@@ -112,7 +117,7 @@ class Load:
     @staticmethod
     def map_slot(number: int) -> Slot:
         """The slot of a map's descriptor, by its place in the object."""
-        return Slot(_FIRST_MAP + number)
+        return map_slot(number)
 
     def _first(self, slot: Slot = _PROGRAM) -> Result | Answer:
         """BTF, maps, and the program with the statistics of its verification."""
@@ -208,13 +213,13 @@ class Load:
         out = []
         for number, spec in enumerate(self.obj.maps):
             slot = Slot(_FIRST_MAP + number)
-            if spec.initial is not None and spec.map_type != t.BPF_MAP_TYPE_ARENA:
+            if spec.initial is not None and spec.map_type not in (t.BPF_MAP_TYPE_ARENA, t.BPF_MAP_TYPE_STRUCT_OPS):
                 data = request.place(spec.initial.ljust(spec.value_size, b"\0"))
                 out.append((number, self._update(request, slot, bytes(4), data)))
             if spec.frozen:
                 at = request.place(bytes(l.ATTR_BYTES))
                 request.call(l.BPF, l.MAP_FREEZE, at, 4, patches=((at, slot),))
-            if spec.map_type != t.BPF_MAP_TYPE_PROG_ARRAY:
+            if spec.map_type not in (t.BPF_MAP_TYPE_PROG_ARRAY, t.BPF_MAP_TYPE_STRUCT_OPS):
                 for key, value in spec.init_slots:
                     if isinstance(value, int):
                         data = request.place(bytes(4))

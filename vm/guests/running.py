@@ -12,6 +12,7 @@ from vm.errors import InputError
 from vm.guests import linux as l
 from vm.guests.attaching import Attacher, NotAttached
 from vm.guests.buffers import PerfBuffer, RingBuffer
+from vm.guests.hooks import attach
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import Load
 from vm.guests.machine import Machine
@@ -182,18 +183,21 @@ def run(
         for received in single_runs(machine, kernel, obj, packets):
             yield [received]
     load = Load(machine, kernel, obj, programs[0])
-    attacher = Attacher(machine, kernel)
+    attacher = Attacher(machine, kernel, tuple(obj.maps))
     one = _Run(machine)
     _open_streams(machine)
     loaded = load.together(programs)
     if loaded[0][1].verdict != "error" or not loaded[0][1].why:
         _open_buffers(one, obj, attacher)
+    attacher.loaded |= {
+        program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
+    }
     attached = 0
     for program, (slot, said) in zip(programs, loaded, strict=True):
         why = "" if said.verdict == "accept" else said.why or _last(said.log)
         if not why:
             try:
-                attacher.attach(program, slot)
+                attach(attacher, program, slot)
             except NotAttached as error:
                 why = str(error)
         attached += not why

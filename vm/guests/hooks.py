@@ -1,0 +1,288 @@
+"""Attaching by section and type; hooks that take more: probes at once, user space, sockets, netlink, struct_ops."""
+
+from __future__ import annotations
+
+import fnmatch
+import io
+import re
+import struct
+from typing import Any, Final
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from vm.guests import attaching
+from vm.guests import linux as l
+from vm.guests.attaching import LOOPBACK, Attacher, How, NotAttached, loopback_up, name_of, perf_attr
+from vm.guests.wire import Read, Request, Slot
+from vm.kernel import types as t
+from vm.program import Program
+
+MOST_FUNCTIONS: Final = 512
+MOST_BINARY: Final = 8 << 20
+_MULTI_RETURN: Final = 1
+_SETSOCKOPT: Final = 54
+_SOL_SOCKET: Final = 1
+_REUSEPORT: Final = 15
+_ATTACH_REUSEPORT: Final = 52
+_NETLINK: Final = 16
+_CLSACT: Final = 0xFFFF_0000
+_PARENT: Final = 0xFFFF_FFF1
+_DIRECTION: Final = {"ingress": 0xFFFF_FFF2, "egress": 0xFFFF_FFF3}
+_EEXIST: Final = -17
+
+
+def _functions(attacher: Attacher, pattern: str) -> list[str]:
+    """Functions that can be traced and match libbpf's pattern ("tcp_*"), at most MOST_FUNCTIONS."""
+    if "*" not in pattern and "?" not in pattern:
+        return [pattern]
+    there = attacher.file("/sys/kernel/tracing/available_filter_functions", MOST_BINARY).decode("ascii", "replace")
+    wanted = re.compile(fnmatch.translate(pattern))
+    found = [name for line in there.splitlines() if (name := line.partition(" ")[0]) and wanted.fullmatch(name)]
+    if not found:
+        raise NotAttached(f"no function of this kernel that can be traced matches '{pattern}'")
+    # A name that stands for several functions is refused.
+    return [name for name in dict.fromkeys(found) if found.count(name) == 1][:MOST_FUNCTIONS]
+
+
+def _kprobe_multi(attacher: Attacher, program: Program, slot: Slot) -> None:
+    names = _functions(attacher, name_of(program))
+    request, link = Request(), attacher.slot()
+    texts = request.place(b"".join(struct.pack("<Q", request.text(name)) for name in names))
+    flags = _MULTI_RETURN if program.section.startswith("kret") else 0
+    kind = program.expected_attach_type or t.BPF_TRACE_KPROBE_MULTI
+    at = request.room(l.ATTR_BYTES)
+    attr = l.Attr().u32(8, kind).u32(16, flags).u32(20, len(names)).u64(24, texts).u64(32, 0).u64(40, 0)
+    request.write(at, bytes(attr.data))
+    request.call(l.BPF, l.LINK_CREATE, at, attr.size, keep=link.number, stop=True, patches=((at, slot),))
+    attacher.do(request, f"{len(names)} of its functions at once, which needs Linux 5.18 with fprobe")
+
+
+def _place(attacher: Attacher, program: Program) -> tuple[str, int]:
+    """The binary and the offset in it that a section names: "uprobe//bin/busybox:main+4"."""
+    path, _, symbol = name_of(program).rpartition(":")
+    found = re.fullmatch(r"([A-Za-z_.$][\w.$]*|0x[0-9a-fA-F]+|\d+)(?:\+(0x[0-9a-fA-F]+|\d+))?", symbol)
+    if not path.startswith("/") or found is None:
+        raise NotAttached(f'its section "{program.section}" does not name a file and a function of it')
+    more = int(found[2] or "0", 0)
+    if found[1][0].isdigit():
+        return path, int(found[1], 0) + more
+    data = attacher.file(path, MOST_BINARY)
+    if not data:
+        raise NotAttached(f"the guest has no file '{path}': there are /init and /bin/busybox")
+    return path, _offset(data, path, found[1]) + more
+
+
+def _offset(data: bytes, path: str, symbol: str) -> int:
+    try:
+        elf: Any = ELFFile(io.BytesIO(data))
+        for table in (elf.get_section_by_name(name) for name in (".symtab", ".dynsym")):
+            for each in (table.get_symbol_by_name(symbol) or ()) if table is not None else ():
+                address = each["st_value"]
+                for segment in elf.iter_segments():
+                    start = segment["p_vaddr"]
+                    if segment["p_type"] == "PT_LOAD" and start <= address < start + segment["p_filesz"]:
+                        return int(address - start + segment["p_offset"])
+    except (ELFError, ValueError, KeyError, OverflowError) as error:
+        raise NotAttached(f"'{path}' is no ELF file that can be read: {error}") from None
+    raise NotAttached(f"'{path}' has no symbol '{symbol}' (busybox has none at all): name an offset in the file")
+
+
+def _uprobe(attacher: Attacher, program: Program, slot: Slot) -> None:
+    path, offset = _place(attacher, program)
+    kind = attacher.text("/sys/bus/event_source/devices/uprobe/type")
+    if not kind.isdigit():
+        raise NotAttached("the kernel has no uprobes")
+    returns = program.section.startswith("uret")
+    attacher.event(
+        lambda request: perf_attr(int(kind), int(returns), struct.pack("<QQ", request.text(path), offset)),
+        slot,
+        f"a uprobe at offset {offset:#x} of '{path}'",
+    )
+
+
+def _uprobe_multi(attacher: Attacher, program: Program, slot: Slot) -> None:
+    path, offset = _place(attacher, program)
+    request, link = Request(), attacher.slot()
+    flags = _MULTI_RETURN if program.section.startswith("uret") else 0
+    kind = program.expected_attach_type or t.BPF_TRACE_UPROBE_MULTI
+    at = request.room(l.ATTR_BYTES)
+    attr = l.Attr().u32(8, kind).u64(16, request.text(path)).u64(24, request.place(struct.pack("<Q", offset)))
+    request.write(at, bytes(attr.u64(32, 0).u64(40, 0).u32(48, 1).u32(52, flags).u32(56, 0).data))
+    request.call(l.BPF, l.LINK_CREATE, at, attr.size, keep=link.number, stop=True, patches=((at, slot),))
+    attacher.do(request, f"uprobes of '{path}' at once (Linux 6.6 or newer)")
+
+
+def _of_net(attacher: Attacher, program: Program, slot: Slot) -> None:
+    request, space = Request(), attacher.slot()
+    request.call(l.OPEN, request.text("/proc/self/ns/net"), l.O_RDONLY, keep=space.number, stop=True)
+    attacher.do(request, "the network namespace")
+    attr = l.Attr().u32(8, program.expected_attach_type)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot), (4, space)), "the network namespace")
+
+
+def _reuseport(attacher: Attacher, program: Program, slot: Slot) -> None:
+    request, sock = Request(), attacher.slot()
+    one, value = request.place(struct.pack("<i", 1)), request.place(bytes(8))
+    request.call(l.SOCKET, 2, 2, 0, keep=sock.number, stop=True)
+    request.call(_SETSOCKOPT, sock, _SOL_SOCKET, _REUSEPORT, one, 4, stop=True)
+    address = request.place(struct.pack("<HHI8x", 2, int.from_bytes(struct.pack(">H", 53), "little"), 0))
+    request.call(l.BIND, sock, address, 16, stop=True)
+    request.call(_SETSOCKOPT, sock, _SOL_SOCKET, _ATTACH_REUSEPORT, value, 4, stop=True, patches=((value, slot),))
+    attacher.do(request, "a UDP socket of port 53 with SO_REUSEPORT")
+
+
+def _netfilter(attacher: Attacher, program: Program, slot: Slot) -> None:
+    attr = l.Attr().u32(8, t.BPF_NETFILTER).u32(16, 2).u32(20, 1).u32(24, -128).u32(28, 0)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), "netfilter's LOCAL_IN hook of IPv4 (Linux 6.4 or newer)")
+
+
+def _xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
+    if program.expected_attach_type in (t.BPF_XDP_DEVMAP, t.BPF_XDP_CPUMAP):
+        raise NotAttached("it runs for entries of a devmap or cpumap, which an application has to make")
+    attaching.xdp(attacher, program, slot)
+
+
+def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
+    loopback_up(attacher)
+    if not attacher.kernel.tcx:
+        classic_tc(attacher, program, slot)
+        return
+    where = program.expected_attach_type or t.BPF_TCX_INGRESS
+    attr = l.Attr().u32(4, LOOPBACK).u32(8, where).u64(24, 0)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the loopback device")
+
+
+def classic_tc(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """A cls_bpf filter on the loopback device's clsact, as tc and bpf_tc_attach() make it, for kernels without tcx."""
+    for name in ("sch_ingress", "cls_bpf"):
+        request = Request()
+        request.call(l.OPEN, request.text(f"/net/{name}.ko"), l.O_RDONLY, keep=2, stop=True)
+        request.call(l.FINIT_MODULE, Slot(2), request.text(""), 0)
+        attacher.machine.run(request)
+    egress = "egress" in program.section
+    parent = _DIRECTION["egress" if egress else "ingress"]
+    made = _talk(
+        attacher, 36, 0x605, struct.pack("<BxHiIII", 0, 0, 1, _CLSACT, _PARENT, 0) + _attribute(1, b"clsact\0")
+    )
+    if made not in (0, _EEXIST):
+        raise NotAttached(f"the kernel made no clsact qdisc: it answered {made}")
+    head = struct.pack("<BxHiIII", 0, 0, LOOPBACK, 0, parent, 1 << 16 | 0x0300) + _attribute(1, b"bpf\0")
+    options = _attribute(7, b"bpfscope\0") + _attribute(8, struct.pack("<I", 1)) + _attribute(6, bytes(4))
+    done = _talk(attacher, 44, 0x405, head + _attribute(2, options), slot)
+    if done:
+        raise NotAttached(f"the kernel made no cls_bpf filter: it answered {done}")
+
+
+def _attribute(kind: int, data: bytes) -> bytes:
+    return struct.pack("<HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def _talk(attacher: Attacher, kind: int, flags: int, body: bytes, last: Slot | None = None) -> int:
+    """Send a netlink message; the error it is answered with, 0 for none. last -- goes into its last four bytes."""
+    request, sock = Request(), attacher.slot()
+    message = struct.pack("<IHHII", 16 + len(body), kind, flags, 1, 0) + body
+    at, room = request.place(message), request.room(4096)
+    request.call(l.SOCKET, _NETLINK, 3, 0, keep=sock.number, stop=True)
+    patches = () if last is None else ((at + len(message) - 4, last),)
+    request.call(l.SENDTO, sock, at, len(message), 0, 0, 0, stop=True, patches=patches)
+    request.call(l.RECVFROM, sock, room, 4096, 0, 0, 0, stop=True, reads=(Read(room, 20),))
+    results = attacher.machine.run(request)
+    if results[-1].failed or results[-1].value < 20:
+        return next((each.value for each in results if each.failed and not each.skipped), -1)
+    return int(struct.unpack_from("<i", results[-1].data[0], 16)[0])
+
+
+def _struct_ops(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """Register the struct_ops maps that the program is an operation of, once all its programs are loaded."""
+    of = [
+        number
+        for number, spec in enumerate(attacher.maps)
+        if spec.map_type == t.BPF_MAP_TYPE_STRUCT_OPS and any(name == program.name for _, name in spec.init_slots)
+    ]
+    if not of:
+        raise NotAttached("no struct_ops map that is registered refers to it")
+    for number in of:
+        if number not in attacher.registered:
+            attacher.registered[number] = _register(attacher, number)
+        if attacher.registered[number]:
+            raise NotAttached(attacher.registered[number])
+
+
+def _register(attacher: Attacher, number: int) -> str:
+    """Why a struct_ops map is not registered; "": it is (bpf_map__attach_struct_ops)."""
+    spec, where = attacher.maps[number], attacher.map_slot(number)
+    request = Request()
+    data = request.place(spec.initial or b"")
+    patches = []
+    for offset, name in spec.init_slots:
+        if name not in attacher.loaded:
+            return f"'{name}' of the same struct_ops map was not loaded"
+        patches.append((data + offset, attacher.loaded[str(name)]))
+    at = request.place(bytes(l.ATTR_BYTES))
+    request.write(at, bytes(l.Attr().u64(8, request.place(bytes(4))).u64(16, data).u64(24, 0).data))
+    request.call(l.BPF, l.MAP_UPDATE_ELEM, at, 32, stop=True, patches=((at, where), *patches))
+    if spec.map_flags & t.BPF_F_LINK:
+        link = attacher.slot()
+        at = request.place(bytes(l.Attr().u32(8, t.BPF_STRUCT_OPS).u64(16, 0).data))
+        request.call(l.BPF, l.LINK_CREATE, at, 48, keep=link.number, stop=True, patches=((at, where),))
+    for result in attacher.machine.run(request):
+        if result.failed:
+            return f"the kernel did not register '{spec.full_name}': it answered {result.value}"
+    return ""
+
+
+def _reason(text: str) -> How:
+    def refuse(attacher: Attacher, program: Program, slot: Slot) -> None:
+        raise NotAttached(text)
+
+    return refuse
+
+
+SECTIONS: Final[dict[str, How]] = {
+    **attaching.SECTIONS,
+    **dict.fromkeys(("tc", "tcx", "classifier"), _tc),
+    **dict.fromkeys(("xdp", "xdp.frags"), _xdp),
+    "netkit": _reason("the guest has no netkit device"),
+    **dict.fromkeys(("kprobe.multi", "kretprobe.multi", "kprobe.session"), _kprobe_multi),
+    **dict.fromkeys(("uprobe", "uretprobe", "uprobe.s", "uretprobe.s"), _uprobe),
+    **dict.fromkeys(
+        ("uprobe.multi", "uretprobe.multi", "uprobe.multi.s", "uretprobe.multi.s", "uprobe.session"), _uprobe_multi
+    ),
+    "usdt": _reason("USDT probes are in a program's own notes, and neither /init nor busybox has any"),
+    "usdt.s": _reason("USDT probes are in a program's own notes, and neither /init nor busybox has any"),
+}
+TYPES: Final[dict[int, How]] = {
+    **attaching.TYPES,
+    t.BPF_PROG_TYPE_SK_LOOKUP: _of_net,
+    t.BPF_PROG_TYPE_FLOW_DISSECTOR: _of_net,
+    t.BPF_PROG_TYPE_SK_REUSEPORT: _reuseport,
+    t.BPF_PROG_TYPE_NETFILTER: _netfilter,
+    t.BPF_PROG_TYPE_STRUCT_OPS: _struct_ops,
+    t.BPF_PROG_TYPE_SK_SKB: _reason("it runs for the sockets of a sockmap, which an application has to add"),
+    t.BPF_PROG_TYPE_SK_MSG: _reason("it runs for the sockets of a sockmap, which an application has to add"),
+    t.BPF_PROG_TYPE_SYSCALL: _reason("an application runs it with BPF_PROG_RUN; no event does"),
+    t.BPF_PROG_TYPE_EXT: _reason("it replaces a function of another program, which an application has to name"),
+    t.BPF_PROG_TYPE_LIRC_MODE2: _reason("the guest has no infrared receiver"),
+    t.BPF_PROG_TYPE_SCHED_ACT: _reason("a tc action needs a filter that an application makes"),
+    **dict.fromkeys(
+        (
+            t.BPF_PROG_TYPE_LWT_IN, t.BPF_PROG_TYPE_LWT_OUT, t.BPF_PROG_TYPE_LWT_XMIT,
+            t.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+        ),
+        _reason("it belongs to a route, which an application makes"),
+    ),
+}  # fmt: skip
+
+
+def how(program: Program) -> How:
+    """What attaches a program: its section decides, then its type. NotAttached if nothing does."""
+    found = SECTIONS.get(program.section.partition("/")[0]) or TYPES.get(program.prog_type)
+    if found is None:
+        raise NotAttached("programs of this type are not attached in a guest")
+    return found
+
+
+def attach(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """Attach a loaded program; NotAttached says why it cannot be."""
+    how(program)(attacher, program, slot)
