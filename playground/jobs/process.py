@@ -28,7 +28,7 @@ PASSED_ON = (
     "BPFSCOPE_CLANG", "BPFSCOPE_COMPILED", "BPFSCOPE_SANDBOX_OFF", "BPFSCOPE_ALLOW_UNSANDBOXED_COMPILER",
     "BPFSCOPE_ALLOW_UNSANDBOXED_WORKER", "BPFSCOPE_CACHE", "BPFSCOPE_COMPILERS",
     "BPFSCOPE_KERNELS", "BPFSCOPE_GUESTS", "BPFSCOPE_QEMU",
-    "BPFSCOPE_GUEST_KVM",
+    "BPFSCOPE_GUEST_KVM", "BPFSCOPE_GUESTS_AT_ONCE",
 )  # fmt: skip
 COMPILED = Path("vm", ".native", "current.json")
 """A value that changes when compiled code is added or replaced (tools/native.py)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,3 +28,26 @@ def test_a_rejection_is_annotated_at_its_line(tmp_path: Path) -> None:
     found = re.fullmatch(r"::error file=(\S+),line=(\d+),title=\w+::(.*)", line)
     assert found and found[1].endswith("a%2Cb%25.c") and "outside of the packet" in found[3]
     assert int(found[2]) <= len(source.read_text().splitlines())
+
+
+def test_without_qemu_the_real_kernels_are_skipped_with_a_sentence(tmp_path: Path) -> None:
+    """As where nothing can be installed: only what the script itself needs is there."""
+    for name in ("sh", "date", "dirname", "id", "timeout"):
+        found = shutil.which(name)
+        assert found is not None
+        (tmp_path / name).symlink_to(found)
+    environment = {"PATH": str(tmp_path), "BPFSCOPE_QEMU": "no-such-qemu"}
+    done = subprocess.run(
+        [str(tmp_path / "sh"), str(ROOT / ".ci" / "guests")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("guests: the tests on real kernels are skipped: QEMU is not installed")
+
+
+def test_the_real_kernels_come_after_the_tests() -> None:
+    steps = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert steps.index("CI=true make test") < steps.index("exec sh .ci/guests")

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from vm.guests.process import Ends, restore
 from vm.guests.wire import GuestError
@@ -28,6 +28,10 @@ _ROOT: Final = str(Path(__file__).resolve().parents[2])
 _LINE: Final = 4096
 _ANSWER_SECONDS: Final = 20.0
 _MOST: Final = 4  # guests of one client
+MOST_VARIABLE: Final = "BPFSCOPE_GUESTS_AT_ONCE"
+_PATIENCE: Final = 15.0  # seconds for which a client waits for another one's guest to end
+_PAUSE: Final = 0.1
+_ADDRESS_BYTES: Final = 100
 _GRACE: Final = 5.0  # seconds a guest may live longer than its client said it needs
 
 
@@ -49,21 +53,29 @@ class Broker:
         self._sock.settimeout(_ANSWER_SECONDS)
         self._lock = threading.Lock()
 
-    def restore(self, folder: Path, seconds: float) -> Ends:
-        """As vm.guests.process.restore()."""
+    def restore(self, folder: Path, seconds: float, patience: float = _PATIENCE) -> Ends:
+        """As vm.guests.process.restore(). patience -- seconds to wait while all guests that there may be are in use"""
+        until = time.monotonic() + patience
+        while True:
+            answer, fds = self._ask(folder, seconds)
+            if len(fds) == 3:
+                break
+            for fd in fds:
+                os.close(fd)
+            if not answer.get("busy") or time.monotonic() > until:
+                raise GuestError("start", str(answer.get("error", "The process that starts guests has ended.")))
+            time.sleep(_PAUSE)
+        port, console, leash = (socket.socket(fileno=fd) for fd in fds)
+        return Ends(port, console, int(answer["pid"]), lambda: _let_go(leash))
+
+    def _ask(self, folder: Path, seconds: float) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
             try:
                 self._sock.send(json.dumps({"folder": str(folder), "seconds": seconds}).encode())
                 data, fds, _, _ = socket.recv_fds(self._sock, _LINE, 3)
             except OSError as error:
                 raise GuestError("start", f"The process that starts guests does not answer: {error}.") from None
-        answer: dict[str, Any] = json.loads(data or b"{}")
-        if len(fds) != 3:
-            for fd in fds:
-                os.close(fd)
-            raise GuestError("start", str(answer.get("error", "The process that starts guests has ended.")))
-        port, console, leash = (socket.socket(fileno=fd) for fd in fds)
-        return Ends(port, console, int(answer["pid"]), lambda: _let_go(leash))
+        return json.loads(data or b"{}"), fds
 
     def close(self) -> None:
         """End it and its guests."""
@@ -97,20 +109,55 @@ def broker() -> Broker | None:
     return _brokers.get(os.getpid())
 
 
+def most() -> int:
+    """Guests of all clients of this user together (BPFSCOPE_GUESTS_AT_ONCE)."""
+    named = os.environ.get(MOST_VARIABLE, "")
+    return max(1, int(named)) if named.isdecimal() else max(2, os.cpu_count() or 1)
+
+
+def _place() -> socket.socket | None:
+    """One of the places for guests, held until it is closed or this process ends; None if all are taken.
+
+    A place is the name of an abstract socket: no file is left behind, however the process ends.
+    """
+    for number in range(most()):
+        held = socket.socket(socket.AF_UNIX)
+        try:
+            held.bind(f"\0bpfscope-guest-{os.getuid()}-{number}"[:_ADDRESS_BYTES])
+        except OSError:
+            held.close()
+            continue
+        return held
+    return None
+
+
+class _Guest(NamedTuple):
+    """A guest that runs. until -- when it is killed; place -- what counts it."""
+
+    ends: Ends
+    until: float
+    place: socket.socket
+
+    def stop(self) -> str:
+        """Kill it; what QEMU said."""
+        with self.place:
+            return self.ends.stop()
+
+
 def main(fd: int) -> None:
     """Serve the client on socket `fd` until it closes."""
     layers.die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sock = socket.socket(fileno=fd)
-    guests: dict[socket.socket, tuple[Ends, float]] = {}
+    guests: dict[socket.socket, _Guest] = {}
     while True:
         ready, _, _ = select.select([sock, *guests], [], [], 1.0)
         now = time.monotonic()
-        for leash, (ends, until) in list(guests.items()):
-            if leash in ready or now > until:
+        for leash, guest in list(guests.items()):
+            if leash in ready or now > guest.until:
                 del guests[leash]
                 with leash, contextlib.suppress(OSError):
-                    leash.sendall(ends.stop().encode())
+                    leash.sendall(guest.stop().encode())
         if sock not in ready:
             continue
         try:
@@ -120,21 +167,25 @@ def main(fd: int) -> None:
         if not data:
             break
         _serve(sock, json.loads(data), guests)
-    for ends, _ in guests.values():
-        ends.stop()
+    for guest in guests.values():
+        guest.stop()
 
 
-def _serve(sock: socket.socket, asked: dict[str, Any], guests: dict[socket.socket, tuple[Ends, float]]) -> None:
+def _serve(sock: socket.socket, asked: dict[str, Any], guests: dict[socket.socket, _Guest]) -> None:
     seconds = float(asked["seconds"])
+    place = _place() if len(guests) < _MOST else None
+    if place is None:
+        said = f"All guests that this server may have ({most()}) are in use: try again in a moment."
+        sock.send(json.dumps({"error": said, "busy": True}).encode())
+        return
     try:
-        if len(guests) >= _MOST:
-            raise GuestError("start", "Too many guests are running.")
         ends = restore(Path(asked["folder"]), seconds)
     except GuestError as error:
+        place.close()
         sock.send(json.dumps({"error": error.message}).encode())
         return
     leash, theirs = socket.socketpair()
-    guests[leash] = (ends, time.monotonic() + seconds + _GRACE)
+    guests[leash] = _Guest(ends, time.monotonic() + seconds + _GRACE, place)
     told = json.dumps({"pid": ends.pid}).encode()
     with theirs, ends.port, ends.console, contextlib.suppress(OSError):
         socket.send_fds(sock, [told], [ends.port.fileno(), ends.console.fileno(), theirs.fileno()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import time
@@ -14,6 +15,9 @@ from vm.guests.wire import MAGIC, GuestError, Request, Result
 MAX_ANSWER: Final = 64 << 20  # bytes of one answer
 _CONSOLE: Final = 16 << 10  # of the console's text, the last ones are kept
 _PIECE: Final = 1 << 18
+# Words with which a kernel says why it ends.
+_TELLING: Final = ("Kernel panic", "reboot: ")
+_STAMP: Final = re.compile(r"^\[ *\d+\.\d+\] ")
 
 
 class Machine:
@@ -130,4 +134,11 @@ class Machine:
         lines = [line for line in self.console.splitlines() if line.strip()]
         if not lines and said:
             return GuestError("start", f"QEMU ended: {said[:500]}")
-        return GuestError("crash", "The guest's kernel gave up" + (f": {lines[-1][:300]}" if lines else "."))
+        return GuestError("crash", f"The guest's kernel gave up{_last_words(lines)}.")
+
+
+def _last_words(lines: list[str]) -> str:
+    """What the console says of the end of a kernel: why it panicked or restarts, else its last line."""
+    telling = [line for line in lines if any(word in line for word in _TELLING)] or lines[-1:]
+    text = _STAMP.sub("", telling[0]).strip().rstrip(".")[:300] if telling else ""
+    return f': "{text}"' if text else ""
