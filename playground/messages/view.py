@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, field
 
+from playground.messages.asked import REAL_SECONDS, SERIES, SHELL_LENGTH, Series
 from playground.messages.base import NAME_LENGTH, Unset, Wire, about
 
 BREAKPOINTS: Final = 100
@@ -67,6 +68,31 @@ class Shape(Wire, frozen=True):
     ] = -1
 
 
+class AskedMatrix(Wire, frozen=True):
+    """What `matrix` was asked beside the program."""
+
+    kernels: Annotated[list[Series], about("", max_length=SERIES)] = field(default_factory=list)
+    clangs: Annotated[list[Series], about("", max_length=SERIES)] = field(default_factory=list)
+    mcpus: Annotated[list[Literal["v1", "v2", "v3", "v4"]], about("", max_length=4)] = field(default_factory=list)
+    opts: Annotated[list[Literal["O0", "O1", "O2"]], about("", max_length=3)] = field(default_factory=list)
+
+
+class AskedReal(Wire, frozen=True):
+    """What `real` was asked beside the program."""
+
+    kernel: Annotated[str, about("", max_length=SERIES)] = ""
+    workload: Literal["shell", "files", "network", "scheduler"] = "shell"
+    shell: Annotated[str, about("", max_length=SHELL_LENGTH)] = ""
+    seconds: Annotated[int, about("", ge=1, le=REAL_SECONDS)] = 5
+
+
+class AskedKernels(Wire, frozen=True):
+    """What real kernels were asked: a page that opens the link shows their stored answers and asks nothing anew."""
+
+    matrix: AskedMatrix | Unset = UNSET
+    real: AskedReal | Unset = UNSET
+
+
 class View(Wire, frozen=True):
     """What a page shows of a program. Every field may be left out."""
 
@@ -104,6 +130,13 @@ class View(Wire, frozen=True):
                 "and enabled.",
                 max_length=BREAKPOINTS,
             ),
+        ]
+        | Unset
+    ) = UNSET
+    kernels: (
+        Annotated[
+            AskedKernels,
+            about("what real kernels were asked", sentence="The view's kernels have to be an object."),
         ]
         | Unset
     ) = UNSET

@@ -40,3 +40,24 @@ def test_programs_run_for_real_and_are_stopped(tab: Callable[..., Any]) -> None:
     expect(said).to_contain_text(" s.", timeout=60_000)
     expect(pane.get_by_role("region", name="Map")).not_to_have_count(0)
     opened.check()
+
+
+def test_a_link_shows_the_stored_outcome_and_runs_nothing(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.get_by_role("tab", name="Real", exact=True).press("Enter")
+    pane = page.locator("bs-real")
+    pane.get_by_role("button", name="Run for real").press("Enter")
+    expect(pane.get_by_role("status")).not_to_contain_text("Waiting", timeout=30_000)
+    if "make kernels" in (pane.get_by_role("status").text_content() or ""):
+        return
+    expect(pane.get_by_role("status")).to_contain_text(" s.", timeout=60_000)
+    said = pane.get_by_role("status").text_content()
+    page.keyboard.press("s")
+    page.get_by_role("button", name="Make the link").press("Enter")
+    link = page.locator(".share-url").input_value().split("#")[0]
+    other = tab()
+    there = other.open(link[link.index("/", 8) :])
+    expect(there.locator("bs-real").get_by_role("status")).to_have_text(said or "", timeout=30_000)
+    other.check()

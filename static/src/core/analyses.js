@@ -3,6 +3,8 @@
  * at the answer, or when a panel needs it; a new run forgets them.
  */
 
+import { known } from "./asked-kernels.js";
+
 /** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
@@ -82,6 +84,7 @@ export class Analyses {
   /** Ask, unless that was done already. @param {Question} name */
   ask(name) {
     if (!this.offers(name) || this.answer(name) || !this.session.request) return;
+    this.note(name, {});
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
   }
@@ -94,8 +97,24 @@ export class Analyses {
   again(name, more) {
     const { request } = this.session;
     if (!this.offers(name) || this.answer(name)?.status === "asked" || !request) return;
+    this.note(name, more);
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ (/** @type {unknown} */ ({ type: name, request, ...more })));
+  }
+
+  /** Keep what real kernels are asked, for a link. @param {Question} name @param {Record<string, unknown>} more */
+  note(name, { take: _, ...more }) {
+    if (name === "matrix" || name === "real") this.store.set({ kernels: known({ ...this.store.state.kernels, [name]: more }) });
+  }
+
+  /** Ask for the stored answers that a link points to, once. */
+  restore() {
+    const { kernels } = this.store.state;
+    if (kernels?.matrix && !this.answer("matrix")) {
+      this.store.set({ kernelsOpen: true });
+      this.again("matrix", { ...kernels.matrix, take: "stored" });
+    }
+    if (kernels?.real && !this.answer("real")) this.again("real", { ...kernels.real, take: "stored" });
   }
 
   /** Stop what was asked; the server says when it is stopped. @param {Question} name */
@@ -121,7 +140,9 @@ export class Analyses {
 
   /** A new run was accepted. */
   forget() {
-    this.store.set({ analyses: {}, kernelLog: null });
+    // A link's questions are about the run that begins now; those that were answered were about the one before.
+    const { analyses, kernels } = this.store.state;
+    this.store.set({ analyses: {}, kernelLog: null, kernels: analyses.matrix || analyses.real ? null : kernels });
   }
 
   /** The connection was lost: what was asked and not answered yet has to be asked again. */

@@ -5,6 +5,7 @@
 
 import { known as knownBreakpoints } from "./breakpoints.js";
 import { known as knownLayout } from "./layout.js";
+import { known as knownKernels } from "./asked-kernels.js";
 import { isPlain, known as knownShape } from "./shape.js";
 
 /** @import { View as Shown } from "../types/messages.js" */
@@ -12,8 +13,8 @@ import { isPlain, known as knownShape } from "./shape.js";
 
 /** @typedef {{step: number | null, packet: number, stage: View | null, reg: string | null, pane: string | null}} Place */
 
-/** Fields of the store that a link restores as they are, where the page has them. @type {("selected" | "layout" | "breakpoints" | "shape")[]} */
-const CARRIED = ["selected", "layout", "breakpoints", "shape"];
+/** Fields of the store that a link restores as they are, where the page has them. @type {("selected" | "layout" | "breakpoints" | "kernels" | "shape")[]} */
+const CARRIED = ["selected", "layout", "breakpoints", "kernels", "shape"];
 
 /** Read #step=13&stage=run&packet=2&reg=r3&pane=log. Steps and packets count from 1, as the page shows them. @returns {Place} */
 export function readFragment(hash = location.hash) {
@@ -58,7 +59,7 @@ export function placed(view, fragment) {
 }
 
 /** What a link holds of these is anybody's: only what is well-formed is taken. @type {Record<string, (kept: unknown) => unknown>} */
-const CHECKED = { breakpoints: knownBreakpoints, layout: knownLayout, shape: knownShape };
+const CHECKED = { breakpoints: knownBreakpoints, layout: knownLayout, kernels: knownKernels, shape: knownShape };
 
 /** What else a stored view puts into the store: only what this page has. @param {Shown | null | undefined} view @param {State} state @returns {Partial<State>} */
 export function looks(view, state) {

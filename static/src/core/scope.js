@@ -128,6 +128,7 @@ function first({ program, config, ownInput = false }) {
     reasons: new Reasons(null),
     analyses: {},
     kernelsOpen: false,
+    kernels: null,
     kernelLog: null,
     heat: keptHeat(),
     breakpoints: kept({ kind: request.kind, source: request.source ?? "" }),

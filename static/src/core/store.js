@@ -76,6 +76,7 @@
  *   reasons: import("./reasons.js").Reasons,
  *   analyses: Partial<Record<import("./analyses.js").Question, import("./analyses.js").Answer>>,
  *   kernelsOpen: boolean,
+ *   kernels: import("../types/messages.js").AskedKernels | null,
  *   kernelLog: import("../types/messages.js").KernelCell | null,
  *   heat: boolean,
  *   breakpoints: import("./breakpoints.js").Breakpoint[],
@@ -96,7 +97,7 @@
  *   message carries, then `source` is empty; `beside`: the source beside a log. `edited` counts changes of the program,
  *   `opened` programs that were opened, so that the editor starts afresh with each. `ownInput`: the input was changed by
  *   hand and stays when another program is pasted. `windows` counts arrivals of steps. `kernelsOpen`: whether the strip of real
- *   kernels is shown; `kernelLog`: the answer of a real kernel
+ *   kernels is shown; `kernels`: what they were asked, for links; `kernelLog`: the answer of a real kernel
  *   whose log is shown instead of the emulated one. `reg` is `selected` as steps spell
  *   it. `asking`: whether the history of the selected value is shown, and stays; `value`: what is known of it, `facts`: what
  *   branches proved; `ink`: whether that is shown.

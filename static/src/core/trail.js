@@ -181,6 +181,7 @@ export function load(scope, program) {
     view: "verify",
     reg: "",
     breakpoints: [],
+    kernels: null,
     shape: { ...plainShape(), view: scope.state.shape.view },
     stages: {},
     status: { state: "idle", message: "" },

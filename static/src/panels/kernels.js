@@ -79,6 +79,7 @@ export class KernelsStrip extends Panel {
   }
 
   paint() {
+    if (this.verified && this.store.state.kernels) this.scope.analyses.restore();
     this.hidden = !(this.offered && this.store.state.kernelsOpen);
     if (this.hidden) return;
     fill(this, this.said(this.scope.analyses.answer("matrix")));

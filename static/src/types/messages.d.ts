@@ -2274,6 +2274,28 @@ export interface Breakpoint {
   enabled: boolean;
 }
 
+/** What `matrix` was asked beside the program. */
+export interface AskedMatrix {
+  kernels?: string[];
+  clangs?: string[];
+  mcpus?: ("v1" | "v2" | "v3" | "v4")[];
+  opts?: ("O0" | "O1" | "O2")[];
+}
+
+/** What `real` was asked beside the program. */
+export interface AskedReal {
+  kernel?: string;
+  workload?: "shell" | "files" | "network" | "scheduler";
+  shell?: string;
+  seconds?: number;
+}
+
+/** What real kernels were asked: a page that opens the link shows their stored answers and asks nothing anew. */
+export interface AskedKernels {
+  matrix?: AskedMatrix;
+  real?: AskedReal;
+}
+
 /** What the panel Shape shows. */
 export interface Shape {
   /** its part */
@@ -2312,6 +2334,8 @@ export interface View {
   layout?: Record<string, boolean | number | string | null | (boolean | number | string | null)[] | Record<string, boolean | number | string | null>>;
   /** at most 100 */
   breakpoints?: Breakpoint[];
+  /** what real kernels were asked */
+  kernels?: AskedKernels;
   /** the panel Shape */
   shape?: Shape;
 }
