@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from playground import metrics
 from playground.jobs.service import Service, key_of
 from playground.messages.asked import CompareRequest as Compare
 from playground.messages.asked import Request
@@ -113,3 +114,18 @@ async def test_real_kernels_are_asked_anew_or_only_for_what_is_stored(connect: C
     missing, first, again, stored, anew, last = told
     assert "no longer stored" in str(missing)
     assert first == again == stored != anew == last
+
+
+async def test_a_difference_from_the_real_kernel_is_an_alarm(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    socket = await connect()
+    counts = []
+    for kernel in ("none", "verdict", "verdict"):  # the last one is answered from what is stored
+        await socket.send(type="matrix", request=asked("stage alarm"), kernels=[kernel])
+        await socket.until("cells_done")
+        await asyncio.sleep(0.1)
+        counts.append(metrics.differences._value.get())
+    assert counts[1] == counts[0] + 1 == counts[2]
+    said = [record.getMessage() for record in caplog.records if "the emulation differs" in record.getMessage()]
+    assert said == ["the emulation differs from Linux 6.12.117 in verdict: 'accept', not 'reject'"]
