@@ -22,8 +22,8 @@ class Verb(Protocol):
 
 
 VERBS: Final = (
-    "compile", "contents", "disasm", "verify", "matrix", "real", "jit", "run", "log", "profile", "diff",
-    "facts", "rules",
+    "compile", "contents", "disasm", "verify", "matrix", "real", "record", "recording", "jit", "run", "log",
+    "profile", "diff", "facts", "rules",
 )  # fmt: skip
 
 

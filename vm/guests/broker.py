@@ -1,8 +1,8 @@
 """Guests for a confined process, which can start nothing: a helper process restores them and hands over their ends.
 
 The client starts it (start()) before it confines itself. Each request, a line of JSON, is answered by a line with the
-two sockets of a guest attached and a third one, the leash: when its other end is closed, the guest is killed. The
-helper ends, with all guests, when its client does.
+two sockets of a guest attached and a third one, the leash: when its other end is closed, the guest is killed. Two more
+are its gdb stub and its log, if they were asked for. The helper ends, with all guests, when its client does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from vm.guests.process import Ends, restore
+from vm.guests.process import Debug, Ends, close_debug, restore
 from vm.guests.wire import GuestError
 from vm.sandbox import layers
 
@@ -53,26 +53,27 @@ class Broker:
         self._sock.settimeout(_ANSWER_SECONDS)
         self._lock = threading.Lock()
 
-    def restore(self, folder: Path, seconds: float, patience: float = _PATIENCE) -> Ends:
+    def restore(self, folder: Path, seconds: float, patience: float = _PATIENCE, *, debug: bool = False) -> Ends:
         """As vm.guests.process.restore(). patience -- seconds to wait while all guests that there may be are in use"""
         until = time.monotonic() + patience
         while True:
-            answer, fds = self._ask(folder, seconds)
-            if len(fds) == 3:
+            answer, fds = self._ask(folder, seconds, debug=debug)
+            if len(fds) == (5 if debug else 3):
                 break
             for fd in fds:
                 os.close(fd)
             if not answer.get("busy") or time.monotonic() > until:
                 raise GuestError("start", str(answer.get("error", "The process that starts guests has ended.")))
             time.sleep(_PAUSE)
-        port, console, leash = (socket.socket(fileno=fd) for fd in fds)
-        return Ends(port, console, int(answer["pid"]), lambda: _let_go(leash))
+        port, console, leash = (socket.socket(fileno=fd) for fd in fds[:3])
+        given = Debug(socket.socket(fileno=fds[3]), fds[4]) if debug else None
+        return Ends(port, console, int(answer["pid"]), lambda: _let_go(leash), given)
 
-    def _ask(self, folder: Path, seconds: float) -> tuple[dict[str, Any], list[int]]:
+    def _ask(self, folder: Path, seconds: float, *, debug: bool) -> tuple[dict[str, Any], list[int]]:
         with self._lock:
             try:
-                self._sock.send(json.dumps({"folder": str(folder), "seconds": seconds}).encode())
-                data, fds, _, _ = socket.recv_fds(self._sock, _LINE, 3)
+                self._sock.send(json.dumps({"folder": str(folder), "seconds": seconds, "debug": debug}).encode())
+                data, fds, _, _ = socket.recv_fds(self._sock, _LINE, 5)
             except OSError as error:
                 raise GuestError("start", f"The process that starts guests does not answer: {error}.") from None
         return json.loads(data or b"{}"), fds
@@ -179,7 +180,7 @@ def _serve(sock: socket.socket, asked: dict[str, Any], guests: dict[socket.socke
         sock.send(json.dumps({"error": said, "busy": True}).encode())
         return
     try:
-        ends = restore(Path(asked["folder"]), seconds)
+        ends = restore(Path(asked["folder"]), seconds, debug=bool(asked["debug"]))
     except GuestError as error:
         place.close()
         sock.send(json.dumps({"error": error.message}).encode())
@@ -188,4 +189,7 @@ def _serve(sock: socket.socket, asked: dict[str, Any], guests: dict[socket.socke
     guests[leash] = _Guest(ends, time.monotonic() + seconds + _GRACE, place)
     told = json.dumps({"pid": ends.pid}).encode()
     with theirs, ends.port, ends.console, contextlib.suppress(OSError):
-        socket.send_fds(sock, [told], [ends.port.fileno(), ends.console.fileno(), theirs.fileno()])
+        more = [ends.debug.stub.fileno(), ends.debug.log] if ends.debug is not None else []
+        socket.send_fds(sock, [told], [ends.port.fileno(), ends.console.fileno(), theirs.fileno(), *more])
+    if ends.debug is not None:
+        close_debug(ends.debug)

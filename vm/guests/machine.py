@@ -6,10 +6,11 @@ import re
 import select
 import socket
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
-from vm.guests.process import Ends
+from vm.guests.process import Debug, Ends, close_debug
 from vm.guests.wire import MAGIC, GuestError, Request, Result
 
 MAX_ANSWER: Final = 64 << 20  # bytes of one answer
@@ -31,6 +32,7 @@ class Machine:
         self._until = time.monotonic() + seconds
         self._buffer = bytearray()
         self._said = bytearray()
+        self._watched: tuple[socket.socket, Callable[[], None]] | None = None
         ends.port.setblocking(False)
         ends.console.setblocking(False)
 
@@ -46,6 +48,15 @@ class Machine:
     def pid(self) -> int:
         """QEMU's process."""
         return self._ends.pid
+
+    @property
+    def debug(self) -> Debug | None:
+        """What it is recorded through, if it was restored with that."""
+        return self._ends.debug
+
+    def watch(self, sock: socket.socket, ready: Callable[[], None]) -> None:
+        """Call `ready` whenever the socket can be read while an answer is waited for."""
+        self._watched = sock, ready
 
     @property
     def console(self) -> str:
@@ -66,6 +77,8 @@ class Machine:
         said = self._ends.stop()
         self._ends.port.close()
         self._ends.console.close()
+        if self._ends.debug is not None and self._ends.debug.stub.fileno() >= 0:
+            close_debug(self._ends.debug)
         return said
 
     def run(self, request: Request) -> list[Result]:
@@ -93,7 +106,13 @@ class Machine:
         if left <= 0:
             raise GuestError("time", "The guest was out of time.")
         port, console = self._ends.port, self._ends.console
-        ready, writable, _ = select.select([port, console], [port] if waiting is not None else [], [], left)
+        watched = [self._watched[0]] if self._watched is not None else []
+        ready, writable, _ = select.select(
+            [port, console, *watched], [port] if waiting is not None else [], [], left
+        )
+        if self._watched is not None and self._watched[0] in ready:
+            self._watched[1]()
+            return 0
         if console in ready:
             self._hear()
         if port in ready:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -22,19 +23,30 @@ BOOT_LINE: Final = "console=ttyS0 quiet panic=-1 mitigations=off"
 _SANDBOX: Final = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 # QEMU beside the guest's memory: translated code (tb-size) and what it allocates itself.
 _OVERHEAD_MIB: Final = 640
+MODULE_AREA: Final = "0xffffffffa0000000+0x5f000000"
+_PIPE_BYTES: Final = 1 << 20
+
+
+class Debug(NamedTuple):
+    """What a guest is recorded through: QEMU's gdb stub, and the end of a pipe from which its log is read."""
+
+    stub: socket.socket
+    log: int
 
 
 class Ends(NamedTuple):
     """A running QEMU as its user sees it.
 
-    pid  -- of QEMU
-    stop -- kill it and wait until it is gone; what it wrote to standard error
+    pid   -- of QEMU
+    stop  -- kill it and wait until it is gone; what it wrote to standard error
+    debug -- if it was asked for
     """
 
     port: socket.socket
     console: socket.socket
     pid: int
     stop: Callable[[], str]
+    debug: Debug | None = None
 
 
 def accelerator() -> str:
@@ -67,8 +79,11 @@ def boot(vmlinuz: Path, initrd: Path, extra: Sequence[str], fds: Sequence[int]) 
     return _start(vmlinuz, initrd, lambda argv: [*argv, *extra], fds)
 
 
-def restore(folder: Path, seconds: float) -> Ends:
-    """Restore the saved guest of a folder, confined; it gets at most so many seconds of a processor."""
+def restore(folder: Path, seconds: float, *, debug: bool = False) -> Ends:
+    """Restore the saved guest of a folder, confined; it gets at most so many seconds of a processor.
+
+    debug -- with a gdb stub and a log, which has no effect until the stub is used
+    """
     vmlinuz, initrd = folder / "vmlinuz", folder / "initrd"
     try:
         state = os.open(folder / "state", os.O_RDONLY | os.O_CLOEXEC)
@@ -77,14 +92,47 @@ def restore(folder: Path, seconds: float) -> Ends:
     memory = (MEMORY_MIB + _OVERHEAD_MIB) << 20
     limits = Limits(cpu=int(seconds) + 5, memory=memory, file_size=0, processes=None, stack=None)
 
+    stack = contextlib.ExitStack()
+    stack.callback(os.close, state)
+    extra: list[str] = []
+    fds = [state]
+    given: Debug | None = None
+    if debug:
+        given, extra, more = _debugged(stack)
+        fds += more
+
     def held(argv: list[str]) -> list[str]:
-        argv = [*argv, "-incoming", f"fd:{state}", "-sandbox", _SANDBOX]
+        argv = [*argv, *extra, "-incoming", f"fd:{state}", "-sandbox", _SANDBOX]
         return confined(argv, [str(vmlinuz.resolve()), str(folder)], limits)
 
     try:
-        return _start(vmlinuz, initrd, held, [state])
-    finally:
-        os.close(state)
+        with stack:
+            return _start(vmlinuz, initrd, held, fds)._replace(debug=given)
+    except BaseException:
+        if given is not None:
+            close_debug(given)
+        raise
+
+
+def _debugged(stack: contextlib.ExitStack) -> tuple[Debug, list[str], list[int]]:
+    """Our ends, QEMU's arguments and descriptors; `stack` closes the latter."""
+    ours, theirs = socket.socketpair()
+    stack.callback(theirs.close)
+    log, written = os.pipe()
+    stack.callback(os.close, written)
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    # Only what runs in the area of modules is logged, where the kernel puts BPF programs.
+    where = ["-D", f"/proc/self/fd/{written}", "-dfilter", MODULE_AREA]
+    stub = ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-gdb", "chardev:gdb"]
+    return Debug(ours, log), [*stub, *where], [theirs.fileno(), written]
+
+
+def close_debug(debug: Debug) -> None:
+    """Close both of its ends."""
+    debug.stub.close()
+    with contextlib.suppress(OSError):
+        os.close(debug.log)
 
 
 def _start(vmlinuz: Path, initrd: Path, held: Callable[[list[str]], list[str]], fds: Sequence[int]) -> Ends:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,13 +13,16 @@ from vm.guests import linux as l
 from vm.guests.attaching import Attacher, NotAttached
 from vm.guests.buffers import PerfBuffer, RingBuffer
 from vm.guests.hooks import attach
+from vm.guests.jited import jited
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import Load
 from vm.guests.machine import Machine
+from vm.guests.recorder import Choice, Recorder
 from vm.guests.single_runs import Packets, Received, single_runs
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Object
+from vm.recorded.values import RecordedCode, RecordedEvent
 
 # What a workload does, as lines of busybox's shell.
 WORKLOADS: Final = {
@@ -42,6 +45,7 @@ MAX_ENTRIES: Final = 256  # of a map
 MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
+_RECORDING_PAUSE: Final = 0.25  # what the host asks for is done by the guest's init, which runs programs too
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
 _MAPS_EVERY: Final = 0.5  # seconds between two looks at the maps while the workload runs
 _TRACE: Final = Slot(3900)
@@ -103,7 +107,29 @@ class Ended:
     left_out: tuple[int, int] = (0, 0)
 
 
-Event = Received | Attached | Printed | Record | Content | Ended
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The machine code of the programs that are recorded."""
+
+    codes: tuple[RecordedCode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that was recorded. seconds -- what that took, the guest's own time included"""
+
+    event: RecordedEvent
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a recording leaves out, a sentence."""
+
+    text: str
+
+
+Event = Received | Attached | Printed | Record | Content | Codes | Recorded | Noted | Ended
 
 
 @dataclass
@@ -168,12 +194,19 @@ class _Run:
 
 
 def run(
-    machine: Machine, kernel: GuestKernel, obj: Object, shell: str, seconds: float, packets: Packets | None = None
+    machine: Machine,
+    kernel: GuestKernel,
+    obj: Object,
+    shell: str,
+    seconds: float,
+    packets: Packets | None = None,
+    choice: Choice | None = None,
 ) -> Iterator[list[Event]]:
     """Attach every program that libbpf loads by default, run a line of shell, and tell what comes, as it comes.
 
     seconds -- how long the workload may run
     packets -- a program and the packets that it gets first, by BPF_PROG_TEST_RUN, with maps of its own
+    choice  -- which events are recorded; the machine was restored for debugging
     InputError if there is no program; GuestError if the guest is lost.
     """
     programs = [program for program in obj.programs if program.autoload]
@@ -193,10 +226,13 @@ def run(
         program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
     }
     attached = 0
+    codes: list[RecordedCode] = []
     for program, (slot, said) in zip(programs, loaded, strict=True):
         why = "" if said.verdict == "accept" else said.why or _last(said.log)
         if not why:
             try:
+                if choice is not None:
+                    codes.append(jited(machine, program, slot))
                 attach(attacher, program, slot)
             except NotAttached as error:
                 why = str(error)
@@ -207,20 +243,38 @@ def run(
         return
     for name, slot in attacher.iterators.items():
         yield list(_iterated(machine, name, slot))
+    recorder = Recorder(machine, kernel, codes, choice) if choice is not None else None
+    pause: Callable[[float], None] = time.sleep
+    if recorder is not None:
+        yield [Codes(tuple(codes))]
+        recorder.start()
+        pause = recorder.wait
     _start(machine, shell)
     maps = _Maps(machine, obj)
     until, settled, looked = time.monotonic() + seconds, 0.0, time.monotonic()
     while time.monotonic() < until:
+        if recorder is not None:
+            recorder.rest()
         yield one.poll()
+        if recorder is not None:
+            recorder.resume()
+            yield _recorded(recorder)
         settled = settled or (time.monotonic() if one.goal is not None else 0.0)
         if one.over and time.monotonic() > settled + _SETTLE:
             break
-        if time.monotonic() > looked + _MAPS_EVERY:
+        if recorder is None and time.monotonic() > looked + _MAPS_EVERY:
             yield maps.changed()
             looked = time.monotonic()
-        time.sleep(_PAUSE)
+        pause(_PAUSE if recorder is None else _RECORDING_PAUSE)
+    if recorder is not None:
+        recorder.rest()
+        yield [*_recorded(recorder), *(Noted(text) for text in recorder.missed())]
     yield maps.changed()
     yield [Ended(one.lost, one.status, one.left_out)]
+
+
+def _recorded(recorder: Recorder) -> list[Event]:
+    return [Recorded(*each) for each in recorder.take()]
 
 
 class _Maps:

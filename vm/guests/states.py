@@ -86,11 +86,14 @@ class State:
         lines = path.read_text().splitlines() if path.is_file() else []
         return dict(line.split("=", 1) for line in lines if line.startswith("CONFIG_") and "=" in line)
 
-    def restore(self, seconds: float) -> Machine:
-        """A fresh guest that lives for at most `seconds`; use it as a context."""
+    def restore(self, seconds: float, *, debug: bool = False) -> Machine:
+        """A fresh guest that lives for at most `seconds`; use it as a context.
+
+        debug -- with a gdb stub (Machine.debug): the guest is stopped until the stub is told to go on
+        """
         helper = broker()
         start = restore if helper is None else helper.restore
-        return Machine(start(self.folder, seconds), seconds)
+        return Machine(start(self.folder, seconds, debug=debug), seconds)
 
 
 def key(image: Image) -> str:

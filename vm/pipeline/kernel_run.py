@@ -105,7 +105,7 @@ class _Teller:
         self.emulated = emulated
 
     def __call__(self, event: Event) -> dict[str, Any]:
-        from vm.guests.running import Attached, Content, Printed, Record
+        from vm.guests.running import Attached, Content, Ended, Printed, Record
         from vm.guests.single_runs import Received
 
         if isinstance(event, Received):
@@ -121,6 +121,7 @@ class _Teller:
             return {"what": "record", "map": event.map, "decoded": text, "bytes": data, "size": len(event.data)}
         if isinstance(event, Content):
             return self._content(event)
+        assert isinstance(event, Ended)  # nothing is recorded here
         return {"what": "end", "lost": event.lost, "status": event.status, "left_out": list(event.left_out)}
 
     def _packet(self, event: Received) -> dict[str, Any]:

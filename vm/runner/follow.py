@@ -37,12 +37,14 @@ class Known(NamedTuple):
     before  -- the state this step of the walk found, not the one it left
     frame   -- number of the frame the registers are of, in that state
     outside -- registers whose values the state does not hold for
+    wrong   -- the run is on the very path of that state, so that their values contradict the verifier
     """
 
     step: int
     before: bool
     frame: int
     outside: tuple[str, ...] = ()
+    wrong: bool = False
 
 
 def walk_paths(env: VerifierEnv, trace: Recorder, rewritten: Rewritten) -> WalkPaths:
@@ -52,10 +54,18 @@ def walk_paths(env: VerifierEnv, trace: Recorder, rewritten: Rewritten) -> WalkP
     return WalkPaths(trace, rewritten.program.insns, starts, removed)
 
 
-def known_states(paths: WalkPaths, run: Execution, most: int = MAX_FOLLOWED) -> Iterator[Known | None]:
+MACHINE_PACKETS: Final = range(PACKET_BASE, PACKET_BASE + PACKET_SIZE + 1)
+"""Where packets lie in a run of the machine."""
+KERNEL_PACKETS: Final = range(1 << 63, 1 << 64)
+"""Where they may lie in a kernel."""
+
+
+def known_states(
+    paths: WalkPaths, run: Execution, most: int = MAX_FOLLOWED, packets: range = MACHINE_PACKETS
+) -> Iterator[Known | None]:
     """For each step of a run what the verifier knew after it; None where nothing is known, or from where the run
-    could not be followed: a tail call, or the step number `most`."""
-    follower = _Follower(paths, run)
+    could not be followed: a tail call, or the step number `most`. packets -- addresses that a packet may have"""
+    follower = _Follower(paths, run, packets)
     last = min(len(run.steps), most)
     leaves = min((event.step for event in run.events if event.kind == "tail_call"), default=last)
     for i in range(1, len(run.steps)):
@@ -68,12 +78,12 @@ def known_states(paths: WalkPaths, run: Execution, most: int = MAX_FOLLOWED) -> 
 class _Follower:
     """Follows one run, step by step."""
 
-    def __init__(self, paths: WalkPaths, run: Execution) -> None:
+    def __init__(self, paths: WalkPaths, run: Execution, packets: range) -> None:
         self._paths = paths
         self._steps: Sequence[RunStep] = run.steps
         self._at: list[Position] = []
         self._bodies: list[tuple[int, list[Position]]] = []  # depth of a function walked alone, positions at its call
-        self._values = _Values()
+        self._values = _Values(packets)
         if run.steps:
             start = paths.start()
             self._at = [start.position] if run.steps[0].insn_idx == paths.trace.insn_idx(0) else []
@@ -103,12 +113,17 @@ class _Follower:
         """Keeps the positions whose states hold for the registers; the one that holds for most is what was known."""
         kept: dict[int, bool] = {}
         best: Known | None = None
+        wrong: Known | None = None
+        broken: list[int] = []
         for arrival in found:
             position, frames = arrival.position, arrival.frames
             if len(frames) - 1 != depth:
                 continue
             out = self._values.outside(frames, regs)
             if out and not position.loose:
+                broken.append(position.step)
+                if arrival.shown >= 0 and (wrong is None or len(out) < len(wrong.outside)):
+                    wrong = Known(arrival.shown, arrival.before, frames[-1].frameno, tuple(out), wrong=True)
                 continue
             own = self._paths.trace.raw_before(position.step)
             loose = bool(out) if own is frames else bool(self._values.outside(own, regs))
@@ -121,6 +136,10 @@ class _Follower:
             if best is None or len(out) < len(best.outside):
                 best = Known(arrival.shown, arrival.before, shown[-1].frameno, tuple(out))
         self._at = [Position(step, loose) for step, loose in kept.items()]
+        if not kept and wrong is not None:
+            # No path of the walk has these values: the run is followed on without comparing.
+            self._at = [Position(step, True) for step in broken]
+            return wrong
         return best
 
     def end(self) -> Known | None:
@@ -137,7 +156,8 @@ class _Follower:
 class _Values:
     """Registers of a run beside the registers of a state. The packet's address is found from pointers into it."""
 
-    def __init__(self) -> None:
+    def __init__(self, packets: range) -> None:
+        self._packets = packets
         self._packet: int | None = None
 
     def forget(self) -> None:
@@ -148,7 +168,7 @@ class _Values:
         """Names of the innermost frame's registers whose values the state does not hold for."""
         pairs = list(zip(frames[-1].regs, regs, strict=False))
         ends = (value for reg, value in pairs if reg.type & t.BPF_BASE_TYPE_MASK == t.PTR_TO_PACKET_END)
-        end = next(ends, PACKET_BASE + PACKET_SIZE)
+        end = next(ends, self._packets.stop - 1)
         return [f"r{n}" for n, (reg, value) in enumerate(pairs) if not self._holds(reg, value, end)]
 
     def _holds(self, reg: RegState, value: int, end: int) -> bool:
@@ -164,11 +184,11 @@ class _Values:
             # Bytes proven on a path that was not taken may lie behind the end of this packet.
             return self._in_packet(reg, value) and value - reg.off + max(reg.range, 0) <= end
         if base in (t.PTR_TO_PACKET_END, t.PTR_TO_PACKET_META):
-            return PACKET_BASE <= value <= PACKET_BASE + PACKET_SIZE
+            return value in self._packets
         return value >= USER_BASE
 
     def _in_packet(self, reg: RegState, value: int) -> bool:
-        if not PACKET_BASE <= value <= PACKET_BASE + PACKET_SIZE:
+        if value not in self._packets:
             return False
         if self._packet is None:
             if reg.scalar.var_off.mask:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Final, overload
+from typing import Final, Protocol, overload
 
 from vm.bits import U64
 from vm.isa import opcodes as o
@@ -17,7 +17,7 @@ from vm.isa.insn import Insn
 from vm.runner.alu import ATOMICS
 from vm.runner.alu import JUMPS as COMPARISONS
 from vm.runner.execution import MemoryWrite, RunStep
-from vm.runner.memory import Memory, Namer
+from vm.runner.memory import Memory
 from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
 SNAPSHOT: Final = 128
@@ -119,6 +119,13 @@ class Recording:
         return found
 
 
+class Named(Protocol):
+    """Names of addresses."""
+
+    def name_of(self, address: int, /) -> str:
+        """The name of what lies there, or the bare address."""
+
+
 class Window(Sequence[RunStep]):
     """A slice of steps, still made one by one."""
 
@@ -150,7 +157,7 @@ class Steps(Sequence[RunStep]):
     events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are
     """
 
-    def __init__(self, raw: Recording, events: Mapping[int, int], namer: Namer, stack: range, limit: int) -> None:
+    def __init__(self, raw: Recording, events: Mapping[int, int], namer: Named, stack: range, limit: int) -> None:
         self._raw = raw
         self._events = events
         self._namer = namer
@@ -234,7 +241,7 @@ class Steps(Sequence[RunStep]):
         writes: list[MemoryWrite] = []
         for k in range(first, after):
             insn = raw.points[raw.ids[k]].insn
-            if stores(insn):
+            if stores(insn) and (insn.code & 0xE0 != o.ATOMIC or k in raw.old):
                 writes.append(self._write(k, insn))
         point = raw.points[raw.ids[first]]
         depth = self._depths()[first]

@@ -5,7 +5,8 @@ what the steps shortly before it stored, so that a reader needs no other block. 
 
     header     magic "BSM1", number of bytes that follow, 7 counts (Heading), CRC-32 of the body and the counts
     per step   insn_idx i32, x86_off i32, event i32, frameno u8, registers that changed u16 (bits),
-               what the verifier knew: step i32 (-1: nothing), before u8, frame u8, registers outside u16 (bits)
+               what the verifier knew: step i32 (-1: nothing), before u8 (bit 0; bit 1: wrong), frame u8,
+               registers outside u16 (bits)
     registers  those before the first step (none at the start of a run), then those that changed, in order: u64
     stores     step i32, address u64, length u8, number of the name u32; then the bytes, then the names, each with a NUL
 
@@ -107,7 +108,7 @@ def _encoded(
         row = (
             step.insn_idx, step.x86_off, step.event, step.frameno, changed,
             about.step if about is not None else -1,
-            about.before if about is not None else 0,
+            about.before | about.wrong << 1 if about is not None else 0,
             about.frame if about is not None else 0,
             sum(1 << int(name[1:]) for name in about.outside) if about is not None else 0,
         )  # fmt: skip
@@ -212,4 +213,5 @@ def _both(now: Sequence[int], machine: int) -> tuple[tuple[int, ...], tuple[int,
 def _known(step: int, before: int, frame: int, outside: int) -> Known | None:
     if step < 0:
         return None
-    return Known(step, bool(before), frame, tuple(f"r{n}" for n in range(_BPF_COUNT) if outside >> n & 1))
+    names = tuple(f"r{n}" for n in range(_BPF_COUNT) if outside >> n & 1)
+    return Known(step, bool(before & 1), frame, names, bool(before & 2))

@@ -1,0 +1,254 @@
+"""Recording events of attached programs: every state of the processor between a program's entry and its return.
+
+The guest runs at full speed until a program that is to be recorded is entered. From there to its return QEMU executes
+one instruction at a time and logs the registers before each one in the area of modules, where BPF programs are. Memory
+is read at the entry (the context) and at the return (the program's stack).
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from vm.guests.kernel import GuestKernel
+from vm.guests.machine import Machine
+from vm.guests.stub import Registers, Stub
+from vm.guests.wire import GuestError
+from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
+
+DEFAULT_EVENTS: Final = 3
+MAX_LOOKED_AT: Final = 2000
+"""Entries of a program after which it is no longer stopped at, whether or not they were recorded."""
+MAX_STATES: Final = 20_000
+"""Of one event."""
+EVENT_SECONDS: Final = 5.0
+_CTX_BYTES: Final = 256
+_MAX_STACK: Final = 16 << 10
+_INIT: Final = 1
+_RSP, _RDI = 4, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which events are recorded.
+
+    events -- of each program, at most
+    every  -- each so-many-th entry
+    task   -- only of tasks of this name; "": of all, but for the guest's init
+    """
+
+    events: int = DEFAULT_EVENTS
+    every: int = 1
+    task: str = ""
+
+
+@dataclass
+class Recorder:
+    """Records a guest's programs."""
+
+    machine: Machine
+    kernel: GuestKernel
+    codes: Sequence[RecordedCode]
+    choice: Choice
+    _events: list[tuple[RecordedEvent, float]] = field(default_factory=list)
+    _again: list[int] = field(default_factory=list)
+    _resting: set[int] = field(default_factory=set)
+
+    def start(self) -> None:
+        """Stop at the programs' entries from now on."""
+        debug = self.machine.debug
+        if debug is None:
+            raise GuestError("start", "The guest was restored without a debugger.")
+        self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
+        self._seen = [0] * len(self.codes)
+        self._taken = [0] * len(self.codes)
+        self._stub = Stub(debug, time.monotonic() + self.machine.left)
+        self._tasks = _Tasks(self.kernel, self._stub)
+        for address in self._entries:
+            self._stub.stop_at(address)
+        self._armed = set(self._entries)
+        self._stub.go()
+        self.machine.watch(debug.stub, self._stopped)
+
+    def wait(self, seconds: float) -> None:
+        """Let the guest run for so long, recording what is entered."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._stub.stopped(left):
+                self._at_stop()
+
+    def _stopped(self) -> None:
+        if self._stub.stopped(0):
+            self._at_stop()
+
+    def _at_stop(self) -> None:
+        """The guest has stopped: record the event if it is one that is wanted, and let it go on."""
+        stub = self._stub
+        state = stub.registers()
+        number = self._entries.get(state.rip)
+        if number is None or state.rip not in self._armed:
+            stub.go()
+            return
+        stub.pass_by(state.rip)
+        self._armed.discard(state.rip)
+        self._seen[number] += 1
+        comm, pid = self._tasks.current()
+        if self._wanted(number, comm, pid):
+            started = time.monotonic()
+            event = self._record(number, comm, pid, state)
+            self._taken[number] += 1
+            self._events.append((event, time.monotonic() - started))
+        else:
+            stub.step()
+        if self._taken[number] < self.choice.events and self._seen[number] < MAX_LOOKED_AT:
+            stub.stop_at(state.rip)
+            self._armed.add(state.rip)
+        stub.go()
+
+    def _wanted(self, number: int, comm: str, pid: int) -> bool:
+        task = self.choice.task
+        if comm != task if task else pid == _INIT:
+            return False
+        return self._seen[number] % max(1, self.choice.every) == 0
+
+    def _return_address(self, state: Registers) -> int:
+        data = self._stub.read(state.regs[_RSP], 8)
+        return int.from_bytes(data, "little") if len(data) == 8 else 0
+
+    def _run_to(self, address: int, stack: int) -> Registers | None:
+        """Let the guest run until it is at an address above a place on its stack; None if it does not get there."""
+        stub, until = self._stub, time.monotonic() + EVENT_SECONDS
+        stub.stop_at(address)
+        try:
+            while True:
+                stub.go()
+                if not stub.stopped(until - time.monotonic()):
+                    stub.interrupt()
+                    return None
+                state = stub.registers()
+                if state.rip == address and stack < state.regs[_RSP] <= stack + _MAX_STACK:
+                    return state
+                self._elsewhere(state)
+        finally:
+            stub.pass_by(address)
+
+    def _elsewhere(self, state: Registers) -> None:
+        """Stopped at another program's entry, during an event: that one is not recorded."""
+        if state.rip in self._armed:
+            self._stub.pass_by(state.rip)
+            self._armed.discard(state.rip)
+            self._again.append(state.rip)
+
+    def _record(self, number: int, comm: str, pid: int, entry: Registers) -> RecordedEvent:
+        stub, code = self._stub, self.codes[number]
+        back = self._return_address(entry)
+        memory = [Bytes(0, entry.regs[_RDI], stub.read(entry.regs[_RDI], _CTX_BYTES))]
+        stub.log_on()
+        after = self._run_to(back, entry.regs[_RSP])
+        states = stub.log_off()
+        offsets, registers, cut, lowest = _own(code, entry, states)
+        if after is None:
+            cut = cut or f"the program had not returned after {EVENT_SECONDS:g} seconds"
+        elif not cut:
+            offsets.append(RETURNED)
+            registers += struct.pack("<16Q", *after.regs)
+        low = max(lowest - 512, entry.regs[_RSP] - _MAX_STACK)
+        memory.append(Bytes(len(offsets), low, stub.read(low, entry.regs[_RSP] - low)))
+        for address in self._again:
+            stub.stop_at(address)
+            self._armed.add(address)
+        self._again.clear()
+        return RecordedEvent(
+            number, comm, pid, offsets, bytes(registers), tuple(each for each in memory if each.data), cut
+        )
+
+    def take(self) -> list[tuple[RecordedEvent, float]]:
+        """The events that are new, and the seconds that each took."""
+        found, self._events = self._events, []
+        return found
+
+    def rest(self) -> None:
+        """Record nothing until resume(): the guest's init does something for the host, and runs programs by that."""
+        while self._armed:
+            self._stub.interrupt()
+            if self._stub.registers().rip in self._armed:
+                self._at_stop()
+                continue
+            for address in self._armed:
+                self._stub.pass_by(address)
+            self._resting, self._armed = self._armed, set()
+            self._stub.go()
+
+    def resume(self) -> None:
+        """Go on recording."""
+        if self._resting:
+            self._stub.interrupt()
+            for address in self._resting:
+                self._stub.stop_at(address)
+            self._armed, self._resting = self._resting, set()
+            self._stub.go()
+
+    def missed(self) -> Iterator[str]:
+        """Of which programs no event was recorded, and why."""
+        for code, seen, taken in zip(self.codes, self._seen, self._taken, strict=True):
+            if not taken:
+                times = f"ran {seen} times, none of them as asked for" if seen else "did not run"
+                yield f"{code.name} {times}."
+
+
+def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:
+    """The states inside the program: offsets, registers, why there are no more of them, and the lowest stack pointer.
+
+    What else runs in the meantime is left out: other programs that a helper or an interrupt runs, on this stack or on
+    another one, and this one, should an interrupt enter it again.
+    """
+    offsets, registers = array("i"), bytearray()
+    lowest = top = entry.regs[_RSP]
+    start = code.functions[0].address
+    again = 0  # stack pointer at a second entry that is not over
+    for state in states:
+        offset, stack = code.offset(state.rip), state.regs[_RSP]
+        if offset is None or not top - _MAX_STACK <= stack <= top:
+            continue
+        if again and stack > again:
+            again = 0
+        if state.rip == start and len(offsets) and stack < top:
+            again = again or stack
+        if again:
+            continue
+        if len(offsets) >= MAX_STATES:
+            return offsets, registers, f"only its first {MAX_STATES:,} machine instructions are recorded", lowest
+        offsets.append(offset)
+        registers += struct.pack("<16Q", *state.regs)
+        lowest = min(lowest, stack)
+    return offsets, registers, "", lowest
+
+
+class _Tasks:
+    """The task that runs on the guest's only processor."""
+
+    def __init__(self, kernel: GuestKernel, stub: Stub) -> None:
+        self._stub = stub
+        base = kernel.address("__per_cpu_offset")
+        current = kernel.address("pcpu_hot") or kernel.address("current_task")
+        self._at = self._u64(base) + (current or 0) if base is not None and current is not None else 0
+        try:
+            self._pid = kernel.btf.offset_of("task_struct", "tgid")
+            self._comm = kernel.btf.offset_of("task_struct", "comm")
+        except KeyError:
+            self._at = 0
+
+    def _u64(self, address: int) -> int:
+        return int.from_bytes(self._stub.read(address, 8), "little")
+
+    def current(self) -> tuple[str, int]:
+        """Its name and process id; ("", 0) where they are not known."""
+        if not self._at:
+            return "", 0
+        task = self._u64(self._at & 0xFFFF_FFFF_FFFF_FFFF)
+        comm = self._stub.read(task + self._comm, 16).split(b"\0")[0]
+        return comm.decode("utf-8", "replace"), int.from_bytes(self._stub.read(task + self._pid, 4), "little")

@@ -1,0 +1,180 @@
+"""Recording what programs do in a real kernel, and stepping a recording: see docs/recordings.md."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from vm.errors import InputError, LimitError
+from vm.guests.recorder import Choice as Choice
+from vm.pipeline.kernel_matrix import Build
+from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
+from vm.pipeline.objects import load
+from vm.pipeline.source import BuildOptions, Source
+from vm.recorded.format import decode, encode
+from vm.recorded.values import RecordedEvent, RecordedMap
+from vm.recorded.values import Recording as Recording
+
+if TYPE_CHECKING:
+    from vm.guests.states import State
+    from vm.jit.image import Image
+    from vm.rewritten import Rewritten
+    from vm.runner.execution import Execution
+    from vm.runner.follow import Known
+    from vm.runner.replay import Matched
+
+_SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
+_MOST_TEXT: Final = 64 << 10  # bytes of printed lines that are kept
+_MOST_STATES: Final = 100_000  # of all events
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An event that was recorded: which program, its number among that program's, seconds that it took."""
+
+    program: str
+    event: RecordedEvent
+    seconds: float
+
+
+def record(
+    build: Build,
+    given: Source,
+    state: State,
+    choice: Choice,
+    *,
+    workload: str = "shell",
+    shell: str = "",
+    seconds: float = DEFAULT_SECONDS,
+) -> Iterator[tuple[str, bool, str] | Taken | Recording]:
+    """Attach an object's programs, run the workload and record: what was attached, the events, and the recording last.
+
+    given -- the source as the user gave it, which goes into the recording
+    InputError if the object cannot be loaded or nothing is attached, LimitError if the guest was lost.
+    """
+    from vm.guests import running
+    from vm.guests.kernel import GuestKernel
+    from vm.guests.wire import GuestError
+
+    kernel = GuestKernel(state)
+    obj = load(build.source, build.options, build.compiled, kernel)
+    for name, why in obj.errors:
+        yield name, False, why
+    line = shell or running.WORKLOADS[workload]
+    codes: tuple[Any, ...] = ()
+    events: list[RecordedEvent] = []
+    maps: dict[str, RecordedMap] = {}
+    printed: list[str] = []
+    notes: list[str] = []
+    states = 0
+    try:
+        with state.restore(min(seconds, MAX_SECONDS) + _SPARE, debug=True) as machine:
+            told = running.run(machine, kernel, obj, line, min(seconds, MAX_SECONDS), choice=choice)
+            for event in chain.from_iterable(told):
+                if isinstance(event, running.Attached):
+                    yield event.program, event.ok, event.why
+                elif isinstance(event, running.Codes):
+                    codes = event.codes
+                elif isinstance(event, running.Recorded):
+                    states += len(event.event.offsets)
+                    if states > _MOST_STATES:
+                        notes.append(f"Events after the first {len(events)} are left out: they are too long together.")
+                        break
+                    events.append(event.event)
+                    yield Taken(codes[event.event.program].name, event.event, event.seconds)
+                elif isinstance(event, running.Printed):
+                    printed.append(event.text)
+                elif isinstance(event, running.Content):
+                    name = event.spec.full_name or event.spec.name
+                    maps[name] = RecordedMap(name, event.entries)
+                elif isinstance(event, running.Noted):
+                    notes.append(event.text)
+    except GuestError as error:
+        if not events:
+            raise LimitError(error.message, "time" if error.kind == "time" else "memory") from None
+        notes.append(f"The guest was lost: {error.message}")
+    while sum(map(len, printed)) > _MOST_TEXT:
+        printed.pop()
+    yield Recording(
+        state.name, state.release, _source_json(given, build.options), line, codes, tuple(events), tuple(maps.values()),
+        tuple(printed), tuple(notes),
+    )  # fmt: skip
+
+
+def _source_json(source: Source, options: BuildOptions) -> dict[str, object]:
+    """The source as a request of the page has it."""
+    text = base64.b64encode(source.data).decode() if source.kind == "elf" else source.data.decode("utf-8", "replace")
+    told = {"opt": options.opt, "mcpu": options.mcpu, "prog_type": options.prog_type}
+    if options.fix_includes:
+        told["fix_includes"] = True  # type: ignore[assignment]
+    return {"kind": source.kind, "source": text, "name": source.name, "options": told}
+
+
+def source_of(recording: Recording) -> tuple[Source, BuildOptions]:
+    """The source that a recording was made of."""
+    told = recording.source
+    kind, text = str(told["kind"]), str(told["source"])
+    data = base64.b64decode(text) if kind == "elf" else text.encode()
+    options: Any = told.get("options") or {}
+    return Source(kind, data, str(told.get("name") or "program")), BuildOptions(
+        opt=str(options.get("opt", "O2")), mcpu=str(options.get("mcpu", "v3")),
+        prog_type=str(options.get("prog_type", "xdp")), fix_includes=bool(options.get("fix_includes")), guess=True,
+    )  # fmt: skip
+
+
+def recording_of(data: bytes) -> Recording:
+    """The recording in a file; InputError if it is none."""
+    return decode(data)
+
+
+def recording_file(recording: Recording) -> bytes:
+    """The file of a recording; LimitError if it would be too long."""
+    return encode(recording)
+
+
+def replayed(
+    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int
+) -> tuple[Matched, list[Execution]]:
+    """The recorded events of a program as executions; InputError if there are none, or of other instructions."""
+    from vm.runner.replay import replay
+
+    return replay(recording, rewritten, image, steps)
+
+
+def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, list[Known | None]]]:
+    """The recorded events of a program, with its source compiled and verified here: how the steps were matched
+    ("instruction" or "line"), the event, and what the verifier knew after each step.
+
+    InputError if the source is refused, or has no such program.
+    """
+    from vm.pipeline.kernel_matrix import built
+    from vm.pipeline.objects import choose
+    from vm.pipeline.translation import rewrite, translate
+    from vm.pipeline.verdicts import Check
+    from vm.runner.follow import KERNEL_PACKETS, known_states, walk_paths
+    from vm.runner.replay import EXACT
+
+    source, options = source_of(recording)
+    build: Build | None = Build(source, options)
+    if source.kind == "c":
+        _, build = built(source, options)
+    if build is None:
+        raise InputError("The recording's source does not compile here.")
+    obj = load(build.source, build.options, build.compiled)
+    check = Check(obj, choose(obj, name), log_level=0)
+    for _ in check.advance():
+        pass
+    verdict = check.result()
+    if not verdict.accepted or verdict.env is None or check.recorder is None:
+        raise InputError(f"The verifier rejects {name} here: {verdict.message}")
+    rewritten = rewrite(verdict.env)
+    matched, runs = replayed(recording, rewritten, translate(rewritten), _MOST_STATES)
+    paths = walk_paths(verdict.env, check.recorder, rewritten)
+    for run in runs:
+        known: list[Known | None] = [None] * len(run.steps)
+        if matched.how == EXACT:
+            known = list(known_states(paths, run, packets=KERNEL_PACKETS))
+        yield matched.how, run, known

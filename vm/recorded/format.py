@@ -1,0 +1,175 @@
+"""A recording as a file, and back.
+
+    header   magic "BPFR", version u16, zero u16, bytes of the body u32, CRC-32 of the body u32
+    body     deflated (zlib): length of the head u32; the head, JSON in UTF-8; then for each event, in the head's order,
+             offsets (i32 each), which registers changed (u16 bits each), the registers that changed (u64 each)
+
+All integers are little-endian. Bytes in the head are base64. What is read is bounded before it is unpacked, and a file
+that is no recording, is cut or damaged, or was written by a newer version, is refused with a sentence that says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from array import array
+from collections.abc import Iterator
+from struct import Struct, error, pack, unpack_from
+from typing import Any, Final
+
+from vm.errors import InputError, LimitError
+from vm.recorded.values import (
+    SNAPSHOT,
+    Bytes,
+    Place,
+    RecordedCode,
+    RecordedEvent,
+    RecordedMap,
+    Recording,
+)
+
+MAGIC: Final = b"BPFR"
+VERSION: Final = 1
+MAX_FILE: Final = 1 << 20
+MAX_BODY: Final = 24 << 20
+MAX_EVENTS: Final = 2000
+MAX_STATES: Final = 120_000
+"""Of all events together."""
+_HEADER: Final = Struct("<4sHHII")
+_REGISTERS: Final = SNAPSHOT // 8
+
+
+def encode(recording: Recording) -> bytes:
+    """The file. LimitError for a recording that is too long to be read again."""
+    head = {
+        "kernel": recording.kernel, "release": recording.release, "source": recording.source,
+        "workload": recording.workload,
+        "programs": [
+            {
+                "name": code.name, "fingerprint": code.fingerprint, "image": _text(code.image),
+                "functions": [list(place) for place in code.functions], "lines": [list(line) for line in code.lines],
+            }
+            for code in recording.codes
+        ],
+        "events": [
+            {
+                "program": event.program, "comm": event.comm, "pid": event.pid, "states": len(event.offsets),
+                "memory": [[each.state, each.address, _text(each.data)] for each in event.memory], "cut": event.cut,
+            }
+            for event in recording.events
+        ],
+        "maps": [{"name": m.name, "entries": [[_text(k), _text(v)] for k, v in m.entries]} for m in recording.maps],
+        "printed": list(recording.printed), "notes": list(recording.notes),
+    }  # fmt: skip
+    told = json.dumps(head, separators=(",", ":")).encode()
+    body = b"".join((pack("<I", len(told)), told, *map(_columns, recording.events)))
+    packed = zlib.compress(body, 9)
+    states = sum(len(event.offsets) for event in recording.events)
+    if len(packed) + _HEADER.size > MAX_FILE or len(body) > MAX_BODY or states > MAX_STATES:
+        raise LimitError("The recording is too long for a file: record fewer events.", "size")
+    return _HEADER.pack(MAGIC, VERSION, 0, len(body), zlib.crc32(body)) + packed
+
+
+def decode(data: bytes) -> Recording:
+    """The recording of a file; InputError if it is none."""
+    if data[:4] != MAGIC:
+        raise InputError("This is no recording: a recording begins with the letters BPFR.")
+    if len(data) > MAX_FILE:
+        raise LimitError(f"The recording has {len(data):,} bytes; at most {MAX_FILE:,} (1 MiB) are taken.", "size")
+    if len(data) < _HEADER.size:
+        raise InputError("The recording is cut: its end is missing.")
+    _, version, _, size, crc = _HEADER.unpack_from(data)
+    if version > VERSION:
+        raise InputError(
+            f"The recording was made by a newer bpfscope (format {version}); this one reads up to format {VERSION}."
+        )
+    if size > MAX_BODY:
+        raise LimitError(f"The recording unpacks to {size:,} bytes; at most {MAX_BODY:,} are taken.", "size")
+    unpacker = zlib.decompressobj()
+    try:
+        body = unpacker.decompress(data[_HEADER.size :], size + 1)
+    except zlib.error:
+        raise InputError("The recording is damaged: it cannot be unpacked.") from None
+    if len(body) < size:
+        raise InputError("The recording is cut: its end is missing.")
+    if len(body) != size or zlib.crc32(body) != crc:
+        raise InputError("The recording is damaged: its checksum does not match.")
+    try:
+        return _decoded(body)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, error, OverflowError):
+        raise InputError("The recording is damaged: it does not hold what a recording holds.") from None
+
+
+def _decoded(body: bytes) -> Recording:
+    (length,) = unpack_from("<I", body)
+    head: dict[str, Any] = json.loads(body[4 : 4 + length])
+    told = head["events"]
+    if len(told) > MAX_EVENTS or sum(int(event["states"]) for event in told) > MAX_STATES:
+        raise ValueError("more events than a recording may have")
+    codes = tuple(_code(each) for each in head["programs"])
+    events = tuple(_events(told, codes, body, 4 + length))
+    maps = tuple(
+        RecordedMap(str(m["name"]), tuple((_bytes(k), _bytes(v)) for k, v in m["entries"])) for m in head["maps"]
+    )
+    return Recording(
+        str(head["kernel"]), str(head["release"]), dict(head["source"]), str(head["workload"]), codes, events, maps,
+        tuple(map(str, head["printed"])), tuple(map(str, head["notes"])),
+    )  # fmt: skip
+
+
+def _code(told: dict[str, Any]) -> RecordedCode:
+    image = _bytes(told["image"])
+    functions = tuple(Place(int(address), int(length)) for address, length in told["functions"])
+    if not functions or sum(place.length for place in functions) != len(image):
+        raise ValueError("functions of another image")
+    lines = tuple((int(offset), int(slot)) for offset, slot in told["lines"])
+    return RecordedCode(str(told["name"]), str(told["fingerprint"]), image, functions, lines)
+
+
+def _columns(event: RecordedEvent) -> bytes:
+    """The offsets, the masks of what changed, and the registers that changed."""
+    masks, values = array("H"), array("Q")
+    before: tuple[int, ...] = ()
+    for k in range(len(event.offsets)):
+        regs = unpack_from(f"<{_REGISTERS}Q", event.registers, SNAPSHOT * k)
+        mask = sum(1 << i for i in range(_REGISTERS) if not before or regs[i] != before[i])
+        values.extend(regs[i] for i in range(_REGISTERS) if mask >> i & 1)
+        masks.append(mask)
+        before = regs
+    return array("i", event.offsets).tobytes() + masks.tobytes() + values.tobytes()
+
+
+def _events(
+    told: list[dict[str, Any]], codes: tuple[RecordedCode, ...], body: bytes, at: int
+) -> Iterator[RecordedEvent]:
+    for each in told:
+        count, program = int(each["states"]), int(each["program"])
+        if not 0 <= program < len(codes):
+            raise ValueError("an event of no program")
+        offsets, masks = array("i"), array("H")
+        offsets.frombytes(body[at : at + 4 * count])
+        masks.frombytes(body[at + 4 * count : at + 6 * count])
+        at += 6 * count
+        if len(masks) != count or any(not -1 <= offset < len(codes[program].image) for offset in offsets):
+            raise ValueError("states outside the image")
+        registers = bytearray()
+        regs = [0] * _REGISTERS
+        for mask in masks:
+            for i in range(_REGISTERS):
+                if mask >> i & 1:
+                    (regs[i],) = unpack_from("<Q", body, at)
+                    at += 8
+            registers += pack(f"<{_REGISTERS}Q", *regs)
+        memory = tuple(Bytes(int(state), int(address), _bytes(data)) for state, address, data in each["memory"])
+        yield RecordedEvent(
+            program, str(each["comm"]), int(each["pid"]), offsets, bytes(registers), memory, str(each["cut"])
+        )
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,72 @@
+"""Calls of helpers in a recorded event, with their arguments and results, and the map values that lookups found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import unpack_from
+from typing import TYPE_CHECKING, Final
+
+from vm.isa import opcodes as o
+from vm.kernel.helper_facts import Param
+from vm.kernel.helpers import helper as helper_by_id
+from vm.recorded.values import SNAPSHOT
+from vm.runner.execution import RunEvent
+from vm.runner.recording import BPF_REGS, Recording
+
+if TYPE_CHECKING:
+    from vm.rewritten import Rewritten
+    from vm.runner.place_names import RecordedNames
+
+KIND: Final = "call"
+_CALL: Final = o.JMP | o.CALL
+_LOOKUPS: Final = frozenset({"bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem"})
+_ARGUMENTS: Final = 5
+_FRAME: Final = 512
+
+
+def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterator[RunEvent]:
+    """The helper calls of an event's steps, in order. A map value that a lookup returned gets its name in `names`."""
+    insns = rewritten.program.insns
+    sizes = {(spec.full_name or spec.name): spec.value_size for spec in rewritten.program.maps}
+    heads = [k for k, i in enumerate(raw.ids) if raw.points[i].head]
+    for step, k in enumerate(heads):
+        insn = insns[raw.points[raw.ids[k]].orig]
+        if insn.code != _CALL or insn.src_reg:
+            continue
+        helper = helper_by_id(insn.imm)
+        if helper is None:
+            continue
+        after = heads[step + 1] if step + 1 < len(heads) else len(raw.ids)
+        before = _registers(raw, k)
+        result = _registers(raw, after)[0]
+        if helper.name in _LOOKUPS and result:
+            name = names.maps.get(before[1])
+            if name is not None:
+                names.add(f"value of {name}", result, sizes[name])
+        told = ", ".join(
+            _argument(param, before[n], before[10], names)
+            for n, param in enumerate(helper.params[:_ARGUMENTS], 1)
+            if param.type != "..."
+        )
+        yield RunEvent(step, KIND, f"{helper.name}({told}) = {_result(helper.ret, result, before[10], names)}")
+
+
+def _registers(raw: Recording, k: int) -> tuple[int, ...]:
+    x86 = unpack_from("<16Q", raw.snapshots, SNAPSHOT * k)
+    return tuple(x86[r] for r in BPF_REGS)
+
+
+def _argument(param: Param, value: int, fp: int, names: RecordedNames) -> str:
+    return f"{param.name}: {_result(param.type, value, fp, names)}"
+
+
+def _result(kind: str, value: int, fp: int, names: RecordedNames) -> str:
+    """A value of a C type: a number, or an address by its name."""
+    if "*" not in kind:
+        signed = value - (1 << 64) if value >> 63 and not kind.startswith(("__u", "u")) else value
+        return str(signed)
+    if not value:
+        return "NULL"
+    if value in names.maps:
+        return f"&{names.maps[value]}"
+    return f"fp-{fp - value}" if fp - _FRAME <= value < fp else names.name_of(value)
