@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -45,10 +46,17 @@ def all_examples() -> dict[str, Example]:
             "kind": entry.get("kind", "c"),
             "source": (settings.EXAMPLES_DIR / entry["file"]).read_text(),
             "options": entry.get("options", {}),
-            "input": {"kind": "packet", "hex": entry["packet"]} if "packet" in entry else entry["input"],
+            "input": _input(entry),
         }
         result[entry["name"]] = Example(entry["name"], entry["title"], entry["description"], check_request(request))
     return result
+
+
+def _input(entry: dict[str, Any]) -> dict[str, Any]:
+    if "recording" in entry:
+        data = (settings.EXAMPLES_DIR / entry["recording"]).read_bytes()
+        return {"kind": "recording", "base64": base64.b64encode(data).decode()}
+    return {"kind": "packet", "hex": entry["packet"]} if "packet" in entry else dict(entry["input"])
 
 
 def default_example() -> Example:

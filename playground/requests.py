@@ -18,7 +18,16 @@ from msgspec import UNSET
 
 from playground.config.limits import FILES_BYTES, SOURCE_BYTES
 from playground.messages import asked
-from playground.messages.asked import Analysis, EventInput, FormInput, GivenInput, PacketInput, PcapInput, Request
+from playground.messages.asked import (
+    Analysis,
+    EventInput,
+    FormInput,
+    GivenInput,
+    PacketInput,
+    PcapInput,
+    RecordedInput,
+    Request,
+)
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 from playground.messages.view import View
@@ -248,6 +257,10 @@ def _pcap(given: PcapInput, request: dict[str, Any]) -> None:
     _base64_length(given.base64, "The capture", settings.PCAP_BYTES)
 
 
+def _recording(given: RecordedInput, request: dict[str, Any]) -> None:
+    _base64_length(given.base64, "The recording", settings.RECORDING_BYTES)
+
+
 def _event(given: EventInput, request: dict[str, Any]) -> None:
     for name, value in given.values.items():
         if isinstance(value, int):
@@ -271,6 +284,7 @@ INPUT_RULES: Final[Mapping[type[Wire], Callable[[Any, dict[str, Any]], None]]] =
     PacketInput: _packet,
     FormInput: _form,
     PcapInput: _pcap,
+    RecordedInput: _recording,
     EventInput: _event,
     GivenInput: _given,
 }

@@ -18,6 +18,7 @@ FILES_BYTES: Final = 256 << 10
 """All files beside a source."""
 ELF_BYTES: Final = 1 << 20
 PCAP_BYTES: Final = 1 << 20
+RECORDING_BYTES: Final = 1 << 20
 PACKET_BYTES: Final = 64 << 10
 LOG_BYTES: Final = 2 << 20
 """A log that is pasted; a longer one is uploaded."""

@@ -32,6 +32,7 @@ from playground.jobs.frames import (
     OUTLINES,
     PARTS,
     REAL,
+    RECORD,
     SEEK,
     SHORT,
     UPLOAD,
@@ -469,7 +470,7 @@ class Service:
         """
         async with self._turn(f"{kind} {client.name}"):
             # Part of the key: an answer of real kernels is one of those that the workers have.
-            asked = {"guests": self.pool.about.get("guests", [])} if kind in (MATRIX, REAL) else {}
+            asked = {"guests": self.pool.about.get("guests", [])} if kind in (MATRIX, REAL, RECORD) else {}
             question = {"kind": kind, "request": request, **asked, **(more or {})}
             self._take(question, question.pop("take", "any"))
             run = self.open(question, client=client)

@@ -174,7 +174,15 @@ class GivenInput(_Input, frozen=True, tag="given"):
     json: Annotated[str, about("the JSON text of an input file (docs/counterexample.md)")]
 
 
-Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput
+class RecordedInput(_Input, frozen=True, tag="recording"):
+    """A recording of the program in a real kernel (docs/recordings.md): its events take the place of runs."""
+
+    base64: Annotated[str, about("a file of `record`", sentence="The recording has to be sent as base64 text.")]
+
+
+Input: TypeAlias = (
+    AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput
+)
 
 
 class Beside(Wire, frozen=True):
@@ -595,6 +603,24 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     ] = 5
 
 
+class RecordRequest(KernelAnalysis, frozen=True, kw_only=True):
+    """Have the object's programs attached in a real kernel and recorded while a workload runs.
+
+    Answered by an `event_recorded` for each event, and by `recording`.
+    """
+
+    type: Literal["record"]
+    kernel: Annotated[
+        str,
+        about(
+            'which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH
+        ),
+    ] = ""
+    workload: Annotated[
+        Literal["shell", "files", "network", "scheduler"], about("what runs there", title="The workload")
+    ] = "shell"
+
+
 class BinariesRequest(Analysis, frozen=True, kw_only=True):
     """Ask for the files that the stages made. Answered by `binaries`."""
 
@@ -696,6 +722,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "counterexample": CounterexampleRequest,
     "matrix": MatrixRequest,
     "real": RealRequest,
+    "record": RecordRequest,
     "binaries": BinariesRequest,
     "profile": ProfileRequest,
     "advice": AdviceRequest,

@@ -112,3 +112,23 @@ class CellsDone(Wire, frozen=True):
     asked: Annotated[int, about("how many `cell` messages there were")]
     changes: Annotated[list[Changed], about("between neighbouring kernels, of the first compiler")]
     lacking: list[Lacking]
+
+
+class EventRecorded(Wire, frozen=True):
+    """An event of a program was recorded in a real kernel."""
+
+    type: Literal["event_recorded"]
+    program: str
+    task: Annotated[str, about("the name and process id of the task that was running")]
+    insns: Annotated[int, about("machine instructions")]
+    ms: Annotated[float, about("that recording it took")]
+
+
+class RecordingMade(Wire, frozen=True):
+    """The recording is made, or nothing was recorded."""
+
+    type: Literal["recording"]
+    kernel: Annotated[str, about("what `uname -r` prints there")]
+    events: int
+    base64: Annotated[str, about('the file, for an input of kind `recording`; `""`: there was no event')]
+    notes: Annotated[list[str], about("what it leaves out, and which programs were not attached")]

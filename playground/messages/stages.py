@@ -627,7 +627,10 @@ class Event(Wire, frozen=True):
 
     run: int
     step: int
-    kind: Annotated[str, about("`printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`")]
+    kind: Annotated[
+        str,
+        about("`printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`; `call` of a helper, in a recording"),
+    ]
     text: str
     hex: Annotated[str, about("bytes of the output")]
     decoded: Annotated[
@@ -643,6 +646,26 @@ class Region(Wire, frozen=True):
     size: Annotated[int, about("bytes")]
 
 
+class Recorded(Wire, frozen=True):
+    """Where and how the events of a recording were recorded."""
+
+    kernel: Annotated[str, about("what `uname -r` printed there")]
+    workload: Annotated[str, about("the line of shell that ran")]
+    matched: Annotated[
+        Literal["instruction", "line"],
+        about(
+            "how the steps were found: `instruction`, the kernel's machine code is the one that is made here; "
+            "`line`, by the kernel's line information, a step for each C line"
+        ),
+    ]
+    tasks: Annotated[list[str], about("of each run, the name and process id of the task")]
+    notes: Annotated[list[str], about("what the recording leaves out")]
+    printed: Annotated[list[str], about("what the programs printed, with bpf_printk")]
+    outside: Annotated[
+        list[list[int]], about("run and step, where a register was outside what the verifier had proved")
+    ]
+
+
 class Executed(Wire, frozen=True):
     """`run` done, or failed in the middle of the last run."""
 
@@ -653,11 +676,12 @@ class Executed(Wire, frozen=True):
     summary: Annotated[str, _SUMMARY]
     message: Annotated[str, _WHY]
     packet_in: Annotated[list[str], about("the packets, hex")]
-    engine: Annotated[str, about("`jit` or `interpreter`")]
+    engine: Annotated[str, about("`jit`, `interpreter`, or the kernel that was recorded")]
     runs: list[RunResult]
     maps: Annotated[dict[str, MapContent], about("by name")]
     events: Annotated[list[Event], about("the first 2,000")]
     memory: Annotated[list[Region], about("the regions that addresses belong to")]
+    recorded: Annotated[Recorded, about("with an input of kind `recording`")] | Unset = UNSET
     command: Annotated[str, _COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], _TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], _RETURNED] | Unset = UNSET

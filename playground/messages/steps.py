@@ -100,6 +100,9 @@ class MachineStep(Wire, frozen=True):
     walk_step: Annotated[int, about("the verifier's step that says what was known here")] | Unset = UNSET
     walk_before: Annotated[bool, about("true: the state that step found, not the one it left")] | Unset = UNSET
     walk_frame: Annotated[int, about("the frame in that state, if not 0")] | Unset = UNSET
+    walk_wrong: (
+        Annotated[bool, about("true: the registers of `walk_outside` are outside what the verifier had proved")] | Unset
+    ) = UNSET
     walk_outside: Annotated[list[str], about("registers of which nothing was known")] | Unset = UNSET
 
 

@@ -12,7 +12,15 @@ from msgspec import UNSET
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
 from playground.messages.contents import Binaries, Contents, RewrittenProgram
-from playground.messages.kernels import CellsDone, EmulatedCell, FixTried, KernelCell, Kernels
+from playground.messages.kernels import (
+    CellsDone,
+    EmulatedCell,
+    EventRecorded,
+    FixTried,
+    KernelCell,
+    Kernels,
+    RecordingMade,
+)
 from playground.messages.parts import (
     PARTS,
     ArrivalsPart,
@@ -209,6 +217,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "real_output": RealOutput,
     "real_map": RealMap,
     "real_done": RealDone,
+    "event_recorded": EventRecorded,
+    "recording": RecordingMade,
     "binaries": Binaries,
     "profile": WalkProfile,
     "advice": FoundAdvice,
@@ -252,6 +262,8 @@ ServerMessage: TypeAlias = (
     | RealOutput
     | RealMap
     | RealDone
+    | EventRecorded
+    | RecordingMade
     | Binaries
     | WalkProfile
     | FoundAdvice

@@ -20,6 +20,7 @@ from playground.jobs.frames import (
     MATRIX,
     PROFILE,
     REAL,
+    RECORD,
     REWRITTEN,
     SETTINGS,
 )
@@ -28,12 +29,15 @@ from playground.present.matrix import matrix_job
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
+from vm.kernel.release import VERSION
 from vm.profile.graph import graph
 from vm.program import Object, Program
 
 Message = dict[str, Any]
 MOST_CALLS: Final = 100
 """Calls of a function that are told."""
+RECORDED_EVENTS: Final = 5
+"""Of each program, that are recorded."""
 
 
 def _loaded(asked: Asked) -> tuple[Object, Program]:
@@ -116,6 +120,37 @@ def _build(asked: Asked) -> pipeline.Build:
     if build is None:
         raise InputError("The source does not compile, so there is no program.")
     return build
+
+
+def record_job(asked: Asked) -> Iterator[Message]:
+    """An `event_recorded` message for each event, and the `recording` message."""
+    there = pipeline.saved_guests()
+    if not there.states:
+        raise InputError(there.missing or "This server has no real kernels.")
+    by_name = {state.name: state for state in there.states}
+    named = str(asked.more.get("kernel", ""))
+    if named and named not in by_name:
+        raise InputError(f"There is no kernel {named}; there are: {', '.join(by_name)}.")
+    state = by_name.get(named or VERSION, there.states[-1])
+    notes: list[str] = []
+    for each in pipeline.record(
+        _build(asked), asked.source, state, pipeline.Choice(events=RECORDED_EVENTS),
+        workload=str(asked.more.get("workload", "shell")),
+    ):  # fmt: skip
+        if isinstance(each, pipeline.Taken):
+            event = each.event
+            yield {
+                "type": "event_recorded", "program": each.program, "task": f"{event.comm} ({event.pid})",
+                "insns": len(event.offsets), "ms": round(1000 * each.seconds, 1),
+            }  # fmt: skip
+        elif isinstance(each, pipeline.Recording):
+            file = pipeline.recording_file(each) if each.events else b""
+            yield {
+                "type": "recording", "kernel": each.release, "events": len(each.events),
+                "base64": base64.b64encode(file).decode(), "notes": [*notes, *each.notes],
+            }  # fmt: skip
+        elif not each[1]:
+            notes.append(f"{each[0]} was not attached: {each[2]}")
 
 
 def binaries_job(asked: Asked) -> Iterator[Message]:
@@ -203,6 +238,7 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     COUNTEREXAMPLE: counterexample_job,
     MATRIX: matrix_job,
     REAL: real_job,
+    RECORD: record_job,
     BINARIES: binaries_job,
     PROFILE: profile_job,
     ADVICE: advice_job,

@@ -17,6 +17,7 @@ from vm.runner.sockets import DEFAULT, known_socket
 
 AUTO: Final = "auto"
 GIVEN: Final = "given"
+RECORDING: Final = "recording"
 MAX_TEXTS: Final = 64
 
 

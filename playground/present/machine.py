@@ -113,6 +113,8 @@ def _known(known: Known | None) -> dict[str, Any]:
     out: dict[str, Any] = {"walk_step": known.step}
     if known.before:
         out["walk_before"] = True
+    if known.wrong:
+        out["walk_wrong"] = True
     if known.frame:
         out["walk_frame"] = known.frame
     if known.outside:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from playground.present.inputs import RECORDING
 from playground.present.request import OBJECT, Asked
 from vm.runner.inputs import EventInput, GivenInput, PacketInput, RunInput
 
@@ -125,6 +126,9 @@ def _names(names: Iterable[str]) -> str:
 
 def command(stage: str, asked: Asked) -> str:
     """The command that is equivalent to a stage, for a file with the source in the current directory."""
+    if stage == "run" and (asked.input or {}).get("kind") == RECORDING:
+        program = _program(asked) or ["--program=NAME"]
+        return shlex.join(["python", "-m", "vm", "recording", "program.rec", *program])
     verb, options = _COMMANDS[stage]
     file = f"{asked.source.name}{KINDS[asked.source.kind][1]}"
     return shlex.join(["python", "-m", "vm", verb, file, *_build(asked), *options(asked)])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present import passed
 from playground.present.analyses import ANALYSES, analysis_job
-from playground.present.inputs import input_json, run_inputs
+from playground.present.inputs import RECORDING, from_base64, input_json, run_inputs
 from playground.present.log import log_job
 from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
+    from vm.runner.follow import Known
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -44,6 +45,8 @@ FACTS_STEPS: Final = 4_000
 """Steps of a walk whose first facts go with the verdict."""
 MOST_FILES: Final = 64
 """Files beside the source itself whose lines are told of an object."""
+MAX_OUTSIDE: Final = 100
+"""Steps of a recording that are named as outside what the verifier had proved."""
 INSNS_WHOLE: Final = 32_000
 """Largest size, in bytes, of instructions that are in the `load` message completely; else it has INSNS_HEAD bytes."""
 INSNS_HEAD: Final = 14_000
@@ -392,6 +395,9 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     from vm.runner.inputs import PacketInput, RunLimits
 
     asked, obj = translated.loaded.asked, translated.loaded.object
+    if asked.input is not None and asked.input.get("kind") == RECORDING:
+        yield from recording_stage(translated)
+        return Ran()
     inputs = run_inputs(asked.input, translated.loaded.program)
     image = translated.image if asked.engine == "jit" else None
     runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
@@ -418,6 +424,40 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         ),
     }
     return Ran()
+
+
+def recording_stage(translated: Translated) -> Generator[Message, None, None]:
+    """The events of a recording, told as runs."""
+    from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
+    from vm.runner.inputs import RunLimits
+
+    asked, program = translated.loaded.asked, translated.loaded.program
+    recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
+    matched, runs = pipeline.replayed(recording, translated.rewritten, translated.image, RunLimits().steps)
+    outside: list[list[int]] = []
+    left = MAX_FOLLOWED
+    for n, x in enumerate(runs):
+        known: list[Known | None] = []
+        if translated.paths is not None and matched.how == "instruction":
+            known = list(known_states(translated.paths, x, left, KERNEL_PACKETS))
+        outside += [[n, i] for i, each in enumerate(known) if each is not None and each.wrong]
+        yield from run_blocks(n, x, known)
+        left = max(0, left - len(x.steps))
+    yield {
+        "type": "stage",
+        "stage": "run",
+        "status": "done",
+        "summary": runs[-1].result,
+        "message": "",
+        "packet_in": [],
+        **runs_json(program, runs),
+        "recorded": {
+            "kernel": recording.release, "workload": recording.workload, "matched": matched.how,
+            "tasks": [f"{event.comm} ({event.pid})" for event in matched.events],
+            "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
+        },
+        **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
+    }  # fmt: skip
 
 
 Stage: TypeAlias = Callable[[Any], Generator[Message, None, Any]]

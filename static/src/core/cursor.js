@@ -14,8 +14,8 @@ import { baseName } from "./files.js";
 
 /**
  * What the verifier knew beside a step of the machine. `before`: the state that its step found, not the one it left;
- * `outside`: registers it knew nothing of.
- * @typedef {{step: number, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>}} Abstract
+ * `outside`: registers it knew nothing of, or with `wrong`, whose values contradict what it had proved.
+ * @typedef {{step: number, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>, wrong: boolean}} Abstract
  */
 
 /** Milliseconds after which the page says that a step is still being fetched. */
@@ -157,6 +157,7 @@ export class Cursor {
       frame: raw.walk_frame ?? 0,
       wrote: before ? new Set() : here.wrote,
       outside: new Set(raw.walk_outside ?? []),
+      wrong: Boolean(raw.walk_wrong),
     };
   }
 

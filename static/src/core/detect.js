@@ -1,17 +1,21 @@
 /** What a pasted text or a dropped file is. Kinds are told by structure: what every text of that kind has. */
 
+import { MAGIC as RECORDING, openRecording } from "./recording.js";
+
 /** @import { Limits, PcapInput } from "../types/messages.js" */
 /** @import { SourceKind } from "./store.js" */
+/** @import { Opened } from "./recording.js" */
 
 /** @typedef {"machine" | "bpftrace" | "bcc"} ForeignKind a kind of text that this page cannot read */
 
 /**
  * What a text or a file was taken for. `whole`: it can stand alone, and so replaces what is there; `foreign`: nothing can
- * be run from it; `file`: a log that is too long for a message, and is uploaded.
- * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, files?: import("./files.js").Files, file?: Blob, input?: undefined, error?: undefined}} FoundSource
+ * be run from it; `file`: a log that is too long for a message, and is uploaded;
+ * `recording`: the program comes with a recording of it.
+ * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, files?: import("./files.js").Files, file?: Blob, recording?: Opened, input?: undefined, error?: undefined}} FoundSource
  */
 
-/** @typedef {{input: PcapInput, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */
+/** @typedef {{input: PcapInput, recording?: undefined, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */
 /** @typedef {FoundSource | FoundCapture} Found */
 /** @typedef {{error: string, input?: undefined}} NotFound */
 
@@ -142,10 +146,16 @@ export async function fromFile(file, limits) {
   if (magic === ELF)
     return { kind: "elf", source: base64(data), said: `Recognized as an ELF object: ${file.name}.`, name: file.name };
   if (PCAP.has(magic)) return { input: { kind: "pcap", base64: base64(data) }, said: `Recognized as captured packets: ${file.name}.` };
+  if (magic === RECORDING) {
+    const recording = await openRecording(data, base64);
+    if ("error" in recording) return { error: `${file.name}: ${recording.error}` };
+    const { kind, source, release, events } = recording;
+    return { kind, source, name: recording.name, recording, said: `Recognized as a recording of ${events === 1 ? "one event" : `${events} events`} on Linux ${release}. Run steps them.` };
+  }
   const text = new TextDecoder("utf-8", { fatal: false }).decode(data);
   if (/\.(c|h)$/i.test(file.name)) return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
   if (/\.(s|asm)$/i.test(file.name)) return { kind: "asm", source: text, said: `Opened ${file.name} as assembly.`, name: file.name };
-  if (text.includes("\u0000")) return { error: `${file.name} is not a text, an ELF object or a packet capture (pcap, pcapng). Open one of those.` };
+  if (text.includes("\u0000")) return { error: `${file.name} is not a text, an ELF object, a packet capture (pcap, pcapng) or a recording. Open one of those.` };
   const found = detect(text);
   if (found) return { ...found, name: file.name };
   if (/\.(log|txt)$/i.test(file.name)) return { kind: "log", source: text, said: `Opened ${file.name} as a verifier log.`, name: file.name };

@@ -16,6 +16,10 @@ import { setOrigin } from "./editor-setup.js";
 /** @import { Limits } from "../types/messages.js" */
 /** @import { Origin } from "./editor-setup.js" */
 
+/** What a program starts with that comes with a recording. @param {import("../core/recording.js").Opened | undefined} found @param {import("../core/store.js").State} state */
+const recorded = (found, { options }) =>
+  found ? { input: found.input, options: { ...options, fix_includes: false, verify: true, engine: /** @type {const} */ ("jit"), ...found.options, program: found.program } } : {};
+
 export class Intake {
   /** @type {unknown} the program that what is said belongs to */
   of;
@@ -46,7 +50,7 @@ export class Intake {
     if (found.input) {
       store.set({ input: found.input, ownInput: true, pane: "packet", dock: true, edited: store.state.edited + 1 });
     } else if (found.kind) {
-      const origin = { ...this.anew(found.kind, found.name), files: found.files ?? {} };
+      const origin = { ...this.anew(found.kind, found.name), files: found.files ?? {}, ...recorded(found.recording, this.store.state) };
       const long = this.long(found);
       if (found.kind === "elf" || long || store.state.kind === "elf" || store.state.upload || store.state.file) {
         this.of = origin.program;
@@ -83,7 +87,7 @@ export class Intake {
       kind,
       files: {},
       options: { ...options, program: "", fix_includes: false, verify: true },
-      input: ownInput ? input : { kind: "auto" },
+      input: ownInput && input.kind !== "recording" ? input : { kind: "auto" },
       program: { title },
       beside: null,
     };

@@ -7,13 +7,16 @@ import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
 import { bytes, count } from "../ui/format.js";
 import { drawEvent } from "./event-form.js";
 import { givenParts } from "./given.js";
+import { RecordForm } from "./record-form.js";
+import { recordingParts } from "./recorded-facts.js";
 import { FIRST, drawForm } from "./packet-form.js";
 
 /** @import { Input } from "../core/store.js" */
 /** @import { DefaultInput, EventField } from "../types/messages.js" */
 
 /** @type {[Input["kind"], string][]} */
-const KINDS = [["auto", "Automatic"], ["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["none", "None"]];
+const KINDS = [["auto", "Automatic"], ["form", "Form"], ["packet", "Hex"], ["pcap", "Capture"], ["event", "Event"], ["recording", "Recording"], ["none", "None"]];
+const FILES = ["pcap", "recording"];
 const PACKETS = ["form", "packet", "pcap"];
 const SHORTEST = 14;
 
@@ -30,11 +33,13 @@ export class PacketPane extends Panel {
   result;
   /** @type {HTMLInputElement} */
   file;
+  /** @type {RecordForm} */
+  record;
   /** @type {Input | null} the input whose fields are drawn */
   own = null;
   /** @type {string | undefined} */
   kindShown;
-  /** @type {DefaultInput | null | undefined} the program's own input that the fields were drawn for */
+  /** @type {unknown} what the fields were drawn for beside the input: the program's own input, what a recording told */
   given;
 
   build() {
@@ -44,8 +49,9 @@ export class PacketPane extends Panel {
     this.input = h("div", { class: "packet-in" });
     this.note = h("p", { class: "hint", role: "status" });
     this.result = h("div", { class: "packet-out", role: "region", "aria-label": "Packet before and after the run", tabindex: "0" });
-    this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a capture", on: { change: () => this.open() } });
-    this.append(h("div", { class: "packet-left" }, this.kinds, this.advice, this.input, this.note, this.file), this.result);
+    this.file = h("input", { type: "file", hidden: true, "aria-label": "Open a capture or a recording", on: { change: () => this.open() } });
+    this.record = new RecordForm(this.scope, (input) => this.stepRecording(input));
+    this.append(h("div", { class: "packet-left" }, this.kinds, this.advice, this.input, this.note, this.record.element, this.file), this.result);
     store.on(["input", "stages"], () => this.draw());
     store.on(["stages", "packetRun"], () => this.after());
   }
@@ -77,7 +83,7 @@ export class PacketPane extends Panel {
   choose(kind) {
     const { input } = this.store.state;
     if (input.kind === kind) return;
-    if (kind === "pcap") this.file.click();
+    if (FILES.includes(kind)) this.file.click();
     else if (kind === "form") this.toForm();
     else if (kind === "packet") this.change({ kind, hex: (this.bytes() ?? []).map((b) => b.toString(16).padStart(2, "0")).join("") }, true);
     else if (kind === "event") {
@@ -85,7 +91,7 @@ export class PacketPane extends Panel {
       const own = given?.kind === "event" ? given : null;
       this.change({ kind, name: own?.name ?? "", values: { ...(own?.values ?? {}) } }, true);
     } else if (kind === "auto" || kind === "none") this.change({ kind }, true);
-    if (kind !== "pcap") /** @type {HTMLElement | null} */ (this.kinds.querySelector('[aria-checked="true"]'))?.focus();
+    if (!FILES.includes(kind)) /** @type {HTMLElement | null} */ (this.kinds.querySelector('[aria-checked="true"]'))?.focus();
   }
 
   /** The bytes as fields: what has no fields stays bytes, and that is said. */
@@ -106,6 +112,13 @@ export class PacketPane extends Panel {
     this.say(sums + found.note);
   }
 
+  /** Run the program on what was recorded of it, and step the first event. @param {import("../types/messages.js").RecordedInput} input */
+  stepRecording(input) {
+    this.change(input, true);
+    this.scope.protocol.restore = { step: 0, stage: "run", packet: 0 };
+    this.scope.run();
+  }
+
   /** @param {string} text */
   say(text, tone = "") {
     setText(this.note, text);
@@ -117,8 +130,9 @@ export class PacketPane extends Panel {
     this.file.value = "";
     if (!file) return;
     const found = await fromFile(file, this.scope.config.limits ?? {});
-    if (found.input) this.change(found.input, true);
-    else this.say(found.error ?? `${file.name} is not a packet capture. Open a pcap or pcapng file.`, "bad");
+    const input = found.input ?? (found.error === undefined ? found.recording?.input : undefined);
+    if (input) this.change(input, true);
+    else this.say(found.error ?? `${file.name} is neither a packet capture (pcap, pcapng) nor a recording.`, "bad");
   }
 
   /** A packet for a program that takes an event, or the other way round: said, with the way back. */
@@ -156,7 +170,7 @@ export class PacketPane extends Panel {
     }
     const fields = given?.kind === "event" ? (given.fields ?? []) : [];
     // Drawn again when the program's own input became known, but never under the hands of who is typing.
-    const stamp = kind === "auto" || kind === "event" ? given : null;
+    const stamp = kind === "auto" || kind === "event" ? given : kind === "recording" ? (this.store.state.stages.run?.recorded ?? null) : null;
     if (this.own === input && (this.given === stamp || this.input.contains(document.activeElement))) return;
     this.own = input;
     this.given = stamp;
@@ -166,6 +180,7 @@ export class PacketPane extends Panel {
     else if (kind === "packet") this.drawHex(input.hex);
     else if (kind === "pcap")
       fill(this.input, h("p", { class: "hint" }, `A capture of ${Math.floor((input.base64.length * 3) / 4)} bytes; each packet is a run.`));
+    else if (kind === "recording") this.drawRecording(input.base64);
     else if (kind === "given") this.drawGiven(input.json);
     else if (kind === "event") drawEvent(this.input, input, fields, (event) => this.change({ kind: "event", ...event }), given?.hook);
     else fill(this.input, h("p", { class: "hint" }, "The program runs without a packet or an event."));
@@ -191,6 +206,17 @@ export class PacketPane extends Panel {
       this.input,
       h("p", { class: "hint" }, "The input of a counterexample. The program runs in the interpreter as it was loaded, also if the verifier rejects it. ", back),
       h("dl", { class: "given" }, givenParts(json).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, h("code", null, value))))),
+    );
+  }
+
+  /** A recording: where and how it was made, as the run told. @param {string} data */
+  drawRecording(data) {
+    const told = this.store.state.stages.run?.recorded;
+    const back = h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input");
+    fill(
+      this.input,
+      h("p", { class: "hint" }, `A recording of ${Math.floor((data.length * 3) / 4).toLocaleString("en")} bytes: each event of the program is a run, instruction by instruction, as a real kernel executed it. `, back),
+      told ? recordingParts(told) : null,
     );
   }
 
@@ -235,7 +261,7 @@ export class PacketPane extends Panel {
         h(
           "label",
           { class: "field" },
-          h("span", null, "packet"),
+          h("span", null, stages.run?.recorded ? "event" : "packet"),
           h(
             "select",
             { on: { change: (event) => this.scope.cursor.packet(Number(fieldValue(event))) } },

@@ -40,7 +40,7 @@ const BUTTONS = [
   { id: "load", label: "loader", from: "load", done: ({ load: m }) => [count(m?.maps?.length ?? 0, "map"), count(m ? listed(m) : 0, "instruction")] },
   { id: "verify", label: "verifier", from: "verify", done: ({ verify: m }) => [count(m?.steps ?? 0, "step"), ms(m?.ms)] },
   { id: "jit", label: "JIT", from: "jit", done: ({ jit: m }) => [size(m?.bytes), ms(m?.ms)] },
-  { id: "run", label: "run", from: "run", done: ({ run: m }, packet) => [m?.runs?.[packet]?.result ?? "", (m?.runs?.length ?? 0) > 1 ? `${m?.runs?.length} packets` : ms(m?.ms)] },
+  { id: "run", label: "run", from: "run", done: ({ run: m }, packet) => [m?.runs?.[packet]?.result ?? "", (m?.runs?.length ?? 0) > 1 ? `${m?.runs?.length} ${m?.recorded ? "events" : "packets"}` : ms(m?.ms)] },
 ];
 
 /** Instructions as the list shows them: of many the message holds only the first. @param {NonNullable<Stages["load"]>} m */
@@ -63,6 +63,9 @@ function loaded(m) {
   if (wide) parts.push(" in ", term("slot", count(insns + wide, "slot")), `: ${count(wide, "64-bit load")} ${wide === 1 ? "takes" : "take"} two.`);
   return parts;
 }
+
+/** Which of several runs is in view. @param {NonNullable<Stages["run"]>} run @param {number} packet */
+const whichRun = (run, packet) => ((run.runs?.length ?? 0) > 1 ? `${run.recorded ? "event" : "packet"} ${packet + 1} of ${run.runs?.length} ` : "");
 
 /**
  * What a stage says in a sentence: text, or a list of texts and terms with a definition.
@@ -95,7 +98,7 @@ function sentence(stage, stages, packet = 0) {
   if (stage === "load" && load?.status === "done") return loaded(load);
   if (stage === "run" && run?.runs?.[packet]) {
     const r = run.runs[packet];
-    const which = run.runs.length > 1 ? `packet ${packet + 1} of ${run.runs.length} ` : "";
+    const which = whichRun(run, packet);
     return r.fault
       ? `${which}stopped: ${r.fault.message}`
       : `${which}returned ${r.result || r.r0} after ${count(r.insns ?? 0, "instruction")}.`;

@@ -116,7 +116,7 @@ export class OutputPane extends Panel {
           h(
             "p",
             { class: "result" },
-            runs.length > 1 ? h("span", { class: "hint" }, `packet ${i + 1} `) : null,
+            runs.length > 1 ? h("span", { class: "hint" }, `${run?.recorded ? "event" : "packet"} ${i + 1} `) : null,
             r.fault
               ? [
                   h("b", { class: "result-name bad" }, "Stopped"),

@@ -23,15 +23,16 @@ function makeRow(name, head) {
   const tick = h("i", { class: "tick" });
   const ruler = h("span", { class: "ruler", hidden: true }, tick);
   const knew = h("span", { class: "knew" });
+  const wrong = h("strong", { class: "wrong-mark", hidden: true }, "outside what the verifier proved");
   const element = h(
     "tr",
     X86[name] || name.startsWith("@") ? { data: { name } } : null,
     head.cell,
     h("td", { class: "native-cell" }, native),
     h("td", { class: "what" }, h("div", { class: "what-line" }, text, was)),
-    h("td", { class: "knew-cell" }, knew, ruler),
+    h("td", { class: "knew-cell" }, knew, ruler, wrong),
   );
-  return { element, head, native, text, was, ruler, tick, knew };
+  return { element, head, native, text, was, ruler, tick, knew, wrong };
 }
 
 /** @extends {Rows<Row>} */
@@ -80,9 +81,11 @@ export class MachineRows extends Rows {
     setText(row.text, value === undefined ? "·" : concrete(value, base));
     setAttr(row.element, "title", value === undefined ? null : `${value}`);
     setText(row.was, moved && old !== undefined ? `was ${concrete(old, base)}` : "");
-    this.knew(row, plain && pair && !pair.outside.has(name) ? (pair.state.get(inFrame(pair.frame, name)) ?? null) : undefined, value);
+    const wrong = Boolean(plain && pair?.wrong && pair.outside.has(name));
+    this.knew(row, plain && pair && (wrong || !pair.outside.has(name)) ? (pair.state.get(inFrame(pair.frame, name)) ?? null) : undefined, value);
     /** @type {Record<string, boolean>} */
-    const marks = { wrote, changed: moved, spare: !plain, selected: selected === name };
+    const marks = { wrote, changed: moved, spare: !plain, selected: selected === name, wrong };
+    row.wrong.hidden = !wrong;
     row.element.className = Object.keys(marks).filter((mark) => marks[mark]).join(" ");
     if (plain) setAttr(row.head.button, "aria-pressed", selected === name ? "true" : "false");
   }

@@ -78,6 +78,13 @@ export interface GivenInput {
   json: string;
 }
 
+/** A recording of the program in a real kernel (docs/recordings.md): its events take the place of runs. */
+export interface RecordedInput {
+  kind: "recording";
+  /** a file of `record` */
+  base64: string;
+}
+
 /** The source of the program that a log is of: verified here too, to see where the two part. */
 export interface Beside {
   /** what `source` is */
@@ -97,7 +104,7 @@ export interface Request {
   /** how it is treated */
   options?: Options;
   /** what it is run on; absent: `auto` */
-  input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput;
+  input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput;
   /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
   name?: string;
   /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
@@ -251,21 +258,13 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
-/** Ask real kernels about the program, as each of several compilers makes it. Answered by `kernels`, a `cell` for each kernel and compiler, `emulated`, a `fix_tried` for each fix, and `cells_done`. */
+/** Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`. */
 export interface MatrixRequest {
   type: "matrix";
   /** the program, as in `run` */
   request: Request;
   /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
   take?: "any" | "new" | "stored";
-  /** which, by series; `[]`: all */
-  kernels?: string[];
-  /** major versions of clang, `""`: the usual one; `[]`: only that */
-  clangs?: string[];
-  /** `[]`: that of the request */
-  mcpus?: ("v1" | "v2" | "v3" | "v4")[];
-  /** `[]`: that of the request */
-  opts?: ("O0" | "O1" | "O2")[];
 }
 
 /** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
@@ -283,6 +282,19 @@ export interface RealRequest {
   shell?: string;
   /** after which the workload is stopped */
   seconds?: number;
+}
+
+/** Have the object's programs attached in a real kernel and recorded while a workload runs. Answered by an `event_recorded` for each event, and by `recording`. */
+export interface RecordRequest {
+  type: "record";
+  /** the program, as in `run` */
+  request: Request;
+  /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
+  take?: "any" | "new" | "stored";
+  /** which, its series; `""`: the emulated one, else the newest */
+  kernel?: string;
+  /** what runs there */
+  workload?: "shell" | "files" | "network" | "scheduler";
 }
 
 /** Ask for the files that the stages made. Answered by `binaries`. */
@@ -811,51 +823,13 @@ export interface KernelName {
 export interface Kernels {
   type: "kernels";
   kernels: KernelName[];
-  /** major versions of clang that there are beside the usual one */
-  compilers: string[];
   /** what this server lacks to ask any, a sentence for its operator; `""`: nothing */
   missing: string;
 }
 
 /** What one kernel said of the program. */
 export interface KernelCell {
-  program: string;
-  /** its series */
-  kernel: string;
-  release: string;
-  /** what compiled the source; `""` for other kinds */
-  clang: string;
-  mcpu: string;
-  opt: string;
-  /** `error`: refused before the verifier, by libbpf's rules or the kernel; `limit`: no answer within the limits, or the kernel crashed */
-  verdict: "accept" | "reject" | "error" | "limit";
-  /** negative; 0 if accepted, or not known */
-  errno: number;
-  insns_processed: number;
-  /** the verifier's last words, or why there is no verdict */
-  message: string;
-  /** the log, of level 2 with one compiler, else of level 1 */
-  log: string;
-  /** the same text for the same instructions as they were loaded; `""`: none were */
-  code: string;
   type: "cell";
-}
-
-/** The emulation held against the real kernel of its own release. */
-export interface HeldAgainst {
-  /** its series */
-  kernel: string;
-  release: string;
-  /** what differs; `""`: they are identical */
-  where: "" | "verdict" | "errno" | "insns_processed" | "log";
-  /** of the logs, from 0, where they part; -1 */
-  line: number;
-  ours: string;
-  theirs: string;
-}
-
-/** What the emulation said, `kernel` is `emulated`. */
-export interface EmulatedCell {
   program: string;
   /** its series */
   kernel: string;
@@ -871,29 +845,8 @@ export interface EmulatedCell {
   insns_processed: number;
   /** the verifier's last words, or why there is no verdict */
   message: string;
-  /** the log, of level 2 with one compiler, else of level 1 */
+  /** the kernel's log of level 1 */
   log: string;
-  /** the same text for the same instructions as they were loaded; `""`: none were */
-  code: string;
-  type: "emulated";
-  /** null: that kernel is not there, or one of the two has no verdict */
-  verified: HeldAgainst | null;
-}
-
-/** A verdict in short. */
-export interface KernelVerdict {
-  /** its series */
-  kernel: string;
-  verdict: string;
-  message: string;
-}
-
-/** What the kernels said of the program after a change that the emulation accepts (docs/fixes.md). */
-export interface FixTried {
-  type: "fix_tried";
-  title: string;
-  diff: string;
-  kernels: KernelVerdict[];
 }
 
 /** The likely cause of a kernel's verdict being another than that of the next older one (docs/verifier-changes). */
@@ -908,22 +861,12 @@ export interface Changed {
   commit: string;
 }
 
-/** What the program needs by name and a kernel does not have. */
-export interface Lacking {
-  /** its series */
-  kernel: string;
-  /** sentences */
-  needs: string[];
-}
-
 /** All kernels have answered. */
 export interface CellsDone {
   type: "cells_done";
   /** how many `cell` messages there were */
   asked: number;
-  /** between neighbouring kernels, of the first compiler */
   changes: Changed[];
-  lacking: Lacking[];
 }
 
 /** A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow. Where there is no kernel, `real_done` follows. */
@@ -1045,6 +988,30 @@ export interface RealDone {
   left_out: [number, number];
   /** milliseconds since the question was taken up */
   ms: number;
+}
+
+/** An event of a program was recorded in a real kernel. */
+export interface EventRecorded {
+  type: "event_recorded";
+  program: string;
+  /** the name and process id of the task that was running */
+  task: string;
+  /** machine instructions */
+  insns: number;
+  /** that recording it took */
+  ms: number;
+}
+
+/** The recording is made, or nothing was recorded. */
+export interface RecordingMade {
+  type: "recording";
+  /** what `uname -r` prints there */
+  kernel: string;
+  events: number;
+  /** the file, for an input of kind `recording`; `""`: there was no event */
+  base64: string;
+  /** what it leaves out, and which programs were not attached */
+  notes: string[];
 }
 
 /** The files that the stages made, as base64; null for what there is not. */
@@ -1309,10 +1276,8 @@ export interface GraphFunction {
   calls: number[];
 }
 
-/** A loop: an instruction and all from where the program goes back to it; or a function that is called back. */
+/** A loop: an instruction and all from where the program goes back to it. */
 export interface GraphLoop {
-  /** `callback`: a helper calls the function, mostly again and again */
-  kind: "loop" | "callback";
   /** slot of the instruction with which each round begins */
   insn: number;
   line: number | null;
@@ -1452,6 +1417,8 @@ export interface MachineStep {
   walk_before?: boolean;
   /** the frame in that state, if not 0 */
   walk_frame?: number;
+  /** true: the registers of `walk_outside` are outside what the verifier had proved */
+  walk_wrong?: boolean;
   /** registers of which nothing was known */
   walk_outside?: string[];
 }
@@ -2128,7 +2095,7 @@ export interface MapContent {
 export interface Event {
   run: number;
   step: number;
-  /** `printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call` */
+  /** `printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`; `call` of a helper, in a recording */
   kind: string;
   text: string;
   /** bytes of the output */
@@ -2146,6 +2113,24 @@ export interface Region {
   size: number;
 }
 
+/** Where and how the events of a recording were recorded. */
+export interface Recorded {
+  /** what `uname -r` printed there */
+  kernel: string;
+  /** the line of shell that ran */
+  workload: string;
+  /** how the steps were found: `instruction`, the kernel's machine code is the one that is made here; `line`, by the kernel's line information, a step for each C line */
+  matched: "instruction" | "line";
+  /** of each run, the name and process id of the task */
+  tasks: string[];
+  /** what the recording leaves out */
+  notes: string[];
+  /** what the programs printed, with bpf_printk */
+  printed: string[];
+  /** run and step, where a register was outside what the verifier had proved */
+  outside: number[][];
+}
+
 /** `run` done, or failed in the middle of the last run. */
 export interface Executed {
   type: "stage";
@@ -2159,7 +2144,7 @@ export interface Executed {
   message: string;
   /** the packets, hex */
   packet_in: string[];
-  /** `jit` or `interpreter` */
+  /** `jit`, `interpreter`, or the kernel that was recorded */
   engine: string;
   runs: RunResult[];
   /** by name */
@@ -2168,6 +2153,8 @@ export interface Executed {
   events: Event[];
   /** the regions that addresses belong to */
   memory: Region[];
+  /** with an input of kind `recording` */
+  recorded?: Recorded;
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */
@@ -2274,28 +2261,6 @@ export interface Breakpoint {
   enabled: boolean;
 }
 
-/** What `matrix` was asked beside the program. */
-export interface AskedMatrix {
-  kernels?: string[];
-  clangs?: string[];
-  mcpus?: ("v1" | "v2" | "v3" | "v4")[];
-  opts?: ("O0" | "O1" | "O2")[];
-}
-
-/** What `real` was asked beside the program. */
-export interface AskedReal {
-  kernel?: string;
-  workload?: "shell" | "files" | "network" | "scheduler";
-  shell?: string;
-  seconds?: number;
-}
-
-/** What real kernels were asked: a page that opens the link shows their stored answers and asks nothing anew. */
-export interface AskedKernels {
-  matrix?: AskedMatrix;
-  real?: AskedReal;
-}
-
 /** What the panel Shape shows. */
 export interface Shape {
   /** its part */
@@ -2334,12 +2299,10 @@ export interface View {
   layout?: Record<string, boolean | number | string | null | (boolean | number | string | null)[] | Record<string, boolean | number | string | null>>;
   /** at most 100 */
   breakpoints?: Breakpoint[];
-  /** what real kernels were asked */
-  kernels?: AskedKernels;
   /** the panel Shape */
   shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;

@@ -1,0 +1,30 @@
+/** What a run told of its recording: the kernel, how steps were found, what was printed and what is left out. */
+import { h } from "../ui/dom.js";
+
+/** @import { Recorded } from "../types/messages.js" */
+
+const LINES = 50;
+
+const MATCHED = {
+  instruction: "The kernel's machine code is the one that is made here: each BPF instruction is a step.",
+  line: "The kernel's machine code differs from the one that is made here. Steps are found by the kernel's line information: each visit of a C line is a step, and the verifier's states are not shown beside it.",
+};
+
+/** @param {Recorded} told */
+export function recordingParts(told) {
+  /** @type {[string, string[]][]} */
+  const parts = [
+    ["Kernel", [`Linux ${told.kernel}`]],
+    ["Workload", [told.workload]],
+    ["Steps", [MATCHED[told.matched]]],
+    ["Outside the verifier's range", told.outside.length ? [`${told.outside.length} steps: ${told.outside.slice(0, 8).map(([run, step]) => `event ${run + 1} step ${step + 1}`).join(", ")}`] : ["No value of these events."]],
+    ["Printed", told.printed.slice(0, LINES)],
+    ["Not recorded", told.notes],
+  ];
+  const shown = told.matched === "line" ? parts.filter(([name]) => name !== "Outside the verifier's range") : parts;
+  return h(
+    "dl",
+    { class: "given" },
+    shown.filter(([, lines]) => lines.length).map(([name, lines]) => h("div", null, h("dt", null, name), h("dd", null, lines.map((line) => h("div", null, h("code", null, line)))))),
+  );
+}
