@@ -1,0 +1,89 @@
+"""A recording as steps: calls, names, what the verifier knew, and recordings that do not fit the program."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vm import pipeline
+from vm.errors import InputError
+from vm.recorded.format import decode
+from vm.recorded.values import SNAPSHOT, Recording
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+@pytest.fixture(scope="module")
+def opens() -> Recording:
+    return decode((EXAMPLES / "trace_opens.rec").read_bytes())
+
+
+@pytest.fixture(scope="module")
+def execs() -> Recording:
+    return decode((EXAMPLES / "trace_execs.rec").read_bytes())
+
+
+def test_calls_have_arguments_and_results_by_name(opens: Recording) -> None:
+    _, run, _ = next(pipeline.stepped(opens, "on_open"))
+    said = [event.text for event in run.events if event.kind == "call"]
+    assert any(text.startswith("bpf_map_lookup_elem(map: &opened, key: fp-") for text in said)
+    for event in run.events:
+        assert run.steps[event.step].event >= 0
+
+
+def test_a_record_of_the_ring_buffer_is_written_by_name(execs: Recording) -> None:
+    _, run, _ = next(pipeline.stepped(execs, "on_exec"))
+    assert "ctx" in {region.name for region in run.regions}
+    comm, pid = execs.events[0].comm, execs.events[0].pid
+    assert run.result == f"0, in {comm} ({pid})"
+    stored = [write for step in run.steps for write in step.writes]
+    assert pid.to_bytes(4, "little") in [write.data for write in stored]
+
+
+def test_a_value_outside_what_was_proved_is_marked(opens: Recording) -> None:
+    event = opens.events[0]
+    (code,) = opens.codes
+    # The context's pointer to the opened file becomes NULL at the last instruction: r0 is not 0 there.
+    registers = bytearray(event.registers)
+    last = len(event.offsets) - 2
+    for state in range(last - 1, len(event.offsets)):
+        struct.pack_into("<Q", registers, SNAPSHOT * state, 77)
+    assert code.offset(code.address(0)) == 0
+    changed = replace(opens, events=(replace(event, registers=bytes(registers)),))
+    _, _, known = next(pipeline.stepped(changed, "on_open"))
+    wrong = [each for each in known if each is not None and each.wrong]
+    assert wrong and wrong[0].outside == ("r0",)
+
+
+def test_other_machine_code_is_matched_by_line(opens: Recording) -> None:
+    (code,) = opens.codes
+    other = replace(code, image=b"\xcc" + code.image[1:])
+    how, run, known = next(pipeline.stepped(replace(opens, codes=(other,)), "on_open"))
+    exact = next(pipeline.stepped(opens, "on_open"))[1]
+    assert how == "line"
+    assert 4 < len(run.steps) < len(exact.steps)
+    assert {step.insn_idx for step in run.steps} <= {step.insn_idx for step in exact.steps}
+    assert not any(known)
+    assert {step.frameno for step in run.steps} == {0}
+
+
+def test_another_program_is_refused(opens: Recording) -> None:
+    (code,) = opens.codes
+    with pytest.raises(InputError, match="another on_open"):
+        next(pipeline.stepped(replace(opens, codes=(replace(code, fingerprint="0"),)), "on_open"))
+
+
+def test_a_program_without_events_is_said(opens: Recording) -> None:
+    with pytest.raises(InputError, match="no event of on_open"):
+        next(pipeline.stepped(replace(opens, events=()), "on_open"))
+
+
+def test_an_event_that_is_cut_has_no_result(opens: Recording) -> None:
+    event = opens.events[0]
+    half = len(event.offsets) // 2
+    cut = replace(event, offsets=event.offsets[:half], registers=event.registers[: SNAPSHOT * half], cut="it was long")
+    _, run, _ = next(pipeline.stepped(replace(opens, events=(cut,)), "on_open"))
+    assert run.steps_cut and len(run.steps) > 3
