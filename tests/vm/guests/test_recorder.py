@@ -1,0 +1,98 @@
+"""Recording in guests: events of a workload, what is chosen, a guest that dies; which states are an event's."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from vm import pipeline
+from vm.errors import LimitError
+from vm.guests.recorder import _own
+from vm.guests.states import State
+from vm.guests.stub import Registers
+from vm.kernel.release import VERSION
+from vm.pipeline import BuildOptions, Choice, Recording, Source, Taken
+from vm.recorded.values import Place, RecordedCode
+
+ROOT = Path(__file__).parents[3]
+BASE, STACK = 0xFFFF_FFFF_C000_0000, 0xFFFF_8880_0000_8000
+CODE = RecordedCode("main", "", bytes(0x40), (Place(BASE, 0x20), Place(BASE + 0x1000, 0x20)), ())
+
+
+def at(address: int, stack: int = STACK) -> Registers:
+    return Registers(address, tuple(stack if i == 4 else i for i in range(16)))
+
+
+def own(states: Sequence[Registers]) -> tuple[array[int], int]:
+    offsets, registers, cut, lowest = _own(CODE, at(BASE), states)
+    assert len(registers) == 128 * len(offsets) and not cut
+    return offsets, lowest
+
+
+def test_only_the_programs_own_states_are_the_events() -> None:
+    states = [
+        at(BASE), at(BASE + 4, STACK - 16), at(BASE + 0x500, STACK - 64),  # another program, run by a helper
+        at(BASE + 0x1000, STACK - 32), at(BASE + 0x1004, STACK - 48), at(BASE + 8, STACK - 1 << 20), at(BASE + 9),
+    ]  # fmt: skip
+    offsets, lowest = own(states)
+    assert list(offsets) == [0, 4, 0x20, 0x24, 9]
+    assert lowest == STACK - 48
+
+
+def test_an_interrupts_run_of_the_same_program_is_left_out() -> None:
+    inner = [at(BASE, STACK - 256), at(BASE + 4, STACK - 272)]
+    offsets, _ = own([at(BASE), at(BASE + 4, STACK - 16), *inner, at(BASE + 5, STACK - 16)])
+    assert list(offsets) == [0, 4, 5]
+
+
+@pytest.fixture(scope="module")
+def state() -> State:
+    found = pipeline.saved_guests()
+    states = [state for state in found.states if state.name == VERSION]
+    if not states:
+        pytest.skip(found.missing or f"there is no saved guest of {VERSION}")
+    return states[0]
+
+
+def record(state: State, name: str, shell: str, choice: Choice) -> tuple[list[Taken], Recording]:
+    source = Source("c", (ROOT / "examples" / f"{name}.c").read_bytes(), name)
+    _, build = pipeline.built(source, BuildOptions())
+    assert build is not None
+    said = list(pipeline.record(build, source, state, choice, shell=shell, seconds=15))
+    assert isinstance(said[-1], Recording)
+    return [each for each in said if isinstance(each, Taken)], said[-1]
+
+
+@pytest.mark.guests
+def test_the_first_events_of_a_task(state: State) -> None:
+    taken, recording = record(
+        state, "trace_execs", "for i in 1 2 3; do /bin/busybox true; done", Choice(2, task="busybox")
+    )
+    assert [each.event.comm for each in taken] == ["busybox", "busybox"]
+    read = pipeline.recording_of(pipeline.recording_file(recording))
+    assert read == recording
+    for how, run, known in pipeline.stepped(read, "on_exec"):
+        assert how == "instruction" and len(run.steps) == 29
+        assert all(known) and not [each for each in known if each is not None and each.wrong]
+
+
+@pytest.mark.guests
+def test_an_event_that_never_comes_is_said(state: State) -> None:
+    taken, recording = record(state, "trace_connects", "busybox true", Choice(2))
+    assert not taken
+    assert recording.notes == ("on_connect did not run.",)
+
+
+@pytest.mark.guests
+def test_a_guest_that_dies_loses_nothing(state: State) -> None:
+    shell = "/bin/busybox true; /bin/busybox true; echo c >/proc/sysrq-trigger"
+    try:
+        taken, recording = record(state, "trace_execs", shell, Choice(5))
+    except LimitError as error:  # it died before an event was told
+        assert error.message.startswith("The guest")
+        return
+    assert taken and recording.events
+    assert recording.notes[-1].startswith("The guest was lost: ")
