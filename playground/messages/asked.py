@@ -180,9 +180,7 @@ class RecordedInput(_Input, frozen=True, tag="recording"):
     base64: Annotated[str, about("a file of `record`", sentence="The recording has to be sent as base64 text.")]
 
 
-Input: TypeAlias = (
-    AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput
-)
+Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput
 
 
 class Beside(Wire, frozen=True):

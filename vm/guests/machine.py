@@ -107,9 +107,7 @@ class Machine:
             raise GuestError("time", "The guest was out of time.")
         port, console = self._ends.port, self._ends.console
         watched = [self._watched[0]] if self._watched is not None else []
-        ready, writable, _ = select.select(
-            [port, console, *watched], [port] if waiting is not None else [], [], left
-        )
+        ready, writable, _ = select.select([port, console, *watched], [port] if waiting is not None else [], [], left)
         if self._watched is not None and self._watched[0] in ready:
             self._watched[1]()
             return 0

@@ -97,7 +97,7 @@ def decode(data: bytes) -> Recording:
         raise InputError("The recording is damaged: its checksum does not match.")
     try:
         return _decoded(body)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, error, OverflowError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, error, OverflowError, RecursionError):
         raise InputError("The recording is damaged: it does not hold what a recording holds.") from None
 
 

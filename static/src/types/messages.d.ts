@@ -258,13 +258,21 @@ export interface CounterexampleRequest {
   request: Request;
 }
 
-/** Ask real kernels about the program. Answered by `kernels`, a `cell` for each kernel, and `cells_done`. */
+/** Ask real kernels about the program, as each of several compilers makes it. Answered by `kernels`, a `cell` for each kernel and compiler, `emulated`, a `fix_tried` for each fix, and `cells_done`. */
 export interface MatrixRequest {
   type: "matrix";
   /** the program, as in `run` */
   request: Request;
   /** `new`: ask anew, also if there is a stored answer; `stored`: only tell the stored answer */
   take?: "any" | "new" | "stored";
+  /** which, by series; `[]`: all */
+  kernels?: string[];
+  /** major versions of clang, `""`: the usual one; `[]`: only that */
+  clangs?: string[];
+  /** `[]`: that of the request */
+  mcpus?: ("v1" | "v2" | "v3" | "v4")[];
+  /** `[]`: that of the request */
+  opts?: ("O0" | "O1" | "O2")[];
 }
 
 /** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
@@ -823,13 +831,14 @@ export interface KernelName {
 export interface Kernels {
   type: "kernels";
   kernels: KernelName[];
+  /** major versions of clang that there are beside the usual one */
+  compilers: string[];
   /** what this server lacks to ask any, a sentence for its operator; `""`: nothing */
   missing: string;
 }
 
 /** What one kernel said of the program. */
 export interface KernelCell {
-  type: "cell";
   program: string;
   /** its series */
   kernel: string;
@@ -845,8 +854,66 @@ export interface KernelCell {
   insns_processed: number;
   /** the verifier's last words, or why there is no verdict */
   message: string;
-  /** the kernel's log of level 1 */
+  /** the log, of level 2 with one compiler, else of level 1 */
   log: string;
+  /** the same text for the same instructions as they were loaded; `""`: none were */
+  code: string;
+  type: "cell";
+}
+
+/** The emulation held against the real kernel of its own release. */
+export interface HeldAgainst {
+  /** its series */
+  kernel: string;
+  release: string;
+  /** what differs; `""`: they are identical */
+  where: "" | "verdict" | "errno" | "insns_processed" | "log";
+  /** of the logs, from 0, where they part; -1 */
+  line: number;
+  ours: string;
+  theirs: string;
+}
+
+/** What the emulation said, `kernel` is `emulated`. */
+export interface EmulatedCell {
+  program: string;
+  /** its series */
+  kernel: string;
+  release: string;
+  /** what compiled the source; `""` for other kinds */
+  clang: string;
+  mcpu: string;
+  opt: string;
+  /** `error`: refused before the verifier, by libbpf's rules or the kernel; `limit`: no answer within the limits, or the kernel crashed */
+  verdict: "accept" | "reject" | "error" | "limit";
+  /** negative; 0 if accepted, or not known */
+  errno: number;
+  insns_processed: number;
+  /** the verifier's last words, or why there is no verdict */
+  message: string;
+  /** the log, of level 2 with one compiler, else of level 1 */
+  log: string;
+  /** the same text for the same instructions as they were loaded; `""`: none were */
+  code: string;
+  type: "emulated";
+  /** null: that kernel is not there, or one of the two has no verdict */
+  verified: HeldAgainst | null;
+}
+
+/** A verdict in short. */
+export interface KernelVerdict {
+  /** its series */
+  kernel: string;
+  verdict: string;
+  message: string;
+}
+
+/** What the kernels said of the program after a change that the emulation accepts (docs/fixes.md). */
+export interface FixTried {
+  type: "fix_tried";
+  title: string;
+  diff: string;
+  kernels: KernelVerdict[];
 }
 
 /** The likely cause of a kernel's verdict being another than that of the next older one (docs/verifier-changes). */
@@ -861,12 +928,22 @@ export interface Changed {
   commit: string;
 }
 
+/** What the program needs by name and a kernel does not have. */
+export interface Lacking {
+  /** its series */
+  kernel: string;
+  /** sentences */
+  needs: string[];
+}
+
 /** All kernels have answered. */
 export interface CellsDone {
   type: "cells_done";
   /** how many `cell` messages there were */
   asked: number;
+  /** between neighbouring kernels, of the first compiler */
   changes: Changed[];
+  lacking: Lacking[];
 }
 
 /** A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow. Where there is no kernel, `real_done` follows. */
@@ -1276,8 +1353,10 @@ export interface GraphFunction {
   calls: number[];
 }
 
-/** A loop: an instruction and all from where the program goes back to it. */
+/** A loop: an instruction and all from where the program goes back to it; or a function that is called back. */
 export interface GraphLoop {
+  /** `callback`: a helper calls the function, mostly again and again */
+  kind: "loop" | "callback";
   /** slot of the instruction with which each round begins */
   insn: number;
   line: number | null;
@@ -2261,6 +2340,28 @@ export interface Breakpoint {
   enabled: boolean;
 }
 
+/** What `matrix` was asked beside the program. */
+export interface AskedMatrix {
+  kernels?: string[];
+  clangs?: string[];
+  mcpus?: ("v1" | "v2" | "v3" | "v4")[];
+  opts?: ("O0" | "O1" | "O2")[];
+}
+
+/** What `real` was asked beside the program. */
+export interface AskedReal {
+  kernel?: string;
+  workload?: "shell" | "files" | "network" | "scheduler";
+  shell?: string;
+  seconds?: number;
+}
+
+/** What real kernels were asked: a page that opens the link shows their stored answers and asks nothing anew. */
+export interface AskedKernels {
+  matrix?: AskedMatrix;
+  real?: AskedReal;
+}
+
 /** What the panel Shape shows. */
 export interface Shape {
   /** its part */
@@ -2299,10 +2400,12 @@ export interface View {
   layout?: Record<string, boolean | number | string | null | (boolean | number | string | null)[] | Record<string, boolean | number | string | null>>;
   /** at most 100 */
   breakpoints?: Breakpoint[];
+  /** what real kernels were asked */
+  kernels?: AskedKernels;
   /** the panel Shape */
   shape?: Shape;
 }
 
 export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;

@@ -81,7 +81,7 @@ def test_lines_of_headers_are_lines_of_their_own() -> None:
         LineInfo(2, "/usr/include/some.h", 7, 1, "b"),
         LineInfo(3, "./prog.c", 8, 1, "c"),
     )
-    found = profiled(replace(program, line_infos=infos))
+    found = profiled(replace(program, line_infos=infos, main_file="./prog.c"))
     assert {(row.file, row.line, row.insns) for row in found.lines} == {
         ("", None, 1), ("", 7, 1), ("/usr/include/some.h", 7, 1), ("", 8, 1),
     }  # fmt: skip

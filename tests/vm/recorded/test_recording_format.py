@@ -106,3 +106,11 @@ def test_too_long_a_recording_is_not_written() -> None:
     recording = file_format.decode(DATA)
     with pytest.raises(InputError, match="too long"):
         file_format.encode(replace(recording, events=recording.events * 1000))
+
+
+def test_a_head_nested_too_deep_is_damage() -> None:
+    head = b'{"events":' + b"[" * 200_000
+    body = struct.pack("<I", len(head)) + head
+    packed = zlib.compress(body)
+    with pytest.raises(InputError, match="damaged"):
+        file_format.decode(struct.pack("<4sHHII", b"BPFR", 1, 0, len(body), zlib.crc32(body)) + packed)
