@@ -54,6 +54,8 @@ export class Dock extends Panel {
   tabs = new Map();
   /** The panel in view. */
   open = "";
+  /** The open panel's tab and all that are there, when it was last brought into sight. */
+  tabsShown = "";
   /** @type {HTMLButtonElement} */
   fold;
   /** @type {HTMLButtonElement} */
@@ -142,7 +144,10 @@ export class Dock extends Panel {
     const { store } = this;
     const shown = this.shown();
     const open = shown.some((pane) => pane.id === store.state.pane) ? store.state.pane : (shown[0]?.id ?? "");
-    if (open !== this.open) requestAnimationFrame(() => this.reveal(open));
+    // A tab that comes before the open one moves it as well.
+    const tabs = [open, ...shown.map((pane) => `${pane.id}${pane.badge?.(store.state) ?? ""}`)].join();
+    if (tabs !== this.tabsShown) requestAnimationFrame(() => this.reveal(open));
+    this.tabsShown = tabs;
     this.open = open;
     for (const [id, { pane, tab, label, badge, body }] of this.tabs) {
       if (pane.name) setText(label, pane.name(store.state));
