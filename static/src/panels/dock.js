@@ -36,7 +36,7 @@ const pathCount = ({ stages: { verify } }) => verify?.more?.tree || verify?.tree
 export const PANES = [
   { id: "why", label: "Why", tag: "bs-why", scrolls: true, dot: (s) => s.view === "verify" && s.reasons.any(s.step) },
   { id: "log", label: "Log", tag: "bs-log" },
-  { id: "paths", label: "Shape", tag: "bs-shape", when: (s) => pathCount(s) > 0, badge: (s) => (pathCount(s) > 1 ? pathCount(s) : "") },
+  { id: "paths", label: "Shape", tag: "bs-shape", when: (s) => pathCount(s) > (runs(s) ? 0 : 1), badge: (s) => (pathCount(s) > 1 ? pathCount(s) : "") },
   { id: "packet", label: "Packet", tag: "bs-packet", when: runs, name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, when: runs, badge: (s) => s.stages.load?.maps?.length || "" },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },
