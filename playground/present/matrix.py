@@ -48,7 +48,8 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
     rejected = [cell for cell in first if cell.verdict != "accept"]
     if own is not None and own.verdict == "reject" and asked.source.kind == "c":
         yield from _fixes(asked, builds[0], program, states)
-    lacking = pipeline.lacking_by_kernel(builds[0], states, program) if rejected else {}
+    refusing = [cell.kernel for cell in rejected]
+    lacking = pipeline.lacking_by_kernel(builds[0], states, program, refusing) if refusing else {}
     yield {
         "type": "cells_done",
         "asked": len(cells),
@@ -57,11 +58,7 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
             for cell, changed in pipeline.with_changes(first, states)
             if changed is not None
         ],
-        "lacking": [
-            {"kernel": name, "needs": needs}
-            for name, needs in lacking.items()
-            if needs and any(cell.kernel == name for cell in rejected)
-        ],
+        "lacking": [{"kernel": name, "needs": needs} for name, needs in lacking.items() if needs],
     }
 
 

@@ -26,6 +26,7 @@ def test_real_kernels_are_asked_from_a_button(tab: Callable[..., Any]) -> None:
         opened.check()
         return
     expect(strip.locator(".kernel-cell:disabled")).to_have_count(0, timeout=120_000)
+    expect(strip.get_by_role("status").first).to_contain_text("All kernels", timeout=60_000)
     # Of all kernels only 5.10 rejects it.
     if strip.locator(".kernel-cell[data-verdict=reject]").count() and strip.locator(".kernel-cell").count() > 1:
         expect(strip.get_by_role("list", name="What changed between kernels")).to_contain_text("atomic operation")

@@ -49,37 +49,46 @@ def needs(obj: Object, program: Program) -> tuple[Need, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def lacking_by_kernel(build: Build, states: Sequence[State], name: str) -> dict[str, list[str]]:
-    """By the name of each kernel, sentences about what a program of a build needs and the kernel does not have.
+def lacking_by_kernel(build: Build, states: Sequence[State], name: str, of: Sequence[str]) -> dict[str, list[str]]:
+    """By the name of each kernel of `of`, sentences about what a program of a build needs and the kernel does not have.
 
-    The kernels are in the order of their versions. Nothing where the program cannot be loaded for the emulated one.
+    states -- all kernels, in the order of their versions
+    Nothing where the program cannot be loaded for the emulated one.
     """
     try:
         obj = load(build.source, build.options, build.compiled)
         wanted = needs(obj, choose(obj, name))
     except InputError:
         return {}
-    return lacking(wanted, [guest_kernel(state) for state in states])
+    return lacking(wanted, [guest_kernel(state) for state in states], of)
 
 
-def lacking(wanted: Sequence[Need], kernels: Sequence[GuestKernel]) -> dict[str, list[str]]:
-    """By the name of each kernel, sentences about what it lacks; kernels are in the order of their versions."""
-    tables = {kernel.state.name: _members(kernel.btf) for kernel in kernels}
-    out: dict[str, list[str]] = {name: [] for name in tables}
+def lacking(wanted: Sequence[Need], kernels: Sequence[GuestKernel], of: Sequence[str]) -> dict[str, list[str]]:
+    """By the name of each kernel of `of`, sentences about what it lacks; kernels are in the order of their versions.
+
+    The other kernels' types are only read for what one of these lacks: reading them takes longer than an answer.
+    """
+    tables: dict[str, dict[str, frozenset[int]]] = {}
+
+    def has(need: Need, kernel: GuestKernel) -> bool:
+        if need.kind == _KFUNC:
+            return kernel.btf.find(need.name, Kind.FUNC) is not None
+        if kernel.state.name not in tables:
+            tables[kernel.state.name] = _members(kernel.btf)
+        members = tables[kernel.state.name][need.kind]
+        return not members or need.number in members
+
+    asked = [kernel for kernel in kernels if kernel.state.name in of]
+    out: dict[str, list[str]] = {kernel.state.name: [] for kernel in asked}
     for need in wanted:
-        has = {kernel.state.name: _has(need, kernel.btf, tables[kernel.state.name]) for kernel in kernels}
-        first = next((name for name, there in has.items() if there), "")
-        for name, there in has.items():
-            if not there:
-                of = f"Linux {first} is the first of these kernels that has it" if first else "none of these has it"
-                out[name].append(f"It needs the {need.kind} {need.name}; {of}.")
+        without = [kernel.state.name for kernel in asked if not has(need, kernel)]
+        if not without:
+            continue
+        first = next((kernel.state.name for kernel in kernels if has(need, kernel)), "")
+        has_it = f"Linux {first} is the first of these kernels that has it" if first else "none of these has it"
+        for name in without:
+            out[name].append(f"It needs the {need.kind} {need.name}; {has_it}.")
     return out
-
-
-def _has(need: Need, btf: Btf, members: dict[str, frozenset[int]]) -> bool:
-    if need.kind == _KFUNC:
-        return btf.find(need.name, Kind.FUNC) is not None
-    return not members[need.kind] or need.number in members[need.kind]
 
 
 def _members(btf: Btf) -> dict[str, frozenset[int]]:

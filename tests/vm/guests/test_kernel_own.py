@@ -99,9 +99,9 @@ def test_what_a_kernel_lacks_is_said_with_the_first_that_has_it() -> None:
         kernel("6.1", Older("BPF_MAP_TYPE_ARENA", "bpf_rbtree_first")),
         kernel("6.12", kernel_btf()),
     ]
-    found = lacking(wanted, kernels)
+    found = lacking(wanted, kernels, ["5.10", "6.1", "6.12"])
     assert found["6.12"] == [] and len(found["5.10"]) == 3 and len(found["6.1"]) == 2
     assert found["5.10"][0] == "It needs the helper bpf_loop; Linux 6.1 is the first of these kernels that has it."
-    assert lacking([Need("kfunc", "no_such_kfunc")], kernels)["6.1"] == [
-        "It needs the kfunc no_such_kfunc; none of these has it."
-    ]
+    assert lacking([Need("kfunc", "no_such_kfunc")], kernels, ["6.1"]) == {
+        "6.1": ["It needs the kfunc no_such_kfunc; none of these has it."]
+    }
