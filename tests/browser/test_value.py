@@ -66,7 +66,7 @@ def test_numbers_have_four_ranges_their_bits_and_the_value_of_the_run(tab: Tabs)
     lines = box.locator(".nl-row")
     expect(lines).to_have_count(4)
     expect(lines.first).to_contain_text("0 … 255")
-    assert lines.first.locator(".nl-tick").evaluate("tick => tick.style.display") == ""
+    expect(lines.first.locator(".nl-tick")).not_to_have_css("display", "none")
     expect(box.locator(".value-bits svg")).to_have_attribute("aria-label", re.compile("unknown bits 0xff"))
     expect(box.locator(".value-now")).to_contain_text("in the run")
     made.check()
