@@ -33,6 +33,20 @@ def command(argv: list[str], read: list[str], limits: layers.Limits) -> list[str
     return [sys.executable, "-I", "-S", "-B", "-c", code, spec]
 
 
+def tied(argv: list[str]) -> list[str]:
+    """The command line that starts `argv` as it is, but so that it ends with this process."""
+    spec = json.dumps({"argv": argv, "parent": os.getpid()})
+    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from vm.guests.confined import follow; follow(sys.argv[1])"
+    return [sys.executable, "-I", "-S", "-B", "-c", code, spec]
+
+
+def follow(spec: str) -> None:
+    """Become the program of `spec`, killed when its parent ends."""
+    told: dict[str, Any] = json.loads(spec)
+    layers.die_with_parent(int(told["parent"]))
+    os.execve(told["argv"][0], told["argv"], {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+
+
 def main(spec: str) -> None:
     """Confine this process and become the program of `spec`."""
     told: dict[str, Any] = json.loads(spec)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vm.guests.confined import command as confined
+from vm.guests.confined import tied
 from vm.guests.images import qemu
 from vm.guests.wire import GuestError
 from vm.sandbox.layers import Limits
@@ -76,7 +77,7 @@ def arguments(vmlinuz: Path, initrd: Path, port: int, console: int) -> list[str]
 
 def boot(vmlinuz: Path, initrd: Path, extra: Sequence[str], fds: Sequence[int]) -> Ends:
     """Boot a kernel of ours, to save it. extra -- more of QEMU's arguments; fds -- descriptors these name."""
-    return _start(vmlinuz, initrd, lambda argv: [*argv, *extra], fds)
+    return _start(vmlinuz, initrd, lambda argv: tied([*argv, *extra]), fds)
 
 
 def restore(folder: Path, seconds: float, *, debug: bool = False) -> Ends:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +26,7 @@ pytestmark = [
     pytest.mark.guests,
     pytest.mark.skipif(bool(missing() or not busybox()), reason=missing() or "there is no busybox for workloads"),
 ]
+ROOT = Path(__file__).parents[3]
 SECONDS = 2.0
 WORKLOADS = {
     "forks without end": "f() { f | f & }; f",
@@ -160,6 +163,37 @@ def test_there_are_no_more_guests_than_the_server_may_have(state: State, monkeyp
     finally:
         first.close()
         second.close()
+
+
+def test_a_kernel_that_boots_ends_with_who_boots_it(tmp_path: Path) -> None:
+    code = "from vm.guests.images import images; from vm.guests.states import prepare; import sys; "
+    code += "prepare(images()[-1], __import__('pathlib').Path(sys.argv[1]), say=lambda text: print(text, flush=True))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        assert "booting" in process.stdout.readline()
+        until = time.monotonic() + 20
+        while not _booting(tmp_path) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert _booting(tmp_path)
+        process.kill()
+        process.wait()
+    until = time.monotonic() + 10
+    while _booting(tmp_path) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _booting(tmp_path)
+
+
+def _booting(folder: Path) -> bool:
+    """Whether a QEMU reads from a folder."""
+    for pid in left():
+        try:
+            if str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def test_jobs_in_a_row_leave_nothing_behind(state: State) -> None:
