@@ -176,14 +176,11 @@ def difference(ours: Ours, mine: Execution, one: One, theirs: Execution) -> str:
         for n, reg in enumerate(frames[-1].regs[:10]):
             base = reg.type & t.BPF_BASE_TYPE_MASK
             x, y = a.regs[n], b.regs[n]
-            if (
-                base == t.NOT_INIT
-                or x == y
-                or (x >> 48 == 0xFFFF and y >> 48 in KERNEL_HALF)
-                or f"r{n}" in about.outside
-            ):
+            if base == t.NOT_INIT or x == y or f"r{n}" in about.outside:
                 continue
             if base == t.SCALAR_VALUE:
+                if addresses(mine, x, y):
+                    continue
                 return f"step {i}, insn {a.insn_idx}: r{n} is {x:#x} here and {y:#x} there"
             key = (base, reg.frameno, reg.map_ptr)
             if base == t.PTR_TO_STACK and reg.frameno == frames[-1].frameno:
@@ -199,6 +196,13 @@ def difference(ours: Ours, mine: Execution, one: One, theirs: Execution) -> str:
     if mine.packet_out != one.taken.packet:
         return f"another packet: {(mine.packet_out or b'').hex()} here and {one.taken.packet.hex()} there"
     return ""
+
+
+def addresses(run: Execution, x: int, y: int) -> bool:
+    """Whether two numbers are addresses, or the low halves of addresses, that were read from the kernel's memory."""
+    if x >> 32 or y >> 32:
+        return x >> 48 == 0xFFFF and y >> 48 in KERNEL_HALF
+    return any(0 <= x - (region.address & 0xFFFFFFFF) < region.size for region in run.regions)
 
 
 def stored(a: RunStep, b: RunStep) -> str:
