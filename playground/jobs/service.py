@@ -683,7 +683,7 @@ class Service:
                     await run.change().wait()
             finally:
                 self.leave(run)
-            if not run.good:
+            if not run.good and not self.closing:
                 log.warning("the example %s could not be walked", example.name)
             took[example.name] = time.monotonic() - begun
         return took

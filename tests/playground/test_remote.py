@@ -151,8 +151,8 @@ async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, tmp
         found = next(each for each in said if each["type"] == "stage")
         assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
         # Neither side keeps anything of it.
-        await _until(lambda: not list(here.uploads.folder.iterdir()), 3)
-        await _until(lambda: not list(tmp_path.rglob("uploads/*")), 3)
+        await _until(lambda: not list(here.uploads.folder.iterdir()), 20)
+        await _until(lambda: not list(tmp_path.rglob("uploads/*")), 20)
         assert [name for name in await client.keys() if b":file:" in name] == []
         # The file is gone, so another request that names it is refused.
         await socket.send(

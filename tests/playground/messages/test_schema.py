@@ -37,7 +37,7 @@ SEC("tc") int later(struct __sk_buff *ctx) { __u32 key = 0; void *value = bpf_ma
 LOOP = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
 CALL = "r1 = 5\ncall helper\nexit\nhelper:\nr0 = r1\n*(u64 *)(r10 - 8) = r0\nexit\n"
 FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {"dport": 53}}}
-STORED = ("program", "block", "outline")
+STORED = ("program", "block", "outline", "reasons")
 """What a worker tells the server alone, for its store."""
 REQUESTS: dict[str, dict[str, Any]] = {
     **{path.name: {"kind": "c", "source": path.read_text()} for path in sorted(EXAMPLES.glob("*.c"))},
