@@ -185,9 +185,16 @@ def difference(ours: Ours, mine: Execution, one: One, theirs: Execution) -> str:
                     continue
                 return f"step {i}, insn {a.insn_idx}: r{n} is {x:#x} here and {y:#x} there"
             # Which element of a hash map or trie is free next is nothing that a program may rely on.
-            placed = base == t.PTR_TO_MAP_VALUE and ours.rewritten.program.maps[reg.map_ptr].map_type not in ARRAYS
+            placed = base in (t.PTR_TO_MAP_KEY, t.PTR_TO_MAP_VALUE) and (
+                ours.rewritten.program.maps[reg.map_ptr].map_type not in ARRAYS
+            )
             if placed and x and y:
                 continue
+            if base == t.PTR_TO_FUNC:  # a kernel places each function of a program by itself
+                offset = one.code.offset(y)
+                if offset is None:
+                    return f"step {i}, insn {a.insn_idx}: r{n} is no function of the program there"
+                y = offset
             key = (base, reg.frameno, reg.map_ptr)
             if base == t.PTR_TO_STACK and reg.frameno == frames[-1].frameno:
                 bases[key] = (a.regs[10], b.regs[10])
