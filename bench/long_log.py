@@ -28,8 +28,8 @@ TURN: Final = f"""\
 """
 LAST_INSN: Final = "if r0 < 0x7fffffff goto pc-7"
 END: Final = """\
-BPF program is too large. Processed 1000001 insn
-processed 1000001 insns (limit 1000000) max_states_per_insn 4 total_states 9 peak_states 9 mark_read 1
+BPF program is too large. Processed {0} insn
+processed {0} insns (limit 1000000) max_states_per_insn 4 total_states 9 peak_states 9 mark_read 1
 """
 
 
@@ -41,7 +41,9 @@ def lines(size: int) -> Iterator[str]:
         turn = TURN.format(n=n, next=n + 1)
         yield turn
         length, n = length + len(turn), n + 1
-    yield END
+    # The state after an instruction is printed with the next one; the one over the limit is counted, and not printed.
+    yield TURN.format(n=n, next=n + 1).rpartition(";")[0].rstrip() + "\n"
+    yield END.format(2 + 7 * (n + 1) + 1)
 
 
 def write(file: Path, size: int) -> None:

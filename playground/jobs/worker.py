@@ -152,10 +152,10 @@ def _write(out: BinaryIO, frame: Frame) -> None:
     out.flush()
 
 
-def _frame(message: dict[str, Any], as_messages: set[str]) -> Frame:
+def _frame(message: dict[str, Any], as_json: set[str]) -> Frame:
     """A message of a job as it leaves the worker.
 
-    as_messages -- stages whose `steps`, and lists whose parts, leave as messages
+    as_json -- stages whose `steps`, and lists whose parts, leave as messages
     """
     kind = message["type"]
     if kind == "block":
@@ -166,9 +166,9 @@ def _frame(message: dict[str, Any], as_messages: set[str]) -> Frame:
         return pack(PROGRAM, message)
     if kind == "reasons":
         return pack(REASONS, message)
-    if kind == "part" and message["list"] not in as_messages:
+    if kind == "part" and message["list"] not in as_json:
         return pack(PART, message)
-    return pack(STEPS if kind == "steps" and message["stage"] not in as_messages else MESSAGE, message)
+    return pack(STEPS if kind == "steps" and message["stage"] not in as_json else MESSAGE, message)
 
 
 def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
@@ -188,7 +188,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
     # The steps of a stage are stored as blocks or as chunks: a chunk beside blocks is a message. All parts of an answer
     # to a question about an earlier run are messages.
-    as_messages = {*STAGES, *LISTS} if request.get("kind") in (WINDOW, PARTS) else set()
+    as_json = {*STAGES, *LISTS} if request.get("kind") in (WINDOW, PARTS) else set()
     stages: dict[str, float] = {}
     _limit_cpu(limits.cpu_seconds * request.pop(PATIENCE, 1))
     try:
@@ -199,9 +199,9 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
             if kind == "stage" and (ms := message.get("ms")) is not None:
                 stages[message["stage"]] = ms
             if kind == "block":
-                as_messages.add(message["stage"])
+                as_json.add(message["stage"])
             if kind != "done":
-                _write(out, _frame(message, as_messages))
+                _write(out, _frame(message, as_json))
     except LimitError as error:
         end["cacheable"] = False
         _send(out, MESSAGE, {"type": "limit", "limit": error.limit, "message": error.message})

@@ -16,6 +16,7 @@ from vm.guests import linux as l
 from vm.guests.attaching import LOOPBACK, Attacher, How, NotAttached, loopback_up, name_of, perf_attr
 from vm.guests.wire import Read, Request, Slot
 from vm.kernel import types as t
+from vm.kernel.errno import EEXIST
 from vm.program import Program
 
 MOST_FUNCTIONS: Final = 512
@@ -29,7 +30,6 @@ _NETLINK: Final = 16
 _CLSACT: Final = 0xFFFF_0000
 _PARENT: Final = 0xFFFF_FFF1
 _DIRECTION: Final = {"ingress": 0xFFFF_FFF2, "egress": 0xFFFF_FFF3}
-_EEXIST: Final = -17
 
 
 def _functions(attacher: Attacher, pattern: str) -> list[str]:
@@ -165,7 +165,7 @@ def classic_tc(attacher: Attacher, program: Program, slot: Slot) -> None:
     made = _talk(
         attacher, 36, 0x605, struct.pack("<BxHiIII", 0, 0, 1, _CLSACT, _PARENT, 0) + _attribute(1, b"clsact\0")
     )
-    if made not in (0, _EEXIST):
+    if made not in (0, -EEXIST):
         raise NotAttached(f"the kernel made no clsact qdisc: it answered {made}")
     head = struct.pack("<BxHiIII", 0, 0, LOOPBACK, 0, parent, 1 << 16 | 0x0300) + _attribute(1, b"bpf\0")
     options = _attribute(7, b"bpfscope\0") + _attribute(8, struct.pack("<I", 1)) + _attribute(6, bytes(4))

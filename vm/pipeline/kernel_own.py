@@ -76,7 +76,7 @@ def verified(own: Cell, cell: Cell) -> Verified | None:
 
 
 def same_release(release: str) -> bool:
-    """Whether a release ("6.12.117+deb13-cloud-amd64") is the emulated one, whoever built it."""
+    """Whether a release (as `uname -r` prints it) is the emulated one, whoever built it."""
     number = re.match(r"\d+\.\d+\.\d+", RELEASE)
     return number is not None and re.match(rf"{re.escape(number[0])}(?!\d)", release) is not None
 

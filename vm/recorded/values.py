@@ -98,7 +98,7 @@ class RecordedMap:
 class Recording:
     """Events of one workload in one kernel, in order.
 
-    kernel, release -- the name of its image ("6.12"), and what `uname -r` printed
+    kernel, release -- the name of its image ("7.0"), and what `uname -r` printed
     source -- the source as a request of the page has it: kind, source, name, options
     workload -- the line of shell that ran
     printed -- lines of trace_pipe

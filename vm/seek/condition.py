@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import lark
 
+from vm.bits import U32, U64
 from vm.trace.records import RegView, ScalarView
 from vm.trace.snapshots import slot_index
 
@@ -43,8 +44,6 @@ NUMBER.1: /-?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})(?![\w:])/
 WORD: /[a-zA-Z_][a-zA-Z0-9_]{0,31}/
 %ignore /[ \t]+/
 """
-_U64: Final = (1 << 64) - 1
-_U32: Final = (1 << 32) - 1
 _EXPECTED: Final = {
     "PLACE": "a register (r3) or stack slot (fp-8)", "NUMBER": "a number", "WORD": "a name",
     "OPERATOR": "== != < <= > >=", "DOT": ".", "LPAR": "(", "RPAR": ")", "BANG": "!",
@@ -96,10 +95,10 @@ OF_A_RUN: Final = ("umin", "umax", "smin", "smax", "u32min", "u32max", "s32min",
 """Fields of the machine's registers, which hold one number each."""
 
 _OF_A_NUMBER: Final[dict[str, Callable[[int], int]]] = {
-    **dict.fromkeys(("", "umin", "umax", "value"), lambda value: value & _U64),
+    **dict.fromkeys(("", "umin", "umax", "value"), lambda value: value & U64),
     **dict.fromkeys(("smin", "smax"), lambda value: value),
-    **dict.fromkeys(("u32min", "u32max"), lambda value: value & _U32),
-    **dict.fromkeys(("s32min", "s32max"), lambda value: ((value & _U32) ^ 1 << 31) - (1 << 31)),
+    **dict.fromkeys(("u32min", "u32max"), lambda value: value & U32),
+    **dict.fromkeys(("s32min", "s32max"), lambda value: ((value & U32) ^ 1 << 31) - (1 << 31)),
 }
 """The bounds of a known number, by field ("": its value): of the signed number."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from vm.bits import U64
 from vm.logs import printed, stored
 from vm.seek.condition import Condition, Need, Place, number
 from vm.trace.blocks import HEADER_SIZE, Block, read_block, read_heading
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 Values = Callable[[int, int], RegView | None]
 """How the values of a block are read: (index of the slot, row) -> view."""
 MOST_KNOWN: Final = 20_000
-_U64: Final = (1 << 64) - 1
 _Rows = dict[tuple[int, int], int]
 """(frame, index) -> row of the value; without an entry nothing is there."""
 
@@ -50,7 +50,7 @@ def values_of(trace: StoredTrace) -> Callable[[Block], Values]:
         def view(index: int, row: int) -> RegView | None:
             if index < FIRST_SLOT and (plain := known_number(rows, starts[row - 1])) is not None:
                 precise, reg_id, off, value = plain
-                return number(value & _U64)._replace(precise=precise, off=off, id=reg_id & ~BPF_ADD_CONST)
+                return number(value & U64)._replace(precise=precise, off=off, id=reg_id & ~BPF_ADD_CONST)
             if index >= FIRST_SLOT:  # its row names another one: the bytes alone do not say it
                 return trace.facts(folded.value(index, row))
             key = rows[starts[row - 1] : starts[row] if row < len(starts) else len(rows)]
