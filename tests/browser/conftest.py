@@ -105,15 +105,21 @@ def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def play() -> Iterator[Any]:
+    """Playwright: one for all browsers of a process."""
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def chromium(play: Any) -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    yield browser
+    browser.close()
 
 
 class Tab:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.test_access import faults
 from tests.vm.compile.test_own_files import MAIN, MINE
@@ -26,8 +27,10 @@ def write(page: Any, text: str) -> None:
 
 def add(page: Any, name: str, text: str) -> None:
     page.get_by_role("button", name="+ Header").click()
+    expect(page.locator(".file-form input")).to_be_focused()
     page.keyboard.type(name)
     page.keyboard.press("Enter")
+    expect(page.locator(".file-tab[aria-selected='true']")).to_have_attribute("data-file", name)
     page.wait_for_function("() => document.querySelector('bs-editor').view.hasFocus")
     page.keyboard.insert_text(text)
 
@@ -39,8 +42,9 @@ def program(page: Any) -> None:
     page.keyboard.press("Control+Enter")
 
 
-def shown(page: Any) -> str:
-    return str(page.locator(".file-tab[aria-selected='true']").text_content())
+def shows(page: Any, file: str) -> None:
+    """The editor shows this file, in a moment at the latest."""
+    expect(page.locator(".file-tab[aria-selected='true']")).to_have_text(file)
 
 
 def rejected(page: Any) -> None:
@@ -58,28 +62,30 @@ def test_a_header_is_written_run_and_stepped_through_by_keyboard(tab: Callable[.
     page.keyboard.press("Escape")
     page.get_by_role("button", name="+ Header").focus()
     page.keyboard.press("Enter")
+    expect(page.locator(".file-form input")).to_be_focused()
     page.keyboard.type("mine.h")
     page.keyboard.press("Enter")
+    shows(page, "mine.h")
     page.wait_for_function("() => document.querySelector('bs-editor').view.hasFocus")
     page.keyboard.insert_text(MINE)
     page.keyboard.press("Control+Enter")
     rejected(page)
-    assert shown(page) == "mine.h"
+    shows(page, "mine.h")
     page.keyboard.press("Escape")
     page.locator("bs-editor .bs-sentence").wait_for()
-    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
-    assert "line 5 of mine.h" in page.locator("bs-why").text_content()
+    expect(page.locator("bs-editor .bs-current")).to_have_text("return *data;")
+    expect(page.locator("bs-why")).to_contain_text("line 5 of mine.h")
     # The tabs are moved through with the arrows, and who looks at another one is not called back.
     page.locator(".file-tab[aria-selected='true']").focus()
     page.keyboard.press("ArrowLeft")
-    assert shown(page) == "main.c"
-    assert '#include "mine.h"' in page.locator(".cm-content").text_content()
+    shows(page, "main.c")
+    expect(page.locator(".cm-content")).to_contain_text('#include "mine.h"')
     page.wait_for_timeout(200)
-    assert shown(page) == "main.c"
+    shows(page, "main.c")
     page.locator(".vl.insns, bs-insns .vl").first.focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
-    assert page.locator("bs-editor .bs-current").text_content().strip().startswith("unsigned char *data")
+    expect(page.locator("bs-editor .bs-current")).to_contain_text("unsigned char *data")
     assert faults(page) == []
     made.check()
 
@@ -94,10 +100,10 @@ def test_an_error_is_shown_in_its_file(tab: Callable[..., Any]) -> None:
     page.wait_for_function("() => document.querySelector('bs-editor').store.state.stages.compile?.status === 'failed'")
     page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
     page.locator(".cm-lintRange-error").first.wait_for()
-    assert page.locator(".cm-lintRange-error").first.text_content() == "nothing_here"
+    expect(page.locator(".cm-lintRange-error").first).to_have_text("nothing_here")
     page.locator(".file-tab").first.click()
     page.get_by_role("button", name="line 3 of mine.h").click()
-    assert shown(page) == "mine.h"
+    shows(page, "mine.h")
     made.check()
 
 
@@ -109,10 +115,10 @@ def test_a_fix_changes_the_header_and_can_be_undone(tab: Callable[..., Any]) -> 
     page.locator(".file-tab").first.click()
     page.locator("bs-why .fix-card button", has_text="Apply").first.click()
     accepted(page)
-    assert shown(page) == "mine.h"
-    assert "data_end" in page.locator(".cm-content").text_content()
+    shows(page, "mine.h")
+    expect(page.locator(".cm-content")).to_contain_text("data_end")
     page.keyboard.press("Control+z")
-    assert "data_end" not in page.locator(".cm-content").text_content()
+    expect(page.locator(".cm-content")).not_to_contain_text("data_end")
     made.check()
 
 
@@ -123,9 +129,10 @@ def test_files_are_renamed_removed_and_brought_back(tab: Callable[..., Any]) -> 
     page.keyboard.press("Escape")
     page.locator(".file-tab[aria-selected='true']").focus()
     page.keyboard.press("F2")
+    expect(page.locator(".file-form input")).to_be_focused()
     page.keyboard.type("lib/other.h")
     page.keyboard.press("Enter")
-    assert shown(page) == "other.h"
+    shows(page, "other.h")
     for wrong in (*HOSTILE[:4], "vmlinux.h", "../x.h", "lib/other.h"):
         page.get_by_role("button", name="+ Header").click()
         page.locator(".file-form input").fill(wrong)
@@ -139,8 +146,8 @@ def test_files_are_renamed_removed_and_brought_back(tab: Callable[..., Any]) -> 
     page.keyboard.press("Delete")
     assert page.locator(".file-tab", has_text="other.h").count() == 0
     page.get_by_role("button", name="Bring it back").click()
-    assert shown(page) == "other.h"
-    assert "return *data" in page.locator(".cm-content").text_content()
+    shows(page, "other.h")
+    expect(page.locator(".cm-content")).to_contain_text("return *data")
     assert faults(page) == []
     made.check()
 
@@ -166,7 +173,7 @@ def test_a_breakpoint_in_a_header_stops(tab: Callable[..., Any]) -> None:
     page.keyboard.press("Home")
     page.keyboard.press("F8")
     page.wait_for_function("() => document.querySelector('bs-editor').store.state.found.includes('line 7 of mine.h')")
-    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
+    expect(page.locator("bs-editor .bs-current")).to_have_text("return *data;")
     made.check()
 
 
@@ -189,7 +196,7 @@ def test_a_reload_a_link_and_a_packed_link_have_the_files(tab: Callable[..., Any
     other.page.goto(answer["url"])
     other.page.wait_for_selector("html[data-ready]")
     rejected(other.page)
-    assert shown(other.page) == "mine.h"
+    shows(other.page, "mine.h")
     other.check()
     page.keyboard.press("s")
     page.get_by_label("Everything in the link", exact=False).check()
@@ -345,8 +352,8 @@ def test_an_object_shows_the_lines_of_its_other_files(tab: Callable[..., Any], t
     rejected(page)
     page.locator(".file-tab", has_text="mine.h").wait_for()
     page.wait_for_function("() => document.querySelector('bs-editor').store.state.file === 'mine.h'")
-    assert "return *data;" in page.locator(".cm-content").text_content()
-    assert page.locator("bs-editor .bs-current").text_content().strip() == "return *data;"
+    expect(page.locator(".cm-content")).to_contain_text("return *data;")
+    expect(page.locator("bs-editor .bs-current")).to_have_text("return *data;")
     assert page.get_by_role("button", name="+ Header").count() == 0
     made.check()
 

@@ -19,18 +19,15 @@ RELAY = Path(__file__).with_name("bidi_relay.py")
 
 
 @pytest.fixture(scope="module")
-def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def firefox(play: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if FIREFOX is None:
         pytest.skip("there is no firefox-esr (Debian's package of that name)")
-    from playwright.sync_api import sync_playwright
-
     start = tmp_path_factory.mktemp("firefox") / "firefox"
     start.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, str(RELAY), FIREFOX])} "$@"\n')
     start.chmod(0o755)
-    with sync_playwright() as play:
-        browser = play.firefox.launch(channel="moz-firefox", executable_path=str(start), timeout=60_000)
-        yield browser
-        browser.close()
+    browser = play.firefox.launch(channel="moz-firefox", executable_path=str(start), timeout=60_000)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ char LICENSE[] SEC("license") = "GPL";
     page.keyboard.press("Control+Enter")
     stage(page, "run", "done")
     page.get_by_role("tab", name="Output").click()
-    expect(page.locator(".events")).to_contain_text(RUDE)
+    expect(page.locator("bs-output .events")).to_contain_text(RUDE)
     assert page.locator("img:not(.cm-widgetBuffer)").count() == 0
     replace_source(page, f'#error {RUDE}\nSEC("xdp")\nint a;\n')
     page.keyboard.press("Control+Enter")

@@ -127,7 +127,7 @@ def test_run_mode_pairs_code_and_registers(recorded_tab: Tabs) -> None:
     page.get_by_role("tab", name="Maps").click()
     expect(page.locator(".map-table tbody tr")).to_contain_text("3  (03 00 00 00 00 00 00 00)")
     page.get_by_role("tab", name="Output").click()
-    expect(page.locator(".events")).to_contain_text("first byte 2")
+    expect(page.locator("bs-output .events")).to_contain_text("first byte 2")
     tab.check()
 
 
