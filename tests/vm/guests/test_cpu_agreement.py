@@ -42,6 +42,10 @@ KERNEL_HALF = range(0xFF00, 0x10000)
 OWN_DATA = frozenset({"addresses"})
 
 
+# The order in which a hash map's elements are visited depends on a random number of the kernel's.
+BY_CHANCE = frozenset({"callbacks"})
+
+
 class Case(NamedTuple):
     """A program, and packets that it is run on. there -- its object, relocated for the guest's kernel"""
 
@@ -87,7 +91,7 @@ def golden(kernel: GuestKernel) -> Iterator[Case]:
         said = json.loads(path.read_text())
         data = lzma.decompress(base64.b85decode(said["object"]))
         obj, there = load_object(data, path.stem), load_object(data, path.stem, kernel=kernel)
-        for program in obj.programs:
+        for program in (each for each in obj.programs if each.name not in BY_CHANCE):
             yield Case(obj, there, program, (bytes.fromhex(said["packet"]),))
 
 
