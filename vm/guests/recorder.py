@@ -196,8 +196,17 @@ class Recorder:
         """Of which programs no event was recorded, and why."""
         for code, seen, taken in zip(self.codes, self._seen, self._taken, strict=True):
             if not taken:
-                times = f"ran {seen} times, none of them as asked for" if seen else "did not run"
-                yield f"{code.name} {times}."
+                yield f"{code.name} {self._why_none(seen)}."
+
+    def _why_none(self, seen: int) -> str:
+        if not seen:
+            return "did not run"
+        times = f"ran {seen} time{'' if seen == 1 else 's'} while it was watched"
+        if self.choice.task:
+            return f"{times}, never in a task called {self.choice.task}"
+        if self.choice.every > 1:
+            return f"{times}, and one in {self.choice.every} is recorded"
+        return f"{times}, only in the init of the virtual machine, which is not recorded"
 
 
 def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:
