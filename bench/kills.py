@@ -22,7 +22,7 @@ from websockets.exceptions import WebSocketException
 
 from bench.measures import asm_request, c_request
 from bench.rows import Row
-from bench.submit import Playground
+from bench.submit import Playground, socket_from
 
 EVERY: Final = 2.0
 VISITORS: Final = 6
@@ -63,8 +63,6 @@ class Client:
 
     async def _run(self, request: dict[str, Any]) -> str:
         """How a run ended: "done", or the code of a sentence. After a lost connection it is resumed, as a page does."""
-        from bench.load import socket_from
-
         run = ""
         message = {"type": "run", "v": 1, "request": request}
         while True:

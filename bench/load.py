@@ -23,15 +23,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
-from websockets.typing import Origin
 
 from bench import walks
 from bench.kills import kills
 from bench.measures import asm_request, c_request
 from bench.rows import Row
-from bench.submit import Playground
+from bench.submit import Playground, socket_from
 
 HONEST: Final = "127.0.0.3"
 ATTACKER: Final = "127.0.0.2"
@@ -53,17 +52,6 @@ class Ended(NamedTuple):
 
 def small_request() -> dict[str, Any]:
     return asm_request("r0 = 2\nexit\n")
-
-
-@contextlib.asynccontextmanager
-async def socket_from(address: str, server: str) -> Any:
-    """An open run socket from a local address, after its hello."""
-    async with connect(
-        server.replace("http", "ws") + "/ws/run", origin=Origin(server), local_addr=(address, 0), max_size=None,
-        open_timeout=30, ping_interval=None,
-    ) as opened:  # fmt: skip
-        await opened.recv()
-        yield opened
 
 
 async def submit(opened: ClientConnection, request: dict[str, Any]) -> Ended:

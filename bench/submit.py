@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.typing import Origin
 
 from vm.remote import Connection
 
@@ -151,3 +155,14 @@ class Playground:
                 continue
             peak = max(peak, int(found[1]) << 10 if found else 0)
         return peak
+
+
+@contextlib.asynccontextmanager
+async def socket_from(address: str, server: str) -> Any:
+    """An open run socket from a local address, after its hello."""
+    async with connect(
+        server.replace("http", "ws") + "/ws/run", origin=Origin(server), local_addr=(address, 0), max_size=None,
+        open_timeout=30, ping_interval=None,
+    ) as opened:  # fmt: skip
+        await opened.recv()
+        yield opened
