@@ -12,23 +12,9 @@ import pytest
 
 from playground.jobs.frames import DAMAGED
 from playground.present.run import run_job
+from tests.playground.present.programs import LOOP
 
 LOGS = Path(__file__).parents[2] / "vm" / "logs"
-LOOP = """.type xdp
-    r6 = r1
-    r7 = 0
-loop:
-    call 7
-    *(u64 *)(r10 - 8) = r0
-    if r0 > 100 goto skip
-    r7 += 1
-skip:
-    r3 = *(u64 *)(r10 - 8)
-    r7 += 1
-    if r7 < 1000 goto loop
-    r0 = 0
-    exit
-"""
 
 
 @cache

@@ -14,22 +14,8 @@ from playground.jobs.frames import FACTS, VALUE, WANTED
 from playground.jobs.record import HEAD_BYTES
 from playground.messages import told
 from playground.present.run import run_job
+from tests.playground.present.programs import LOOP
 
-LOOP = """.type xdp
-    r6 = r1
-    r7 = 0
-loop:
-    call 7
-    *(u64 *)(r10 - 8) = r0
-    if r0 > 100 goto skip
-    r7 += 1
-skip:
-    r3 = *(u64 *)(r10 - 8)
-    r7 += 1
-    if r7 < 1000 goto loop
-    r0 = 0
-    exit
-"""
 NARROW = """.type xdp
     r2 = *(u32 *)(r1 + 4)
     r3 = *(u32 *)(r1 + 0)

@@ -11,24 +11,10 @@ import pytest
 from playground.jobs.frames import DAMAGED, LOG
 from playground.present.run import run_job
 from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder
+from tests.playground.present.programs import LOOP
 from vm import pipeline
 from vm.pipeline import BuildOptions, Source
 
-LOOP = """.type xdp
-    r6 = r1
-    r7 = 0
-loop:
-    call 7
-    *(u64 *)(r10 - 8) = r0
-    if r0 > 100 goto skip
-    r7 += 1
-skip:
-    r3 = *(u64 *)(r10 - 8)
-    r7 += 1
-    if r7 < 1000 goto loop
-    r0 = 0
-    exit
-"""
 C = """#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 SEC("xdp") int first(struct xdp_md *ctx) { return 1; }
