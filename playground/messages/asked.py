@@ -559,21 +559,47 @@ class MatrixRequest(KernelAnalysis, frozen=True, kw_only=True):
     """
 
     type: Literal["matrix"]
-    kernels: Annotated[list[Series], about("which, by series; `[]`: all", title="The kernels", max_length=SERIES)] = (
-        field(default_factory=list)
-    )
+    kernels: Annotated[
+        list[Series],
+        about(
+            "which, by series; `[]`: all",
+            sentence=f"The kernels have to be a list of at most {SERIES} series.",
+            max_length=SERIES,
+        ),
+    ] = field(default_factory=list)
     clangs: Annotated[
         list[Series],
-        about('major versions of clang, `""`: the usual one; `[]`: only that', title="The clangs", max_length=SERIES),
+        about(
+            'major versions of clang, `""`: the usual one; `[]`: only that',
+            sentence=f"The clangs have to be a list of at most {SERIES} versions.",
+            max_length=SERIES,
+        ),
     ] = field(default_factory=list)
     mcpus: Annotated[
         list[Literal["v1", "v2", "v3", "v4"]],
-        about("`[]`: that of the request", title="The instruction set versions", max_length=4),
+        about(
+            "`[]`: that of the request",
+            sentence="The instruction set versions have to be a list of v1, v2, v3 and v4.",
+            max_length=4,
+        ),
     ] = field(default_factory=list)
     opts: Annotated[
         list[Literal["O0", "O1", "O2"]],
-        about("`[]`: that of the request", title="The optimisation levels", max_length=3),
+        about(
+            "`[]`: that of the request",
+            sentence="The optimisation levels have to be a list of O0, O1 and O2.",
+            max_length=3,
+        ),
     ] = field(default_factory=list)
+
+
+KernelSeries: TypeAlias = Annotated[
+    str,
+    about('which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH),
+]
+Workload: TypeAlias = Annotated[
+    Literal["shell", "files", "network", "scheduler"], about("what runs meanwhile", title="The workload")
+]
 
 
 class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
@@ -583,15 +609,8 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     """
 
     type: Literal["real"]
-    kernel: Annotated[
-        str,
-        about(
-            'which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH
-        ),
-    ] = ""
-    workload: Annotated[
-        Literal["shell", "files", "network", "scheduler"], about("what runs meanwhile", title="The workload")
-    ] = "shell"
+    kernel: KernelSeries = ""
+    workload: Workload = "shell"
     shell: Annotated[
         str,
         about("a line for busybox's shell, instead of a workload", title="The line of shell", max_length=SHELL_LENGTH),
@@ -608,15 +627,8 @@ class RecordRequest(KernelAnalysis, frozen=True, kw_only=True):
     """
 
     type: Literal["record"]
-    kernel: Annotated[
-        str,
-        about(
-            'which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH
-        ),
-    ] = ""
-    workload: Annotated[
-        Literal["shell", "files", "network", "scheduler"], about("what runs there", title="The workload")
-    ] = "shell"
+    kernel: KernelSeries = ""
+    workload: Workload = "shell"
 
 
 class BinariesRequest(Analysis, frozen=True, kw_only=True):

@@ -142,7 +142,8 @@ def wanted(kind: Any, said: Meta) -> str:
     if kind is str:
         return "text" if said.max_length is None else f"text of at most {said.max_length} characters"
     if kind is int:
-        return "a whole number" if said.ge is None else f"a whole number from {said.ge}"
+        most = "" if said.le is None else f" to {said.le:,}"
+        return "a whole number" if said.ge is None else f"a whole number from {said.ge}{most}"
     if get_origin(kind) is list:
         return "a list" if said.max_length is None else f"a list of at most {said.max_length}"
     if is_union(kind):

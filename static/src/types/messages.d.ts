@@ -301,7 +301,7 @@ export interface RecordRequest {
   take?: "any" | "new" | "stored";
   /** which, its series; `""`: the emulated one, else the newest */
   kernel?: string;
-  /** what runs there */
+  /** what runs meanwhile */
   workload?: "shell" | "files" | "network" | "scheduler";
 }
 

@@ -14,7 +14,7 @@ from vm.kernel.btf import kernel_btf
 from vm.kernel.release import RELEASE
 from vm.pipeline import Build, BuildOptions, Cell, Source
 from vm.pipeline.kernel_needs import Need, lacking, needs
-from vm.pipeline.kernel_own import same_release
+from vm.pipeline.kernel_own import hidden, own_cell, same_release
 
 ASM = b"r0 = 0\nexit\n"
 
@@ -105,3 +105,14 @@ def test_what_a_kernel_lacks_is_said_with_the_first_that_has_it() -> None:
     assert lacking([Need("kfunc", "no_such_kfunc")], kernels, ["6.1"]) == {
         "6.1": ["It needs the kfunc no_such_kfunc; none of these has it."]
     }
+
+
+def test_a_program_without_btf_has_no_lines_of_its_source_in_the_log() -> None:
+    build = Build(Source("asm", b"r0 = 2\nexit", "two"), BuildOptions())
+    own = own_cell(build, "", log_level=2)
+    assert own is not None and own.verdict == "accept"
+    assert "0: (b7) r0 = 2" in own.log and "@ program" not in own.log
+
+
+def test_identifiers_of_types_are_hidden() -> None:
+    assert hidden("func 'f' arg0 has btf_id 3075 type") == hidden("func 'f' arg0 has btf_id 2991 type")
