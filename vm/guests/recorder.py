@@ -22,7 +22,10 @@ from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
 
 DEFAULT_EVENTS: Final = 3
 MAX_LOOKED_AT: Final = 2000
-"""Entries of a program after which it is no longer stopped at, whether or not they were recorded."""
+"""Entries of a program, but for those in the guest's init, after which it is no longer stopped at."""
+MAX_IN_INIT: Final = 64
+"""Entries in the guest's init, while it does something for the host, after which they are no longer stopped at. Such an
+entry takes about a millisecond."""
 MAX_STATES: Final = 20_000
 """Of one event."""
 EVENT_SECONDS: Final = 5.0
@@ -65,6 +68,8 @@ class Recorder:
             raise GuestError("start", "The guest was restored without a debugger.")
         self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
         self._seen = [0] * len(self.codes)
+        self._in_init = [0] * len(self.codes)
+        self._spared = 0
         self._taken = [0] * len(self.codes)
         self._stub = Stub(debug, time.monotonic() + self.machine.left)
         self._tasks = _Tasks(self.kernel, self._stub)
@@ -93,21 +98,36 @@ class Recorder:
         if number is None or state.rip not in self._armed:
             stub.go()
             return
-        stub.pass_by(state.rip)
-        self._armed.discard(state.rip)
-        self._seen[number] += 1
         comm, pid = self._tasks.current()
+        if pid == _INIT:
+            self._in_init[number] += 1
+            self._spared += 1
+        else:
+            self._seen[number] += 1
         if self._wanted(number, comm, pid):
+            self._unarm(state.rip)
             started = time.monotonic()
             event = self._record(number, comm, pid, state)
             self._taken[number] += 1
             self._events.append((event, time.monotonic() - started))
+            if self._taken[number] < self.choice.events:
+                self._arm(state.rip)
         else:
-            stub.step()
-        if self._taken[number] < self.choice.events and self._seen[number] < MAX_LOOKED_AT:
-            stub.stop_at(state.rip)
-            self._armed.add(state.rip)
+            if self._spared > MAX_IN_INIT:
+                self._unarm(state.rip)
+                self._resting.add(state.rip)
+            elif self._seen[number] >= MAX_LOOKED_AT:
+                self._unarm(state.rip)
+            stub.step()  # which QEMU does in spite of a breakpoint there
         stub.go()
+
+    def _arm(self, address: int) -> None:
+        self._stub.stop_at(address)
+        self._armed.add(address)
+
+    def _unarm(self, address: int) -> None:
+        self._stub.pass_by(address)
+        self._armed.discard(address)
 
     def _wanted(self, number: int, comm: str, pid: int) -> bool:
         task = self.choice.task
@@ -139,8 +159,7 @@ class Recorder:
     def _elsewhere(self, state: Registers) -> None:
         """Stopped at another program's entry, during an event: that one is not recorded."""
         if state.rip in self._armed:
-            self._stub.pass_by(state.rip)
-            self._armed.discard(state.rip)
+            self._unarm(state.rip)
             self._again.append(state.rip)
 
     def _record(self, number: int, comm: str, pid: int, entry: Registers) -> RecordedEvent:
@@ -159,8 +178,7 @@ class Recorder:
         low = max(lowest - 512, entry.regs[_RSP] - _MAX_STACK)
         memory.append(Bytes(len(offsets), low, stub.read(low, entry.regs[_RSP] - low)))
         for address in self._again:
-            stub.stop_at(address)
-            self._armed.add(address)
+            self._arm(address)
         self._again.clear()
         return RecordedEvent(
             number, comm, pid, offsets, bytes(registers), tuple(each for each in memory if each.data), cut
@@ -172,7 +190,7 @@ class Recorder:
         return found
 
     def rest(self) -> None:
-        """Record nothing until resume(): the guest's init does something for the host, and runs programs by that."""
+        """Record nothing until resume(): the guest's init does much for the host, and runs programs by that."""
         while self._armed:
             self._stub.interrupt()
             if self._stub.registers().rip in self._armed:
@@ -180,41 +198,45 @@ class Recorder:
                 continue
             for address in self._armed:
                 self._stub.pass_by(address)
-            self._resting, self._armed = self._armed, set()
+            self._resting |= self._armed
+            self._armed = set()
             self._stub.go()
 
     def resume(self) -> None:
-        """Go on recording."""
+        """Stop at all programs' entries again: those of rest(), and those that init entered too often."""
+        self._spared = 0
         if self._resting:
             self._stub.interrupt()
             for address in self._resting:
-                self._stub.stop_at(address)
-            self._armed, self._resting = self._resting, set()
+                self._arm(address)
+            self._resting = set()
             self._stub.go()
 
     def missed(self) -> Iterator[str]:
         """Of which programs no event was recorded, and why."""
-        for code, seen, taken in zip(self.codes, self._seen, self._taken, strict=True):
+        for code, seen, in_init, taken in zip(self.codes, self._seen, self._in_init, self._taken, strict=True):
             if not taken:
-                yield f"{code.name} {self._why_none(seen)}."
+                yield f"{code.name} {self._why_none(seen, in_init)}."
 
-    def _why_none(self, seen: int) -> str:
-        if not seen:
+    def _why_none(self, seen: int, in_init: int) -> str:
+        if not seen and not in_init:
             return "did not run"
+        if not seen:
+            return "ran only in the init of the virtual machine, which is not recorded"
         times = f"ran {seen} time{'' if seen == 1 else 's'} while it was watched"
         if self.choice.task:
             return f"{times}, never in a task called {self.choice.task}"
-        if self.choice.every > 1:
-            return f"{times}, and one in {self.choice.every} is recorded"
-        return f"{times}, only in the init of the virtual machine, which is not recorded"
+        return f"{times}, and one in {self.choice.every} is recorded"
 
 
 def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:
     """The states inside the program: offsets, registers, why there are no more of them, and the lowest stack pointer.
 
     What else runs in the meantime is left out: other programs that a helper or an interrupt runs, on this stack or on
-    another one, and this one, should an interrupt enter it again.
+    another one, and this one, should an interrupt enter it again. An instruction before which the processor was
+    interrupted is logged again when the interrupt handler has returned: the second state is left out too.
     """
+    last: Registers | None = None
     offsets, registers = array("i"), bytearray()
     lowest = top = entry.regs[_RSP]
     start = code.functions[0].address
@@ -227,8 +249,9 @@ def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> t
             again = 0
         if state.rip == start and len(offsets) and stack < top:
             again = again or stack
-        if again:
+        if again or state == last:
             continue
+        last = state
         if len(offsets) >= MAX_STATES:
             return offsets, registers, f"only its first {MAX_STATES:,} machine instructions are recorded", lowest
         offsets.append(offset)

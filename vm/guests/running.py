@@ -27,7 +27,7 @@ from vm.recorded.values import RecordedCode, RecordedEvent
 # What a workload does, as lines of busybox's shell.
 WORKLOADS: Final = {
     "shell": "for i in 1 2 3 4 5; do /bin/busybox true; /bin/busybox ls / >/dev/null; done",
-    "files": "for i in 1 2 3 4 5; do echo $i >/tmp/f$i; /bin/busybox cat /tmp/f$i >/dev/null; rm /tmp/f$i; done",
+    "files": "for i in 1 2 3 4 5; do echo $i >/tmp/f$i; /bin/busybox wc /tmp/f$i >/dev/null; rm /tmp/f$i; done",
     "network": (
         "b=/bin/busybox; $b ip link set lo up; echo hello >/tmp/page; $b httpd -p 127.0.0.1:8080 -h /tmp; "
         "($b nc -u -l -p 53 </dev/null >/dev/null &); for i in 1 2 3; do "
@@ -253,8 +253,6 @@ def run(
     maps = _Maps(machine, obj)
     until, settled, looked = time.monotonic() + seconds, 0.0, time.monotonic()
     while time.monotonic() < until:
-        if recorder is not None:
-            recorder.rest()
         yield one.poll()
         if recorder is not None:
             recorder.resume()
@@ -266,6 +264,8 @@ def run(
             yield maps.changed()
             looked = time.monotonic()
         pause(_PAUSE if recorder is None else _RECORDING_PAUSE)
+        if recorder is not None:
+            yield _recorded(recorder)
     if recorder is not None:
         recorder.rest()
         yield [*_recorded(recorder), *(Noted(text) for text in recorder.missed())]

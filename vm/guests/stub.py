@@ -198,9 +198,6 @@ class Stub:
         found: list[Registers] = []
         for match in _DUMP.finditer(self.logged):
             words = [int(text, 16) for text in match.groups()]
-            state = Registers(words[16], tuple(words[i] for i in _ORDER))
-            # An instruction before which QEMU was interrupted is logged twice.
-            if not found or found[-1] != state:
-                found.append(state)
+            found.append(Registers(words[16], tuple(words[i] for i in _ORDER)))
         self.logged.clear()
         return found

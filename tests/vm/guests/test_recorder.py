@@ -10,6 +10,7 @@ import pytest
 
 from vm import pipeline
 from vm.errors import LimitError
+from vm.guests.process import MODULE_AREA
 from vm.guests.recorder import _own
 from vm.guests.states import State
 from vm.guests.stub import Registers
@@ -48,6 +49,12 @@ def test_an_interrupts_run_of_the_same_program_is_left_out() -> None:
     assert list(offsets) == [0, 4, 5]
 
 
+def test_an_instruction_that_is_logged_again_after_an_interrupt_is_one_state() -> None:
+    handler = at(BASE - 0x1000, STACK - 256)
+    offsets, _ = own([at(BASE), at(BASE + 4), handler, at(BASE + 4), at(BASE + 4, STACK - 16)])
+    assert list(offsets) == [0, 4, 4]
+
+
 @pytest.fixture(scope="module")
 def state() -> State:
     found = pipeline.saved_guests()
@@ -77,6 +84,20 @@ def test_the_first_events_of_a_task(state: State) -> None:
     for how, run, known in pipeline.stepped(read, "on_exec"):
         assert how == "instruction" and len(run.steps) == 29
         assert all(known) and not [each for each in known if each is not None and each.wrong]
+
+
+@pytest.mark.guests
+def test_only_bpf_programs_are_in_the_area_that_is_logged(state: State) -> None:
+    area, size = (int(part, 16) for part in MODULE_AREA.split("+"))
+    symbols = {name: int(address, 16) for address, _, name, *_ in map(str.split, state.symbols.splitlines())}
+    assert symbols["_etext"] < area <= BASE < area + size
+
+
+@pytest.mark.guests
+def test_events_are_recorded_while_the_init_of_the_guest_enters_the_programs_too(state: State) -> None:
+    taken, recording = record(state, "trace_reads", "for i in 1 2 3 4; do busybox wc /init >/dev/null; done", Choice(2))
+    assert {(each.event.program, each.event.comm) for each in taken} == {(0, "busybox"), (1, "busybox")}
+    assert len(taken) == 4 and not recording.notes
 
 
 @pytest.mark.guests
