@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -48,6 +49,38 @@ def test_without_qemu_the_real_kernels_are_skipped_with_a_sentence(tmp_path: Pat
     assert done.stdout.startswith("guests: the tests on real kernels are skipped: QEMU is not installed")
 
 
-def test_the_real_kernels_come_after_the_tests() -> None:
-    steps = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert steps.index("CI=true make test") < steps.index("exec sh .ci/guests")
+def ci(tmp_path: Path, make: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """What `.ci/run` prints where `make` and `.ci/guests` are these scripts, and what they were called with."""
+    root = tmp_path / "clone"
+    (root / ".ci").mkdir(parents=True)
+    shutil.copyfile(ROOT / ".ci" / "run", root / ".ci" / "run")
+    called = tmp_path / "called"
+    (root / ".ci" / "guests").write_text(f'echo "guests $CI" >>{called}; echo "3 passed in 1.00s"\n')
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "make").write_text(f'#!/bin/sh\necho "make $* $CI" >>{called}\n{make}\n')
+    (folder / "make").chmod(0o755)
+    done = subprocess.run(
+        ["bash", str(root / ".ci" / "run")],
+        env={"PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done, called.read_text()
+
+
+def test_the_real_kernels_come_after_the_tests(tmp_path: Path) -> None:
+    done, called = ci(tmp_path, "echo '10 passed, 2 skipped in 5.00s'")
+    assert done.returncode == 0, done.stdout
+    assert called == "make test true\nguests true\n"
+    assert "10 passed, 2 skipped in 5.00s\n" in done.stdout and "3 passed in 1.00s\n" in done.stdout
+
+
+def test_a_failure_is_printed_and_ends_it(tmp_path: Path) -> None:
+    failing = "seq 30000; echo 'FAILED tests/x.py::test_y - assert 1'; seq 30000; echo '1 failed in 2.00s'; exit 2"
+    done, called = ci(tmp_path, failing)
+    assert done.returncode == 2
+    assert called == "make test true\n"
+    assert len(done.stdout) < 10_000
+    assert "FAILED tests/x.py::test_y" in done.stdout and "1 failed in 2.00s" in done.stdout

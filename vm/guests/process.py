@@ -20,7 +20,7 @@ from vm.sandbox.layers import Limits
 
 KVM_VARIABLE: Final = "BPFSCOPE_GUEST_KVM"
 MEMORY_MIB: Final = 512
-# Without KASLR: it can place the kernel's own code within MODULE_AREA, all of which is logged while a program is recorded.
+# Without KASLR: it can place the kernel's own code within MODULE_AREA, which is logged while a program is recorded.
 BOOT_LINE: Final = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr"
 _SANDBOX: Final = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 # QEMU beside the guest's memory: translated code (tb-size) and what it allocates itself.
