@@ -10,10 +10,10 @@ from typing import Any, Final, get_args
 import msgspec
 
 from playground.messages import VERSION
-from playground.messages.asked import ListName
 from playground.messages.base import Wire
 from playground.messages.endpoints import ENDPOINTS, RUN_ID, Endpoint, Messages, Problem, RunMessages, Started
 from playground.messages.parts import PARTS
+from playground.messages.reads import ListName
 from playground.messages.told import STAGE_TYPES, STEPS
 from playground.messages.told import TYPES as TOLD
 

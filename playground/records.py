@@ -12,7 +12,7 @@ from playground.jobs.frames import FrameError
 from playground.jobs.record import WINDOW
 from playground.jobs.run import Run
 from playground.jobs.service import Unreadable, first_entries, service
-from playground.messages import asked
+from playground.messages import reads
 
 R = TypeVar("R")
 MOST_ITEMS = 1 << 30
@@ -64,7 +64,7 @@ async def everything(run: Run, network: str) -> AsyncIterator[str]:
 
 async def steps_from(run: Run, stage: Any, number: int, first: int, network: str) -> list[str]:
     """The `steps` messages of the window that begins at `first`. BadRequest, Unreadable."""
-    window = asked.Window(type="window", stage=stage, run=number, from_=first, to=first + WINDOW)
+    window = reads.Window(type="window", stage=stage, run=number, from_=first, to=first + WINDOW)
     return await window_of(run, window, network)
 
 

@@ -18,8 +18,9 @@ from msgspec import UNSET
 
 from playground.config.limits import FILES_BYTES, SOURCE_BYTES
 from playground.messages import asked
-from playground.messages.asked import (
-    Analysis,
+from playground.messages.base import NAME_LENGTH, Wire
+from playground.messages.check import WrongValue, checked
+from playground.messages.programs import (
     EventInput,
     FormInput,
     GivenInput,
@@ -28,8 +29,7 @@ from playground.messages.asked import (
     RecordedInput,
     Request,
 )
-from playground.messages.base import NAME_LENGTH, Wire
-from playground.messages.check import WrongValue, checked
+from playground.messages.questions import Analysis
 from playground.messages.view import View
 
 SENT_AS = {

@@ -37,7 +37,7 @@ from playground.jobs.queue import Busy, Client
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Closing, Unreadable, service
 from playground.jobs.storage import refusal
-from playground.messages import asked
+from playground.messages import asked, questions, reads
 from playground.messages.base import Wire
 from playground.messages.check import checked
 from playground.messages.endpoints import (
@@ -227,7 +227,7 @@ async def _given(texts: Iterable[str]) -> AsyncIterator[str]:
 async def _steps(call: Call) -> None:
     which = call.query(StepsOf)
     async with _watched(call) as run:
-        window = asked.Window(type="window", stage=which.stage, run=which.run, from_=which.from_, to=which.to)
+        window = reads.Window(type="window", stage=which.stage, run=which.run, from_=which.from_, to=which.to)
         await call.answer(_given(await window_of(run, window, call.network)))
 
 
@@ -235,7 +235,7 @@ async def _part(call: Call) -> None:
     which = call.query(ItemsOf)
     value = {"type": "part", "list": call.values["list"], "from": which.from_, "to": which.to}
     async with _watched(call) as run:
-        await call.answer(_given(await part_of(run, checked(value, asked.PartRequest, "The part"), call.network)))
+        await call.answer(_given(await part_of(run, checked(value, reads.PartRequest, "The part"), call.network)))
 
 
 async def _log(call: Call) -> None:
@@ -252,12 +252,12 @@ async def _trace(call: Call) -> None:
         await while_there(call.receive, call.answer(everything(run, call.network)))
 
 
-def _asked(kind: str, body: Any) -> asked.Analysis:
+def _asked(kind: str, body: Any) -> questions.Analysis:
     """A question from its body: the fields of a request, and beside them those of the question itself. BadRequest."""
     given = dict(body) if isinstance(body, dict) else {}
     own = {name: given.pop(name) for name in own_fields(kind) if name in given}
     value = {"type": kind, "request": given if isinstance(body, dict) else body, **own}
-    return cast(asked.Analysis, checked(value, asked.TYPES[kind], "The request"))
+    return cast(questions.Analysis, checked(value, asked.TYPES[kind], "The request"))
 
 
 async def _analysis(call: Call) -> None:

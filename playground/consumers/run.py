@@ -29,7 +29,7 @@ from playground.jobs.run import FINISHED, QUEUED, Run
 from playground.jobs.service import Closing, Unreadable, key_of, service
 from playground.jobs.service import Gone as UploadGone
 from playground.jobs.storage import refusal
-from playground.messages import VERSION, asked
+from playground.messages import VERSION, asked, programs, questions, reads
 from playground.requests import BadRequest, check_question, check_request, parse, read_message, size
 from playground.views.pages import limits
 
@@ -162,7 +162,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if not finished:
             await self.say(type="done", ms=0, cancelled=True)
 
-    async def on_window(self, message: asked.Window) -> None:
+    async def on_window(self, message: reads.Window) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
@@ -184,7 +184,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         for text in texts:
             await self.say_text(text)
 
-    async def on_seek(self, message: asked.Seek) -> None:
+    async def on_seek(self, message: reads.Seek) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
@@ -200,14 +200,14 @@ class RunConsumer(AsyncWebsocketConsumer):
         else:
             await self.say(**found, id=message.id)
 
-    async def on_part(self, message: asked.PartRequest) -> None:
+    async def on_part(self, message: reads.PartRequest) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet.", "unknown_run")
         for text in await part_of(run, message, self.client.name):
             await self.say_text(text)
 
-    async def on_log(self, message: asked.LogRequest) -> None:
+    async def on_log(self, message: reads.LogRequest) -> None:
         run = self.run
         if run is None:
             raise BadRequest("There is no run yet to show the log of.", "unknown_run")
@@ -362,7 +362,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             raise Gone from None
 
 
-async def window_of(run: Run, message: asked.Window, network: str) -> list[str]:
+async def window_of(run: Run, message: reads.Window, network: str) -> list[str]:
     """The messages that answer a `window` message about this run. BadRequest."""
     stage, number, first, to = message.stage, message.run, message.from_, message.to
     if to <= first:
@@ -380,7 +380,7 @@ async def window_of(run: Run, message: asked.Window, network: str) -> list[str]:
     return [_text({**empty, "keyframe": None, "steps": []})]
 
 
-async def part_of(run: Run, message: asked.PartRequest, network: str) -> list[str]:
+async def part_of(run: Run, message: reads.PartRequest, network: str) -> list[str]:
     """The messages that answer a `part` message about this run. BadRequest."""
     name, first, to = message.list_, message.from_, message.to
     if to <= first:
@@ -432,20 +432,20 @@ class Analysis(NamedTuple):
 
 
 Plain = (
-    asked.Window | asked.PartRequest | asked.Seek | asked.LogRequest | asked.ValueRequest | asked.FactsRequest
-    | asked.StatesRequest | asked.RoundsRequest | asked.Stop | asked.Resume | asked.Cancel
+    reads.Window | reads.PartRequest | reads.Seek | reads.LogRequest | reads.ValueRequest | reads.FactsRequest
+    | reads.StatesRequest | reads.RoundsRequest | asked.Stop | asked.Resume | asked.Cancel
 )  # fmt: skip
 Message = Start | Analysis | Plain
-Question = asked.ValueRequest | asked.FactsRequest | asked.StatesRequest | asked.RoundsRequest
+Question = reads.ValueRequest | reads.FactsRequest | reads.StatesRequest | reads.RoundsRequest
 
 
 def understand(text: str) -> Message:
     """A client's message. BadRequest for one that is not in the schema, or whose request is refused."""
     message = read_message(parse(text, "A message"))
-    if isinstance(message, asked.Run):
+    if isinstance(message, programs.Run):
         request = check_request(message.request)
         return Start(request, key_of(request), message.instead)
-    if isinstance(message, asked.Analysis):
+    if isinstance(message, questions.Analysis):
         return Analysis(message.type, check_request(message.request), check_question(message))
     assert isinstance(message, Plain)
     return message

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 import msgspec
 from msgspec import UNSET, field
 
-from playground.messages.asked import ANALYSES, TYPES, ListName, Request
+from playground.messages.asked import ANALYSES, TYPES
 from playground.messages.base import NAME_LENGTH, Unset, Wire, about
+from playground.messages.programs import Request
+from playground.messages.reads import ListName
 from playground.messages.view import View
 
 _FROM: Final = about("the first one, from 0", ge=0)

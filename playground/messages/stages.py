@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET
 
-from playground.messages.asked import Value
 from playground.messages.base import Unset, Wire, about
+from playground.messages.programs import Value
 from playground.messages.steps import Reg
 
 Stage: TypeAlias = Literal["compile", "load", "verify", "jit", "run"]

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, field
 
-from playground.messages.asked import REAL_SECONDS, SERIES, SHELL_LENGTH, Series
 from playground.messages.base import NAME_LENGTH, Unset, Wire, about
+from playground.messages.questions import REAL_SECONDS, SERIES, SHELL_LENGTH, Series
 
 BREAKPOINTS: Final = 100
 LAYOUT: Final = 64

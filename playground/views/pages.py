@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 from playground.examples import Example, all_examples, default_example
 from playground.glossary import glossary
 from playground.jobs.service import current, stored_record, toolchain, version
-from playground.messages.asked import ANALYSES, MAX_FILES
+from playground.messages.asked import ANALYSES
+from playground.messages.programs import MAX_FILES
 from playground.reference import search
 
 SCHEMA = 1

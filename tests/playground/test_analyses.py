@@ -10,8 +10,8 @@ import pytest
 
 from playground import metrics
 from playground.jobs.service import Service, key_of
-from playground.messages.asked import CompareRequest as Compare
-from playground.messages.asked import Request
+from playground.messages.programs import Request
+from playground.messages.questions import CompareRequest as Compare
 from playground.requests import check_question, check_request
 from tests.playground.conftest import Socket, asked
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from playground.messages import asked
+from playground.messages import programs
 from playground.present.run import run_job
 from playground.requests import TAKEN, BadRequest, check_request
 from tests.vm.compile.test_own_files import BAD_NAMES, MAIN, MINE
@@ -56,9 +56,9 @@ def test_only_c_has_files(kind: str) -> None:
 
 
 def test_the_schema_and_the_compiler_agree() -> None:
-    assert asked.MAX_FILES == options.MAX_FILES
+    assert programs.MAX_FILES == options.MAX_FILES
     assert TAKEN == options.RESERVED
-    pattern = get_args(asked.FileName)[1].pattern
+    pattern = get_args(programs.FileName)[1].pattern
     for name in (*BAD_NAMES, "a.h", "a/b.h", "A-b+c@2.h", "a" * 128, "a/b/c/d/e/f/g/h.h"):
         if name not in TAKEN:
             assert bool(re.search(pattern, name)) == bool(options.FILE_NAME.match(name)), name

@@ -15,7 +15,7 @@ import pytest
 from django.test import Client, override_settings
 
 from playground import links
-from playground.messages import asked
+from playground.messages import programs
 from playground.messages.check import checked
 from playground.messages.render import fields
 from playground.messages.told import TYPES
@@ -69,7 +69,7 @@ def run(request: pytest.FixtureRequest) -> Any:
 
 
 def test_a_client_of_version_1_is_understood(run: dict[str, Any]) -> None:
-    request = checked({"type": "run", "v": 1, "request": run["request"]}, asked.Run, "A message").request
+    request = checked({"type": "run", "v": 1, "request": run["request"]}, programs.Run, "A message").request
     assert check_request(request)["source"] == run["request"]["source"]
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from playground.messages import asked, stages
+from playground.messages import asked, programs, reads, stages
 from playground.messages.__main__ import main
 from playground.messages.base import Wire
 from playground.messages.check import WrongValue, checked, is_struct, opened, tagged
@@ -110,7 +110,7 @@ class Nothing:
     """A value that fits no field."""
 
 
-REQUEST_TYPES = (asked.Request, asked.Options, *asked.TYPES.values(), *tagged(asked.Input).values())
+REQUEST_TYPES = (programs.Request, programs.Options, *asked.TYPES.values(), *tagged(programs.Input).values())
 
 
 @pytest.mark.parametrize("kind", REQUEST_TYPES, ids=lambda kind: kind.__name__)
@@ -138,14 +138,18 @@ def _example(kind: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "value", "sentence"),
     [
-        (asked.Window, {"type": "window", "stage": "jit"}, "The stage of a window must be verify or run."),
-        (asked.Window, {"type": "window", "stage": "run", "run": -1, "from": 0, "to": 1}, "must be a number from 0"),
-        (asked.Window, {"type": "window", "stage": "run", "from": 0}, "end at a later step"),
+        (reads.Window, {"type": "window", "stage": "jit"}, "The stage of a window must be verify or run."),
+        (reads.Window, {"type": "window", "stage": "run", "run": -1, "from": 0, "to": 1}, "must be a number from 0"),
+        (reads.Window, {"type": "window", "stage": "run", "from": 0}, "end at a later step"),
         (asked.Resume, {"type": "resume"}, "no longer stored"),
         (asked.Cancel, {"type": "cancel", "now": 1}, "has a field 'now' that is not known here; known are type."),
-        (asked.FormInput, {"kind": "form", "layers": {"x" * 200: {}}}, "at most 128 characters"),
-        (asked.EventInput, {"kind": "event", "values": {"a": {"hex": "0", "b": 1}}}, "The event's value a has to be"),
-        (asked.EventInput, {"kind": "event", "values": dict.fromkeys(map(str, range(129)), 1)}, "at most 128 names"),
+        (programs.FormInput, {"kind": "form", "layers": {"x" * 200: {}}}, "at most 128 characters"),
+        (
+            programs.EventInput,
+            {"kind": "event", "values": {"a": {"hex": "0", "b": 1}}},
+            "The event's value a has to be",
+        ),
+        (programs.EventInput, {"kind": "event", "values": dict.fromkeys(map(str, range(129)), 1)}, "at most 128 names"),
     ],
 )
 def test_a_wrong_value_is_named(kind: type[Wire], value: dict[str, Any], sentence: str) -> None:
