@@ -1,7 +1,7 @@
 """The messages of the run socket (docs/protocol.md), version 1, as typed structures: the one place that defines them.
 
 asked.py  -- what clients send; programs.py, questions.py and reads.py are parts of it
-told.py   -- what the server sends; steps.py and stages.py are parts of it
+told.py   -- what the server sends; steps.py and stages.py (built.py, verified.py, executed.py) are parts of it
 check.py  -- values from outside against these types, with sentences for people
 render.py -- the tables of docs/protocol.md and the page's types, generated from them (`make protocol`)
 

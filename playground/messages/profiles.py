@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from playground.messages.base import Wire, about
-from playground.messages.stages import Edit
+from playground.messages.built import Edit
 
 _FILE = about('`""`: the source itself; else the header')
 _LINE = about("null: no line information")

@@ -11,7 +11,9 @@ from msgspec import UNSET
 
 from playground.messages.answers import Counterexample, FixesDone, FoundFix
 from playground.messages.base import Unset, Wire, about
+from playground.messages.built import Compiled, Loaded, Refused
 from playground.messages.contents import Binaries, Contents, RewrittenProgram
+from playground.messages.executed import Executed
 from playground.messages.kernels import (
     CellsDone,
     EmulatedCell,
@@ -43,19 +45,10 @@ from playground.messages.profiles import (
 )
 from playground.messages.real import RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket
 from playground.messages.shape import ComparedStates, Graph, LoopRounds
-from playground.messages.stages import (
-    Compiled,
-    Executed,
-    Loaded,
-    Refused,
-    Skipped,
-    Translated,
-    Verified,
-    Working,
-    stage_type,
-)
+from playground.messages.stages import Skipped, Translated, Working, stage_type
 from playground.messages.steps import RunSteps, VerifySteps
 from playground.messages.value import ProvedFacts, Value
+from playground.messages.verified import Verified
 
 
 class Sandbox(Wire, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from playground.messages import asked, programs, reads, stages
+from playground.messages import asked, programs, reads, stage_fields
 from playground.messages.__main__ import main
 from playground.messages.base import Wire
 from playground.messages.check import WrongValue, checked, is_struct, opened, tagged
@@ -102,7 +102,7 @@ def test_a_field_that_is_not_in_the_schema_is_found() -> None:
 
 
 def test_every_kind_of_what_is_not_emulated_is_known() -> None:
-    kind, _ = opened(msgspec.structs.fields(stages.NotCovered)[0].type)
+    kind, _ = opened(msgspec.structs.fields(stage_fields.NotCovered)[0].type)
     assert get_args(kind) == NOT_EMULATED_KINDS
 
 

@@ -1,0 +1,117 @@
+"""What the stage run says: results, events, maps, memory."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET
+
+from playground.messages.base import Unset, Wire, about
+from playground.messages.stage_fields import COMMAND, MS, RETURNED, SUMMARY, TOOK, WHY, Ended, Passed
+
+
+class Fault(Wire, frozen=True):
+    """Why the machine stopped."""
+
+    kind: Annotated[str, about("`memory`, `insns`, `time` or `helper`")]
+    message: Annotated[str, about("a sentence")]
+    insn_idx: int
+    step: int
+
+
+class RunResult(Wire, frozen=True):
+    """One run of the program on one input."""
+
+    r0: Annotated[str, about("64 bits, hex")]
+    result: Annotated[str, about("what the hook makes of it: `XDP_DROP`, `-EACCES (-13)`, a number")]
+    packet_out: Annotated[str | None, about("the packet as the program left it, hex")]
+    insns: Annotated[int, about("instructions executed")]
+    steps: Annotated[int, about("steps recorded")]
+    steps_cut: Annotated[bool, about("true: not all were recorded")]
+    fault: Fault | None
+
+
+class Variable(Wire, frozen=True):
+    """A global variable."""
+
+    name: str
+    type: Annotated[str, about("C text")]
+    offset: Annotated[int, about("bytes, in the section")]
+    size: Annotated[int, about("bytes")]
+    value: Annotated[str, about("C text")]
+
+
+class MapContent(Wire, frozen=True):
+    """A map as the last run left it."""
+
+    type: str
+    entries: Annotated[
+        list[tuple[str, str, str]], about('[key in hex, value in hex, value as C text or `""`], the first 256')
+    ]
+    cut: Annotated[int, about("entries left out")]
+    variables: Annotated[list[Variable], about("of .data, .bss, .rodata or .kconfig with BTF")] | Unset = UNSET
+
+
+class Event(Wire, frozen=True):
+    """What a helper did or printed."""
+
+    run: int
+    step: int
+    kind: Annotated[
+        str,
+        about("`printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`; `call` of a helper, in a recording"),
+    ]
+    text: str
+    hex: Annotated[str, about("bytes of the output")]
+    decoded: Annotated[
+        str, about("a record by the only structure of the program that has its size, else the strings in it")
+    ]
+
+
+class Region(Wire, frozen=True):
+    """A named part of memory."""
+
+    name: str
+    address: Annotated[str, about("hex")]
+    size: Annotated[int, about("bytes")]
+
+
+class Recorded(Wire, frozen=True):
+    """Where and how the events of a recording were recorded."""
+
+    kernel: Annotated[str, about("what `uname -r` printed there")]
+    workload: Annotated[str, about("the line of shell that ran")]
+    matched: Annotated[
+        Literal["instruction", "line"],
+        about(
+            "how the steps were found: `instruction`, the kernel's machine code is the one that is made here; "
+            "`line`, by the kernel's line information, a step for each C line"
+        ),
+    ]
+    tasks: Annotated[list[str], about("of each run, the name and process id of the task")]
+    notes: Annotated[list[str], about("what the recording leaves out")]
+    printed: Annotated[list[str], about("what the programs printed, with bpf_printk")]
+    outside: Annotated[
+        list[list[int]], about("run and step, where a register was outside what the verifier had proved")
+    ]
+
+
+class Executed(Wire, frozen=True):
+    """`run` done, or failed in the middle of the last run."""
+
+    type: Literal["stage"]
+    stage: Literal["run"]
+    status: Ended
+    ms: Annotated[float, MS]
+    summary: Annotated[str, SUMMARY]
+    message: Annotated[str, WHY]
+    packet_in: Annotated[list[str], about("the packets, hex")]
+    engine: Annotated[str, about("`jit`, `interpreter`, or the kernel that was recorded")]
+    runs: list[RunResult]
+    maps: Annotated[dict[str, MapContent], about("by name")]
+    events: Annotated[list[Event], about("the first 2,000")]
+    memory: Annotated[list[Region], about("the regions that addresses belong to")]
+    recorded: Annotated[Recorded, about("with an input of kind `recording`")] | Unset = UNSET
+    command: Annotated[str, COMMAND] | Unset = UNSET
+    took: Annotated[list[Passed], TOOK] | Unset = UNSET
+    returned: Annotated[list[Passed], RETURNED] | Unset = UNSET
