@@ -1,4 +1,4 @@
-"""From a verified program to what the kernel would run. passes.py lists the passes."""
+"""Rewriting of an accepted program into the instructions that the JIT gets. passes.py lists the passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short names for the instructions that rewrites are made of (the BPF_* macros of include/linux/filter.h)."""
+"""Functions that make the instructions of rewrites (the BPF_* macros of include/linux/filter.h)."""
 
 from __future__ import annotations
 

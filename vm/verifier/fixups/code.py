@@ -1,9 +1,9 @@
-"""The program while it is being rewritten: slots that know what they jump to, whatever moves between.
+"""A program while it is rewritten: each jump refers to the slot that it jumps to, not to a distance.
 
-The kernel keeps relative offsets and mends them after every patch (bpf_patch_insn_single, bpf_remove_insns). Here a
-jump holds the slot it goes to, and offsets are counted once, at the end. What the kernel's mending means is kept: a
-patched instruction's first slot is still the one jumps to it reach; a jump to removed slots reaches the next that
-stays.
+The kernel keeps relative offsets and adjusts them after every patch (bpf_patch_insn_single, bpf_remove_insns). Here a
+jump refers to its target slot, and offsets are computed once, at the end, with the same result: a jump to an
+instruction that was patched reaches the first slot of the patch; a jump to a removed slot reaches the next slot that
+was not removed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Slot:
 
 @final
 class Kept:
-    """In a patch: `insn` with the patched slot's own reference, jump target and callee."""
+    """An instruction of a patch that takes over the reference, jump target and callee of the patched slot."""
 
     __slots__ = ("insn",)
 
@@ -82,7 +82,7 @@ class Kept:
 
 @final
 class Named:
-    """In a patch: `insn`, whose immediate is the address `ref` names."""
+    """An instruction of a patch whose immediate is the address of `ref`."""
 
     __slots__ = ("insn", "ref")
 
@@ -105,7 +105,7 @@ INSERTED: Final = _blank()
 
 
 def is_jump(code: int) -> bool:
-    """Does an instruction with this opcode have a jump target?"""
+    """Whether an instruction with this opcode has a jump target."""
     return bpf.cls(code) in (bpf.JMP, bpf.JMP32) and bpf.op(code) not in (bpf.CALL, bpf.EXIT)
 
 
@@ -169,17 +169,17 @@ def expand(slot: Slot, patch: Sequence[PatchItem], following: Slot | None) -> li
 
 
 def retarget(slots: Iterable[Slot], moved: dict[int, Slot]) -> None:
-    """Let jumps to the slots whose id() is in `moved` go elsewhere."""
+    """Change the targets of jumps to the slots whose id() is in `moved`."""
     for slot in slots:
         if slot.target is not None:
             slot.target = moved.get(id(slot.target), slot.target)
 
 
 def settle(slots: Sequence[Slot], subprogs: Sequence[Subprog]) -> tuple[Insn, ...]:
-    """Count jump and call offsets, which all fit (see reach.py).
+    """Compute the offsets of jumps and calls; reach.py has checked that they all fit.
 
-    Reject for an address that is no function's any more (jit_subprogs). A program left with one function is not taken
-    apart into functions: what names a removed one (a loop's callback that is never called) keeps its plain distance.
+    Raises Reject for the address of a removed function (jit_subprogs). A program with only one function left is not
+    split into functions: a reference to a removed one (a loop's callback that is never called) stays a distance.
     """
     position = {id(slot): i for i, slot in enumerate(slots)}
     number = {id(subprog): i for i, subprog in enumerate(subprogs)}
@@ -218,12 +218,12 @@ def load_address(dst: int, ref: AddressRef) -> list[PatchItem]:
 
 
 def unsigned_high(value: int) -> int:
-    """The upper half of a 64-bit immediate as the second slot holds it."""
+    """The upper 32 bits of a 64-bit immediate, as the second slot of the load has them."""
     return s32(value >> 32)
 
 
 def insert_before(slot: Slot, patch: Sequence[Insn]) -> list[Slot]:
-    """Slots of `patch`, to be put before `slot`; a jump just past their end goes to `slot`, jumps to it still do."""
+    """The slots of `patch`, to be inserted before `slot`; jumps to `slot` or to the end of the patch reach `slot`."""
     new = [Slot(insn, INSERTED, slot.orig) for insn in patch]
     for i, one in enumerate(new):
         if is_jump(one.insn.code):

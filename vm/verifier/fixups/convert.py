@@ -1,4 +1,4 @@
-"""Accesses to contexts and typed pointers become accesses to the kernel's own structures (convert_ctx_accesses)."""
+"""Converts accesses of contexts and typed pointers to accesses of the kernel's structures (convert_ctx_accesses)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ TSTAMP_TYPE_OFF: Final = offset("__sk_buff.tstamp_type")
 
 
 class Context(NamedTuple):
-    """What the pass knows of the program: its type, and whether it writes packets directly."""
+    """What the pass needs to know about the program: its type, and whether it writes to packets directly."""
 
     prog_type: int
     seen_direct_write: bool
 
 
 def convert_ctx_accesses(slots: list[Slot], subprogs: list[Subprog], context: Context) -> list[Slot]:
-    """The pass. The program has no access that unconvertible() finds."""
+    """Run the pass, on a program for which unconvertible() has found nothing."""
     kind = ops.BY_PROG_TYPE.get(context.prog_type, ops.PLAIN)
     out: list[Slot] = []
     if context.seen_direct_write and kind.drop is not None:
@@ -89,7 +89,7 @@ def _convert(slot: Slot, ctx_table: Table | None, knows_tstamp_type: bool) -> li
 
 
 def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> int:
-    """The instruction that reads bytes the kernel has no conversion for, though it lets programs read them; or -1.
+    """The instruction that reads bytes for which the kernel has no conversion although they may be read, or -1.
 
     They are the upper halves of two fields of struct bpf_tcp_sock.
     """
@@ -105,7 +105,7 @@ def unconvertible(insns: list[Insn], auxes: list[InsnAux], prog_type: int) -> in
 
 
 def _access(insn: Insn, field_size: int, write: bool, fields: Table, knows_tstamp_type: bool) -> list[PatchItem]:
-    """A load that is narrower than its field loads the whole field, then shifts and masks to get its bytes."""
+    """A load narrower than its field becomes a load of the whole field, a shift and a mask."""
     size = bpf.SIZE_BYTES[bpf.size(insn.code)]
     off, sign_extend = insn.off, bpf.mode(insn.code) == bpf.MEMSX
     narrower = size < field_size

@@ -1,4 +1,4 @@
-"""Unreachable code: branches never taken become plain jumps, what is left unreached goes (or, unprivileged, traps)."""
+"""Dead code: branches with one reachable side become unconditional jumps; unreachable code is removed (or traps)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRAP: Final = Insn(JA, 0, 0, -1)
 
 
 def remove_fastcall_spills_fills(slots: list[Slot], subprogs: list[Subprog]) -> None:
-    """Spills and fills around calls that do not clobber become no-ops, and their stack is given back."""
+    """Spills and fills around bpf_fastcall calls become no-ops, and the function's stack gets smaller."""
     owner = {id(subprog.start): subprog for subprog in subprogs}
     current, modified = subprogs[0], False
     for i, slot in enumerate(slots):
@@ -34,14 +34,14 @@ def _give_back(subprog: Subprog, modified: bool) -> None:
 
 
 def sanitize_dead_code(slots: list[Slot]) -> None:
-    """What no walk reached traps in an endless jump (unprivileged programs keep their layout)."""
+    """Unreached instructions of an unprivileged program become a jump to themselves; none is removed."""
     for slot in slots:
         if not slot.aux.seen:
             slot.insn, slot.target, slot.callee, slot.ref = TRAP, slot, None, None
 
 
 def opt_hard_wire_dead_code_branches(slots: list[Slot]) -> None:
-    """A conditional jump with only one side reached becomes an unconditional one."""
+    """A conditional jump of which only one side was reached becomes an unconditional jump or a no-op."""
     for i, slot in enumerate(slots):
         if not is_cond_jump(slot.insn.code) or slot.target is None or i + 1 >= len(slots):
             continue
@@ -52,7 +52,7 @@ def opt_hard_wire_dead_code_branches(slots: list[Slot]) -> None:
 
 
 def opt_remove_dead_code(slots: list[Slot], subprogs: list[Subprog]) -> list[Slot]:
-    """Remove unreached slots, and functions of nothing else; `subprogs` is changed in place."""
+    """Remove unreached slots, and functions that have no others; `subprogs` is changed in place."""
     return _remove(slots, subprogs, [not slot.aux.seen for slot in slots])
 
 
@@ -94,9 +94,11 @@ def _remove(slots: list[Slot], subprogs: list[Subprog], gone: list[bool]) -> lis
 
 
 def _landing(slots: list[Slot], subprog: Subprog, gone: list[bool]) -> Slot | int:
-    """Where an address into removed code leads: as far behind that code as it was in it (bpf_adj_delta_to_imm).
+    """Where the address of a removed instruction points: as far after the removed code as it was in it.
 
-    A number says how far past the end of the program that is.
+    Source: bpf_adj_delta_to_imm().
+
+    A number: how far past the end of the program that is.
     """
     at = next(i for i, slot in enumerate(slots) if slot is subprog.start)
     while at < len(slots) and gone[at]:
@@ -110,7 +112,7 @@ def _landing(slots: list[Slot], subprog: Subprog, gone: list[bool]) -> Slot | in
 
 
 def _rename_callees(slots: list[Slot], subprogs: list[Subprog], landings: dict[int, Slot | int]) -> None:
-    """Addresses of removed functions name the function that starts where they lead, if one does."""
+    """The address of a removed function becomes that of the function that starts at its new place, if one does."""
     starts = {id(subprog.start): subprog for subprog in subprogs}
     for slot in slots:
         if slot.callee is None or id(slot.callee) not in landings:

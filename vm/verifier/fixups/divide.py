@@ -1,4 +1,4 @@
-"""Division that cannot trap: by zero gives 0, modulo zero leaves the number, by minus one negates (do_misc_fixups)."""
+"""Divisions that cannot trap: x / 0 is 0, x % 0 is x, x / -1 is a negation (do_misc_fixups)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def by_minus_one(insn: Insn) -> list[PatchItem]:
 
 
 def guarded(insn: Insn) -> list[PatchItem]:
-    """A division by a register with what must not reach the machine's own instruction handled before."""
+    """A division by a register, with the cases handled before it in which the processor's instruction would trap."""
     wide = bpf.cls(insn.code) == bpf.ALU64
     alu, jmp = (bpf.ALU64, bpf.JMP) if wide else (bpf.ALU, bpf.JMP32)
     dst, src = insn.dst_reg, insn.src_reg

@@ -1,4 +1,4 @@
-"""Helper calls that become a few instructions (the inlining half of do_misc_fixups in kernel/bpf/verifier.c)."""
+"""Helper calls that are replaced by a few instructions (part of do_misc_fixups in kernel/bpf/verifier.c)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _branch_snapshot(hook: Hook) -> list[PatchItem]:
 
 
 def _func_arg(hook: Hook) -> list[PatchItem]:
-    """The number of arguments is 8 bytes before the first, which the context points to."""
+    """The number of arguments is stored in the 8 bytes before the first argument, to which the context points."""
     return [
         ldx(bpf.DW, R0, R1, -8),
         jmp32_reg(bpf.JGE, R2, R0, 6),

@@ -1,4 +1,4 @@
-"""bpf_loop() with a callback that is known: the loop is written out (optimize_bpf_loop in kernel/bpf/verifier.c)."""
+"""Calls of bpf_loop() with a known callback become a loop (optimize_bpf_loop in kernel/bpf/verifier.c)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CALL_AT: Final = 12
 
 
 def optimize_bpf_loop(slots: list[Slot], subprogs: list[Subprog]) -> list[Slot]:
-    """Inline the calls that fit; each function that has one gets room for three registers."""
+    """Inline the calls that can be inlined; each function with one gets 24 more bytes of stack for three registers."""
     numbered = list(subprogs)
     owner = {id(subprog.start): subprog for subprog in subprogs}
     current = subprogs[0]

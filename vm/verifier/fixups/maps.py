@@ -1,4 +1,4 @@
-"""Map operations called directly, and lookups written out (map_gen_lookup and bpf_map_ops of each map type)."""
+"""Map helpers: direct calls of a map type's functions, and inlined lookups (map_gen_lookup of bpf_map_ops)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MAP_HELPERS: Final = {
 
 
 class Lookup(NamedTuple):
-    """What a written-out lookup depends on: the map, and whether speculation past its bounds is guarded against."""
+    """What an inlined lookup depends on: the map, and whether its index is masked against speculation."""
 
     spec: MapSpec
     guarded: bool
@@ -61,7 +61,7 @@ def _value_offset(spec: MapSpec) -> int:
 
 
 def _bounds(lookup: Lookup, beyond: int) -> list[PatchItem]:
-    """r0 is the index: out of bounds goes `beyond` instructions on."""
+    """With the index in r0: an index out of bounds jumps over `beyond` instructions."""
     entries = lookup.spec.max_entries
     if not lookup.guarded:
         return [jmp_imm(bpf.JGE, R0, entries, beyond)]
@@ -165,7 +165,7 @@ def _xsk(lookup: Lookup) -> list[PatchItem]:
 
 
 class MapOps(NamedTuple):
-    """Kernel functions behind the helpers, by what they do; gen writes a lookup out; inner: even of an inner map."""
+    """The kernel's functions of a map type. gen -- makes the code of an inlined lookup; inner -- also for inner maps"""
 
     functions: dict[str, str]
     gen: Gen | None = None
@@ -233,7 +233,7 @@ OPS: Final = {
 
 
 def inlined_lookup(spec: MapSpec, guarded: bool) -> list[PatchItem] | None:
-    """bpf_map_lookup_elem() on this map, written out; None where the kernel calls a function."""
+    """The code of an inlined bpf_map_lookup_elem() of this map; None where the kernel calls a function."""
     found = OPS.get(spec.map_type)
     if found is None or found.gen is None or (spec.map_flags & BPF_F_INNER_MAP and not found.inner):
         return None

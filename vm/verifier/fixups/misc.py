@@ -1,6 +1,6 @@
-"""The last pass over the instructions: what machine code cannot do as written, and which functions calls really reach.
+"""The last pass over the instructions: replaces what the JIT cannot translate, and resolves calls.
 
-do_misc_fixups() in kernel/bpf/verifier.c, one rewrite after the other; the first that applies wins.
+As do_misc_fixups() in kernel/bpf/verifier.c: at each instruction the first rewrite that applies is done.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Setting(NamedTuple):
 
 
 def do_misc_fixups(slots: list[Slot], subprogs: list[Subprog], setting: Setting) -> list[Slot]:
-    """The pass; functions with a may_goto get eight bytes of stack for its counter."""
+    """Run the pass. A function with a may_goto gets eight bytes of stack for its counter."""
     owner = {id(subprog.start): subprog for subprog in subprogs}
     current = subprogs[0]
     out: list[Slot] = []
@@ -151,7 +151,7 @@ def _rewrite(slot: Slot, subprog: Subprog, setting: Setting) -> list[PatchItem] 
 
 
 def _cast(slot: Slot, setting: Setting) -> None:
-    """A cast from the arena's address space (or any, where user space has no other) is a 32-bit move."""
+    """A cast from the address space of the arena is a 32-bit move; so is each cast where BPF_F_NO_USER_CONV is set."""
     insn = slot.insn
     no_conversion = setting.arena is not None and setting.arena.map_flags & BPF_F_NO_USER_CONV
     if (insn.off == 1 and insn.imm == 1) or no_conversion:
@@ -292,7 +292,7 @@ def _with_prog(insn: Insn, aux: InsnAux) -> list[PatchItem]:
     return [*load_address(R4, AddressRef("kernel", "prog_aux")), _kfunc(insn, aux)]
 
 
-# Kernel functions that get arguments the program did not write (fixup_kfunc_call).
+# Kernel functions that get arguments which the program did not pass (fixup_kfunc_call).
 KFUNCS: Final[dict[str, Callable[[Insn, InsnAux], list[PatchItem]]]] = {
     "bpf_obj_new_impl": _new_object,
     "bpf_percpu_obj_new_impl": _new_object,
@@ -309,7 +309,7 @@ KFUNCS: Final[dict[str, Callable[[Insn, InsnAux], list[PatchItem]]]] = {
 
 
 def _kfunc_call(slot: Slot) -> list[PatchItem]:
-    """The verifier leaves the function's name in aux.sym; a module's function (off set) is called as it stands."""
+    """The function's name is in aux.sym. A call of a module's function (off is set) is not changed."""
     insn, aux = slot.insn, slot.aux
     special = KFUNCS.get(aux.sym) if not insn.off else None
     return special(insn, aux) if special is not None else [_kfunc(insn, aux)]

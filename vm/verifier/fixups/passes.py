@@ -1,4 +1,4 @@
-"""rewrite(): the list of passes and nothing else."""
+"""The passes of the rewriting, in the kernel's order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VALUE_LOADS = {bpf.PSEUDO_MAP_VALUE: "map_value", bpf.PSEUDO_MAP_IDX_VALUE: "ma
 def rewrite(env: VerifierEnv) -> Rewritten:
     """What `bpftool prog dump xlated` would show of the program `env` accepted, before addresses are known.
 
-    Reject for what the kernel refuses only now; verify() has asked. `env` is left as it was, but for its log.
+    Raises Reject for what the kernel rejects only here; verify() has checked for it. Of `env` only the log changes.
     """
     slots, subprogs = build(env.insns, env.aux, env.subprogs)
     _name_loads(slots, [spec.map_type for spec in env.program.maps])
@@ -47,7 +47,7 @@ def rewrite(env: VerifierEnv) -> Rewritten:
 
 
 def _in_reach(env: VerifierEnv, before: list[Slot], rewritten: Callable[[], list[Slot]]) -> list[Slot]:
-    """A pass that lets the program grow: Reject at the instruction where a jump gets too far (bpf_patch_insn_data)."""
+    """Run a pass that inserts instructions; Reject at the one that makes a jump too long (bpf_patch_insn_data)."""
     jumps = jumps_in(before) if len(before) > FARTHEST // MOST_GROWTH else []
     after = rewritten()
     slot = too_far(before, jumps, after) if jumps else None

@@ -1,4 +1,4 @@
-"""Jumps that no longer reach their targets when code between grows (bpf_adj_branches of kernel/bpf/core.c)."""
+"""Jumps that become too long for 16 bits when instructions are inserted (bpf_adj_branches of kernel/bpf/core.c)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_GROWTH: Final = 16
 
 
 class Jump(NamedTuple):
-    """Places of a jump with 16 bits for its distance, and of its target."""
+    """A jump with 16 bits for its distance: its slot and its target's."""
 
     source: int
     target: int
@@ -32,9 +32,9 @@ def jumps_in(slots: Sequence[Slot]) -> list[Jump]:
 
 
 def too_far(before: Sequence[Slot], jumps: Sequence[Jump], after: Sequence[Slot]) -> Slot | None:
-    """The first slot of `before` at whose growth a jump over it is out of reach; None if all still reach.
+    """The first slot of `before` whose replacement makes a jump over it too long; None if there is none.
 
-    The kernel replaces instructions in order, and gives up at that one.
+    The kernel replaces instructions in order and rejects the program at that one.
     """
     place = {id(slot): i for i, slot in enumerate(after)}
     starts = [0, *(place[id(slot)] for slot in before[1:]), len(after)]

@@ -1,4 +1,4 @@
-"""What only the rewriting of a walked program finds out, and refuses (passes of bpf_check() after do_check_main)."""
+"""What the kernel rejects only while it rewrites a program (the passes of bpf_check() after do_check_main)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIGN_EXTENDING: Final = frozenset(o.LDX | o.MEMSX | size for size in (o.B, o.H,
 
 
 def check_rewritable(env: VerifierEnv) -> None:
-    """Reject accesses and calls that cannot be rewritten; what no path reaches does not count."""
+    """Raises Reject for accesses and calls that cannot be rewritten; unreachable ones are ignored."""
     for i, (insn, aux) in enumerate(zip(env.insns, env.aux, strict=True)):
         if aux.ptr_type == PTR_TO_ARENA and aux.seen and insn.code in _SIGN_EXTENDING:
             _refuse(env, i, ARENA_SIGN_EXTENSION)
@@ -54,13 +54,13 @@ def _refuse(env: VerifierEnv, insn_idx: int, rule: Rule) -> NoReturn:
 
 
 def _jumps_far(env: VerifierEnv) -> bool:
-    """Whether a jump may no longer reach its target once what lies between has grown."""
+    """Whether a jump may become too long when the instructions that it jumps over are replaced."""
     far = FARTHEST // MOST_GROWTH
     return len(env.insns) > far and any(is_jump(insn.code) and abs(insn.off) > far for insn in env.insns)
 
 
 def _names_a_removed_function(env: VerifierEnv) -> bool:
-    """Whether a function goes as unreachable of which an address is still loaded."""
+    """Whether a function is removed as unreachable although its address is still loaded."""
     unreached = {info.start for info in env.subprogs if not env.aux[info.start].seen}
     return bool(unreached) and any(
         aux.seen and is_pseudo_func(insn) and i + insn.imm + 1 in unreached

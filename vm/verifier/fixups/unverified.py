@@ -1,8 +1,8 @@
-"""A program nobody verified, with the rewrites that need nothing the verifier would find out.
+"""Rewriting of a program that was not verified: only what needs no result of the verifier.
 
 Divisions get their guards (RFC 9669 section 4.1: x86-64 traps where BPF gives 0), packet loads and tail calls become
-what the JIT knows, and addresses are named. Accesses to the context stay as they were compiled: what a register
-points to is what the walk finds out.
+instructions that the JIT translates, and addresses get names. Accesses to the context are not changed: only the
+verifier finds out what a register points to.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VALUE_LOADS: Final = frozenset(source for source, kind in MAP_LOADS.items() if k
 
 
 def rewrite_unverified(program: Program) -> Rewritten:
-    """Raises InputError where a call, jump or map reference leads nowhere: such a program cannot be laid out."""
+    """Rewrite the program. Raises InputError for a call, jump or map reference without a target."""
     insns = program.insns
     functions = _check(program)
     slots, subprogs = build(insns, [INSERTED] * len(insns), [SubprogInfo(start) for start in functions])

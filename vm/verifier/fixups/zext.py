@@ -1,4 +1,4 @@
-"""The one zero extension x86-64 needs to be told: 32-bit compare-and-exchange (opt_subreg_zext_lo32_rnd_hi32)."""
+"""The only explicit zero extension on x86-64: after a 32-bit compare-and-exchange (opt_subreg_zext_lo32_rnd_hi32)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ EXTEND_R0: Final = Insn(bpf.ALU | bpf.MOV | bpf.X, bpf.R0, bpf.R0, 0, 1)
 
 
 def is_cmpxchg32(insn: Insn) -> bool:
-    """Is it a compare-and-exchange of 32 bits?"""
+    """Whether it is a 32-bit compare-and-exchange."""
     return insn.code == _CMPXCHG32 and insn.imm == bpf.CMPXCHG
 
 
 def zext_cmpxchg(slots: list[Slot]) -> list[Slot]:
-    """The exchange only writes r0 when the comparison fails: clear its upper half where somebody reads it."""
+    """Clear the upper half of r0 where it is read: the processor does not if the comparison succeeds."""
     out: list[Slot] = []
     for slot in slots:
         insn = slot.insn

@@ -1,4 +1,4 @@
-"""What would have been accepted, in words and numbers, said at the place of a rejection (Reject.needed)."""
+"""Sentences about what would have been accepted (Reject.needed)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registers and stack slots in the kernel's words (print_reg_state and friends in kernel/bpf/log.c)."""
+"""Registers and stack slots as text (print_reg_state and friends in kernel/bpf/log.c)."""
 
 from __future__ import annotations
 

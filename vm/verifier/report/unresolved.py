@@ -1,4 +1,4 @@
-"""Names of what the loader could not resolve, instead of the invalid call that it left (libbpf: fixup_verifier_log).
+"""What the loader could not resolve, named in the log instead of an invalid call (libbpf: fixup_verifier_log).
 
 libbpf replaces an instruction it cannot resolve by a call of a helper that no kernel has. Where the verifier refuses
 that call, libbpf rewrites the two lines of the log that say so.

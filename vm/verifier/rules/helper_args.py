@@ -1,4 +1,4 @@
-"""Call Type Safety: what helpers are given."""
+"""Call Type Safety: arguments of helpers."""
 
 from __future__ import annotations
 

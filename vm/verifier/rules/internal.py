@@ -1,4 +1,4 @@
-"""Program Structure: what the kernel reports as an error of its own."""
+"""Program Structure: errors of the verifier itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call Type Safety: what kernel functions are given, and what they return."""
+"""Call Type Safety: arguments and results of kernel functions (kfuncs)."""
 
 from __future__ import annotations
 

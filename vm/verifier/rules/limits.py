@@ -1,4 +1,4 @@
-"""Limits: the program may be safe, but takes more than the verifier grants."""
+"""Limits: the program may be safe, but exceeds a limit of the verifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refused before the verifier runs, or by libbpf after it: the messages are ours, the error values theirs."""
+"""What is refused by libbpf, or by the system call before the verifier runs: error values are theirs, messages ours."""
 
 from __future__ import annotations
 

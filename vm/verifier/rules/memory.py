@@ -1,4 +1,4 @@
-"""Memory Safety: where an access may go, how long and how aligned it is."""
+"""Memory Safety: bounds, size and alignment of accesses."""
 
 from __future__ import annotations
 

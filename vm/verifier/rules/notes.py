@@ -1,4 +1,4 @@
-"""What the kernel says beside a rejection, or before a rejection that says nothing itself."""
+"""Messages that the kernel logs in addition to a rejection's own, or before a rejection without a message."""
 
 from __future__ import annotations
 

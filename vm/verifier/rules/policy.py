@@ -1,4 +1,4 @@
-"""Policy: who may do it, in which kind of program, under which licence."""
+"""Policy: capabilities, program types and licences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Register Type Safety: what a register holds does not allow what is done with it."""
+"""Register Type Safety: operations that the type of a register does not allow."""
 
 from __future__ import annotations
 

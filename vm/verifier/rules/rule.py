@@ -1,4 +1,4 @@
-"""What a rejection is: the value every check of the verifier hands to VerifierEnv.reject()."""
+"""Rejections as values: each check of the verifier passes one to VerifierEnv.reject()."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ JOINED: Final = -2
 
 
 class Note(NamedTuple):
-    """What the kernel says beside a rejection; another rule's rejection follows at the same instruction, or nothing.
+    """A message in addition to a rejection: at the same instruction another rule's rejection follows, or none.
 
     message -- a format template as Rule.message.
     """

@@ -1,1 +1,1 @@
-"""What an access to a program's context (or a socket) becomes: one table a structure, one recipe a field."""
+"""Conversion of accesses of contexts and sockets: a table for each structure, with a recipe for each field."""

@@ -26,7 +26,7 @@ class CtxOps(NamedTuple):
     drop: int | None = None
 
 
-# By enum bpf_prog_type; what is not here has a context that needs no conversion.
+# By enum bpf_prog_type; the contexts of other types need no conversion.
 BY_PROG_TYPE: Final = {
     1: CtxOps(skb.SKB),  # SOCKET_FILTER
     3: CtxOps(skb.TC, TC_ACT_SHOT),  # SCHED_CLS

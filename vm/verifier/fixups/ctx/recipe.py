@@ -55,7 +55,7 @@ Table = Mapping[int, tuple[int, Recipe]]
 
 
 def offset(*fields: str) -> int:
-    """Sum of the fields' offsets."""
+    """The sum of the offsets of nested fields."""
     return sum(FIELDS[field][0] for field in fields)
 
 
@@ -110,7 +110,7 @@ def read_own_size(*path: str) -> Recipe:
 
 
 def read_checked(pointer: str, field: str) -> Recipe:
-    """As read(), leaving the null pointer where it is null."""
+    """As read(); a null pointer on the way is the result."""
 
     def emit(access: Access) -> list[Insn]:
         dst = access.dst
@@ -164,7 +164,7 @@ def spare_register(access: Access) -> int:
 
 
 def nested(pointer: str, field: str, saved: str, own_size: bool = False) -> Recipe:
-    """A field behind a pointer, readable and writable; a store borrows a register, kept in `saved` meanwhile."""
+    """A field behind a pointer that can be read and written; a store saves a register in `saved` and uses it."""
     at, width = FIELDS[field]
 
     def emit(access: Access) -> list[Insn]:
@@ -188,7 +188,7 @@ def shinfo(dst: int, skb: int) -> list[Insn]:
 
 
 def full_socket(access: Access, ops: str, field: str | None) -> list[Insn]:
-    """dst = ops->sk(->field) if it is a full socket, else 0; with one register only, another is borrowed."""
+    """dst = ops->sk(->field) if it is a full socket, else 0. If src is dst, another register is saved and used."""
     dst, src = access.dst, access.src
     temp, loads = offset(f"{ops}.temp"), [load(f"{ops}.sk", dst, src)]
     if field is not None:

@@ -55,7 +55,7 @@ def _queue_mapping(access: Access) -> list[Insn]:
 
 
 def _tstamp(access: Access) -> list[Insn]:
-    """At ingress a delivery time is no receive time: it reads as 0, and writing clears the mark."""
+    """At ingress a delivery time reads as 0, because it is no receive time; a store clears the flag."""
     flags = offset("sk_buff.__mono_tc_offset")
     skb = access.dst if access.write else access.src
     insns: list[Insn] = []
@@ -92,7 +92,7 @@ def _shared(field: str) -> Recipe:
 
 
 def _data_end_of_stream(access: Access) -> list[Insn]:
-    """data + len - data_len, for sk_skb programs; with one register only, another is borrowed."""
+    """data + len - data_len, for sk_skb programs. If src is dst, another register is saved and used."""
     dst, src = access.dst, access.src
     saved = offset("sk_buff.cb", "sk_skb_cb.temp_reg")
     reg = spare_register(access) if dst == src else dst
