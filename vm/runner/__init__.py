@@ -30,7 +30,7 @@ def run(
 
 
 def warm() -> None:
-    """Imports what a first run would wait for: the machine, the packet form's library, the kernel's types."""
+    """Import in advance what the first run needs: the machine, the library for packet forms, the kernel's types."""
     import unicorn.x86_const  # noqa: F401
 
     from vm.kernel.btf import kernel_btf

@@ -1,4 +1,4 @@
-"""What a register or a place in memory held after a step of a run, and the steps that read and wrote it."""
+"""The value of a register or of memory after a step of a run, and the steps that read and wrote it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 class RunAccesses(NamedTuple):
-    """Steps of a run that write and read a place, in order; those looked at lie between first and last."""
+    """The steps between first and last that write and that read a place, in order."""
 
     writes: tuple[int, ...]
     reads: tuple[int, ...]
@@ -35,10 +35,10 @@ class RunAccesses(NamedTuple):
 
 
 class RunPart:
-    """Steps of a run that are at hand: blocks that follow each other."""
+    """Steps of a run that are loaded: consecutive blocks."""
 
     def __init__(self, parts: Sequence[StoredSteps], insns: Sequence[Insn]) -> None:
-        """insns: the program's, none where they are not known."""
+        """insns -- of the program; none if they are not known"""
         self.first = parts[0].first if parts else 0
         self.steps: list[RunStep] = [step for part in parts for step in part.steps]
         self.known = [known for part in parts for known in part.known]
@@ -55,7 +55,7 @@ class RunPart:
         return self.first <= step <= self.last
 
     def place(self, step: int, name: str) -> Place | None:
-        """The place that "r3", "fp-8" or "@0x1000" names at a step."""
+        """The place of "r3", "fp-8" or "@0x1000" at a step."""
         if name.startswith("@"):
             address = int(name[1:], 16)
             at = [write for i, write in self._stores if write.address == address and i <= step]
@@ -65,7 +65,7 @@ class RunPart:
         return Place(-1, self.steps[step - self.first].regs[10] + int(name[2:])) if self.has(step) else None
 
     def value(self, step: int, place: Place) -> int | None:
-        """What a place holds after a step, as an unsigned number; None where it is not known."""
+        """The unsigned value of a place after a step; None if it is not known."""
         if not self.has(step):
             return None
         if place.regno >= 0:
@@ -82,7 +82,7 @@ class RunPart:
         return int.from_bytes(bytes(found[k] for k in range(place.size)), "little")
 
     def accesses(self, step: int, frame: int, place: Place) -> RunAccesses:
-        """The steps that write and read a place; of a register those of one frame only."""
+        """The steps that write and that read a place; for a register, only those of the same frame."""
         writes: list[int] = []
         found: list[int] = []
         before = self._before

@@ -9,7 +9,7 @@ from vm.isa import opcodes as o
 
 
 def signed(value: int, bits: int) -> int:
-    """The `bits` low bits as a two's complement number."""
+    """The low `bits` bits as a signed number."""
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
 
@@ -78,7 +78,7 @@ ATOMICS: Final[dict[int, Callable[[int, int], int]]] = {
 }
 
 
-# What the offset field may hold: sign extensions' widths, 1 for signed division.
+# Valid values of the offset field: widths of sign extensions, 1 for signed division.
 _NO_OFFSET: Final = (0,)
 _OFFSETS: Final = {o.MOV: (0, 8, 16, 32), o.DIV: (0, 1), o.MOD: (0, 1)}
 
@@ -88,7 +88,7 @@ def byteswap(value: int, bits: int) -> int:
 
 
 def alu(code: int, off: int, a: int, b: int, imm: int) -> int:
-    """Result of an ALU or ALU64 instruction, 64 bits wide (32-bit ones clear the upper half).
+    """Result of an ALU or ALU64 instruction, 64 bits; 32-bit instructions clear the upper half.
 
     a, b -- destination and source operand, 64-bit unsigned; imm is looked at for END only.
     Raises KeyError for an opcode that does not exist.

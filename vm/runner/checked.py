@@ -1,8 +1,8 @@
-"""The interpreter for a given input: every access is checked against the object its pointer came from.
+"""The interpreter for a given input: each access is checked against the object that its pointer points to.
 
-The engine checks an access against the region at its address, which may be a neighbour of the object that the pointer
-was made for. Here each register and each spilled pointer has the object it points into, and stack bytes that nothing
-wrote may not be read. Calls are checked by the helper's prototype before they run.
+The engine checks an access against the region at its address, which may be another object than the one that the
+pointer was made for. Here the object of each register and each spilled pointer is known, and stack bytes may only be
+read after they were written. Arguments of calls are checked with the helper's prototype before the helper runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ADDITIVE: Final = (o.ADD, o.SUB)
 
 
 class Target:
-    """The object a pointer points into: a region, or one element of it."""
+    """The object of a pointer: a region, or one element of it."""
 
     __slots__ = ("area", "gone", "start")
 
@@ -40,7 +40,7 @@ class Target:
         self.gone = ""  # why it may not be used any more
 
     def bounds(self) -> tuple[int, int]:
-        """[start, end) now: a packet may have been moved."""
+        """[start, end) at present: a packet may have been moved."""
         area = self.area
         return (self.start, self.start + area.piece) if area.stride else (area.start, area.start + area.size)
 
@@ -66,7 +66,7 @@ class CheckedInterpreter(Interpreter):
             self._begin_at(self.script.given.start.insn, self.script.given.start.arguments)
 
     def _begin_at(self, insn: int, arguments: tuple[int | bytes, ...]) -> None:
-        """A global function runs by itself."""
+        """Start at a global function instead of the program."""
         orig = self.code.orig_idx
         self.pc = orig.index(insn) if insn in orig else insn
         for regno in range(1, 6):
@@ -75,7 +75,7 @@ class CheckedInterpreter(Interpreter):
             self._give(regno, given if isinstance(given, int) else 0, given if isinstance(given, bytes) else None)
 
     def _give(self, regno: int, value: int, pointed: bytes | None) -> None:
-        """A register gets a number, or the address of bytes."""
+        """Set a register to a number, or to the address of bytes."""
         if pointed is not None:
             value = self.world.kernel_bytes("object", pointed)
         self.regs[regno] = value & U64
@@ -114,18 +114,18 @@ class CheckedInterpreter(Interpreter):
         return going
 
     def _base(self, at: int, insn: Insn) -> int:
-        """Where what a 64-bit load names begins: an offset added to it may leave the object."""
+        """The start of the object of a 64-bit load; the offset that is added to it may point outside of the object."""
         ref = self.code.refs.get(at)
         value = self.regs[insn.dst_reg]
         return (value - ref.addend) & U64 if ref is not None else value
 
     def _returned(self) -> None:
-        """After a call: a returned address points into what is there."""
+        """After a call: the object of a returned address is the one at that address."""
         self.targets[0] = self._at(self.regs[0])
         self.targets[1:6] = [None] * 5
 
     def _arithmetic(self, insn: Insn) -> Target | None:
-        """What the destination of an instruction will point into."""
+        """The object that the destination of an instruction will point to."""
         operation = insn.code & 0xF0
         if insn.code & 7 != o.ALU64:
             return None
@@ -177,7 +177,7 @@ class CheckedInterpreter(Interpreter):
         return going
 
     def _pointed(self, value: int) -> Target | None:
-        """The object an address that was loaded points into; the packet's end belongs to the packet."""
+        """The object of an address that was loaded; the end of a packet belongs to the packet."""
         packet = self.world.packet
         if packet is not None and value == packet.data_end:
             return Target(packet.area, 0)
@@ -217,7 +217,7 @@ class CheckedInterpreter(Interpreter):
         raise AccessError(f"{what}: it ends {_bytes(past)} past the end of {name} ({_bytes(high - low)})", address)
 
     def _initialised(self, address: int, size: int) -> None:
-        """AccessError for stack bytes that hold what was there before the program ran."""
+        """AccessError for stack bytes that were not written."""
         if not self.script.given.check_stack or not self._on_stack(address):
             return
         for at in range(address, address + size):
@@ -279,7 +279,7 @@ class CheckedInterpreter(Interpreter):
         return going
 
     def _ends(self, orig: int, proto: FuncProto | None) -> tuple[list[Target], str]:
-        """The pointers that a call makes invalid, and why."""
+        """The pointers that a call invalidates, and why."""
         number = self.code.program.insns[orig].imm
         if proto is None:
             return [], ""
@@ -295,13 +295,13 @@ class CheckedInterpreter(Interpreter):
         return [], ""
 
     def _is_of(self, area: Area | None, owner: Area) -> bool:
-        """Whether an object is `owner`, or was got from it."""
+        """Whether an object is `owner` or was obtained from it."""
         while area is not None and area is not owner:
             area = self._made_of.get(area)
         return area is not None
 
     def _held(self) -> list[Target]:
-        """Where registers and spilled pointers point."""
+        """The objects of registers and spilled pointers."""
         found = [*self.targets, *self.spilled.values(), *(each for saved in self._saved for each in saved)]
         return [each for each in found if each is not None]
 
@@ -313,7 +313,7 @@ class CheckedInterpreter(Interpreter):
         return helper_proto(program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name)
 
     def _map_sizes(self) -> tuple[int, int]:
-        """Sizes of key and value of the map that a call's first argument is; 0 where it is none."""
+        """Key and value size of the map in a call's first argument; 0 if that is no map."""
         for regno in (1, 2):
             found = self.world.places.by_address.get(self.regs[regno])
             if found is not None:
@@ -321,7 +321,7 @@ class CheckedInterpreter(Interpreter):
         return 0, 0
 
     def _argument(self, each: MemoryArgument) -> None:
-        """AccessError for memory a helper would touch and the program does not have."""
+        """AccessError for memory that a helper would access and the program may not."""
         if each.size == 0 or (each.address == 0 and each.nullable):
             return
         self.reach(each.regno, each.address, each.size, write=each.write)
@@ -330,7 +330,7 @@ class CheckedInterpreter(Interpreter):
             self._initialised(each.address, each.size)
 
     def _answer(self, given: GivenCall) -> None:
-        """The call gives what the input says."""
+        """The result of the call is taken from the input."""
         for regno, data in given.memory.items():
             address = self.regs[regno]
             self.memory.store_bytes(address, data)

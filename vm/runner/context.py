@@ -1,8 +1,7 @@
 """What a program's r1 points to: the kernel's structures in memory, and the UAPI view of them.
 
-The kernel structures (struct xdp_buff, sk_buff, pt_regs …) are what rewritten programs read. An
-unrewritten program reads struct xdp_md and __sk_buff, which exist nowhere: `uapi_window` answers
-those from the structures.
+A rewritten program reads the kernel's structures (struct xdp_buff, sk_buff, pt_regs …). A program that was not
+rewritten reads struct xdp_md and __sk_buff, which are not in memory: `uapi_window` computes their fields.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ ARGS_TYPES: Final = frozenset({"raw_tracepoint", "raw_tracepoint_writable", "tra
 
 
 def prog_type_name(prog_type: int) -> str:
-    """As bpftool spells it."""
+    """The program type's name in bpftool."""
     return PROG_TYPES[prog_type] if 0 <= prog_type < len(PROG_TYPES) else f"type {prog_type}"
 
 
@@ -147,9 +146,9 @@ def _set(regs: bytearray, reg: str, value: int) -> None:
 
 
 def _word(world: World, value: EventValue, known: tuple[Parameter, ...], name: str, *, syscall: bool = False) -> int:
-    """An argument's value as a word: text is in kernel memory where the function takes it from there.
+    """An argument's value as a 64-bit word. Text is placed in kernel memory if the function expects it there.
 
-    InputError for text where the function takes no pointer.
+    InputError for text if the argument is no pointer.
     """
     param = next((each for each in known if each.name == name), None)
     if isinstance(value, str) and param is not None and not param.pointer and not syscall:
@@ -208,13 +207,13 @@ def _arguments(world: World, given: EventInput | NoInput) -> int:
         args[index] = _word(world, value, known, name)
         count = max(count, index + 1) if name != "ret" else count
     _set_fields(world, {p.name: (p.struct, at) for p, at in zip(known, addresses, strict=True) if at}, inner)
-    # Before them a trampoline keeps the function's address and the number of arguments.
+    # A trampoline stores the function's address and the number of arguments before them.
     words = (0, count, *args)
     return world.kernel_bytes("ctx", b"".join(word.to_bytes(8, "little") for word in words)) + 16
 
 
 def _object(world: World, param: Parameter) -> int:
-    """What a pointer argument nobody gave points to: an example object; without an event the one task, or zeros."""
+    """The object of a pointer argument without a value: an example, or, without an event, the current task or zeros."""
     if isinstance(world.input, EventInput):
         if param.struct:
             return world.examples.argument(param.struct)
@@ -332,7 +331,7 @@ _UAPI: Final = {"xdp": ("xdp_md", 24, XDP_MD), "skb": ("__sk_buff", 192, SK_BUFF
 
 
 def uapi_window(world: World, packet: XdpPacket | SkbPacket) -> Window:
-    """struct xdp_md or __sk_buff, answered from the kernel's structures."""
+    """struct xdp_md or __sk_buff, computed from the kernel's structures."""
     name, size, fields = _UAPI[packet.uapi]
 
     def covering(off: int, width: int) -> tuple[int, Field]:

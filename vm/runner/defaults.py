@@ -1,4 +1,4 @@
-"""What a program is run on when the user chose nothing: a packet, or its own event with example values.
+"""The default input of a program: a packet, or its own event with example values.
 
 The values are examples, not recordings (vm/runner/default_values.py).
 """
@@ -44,7 +44,7 @@ from vm.runner.inputs import EventInput, NoInput, PacketInput, RunInput
 from vm.runner.packets import from_form
 
 EVENT_TYPES: Final = ARGS_TYPES | {"kprobe", "tracepoint", "perf_event"}
-# At most so many fields are listed for an event; those of objects beyond it keep their example values.
+# Fields that are listed for an event at most; further fields of objects have their example values.
 MAX_FIELDS: Final = 96
 UNKNOWN_ARGUMENTS: Final = 3
 CURRENT_TASK: Final = frozenset({"pid", "tgid", "comm", "cred.uid.val", "cred.gid.val"})

@@ -1,4 +1,4 @@
-"""The plain reference interpreter's engine: small, slow, obviously right (RFC 9669).
+"""The reference interpreter's engine, written to be easy to check against RFC 9669, not to be fast.
 
 It runs a Program as it was loaded (ctx as in UAPI, helpers by number, every access checked against
 the regions of memory), or a Rewritten one as the kernel would (kernel structures, instructions the
@@ -56,13 +56,13 @@ class Code:
 
     @property
     def base(self) -> int:
-        """Where the code would be: function addresses and bpf_prog.bpf_func."""
+        """Address of the code, for function addresses and bpf_prog.bpf_func."""
         return CODE_BASE + (self.number + 1) * CODE_STRIDE
 
 
 @dataclass(slots=True)
 class Frame:
-    """A call: where it goes back to, the caller's r6-r9, and the helper that made it, if one did."""
+    """A call: its return address, the caller's r6-r9, and the helper that made it, if any."""
 
     code: Code
     back: int
@@ -107,7 +107,7 @@ class Interpreter:
         self._fp(0)
 
     def _fp(self, depth: int) -> int:
-        """Frame pointer of a frame; frames lie apart, so that leaving one is noticed."""
+        """Frame pointer of a frame. There are gaps between frames, so that an access outside of one is detected."""
         top = self.world.stack.base + STACK_SIZE - 256 - depth * FRAME_STRIDE
         if self.memory.area_at(top - FRAME_SIZE) is None:
             name = "stack" if depth == 0 else f"stack of frame {depth}"
@@ -118,7 +118,7 @@ class Interpreter:
     # -- the loop -----------------------------------------------------------------------------------
 
     def run(self) -> Fault | None:
-        """Until the program ends; why it stopped otherwise. The instruction at fault is the last step."""
+        """Run until the program ends; the fault that stopped it, if any, whose instruction is the last step."""
         at = -1
         try:
             while True:
@@ -141,7 +141,7 @@ class Interpreter:
         return orig[pc] if 0 <= pc < len(orig) else pc
 
     def _starts_step(self, pc: int) -> bool:
-        """Whether the slot is the first of those an original instruction became."""
+        """Whether the slot is the first of those that replaced an original instruction."""
         orig = self.code.orig_idx
         return pc == 0 or orig[pc] != orig[pc - 1]
 
@@ -159,7 +159,7 @@ class Interpreter:
         world.step = len(self.steps)
 
     def _one(self) -> bool:
-        """Executes one slot; False when the program has ended."""
+        """Execute one slot; False when the program has ended."""
         at, code, depth = self.pc, self.code, len(self.frames)
         events = len(self.world.events)
         self.writes = []
@@ -172,7 +172,7 @@ class Interpreter:
         return going
 
     def _note(self, code: Code, at: int, depth: int, events: int) -> None:
-        """Slots of one original instruction make one step."""
+        """Record a step: all slots of one original instruction are one step."""
         orig = code.orig_idx[at]
         first = at == 0 or code.orig_idx[at - 1] != orig
         said = events if len(self.world.events) > events else -1
@@ -184,7 +184,7 @@ class Interpreter:
             self.steps.append(step)
         elif self.steps:
             last = self.steps[-1]
-            # Behind a callback's last step this adds to that one, as the machine sees it.
+            # After a callback's last step this is part of that step, as on the machine.
             self.steps[-1] = last._replace(
                 regs=step.regs, writes=last.writes + step.writes, event=last.event if said < 0 else said
             )
@@ -255,11 +255,11 @@ class Interpreter:
         return maps[index]
 
     def _map_value(self, index: int) -> int:
-        """Address of the first value, which must be there."""
+        """Address of the map's first value; it must exist."""
         return self._map(index).lookup(bytes(4))
 
     def _function(self, number: int, slot: int) -> int:
-        """First slot of a function: a Rewritten names it by its number, a Program by where it is."""
+        """First slot of a function; a Rewritten refers to it by number, a Program by slot."""
         starts = self.code.func_starts
         if not starts:
             return slot
@@ -312,7 +312,7 @@ class Interpreter:
         return True
 
     def _probe(self, address: int, size: int) -> int:
-        """A load whose fault is handled: it gives 0 (user addresses always do)."""
+        """A load whose fault is handled: the result is 0 (for user addresses always)."""
         if address >> 63 == 0 or self.memory.arena_at(address, size) is None:
             return 0
         return self.memory.get(address, size)
@@ -411,7 +411,7 @@ class Interpreter:
         return not self.code.plain or self.code.program.insns[self._orig(pc)].code == o.JMP | o.CALL
 
     def _may_goto(self) -> bool:
-        """Jumps away once a loop of this frame has gone round 8 Mi times."""
+        """Jumps after 8 Mi iterations of loops in this frame."""
         key = (len(self.frames), 0)
         count = self.may_gotos.get(key, 0) + 1
         self.may_gotos[key] = count
@@ -442,7 +442,7 @@ class Interpreter:
         return self._resume(result, None, self.pc + 1)
 
     def _resume(self, helper: Generator[Call, int, int], answer: int | None, back: int) -> bool:
-        """Continues a helper that calls the program back, until it requests a call or has finished."""
+        """Continue a helper that calls the program back, until it requests a call or has finished."""
         try:
             wanted = helper.send(answer) if answer is not None else next(helper)
         except StopIteration as done:
@@ -463,7 +463,7 @@ class Interpreter:
         raise AccessError(f"a helper was given {address:#x} as a function, and no code is there", address)
 
     def _enter(self, code: Code, slot: int, helper: Generator[Call, int, int] | None, back: int | None = None) -> None:
-        # A tail call gives the program called eight frames of its own.
+        # The program that a tail call starts has eight frames of its own.
         if len(self.frames) + 1 >= MAX_FRAMES * (1 + self.tail_calls):
             raise RunStopError("memory", f"calls are nested deeper than {MAX_FRAMES} frames")
         regs = self.regs
@@ -486,7 +486,7 @@ class Interpreter:
         return True
 
     def _tail_call(self) -> bool:
-        """bpf_tail_call(ctx, prog_array, index): on success the program here never comes back."""
+        """bpf_tail_call(ctx, prog_array, index): on success it does not return."""
         world = self.world
         array = world.map_at(self.regs[2])
         if not isinstance(array, ProgArray):

@@ -1,7 +1,7 @@
-"""Which events there are for a program: tracepoints, system calls, functions, LSM hooks, iterators of the kernel.
+"""Events that can start a program: the kernel's tracepoints, system calls, functions, LSM hooks and iterators.
 
-A name that somebody gives with the event has to be one; a program's own section may name what only a module or
-another kernel has: then attaching would fail there, which is a remark, and the run goes on with what is declared.
+An event that the user names must exist. A program's section may name an event that only a module or another kernel
+has: there is a remark that attaching would fail, and the program runs with the arguments that it declares.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NEAR: Final = 3
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.$]{0,127}", re.ASCII)
 _SYSCALL: Final = "__x64_sys_"
 _SYSCALL_POINTS: Final = ("sys_enter_", "sys_exit_")
-# The function of a system call as sources for kernels of other ages and machines name it.
+# Names of system calls' functions in sources for other versions and architectures.
 _ENTRY: Final = re.compile(r"(?:__x64_|__se_|__ia32_|__arm64_)?(?:sys|SyS|ksys|do_sys)_(\w+)", re.ASCII)
 _BY_SYSCALL: Final = {"kprobe": "ksyscall", "kretprobe": "kretsyscall"}
 _USER_SPACE: Final = ("uprobe", "uretprobe", "usdt")
@@ -55,7 +55,7 @@ def _is_function(name: str) -> bool:
 
 
 def _functions(name: str) -> Iterable[str]:
-    """Functions that begin like the name, or end with its last words: sys_execve -> __x64_sys_execve."""
+    """Functions with the same beginning as the name or the same last words: sys_execve -> __x64_sys_execve."""
     from vm.kernel.symbols import ksym_names
 
     start, end = re.escape(name[:3]), re.escape(name.lstrip("_"))
@@ -151,7 +151,7 @@ def sort_of(program: Program) -> Sort | None:
 
 
 def check_event(program: Program, given: EventInput) -> None:
-    """InputError if the event's name is none of those that can start the program; near ones are named."""
+    """InputError if no event of that name can start the program; it lists similar names."""
     if not given.name or given.name == program.section:
         return
     if program.prog_type in _NAMELESS:
@@ -244,6 +244,6 @@ def _hint(sort: Sort, name: str) -> str:
 
 
 def _alike(name: str, names: Iterable[str]) -> list[str]:
-    """Those whose length is not far off, and those that end with the name."""
+    """Names of a similar length, and those that end with the name."""
     ending = "_" + name.lstrip("_")
     return [found for found in names if abs(len(found) - len(name)) <= max(3, len(name) // 3) or found.endswith(ending)]

@@ -24,7 +24,7 @@ _PID: Final = 4
 _ID: Final = 8
 _ARGS: Final = 16
 
-# What format files under tracing/events/syscalls/ call the arguments.
+# Names of the arguments in the format files under tracing/events/syscalls/.
 SYSCALLS: Final = {
     "read": ("fd", "buf", "count"),
     "write": ("fd", "buf", "count"),
@@ -79,7 +79,7 @@ _CLASS_OF: Final = {event: name for name, events in EVENT_CLASSES.items() for ev
 CURRENT: Final = "current"
 """What names of values about the current task start with: current.pid, current.comm."""
 
-# Functions the kernel enters system calls by; they get the registers of the caller, not the arguments.
+# Functions through which the kernel enters system calls; their argument is the caller's registers.
 _WRAPPERS: Final = ("__x64_sys_", "__ia32_sys_", "sys_")
 _SYSCALL_FAMILIES: Final = ("ksyscall", "kretsyscall")
 _SYSCALL_EVENTS: Final = ("sys_enter_", "sys_exit_")
@@ -106,7 +106,7 @@ def hook_of(program: Program, name: str = "") -> str:
 
 
 def family(program: Program) -> str:
-    """What a program is attached by: the first part of its section, without ".s" and the like ("kretprobe")."""
+    """How a program is attached: the first part of its section, without ".s" and similar suffixes ("kretprobe")."""
     return program.section.lstrip("?").split("/", 1)[0].split(".", 1)[0]
 
 

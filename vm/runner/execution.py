@@ -1,4 +1,4 @@
-"""What a run left behind: result, steps, map contents, events."""
+"""The outcome of a run: result, steps, map contents, events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ X86_REGS = (
 
 
 class RunEvent(NamedTuple):
-    """What a helper said: kind is printk, perf, ringbuf, redirect, adjust or tail_call; data is raw bytes of output."""
+    """Output of a helper: kind is printk, perf, ringbuf, redirect, adjust or tail_call; data is raw bytes of output."""
 
     step: int
     kind: str
@@ -68,7 +68,7 @@ class Region(NamedTuple):
 class Execution:
     """One run of one program on one input.
 
-    result     -- r0 in the hook's words ("XDP_DROP"), or the number as text
+    result     -- r0 as the hook reads it ("XDP_DROP"), or the number as text
     packet_out -- the packet as the program left it, None without one
     maps       -- map name -> ((key, value), ...) for every map of the program, in the map's own order (16,384 at most)
     insns      -- BPF instructions executed

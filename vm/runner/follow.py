@@ -1,8 +1,8 @@
-"""What the verifier knew at each step of a run: the state on the very path of the walk that the run took.
+"""The verifier's state at each step of a run: the state on the path of the walk that the run took.
 
-A recorded run has the instructions and the registers, which is enough to follow it (vm/trace/follow.py). A state
-is given only with the names of the registers it does not hold for: behind a checkpoint that covered the path the walk
-says more than was compared, and of such a register nothing was known.
+The path is found from the recorded instructions and registers (vm/trace/follow.py). A state comes with the names of
+the registers for which it does not hold: after the path was pruned at a checkpoint, the walk's states contain facts
+about registers that the comparison with the checkpoint ignored; about those nothing is known.
 """
 
 from __future__ import annotations
@@ -137,13 +137,13 @@ class _Follower:
                 best = Known(arrival.shown, arrival.before, shown[-1].frameno, tuple(out))
         self._at = [Position(step, loose) for step, loose in kept.items()]
         if not kept and wrong is not None:
-            # No path of the walk has these values: the run is followed on without comparing.
+            # No path of the walk has these values: the run is followed further without comparing.
             self._at = [Position(step, True) for step in broken]
             return wrong
         return best
 
     def end(self) -> Known | None:
-        """The last step has run."""
+        """End: the last step has been executed."""
         last = self._steps[-1]
         for position in self._at:
             frames = self._paths.trace.raw(position.step)
@@ -161,7 +161,7 @@ class _Values:
         self._packet: int | None = None
 
     def forget(self) -> None:
-        """A call may have moved the packet."""
+        """Forget the packet's address: a call may have moved it."""
         self._packet = None
 
     def outside(self, frames: tuple[FrameSnapshot, ...], regs: Sequence[int]) -> list[str]:

@@ -36,7 +36,7 @@ SAVED_REGISTERS: Final = (6, 7, 8, 9)
 
 
 def as_json(given: GivenInput) -> dict[str, Any]:
-    """The input as `parse` reads it; what is empty is left out."""
+    """The input in the form that `parse` reads; empty fields are omitted."""
     out: dict[str, Any] = {}
     if given.packet is not None:
         out["packet"] = given.packet.hex()
@@ -95,7 +95,7 @@ def parse(text: str | bytes) -> GivenInput:
 
 
 def from_json(value: object) -> GivenInput:
-    """parse() of JSON that is read already."""
+    """As parse(), of decoded JSON."""
     fields = _object(value, "the input", FIELDS)
     return GivenInput(**{name: FIELDS[name](each) for name, each in fields.items()})
 
@@ -126,7 +126,7 @@ def _number(value: object, where: str, low: int, high: int) -> int:
 
 
 def _word(value: object, where: str) -> int:
-    """A register: a number, or its digits where other programs would round it."""
+    """A register: a number, or a string of digits for a number that JSON readers may round."""
     if isinstance(value, str) and value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= MAX_DIGITS:
         value = int(value)
     return _number(value, where, -(1 << 63), U64) & U64

@@ -1,4 +1,4 @@
-"""What a run is given, and how far it may go."""
+"""Inputs of runs, and their limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_PACKET: Final = 65_535
 
 @dataclass(frozen=True, slots=True)
 class PacketInput:
-    """A packet as the wire brought it, Ethernet header first.
+    """A packet as it is received, beginning with the Ethernet header.
 
     ingress_ifindex, rx_queue_index -- where it came in (1 is the loopback device, as in BPF_PROG_TEST_RUN)
     mark, priority, cb              -- what a __sk_buff may bring with it; `meta` is XDP metadata before the data

@@ -37,7 +37,7 @@ def interpret_all(
     siblings: Sequence[Program | Rewritten] = (),
     maps: Sequence[MapSpec] = (),
 ) -> list[Execution]:
-    """One run an input, maps kept from run to run. `siblings` are what the program's tail calls can reach.
+    """Run the program once for each input, with the same maps. siblings -- the programs that its tail calls can reach.
     `maps` are all the object's (Object.maps), for maps of maps.
 
     limits.steps is what all of them together may record, limits.seconds what each may take.

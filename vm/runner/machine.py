@@ -69,7 +69,7 @@ class Machine:
     def _make_unicorn(self) -> Any:
         unicorn, x86 = self._uc_module, self._x86
         uc = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
-        # Without this each machine reserves 1 GiB, and the process exits where that cannot be had.
+        # Otherwise each machine reserves 1 GiB, and the process exits if that fails.
         uc.ctl_set_tcg_buffer_size(TCG_BUFFER)
         # BMI2 shifts; and addresses of the upper half as they are, without page tables.
         uc.ctl_set_cpu_model(x86.UC_CPU_X86_HASWELL)
@@ -111,7 +111,7 @@ class Machine:
         self._uclib = uclib
 
     def close(self) -> None:
-        """Gives the machine's memory back now: hooks and machine refer to each other, and a collection may be late."""
+        """Free the machine's memory now: hooks and machine refer to each other, and garbage collection may be late."""
         self._uclib.uc_context_free(self._context)
         self._saved.release()
         self.uc._callbacks.clear()
@@ -197,7 +197,7 @@ class Machine:
             self._failure = (kind, message)
 
     def _mend(self) -> bool:
-        """A fault at a probed access: its register is zeroed and execution goes on behind it."""
+        """Handle the fault of a probed access: its register is set to 0 and execution continues after it."""
         rip = int(self.uc.reg_read(self._x86.UC_X86_REG_RIP))
         for one in self.loaded:
             for probe in one.image.probed if one.base <= rip < one.base + len(one.image.code) else ():
@@ -222,7 +222,7 @@ class Machine:
         uc.hook_add(unicorn.UC_HOOK_INSN, self._on_syscall, aux1=self._x86.UC_X86_INS_SYSCALL)
 
     def _broken(self, error: Exception) -> None:
-        """A raw hook must not raise: ctypes would print it and go on."""
+        """Record an exception of a raw hook, which must not raise: ctypes would print it and continue."""
         self._fail("internal", repr(error))
         self._error = error
         self.uc.emu_stop()
@@ -330,7 +330,7 @@ class Machine:
         uc.emu_stop()
 
     def _on_trap(self, uc: Any, address: int, size: int, user: Any) -> None:
-        """A helper's first byte, or a callback's return. Whatever goes wrong is kept and stops the machine."""
+        """At a helper's first byte, or when a callback returns. An exception is stored and stops the machine."""
         try:
             if address == BACK:
                 self._after_callback()
@@ -464,7 +464,7 @@ def run_all(
     siblings: Sequence[tuple[Rewritten, Image]] = (),
     maps: Sequence[MapSpec] = (),
 ) -> list[Execution]:
-    """One run an input on one machine, maps kept from run to run. `siblings` are what tail calls can reach.
+    """Run the program once for each input, with the same maps. siblings -- the programs that tail calls can reach.
     `maps` are all the object's (Object.maps), for maps of maps.
 
     limits.steps is what all of them together may record, limits.seconds what each may take.

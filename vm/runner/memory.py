@@ -1,8 +1,8 @@
-"""The machine's memory: a few large pieces both engines share, and named regions inside them.
+"""The memory of a run: a few mappings that both engines share, and named regions in them.
 
 An arena is one mapping (an anonymous host mapping that unicorn maps too, so a helper written in
-Python, the interpreter and the machine code all see the same bytes). A region is what a person
-calls a piece of memory: a packet, a map's value, a stack frame. The interpreter checks every
+Python, the interpreter and the machine code all see the same bytes). A region is a piece of
+memory with a name: a packet, a map's value, a stack frame. The interpreter checks every
 access of a program against regions; the machine, like the processor it stands for, only against
 arenas.
 """
@@ -63,7 +63,7 @@ class Arena:
         self.free: dict[int, list[int]] = {}
 
     def close(self) -> None:
-        """Gives the bytes back."""
+        """Free the bytes."""
         self.view.release()
         self.host.close()
 
@@ -164,7 +164,7 @@ class Memory:
         return arena
 
     def close(self) -> None:
-        """Gives all memory back; nothing can be read any more."""
+        """Free all memory; nothing can be read afterwards."""
         for arena in self.arenas:
             arena.close()
         self.arenas.clear()
@@ -280,7 +280,7 @@ class Memory:
     # -- a program's accesses: inside one region --------------------------------------------------
 
     def load(self, address: int, size: int) -> int:
-        """What a program's load of `size` bytes gives; AccessError in words."""
+        """The result of a program's load of `size` bytes; AccessError if it is not allowed."""
         window = self.window
         if window is not None and window.start <= address < window.start + window.size:
             return window.load(address - window.start, size)
@@ -298,7 +298,7 @@ class Memory:
         self.put(address, size, value)
 
     def load_bytes(self, address: int, size: int) -> bytes:
-        """A helper's read of memory its caller named: bounded by regions before anything is copied."""
+        """A helper's read of memory that its caller passed: the bounds are checked before anything is copied."""
         if size == 0:
             return b""
         self.check(address, size)
@@ -332,7 +332,7 @@ class Memory:
         return area.name_of(address) if area else f"{address:#x}"
 
     def explain(self, address: int, size: int, access: str) -> str:
-        """Why an access went wrong: where it was, relative to what."""
+        """Why an access failed: its place relative to the nearest region."""
         what = _access(address, size, access)
         if address < PAGE:
             return f"{what}: a NULL pointer" + (f" plus {address}" if address else "")
@@ -362,7 +362,7 @@ def _bytes(count: int) -> str:
 
 
 class Namer:
-    """Names of addresses as they were at one moment; holds on to nothing of the run."""
+    """Names of addresses at one moment; it keeps no reference to the run."""
 
     def __init__(self, memory: Memory) -> None:
         self._starts, areas = memory.snapshot()

@@ -29,7 +29,7 @@ TAIL: Final = 256
 
 
 class Place(NamedTuple):
-    """Where a field's bytes are."""
+    """The place of a field's bytes."""
 
     offset: int
     size: int

@@ -1,4 +1,4 @@
-"""Packets from what a person gives: hex, a form's fields, a capture file."""
+"""Packets from the user's input: hex digits, a form's fields, a capture file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LINKTYPES: Final = {0: "BSD loopback", 105: "802.11", 113: "Linux cooked", 127:
 
 
 def checked(data: bytes) -> bytes:
-    """`data`, if the kernel would take it as a packet; InputError else."""
+    """`data` itself; InputError if the kernel would not accept it as a packet."""
     check_size(data)
     return data
 

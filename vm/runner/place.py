@@ -36,7 +36,7 @@ _SLOT_CODE: Final = bytes.fromhex("90 4d85db 7501 c3 e9")
 
 
 def slot_code(address: int) -> bytes:
-    """The sixteen bytes at a helper's address."""
+    """The 16 bytes of code at a helper's address."""
     jump = (AGAIN - (address + len(_SLOT_CODE) + 4)) & 0xFFFFFFFF
     return (_SLOT_CODE + jump.to_bytes(4, "little")).ljust(SLOT, b"\xcc")
 
@@ -74,7 +74,7 @@ class Placed:
             self.memory.write(one.base, bytes(code))
 
     def _trap_missing(self) -> None:
-        """Programs in a program array that are not loaded here: jumping to one says so."""
+        """Traps for programs of a program array that are not loaded here: a jump to one is a fault that says so."""
         loaded = {one.rewritten.program.name for one in self.loaded}
         for address, name in self.world.progs.items():
             if name not in loaded:
@@ -116,7 +116,7 @@ class Placed:
         return self.world.maps_of(one.rewritten.program)[int(number)]
 
     def _tail_call_target(self, one: Loaded, name: str) -> int:
-        """Where a direct tail call goes; a program that is not loaded says so when it is reached."""
+        """The target of a direct tail call; a trap if that program is not loaded."""
         number, _, slot = name.partition(":")
         spec = self._map(one, number).spec
         wanted = next((name for at, name in spec.init_slots if at == int(slot)), None)
@@ -126,7 +126,7 @@ class Placed:
         return self._helper_address(_not_loaded(str(wanted)))
 
     def _helper_address(self, name: str) -> int:
-        """A slot of the text for this helper. One that is not emulated gets a slot too, and says so when reached."""
+        """The address of this helper. A helper that is not emulated has one too: calling it is a fault that says so."""
         if name not in self._slots:
             address = SLOTS + SLOT * len(self.helpers)
             if address + SLOT > self.text.end:
@@ -138,7 +138,7 @@ class Placed:
 
 
 def _signed(value: int) -> int:
-    """A 64-bit address or distance as the processor's sign-extended numbers are read."""
+    """A 64-bit address or distance as a signed number."""
     value &= (1 << 64) - 1
     return value - (1 << 64) if value >> 63 else value
 

@@ -1,8 +1,8 @@
-"""Which programs read their context, told without the verifier's types.
+"""Which programs read their context, without the verifier's types.
 
-The context of some program types exists nowhere as the program was compiled for it: struct xdp_md and __sk_buff are
-rewritten to the kernel's structures, which needs to know of each access what its register points to. Without the
-verifier that is not known; whether a register *may* hold the context's address can be bounded from above.
+Some program types are compiled for a context that is not in memory: accesses of struct xdp_md and __sk_buff are
+rewritten to accesses of the kernel's structures, for which the type of each register must be known. Without the
+verifier it is not known; which registers *may* hold the context's address can be over-approximated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EXIT: Final = o.JMP | o.EXIT
 
 
 def converted_context(rewritten: Rewritten) -> str | None:
-    """Name of the structure a program that nobody verified may read its context as; None if it cannot, or may."""
+    """The structure of a converted context that a program which was not verified may read; None if there is none."""
     kind = prog_type_name(rewritten.program.prog_type)
     if not rewritten.plain or kind not in CONVERTED or not _Flow(rewritten).reads_context():
         return None
@@ -64,7 +64,7 @@ class _Flow:
         return False
 
     def _reach(self, slot: int, registers: int) -> None:
-        """Execution may come to `slot` with these."""
+        """Merge these registers into the state before `slot`."""
         if not 0 <= slot < len(self.insns):
             return
         grown = self.before[slot] | registers
@@ -74,7 +74,7 @@ class _Flow:
             self.todo.append(slot)
 
     def _step(self, slot: int) -> bool:
-        """Follows one instruction; True if it may read or write the context."""
+        """Interpret one instruction; True if it may read or write the context."""
         insn, regs = self.insns[slot], self.before[slot]
         cls = insn.code & 7
         dst, src = 1 << insn.dst_reg, 1 << insn.src_reg

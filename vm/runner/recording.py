@@ -1,7 +1,7 @@
-"""What the machine did, kept as raw registers and read on demand.
+"""The recording of a run on the machine: raw registers, from which steps are made on demand.
 
-While the program runs only 128 bytes and a number are stored for each BPF instruction; registers
-by name, memory written and frames are worked out for the steps somebody looks at.
+During the run 128 bytes and a number are stored for each BPF instruction. Registers by name, stores and frames are
+computed for the steps that are read.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Recording:
         return range(first, i + 1)
 
     def _taken(self, insn: Insn, k: int) -> bool:
-        """Whether the jump passed k-th was taken: both ways lead to the same address."""
+        """Whether the k-th point, a jump both of whose targets have the same address, was taken."""
         compare = COMPARISONS.get(insn.code & 0xF0)
         if compare is None:
             return True
@@ -94,7 +94,7 @@ class Recording:
         return compare(_bpf(regs, insn.dst_reg) & mask, source & mask, bits)
 
     def step_of(self, k: int) -> int:
-        """The step to which what was stored k-th belongs (before `finish` moved it)."""
+        """The step of the k-th stored point (before `finish` moved it)."""
         step_of = self._step_of
         return k if step_of is None else step_of[min(k, len(step_of) - 1)] if step_of else 0
 
@@ -123,11 +123,11 @@ class Named(Protocol):
     """Names of addresses."""
 
     def name_of(self, address: int, /) -> str:
-        """The name of what lies there, or the bare address."""
+        """The name of the memory at an address, or the address."""
 
 
 class Window(Sequence[RunStep]):
-    """A slice of steps, still made one by one."""
+    """A slice of steps, each made when it is read."""
 
     def __init__(self, steps: Sequence[RunStep], indices: range) -> None:
         self._steps = steps
@@ -152,7 +152,7 @@ class Window(Sequence[RunStep]):
 
 
 class Steps(Sequence[RunStep]):
-    """RunSteps made when they are asked for. Equal to any other sequence of the same steps.
+    """RunSteps, each made when it is read. Equal to any other sequence of the same steps.
 
     events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are
     """
@@ -200,7 +200,7 @@ class Steps(Sequence[RunStep]):
         return _REGS.unpack_from(self._raw.snapshots, SNAPSHOT * k)
 
     def _depths(self) -> array[int]:
-        """Depth of the frame at each position: calls go down the stack, so frame pointers tell."""
+        """Call depth at each position, from the frame pointers: the frame of a call is below the caller's."""
         if self._frames is None:
             depths = array("H")
             stack: list[int] = []
@@ -268,7 +268,7 @@ def _bpf(regs: tuple[int, ...], reg: int) -> int:
 
 
 def old_value(memory: Memory, saved: memoryview, insn: tuple[int, int, int, int, int]) -> int:
-    """What is in memory where an atomic instruction is about to store."""
+    """The value in memory that an atomic instruction is about to replace."""
     code, dst, _, off, _ = insn
     address = (_bpf(_REGS.unpack_from(saved), dst) + off) & U64
     size = o.SIZE_BYTES[code & 0x18]
@@ -276,7 +276,7 @@ def old_value(memory: Memory, saved: memoryview, insn: tuple[int, int, int, int,
 
 
 def _atomic(operation: int, old: int, source: int, r0: int, mask: int) -> int:
-    """What is in memory after an atomic instruction."""
+    """The value in memory after an atomic instruction."""
     if operation == o.XCHG:
         return source
     if operation == o.CMPXCHG:

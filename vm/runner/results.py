@@ -1,4 +1,4 @@
-"""What a program's return value means to the hook it was attached to.
+"""The meaning of a program's return value for its hook.
 
 The kernel takes r0's lower 32 bits (bpf_prog_run() returns a u32); most hooks read them as an int. Raw instructions
 without a hook have all 64 bits.

@@ -1,4 +1,4 @@
-"""What a GivenInput says of one run: it is put in place before the run, and asked at calls and loads."""
+"""The values of a GivenInput in one run: some are stored before the run, others are used at calls and loads."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _by_insn(found: Iterable[_Each]) -> dict[int, deque[_Each]]:
 
 
 class Script:
-    """One run's given values. Results of one instruction are used up in their order; then it does what it does."""
+    """The given values of one run. Those of an instruction are used in order; after the last it works as usual."""
 
     def __init__(self, given: GivenInput) -> None:
         self.given = given
@@ -79,12 +79,12 @@ class Script:
         return Window(kernel.name, kernel.start, kernel.size, load, store)
 
     def call(self, insn: int) -> GivenCall | None:
-        """What the call at `insn` gives this time."""
+        """The next given result of the call at `insn`."""
         waiting = self._calls.get(insn)
         return waiting.popleft() if waiting else None
 
     def load(self, insn: int) -> GivenLoad | None:
-        """What the load at `insn` gives this time."""
+        """The next given result of the load at `insn`."""
         waiting = self._loads.get(insn)
         return waiting.popleft() if waiting else None
 

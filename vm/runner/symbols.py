@@ -31,7 +31,7 @@ class KernelSymbols:
         self._addresses: dict[str, int] = {}
 
     def address(self, name: str) -> int:
-        """What a program that loads the symbol's address has in its register."""
+        """The value of a register into which a program loads the symbol's address."""
         name = JIFFIES[0] if name in JIFFIES else name
         found = self._addresses.get(name)
         if found is None:

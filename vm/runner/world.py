@@ -1,4 +1,4 @@
-"""Everything around the program: memory, maps, packet or event, clock, random numbers, events said.
+"""The surroundings of a program: memory, maps, packet or event, clock, random numbers, output.
 
 Both engines run against one World, so helpers and maps behave the same for both.
 """
@@ -54,7 +54,7 @@ _OBJECTS: Final = 64 * PAGE
 
 @dataclass(frozen=True, slots=True)
 class CurrentTask:
-    """The task the program runs in: what bpf_get_current_pid_tgid() and its like answer from."""
+    """The task in which the program runs, for bpf_get_current_pid_tgid() and similar helpers."""
 
     pid: int = PID
     tgid: int = PID
@@ -139,7 +139,7 @@ class World:
         self.passing = False
 
     def begin(self, given: RunInput) -> None:
-        """A new run: maps, clock and random numbers go on, everything else starts afresh."""
+        """Begin a run: maps, clock and random numbers continue, everything else is initialised."""
         for area in self._passing:
             self.memory.drop(area)
         self._passing.clear()
@@ -257,13 +257,13 @@ class World:
         return self.task
 
     def kernel_symbol(self, name: str) -> int:
-        """What a program that loads the address of a kernel variable or function has in its register."""
+        """The value of a register into which a program loads the address of a kernel variable or function."""
         address = self.symbols.address(name)
         self.symbols.tick(self.jiffies())
         return address
 
     def jiffies(self) -> int:
-        """As the kernel counts them, from five minutes before the 32-bit counter wraps."""
+        """The kernel's jiffies, which start five minutes before the 32-bit counter wraps."""
         return INITIAL_JIFFIES + self._time * HZ // 1_000_000_000
 
     def maps_of(self, program: Program) -> list[Map]:
@@ -337,7 +337,7 @@ class World:
     # -- events -----------------------------------------------------------------------------------
 
     def say(self, kind: str, text: str, data: bytes = b"") -> None:
-        """Records what a helper said; past the limit it is only counted out loud once."""
+        """Record output of a helper; beyond the limit there is one message that output is missing."""
         self._event_bytes += len(data) + len(text)
         if len(self.events) > self.limits.events or self._event_bytes > MAX_EVENT_BYTES:
             return
@@ -346,7 +346,7 @@ class World:
         self.events.append(RunEvent(self.step, kind, text, data))
 
     def result(self, r0: int) -> str:
-        """r0 in the hook's words."""
+        """r0 as the hook reads it."""
         return result_text(self.kind, r0, self.program.expected_attach_type)
 
 
