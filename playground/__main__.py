@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 
@@ -14,7 +16,13 @@ PORTS = range(8000, 8100)
 BACKLOG = 2048
 
 
-def main() -> int:
+def main(words: Sequence[str], prog: str = "python -m playground") -> int:
+    """Serve until a signal ends it; the exit status. words -- the command line, of which only --help is known"""
+    argparse.ArgumentParser(
+        prog=prog,
+        description="Serves the page at HOST:PORT, or at the first free port from 8000 of 127.0.0.1.",
+        epilog="HOST, PORT and all other settings are environment variables: docs/operating.md lists them.",
+    ).parse_args(words)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
     from django.core.exceptions import ImproperlyConfigured
 
@@ -108,4 +116,4 @@ def listen(host: str, wanted: str) -> socket.socket:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

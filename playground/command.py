@@ -8,12 +8,9 @@ import sys
 def main() -> int:
     """The exit status."""
     if sys.argv[1:2] == ["serve"]:
-        if len(sys.argv) > 2:
-            print("bpfscope serve takes no arguments: HOST and PORT are environment variables.", file=sys.stderr)
-            return 2
         from playground.__main__ import main as serve
 
-        return serve()
+        return serve(sys.argv[2:], "bpfscope serve")
     if sys.argv[1:] in ([], ["-h"], ["--help"]):
         print("bpfscope serve: the page, at HOST:PORT (127.0.0.1:8000). The other commands:\n")
     from vm.cli.main import main as command

@@ -229,3 +229,16 @@ def test_settings_nobody_can_mean_stop_the_start(tmp_path: Path, name: str, valu
     _, err = server.communicate(timeout=20)
     assert server.returncode == 1
     assert err == f"bpfscope: {sentence}\n"
+
+
+def test_help_says_what_is_served_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    from playground.__main__ import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "HOST:PORT" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as ended:
+        main(["8080"], "bpfscope serve")
+    assert ended.value.code == 2
+    assert "bpfscope serve: error" in capsys.readouterr().err
