@@ -24,7 +24,7 @@ from vm.isa.opcodes import LD_IMM64
 from vm.isa.operands import target
 from vm.logs.decode import decode
 from vm.logs.session import Session
-from vm.logs.told import cause, kernel_words, rule_of
+from vm.logs.told import cause, kernel_words, needed, rule_of
 from vm.logs.values import LogReport, ProgramLog, Verdict
 from vm.seek.outline import Outliner
 from vm.trace import as_json
@@ -297,14 +297,14 @@ def fail_json(program: ProgramLog, session: Session) -> Message:
         "category": program.category,
         "message": message.text,
         "partners": list(message.partners),
-        "explanation": "",
+        "explanation": program.reason.what,
         "step": last["step"] if last is not None else -1,
         "insn": program.insn if program.insn is not None else -1,
         "line": _number(program.source),
         "reg": reg,
         "proven": {**as_json.reg(proven), "w": proven.written_at} if proven is not None else None,
         "proven_text": "",
-        "needed": rule.needed if rule is not None else "",
+        "needed": needed(program),
         "causes": causes,
     }
 

@@ -7,12 +7,26 @@ from typing import Final
 
 from vm.isa import opcodes as o
 from vm.logs.causes import Chain
+from vm.logs.explain import explain
+from vm.logs.facts import Facts
 from vm.logs.messages import category_of, insn_of, register_of
 from vm.logs.reader import Reader
 from vm.logs.reading import Read
 from vm.logs.reason import is_behind, is_whole, reason
 from vm.logs.unwrap import Unwrapper
-from vm.logs.values import Era, Format, LogReport, Message, Path, ProgramLog, Step, Verdict
+from vm.logs.values import (
+    NO_REASON,
+    Cause,
+    Era,
+    Format,
+    LogReport,
+    Message,
+    Path,
+    ProgramLog,
+    Reason,
+    Step,
+    Verdict,
+)
 from vm.logs.wrappers import CARRIERS, LOADERS, NONE, OTHER
 
 MAX_PROGRAMS: Final = 1000
@@ -139,6 +153,7 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
     insn = insn_of(found) if found is not None else None
     if insn is None and follows and read.last is not None:
         insn = read.last.insn_idx
+    causes = chain.causes(reg.lower(), message) if message is not None and follows else ()
     return ProgramLog(
         number=read.number,
         name=read.name,
@@ -156,9 +171,14 @@ def answer(read: Read, chain: Chain) -> ProgramLog | None:
         states=read.states,
         stats=read.stats,
         insns=tuple(sorted(read.insns.items())),
-        causes=chain.causes(reg.lower(), message) if message is not None and follows else (),
+        causes=causes,
         diagnosis=tuple(read.diagnosis),
+        reason=_reason(message, reg.lower(), read.last if follows else None, causes, chain),
     )
+
+
+def _reason(message: Message | None, reg: str, last: Step | None, causes: tuple[Cause, ...], chain: Chain) -> Reason:
+    return explain(Facts(message, reg, last, causes[:-1], chain)) if message is not None else NO_REASON
 
 
 def _verdict(read: Read, message: Message | None) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vm.logs.values import Cause, Era, LogReport, ProgramLog
+from vm.verifier.rules.catalogue import rule_named
 
 
 def record(file: str, report: LogReport) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def record(file: str, report: LogReport) -> dict[str, Any]:
         "line": source.text if source is not None else None,
         "rule": rule_of(program),
         "category": program.category or None,
+        "explanation": program.reason.what or None,
+        "needed": needed(program) or None,
         "format": program.format.value,
         "wrapper": report.wrapper,
         "cut": bool(program.cut),
@@ -42,6 +45,12 @@ def rule_of(program: ProgramLog) -> str | None:
     """The rule that the message is of; None where several share the wording, or none has it."""
     message = program.message
     return message.rules[0] if message is not None and len(message.rules) == 1 else None
+
+
+def needed(program: ProgramLog) -> str:
+    """What would have been accepted, without a full stop: what follows from the text, else what the rule says."""
+    name = rule_of(program)
+    return program.reason.needed or (rule_named(name).needed if name is not None else "")
 
 
 def cause(each: Cause) -> dict[str, Any]:
@@ -96,6 +105,8 @@ def text(file: str, report: LogReport) -> str:
     if program.category:
         rules = message.rules if message is not None else ()
         lines.append(f"  {program.category}{': ' + ' or '.join(rules) if rules else ''}")
+    said = (("why", program.reason.what), ("needed", needed(program)))
+    lines += [f"  {term}: {words}" for term, words in said if words]
     if program.cut:
         lines.append(f"  the log is cut: {', '.join(program.cut)}")
     if program.causes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Verdict(Enum):
@@ -163,6 +163,20 @@ class Cause(NamedTuple):
     why: str
 
 
+class Reason(NamedTuple):
+    """Why a program was refused, in words of ours that follow from the text.
+
+    what -- sentences that say what is wrong; "" where nothing more follows than the message says
+    needed -- what would have been accepted, without a full stop; "" for what the rule itself says
+    """
+
+    what: str = ""
+    needed: str = ""
+
+
+NO_REASON: Final = Reason()
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramLog:
     """What a text tells about one program.
@@ -177,6 +191,7 @@ class ProgramLog:
     insns -- the instructions as printed: index to text with the opcode
     causes -- the chain behind the value at fault, oldest first
     diagnosis -- what Linux 7.3 says beside the message, line by line
+    reason -- the message explained, as far as the text carries it
     """
 
     number: int = 0
@@ -197,6 +212,7 @@ class ProgramLog:
     insns: tuple[tuple[int, str], ...] = ()
     causes: tuple[Cause, ...] = ()
     diagnosis: tuple[str, ...] = ()
+    reason: Reason = NO_REASON
 
 
 class Era(NamedTuple):

@@ -27,6 +27,7 @@ export function rejection(fail, state, total, links, search) {
   const insn = state.code.at(fail.insn);
   const line = fail.line ?? insn?.line;
   const walked = fail.step >= 0 && total > 0;
+  const source = line ? "" : (state.stages.verify?.read_from?.source ?? "");
   return h(
     "article",
     { class: "fail-card", "aria-labelledby": "why-label" },
@@ -44,11 +45,12 @@ export function rejection(fail, state, total, links, search) {
       walked ? [fail.reg ? "at " : "At ", links.to(Math.min(fail.step, total - 1))] : insn ? "Found before the program was verified, at" : null,
       insn ? h("code", { class: "where-insn" }, `${insn.idx}: ${insn.text}`) : null,
       line ? h("span", { class: "hint" }, lineName(line, fail.file)) : null,
+      source ? h("code", { class: "where-source" }, source) : null,
     ),
     checkInSource(fail, state),
     sides(fail, Boolean(state.stages.verify?.read_from)),
     h("p", { class: "kernel-said" }, h("span", { class: "visually-hidden" }, "The kernel says: "), h("code", null, [kernel.sentence, ...kernel.beside].join("\n"))),
-    fail.rule ? h("p", { class: "about-error" }, h("a", { href: `/errors/${encodeURIComponent(fail.rule)}`, target: "_blank", rel: "noopener" }, "About this error")) : null,
+    fail.rule ? h("p", { class: "about-error" }, h("a", { href: `/errors/${encodeURIComponent(fail.rule)}`, target: "_blank", rel: "noopener" }, "About this error"), h("span", { class: "hint" }, ": what it means, a program that has it, and the corrected one")) : null,
   );
 }
 

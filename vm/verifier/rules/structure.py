@@ -93,7 +93,7 @@ VERIFIER_MISCONFIGURED: Final = _CODE.rule(
 )
 
 _REACHABLE_CODE: Final = Group(
-    STRUCTURE, "code that every instruction of can be reached, and that jumps only within its function"
+    STRUCTURE, "code of which every instruction can be reached, and that jumps only within its function"
 )
 INSTRUCTION_INDEX_OUT_OF_RANGE: Final = _REACHABLE_CODE.rule(
     "instruction-index-out-of-range", EFAULT, "invalid insn idx {idx} insn_cnt {count}\n"

@@ -1,0 +1,155 @@
+"""Calls: arguments of the wrong type, sizes without bounds, helpers that may not be called, what a call acquires."""
+
+from __future__ import annotations
+
+from vm.bits import S64_MAX, S64_MIN, U64
+from vm.explain.words import number
+from vm.logs.explain_value import became
+from vm.logs.facts import Facts
+from vm.logs.values import NO_REASON, Reason
+from vm.logs.words import NUMBERS, at, kind, kinds
+from vm.trace.records import RegView
+
+
+def _argument(facts: Facts) -> str:
+    """ "Argument 2 of bpf_map_lookup_elem()"."""
+    which = int(facts.reg[1:]) if facts.reg else 0
+    return f"Argument {which} of {facts.called or 'the call'}"
+
+
+def argument(facts: Facts) -> Reason:
+    """An argument of another type than the function takes."""
+    have, want = facts.word("type"), facts.word("expected")
+    more = facts.word("more")
+    want = f"{want}, {more}" if more else want
+    has, takes = kind(have), kinds(want)
+    if not facts.reg or not has or not takes:
+        return NO_REASON
+    what = f"{_argument(facts)} ({facts.reg}) is {has}; it has to be {takes}."
+    if have.endswith("_or_null") and kind(have.removesuffix("_or_null")) in takes:
+        return Reason(what, f"a comparison of {facts.reg} with NULL before the call, on every path")
+    if have in NUMBERS:
+        where, needed = became(facts)
+        if "fp" in (each.strip() for each in want.split(",")):
+            needed = "the address of a variable, &v, and not its value"
+        return Reason(f"{what} {where}".strip(), needed)
+    return Reason(what, takes)
+
+
+def maybe_null(facts: Facts) -> Reason:
+    """A pointer that may be NULL is passed where it may not."""
+    return (
+        Reason(
+            f"{_argument(facts)} may be NULL: no comparison on this path proves that it is not.",
+            "a comparison with NULL before the call: if (!p) return 0;",
+        )
+        if facts.reg
+        else NO_REASON
+    )
+
+
+def _known(held: RegView | None) -> str:
+    """The bounds of a number as they were printed, "" for none."""
+    if held is None or held.kind != "number" or held.scalar is None:
+        return ""
+    s = held.scalar
+    if s.smin == S64_MIN and s.smax < S64_MAX:
+        return f" (the log shows no lower bound, and at most {number(s.smax)})"
+    if s.smin > S64_MIN or s.smax < S64_MAX:
+        return f" (the log shows {number(s.smin)} to {number(s.smax)})"
+    return f" (the log shows 0 to {number(s.umax)})" if s.umax < U64 else " (the log shows no bounds of it)"
+
+
+def _made(facts: Facts) -> str:
+    """Where the value comes from, " It comes from instruction 3 (…)."; "" where the text does not tell."""
+    step = facts.step_of(facts.origin) if facts.origin is not None else None
+    return f" It comes from {at(step)} ({step.text})." if step is not None else ""
+
+
+def size_negative(facts: Facts) -> Reason:
+    """A size that may be negative."""
+    if not facts.reg:
+        return NO_REASON
+    return Reason(
+        f"{facts.reg} is the size that {facts.called or 'the call'} is given, and it may be "
+        f"negative{_known(facts.held())}: as an unsigned number "
+        f"that would be huge.{_made(facts)}",
+        "an unsigned variable for the size, compared with the buffer's size before the call: if (len > sizeof(buf)) "
+        "return 0;",
+    )
+
+
+def size_unbounded(facts: Facts) -> Reason:
+    """A size without an upper bound."""
+    if not facts.reg:
+        return NO_REASON
+    return Reason(
+        f"{facts.reg} is the size that {facts.called or 'the call'} is given, and it has no upper bound on this "
+        f"path{_known(facts.held())}.{_made(facts)}",
+        "the same variable compared with the buffer's size before the call: if (len > sizeof(buf)) return 0; or len "
+        "&= sizeof(buf) - 1 for a power of two",
+    )
+
+
+def size_zero(facts: Facts) -> Reason:
+    """A size that may be 0."""
+    low, high = facts.number("umin"), facts.number("umax")
+    if not facts.reg or low is None or high is None:
+        who = facts.called or "A call"
+        return Reason(f"{who} is given a size that may be 0.", "a comparison of the size with 0 before the call")
+    return Reason(
+        f"{facts.reg} is the size that {facts.called or 'the call'} is given. It is {number(low)} to {number(high)} "
+        "here, and may not be 0.",
+        f"a comparison of the size with 0 before the call: if (len < 1 || len > {high}) return 0;"
+        if high
+        else "a size of at least 1",
+    )
+
+
+def helper(facts: Facts) -> Reason:
+    """A helper that may not be called."""
+    func = facts.word("func").partition("#")[0]
+    if not func or func.lstrip("-").isdecimal() or func == "unknown":
+        number_ = facts.word("func").rpartition("#")[2]
+        return Reason(
+            f"This kernel has no helper number {number_}, or not for this type of program." if number_ else "",
+            "a helper that this kernel has for this type of program; or a newer kernel",
+        )
+    return Reason(
+        f"{func}() may not be called by this type of program on this kernel.",
+        "another helper, or another program type (section) that may call it; the glossary lists for each helper who "
+        "may",
+    )
+
+
+def packet_argument(facts: Facts) -> Reason:
+    """A helper that takes no packet memory."""
+    who = facts.called or "This helper"
+    return Reason(
+        f"{who} is given a pointer into the packet, which this helper may not access in this type of program.",
+        "the bytes copied to the stack first (after a comparison with data_end), and the copy given to the helper",
+    )
+
+
+def licence(facts: Facts) -> Reason:
+    """A helper for programs under the GPL."""
+    return Reason(
+        f"{facts.called or 'This helper'} is only for programs whose license is compatible with the GPL, and this "
+        "program's is missing or another one.",
+        'char LICENSE[] SEC("license") = "GPL"; in the source, if that is its license',
+    )
+
+
+def leak(facts: Facts) -> Reason:
+    """Something was acquired and not given back."""
+    insn, given = facts.number("insn"), facts.word("id")
+    if insn is None:
+        return NO_REASON
+    acquired = next((each for each in facts.causes if each.kind == "acquired"), None)
+    step = facts.step_of(acquired) if acquired is not None else None
+    call = f" ({step.text})" if step is not None else ""
+    return Reason(
+        f"What instruction {insn}{call} acquired (reference {given}) is not released on the path that ends here.",
+        "the release on every path, also before an early return: for example bpf_sk_release(), bpf_ringbuf_submit() "
+        "or bpf_ringbuf_discard()",
+    )
