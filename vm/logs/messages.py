@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
-from vm.logs.templates import Found, Patterns, pattern
+from vm.logs.damaged import is_damaged
+from vm.logs.templates import Found, Patterns, Shape, pattern
 from vm.logs.values import Message, Whole
 from vm.logs.wordings import NOT_REASONS, WORDINGS
 from vm.verifier.rules.catalogue import all_notes, all_rules, rule_named
@@ -89,6 +90,16 @@ _QUOTES: Final = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', 
 def is_known(text: str) -> bool:
     """Whether a line is one that kernels say, as a reason or beside one."""
     return patterns().at([text.strip()], 0) is not None
+
+
+def is_rest(text: str) -> bool:
+    """Whether a line is what is left of one that kernels say, characters of which are missing."""
+    return is_damaged(text, _shapes())
+
+
+@cache
+def _shapes() -> frozenset[Shape]:
+    return frozenset(patterns().shapes)
 
 
 def _message(lines: Sequence[Text], words: Sequence[str], found: Found) -> Message:

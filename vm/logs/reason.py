@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vm.logs.fault import refused
-from vm.logs.messages import Text, first_reason, is_known, last_reason
+from vm.logs.messages import Text, first_reason, is_known, is_rest, last_reason
 from vm.logs.reading import Read
 from vm.logs.values import Message, Whole
 
@@ -58,7 +58,8 @@ def _unknown_reason(read: Read, tail: Sequence[Text]) -> Message | None:
         return None
     if not read.steps:
         last = tail[-1]
-        if read.has_stats and read.delimited and not is_known(last.text) and not read.cut_anywhere:
+        unknown = not is_known(last.text) and not is_rest(last.text)
+        if read.has_stats and read.delimited and unknown and not read.cut_anywhere:
             return Message(last.text.strip(), (), (), (), last.number)
         return None
     first = tail[0]
@@ -66,7 +67,7 @@ def _unknown_reason(read: Read, tail: Sequence[Text]) -> Message | None:
     ended = read.ended_by == "" and read.terminated and not read.order.gaps
     if not ended or read.apart or is_known(first.text) or not _is_sentence(message.text) or not refused(read, message):
         return None
-    return message
+    return None if is_rest(message.text) else message
 
 
 def is_whole(read: Read, message: Message, *, follows: bool, value: str) -> bool:

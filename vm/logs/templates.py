@@ -184,6 +184,12 @@ class Patterns:
             else:
                 self._any.append(each)
 
+    @property
+    def shapes(self) -> set[Shape]:
+        """Every line of every pattern."""
+        known = (*self._any, *(each for found in self._by_letter.values() for each in found))
+        return {line for each in known for line in each.lines}
+
     def is_later(self, found: Found) -> bool:
         """Whether what was found is one line that is also another pattern's second or third one."""
         return found.length == 1 and any(each.lines[0] in self._later for each in found.patterns)
