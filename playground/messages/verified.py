@@ -239,6 +239,7 @@ class ReadFrom(Wire, frozen=True):
         ),
     ]
     carriers: Annotated[list[str], about("everything that carried it")]
+    newest_first: Annotated[bool, about("its lines run from the newest to the oldest: it was read from the end")]
     format: Annotated[str, about("`inv`, `scalar`, `7.3`, `stats` (no instruction), `btf` (no program's log), `other`")]
     kernel_named: Annotated[str | None, about("the version that the text names")]
     kernel_first: Annotated[str | None, about("the first version that prints such a log")]

@@ -25,6 +25,7 @@ from vm.isa.operands import target
 from vm.logs.decode import decode
 from vm.logs.session import Session
 from vm.logs.told import cause, kernel_words, needed, rule_of
+from vm.logs.turned import MAX_BYTES, oldest_first
 from vm.logs.values import LogReport, ProgramLog, Verdict
 from vm.seek.outline import Outliner
 from vm.trace import as_json
@@ -44,10 +45,11 @@ _SECONDS_BETWEEN: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The text of the log, or the path of its file."""
+    """The text of the log, or the path of its file. turned: lines of a text that was turned round, 0 if it was not."""
 
     text: bytes
     path: str
+    turned: int = 0
 
     def pieces(self) -> Iterator[bytes]:
         """The text in pieces."""
@@ -92,10 +94,16 @@ def log_job(request: Message) -> Iterator[Message]:
 
 def _given(request: Message) -> Given:
     if not request.get("upload"):
-        return Given(str(request.get("source", "")).encode("utf-8", "surrogatepass"), "")
+        text, turned = oldest_first(str(request.get("source", "")).encode("utf-8", "surrogatepass"))
+        return Given(text, "", turned)
     path = os.path.join(tempfile.gettempdir(), UPLOAD)
     if not os.path.exists(path):
         raise InputError("This uploaded log is no longer on the server: drop the file again.")
+    if os.path.getsize(path) <= MAX_BYTES:
+        with open(path, "rb") as file:
+            text, turned = oldest_first(file.read(MAX_BYTES))
+        if turned:
+            return Given(text, "", turned)
     return Given(b"", path)
 
 
@@ -103,7 +111,7 @@ class _Beginning:
     """The chosen program and its instructions, from the first part of the text."""
 
     def __init__(self, given: Given, wanted: str) -> None:
-        session = Session(InMemory())
+        session = Session(InMemory(), turned=given.turned)
         text = given.beginning()
         for _ in session.read([text]):
             pass
@@ -113,7 +121,7 @@ class _Beginning:
         self.wanted = self.program.number
         self.whole = len(text) < FIRST_BYTES
         if self.wanted != session.recording.wanted:
-            session = Session(InMemory(), self.wanted)
+            session = Session(InMemory(), self.wanted, given.turned)
             for _ in session.read([text]):
                 pass
         self.insns = insns(self.program, session.recording.lines)
@@ -212,7 +220,7 @@ class _Blocks:
 
 def _read(request: Message, given: Given, first: _Beginning, started: float) -> Iterator[Message]:
     blocks = _Blocks()
-    session = Session(blocks, first.wanted)
+    session = Session(blocks, first.wanted, given.turned)
     yield {"type": "program", "kind": "log"}
     told = time.monotonic()
     for _ in session.read(given.pieces()):
@@ -319,6 +327,7 @@ def read_from(report: LogReport, program: ProgramLog) -> Message:
     return {
         "wrapper": report.wrapper,
         "carriers": list(report.carriers),
+        "newest_first": report.newest_first,
         "format": program.format.value,
         "kernel_named": era.named or None,
         "kernel_first": _version(era.first),

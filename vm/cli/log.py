@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from vm.cli.options import add_build, add_program, build_options
@@ -61,10 +62,17 @@ def _read(path: str, with_steps: bool) -> tuple[LogReport, Sequence[Step]]:
 def _told(chunks: Iterator[bytes], with_steps: bool) -> tuple[LogReport, Sequence[Step]]:
     from vm.logs.answer import read_log
     from vm.logs.session import Session
+    from vm.logs.turned import MAX_BYTES, as_given, oldest_first
 
+    begin = b""
+    while len(begin) <= MAX_BYTES and (chunk := next(chunks, b"")):
+        begin += chunk
+    turned, lines = oldest_first(begin)
+    chunks = chain((turned,), chunks)
     if not with_steps:
-        return read_log(chunks), ()
-    session = Session(_Nowhere())
+        found = read_log(chunks)
+        return as_given(found, lines) if lines else found, ()
+    session = Session(_Nowhere(), turned=lines)
     for _ in session.read(chunks):
         pass
     report = session.report()

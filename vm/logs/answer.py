@@ -13,6 +13,7 @@ from vm.logs.messages import category_of, insn_of, register_of
 from vm.logs.reader import Reader
 from vm.logs.reading import Read
 from vm.logs.reason import is_behind, is_whole, reason
+from vm.logs.turned import as_given, oldest_first
 from vm.logs.unwrap import Unwrapper
 from vm.logs.values import (
     NO_REASON,
@@ -82,6 +83,13 @@ def read_log(chunks: Iterable[str | bytes]) -> LogReport:
     reader = Reader(answers)
     reader.read(chunks)
     return report(answers.programs, reader)
+
+
+def read_text(text: bytes) -> LogReport:
+    """What a text tells that is in memory: also one whose newest line comes first."""
+    turned, lines = oldest_first(text)
+    found = read_log([turned])
+    return as_given(found, lines) if lines else found
 
 
 def report(programs: list[ProgramLog], reader: Reader) -> LogReport:

@@ -12,6 +12,7 @@ from vm.logs.reader import Reader
 from vm.logs.reading import Read
 from vm.logs.recording import Recording
 from vm.logs.split import MAX_LINE
+from vm.logs.turned import as_given
 from vm.logs.values import LogReport, Path, ProgramLog, Step, Verdict
 from vm.trace.blocks import Storage
 
@@ -28,10 +29,12 @@ class Session(Answers):
     """Reads a text piece by piece.
 
     storage -- takes the blocks; wanted -- which program's steps, the `number` of a ProgramLog
+    turned -- the number of lines of a text that was turned round (vm.logs.turned); 0: it was not
     """
 
-    def __init__(self, storage: Storage, wanted: int = 0) -> None:
+    def __init__(self, storage: Storage, wanted: int = 0, turned: int = 0) -> None:
         super().__init__()
+        self._turned = turned
         self.recording = Recording(storage, wanted)
         self.recorded: ProgramLog | None = None
         """The program whose steps are stored; None until its log has ended, or if there is none."""
@@ -96,7 +99,8 @@ class Session(Answers):
 
     def report(self) -> LogReport:
         """What the text tells; once it was read."""
-        return report(self.programs, self._reader)
+        found = report(self.programs, self._reader)
+        return as_given(found, self._turned) if self._turned else found
 
     def text(self) -> tuple[str, int, list[tuple[int, int]]]:
         """(the text, characters left out in its middle, [line of it from 0, step])."""

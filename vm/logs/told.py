@@ -32,6 +32,7 @@ def record(file: str, report: LogReport) -> dict[str, Any]:
         "program": program.name,
         "cut_where": list(program.cut),
         "carriers": list(report.carriers),
+        "newest_first": report.newest_first,
         "kernel": kernel(report.era),
         "source": {"file": source.file, "line": source.number} if source is not None and source.file else None,
         "steps": program.steps,
@@ -92,6 +93,8 @@ def text(file: str, report: LogReport) -> str:
     message = program.message
     read_from = ", ".join(part for part in (kernel_words(report.era), report.wrapper) if part and part != "none")
     lines = [f"{file}: {program.verdict.value} (read from a log{': ' + read_from if read_from else ''})"]
+    if report.newest_first:
+        lines.append("  its lines run from the newest to the oldest: it is read from the end")
     if program.name:
         lines.append(f"  program: {program.name}")
     if message is not None:

@@ -231,6 +231,7 @@ class LogReport:
     """What a text tells: `programs` in the order of the text, `chosen` the index of the one that the answer is about.
 
     wrapper -- who printed it: a name of wrappers.WRAPPERS; carriers -- what it was carried in (journald, logfmt, ...)
+    newest_first -- whether the text's last line was read first
     """
 
     wrapper: str
@@ -238,6 +239,7 @@ class LogReport:
     era: Era
     programs: tuple[ProgramLog, ...]
     chosen: int
+    newest_first: bool = False
 
     @property
     def program(self) -> ProgramLog:

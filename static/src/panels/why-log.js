@@ -48,6 +48,7 @@ export function readFromLog(from, state, links) {
         pair("Processed", from.insns_processed === null ? "" : count(from.insns_processed, "instruction")),
         pair("Missing", from.cut.map((each) => (Object.hasOwn(CUT, each) ? CUT[each] : each)).join(", ")),
       ),
+      from.newest_first ? h("p", { class: "hint" }, "The lines of this text run from the newest to the oldest. It was read from the end; the panel Log shows it in the order in which it was printed.") : null,
       h("p", { class: "hint" }, from.states ? "States are shown as far as the text prints them. What it does not print is left empty." : "The text prints no register states, so there are none to show."),
       from.diagnosis.length ? [h("h4", null, "The kernel's own diagnosis"), h("pre", { class: "diagnosis", tabindex: "0", role: "region", "aria-label": "The kernel's own diagnosis" }, from.diagnosis.join("\n"))] : null,
       from.programs.length > 1 ? programs(from, links) : null,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from tests.vm.logs.recordings import expected, recorded, series
-from vm.logs.answer import read_log
+from vm.logs.answer import read_log, read_text
 from vm.logs.told import record
 
 Cut = Callable[[str, random.Random], Iterator[str]]
@@ -142,7 +142,7 @@ def read_cut(cut: str) -> Iterator[Read]:
     """What is read of every log, cut in that way."""
     for name, log, want in logs():
         for text in CUTS[cut](log, random.Random(f"{cut} {name}")):
-            found = record("x", read_log([text]))
+            found = record("x", read_text(text.encode()))
             yield Read(name, text, (found["message"], found["insn"], found["reg"] or ""), want)
 
 
