@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 from typing import Any
@@ -50,6 +51,8 @@ async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
             here = service.service()
             await here.pool.ready(FIRST_WORKER_SECONDS)
             warming = asyncio.create_task(_warm(here))
+            gc.collect()
+            gc.freeze()  # modules and settings: searching them for cycles would stop all answers for 40 ms each time
             await send({"type": "lifespan.startup.complete"})
         else:
             if warming is not None:

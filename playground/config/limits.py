@@ -58,7 +58,9 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "JOB_MEMORY_MB": Limit(2048, 256, 65536, "MiB of memory of a job, all its processes together"),
     "JOB_OUTPUT_MB": Limit(256, 1, 4096, "MiB that a job may send, compressed"),
     "JOB_FILE_MB": Limit(32, 1, 1024, "MiB of the largest file a job may write"),
-    "JOBS_PER_WORKER": Limit(100, 1, 100_000, "jobs after which a worker process is replaced at the latest"),
+    "JOBS_PER_WORKER": Limit(
+        100, 1, 100_000, "jobs after which a worker process is replaced, once its successor has started"
+    ),
     "SHUTDOWN_SECONDS": Limit(
         10, 0, 600, "seconds after SIGTERM within which runs may end; the others are notified and stopped"
     ),

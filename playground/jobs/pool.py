@@ -53,8 +53,8 @@ class Pool:
     """Runs at most `size` jobs at once on size + 1 workers: the spare worker is ready if another one is killed.
 
     A client without a running job may use the spare while other clients use the rest; then another spare is started.
-    Workers are replaced one at a time, each after its successor has started, and after different numbers of jobs, so
-    that a busy pool never waits for several of them to start.
+    Workers are replaced one at a time, after different numbers of jobs. A worker that is due takes further jobs until
+    its successor has started, so that a busy pool never waits for a start.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class Pool:
             self._busy.pop(run, None)
             worker.jobs += 1
             # A run that was cancelled as it ended has a worker that is being killed.
-            keep = reuse and not run.cancelled and worker.jobs < self.jobs_per_worker and not self._closed
+            keep = reuse and not run.cancelled and not self._closed
             if keep:
                 self._idle.append(worker)
             # The user gets the answer before the clean-up.
@@ -264,7 +264,7 @@ class Pool:
                 metrics.runs.labels(kind, _outcome(run, last)).inc()
                 self._finish(run, last, start)
             if not keep:
-                metrics.worker_ends.labels("renewed" if reuse else "job").inc()
+                metrics.worker_ends.labels("job").inc()
                 with contextlib.suppress(ProcessLookupError):
                     await asyncio.shield(worker.kill())
             self._fill()
@@ -356,6 +356,7 @@ class Pool:
         if old is None and self._workers() > self._wanted() and self._idle:
             old = self._idle[-1]
         if old is not None and self._workers() > most and not self._closed:
+            metrics.worker_ends.labels("renewed" if old.due() else "spare").inc()
             self._idle.remove(old)
             self._end(old)
 
@@ -385,7 +386,7 @@ class Pool:
                 if worker.about.get("failed") and worker.about["failed"] != self.about.get("failed"):
                     log.warning("a worker came up, but not whole: %s", "; ".join(worker.about["failed"]))
                 self.about = worker.about
-                # A different number of jobs for each worker, well below the number at which it must be replaced.
+                # A different number of jobs for each worker, so that they are not all due at the same time.
                 worker.due_at = max(1, self.jobs_per_worker - 1 - random.randrange(max(1, self.jobs_per_worker // 2)))
                 self._idle.append(worker)
                 self._spawn_task(self._watch(worker))

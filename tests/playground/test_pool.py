@@ -130,6 +130,31 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
     assert {len(pids & old) for pids in seen} == {2, 1, 0}  # one after the other
 
 
+async def test_workers_that_are_due_take_jobs_until_a_successor_has_started(
+    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await warm(service)
+    old = set(pool.status()["pids"])
+    start, may_start = Worker.start, asyncio.Event()
+
+    async def held(*args: Any) -> Worker:
+        await may_start.wait()
+        return await start(*args)
+
+    monkeypatch.setattr(Worker, "start", held)
+    monkeypatch.setattr(pool, "jobs_per_worker", 1)
+    for worker in pool._idle:
+        worker.due_at = 1
+    socket = await connect()
+    for number in range(3 * len(old)):
+        await socket.run(f"stage compile\nstage due{number}")
+        await asyncio.wait_for(socket.until("done"), 10)
+        assert set(pool.status()["pids"]) == old
+    may_start.set()
+    await until(lambda: not old & set(pool.status()["pids"]))
+    assert len(pool.status()["pids"]) == pool.size + 1
+
+
 class Started(SimpleNamespace):
     """Stands for a worker: told from another by what it is, not by its members."""
 
