@@ -55,6 +55,7 @@ READ: Final = (
     "vm/program.py",
     "vm/errors.py",
     "vm/caps.py",
+    "vm/namedtuples.py",
     "vm/native.py",
 )
 """What the compiled modules import: its constants and types are compiled in."""

@@ -7,9 +7,10 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from vm.isa.insn import Insn
+from vm.namedtuples import NamedTuple
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf

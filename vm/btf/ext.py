@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import Btf
 from vm.errors import InputError
+from vm.namedtuples import NamedTuple
 
 MAX_RECORDS: Final = 200_000
 _HEADER: Final = struct.Struct("<HBBIIIII")

@@ -12,9 +12,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from vm.errors import InputError
+from vm.namedtuples import NamedTuple
 
 MAX_USER_BTF: Final = 1 << 20
 MAX_USER_TYPES: Final = 1 << 16

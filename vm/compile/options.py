@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.errors import InputError, LimitError
+from vm.namedtuples import NamedTuple
 
 OPT_LEVELS: Final = ("O0", "O1", "O2")
 MCPUS: Final = ("v1", "v2", "v3", "v4")

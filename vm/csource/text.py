@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
+from vm.namedtuples import NamedTuple
 from vm.program import Edit, Fix
 
 # An unterminated string ends with its line, an unterminated comment with the text: each character is read once.

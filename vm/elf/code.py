@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.ext import BtfExt, CoreRelo, FuncRecord, LineRecord
 from vm.elf.placed import PlacedMap
@@ -22,6 +22,7 @@ from vm.elf.reader import (
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn, decode
+from vm.namedtuples import NamedTuple
 
 MAX_INSNS: Final = 1_000_000  # BPF_COMPLEXITY_LIMIT_INSNS
 _CALL: Final = o.JMP | o.CALL

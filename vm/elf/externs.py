@@ -24,6 +24,8 @@ _MAX_KCONFIG: Final = 4096
 
 @dataclass(slots=True)
 class _Extern:
+    """An extern symbol, and where its value lies: size, align and offset are those of its variable in bytes."""
+
     symbol: Symbol
     type: Type  # its VAR or FUNC
     section: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from vm.namedtuples import NamedTuple
 from vm.program import MapSpec
 
 NAME_LEN: Final = 16  # BPF_OBJ_NAME_LEN

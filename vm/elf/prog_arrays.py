@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 from vm.elf.prog_owners import difference, owner_of
 from vm.kernel import types as t
+from vm.namedtuples import NamedTuple
 from vm.program import Object
 from vm.verifier.rules.loader import PROG_ARRAY_PROGRAM_KIND, PROG_ARRAY_PROGRAM_MISSING, PROG_ARRAY_SLOT
 from vm.verifier.rules.rule import Rule

@@ -8,13 +8,14 @@ Not compared are the cgroup storages, nor programs that override a function's re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import Kind
 from vm.elf.sections import BPF_F_XDP_HAS_FRAGS
 from vm.kernel import types as t
 from vm.kernel.attach import attach_target
 from vm.kernel.btf import kernel_btf
+from vm.namedtuples import NamedTuple
 from vm.program import MapSpec, Program
 from vm.verifier.rules.loader import MAP_OWNER
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.errors import InputError
+from vm.namedtuples import NamedTuple
 
 MAX_FILE: Final = 16 << 20  # room for a program past the limit of a million instructions, to say so
 MAX_SECTIONS: Final = 512

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.kernel import types as t
+from vm.namedtuples import NamedTuple
 
 BPF_F_SLEEPABLE: Final = 1 << 4
 BPF_F_XDP_HAS_FRAGS: Final = 1 << 5

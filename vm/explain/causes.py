@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
+from vm.namedtuples import NamedTuple
 from vm.trace.recorder import Recorder
 from vm.trace.records import Cause
 from vm.trace.retell import stack_names

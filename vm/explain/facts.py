@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.namedtuples import NamedTuple
 from vm.program import LineInfo
 from vm.trace.recorder import Recorder
 from vm.trace.records import Cause

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vm.csource import root_of, syntax_of
 from vm.explain.facts import Advice, Facts, in_program, is_branch
+from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import CauseKind, SourceCheck
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ value.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.explain.causes import written
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.namedtuples import NamedTuple
 from vm.trace.recorder import Recorder
 
 _MAX_VALUES: Final = 64

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.csource import root_of
 from vm.explain.facts import Advice, Branch, Facts
@@ -12,6 +12,7 @@ from vm.explain.related import argument, too_wide
 from vm.explain.source_packets import asks_for_its_own, packet_check
 from vm.explain.words import number
 from vm.isa import opcodes as o
+from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import slot_index, slot_name
 from vm.verifier.state import reg_types as t

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.explain.causes import branch_text
 from vm.explain.facts import Advice, Branch, Facts
@@ -18,6 +18,7 @@ from vm.explain.source_bounds import (
     wrong_bound,
 )
 from vm.isa import opcodes as o
+from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import FIRST_SLOT, slot_index, value_at
 from vm.verifier.domain.scalar import Scalar

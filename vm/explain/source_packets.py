@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vm.csource import root_of, syntax_of
 from vm.explain.facts import Advice, Facts
@@ -22,6 +22,7 @@ from vm.explain.in_source import (
     wrong_side,
 )
 from vm.explain.source_nulls import null_check_of, of_another_pointer
+from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import CauseKind
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.errors import InputError
 from vm.isa.opcodes import LD_IMM64
+from vm.namedtuples import NamedTuple
 
 INSN_SIZE: Final = 8
 _FORMAT: Final = struct.Struct("<BBhi")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from vm.kernel.types import (
     BPF_PROG_TYPE_EXT,
 )
+from vm.namedtuples import NamedTuple
 
 
 class Param(NamedTuple):

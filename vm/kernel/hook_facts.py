@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from vm.namedtuples import NamedTuple
 
 
 class Kfunc(NamedTuple):

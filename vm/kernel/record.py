@@ -5,7 +5,7 @@ Read from a program's BTF as btf_parse_fields() of kernel/bpf/btf.c does.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import MAX_DEPTH, Btf, Kind, Type
 from vm.kernel.types import (
@@ -22,6 +22,7 @@ from vm.kernel.types import (
     BPF_WORKQUEUE,
     BTF_FIELDS_MAX,
 )
+from vm.namedtuples import NamedTuple
 
 # enum btf_field_type
 BPF_KPTR: Final = BPF_KPTR_UNREF | BPF_KPTR_REF | BPF_KPTR_PERCPU

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vm.caps import ROOT, Caps
 from vm.errors import InputError
+from vm.namedtuples import NamedTuple
 from vm.program import Object, Program, Remark
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ import zlib
 from array import array
 from bisect import bisect_right
 from struct import Struct, calcsize, pack
-from typing import Final, Literal, NamedTuple, Protocol, final
+from typing import Final, Literal, Protocol, final
+
+from vm.namedtuples import NamedTuple
 
 FIRST_BLOCK: Final = 256
 """Number of steps of the first block, which is read during the walk."""

@@ -7,8 +7,9 @@ path, is computed from them on request.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
+from vm.namedtuples import NamedTuple
 from vm.trace.records import Holding, Path, Release
 from vm.verifier.state.frame import Reference
 from vm.verifier.state.vstate import NO_LOCK, ActiveLock, VerifierState

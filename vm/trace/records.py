@@ -7,8 +7,9 @@ the state before it).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import NO_CAUSE, RootCause
 from vm.verifier.rules.rule import Rule
 

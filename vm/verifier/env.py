@@ -6,11 +6,12 @@ It is the first argument of every check. It has no logic except for its invarian
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Final, NamedTuple, NoReturn, final
+from typing import Final, NoReturn, final
 
 from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
 from vm.kernel.helper_facts import FuncProto
+from vm.namedtuples import NamedTuple
 from vm.native import mypyc_attr
 from vm.program import Program
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot

@@ -6,8 +6,9 @@ the number of entries, which orders the same way because nothing empty is ever l
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
+from vm.namedtuples import NamedTuple
 from vm.verifier.state.frame import FuncState, Reference
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import STACK_DYNPTR

@@ -6,8 +6,9 @@ request. Of a long walk, the first and the last entries are kept, so that memory
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
+from vm.namedtuples import NamedTuple
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 

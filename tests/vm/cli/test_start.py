@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,13 @@ runpy.run_module("vm", run_name="__main__")
 """
 # Each takes a millisecond or more of CPU time, and has nothing to do with the verdict of an object.
 SPARED = {
-    "pathlib", "shutil", "subprocess", "tempfile", "urllib.parse", "vm.cli.remote", "vm.compile.model", "tree_sitter",
-    "tree_sitter_c",
+    "ast", "inspect", "pathlib", "shutil", "subprocess", "tempfile", "urllib.parse", "vm.cli.remote",
+    "vm.compile.model", "tree_sitter", "tree_sitter_c",
     "vm.csource.syntax", "vm.elf.guess", "vm.elf.relo_core", "vm.elf.struct_ops", "vm.explain.permissions", "vm.jit",
     "vm.pipeline.repair", "vm.runner", "vm.runner.machine", "vm.sandbox", "vm.verifier.call.kfunc",
     "vm.verifier.fixups.passes",
 }  # fmt: skip
+FROM_TYPING = re.compile(r"^from typing import .*\bNamedTuple\b", re.MULTILINE)
 
 
 def test_verifying_an_object_imports_nothing_that_it_does_not_need() -> None:
@@ -31,6 +33,11 @@ def test_verifying_an_object_imports_nothing_that_it_does_not_need() -> None:
     assert "accept" in said and "reject" in said
     assert "vm.explain.packets" in modules.split()
     assert SPARED & set(modules.split()) == set()
+    places = [ROOT / f"{module.replace('.', '/')}.py" for module in modules.split() if module.startswith("vm.")]
+    texts = {place: place.read_text() for place in places if place.is_file() and place.name != "namedtuples.py"}
+    assert len(texts) > 100
+    checked = [place for place, text in texts.items() if FROM_TYPING.search(text)]
+    assert not checked, "vm.namedtuples has a NamedTuple that costs less"
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.kernel import types as k
 from vm.kernel.errno import ENOTSUPP
+from vm.namedtuples import NamedTuple
 from vm.verifier.call.leaving import reject_result, retval_range_within
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.ctx import hook_retval_range

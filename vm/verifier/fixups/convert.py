@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.errors import InternalError
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.namedtuples import NamedTuple
 from vm.verifier.fixups.build import NOSPEC, alu32_imm, alu64_imm
 from vm.verifier.fixups.code import PatchItem, Slot, Subprog, expand, insert_before
 from vm.verifier.fixups.ctx import ops, skb

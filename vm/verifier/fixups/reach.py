@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
+from vm.namedtuples import NamedTuple
 from vm.verifier.fixups.code import JA32, Slot, is_jump
 
 FARTHEST: Final = (1 << 15) - 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import COMPOSITES, MODIFIERS, Btf, Kind, Type
 from vm.kernel import types as k
+from vm.namedtuples import NamedTuple
 from vm.verifier.env import VerifierEnv
 from vm.verifier.mem.common import BPF_READ
 from vm.verifier.mem.ctx_rules import MAX_BPF_FUNC_ARGS

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.btf.types import COMPOSITES, MAX_DEPTH, MODIFIERS, Btf, Kind, Member, Type
 from vm.kernel.types import WALK_PTR, WALK_SCALAR, WALK_STRUCT
+from vm.namedtuples import NamedTuple
 from vm.verifier.env import Reject, VerifierEnv
 from vm.verifier.rules.fields import (
     FIELD_WITHOUT_SIZE,

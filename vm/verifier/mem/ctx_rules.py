@@ -6,9 +6,10 @@ kernel/bpf/cgroup.c, kernel/bpf/syscall.c and drivers/media/rc/bpf-lirc.c.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.kernel import types as k
+from vm.namedtuples import NamedTuple
 from vm.verifier.state import reg_types as t
 
 # Allowed accesses of a field. Every access is aligned to its size.

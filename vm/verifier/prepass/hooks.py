@@ -5,7 +5,9 @@ Facts of raw_tp_null_args in kernel/bpf/btf.c and of the sets in kernel/bpf/bpf_
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from vm.namedtuples import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:

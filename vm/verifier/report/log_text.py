@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from vm.isa.insn import Insn
 from vm.isa.text import insn_text
+from vm.namedtuples import NamedTuple
 from vm.program import LineInfo, Program
 from vm.verifier.events import INSN, INSTEAD, LINE, MARK, STATE, TEXT, LogEntry
 from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text

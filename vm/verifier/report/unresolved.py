@@ -6,8 +6,9 @@ that call, libbpf rewrites the two lines of the log that say so.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from vm.namedtuples import NamedTuple
 from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, Program, Unresolved
 from vm.verifier.events import INSN, INSTEAD, TEXT, Log, LogEntry
 from vm.verifier.rules.policy import HELPER_UNKNOWN

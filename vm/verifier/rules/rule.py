@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+from vm.namedtuples import NamedTuple
 
 REGISTER: Final = "Register Type Safety"
 MEMORY: Final = "Memory Safety"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from vm.btf.types import Btf, Kind, Type
+from vm.namedtuples import NamedTuple
 
 
 class AttachTarget(NamedTuple):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
+from vm.namedtuples import NamedTuple
 from vm.verifier.state.reg_types import NOT_INIT
 
 if TYPE_CHECKING:

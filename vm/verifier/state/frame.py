@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from vm.isa.opcodes import MAX_BPF_REG, REG_FP
+from vm.namedtuples import NamedTuple
 from vm.native import mypyc_attr
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, frame_pointer
 from vm.verifier.state.reg_types import STACK_SPILL

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, final
+from typing import Final, final
 
 from vm.isa.opcodes import REG_FP
+from vm.namedtuples import NamedTuple
 from vm.verifier.state.frame import FuncState, LiveRow
 
 MAX_CALL_FRAMES: Final = 8

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
 from vm.kernel import func_ids
 from vm.kernel.types import SK_DROP
+from vm.namedtuples import NamedTuple
 from vm.verifier.fixups.build import EXIT, R0, R1, R2, R6, alu32_imm, alu64_reg, call, jmp_imm, ldx, mov64_reg
 from vm.verifier.fixups.ctx import other, skb, sock, xdp
 from vm.verifier.fixups.ctx.recipe import Table, offset

@@ -6,10 +6,11 @@ A recipe is what one `case` of the kernel's *_convert_ctx_access() functions doe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from vm.isa import opcodes as bpf
 from vm.isa.insn import Insn
+from vm.namedtuples import NamedTuple
 from vm.verifier.fixups.build import AX, R9, SIZE_OF_BYTES, alu64_reg, ja, jmp_imm, ldx, mov64_imm, stx
 from vm.verifier.fixups.ctx.offsets import FIELDS
 
