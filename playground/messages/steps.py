@@ -80,11 +80,16 @@ class VerifierKeyframe(Wire, frozen=True):
 
 
 class MemoryWrite(Wire, frozen=True):
-    """Bytes that the program stored."""
+    """Bytes that the program stored; in a recording also what it loaded and what calls wrote."""
 
     addr: Annotated[str, about("address, hex")]
     hex: Annotated[str, about("the bytes")]
     name: Annotated[str, about("`fp-8`, `ctx+4`, `packet+14`, …")]
+    by: (
+        Annotated[Literal["load", "call"], about("`load`: the instruction read them; `call`: the function wrote them")]
+        | Unset
+    ) = UNSET
+    missing: Annotated[int, about("bytes that a call wrote and that are not recorded: `hex` is empty")] | Unset = UNSET
 
 
 class MachineStep(Wire, frozen=True):
@@ -94,7 +99,7 @@ class MachineStep(Wire, frozen=True):
     x86: Annotated[int, about("offset of its machine code")]
     regs: Annotated[dict[str, str], about("BPF registers, hex")]
     x: Annotated[dict[str, str], about("x86 registers, hex; absent in the interpreter")] | Unset = UNSET
-    mem: Annotated[list[MemoryWrite], about("what it stored")] | Unset = UNSET
+    mem: Annotated[list[MemoryWrite], about("what it stored, or what is known by it")] | Unset = UNSET
     event: Annotated[int, about("index into the run's `events`")] | Unset = UNSET
     frame: Annotated[int, about("number of the frame, if not 0")] | Unset = UNSET
     walk_step: Annotated[int, about("the verifier's step that says what was known here")] | Unset = UNSET

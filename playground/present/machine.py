@@ -13,7 +13,7 @@ from vm.errors import InputError
 from vm.kernel.btf import is_kernel_type
 from vm.kernel.names import map_type_name
 from vm.program import MapSpec, Program
-from vm.runner.execution import X86_REGS, Execution, RunStep
+from vm.runner.execution import X86_REGS, Execution, MemoryWrite, RunStep
 from vm.runner.stored import RECENT, StoredSteps, blocks, read_block, visits
 from vm.seek.outline import Outliner
 
@@ -73,15 +73,24 @@ def _keyframe(part: StoredSteps, start: int) -> dict[str, Any]:
     before = part.steps[at - 1] if at else part.before
     if before is None:
         return {"regs": {}, "x": {}, "mem": []}
-    memory: dict[int, dict[str, str]] = {}
+    memory: dict[int, dict[str, Any]] = {}
     for i, w in part.stores:
         if start - RECENT <= i < start:
-            memory[w.address] = {"addr": f"{w.address:#x}", "hex": w.data.hex(), "name": w.name}
+            memory[w.address] = _memory(w)
     return {
         "regs": {f"r{i}": f"{v:#x}" for i, v in enumerate(before.regs)},
         "x": {name: f"{v:#x}" for name, v in zip(X86_REGS, before.x86, strict=False)},
         "mem": list(memory.values())[-256:],
     }
+
+
+def _memory(write: MemoryWrite) -> dict[str, Any]:
+    told: dict[str, Any] = {"addr": f"{write.address:#x}", "hex": write.data.hex(), "name": write.name}
+    if write.by:
+        told["by"] = write.by
+    if write.missing:
+        told["missing"] = write.missing
+    return told
 
 
 def _step(step: RunStep, before: RunStep | None) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _step(step: RunStep, before: RunStep | None) -> dict[str, Any]:
             if i >= len(old_x) or old_x[i] != v
         }
     if step.writes:
-        out["mem"] = [{"addr": f"{w.address:#x}", "hex": w.data.hex(), "name": w.name} for w in step.writes]
+        out["mem"] = [_memory(w) for w in step.writes]
     if step.event >= 0:
         out["event"] = step.event
     if step.frameno:

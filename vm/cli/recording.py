@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from vm import pipeline
 from vm.cli.report import Reporter, status_of
 from vm.errors import InputError
+from vm.runner.execution import LOADED
 
 if TYPE_CHECKING:
-    from vm.runner.execution import Execution, RunStep
+    from vm.runner.execution import Execution, MemoryWrite, RunStep
     from vm.runner.follow import Known
 
 HELP = "read a recording: its events, or the steps of one"
@@ -70,16 +71,29 @@ def _step_json(event: int, i: int, step: RunStep, execution: Execution, known: K
     return {
         "event": event, "step": i, "insn": step.insn_idx, "x86": step.x86_off, "frame": step.frameno,
         "regs": [f"{value:#x}" for value in step.regs],
-        "writes": [{"name": w.name, "address": f"{w.address:#x}", "hex": w.data.hex()} for w in step.writes],
+        "memory": [
+            {
+                "name": w.name, "address": f"{w.address:#x}", "hex": w.data.hex(), "by": w.by or "store",
+                "missing": w.missing,
+            }
+            for w in step.writes
+        ],
         "call": execution.events[step.event].text if step.event >= 0 else "",
         "walk_step": known.step if known else None, "outside": list(known.outside) if known and known.wrong else [],
     }  # fmt: skip
 
 
+def _moved(write: MemoryWrite) -> str:
+    """ "fp-8 <- 0100", what was loaded as "0100 = [fp-8]"."""
+    if write.by == LOADED:
+        return f"{write.data.hex()} = [{write.name}]"
+    return f"{write.name} <- " + (f"{write.missing} bytes, not recorded" if write.missing else write.data.hex())
+
+
 def _step_text(i: int, step: RunStep, before: tuple[int, ...], execution: Execution, known: Known | None) -> str:
     changed = [f"r{n}={v:#x}" for n, v in enumerate(step.regs) if n >= len(before) or before[n] != v]
     text = f"  {i:4} {'  ' * step.frameno}insn {step.insn_idx:4} +{step.x86_off:<5}{' '.join(changed)}"
-    text += "".join(f"  {w.name} <- {w.data.hex()}" for w in step.writes)
+    text += "".join(f"  {_moved(w)}" for w in step.writes)
     if step.event >= 0:
         text += f"  {execution.events[step.event].text}"
     if known is not None and known.wrong:

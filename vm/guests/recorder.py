@@ -2,7 +2,7 @@
 
 The guest runs at full speed until a program that is to be recorded is entered. From there to its return QEMU executes
 one instruction at a time and logs the registers before each one in the area of modules, where BPF programs are. Memory
-is read at the entry (the context) and at the return (the program's stack).
+is read at the entry (the context) and at the return (the program's stack, and what else it touched).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
 from vm.guests.stub import Registers, Stub
 from vm.guests.wire import GuestError
+from vm.recorded.touched import touched
 from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
 
 DEFAULT_EVENTS: Final = 3
@@ -175,14 +176,25 @@ class Recorder:
         elif not cut:
             offsets.append(RETURNED)
             registers += struct.pack("<16Q", *after.regs)
-        low = max(lowest - 512, entry.regs[_RSP] - _MAX_STACK)
-        memory.append(Bytes(len(offsets), low, stub.read(low, entry.regs[_RSP] - low)))
+        if after is not None and not cut:
+            memory += self._at_end(code, entry, offsets, registers, lowest)
         for address in self._again:
             self._arm(address)
         self._again.clear()
         return RecordedEvent(
             number, comm, pid, offsets, bytes(registers), tuple(each for each in memory if each.data), cut
         )
+
+    def _at_end(
+        self, code: RecordedCode, entry: Registers, offsets: array[int], registers: bytearray, lowest: int
+    ) -> Iterator[Bytes]:
+        """Memory when the program has returned: its stack, unless that was used again, and what else it touched."""
+        stub, top = self._stub, entry.regs[_RSP]
+        low = max(lowest - 512, top - _MAX_STACK)
+        if lowest:
+            yield Bytes(len(offsets), low, stub.read(low, top - low))
+        for address, size in touched(code.image, offsets, bytes(registers), range(top - _MAX_STACK, top + 8)):
+            yield Bytes(len(offsets), address, stub.read(address, size))
 
     def take(self) -> list[tuple[RecordedEvent, float]]:
         """The events that are new, and the seconds that each took."""
@@ -234,13 +246,15 @@ def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> t
 
     What else runs in the meantime is left out: other programs that a helper or an interrupt runs, on this stack or on
     another one, and this one, should an interrupt enter it again. An instruction before which the processor was
-    interrupted is logged again when the interrupt handler has returned: the second state is left out too.
+    interrupted is logged again when the interrupt handler has returned: the second state is left out too. Where that
+    was the return, the handler has used the program's stack, and the lowest stack pointer is 0.
     """
     last: Registers | None = None
     offsets, registers = array("i"), bytearray()
     lowest = top = entry.regs[_RSP]
     start = code.functions[0].address
     again = 0  # stack pointer at a second entry that is not over
+    used = False
     for state in states:
         offset, stack = code.offset(state.rip), state.regs[_RSP]
         if offset is None or not top - _MAX_STACK <= stack <= top:
@@ -249,15 +263,19 @@ def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> t
             again = 0
         if state.rip == start and len(offsets) and stack < top:
             again = again or stack
-        if again or state == last:
+        if again:
             continue
+        if state == last:
+            used = stack == top
+            continue
+        used = False
         last = state
         if len(offsets) >= MAX_STATES:
             return offsets, registers, f"only its first {MAX_STATES:,} machine instructions are recorded", lowest
         offsets.append(offset)
         registers += struct.pack("<16Q", *state.regs)
         lowest = min(lowest, stack)
-    return offsets, registers, "", lowest
+    return offsets, registers, "", 0 if used else lowest
 
 
 class _Tasks:

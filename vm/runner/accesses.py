@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.operands import reads
-from vm.runner.execution import RunStep
+from vm.runner.execution import LOADED, RunStep
 from vm.runner.stored import StoredSteps
 
 _SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
@@ -59,7 +59,7 @@ class RunPart:
         if name.startswith("@"):
             address = int(name[1:], 16)
             at = [write for i, write in self._stores if write.address == address and i <= step]
-            return Place(-1, address, len(at[-1].data) if at else _SLOT)
+            return Place(-1, address, (len(at[-1].data) if at else 0) or _SLOT)
         if name.startswith("r"):
             return Place(int(name[1:]))
         return Place(-1, self.steps[step - self.first].regs[10] + int(name[2:])) if self.has(step) else None
@@ -74,6 +74,8 @@ class RunPart:
         for i, write in self._stores:
             if i > step:
                 break
+            for k in range(write.missing):
+                found.pop(write.address + k, None)
             for k, byte in enumerate(write.data):
                 if 0 <= write.address + k - place.address < place.size:
                     found[write.address + k - place.address] = byte
@@ -96,7 +98,7 @@ class RunPart:
                     if insn is not None and place.regno in reads(insn):
                         found.append(i)
             else:
-                if any(_meet(place, write.address, len(write.data)) for write in each.writes):
+                if any(_meet(place, w.address, len(w.data) or w.missing) for w in each.writes if w.by != LOADED):
                     writes.append(i)
                 if insn is not None and before is not None and o.cls(insn.code) == o.LDX:
                     address = before.regs[insn.src_reg] + insn.off

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+STORED: Final = ""
+LOADED: Final = "load"
+BY_CALL: Final = "call"
 
 
 class MemoryWrite(NamedTuple):
-    """Bytes the program itself stored at this step; `name` is "fp-8", "ctx+4", "packet+14", "counts[0]+0" …"""
+    """Bytes the program itself stored at this step; `name` is "fp-8", "ctx+4", "packet+14", "counts[0]+0" …
+
+    Of a recorded event there is more than what was STORED.
+
+    by      -- LOADED: the instruction read these bytes; BY_CALL: the helper or kernel function wrote them
+    missing -- bytes that a call wrote and that are not recorded; then `data` is empty
+    """
 
     address: int
     data: bytes
     name: str
+    by: str = STORED
+    missing: int = 0
 
 
 class RunStep(NamedTuple):

@@ -28,7 +28,8 @@ class RecordedNames:
         self.ctx, top = regs[7], regs[4]
         self.stack = range(max(0, top - _STACK_BYTES), top + 8)
         self.maps: dict[int, str] = {}
-        self.functions: dict[int, str] = {}
+        self._sizes: dict[int, tuple[int, int]] = {}
+        self._values: dict[str, list[tuple[int, int]]] = {}
         self._regions: list[Region] = [Region("ctx", self.ctx, CTX_BYTES)] if self.ctx else []
         specs = rewritten.program.maps
         for reloc in image.relocs if image is not None else ():
@@ -39,9 +40,23 @@ class RecordedNames:
             (address,) = unpack_from("<Q", code.image, reloc.offset)
             if reloc.kind == "map":
                 self.maps[address] = name
+                self._sizes[address] = spec.key_size, spec.value_size
                 self.add(f"map {name}", address, _MAP_BYTES)
             else:
-                self.add(f"{name}[0]", address - reloc.addend, spec.value_size)
+                self.add_value(name, f"{name}[0]", address - reloc.addend, spec.value_size)
+
+    def add_value(self, map_name: str, name: str, address: int, size: int) -> None:
+        """Name a value of a map."""
+        self.add(name, address, size)
+        self._values.setdefault(map_name, []).append((address, size))
+
+    def map_sizes(self, address: int) -> tuple[int, int] | None:
+        """Bytes of a key and a value of the map at an address, None if there is none."""
+        return self._sizes.get(address)
+
+    def values_of(self, address: int) -> list[tuple[int, int]]:
+        """(address, bytes) of the named values of the map at an address."""
+        return self._values.get(self.maps.get(address, ""), [])
 
     def add(self, name: str, address: int, size: int) -> None:
         """Name some memory, unless what lies there has a name."""

@@ -169,6 +169,7 @@ class Steps(Sequence[RunStep]):
         self._count = min(len(self._heads), limit)
         self._frames: array[int] | None = None
         self._made: dict[int, RunStep] = {}
+        self._more: Mapping[int, tuple[MemoryWrite, ...]] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -235,21 +236,40 @@ class Steps(Sequence[RunStep]):
                 k -= 1
         return self._namer.name_of(address)
 
-    def _step(self, i: int) -> RunStep:
-        raw, first = self._raw, self._heads[i]
-        after = self._heads[i + 1] if i + 1 < len(self._heads) else len(raw.ids)
-        writes: list[MemoryWrite] = []
-        for k in range(first, after):
+    def add(self, more: Mapping[int, tuple[MemoryWrite, ...]]) -> None:
+        """What is known of memory beside the program's own stores, by step."""
+        self._more = more
+        self._made.clear()
+
+    def span(self, i: int) -> tuple[int, int]:
+        """Positions at which step i begins and ends."""
+        return self._heads[i], self._heads[i + 1] if i + 1 < len(self._heads) else len(self._raw.ids)
+
+    def stored(self, i: int) -> list[MemoryWrite]:
+        """What the program itself stored at step i."""
+        raw = self._raw
+        found: list[MemoryWrite] = []
+        for k in range(*self.span(i)):
             insn = raw.points[raw.ids[k]].insn
             if stores(insn) and (insn.code & 0xE0 != o.ATOMIC or k in raw.old):
-                writes.append(self._write(k, insn))
+                found.append(self._write(k, insn))
+        return found
+
+    def name_at(self, i: int, address: int) -> str:
+        """The name of an address, seen from the frame of step i."""
+        return self._name(self._heads[i], address)
+
+    def _step(self, i: int) -> RunStep:
+        raw = self._raw
+        first, after = self.span(i)
+        writes = (*self.stored(i), *self._more.get(i, ()))
         point = raw.points[raw.ids[first]]
         depth = self._depths()[first]
         # The last function's epilogue leaves the caller's registers: show what the program left instead.
         last = raw.points[raw.ids[after - 1]]
         x86 = self._registers(after - 1 if last.leaves and depth == 0 else after)
         regs = tuple(x86[r] for r in BPF_REGS)
-        return RunStep(point.orig, point.x86_off, regs, x86, tuple(writes), self._events.get(i, -1), depth)
+        return RunStep(point.orig, point.x86_off, regs, x86, writes, self._events.get(i, -1), depth)
 
     def _write(self, k: int, insn: tuple[int, int, int, int, int]) -> MemoryWrite:
         code, dst, src, off, imm = insn

@@ -21,6 +21,7 @@ from vm.runner.points import EPILOGUE, Point, load
 from vm.runner.recording import BPF_REGS, RBP, Steps
 from vm.runner.recording import Recording as RawSteps
 from vm.runner.replay_calls import calls
+from vm.runner.replay_memory import Memory, by_line
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -99,7 +100,7 @@ def _execution(
     recording: Recording, code: RecordedCode, event: RecordedEvent, matched: Matched, rewritten: Rewritten,
     image: Image | None, most: int,
 ) -> Execution:  # fmt: skip
-    raw = _passed(event, matched, frozenset(accumulate((place.length for place in code.functions), initial=0)))
+    raw, states = _passed(event, matched, frozenset(accumulate((place.length for place in code.functions), initial=0)))
     names = RecordedNames(code, event, rewritten, image if matched.how == EXACT else None)
     regs = raw.snapshots[-SNAPSHOT:]
     r0 = _REGS.unpack(regs)[0] if regs and not event.cut else 0
@@ -111,6 +112,10 @@ def _execution(
         first.setdefault(each.step, i)
     stack = names.stack
     taken = Steps(raw, first, names, stack, max(0, most))
+    if matched.how == EXACT:
+        taken.add(Memory(event, raw, taken, rewritten, names).by_insn())
+    else:
+        taken.add(by_line(code, event, states, taken))
     task = f"{event.comm} ({event.pid})" if event.comm else "an unknown task"
     return Execution(
         engine=f"Linux {recording.release}",
@@ -127,8 +132,9 @@ def _execution(
     )
 
 
-def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> RawSteps:
-    """The states at points, as the machine records them. starts -- offsets of functions"""
+def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> tuple[RawSteps, list[int]]:
+    """The states at points, as the machine records them, and their numbers. starts -- offsets of functions"""
+    states: list[int] = []
     raw = RawSteps(matched.points)
     where = {point.x86_off: i for i, point in enumerate(matched.points)}
     last = 0
@@ -137,6 +143,7 @@ def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> R
         if i is None:
             continue
         raw.ids.append(i)
+        states.append(k)
         at = _framed(event, k) if matched.how == BY_LINE and offset in starts else k
         raw.snapshots += event.registers[SNAPSHOT * at : SNAPSHOT * (at + 1)]
         old = _fetched(matched.points[i].insn, event, k)
@@ -145,7 +152,7 @@ def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> R
         last = k
     raw.snapshots += _end(event, last)
     raw.finish()
-    return raw
+    return raw, states
 
 
 def _framed(event: RecordedEvent, k: int) -> int:

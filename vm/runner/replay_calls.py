@@ -22,6 +22,7 @@ _CALL: Final = o.JMP | o.CALL
 _LOOKUPS: Final = frozenset({"bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem"})
 _ARGUMENTS: Final = 5
 _FRAME: Final = 512
+MAX_RECORD: Final = 1 << 20
 
 
 def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterator[RunEvent]:
@@ -42,7 +43,9 @@ def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterato
         if helper.name in _LOOKUPS and result:
             name = names.maps.get(before[1])
             if name is not None:
-                names.add(f"value of {name}", result, sizes[name])
+                names.add_value(name, f"value of {name}", result, sizes[name])
+        elif helper.name == "bpf_ringbuf_reserve" and result:
+            names.add(f"record of {names.maps.get(before[1], 'a ring buffer')}", result, min(before[2], MAX_RECORD))
         told = ", ".join(
             _argument(param, before[n], before[10], names)
             for n, param in enumerate(helper.params[:_ARGUMENTS], 1)

@@ -3,12 +3,13 @@
 A block holds the steps [first, first + count) of one run. It begins with the registers before its first step and with
 what the steps shortly before it stored, so that a reader needs no other block. All integers are little-endian:
 
-    header     magic "BSM1", number of bytes that follow, 7 counts (Heading), CRC-32 of the body and the counts
+    header     magic "BSM2", number of bytes that follow, 7 counts (Heading), CRC-32 of the body and the counts
     per step   insn_idx i32, x86_off i32, event i32, frameno u8, registers that changed u16 (bits),
                what the verifier knew: step i32 (-1: nothing), before u8 (bit 0; bit 1: wrong), frame u8,
                registers outside u16 (bits)
     registers  those before the first step (none at the start of a run), then those that changed, in order: u64
-    stores     step i32, address u64, length u8, number of the name u32; then the bytes, then the names, each with a NUL
+    stores     step i32, address u64, length u16, number of the name u32, by u8 (BY), bytes missing u16; then the bytes,
+               then the names, each with a NUL
 
 Registers are the 16 of the machine, of which r0-r10 are eleven; of the interpreter they are r0-r10 themselves.
 """
@@ -21,18 +22,20 @@ from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
-from vm.runner.execution import X86_REGS, MemoryWrite, RunStep
+from vm.runner.execution import BY_CALL, LOADED, STORED, X86_REGS, MemoryWrite, RunStep
 from vm.runner.follow import Known
 from vm.runner.recording import BPF_REGS
 
 STEPS_IN_BLOCK: Final = 4096
 RECENT: Final = 1024
 """Steps before a block whose stores it repeats."""
-MAGIC: Final = 0x314D5342  # "BSM1"
+MAGIC: Final = 0x324D5342  # "BSM2"
 _HEADER: Final = Struct("<10I")
 _COUNTS: Final = Struct("<8I")
 _BPF_COUNT: Final = 11
 _COLUMNS: Final = "iiiBHiBBH"  # per step, as above
+_STORES: Final = "iQHIBH"  # per store, as above
+_BY: Final = (STORED, LOADED, BY_CALL)
 
 
 class BlockError(Exception):
@@ -122,8 +125,10 @@ def _encoded(
         values,
         array("i", (i for i, _ in stores)),
         array("Q", (write.address for _, write in stores)),
-        array("B", (len(write.data) for _, write in stores)),
+        array("H", (len(write.data) for _, write in stores)),
         array("I", (names[write.name] for _, write in stores)),
+        array("B", (_BY.index(write.by) for _, write in stores)),
+        array("H", (write.missing for _, write in stores)),
     ]
     body = b"".join([*(column.tobytes() for column in columns), data, text])
     counts = Heading(first, len(steps), bool(steps[0].x86), len(values), len(stores), len(data), len(text))
@@ -152,13 +157,13 @@ def read_block(data: bytes) -> StoredSteps:
 
     per_step = [column(code, head.steps) for code in _COLUMNS]
     values = column("Q", head.values)
-    store_step, store_address, store_length, store_name = (column(code, head.stores) for code in "iQBI")
+    per_store = [column(code, head.stores) for code in _STORES]
     stored = body[at : at + head.stored_bytes]
     names = body[at + head.stored_bytes :].decode().split("\0")
     stores: list[tuple[int, MemoryWrite]] = []
     at = 0
-    for i, address, size, name in zip(store_step, store_address, store_length, store_name, strict=True):
-        stores.append((i, MemoryWrite(address, stored[at : at + size], names[name])))
+    for i, address, size, name, by, missing in zip(*per_store, strict=True):
+        stores.append((i, MemoryWrite(address, stored[at : at + size], names[name], _BY[by], missing)))
         at += size
     before, steps = _steps(head, per_step, values, stores)
     return StoredSteps(head.first, before, steps, stores, [_known(*row) for row in zip(*per_step[5:], strict=True)])

@@ -18,7 +18,8 @@
 /** @typedef {{regs: Record<string, string>, x: Record<string, string>, mem: Map<string, MemoryWrite & {step: number}>}} MachineState */
 
 /**
- * The machine's state after a step and before it. `mem`: the last stores by address, with the step that made each.
+ * The machine's state after a step and before it. `mem`: the last stores by address, with the step that made each; in a
+ * recording also what was loaded, and what calls wrote.
  * @typedef {{step: number, raw: MachineStep, before: MachineState} & MachineState} RunAt
  */
 
@@ -216,6 +217,31 @@ export class WalkWindows extends Windows {
   }
 }
 
+/** Bytes of a piece of memory. @param {MemoryWrite} m */
+const extent = (m) => BigInt(m.missing ?? m.hex.length / 2);
+
+/**
+ * Memory with a piece that a step told: bytes of older pieces are replaced by it, and a load from within an older piece
+ * tells nothing new.
+ * @param {MachineState["mem"]} mem
+ * @param {MemoryWrite} m
+ * @param {number} step
+ */
+function keep(mem, m, step) {
+  const [start, end] = [BigInt(m.addr), BigInt(m.addr) + extent(m)];
+  for (const [addr, old] of mem) {
+    const [from, to] = [BigInt(addr), BigInt(addr) + extent(old)];
+    if (to <= start || end <= from) continue;
+    if (start <= from && to <= end) mem.delete(addr);
+    else if (from <= start && end <= to && !m.missing && !old.missing) {
+      const at = 2 * Number(start - from);
+      mem.set(addr, { ...old, hex: old.hex.slice(0, at) + m.hex + old.hex.slice(at + m.hex.length), by: m.by, step });
+      return;
+    }
+  }
+  mem.set(m.addr, { ...m, step });
+}
+
 /** Steps of the machine on one packet. @extends {Windows<MachineStep, MachineKeyframe, RunAt>} */
 export class RunWindows extends Windows {
   /** @param {Ask} ask @param {number} [run] which of several packets */
@@ -240,7 +266,7 @@ export class RunWindows extends Windows {
       const raw = chunk.steps[i - chunk.from];
       Object.assign(regs, raw.regs);
       Object.assign(x, raw.x);
-      for (const m of raw.mem ?? []) mem.set(m.addr, { ...m, step: i });
+      for (const m of raw.mem ?? []) keep(mem, m, i);
     }
     return { step, raw: chunk.steps[step - chunk.from], regs, x, mem, before };
   }

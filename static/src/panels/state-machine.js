@@ -1,7 +1,7 @@
 /** Rows of the state column for a run: what each register holds, and beside it what the verifier knew. */
 import { inFrame } from "../core/cursor.js";
 import { h, setAttr, setText } from "../ui/dom.js";
-import { bestRange, big, concrete, spell } from "../ui/format.js";
+import { bestRange, big, concrete, count, spell } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
 import { REGS, SPARE, X86 } from "./state-names.js";
 import { Rows } from "./state-rows.js";
@@ -118,12 +118,13 @@ export class MachineRows extends Rows {
     const now = m.step === here.step;
     row.element.dataset.kind = "memory";
     setText(row.head.button, m.name || "memory");
-    setText(row.text, spell(m.hex));
-    setText(row.was, now && old && old.hex !== m.hex ? `was ${spell(old.hex)}` : "");
+    setText(row.text, m.missing ? `${count(m.missing, "byte")}, not recorded` : spell(m.hex));
+    setText(row.was, !now ? "" : m.by === "load" ? "loaded" : old?.hex && old.hex !== m.hex ? `was ${spell(old.hex)}` : m.by === "call" ? "written by the call" : "");
     setText(row.native, "");
     setText(row.knew, m.addr);
     const selected = this.store.state.reg === `@${m.addr}`;
-    row.element.className = `memory ${now ? "wrote changed" : ""} ${selected ? "selected" : ""}`;
+    const done = !now ? "" : m.by === "load" ? "wrote" : "wrote changed";
+    row.element.className = `memory ${done} ${selected ? "selected" : ""}`;
     setAttr(row.head.button, "aria-pressed", selected ? "true" : "false");
   }
 }

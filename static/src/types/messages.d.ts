@@ -1454,7 +1454,7 @@ export interface VerifySteps {
   steps: VerifierStep[];
 }
 
-/** Bytes that the program stored. */
+/** Bytes that the program stored; in a recording also what it loaded and what calls wrote. */
 export interface MemoryWrite {
   /** address, hex */
   addr: string;
@@ -1462,6 +1462,10 @@ export interface MemoryWrite {
   hex: string;
   /** `fp-8`, `ctx+4`, `packet+14`, … */
   name: string;
+  /** `load`: the instruction read them; `call`: the function wrote them */
+  by?: "load" | "call";
+  /** bytes that a call wrote and that are not recorded: `hex` is empty */
+  missing?: number;
 }
 
 /** Registers and recent stores before a step. */
@@ -1484,7 +1488,7 @@ export interface MachineStep {
   regs: Record<string, string>;
   /** x86 registers, hex; absent in the interpreter */
   x?: Record<string, string>;
-  /** what it stored */
+  /** what it stored, or what is known by it */
   mem?: MemoryWrite[];
   /** index into the run's `events` */
   event?: number;
