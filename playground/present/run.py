@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
-    from vm.runner.follow import Known
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -428,21 +427,17 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
 
 def recording_stage(translated: Translated) -> Generator[Message, None, None]:
     """The events of a recording, told as runs."""
-    from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
     from vm.runner.inputs import RunLimits
 
     asked, program = translated.loaded.asked, translated.loaded.program
     recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
-    matched, runs = pipeline.replayed(recording, translated.rewritten, translated.image, RunLimits().steps)
+    matched, runs, found = pipeline.replayed(
+        recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths
+    )
     outside: list[list[int]] = []
-    left = MAX_FOLLOWED
-    for n, x in enumerate(runs):
-        known: list[Known | None] = []
-        if translated.paths is not None and matched.how == "instruction":
-            known = list(known_states(translated.paths, x, left, KERNEL_PACKETS))
+    for n, known in enumerate(found):
         outside += [[n, i] for i, each in enumerate(known) if each is not None and each.wrong]
-        yield from run_blocks(n, x, known)
-        left = max(0, left - len(x.steps))
+        yield from run_blocks(n, runs[n], known)
     yield {
         "type": "stage",
         "stage": "run",

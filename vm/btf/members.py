@@ -2,49 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from vm.btf.types import MAX_DEPTH, Btf, Kind, Member
+from vm.btf.types import Btf, Kind, Member
 from vm.errors import InputError
 
+MAX_VISITS: Final = 500
+"""Types that are looked at for one path: unions within unions have many."""
 _STRUCTS: Final = (Kind.STRUCT, Kind.UNION)
 
 
 def member_path(btf: Btf, type_id: int, offset: int, size: int) -> str:
     """The path of the innermost member that holds the bytes [offset, offset + size) of a type; "" if there is none.
 
-    offset, size -- bytes. Of the members of a union the first one that fits is taken. A member without a name is no
-    part of the path.
+    offset, size -- bytes. Of the members of a union it is the one whose innermost member is the smallest, the first of
+    them that are equal. A member without a name is no part of the path.
     """
-    parts: list[str] = []
     try:
-        for _ in range(MAX_DEPTH):
-            found = btf.skip_modifiers(type_id)
-            if found.kind in _STRUCTS:
-                held = _member(btf, found.members, offset, size)
-                if held is None:
-                    break
-                name, type_id, offset = held
-                parts += [f".{name}"] if name else []
-            elif found.kind is Kind.ARRAY and found.nelems:
-                width = btf.size_of(found.type_id)
-                number, inside = divmod(offset, width or 1)
-                if not width or number >= found.nelems or inside + size > width:
-                    break
-                parts.append(f"[{number}]")
-                type_id, offset = found.type_id, inside
-            else:
-                break
+        return _path(btf, type_id, offset, size, iter(range(MAX_VISITS)))[0].removeprefix(".")
     except InputError:
         return ""
-    return "".join(parts).removeprefix(".")
 
 
-def _member(btf: Btf, members: Sequence[Member], offset: int, size: int) -> tuple[str, int, int] | None:
+def _path(btf: Btf, type_id: int, offset: int, size: int, visits: Iterator[int]) -> tuple[str, int]:
+    """The path, and the size of the type at its end. visits -- types that may still be looked at"""
+    if next(visits, None) is None:
+        raise InputError("The type has too many members.")
+    found = btf.skip_modifiers(type_id)
+    if found.kind in _STRUCTS:
+        held = [
+            (f".{member.name}" if member.name else "", *_path(btf, member.type_id, offset - start, size, visits))
+            for member, start in _holding(btf, found.members, offset, size)
+        ]
+        if held:
+            name, path, width = min(held, key=lambda each: each[2])
+            return name + path, width
+    elif found.kind is Kind.ARRAY and found.nelems:
+        width = btf.size_of(found.type_id)
+        number, inside = divmod(offset, width or 1)
+        if width and number < found.nelems and inside + size <= width:
+            path, width = _path(btf, found.type_id, inside, size, visits)
+            return f"[{number}]{path}", width
+    return "", btf.size_of(type_id)
+
+
+def _holding(btf: Btf, members: Sequence[Member], offset: int, size: int) -> Iterator[tuple[Member, int]]:
+    """The members that hold some bytes, each with its offset."""
     for member in members:
         start = member.bit_off // 8
         width = (member.bits + member.bit_off % 8 + 7) // 8 if member.bits else btf.size_of(member.type_id)
         if start <= offset and offset + size <= start + width:
-            return member.name, member.type_id, offset - start
-    return None
+            yield member, start

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
     from vm.runner.follow import Known
-    from vm.runner.replay import Matched
+    from vm.runner.replay import Replayed
+    from vm.trace.follow import WalkPaths
 
 _SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
 _MOST_TEXT: Final = 64 << 10  # bytes of printed lines that are kept
@@ -136,12 +137,15 @@ def recording_file(recording: Recording) -> bytes:
 
 
 def replayed(
-    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int
-) -> tuple[Matched, list[Execution]]:
-    """The recorded events of a program as executions; InputError if there are none, or of other instructions."""
+    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None
+) -> Replayed:
+    """The recorded events of a program as executions; InputError if there are none, or of other instructions.
+
+    paths -- of the verifier's walk, for what it knew at each step
+    """
     from vm.runner.replay import replay
 
-    return replay(recording, rewritten, image, steps)
+    return replay(recording, rewritten, image, steps, paths)
 
 
 def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, list[Known | None]]]:
@@ -154,8 +158,7 @@ def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, l
     from vm.pipeline.objects import choose
     from vm.pipeline.translation import rewrite, translate
     from vm.pipeline.verdicts import Check
-    from vm.runner.follow import KERNEL_PACKETS, known_states, walk_paths
-    from vm.runner.replay import EXACT
+    from vm.runner.follow import walk_paths
 
     source, options = source_of(recording)
     build: Build | None = Build(source, options)
@@ -171,10 +174,7 @@ def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, l
     if not verdict.accepted or verdict.env is None or check.recorder is None:
         raise InputError(f"The verifier rejects {name} here: {verdict.message}")
     rewritten = rewrite(verdict.env)
-    matched, runs = replayed(recording, rewritten, translate(rewritten), _MOST_STATES)
     paths = walk_paths(verdict.env, check.recorder, rewritten)
-    for run in runs:
-        known: list[Known | None] = [None] * len(run.steps)
-        if matched.how == EXACT:
-            known = list(known_states(paths, run, packets=KERNEL_PACKETS))
-        yield matched.how, run, known
+    matched, runs, found = replayed(recording, rewritten, translate(rewritten), _MOST_STATES, paths)
+    for run, known in zip(runs, found, strict=True):
+        yield matched.how, run, known or [None] * len(run.steps)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from struct import unpack_from
 from typing import TYPE_CHECKING, Final
 
+from vm.btf.members import member_path
 from vm.recorded.values import RecordedCode, RecordedEvent
 from vm.runner.execution import Region
+from vm.runner.replay_objects import ContextFields, Typed
 
 if TYPE_CHECKING:
+    from vm.btf.types import Btf
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
 
@@ -28,6 +31,8 @@ class RecordedNames:
         self.ctx, top = regs[7], regs[4]
         self.stack = range(max(0, top - _STACK_BYTES), top + 8)
         self.maps: dict[int, str] = {}
+        self._types: dict[str, tuple[Btf, int]] = {}
+        self._context = ContextFields(rewritten.program)
         self._sizes: dict[int, tuple[int, int]] = {}
         self._values: dict[str, list[tuple[int, int]]] = {}
         self._regions: list[Region] = [Region("ctx", self.ctx, CTX_BYTES)] if self.ctx else []
@@ -37,6 +42,9 @@ class RecordedNames:
                 continue
             spec = specs[int(reloc.name)]
             name = spec.full_name or spec.name
+            if rewritten.program.btf is not None and spec.btf_value_type_id:
+                for region in (f"value of {name}", f"{name}[0]"):
+                    self._types[region] = rewritten.program.btf, spec.btf_value_type_id
             (address,) = unpack_from("<Q", code.image, reloc.offset)
             if reloc.kind == "map":
                 self.maps[address] = name
@@ -59,16 +67,34 @@ class RecordedNames:
         return self._values.get(self.maps.get(address, ""), [])
 
     def add(self, name: str, address: int, size: int) -> None:
-        """Name some memory, unless what lies there has a name."""
-        if address and not any(each.address == address for each in self._regions):
+        """Name some memory, unless all of it has a name."""
+        if address and not any(each.address == address and each.size >= size for each in self._regions):
             self._regions.append(Region(name, address, size))
+
+    def add_object(self, found: Typed) -> None:
+        """Name a kernel object."""
+        self.add(found.name, found.address, found.size)
+        self._types[found.name] = found.btf, found.type_id
+
+    def _holder(self, address: int) -> Region | None:
+        """The smallest region that holds an address."""
+        held = [each for each in self._regions if each.address <= address < each.address + each.size]
+        return min(held, key=lambda each: each.size) if held else None
 
     def name_of(self, address: int) -> str:
         """ "ctx+4", "counts[0]+0", or the bare address."""
-        for name, start, size in self._regions:
-            if start <= address < start + size:
-                return f"{name}+{address - start}"
-        return f"{address:#x}"
+        region = self._holder(address)
+        return f"{region.name}+{address - region.address}" if region is not None else f"{address:#x}"
+
+    def field_of(self, address: int, size: int) -> str:
+        """The field that some bytes are: "pid", "f_path.dentry"; "" where it is not known."""
+        region = self._holder(address)
+        if region is None:
+            return ""
+        if region.address == self.ctx:
+            return self._context.field(address - region.address, size)
+        btf, type_id = self._types.get(region.name, (None, 0))
+        return member_path(btf, type_id, address - region.address, size) if btf is not None else ""
 
     def regions(self) -> tuple[Region, ...]:
         """All that has a name, by address."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, overload
 
 from vm.bits import U64
@@ -126,6 +126,10 @@ class Named(Protocol):
         """The name of the memory at an address, or the address."""
 
 
+Fields = Callable[[int, int], str]
+"""The field that some bytes are, by address and size; "" where it is not known."""
+
+
 class Window(Sequence[RunStep]):
     """A slice of steps, each made when it is read."""
 
@@ -154,13 +158,23 @@ class Window(Sequence[RunStep]):
 class Steps(Sequence[RunStep]):
     """RunSteps, each made when it is read. Equal to any other sequence of the same steps.
 
-    events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are
+    events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are;
+    fields -- what is known of the types of memory
     """
 
-    def __init__(self, raw: Recording, events: Mapping[int, int], namer: Named, stack: range, limit: int) -> None:
+    def __init__(
+        self,
+        raw: Recording,
+        events: Mapping[int, int],
+        namer: Named,
+        stack: range,
+        limit: int,
+        fields: Fields | None = None,
+    ) -> None:
         self._raw = raw
         self._events = events
         self._namer = namer
+        self._fields = fields
         self._stack = stack
         points = raw.points
         self._heads: Sequence[int] = range(len(raw.ids))
@@ -236,9 +250,9 @@ class Steps(Sequence[RunStep]):
                 k -= 1
         return self._namer.name_of(address)
 
-    def add(self, more: Mapping[int, tuple[MemoryWrite, ...]]) -> None:
-        """What is known of memory beside the program's own stores, by step."""
-        self._more = more
+    def add(self, events: Mapping[int, int], more: Mapping[int, tuple[MemoryWrite, ...]]) -> None:
+        """What was found out when the steps were known: events, and memory beside the program's own stores, by step."""
+        self._events, self._more = events, more
         self._made.clear()
 
     def span(self, i: int) -> tuple[int, int]:
@@ -255,9 +269,14 @@ class Steps(Sequence[RunStep]):
                 found.append(self._write(k, insn))
         return found
 
-    def name_at(self, i: int, address: int) -> str:
-        """The name of an address, seen from the frame of step i."""
-        return self._name(self._heads[i], address)
+    def name_at(self, i: int, address: int, size: int) -> str:
+        """The name of some bytes, seen from the frame of step i."""
+        return self._full_name(self._heads[i], address, size)
+
+    def _full_name(self, k: int, address: int, size: int) -> str:
+        """ "ctx+16 pid" """
+        field = self._fields(address, size) if self._fields is not None else ""
+        return f"{self._name(k, address)} {field}".rstrip()
 
     def _step(self, i: int) -> RunStep:
         raw = self._raw
@@ -280,7 +299,7 @@ class Steps(Sequence[RunStep]):
         if code & 0xE0 == o.ATOMIC:
             value = _atomic(imm, self._raw.old.get(k, 0), value, regs[0], (1 << 8 * size) - 1)
         data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-        return MemoryWrite(address, data, self._name(k, address))
+        return MemoryWrite(address, data, self._full_name(k, address, size))
 
 
 def _bpf(regs: tuple[int, ...], reg: int) -> int:

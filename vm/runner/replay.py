@@ -7,6 +7,7 @@ step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -16,16 +17,20 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.recorded.values import SNAPSHOT, RecordedCode, RecordedEvent, Recording, fingerprint
 from vm.runner.execution import Execution, RunEvent
+from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
 from vm.runner.place_names import RecordedNames
 from vm.runner.points import EPILOGUE, Point, load
 from vm.runner.recording import BPF_REGS, RBP, Steps
 from vm.runner.recording import Recording as RawSteps
 from vm.runner.replay_calls import calls
 from vm.runner.replay_memory import Memory, by_line
+from vm.runner.replay_objects import objects
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
+    from vm.runner.follow import Known
+    from vm.trace.follow import WalkPaths
 
 EXACT: Final = "instruction"
 BY_LINE: Final = "line"
@@ -74,10 +79,21 @@ def match(code: RecordedCode, rewritten: Rewritten, image: Image | None) -> Matc
     return Matched(BY_LINE, tuple(points))
 
 
+class Replayed(NamedTuple):
+    """The events of a program.
+
+    known -- of each run what the verifier knew after each step; empty without its walk, or by line
+    """
+
+    matched: Matched
+    runs: list[Execution]
+    known: list[list[Known | None]]
+
+
 def replay(
-    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int
-) -> tuple[Matched, list[Execution]]:
-    """The events of a program, an Execution each; at most so many steps in all.
+    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None
+) -> Replayed:
+    """The events of a program, an Execution each; at most so many steps in all. paths -- of the verifier's walk
 
     InputError if the recording has none of this program, or was made of other instructions.
     """
@@ -89,47 +105,76 @@ def replay(
         raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
     code = recording.codes[number]
     matched = match(code, rewritten, image)._replace(events=tuple(events))
-    done: list[Execution] = []
+    done = Replayed(matched, [], [])
+    followed = MAX_FOLLOWED
     for event in events:
-        done.append(_execution(recording, code, event, matched, rewritten, image, steps))
-        steps -= len(done[-1].steps)
-    return matched, done
+        one = _Event(recording, code, event, matched, rewritten, image, steps)
+        known = one.follow(paths, followed) if paths is not None else []
+        done.runs.append(one.execution())
+        done.known.append(known)
+        steps -= len(one.steps)
+        followed = max(0, followed - len(one.steps))
+    return done
 
 
-def _execution(
-    recording: Recording, code: RecordedCode, event: RecordedEvent, matched: Matched, rewritten: Rewritten,
-    image: Image | None, most: int,
-) -> Execution:  # fmt: skip
-    raw, states = _passed(event, matched, frozenset(accumulate((place.length for place in code.functions), initial=0)))
-    names = RecordedNames(code, event, rewritten, image if matched.how == EXACT else None)
-    regs = raw.snapshots[-SNAPSHOT:]
-    r0 = _REGS.unpack(regs)[0] if regs and not event.cut else 0
-    said = list(calls(raw, rewritten, names)) if matched.how == EXACT else []
-    said += [RunEvent(step, "tail_call", "to another program") for step, _ in raw.tail_calls()]
-    said.sort(key=lambda each: each.step)
-    first: dict[int, int] = {}
-    for i, each in enumerate(said):
-        first.setdefault(each.step, i)
-    stack = names.stack
-    taken = Steps(raw, first, names, stack, max(0, most))
-    if matched.how == EXACT:
-        taken.add(Memory(event, raw, taken, rewritten, names).by_insn())
-    else:
-        taken.add(by_line(code, event, states, taken))
-    task = f"{event.comm} ({event.pid})" if event.comm else "an unknown task"
-    return Execution(
-        engine=f"Linux {recording.release}",
-        r0=r0,
-        result=f"{_signed(r0)}, in {task}",
-        packet_out=None,
-        maps=_maps(recording, rewritten),
-        events=tuple(said),
-        insns=len(taken),
-        steps=taken,
-        steps_cut=bool(event.cut) or raw.count() > len(taken),
-        fault=None,
-        regions=names.regions(),
-    )
+class _Event:
+    """One event as steps."""
+
+    def __init__(
+        self, recording: Recording, code: RecordedCode, event: RecordedEvent, matched: Matched, rewritten: Rewritten,
+        image: Image | None, most: int,
+    ) -> None:  # fmt: skip
+        self.recording, self.code, self.event, self.rewritten = recording, code, event, rewritten
+        self.exact = matched.how == EXACT
+        starts = frozenset(accumulate((place.length for place in code.functions), initial=0))
+        self.raw, self.states = _passed(event, matched, starts)
+        self.names = RecordedNames(code, event, rewritten, image if self.exact else None)
+        self.steps = Steps(self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of)
+
+    def follow(self, paths: WalkPaths, most: int) -> list[Known | None]:
+        """What the verifier knew after each step; the objects that it knew get their names."""
+        if not self.exact:
+            return []
+        known = list(known_states(paths, self._told(()), most, KERNEL_PACKETS))
+        for each in objects(self.steps, known, paths.trace):
+            self.names.add_object(each)
+        return known
+
+    def execution(self) -> Execution:
+        """The steps, with calls and memory."""
+        said = list(calls(self.raw, self.rewritten, self.names)) if self.exact else []
+        said += self._tail_calls()
+        said.sort(key=lambda each: each.step)
+        first: dict[int, int] = {}
+        for i, each in enumerate(said):
+            first.setdefault(each.step, i)
+        if self.exact:
+            memory = Memory(self.event, self.raw, self.steps, self.rewritten, self.names).by_insn()
+        else:
+            memory = by_line(self.code, self.event, self.states, self.steps)
+        self.steps.add(first, memory)
+        return self._told(said)
+
+    def _tail_calls(self) -> list[RunEvent]:
+        return [RunEvent(step, "tail_call", "to another program") for step, _ in self.raw.tail_calls()]
+
+    def _told(self, said: Sequence[RunEvent]) -> Execution:
+        event, regs = self.event, self.raw.snapshots[-SNAPSHOT:]
+        r0 = _REGS.unpack(regs)[0] if regs and not event.cut else 0
+        task = f"{event.comm} ({event.pid})" if event.comm else "an unknown task"
+        return Execution(
+            engine=f"Linux {self.recording.release}",
+            r0=r0,
+            result=f"{_signed(r0)}, in {task}",
+            packet_out=None,
+            maps=_maps(self.recording, self.rewritten),
+            events=tuple(said or self._tail_calls()),
+            insns=len(self.steps),
+            steps=self.steps,
+            steps_cut=bool(event.cut) or self.raw.count() > len(self.steps),
+            fault=None,
+            regions=self.names.regions(),
+        )
 
 
 def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> tuple[RawSteps, list[int]]:

@@ -1,4 +1,4 @@
-"""Calls of helpers in a recorded event, with their arguments and results, and the map values that lookups found."""
+"""Calls in a recorded event: helpers and kernel functions with arguments and results; names of what they returned."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from struct import unpack_from
 from typing import TYPE_CHECKING, Final
 
+from vm.btf.cdump import type_text
+from vm.errors import InputError
 from vm.isa import opcodes as o
-from vm.kernel.helper_facts import Param
+from vm.kernel.btf import kernel_btf
+from vm.kernel.helper_facts import Helper, Param
 from vm.kernel.helpers import helper as helper_by_id
+from vm.kernel.hooks import kfunc_by_id
 from vm.recorded.values import SNAPSHOT
 from vm.runner.execution import RunEvent
 from vm.runner.recording import BPF_REGS, Recording
@@ -26,15 +30,18 @@ MAX_RECORD: Final = 1 << 20
 
 
 def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterator[RunEvent]:
-    """The helper calls of an event's steps, in order. A map value that a lookup returned gets its name in `names`."""
+    """The calls of helpers and kernel functions of an event's steps, in order.
+
+    A map value that a lookup returned, and a record of a ring buffer, get their names in `names`.
+    """
     insns = rewritten.program.insns
     sizes = {(spec.full_name or spec.name): spec.value_size for spec in rewritten.program.maps}
     heads = [k for k, i in enumerate(raw.ids) if raw.points[i].head]
     for step, k in enumerate(heads):
         insn = insns[raw.points[raw.ids[k]].orig]
-        if insn.code != _CALL or insn.src_reg:
+        if insn.code != _CALL or insn.src_reg not in (0, o.PSEUDO_KFUNC_CALL):
             continue
-        helper = helper_by_id(insn.imm)
+        helper = _kfunc(insn.imm) if insn.src_reg else helper_by_id(insn.imm)
         if helper is None:
             continue
         after = heads[step + 1] if step + 1 < len(heads) else len(raw.ids)
@@ -52,6 +59,19 @@ def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterato
             if param.type != "..."
         )
         yield RunEvent(step, KIND, f"{helper.name}({told}) = {_result(helper.ret, result, before[10], names)}")
+
+
+def _kfunc(btf_id: int) -> Helper | None:
+    """A kernel function as a helper is declared; None if there is none of that id."""
+    known, btf = kfunc_by_id(btf_id), kernel_btf()
+    if known is None:
+        return None
+    try:
+        proto = btf.type(btf.type(btf_id).type_id)
+        params = tuple(Param(type_text(btf, each.type_id), each.name or "argument") for each in proto.params)
+        return Helper(btf_id, known.name, type_text(btf, proto.type_id), params)
+    except InputError:
+        return Helper(btf_id, known.name, "long", ())
 
 
 def _registers(raw: Recording, k: int) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ MAX_WRITTEN: Final = 4096
 _CALL: Final = o.JMP | o.CALL
 _EXIT: Final = o.JMP | o.EXIT
 _FRAME: Final = 512
+_KERNEL: Final = 1 << 63
 _DYNPTR_BYTES: Final = 16
 _KEEPS: Final = frozenset({"bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem", "bpf_perf_event_output",
                            "bpf_ringbuf_output", "bpf_ringbuf_reserve", "bpf_get_stackid"})  # fmt: skip
@@ -134,7 +135,7 @@ class Memory:
         if insn.code & 0xE0 == o.MEM and value >> 8 * size:
             size = 8  # a field of the context whose value is a pointer
         data = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
-        self._add(i, MemoryWrite(address, data, self._steps.name_at(i, address), LOADED))
+        self._add(i, MemoryWrite(address, data, self._steps.name_at(i, address, size), LOADED))
         if self._point(i) in self._slots:
             for n, byte in enumerate(data):
                 self._known[address + n] = byte
@@ -158,7 +159,7 @@ class Memory:
                 end += 1
             address = written.address + start
             data = bytes(byte for byte in held[start:end] if byte is not None)
-            name = self._steps.name_at(i, address)
+            name = self._steps.name_at(i, address, end - start)
             yield MemoryWrite(address, data, name, BY_CALL, 0 if known else end - start)
             start = end
 
@@ -171,8 +172,8 @@ class Memory:
             proto = helper_proto(
                 program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name
             )
-        if helper is None or proto is None:
-            yield from (Written(regs[n], MAX_WRITTEN, told=False) for n in range(1, 6))
+        if helper is None or proto is None:  # a kernel function: what its arguments point to
+            yield from (Written(regs[n], MAX_WRITTEN, told=False) for n in range(1, 6) if regs[n] >= _KERNEL)
             return
         sizes = self._names.map_sizes(regs[1]) or self._names.map_sizes(regs[2]) or (0, 0)
         for each in memory_arguments(helper.name.removeprefix("bpf_"), proto, regs, sizes):
@@ -237,4 +238,4 @@ def _moved(event: RecordedEvent, at: int, operand: Operand, steps: Steps, i: int
         value = (after if operand.kind == LOAD else before)[operand.register]
     address = operand.address(before)
     data = (value & ((1 << 8 * operand.size) - 1)).to_bytes(operand.size, "little")
-    return MemoryWrite(address, data, steps.name_at(i, address), LOADED if operand.kind == LOAD else "")
+    return MemoryWrite(address, data, steps.name_at(i, address, operand.size), LOADED if operand.kind == LOAD else "")

@@ -60,7 +60,16 @@ def test_a_load_is_what_the_register_held_afterwards(connects: Recording) -> Non
     assert len(loads) == 4
     for step, write in loads:
         assert int.from_bytes(write.data, "little") in step.regs
-    assert "ctx+0" in {write.name for _, write in loads}
+    assert {write.name for _, write in loads} == {
+        "ctx+0 sk", "sock+0 __sk_common.skc_daddr", "sock+12 __sk_common.skc_dport", "fp-4",
+    }  # fmt: skip
+
+
+def test_fields_of_the_context_and_of_map_values_have_their_names(execs: Recording) -> None:
+    assert "ctx+16 old_pid" in {write.name for write in told(first(execs, "on_exec")[1], LOADED)}
+    opens = decode((EXAMPLES / "trace_opens.rec").read_bytes())
+    names = {write.name for write in told(first(opens, "on_open")[1], LOADED)}
+    assert "ctx+0 file" in names and {name for name in names if name.startswith("file+")}
 
 
 def test_a_stack_that_was_used_again_is_not_believed(connects: Recording) -> None:
