@@ -13,6 +13,10 @@ MAX_SET: Final = 16
 SERIES: Final = 16
 KERNEL_LENGTH: Final = 16
 SHELL_LENGTH: Final = 1000
+RECORDED_EVENTS: Final = 50
+RECORD_EVERY: Final = 1_000_000
+TASK_LENGTH: Final = 15
+CONDITION_LENGTH: Final = 200
 REAL_SECONDS: Final = 30
 
 Series: TypeAlias = Annotated[str, about("", max_length=16)]
@@ -119,6 +123,12 @@ Workload: TypeAlias = Annotated[
 ]
 
 
+ShellLine: TypeAlias = Annotated[
+    str,
+    about("a line for busybox's shell, instead of a workload", title="The line of shell", max_length=SHELL_LENGTH),
+]
+
+
 class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     """Run the object's programs on a real kernel, with a workload.
 
@@ -128,10 +138,7 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     type: Literal["real"]
     kernel: KernelSeries = ""
     workload: Workload = "shell"
-    shell: Annotated[
-        str,
-        about("a line for busybox's shell, instead of a workload", title="The line of shell", max_length=SHELL_LENGTH),
-    ] = ""
+    shell: ShellLine = ""
     seconds: Annotated[
         int, about("after which the workload is stopped", title="The number of seconds", ge=1, le=REAL_SECONDS)
     ] = 5
@@ -146,6 +153,20 @@ class RecordRequest(KernelAnalysis, frozen=True, kw_only=True):
     type: Literal["record"]
     kernel: KernelSeries = ""
     workload: Workload = "shell"
+    shell: ShellLine = ""
+    events: Annotated[
+        int, about("of each program, at most", title="The number of events", ge=1, le=RECORDED_EVENTS)
+    ] = 5
+    every: Annotated[
+        int, about("each so-many-th of the events that the others admit", title="Every", ge=1, le=RECORD_EVERY)
+    ] = 1
+    task: Annotated[
+        str, about("only events of tasks of this name or process id", title="The task", max_length=TASK_LENGTH)
+    ] = ""
+    where: Annotated[
+        str,
+        about("only events whose context meets it: `pid == 42`", title="The condition", max_length=CONDITION_LENGTH),
+    ] = ""
 
 
 class BinariesRequest(Analysis, frozen=True, kw_only=True):

@@ -122,6 +122,15 @@ def _build(asked: Asked) -> pipeline.Build:
     return build
 
 
+def _choice(asked: Asked) -> pipeline.Choice:
+    """Which events are to be recorded."""
+    more = asked.more
+    return pipeline.Choice(
+        int(more.get("events") or RECORDED_EVENTS), int(more.get("every") or 1), str(more.get("task") or ""),
+        str(more.get("where") or ""),
+    )  # fmt: skip
+
+
 def record_job(asked: Asked) -> Iterator[Message]:
     """An `event_recorded` message for each event, and the `recording` message."""
     there = pipeline.saved_guests()
@@ -134,8 +143,8 @@ def record_job(asked: Asked) -> Iterator[Message]:
     state = by_name.get(named or VERSION, there.states[-1])
     notes: list[str] = []
     for each in pipeline.record(
-        _build(asked), asked.source, state, pipeline.Choice(events=RECORDED_EVENTS),
-        workload=str(asked.more.get("workload", "shell")),
+        _build(asked), asked.source, state, _choice(asked),
+        workload=str(asked.more.get("workload") or "shell"), shell=str(asked.more.get("shell") or ""),
     ):  # fmt: skip
         if isinstance(each, pipeline.Taken):
             event = each.event

@@ -4,7 +4,7 @@ import { RunWindows } from "../src/core/windows.js";
 
 /** Memory after each of some steps. */
 function memory(...steps) {
-  const made = new RunWindows(() => {});
+  const made = new RunWindows(() => undefined);
   const told = steps.map((mem, i) => ({ insn: i, x86: i, regs: {}, mem }));
   made.add({ type: "steps", stage: "run", run: 0, from: 0, total: told.length, keyframe: { regs: {}, x: {}, mem: [] }, steps: told });
   return [...made.at(told.length - 1).mem.values()].map(({ addr, hex, step }) => [addr, hex, step]);

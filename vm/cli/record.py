@@ -30,7 +30,11 @@ def arguments(p: ArgumentParser) -> None:
     p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long the workload may run (5)")
     p.add_argument("--events", type=int, default=3, metavar="N", help="events of each program (3)")
     p.add_argument("--every", type=int, default=1, metavar="N", help="only each so-many-th event (1)")
-    p.add_argument("--task", default="", metavar="NAME", help="only events of tasks of this name")
+    p.add_argument("--task", default="", metavar="NAME", help="only events of tasks of this name or process id")
+    p.add_argument(
+        "--where", default="", metavar="CONDITION",
+        help="only events whose context meets it: pid == 42, comm != \"sh\", ctx+16:4 > 3",
+    )  # fmt: skip
     p.add_argument("-o", "--output", metavar="FILE", help="write the recording here")
 
 
@@ -50,7 +54,7 @@ def run(options: Namespace, out: Reporter) -> int:
             if compiled is None:
                 return out.status
             build = compiled
-        choice = pipeline.Choice(max(1, options.events), max(1, options.every), options.task)
+        choice = pipeline.Choice(max(1, options.events), max(1, options.every), options.task, options.where)
         for each in pipeline.record(
             build, source, state, choice, workload=options.workload, shell=options.shell, seconds=options.seconds
         ):

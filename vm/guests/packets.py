@@ -39,7 +39,7 @@ def on_packets(
     if said.verdict != "accept":
         raise GuestError("protocol", f"The kernel refuses {program.name}: {said.why or said.verdict}")
     code = jited(machine, program, slot)
-    recorder = Recorder(machine, kernel, [code], Choice(events=len(packets), task="init"))
+    recorder = Recorder(machine, kernel, [code], [program], Choice(events=len(packets), task="init"))
     recorder.start()
     done = []
     for packet in packets:

@@ -14,17 +14,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from vm.guests.conditions import condition
 from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
 from vm.guests.stub import Registers, Stub
 from vm.guests.wire import GuestError
+from vm.program import Program
 from vm.recorded.touched import touched
 from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
 
 DEFAULT_EVENTS: Final = 3
 MAX_LOOKED_AT: Final = 2000
 """Entries of a program, but for those in the guest's init, after which it is no longer stopped at."""
-MAX_IN_INIT: Final = 64
+MAX_IN_INIT: Final = 16
 """Entries in the guest's init, while it does something for the host, after which they are no longer stopped at. Such an
 entry takes about a millisecond."""
 MAX_STATES: Final = 20_000
@@ -41,22 +43,25 @@ class Choice:
     """Which events are recorded.
 
     events -- of each program, at most
-    every  -- each so-many-th entry
-    task   -- only of tasks of this name; "": of all, but for the guest's init
+    every  -- each so-many-th entry of those that the others admit
+    task   -- only of tasks of this name, or with this process id; "": of all, but for the guest's init
+    where  -- only events whose context meets this condition; "": all
     """
 
     events: int = DEFAULT_EVENTS
     every: int = 1
     task: str = ""
+    where: str = ""
 
 
 @dataclass
 class Recorder:
-    """Records a guest's programs."""
+    """Records a guest's programs. programs -- one for each of `codes`"""
 
     machine: Machine
     kernel: GuestKernel
     codes: Sequence[RecordedCode]
+    programs: Sequence[Program]
     choice: Choice
     _events: list[tuple[RecordedEvent, float]] = field(default_factory=list)
     _again: list[int] = field(default_factory=list)
@@ -69,6 +74,12 @@ class Recorder:
             raise GuestError("start", "The guest was restored without a debugger.")
         self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
         self._seen = [0] * len(self.codes)
+        self._admitted = [0] * len(self.codes)
+        asked = condition(self.choice.where)
+        self._asked = asked is not None
+        self._checks = [
+            asked.check(program, self.kernel.btf) if asked is not None else None for program in self.programs
+        ]
         self._in_init = [0] * len(self.codes)
         self._spared = 0
         self._taken = [0] * len(self.codes)
@@ -105,7 +116,7 @@ class Recorder:
             self._spared += 1
         else:
             self._seen[number] += 1
-        if self._wanted(number, comm, pid):
+        if self._wanted(number, comm, pid, state):
             self._unarm(state.rip)
             started = time.monotonic()
             event = self._record(number, comm, pid, state)
@@ -130,11 +141,22 @@ class Recorder:
         self._stub.pass_by(address)
         self._armed.discard(address)
 
-    def _wanted(self, number: int, comm: str, pid: int) -> bool:
+    def _wanted(self, number: int, comm: str, pid: int, state: Registers) -> bool:
         task = self.choice.task
-        if comm != task if task else pid == _INIT:
+        if task not in (comm, str(pid)) if task else pid == _INIT:
             return False
-        return self._seen[number] % max(1, self.choice.every) == 0
+        if self._asked and not self._met(number, state):
+            return False
+        self._admitted[number] += 1
+        return self._admitted[number] % max(1, self.choice.every) == 0
+
+    def _met(self, number: int, state: Registers) -> bool:
+        """Whether the context meets the condition."""
+        check = self._checks[number]
+        if check is None:
+            return False
+        field = check.field
+        return check.holds(self._stub.read(state.regs[_RDI] + field.offset, field.size))
 
     def _return_address(self, state: Registers) -> int:
         data = self._stub.read(state.regs[_RSP], 8)
@@ -226,19 +248,24 @@ class Recorder:
 
     def missed(self) -> Iterator[str]:
         """Of which programs no event was recorded, and why."""
-        for code, seen, in_init, taken in zip(self.codes, self._seen, self._in_init, self._taken, strict=True):
-            if not taken:
-                yield f"{code.name} {self._why_none(seen, in_init)}."
+        for number, code in enumerate(self.codes):
+            if not self._taken[number]:
+                yield f"{code.name} {self._why_none(number)}."
 
-    def _why_none(self, seen: int, in_init: int) -> str:
-        if not seen and not in_init:
+    def _why_none(self, number: int) -> str:
+        seen, choice = self._seen[number], self.choice
+        if not seen and not self._in_init[number]:
             return "did not run"
         if not seen:
             return "ran only in the init of the virtual machine, which is not recorded"
+        if self._asked and self._checks[number] is None:
+            return f"ran, but its context has nothing that the condition {choice.where} can be asked of"
         times = f"ran {seen} time{'' if seen == 1 else 's'} while it was watched"
-        if self.choice.task:
-            return f"{times}, never in a task called {self.choice.task}"
-        return f"{times}, and one in {self.choice.every} is recorded"
+        if self._admitted[number]:
+            return f"{times}, and one in {choice.every} is recorded"
+        if self._asked:
+            return f"{times}, never with {choice.where}" + (f" in a task called {choice.task}" if choice.task else "")
+        return f"{times}, never in a task called {choice.task}"
 
 
 def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:

@@ -21,7 +21,7 @@ from vm.guests.recorder import Choice, Recorder
 from vm.guests.single_runs import Packets, Received, single_runs
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
-from vm.program import MapSpec, Object
+from vm.program import MapSpec, Object, Program
 from vm.recorded.values import RecordedCode, RecordedEvent
 
 # What a workload does, as lines of busybox's shell.
@@ -227,12 +227,14 @@ def run(
     }
     attached = 0
     codes: list[RecordedCode] = []
+    watched: list[Program] = []
     for program, (slot, said) in zip(programs, loaded, strict=True):
         why = "" if said.verdict == "accept" else said.why or _last(said.log)
         if not why:
             try:
                 if choice is not None:
                     codes.append(jited(machine, program, slot))
+                    watched.append(program)
                 attach(attacher, program, slot)
             except NotAttached as error:
                 why = str(error)
@@ -243,7 +245,7 @@ def run(
         return
     for name, slot in attacher.iterators.items():
         yield list(_iterated(machine, name, slot))
-    recorder = Recorder(machine, kernel, codes, choice) if choice is not None else None
+    recorder = Recorder(machine, kernel, codes, watched, choice) if choice is not None else None
     pause: Callable[[float], None] = time.sleep
     if recorder is not None:
         yield [Codes(tuple(codes))]

@@ -57,9 +57,11 @@ def record(
     InputError if the object cannot be loaded or nothing is attached, LimitError if the guest was lost.
     """
     from vm.guests import running
+    from vm.guests.conditions import condition
     from vm.guests.kernel import GuestKernel
     from vm.guests.wire import GuestError
 
+    condition(choice.where)  # InputError before anything is started
     kernel = GuestKernel(state)
     obj = load(build.source, build.options, build.compiled, kernel)
     for name, why in obj.errors:

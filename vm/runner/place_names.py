@@ -6,14 +6,15 @@ from struct import unpack_from
 from typing import TYPE_CHECKING, Final
 
 from vm.btf.members import member_path
+from vm.recorded.context_fields import ContextFields
 from vm.recorded.values import RecordedCode, RecordedEvent
 from vm.runner.execution import Region
-from vm.runner.replay_objects import ContextFields, Typed
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
+    from vm.runner.replay_objects import Typed
 
 CTX_BYTES: Final = 256
 _STACK_BYTES: Final = 16 << 10

@@ -5,7 +5,17 @@ import { count } from "../ui/format.js";
 /** @import { Scope } from "../core/scope.js" */
 /** @import { EventRecorded, RecordingMade } from "../types/messages.js" */
 
-const WORKLOADS = [["shell", "five shell commands"], ["files", "files are written and read"], ["network", "three pings of the loopback"], ["scheduler", "six short tasks"]];
+const WORKLOADS = [
+  ["shell", "a shell that starts processes"],
+  ["files", "files that are written and read"],
+  ["network", "TCP, DNS and ping on the loopback device"],
+  ["scheduler", "a busy scheduler"],
+  ["", "a line of shell"],
+];
+const EVENTS = 5;
+
+/** @param {string} label @param {HTMLElement} field @param {string} [hint] */
+const labelled = (label, field, hint) => h("label", { class: "field", title: hint ?? null }, h("span", null, label), field);
 
 export class RecordForm {
   /**
@@ -19,19 +29,63 @@ export class RecordForm {
     this.taken = null;
     this.workload = h(
       "select",
-      { "aria-label": "What runs while it is recorded" },
+      { on: { change: () => this.fields() } },
       WORKLOADS.map(([value, text]) => h("option", { value }, text)),
     );
-    this.button = h("button", { type: "button", class: "chip", on: { click: () => this.ask() } }, "Record on a real kernel");
+    const text = { type: "text", spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
+    this.shell = h("input", { ...text, maxlength: "1000", placeholder: "busybox wget -q http://127.0.0.1/" });
+    this.shellField = labelled("Line of shell (busybox)", this.shell);
+    this.events = h("input", { type: "number", min: "1", max: "50", value: String(EVENTS) });
+    this.every = h("input", { type: "number", min: "1", max: "1000000", value: "1" });
+    this.task = h("input", { ...text, maxlength: "15", placeholder: "any" });
+    this.where = h("input", { ...text, maxlength: "200", placeholder: "pid == 42" });
+    this.button = h("button", { type: "submit", class: "chip" }, "Record on a real kernel");
     this.said = h("p", { class: "hint", role: "status" });
     this.notes = h("ul", { class: "hint" });
-    this.element = h("div", { class: "record", hidden: true }, h("div", { class: "field" }, this.button, this.workload), this.said, this.notes);
+    this.element = h(
+      "form",
+      { class: "record", hidden: true, on: { submit: (event) => this.submit(event) } },
+      h("div", { class: "field" }, this.button),
+      labelled("While this runs", this.workload),
+      this.shellField,
+      h(
+        "details",
+        { class: "record-which" },
+        h("summary", null, "Which events"),
+        h("p", { class: "hint" }, "The others run at full speed. A recorded event takes some milliseconds, so latencies that the program measures are wrong meanwhile."),
+        labelled("At most, of each program", this.events),
+        labelled("One in", this.every, "1: each of those that the other fields admit"),
+        labelled("Task", this.task, "Its name or process id"),
+        labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3'),
+      ),
+      this.said,
+      this.notes,
+    );
+    this.fields();
     scope.store.on(["analyses", "stages"], () => this.draw());
   }
 
-  ask() {
+  /** Show the fields of what is chosen. */
+  fields() {
+    this.shellField.hidden = this.workload.value !== "";
+  }
+
+  /** @param {SubmitEvent} event */
+  submit(event) {
+    event.preventDefault();
+    const shell = this.workload.value ? "" : this.shell.value.trim();
+    if (!this.workload.value && !shell) {
+      this.shell.focus();
+      return;
+    }
     this.taken = null;
-    this.scope.analyses.again("record", { workload: this.workload.value });
+    this.scope.analyses.again("record", {
+      ...(shell ? { shell } : { workload: this.workload.value }),
+      events: Number(this.events.value) || EVENTS,
+      every: Number(this.every.value) || 1,
+      task: this.task.value.trim(),
+      where: this.where.value.trim(),
+    });
   }
 
   draw() {

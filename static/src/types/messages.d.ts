@@ -303,6 +303,16 @@ export interface RecordRequest {
   kernel?: string;
   /** what runs meanwhile */
   workload?: "shell" | "files" | "network" | "scheduler";
+  /** a line for busybox's shell, instead of a workload */
+  shell?: string;
+  /** of each program, at most */
+  events?: number;
+  /** each so-many-th of the events that the others admit */
+  every?: number;
+  /** only events of tasks of this name or process id */
+  task?: string;
+  /** only events whose context meets it: `pid == 42` */
+  where?: string;
 }
 
 /** Ask for the files that the stages made. Answered by `binaries`. */

@@ -117,3 +117,18 @@ def test_a_guest_that_dies_loses_nothing(state: State) -> None:
         return
     assert taken and recording.events
     assert recording.notes[-1].startswith("The guest was lost: ")
+
+
+@pytest.mark.guests
+def test_only_events_that_meet_the_condition(state: State) -> None:
+    shell = "for i in 1 2 3; do /bin/busybox true; done"
+    taken, first = record(state, "trace_execs", shell, Choice(1))
+    assert len(taken) == 1
+    pid = taken[0].event.pid
+    taken, _ = record(state, "trace_execs", shell, Choice(5, where=f"old_pid == {pid + 1}"))
+    assert [each.event.pid for each in taken] == [pid + 1]
+    taken, last = record(state, "trace_execs", shell, Choice(5, where="old_pid == 1", task="sh"))
+    assert not taken
+    assert last.notes[0].startswith("on_exec ran ") and "never with old_pid == 1" in last.notes[0]
+    _, other = record(state, "trace_execs", shell, Choice(5, where="nothing == 1"))
+    assert "nothing that the condition nothing == 1 can be asked of" in other.notes[0]

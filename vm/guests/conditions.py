@@ -1,0 +1,89 @@
+"""Conditions that an event has to meet to be recorded: `dport == 443`, `comm == "wget"`, `ctx+16:4 > 3`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from vm.btf.types import Btf
+from vm.errors import InputError
+from vm.kernel import types as t
+from vm.program import Program
+from vm.recorded.context_fields import ContextField, ContextFields
+
+CONTEXT_BYTES: Final = 4096
+MAX_CONDITION: Final = 200
+"""Characters."""
+_OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
+    "==": operator.eq, "!=": operator.ne, "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
+    "&": lambda value, mask: bool(value & mask),
+}  # fmt: skip
+_AS_TOLD: Final = frozenset(
+    {
+        t.BPF_PROG_TYPE_KPROBE, t.BPF_PROG_TYPE_TRACEPOINT, t.BPF_PROG_TYPE_RAW_TRACEPOINT,
+        t.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, t.BPF_PROG_TYPE_TRACING, t.BPF_PROG_TYPE_LSM,
+        t.BPF_PROG_TYPE_STRUCT_OPS,
+    }
+)  # fmt: skip
+"""Types of programs whose context lies in memory as the program sees it."""
+_OF_TEXT: Final = ("==", "!=")
+_CONDITION: Final = re.compile(r"\s*([A-Za-z_][\w. ]*?|ctx\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII)
+_PLACE: Final = re.compile(r"ctx\+(\d{1,4}):([1248])", re.ASCII)
+
+
+class Condition(NamedTuple):
+    """A field of the context, how it is compared, and with what: a number, or text."""
+
+    name: str
+    operator: str
+    value: int | bytes
+
+    def check(self, program: Program, kernel: Btf) -> Check | None:
+        """How events of a program are asked; None if its context has no such field."""
+        place = _PLACE.fullmatch(self.name)
+        if place is not None:
+            field: ContextField | None = ContextField(int(place[1]), int(place[2]))
+        else:
+            field = ContextFields(program, kernel).find(self.name) if program.prog_type in _AS_TOLD else None
+        if field is None or field.offset + field.size > CONTEXT_BYTES or field.text != isinstance(self.value, bytes):
+            return None
+        return Check(field, self)
+
+
+class Check(NamedTuple):
+    """A condition for the events of one program."""
+
+    field: ContextField
+    condition: Condition
+
+    def holds(self, data: bytes) -> bool:
+        """Whether the bytes of the field meet the condition; bytes that could not be read do not."""
+        if len(data) != self.field.size:
+            return False
+        value = self.condition.value
+        if isinstance(value, bytes):
+            return (data.split(b"\0")[0] == value) == (self.condition.operator == "==")
+        found = int.from_bytes(data, "little", signed=self.field.signed or value < 0)
+        return _OPERATORS[self.condition.operator](found, value)
+
+
+def condition(text: str) -> Condition | None:
+    """A condition as somebody wrote it, None for an empty text. InputError if it is none."""
+    if not text.strip():
+        return None
+    found = _CONDITION.fullmatch(text) if len(text) <= MAX_CONDITION else None
+    if found is None:
+        raise InputError(
+            'A condition is a field of the context, a comparison and a value: pid == 42, comm != "sh", ctx+16:4 > 3.'
+        )
+    name, compared, value = found.groups()
+    if value[0] in "\"'":
+        if compared not in _OF_TEXT or len(value) < 2 or value[-1] != value[0]:
+            raise InputError("A text stands in quotation marks, and is compared by == or !=.")
+        return Condition(name, compared, value[1:-1].encode())
+    try:
+        return Condition(name, compared, int(value, 0))
+    except ValueError:
+        raise InputError(f"{value[:40]} is no number: a text stands in quotation marks.") from None

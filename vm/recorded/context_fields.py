@@ -1,0 +1,116 @@
+"""Names of the bytes of a program's context: the struct that the program declares, or the arguments of its hook."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from vm.btf.members import member_path
+from vm.btf.types import Btf, Kind
+from vm.errors import InputError
+from vm.kernel import types as k
+from vm.kernel.attach import attach_target
+from vm.kernel.btf import kernel_btf
+from vm.program import Program
+
+_ARGUMENT: Final = 8
+_ON_THE_WAY: Final = (Kind.FUNC, Kind.TYPEDEF, Kind.PTR)
+_SKIPPED: Final = {k.BPF_TRACE_RAW_TP: 1}
+"""Parameters that are not passed on to the program."""
+_CHARACTER: Final = 1
+_SIGNED: Final = 1  # BTF_INT_SIGNED
+
+
+class ContextField(NamedTuple):
+    """Where a field is in the context; text -- an array of characters"""
+
+    offset: int
+    size: int
+    signed: bool = False
+    text: bool = False
+
+
+class _Argument(NamedTuple):
+    """An argument of the hook: its place among 64-bit values is its number."""
+
+    name: str
+    size: int = _ARGUMENT
+    signed: bool = False
+
+
+class ContextFields:
+    """Names of the bytes of a program's context."""
+
+    def __init__(self, program: Program, kernel: Btf | None = None) -> None:
+        """kernel -- types of the kernel it is attached in; of the emulated one by default"""
+        self._btf: Btf | None = None
+        self._type_id = 0
+        self._arguments: tuple[_Argument, ...] = ()
+        with contextlib.suppress(InputError):
+            if program.btf is not None and program.func_infos:
+                self._btf, self._type_id = program.btf, _pointed(program.btf, program.func_infos[0].type_id)
+            if not self._type_id:
+                self._arguments = tuple(_arguments(program, kernel or kernel_btf()))
+
+    def field(self, offset: int, size: int) -> str:
+        """The field or argument at an offset; "" where it is not known."""
+        if self._btf is not None and self._type_id:
+            return member_path(self._btf, self._type_id, offset, size)
+        number, inside = divmod(offset, _ARGUMENT)
+        if inside + size <= _ARGUMENT and number < len(self._arguments):
+            return self._arguments[number].name
+        return ""
+
+    def names(self) -> tuple[str, ...]:
+        """Those that find() takes."""
+        if self._btf is not None and self._type_id:
+            return tuple(member.name for member in self._btf.type(self._type_id).members if member.name)
+        return tuple(each.name for each in self._arguments)
+
+    def find(self, name: str) -> ContextField | None:
+        """The field or argument of that name: a member of a member is `sk.family`. None if there is none."""
+        if self._btf is None or not self._type_id:
+            for number, each in enumerate(self._arguments):
+                if each.name == name:
+                    return ContextField(_ARGUMENT * number, each.size, each.signed)
+            return None
+        try:
+            found = self._btf.field(self._btf.type(self._type_id).name, name)
+            held = self._btf.skip_modifiers(found.type_id)
+            if held.kind is Kind.ARRAY:
+                element = self._btf.skip_modifiers(held.type_id)
+                return ContextField(found.offset, found.size, text=True) if element.size == _CHARACTER else None
+        except (KeyError, InputError):
+            return None
+        if found.bits or found.size not in (1, 2, 4, 8):
+            return None
+        return ContextField(found.offset, found.size, held.kind is Kind.INT and bool(held.encoding & _SIGNED))
+
+
+def _pointed(btf: Btf, func_id: int) -> int:
+    """The struct that a function's first parameter points to, 0 if it is none."""
+    proto = btf.type(btf.type(func_id).type_id) if func_id else None
+    if proto is None or proto.kind is not Kind.FUNC_PROTO or not proto.params:
+        return 0
+    pointer = btf.skip_modifiers(proto.params[0].type_id)
+    if pointer.kind is not Kind.PTR:
+        return 0
+    found = btf.skip_modifiers(pointer.type_id)
+    return found.id if found.kind in (Kind.STRUCT, Kind.UNION) else 0
+
+
+def _arguments(program: Program, btf: Btf) -> Iterator[_Argument]:
+    """Names of the arguments of the function or tracepoint that a program is attached to, and of its result."""
+    found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name, btf)
+    while found is not None and found.kind is not Kind.FUNC_PROTO:
+        found = btf.type(found.type_id) if found.kind in _ON_THE_WAY else None
+    if found is None:
+        return
+    for number, param in enumerate(found.params[_SKIPPED.get(program.expected_attach_type, 0) :], 1):
+        held = btf.skip_modifiers(param.type_id)
+        size = held.size if held.kind in (Kind.INT, Kind.ENUM) and held.size in (1, 2, 4) else _ARGUMENT
+        signed = held.kind is Kind.INT and bool(held.encoding & _SIGNED)
+        yield _Argument(param.name or f"argument {number}", size, signed)
+    if program.expected_attach_type in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN):
+        yield _Argument("return value")
