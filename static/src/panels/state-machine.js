@@ -24,11 +24,14 @@ function makeRow(name, head) {
   const ruler = h("span", { class: "ruler", hidden: true }, tick);
   const knew = h("span", { class: "knew" });
   const wrong = h("strong", { class: "wrong-mark", hidden: true }, "outside what the verifier proved");
+  const memory = name.startsWith("@");
+  head.cell.classList.toggle("memory-name", memory);
+  if (memory) head.cell.setAttribute("colspan", "2");
   const element = h(
     "tr",
-    X86[name] || name.startsWith("@") ? { data: { name } } : null,
+    X86[name] || memory ? { data: { name } } : null,
     head.cell,
-    h("td", { class: "native-cell" }, native),
+    memory ? null : h("td", { class: "native-cell" }, native),
     h("td", { class: "what" }, h("div", { class: "what-line" }, text, was)),
     h("td", { class: "knew-cell" }, knew, ruler, wrong),
   );
