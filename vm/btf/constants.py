@@ -61,7 +61,7 @@ def constants(btf: Btf | None, type_id: int, data: bytes) -> tuple[Constant, ...
         if told is None or info.offset + info.size > len(data):
             continue
         try:
-            kind, changes = _number(btf, variable.type_id)
+            kind, changes = number_type(btf, variable.type_id)
         except InputError:
             continue
         if changes and kind is not None and kind[0] == info.size:
@@ -69,8 +69,11 @@ def constants(btf: Btf | None, type_id: int, data: bytes) -> tuple[Constant, ...
     return tuple(found[:MAX_CONSTANTS])
 
 
-def _number(btf: Btf, type_id: int) -> tuple[tuple[int, int, int, dict[str, int]] | None, bool]:
-    """((size, least, most, words) of a type of whole numbers or None, whether it is volatile)."""
+def number_type(btf: Btf, type_id: int) -> tuple[tuple[int, int, int, dict[str, int]] | None, bool]:
+    """((size, least, most, words) of a type of whole numbers or None, whether it is volatile).
+
+    words -- names of numbers: enumerators, true and false
+    """
     found, volatile = btf.type(type_id), False
     for _ in range(MAX_DEPTH):
         if found.kind not in MODIFIERS:

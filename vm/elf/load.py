@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from errno import ESRCH
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from vm.btf.check import from_untrusted, kernel_accepts
 from vm.btf.ext import parse_ext
@@ -30,9 +32,17 @@ from vm.program import Object, Program
 if TYPE_CHECKING:
     from vm.elf.struct_ops import Operation, StructOps
 
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def load(
-    data: bytes, name: str, untyped: str = "", guess: bool = False, source: str = "", kernel: Target = EMULATED
+    data: bytes,
+    name: str,
+    untyped: str = "",
+    guess: bool = False,
+    source: str = "",
+    kernel: Target = EMULATED,
+    sections: Mapping[str, str] = NONE,
 ) -> Object:
     """See vm.elf.load_object."""
     elf = read_elf(data)
@@ -72,7 +82,7 @@ def load(
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
     programs, errors, nameless, errnos = [], [], [], []
     for function in entries:
-        section = function.section.name.removeprefix("?")
+        section = sections.get(function.name, function.section.name.removeprefix("?"))
         known, meant = section_def(section), None
         if known is None and guess:
             from vm.elf.guess import context_of

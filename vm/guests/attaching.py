@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,6 +42,7 @@ class Attacher:
     maps      -- of the object, for struct_ops; loaded -- slots of its programs by name
     iterators -- by program, the slots of what is to be read as text
     registered -- struct_ops maps by number: why one could not be registered, "" if it is
+    devices   -- by program, the network device that was chosen for it
     """
 
     machine: Machine
@@ -50,6 +51,7 @@ class Attacher:
     loaded: dict[str, Slot] = field(default_factory=dict)
     iterators: dict[str, Slot] = field(default_factory=dict)
     registered: dict[int, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
     _next: int = _FIRST
 
     @staticmethod

@@ -12,6 +12,7 @@ from vm.errors import InputError
 from vm.guests import linux as l
 from vm.guests.attaching import Attacher, NotAttached
 from vm.guests.buffers import PerfBuffer, RingBuffer
+from vm.guests.entries import Before, put_entries
 from vm.guests.hooks import attach
 from vm.guests.jited import jited
 from vm.guests.kernel import GuestKernel
@@ -201,27 +202,31 @@ def run(
     seconds: float,
     packets: Packets | None = None,
     choice: Choice | None = None,
+    before: Before | None = None,
 ) -> Iterator[list[Event]]:
     """Attach every program that libbpf loads by default, run a line of shell, and tell what comes, as it comes.
 
     seconds -- how long the workload may run
     packets -- a program and the packets that it gets first, by BPF_PROG_TEST_RUN, with maps of its own
     choice  -- which events are recorded; the machine was restored for debugging
-    InputError if there is no program; GuestError if the guest is lost.
+    before  -- entries that are written to maps, and devices that programs are attached to
+    InputError if there is no program or an entry is refused; GuestError if the guest is lost.
     """
     programs = [program for program in obj.programs if program.autoload]
     if not programs:
         raise InputError("There is no program to attach.")
     if packets is not None:
-        for received in single_runs(machine, kernel, obj, packets):
+        for received in single_runs(machine, kernel, obj, packets, before):
             yield [received]
     load = Load(machine, kernel, obj, programs[0])
-    attacher = Attacher(machine, kernel, tuple(obj.maps))
+    attacher = Attacher(machine, kernel, tuple(obj.maps), devices=before.devices if before is not None else {})
     one = _Run(machine)
     _open_streams(machine)
     loaded = load.together(programs)
     if loaded[0][1].verdict != "error" or not loaded[0][1].why:
         _open_buffers(one, obj, attacher)
+        if before is not None:
+            put_entries(machine, obj, before)
     attacher.loaded |= {
         program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from vm.guests import linux as l
+from vm.guests.entries import Before, put_entries
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import Load
 from vm.guests.machine import Machine
@@ -53,16 +54,21 @@ class Received:
     out: bytes = b""
 
 
-def single_runs(machine: Machine, kernel: GuestKernel, obj: Object, packets: Packets) -> Iterator[Received]:
+def single_runs(
+    machine: Machine, kernel: GuestKernel, obj: Object, packets: Packets, before: Before | None = None
+) -> Iterator[Received]:
     """Run the program on each packet, at most MAX_PACKETS; nothing if the kernel does not accept it.
 
-    GuestError if the guest is lost.
+    before -- entries of its maps
+    InputError if one of them is refused, GuestError if the guest is lost.
     """
     if packets.program.prog_type not in PACKET_TYPES:
         return
     ((slot, said),) = Load(machine, kernel, obj, packets.program).together([packets.program])
     if said.verdict != "accept":
         return
+    if before is not None:
+        put_entries(machine, obj, before)
     for number, data in enumerate(packets.packets[:MAX_PACKETS]):
         request = Request()
         out = request.room(MAX_BYTES + 512)

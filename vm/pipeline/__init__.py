@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         stepped,
     )
     from vm.pipeline.kernel_run import real, workloads
+    from vm.pipeline.kernel_setup import Settable, Setup, settable_before
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
@@ -96,6 +97,8 @@ LATER: Final = {
     "Recording": ("kernel_record", "Recording"),
     "Repair": ("repair", "Repair"),
     "Setting": ("constant_settings", "Setting"),
+    "Settable": ("kernel_setup", "Settable"),
+    "Setup": ("kernel_setup", "Setup"),
     "Side": ("comparing", "Side"),
     "Taken": ("kernel_record", "Taken"),
     "Verified": ("kernel_own", "Verified"),
@@ -136,6 +139,7 @@ LATER: Final = {
     "rewritten_listing": ("xlated_listing", "rewritten_listing"),
     "saved_guests": ("kernel_matrix", "saved_guests"),
     "settable": ("constant_settings", "settable"),
+    "settable_before": ("kernel_setup", "settable_before"),
     "setting_fields": ("constant_settings", "setting_fields"),
     "settings": ("constant_settings", "settings"),
     "source_of": ("kernel_record", "source_of"),
@@ -181,7 +185,9 @@ __all__ = [
     "Profiled",
     "Recording",
     "Repair",
+    "Settable",
     "Setting",
+    "Setup",
     "Side",
     "Source",
     "SourceFile",
@@ -234,6 +240,7 @@ __all__ = [
     "rewritten_listing",
     "saved_guests",
     "settable",
+    "settable_before",
     "setting_fields",
     "settings",
     "source_of",

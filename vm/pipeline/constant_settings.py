@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,15 +74,20 @@ def with_values(obj: Object, values: Mapping[str, str]) -> Object:
             data[offset : offset + len(value)] = value
         return replace(spec, initial=bytes(data))
 
+    return with_maps(obj, changed_map)
+
+
+def with_maps(obj: Object, changed: Callable[[MapSpec], MapSpec]) -> Object:
+    """The object with each of its maps as `changed` returns it."""
     programs = tuple(
         replace(
             program,
-            maps=tuple(map(changed_map, program.maps)),
-            object_maps=tuple(map(changed_map, program.object_maps)),
+            maps=tuple(map(changed, program.maps)),
+            object_maps=tuple(map(changed, program.object_maps)),
         )
         for program in obj.programs
     )
-    return replace(obj, programs=programs, maps=tuple(map(changed_map, obj.maps)))
+    return replace(obj, programs=programs, maps=tuple(map(changed, obj.maps)))
 
 
 def settings(

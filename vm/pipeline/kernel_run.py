@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError, LimitError
 from vm.pipeline.kernel_matrix import Build, guest_kernel
-from vm.pipeline.objects import load
+from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.running import execute
 from vm.pipeline.translation import rewrite
 from vm.pipeline.verdicts import check
@@ -45,12 +45,14 @@ def real(
     seconds: float = DEFAULT_SECONDS,
     program: str = "",
     packets: Sequence[PacketInput] = (),
+    setup: Setup = NOTHING,
 ) -> Iterator[list[dict[str, Any]]]:
     """What happens, as it happens: lists of dictionaries whose `what` is packet, attached, printk, record, map or end.
 
     shell   -- a line for busybox's shell, instead of a workload
     program -- which one gets the packets first, through BPF_PROG_TEST_RUN, with what the emulated machine makes of them
-    InputError if the object cannot be loaded, LimitError if the guest was lost.
+    setup   -- what is changed before
+    InputError if the object cannot be loaded or so changed, LimitError if the guest was lost.
     """
     from vm.guests.running import MAX_SHELL, WORKLOADS, run
     from vm.guests.single_runs import Packets
@@ -61,30 +63,33 @@ def real(
     if not shell and workload not in WORKLOADS:
         raise InputError(f"There is no workload {workload!r}; there are: {', '.join(WORKLOADS)}.")
     kernel = guest_kernel(state)
-    obj = load(build.source, build.options, build.compiled, kernel)
+    obj, before = prepared(build, kernel, setup)
     yield [{"what": "attached", "program": name, "ok": False, "why": why} for name, why in obj.errors]
     chosen = next((each for each in obj.programs if each.name == program), None) if packets else None
     given = Packets(chosen, tuple(each.data for each in packets)) if chosen is not None else None
-    tell = _Teller(obj, _emulated(build, program, packets) if given is not None else [])
+    tell = _Teller(obj, _emulated(build, program, packets, setup) if given is not None else [])
     limit = min(seconds, MAX_SECONDS)
     try:
         with state.restore(limit + _SPARE) as machine:
-            for events in run(machine, kernel, obj, shell or WORKLOADS[workload], limit, given):
+            for events in run(machine, kernel, obj, shell or WORKLOADS[workload], limit, given, before=before):
                 if events:
                     yield [tell(event) for event in events]
     except GuestError as error:
         raise LimitError(error.message, "time" if error.kind == "time" else "memory") from None
 
 
-def _emulated(build: Build, name: str, packets: Sequence[PacketInput]) -> list[Execution]:
-    """What the emulated machine makes of the packets; nothing if it does not accept the program or cannot run it."""
+def _emulated(build: Build, name: str, packets: Sequence[PacketInput], setup: Setup = NOTHING) -> list[Execution]:
+    """What the emulated machine makes of the packets; nothing if it does not accept the program or cannot run it.
+
+    Its maps are empty before: nothing either if the setup has entries.
+    """
     from vm.runner.inputs import RunLimits
 
     try:
-        obj = load(build.source, build.options, build.compiled)
+        obj, before = prepared(build, None, setup)
         program = next((each for each in obj.programs if each.name == name), None)
         verdict = check(obj, program, log_level=0) if program is not None else None
-        if verdict is None or not verdict.accepted or verdict.env is None:
+        if before.entries or verdict is None or not verdict.accepted or verdict.env is None:
             return []
         given = [replace(each, socket="test_run") for each in packets]
         return execute(rewrite(verdict.env), None, given, RunLimits(), record=False, obj=obj)

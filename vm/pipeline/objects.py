@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,22 @@ if TYPE_CHECKING:
     from vm.kernel.target import Target
 
 
-def load(source: Source, options: BuildOptions, compiled: bytes | None = None, kernel: Target | None = None) -> Object:
+def load(
+    source: Source,
+    options: BuildOptions,
+    compiled: bytes | None = None,
+    kernel: Target | None = None,
+    sections: Mapping[str, str] | None = None,
+) -> Object:
     """The programs and maps of a source; `compiled` is the object that clang made of C.
 
     kernel -- a real one to relocate for, instead of the one that is emulated
+    sections -- by program of an object file, the section name that counts instead of its own
 
     InputError (or LimitError) if the source cannot be used at all. Programs that libbpf does not pass to the kernel are
     in `Object.errors`; where it cannot create a map of the object, those are all programs.
     """
-    loaded = _load(source, options, compiled, kernel)
+    loaded = _load(source, options, compiled, kernel, sections or {})
     if kernel is not None:
         return loaded
     obj = _with_its_maps(loaded)
@@ -37,7 +44,9 @@ def load(source: Source, options: BuildOptions, compiled: bytes | None = None, k
     return with_section_remarks(obj, source.text() if source.kind == "c" else "")
 
 
-def _load(source: Source, options: BuildOptions, compiled: bytes | None, kernel: Target | None) -> Object:
+def _load(
+    source: Source, options: BuildOptions, compiled: bytes | None, kernel: Target | None, sections: Mapping[str, str]
+) -> Object:
     if source.kind == "asm":
         from vm.asm import assemble
 
@@ -56,7 +65,7 @@ def _load(source: Source, options: BuildOptions, compiled: bytes | None, kernel:
     if len(data) > MAX_ELF_BYTES:
         raise InputError(f"The object has {len(data):,} bytes; at most {MAX_ELF_BYTES:,} bytes (16 MiB) are taken.")
     text = source.text() if source.kind == "c" else ""
-    obj = load_object(data, source.name, options.untyped, options.guess, text, kernel)
+    obj = load_object(data, source.name, options.untyped, options.guess, text, kernel, sections)
     own = MAIN_FILE if source.kind == "c" else None
     programs = (replace(program, source=text, main_file=own or main_file(program)) for program in obj.programs)
     return replace(obj, programs=tuple(programs))
