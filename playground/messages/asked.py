@@ -22,6 +22,7 @@ from playground.messages.questions import (
     RecordRequest,
     RewrittenRequest,
     SettingsRequest,
+    SetupRequest,
 )
 from playground.messages.reads import (
     FactsRequest,
@@ -84,6 +85,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "counterexample": CounterexampleRequest,
     "matrix": MatrixRequest,
     "real": RealRequest,
+    "setup": SetupRequest,
     "record": RecordRequest,
     "binaries": BinariesRequest,
     "profile": ProfileRequest,

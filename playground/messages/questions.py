@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from msgspec import field
 
-from playground.messages.base import Wire, about
+from playground.messages.base import NAME_LENGTH, Wire, about
 from playground.messages.programs import LIST_LENGTH, Name, Request
 
 MAX_SET: Final = 16
@@ -18,6 +18,9 @@ RECORD_EVERY: Final = 1_000_000
 TASK_LENGTH: Final = 15
 CONDITION_LENGTH: Final = 200
 REAL_SECONDS: Final = 30
+GIVEN: Final = 64
+VALUE_LENGTH: Final = 1000
+MAP_SIZE: Final = 1 << 24
 
 Series: TypeAlias = Annotated[str, about("", max_length=16)]
 SettingValues: TypeAlias = Annotated[
@@ -118,6 +121,22 @@ KernelSeries: TypeAlias = Annotated[
     str,
     about('which, its series; `""`: the emulated one, else the newest', title="The kernel", max_length=KERNEL_LENGTH),
 ]
+GivenValue: TypeAlias = Annotated[
+    str,
+    about(
+        "", sentence=f"The value of {{0}} has to be text of at most {VALUE_LENGTH} characters.", max_length=VALUE_LENGTH
+    ),
+]
+MapSize: TypeAlias = Annotated[
+    int,
+    about("", sentence=f"The size of the map {{0}} has to be a number from 1 to {MAP_SIZE}.", ge=1, le=MAP_SIZE),
+]
+Target: TypeAlias = Annotated[
+    str,
+    about(
+        "", sentence=f"The target of {{0}} has to be text of at most {NAME_LENGTH} characters.", max_length=NAME_LENGTH
+    ),
+]
 Workload: TypeAlias = Annotated[
     Literal["shell", "files", "network", "scheduler"], about("what runs meanwhile", title="The workload")
 ]
@@ -127,6 +146,59 @@ ShellLine: TypeAlias = Annotated[
     str,
     about("a line for busybox's shell, instead of a workload", title="The line of shell", max_length=SHELL_LENGTH),
 ]
+
+
+class MapEntryGiven(Wire, frozen=True):
+    """An entry that a map has before the programs are attached. Key and value as C writes them, or `hex:` and bytes."""
+
+    map: Annotated[str, about("the map's name", max_length=NAME_LENGTH)]
+    key: Annotated[str, about("", max_length=VALUE_LENGTH)]
+    value: Annotated[str, about("", max_length=VALUE_LENGTH)]
+
+
+class SetupGiven(Wire, frozen=True):
+    """What is changed before the object runs on a real kernel (docs/kernels.md). The message `setup` tells what can be.
+
+    Values are written as in C: a number, an enumerator, `"text"`, `{1, 2}`, `{.pid = 7}`; or `hex:` and all bytes.
+    """
+
+    values: Annotated[
+        dict[Name, GivenValue],
+        about(
+            "initial values of global variables by name, of .rodata, .data and .bss",
+            title="The values of variables",
+            sentence=f"The values of variables have to be an object of at most {GIVEN} names with texts.",
+            max_length=GIVEN,
+        ),
+    ] = field(default_factory=dict)
+    sizes: Annotated[
+        dict[Name, MapSize],
+        about(
+            "`max_entries` by map",
+            title="The sizes of maps",
+            sentence=f"The sizes of maps have to be an object of at most {GIVEN} names with numbers.",
+            max_length=GIVEN,
+        ),
+    ] = field(default_factory=dict)
+    entries: Annotated[
+        list[MapEntryGiven],
+        about(
+            "written between loading and attaching",
+            title="The entries of maps",
+            sentence=f"The entries of maps have to be a list of at most {GIVEN} objects with map, key and value.",
+            max_length=GIVEN,
+        ),
+    ] = field(default_factory=list)
+    targets: Annotated[
+        dict[Name, Target],
+        about(
+            "by program: what it is attached to instead of what its section names; of XDP and tc programs a device, "
+            "`veth0` or `lo`",
+            title="The targets of programs",
+            sentence=f"The targets of programs have to be an object of at most {GIVEN} names with texts.",
+            max_length=GIVEN,
+        ),
+    ] = field(default_factory=dict)
 
 
 class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
@@ -142,6 +214,15 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     seconds: Annotated[
         int, about("after which the workload is stopped", title="The number of seconds", ge=1, le=REAL_SECONDS)
     ] = 5
+    setup: Annotated[
+        SetupGiven, about("what is changed before", title="The setup", sentence="The setup has to be an object.")
+    ] = SetupGiven()
+
+
+class SetupRequest(Analysis, frozen=True, kw_only=True):
+    """Ask what can be changed before the object runs on a real kernel. Answered by `setup`."""
+
+    type: Literal["setup"]
 
 
 class RecordRequest(KernelAnalysis, frozen=True, kw_only=True):

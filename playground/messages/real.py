@@ -10,6 +10,44 @@ from playground.messages.kernels import KernelName
 _HEX = about("in hex; the first 4,096 bytes")
 
 
+class SetVariable(Wire, frozen=True):
+    """A global variable that can have another value."""
+
+    name: str
+    section: Annotated[str, about("`.rodata`, `.data` or `.bss`")]
+    type: Annotated[str, about("C text")]
+    value: Annotated[str, about("that it has, as C text")]
+
+
+class SetMap(Wire, frozen=True):
+    """A map that can have another size."""
+
+    name: str
+    type: Annotated[str, about('as bpftool names it; `""` if it cannot be given entries')]
+    key: Annotated[str, about("its keys' type, C text or their size")]
+    value: Annotated[str, about("its values' type, C text or their size")]
+    max_entries: int
+    filled: Annotated[bool, about("whether it can be given entries")]
+
+
+class SetTarget(Wire, frozen=True):
+    """A program that can be attached to something else."""
+
+    program: str
+    section: str
+    target: Annotated[str, about("what it is attached to")]
+    devices: Annotated[list[str], about("the network devices that there are; `[]`: it is attached to something else")]
+
+
+class Setup(Wire, frozen=True):
+    """What can be changed before the object runs on a real kernel."""
+
+    type: Literal["setup"]
+    variables: list[SetVariable]
+    maps: list[SetMap]
+    programs: list[SetTarget]
+
+
 class RealBegun(Wire, frozen=True):
     """A run on a real kernel begins. `real_packet`, `real_attached`, `real_output`, `real_map` and `real_done` follow.
 

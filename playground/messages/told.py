@@ -43,7 +43,7 @@ from playground.messages.profiles import (
     WalkProfile,
     WalksCompared,
 )
-from playground.messages.real import RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket
+from playground.messages.real import RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, Setup
 from playground.messages.shape import ComparedStates, Graph, LoopRounds
 from playground.messages.stages import Skipped, Translated, Working, stage_type
 from playground.messages.steps import RunSteps, VerifySteps
@@ -210,6 +210,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "real_output": RealOutput,
     "real_map": RealMap,
     "real_done": RealDone,
+    "setup": Setup,
     "event_recorded": EventRecorded,
     "recording": RecordingMade,
     "binaries": Binaries,

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, field
 
 from playground.messages.base import NAME_LENGTH, Unset, Wire, about
-from playground.messages.questions import REAL_SECONDS, SERIES, SHELL_LENGTH, Series
+from playground.messages.questions import REAL_SECONDS, SERIES, SHELL_LENGTH, Series, SetupGiven
 
 BREAKPOINTS: Final = 100
 LAYOUT: Final = 64
@@ -84,6 +84,7 @@ class AskedReal(Wire, frozen=True):
     workload: Literal["shell", "files", "network", "scheduler"] = "shell"
     shell: Annotated[str, about("", max_length=SHELL_LENGTH)] = ""
     seconds: Annotated[int, about("", ge=1, le=REAL_SECONDS)] = 5
+    setup: SetupGiven | Unset = UNSET
 
 
 class AskedKernels(Wire, frozen=True):

@@ -23,13 +23,13 @@ from playground.jobs.frames import (
     RECORD,
     REWRITTEN,
     SETTINGS,
+    SETUP,
 )
 from playground.present import profiles, real
 from playground.present.matrix import matrix_job
 from playground.present.request import Asked, read_request
 from vm import pipeline
 from vm.errors import InputError
-from vm.kernel.release import VERSION
 from vm.profile.graph import graph
 from vm.program import Object, Program
 
@@ -112,6 +112,11 @@ def real_job(asked: Asked) -> Iterator[Message]:
     yield from real.real_job(asked, lambda: (_build(asked), _loaded(asked)[1]))
 
 
+def setup_job(asked: Asked) -> Iterator[Message]:
+    """The `setup` message."""
+    yield {"type": "setup", **pipeline.settable_before(_build(asked)).as_json()}
+
+
 def _build(asked: Asked) -> pipeline.Build:
     """The source in the form that kernels get: compiled, if it is C."""
     if asked.source.kind != "c":
@@ -136,11 +141,8 @@ def record_job(asked: Asked) -> Iterator[Message]:
     there = pipeline.saved_guests()
     if not there.states:
         raise InputError(there.missing or "This server has no real kernels.")
-    by_name = {state.name: state for state in there.states}
     named = str(asked.more.get("kernel", ""))
-    if named and named not in by_name:
-        raise InputError(f"There is no kernel {named}; there are: {', '.join(by_name)}.")
-    state = by_name.get(named or VERSION, there.states[-1])
+    state = there.named([named])[0] if named else there.usual()
     notes: list[str] = []
     for each in pipeline.record(
         _build(asked), asked.source, state, _choice(asked),
@@ -247,6 +249,7 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     COUNTEREXAMPLE: counterexample_job,
     MATRIX: matrix_job,
     REAL: real_job,
+    SETUP: setup_job,
     RECORD: record_job,
     BINARIES: binaries_job,
     PROFILE: profile_job,

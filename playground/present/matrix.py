@@ -22,8 +22,7 @@ FIXES: Final = 3
 def matrix_job(asked: Asked) -> Iterator[Message]:
     """The `kernels` message, `cell` messages as they are answered, `emulated`, `fix_tried` messages, `cells_done`."""
     there = pipeline.saved_guests()
-    wanted = asked.more.get("kernels") or []
-    states = [state for state in there.states if not wanted or state.name in wanted]
+    states = there.named(asked.more.get("kernels") or [])
     yield {
         "type": "kernels",
         "kernels": [{"name": state.name, "release": state.release} for state in there.states],
@@ -64,6 +63,8 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
 
 def _builds(asked: Asked) -> list[Build]:
     chosen = [asked.more.get(name) or () for name in ("clangs", "mcpus", "opts")]
+    if asked.source.kind == "c":
+        chosen[0] = pipeline.named_compilers(chosen[0])
     number = prod(max(1, len(each)) for each in chosen)
     if number > MOST_BUILDS:
         raise InputError(f"These are {number} compilers and options; at most {MOST_BUILDS} are asked at once.")

@@ -9,8 +9,6 @@ from typing import Any, Final
 from playground.present.inputs import run_inputs
 from playground.present.request import Asked
 from vm import pipeline
-from vm.errors import InputError
-from vm.kernel.release import VERSION
 from vm.program import Program
 from vm.runner.inputs import PacketInput
 
@@ -27,11 +25,9 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
     started = time.monotonic()
     there = pipeline.saved_guests()
     name = asked.more.get("kernel") or ""
-    state = next((each for each in there.states if each.name == name), None)
-    if not name and there.states:
-        state = next((each for each in there.states if each.name == VERSION), there.states[-1])
-    if state is None and there.states:
-        raise InputError(f"There is no kernel {name!r}; there are: {', '.join(each.name for each in there.states)}.")
+    state = None
+    if there.states:
+        state = there.named([name])[0] if name else there.usual()
     yield {
         "type": "real",
         "kernels": [{"name": each.name, "release": each.release} for each in there.states],
@@ -51,6 +47,7 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
             seconds=float(asked.more.get("seconds") or DEFAULT_SECONDS),
             program=program.name,
             packets=packets,
+            setup=_setup(asked.more.get("setup") or {}),
         ):  # fmt: skip
             lines = [_line(event) for event in events if event["what"] in _LINES]
             if lines:
@@ -61,6 +58,15 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
                 else:
                     yield message
     yield {"type": "real_done", **end, "ms": _since(started)}
+
+
+def _setup(given: Message) -> pipeline.Setup:
+    return pipeline.Setup(
+        given.get("values") or {},
+        given.get("sizes") or {},
+        tuple((each["map"], each["key"], each["value"]) for each in given.get("entries") or ()),
+        given.get("targets") or {},
+    )
 
 
 def _others(events: Iterable[Message]) -> Iterator[Message]:

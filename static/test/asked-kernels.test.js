@@ -11,6 +11,9 @@ test("of a link only what is well-formed is taken", () => {
     matrix: { kernels: ["6.12"], clangs: ["15"], mcpus: ["v3"], opts: [] },
     real: { kernel: "", workload: "shell", shell: "", seconds: 5 },
   });
+  const setup = { values: { a: "1", b: 2 }, sizes: { m: 8, n: 0, o: "9" }, entries: [{ map: "m", key: "0", value: "1", more: 1 }, { map: "m" }, null], targets: "x" };
+  assert.deepEqual(known({ real: { setup } })?.real?.setup, { values: { a: "1" }, sizes: { m: 8 }, entries: [{ map: "m", key: "0", value: "1" }], targets: {} });
+  assert.equal("setup" in (known({ real: { setup: { sizes: { m: -1 } } } })?.real ?? {}), false);
 });
 
 test("what was asked goes into a link, and a link asks only for what is stored", () => {

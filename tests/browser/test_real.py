@@ -42,6 +42,39 @@ def test_programs_run_for_real_and_are_stopped(tab: Callable[..., Any]) -> None:
     opened.check()
 
 
+def test_variables_maps_and_targets_are_changed_before_a_run(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.get_by_role("tab", name="Real", exact=True).press("Enter")
+    pane = page.locator("bs-real")
+    summary = pane.locator(".real-setup summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    size = pane.get_by_label("packets array")
+    size.fill("300")
+    pane.get_by_role("button", name="Add an entry").press("Enter")
+    key = pane.get_by_label("Key of entry 1 of packets")
+    expect(key).to_be_focused()
+    key.fill("6<b>")
+    value = pane.get_by_label("Value of entry 1 of packets")
+    value.fill("40")
+    pane.get_by_label("count_drop").select_option("lo")
+    run = pane.get_by_role("button", name="Run for real")
+    run.press("Enter")
+    said = pane.locator(".real-said")
+    expect(said).not_to_contain_text("Waiting", timeout=30_000)
+    if "make kernels" not in (said.text_content() or ""):
+        expect(said).to_contain_text("A key of the map packets", timeout=30_000)
+        key.fill("299")
+        run.press("Enter")
+        expect(said).to_contain_text(" s.", timeout=60_000)
+        expect(pane.get_by_role("region", name="Map packets")).to_contain_text("256 entries and more")
+    pane.get_by_role("button", name="Remove entry 1 of packets").press("Enter")
+    expect(key).to_have_count(0)
+    opened.check()
+
+
 def test_a_link_shows_the_stored_outcome_and_runs_nothing(tab: Callable[..., Any]) -> None:
     opened = tab()
     page = opened.open("/examples/count-drop")

@@ -31,7 +31,8 @@ def run(options: Namespace, out: Reporter) -> int:
     try:
         names = () if options.kernels == "all" else tuple(options.kernels.split(","))
         mcpus = options.mcpu.split(",")
-        clangs = _clangs(options.clangs)
+        clangs = ["", *pipeline.compilers()] if options.clangs == "all" else options.clangs.split(",")
+        clangs = list(pipeline.named_compilers(clangs)) if options.clangs else [""]
         if not set(mcpus) <= set(MCPUS):
             raise InputError(f"--mcpu takes {', '.join(MCPUS)}.")
         states = pipeline.guests(names)
@@ -53,17 +54,6 @@ def run(options: Namespace, out: Reporter) -> int:
             )
             out.line({"file": path, **cell.as_json(), "changed": changed}, text)
     return out.status
-
-
-def _clangs(text: str) -> list[str]:
-    """The compilers that --clangs names: "" is the usual one. InputError for one that is not there."""
-    there = pipeline.compilers()
-    names = ["", *there] if text == "all" else [name if name in there else "" for name in text.split(",")]
-    usual = pipeline.usual_compiler().removeprefix("clang ").partition(".")[0] if text else ""
-    unknown = [name for name in text.split(",") if name not in ("", "all", usual, *there)]
-    if unknown:
-        raise InputError(f"There is no clang {unknown[0]}; there are: {', '.join([*there, usual])} (make compilers).")
-    return list(dict.fromkeys(names))
 
 
 def _builds(

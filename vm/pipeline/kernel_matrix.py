@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError
 from vm.isa.insn import encode
+from vm.kernel.release import VERSION
 from vm.pipeline.objects import load
-from vm.pipeline.source import BuildOptions, Source, compile_source
+from vm.pipeline.source import BuildOptions, Source, compile_source, compilers, usual_compiler
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
@@ -87,6 +88,18 @@ class Guests:
 
     states: tuple[State, ...]
     missing: str
+
+    def named(self, names: Sequence[str]) -> tuple[State, ...]:
+        """Those of these names, in the kernels' order; all without names. InputError for a name that is not there."""
+        there = [state.name for state in self.states]
+        unknown = next((name for name in names if name not in there), None)
+        if unknown is not None and there:
+            raise InputError(f"There is no kernel {unknown[:16]!r}; there are: {', '.join(there)}.")
+        return tuple(state for state in self.states if not names or state.name in names)
+
+    def usual(self) -> State:
+        """The emulated kernel's, else the newest; there are some."""
+        return next((state for state in self.states if state.name == VERSION), self.states[-1])
 
 
 _prepared: list[Guests] = []
@@ -166,6 +179,18 @@ def _one_build(source: Source, options: BuildOptions) -> Build:
         return build
     first = next((each.message for each in made.diagnostics if "error" in each.severity), "it made no object")
     return Build(source, options, None, made.compiler, f"{made.compiler} does not compile it: {first}")
+
+
+def named_compilers(names: Iterable[str]) -> tuple[str, ...]:
+    """The compilers of these major versions, as builds() takes them: "" is the usual one, whose own number stands for
+    it too. InputError for one that is not there."""
+    there = compilers()
+    usual = usual_compiler().removeprefix("clang ").partition(".")[0]
+    found = {name: "" if name in ("", usual) else name for name in names}
+    unknown = next((name for name in found.values() if name and name not in there), None)
+    if unknown is not None:
+        raise InputError(f"There is no clang {unknown[:16]!r}; there are: {', '.join([*there, usual])}.")
+    return tuple(dict.fromkeys(found.values()))
 
 
 def guests(names: Sequence[str] = ()) -> list[State]:

@@ -5,7 +5,7 @@
 
 import { known } from "./asked-kernels.js";
 
-/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, EventRecorded, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RecordingMade, RewrittenProgram, ServerMessage, SettingsDone, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, EventRecorded, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RecordingMade, RewrittenProgram, ServerMessage, SettingsDone, Setup, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -14,6 +14,7 @@ import { known } from "./asked-kernels.js";
  *   contents: Contents, rewritten: RewrittenProgram, fixes: FixFound | FixesDone, counterexample: Counterexample,
  *   matrix: Kernels | KernelCell | EmulatedCell | FixTried | CellsDone,
  *   real: RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone,
+ *   setup: Setup,
  *   record: EventRecorded | RecordingMade,
  *   binaries: Binaries,
  *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared, graph: Graph,
@@ -39,6 +40,7 @@ const ANSWERS = /** @type {const} */ ({
   real_output: { asked: "real", last: false },
   real_map: { asked: "real", last: false },
   real_done: { asked: "real", last: true },
+  setup: { asked: "setup", last: true },
   event_recorded: { asked: "record", last: false },
   recording: { asked: "record", last: true },
   binaries: { asked: "binaries", last: true },

@@ -97,7 +97,12 @@ export class KernelsStrip extends Panel {
       };
       return [label, h("button", { type: "button", class: "button", on: { click: ask } }, "Ask them"), h("span", { class: "hint" }, "Each loads the program in a virtual machine of its own.")];
     }
-    if (answer.status === "failed") return [label, h("span", { class: "bad" }, answer.message)];
+    if (answer.status === "failed")
+      return [
+        label,
+        h("span", { class: "bad", role: "alert" }, answer.message),
+        h("button", { type: "button", class: "button", on: { click: () => analyses.again("matrix", {}) } }, "Ask all kernels"),
+      ];
     const [kernels] = /** @type {Kernels[]} */ (answer.parts.filter((part) => part.type === "kernels"));
     const cells = /** @type {KernelCell[]} */ (answer.parts.filter((part) => part.type === "cell"));
     if (!kernels) return [label, h("span", { class: "hint", role: "status" }, "Waiting for a worker…")];

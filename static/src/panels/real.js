@@ -1,5 +1,6 @@
 /** A run on a real kernel: all programs of the object attached while a workload runs; what they put out, as it comes. */
 import { Panel } from "../core/panel.js";
+import { RealSetup } from "./real-setup.js";
 import { fill, h, setText, svg } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
 
@@ -33,6 +34,8 @@ export class RealPane extends Panel {
   shellField;
   /** @type {HTMLSelectElement} */
   seconds;
+  /** @type {RealSetup} */
+  setup;
   /** @type {HTMLButtonElement} */
   button;
   /** @type {HTMLButtonElement} */
@@ -72,6 +75,7 @@ export class RealPane extends Panel {
     this.button = h("button", { type: "submit", class: "button primary" }, "Run for real");
     this.stop = h("button", { type: "button", class: "button", on: { click: () => this.halt() } }, "Stop");
     this.said = h("p", { class: "real-said", role: "status" });
+    this.setup = new RealSetup(this.scope);
     this.attached = h("div", { class: "real-attached" });
     this.packets = h("div", { class: "real-packets" });
     this.lines = h("ol", { class: "events real-lines", "aria-label": "Output of the programs" });
@@ -85,6 +89,7 @@ export class RealPane extends Panel {
         this.shellField,
         h("p", null, h("label", { for: "real-seconds" }, "At most "), this.seconds),
         h("p", { class: "fix-actions" }, this.button, this.stop),
+        this.setup.element,
       ),
       this.said,
       this.attached,
@@ -109,7 +114,7 @@ export class RealPane extends Panel {
       this.shell.focus();
       return;
     }
-    this.scope.analyses.again("real", { kernel: this.kernel.value, workload: this.workload.value || "shell", shell, seconds: Number(this.seconds.value), take: "new" });
+    this.scope.analyses.again("real", { kernel: this.kernel.value, workload: this.workload.value || "shell", shell, seconds: Number(this.seconds.value), ...this.setup.given(), take: "new" });
     this.paint();
     this.stop.focus();
   }
@@ -123,6 +128,7 @@ export class RealPane extends Panel {
     const { analyses, state } = this.scope;
     const { ran, stages, edited } = state;
     const answer = /** @type {Answer<RealMessage> | undefined} */ (analyses.answer("real"));
+    this.setup.paint();
     const running = answer?.status === "asked";
     const loaded = stages.load?.status === "done";
     this.button.disabled = running || !loaded || !analyses.offers("real");

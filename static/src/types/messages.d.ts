@@ -275,6 +275,26 @@ export interface MatrixRequest {
   opts?: ("O0" | "O1" | "O2")[];
 }
 
+/** An entry that a map has before the programs are attached. Key and value as C writes them, or `hex:` and bytes. */
+export interface MapEntryGiven {
+  /** the map's name */
+  map: string;
+  key: string;
+  value: string;
+}
+
+/** What is changed before the object runs on a real kernel (docs/kernels.md). The message `setup` tells what can be. Values are written as in C: a number, an enumerator, `"text"`, `{1, 2}`, `{.pid = 7}`; or `hex:` and all bytes. */
+export interface SetupGiven {
+  /** initial values of global variables by name, of .rodata, .data and .bss */
+  values?: Record<string, string>;
+  /** `max_entries` by map */
+  sizes?: Record<string, number>;
+  /** written between loading and attaching */
+  entries?: MapEntryGiven[];
+  /** by program: what it is attached to instead of what its section names; of XDP and tc programs a device, `veth0` or `lo` */
+  targets?: Record<string, string>;
+}
+
 /** Run the object's programs on a real kernel, with a workload. Answered by `real`, by what happens as it happens, and by `real_done`. */
 export interface RealRequest {
   type: "real";
@@ -290,6 +310,15 @@ export interface RealRequest {
   shell?: string;
   /** after which the workload is stopped */
   seconds?: number;
+  /** what is changed before */
+  setup?: SetupGiven;
+}
+
+/** Ask what can be changed before the object runs on a real kernel. Answered by `setup`. */
+export interface SetupRequest {
+  type: "setup";
+  /** the program, as in `run` */
+  request: Request;
 }
 
 /** Have the object's programs attached in a real kernel and recorded while a workload runs. Answered by an `event_recorded` for each event, and by `recording`. */
@@ -1075,6 +1104,49 @@ export interface RealDone {
   left_out: [number, number];
   /** milliseconds since the question was taken up */
   ms: number;
+}
+
+/** A global variable that can have another value. */
+export interface SetVariable {
+  name: string;
+  /** `.rodata`, `.data` or `.bss` */
+  section: string;
+  /** C text */
+  type: string;
+  /** that it has, as C text */
+  value: string;
+}
+
+/** A map that can have another size. */
+export interface SetMap {
+  name: string;
+  /** as bpftool names it; `""` if it cannot be given entries */
+  type: string;
+  /** its keys' type, C text or their size */
+  key: string;
+  /** its values' type, C text or their size */
+  value: string;
+  max_entries: number;
+  /** whether it can be given entries */
+  filled: boolean;
+}
+
+/** A program that can be attached to something else. */
+export interface SetTarget {
+  program: string;
+  section: string;
+  /** what it is attached to */
+  target: string;
+  /** the network devices that there are; `[]`: it is attached to something else */
+  devices: string[];
+}
+
+/** What can be changed before the object runs on a real kernel. */
+export interface Setup {
+  type: "setup";
+  variables: SetVariable[];
+  maps: SetMap[];
+  programs: SetTarget[];
 }
 
 /** An event of a program was recorded in a real kernel. */
@@ -2368,6 +2440,7 @@ export interface AskedReal {
   workload?: "shell" | "files" | "network" | "scheduler";
   shell?: string;
   seconds?: number;
+  setup?: SetupGiven;
 }
 
 /** What real kernels were asked: a page that opens the link shows their stored answers and asks nothing anew. */
@@ -2420,6 +2493,6 @@ export interface View {
   shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | SetupRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Setup | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
