@@ -187,6 +187,10 @@ class Loaded(Wire, frozen=True):
         Annotated[dict[str, dict[str, str]], about("of an object: as `lines`, of its other files by their names")]
         | Unset
     ) = UNSET
+    source_file: (
+        Annotated[str, about("name of the source, where the object holds numbers of its lines and no text of them")]
+        | Unset
+    ) = UNSET
     command: Annotated[str, COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], RETURNED] | Unset = UNSET

@@ -6,6 +6,7 @@ STAGES is the sequence.
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -553,4 +554,7 @@ def _lines(program: Program) -> Message:
         if file in found or len(found) <= MOST_FILES:
             found.setdefault(file, {})[str(info.line)] = info.text
     others = {name: lines for name, lines in found.items() if name}
-    return {"lines": found[""], **({"files": others} if others else {})}
+    told: Message = {"lines": found[""], **({"files": others} if others else {})}
+    if found[""] and not any(found[""].values()):
+        told["source_file"] = posixpath.basename(program.main_file)
+    return told

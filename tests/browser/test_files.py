@@ -375,3 +375,19 @@ def test_tabs_and_form_are_within_the_column(tab: Callable[..., Any], size: tupl
         if box is not None and part.evaluate("e => Boolean(e.closest('.column-code'))"):
             assert box["x"] >= column["x"] - 1
             assert box["x"] + box["width"] <= column["x"] + column["width"] + 1
+
+
+def test_an_object_of_another_compiler_steps_with_its_lines(tab: Callable[..., Any]) -> None:
+    """GCC's line information is DWARF, which has numbers of lines and no text of them."""
+    made = tab()
+    page = made.open()
+    path = Path(__file__).parents[1] / "vm" / "elf" / "lines" / "gcc-dwarf5.o"
+    page.locator("bs-editor input[type=file]").set_input_files(str(path))
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    current = page.locator("bs-editor .bs-current")
+    expect(current).to_have_text("line 14 of steer.c")
+    expect(page.locator(".cm-content")).to_contain_text("The object holds the line numbers of steer.c")
+    page.keyboard.press("Escape")
+    page.locator("bs-insns").get_by_text("goto", exact=False).first.click()
+    expect(current).to_contain_text("line 16 of steer.c")
+    made.check()

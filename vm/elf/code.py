@@ -23,6 +23,7 @@ from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, Insn, decode
 from vm.namedtuples import NamedTuple
+from vm.program import LineInfo
 
 MAX_INSNS: Final = 1_000_000  # BPF_COMPLEXITY_LIMIT_INSNS
 _CALL: Final = o.JMP | o.CALL
@@ -52,6 +53,7 @@ class Function:
     """One function of an executable section; `start` in slots from the section's beginning.
 
     exported -- global and not hidden
+    debug_lines -- lines by DWARF, by slots from its beginning; read only where `lines` are of no use
     error -- why it cannot be used, "" if it can
     unresolved -- slots whose CO-RE relocation found nothing, and what it asked for
     """
@@ -64,6 +66,7 @@ class Function:
     targets: dict[int, Target] = field(default_factory=dict)
     funcs: list[FuncRecord] = field(default_factory=list)
     lines: list[LineRecord] = field(default_factory=list)
+    debug_lines: list[LineInfo] = field(default_factory=list)
     relos: list[tuple[int, CoreRelo]] = field(default_factory=list)
     error: str = ""
     unresolved: dict[int, str] = field(default_factory=dict)

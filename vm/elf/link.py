@@ -37,12 +37,16 @@ class Externs(Protocol):
 
 @dataclass(slots=True)
 class Linked:
-    """The outcome: instructions with map indices into `maps`, and BTF records."""
+    """The outcome: instructions with map indices into `maps`, and BTF records.
+
+    debug_lines -- lines by DWARF, if each function has some: those of one would else seem to reach into the next
+    """
 
     insns: list[Insn] = field(default_factory=list)
     maps: list[MapSpec] = field(default_factory=list)
     funcs: list[FuncInfo] = field(default_factory=list)
     lines: list[LineInfo] = field(default_factory=list)
+    debug_lines: list[LineInfo] = field(default_factory=list)
     unresolved: list[Unresolved] = field(default_factory=list)
 
 
@@ -121,6 +125,10 @@ class Linker:
         for slot, asked in function.unresolved.items():
             out.unresolved.append(Unresolved(base + slot, UNRESOLVED_CORE, asked))
         self._records(out, function, base)
+        if not function.debug_lines:
+            out.debug_lines = []
+        elif out.debug_lines or not base:
+            out.debug_lines += (info._replace(insn_off=base + info.insn_off) for info in function.debug_lines)
 
     def _core(self, function: Function, btf: Btf) -> None:
         """Apply CO-RE relocations, once: what they become is the same for every program."""

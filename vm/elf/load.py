@@ -74,6 +74,10 @@ def load(
     # What the kernel would refuse libbpf keeps to itself; a real kernel says itself what it refuses.
     taken = btf is not None and (kernel.real or (kernel_accepts(btf) and struct_metas(btf) is not None))
     shown = btf if taken else None
+    if elf.section(".debug_line") is not None and not (shown and any(f.lines for f in functions)):
+        from vm.elf.debug_line import attach_debug_lines
+
+        attach_debug_lines(functions, elf)
     if not kernel.real:
         maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
     linker = Linker(functions, maps, btf, externs, kernel)
@@ -175,6 +179,7 @@ def _program(
         attach_btf_name=target,
         func_infos=tuple(linked.funcs) if btf is not None else (),
         line_infos=tuple(linked.lines) if btf is not None else (),
+        debug_lines=() if btf is not None and linked.lines else tuple(linked.debug_lines),
         btf=btf,
         unresolved=tuple(linked.unresolved),
         autoload=_autoload(function, ops),

@@ -9,7 +9,7 @@ const MOST_LINES = 20000;
 const AROUND = 64;
 
 /** @typedef {(from: number, to: number) => void} Want asks for items of a list */
-/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "files" | "more" | "wide" | "line_info" | "file_info" | "func_info" | "call_info">>} Load the `load` stage message */
+/** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "files" | "source_file" | "more" | "wide" | "line_info" | "file_info" | "func_info" | "call_info">>} Load the `load` stage message */
 /** @typedef {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more" | "log_head" | "log_index" | "more">>} Said the `verify` stage message */
 
 /**
@@ -75,6 +75,8 @@ export class Code {
     this.lines = load?.lines ?? {};
     /** @type {Record<string, Record<string, string>>} the same of an object's other files */
     this.files = load?.files ?? {};
+    /** Name of the source of which an object holds no text. */
+    this.sourceFile = load?.source_file ?? "";
     /** How many functions there are. */
     this.funcs = this.insns.filter((insn) => insn.func).length;
   }
@@ -132,13 +134,21 @@ export class Code {
     return "";
   }
 
-  /** What an object's line information holds of a source, in its lines; "" for nothing. @param {string} [file] */
+  /**
+   * What an object's line information holds of a source, in its lines; "" for nothing. Without the lines' text, as DWARF
+   * is, each line with instructions says which it is, so that a step still has a place.
+   * @param {string} [file]
+   */
   text(file = "") {
     const lines = (file ? this.files[file] : this.lines) ?? {};
     const numbers = Object.keys(lines).map(Number);
     if (!numbers.length) return "";
     const last = Math.min(Math.max(...numbers), MOST_LINES);
-    return Array.from({ length: last }, (_, i) => lines[i + 1] ?? "").join("\n");
+    const name = file || this.sourceFile;
+    if (numbers.some((number) => lines[number])) return Array.from({ length: last }, (_, i) => lines[i + 1] ?? "").join("\n");
+    const known = Array.from({ length: last }, (_, i) => (i + 1 in lines ? `line ${i + 1} of ${name}` : ""));
+    if (last > 1 && !known[0]) known[0] = `The object holds the line numbers of ${name} and not its text.`;
+    return known.join("\n");
   }
 }
 

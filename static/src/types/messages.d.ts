@@ -1832,6 +1832,8 @@ export interface Loaded {
   file_info?: [number, string][];
   /** of an object: as `lines`, of its other files by their names */
   files?: Record<string, Record<string, string>>;
+  /** name of the source, where the object holds numbers of its lines and no text of them */
+  source_file?: string;
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */
