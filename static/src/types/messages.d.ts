@@ -2073,6 +2073,8 @@ export interface ReadFrom {
   wrapper: string;
   /** everything that carried it */
   carriers: string[];
+  /** its lines run from the newest to the oldest: it was read from the end */
+  newest_first: boolean;
   /** `inv`, `scalar`, `7.3`, `stats` (no instruction), `btf` (no program's log), `other` */
   format: string;
   /** the version that the text names */
