@@ -49,7 +49,7 @@ def main(words: Sequence[str], prog: str = "python -m playground") -> int:
         application,
         http=LimitedProtocol,
         ws=LimitedWebSocket,
-        ws_max_size=settings.MESSAGE_BYTES + (64 << 10),
+        ws_max_size=2 * settings.MESSAGE_BYTES,  # what is a little too long is refused with a sentence
         ws_per_message_deflate=True,
         lifespan="on",
         log_level="warning",

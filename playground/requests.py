@@ -8,19 +8,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
 from django.conf import settings
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from playground.config.limits import FILES_BYTES, SOURCE_BYTES
+from playground.config.limits import FILES_BYTES, INPUT_BYTES, SOURCE_BYTES
 from playground.messages import asked
 from playground.messages.base import NAME_LENGTH, Wire
 from playground.messages.check import WrongValue, checked
 from playground.messages.programs import (
+    MAX_FILES,
     EventInput,
     FormInput,
     GivenInput,
@@ -44,9 +44,7 @@ REMEDIES: Final = (
 FILES_REMEDY: Final = " Leave out those that the source does not include."
 TAKEN: Final = frozenset({"program.c", "added.h", "vmlinux.h"})
 """Names that the source itself, what is added to it, and the header with the kernel's types have."""
-UPLOAD_ID: Final = re.compile("[0-9a-f]{32}")
 VALUE_LENGTH = 4096
-GIVEN_LENGTH = 1 << 20
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
 OPENED = SOURCE_BYTES + FILES_BYTES + 4096
@@ -94,18 +92,19 @@ def check_request(value: Any) -> dict[str, Any]:
         _whole(value, "The request")
         value = checked(value, Request, "The request")
     request = cast(dict[str, Any], msgspec.to_builtins(value))
-    if value.kind == "log":
-        _log(value)
-    elif value.upload is not UNSET or value.beside is not UNSET:
-        raise BadRequest("Only a log can be uploaded, or have a source beside it.")
-    else:
-        _source(value.kind, value.source)
-    if value.files is not UNSET:
-        if value.kind != "c":
-            raise BadRequest("Only a C source has files beside it.")
-        _files(value.files)
-        if not value.files:
-            del request["files"]
+    _source(value.kind, value.source, value.upload)
+    if value.beside is not UNSET:
+        if value.kind != "log":
+            raise BadRequest("Only a log has a source beside it.")
+        _source(value.beside.kind, value.beside.source, value.beside.upload)
+    files = {} if value.files is UNSET else value.files
+    uploads = {} if value.uploads is UNSET else value.uploads
+    if (value.files is not UNSET or value.uploads is not UNSET) and value.kind != "c":
+        raise BadRequest("Only a C source has files beside it.")
+    _files(files, uploads)
+    for name, given in (("files", files), ("uploads", uploads)):
+        if not given:
+            request.pop(name, None)
     rule = INPUT_RULES.get(type(value.input))
     if rule is not None:
         rule(value.input, request["input"])
@@ -176,19 +175,18 @@ def _utf8(value: str, what: str) -> bytes:
         raise BadRequest(f"{what} holds half a character (an unpaired surrogate), which cannot be stored.") from None
 
 
-def _log(value: Request) -> None:
-    """A log: its text, or the id of an upload; and the source beside it, if there is one."""
-    if value.upload is UNSET:
-        _source("log", value.source)
-    elif not UPLOAD_ID.fullmatch(value.upload):
-        raise BadRequest("This is no id of an uploaded log.")
-    elif value.source:
-        raise BadRequest("A log that was uploaded has no text beside it.")
-    if value.beside is not UNSET:
-        _source(value.beside.kind, value.beside.source)
+def _uploaded(upload: str | UnsetType, text: str, what: str) -> bool:
+    """Whether an upload takes the place of a text. BadRequest if both are there."""
+    if upload is UNSET:
+        return False
+    if text:
+        raise BadRequest(f"{what} was uploaded, and has no text beside it.")
+    return True
 
 
-def _source(kind: str, value: str) -> None:
+def _source(kind: str, value: str, upload: str | UnsetType = UNSET) -> None:
+    if _uploaded(upload, value, "The log" if kind == "log" else "The source"):
+        return
     if kind == "elf":
         if not _base64_length(value, "The object file", settings.ELF_BYTES):
             raise BadRequest("The object file is empty.")
@@ -203,17 +201,21 @@ def _source(kind: str, value: str) -> None:
         raise BadRequest(f"{what} contains a NUL character: it is not a text file.")
 
 
-def _files(files: Mapping[str, str]) -> None:
+def _files(files: Mapping[str, str], uploads: Mapping[str, str]) -> None:
     """The files beside a source: names that can stand in one folder, and not too much text."""
-    total = 0
-    for name, text in files.items():
-        if name in TAKEN:
+    names = [*files, *uploads]
+    if len(names) > MAX_FILES:
+        raise BadRequest(f"The files have to be at most {MAX_FILES}, uploaded ones included.")
+    for name in names:
+        if name in TAKEN or names.count(name) > 1:
             raise BadRequest(f"No file beside the source can be called {name}: there is one of that name already.")
-        if "\0" in text:
-            raise BadRequest(f"The file {name} contains a NUL character: it is not a text file.")
-        above = next((each for each in files if name.startswith(f"{each}/")), None)
+        above = next((each for each in names if name.startswith(f"{each}/")), None)
         if above is not None:
             raise BadRequest(f"{above} is a file, and {name} needs a folder of that name.")
+    total = 0
+    for name, text in files.items():
+        if "\0" in text:
+            raise BadRequest(f"The file {name} contains a NUL character: it is not a text file.")
         total += len(_utf8(text, f"The file {name}"))
     if total > settings.FILES_BYTES:
         raise too_long("The text of all files beside the source", total, settings.FILES_BYTES, FILES_REMEDY)
@@ -231,6 +233,8 @@ def _base64_length(value: str, what: str, most: int) -> int:
 
 def _packet(given: PacketInput, request: dict[str, Any]) -> None:
     """A packet's hex digits, which the request then holds in one spelling."""
+    if _uploaded(given.upload, given.hex, "The packet"):
+        return
     digits = "".join(given.hex.split())
     odd = next((char for char in digits if char not in "0123456789abcdefABCDEF"), None)
     if odd is not None:
@@ -254,11 +258,13 @@ def _form(given: FormInput, request: dict[str, Any]) -> None:
 
 
 def _pcap(given: PcapInput, request: dict[str, Any]) -> None:
-    _base64_length(given.base64, "The capture", settings.PCAP_BYTES)
+    if not _uploaded(given.upload, given.base64, "The capture"):
+        _base64_length(given.base64, "The capture", settings.PCAP_BYTES)
 
 
 def _recording(given: RecordedInput, request: dict[str, Any]) -> None:
-    _base64_length(given.base64, "The recording", settings.RECORDING_BYTES)
+    if not _uploaded(given.upload, given.base64, "The recording"):
+        _base64_length(given.base64, "The recording", settings.RECORDING_BYTES)
 
 
 def _event(given: EventInput, request: dict[str, Any]) -> None:
@@ -271,8 +277,8 @@ def _event(given: EventInput, request: dict[str, Any]) -> None:
 
 
 def _given(given: GivenInput, request: dict[str, Any]) -> None:
-    if len(given.json) > GIVEN_LENGTH:
-        raise too_long("The input", len(given.json), GIVEN_LENGTH)
+    if not _uploaded(given.upload, given.json, "The input") and len(given.json) > INPUT_BYTES:
+        raise too_long("The input", len(given.json), INPUT_BYTES)
 
 
 def fits_64_bits(value: int) -> bool:

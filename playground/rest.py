@@ -35,8 +35,9 @@ from playground.http import (
 )
 from playground.jobs.queue import Busy, Client
 from playground.jobs.run import FINISHED, Run
-from playground.jobs.service import Closing, Unreadable, service
+from playground.jobs.service import Closing, Gone, Unreadable, service
 from playground.jobs.storage import refusal
+from playground.jobs.uploads import Full
 from playground.messages import asked, questions, reads
 from playground.messages.base import Wire
 from playground.messages.check import checked
@@ -51,6 +52,7 @@ from playground.messages.endpoints import (
     own_fields,
 )
 from playground.offline import session_file
+from playground.places import folded, uploads_of
 from playground.records import everything, log_text, read
 from playground.requests import BadRequest, check_question, check_request, check_title, parse
 from playground.routing import limited
@@ -61,8 +63,10 @@ V = TypeVar("V")
 NDJSON: Final = "application/x-ndjson"
 WHOLE_BYTES: Final = 32 << 20
 """An answer that is not streamed holds at most so many."""
-STATUS: Final[Mapping[str, int]] = {"size": 413, "busy": 503, "disk": 507, "unknown_run": 404}
+STATUS: Final[Mapping[str, int]] = {"size": 413, "busy": 503, "disk": 507, "unknown_run": 404, "upload": 410}
 """Of a response, by the code of the `error` message."""
+MARGIN: Final = 1024
+"""Bytes of a message beside its request."""
 DJANGOS: Final = ("share",)
 """Endpoints that are views (playground/views)."""
 
@@ -134,6 +138,10 @@ async def rest(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         await say(send, 503, {"error": busy.sentence}, busy.seconds)
     except Closing:
         await say(send, 503, {"error": "The server is being restarted; try again in a moment."}, 10)
+    except Gone as gone:
+        await say(send, 410, {"error": str(gone)})
+    except Full:
+        await say(send, 503, {"error": "The server holds other uploads; try again in a few minutes."}, 60)
     except OSError as error:
         log.exception("a request could not be answered")
         await say(send, 507, {"error": refusal(error, "answer")})
@@ -146,7 +154,7 @@ def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:
 
 async def _understood(call: Call, check: Callable[[Any], V]) -> V:
     """What `check` makes of the body. A large one is read in a thread, one at a time, as a socket's messages are."""
-    body = await body_of(call.receive, settings.MESSAGE_BYTES)
+    body = await body_of(call.receive, settings.BODY_BYTES)
 
     def understand() -> V:
         return check(parse(body, "The request"))
@@ -155,6 +163,21 @@ async def _understood(call: Call, check: Callable[[Any], V]) -> V:
         return understand()
     async with service().parsing:
         return await asyncio.to_thread(understand)
+
+
+async def _stored(request: dict[str, Any], client: Client) -> dict[str, Any]:
+    """The request as a message of the socket may have it: long texts as uploads. Full, OSError."""
+    uploads = service().uploads
+
+    def store() -> dict[str, Any]:
+        small, replaced = folded(request, uploads.id_of)
+        if len(json.dumps(small)) > settings.MESSAGE_BYTES - MARGIN:
+            small, replaced = folded(request, uploads.id_of, MARGIN)
+        for place in replaced.values():
+            uploads.put(place.coding.decode(place.text), client)
+        return small
+
+    return await asyncio.to_thread(store)
 
 
 async def _until_done(conversation: Conversation) -> AsyncIterator[str]:
@@ -193,7 +216,7 @@ async def _converse(call: Call, message: dict[str, Any], *, wait: bool) -> None:
 
 async def _run(call: Call) -> None:
     wait = call.query(Wait).wait == "done"
-    request = await _understood(call, check_request)
+    request = await _stored(await _understood(call, check_request), call.client)
     await _converse(call, {"type": "run", "v": 1, "request": request}, wait=wait)
 
 
@@ -276,15 +299,15 @@ async def _analysis(call: Call) -> None:
 
 
 async def _session(call: Call) -> None:
-    body = await body_of(call.receive, settings.MESSAGE_BYTES)
+    body = await body_of(call.receive, settings.BODY_BYTES)
     content = await asyncio.to_thread(_content, body)
-    if content["request"].get("upload"):
-        raise Refused(413, "A log that was uploaded is too long for one file.")
+    if uploads_of(content["request"]):
+        raise Refused(413, "What was uploaded is too long for one file.")
 
     async def make() -> None:
         conversation = Conversation(call.scope)
         try:
-            conversation.say(type="run", v=1, request=content["request"])
+            conversation.say(type="run", v=1, request=await _stored(content["request"], call.client))
             run = service().find(_run_of([text async for text in _until_done(conversation)]))
             if run is None or run.state != FINISHED:
                 raise Refused(409, "The run did not end; try again.")

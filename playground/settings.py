@@ -78,7 +78,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
 )
-DATA_UPLOAD_MAX_MEMORY_SIZE = limits.MESSAGE_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = limits.BODY_BYTES
 EXAMPLES_DIR = DATA_DIR / "examples"
 GALLERY_DIR = DATA_DIR / "gallery"
 # module:function that runs a request and says what happens: dict -> iterator of protocol messages.
@@ -94,6 +94,7 @@ PACKET_BYTES = limits.PACKET_BYTES
 LOG_BYTES = limits.LOG_BYTES
 SHARED_LOG_BYTES = limits.SHARED_LOG_BYTES
 MESSAGE_BYTES = limits.MESSAGE_BYTES
+BODY_BYTES = limits.BODY_BYTES
 UPLOAD_MB = env.limit("UPLOAD_MB")
 
 WORKERS = env.limit("WORKERS")
@@ -116,6 +117,8 @@ DISK_FREE_MB = env.limit("DISK_FREE_MB")
 
 # Per client address, which many users may share, for example behind NAT.
 UPLOADS_PER_HOUR = env.limit("UPLOADS_PER_HOUR")
+UPLOADS_MB = env.limit("UPLOADS_MB")
+UPLOADS_MB_PER_ADDRESS = env.limit("UPLOADS_MB_PER_ADDRESS")
 REPORTS_PER_HOUR = env.limit("REPORTS_PER_HOUR")
 SHARES_PER_HOUR = env.limit("SHARES_PER_HOUR")
 MAX_CONNECTIONS = env.limit("MAX_CONNECTIONS")

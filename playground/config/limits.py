@@ -17,15 +17,25 @@ SOURCE_BYTES: Final = 64 << 10
 FILES_BYTES: Final = 256 << 10
 """All files beside a source."""
 ELF_BYTES: Final = 1 << 20
+"""An object file in a link."""
 PCAP_BYTES: Final = 1 << 20
+"""A capture in a link."""
+OBJECT_BYTES: Final = 16 << 20
+"""An object file that is uploaded."""
+CAPTURE_BYTES: Final = 16 << 20
+"""A capture that is uploaded."""
 RECORDING_BYTES: Final = 1 << 20
+INPUT_BYTES: Final = 1 << 20
+"""The JSON text of a counterexample."""
 PACKET_BYTES: Final = 64 << 10
 LOG_BYTES: Final = 2 << 20
 """A log that is pasted; a longer one is uploaded."""
 SHARED_LOG_BYTES: Final = 256 << 10
 """A log that a link carries."""
-MESSAGE_BYTES: Final = 3 << 20
-"""One WebSocket message: an object file and a capture in base64 take 2.7 MiB."""
+MESSAGE_BYTES: Final = 128 << 10
+"""One WebSocket message. What does not fit is uploaded, and the message names the upload."""
+BODY_BYTES: Final = 3 << 20
+"""The body of an HTTP request: an object file and a capture of a link in base64 take 2.7 MiB."""
 INLINE_BYTES: Final = 32 << 10
 """A message up to this size is parsed in the event loop; a larger one in a thread, one at a time."""
 
@@ -65,7 +75,13 @@ LIMITS: Final[Mapping[str, Limit]] = {
         10, 0, 600, "seconds after SIGTERM within which runs may end; the others are notified and stopped"
     ),
     "UPLOAD_MB": Limit(100, 1, 4096, "MiB of a log that is uploaded"),
-    "UPLOADS_PER_HOUR": Limit(60, 1, 1 << 30, "logs that one client address (IPv6: one /64) may upload in an hour"),
+    "UPLOADS_PER_HOUR": Limit(600, 1, 1 << 30, "files that one client address (IPv6: one /64) may upload in an hour"),
+    "UPLOADS_MB": Limit(
+        1024, 1, 1 << 20, "MiB of uploaded files together; beyond it those that were not used for longest are removed"
+    ),
+    "UPLOADS_MB_PER_ADDRESS": Limit(
+        256, 1, 1 << 20, "MiB of uploaded files of one client address (IPv6: one /64) that are kept at the same time"
+    ),
     "SPOOL_MB": Limit(1024, 16, 1 << 20, "MiB for stored runs; the least recently used are removed first"),
     "DISK_FREE_MB": Limit(
         512, 0, 1 << 20, "MiB of free disk below which runs and links are refused and `/healthz` answers 503"

@@ -109,10 +109,10 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def answer(self, text: str | None) -> None:
         if text is None:
             raise BadRequest("Messages have to be text frames.")
-        if len(text) > settings.MESSAGE_BYTES:
+        if len(text.encode("utf-8", "replace")) > settings.MESSAGE_BYTES:
             raise BadRequest(
-                f"This is too long: one message may have {size(settings.MESSAGE_BYTES)}, "
-                f"a source {size(settings.SOURCE_BYTES)}.",
+                f"This is too long: one message may have {size(settings.MESSAGE_BYTES)}. Upload what is longer "
+                "(docs/web.md, POST /api/uploads), and name the upload in the message.",
                 "size",
             )
         if len(text) <= INLINE_BYTES:
@@ -136,10 +136,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         except Busy as error:
             await self.say(type="error", code="busy", message=error.sentence, retry_after=error.seconds)
             return
-        except UploadGone:
-            raise BadRequest(
-                "This uploaded log is no longer on the server: drop the file again.", "unknown_run"
-            ) from None
+        except UploadGone as gone:
+            raise BadRequest(str(gone), "upload") from None
         except Closing:
             raise BadRequest("The server is being restarted. Press Run again in a moment.", "busy") from None
         except OSError as error:
@@ -259,6 +257,11 @@ class RunConsumer(AsyncWebsocketConsumer):
             why = error.sentence
         except Closing:
             why = "The server is being restarted; try again in a moment."
+        except BadRequest as error:
+            why = error.message
+        except UploadGone as gone:
+            await self.say(type="error", code="upload", message=str(gone), asked=message.type)
+            return
         except OSError as error:
             log.exception("an answer could not be stored")
             why = refusal(error, "answer")

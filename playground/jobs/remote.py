@@ -29,7 +29,7 @@ from playground.jobs.queue import Busy
 from playground.jobs.run import FINISHED, RUNNING, Run
 from playground.jobs.storage import refusal
 from playground.jobs.store import Store
-from playground.jobs.uploads import Uploads, patience
+from playground.jobs.uploads import Coming, Full, Uploads, patience
 
 log = logging.getLogger("playground.remote")
 PREFIX = "bpfscope:2"  # a version: processes of two releases do not take each other's jobs
@@ -250,16 +250,17 @@ class Taker:
         run.ahead = job["request"].get("kind") in SHORT
         await self._redis.set(key("alive", name), b"1", ex=ALIVE_SECONDS)
         beat = asyncio.create_task(_beat(self._redis, key("alive", name)))
+        fetched: list[Coming] = []
         try:
-            if await self._files(run, name, job["files"]):
+            if await self._files(run, name, job["files"], fetched):
                 self.pool.submit(run)
             await self._send(run, name)
         except RedisError as error:
             log.error("a run could not be sent back: %s", error)
         finally:
             beat.cancel()
-            for path in run.files.values():
-                self.uploads.drop(path.name)
+            for each in fetched:
+                self.uploads.abandon(each)
             if run.state != FINISHED:
                 self.pool.cancel(run)
             self.store.discard(run.record)
@@ -267,7 +268,7 @@ class Taker:
             with contextlib.suppress(RedisError, RuntimeError):
                 await self._redis.delete(key("alive", name))
 
-    async def _files(self, run: Run, name: str, sizes: dict[str, int]) -> bool:
+    async def _files(self, run: Run, name: str, sizes: dict[str, int], fetched: list[Coming]) -> bool:
         """Fetch the files of a job; False if one did not arrive, then the run has an error message. RedisError."""
 
         async def going() -> bool:
@@ -275,21 +276,22 @@ class Taker:
 
         run.patience += patience(sum(sizes.values()))
         for each, size in sizes.items():
-            held = self.uploads.begin()
-            if held is None:
-                return _refused(run, "busy", "The server is busy reading other logs. Try again in a moment.")
-            run.files[each] = self.uploads.path(held)
+            try:
+                coming = self.uploads.begin()
+            except Full:
+                return _refused(run, "busy", "The server is busy with other files. Try again in a moment.")
+            fetched.append(coming)
             try:
                 await _of(self._redis.rpush(key("out", name), NEED + each.encode()))
                 await self._redis.expire(key("out", name), 4 * ALIVE_SECONDS)
-                await take(self._redis, key("file", name), size, self.uploads.part(held), going)
-                self.uploads.keep(held)
+                await take(self._redis, key("file", name), size, self.uploads.part(coming), going)
+                run.files[each] = self.uploads.part(coming)
             except NotCarried as error:
                 log.error("a file did not come: %s", error)
-                return _refused(run, "internal", "The log did not reach the worker. Read it again.")
+                return _refused(run, "internal", "The file did not reach the worker. Press Run again.")
             except OSError as error:
                 log.error("a file could not be stored: %s", error)
-                return _refused(run, "disk", refusal(error, "log"))
+                return _refused(run, "disk", refusal(error, "file"))
         return True
 
     async def _send(self, run: Run, name: str) -> None:

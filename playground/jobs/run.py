@@ -36,6 +36,7 @@ class Run:
         self.retried = False  # on a second worker, because the first died before its first message
         self.patience = 1.0  # how many times the limits of time and CPU time it has
         self.files: dict[str, Path] = {}  # what the worker gets in its own folder, by name there
+        self.uploads: dict[str, str] = {}  # ids of uploads that are kept for it, with their kinds
         self.on_finish: Callable[[Run], None] | None = None
         self._changed = asyncio.Event()
 
@@ -56,7 +57,7 @@ class Run:
                 self.say(message)
         finally:
             self.state = FINISHED
-            self.request = {}  # up to 3 MiB, no longer needed
+            self.request = {}  # may be long, no longer needed
             if self.on_finish is not None:
                 self.on_finish(self)
             self.changed()

@@ -47,6 +47,9 @@ from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
 from playground.jobs.uploads import Uploads, patience
+from playground.places import LOG as LOG_UPLOAD
+from playground.places import MOST, NAMES, folded, uploads_of
+from playground.requests import too_long
 
 if TYPE_CHECKING:
     from playground.jobs.remote import Remote
@@ -78,7 +81,10 @@ class Unreadable(Exception):
 
 
 class Gone(Exception):
-    """The file that was uploaded for a run no longer exists."""
+    """A file that was uploaded for a run no longer exists."""
+
+    def __init__(self) -> None:
+        super().__init__("An uploaded file is no longer on the server: drop the file again.")
 
 
 class Closing(Exception):
@@ -117,8 +123,24 @@ def store() -> Store:
 
 
 def key_of(request: Mapping[str, Any]) -> str:
-    """The key under which the answer to a checked request is stored."""
-    return request_key(request, toolchain(), version(), settings.SECRET_KEY)
+    """The key under which the answer to a checked request is stored: the same for a long text and for its upload."""
+    return request_key(folded(dict(request), uploads().id_of)[0], toolchain(), version(), settings.SECRET_KEY)
+
+
+@functools.cache
+def uploads() -> Uploads:
+    """The files that were uploaded."""
+    return Uploads(
+        store().folder / "uploads",
+        settings.SECRET_KEY,
+        settings.UPLOADS_MB << 20,
+        settings.UPLOADS_MB_PER_ADDRESS << 20,
+    )
+
+
+def most_of(kind: str) -> int:
+    """Largest number of bytes of an upload of a kind."""
+    return settings.UPLOAD_MB << 20 if kind == LOG_UPLOAD else MOST[kind]
 
 
 def first_entries(record: Record) -> Iterable[Entry]:
@@ -210,7 +232,7 @@ class Service:
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
         self.parsing = asyncio.Lock()  # held while a large message is parsed
         self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
-        self.uploads = Uploads(self.store.folder / "uploads")
+        self.uploads = uploads()
         self.rate = Rate(settings.RUNS_PER_MINUTE)
         self.closing = False
         self._reading: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
@@ -249,7 +271,7 @@ class Service:
 
         key    -- key_of(request), if the caller has it
         client -- the client that a new run is counted for
-        Busy, Closing, Gone, or OSError (disk).
+        Busy, Closing, Gone, BadRequest (an upload is too long), or OSError (disk).
         """
         key = key or key_of(request)
         run = self._by_key.get(key)
@@ -261,16 +283,22 @@ class Service:
         if self.closing:
             raise Closing
         disk.need()
-        uploaded = self._uploaded(request)
-        self.rate.count(client)
-        run = Run(key, request, self.store.begin(key))
+        uploaded, lengths = self._claim(uploads_of(request))
+        try:
+            self.rate.count(client)
+            run = Run(key, request, self.store.begin(key))
+        except BaseException:
+            self._release(uploaded)
+            raise
         run.client = client
-        run.files = uploaded
-        run.patience += patience(sum(path.stat().st_size for path in uploaded.values()))
+        run.uploads = uploaded
+        run.files = {UPLOAD + name: self.uploads.path(name) for name in uploaded}
+        run.patience += patience(sum(lengths[name] for name, kind in uploaded.items() if kind == LOG_UPLOAD))
         run.on_finish = self._finished
         try:
             self.pool.submit(run)
-        except Busy:
+        except BaseException:
+            self._release(uploaded)
             run.record.close()
             self.store.discard(run.record)
             raise
@@ -287,15 +315,26 @@ class Service:
             record.close()
         return record is not None
 
-    def _uploaded(self, request: dict[str, Any]) -> dict[str, Path]:
-        """The uploaded file of a request, by its name for the worker. Gone."""
-        name = request.get("upload")
-        if not name:
-            return {}
-        path = self.uploads.path(name)
-        if not path.exists():
-            raise Gone
-        return {UPLOAD: path}
+    def _claim(self, named: dict[str, str]) -> tuple[dict[str, str], dict[str, int]]:
+        """Keep the uploads of a request, by id with their kinds; their lengths. Gone, BadRequest."""
+        claimed: dict[str, str] = {}
+        lengths: dict[str, int] = {}
+        try:
+            for name, kind in named.items():
+                length = self.uploads.claim(name)
+                if length is None:
+                    raise Gone
+                claimed[name], lengths[name] = kind, length
+                if length > most_of(kind):
+                    raise too_long(NAMES[kind], length, most_of(kind))
+        except BaseException:
+            self._release(claimed)
+            raise
+        return claimed, lengths
+
+    def _release(self, claimed: Iterable[str]) -> None:
+        for name in claimed:
+            self.uploads.release(name)
 
     async def steps(self, run: Run, stage: str, number: int, first: int, to: int, reader: str = "") -> list[str]:
         """The `steps` messages with steps [first, to) of a run's stage, as far as they exist.
@@ -634,8 +673,10 @@ class Service:
             self.pool.cancel(run)
 
     def _finished(self, run: Run) -> None:
-        for path in run.files.values():
-            self.uploads.drop(path.name)
+        self._release(run.uploads)
+        for name, kind in run.uploads.items():
+            if kind == LOG_UPLOAD:
+                self.uploads.drop(name)
         if run.good and not run.cancelled:
             try:
                 self.store.keep(run.key, run.record)

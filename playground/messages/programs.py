@@ -40,6 +40,21 @@ Layer: TypeAlias = Annotated[
 ]
 
 
+UploadId: TypeAlias = Annotated[
+    str,
+    about(
+        "id of an upload (docs/web.md)",
+        sentence="This is no id of an upload.",
+        pattern=r"^[0-9a-f]{32}(?![\s\S])",
+    ),
+]
+_UPLOAD: Final = about(
+    'id of an upload whose bytes take the place of the text, which is `""` then',
+    sentence="This is no id of an upload.",
+    pattern=r"^[0-9a-f]{32}(?![\s\S])",
+)
+
+
 class Options(Wire, frozen=True):
     """How the program is compiled, loaded, verified and run. Every option may be left out."""
 
@@ -92,6 +107,7 @@ class PacketInput(_Input, frozen=True, tag="packet"):
 
     hex: Annotated[str, about("the bytes; white space is ignored", sentence="The packet has to be hex text.")]
     socket: Annotated[str, _SOCKET] | Unset = UNSET
+    upload: Annotated[str, _UPLOAD] | Unset = UNSET
 
 
 class FormInput(_Input, frozen=True, tag="form"):
@@ -114,6 +130,7 @@ class PcapInput(_Input, frozen=True, tag="pcap"):
 
     base64: Annotated[str, about("a pcap or pcapng file", sentence="The capture has to be sent as base64 text.")]
     socket: Annotated[str, _SOCKET] | Unset = UNSET
+    upload: Annotated[str, _UPLOAD] | Unset = UNSET
 
 
 class Bytes(Wire, frozen=True):
@@ -159,12 +176,14 @@ class GivenInput(_Input, frozen=True, tag="given"):
     """
 
     json: Annotated[str, about("the JSON text of an input file (docs/counterexample.md)")]
+    upload: Annotated[str, _UPLOAD] | Unset = UNSET
 
 
 class RecordedInput(_Input, frozen=True, tag="recording"):
     """A recording of the program in a real kernel (docs/recordings.md): its events take the place of runs."""
 
     base64: Annotated[str, about("a file of `record`", sentence="The recording has to be sent as base64 text.")]
+    upload: Annotated[str, _UPLOAD] | Unset = UNSET
 
 
 Input: TypeAlias = AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput
@@ -184,6 +203,7 @@ class Beside(Wire, frozen=True):
     options: Annotated[
         Options, about("how it is treated", title="The options", sentence="The options have to be an object.")
     ] = Options()
+    upload: Annotated[str, _UPLOAD] | Unset = UNSET
 
 
 class Request(Wire, frozen=True):
@@ -234,9 +254,21 @@ class Request(Wire, frozen=True):
         Annotated[
             str,
             about(
-                "with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared",
-                sentence="The id of an uploaded log has to be text.",
-                max_length=NAME_LENGTH,
+                'id of an upload that is the source, which is `""` then; of an object file its bytes. A log can be '
+                "read once. What is uploaded is not shared",
+                sentence="This is no id of an upload.",
+                pattern=r"^[0-9a-f]{32}(?![\s\S])",
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    uploads: (
+        Annotated[
+            dict[FileName, UploadId],
+            about(
+                f"further files, by name: ids of uploads; with `files` at most {MAX_FILES}",
+                sentence=f"The uploaded files have to be an object of at most {MAX_FILES} ids by name.",
+                max_length=MAX_FILES,
             ),
         ]
         | Unset

@@ -64,13 +64,15 @@ class Limits(Wire, frozen=True):
     source_bytes: int
     files_bytes: Annotated[int, about("of all files beside a source")]
     files: Annotated[int, about("files beside a source")]
-    elf_bytes: int
+    elf_bytes: Annotated[int, about("of an object file in a message or a link")]
+    object_bytes: Annotated[int, about("of an object file that is uploaded")]
     log_bytes: Annotated[int, about("of a log that is pasted")]
     shared_log_bytes: Annotated[int, about("of a log that a link carries")]
     upload_bytes: Annotated[int, about("of a log that is uploaded")]
-    pcap_bytes: int
+    pcap_bytes: Annotated[int, about("of a capture in a message or a link")]
+    capture_bytes: Annotated[int, about("of a capture that is uploaded")]
     packet_bytes: int
-    message_bytes: Annotated[int, about("of one message of a client")]
+    message_bytes: Annotated[int, about("of one message of a client; what does not fit is uploaded")]
     window: int
     chunk: int
     seek_ms: Annotated[int, about("milliseconds after which a search in states says how far it came")]
@@ -154,11 +156,12 @@ class Error(Wire, frozen=True):
     type: Literal["error"]
     code: Annotated[
         Literal[
-            "bad_request", "size", "busy", "disk", "unknown_run", "window", "analysis", "crashed", "restart",
+            "bad_request", "size", "busy", "disk", "unknown_run", "upload", "window", "analysis", "crashed", "restart",
             "internal", "input",
         ],
         about(
-            "the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); "
+            "the first six: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows; "
+            "`upload`: a file that the message names is no longer on the server, upload it again); "
             "`window`: the steps or the log asked for cannot be read, the run "
             "goes on; `analysis`: a question about the program cannot be answered; "
             "`crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows"
@@ -168,8 +171,8 @@ class Error(Wire, frozen=True):
     asked: Annotated[
         str | Unset,
         about(
-            "type of the message that asked: with `analysis`; with `window` for `value`, `facts`, `states`, `rounds` "
-            "and `seek`"
+            "type of the message that asked: with `analysis`; with `upload` for a question about a program; with "
+            "`window` for `value`, `facts`, `states`, `rounds` and `seek`"
         ),
     ] = UNSET
     retry_after: Annotated[int | Unset, about("with `busy`: seconds after which to try again")] = UNSET

@@ -6,18 +6,17 @@ Nothing is verified: the messages contain what the log contains (docs/protocol.m
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from playground.jobs.frames import UPLOAD
 from playground.present import passed
 from playground.present.printed import chunk
 from playground.present.request import read_build, read_caps, read_source
 from playground.present.seek import outline_messages
+from playground.present.uploaded import uploaded_path
 from vm import pipeline
 from vm.errors import InputError
 from vm.isa.opcodes import LD_IMM64
@@ -96,9 +95,7 @@ def _given(request: Message) -> Given:
     if not request.get("upload"):
         text, turned = oldest_first(str(request.get("source", "")).encode("utf-8", "surrogatepass"))
         return Given(text, "", turned)
-    path = os.path.join(tempfile.gettempdir(), UPLOAD)
-    if not os.path.exists(path):
-        raise InputError("This uploaded log is no longer on the server: drop the file again.")
+    path = uploaded_path(request["upload"])
     if os.path.getsize(path) <= MAX_BYTES:
         with open(path, "rb") as file:
             text, turned = oldest_first(file.read(MAX_BYTES))

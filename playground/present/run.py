@@ -21,6 +21,7 @@ from playground.present.parts import divided, parts
 from playground.present.reads import READS
 from playground.present.reasons import numbers_message
 from playground.present.request import Asked, read_request
+from playground.present.uploaded import filled
 from playground.present.value import facts_told
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
 from playground.present.window import KEEP_LOG, Blocks, program_message
@@ -122,6 +123,7 @@ def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] in READS:
         yield from READS[request["kind"]](request)
         return
+    request = filled(request)
     if request["kind"] in ANALYSES:
         yield from analysis_job(request)
         return

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from playground.config.limits import CAPTURE_BYTES, OBJECT_BYTES
 from playground.examples import Example, all_examples, default_example
 from playground.glossary import glossary
 from playground.jobs.service import current, stored_record, toolchain, version
@@ -45,10 +46,12 @@ def limits() -> dict[str, int]:
         "files_bytes": settings.FILES_BYTES,
         "files": MAX_FILES,
         "elf_bytes": settings.ELF_BYTES,
+        "object_bytes": OBJECT_BYTES,
         "log_bytes": settings.LOG_BYTES,
         "shared_log_bytes": settings.SHARED_LOG_BYTES,
         "upload_bytes": settings.UPLOAD_MB << 20,
         "pcap_bytes": settings.PCAP_BYTES,
+        "capture_bytes": CAPTURE_BYTES,
         "packet_bytes": settings.PACKET_BYTES,
         "message_bytes": settings.MESSAGE_BYTES,
         "window": WINDOW,

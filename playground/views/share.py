@@ -18,6 +18,7 @@ from playground import disk, links, throttle
 from playground.clients import request_client
 from playground.jobs.service import toolchain
 from playground.models import Link
+from playground.places import NAMES, uploads_of
 from playground.requests import BadRequest, check_request, check_title, check_view, parse, size
 from playground.views.errors import error_response
 from playground.views.pages import page, program_value
@@ -52,8 +53,9 @@ def _store(request: HttpRequest, text: str | bytes) -> links.Saved:
         checked = check_request(value)
     except BadRequest as error:
         raise Refused(413 if error.code == "size" else 400, error.message) from None
-    if checked["kind"] == "log" and checked.get("upload"):
-        raise Refused(413, "An uploaded log is too long to share; share the part of it that matters.")
+    if kinds := uploads_of(checked):
+        what = NAMES[next(iter(kinds.values()))].lower()
+        raise Refused(413, f"{what.capitalize()} was uploaded and is too long to share; share the part that matters.")
     if checked["kind"] == "log" and len(checked["source"].encode()) > settings.SHARED_LOG_BYTES:
         raise Refused(413, f"This log is too long to share: at most {size(settings.SHARED_LOG_BYTES)} can be stored.")
     client = request_client(request)

@@ -53,7 +53,7 @@ def run_job(request: Message) -> Iterator[Message]:
         }
         return
     if request.get("upload"):
-        yield from uploaded()
+        yield from uploaded(request["upload"])
     for line in request["source"].splitlines():
         word, _, rest = line.partition(" ")
         if word in ACTIONS:
@@ -79,9 +79,9 @@ def value(request: Message) -> Iterator[Message]:
     yield {"type": "value", "blocks": here, "heads": len(request["heads"]), "ask": request["ask"]}
 
 
-def uploaded() -> Iterator[Message]:
+def uploaded(name: str) -> Iterator[Message]:
     """The length and the digest of the file that came with the request."""
-    data = (Path(os.environ["TMPDIR"]) / UPLOAD).read_bytes()
+    data = (Path(os.environ["TMPDIR"]) / f"{UPLOAD}{name}").read_bytes()
     found = {"bytes": len(data), "digest": hashlib.sha256(data).hexdigest()}
     yield {"type": "stage", "stage": "load", "status": "done", **found}
 

@@ -103,7 +103,9 @@ async def test_a_window_past_the_end_says_so(connect: Connect) -> None:
         ({"type": "run", "v": 2, "request": {}}, "reload the page"),
         ({"type": "run", "v": 1, "request": []}, "has to be an object"),
         ({"type": "run", "v": 1, "request": {"kind": "c", "source": " \n"}}, "There is no source"),
-        ({"type": "run", "v": 1, "request": {"kind": "c", "source": "a" * (1 << 20)}}, "at most 65,536 bytes"),
+        ({"type": "run", "v": 1, "request": {"kind": "c", "source": "a" * 100_000}}, "at most 65,536 bytes"),
+        ({"type": "run", "v": 1, "request": {"kind": "c", "source": "a" * (1 << 20)}}, "may have 131,072 bytes"),
+        ({"type": "run", "v": 1, "request": {"kind": "c", "source": "é" * (80 << 10)}}, "may have 131,072 bytes"),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_a_sentence(

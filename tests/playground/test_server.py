@@ -23,6 +23,7 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from playground.config import limits
 from playground.messages.told import read
 from vm.remote import Connection
 
@@ -94,9 +95,10 @@ def test_a_part_of_a_file_is_served(address: str) -> None:
 
 def test_others_are_answered_while_six_send_all_they_may(address: str) -> None:
     stop = threading.Event()
-    data = base64.b64encode(bytes(1 << 20)).decode()
+    data = base64.b64encode(bytes(48_000)).decode()
     request = {"kind": "elf", "source": data, "input": {"kind": "pcap", "base64": data}, "options": {"program": 7}}
     text = json.dumps({"type": "run", "v": 1, "request": request})
+    assert limits.MESSAGE_BYTES * 0.97 < len(text) < limits.MESSAGE_BYTES
     answered: list[str] = []
 
     def send() -> None:
@@ -191,12 +193,17 @@ def test_a_message_past_all_limits_ends_the_socket_with_1009(address: str) -> No
     assert closed.value.rcvd.code == 1009
 
 
-def test_a_source_of_a_mebibyte_gets_a_sentence_and_keeps_the_socket(address: str) -> None:
+@pytest.mark.parametrize(
+    ("length", "sentence"), [(100_000, "at most 65,536 bytes"), (200_000, "one message may have 131,072 bytes")]
+)
+def test_a_source_that_is_too_long_gets_a_sentence_and_keeps_the_socket(
+    address: str, length: int, sentence: str
+) -> None:
     with dial(address) as client:
         client.recv(timeout=30)
-        request = {"kind": "c", "source": "a" * (1 << 20)}
+        request = {"kind": "c", "source": "a" * length}
         client.send(json.dumps({"type": "run", "v": 1, "request": request}))
-        assert "at most 65,536 bytes" in json.loads(client.recv(timeout=30))["message"]
+        assert sentence in json.loads(client.recv(timeout=30))["message"]
         client.ping().wait(10)
 
 

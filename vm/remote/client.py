@@ -10,22 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Final
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from vm.errors import InputError
+from vm.remote.fitting import fitted
 
 VERSION: Final = 1
 PART: Final = 1024
 """Most items of a list to ask for at once."""
 SECONDS: Final = 120.0
 """Longest wait for a message: a run may take JOB_SECONDS, and more may wait before it."""
-REFUSED: Final = frozenset({"bad_request", "size", "busy", "disk", "unknown_run"})
+REFUSED: Final = frozenset({"bad_request", "size", "busy", "disk", "unknown_run", "upload"})
 """Codes of an `error` after which no `done` follows."""
 CLOSED: Final = {
     1009: "the message was too long for it",
@@ -42,6 +46,7 @@ ENDS: Final = {
 """Type of a message that asks about a program -> type of the last message of its answer."""
 ANSWERS: Final = {"fixes": ("fix",)}
 """The same -> types of the messages before the last."""
+BYTES: Final = "application/octet-stream"
 SCHEMES: Final = {"http": "ws", "https": "wss"}
 Message = dict[str, Any]
 
@@ -104,11 +109,24 @@ class Connection:
             self._open.close()
 
     def send(self, message: Message) -> None:
-        """Send one message."""
+        """Send one message. What is too long for one is uploaded first. ServerError."""
+        most = self.hello.get("limits", {}).get("message_bytes", 0)
         try:
-            self._socket.send(json.dumps(message))
+            self._socket.send(json.dumps(fitted(message, most, self.upload) if most else message))
         except ConnectionClosed as e:
             raise self._closed(e) from None
+
+    def upload(self, kind: str, data: bytes) -> str:
+        """Upload a file of a kind (docs/web.md, "Uploads"): its id. ServerError."""
+        request = Request(f"{self.server.rstrip('/')}/api/uploads?kind={kind}", data, {"Content-Type": BYTES})
+        try:
+            with urlopen(request, timeout=self.seconds) as response:
+                return str(json.load(response)["id"])
+        except HTTPError as e:
+            with e:
+                raise ServerError(f"{self.server}: {_error_of(e)}") from None
+        except (OSError, HTTPException, ValueError, KeyError) as e:
+            raise ServerError(f"{self.server}: a file could not be uploaded: {e}.") from None
 
     def receive(self) -> Message:
         """The next message. ServerError after `seconds`, or when the server closed the connection."""
@@ -217,3 +235,10 @@ class Connection:
         code = error.rcvd.code if error.rcvd is not None else 0
         reason = CLOSED.get(code, "the connection was lost")
         return ServerError(f"{self.server}: the server closed the connection: {reason}.")
+
+
+def _error_of(response: HTTPError) -> str:
+    """The sentence with which a request was refused."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.load(response)["error"])
+    return f"it answered an upload with status {response.status}."

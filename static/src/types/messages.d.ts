@@ -37,6 +37,8 @@ export interface PacketInput {
   hex: string;
   /** the socket a socket filter is attached to: `packet` (the default), `dgram`, `ip`, `transport` or `test_run` */
   socket?: string;
+  /** id of an upload whose bytes take the place of the text, which is `""` then */
+  upload?: string;
 }
 
 /** One packet, as layers. */
@@ -55,6 +57,8 @@ export interface PcapInput {
   base64: string;
   /** the socket a socket filter is attached to: `packet` (the default), `dgram`, `ip`, `transport` or `test_run` */
   socket?: string;
+  /** id of an upload whose bytes take the place of the text, which is `""` then */
+  upload?: string;
 }
 
 /** Bytes. */
@@ -76,6 +80,8 @@ export interface GivenInput {
   kind: "given";
   /** the JSON text of an input file (docs/counterexample.md) */
   json: string;
+  /** id of an upload whose bytes take the place of the text, which is `""` then */
+  upload?: string;
 }
 
 /** A recording of the program in a real kernel (docs/recordings.md): its events take the place of runs. */
@@ -83,6 +89,8 @@ export interface RecordedInput {
   kind: "recording";
   /** a file of `record` */
   base64: string;
+  /** id of an upload whose bytes take the place of the text, which is `""` then */
+  upload?: string;
 }
 
 /** The source of the program that a log is of: verified here too, to see where the two part. */
@@ -93,6 +101,8 @@ export interface Beside {
   source: string;
   /** how it is treated */
   options?: Options;
+  /** id of an upload whose bytes take the place of the text, which is `""` then */
+  upload?: string;
 }
 
 /** What is run, shared and stored. */
@@ -109,8 +119,10 @@ export interface Request {
   name?: string;
   /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
   files?: Record<string, string>;
-  /** with `log`: id of a log that was uploaded (docs/web.md); it can be read once, and is not shared */
+  /** id of an upload that is the source, which is `""` then; of an object file its bytes. A log can be read once. What is uploaded is not shared */
   upload?: string;
+  /** further files, by name: ids of uploads; with `files` at most 32 */
+  uploads?: Record<string, string>;
   /** with `log`: the program's source */
   beside?: Beside;
 }
@@ -424,16 +436,22 @@ export interface Limits {
   files_bytes: number;
   /** files beside a source */
   files: number;
+  /** of an object file in a message or a link */
   elf_bytes: number;
+  /** of an object file that is uploaded */
+  object_bytes: number;
   /** of a log that is pasted */
   log_bytes: number;
   /** of a log that a link carries */
   shared_log_bytes: number;
   /** of a log that is uploaded */
   upload_bytes: number;
+  /** of a capture in a message or a link */
   pcap_bytes: number;
+  /** of a capture that is uploaded */
+  capture_bytes: number;
   packet_bytes: number;
-  /** of one message of a client */
+  /** of one message of a client; what does not fit is uploaded */
   message_bytes: number;
   window: number;
   chunk: number;
@@ -1471,11 +1489,11 @@ export interface Limit {
 /** A message was refused, or a run ended early. */
 export interface Error {
   type: "error";
-  /** the first five: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows); `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
-  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
+  /** the first six: refused, nothing runs (`busy` after `queued`: it waited too long, `done` follows; `upload`: a file that the message names is no longer on the server, upload it again); `window`: the steps or the log asked for cannot be read, the run goes on; `analysis`: a question about the program cannot be answered; `crashed`, `restart` (of the server), `internal`, `input`: the run is over, `done` follows */
+  code: "bad_request" | "size" | "busy" | "disk" | "unknown_run" | "upload" | "window" | "analysis" | "crashed" | "restart" | "internal" | "input";
   /** a sentence */
   message: string;
-  /** type of the message that asked: with `analysis`; with `window` for `value`, `facts`, `states`, `rounds` and `seek` */
+  /** type of the message that asked: with `analysis`; with `upload` for a question about a program; with `window` for `value`, `facts`, `states`, `rounds` and `seek` */
   asked?: string;
   /** with `busy`: seconds after which to try again */
   retry_after?: number;

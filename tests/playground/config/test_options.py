@@ -55,7 +55,11 @@ def test_every_default_is_allowed() -> None:
         assert limit.meaning
 
 
-def test_a_request_fits_a_message() -> None:
+def test_what_a_link_carries_fits_a_body() -> None:
     base64 = (limits.ELF_BYTES + limits.PCAP_BYTES) * 4 // 3
-    assert base64 + (16 << 10) < limits.MESSAGE_BYTES
-    assert limits.SOURCE_BYTES * 6 < limits.MESSAGE_BYTES  # each byte as \u0000
+    assert base64 + (16 << 10) < limits.BODY_BYTES
+    assert limits.SOURCE_BYTES * 6 < limits.BODY_BYTES  # each byte as \u0000
+
+
+def test_a_source_of_usual_text_fits_a_message() -> None:
+    assert limits.SOURCE_BYTES + (32 << 10) < limits.MESSAGE_BYTES

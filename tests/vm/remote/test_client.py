@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from playground import places
 from playground.messages.told import read
 from tests.playground.live import live
 from vm.cli.main import main
-from vm.remote import Connection, ServerError
+from vm.remote import Connection, ServerError, fitting
 
 LOOP: Final = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
 TWO: Final = """#include <linux/bpf.h>
@@ -169,3 +170,41 @@ def test_what_does_not_compile_or_load(address: str, tmp_path: Path, capsys: pyt
         words = ["verify", str(path), "--json", "--log-level", "2"]
         (there, told), (here, expected) = said(capsys, *words, "--server", address), said(capsys, *words)
         assert there == here and told[0]["verdict"] == expected[0]["verdict"] == "error"
+
+
+def test_what_is_too_long_for_a_message_is_uploaded(
+    server: Connection, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, large = tmp_path / "large.c", tmp_path / "large.o"
+    source.write_text(TWO)
+    assert main(["compile", str(source), "-o", str(large)]) == 0
+    large.write_bytes(large.read_bytes() + bytes(400_000))
+    capsys.readouterr()
+    command = ["verify", "--json", "--no-fixes", "--program", "bad", str(large)]
+    assert main([*command, "--server", address]) == 1
+    there = json.loads(capsys.readouterr().out)
+    assert there["failure"]["rule"]
+    # A packet, headers and another program's source beside it, each too long for what is left of one message.
+    asked = {
+        "kind": "c",
+        "source": TWO,
+        "files": {"a.h": "/" * 100_000, "b.h": "/" * 100_000},
+        "input": {"kind": "packet", "hex": "00" * 60_000},
+    }
+    said = list(server.run(asked))
+    assert next(m for m in said if m.get("stage") == "run" and "runs" in m)["runs"][0]["r0"]
+    assert fitting.length({"type": "run", "v": 1, "request": asked}) > server.hello["limits"]["message_bytes"]
+
+
+def test_an_upload_that_is_too_long_is_a_sentence(server: Connection) -> None:
+    with pytest.raises(ServerError, match="The packet is too long: at most 65,536 bytes are taken"):
+        list(server.run({"kind": "asm", "source": "exit", "input": {"kind": "packet", "hex": "00" * 70_000}}))
+
+
+def test_the_tables_of_what_may_be_uploaded_are_those_of_the_server() -> None:
+    assert {kind: place[0] for kind, place in places.SOURCES.items()} == dict(fitting.SOURCES)
+    assert {kind: place[:2] for kind, place in places.INPUTS.items()} == dict(fitting.INPUTS)
+    coded = {kind for kind, coding in places.SOURCES.values() if coding is not places.TEXT}
+    assert coded | {kind for _, kind, coding in places.INPUTS.values() if coding is not places.TEXT} == set(
+        fitting.DECODE
+    )
