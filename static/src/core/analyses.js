@@ -129,7 +129,7 @@ export class Analyses {
 
   /** Take a message; false if it answers no question. @param {ServerMessage} message */
   take(message) {
-    if (message.type === "error" && message.code === "analysis") {
+    if (message.type === "error" && (message.code === "analysis" || (message.code === "upload" && message.asked))) {
       const name = /** @type {Question} */ (message.asked);
       const before = this.answer(name);
       if (before) this.put(name, { ...before, status: "failed", message: message.message });

@@ -47,7 +47,7 @@ function rooted(entries) {
 /**
  * What several files are: a C program with its own headers, an object, or headers for the program that is there.
  * @param {Entry[]} entries
- * @param {{left?: number, from: string, limits: {source_bytes?: number, elf_bytes?: number}}} about `left`: entries that were left out; `from`: what they came in
+ * @param {{left?: number, from: string, limits: {source_bytes?: number, elf_bytes?: number, object_bytes?: number}}} about `left`: entries that were left out; `from`: what they came in
  * @returns {FoundSource | FoundHeaders | NotFound}
  */
 export function bundled(entries, { left = 0, from, limits }) {
@@ -80,11 +80,11 @@ export function bundled(entries, { left = 0, from, limits }) {
   return { kind: "c", source, files, said: said.filter(Boolean).join(" "), name: baseName(path), whole: true };
 }
 
-/** What there is without a C program. @param {Files} texts @param {Entry[]} objects @param {string} from @param {{elf_bytes?: number}} limits @returns {FoundSource | FoundHeaders | NotFound} */
+/** What there is without a C program. @param {Files} texts @param {Entry[]} objects @param {string} from @param {{elf_bytes?: number, object_bytes?: number}} limits @returns {FoundSource | FoundHeaders | NotFound} */
 function without(texts, objects, from, limits) {
   if (objects.length) {
     const [{ path, data }] = objects;
-    const most = limits.elf_bytes ?? 1 << 20;
+    const most = limits.object_bytes ?? limits.elf_bytes ?? 1 << 20;
     if (data.length > most) return { error: `${path} has ${data.length} bytes, and at most ${most} are accepted.` };
     const more = objects.length > 1 ? ` There are ${objects.length - 1} more objects in ${from}.` : "";
     return { kind: "elf", source: base64(data), said: `Opened ${path}, an ELF object.${more}`, name: baseName(path) };

@@ -140,7 +140,10 @@ const PCAP = new Set(["d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a"
  */
 export async function fromFile(file, limits) {
   const most = Math.max(limits.elf_bytes ?? 1 << 20, limits.pcap_bytes ?? 0, limits.source_bytes ?? 0, limits.log_bytes ?? 0);
-  if (file.size > most) return longFile(file, limits, most);
+  if (file.size > most) {
+    const long = await longFile(file, limits, most);
+    if (long) return long;
+  }
   const data = new Uint8Array(await file.arrayBuffer());
   const magic = magicOf(data);
   if (magic === ELF)
@@ -170,18 +173,22 @@ const HEAD = 1 << 16;
 const magicOf = (data) => [...data.subarray(0, 4)].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 /**
- * A file that no message carries: only a log may be so long.
+ * A file that is longer than most are: a log, or what says that it is too long; null for an object file and a capture that are not.
  * @param {File} file
  * @param {Partial<Limits>} limits
  * @param {number} most bytes of every other file
- * @returns {Promise<Found | NotFound>}
+ * @returns {Promise<Found | NotFound | null>}
  */
 async function longFile(file, limits, most) {
-  const error = `${file.name} has ${file.size} bytes, and at most ${most} are accepted. Open a smaller file.`;
+  /** @param {number} taken */
+  const tooLong = (taken) => ({ error: `${file.name} has ${file.size} bytes, and at most ${taken} are accepted. Open a smaller file.` });
+  const error = tooLong(most).error;
   const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
   const magic = magicOf(head);
   const text = new TextDecoder("utf-8", { fatal: false }).decode(head);
-  if (magic === ELF || PCAP.has(magic) || text.includes("\u0000")) return { error };
+  const taken = magic === ELF ? (limits.object_bytes ?? most) : PCAP.has(magic) ? (limits.capture_bytes ?? most) : 0;
+  if (taken) return file.size > taken ? tooLong(taken) : null;
+  if (text.includes("\u0000")) return { error };
   if (otherKind(text) !== "log" && !/\.(log|txt)$/i.test(file.name)) return { error };
   const uploaded = limits.upload_bytes ?? 0;
   if (file.size > uploaded) return { error: `${file.name} has ${file.size} bytes, and a log of at most ${uploaded} is taken. Cut it: keep its end.` };

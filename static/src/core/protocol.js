@@ -170,10 +170,11 @@ export class Protocol {
 
   // The connection -----------------------------------------------------------------------------------------------
 
-  /** @param {{state: string, wait?: number, never?: boolean}} news of the session */
+  /** @param {{state: string, wait?: number, never?: boolean, message?: string}} news of the session */
   connection(news) {
     const lost = this.state.status.state === "lost";
-    if (news.state === "lost") {
+    if (news.state === "sending") this.store.set({ status: { state: "running", message: news.message ?? "" } });
+    else if (news.state === "lost") {
       this.steps.forget();
       this.lists.forget();
       this.analyses.lost();

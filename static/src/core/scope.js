@@ -47,7 +47,7 @@ export class Scope {
         }
         this.protocol.connection(news);
       },
-      { connect: boot.connect, other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
+      { connect: boot.connect, ...(boot.connect ? { fitting: null } : {}), other: boot.config.poll ? () => new PollSocket(String(boot.config.poll)) : null },
     );
     this.steps = new Steps((stage, from, to, run) => this.session.window(stage, from, to, run));
     this.steps.limit(boot.config.limits);

@@ -1,13 +1,14 @@
 /**
  * One run and its socket (docs/protocol.md). Feeds messages to `handle`, asks for windows, and when the connection is
  * lost connects again: jittered, ever slower, with `resume`, a limited number of times. Where no WebSocket can be made
- * it goes on by another way, if there is one.
+ * it goes on by another way, if there is one. What a message is too long for is uploaded before it (fitting.js).
  */
+import { Fitting } from "./fitting.js";
 
 /** @import { ClientMessage, Request, ServerMessage } from "../types/messages.js" */
 /** @import { View } from "./store.js" */
 
-/** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up" | "other-way", wait?: number, never?: boolean}} News */
+/** @typedef {{state: "connecting" | "open" | "lost" | "idle" | "given-up" | "other-way" | "sending", wait?: number, never?: boolean, message?: string}} News */
 
 const FIRST_WAIT = 400;
 const LONGEST_WAIT = 15000;
@@ -29,12 +30,19 @@ export class Session {
    * @param {(message: ServerMessage) => void} handle one message of the server
    * @param {(news: News) => void} tell connection news: connecting, open,
    *   lost (tried again after `wait`), idle, given-up (`never`: no connection was ever made), other-way (no WebSocket
-   *   could be made: `other` is used from now on)
+   *   could be made: `other` is used from now on), sending (`message`: how much of a long text was uploaded)
    * @param {{
-   *   connect?: (url: string) => Connection, other?: (() => Connection) | null,
-   * }} [ways] to connect, a WebSocket by default
+   *   connect?: (url: string) => Connection, other?: (() => Connection) | null, fitting?: Fitting | null,
+   * }} [ways] to connect, a WebSocket by default; null for `fitting`: messages are not bounded
    */
-  constructor(url, handle, tell, { connect = (at) => new WebSocket(at), other = null } = {}) {
+  constructor(url, handle, tell, { connect = (at) => new WebSocket(at), other = null, fitting = new Fitting() } = {}) {
+    this.fitting = fitting;
+    /** @type {Map<string, ClientMessage>} the last message of each type that was too long */
+    this.long = new Map();
+    /** @type {WeakSet<ClientMessage>} those that were sent a second time, because the server no longer had an upload */
+    this.repeated = new WeakSet();
+    /** True while what a run needs is uploaded. */
+    this.sending = false;
     this.url = url;
     this.connect = connect;
     this.other = other;
@@ -84,7 +92,7 @@ export class Session {
   }
 
   cancel() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.send({ type: "cancel" });
+    if (this.socket?.readyState === WebSocket.OPEN && !this.sending) this.send({ type: "cancel" });
     else {
       this.drop();
       this.over = true;
@@ -128,12 +136,46 @@ export class Session {
 
   /** @param {ClientMessage} message */
   send(message) {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket?.readyState !== WebSocket.OPEN) return;
+    const text = JSON.stringify(message);
+    if (!this.fitting || this.fitting.fits(text)) this.socket.send(text);
+    else void this.sendLong(message, this.fitting);
+  }
+
+  /** @param {ClientMessage} message @param {Fitting} fitting */
+  async sendLong(message, fitting) {
+    const { socket } = this;
+    const run = message.type === "run";
+    this.long.set(message.type, message);
+    this.sending ||= run;
+    try {
+      const text = await fitting.fitted(message, (told) => run && socket === this.socket && this.tell({ state: "sending", message: told }));
+      if (socket === this.socket && socket?.readyState === WebSocket.OPEN) socket.send(text);
+    } catch (error) {
+      if (socket !== this.socket) return;
+      if (run) this.over = true;
+      const why = error instanceof Error ? error.message : String(error);
+      this.handle(run ? { type: "error", code: "size", message: why } : { type: "error", code: "analysis", asked: message.type, message: why });
+    } finally {
+      if (run && socket === this.socket) this.sending = false;
+    }
+  }
+
+  /** Upload once more what the server no longer has. @param {string} type of the message that needs it @returns {boolean} whether that is done */
+  repeat(type) {
+    const message = this.long.get(type);
+    if (!message || !this.fitting || this.repeated.has(message)) return false;
+    this.repeated.add(message);
+    this.fitting.forget();
+    void this.sendLong(message, this.fitting);
+    return true;
   }
 
   drop() {
     clearTimeout(this.timer);
     clearTimeout(this.silence);
+    this.fitting?.stop();
+    this.sending = false;
     this.timer = 0;
     const socket = this.socket;
     this.socket = null;
@@ -194,6 +236,8 @@ export class Session {
       this.tell({ state: "open" });
       for (const request of this.waiting.splice(0)) this.send(request);
     }
+    if (message.type === "hello" && this.fitting) this.fitting.most = message.limits?.message_bytes ?? this.fitting.most;
+    if (message.type === "error" && message.code === "upload" && this.repeat(message.asked ?? "run")) return;
     if (message.type === "error" && this.resuming && !this.ready) {
       // The server no longer knows this run: the same request gives the same answer.
       this.run = null;
@@ -201,7 +245,8 @@ export class Session {
       this.submit();
       return;
     }
-    if (message.type === "done" || (message.type === "error" && message.code !== "window")) this.over = true;
+    // An error with `asked` is about a question; the run goes on.
+    if (message.type === "done" || (message.type === "error" && message.code !== "window" && !(message.code === "upload" && message.asked))) this.over = true;
     this.handle(message);
   }
 
