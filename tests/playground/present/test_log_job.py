@@ -129,7 +129,7 @@ def test_a_damaged_block_is_an_error() -> None:
 
 def test_an_uploaded_log_has_its_first_window_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
-    with open(tmp_path / UPLOAD, "wb") as file:
+    with open(tmp_path / f"{UPLOAD}{'0' * 32}", "wb") as file:
         for piece in long_log(12):
             file.write(piece)
     started = time.process_time()
