@@ -229,7 +229,7 @@ async def _again(call: Call) -> None:
 async def _watched(call: Call) -> AsyncIterator[Run]:
     """The run that the address names, kept while it is read."""
     await body_of(call.receive, 1024)
-    run = service().find(call.values["run"])
+    run = await service().fetch(call.values["run"])
     if run is None:
         raise Refused(404, "This run is no longer stored on the server; run the program again.")
     with limited.counted(call.client) as allowed:

@@ -40,6 +40,10 @@ OPTIONS: Final = (
         "REDIS_URL", "none",
         "if set, workers are separate processes (`manage.py worker`) on any number of machines",
     ),
+    Option(
+        "JOB_KEY", "generated in `var/` at the first start",
+        "with `REDIS_URL`: at least 32 characters, the same for all web processes and workers; signs what they write",
+    ),
     Option("BPFSCOPE_CLANG", "clang of the ziglang package", "path of another clang"),
     Option("BPFSCOPE_COMPILERS", "see kernels.md", "folder of other versions of clang"),
     Option("BPFSCOPE_KERNELS", "see kernels.md", "folder of kernels for guests"),

@@ -146,7 +146,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         await self.follow(run)
 
     async def on_resume(self, message: asked.Resume) -> None:
-        run = service().find(message.run)
+        run = await service().fetch(message.run)
         if run is None:
             raise BadRequest("This run is no longer stored on the server; press Run again.", "unknown_run")
         await self.let_go()

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 import time
 import weakref
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -52,7 +53,7 @@ from playground.places import MOST, NAMES, folded, uploads_of
 from playground.requests import too_long
 
 if TYPE_CHECKING:
-    from playground.jobs.remote import Remote
+    from playground.jobs.broker import Broker
 
 log = logging.getLogger("playground.service")
 # Time for a lost connection to resume before its run is stopped.
@@ -73,6 +74,8 @@ SEEK_BLOCKS = (1, 8, 32)
 """Blocks that a worker gets in each round of a search in states; the last number is repeated."""
 VALUES = ("change", "condition")
 """Kinds of stops that require reading states."""
+RUN_ID = re.compile("[0-9a-z]{32}-[0-9a-f]{8}")
+"""Ids of runs, not those that name a stored answer."""
 CODE = ("vm", "playground/present", "playground/jobs/worker.py")
 
 
@@ -182,24 +185,28 @@ def job_limits() -> JobLimits:
     )
 
 
+def _queue() -> Queue:
+    return Queue(settings.QUEUE_LENGTH, settings.QUEUE_PER_ADDRESS, settings.QUEUE_SECONDS)
+
+
 def local_pool() -> Pool:
     """Workers of this machine."""
     return Pool(
         job=settings.JOB_FUNCTION,
         size=settings.WORKERS,
         limits=job_limits(),
-        queue=Queue(settings.QUEUE_LENGTH, settings.QUEUE_PER_ADDRESS, settings.QUEUE_SECONDS),
+        queue=_queue(),
         jobs_per_worker=settings.JOBS_PER_WORKER,
         base=settings.BASE_DIR,
         temporary=settings.VAR_DIR / "tmp",
     )
 
 
-def remote_pool() -> Remote:
+def remote_pool() -> Broker:
     """Workers of other machines, or of other processes here."""
-    from playground.jobs.remote import Remote  # redis is installed only where it is used
+    from playground.jobs.broker import Broker  # celery and redis are installed only where they are used
 
-    return Remote(url=settings.REDIS_URL, limits=job_limits(), queue=settings.QUEUE_LENGTH, size=settings.WORKERS)
+    return Broker(url=settings.REDIS_URL, secret=settings.JOB_KEY, limits=job_limits(), queue=_queue(), guests=_queue())
 
 
 def _around(entries: list[Entry], step: int) -> list[int]:
@@ -227,7 +234,7 @@ class Service:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.pool: Pool | Remote = remote_pool() if settings.REDIS_URL else local_pool()
+        self.pool: Pool | Broker = remote_pool() if settings.REDIS_URL else local_pool()
         self.store = store()
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
         self.parsing = asyncio.Lock()  # held while a large message is parsed
@@ -653,6 +660,20 @@ class Service:
             return None
         record = self.store.find(key)
         return self._remember(Run(key, {}, record, stored=True)) if record is not None else None
+
+    async def fetch(self, run_id: str) -> Run | None:
+        """As `find`, and a run of another web process too, while it runs and for a short time after."""
+        async with self._turn(f"fetch {run_id}"):
+            run = self.find(run_id)
+            if run is not None or isinstance(self.pool, Pool) or not RUN_ID.fullmatch(run_id):
+                return run
+            key = run_id.partition("-")[0]
+            run = Run(key, {}, self.store.begin(key))
+            run.id, run.on_finish = run_id, self._finished
+            if await self.pool.adopt(run):
+                return self._remember(run)
+            self._close_read(run)
+            return None
 
     def watch(self, run: Run) -> None:
         run.watchers += 1

@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
 ]
+KEY = "the key of these tests, 32 characters"
 WORKER = """
 import sys
 import django
@@ -61,7 +62,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ, "REDIS_URL": url, "BPFSCOPE_VAR": str(folder), "WORKERS": "1",
+        **os.environ, "REDIS_URL": url, "BPFSCOPE_VAR": str(folder), "WORKERS": "1", "JOB_KEY": KEY,
         "DJANGO_SETTINGS_MODULE": "playground.settings",
     }  # fmt: skip
     return subprocess.Popen([sys.executable, "-c", WORKER], cwd=django_settings.BASE_DIR, env=environment)
@@ -69,7 +70,7 @@ def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def web(redis_url: str) -> AsyncIterator[None]:
-    with override_settings(REDIS_URL=redis_url, JOB_FUNCTION="nothing:here"):
+    with override_settings(REDIS_URL=redis_url, JOB_KEY=KEY, JOB_FUNCTION="nothing:here"):
         await services.close()
         yield
         await services.close()
@@ -172,11 +173,11 @@ async def test_chunks_in_redis_are_few_and_expire(redis_url: str, tmp_path: Path
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(carry.CHUNK_BYTES) * (3 * carry.AHEAD))
     client = redis.from_url(redis_url)
-    giving = asyncio.create_task(carry.give(client, "chunks", source, _yes))
+    giving = asyncio.create_task(carry.give(client, KEY, "chunks", source, _yes))
     await asyncio.sleep(0.5)
     assert await client.llen("chunks") == carry.AHEAD
     assert 0 < await client.ttl("chunks") <= carry.KEPT_SECONDS
-    await carry.take(client, "chunks", source.stat().st_size, target, _yes)
+    await carry.take(client, KEY, "chunks", source.stat().st_size, target, _yes)
     await giving
     assert target.read_bytes() == source.read_bytes()
     assert target.stat().st_mode & 0o077 == 0
@@ -187,7 +188,7 @@ async def test_a_reader_that_is_gone_ends_the_sending(redis_url: str, tmp_path: 
     source = tmp_path / "source"
     source.write_bytes(bytes(2 * carry.AHEAD * carry.CHUNK_BYTES))
     client = redis.from_url(redis_url)
-    await asyncio.wait_for(carry.give(client, "unread", source, _no), 5)
+    await asyncio.wait_for(carry.give(client, KEY, "unread", source, _no), 5)
     assert await client.llen("unread") == carry.AHEAD
     await client.delete("unread")
     await client.aclose()
@@ -199,7 +200,7 @@ async def test_a_file_that_does_not_come_whole(redis_url: str, tmp_path: Path, p
     if pushed:
         await client.rpush("partly", pushed)
     with pytest.raises(carry.NotCarried):
-        await carry.take(client, "partly", size, tmp_path / "file", _no)
+        await carry.take(client, KEY, "partly", size, tmp_path / "file", _no)
     await client.delete("partly")
     await client.aclose()
 

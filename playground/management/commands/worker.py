@@ -3,40 +3,80 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
+import threading
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from playground.jobs.service import local_pool, store
+
+READY_SECONDS = 60
+KINDS = ("all", "runs", "reads", "guests")
 
 
 class Command(BaseCommand):
     help = "Run users' programs for the web processes that share REDIS_URL. Stop it with SIGTERM."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--kind",
+            choices=KINDS,
+            default="all",
+            help="which jobs: runs, short reads of stored runs, jobs for the real kernels of this machine, or all",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.REDIS_URL:
             raise CommandError("REDIS_URL is not set. Without it the web process has its own workers.")
-        with asyncio.Runner() as runner:
-            runner.run(self._serve())
+        from celery.apps.worker import Worker
+        from celery.signals import worker_ready, worker_shutting_down
 
-    async def _serve(self) -> None:
-        from playground.jobs.remote import Taker
+        from playground.jobs import engine  # celery and redis are installed only where they are used
+        from playground.jobs.taker import Taker
 
-        here = store()
-        here.start()
-        taker = Taker(settings.REDIS_URL, local_pool(), here, last_seconds=settings.SHUTDOWN_SECONDS)
-        serving = asyncio.create_task(taker.serve())
-        signals = iter((taker.stop,))
+        loop = asyncio.new_event_loop()
+        threading.Thread(target=loop.run_forever, name="pool", daemon=True).start()
 
-        def on_signal() -> None:
-            """The first asks it to end when its jobs have; the next ends it."""
-            next(signals, serving.cancel)()
+        async def begin() -> Taker:
+            here = store()
+            here.start()
+            taker = Taker(settings.REDIS_URL, settings.JOB_KEY, local_pool(), here)
+            taker.start()
+            if not await taker.pool.ready(READY_SECONDS):
+                raise CommandError(taker.pool.start_error or "no worker process is ready")
+            return taker
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, on_signal)
-        with contextlib.suppress(asyncio.CancelledError):
-            await serving
-        self.stderr.write("worker: stopped")
+        taker = asyncio.run_coroutine_threadsafe(begin(), loop).result()
+        app = engine.application(settings.REDIS_URL)
+        queues = engine.queues(options["kind"], taker.pool.about.get("guests", []))
+        app.conf.task_queues = engine.declared(queues)
+
+        @app.task(name=engine.TASK)  # type: ignore[untyped-decorator]
+        def job(name: str) -> None:
+            asyncio.run_coroutine_threadsafe(taker.run(name), loop).result()
+
+        def ready(**_: Any) -> None:
+            loop.call_soon_threadsafe(taker.report, queues)
+
+        def stopping(**_: Any) -> None:
+            taker.stop(settings.SHUTDOWN_SECONDS)
+
+        worker_ready.connect(ready, weak=False)
+        worker_shutting_down.connect(stopping, weak=False)
+        worker = Worker(
+            app=app,
+            hostname=f"{options['kind']}-{taker.name}",
+            pool="threads",
+            concurrency=taker.pool.size,
+            loglevel="WARNING",
+            redirect_stdouts=False,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        try:
+            worker.start()
+        finally:
+            asyncio.run_coroutine_threadsafe(taker.close(), loop).result()
+            self.stderr.write("worker: stopped")

@@ -1,0 +1,366 @@
+"""The web process's side of workers on other machines (REDIS_URL): who may start a run, and what jobs say.
+
+Runs wait in this process, in the same fair queue as on one machine. One that may start is given to Celery, at most as
+many as there are workers, so that nothing waits in Redis that a fairer turn would come before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import logging
+import secrets
+import time
+import zlib
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis import asyncio as redis
+from redis.exceptions import RedisError
+
+from playground import metrics
+from playground.config.limits import JobLimits
+from playground.jobs import engine, streams
+from playground.jobs.carry import give
+from playground.jobs.frames import FrameError, read_frame
+from playground.jobs.queue import SERVER, Busy, Queue
+from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
+from playground.jobs.signed import Forged, seal, unseal
+
+log = logging.getLogger("playground.broker")
+WANT_SECONDS = 30
+"""Seconds that a job goes on without a web process that wants it; more than a client has for its reconnection."""
+ALIVE_SECONDS = 10
+"""Seconds after which a worker that is not heard of is taken for dead."""
+BEAT_SECONDS = 2
+START_SECONDS = 30
+"""Seconds within which a worker begins a job that was given to Celery."""
+LOST = "The connection to the worker was lost. Press Run again."
+DEAD = "The worker that ran your program has ended. Your program is kept: press Run again."
+
+
+class Gone(Exception):  # noqa: N818 - says what happened
+    """A job is no longer in Redis, or its worker is dead."""
+
+
+class Broker:
+    """The interface of Pool for workers on other machines.
+
+    size -- jobs that all workers together run at the same time, without those that only answer short reads
+    """
+
+    def __init__(self, *, url: str, secret: str, limits: JobLimits, queue: Queue, guests: Queue) -> None:
+        self.limits = limits
+        self.queue_length = queue.length
+        self.size = 0
+        self.about: dict[str, Any] = {}
+        self._secret = secret
+        self._name = secrets.token_hex(8)
+        self._redis = redis.from_url(url)
+        self._celery: Celery = engine.application(url)
+        self._waiting = {engine.RUNS: queue, engine.GUESTS: guests}
+        self._room: Counter[str] = Counter()  # of workers, by what they take
+        self._served: frozenset[str] = frozenset()
+        self._error = "no worker has reported yet"
+        self._jobs: dict[Run, asyncio.Task[None]] = {}
+        self._places: dict[Run, str] = {}  # the kind of place that a run uses
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self._spawn(self._look())
+
+    async def close(self) -> None:
+        for task in [*self._tasks, *self._jobs.values()]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._jobs.values(), return_exceptions=True)
+        await self._redis.aclose()
+        await asyncio.to_thread(self._celery.close)
+
+    async def ready(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while self._error and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+        return not self._error
+
+    def status(self) -> dict[str, Any]:
+        running = sum(run.state == RUNNING for run in self._jobs)
+        return {
+            "size": self.size,
+            "idle": max(0, self.size - running),
+            "running": running,
+            "queued": sum(map(len, self._waiting.values())),
+            "queue_length": self.queue_length,
+            "pids": [],
+            "error": self._error,
+        }
+
+    def submit(self, run: Run) -> None:
+        """Queue a run, or give a short read to the workers at once. Busy."""
+        if run.ahead:
+            reads = sum(each.ahead for each in self._jobs)
+            if reads >= self.queue_length:
+                raise Busy(f"The server is busy: {reads} reads are waiting already.", 2, "full")
+            self._begin(run, engine.READS, engine.READS)
+            return
+        queue = self._waiting[self._kind(run)]
+        queue.add(run, self.size, held=self._place(run) is None)
+        asyncio.get_running_loop().call_later(queue.seconds, self._expire, run, queue)
+        self._dispatch()
+
+    def cancel(self, run: Run) -> None:
+        """Stop a run. A worker learns of it within a second."""
+        run.cancelled = True
+        for queue in self._waiting.values():
+            if run in queue:
+                queue.remove(run)
+                self._number()
+                run.finish({"type": "done", "ms": 0, "cancelled": True})
+        if (task := self._jobs.get(run)) is not None:
+            task.cancel()
+
+    async def adopt(self, run: Run) -> bool:
+        """Follow a run that another web process started, from its first message; False if it is no longer in Redis."""
+        try:
+            first: Any = await self._redis.xrange(engine.key("out", run.id), count=1)
+            if not first or first[0][0] != b"1-0":
+                return False
+            await self._redis.set(engine.key("owner", run.id), self._name, ex=streams.SILENT_SECONDS)
+        except RedisError as error:
+            log.error("Redis does not answer: %s", error)
+            return False
+        run.state = RUNNING
+        self._track(run, "", self._follow(run, run.id))
+        return True
+
+    def _expire(self, run: Run, queue: Queue) -> None:
+        """Refuse a run that has waited for the longest allowed time."""
+        if run in queue:
+            queue.remove(run)
+            self._number()
+            self._finish(run, queue.too_long(run, self.size))
+
+    def _kind(self, run: Run) -> str:
+        name = engine.queue_of(run.request, self._served)
+        return engine.GUESTS if name.startswith(engine.GUESTS) else engine.RUNS
+
+    def _place(self, run: Run) -> str | None:
+        """The kind of place with which a run may start now, or None.
+
+        A client that has nothing running may use a place of the workers for reads while others use the rest.
+        """
+        used = Counter(self._places.values())
+        kind = self._kind(run)
+        if used[kind] < self._room[kind]:
+            return kind
+        new = run.client != SERVER and not self._clients()[run.client.name]
+        if kind == engine.RUNS and new and used[engine.FIRST] < self._room[engine.FIRST]:
+            return engine.FIRST
+        return None
+
+    def _clients(self) -> Counter[str]:
+        """Number of running runs by client."""
+        return Counter(run.client.name for run in self._jobs if not run.ahead and not run.cancelled)
+
+    def _dispatch(self) -> None:
+        for queue in self._waiting.values():
+            for over in [run for run in queue if run.state == FINISHED]:
+                queue.remove(over)
+            while (run := queue.next(self._clients())) is not None and (place := self._place(run)) is not None:
+                queue.take(run)
+                metrics.wait_seconds.observe(time.monotonic() - run.since)
+                self._begin(run, engine.FIRST if place == engine.FIRST else None, place)
+        self._number()
+
+    def _number(self) -> None:
+        for queue in self._waiting.values():
+            for position, run in enumerate(queue, 1):
+                if run.position != position:
+                    run.position = position
+                    run.expected = queue.expected(position, self.size)
+                    run.changed()
+
+    def _begin(self, run: Run, queue: str | None, place: str) -> None:
+        name = f"{run.key}-{secrets.token_hex(16)}" if run.ahead else run.id
+        self._track(run, place, self._execute(run, name, queue or engine.queue_of(run.request, self._served)))
+
+    def _track(self, run: Run, place: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._jobs[run] = task
+        self._places[run] = place
+        began = time.monotonic()
+
+        def ended(_: asyncio.Task[None]) -> None:
+            del self._jobs[run], self._places[run]
+            if place in self._waiting:
+                self._waiting[place].took(time.monotonic() - began)
+            self._dispatch()
+
+        task.add_done_callback(ended)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look(self) -> None:
+        """Poll which workers there are."""
+        while True:
+            try:
+                said: Any = await self._redis.hgetall(engine.key("about", "workers"))
+                self._learn(_fresh(said, self._secret))
+            except RedisError as error:
+                self._error = f"Redis does not answer: {error}"
+            self._dispatch()
+            await asyncio.sleep(BEAT_SECONDS if not self._error else 0.5)
+
+    def _learn(self, workers: list[dict[str, Any]]) -> None:
+        room: Counter[str] = Counter()
+        for worker in workers:
+            taken = set(worker["queues"])
+            room[engine.RUNS] += worker["size"] if engine.RUNS in taken else 0
+            room[engine.GUESTS] += worker["size"] if engine.GUESTS in taken else 0
+            # One place of the workers for reads stays free for reads.
+            only_reads = engine.FIRST in taken and engine.RUNS not in taken
+            room[engine.FIRST] += max(0, worker["size"] - 1) if only_reads else 0
+        self._served = frozenset(name for worker in workers for name in worker["queues"])
+        missing = [name for name in (engine.READS, engine.RUNS) if name not in self._served]
+        self._error = f"no worker is available for {' and '.join(missing)}" if missing else ""
+        self._room = room
+        self.size = room[engine.RUNS]
+        kernels = sorted({name for worker in workers for name in worker["about"].get("guests", [])})
+        self.about = {**workers[0]["about"], "guests": kernels} if workers else {}
+
+    async def _push(self, name: str, queue: str, priority: int) -> None:
+        """Give a job to Celery. OperationalError."""
+        await asyncio.to_thread(
+            self._celery.send_task, engine.TASK, args=[name], queue=queue, priority=priority, retry=False
+        )
+
+    async def _execute(self, run: Run, name: str, queue: str) -> None:
+        """Store a job for the workers, and follow it."""
+        sizes = {each: path.stat().st_size for each, path in run.files.items()}
+        job = {"request": run.request, "files": sizes, "patience": run.patience}
+        priority = engine.LATER if run.client == SERVER and not run.ahead else engine.URGENT
+        try:
+            data = await asyncio.to_thread(_encoded, self._secret, name, job)
+            await self._redis.set(engine.key("want", name), data, ex=WANT_SECONDS)
+            await self._push(name, queue, priority)
+        except (RedisError, OperationalError, OSError) as error:
+            log.error("a run could not be given to the workers: %s", error, extra={"run": run.id})
+            self._finish(run, {"type": "error", "code": "internal", "message": LOST})
+            return
+        except asyncio.CancelledError:
+            self._finish(run)
+            raise
+        await self._follow(run, name, (queue, priority))
+
+    async def _follow(self, run: Run, name: str, again: tuple[str, int] | None = None) -> None:
+        """Copy what a job says into its run until it ends. again -- queue and priority, to give it out once more"""
+        start = time.monotonic()
+        kind = metrics.kind(run.request)
+        outcome, drop = "done", True
+        try:
+            await self._copy(run, name, again)
+            drop = run.ahead
+        except asyncio.CancelledError:
+            outcome, run.cancelled = "cancelled", True
+            self._finish(run)
+            raise
+        except Gone:
+            outcome = "error_crashed"
+            self._finish(run, {"type": "error", "code": "crashed", "message": DEAD})
+        except (RedisError, FrameError, Forged, streams.Lost, OperationalError, OSError) as error:
+            outcome = "error_internal"
+            log.error("a run was lost on its way: %s", error, extra={"run": run.id})
+            self._finish(run, {"type": "error", "code": "internal", "message": LOST})
+        finally:
+            metrics.run_seconds.labels(kind).observe(time.monotonic() - start)
+            metrics.runs.labels(kind, outcome).inc()
+            if drop:
+                self._spawn(self._drop(name))
+
+    async def _drop(self, name: str) -> None:
+        """Remove a job from Redis, unless another web process has taken it over."""
+        with contextlib.suppress(RedisError):
+            owner: Any = await self._redis.get(engine.key("owner", name))
+            if owner is None or owner == self._name.encode():
+                await self._redis.delete(*(engine.key(kind, name) for kind in ("want", "out", "file", "read")))
+
+    async def _copy(self, run: Run, name: str, again: tuple[str, int] | None) -> None:
+        heard = False  # of a worker that has begun
+        doubts, began, beaten = 0, time.monotonic(), time.monotonic()
+        async for entry in streams.read(self._redis, self._secret, name):
+            if entry is None or time.monotonic() - beaten > BEAT_SECONDS:
+                beaten = time.monotonic()
+                wanted = await self._redis.expire(engine.key("want", name), WANT_SECONDS)
+                alive = await self._redis.exists(engine.key("alive", name)) if heard else beaten - began < START_SECONDS
+                # Its last words may have come after the last look for them.
+                doubts = 0 if wanted and alive else doubts + 1
+            if entry is None:
+                if doubts > 1:
+                    if not wanted or again is None or run.retried or run.record.entries:
+                        raise Gone
+                    run.retried, heard, run.state = True, False, QUEUED
+                    doubts, began = 0, time.monotonic()
+                    await self._push(name, *again)
+                continue
+            doubts = 0
+            letter, data = entry
+            if letter == streams.STARTED:
+                heard, run.state, run.position = True, RUNNING, 0
+                run.changed()
+            elif letter == streams.FRAME:
+                frame = read_frame(io.BytesIO(data))
+                if frame is None:
+                    raise FrameError("an empty frame")
+                run.append(frame)
+            elif letter == streams.NEED:
+                await self._give(run, data.decode(), name)
+            elif letter == streams.END:
+                run.good = json.loads(data)["good"] is True
+                run.finish()
+                await self._redis.delete(engine.key("want", name))
+                return
+            else:
+                raise FrameError("an entry of no kind")
+            heard = True
+
+    async def _give(self, run: Run, file: str, name: str) -> None:
+        """Send a file of the run to the worker that asked for it."""
+        if file not in run.files:
+            raise FrameError(f"a worker asks for a file that its job does not have: {file!r}")
+
+        async def going() -> bool:
+            return bool(await self._redis.exists(engine.key("alive", name)))
+
+        await give(self._redis, self._secret, engine.key("file", name), run.files[file], going)
+
+    def _finish(self, run: Run, *last: dict[str, Any]) -> None:
+        try:
+            run.finish(*last, {"type": "done", "ms": 0, "cancelled": run.cancelled})
+        except OSError:
+            log.exception("the end of a run could not be written down")
+
+
+def _encoded(secret: str, name: str, job: dict[str, Any]) -> bytes:
+    data = json.dumps(job, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return seal(secret, f"job {name}", zlib.compress(data, 1))
+
+
+def _fresh(said: Mapping[bytes, bytes], secret: str) -> list[dict[str, Any]]:
+    """What workers say about themselves, without those that are dead and what no worker has signed."""
+    found = []
+    for name, sealed in sorted(said.items()):
+        try:
+            worker = json.loads(unseal(secret, f"about {name.decode()}", sealed))
+        except Forged:
+            log.warning("something in Redis is not signed by a worker of this server")
+            continue
+        if worker["at"] > time.time() - ALIVE_SECONDS:
+            found.append(worker)
+    return found
