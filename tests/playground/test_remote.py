@@ -26,7 +26,15 @@ from tests.playground.conftest import Socket
 from tests.playground.test_uploads import post
 
 redis = pytest.importorskip("redis", reason="requirements/services.txt is not installed").asyncio
-carry = pytest.importorskip("playground.jobs.carry")
+pytest.importorskip("celery", reason="requirements/services.txt is not installed")
+from redis.exceptions import NoPermissionError  # noqa: E402
+
+from playground.jobs import broker, carry, engine, streams  # noqa: E402
+from playground.jobs.run import Run  # noqa: E402
+from playground.jobs.signed import Forged, seal  # noqa: E402
+from playground.jobs.taker import Taker  # noqa: E402
+from playground.management.commands.worker import KINDS  # noqa: E402
+
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed"),
@@ -38,6 +46,8 @@ import django
 from django.conf import settings
 django.setup()
 settings.JOB_FUNCTION = "tests.playground.fake_job:run_job"
+from playground.jobs import taker
+taker.ALIVE_SECONDS, taker.BEAT_SECONDS = 2, 0.5
 from django.core.management import call_command
 call_command("worker")
 """
@@ -48,24 +58,42 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
+    folder = tmp_path_factory.mktemp("redis")
+    users = (django_settings.BASE_DIR / "deploy" / "users.acl").read_text()
+    (folder / "users.acl").write_text(users.replace("WEB_PASSWORD", "web").replace("WORKER_PASSWORD", "worker"))
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--aclfile", "users.acl"]
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
     for _ in range(100):
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.05)
-    yield f"redis://127.0.0.1:{port}/0"
+    yield f"redis://web:web@127.0.0.1:{port}/0"
     server.terminate()
     server.wait()
 
 
 def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
     environment = {
-        **os.environ, "REDIS_URL": url, "BPFSCOPE_VAR": str(folder), "WORKERS": "1", "JOB_KEY": KEY,
+        **os.environ, "REDIS_URL": url.replace("web:web", "worker:worker"),
+        "BPFSCOPE_VAR": str(folder), "WORKERS": "1", "JOB_KEY": KEY,
         "DJANGO_SETTINGS_MODULE": "playground.settings",
     }  # fmt: skip
     return subprocess.Popen([sys.executable, "-c", WORKER], cwd=django_settings.BASE_DIR, env=environment)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
+
+
+@pytest.fixture(scope="module")
+def worker(redis_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = start_worker(redis_url, folder)
+    yield process
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -88,96 +116,211 @@ async def connected() -> Socket:
     return client
 
 
-async def test_a_job_runs_elsewhere_and_comes_back_whole(redis_url: str, web: None, tmp_path: Path) -> None:
-    worker = start_worker(redis_url, tmp_path)
-    try:
-        assert await services.service().pool.ready(30)
-        client = await connected()
-        assert "sandbox" in client.hello
-        await client.run("stage compile\nsteps verify 60000\nstage verify")
-        said = await client.until("done", 30)
-        assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify"]
-        await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
-        window = await client.receive()
-        assert window["steps"][59005 - window["from"]] == {"insn": 59005}
-        # "done" is the worker's word; the broker's, that the answer may be kept, comes a moment after it.
-        store, key = services.service().store, said[0]["run"].partition("-")[0]
-        for _ in range(20):
-            record = store.find(key)
-            if record is not None:
-                break
-            await asyncio.sleep(0.2)
-        assert record is not None
-        record.close()
-        again = await connected()
-        await again.run("stage compile\nsteps verify 60000\nstage verify")
-        stored = await again.until("done")
-        assert [m for m in stored if m["type"] == "stage"] == [m for m in said if m["type"] == "stage"]
-        # a limit is told, whoever measured it
-        await client.run("allocate 100000")
-        assert "memory" in [m.get("limit") for m in await client.until("done", 30)]
-        # nobody watches: the job ends there too
-        await client.run("stage load\nsleep 20")
-        pid = (await client.until("stage", 30))[-1]["pid"]
-        await client.send(type="cancel")
-        await client.until("done")
-        await _until(lambda: pid not in set(descendants(worker.pid)), 6)
-        # the worker machine dies in the middle
-        await client.run("stage load\nsleep 21")
-        await client.until("stage", 30)
-        worker.kill()
-        worker.wait()
-        said = await client.until("done", 30)
-        assert said[-2]["code"] == "crashed"
-        await client.close()
-        await again.close()
-    finally:
-        if worker.poll() is None:
-            worker.send_signal(signal.SIGTERM)
-            worker.wait(10)
+async def test_without_a_worker_it_is_said(redis_url: str, web: None) -> None:
+    here = services.service()
+    await asyncio.sleep(0.3)
+    assert here.pool.status()["error"]
 
 
-async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, tmp_path: Path) -> None:
-    data = os.urandom(1 << 20) * 20 + b"the end"
-    worker = start_worker(redis_url, tmp_path)
+async def test_a_job_runs_elsewhere_and_comes_back_whole(web: None, worker: subprocess.Popen[bytes]) -> None:
+    assert await services.service().pool.ready(30)
+    client = await connected()
+    assert "sandbox" in client.hello
+    await client.run("stage compile\nsteps verify 60000\nstage verify")
+    said = await client.until("done", 30)
+    assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify"]
+    await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
+    window = await client.receive()
+    assert window["steps"][59005 - window["from"]] == {"insn": 59005}
+    # "done" is the worker's word; the broker's, that the answer may be kept, comes a moment after it.
+    store, key = services.service().store, said[0]["run"].partition("-")[0]
+    for _ in range(20):
+        record = store.find(key)
+        if record is not None:
+            break
+        await asyncio.sleep(0.2)
+    assert record is not None
+    record.close()
+    again = await connected()
+    await again.run("stage compile\nsteps verify 60000\nstage verify")
+    stored = await again.until("done")
+    assert [m for m in stored if m["type"] == "stage"] == [m for m in said if m["type"] == "stage"]
+    # a limit is told, whoever measured it
+    await client.run("allocate 100000")
+    assert "memory" in [m.get("limit") for m in await client.until("done", 30)]
+    # nobody watches: the job ends there too
+    await client.run("stage load\nsleep 20")
+    pid = (await client.until("stage", 30))[-1]["pid"]
+    await client.send(type="cancel")
+    await client.until("done")
+    await _until(lambda: pid not in set(descendants(worker.pid)), 6)
+    await client.close()
+    await again.close()
+
+
+async def test_another_web_process_takes_a_run_over(web: None, worker: object) -> None:
+    other = services.Service()
+    here = services.service()
+    assert await here.pool.ready(30)
+    other.start()
+    socket = await connected()
+    await socket.run("stage compile\nsleep 2\nsteps verify 600\nstage verify")
+    name = (await socket.until("stage", 30))[0]["run"]
+    taken = await other.fetch(name)
+    assert taken is not None
+    assert await other.fetch(name) is taken
+    other.watch(taken)
+    # The first process loses its client, and does not stop what another one has taken over.
+    here.leave(here._by_id[name], at_once=True)
+    while taken.state != "finished":
+        await asyncio.wait_for(taken.change().wait(), 30)
+    assert taken.good
+    said = [taken.record.frame(n).value() for n, each in enumerate(taken.record.entries) if each.unasked]
+    assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify"]
+    assert [m["type"] for m in said][-1] == "done"
+    assert await other.fetch("0" * 32 + "-" + "0" * 8) is None
+    await socket.close()
+    await other.close()
+
+
+async def test_what_is_not_signed_is_refused(redis_url: str, web: None, tmp_path: Path) -> None:
+    here = services.service()
     client = redis.from_url(redis_url)
-    try:
-        here = services.service()
-        assert await here.pool.ready(30)
-        status, answer = await post(data[: 5 << 20], data[5 << 20 :])
-        assert status == 201
-        socket = await connected()
-        await socket.send(type="run", v=1, request={"kind": "log", "source": "", "upload": answer["id"]})
-        said = await socket.until("done", 60)
-        found = next(each for each in said if each["type"] == "stage")
-        assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
-        # Neither side keeps anything of it.
-        await _until(lambda: not list(here.uploads.folder.iterdir()), 20)
-        await _until(lambda: not list(tmp_path.rglob("uploads/*")), 20)
-        assert [name for name in await client.keys() if b":file:" in name] == []
-        # The file is gone, so another request that names it is refused.
-        await socket.send(
-            type="run",
-            v=1,
-            request={"kind": "log", "source": "", "upload": answer["id"], "options": {"program": "other"}},
-        )
-        assert "drop the file again" in (await socket.until("error"))[-1]["message"]
-        await socket.close()
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(10)
-        await client.aclose()
+    bad, good = (broker._encoded(key, "job", {"request": {}, "files": {}, "patience": 1}) for key in (KEY[::-1], KEY))
+    taker = Taker(redis_url, KEY, here.pool, here.store)
+    for data, known in ((bad, False), (b"", False), (good[:-1], False), (good, True)):
+        await client.set(engine.key("want", "job"), data)
+        assert (await taker._job("job") is not None) == known
+    # A signed job under another name
+    await client.set(engine.key("want", "other"), good)
+    assert await taker._job("other") is None
+    # Entries of a stream: forged, then of another run, then with one missing
+    run = Run("k", {}, here.store.begin("k"))
+    for place, sealed, error in (
+        ("1-0", b"E{}", Forged),
+        ("1-0", seal(KEY, streams.purpose("theirs", 1), b"E{}"), Forged),
+        ("2-0", seal(KEY, streams.purpose("mine", 2), b"E{}"), streams.Lost),
+    ):
+        await client.xadd(engine.key("out", "mine"), {"d": sealed}, id=place)
+        with pytest.raises(error):
+            await anext(aiter(streams.read(client, KEY, "mine")))
+        await client.delete(engine.key("out", "mine"))
+    # A worker that no worker of this server is
+    forged = b'{"at": 9e9, "size": 9, "queues": ["runs", "reads"]}'
+    assert broker._fresh({b"forged": forged, b"other": seal(KEY, "about them", forged)}, KEY) == []
+    assert len(broker._fresh({b"them": seal(KEY, "about them", forged)}, KEY)) == 1
+    await client.delete(*(engine.key("want", name) for name in ("job", "other")))
+    run.record.close()
+    await taker._redis.aclose()
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["FLUSHALL", "KEYS *", "CONFIG GET *", "ACL LIST", "GET bpfscope:cache:1:x", "SET bpfscope:3:want:x y", "MONITOR",
+     "DEL bpfscope:3:out:x", "XREAD STREAMS bpfscope:3:out:x 0", "XRANGE bpfscope:3:out:x - +", "SCAN 0",
+     "GET bpfscope:3:out:x", "HGETALL bpfscope:3:about:workers", "DEL bpfscope:3:want:x", "PUBLISH bpfscope:groups x",
+     "XADD bpfscope:groups * a b", "LPUSH bpfscope:3:file:x y", "DBSIZE", "SHUTDOWN"],
+)  # fmt: skip
+async def test_a_worker_has_no_other_rights(redis_url: str, command: str) -> None:
+    client = redis.from_url(redis_url.replace("web:web", "worker:worker"))
+    with pytest.raises(NoPermissionError):
+        await client.execute_command(*command.split())
+    await client.aclose()
+
+
+async def test_a_long_stream_is_bounded_while_nobody_reads(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "WHOLE_BYTES", 4000)
+    monkeypatch.setattr(streams, "AHEAD_BYTES", 2000)
+    client = redis.from_url(redis_url)
+    out = engine.key("out", "long")
+    writer = streams.Writer(client, KEY, "long", _yes)
+    writing = asyncio.create_task(_write(writer, 100))
+    await asyncio.sleep(0.3)
+    assert not writing.done()
+    assert await client.xlen(out) < 10
+    assert 0 < await client.ttl(out) <= streams.SILENT_SECONDS
+    read = [entry async for entry in _ended(streams.read(client, KEY, "long"))]
+    await writing
+    assert [entry[1] for entry in read[:-1]] == [bytes([n]) * 1000 for n in range(100)]
+    assert 0 < await client.ttl(out) <= streams.KEPT_SECONDS
+    # Its beginning is gone: that is said, not skipped.
+    with pytest.raises(streams.Lost):
+        await anext(aiter(streams.read(client, KEY, "long")))
+    await client.delete(out, engine.key("read", "long"))
+    await client.aclose()
+
+
+async def _write(writer: streams.Writer, count: int) -> None:
+    for n in range(count):
+        assert await writer.write(streams.FRAME, bytes([n]) * 1000)
+    await writer.write(streams.END)
+
+
+async def _ended(entries: AsyncIterator[tuple[bytes, bytes] | None]) -> AsyncIterator[tuple[bytes, bytes]]:
+    async for entry in entries:
+        if entry is not None:
+            yield entry
+            if entry[0] == streams.END:
+                return
+
+
+async def test_queues_by_kind() -> None:
+    served = frozenset(engine.queues("guests", ["6.1-x", "6.12-y"]))
+    assert served == {"guests", "guests.6.1", "guests.6.12"}
+    for request, queue in (
+        ({"kind": "c"}, "runs"),
+        ({"kind": "window"}, "reads"),
+        ({"kind": "fixes"}, "runs"),
+        ({"kind": "record", "kernel": "6.1"}, "guests.6.1"),
+        ({"kind": "record", "kernel": "5.4"}, "guests"),
+        ({"kind": "matrix", "kernels": ["6.1", "6.12"]}, "guests"),
+        ({"kind": "matrix", "kernels": ["6.12"]}, "guests.6.12"),
+        ({"kind": "real", "kernel": ""}, "guests"),
+    ):
+        assert engine.queue_of(request, served) == queue
+    assert engine.queue_of({"kind": "real"}, frozenset({"runs"})) == "runs"
+    assert set(KINDS) == set(engine.KINDS)
+    conf = engine.application("redis://127.0.0.1:1").conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.worker_prefetch_multiplier) == (True, True, 1)
+
+
+async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, worker: object, folder: Path) -> None:
+    data = os.urandom(1 << 20) * 20 + b"the end"
+    client = redis.from_url(redis_url)
+    here = services.service()
+    assert await here.pool.ready(30)
+    status, answer = await post(data[: 5 << 20], data[5 << 20 :])
+    assert status == 201
+    socket = await connected()
+    await socket.send(type="run", v=1, request={"kind": "log", "source": "", "upload": answer["id"]})
+    said = await socket.until("done", 60)
+    found = next(each for each in said if each["type"] == "stage")
+    assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
+    # Neither side keeps anything of it.
+    await _until(lambda: not list(here.uploads.folder.iterdir()), 20)
+    await _until(lambda: not list(folder.rglob("uploads/*")), 20)
+    assert [name async for name in client.scan_iter() if b":file:" in name] == []
+    # The file is gone, so another request that names it is refused.
+    await socket.send(
+        type="run",
+        v=1,
+        request={"kind": "log", "source": "", "upload": answer["id"], "options": {"program": "other"}},
+    )
+    assert "drop the file again" in (await socket.until("error"))[-1]["message"]
+    await socket.close()
+    await client.aclose()
 
 
 async def test_chunks_in_redis_are_few_and_expire(redis_url: str, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(carry.CHUNK_BYTES) * (3 * carry.AHEAD))
     client = redis.from_url(redis_url)
-    giving = asyncio.create_task(carry.give(client, KEY, "chunks", source, _yes))
+    giving = asyncio.create_task(carry.give(client, KEY, "bpfscope:chunks", source, _yes))
     await asyncio.sleep(0.5)
-    assert await client.llen("chunks") == carry.AHEAD
-    assert 0 < await client.ttl("chunks") <= carry.KEPT_SECONDS
-    await carry.take(client, KEY, "chunks", source.stat().st_size, target, _yes)
+    assert await client.llen("bpfscope:chunks") == carry.AHEAD
+    assert 0 < await client.ttl("bpfscope:chunks") <= carry.KEPT_SECONDS
+    await carry.take(client, KEY, "bpfscope:chunks", source.stat().st_size, target, _yes)
     await giving
     assert target.read_bytes() == source.read_bytes()
     assert target.stat().st_mode & 0o077 == 0
@@ -188,9 +331,9 @@ async def test_a_reader_that_is_gone_ends_the_sending(redis_url: str, tmp_path: 
     source = tmp_path / "source"
     source.write_bytes(bytes(2 * carry.AHEAD * carry.CHUNK_BYTES))
     client = redis.from_url(redis_url)
-    await asyncio.wait_for(carry.give(client, KEY, "unread", source, _no), 5)
-    assert await client.llen("unread") == carry.AHEAD
-    await client.delete("unread")
+    await asyncio.wait_for(carry.give(client, KEY, "bpfscope:unread", source, _no), 5)
+    assert await client.llen("bpfscope:unread") == carry.AHEAD
+    await client.delete("bpfscope:unread")
     await client.aclose()
 
 
@@ -198,10 +341,10 @@ async def test_a_reader_that_is_gone_ends_the_sending(redis_url: str, tmp_path: 
 async def test_a_file_that_does_not_come_whole(redis_url: str, tmp_path: Path, pushed: bytes, size: int) -> None:
     client = redis.from_url(redis_url)
     if pushed:
-        await client.rpush("partly", pushed)
+        await client.rpush("bpfscope:partly", pushed)
     with pytest.raises(carry.NotCarried):
-        await carry.take(client, KEY, "partly", size, tmp_path / "file", _no)
-    await client.delete("partly")
+        await carry.take(client, KEY, "bpfscope:partly", size, tmp_path / "file", _no)
+    await client.delete("bpfscope:partly")
     await client.aclose()
 
 
@@ -213,10 +356,16 @@ async def _no() -> bool:
     return False
 
 
-async def test_without_a_worker_it_is_said(redis_url: str, web: None) -> None:
-    here = services.service()
-    await asyncio.sleep(0.3)
-    assert here.pool.status()["error"]
+async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[bytes]) -> None:
+    assert await services.service().pool.ready(30)
+    client = await connected()
+    await client.run("stage load\nsleep 21")
+    await client.until("stage", 30)
+    worker.kill()
+    worker.wait()
+    said = await client.until("done", 30)
+    assert said[-2]["code"] == "crashed"
+    await client.close()
 
 
 async def _until(condition: object, seconds: float) -> None:
