@@ -187,7 +187,7 @@ async def test_what_is_not_signed_is_refused(redis_url: str, web: None, tmp_path
     here = services.service()
     client = redis.from_url(redis_url)
     bad, good = (broker._encoded(key, "job", {"request": {}, "files": {}, "patience": 1}) for key in (KEY[::-1], KEY))
-    taker = Taker(redis_url, KEY, here.pool, here.store)
+    taker = Taker(redis_url, KEY, services.local_pool(), here.store)
     for data, known in ((bad, False), (b"", False), (good[:-1], False), (good, True)):
         await client.set(engine.key("want", "job"), data)
         assert (await taker._job("job") is not None) == known
