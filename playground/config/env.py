@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -111,6 +111,10 @@ def _make_secret(path: Path) -> None:
             os.unlink(part)
 
 
+POOL_SIZE: Final = 8
+"""Largest number of connections of one web process to PostgreSQL."""
+
+
 def database(name: str, default: Path) -> dict[str, Any]:
     """sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME; SQLite at `default` when not set.
 
@@ -139,5 +143,7 @@ def database(name: str, default: Path) -> dict[str, Any]:
         "PASSWORD": unquote(url.password or ""),
         "HOST": url.hostname,
         "PORT": url.port or 5432,
+        # A connection of the pool for each request that uses the database, checked when it is taken.
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5, "pool": {"min_size": 1, "max_size": POOL_SIZE, "timeout": 10}},
     }
