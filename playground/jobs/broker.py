@@ -238,7 +238,12 @@ class Broker:
     async def _push(self, name: str, queue: str, priority: int) -> None:
         """Give a job to Celery. OperationalError."""
         await asyncio.to_thread(
-            self._celery.send_task, engine.TASK, args=[name], queue=queue, priority=priority, retry=False
+            self._celery.send_task,
+            engine.TASK,
+            args=[name],
+            queue=queue,
+            priority=priority,
+            retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.5},
         )
 
     async def _execute(self, run: Run, name: str, queue: str) -> None:

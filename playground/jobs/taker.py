@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis import asyncio as redis
@@ -43,6 +43,8 @@ class Taker:
     """Runs jobs by name. All methods but `stop` belong to the event loop in which it was made."""
 
     def __init__(self, url: str, secret: str, pool: Pool, store: Store) -> None:
+        self.on_return: Callable[[], None] = bool
+        """Called when Redis answers again after it did not."""
         self.pool = pool
         self.store = store
         self.uploads = Uploads(store.folder / "uploads")
@@ -85,12 +87,20 @@ class Taker:
         await self._redis.aclose()
 
     async def _tell(self) -> None:
+        lost = False
         while True:
             said = {"at": time.time(), "size": self.pool.size, "queues": [*self.queues], "about": self.pool.about}
             if self.pool.about:
                 sealed = seal(self._secret, f"about {self.name}", json.dumps(said).encode())
-                with contextlib.suppress(RedisError):
+                try:
                     await self._redis.hset(key("about", "workers"), self.name, sealed)
+                    if lost:
+                        self.on_return()
+                    lost = False
+                except RedisError as error:
+                    if not lost:
+                        log.error("Redis does not answer: %s", error)
+                    lost = True
             await asyncio.sleep(BEAT_SECONDS)
 
     async def run(self, name: str) -> None:
@@ -121,12 +131,17 @@ class Taker:
             beat.cancel()
             for path in run.files.values():
                 self.uploads.drop(path.name)
-            if run.state != FINISHED:
+            if run.state == FINISHED:
+                self._close_record(run)
+            else:
+                run.on_finish = self._close_record
                 self.pool.cancel(run)
-            self.store.discard(run.record)
-            run.record.close()
             with contextlib.suppress(RedisError):
                 await self._redis.delete(key("alive", name))
+
+    def _close_record(self, run: Run) -> None:
+        self.store.discard(run.record)
+        run.record.close()
 
     async def _job(self, name: str) -> dict[str, Any] | None:
         """The signed job of this name; None if there is none."""

@@ -53,8 +53,25 @@ call_command("worker")
 """
 
 
+class Server:
+    """A redis-server."""
+
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, command: list[str], folder: Path, port: int) -> None:
+        self.command, self.folder, self.port = command, folder, port
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=subprocess.DEVNULL)
+        for _ in range(100):
+            with socket.socket() as client:
+                if client.connect_ex(("127.0.0.1", self.port)) == 0:
+                    break
+            time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -62,15 +79,16 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     users = (django_settings.BASE_DIR / "deploy" / "users.acl").read_text()
     (folder / "users.acl").write_text(users.replace("WEB_PASSWORD", "web").replace("WORKER_PASSWORD", "worker"))
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--aclfile", "users.acl"]
-    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield f"redis://web:web@127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait()
+    server = Server(command, folder, port)
+    server.start()
+    yield server
+    server.process.terminate()
+    server.process.wait()
+
+
+@pytest.fixture(scope="module")
+def redis_url(redis_server: Server) -> str:
+    return f"redis://web:web@127.0.0.1:{redis_server.port}/0"
 
 
 def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -354,6 +372,24 @@ async def _yes() -> bool:
 
 async def _no() -> bool:
     return False
+
+
+async def test_redis_dies_in_the_middle_of_a_job(
+    redis_server: Server, web: None, worker: subprocess.Popen[bytes]
+) -> None:
+    assert await services.service().pool.ready(30)
+    client = await connected()
+    await client.run("stage load\nsleep 22")
+    await client.until("stage", 30)
+    redis_server.process.kill()
+    redis_server.process.wait()
+    assert (await client.until("done", 30))[-2]["code"] == "internal"
+    redis_server.start()
+    # The worker takes jobs again, although it could not acknowledge its last one.
+    assert await services.service().pool.ready(30)
+    await client.run("stage compile\nstage verify")
+    assert (await client.until("done", 30))[-2]["type"] == "stage"
+    await client.close()
 
 
 async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[bytes]) -> None:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if not settings.REDIS_URL:
             raise CommandError("REDIS_URL is not set. Without it the web process has its own workers.")
         from celery.apps.worker import Worker
-        from celery.signals import worker_ready, worker_shutting_down
+        from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
         from playground.jobs import engine  # celery and redis are installed only where they are used
         from playground.jobs.taker import Taker
@@ -59,9 +59,14 @@ class Command(BaseCommand):
         def ready(**_: Any) -> None:
             loop.call_soon_threadsafe(taker.report, queues)
 
+        def reconnect() -> None:
+            # A job that could not be acknowledged would keep Celery from taking another one on its old connection.
+            worker.consumer.hub.call_soon(_lose)
+
         def stopping(**_: Any) -> None:
             taker.stop(settings.SHUTDOWN_SECONDS)
 
+        setup_logging.connect(_keep_logging, weak=False)
         worker_ready.connect(ready, weak=False)
         worker_shutting_down.connect(stopping, weak=False)
         worker = Worker(
@@ -75,8 +80,18 @@ class Command(BaseCommand):
             without_mingle=True,
             without_heartbeat=True,
         )
+        taker.on_return = reconnect
         try:
             worker.start()
         finally:
             asyncio.run_coroutine_threadsafe(taker.close(), loop).result()
             self.stderr.write("worker: stopped")
+
+
+def _lose() -> None:
+    """Called by Celery's event loop: what is raised there makes it connect anew."""
+    raise ConnectionError("Redis was away")
+
+
+def _keep_logging(**_: Any) -> None:
+    """Django has set up the log already; with this receiver Celery leaves it as it is."""

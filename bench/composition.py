@@ -1,0 +1,329 @@
+"""`python -m bench.composition [--throughput]`: the services of docker-compose.yml as plain processes, on loopback.
+
+PostgreSQL, Redis with deploy/users.acl, two web processes behind nginx, two workers and a reader; 50 clients share and
+run programs while each is killed in turn and started again a second later. Then a backup is restored. It takes two
+minutes. It needs redis-server, PostgreSQL and nginx, and for --throughput, as root, control groups of version 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+from bench.kills import LOST, Client, ask
+from bench.load import Ended, submit
+from bench.measures import asm_request
+from bench.rows import Row
+from bench.submit import ROOT, socket_from
+
+CLIENTS: Final = 50
+BETWEEN: Final = 8.0
+"""Seconds from the start of one service to the kill of the next one."""
+KEY: Final = "a key for this measure alone, of 32 characters"
+PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+CPU: Final = Path("/sys/fs/cgroup/cpu")
+NGINX: Final = """daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    {kept}
+    map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
+    upstream scope {{ {webs} }}
+    server {{
+        listen 127.0.0.1:{port};
+        client_max_body_size 100m;
+        location / {{
+            proxy_pass http://scope;
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            proxy_connect_timeout 2s;
+            proxy_read_timeout 120s;
+            proxy_buffering off;
+            proxy_request_buffering off;
+        }}
+    }}
+}}
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def program(name: str) -> str:
+    """The path of a program; exits if it is not installed."""
+    found = shutil.which(name, path=PATH) or next(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), "")
+    if not found:
+        sys.exit(f"bench: {name} is not installed")
+    return found
+
+
+class Composition:
+    """The services, gone when the block ends. names -- which are killed in turn; address -- of nginx
+
+    workers -- how many; quota -- processors that each may use, 0 without a limit
+    """
+
+    def __init__(self, workers: int = 2, webs: int = 2, quota: float = 0.0) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="bpfscope-services-"))
+        self.folder.chmod(0o755)
+        self._user = "postgres" if os.getuid() == 0 else None
+        self._quota = quota
+        self._running: dict[str, subprocess.Popen[Any]] = {}
+        database, redis, proxy = free_port(), free_port(), free_port()
+        ports = [free_port() for _ in range(webs)]
+        self.address = f"http://127.0.0.1:{proxy}"
+        self.webs = {f"web-{n + 1}": f"http://127.0.0.1:{port}" for n, port in enumerate(ports)}
+        self.owner = f"postgres://owner@127.0.0.1:{database}/postgres"
+        data = self.folder / "postgres"
+        self._commands: dict[str, list[str]] = {
+            "postgres": [
+                program("postgres"), "-D", f"{data}/data", "-p", str(database), "-k", str(data),
+                "-c", "listen_addresses=127.0.0.1",
+            ],
+            "redis": [
+                program("redis-server"), "--port", str(redis), "--bind", "127.0.0.1", "--save", "",
+                "--maxmemory", "512mb", "--aclfile", str(self.folder / "users.acl"),
+            ],
+            **{name: [sys.executable, "-m", "playground"] for name in self.webs},
+            **{f"worker-{n + 1}": [sys.executable, "manage.py", "worker", "--kind", "runs"] for n in range(workers)},
+            "reader": [sys.executable, "manage.py", "worker", "--kind", "reads"],
+            "nginx": [program("nginx"), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf")],
+        }  # fmt: skip
+        shared = {"JOB_KEY": KEY, "BPFSCOPE_CACHE": os.environ.get("BPFSCOPE_CACHE", str(Path.home() / ".cache"))}
+        web = {
+            **shared, "SECRET_KEY": KEY, "LINK_KEY": KEY, "TRUSTED_PROXIES": "1", "HOST": "127.0.0.1",
+            "DATABASE_URL": self.owner.replace("owner@", "web:web@"), "REDIS_URL": f"redis://web:web@127.0.0.1:{redis}/0",
+            "RUNS_PER_MINUTE": "100000", "SHARES_PER_HOUR": "1000000", "QUEUE_SECONDS": "20", "SHUTDOWN_SECONDS": "2",
+        }  # fmt: skip
+        worker = {**shared, "REDIS_URL": f"redis://worker:worker@127.0.0.1:{redis}/0", "WORKERS": "1"}
+        self.environments = {
+            **{name: {**web, "PORT": str(port)} for name, port in zip(self.webs, ports, strict=True)},
+            **{name: worker for name in self._commands if name.startswith("worker")},
+            "reader": {**worker, "WORKERS": "2"},
+        }
+        users = (ROOT / "deploy" / "users.acl").read_text()
+        (self.folder / "users.acl").write_text(
+            users.replace("WEB_PASSWORD", "web").replace("WORKER_PASSWORD", "worker")
+        )
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        kept = " ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
+        servers = " ".join(f"server 127.0.0.1:{port};" for port in ports)
+        config = NGINX.format(folder=self.folder, kept=kept, webs=servers, port=proxy)
+        (self.folder / "nginx.conf").write_text(config)
+        self.names = tuple(name for name in self._commands if name != "nginx")
+
+    def __enter__(self) -> Composition:
+        data = self.folder / "postgres"
+        data.mkdir()
+        if self._user:
+            shutil.chown(data, self._user, self._user)
+        options = ["-U", "owner", "-A", "trust", "--no-instructions", "--no-sync"]
+        subprocess.run(
+            [program("initdb"), "-D", data / "data", *options],
+            user=self._user, cwd=data, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.start("postgres")
+        self.start("redis")
+        self.until(lambda: subprocess.run([program("pg_isready"), "-q", "-d", self.owner], check=False).returncode == 0)
+        self.manage("migrate", "-v0", DATABASE_URL=self.owner)
+        rights = ["-v", "ON_ERROR_STOP=1", "-v", "password=web", "-f", str(ROOT / "deploy" / "rights.sql")]
+        subprocess.run([program("psql"), "-q", self.owner, *rights], check=True, stdout=subprocess.DEVNULL)
+        for name in self._commands:
+            if name not in self._running:
+                self.start(name)
+        self.until(lambda: all(self.ready(name) for name in self.webs))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in reversed(self._commands):
+            with contextlib.suppress(KeyError, ProcessLookupError):
+                self._running[name].send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+        if kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            print(f"the logs are in {self.folder}", file=sys.stderr)
+
+    def start(self, name: str) -> None:
+        environment = {**os.environ, **self.environments.get(name, {}), "BPFSCOPE_VAR": str(self.folder / name)}
+        log = (self.folder / f"{name}.log").open("ab")
+        own: dict[str, Any] = {"user": self._user, "cwd": self.folder / name} if name == "postgres" else {"cwd": ROOT}
+        process = subprocess.Popen(self._commands[name], env=environment, stdout=log, stderr=log, **own)
+        log.close()
+        self._running[name] = process
+        if self._quota and name.startswith("worker"):
+            group = CPU / f"bpfscope-{name}"
+            group.mkdir(exist_ok=True)
+            (group / "cpu.cfs_quota_us").write_text(str(int(self._quota * 100_000)))
+            (group / "cgroup.procs").write_text(str(process.pid))  # before it has started any of its own
+
+    def kill(self, name: str) -> None:
+        self._running[name].kill()
+        self._running[name].wait()
+
+    def ready(self, name: str) -> bool:
+        """Whether a web process answers, and has workers."""
+        with contextlib.suppress(OSError, ValueError):
+            return ask(self.webs[name], "/readyz")[0] == 200
+        return False
+
+    def until(self, condition: Any, seconds: float = 90) -> float:
+        """Wait; seconds that it took. TimeoutError."""
+        start = time.monotonic()
+        while not condition():
+            if time.monotonic() - start > seconds:
+                raise TimeoutError("the services did not become ready")
+            time.sleep(0.2)
+        return time.monotonic() - start
+
+    def manage(self, *command: str, **more: str) -> str:
+        """Run manage.py as a web process would."""
+        environment = {**os.environ, **self.environments["web-1"], "BPFSCOPE_VAR": str(self.folder / "manage"), **more}
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+
+class Killer(threading.Thread):
+    """Kills each service in turn, as `restart: unless-stopped` starts it again; then waits until all are ready."""
+
+    def __init__(self, services: Composition) -> None:
+        super().__init__(daemon=True)
+        self.services = services
+        self.recovered: dict[str, float] = {}
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            time.sleep(BETWEEN)
+            for name in self.services.names:
+                self.services.kill(name)
+                time.sleep(1)
+                self.services.start(name)
+                took = self.services.until(lambda: all(map(self.services.ready, self.services.webs)))
+                self.recovered[name] = round(took + 1, 1)
+                time.sleep(BETWEEN)
+        except BaseException as error:
+            self.error = error
+
+
+def kills() -> list[Row]:
+    """Each service killed in turn beside 50 clients, then a backup restored into an empty database."""
+    with Composition() as services:
+        clients = [Client(f"127.0.6.{n + 1}", services.address) for n in range(CLIENTS)]
+        killer = Killer(services)
+        killer.start()
+
+        async def go(client: Client) -> None:
+            while killer.is_alive():
+                await client.go(time.monotonic() + 1)
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(go, clients))
+
+        asyncio.run(all_of_them())
+        if killer.error is not None:
+            raise killer.error
+        links = {name: source for client in clients for name, source in client.links.items()}
+        missing = sum(not _is_there(services.address, *link) for link in links.items())
+        restored = _restored(services)
+        outcomes = sum((client.outcomes for client in clients), Counter[str]())
+    ended = sum(outcomes.values())
+    return [
+        Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
+        Row("runs without an end", [outcomes[LOST]], "", 0, note=f"of {ended:,}: {dict(outcomes)}"),
+        Row("links missing in a restored backup", [len(links.keys() - restored)], "", 0, note=f"of {len(restored):,}"),
+        *(Row(f"ready again after kill -9 of {name}", [took], "s") for name, took in killer.recovered.items()),
+    ]  # fmt: skip
+
+
+def _is_there(server: str, name: str, source: str) -> bool:
+    status, answer = ask(server, f"/s/{name}.json")
+    return status == 200 and json.loads(answer)["program"]["request"]["source"] == source
+
+
+def _restored(services: Composition) -> set[str]:
+    """The links of a database that was made empty and got a backup of the services' one."""
+    from urllib.parse import urlsplit
+
+    empty = urlsplit(services.owner)._replace(path="/restored").geturl()
+    file = services.folder / "backup"
+    services.manage("export_links", str(file))
+    subprocess.run([program("psql"), "-q", services.owner, "-c", "CREATE DATABASE restored"], check=True)
+    services.manage("migrate", "-v0", DATABASE_URL=empty)
+    services.manage("import_links", str(file), DATABASE_URL=empty)
+    found = subprocess.run(
+        [program("psql"), "-At", empty, "-c", "SELECT id FROM playground_link"],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return set(found.stdout.split())
+
+
+def throughput(seconds: float = 20.0) -> list[Row]:
+    """Runs a second of one worker that may use half a processor, and of two of them."""
+    rates = []
+    for workers in (1, 2):
+        with Composition(workers, webs=1, quota=0.5) as services:
+            asyncio.run(_visitors(services.address, 3.0, workers))
+            rates.append(asyncio.run(_visitors(services.address, seconds, workers)) / seconds)
+    return [
+        Row("one worker of half a processor", [rates[0]], "runs/s"),
+        Row("two of them", [rates[1]], "runs/s"),
+        Row("two against one", [rates[1] / rates[0]], "x", 1.8, at_least=True),
+    ]
+
+
+async def _visitors(server: str, seconds: float, workers: int) -> int:
+    """Number of runs that ended within so many seconds, with four visitors for each worker."""
+    until, done = time.monotonic() + seconds, 0
+
+    async def visit(address: str) -> None:
+        nonlocal done
+        async with socket_from(address, server) as opened:
+            while time.monotonic() < until:
+                source = "".join(f"r{n % 6} = {time.monotonic_ns() & 0xFFFFF}\n" for n in range(60)) + "r0 = 0\nexit\n"
+                ended: Ended = await submit(opened, asm_request(source))
+                done += ended.outcome == "accepted" and time.monotonic() < until
+
+    await asyncio.gather(*(visit(f"127.0.7.{n + 1}") for n in range(4 * workers)))
+    return done
+
+
+def main(arguments: Sequence[str]) -> None:
+    for row in throughput() if "--throughput" in arguments else kills():
+        print(row.text())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
