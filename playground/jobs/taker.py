@@ -43,7 +43,7 @@ class Taker:
     """Runs jobs by name. All methods but `stop` belong to the event loop in which it was made."""
 
     def __init__(self, url: str, secret: str, pool: Pool, store: Store) -> None:
-        self.on_return: Callable[[], None] = bool
+        self.on_return: Callable[[], object] = bool
         """Called when Redis answers again after it did not."""
         self.pool = pool
         self.store = store

@@ -384,6 +384,7 @@ async def test_redis_dies_in_the_middle_of_a_job(
     redis_server.process.kill()
     redis_server.process.wait()
     assert (await client.until("done", 30))[-2]["code"] == "internal"
+    await asyncio.sleep(1)  # the worker notices it too
     redis_server.start()
     # The worker takes jobs again, although it could not acknowledge its last one.
     assert await services.service().pool.ready(30)
