@@ -29,7 +29,7 @@ from playground.jobs.run import FINISHED, Run
 from playground.jobs.signed import Forged, seal, unseal
 from playground.jobs.storage import refusal
 from playground.jobs.store import Store
-from playground.jobs.uploads import Uploads
+from playground.jobs.uploads import Coming, Full, Uploads
 
 log = logging.getLogger("playground.taker")
 LOOK_SECONDS = 0.25
@@ -119,9 +119,10 @@ class Taker:
         writer.number = said
         beat = asyncio.create_task(self._beat(name))
         self._runs.add(run)
+        fetched: list[Coming] = []
         try:
             await writer.write(streams.STARTED)
-            if await self._files(run, name, writer, job["files"]):
+            if await self._files(run, name, writer, job["files"], fetched):
                 self.pool.submit(run)
             await self._send(run, name, writer)
         except RedisError as error:
@@ -129,8 +130,8 @@ class Taker:
         finally:
             self._runs.discard(run)
             beat.cancel()
-            for path in run.files.values():
-                self.uploads.drop(path.name)
+            for each in fetched:
+                self.uploads.abandon(each)
             if run.state == FINISHED:
                 self._close_record(run)
             else:
@@ -171,24 +172,27 @@ class Taker:
                 await self._redis.expire(key("alive", name), ALIVE_SECONDS)
                 await self._redis.expire(key("out", name), streams.SILENT_SECONDS)
 
-    async def _files(self, run: Run, name: str, writer: streams.Writer, sizes: dict[str, int]) -> bool:
+    async def _files(
+        self, run: Run, name: str, writer: streams.Writer, sizes: dict[str, int], fetched: list[Coming]
+    ) -> bool:
         """Fetch the files of a job; False if one did not arrive, then the run has an error message. RedisError."""
         for each, size in sizes.items():
-            held = self.uploads.begin()
-            if held is None:
-                return self._refuse(run, "busy", "The server is busy reading other logs. Try again in a moment.")
-            run.files[each] = self.uploads.path(held)
+            try:
+                coming = self.uploads.begin()
+            except Full:
+                return self._refuse(run, "busy", "The server is busy with other files. Try again in a moment.")
+            fetched.append(coming)
             try:
                 await writer.write(streams.NEED, each.encode())
-                part = self.uploads.part(held)
+                part = self.uploads.part(coming)
                 await take(self._redis, self._secret, key("file", name), size, part, lambda: self._wanted(name))
-                self.uploads.keep(held)
+                run.files[each] = part
             except NotCarried as error:
                 log.error("a file did not come: %s", error)
-                return self._refuse(run, "internal", "The log did not reach the worker. Read it again.")
+                return self._refuse(run, "internal", "The file did not reach the worker. Press Run again.")
             except OSError as error:
                 log.error("a file could not be stored: %s", error)
-                return self._refuse(run, "disk", refusal(error, "log"))
+                return self._refuse(run, "disk", refusal(error, "file"))
         return True
 
     async def _send(self, run: Run, name: str, writer: streams.Writer) -> None:
