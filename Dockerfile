@@ -1,5 +1,6 @@
 # One image, two commands: `python -m playground` (web) and `python manage.py worker`. See docker-compose.yml.
 FROM python:3.12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 bpfscope
 WORKDIR /app
 COPY requirements requirements

@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load services-test fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -70,6 +70,11 @@ bench: check-python
 load: check-python
 	@$(PYTHON) tools/setup.py run
 	$(VENV) -m bench.load
+
+# The services of docker-compose.yml as plain processes: each is killed beside 50 clients (docs/operating.md).
+services-test: check-python
+	@$(PYTHON) tools/setup.py test
+	$(VENV) -m bench.composition
 
 # Random programs through the emulation and, where KERNEL_DIR has one, a real kernel (docs/fuzzing.md).
 KERNEL_DIR ?= $(HOME)/.cache/bpf-kernel
