@@ -70,6 +70,17 @@ def _new_frame(writer: int) -> _Frame:
 
 
 @final
+class _Visits:
+    """How many steps visited an instruction, and the first of them."""
+
+    __slots__ = ("count", "first")
+
+    def __init__(self) -> None:
+        self.count: int = 0
+        self.first: int = -1
+
+
+@final
 class _Pushed:
     """A pushed path: the writers of its slots; `call`, `before`: see _start()."""
 
@@ -109,18 +120,18 @@ class Recorder(StoredTrace, Observer):
         self._log_steps: Sequence[tuple[int, int]] = ()
         self._holdings: tuple[int, list[Holding]] = (-1, [])
         self._stored: int = 0  # bytes of blocks
-        # By instruction: how many steps there are, and the first. `_visited`: in the order of their first visits.
-        self._visits: list[int] = [0] * len(insns)
-        self._first_visits: list[int] = [-1] * len(insns)
+        # By instruction. `_visited`: in the order of their first visits.
+        self._visits: list[_Visits] = [_Visits() for _ in insns]
         self._visited: list[int] = []
         self._first: int = 0
         self._first_start: int = 0
         self._first_end: int = 0
+        self._writer: ValueWriter = ValueWriter(btf)
         self._begin_block()
 
     def _begin_block(self) -> None:
         # A block contains every value that it refers to, so that its steps can be read without other blocks.
-        self._writer: ValueWriter = ValueWriter(self._btf)
+        self._writer.begin_block()
         self._first = self._steps
         self._block_end: int = self._steps + STEPS_IN_BLOCK if self._steps else FIRST_BLOCK
         self._first_start = self._open_path + 1
@@ -176,11 +187,11 @@ class Recorder(StoredTrace, Observer):
         self._begin_block()
 
     def _visit(self, insn_idx: int) -> None:
-        count = self._visits[insn_idx]
-        if count == 0:
-            self._first_visits[insn_idx] = self._steps
+        visits = self._visits[insn_idx]
+        if visits.count == 0:
+            visits.first = self._steps
             self._visited.append(insn_idx)
-        self._visits[insn_idx] = count + 1
+        visits.count += 1
 
     # -- while walking -------------------------------------------------------
 
@@ -296,11 +307,19 @@ class Recorder(StoredTrace, Observer):
                 continue
             frame = frames[number]
             # Neither class defines __eq__: the lists are equal if their members are identical.
-            if frame.regs != f.regs:
+            if target >= 0 and target < FIRST_SLOT and number == depth - 1:
+                regs = frame.regs
+                was = regs[target]
+                reg = f.regs[target]
+                regs[target] = reg
+                if regs == f.regs:  # most instructions change nothing but their target
+                    frame.writers[target] = step
+                    self._changed(number, target, self._writer.row_of(reg), step)
+                else:
+                    regs[target] = was
+                    self._compare_regs(frame, f, number, step, target)
+            elif frame.regs != f.regs:
                 self._compare_regs(frame, f, number, step, target if number == depth - 1 or target < 0 else NOTHING)
-            elif target >= 0 and target < FIRST_SLOT and number == depth - 1:
-                frame.writers[target] = step
-                self._changed(number, target, self._writer.row_of(frame.regs[target]), step)
             if frame.stack != f.stack:
                 self._compare_stack(frame, f, number, step, target if number == depth - 1 or target < 0 else NOTHING)
             elif target >= FIRST_SLOT and number == depth - 1 and target - FIRST_SLOT < len(frame.stack):
@@ -391,11 +410,11 @@ class Recorder(StoredTrace, Observer):
 
     def visits(self) -> dict[int, int]:
         """Number of visits of each instruction, in the order of the first visits."""
-        return {idx: self._visits[idx] for idx in self._visited}
+        return {idx: self._visits[idx].count for idx in self._visited}
 
     def first_visit(self, insn_idx: int) -> int:
         """The first step that visited an instruction."""
-        return self._first_visits[insn_idx]
+        return self._visits[insn_idx].first
 
     def set_log_steps(self, line_steps: Sequence[tuple[int, int]]) -> None:
         self._log_steps = line_steps

@@ -63,23 +63,33 @@ _ROOM: Final = 1 << 16  # bytes for rows at first
 _PRECISE: Final = 0x80
 _KERNEL_BTF: Final = 1
 _PROGRAM_BTF: Final = 2
-_U64_SIGN: Final = 1 << 62  # up to here an unsigned number, its signed form and its low half are told apart cheaply
+_SMALL_BITS: Final = 62
+"""Bits of a number that is its own signed form, and a machine word in compiled code; 1 << 62 would be an object."""
 
 _blocks = count(1)
 
 
 @final
 class ValueWriter:
-    """Rows of one block. `btf` is the program's; every other one that a value refers to is the kernel's."""
+    """Rows of one block after the other.
+
+    btf -- the program's; every other one that a value refers to is the kernel's
+    """
 
     def __init__(self, btf: Btf | None) -> None:
         self._btf: Btf | None = btf
-        # RegState.row may be of another block, which the number in its high half tells.
-        self._block: int = next(_blocks) & 0xFFFFFFF
         self._data: bytearray = bytearray(_ROOM)
         self._room: int = _ROOM
+        # RegState.row may be of another block, which the number in its high half tells.
+        self._block: int = next(_blocks) & 0xFFFFFFF
         self._size: int = 0
         self.starts: list[int] = []  # offset of each row
+
+    def begin_block(self) -> None:
+        """Forgets all rows. Their memory is used again: new memory would be cleared by the kernel for each block."""
+        self._block = next(_blocks) & 0xFFFFFFF
+        self._size = 0
+        self.starts = []
 
     def row_of(self, reg: RegState) -> int:
         """The number of a register's row, which is written if the block does not have it."""
@@ -132,13 +142,14 @@ class ValueWriter:
         if reg.type == SCALAR_VALUE and not reg.ref_obj_id and reg.map_ptr == -1 and not reg.frameno:
             value = s.var_off.value
             if (
-                s.var_off.mask == 0 and value < _U64_SIGN and s.umin == value and s.umax == value and s.smin == value
-                and s.smax == value and s.s32_min == s.s32_max and s.u32_min == s.u32_max
+                s.var_off.mask == 0 and value >> _SMALL_BITS == 0 and s.umin == value and s.umax == value
+                and s.smin == value and s.smax == value and s.s32_min == s.s32_max and s.u32_min == s.u32_max
                 and s.u32_min == value & 0xFFFFFFFF and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
             ):  # fmt: skip
                 _pack_constant(self._data, self._take(_CONSTANT_SIZE), _CONSTANT | precise, reg.id, reg.off, value)
             elif (
-                s.smin == s.umin and s.smax == s.umax and value < _U64_SIGN and s.var_off.mask < _U64_SIGN
+                s.smin == s.umin and s.smax == s.umax
+                and value >> _SMALL_BITS == 0 and s.var_off.mask >> _SMALL_BITS == 0
                 and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
                 and (s.s32_max - s.u32_max) & 0xFFFFFFFF == 0
             ):  # fmt: skip

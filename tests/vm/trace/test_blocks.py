@@ -67,6 +67,17 @@ def test_rows_are_read_as_they_were_written() -> None:
     assert {data[at] & 0x7F for at in writer.starts} == {1, 2, 3, 4, 7}
 
 
+def test_rows_of_a_later_block_are_those_of_a_new_writer() -> None:
+    writer, new = ValueWriter(None), ValueWriter(None)
+    for value in _values():
+        writer.row_of(value)
+    writer.begin_block()
+    values = list(reversed(_values()))
+    rows = [writer.row_of(value) for value in values]
+    assert rows == [new.row_of(value) for value in values]
+    assert (writer.starts, writer.data()) == (new.starts, new.data())
+
+
 def test_rows_have_room() -> None:
     writer = ValueWriter(None)
     values = [RegState(SCALAR_VALUE, UNKNOWN_REG.scalar) for _ in range(3_000)]
