@@ -283,3 +283,34 @@ def test_the_first_screen_of_a_long_log_is_there_before_it_was_read(tab: Tabs, t
     assert time.monotonic() - started < 3
     page.keyboard.press("Control+Enter")  # stops it
     made.check()
+
+
+def test_a_log_is_explained_in_words(tab: Tabs) -> None:
+    made = tab()
+    page = made.open()
+    paste(page, LOG)
+    read(page)
+    card = page.locator(".fail-card")
+    expect(card.locator(".explained")).to_contain_text("Instruction 1 reads 1 byte at the packet's start.")
+    expect(card.locator(".side.needed")).to_contain_text("if (data + 1 > data_end) return")
+    expect(card.locator(".where-source")).to_have_text("return *p > 9 ? XDP_DROP : XDP_PASS;")
+    assert not faults(page)
+    made.check()
+
+
+def test_a_journal_with_the_newest_line_first(tab: Tabs) -> None:
+    made = tab()
+    page = made.open()
+    lines = LOG.splitlines()
+    paste(page, "\n".join(lines[::-1]) + "\n")
+    card = read(page)
+    expect(card).to_contain_text("from the newest to the oldest")
+    expect(page.locator("bs-scrubber output")).to_have_text("step 2 of 2")
+    expect(page.locator(".fail-card .explained")).to_contain_text("Instruction 1 reads 1 byte at the packet's start.")
+    # The message is marked where it stands in the text that was pasted.
+    number = len(lines) - lines.index("invalid access to packet, off=0 size=1, R1(id=0,off=0,r=0)")
+    marked = page.locator("bs-editor .bs-rejected")
+    expect(marked).to_have_text(lines[-number])
+    page.get_by_role("tab", name="Log").click()
+    expect(page.locator("bs-log .vl-row").first).to_contain_text("libbpf: prog 'first_byte'")
+    made.check()

@@ -100,7 +100,13 @@ class Session(Answers):
     def report(self) -> LogReport:
         """What the text tells; once it was read."""
         found = report(self.programs, self._reader)
-        return as_given(found, self._turned) if self._turned else found
+        if not self._turned:
+            return found
+        found = as_given(found, self._turned)
+        known = self.recorded
+        if known is not None:
+            self.recorded = next((each for each in found.programs if each.number == known.number), known)
+        return found
 
     def text(self) -> tuple[str, int, list[tuple[int, int]]]:
         """(the text, characters left out in its middle, [line of it from 0, step])."""

@@ -51,7 +51,9 @@ def test_a_session_has_its_steps_and_shows_it_in_order() -> None:
     session = Session(InMemory(), turned=lines)
     for _ in session.read([text]):
         pass
-    assert session.report().newest_first
+    report = session.report()
+    assert report.newest_first
+    assert session.recorded == report.program
     assert session.recording.steps == 2
     assert session.text()[0].splitlines() == LOG.splitlines()
 
