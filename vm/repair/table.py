@@ -86,7 +86,7 @@ RULES: Final[dict[str, tuple[Generator, ...]]] = {
     "combined-stack-size": (stack.off_the_stack,),
     "register-uninitialized": (returns.initialised,),
     "kfunc-unresolved": (returns.initialised,),
-    "context-access": (contexts.as_packet, whole.other_section, whole.read_only),
+    "context-access": (contexts.as_packet, whole.as_fexit, whole.other_section, whole.read_only),
     "struct-read-only": (whole.read_only,),
     "packet-read-only": (whole.read_only,),
     "pointer-value-out-of-bounds": (offsets.in_one_register, offsets.added, bounds.index_bound),

@@ -91,6 +91,21 @@ def as_fentry(scene: Scene) -> Iterator[Candidate]:
     )
 
 
+def as_fexit(scene: Scene) -> Iterator[Candidate]:
+    """SEC("fentry/f") as SEC("fexit/f"), whose arguments are those of the function and its result."""
+    name, section = scene.program.name, scene.program.section
+    kind, slash, function = section.partition("/")
+    if not slash or kind not in ("fentry", "fentry.s"):
+        return
+    fix = section_fix(scene.tree.text, name, section, f"{kind.replace('fentry', 'fexit')}/{function}")
+    if fix is not None:
+        yield Candidate(
+            "Make it an fexit program",
+            f"{function}() has fewer parameters. What comes after them is its result: an fexit program is given that.",
+            fix.edits,
+        )
+
+
 def sleepable(scene: Scene) -> Iterator[Candidate]:
     """The section of a program that may sleep."""
     section = scene.program.section
