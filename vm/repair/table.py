@@ -21,6 +21,7 @@ from vm.repair import (
     sizes,
     stack,
     stale,
+    timers,
     whole,
 )
 from vm.repair.candidate import Candidate
@@ -93,7 +94,7 @@ RULES: Final[dict[str, tuple[Generator, ...]]] = {
     "kfunc-not-allowed": (whole.as_fentry, whole.other_section),
     "infinite-loop": (loops.fewer_rounds,),
     "pointer-arithmetic-before-null-check": (nulls.missing_check,),
-    "argument-type": _ARGUMENT,
+    "argument-type": (timers.in_the_map, *_ARGUMENT),
 }
 """Rules that have changes of their own, by name."""
 
