@@ -86,7 +86,7 @@ def snapshot(
         title=visible(title or loaded.get("program", "") or "bpfscope"),
         outcome=outcome,
         said=visible(sentence),
-        where=f"step {number + 1:,} of {chunk['total']:,}" if chunk else "",
+        where=f"step {number + 1:,} of {chunk['total']:,}{_recorded(view, stages)}" if chunk else "",
         lines=_around([(n, text) for n, text in enumerate(source, 1)], line - 1, number=line),
         insns=_around([(each["idx"], each["text"]) for each in rows], at, number=insn),
         values=FOLDS[stage](chunk, number) if chunk else (),
@@ -99,6 +99,16 @@ def place(view: Mapping[str, Any], stages: Mapping[str, Message]) -> tuple[str, 
         return view.get("stage", "verify"), view.get("step", 0)
     fail = stages.get("verify", {}).get("fail") or {}
     return "verify", max(0, fail.get("step", 0))
+
+
+def _recorded(view: Mapping[str, Any], stages: Mapping[str, Message]) -> str:
+    """Which event of which kernel a run is, if it was recorded."""
+    told = stages.get("run", {}).get("recorded")
+    if told is None or view.get("stage") != "run":
+        return ""
+    packet = view.get("packet", 0)
+    task = f" in {told['tasks'][packet]}" if packet < len(told["tasks"]) else ""
+    return visible(f", event {packet + 1:,} of {len(told['tasks']):,}{task}, recorded in Linux {told['kernel']}")
 
 
 def _outcome(stages: Mapping[str, Message]) -> tuple[str, str]:
