@@ -14,7 +14,7 @@ from vm.pipeline.kernel_matrix import Build
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source
-from vm.recorded.format import decode, encode
+from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
 from vm.recorded.values import RecordedEvent, RecordedMap
 from vm.recorded.values import Recording as Recording
 
@@ -71,6 +71,7 @@ def record(
     events: list[RecordedEvent] = []
     maps: dict[str, RecordedMap] = {}
     printed: list[str] = []
+    room = _MOST_TEXT
     notes: list[str] = []
     states = 0
     try:
@@ -89,7 +90,9 @@ def record(
                     events.append(event.event)
                     yield Taken(codes[event.event.program].name, event.event, event.seconds)
                 elif isinstance(event, running.Printed):
-                    printed.append(event.text)
+                    room -= len(event.text) + 1
+                    if room > 0:
+                        printed.append(event.text[:MAX_TEXT])
                 elif isinstance(event, running.Content):
                     name = event.spec.full_name or event.spec.name
                     maps[name] = RecordedMap(name, event.entries)
@@ -99,11 +102,9 @@ def record(
         if not events:
             raise LimitError(error.message, "time" if error.kind == "time" else "memory") from None
         notes.append(f"The guest was lost: {error.message}")
-    while sum(map(len, printed)) > _MOST_TEXT:
-        printed.pop()
     yield Recording(
         state.name, state.release, _source_json(given, build.options), line, codes, tuple(events), tuple(maps.values()),
-        tuple(printed), tuple(notes),
+        tuple(printed[:MAX_TEXTS]), tuple(note[:MAX_TEXT] for note in notes[:MAX_TEXTS]),
     )  # fmt: skip
 
 

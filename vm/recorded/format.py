@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from struct import Struct, error, pack, unpack_from
 from typing import Any, Final
 
+from vm.bits import U32, U64
 from vm.errors import InputError, LimitError
 from vm.recorded.values import (
     SNAPSHOT,
@@ -36,6 +37,17 @@ MAX_BODY: Final = 24 << 20
 MAX_EVENTS: Final = 2000
 MAX_STATES: Final = 120_000
 """Of all events together."""
+MAX_MEMORY: Final = 64 << 10
+"""Bytes of memory, of one event."""
+MAX_PIECES: Final = 256
+"""Of memory, of one event."""
+MAX_SLOT: Final = 1 << 24
+"""Of an instruction."""
+MAX_LINES: Final = 1 << 16
+MAX_TEXTS: Final = 10_000
+"""Printed lines, or notes."""
+MAX_TEXT: Final = 4000
+"""Characters of a name, a line or a note."""
 _HEADER: Final = Struct("<4sHHII")
 _REGISTERS: Final = SNAPSHOT // 8
 
@@ -105,26 +117,49 @@ def _decoded(body: bytes) -> Recording:
     (length,) = unpack_from("<I", body)
     head: dict[str, Any] = json.loads(body[4 : 4 + length])
     told = head["events"]
-    if len(told) > MAX_EVENTS or sum(int(event["states"]) for event in told) > MAX_STATES:
+    if len(told) > MAX_EVENTS or sum(_within(event["states"], 1, MAX_STATES) for event in told) > MAX_STATES:
         raise ValueError("more events than a recording may have")
     codes = tuple(_code(each) for each in head["programs"])
     events = tuple(_events(told, codes, body, 4 + length))
     maps = tuple(
-        RecordedMap(str(m["name"]), tuple((_bytes(k), _bytes(v)) for k, v in m["entries"])) for m in head["maps"]
+        RecordedMap(_name(m["name"]), tuple((_bytes(k), _bytes(v)) for k, v in m["entries"])) for m in head["maps"]
     )
     return Recording(
-        str(head["kernel"]), str(head["release"]), dict(head["source"]), str(head["workload"]), codes, events, maps,
-        tuple(map(str, head["printed"])), tuple(map(str, head["notes"])),
+        _name(head["kernel"]), _name(head["release"]), dict(head["source"]), _name(head["workload"]), codes, events,
+        maps, _texts(head["printed"]), _texts(head["notes"]),
     )  # fmt: skip
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise ValueError("no text, or a long one")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list) or len(values) > MAX_TEXTS:
+        raise ValueError("no lines, or too many")
+    return tuple(map(_name, values))
+
+
+def _within(value: object, low: int, high: int) -> int:
+    """A number in a range."""
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError("a number outside its range")
+    return value
 
 
 def _code(told: dict[str, Any]) -> RecordedCode:
     image = _bytes(told["image"])
-    functions = tuple(Place(int(address), int(length)) for address, length in told["functions"])
+    functions = tuple(
+        Place(_within(address, 0, U64), _within(length, 1, len(image))) for address, length in told["functions"]
+    )
     if not functions or sum(place.length for place in functions) != len(image):
         raise ValueError("functions of another image")
-    lines = tuple((int(offset), int(slot)) for offset, slot in told["lines"])
-    return RecordedCode(str(told["name"]), str(told["fingerprint"]), image, functions, lines)
+    if len(told["lines"]) > MAX_LINES:
+        raise ValueError("more lines than a program may have")
+    lines = tuple((_within(offset, 0, len(image) - 1), _within(slot, 0, MAX_SLOT)) for offset, slot in told["lines"])
+    return RecordedCode(_name(told["name"]), _name(told["fingerprint"]), image, functions, lines)
 
 
 def _columns(event: RecordedEvent) -> bytes:
@@ -144,9 +179,7 @@ def _events(
     told: list[dict[str, Any]], codes: tuple[RecordedCode, ...], body: bytes, at: int
 ) -> Iterator[RecordedEvent]:
     for each in told:
-        count, program = int(each["states"]), int(each["program"])
-        if not 0 <= program < len(codes):
-            raise ValueError("an event of no program")
+        count, program = each["states"], _within(each["program"], 0, len(codes) - 1)
         offsets, masks = array("i"), array("H")
         offsets.frombytes(body[at : at + 4 * count])
         masks.frombytes(body[at + 4 * count : at + 6 * count])
@@ -161,10 +194,14 @@ def _events(
                     (regs[i],) = unpack_from("<Q", body, at)
                     at += 8
             registers += pack(f"<{_REGISTERS}Q", *regs)
-        memory = tuple(Bytes(int(state), int(address), _bytes(data)) for state, address, data in each["memory"])
-        yield RecordedEvent(
-            program, str(each["comm"]), int(each["pid"]), offsets, bytes(registers), memory, str(each["cut"])
+        memory = tuple(
+            Bytes(_within(state, 0, count), _within(address, 0, U64), _bytes(data))
+            for state, address, data in each["memory"]
         )
+        if len(memory) > MAX_PIECES or sum(len(piece.data) for piece in memory) > MAX_MEMORY:
+            raise ValueError("more memory than an event may have")
+        pid = _within(each["pid"], 0, U32)
+        yield RecordedEvent(program, _name(each["comm"]), pid, offsets, bytes(registers), memory, _name(each["cut"]))
 
 
 def _text(data: bytes) -> str:

@@ -8,7 +8,7 @@ wrote and that nobody read are `missing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from struct import unpack_from
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -195,7 +195,10 @@ class Memory:
         self._found[i] = (*self._found.get(i, ()), write)
 
     def _forget(self, address: int, size: int) -> None:
-        for each in range(address, address + size):
+        found: Iterable[int] = range(address, address + size)
+        if size > len(self._known):  # a map's values may be large
+            found = [each for each in self._known if address <= each < address + size]
+        for each in found:
             self._known.pop(each, None)
 
 
