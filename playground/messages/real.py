@@ -90,14 +90,18 @@ class RealAttached(Wire, frozen=True):
     program: str
     ok: bool
     why: Annotated[str, about("why it is not")]
+    device: Annotated[str, about('the network device that it is attached to; `""`: it is not attached to one')]
 
 
 class RealLine(Wire, frozen=True):
     """What a program put out."""
 
     kind: Annotated[
-        Literal["printk", "record"],
-        about("`printk`: a line of trace_pipe; `record`: of a ring or perf buffer, or an iterator's text"),
+        Literal["printk", "shell", "record"],
+        about(
+            "`printk`: a line of trace_pipe; `shell`: of what the workload wrote; `record`: of a ring or perf buffer, "
+            "or an iterator's text"
+        ),
     ]
     source: Annotated[str, about("name of the buffer or iterator")]
     text: Annotated[str, about('as text, decoded through BTF; `""`: nothing says how')]

@@ -14,7 +14,7 @@ from vm.runner.inputs import PacketInput
 
 Message = dict[str, Any]
 DEFAULT_SECONDS: Final = 5
-_LINES: Final = ("printk", "record")
+_LINES: Final = ("printk", "shell", "record")
 
 
 def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) -> Iterator[Message]:
@@ -76,8 +76,8 @@ def _others(events: Iterable[Message]) -> Iterator[Message]:
 
 
 def _line(event: Message) -> Message:
-    if event["what"] == "printk":
-        return {"kind": "printk", "source": "", "text": event["text"], "bytes": "", "size": len(event["text"])}
+    if event["what"] != "record":
+        return {"kind": event["what"], "source": "", "text": event["text"], "bytes": "", "size": len(event["text"])}
     return {
         "kind": "record", "source": event["map"], "text": event["decoded"], "bytes": event["bytes"],
         "size": event["size"],

@@ -52,7 +52,8 @@ def run(options: Namespace, out: Reporter) -> int:
         return out.status
     for path in options.files:
         record: dict[str, Any] = {
-            "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "records": [],
+            "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "shell": [],
+            "records": [],
             "maps": {}, "lost": 0, "left_out": [0, 0], "recorded": [],
         }  # fmt: skip
         try:
@@ -111,8 +112,8 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
     what = event.pop("what")
     if what == "attached":
         record["attached"].append(event)
-    elif what == "printk":
-        record["printk"].append(event["text"])
+    elif what in ("printk", "shell"):
+        record[what].append(event["text"])
     elif what == "record":
         record["records"].append({name: event[name] for name in ("map", "decoded", "bytes")})
     elif what == "map":
@@ -124,7 +125,9 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
 def _text(record: dict[str, Any]) -> str:
     lines = [f"{record['file']}: Linux {record['release']}"]
     for each in record["attached"]:
-        lines.append(f"  {each['program']}: " + ("attached" if each["ok"] else f"not attached: {each['why']}"))
+        on = f" to {each['device']}" if each["device"] else ""
+        lines.append(f"  {each['program']}: " + (f"attached{on}" if each["ok"] else f"not attached: {each['why']}"))
+    lines += [f"  workload: {text}" for text in record["shell"]]
     lines += [f"  printk: {text}" for text in record["printk"]]
     lines += [f"  {each['map']}: {each['decoded'] or each['bytes']}" for each in record["records"]]
     for name, entries in record["maps"].items():

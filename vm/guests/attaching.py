@@ -11,6 +11,7 @@ from vm.guests import linux as l
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import map_slot
 from vm.guests.machine import Machine
+from vm.guests.network import DEVICE, INDEX, LOOPBACK
 from vm.guests.wire import Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Program
@@ -21,7 +22,7 @@ _ENABLE: Final = 0x2400
 _TYPE_SOFTWARE: Final = 1
 _TYPE_TRACEPOINT: Final = 2
 _CPU_CLOCK: Final = 0
-LOOPBACK: Final = 1
+LOOPBACK_NAME: Final = "lo"
 _GENERIC_XDP: Final = 2
 _FIRST: Final = 3000
 _SETSOCKOPT: Final = 54
@@ -43,6 +44,7 @@ class Attacher:
     iterators -- by program, the slots of what is to be read as text
     registered -- struct_ops maps by number: why one could not be registered, "" if it is
     devices   -- by program, the network device that was chosen for it
+    pair      -- whether the guest has a pair of network devices; where -- by program, the device it is attached to
     """
 
     machine: Machine
@@ -52,6 +54,8 @@ class Attacher:
     iterators: dict[str, Slot] = field(default_factory=dict)
     registered: dict[int, str] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
+    pair: bool = False
+    where: dict[str, str] = field(default_factory=dict)
     _next: int = _FIRST
 
     @staticmethod
@@ -199,11 +203,23 @@ def loopback_up(attacher: Attacher) -> None:
     attacher.do(request, "the loopback device")
 
 
+def device(attacher: Attacher, program: Program) -> tuple[str, int]:
+    """(name, index) of the network device that a program is attached to: the pair's, or where there is none or
+    another was chosen the loopback device. NotAttached if the chosen one is not there."""
+    chosen = attacher.devices.get(program.name, DEVICE if attacher.pair else LOOPBACK_NAME)
+    if chosen == DEVICE and not attacher.pair:
+        raise NotAttached(f"the guest has no {DEVICE}: its image has no veth module")
+    if chosen != DEVICE:
+        loopback_up(attacher)
+    attacher.where[program.name] = chosen
+    return (DEVICE, INDEX) if chosen == DEVICE else (LOOPBACK_NAME, LOOPBACK)
+
+
 def xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
-    """XDP on the loopback device, generic."""
-    loopback_up(attacher)
-    attr = l.Attr().u32(4, LOOPBACK).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
-    attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the loopback device")
+    """XDP on a device, generic: there is a packet's memory whatever the device is."""
+    name, index = device(attacher, program)
+    attr = l.Attr().u32(4, index).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), f"the device {name}")
 
 
 def _cgroup(attacher: Attacher, program: Program, slot: Slot) -> None:

@@ -13,8 +13,9 @@ from elftools.elf.elffile import ELFFile
 
 from vm.guests import attaching
 from vm.guests import linux as l
-from vm.guests.attaching import LOOPBACK, Attacher, How, NotAttached, loopback_up, name_of, perf_attr
-from vm.guests.wire import Read, Request, Slot
+from vm.guests.attaching import Attacher, How, NotAttached, device, name_of, perf_attr
+from vm.guests.network import attribute, module, talk
+from vm.guests.wire import Request, Slot
 from vm.kernel import types as t
 from vm.kernel.errno import EEXIST
 from vm.program import Program
@@ -26,7 +27,6 @@ _SETSOCKOPT: Final = 54
 _SOL_SOCKET: Final = 1
 _REUSEPORT: Final = 15
 _ATTACH_REUSEPORT: Final = 52
-_NETLINK: Final = 16
 _CLSACT: Final = 0xFFFF_0000
 _PARENT: Final = 0xFFFF_FFF1
 _DIRECTION: Final = {"ingress": 0xFFFF_FFF2, "egress": 0xFFFF_FFF3}
@@ -144,53 +144,32 @@ def _xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
 
 
 def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
-    loopback_up(attacher)
+    name, index = device(attacher, program)
     if not attacher.kernel.tcx:
-        classic_tc(attacher, program, slot)
+        classic_tc(attacher, program, slot, index)
         return
     where = program.expected_attach_type or t.BPF_TCX_INGRESS
-    attr = l.Attr().u32(4, LOOPBACK).u32(8, where).u64(24, 0)
-    attacher.command(l.LINK_CREATE, attr, ((0, slot),), "the loopback device")
+    attr = l.Attr().u32(4, index).u32(8, where).u64(24, 0)
+    attacher.command(l.LINK_CREATE, attr, ((0, slot),), f"the device {name}")
 
 
-def classic_tc(attacher: Attacher, program: Program, slot: Slot) -> None:
-    """A cls_bpf filter on the loopback device's clsact, as tc and bpf_tc_attach() make it, for kernels without tcx."""
+def classic_tc(attacher: Attacher, program: Program, slot: Slot, index: int) -> None:
+    """A cls_bpf filter on a device's clsact, as tc and bpf_tc_attach() make it, for kernels without tcx."""
     for name in ("sch_ingress", "cls_bpf"):
-        request = Request()
-        request.call(l.OPEN, request.text(f"/net/{name}.ko"), l.O_RDONLY, keep=2, stop=True)
-        request.call(l.FINIT_MODULE, Slot(2), request.text(""), 0)
-        attacher.machine.run(request)
+        module(attacher.machine, name)
     egress = "egress" in program.section
     parent = _DIRECTION["egress" if egress else "ingress"]
-    made = _talk(
-        attacher, 36, 0x605, struct.pack("<BxHiIII", 0, 0, 1, _CLSACT, _PARENT, 0) + _attribute(1, b"clsact\0")
-    )
+    made = talk(
+        attacher.machine, 36, 0x605,
+        struct.pack("<BxHiIII", 0, 0, index, _CLSACT, _PARENT, 0) + attribute(1, b"clsact\0"),
+    )  # fmt: skip
     if made not in (0, -EEXIST):
         raise NotAttached(f"the kernel made no clsact qdisc: it answered {made}")
-    head = struct.pack("<BxHiIII", 0, 0, LOOPBACK, 0, parent, 1 << 16 | 0x0300) + _attribute(1, b"bpf\0")
-    options = _attribute(7, b"bpfscope\0") + _attribute(8, struct.pack("<I", 1)) + _attribute(6, bytes(4))
-    done = _talk(attacher, 44, 0x405, head + _attribute(2, options), slot)
+    head = struct.pack("<BxHiIII", 0, 0, index, 0, parent, 1 << 16 | 0x0300) + attribute(1, b"bpf\0")
+    options = attribute(7, b"bpfscope\0") + attribute(8, struct.pack("<I", 1)) + attribute(6, bytes(4))
+    done = talk(attacher.machine, 44, 0x405, head + attribute(2, options), slot)
     if done:
         raise NotAttached(f"the kernel made no cls_bpf filter: it answered {done}")
-
-
-def _attribute(kind: int, data: bytes) -> bytes:
-    return struct.pack("<HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
-
-
-def _talk(attacher: Attacher, kind: int, flags: int, body: bytes, last: Slot | None = None) -> int:
-    """Send a netlink message; the error it is answered with, 0 for none. last -- goes into its last four bytes."""
-    request, sock = Request(), attacher.slot()
-    message = struct.pack("<IHHII", 16 + len(body), kind, flags, 1, 0) + body
-    at, room = request.place(message), request.room(4096)
-    request.call(l.SOCKET, _NETLINK, 3, 0, keep=sock.number, stop=True)
-    patches = () if last is None else ((at + len(message) - 4, last),)
-    request.call(l.SENDTO, sock, at, len(message), 0, 0, 0, stop=True, patches=patches)
-    request.call(l.RECVFROM, sock, room, 4096, 0, 0, 0, stop=True, reads=(Read(room, 20),))
-    results = attacher.machine.run(request)
-    if results[-1].failed or results[-1].value < 20:
-        return next((each.value for each in results if each.failed and not each.skipped), -1)
-    return int(struct.unpack_from("<i", results[-1].data[0], 16)[0])
 
 
 def _struct_ops(attacher: Attacher, program: Program, slot: Slot) -> None:

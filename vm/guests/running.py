@@ -18,8 +18,10 @@ from vm.guests.jited import jited
 from vm.guests.kernel import GuestKernel
 from vm.guests.loading import Load
 from vm.guests.machine import Machine
+from vm.guests.network import make_pair
 from vm.guests.recorder import Choice, Recorder
 from vm.guests.single_runs import Packets, Received, single_runs
+from vm.guests.traffic import NETWORK
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Object, Program
@@ -29,12 +31,7 @@ from vm.recorded.values import RecordedCode, RecordedEvent
 WORKLOADS: Final = {
     "shell": "for i in 1 2 3 4 5; do /bin/busybox true; /bin/busybox ls / >/dev/null; done",
     "files": "for i in 1 2 3 4 5; do echo $i >/tmp/f$i; /bin/busybox wc /tmp/f$i >/dev/null; rm /tmp/f$i; done",
-    "network": (
-        "b=/bin/busybox; $b ip link set lo up; echo hello >/tmp/page; $b httpd -p 127.0.0.1:8080 -h /tmp; "
-        "($b nc -u -l -p 53 </dev/null >/dev/null &); for i in 1 2 3; do "
-        "$b wget -q -O /dev/null http://127.0.0.1:8080/page; $b timeout 1 $b nslookup bpf.test 127.0.0.1 & done; "
-        "$b ping -c 3 -i 0.1 127.0.0.1 >/dev/null; $b sleep 0.2; $b killall httpd nc; true"
-    ),
+    "network": NETWORK,
     "scheduler": (
         "for i in 1 2 3 4 5 6; do (for j in 1 2 3 4 5; do /bin/busybox usleep 5000; /bin/busybox true; done) & done; "
         "for i in 1 2; do (i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done) & done; wait"
@@ -52,6 +49,8 @@ _MAPS_EVERY: Final = 0.5  # seconds between two looks at the maps while the work
 _TRACE: Final = Slot(3900)
 _CHILD: Final = Slot(3901)
 _NULL: Final = Slot(3902)
+_SHELL: Final = Slot(3903)
+_OUTPUT: Final = Slot(3904)
 _KEYED: Final = frozenset(
     {
         t.BPF_MAP_TYPE_HASH, t.BPF_MAP_TYPE_ARRAY, t.BPF_MAP_TYPE_LRU_HASH, t.BPF_MAP_TYPE_PERCPU_HASH,
@@ -63,16 +62,24 @@ _PER_CPU: Final = frozenset({t.BPF_MAP_TYPE_PERCPU_HASH, t.BPF_MAP_TYPE_PERCPU_A
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """Whether a program is attached, and why not."""
+    """Whether a program is attached, and why not. device -- the network device that it is attached to, if it is one"""
 
     program: str
     ok: bool
     why: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
     """A line that a program printed (bpf_printk), as the kernel's trace_pipe shows it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A line that the workload wrote to its output or error output."""
 
     text: str
 
@@ -130,17 +137,34 @@ class Noted:
     text: str
 
 
-Event = Received | Attached | Printed | Record | Content | Codes | Recorded | Noted | Ended
+Event = Received | Attached | Printed | Shell | Record | Content | Codes | Recorded | Noted | Ended
+
+
+@dataclass
+class _Text:
+    """Text as it comes. size -- bytes that came, of which MAX_PRINTED are told; rest -- a line that is not complete"""
+
+    size: int = 0
+    rest: bytes = b""
+
+    def lines(self, data: bytes) -> list[str]:
+        """The lines that are complete with what came."""
+        told = self.size <= MAX_PRINTED
+        self.size += len(data)
+        if not told:
+            return []
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return [line.decode("utf-8", "replace") for line in lines]
 
 
 @dataclass
 class _Run:
     machine: Machine
     buffers: list[RingBuffer | PerfBuffer] = field(default_factory=list)
-    printed: int = 0
+    printk: _Text = field(default_factory=lambda: _Text())
+    shell: _Text = field(default_factory=lambda: _Text())
     records: int = 0
     lost: int = 0
-    rest: bytes = b""
     status: int | None = None
     # Where the producers were when the workload had ended, once that was seen.
     goal: tuple[int, ...] | None = None
@@ -152,9 +176,12 @@ class _Run:
         room, status = request.room(_PIPE_PIECE), request.place(bytes(8))
         request.call(l.READ, _TRACE, room, _PIPE_PIECE, reads=(Read(room, _PIPE_PIECE, Kind.RETURNED),))
         waited = request.call(l.WAIT4, _CHILD, status, 1, 0, reads=(Read(status, 4),))
+        room = request.room(_PIPE_PIECE)
+        shell = request.call(l.READ, _SHELL, room, _PIPE_PIECE, reads=(Read(room, _PIPE_PIECE, Kind.RETURNED),))
         asked = [(buffer, buffer.ask(request)) for buffer in self.buffers]
         results = self.machine.run(request)
-        out: list[Event] = list(self._lines(results[0].data[0]))
+        out: list[Event] = [Printed(text) for text in self.printk.lines(results[0].data[0])]
+        out += [Shell(text) for text in self.shell.lines(results[shell].data[0])]
         for buffer, number in asked:
             found, lost = buffer.take(self.machine, results[number].data[0])
             self.lost += lost
@@ -166,7 +193,7 @@ class _Run:
             self.status = struct.unpack("<i", results[waited].data[0])[0] >> 8
         if self.goal is None and results[waited].value != 0:
             self.goal = tuple(int.from_bytes(results[number].data[0], "little") for _, number in asked)
-        self.drained = len(results[0].data[0]) < _PIPE_PIECE // 2
+        self.drained = max(len(results[0].data[0]), len(results[shell].data[0])) < _PIPE_PIECE // 2
         return out
 
     @property
@@ -182,16 +209,9 @@ class _Run:
     @property
     def left_out(self) -> tuple[int, int]:
         """Records and bytes of text that are not told."""
-        return max(0, self.records - MAX_RECORDS), max(0, self.printed - MAX_PRINTED)
-
-    def _lines(self, data: bytes) -> Iterator[Printed]:
-        told = self.printed <= MAX_PRINTED
-        self.printed += len(data)
-        if not told:
-            return
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        for line in lines:
-            yield Printed(line.decode("utf-8", "replace"))
+        return max(0, self.records - MAX_RECORDS), sum(
+            max(0, each.size - MAX_PRINTED) for each in (self.printk, self.shell)
+        )
 
 
 def run(
@@ -220,6 +240,7 @@ def run(
             yield [received]
     load = Load(machine, kernel, obj, programs[0])
     attacher = Attacher(machine, kernel, tuple(obj.maps), devices=before.devices if before is not None else {})
+    attacher.pair = make_pair(machine)
     one = _Run(machine)
     _open_streams(machine)
     loaded = load.together(programs)
@@ -244,7 +265,7 @@ def run(
             except NotAttached as error:
                 why = str(error)
         attached += not why
-        yield [Attached(program.name, not why, why)]
+        yield [Attached(program.name, not why, why, "" if why else attacher.where.get(program.name, ""))]
     if not attached:
         yield [Ended(0, None)]
         return
@@ -316,6 +337,10 @@ def _open_streams(machine: Machine) -> None:
     request = Request()
     request.call(l.OPEN, request.text("/sys/kernel/tracing/trace_pipe"), l.O_NONBLOCK, keep=_TRACE.number)
     request.call(l.OPEN, request.text("/dev/null"), l.O_RDWR, keep=_NULL.number)
+    fifo = request.text("/output")
+    request.call(l.MKNOD, fifo, 0o010600, 0)
+    request.call(l.OPEN, fifo, l.O_RDWR | l.O_NONBLOCK, keep=_SHELL.number)
+    request.call(l.OPEN, fifo, l.O_WRONLY, keep=_OUTPUT.number)
     request.call(l.CLOCK_SETTIME, 0, request.place(struct.pack("<QQ", int(time.time()), 0)))
     machine.run(request)
 
@@ -345,7 +370,7 @@ def _start(machine: Machine, shell: str) -> None:
     words = [request.text(word) for word in ("/bin/sh", "-c", shell)]
     argv = request.place(struct.pack("<4Q", *words, 0))
     envp = request.place(struct.pack("<2Q", request.text("PATH=/bin"), 0))
-    request.call(SPAWN, words[0], argv, envp, _NULL, _NULL, _NULL, keep=_CHILD.number)
+    request.call(SPAWN, words[0], argv, envp, _NULL, _OUTPUT, _OUTPUT, keep=_CHILD.number)
     if machine.run(request)[0].failed:
         raise GuestError("protocol", "The workload could not be started.")
 

@@ -47,7 +47,9 @@ def real(
     packets: Sequence[PacketInput] = (),
     setup: Setup = NOTHING,
 ) -> Iterator[list[dict[str, Any]]]:
-    """What happens, as it happens: lists of dictionaries whose `what` is packet, attached, printk, record, map or end.
+    """What happens, as it happens: lists of dictionaries.
+
+    Their `what` is packet, attached, printk, shell (a line that the workload wrote), record, map or end.
 
     shell   -- a line for busybox's shell, instead of a workload
     program -- which one gets the packets first, through BPF_PROG_TEST_RUN, with what the emulated machine makes of them
@@ -64,7 +66,7 @@ def real(
         raise InputError(f"There is no workload {workload!r}; there are: {', '.join(WORKLOADS)}.")
     kernel = guest_kernel(state)
     obj, before = prepared(build, kernel, setup)
-    yield [{"what": "attached", "program": name, "ok": False, "why": why} for name, why in obj.errors]
+    yield [{"what": "attached", "program": name, "ok": False, "why": why, "device": ""} for name, why in obj.errors]
     chosen = next((each for each in obj.programs if each.name == program), None) if packets else None
     given = Packets(chosen, tuple(each.data for each in packets)) if chosen is not None else None
     tell = _Teller(obj, _emulated(build, program, packets, setup) if given is not None else [])
@@ -110,13 +112,21 @@ class _Teller:
         self.emulated = emulated
 
     def __call__(self, event: Event) -> dict[str, Any]:
-        from vm.guests.running import Attached, Content, Ended, Printed, Record
+        from vm.guests.running import Attached, Content, Ended, Printed, Record, Shell
         from vm.guests.single_runs import Received
 
         if isinstance(event, Received):
             return self._packet(event)
         if isinstance(event, Attached):
-            return {"what": "attached", "program": event.program, "ok": event.ok, "why": event.why}
+            return {
+                "what": "attached",
+                "program": event.program,
+                "ok": event.ok,
+                "why": event.why,
+                "device": event.device,
+            }
+        if isinstance(event, Shell):
+            return {"what": "shell", "text": event.text[:MAX_SHOWN]}
         if isinstance(event, Printed):
             return {"what": "printk", "text": event.text[:MAX_SHOWN]}
         if isinstance(event, Record):

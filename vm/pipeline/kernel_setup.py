@@ -26,9 +26,7 @@ MAX_SECTION: Final = 1 << 20
 """Bytes of a section whose variables can be set."""
 MAX_TARGET: Final = 128
 """Characters of a target."""
-LOOPBACK: Final = "lo"
-PAIR: Final = "veth0"
-DEVICES: Final = (PAIR, LOOPBACK)
+DEVICES: Final = ("veth0", "lo")
 """Network devices of a guest that programs can be attached to; the first is the default."""
 _SECTIONS: Final = (".rodata", ".data", ".bss")
 _ON_DEVICES: Final = frozenset({t.BPF_PROG_TYPE_XDP, t.BPF_PROG_TYPE_SCHED_CLS})

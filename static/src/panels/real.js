@@ -17,7 +17,7 @@ const ENTRIES = 64;
 const WORKLOADS = [
   ["shell", "a shell that starts processes"],
   ["files", "files that are written and read"],
-  ["network", "TCP, DNS and ping on the loopback device"],
+  ["network", "TCP, DNS and ping between two network namespaces"],
   ["scheduler", "a busy scheduler"],
   ["", "a line of shell"],
 ];
@@ -221,12 +221,12 @@ export class RealPane extends Panel {
 }
 
 /** @param {RealAttached} part */
-const attachedRow = ({ program, ok, why }) =>
-  h("li", { data: { ok: ok ? "yes" : "no" } }, h("span", { class: ok ? "good" : "bad", "aria-hidden": "true" }, ok ? "✔ " : "✖ "), h("code", null, program), h("span", { class: "hint" }, ok ? " attached" : ` not attached: ${why}`));
+const attachedRow = ({ program, ok, why, device }) =>
+  h("li", { data: { ok: ok ? "yes" : "no" } }, h("span", { class: ok ? "good" : "bad", "aria-hidden": "true" }, ok ? "✔ " : "✖ "), h("code", null, program), h("span", { class: "hint" }, ok ? ` attached${device ? ` to ${device}` : ""}` : ` not attached: ${why}`));
 
 /** @param {RealLine} line @param {number} ms */
 const outputRow = (line, ms) =>
-  h("li", null, h("span", { class: "real-ms" }, `${(ms / 1000).toFixed(2)} s`), h("span", { class: "event-kind" }, line.kind === "printk" ? "printk" : line.source), h("code", null, line.text.trimStart() || line.bytes));
+  h("li", null, h("span", { class: "real-ms" }, `${(ms / 1000).toFixed(2)} s`), h("span", { class: "event-kind" }, line.kind === "record" ? line.source : line.kind === "shell" ? "workload" : line.kind), h("code", null, line.text.trimStart() || line.bytes));
 
 /** @param {RealPacket[]} received */
 const packetTable = (received) =>

@@ -1053,12 +1053,14 @@ export interface RealAttached {
   ok: boolean;
   /** why it is not */
   why: string;
+  /** the network device that it is attached to; `""`: it is not attached to one */
+  device: string;
 }
 
 /** What a program put out. */
 export interface RealLine {
-  /** `printk`: a line of trace_pipe; `record`: of a ring or perf buffer, or an iterator's text */
-  kind: "printk" | "record";
+  /** `printk`: a line of trace_pipe; `shell`: of what the workload wrote; `record`: of a ring or perf buffer, or an iterator's text */
+  kind: "printk" | "shell" | "record";
   /** name of the buffer or iterator */
   source: string;
   /** as text, decoded through BTF; `""`: nothing says how */

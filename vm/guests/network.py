@@ -1,0 +1,114 @@
+"""The network of a run: a pair of devices (veth), of which the other end is in a network namespace of its own.
+
+The peer answers by its kernel (ARP, ping); a shell starts programs there with `nsenter --net=/peer`. So packets between
+ADDRESS and PEER really cross the pair, and programs on DEVICE see them.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from vm.guests import linux as l
+from vm.guests.machine import Machine
+from vm.guests.wire import Read, Request, Slot
+
+DEVICE: Final = "veth0"
+INDEX: Final = 2
+ADDRESS: Final = "10.0.0.1"
+PEER: Final = "10.0.0.2"
+NAMESPACE: Final = "/peer"
+LOOPBACK: Final = 1
+_PEER_DEVICE: Final = "veth1"
+_PEER_INDEX: Final = 3
+_NETLINK: Final = 16
+_NEWLINK: Final = 16
+_NEWADDR: Final = 20
+_CREATE: Final = 0x605  # NLM_F_REQUEST, ACK, EXCL, CREATE
+_CHANGE: Final = 5  # NLM_F_REQUEST, ACK
+_UP: Final = 1
+_NEWNET: Final = 0x4000_0000
+_BIND: Final = 4096
+_HERE: Final = Slot(3910)
+_THERE: Final = Slot(3911)
+_SOCKET: Final = Slot(3912)
+_OURS: Final = "/proc/self/ns/net"
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    """A netlink attribute."""
+    return struct.pack("<HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def talk(machine: Machine, kind: int, flags: int, body: bytes, last: Slot | None = None, sock: Slot = _SOCKET) -> int:
+    """Send a netlink message; the error it is answered with, 0 for none. last -- goes into its last four bytes."""
+    request = Request()
+    message = struct.pack("<IHHII", 16 + len(body), kind, flags, 1, 0) + body
+    at, room = request.place(message), request.room(4096)
+    request.call(l.SOCKET, _NETLINK, 3, 0, keep=sock.number, stop=True)
+    patches = () if last is None else ((at + len(message) - 4, last),)
+    request.call(l.SENDTO, sock, at, len(message), 0, 0, 0, stop=True, patches=patches)
+    request.call(l.RECVFROM, sock, room, 4096, 0, 0, 0, stop=True, reads=(Read(room, 20),))
+    results = machine.run(request)
+    close = Request()
+    close.call(l.CLOSE, sock)
+    machine.run(close)
+    if results[-1].failed or results[-1].value < 20:
+        return next((each.value for each in results if each.failed and not each.skipped), -1)
+    return int(struct.unpack_from("<i", results[-1].data[0], 16)[0])
+
+
+def module(machine: Machine, name: str) -> bool:
+    """Load a module of the guest's image; whether the image has it."""
+    request = Request()
+    request.call(l.OPEN, request.text(f"/net/{name}.ko"), l.O_RDONLY, keep=_SOCKET.number, stop=True)
+    request.call(l.FINIT_MODULE, _SOCKET, request.text(""), 0)
+    request.call(l.CLOSE, _SOCKET)
+    return not machine.run(request)[0].failed
+
+
+def make_pair(machine: Machine) -> bool:
+    """Make the pair and its namespace; False if the guest cannot have one: its image has no veth module."""
+    if not module(machine, "veth"):
+        return False
+    request = Request()
+    request.call(l.OPEN, request.text(_OURS), l.O_RDONLY, keep=_HERE.number, stop=True)
+    request.call(l.OPEN, request.text(NAMESPACE), l.O_RDWR | l.O_CREAT, 0o600, stop=True)
+    request.call(l.UNSHARE, _NEWNET, stop=True)
+    request.call(l.OPEN, request.text(_OURS), l.O_RDONLY, keep=_THERE.number)
+    request.call(l.MOUNT, request.text(_OURS), request.text(NAMESPACE), 0, _BIND, 0)
+    request.call(l.SETNS, _HERE, _NEWNET)
+    made = not any(result.failed for result in machine.run(request)) and not _link(machine)
+    if made:
+        made = not any((_up(machine, LOOPBACK), _up(machine, INDEX), _address(machine, INDEX, ADDRESS)))
+        _in(machine, _THERE)
+        try:
+            made &= not any((_up(machine, LOOPBACK), _up(machine, _PEER_INDEX), _address(machine, _PEER_INDEX, PEER)))
+        finally:
+            _in(machine, _HERE)
+    return made
+
+
+def _in(machine: Machine, where: Slot) -> None:
+    request = Request()
+    request.call(l.SETNS, where, _NEWNET)
+    machine.run(request)
+
+
+def _link(machine: Machine) -> int:
+    def info(index: int, name: str) -> bytes:
+        return struct.pack("<BxHiII", 0, 0, index, 0, 0) + attribute(3, name.encode() + b"\0")
+
+    peer = info(_PEER_INDEX, _PEER_DEVICE) + attribute(28, bytes(4))  # IFLA_NET_NS_FD
+    kind = attribute(1, b"veth\0") + attribute(2, attribute(1, peer))
+    return talk(machine, _NEWLINK, _CREATE, info(INDEX, DEVICE) + attribute(18, kind), _THERE)
+
+
+def _up(machine: Machine, index: int) -> int:
+    return talk(machine, _NEWLINK, _CHANGE, struct.pack("<BxHiII", 0, 0, index, _UP, _UP))
+
+
+def _address(machine: Machine, index: int, address: str) -> int:
+    number = bytes(map(int, address.split(".")))
+    body = struct.pack("<BBBBI", 2, 24, 0, 0, index) + attribute(2, number) + attribute(1, number)
+    return talk(machine, _NEWADDR, _CREATE, body)
