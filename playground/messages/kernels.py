@@ -52,6 +52,13 @@ class Said(Wire, frozen=True):
     insns_processed: int
     message: Annotated[str, about("the verifier's last words, or why there is no verdict")]
     log: Annotated[str, about("the log, of level 2 with one compiler, else of level 1")]
+    diagnosis: Annotated[
+        list[str],
+        about(
+            "what Linux 7.3 says beside the message of a rejected program, line by line; of the emulation, its own "
+            "explanation; else `[]`"
+        ),
+    ]
     code: Annotated[str, about('the same text for the same instructions as they were loaded; `""`: none were')]
 
 

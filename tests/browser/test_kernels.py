@@ -66,3 +66,23 @@ def test_options_of_the_compiler_are_rows_of_a_table(tab: Callable[..., Any]) ->
     expect(strip.locator(".kernel-cell:disabled")).to_have_count(0, timeout=120_000)
     expect(table.locator(".kernel-code").first).to_contain_text("A")
     opened.check()
+
+
+def test_the_diagnosis_of_a_kernel_stands_beside_the_emulations(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/missing-bounds-check")
+    stage(page, "verify", "failed")
+    page.locator("bs-pipeline").get_by_role("button", name="Real kernels").press("Enter")
+    strip = page.get_by_role("region", name="Real kernels")
+    expect(strip.get_by_role("status").first).not_to_contain_text("Waiting", timeout=30_000)
+    if "make kernels" in (strip.text_content() or ""):
+        return
+    expect(strip.get_by_role("status").first).to_contain_text("All kernels", timeout=120_000)
+    if not strip.locator(".kernels-diagnosis").count():
+        return  # only 7.3 writes one
+    strip.locator(".kernels-diagnosis summary").press("Enter")
+    told = strip.get_by_role("region", name="Diagnosis of")
+    expect(told).to_have_count(2)
+    expect(told.first).to_contain_text("Verification failed")
+    expect(told.last).to_contain_text("Needed")
+    opened.check()

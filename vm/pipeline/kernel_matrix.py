@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from vm.program import Object, Program
 
 GUEST_SECONDS: Final = 60.0  # of one program in one kernel
+MAX_DIAGNOSIS: Final = 200
+"""Lines of a diagnosis that are told."""
 _AT_ONCE: Final = 2
 
 
@@ -41,6 +43,8 @@ class Cell:
     errno   -- negative, 0 if accepted or not known
     message -- the last message of the verifier, or why there is no verdict; "" for an accepted program
     code    -- the same text for the same instructions as they were loaded; "" if none were
+    diagnosis -- what Linux 7.3 says beside the message of a rejected program, line by line; of the emulation, its own
+                 explanation
     """
 
     source: str
@@ -56,6 +60,7 @@ class Cell:
     message: str = ""
     log: str = ""
     code: str = ""
+    diagnosis: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the JSON line, without the file and what changed."""
@@ -63,7 +68,7 @@ class Cell:
             "program": self.program, "kernel": self.kernel, "release": self.release, "clang": self.clang,
             "mcpu": self.mcpu, "opt": self.opt, "verdict": self.verdict, "errno": self.errno,
             "insns_processed": self.insns_processed, "message": self.message, "log": self.log,
-            "code": self.code,
+            "code": self.code, "diagnosis": list(self.diagnosis),
         }  # fmt: skip
 
 
@@ -334,10 +339,11 @@ def _told(build: Build, state: State, program: Program, said: Answer) -> Cell:
 
     rejected = said.verdict == "reject"
     text = (named_in(program, said.log) if rejected else said.log).decode("utf-8", "replace")
-    message = said.why or (_message(text) if rejected else "")
+    message, diagnosis = _message(text) if rejected else ("", ())
     return _cell(
         build, state, program.name, said.verdict,
-        errno=said.errno, insns=said.insns_processed, message=message, log=text, code=code_of(program),
+        errno=said.errno, insns=said.insns_processed, message=said.why or message, log=text, code=code_of(program),
+        diagnosis=diagnosis,
     )  # fmt: skip
 
 
@@ -346,11 +352,12 @@ def code_of(program: Program) -> str:
     return hashlib.sha256(encode(program.insns)).hexdigest()[:16]
 
 
-def _message(log: str) -> str:
+def _message(log: str) -> tuple[str, tuple[str, ...]]:
+    """The verifier's last message, and the diagnosis after it."""
     from vm.logs.answer import read_log
 
-    found = read_log([log]).program.message
-    return found.text if found is not None else ""
+    found = read_log([log]).program
+    return found.message.text if found.message is not None else "", found.diagnosis[:MAX_DIAGNOSIS]
 
 
 def _cell(
@@ -364,11 +371,12 @@ def _cell(
     message: str = "",
     log: str = "",
     code: str = "",
+    diagnosis: tuple[str, ...] = (),
 ) -> Cell:
     options = build.options
     c = build.source.kind == "c"
     return Cell(
         build.source.name,
         program, state.name, state.release, build.clang, options.mcpu if c else "", options.opt if c else "",
-        verdict, errno, insns, message, log, code,
+        verdict, errno, insns, message, log, code, diagnosis,
     )  # fmt: skip

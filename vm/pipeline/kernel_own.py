@@ -12,7 +12,7 @@ from vm.guests.loading import MAX_LOGGED
 from vm.kernel.release import RELEASE
 from vm.pipeline.kernel_matrix import Build, Cell, code_of
 from vm.pipeline.objects import choose, load
-from vm.pipeline.verdicts import check
+from vm.pipeline.verdicts import Verdict, check
 
 EMULATED: Final = "emulated"
 _ADDRESS: Final = re.compile(r"\b0xf[0-9a-f]{15}\b")
@@ -44,7 +44,7 @@ def own_cell(build: Build, name: str, caps: Caps = ROOT, log_level: int = 1) -> 
             program = replace(program, line_infos=())  # without BTF, a kernel gets no line information
         said = check(obj, program, caps=caps, log_level=0, alone=True)
         if log_level and said.insns_processed <= MAX_LOGGED:
-            said = check(obj, program, caps=caps, log_level=log_level, alone=True)
+            said = check(obj, program, caps=caps, log_level=log_level, alone=True, explain=True)
     except InputError:
         return None
     c = build.source.kind == "c"
@@ -53,7 +53,22 @@ def own_cell(build: Build, name: str, caps: Caps = ROOT, log_level: int = 1) -> 
         build.options.mcpu if c else "", build.options.opt if c else "",
         said.verdict if said.verdict in ("accept", "reject") else "error",
         said.errno, said.insns_processed, said.message, said.log, code_of(program),
+        _explained(said),
     )  # fmt: skip
+
+
+def _explained(said: Verdict) -> tuple[str, ...]:
+    """Why the emulation's verifier rejected a program, in its own words, line by line."""
+    failure = said.failure
+    if failure is None or said.program is None:
+        return ()
+    program = said.program
+    lines = [
+        failure.explanation, f"Proven: {failure.proven_text}" if failure.proven_text else "",
+        f"Needed: {failure.needed}" if failure.needed else "",
+    ]  # fmt: skip
+    lines += [f"{program.where(cause.insn_idx).capitalize()}: {cause.name} {cause.why}" for cause in failure.causes]
+    return tuple(line for line in lines if line)
 
 
 def verified(own: Cell, cell: Cell) -> Verified | None:

@@ -55,6 +55,8 @@ export class KernelsStrip extends Panel {
   choice = null;
   /** @type {Kernels | null} the kernels that the choice is made of */
   chosenOf = null;
+  /** Whether the diagnosis was opened. */
+  diagnosed = false;
 
   build() {
     this.store.on(["analyses", "stages", "kernelsOpen", "ran", "kind", "kernelLog", "edited"], () => this.paint());
@@ -128,6 +130,7 @@ export class KernelsStrip extends Panel {
       label,
       ways,
       own ? this.own(own) : null,
+      this.diagnoses(cells, own),
       this.comparison(),
       changes.length ? h("ul", { class: "kernels-changes", "aria-label": "What changed between kernels" }, changes) : null,
       done?.lacking.length
@@ -181,6 +184,26 @@ export class KernelsStrip extends Panel {
         ? `The emulation differs from the real Linux ${verified.release} in its ${WHERE[verified.where]}: ${verified.ours || "nothing"} instead of ${verified.theirs || "nothing"}. This is a fault of the emulation.`
         : `Verified against the real Linux ${verified.release} just now: identical.`;
     return text ? h("p", { class: `kernels-own ${verified?.where ? "bad" : "good"}` }, text) : null;
+  }
+
+  /** The diagnosis that a kernel wrote beside its message, beside the emulation's explanation. @param {KernelCell[]} cells @param {EmulatedCell | undefined} own */
+  diagnoses(cells, own) {
+    const { kernelLog } = this.store.state;
+    const told = cells.filter(({ diagnosis }) => diagnosis?.length);
+    const cell = told.find((each) => each === kernelLog) ?? told[told.length - 1];
+    if (!cell) return null;
+    const sides = [cell, ...(own?.diagnosis?.length ? [own] : [])];
+    return h(
+      "details",
+      { class: "kernels-diagnosis", open: this.diagnosed || cell === kernelLog, on: { toggle: (event) => void (/** @type {HTMLDetailsElement} */ (event.target).isConnected && this.keep(/** @type {HTMLDetailsElement} */ (event.target).open)) } },
+      h("summary", null, `Diagnosis of ${whose(cell)}${sides.length > 1 ? ", beside the emulation's" : ""}`),
+      h("div", { class: "kernels-beside" }, sides.map((each) => h("section", { "aria-label": `Diagnosis of ${whose(each)}` }, h("h4", null, whose(each)), h("pre", { class: "kernels-said" }, each.diagnosis.join("\n"))))),
+    );
+  }
+
+  /** @param {boolean} open */
+  keep(open) {
+    this.diagnosed = open;
   }
 
   /** The comparison of two answers, or how to make one. */

@@ -913,6 +913,8 @@ export interface KernelCell {
   message: string;
   /** the log, of level 2 with one compiler, else of level 1 */
   log: string;
+  /** what Linux 7.3 says beside the message of a rejected program, line by line; of the emulation, its own explanation; else `[]` */
+  diagnosis: string[];
   /** the same text for the same instructions as they were loaded; `""`: none were */
   code: string;
   type: "cell";
@@ -950,6 +952,8 @@ export interface EmulatedCell {
   message: string;
   /** the log, of level 2 with one compiler, else of level 1 */
   log: string;
+  /** what Linux 7.3 says beside the message of a rejected program, line by line; of the emulation, its own explanation; else `[]` */
+  diagnosis: string[];
   /** the same text for the same instructions as they were loaded; `""`: none were */
   code: string;
   type: "emulated";

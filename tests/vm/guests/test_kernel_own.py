@@ -10,6 +10,7 @@ import pytest
 
 from vm import pipeline
 from vm.btf.types import Btf
+from vm.errors import InputError
 from vm.kernel.btf import kernel_btf
 from vm.kernel.release import RELEASE
 from vm.pipeline import Build, BuildOptions, Cell, Source
@@ -116,3 +117,26 @@ def test_a_program_without_btf_has_no_lines_of_its_source_in_the_log() -> None:
 
 def test_identifiers_of_types_are_hidden() -> None:
     assert hidden("func 'f' arg0 has btf_id 3075 type") == hidden("func 'f' arg0 has btf_id 2991 type")
+
+
+def test_the_emulations_own_cell_says_why_it_rejects() -> None:
+    build = Build(Source("asm", b"r0 = *(u32 *)(r1 + 0)\nr0 = *(u32 *)(r0 + 4)\nexit\n"), BuildOptions())
+    cell = pipeline.own_cell(build, "")
+    assert cell is not None and cell.verdict == "reject"
+    assert "data_end" in cell.diagnosis[0] and any(line.startswith("Needed: ") for line in cell.diagnosis)
+    assert cell.as_json()["diagnosis"] == list(cell.diagnosis)
+    assert own().diagnosis == ()
+
+
+def test_kernels_and_compilers_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    there: Any = pipeline.Guests(tuple(SimpleNamespace(name=name) for name in ("5.10", "6.12", "7.3")), "")  # type: ignore[misc]
+    assert [state.name for state in there.named(["7.3", "5.10"])] == ["5.10", "7.3"]
+    assert len(there.named([])) == 3 and there.usual().name == "6.12"
+    with pytest.raises(InputError, match=r"There is no kernel '9\.9'; there are: 5\.10, 6\.12, 7\.3\."):
+        there.named(["6.12", "9.9"])
+    assert pipeline.Guests((), "none").named(["9.9"]) == ()  # what is missing is said instead
+    monkeypatch.setattr("vm.pipeline.kernel_matrix.compilers", lambda: ("15", "18"))
+    monkeypatch.setattr("vm.pipeline.kernel_matrix.usual_compiler", lambda: "clang 22.1.8")
+    assert pipeline.named_compilers(["", "22", "18", "22"]) == ("", "18")
+    with pytest.raises(InputError, match=r"There is no clang '99'; there are: 15, 18, 22\."):
+        pipeline.named_compilers(["15", "99"])
