@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import long_log, page, start, walks
+from bench import kernels, long_log, page, start, walks
 from bench.rows import Clock, Row, skipped
 from bench.submit import Playground
 
@@ -284,4 +284,6 @@ MEASURES: Final[dict[str, Measure]] = {
     "page_weight": Measure(page_weight, 20, standard=False),
     "values": Measure(values, 100, standard=False),
     "key_to_paint": Measure(key_to_paint, 60, standard=False),
+    "kernel_answers": Measure(kernels.kernel_answers, 3600, standard=False),
+    "guest_jobs": Measure(kernels.guest_jobs, 3600, standard=False),
 }
