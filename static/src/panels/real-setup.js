@@ -80,9 +80,8 @@ export class RealSetup {
     const what = type ? ` ${type}: ${key} → ${value}` : "";
     return this.field("sizes", name, h("span", null, h("code", null, name), h("span", { class: "hint" }, what)), {
       placeholder: grouped(max_entries),
-      type: "number",
-      min: "1",
-      max: String(1 << 24),
+      inputmode: "numeric",
+      maxlength: "8",
     });
   }
 
@@ -160,7 +159,7 @@ export class RealSetup {
           this.drawEntries();
           /** @type {HTMLElement | null} */ (this.fields.querySelector(".fix-actions button"))?.focus();
         };
-        return h("p", { class: "real-entry" }, h("code", null, entry.map), " [", put("key"), "] = ", put("value"), h("button", { type: "button", class: "button", "aria-label": `Remove entry ${i + 1} of ${entry.map}`, on: { click: remove } }, "Remove"));
+        return h("p", { class: "real-entry" }, h("code", null, entry.map), h("span", null, "["), put("key"), h("span", { class: "real-equals" }, "] ="), put("value"), h("button", { type: "button", class: "button", "aria-label": `Remove entry ${i + 1} of ${entry.map}`, on: { click: remove } }, "Remove"));
       }),
     );
   }
