@@ -56,6 +56,10 @@ def kernel_answers(clock: Clock) -> list[Row]:
         for text in wrong[:SHOWN]:
             print(f"    {state.name}: {text}", flush=True)
         asked = len(theirs)
+        print(
+            f"    {state.name}: {asked - len(wrong)} of {asked} programs of {len(files)} objects are the same",
+            flush=True,
+        )
         rows.append(
             Row(
                 f"{label}: {state.name}",
