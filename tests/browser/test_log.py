@@ -216,7 +216,7 @@ def test_an_upload_that_is_refused_says_why(tab: Tabs, tmp_path: Path) -> None:
     made = tab()
     page = made.open()
     answer = json.dumps({"error": "The server is taking other uploads; try again in a moment."})
-    page.route("**/api/log", lambda route: route.fulfill(status=503, body=answer))
+    page.route("**/api/uploads?kind=log", lambda route: route.fulfill(status=503, body=answer))
     page.locator("bs-editor input[type=file]").first.set_input_files(str(file))
     expect(page.locator(".kind-select")).to_have_value("log")
     page.keyboard.press("Control+Enter")

@@ -141,7 +141,7 @@ def test_links_have_the_address_that_visitors_see_and_addresses_are_not_believed
 def test_a_long_log_is_uploaded_and_a_longer_one_refused(proxy: Proxy) -> None:
     assert proxy.ask("POST", "/api/log", b"0: (b7) r0 = 2\n" * 400_000)[0] == 201
     with pytest.raises(OSError):
-        status, _ = proxy.ask("POST", "/api/log", b"x" * (101 << 20))
+        status, _ = proxy.ask("POST", "/api/uploads?kind=log", b"x" * (101 << 20))
         raise OSError if status == 413 else AssertionError(status)
 
 
