@@ -131,14 +131,14 @@ def key_of(request: Mapping[str, Any]) -> str:
 
 
 @functools.cache
+def _uploads_in(folder: Path) -> Uploads:
+    most, of_client = settings.UPLOADS_MB << 20, settings.UPLOADS_MB_PER_ADDRESS << 20
+    return Uploads(folder / "uploads", settings.SECRET_KEY, most, of_client)
+
+
 def uploads() -> Uploads:
     """The files that were uploaded."""
-    return Uploads(
-        store().folder / "uploads",
-        settings.SECRET_KEY,
-        settings.UPLOADS_MB << 20,
-        settings.UPLOADS_MB_PER_ADDRESS << 20,
-    )
+    return _uploads_in(store().folder)
 
 
 def most_of(kind: str) -> int:

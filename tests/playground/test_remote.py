@@ -308,6 +308,7 @@ async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, wor
     client = redis.from_url(redis_url)
     here = services.service()
     assert await here.pool.ready(30)
+    before = set(here.uploads.folder.iterdir())
     status, answer = await post(data[: 5 << 20], data[5 << 20 :])
     assert status == 201
     socket = await connected()
@@ -316,7 +317,7 @@ async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, wor
     found = next(each for each in said if each["type"] == "stage")
     assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
     # Neither side keeps anything of it.
-    await _until(lambda: not list(here.uploads.folder.iterdir()), 20)
+    await _until(lambda: set(here.uploads.folder.iterdir()) == before, 20)
     await _until(lambda: not list(folder.rglob("uploads/*")), 20)
     assert [name async for name in client.scan_iter() if b":file:" in name] == []
     # The file is gone, so another request that names it is refused.
