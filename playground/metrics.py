@@ -42,6 +42,10 @@ differences: Final = Counter(
 )
 queue_length: Final = Gauge("bpfscope_queue_length", "Runs that wait.", registry=registry)
 workers: Final = Gauge("bpfscope_workers", "Worker processes.", ["state"], registry=registry)
+worker_memory: Final = Gauge("bpfscope_worker_memory_bytes", "Memory of the largest worker.", registry=registry)
+worker_files: Final = Gauge(
+    "bpfscope_worker_open_files", "Open files of the worker that has most of them.", registry=registry
+)
 layers: Final = Gauge("bpfscope_sandbox_layer", "1 if the layer holds the workers.", ["layer"], registry=registry)
 connections: Final = Gauge("bpfscope_connections", "Open connections.", registry=registry)
 sockets: Final = Gauge("bpfscope_sockets", "Open WebSockets.", registry=registry)

@@ -120,6 +120,7 @@ JOB_MEMORY_MB = env.limit("JOB_MEMORY_MB")
 JOB_OUTPUT_MB = env.limit("JOB_OUTPUT_MB")
 JOB_FILE_MB = env.limit("JOB_FILE_MB")
 JOBS_PER_WORKER = env.limit("JOBS_PER_WORKER")
+WORKER_GROWTH_PERCENT = env.limit("WORKER_GROWTH_PERCENT")
 SHUTDOWN_SECONDS = env.limit("SHUTDOWN_SECONDS")
 
 # Finished runs are kept to answer the same request again, the least recently used dropped first.

@@ -113,6 +113,8 @@ async def prometheus() -> Answer:
         metrics.queue_length.set(status["queued"])
         for state in ("idle", "running"):
             metrics.workers.labels(state).set(status[state])
+        metrics.worker_memory.set(status.get("memory", 0))
+        metrics.worker_files.set(status.get("files", 0))
         sandbox = here.pool.about.get("sandbox") or {"active": [], "missing": []}
         for layer in sandbox["active"]:
             metrics.layers.labels(layer).set(1)

@@ -54,6 +54,9 @@ class Limit(NamedTuple):
     meaning: str
 
 
+OPEN_FILES: Final = 128
+"""Descriptors of a worker."""
+
 LIMITS: Final[Mapping[str, Limit]] = {
     "WORKERS": Limit(
         max(1, (os.cpu_count() or 1) - 1), 1, 64,
@@ -70,6 +73,10 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "JOB_FILE_MB": Limit(32, 1, 1024, "MiB of the largest file a job may write"),
     "JOBS_PER_WORKER": Limit(
         100, 1, 100_000, "jobs after which a worker process is replaced, once its successor has started"
+    ),
+    "WORKER_GROWTH_PERCENT": Limit(
+        50, 5, 100, "growth of a worker's memory or open files since its start, in percent of what its limits leave, "
+        "above which it is replaced when it is idle",
     ),
     "SHUTDOWN_SECONDS": Limit(
         10, 0, 600, "seconds after SIGTERM within which runs may end; the others are notified and stopped"

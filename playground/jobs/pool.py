@@ -25,6 +25,7 @@ from playground.jobs.uploads import place
 
 log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
+SETTLED_SECONDS = 0.5  # after a job, when its memory was freed
 READ_SECONDS = 15  # for a read of a stored run
 RETRY_SECONDS = (0.2, 1, 5, 15)
 
@@ -65,6 +66,7 @@ class Pool:
         limits: JobLimits,
         queue: Queue,
         jobs_per_worker: int = 100,
+        growth: float = 0.5,
         base: Path,
         temporary: Path,
     ) -> None:
@@ -72,6 +74,7 @@ class Pool:
         self.size = size
         self.limits = limits
         self.jobs_per_worker = jobs_per_worker
+        self.growth = growth
         self.about: dict[str, Any] = {}
         self.start_error = ""
         self._base = base
@@ -120,6 +123,8 @@ class Pool:
             "queued": len(self._queue),
             "queue_length": self._queue.length,
             "pids": [worker.pid for worker in (*self._idle, *self._busy.values())],
+            "memory": max((worker.memory for worker in (*self._idle, *self._busy.values())), default=0),
+            "files": max((worker.files for worker in (*self._idle, *self._busy.values())), default=0),
             "error": self.start_error,
         }
 
@@ -250,6 +255,7 @@ class Pool:
             keep = reuse and not run.cancelled and not self._closed
             if keep:
                 self._idle.append(worker)
+                asyncio.get_running_loop().call_later(SETTLED_SECONDS, self._measure, worker)
             # The user gets the answer before the clean-up.
             if again:
                 run.retried, run.state = True, QUEUED
@@ -291,7 +297,7 @@ class Pool:
     async def _supervise(self, worker: Worker, run: Run) -> bool:
         """Copy frames until the job ends; True when the worker may take another."""
         job = asyncio.ensure_future(self._copy(worker, run))
-        before = worker.use().cpu
+        before = worker.measure(self.limits, self.growth).cpu
         seconds, most_cpu = self.limits.seconds * run.patience, self.limits.cpu_seconds * run.patience
         deadline = time.monotonic() + (min(READ_SECONDS, seconds) if run.ahead else seconds)
         try:
@@ -327,12 +333,22 @@ class Pool:
             elif frame.kind == END:
                 end = frame.value()
                 run.good = bool(end.get("cacheable"))
+                worker.files = int(end.get("files", 0))
                 metrics.stages(end.get("stages"))
                 if end.get("traceback"):
                     log.error("a job failed:\n%s", end["traceback"], extra={"run": run.id})
                 return bool(end.get("reuse"))
             else:
                 raise FrameError("a worker said it was ready in the middle of a job")
+
+    def _measure(self, worker: Worker) -> None:
+        """Measure a worker whose job is over; one that has grown is replaced."""
+        if worker not in self._idle or self._closed:
+            return
+        worker.rest(worker.measure(self.limits, self.growth))
+        if worker.grown:
+            log.info("a worker has grown (%s) and is replaced", worker.grown)
+            self._fill()
 
     def _fill(self) -> None:
         """Start workers until there are enough, counting those that are starting."""
@@ -356,7 +372,7 @@ class Pool:
         if old is None and self._workers() > self._wanted() and self._idle:
             old = self._idle[-1]
         if old is not None and self._workers() > most and not self._closed:
-            metrics.worker_ends.labels("renewed" if old.due() else "spare").inc()
+            metrics.worker_ends.labels(old.grown or ("renewed" if old.due() else "spare")).inc()
             self._idle.remove(old)
             self._end(old)
 

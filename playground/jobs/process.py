@@ -11,11 +11,12 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playground.config.limits import JobLimits
+from playground.config.limits import OPEN_FILES, JobLimits
 from playground.jobs.frames import HEADER, READY, Frame, FrameError, read_header
 
 log = logging.getLogger("playground.worker")
@@ -49,6 +50,11 @@ class Use(NamedTuple):
     memory: int
 
 
+IDLE_SECONDS = 1.0
+IDLE_CPU = 0.2
+"""Part of its time that a worker may compute while it has nothing to do, if that was at least IDLE_SECONDS."""
+
+
 class Worker:
     """A started process; `start` returns once it says it is ready."""
 
@@ -58,6 +64,10 @@ class Worker:
         self.about: dict[str, Any] = {}
         self.jobs = 0
         self.due_at = 1 << 30  # jobs after which it is to be renewed
+        self.grown = ""  # what it has too much of: memory, descriptors or cpu
+        self.memory = self.files = 0  # bytes with its descendants, and descriptors of its own, when last measured
+        self._first = (0, 0)  # memory and files at its start
+        self._idle_from = (0.0, 0.0)  # when its last job was over, and its CPU time then
         self._compiled = compiled
         self._compiled_at = _changed_at(compiled)
 
@@ -74,7 +84,7 @@ class Worker:
 
     def due(self) -> bool:
         """Whether this worker should be replaced."""
-        return self.jobs >= self.due_at or self.outdated()
+        return self.jobs >= self.due_at or bool(self.grown) or self.outdated()
 
     def outdated(self) -> bool:
         """Whether compiled code was published after this worker started."""
@@ -108,10 +118,38 @@ class Worker:
             if frame.kind != READY:
                 raise FrameError("a worker's first word was not that it is ready")
             worker.about = frame.value()
+            worker.files = int(worker.about.pop("files", 0))
+            worker.measure(limits, 1)
         except BaseException:
             await worker.kill()
             raise
         return worker
+
+    def measure(self, limits: JobLimits, growth: float) -> Use:
+        """Measure it between two jobs, and note what it has too much of.
+
+        growth -- the part of what its limits leave beside its first size by which it may grow
+        """
+        used, now = self.use(), time.monotonic()
+        self.memory = used.memory
+        if not self.jobs:
+            self._first = self.memory, self.files
+            return used
+        sizes = {
+            "memory": (self.memory, self._first[0], limits.memory),
+            "descriptors": (self.files, self._first[1], OPEN_FILES),
+        }
+        for name, (size, first, most) in sizes.items():
+            if size - first > growth * (most - first):
+                self.grown = name
+        since, cpu = self._idle_from
+        if since and now - since > IDLE_SECONDS and used.cpu - cpu > IDLE_CPU * (now - since):
+            self.grown = "cpu"
+        return used
+
+    def rest(self, used: Use) -> None:
+        """Its job is over, and what follows a job too."""
+        self._idle_from = time.monotonic(), used.cpu
 
     async def send(self, request: dict[str, Any]) -> None:
         """Send a job. WorkerDied if the process has ended."""

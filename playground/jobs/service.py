@@ -197,6 +197,7 @@ def local_pool() -> Pool:
         limits=job_limits(),
         queue=_queue(),
         jobs_per_worker=settings.JOBS_PER_WORKER,
+        growth=settings.WORKER_GROWTH_PERCENT / 100,
         base=settings.BASE_DIR,
         temporary=settings.VAR_DIR / "tmp",
     )

@@ -7,7 +7,9 @@ job, confines itself, and then processes requests. It uses neither Django nor th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
+import fcntl
 import gc
 import importlib
 import json
@@ -21,7 +23,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from playground.config.limits import JobLimits
+from playground.config.limits import OPEN_FILES, JobLimits
 from playground.jobs.frames import (
     DAMAGED,
     END,
@@ -88,7 +90,7 @@ def main() -> None:
     held = confine_self(
         read=readable(),
         write=[tempfile.gettempdir()],
-        limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=128),
+        limits=Limits(cpu=None, memory=limits.memory, file_size=limits.file_size, open_files=OPEN_FILES),
         wanted=wanted_layers(),
     )
     allowed = "landlock" in held.active or os.environ.get(INSISTED) == "yes"
@@ -97,7 +99,7 @@ def main() -> None:
     gc.freeze()
     # A walk creates millions of values and hardly any cycles: searching for cycles would take a third of its time.
     gc.disable()
-    _send(out, READY, about)
+    _send(out, READY, {**about, "files": _open_files()})
     while (request := _next_request(requests)) is not None:
         if not allowed:
             _send(out, MESSAGE, {"type": "error", "code": "input", "message": REFUSED})
@@ -215,6 +217,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
         end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
     _clean_temporary_files()
     end["stages"] = stages
+    end["files"] = _open_files()
     _send(out, END, end)
     return bool(end["reuse"])
 
@@ -245,6 +248,16 @@ def _limit_cpu(seconds: float) -> None:
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     soft = int(used.ru_utime + used.ru_stime + seconds) + 5
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _open_files() -> int:
+    """Number of open descriptors; the parent cannot see them, because this process is not dumpable."""
+    count = 0
+    for number in range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4 * OPEN_FILES)):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(number, fcntl.F_GETFD)
+            count += 1
+    return count
 
 
 def _clean_temporary_files() -> None:

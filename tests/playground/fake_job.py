@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,33 @@ def allocate(rest: str) -> Iterator[Message]:
     yield {"type": "stage", "stage": "load", "status": "done", "size": len(bytearray(int(rest) << 20))}
 
 
+LEAKED: list[Any] = []
+
+
+def leak(rest: str) -> Iterator[Message]:
+    """MiB that are never freed, for a real job with much memory leaves as much."""
+    LEAKED.append(b"x" * (int(rest) << 20))
+    yield {"type": "stage", "stage": "load", "status": "done"}
+
+
+def leak_files(rest: str) -> Iterator[Message]:
+    """Descriptors that are never closed."""
+    LEAKED.extend(os.dup(0) for _ in range(int(rest)))
+    yield {"type": "stage", "stage": "load", "status": "done"}
+
+
+def leak_thread(rest: str) -> Iterator[Message]:
+    """A thread that computes on for seconds."""
+    end = time.monotonic() + float(rest)
+
+    def compute() -> None:
+        while time.monotonic() < end:
+            pass
+
+    threading.Thread(target=compute, daemon=True).start()
+    yield {"type": "stage", "stage": "load", "status": "done"}
+
+
 def say(rest: str) -> Iterator[Message]:
     """KiB that do not compress."""
     yield {"type": "stage", "stage": "verify", "status": "done", "log": os.urandom(int(rest) << 9).hex()}
@@ -218,6 +246,7 @@ ACTIONS = {
     name: globals()[name]
     for name in (
         "stage", "steps", "sleep", "spin", "allocate", "say", "crash", "fail", "bad_input", "limit", "temporary",
-        "write", "probe", "nonsense", "blocks", "block", "outlines", "program", "damaged",
+        "write", "probe", "nonsense", "blocks", "block", "outlines", "program", "damaged", "leak", "leak_files",
+        "leak_thread",
     )
 }  # fmt: skip

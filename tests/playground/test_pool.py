@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from playground import metrics
 from playground.config.limits import LIMITS, JobLimits
 from playground.jobs import process
 from playground.jobs.frames import END
-from playground.jobs.pool import Pool
-from playground.jobs.process import Worker
+from playground.jobs.pool import SETTLED_SECONDS, Pool
+from playground.jobs.process import IDLE_SECONDS, Worker
 from playground.jobs.queue import Queue
 from playground.jobs.record import Record
 from playground.jobs.run import FINISHED, Run
@@ -128,6 +129,53 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
     assert min(len(pids) for pids in seen) == pool.size + 1  # all that should be there were
     assert max(len(pids) for pids in seen) <= pool.size + 2
     assert {len(pids & old) for pids in seen} == {2, 1, 0}  # one after the other
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [(["leak 60", "leak 220"], "memory"), (["leak_files 30", "leak_files 40"], "descriptors")],
+)
+async def test_a_worker_that_has_grown_is_replaced_when_it_is_idle(
+    service: Service, connect: Connect, commands: list[str], reason: str
+) -> None:
+    pool = await warm(service)
+    socket = await connect()
+
+    def replaced() -> float:
+        return float(metrics.worker_ends.labels(reason)._value.get())
+
+    before = replaced()
+    pid = 0
+    for number, command in enumerate(commands):
+        # The same worker each time: the one that waited longest is taken, so the others are set behind it.
+        if pid:
+            while pool._idle[0].pid != pid:
+                pool._idle.rotate()
+        pid = pool._idle[0].pid
+        await socket.run(f"{command}\nstage n{number}")
+        assert (await socket.until("done"))[-2]["type"] == "stage"
+        await asyncio.sleep(SETTLED_SECONDS + 0.2)
+        if number == 0:
+            assert pid in pool.status()["pids"]  # a little is no reason
+    await until(lambda: pid not in pool.status()["pids"] and replaced() == before + 1)
+    await warm(service)
+    assert replaced() == before + 1  # only that one, and its successor is none of them
+    await socket.close()
+
+
+async def test_a_worker_that_computes_without_a_job_is_replaced(service: Service, connect: Connect) -> None:
+    pool = await warm(service)
+    socket = await connect()
+    pid = pool._idle[0].pid
+    await socket.run("leak_thread 20")
+    await socket.until("done")
+    await asyncio.sleep(SETTLED_SECONDS + IDLE_SECONDS + 0.7)
+    while pool._idle[0].pid != pid:
+        pool._idle.rotate()
+    await socket.run("stage n3")
+    await socket.until("done")
+    await until(lambda: pid not in pool.status()["pids"])
+    await socket.close()
 
 
 async def test_workers_that_are_due_take_jobs_until_a_successor_has_started(
