@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
@@ -29,8 +30,11 @@ from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
 from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
 from playground.messages.asked import ANALYSES, TYPES
+from playground.messages.check import checked
+from playground.messages.questions import Analysis, KernelAnalysis
+from playground.offline_reads import READS, Walk, walk_of
 from playground.records import compact, list_texts, messages_of, read, stages_of, steps_from
-from playground.requests import BadRequest
+from playground.requests import BadRequest, check_question
 from playground.views.pages import config, kernel_release, program_value
 
 FILE_BYTES: Final = 5_000_000
@@ -40,6 +44,15 @@ SECONDS: Final = 60
 """For the steps and answers together; what is not read by then is left out."""
 ANSWER_SECONDS: Final = 5
 """For each answer to a question about the program."""
+READ_SECONDS: Final = 10
+"""For all answers about steps."""
+LEFT: Final = {
+    "value": "how some values were made",
+    "facts": "what branches proved at some steps",
+    "states": "some of the states that were compared",
+    "rounds": "the rounds of some loops",
+}
+"""What is left out where not all questions about steps were answered."""
 
 
 class Packer:
@@ -122,17 +135,28 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     said = await read(messages_of, run)
     if not packer.add([compact({"type": "accepted", "run": run.id}), *map(compact, said)]):
         raise BadRequest("This run is too long for one file.", "size")
-    windows, rest = _windows(run, said, content.get("view") or {})
+    view = content.get("view") or {}
+    windows, rest = _windows(run, said, view)
     had = dict.fromkeys(stages_of(said), 0)
-    whole = await _steps(packer, run, windows, had, end, client)
+    packed: list[str] = []
+    whole = await _steps(packer, run, windows, had, end, client, packed)
+    texts: list[str] = []
     for name in dict.fromkeys(name for message in said for name in message.get("more") or ()):
-        if not await _list(packer, run, name, client):
+        if (part := await _list(packer, run, name, client)) is None:
             left.append(f"the list “{name}” but for its beginning")
-    answered = [kind for kind in ANALYSES if _worth(kind, content["request"])]
-    for kind in list(answered):
-        if not await _answer(packer, kind, content["request"], end, client):
+        else:
+            texts += part if name in NEEDED else []
+    asked = questions(content)
+    answered = list(asked)
+    for kind, more in asked.items():
+        answers = await _answer(packer, kind, content["request"], more, end, client)
+        if answers is None:
             left.append(f"the answer to “{kind}”")
             answered.remove(kind)
+        elif kind == "graph":
+            texts += answers
+    walk = walk_of(view, run.record.total("verify", 0), said, [*texts, *packed])
+    left += [LEFT[kind] for kind in await _reads(packer, run, walk, end, client)]
     if whole:
         await _steps(packer, run, rest, had, end, client)
     for (stage, number), count in had.items():
@@ -145,35 +169,94 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     return left, answered
 
 
-async def _list(packer: Packer, run: Run, name: str, client: Client) -> bool:
-    """Add a list of which its stage's message holds only the beginning."""
+NEEDED: Final = ("prunings", "arrivals", "paths")
+"""Lists that say what is asked about steps."""
+
+
+async def _list(packer: Packer, run: Run, name: str, client: Client) -> list[str] | None:
+    """Add a list of which its stage's message holds only the beginning; its texts, None if it was not added."""
     try:
-        return packer.add(await list_texts(run, name, client.name))
+        texts = await list_texts(run, name, client.name)
     except Busy:
-        return False
+        return None
+    return texts if packer.add(texts) else None
 
 
-def _worth(kind: str, request: dict[str, Any]) -> bool:
-    """Whether a question is asked for the file: those that take long only if somebody asked them before."""
-    return not getattr(TYPES[kind], "slow", False) or service().stored({"kind": kind, "request": request})
+def questions(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is asked about the program for a file: each question with what it says beside the request.
+
+    Not those that need more than the program (another one, other values), and those that real kernels answer only as
+    they were asked on the page, whose answers are stored.
+    """
+    kernels = (content.get("view") or {}).get("kernels") or {}
+    found = {}
+    for kind in ANALYSES:
+        of_kernels = issubclass(TYPES[kind], KernelAnalysis)
+        if (of_kernels and kind not in kernels) or needs_more(kind):
+            continue
+        own = {**kernels[kind], "take": "stored"} if of_kernels else {}
+        question = checked({"type": kind, "request": content["request"], **own}, TYPES[kind], "The view")
+        assert isinstance(question, Analysis)
+        found[kind] = check_question(question)
+    return found
 
 
-async def _answer(packer: Packer, kind: str, request: dict[str, Any], end: float, client: Client) -> bool:
-    """Add the answer to a question, if it is known or soon found. True also where there is no such answer."""
+def needs_more(kind: str) -> bool:
+    """Whether a question has something beside the program without which it cannot be asked."""
+    return any(field.required for field in msgspec.structs.fields(TYPES[kind]) if field.name not in ("type", "request"))
+
+
+async def _answer(
+    packer: Packer, kind: str, request: dict[str, Any], more: dict[str, Any], end: float, client: Client
+) -> list[str] | None:
+    """Add the answer to a question, if it is known or soon found; its messages, none where there is no such answer.
+
+    None if it was not added.
+    """
     stored = service().store.find(key_of({"kind": kind, "request": request}))
     if stored is not None:
         stored.close()
     seconds = min(ANSWER_SECONDS, end - time.monotonic())
     if stored is None and seconds <= 0:
-        return False
+        return None
+    of_kernels = "take" in more
+    about = f",{compact({name: told for name, told in more.items() if name != 'take'})}" if of_kernels else ""
     try:
         async with asyncio.timeout(max(seconds, 1)):
-            async with contextlib.aclosing(service().analysis(kind, request, client)) as texts:
-                return packer.add([f"[{json.dumps(kind)},{text}]" async for text in texts])
+            async with contextlib.aclosing(service().analysis(kind, request, client, more)) as texts:
+                answers = [text async for text in texts]
     except Unreadable:
-        return True  # as of a log, whose program is not known
+        return None if of_kernels else []  # as of a log, whose program is not known
     except (TimeoutError, Busy, Closing, OSError):
-        return False
+        return None
+    return answers if packer.add([f"[{json.dumps(kind)},{text}{about}]" for text in answers]) else None
+
+
+async def _reads(packer: Packer, run: Run, walk: Walk, end: float, client: Client) -> list[str]:
+    """Add answers about steps; the kinds of which some are missing."""
+    end = min(end, time.monotonic() + READ_SECONDS)
+    missing = []
+    for kind, ask in READS.items() if walk.steps else ():
+        asking, told = ask(walk), None
+        try:
+            while True:
+                question = asking.send(told)
+                texts = await _read(run, kind, question, client) if time.monotonic() < end else None
+                told = json.loads(texts[0]) if texts else None
+                if not texts or told is None or (told["type"] == kind and not packer.add(texts)):
+                    missing.append(kind)
+                    break
+                told = told if told["type"] == kind else None
+        except StopIteration:
+            pass
+    return missing
+
+
+async def _read(run: Run, kind: str, question: dict[str, Any], client: Client) -> list[str] | None:
+    try:
+        return await service().ask(run, kind, question, client.name)
+    except (Unreadable, Busy):
+        return None
 
 
 Windows = list[tuple[str, int, int]]
@@ -196,12 +279,16 @@ def _windows(run: Run, said: list[dict[str, Any]], view: Mapping[str, Any]) -> t
 
 
 async def _steps(
-    packer: Packer, run: Run, windows: Windows, had: dict[tuple[str, int], int], end: float, client: Client
-) -> bool:
-    """Add the steps of these windows and count them by stage; False if not all were added."""
+    packer: Packer, run: Run, windows: Windows, had: dict[tuple[str, int], int], end: float, client: Client,
+    packed: list[str] | None = None,
+) -> bool:  # fmt: skip
+    """Add the steps of these windows, also to `packed`, and count them by stage; False if not all were added."""
     for stage, number, first in windows:
-        if time.monotonic() > end or not packer.add(await steps_from(run, stage, number, first, client.name)):
+        texts = await steps_from(run, stage, number, first, client.name) if time.monotonic() <= end else []
+        if time.monotonic() > end or not packer.add(texts):
             return False
+        if packed is not None:
+            packed += texts
         had[stage, number] += min(WINDOW, run.record.total(stage, number) - first)
     return True
 

@@ -150,3 +150,9 @@ test("values have their places on the four lines", () => {
   assert.equal(asOn(s32, 0xffffffffn), -1n);
   assert.equal(asOn(u32, -1n), 0xffffffffn);
 });
+
+test("a refusal of another question is not taken for one of a value", () => {
+  const { values } = asking();
+  for (const asked of ["states", "rounds", "seek"]) assert.equal(values.take({ type: "error", code: "window", asked, message: "No." }), false);
+  for (const asked of ["value", "facts"]) assert.equal(values.take({ type: "error", code: "window", asked, message: "No." }), true);
+});

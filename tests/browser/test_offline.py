@@ -131,3 +131,29 @@ def test_the_page_saves_it(tab: Tabs, disk: Callable[[bytes], Any]) -> None:
     assert source(other.page) == source(page)
     made.check()
     other.check()
+
+
+def test_the_shape_panel_and_values_answer_and_what_is_missing_is_named(
+    server: str, disk: Callable[[bytes], Any]
+) -> None:
+    made = disk(session(server, (ROOT / "examples" / "bounded_loop.c").read_text()))
+    page = made.page
+    expect(page.locator(".file-about")).not_to_contain_text("states that were compared")
+    page.get_by_role("tab", name=re.compile("^Shape")).click()
+    page.locator('.shape-views [data-part="states"]').click()
+    page.locator(".shape-states .step-link").last.click()
+    expect(page.locator(".states-table")).to_be_visible()
+    page.locator('.shape-views [data-part="loops"]').click()
+    expect(page.locator(".shape-loops")).to_contain_text("rounds")
+    # The history of a value is there for what a step set, and what is not there is said.
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.locator("bs-state tr.changed .reg-name").first.click()
+    expect(page.locator(".value .made li").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Real").click()
+    expect(page.locator("bs-real")).to_contain_text("This file does not hold a run on this real kernel")
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("bs-compare").get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("bs-compare")).to_contain_text("This file does not hold a comparison")
+    made.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import html
@@ -14,6 +15,10 @@ import pytest
 
 from playground import offline, rest
 from playground.jobs.service import Service
+from playground.messages.asked import ANALYSES, TYPES
+from playground.messages.questions import KernelAnalysis
+from playground.offline_reads import MOST, READS, Walk, walk_of
+from playground.requests import check_request
 from tests.playground.asgi_client import Answer, call
 from tests.playground.conftest import asked
 
@@ -101,3 +106,100 @@ async def test_a_packer_takes_back_what_does_not_fit() -> None:
     assert 0 < len(taken) < 30
     data = base64.b64decode(packer.end())
     assert len(data) <= 2000 and gzip.decompress(data).decode().split() == taken
+
+
+MATRIX = {"kernels": ["none"], "clangs": [], "mcpus": [], "opts": []}
+
+
+async def test_what_real_kernels_said_is_in_it_if_they_were_asked(service: Service) -> None:
+    view = {"kernels": {"matrix": MATRIX}}
+    before = await made("stage kernels", view=view)
+    assert "the answer to “matrix”" in left(before) and "cells_done" not in json.dumps(lines(before))
+    question = offline.questions({"request": check_request(asked("stage kernels")), "view": view})["matrix"]
+    async for _ in service.analysis("matrix", check_request(asked("stage kernels")), more={**question, "take": "any"}):
+        pass
+    while service.pool.status()["running"]:
+        await asyncio.sleep(0.02)
+    after = await made("stage kernels", view=view)
+    held = [said for said in lines(after) if isinstance(said, list) and said[0] == "matrix"]
+    assert [said[1]["type"] for said in held][-2:] == ["emulated", "cells_done"] and held[0][2] == MATRIX
+    assert "matrix" not in left(after)
+    # Asked of other kernels, there is no stored answer.
+    other = await made("stage kernels", view={"kernels": {"matrix": {**MATRIX, "kernels": ["6.1"]}}})
+    assert "the answer to “matrix”" in left(other)
+
+
+async def test_answers_about_steps_are_in_it(service: Service) -> None:
+    answer = await made("program all\nblocks 10000", view={"step": 7, "reg": "1:r3"})
+    values = [said for said in lines(answer) if isinstance(said, dict) and said["type"] == "value"]
+    assert [(said["ask"]["step"], said["ask"]["name"], said["ask"]["frame"]) for said in values] == [(7, "r3", 1)]
+
+
+PLAIN = {"request": {"kind": "asm", "source": "exit"}}
+OF_STEPS = {"window", "part", "log", "value", "facts", "seek", "states", "rounds"}
+UNHELD = {"run", "stop", "resume", "cancel"}
+
+
+async def test_every_question_is_asked_for_it_or_known_to_need_more() -> None:
+    """A new kind of question has to be decided about here; of the page's side it is static/test/recorded.test.js."""
+    assert set(TYPES) == {*OF_STEPS, *UNHELD, *ANALYSES}
+    plain = offline.questions(PLAIN)
+    of_kernels = {kind for kind in ANALYSES if issubclass(TYPES[kind], KernelAnalysis)}
+    assert set(ANALYSES) - set(plain) == of_kernels | {"settings", "compare"}
+    assert {kind for kind in ANALYSES if offline.needs_more(kind)} == {"settings", "compare"}
+    # Of messages about steps, lists and windows are packed as such, and searches are the page's own.
+    assert OF_STEPS - set(READS) == {"window", "part", "log", "seek"}
+    assert set(offline.LEFT) == set(READS)
+
+
+def compared(after: int, path: int, checkpoint: int) -> dict[str, Any]:
+    return {"insn": 1, "after": after, "path": path, "checkpoint": checkpoint}
+
+
+def walk(step: int, steps: int = 10) -> Walk:
+    said = [
+        {
+            "type": "stage", "stage": "verify", "prunings": [compared(3, 0, 1)],
+            "paths": [{"last_step": 5}, {"last_step": 9}],
+        },
+        {"type": "stage", "stage": "run"},
+    ]  # fmt: skip
+    texts = [
+        {"type": "part", "list": "prunings", "items": [compared(3, 0, 1), compared(8, 1, -1)]},
+        {"type": "part", "list": "arrivals", "items": [compared(8, 1, 4)]},
+        {"type": "part", "list": "log", "items": [1]},
+        {"type": "steps", "stage": "verify", "from": 4, "steps": [{"set": {"r1": {}, "1:fp-8": {}}}, {}]},
+        {"type": "steps", "stage": "run", "from": 0, "steps": [{}]},
+        {"type": "graph", "loops": [{"insn": 2}, {"insn": 6}]},
+    ]
+    return walk_of({"step": step, "reg": "r9"}, steps, said, map(json.dumps, texts))
+
+
+async def test_which_questions_are_asked_about_steps() -> None:
+    assert [tuple(each.values()) for each in READS["states"](walk(8))] == [(8, 1, 4), (3, 0, 1)]
+    assert [tuple(each.values()) for each in READS["rounds"](walk(8))] == [
+        (8, 2), (8, 6), (5, 2), (5, 6), (9, 2), (9, 6),
+    ]  # fmt: skip
+    assert [(each["step"], each["name"], each["frame"]) for each in READS["value"](walk(8))] == [
+        (8, "r9", 0), (4, "r1", 0), (4, "fp-8", 1),
+    ]  # fmt: skip
+    of_run = walk(8)._replace(view={"stage": "run", "step": 3, "reg": "r1"})
+    assert of_run.step == 0 and [each["step"] for each in READS["value"](of_run)] == [4, 4]
+
+
+async def test_facts_are_asked_until_all_steps_are_covered() -> None:
+    asking = READS["facts"](walk(4))
+    assert next(asking) == {"step": 4}
+    assert asking.send({"first": 3, "last": 6}) == {"step": 0}
+    assert asking.send({"first": 0, "last": 2}) == {"step": 7}
+    with pytest.raises(StopIteration):
+        asking.send({"first": 7, "last": 9})
+    asking, count = READS["facts"](walk(0, steps=1 << 20)), 1
+    question = next(asking)
+    for _ in range(2 * MOST):
+        try:
+            question = asking.send({"first": question["step"], "last": question["step"]})
+        except StopIteration:
+            break
+        count += 1
+    assert count == MOST

@@ -64,9 +64,11 @@ export class Analyses {
    * @param {import("./store.js").Store} store
    * @param {Pick<import("./session.js").Session, "ask" | "request">} session
    * @param {string[]} known questions that this server answers
+   * @param {boolean} [file] whether the page is a file, which says of each question that it does not hold the answer
    */
-  constructor(store, session, known) {
+  constructor(store, session, known, file = false) {
     this.known = known;
+    this.file = file;
     this.store = store;
     this.session = session;
   }
@@ -88,7 +90,7 @@ export class Analyses {
 
   /** Ask, unless that was done already. @param {Question} name */
   ask(name) {
-    if (!this.offers(name) || this.answer(name) || !this.session.request) return;
+    if (!(this.offers(name) || this.file) || this.answer(name) || !this.session.request) return;
     this.note(name, {});
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
@@ -101,7 +103,7 @@ export class Analyses {
    */
   again(name, more) {
     const { request } = this.session;
-    if (!this.offers(name) || this.answer(name)?.status === "asked" || !request) return;
+    if (!(this.offers(name) || this.file) || this.answer(name)?.status === "asked" || !request) return;
     this.note(name, more);
     this.put(name, { status: "asked", parts: [], message: "" });
     this.session.ask(/** @type {ClientMessage} */ (/** @type {unknown} */ ({ type: name, request, ...more })));

@@ -2,12 +2,60 @@
  * A session in one file: what the server said of a run is in the page, and is asked for as from a socket. Nothing is sent.
  */
 
-/** @import { ServerMessage } from "../types/messages.js" */
+/** @import { ClientMessage, LoopRounds, ProvedFacts, ServerMessage } from "../types/messages.js" */
 
 const [CONNECTING, OPEN, CLOSED] = [0, 1, 3];
-const NOT_HERE = "This file does not hold these steps: they were left out when it was made. Open the program in bpfscope to see them.";
 const NO_RUN = "This file shows a recorded session, and nothing can be run in it. Open the program in bpfscope to run it.";
-const NO_ANSWER = "This file does not hold the answer: it was not known when the file was made.";
+
+/**
+ * What the answer to a message of the page is, for the sentence that a file does not hold it.
+ * @type {Record<ClientMessage["type"], string>}
+ */
+const NAMES = {
+  run: "another run",
+  window: "these steps",
+  part: "this part of the list",
+  log: "the rest of the log",
+  value: "how this value was made",
+  facts: "what branches proved here",
+  seek: "a search in steps that it left out",
+  states: "these two states",
+  rounds: "the rounds of this loop on this path",
+  contents: "the content of the object file",
+  rewritten: "the rewritten program",
+  fixes: "fixes of the program",
+  counterexample: "an input that makes the program fail",
+  matrix: "what real kernels say of this",
+  real: "a run on this real kernel",
+  record: "a recording of a real kernel",
+  binaries: "these files",
+  profile: "the profile of the walk",
+  advice: "advice for a shorter walk",
+  settings: "the walk with these values",
+  compare: "a comparison with another program or other options",
+  graph: "the control-flow graph",
+  stop: "a question that could be stopped",
+  resume: "another connection",
+  cancel: "a run that could be stopped",
+};
+
+/** Messages that stop what goes on: in a file nothing does. */
+const STOPS = ["stop", "cancel"];
+
+/** @param {string} type */
+export function notHeld(type) {
+  const what = Object.hasOwn(NAMES, type) ? NAMES[/** @type {ClientMessage["type"]} */ (type)] : type;
+  return `This file does not hold ${what}: it was not known when the file was made. Open the program in bpfscope to ask for it.`;
+}
+
+/** Questions about steps whose answers are held one by one (READS in playground/offline_reads.py). */
+const READS = ["value", "facts", "states", "rounds"];
+
+/** A question about steps as a key, the same for the same answer. @type {Record<string, (asked: any) => string>} */
+const KEYS = {
+  value: ({ stage, run, step, name, frame }) => `${stage} ${run ?? 0} ${step} ${frame ?? 0} ${name}`,
+  states: ({ step, path, checkpoint }) => `${step} ${path} ${checkpoint}`,
+};
 
 export class Recorded {
   /** @type {ServerMessage[]} what is said without being asked */
@@ -16,15 +64,22 @@ export class Recorded {
   steps = new Map();
   /** @type {Map<string, any[]>} `part` messages by list */
   parts = new Map();
-  /** @type {Map<string, any[]>} answers to questions by their type */
+  /** @type {Map<string, any[]>} answers to questions about the program by their type */
   answers = new Map();
+  /** @type {Map<string, any>} what they were asked beside the program */
+  about = new Map();
+  /** @type {Map<string, any[]>} answers about steps by their type */
+  reads = new Map();
 
-  /** @param {string} text lines of JSON: a message, or [question, message] of an answer (playground/offline.py) */
+  /** @param {string} text lines of JSON: a message, or [question, message, what else was asked] of an answer (playground/offline.py) */
   constructor(text) {
     for (const line of text.split("\n")) {
       if (!line) continue;
       const said = JSON.parse(line);
-      if (Array.isArray(said)) put(this.answers, said[0], said[1]);
+      if (Array.isArray(said)) {
+        put(this.answers, said[0], said[1]);
+        if (said[2]) this.about.set(said[0], said[2]);
+      } else if (READS.includes(said.type)) put(this.reads, said.type, said);
       else if (said.type === "part") put(this.parts, said.list, said);
       else if (said.type !== "steps") this.messages.push(said);
       else put(this.steps, `${said.stage}:${said.stage === "run" ? said.run : 0}`, said);
@@ -35,13 +90,45 @@ export class Recorded {
 
   /** What a message of the page is answered with. @param {any} asked @returns {any[]} */
   answer(asked) {
-    if (asked.type === "run") return [{ type: "error", code: "restart", message: NO_RUN }, { type: "done", ms: 0, cancelled: false }];
-    if (asked.type === "window") return some(this.steps.get(`${asked.stage}:${asked.run ?? 0}`), "steps", asked) ?? [{ type: "error", code: "window", message: NOT_HERE }];
-    if (asked.type === "part") return some(this.parts.get(asked.list), "items", asked) ?? [{ type: "error", code: "window", message: NO_ANSWER }];
-    if (asked.type === "states" || asked.type === "rounds") return [{ type: "error", code: "window", asked: asked.type, message: NO_ANSWER }];
-    if (asked.type === "log") return [{ type: "error", code: "window", message: NO_ANSWER }];
-    if (!("request" in asked)) return [];
-    return this.answers.get(asked.type) ?? [{ type: "error", code: "analysis", asked: asked.type, message: NO_ANSWER }];
+    const { type } = asked;
+    if (type === "run") return [{ type: "error", code: "restart", message: NO_RUN }, { type: "done", ms: 0, cancelled: false }];
+    if (STOPS.includes(type)) return [];
+    if ("request" in asked) return this.ofProgram(asked) ?? [{ type: "error", code: "analysis", asked: type, message: notHeld(type) }];
+    return this.ofSteps(asked) ?? [{ type: "error", code: "window", message: notHeld(type), ...(READS.includes(type) || type === "seek" ? { asked: type } : {}) }];
+  }
+
+  /** What is said of the program; null if that is not here. @param {any} asked @returns {any[] | null} */
+  ofProgram(asked) {
+    const about = this.about.get(asked.type) ?? {};
+    const same = Object.entries(about).every(([name, told]) => asked[name] === undefined || JSON.stringify(asked[name]) === JSON.stringify(told));
+    return (same && this.answers.get(asked.type)) || null;
+  }
+
+  /** What is said of steps; null if that is not here. @param {any} asked @returns {any[] | null} */
+  ofSteps(asked) {
+    const { type } = asked;
+    if (type === "window") return some(this.steps.get(`${asked.stage}:${asked.run ?? 0}`), "steps", asked);
+    if (type === "part") return some(this.parts.get(asked.list), "items", asked);
+    const told = this.reads.get(type) ?? [];
+    /** @type {any} */
+    let found = null;
+    if (type === "facts") found = told.find((/** @type {ProvedFacts} */ { first, last }) => first <= asked.step && asked.step <= last);
+    else if (type === "rounds") found = this.rounds(told, asked);
+    else if (KEYS[type]) found = told.find((each) => KEYS[type](each) === KEYS[type](asked));
+    return found ? [found] : null;
+  }
+
+  /** The rounds of a loop on the path of a step: they were asked for at another step of it. @param {LoopRounds[]} told @param {any} asked */
+  rounds(told, { step, insn }) {
+    const path = this.path(step);
+    const found = told.find((each) => each.insn === insn && (each.step === step || (each.begun && each.ended && path >= 0 && this.path(each.step) === path)));
+    return found ? { ...found, step } : null;
+  }
+
+  /** The path of a step of the walk; -1 if the step is not here. @param {number} step */
+  path(step) {
+    const held = this.steps.get("verify:0")?.find(({ from, steps }) => from <= step && step < from + steps.length);
+    return held ? held.steps[step - held.from].path : -1;
   }
 }
 

@@ -60,7 +60,7 @@ export class Scope {
     this.seeker.limit(boot.connect ? null : boot.config.limits);
     this.search = new Search(this.cursor, this.lists, this.seeker, this.values);
     this.player = new Player(this.store, this.cursor, this.search, calm);
-    this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? []);
+    this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? [], Boolean(boot.config.file));
     this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values, this.shapes);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows", "shape"], () => needs(this.store.state, this.lists));
     keepBreakpoints(this.store);

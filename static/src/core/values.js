@@ -173,7 +173,7 @@ export class Values {
 
   /** Take a message; false if it answers no question of these. @param {ServerMessage} message */
   take(message) {
-    if (message.type === "error" && message.code === "window" && message.asked) {
+    if (message.type === "error" && message.code === "window" && (message.asked === "value" || message.asked === "facts")) {
       if (message.asked === "facts") {
         this.refused = this.askedFacts?.step ?? -1;
         this.askedFacts = null;

@@ -1,5 +1,6 @@
 /** A run on a real kernel: all programs of the object attached while a workload runs; what they put out, as it comes. */
 import { Panel } from "../core/panel.js";
+import { notHeld } from "../core/recorded.js";
 import { RealSetup } from "./real-setup.js";
 import { fill, h, setText, svg } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
@@ -143,7 +144,7 @@ export class RealPane extends Panel {
 
   /** @param {boolean} loaded @param {boolean} stale */
   hint(loaded, stale) {
-    if (!this.scope.analyses.offers("real")) return "This needs a server with real kernels.";
+    if (!this.scope.analyses.offers("real")) return this.scope.analyses.file ? notHeld("real") : "This needs a server with real kernels.";
     if (!loaded) return "The programs can be run on a real kernel once they are loaded.";
     return `All programs of the object are attached in a virtual machine of their own while a workload runs.${stale ? " The source was edited after its run: run it again first." : ""}`;
   }
