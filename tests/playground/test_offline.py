@@ -157,7 +157,7 @@ def compared(after: int, path: int, checkpoint: int) -> dict[str, Any]:
 
 
 def walk(step: int, steps: int = 10) -> Walk:
-    said = [
+    said: list[dict[str, Any]] = [
         {
             "type": "stage", "stage": "verify", "prunings": [compared(3, 0, 1)],
             "paths": [{"last_step": 5}, {"last_step": 9}],
