@@ -131,7 +131,7 @@ SCENES: Final = {
     "page": Scene(act=keys(*("ArrowRight",) * 8), column="State"),
     "rejected": Scene(REJECTED, column="Source"),
     "why": Scene("/examples/bounded-loop", keys("1", "g", *"144", "Enter")),
-    "run": Scene(act=keys("v", *("ArrowRight",) * 15)),
+    "run": Scene(act=keys("m", *("ArrowRight",) * 15)),
     "fix": Scene(REJECTED, fix, needs="fixes"),
     "counterexample": Scene(REJECTED, counterexample, needs="counterexample"),
     "counterexample-none": Scene(UNSEEN, counterexample, needs="counterexample"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -381,4 +382,24 @@ def test_a_tree_of_20_000_paths_stays_smooth(recorded_tab: Callable[..., Tab]) -
     expect(page.locator(".shape-hits")).to_have_text("3,666 found")
     find.press("Enter")
     expect(page.locator('.paths [aria-selected="true"]')).to_contain_text("rejected here")
+    made.check()
+
+
+@pytest.mark.parametrize(("size", "scale"), [((960, 540), 1), ((1920, 1080), 2)])
+def test_a_projector_shows_several_nodes_and_eight_rows_of_each_column(
+    tab: Tabs, size: tuple[int, int], scale: int
+) -> None:
+    made = tab(width=size[0], height=size[1])
+    layout = json.dumps({"columns": [], "dock": 0, "closed": [], "scale": scale})
+    made.page.add_init_script(f"localStorage.setItem('bpfscope.layout', {json.dumps(layout)})")
+    page = opened(made, "/examples/bounded-loop", step=30)
+    seen = """selector => {
+        const rows = [...document.querySelectorAll(selector)].map((row) => row.getBoundingClientRect());
+        const box = document.querySelector(selector).closest('.paths, .insns, .state-scroll').getBoundingClientRect();
+        const low = Math.min(box.bottom, innerHeight) + 0.5;
+        return rows.filter((row) => row.height && row.top >= box.top - 0.5 && row.bottom <= low).length;
+    }"""
+    assert page.evaluate(seen, ".paths .vl-row") >= 4
+    assert page.evaluate(seen, ".insns .vl-row") >= 8
+    assert page.evaluate(seen, ".state-table tbody tr") >= 8
     made.check()
