@@ -27,6 +27,7 @@ const NAMES = {
   counterexample: "an input that makes the program fail",
   matrix: "what real kernels say of this",
   real: "a run on this real kernel",
+  setup: "what can be changed before a run on a real kernel",
   record: "a recording of a real kernel",
   binaries: "these files",
   profile: "the profile of the walk",
