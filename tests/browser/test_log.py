@@ -314,3 +314,13 @@ def test_a_journal_with_the_newest_line_first(tab: Tabs) -> None:
     page.get_by_role("tab", name="Log").click()
     expect(page.locator("bs-log .vl-row").first).to_contain_text("libbpf: prog 'first_byte'")
     made.check()
+
+
+def test_the_message_of_a_long_text_comes_into_sight(tab: Tabs) -> None:
+    made = tab()
+    page = made.open()
+    paste(page, LOG + "".join(f"another line {n}\n" for n in range(200)))
+    expect(page.locator("bs-editor .cm-line", has_text="another line 199")).to_be_visible()
+    read(page)
+    expect(page.locator("bs-editor .bs-rejected")).to_be_in_viewport()
+    made.check()

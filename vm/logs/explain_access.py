@@ -82,7 +82,7 @@ def beyond(facts: Facts) -> Reason:
         return NO_REASON
     what = (
         f"{_does(facts, size)} of {memory}, and the offset may be as large as {number(off)}: that would be "
-        f"{_bytes(off, size)} of {number(has)}."
+        f"{_bytes(off, size)}, and it has {count(has)}."
     )
     return Reason(f"{what}{_compared(facts)}", _limit(facts, has, size))
 

@@ -70,6 +70,8 @@ export class Editor extends Panel {
   stamp;
   /** @type {number | undefined} start of the line that was last brought into sight */
   shown;
+  /** @type {Stages["verify"] | undefined} the log whose message was brought into sight */
+  told;
   /** @type {Partial<Stages> | undefined} the stages whose diagnostics are shown */
   diagnosed;
   /** @type {Record<string, string> | undefined} source lines of an object that are shown */
@@ -277,13 +279,19 @@ export class Editor extends Panel {
     if (this.made) this.showObject();
     const now = this.scope.cursor.now();
     this.follow(now);
-    const { line, stamp, make } = marksOf(this.store.state, now, (number, file) => this.place(number, file), this.messageLine());
+    const said = this.messageLine();
+    const { line, stamp, make } = marksOf(this.store.state, now, (number, file) => this.place(number, file), said);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const effects = /** @type {import("@codemirror/state").StateEffect<any>[]} */ ([setMarks.of(make())]);
     if (line && line.from !== this.shown) {
       this.shown = line.from;
       if (!this.view.hasFocus) effects.push(this.toSight(line.from));
+    }
+    const { verify } = this.store.state.stages;
+    if (said && verify !== this.told) {
+      this.told = verify; // once, wherever the cursor is: a log is pasted for its message
+      effects.push(this.toSight(said.from));
     }
     this.view.dispatch({ effects });
   }

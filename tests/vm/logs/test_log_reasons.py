@@ -51,7 +51,7 @@ def test_most_recorded_rejections_are_explained() -> None:
             "10: (63) *(u32 *)(r2 +0) = r1\n"
             "invalid access to map value, value_size=20 off=76 size=4\n"
             "R2 max value is outside of the allowed memory range\n",
-            ("writes 4 bytes", "bytes 76 to 79 of 20", "at instruction 7 (if r1 > 0x13 goto pc+8)"),
+            ("writes 4 bytes", "bytes 76 to 79, and it has 20 bytes.", "at instruction 7 (if r1 > 0x13 goto pc+8)"),
             "an index below 5",
         ),
         (
