@@ -19,18 +19,32 @@ FOLDER: Final = Path(__file__).parent.parent / "examples"
 
 
 class Wanted(NamedTuple):
-    """How an example is recorded: a workload's name or a line of shell, and events of each program."""
+    """How an example is recorded: a workload's name or a line of shell, events of each program, only one task's."""
 
     workload: str
     shell: str = ""
     events: int = 5
+    task: str = ""
+    every: int = 1
 
 
 EXAMPLES: Final = {
     "trace_execs": Wanted("shell"),
     "trace_opens": Wanted("files"),
-    "trace_reads": Wanted("files", "for i in 1 2 3 4 5; do echo $i >/tmp/f; busybox wc /tmp/f >/dev/null; done"),
+    "trace_reads": Wanted(
+        "files", "for i in 1 2 3 4 5; do echo $i >/tmp/f; busybox wc /tmp/f >/dev/null; done", task="busybox"
+    ),
     "trace_connects": Wanted(
+        "network",
+        "busybox ip link set lo up; for i in 1 2 3; do (busybox timeout 2 busybox nc -l -p 80$i >/dev/null &); "
+        "busybox usleep 200000; echo hi | busybox timeout 1 busybox nc 127.0.0.1 80$i; done",
+    ),
+    "trace_waits": Wanted(
+        "scheduler", "for i in 1 2 3 4 5 6 7 8; do busybox usleep 30000; done", events=4, task="swapper/0"
+    ),
+    "trace_exits": Wanted("shell", "for i in 0 1 2; do (exit $i); done; busybox sleep 9 & kill $!; wait; true"),
+    "guard_files": Wanted("files", "cd /tmp; echo a >kept~; echo b >gone; rm gone kept~; busybox ls; true", task="rm"),
+    "guard_connects": Wanted(
         "network",
         "busybox ip link set lo up; for i in 1 2 3; do (busybox timeout 2 busybox nc -l -p 80$i >/dev/null &); "
         "busybox usleep 200000; echo hi | busybox timeout 1 busybox nc 127.0.0.1 80$i; done",
@@ -49,7 +63,7 @@ def record(name: str, wanted: Wanted) -> str:
     spent = 0.0
     size = 0
     for each in pipeline.record(
-        build, source, state, Choice(wanted.events), workload=wanted.workload, shell=wanted.shell, seconds=10
+        build, source, state, Choice(wanted.events, wanted.every, wanted.task), workload=wanted.workload, shell=wanted.shell, seconds=20
     ):
         if isinstance(each, Taken):
             first = first or time.monotonic() - started

@@ -38,6 +38,12 @@ def _path(btf: Btf, type_id: int, offset: int, size: int, visits: Iterator[int])
         if held:
             name, path, width = min(held, key=lambda each: each[2])
             return name + path, width
+    elif found.kind is Kind.DATASEC:
+        for variable in found.variables:
+            if variable.offset <= offset and offset + size <= variable.offset + variable.size:
+                held_by = btf.type(variable.type_id)
+                path, width = _path(btf, held_by.type_id, offset - variable.offset, size, visits)
+                return f".{held_by.name}{path}", width
     elif found.kind is Kind.ARRAY and found.nelems:
         width = btf.size_of(found.type_id)
         number, inside = divmod(offset, width or 1)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from vm.guests.confined import command as confined
 from vm.guests.confined import tied
@@ -127,6 +127,8 @@ def _debugged(stack: contextlib.ExitStack) -> tuple[Debug, list[str], list[int]]
     # Only what runs in the area of modules is logged, where the kernel puts BPF programs.
     where = ["-D", f"/proc/self/fd/{written}", "-dfilter", MODULE_AREA]
     stub = ["-chardev", f"socket,id=gdb,fd={theirs.fileno()}", "-gdb", "chardev:gdb"]
+    # Each time the guest goes on QEMU would ask for an event descriptor, and complain that it may have no more.
+    stub += ["-global", "virtio-serial-pci.ioeventfd=off"]
     return Debug(ours, log), [*stub, *where], [theirs.fileno(), written]
 
 
@@ -140,30 +142,35 @@ def close_debug(debug: Debug) -> None:
 def _start(vmlinuz: Path, initrd: Path, held: Callable[[list[str]], list[str]], fds: Sequence[int]) -> Ends:
     ours, port = socket.socketpair()
     serial, console = socket.socketpair()
+    said, complaints = os.pipe()
+    os.set_blocking(complaints, False)  # what does not fit is lost: QEMU must not wait until somebody reads it
     try:
         argv = held(arguments(vmlinuz, initrd, port.fileno(), console.fileno()))
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=complaints,
             pass_fds=[port.fileno(), console.fileno(), *fds],
             start_new_session=True,
             cwd="/",
         )
     except OSError as error:
+        os.close(said)
         raise GuestError("start", f"QEMU does not start: {error.strerror}.") from None
     finally:
         port.close()
         console.close()
-    return Ends(ours, serial, process.pid, lambda: _stop(process))
+        os.close(complaints)
+    errors = os.fdopen(said, "rb")
+    return Ends(ours, serial, process.pid, lambda: _stop(process, errors))
 
 
-def _stop(process: subprocess.Popen[bytes]) -> str:
+def _stop(process: subprocess.Popen[bytes], errors: BinaryIO) -> str:
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stderr is None or process.stderr.closed:
+    if errors.closed:
         return ""
-    with process.stderr as said:
-        return said.read(2000).decode("utf-8", "replace").strip()
+    with errors:
+        return errors.read(2000).decode("utf-8", "replace").strip()

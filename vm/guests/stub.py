@@ -39,6 +39,7 @@ _DUMP: Final = re.compile(
     "".join(rf"R{name}=([0-9a-f]{{16}})\s" for name in (*_NAMES, "IP")).encode(),
 )
 _PIECE: Final = 1 << 16
+_STEP_SECONDS: Final = 0.25
 _MOST_MEMORY: Final = 1024  # bytes of one m packet
 
 
@@ -164,8 +165,13 @@ class Stub:
         self._expect(f"z1,{address:x},1")
 
     def step(self) -> None:
-        """Execute one instruction, without interrupts (QEMU's default)."""
-        self._ask("s")
+        """Execute one instruction, without interrupts (QEMU's default).
+
+        Now and then QEMU goes on instead of stopping behind the instruction: then the guest is stopped where it is.
+        """
+        self._send("s")
+        if self._packet(time.monotonic() + _STEP_SECONDS) is None:
+            self.interrupt()
 
     def go(self) -> None:
         """Let the guest run; stopped() says when it stops again."""

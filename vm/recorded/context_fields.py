@@ -103,6 +103,8 @@ def _pointed(btf: Btf, func_id: int) -> int:
 def _arguments(program: Program, btf: Btf) -> Iterator[_Argument]:
     """Names of the arguments of the function or tracepoint that a program is attached to, and of its result."""
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name, btf)
+    if program.expected_attach_type == k.BPF_TRACE_RAW_TP:  # the type of a tracepoint has no names
+        found = btf.find(f"__traceiter_{program.attach_btf_name}", Kind.FUNC) or found
     while found is not None and found.kind is not Kind.FUNC_PROTO:
         found = btf.type(found.type_id) if found.kind in _ON_THE_WAY else None
     if found is None:

@@ -58,7 +58,8 @@ def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterato
             for n, param in enumerate(helper.params[:_ARGUMENTS], 1)
             if param.type != "..."
         )
-        yield RunEvent(step, KIND, f"{helper.name}({told}) = {_result(helper.ret, result, before[10], names)}")
+        gave = f" = {_result(helper.ret, result, before[10], names)}" if helper.ret != "void" else ""
+        yield RunEvent(step, KIND, f"{helper.name}({told}){gave}")
 
 
 def _kfunc(btf_id: int) -> Helper | None:

@@ -132,3 +132,12 @@ def test_only_events_that_meet_the_condition(state: State) -> None:
     assert last.notes[0].startswith("on_exec ran ") and "never with old_pid == 1" in last.notes[0]
     _, other = record(state, "trace_execs", shell, Choice(5, where="nothing == 1"))
     assert "nothing that the condition nothing == 1 can be asked of" in other.notes[0]
+
+
+@pytest.mark.guests
+def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None:
+    shell = "for i in 1 2 3 4 5 6 7 8; do busybox usleep 20000; done"
+    _, recording = record(state, "trace_waits", shell, Choice(1, task="nobody"))
+    assert len(recording.notes) == 2
+    assert all("never in a task called nobody" in note for note in recording.notes)
+    assert sum(int(note.split(" ran ")[1].split()[0]) for note in recording.notes) > 100
