@@ -63,7 +63,13 @@ def record(name: str, wanted: Wanted) -> str:
     spent = 0.0
     size = 0
     for each in pipeline.record(
-        build, source, state, Choice(wanted.events, wanted.every, wanted.task), workload=wanted.workload, shell=wanted.shell, seconds=20
+        build,
+        source,
+        state,
+        Choice(wanted.events, wanted.every, wanted.task),
+        workload=wanted.workload,
+        shell=wanted.shell,
+        seconds=20,
     ):
         if isinstance(each, Taken):
             first = first or time.monotonic() - started

@@ -44,6 +44,7 @@ MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
 _RECORDING_PAUSE: Final = 0.25  # what the host asks for is done by the guest's init, which runs programs too
+_RECORDING_SPARE: Final = 10.0  # seconds that the workload may run longer while it is recorded, for it is slower
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
 _MAPS_EVERY: Final = 0.5  # seconds between two looks at the maps while the workload runs
 _TRACE: Final = Slot(3900)
@@ -278,8 +279,12 @@ def run(
         recorder.start()
         pause = recorder.wait
     _start(machine, shell)
+    if recorder is not None:
+        recorder.resume()
+        recorder.wait(_RECORDING_PAUSE)
     maps = _Maps(machine, obj)
-    until, settled, looked = time.monotonic() + seconds, 0.0, time.monotonic()
+    spare = _RECORDING_SPARE if recorder is not None else 0.0
+    until, settled, looked = time.monotonic() + seconds + spare, 0.0, time.monotonic()
     while time.monotonic() < until:
         yield one.poll()
         if recorder is not None:
