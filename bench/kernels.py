@@ -51,6 +51,9 @@ def kernel_answers(clock: Clock) -> list[Row]:
             rows.append(Row(f"{label}: {state.name}", note="not measured: out of time"))
             continue
         theirs = _theirs(loader, state.name, files, clock.left())
+        if not theirs:
+            rows.append(Row(f"{label}: {state.name}", note="not measured: the loader told nothing"))
+            continue
         ours = {(Path(cell.source).name, cell.program): cell for cell in _ours(files, state)}
         wrong = list(_different(ours, theirs))
         for text in wrong[:SHOWN]:
@@ -63,7 +66,7 @@ def kernel_answers(clock: Clock) -> list[Row]:
         rows.append(
             Row(
                 f"{label}: {state.name}",
-                [100 * (asked - len(wrong)) / max(1, asked)],
+                [100 * (asked - len(wrong)) / asked],
                 "%",
                 100,
                 True,
