@@ -1,6 +1,7 @@
 """`python -m bench.load [--long] [NAME...]`: what hostile and many clients do to a server. Loopback only.
 
-It takes a few minutes, or with --long half an hour: 10,000 mixed runs, and processes killed for five minutes.
+It takes a few minutes, or with --long some hours: 10,000 mixed runs, 100,000 damaged objects, and processes killed for
+five minutes.
 
 Each measure starts a server of its own. Clients of several network addresses connect from several addresses of
 127.0.0.0/8. Times are compared with those of the idle server in the same run.
@@ -9,6 +10,7 @@ Each measure starts a server of its own. Clients of several network addresses co
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import http.client
 import itertools
@@ -27,10 +29,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
 from bench import walks
+from bench.hostile import hostile
 from bench.kills import kills
 from bench.measures import asm_request, c_request
 from bench.rows import Row
-from bench.submit import Playground, socket_from
+from bench.submit import ROOT, Held, Playground, socket_from
+from vm.remote import Connection
 
 HONEST: Final = "127.0.0.3"
 ATTACKER: Final = "127.0.0.2"
@@ -39,6 +43,12 @@ ENDLESS_SOCKETS: Final = 45
 HALF_OPEN, IDLE, STALLED = 1000, 500, 50
 OVERLOAD_SECONDS: Final = 20
 OVERLOAD: Final = 20
+OBJECT: Final = ROOT / "tests" / "golden" / "objects" / "code.o"
+WARM_UP: Final = 700
+"""Runs before a measure: more than the server keeps an index of (KEPT_RUNS in playground/jobs/service.py)."""
+SAMPLED: Final = 10
+PARTS: Final = 20
+LARGE: Final = 300_000
 _number = itertools.count()
 
 
@@ -215,7 +225,12 @@ def overload() -> list[Row]:
 
 
 def mixed(count: int) -> list[Row]:
-    """Many runs of all kinds in a row: memory, descriptors and processes after the first quarter, and at the end."""
+    """Many runs of all kinds in a row: what the server holds in the last quarter, against the first one.
+
+    As many runs as the server keeps an index of come before. Workers are replaced after some jobs, so that what they
+    hold goes up and down: medians are compared.
+    """
+    large = base64.b64encode(OBJECT.read_bytes() + bytes(LARGE)).decode()
     kinds: tuple[Callable[[], dict[str, Any]], ...] = (
         small_request,
         c_request,
@@ -224,22 +239,42 @@ def mixed(count: int) -> list[Row]:
         lambda: {"kind": "elf", "source": "bm8gRUxG", "options": {}},
         lambda: {"kind": "log", "source": f"0: (b7) r0 = {next(_number)}\n", "options": {}},
     )
+    found: list[Held] = []
 
-    async def go(server: str, runs: int) -> None:
-        async with socket_from(HONEST, server) as opened:
+    async def go(playground: Playground, runs: int) -> None:
+        async with socket_from(HONEST, playground.address) as opened:
             for n in range(runs):
                 await submit(opened, kinds[n % len(kinds)]())
+                if n % SAMPLED == 0:
+                    found.append(playground.held())
 
-    with Playground(WORKERS="1") as playground:
-        asyncio.run(go(playground.address, count // 4))
-        before = playground.held()
-        asyncio.run(go(playground.address, count * 3 // 4))
-        time.sleep(2)
-        after = playground.held()
+    def upload() -> None:
+        with Connection(playground.address) as server:
+            options = {"program": f"none{next(_number)}"}
+            for _ in server.run({"kind": "elf", "source": large, "options": options}):
+                pass
+
+    with Playground(WORKERS="1", RUNS_PER_MINUTE="1000000") as playground:
+        asyncio.run(go(playground, WARM_UP))
+        found.clear()
+        for _ in range(PARTS):
+            asyncio.run(go(playground, count // PARTS))
+            upload()
+    quarter = max(len(found) // 4, 1)
+
+    def ratio(name: str) -> float:
+        first, last = ([getattr(each, name) for each in part] for part in (found[:quarter], found[-quarter:]))
+        return float(statistics.median(last) / statistics.median(first))
+
     return [
-        Row(f"memory after {count:,} runs / after a quarter of them", [after[0] / before[0]], "", 1.1),
-        Row("descriptors, the same", [after[1] / before[1]], "", 1.1),
-        Row("processes, the same", [after[2] / before[2]], "", 1),
+        Row(f"{what}, the last of {count:,} runs / the first", [ratio(name)], "", 1.1, note=f"at the end {at_end}")
+        for name, what, at_end in (
+            ("web", "memory of the web process", f"{found[-1].web >> 20} MiB"),
+            ("workers", "memory of workers", f"{found[-1].workers >> 20} MiB"),
+            ("descriptors", "descriptors", found[-1].descriptors),
+            ("processes", "processes", found[-1].processes),
+            ("files", "files but stored runs", found[-1].files),
+        )
     ]
 
 
@@ -257,6 +292,7 @@ MEASURES: Final = {
     "overload": Measure(overload),
     "mixed": Measure(mixed, (600,), (10_000,)),
     "kills": Measure(kills, (60,), (300,)),
+    "hostile": Measure(hostile, (5,), (1000,)),
 }
 
 

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
@@ -31,6 +31,16 @@ class Answer:
     seconds: float
     received: int
     steps: int
+
+
+class Held(NamedTuple):
+    """web, workers -- bytes of memory; descriptors of all processes; processes; files, but for stored runs"""
+
+    web: int
+    workers: int
+    descriptors: int
+    processes: int
+    files: int
 
 
 class Playground:
@@ -118,17 +128,19 @@ class Playground:
         """Bytes that the server has logged."""
         return self._log.stat().st_size
 
-    def held(self) -> tuple[int, int, int]:
-        """(memory in bytes, descriptors, processes) of the web process and all below it now."""
-        memory = files = count = 0
+    def held(self) -> Held:
+        """What the web process and all below it hold now."""
+        memory, files, count = [], 0, 0
         for process in self.processes():
             try:
-                memory += int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096
+                memory.append(int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096)
                 files += len(list(Path(f"/proc/{process}/fd").iterdir()))
             except OSError:
                 continue
             count += 1
-        return memory, files, count
+        var = Path(self._var.name)
+        left = sum(path.is_file() and path.suffix != ".run" for path in var.rglob("*"))
+        return Held(memory[0], sum(memory[1:]), files, count, left)
 
     def processes(self) -> list[int]:
         """The web process and all below it, it first."""
