@@ -1,0 +1,32 @@
+"""The measure of hostile input finds harm where there is some, and sends what it says."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bench import hostile
+from bench.load import MEASURES
+
+
+@pytest.mark.parametrize(
+    ("text", "harm"),
+    [
+        ('{"type":"error","code":"internal","message":"x"}', "internal"),
+        ('{"type":"error","code":"crashed","message":"x"}', "crashed"),
+        ('{"type":"error","code":"input","message":"x"}', ""),
+        ('{"type":"stage","message":"Traceback (most recent call last)"}', "traceback"),
+        ('{"type":"done","ms":1,"cancelled":false}', ""),
+    ],
+)
+def test_harm_is_found(text: str, harm: str) -> None:
+    assert hostile._harm(text) == harm
+
+
+def test_what_is_sent_is_as_many_as_wanted_and_differs() -> None:
+    (count,) = MEASURES["hostile"].long
+    assert [count * times for _, times in hostile.KINDS.values()] == [100_000, 10_000, 10_000, 1_000]
+    for make, _ in hostile.KINDS.values():
+        chance = random.Random(1)
+        assert len({str(make(chance)) for _ in range(20)}) > 15
