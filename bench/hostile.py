@@ -94,7 +94,7 @@ def hostile_message(chance: random.Random) -> str:
     return text[: chance.randrange(len(text))] if chance.random() < 0.2 else text
 
 
-async def _run(opened: ClientConnection, request: dict[str, Any]) -> Counter[str]:
+async def run_to_end(opened: ClientConnection, request: dict[str, Any]) -> Counter[str]:
     """What a run comes to: one of harmless, or the harm."""
     await opened.send(json.dumps({"type": "run", "v": 1, "request": request}))
     while True:
@@ -144,7 +144,7 @@ def hostile(count: int) -> list[Row]:
         async with socket_from(CLIENT, server) as opened:
             for _ in range(number):
                 made = make(chance)
-                found += await (_message(opened, made) if isinstance(made, str) else _run(opened, made))
+                found += await (_message(opened, made) if isinstance(made, str) else run_to_end(opened, made))
         return found
 
     rows = []
