@@ -247,6 +247,18 @@ def key_to_paint(clock: Clock) -> list[Row]:
         return page.key_to_paint(playground.address)
 
 
+def first_paint(clock: Clock) -> list[Row]:
+    """The page of a server that has answered nothing yet, and then."""
+    with Playground() as playground:
+        return page.first_paint(playground.address)
+
+
+def tree_frames(clock: Clock) -> list[Row]:
+    """The page's scripts while one moves with a tree of 20,000 nodes in sight."""
+    with Playground() as playground:
+        return page.tree_frames(playground.address, walks.FORKS, walks.FORK_NODES, clock)
+
+
 def values(clock: Clock) -> list[Row]:
     """From selecting a value to its history, over the examples and programs of the gallery: 20 recorded walks."""
     with Playground() as playground:
@@ -283,6 +295,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "import_time": Measure(import_time, 20, standard=False),
     "page_weight": Measure(page_weight, 20, standard=False),
     "values": Measure(values, 100, standard=False),
+    "first_paint": Measure(first_paint, 30, standard=False),
+    "tree_frames": Measure(tree_frames, 60, standard=False),
     "key_to_paint": Measure(key_to_paint, 60, standard=False),
     "kernel_answers": Measure(kernels.kernel_answers, 3600, standard=False),
     "guest_jobs": Measure(kernels.guest_jobs, 3600, standard=False),

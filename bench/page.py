@@ -81,6 +81,58 @@ def key_to_paint(address: str) -> list[Row]:
     return found
 
 
+LOADS: Final = 5
+FIRST_PAINT: Final = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+
+
+def first_paint(address: str) -> list[Row]:
+    """Milliseconds from a navigation to the first paint: the server's first page, and later ones without a cache."""
+    labels = ("first paint of a cold server", "first paint of a warm server", "cold to warm")
+    with chromium() as browser:
+        if browser is None:
+            return [skipped(label, NO_BROWSER) for label in labels]
+        # What the browser itself takes when it starts is not the page's.
+        browser.new_page().goto("data:text/html,<p>warm")
+        took = []
+        for _ in range(LOADS + 1):
+            context = browser.new_context(viewport={"width": 1440, "height": 900})
+            page = context.new_page()
+            page.goto(f"{address}/")
+            page.wait_for_function(f"() => ({FIRST_PAINT})() !== null")
+            took.append(float(page.evaluate(FIRST_PAINT)))
+            context.close()
+    cold, *warm = took
+    return [
+        Row(labels[0], [cold], " ms", 1000),
+        Row(labels[1], warm, " ms", 1000),
+        Row(labels[2], [cold / statistics.median(warm)]),
+    ]
+
+
+def tree_frames(address: str, source: str, nodes: int, clock: Clock) -> list[Row]:
+    """Script time of each frame while one steps, drags and scrolls with a tree of `nodes` nodes in sight."""
+    labels = tuple(f"script time a frame, {what} with the tree, p95" for what in ("stepping", "dragging", "scrolling"))
+    with chromium() as browser:
+        if browser is None:
+            return [skipped(label, NO_BROWSER) for label in labels]
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        draft = json.dumps({"kind": "asm", "source": source, "options": {}})
+        page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})")
+        page.goto(f"{address}/")
+        page.wait_for_selector("html[data-ready]")
+        page.keyboard.press("Control+Enter")
+        page.locator("#tab-paths").click()
+        sum_ = f"() => document.querySelector('.shape-sum')?.textContent.includes('{nodes:,} nodes')"
+        page.wait_for_function(sum_, timeout=1000 * max(1.0, clock.left() - 5))
+        page.evaluate("document.activeElement?.blur?.()")
+        page.keyboard.press("End")  # as of a rejected program, from where the arrow key leads back
+        meter = Meter(page)
+        stepping = meter.stepping(Clock(clock.left() / 3))
+        dragging = meter.dragging(Clock(clock.left() / 2))
+        scrolling = meter.scrolling(".paths", clock)
+    return [_p95(label, took) for label, took in zip(labels, (stepping, dragging, scrolling), strict=True)]
+
+
 # Every value of every step (at most STEPS of them, evenly spread) is selected as a click does, and waited for.
 ASK: Final = """async ([most, until]) => {
   const { scope } = document.querySelector('bs-editor');

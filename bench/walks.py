@@ -21,6 +21,21 @@ STATES: Final = 1000
 
 # A loop of two instructions whose counter the verifier knows: 1,000,000 steps, then the limit.
 ENDLESS: Final = "r0 = 7\nif r0 > 9 goto out\nagain:\nr0 += 1\ngoto again\nout:\nexit\n"
+# A loop that may end after each round: a path for every round.
+FORKS: Final = """.type xdp
+r6 = 0
+again:
+call bpf_get_prandom_u32
+if r0 <= 5 goto on
+r0 = 0
+exit
+on:
+r6 += 1
+if r6 < 10000 goto again
+r0 = 0
+exit
+"""
+FORK_NODES: Final = 20_001
 COUNT: Final = "r0 = 0\nagain:\nr0 += 1\nif r0 < 20000 goto again\nexit\n"
 FIRST_BYTE: Final = """
 r2 = *(u32 *)(r1 + 0)
