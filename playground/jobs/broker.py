@@ -38,8 +38,12 @@ WANT_SECONDS = 30
 ALIVE_SECONDS = 10
 """Seconds after which a worker that is not heard of is taken for dead."""
 BEAT_SECONDS = 2
-START_SECONDS = 30
-"""Seconds within which a worker begins a job that was given to Celery."""
+CLOSE_SECONDS = 5
+START_SECONDS = 5
+"""Seconds within which a worker usually begins a job; then it is given to Celery once more: a connection that breaks
+while Celery takes a job loses it for an hour, and a job that is given out twice is run once."""
+WAIT_SECONDS = 60
+"""Seconds within which a worker has to begin a job."""
 LOST = "The connection to the worker was lost. Press Run again."
 DEAD = "The worker that ran your program has ended. Your program is kept: press Run again."
 
@@ -67,6 +71,7 @@ class Broker:
         self._room: Counter[str] = Counter()  # of workers, by what they take
         self._served: frozenset[str] = frozenset()
         self._error = "no worker has reported yet"
+        self._closed = False
         self._jobs: dict[Run, asyncio.Task[None]] = {}
         self._places: dict[Run, str] = {}  # the kind of place that a run uses
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,9 +80,12 @@ class Broker:
         self._spawn(self._look())
 
     async def close(self) -> None:
-        for task in [*self._tasks, *self._jobs.values()]:
+        self._closed = True
+        ending = [*self._tasks, *self._jobs.values()]
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._jobs.values(), return_exceptions=True)
+        if ending:
+            await asyncio.wait(ending, timeout=CLOSE_SECONDS)
         await self._redis.aclose()
         await asyncio.to_thread(self._celery.close)
 
@@ -170,7 +178,11 @@ class Broker:
         for queue in self._waiting.values():
             for over in [run for run in queue if run.state == FINISHED]:
                 queue.remove(over)
-            while (run := queue.next(self._clients())) is not None and (place := self._place(run)) is not None:
+            while (
+                not self._closed
+                and (run := queue.next(self._clients())) is not None
+                and (place := self._place(run)) is not None
+            ):
                 queue.take(run)
                 metrics.wait_seconds.observe(time.monotonic() - run.since)
                 self._begin(run, engine.FIRST if place == engine.FIRST else None, place)
@@ -209,7 +221,7 @@ class Broker:
 
     async def _look(self) -> None:
         """Poll which workers there are."""
-        while True:
+        while not self._closed:
             try:
                 said: Any = await self._redis.hgetall(engine.key("about", "workers"))
                 self._learn(_fresh(said, self._secret))
@@ -298,20 +310,22 @@ class Broker:
 
     async def _copy(self, run: Run, name: str, again: tuple[str, int] | None) -> None:
         heard = False  # of a worker that has begun
-        doubts, began, beaten = 0, time.monotonic(), time.monotonic()
+        doubts = 0
+        given = began = beaten = time.monotonic()
         async for entry in streams.read(self._redis, self._secret, name):
             if entry is None or time.monotonic() - beaten > BEAT_SECONDS:
                 beaten = time.monotonic()
                 wanted = await self._redis.expire(engine.key("want", name), WANT_SECONDS)
-                alive = await self._redis.exists(engine.key("alive", name)) if heard else beaten - began < START_SECONDS
+                alive = await self._redis.exists(engine.key("alive", name)) if heard else beaten - given < START_SECONDS
                 # Its last words may have come after the last look for them.
                 doubts = 0 if wanted and alive else doubts + 1
             if entry is None:
                 if doubts > 1:
-                    if not wanted or again is None or run.retried or run.record.entries:
+                    lost = run.retried or run.record.entries if heard else beaten - began > WAIT_SECONDS
+                    if not wanted or again is None or lost:
                         raise Gone
-                    run.retried, heard, run.state = True, False, QUEUED
-                    doubts, began = 0, time.monotonic()
+                    run.retried, run.state = run.retried or heard, QUEUED
+                    heard, doubts, given = False, 0, beaten
                     await self._push(name, *again)
                 continue
             doubts = 0

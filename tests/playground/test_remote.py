@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -94,7 +95,7 @@ def redis_url(redis_server: Server) -> str:
 def start_worker(url: str, folder: Path) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ, "REDIS_URL": url.replace("web:web", "worker:worker"),
-        "BPFSCOPE_VAR": str(folder), "WORKERS": "1", "JOB_KEY": KEY,
+        "BPFSCOPE_VAR": str(folder), "WORKERS": "1", "JOB_KEY": KEY, "SHUTDOWN_SECONDS": "1",
         "DJANGO_SETTINGS_MODULE": "playground.settings",
     }  # fmt: skip
     return subprocess.Popen([sys.executable, "-c", WORKER], cwd=django_settings.BASE_DIR, env=environment)
@@ -375,6 +376,26 @@ async def _no() -> bool:
     return False
 
 
+async def test_a_job_that_is_lost_on_its_way_is_given_out_again(
+    web: None, worker: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = services.service()
+    assert await here.pool.ready(30)
+    assert isinstance(here.pool, broker.Broker)
+    push, lost = here.pool._push, [True]
+
+    async def lose(*job: Any) -> None:
+        if not lost or lost.pop() is not True:
+            await push(*job)
+
+    monkeypatch.setattr(broker, "START_SECONDS", 0.2)
+    monkeypatch.setattr(here.pool, "_push", lose)
+    client = await connected()
+    await client.run("stage compile\nsleep 0.1\nstage verify")
+    assert (await client.until("done", 10))[-2]["type"] == "stage"
+    await client.close()
+
+
 async def test_redis_dies_in_the_middle_of_a_job(
     redis_server: Server, web: None, worker: subprocess.Popen[bytes]
 ) -> None:
@@ -403,6 +424,18 @@ async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[by
     worker.wait()
     said = await client.until("done", 30)
     assert said[-2]["code"] == "crashed"
+    await client.close()
+
+
+async def test_a_worker_that_is_stopped_tells_its_runs(redis_url: str, web: None, tmp_path: Path) -> None:
+    worker = start_worker(redis_url, tmp_path)
+    assert await services.service().pool.ready(30)
+    client = await connected()
+    await client.run("stage load\nsleep 23")
+    await client.until("stage", 30)
+    worker.send_signal(signal.SIGTERM)
+    assert (await client.until("done", 10))[-2]["code"] == "restart"
+    assert await asyncio.to_thread(worker.wait, 10) == 0
     await client.close()
 
 
