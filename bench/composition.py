@@ -183,6 +183,7 @@ class Composition:
             group = CPU / f"bpfscope-{name}"
             group.mkdir(exist_ok=True)
             (group / "cpu.cfs_quota_us").write_text(str(int(self._quota * 100_000)))
+            (group / "cpu.shares").write_text("262144")  # it gets as much, whatever else this machine does
             (group / "cgroup.procs").write_text(str(process.pid))  # before it has started any of its own
 
     def kill(self, name: str) -> None:
@@ -324,9 +325,9 @@ async def _visitors(server: str, seconds: float, workers: int) -> int:
         nonlocal done
         async with socket_from(address, server) as opened:
             while time.monotonic() < until:
-                # Some 3,000 rounds to verify: the worker does the work, not the web process.
+                # Some 1,000 rounds to verify: the worker does the work, not the web process.
                 number = time.monotonic_ns() & 0xFFFFF
-                source = f"r0 = {number}\nr1 = 0\nagain:\nr1 += 1\nif r1 < 3000 goto again\nr0 = 0\nexit\n"
+                source = f"r0 = {number}\nr1 = 0\nagain:\nr1 += 1\nif r1 < 1000 goto again\nr0 = 0\nexit\n"
                 ended: Ended = await submit(opened, asm_request(source))
                 done += ended.outcome == "accept" and time.monotonic() < until
 
