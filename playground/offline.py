@@ -26,9 +26,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from playground.glossary import glossary
 from playground.jobs.queue import Busy, Client
+from playground.jobs.reading import Unreadable
 from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
-from playground.jobs.service import Closing, Unreadable, key_of, service, toolchain, version
+from playground.jobs.service import Closing, key_of, service, toolchain, version
 from playground.messages.asked import ANALYSES, TYPES
 from playground.messages.check import checked
 from playground.messages.questions import Analysis, KernelAnalysis
@@ -254,7 +255,7 @@ async def _reads(packer: Packer, run: Run, walk: Walk, end: float, client: Clien
 
 async def _read(run: Run, kind: str, question: dict[str, Any], client: Client) -> list[str] | None:
     try:
-        return await service().ask(run, kind, question, client.name)
+        return await service().reads.ask(run, kind, question, client.name)
     except (Unreadable, Busy):
         return None
 

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from playground.consumers.run import window_of
 from playground.jobs.frames import FrameError
+from playground.jobs.reading import Unreadable
 from playground.jobs.record import WINDOW
 from playground.jobs.run import Run
-from playground.jobs.service import Unreadable, first_entries, service
+from playground.jobs.service import first_entries, service
 from playground.messages import reads
 
 R = TypeVar("R")
@@ -33,7 +34,7 @@ def log_text(run: Run) -> str:
 
 async def list_texts(run: Run, name: str, network: str) -> list[str]:
     """The `part` messages of a whole list; none if its stage's message holds all of it. Unreadable, Busy."""
-    return await service().part(run, name, 0, MOST_ITEMS, network)
+    return await service().reads.part(run, name, 0, MOST_ITEMS, network)
 
 
 def messages_of(run: Run) -> list[dict[str, Any]]:

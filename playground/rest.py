@@ -34,8 +34,9 @@ from playground.http import (
     while_there,
 )
 from playground.jobs.queue import Busy, Client
+from playground.jobs.reading import Unreadable
 from playground.jobs.run import FINISHED, Run
-from playground.jobs.service import Closing, Gone, Unreadable, service
+from playground.jobs.service import Closing, Gone, service
 from playground.jobs.storage import refusal
 from playground.jobs.uploads import Full
 from playground.messages import asked, questions, reads
@@ -263,7 +264,7 @@ async def _part(call: Call) -> None:
 
 async def _log(call: Call) -> None:
     async with _watched(call) as run:
-        texts = await service().log(run, call.network)
+        texts = await service().reads.log(run, call.network)
         text = json.loads(texts[-1])["log"] if texts else await read(log_text, run)
     await answer(call.send, 200, text, "text/plain; charset=utf-8")
 

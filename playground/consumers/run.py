@@ -24,9 +24,10 @@ from playground.clients import scope_client
 from playground.config.limits import INLINE_BYTES
 from playground.jobs.frames import FrameError
 from playground.jobs.queue import Busy
+from playground.jobs.reading import Unreadable
 from playground.jobs.record import WINDOW
 from playground.jobs.run import FINISHED, QUEUED, Run
-from playground.jobs.service import Closing, Unreadable, key_of, service
+from playground.jobs.service import Closing, key_of, service
 from playground.jobs.service import Gone as UploadGone
 from playground.jobs.storage import refusal
 from playground.messages import VERSION, asked, programs, questions, reads
@@ -174,7 +175,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         question = msgspec.to_builtins(message)
         kind = question.pop("type")
         try:
-            texts = await service().ask(run, kind, question, self.client.name)
+            texts = await service().reads.ask(run, kind, question, self.client.name)
         except (Unreadable, Busy) as error:
             why = str(error) if isinstance(error, Unreadable) else "The server is busy; try again in a moment."
             await self.say(type="error", code="window", message=why, asked=kind)
@@ -189,7 +190,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         stops = msgspec.to_builtins(message.stops)
         where = (message.stage, message.run, message.from_, message.direction)
         try:
-            found = await service().seek(run, *where, stops, self.client.name)
+            found = await service().reads.seek(run, *where, stops, self.client.name)
         except Unreadable as error:
             await self.say(type="error", code="window", message=str(error), asked=message.type)
         except Busy:
@@ -236,7 +237,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def send_log(self, run: Run) -> None:
         try:
-            for text in await service().log(run, self.client.name):
+            for text in await service().reads.log(run, self.client.name):
                 await self.say_text(text)
         except Unreadable as error:
             await self.say(type="error", code="window", message=str(error))
@@ -373,9 +374,11 @@ async def window_of(run: Run, message: reads.Window, network: str) -> list[str]:
     if to - first > WINDOW:
         raise BadRequest(f"A window has at most {WINDOW} steps.")
     try:
-        chunks = await service().steps(run, stage, number, first, to, network)
+        chunks = await service().reads.steps(run, stage, number, first, to, network)
     except Unreadable as error:
         raise BadRequest(str(error), "window") from None
+    except Busy:
+        raise BadRequest("The server is busy; try again in a moment.", "window") from None
     if chunks:
         return chunks
     total = run.record.total(stage, number)
@@ -391,7 +394,7 @@ async def part_of(run: Run, message: reads.PartRequest, network: str) -> list[st
     if to - first > WINDOW:
         raise BadRequest(f"A part has at most {WINDOW} items.")
     try:
-        parts = await service().part(run, name, first, to, network)
+        parts = await service().reads.part(run, name, first, to, network)
     except Unreadable as error:
         raise BadRequest(str(error), "window") from None
     except Busy:

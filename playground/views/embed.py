@@ -21,8 +21,9 @@ from playground import throttle
 from playground.clients import request_client
 from playground.jobs.frames import FrameError
 from playground.jobs.queue import Busy
+from playground.jobs.reading import Unreadable
 from playground.jobs.run import FINISHED, Run
-from playground.jobs.service import Closing, Service, Unreadable, current, first_entries, stored_record
+from playground.jobs.service import Closing, Service, current, first_entries, stored_record
 from playground.picture import picture
 from playground.snapshot import Snapshot, place, snapshot
 from playground.views.errors import error_response
@@ -181,4 +182,4 @@ def _messages(run: Run) -> list[Any]:
 
 async def _steps(here: Service, run: Run, stage: str, packet: int, number: int, network: str) -> list[Any]:
     """The `steps` messages that hold one step."""
-    return [json.loads(text) for text in await here.steps(run, stage, packet, number, number + 1, network)]
+    return [json.loads(text) for text in await here.reads.steps(run, stage, packet, number, number + 1, network)]

@@ -38,8 +38,8 @@ def config() -> dict[str, Any]:
 
 
 def limits() -> dict[str, int]:
+    from playground.jobs.reading import SEEK_MS
     from playground.jobs.record import CHUNK, WINDOW
-    from playground.jobs.service import SEEK_MS
 
     return {
         "source_bytes": settings.SOURCE_BYTES,

@@ -52,8 +52,8 @@ async def test_values_are_searched_in_blocks_nearby_ones_first(connect: Connect)
 async def test_a_search_in_values_stops_after_a_time_and_goes_on_when_asked(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.jobs.service.SEEK_MS", 100)
-    monkeypatch.setattr("playground.jobs.service.SEEK_BLOCKS", (1,))
+    monkeypatch.setattr("playground.jobs.reading.SEEK_MS", 100)
+    monkeypatch.setattr("playground.jobs.reading.SEEK_BLOCKS", (1,))
     socket = await ran(connect, "program sleep 0.2\noutlines 20000\nblocks 20000")
     found = await seek(socket, 8000, 1, VALUE)
     assert (found["step"], found["at"], found["more"]) == (None, 8191, True)
@@ -101,7 +101,7 @@ async def test_what_no_search_is_is_refused(connect: Connect, wrong: dict[str, A
 async def test_what_cannot_be_searched_is_said(
     connect: Connect, source: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.jobs.service.READ_BYTES", 8 << 10)
+    monkeypatch.setattr("playground.jobs.reading.READ_BYTES", 8 << 10)
     socket = await ran(connect, source)
     told = await seek(socket, 0, 1, VALUE)
     assert (told["type"], told["code"], told["asked"]) == ("error", "window", "seek")

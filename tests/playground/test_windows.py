@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from playground.jobs import service as services
-from playground.jobs.queue import Client
+from playground.jobs.queue import Busy, Client
+from playground.jobs.run import Run
 from playground.jobs.service import Service
 from playground.requests import check_request
 from tests.playground.conftest import LOST, Socket, asked, kept
@@ -110,7 +111,7 @@ async def test_one_address_reads_one_window_at_a_time(service: Service, connect:
 async def test_what_cannot_be_read_is_said_and_what_is_damaged_is_run_again(
     service: Service, connect: Connect, caplog: Any, source: str, sentence: str, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("playground.jobs.service.READ_BYTES", 8 << 10)
+    monkeypatch.setattr("playground.jobs.reading.READ_BYTES", 8 << 10)
     socket = await ran(connect, source)
     was_kept = kept(source)
     answer = await window(socket, 200, 300)
@@ -122,6 +123,20 @@ async def test_what_cannot_be_read_is_said_and_what_is_damaged_is_run_again(
     # The socket, and the server, go on.
     await socket.run("stage after")
     assert (await socket.until("done"))[-1]["cancelled"] is False
+
+
+async def test_a_window_that_no_worker_can_read_now_is_refused_with_a_sentence(
+    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = await ran(connect, "program\nblocks 600")
+
+    def full(run: Run) -> None:
+        raise Busy("The queue is full.", 1, "queue")
+
+    monkeypatch.setattr(service.reads.pool, "submit", full)
+    answer = await window(socket, 200, 300)
+    assert (answer["type"], answer.get("code")) == ("error", "window"), answer
+    assert answer["message"] == "The server is busy; try again in a moment."
 
 
 async def test_a_client_that_vanishes_in_a_window_is_answered_no_more(
