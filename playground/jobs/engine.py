@@ -42,12 +42,12 @@ def key(kind: str, name: str) -> str:
 
 
 def guests(series: str) -> str:
-    """The queue of jobs for one kernel, by its series, for example "6.12"."""
+    """The queue of jobs for one kernel, by its series ("6.1")."""
     return f"{GUESTS}.{series}"
 
 
 def queues(kind: str, kernels: Iterable[str]) -> tuple[str, ...]:
-    """The queues of a worker of a kind that has these kernels (names as `6.12-…`)."""
+    """The queues of a worker of a kind that has these kernels (names as `6.1-…`)."""
     named = KINDS[kind]
     series = sorted({name.partition("-")[0] for name in kernels})
     return (*named, *map(guests, series)) if GUESTS in named else named

@@ -78,9 +78,10 @@ def test_the_real_kernels_come_after_the_tests(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_printed_and_ends_it(tmp_path: Path) -> None:
-    failing = "seq 30000; echo 'FAILED tests/x.py::test_y - assert 1'; seq 30000; echo '1 failed in 2.00s'; exit 2"
+    failing = "seq 30000; echo '..s.F... [ 99%]'; echo 'FAILED tests/x.py::test_y - assert 1'; seq 30000; echo '1 failed in 2.00s'; exit 2"
     done, called = ci(tmp_path, failing)
     assert done.returncode == 2
     assert called == "make test true\n"
     assert len(done.stdout) < 10_000
+    assert "99%" not in done.stdout
     assert "FAILED tests/x.py::test_y" in done.stdout and "1 failed in 2.00s" in done.stdout
