@@ -78,7 +78,8 @@ def test_the_real_kernels_come_after_the_tests(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_printed_and_ends_it(tmp_path: Path) -> None:
-    failing = "seq 30000; echo '..s.F... [ 99%]'; echo 'FAILED tests/x.py::test_y - assert 1'; seq 30000; echo '1 failed in 2.00s'; exit 2"
+    said = "echo '..s.F... [ 99%]'; echo 'FAILED tests/x.py::test_y - assert 1'"
+    failing = f"seq 30000; {said}; seq 30000; echo '1 failed in 2.00s'; exit 2"
     done, called = ci(tmp_path, failing)
     assert done.returncode == 2
     assert called == "make test true\n"
