@@ -20,6 +20,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
+TIMEOUT = 20_000
+"""Milliseconds to wait for what a page should show: on a busy machine of two cores even short answers take seconds."""
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--headless", "--disable-component-update"]
 
 
@@ -107,8 +109,9 @@ def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="session")
 def play() -> Iterator[Any]:
     """Playwright: one for all browsers of a process."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as made:
         yield made
 
@@ -161,7 +164,7 @@ def tab(chromium: Any, server: str) -> Iterator[Callable[..., Tab]]:
 
     def make(width: int = 1440, height: int = 900, **options: Any) -> Tab:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(TIMEOUT)
         contexts.append(context)
         return Tab(context, server)
 
