@@ -132,13 +132,20 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
 
 
 @pytest.mark.parametrize(
-    ("commands", "reason"),
-    [(["leak 60", "leak 220"], "memory"), (["leak_files 30", "leak_files 40"], "descriptors")],
+    ("commands", "reason", "growth"),
+    # Much memory takes more CPU time than a job has here, so that a small part of it has to be too much.
+    [(["leak 10", "leak 60"], "memory", 0.1), (["leak_files 30", "leak_files 40"], "descriptors", 0.5)],
 )
 async def test_a_worker_that_has_grown_is_replaced_when_it_is_idle(
-    service: Service, connect: Connect, commands: list[str], reason: str
+    service: Service,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    commands: list[str],
+    reason: str,
+    growth: float,
 ) -> None:
     pool = await warm(service)
+    monkeypatch.setattr(pool, "growth", growth)
     socket = await connect()
 
     def replaced() -> float:
