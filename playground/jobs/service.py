@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("playground.service")
 # Time for a lost connection to resume before its run is stopped.
 GRACE_SECONDS = 20
+DELIVERY_SECONDS = 8
+"""Longest time in which a server that stops sends what clients have still to be told."""
 KEPT_RUNS = 512
 FIRST_PAINT_BYTES = 2 << 20
 RUN_ID = re.compile("[0-9a-z]{32}-[0-9a-f]{8}")
@@ -221,7 +223,7 @@ class Service:
                 {"type": "error", "code": "restart", "message": message}, {"type": "done", "ms": 0, "cancelled": False}
             )
         if self.readers:
-            await asyncio.wait(self.readers, timeout=2)
+            await asyncio.wait(self.readers, timeout=DELIVERY_SECONDS)
 
     def open(self, request: dict[str, Any], key: str = "", client: Client = SERVER) -> Run:
         """The run that answers `request`: a current one, a stored one, or a new one.
