@@ -77,12 +77,22 @@ def test_the_real_kernels_come_after_the_tests(tmp_path: Path) -> None:
     assert "10 passed, 2 skipped in 5.00s\n" in done.stdout and "3 passed in 1.00s\n" in done.stdout
 
 
-def test_a_failure_is_printed_and_ends_it(tmp_path: Path) -> None:
+def test_what_fails_twice_is_printed_and_ends_it(tmp_path: Path) -> None:
     said = "echo '..s.F... [ 99%]'; echo 'FAILED tests/x.py::test_y - assert 1'"
     failing = f"seq 30000; {said}; seq 30000; echo '1 failed in 2.00s'; exit 2"
     done, called = ci(tmp_path, failing)
     assert done.returncode == 2
-    assert called == "make test true\n"
+    assert called == 2 * "make test true\n"
     assert len(done.stdout) < 10_000
     assert "99%" not in done.stdout
     assert "FAILED tests/x.py::test_y" in done.stdout and "1 failed in 2.00s" in done.stdout
+
+
+def test_what_fails_once_is_printed_and_run_again(tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    fail = f"touch {first}; echo 'FAILED tests/x.py::test_y'; exit 2"
+    once = f"[ -e {first} ] && echo '2 passed in 1.00s' && exit 0; {fail}"
+    done, called = ci(tmp_path, once)
+    assert done.returncode == 0, done.stdout
+    assert called == "make test true\nmake test true\nguests true\n"
+    assert "FAILED tests/x.py::test_y" in done.stdout and "2 passed in 1.00s\n" in done.stdout
