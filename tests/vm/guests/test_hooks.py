@@ -19,9 +19,10 @@ from vm.pipeline import BuildOptions, Source
 from vm.program import Program
 
 SHELL = (
-    "b=/bin/busybox; $b ip link set lo up; echo bpf_mycc >/proc/sys/net/ipv4/tcp_congestion_control; "
-    "$b httpd -p 127.0.0.1:80 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:80/x; $b killall busybox; "
-    "$b ping -c 1 -W 1 10.0.0.2; true"
+    # Packets first: programs on vfs_read print so much that what comes late may not be kept.
+    "b=/bin/busybox; $b ping -c 3 -W 2 10.0.0.2; $b ip link set lo up; "
+    "echo bpf_mycc >/proc/sys/net/ipv4/tcp_congestion_control; "
+    "$b httpd -p 127.0.0.1:80 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:80/x; $b killall busybox; true"
 )
 # Programs that print their name, and others that only have to be attached.
 FAMILIES = """

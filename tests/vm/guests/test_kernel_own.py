@@ -117,6 +117,8 @@ def test_a_program_without_btf_has_no_lines_of_its_source_in_the_log() -> None:
 
 def test_identifiers_of_types_are_hidden() -> None:
     assert hidden("func 'f' arg0 has btf_id 3075 type") == hidden("func 'f' arg0 has btf_id 2991 type")
+    assert hidden("25: (85) call bpf_task_from_pid#32451 ; R0") == hidden("25: (85) call bpf_task_from_pid#56923 ; R0")
+    assert hidden("8: (85) call bpf_ringbuf_reserve#131") != hidden("8: (85) call bpf_ringbuf_reserve#130")
 
 
 def test_the_emulations_own_cell_says_why_it_rejects() -> None:
