@@ -298,6 +298,7 @@ class Pool:
         """Copy frames until the job ends; True when the worker may take another."""
         job = asyncio.ensure_future(self._copy(worker, run))
         before = worker.measure(self.limits, self.growth).cpu
+        worker.work()
         seconds, most_cpu = self.limits.seconds * run.patience, self.limits.cpu_seconds * run.patience
         deadline = time.monotonic() + (min(READ_SECONDS, seconds) if run.ahead else seconds)
         try:

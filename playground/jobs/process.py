@@ -147,6 +147,10 @@ class Worker:
             self.grown = "cpu"
         return used
 
+    def work(self) -> None:
+        """A job begins: its CPU time is none of an idle worker's."""
+        self._idle_from = 0.0, 0.0
+
     def rest(self, used: Use) -> None:
         """Its job is over, and what follows a job too."""
         self._idle_from = time.monotonic(), used.cpu

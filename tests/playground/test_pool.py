@@ -185,6 +185,20 @@ async def test_a_worker_that_computes_without_a_job_is_replaced(service: Service
     await socket.close()
 
 
+async def test_the_cpu_time_of_a_job_is_none_of_an_idle_worker(service: Service, connect: Connect) -> None:
+    pool = await warm(service)
+    socket = await connect()
+    pid = pool._idle[0].pid
+    for number in range(2):
+        while pool._idle[0].pid != pid:
+            pool._idle.rotate()
+        await socket.run(f"spin 0.35\nstage n{number}5")
+        await socket.until("done")
+        await asyncio.sleep(SETTLED_SECONDS + 0.3)
+    assert pid in pool.status()["pids"] and not any(worker.grown for worker in pool._idle)
+    await socket.close()
+
+
 async def test_workers_that_are_due_take_jobs_until_a_successor_has_started(
     service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
