@@ -109,18 +109,24 @@ def first_paint(address: str) -> list[Row]:
     ]
 
 
+def run_page(browser: Any, address: str, source: str) -> Any:
+    """A page that has just been told to run an assembly source."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    draft = json.dumps({"kind": "asm", "source": source, "options": {}})
+    page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})")
+    page.goto(f"{address}/")
+    page.wait_for_selector("html[data-ready]")
+    page.keyboard.press("Control+Enter")
+    return page
+
+
 def tree_frames(address: str, source: str, nodes: int, clock: Clock) -> list[Row]:
     """Script time of each frame while one steps, drags and scrolls with a tree of `nodes` nodes in sight."""
     labels = tuple(f"script time a frame, {what} with the tree, p95" for what in ("stepping", "dragging", "scrolling"))
     with chromium() as browser:
         if browser is None:
             return [skipped(label, NO_BROWSER) for label in labels]
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        draft = json.dumps({"kind": "asm", "source": source, "options": {}})
-        page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})")
-        page.goto(f"{address}/")
-        page.wait_for_selector("html[data-ready]")
-        page.keyboard.press("Control+Enter")
+        page = run_page(browser, address, source)
         page.locator("#tab-paths").click()
         sum_ = f"() => document.querySelector('.shape-sum')?.textContent.includes('{nodes:,} nodes')"
         page.wait_for_function(sum_, timeout=1000 * max(1.0, clock.left() - 5))
@@ -213,12 +219,7 @@ def frames(address: str, source: str, clock: Clock) -> list[Row]:
     with chromium() as browser:
         if browser is None:
             return [skipped(label, NO_BROWSER) for label in labels]
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        draft = json.dumps({"kind": "asm", "source": source, "options": {}})
-        page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})")
-        page.goto(f"{address}/")
-        page.wait_for_selector("html[data-ready]")
-        page.keyboard.press("Control+Enter")
+        page = run_page(browser, address, source)
         page.wait_for_function(ENDED, timeout=1000 * max(1.0, clock.left() - 5))
         meter = Meter(page)
         page.evaluate("document.activeElement?.blur?.()")
