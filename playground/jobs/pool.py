@@ -271,8 +271,7 @@ class Pool:
                 self._finish(run, last, start)
             if not keep:
                 metrics.worker_ends.labels("job").inc()
-                with contextlib.suppress(ProcessLookupError):
-                    await asyncio.shield(worker.kill())
+                self._end(worker)
             self._fill()
             self._dispatch()
 

@@ -41,6 +41,9 @@ class Run:
         self._changed = asyncio.Event()
 
     def append(self, frame: Frame) -> None:
+        """Append what the worker said, unless the run is finished: a worker may go on until it is killed."""
+        if self.state == FINISHED:
+            return
         self.record.append(frame)
         self.changed()
 

@@ -46,11 +46,11 @@ class Socket:
     async def run(self, source: str, **more: Any) -> None:
         await self.send(type="run", v=1, request=asked(source, **more))
 
-    async def receive(self, timeout: float = 10) -> dict[str, Any]:
+    async def receive(self, timeout: float = 30) -> dict[str, Any]:
         message: dict[str, Any] = json.loads(await self.communicator.receive_from(timeout))
         return message
 
-    async def until(self, kind: str, timeout: float = 20) -> list[dict[str, Any]]:
+    async def until(self, kind: str, timeout: float = 60) -> list[dict[str, Any]]:
         """Everything up to the next message of this type, which is the last."""
         said = [await self.receive(timeout)]
         while said[-1]["type"] != kind:
@@ -84,7 +84,7 @@ async def service(_workers: None) -> Service:
     here.forget_all()
     for path in services.store().folder.rglob("*.run"):
         path.unlink()
-    assert await here.pool.ready(20)
+    assert await here.pool.ready(60)
     return here
 
 

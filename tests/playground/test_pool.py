@@ -20,7 +20,8 @@ from django.conf import settings as django_settings
 from playground import metrics
 from playground.config.limits import LIMITS, JobLimits
 from playground.jobs import process
-from playground.jobs.frames import END
+from playground.jobs import service as services
+from playground.jobs.frames import END, MESSAGE, pack
 from playground.jobs.pool import SETTLED_SECONDS, Pool
 from playground.jobs.process import IDLE_SECONDS, Worker
 from playground.jobs.queue import Queue
@@ -404,3 +405,36 @@ async def test_a_run_that_was_finished_while_it_waited_is_given_to_no_worker(tmp
     pool._dispatch()
     assert pool.status()["queued"] == 0
     run.record.close()
+
+
+async def test_what_a_worker_says_after_the_end_of_its_run_is_not_kept(tmp_path: Path) -> None:
+    run = Run("over", {"kind": "c"}, Record.create(tmp_path / "over"))
+    run.append(pack(MESSAGE, {"type": "progress"}))
+    run.finish({"type": "done", "ms": 0, "cancelled": True})
+    run.append(pack(MESSAGE, {"type": "progress"}))
+    assert [run.record.frame(place).value()["type"] for place in range(len(run.record.entries))] == ["progress", "done"]
+    run.record.close()
+
+
+async def test_a_worker_that_is_being_killed_leaves_no_files_when_the_pool_closes(
+    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await warm(service)
+    kill = Worker.kill
+
+    killed: list[Worker] = []
+
+    async def slowly(worker: Worker) -> int:
+        killed.append(worker)
+        if len(killed) == 1:  # the first attempt to kill the first worker
+            await asyncio.sleep(5)
+        return await kill(worker)
+
+    monkeypatch.setattr(Worker, "kill", slowly)
+    socket = await connect()
+    await socket.run("nonsense")
+    await socket.until("done")
+    await socket.close()
+    await asyncio.sleep(0.1)
+    await services.close()
+    assert not list(pool._temporary.glob("worker-*"))
