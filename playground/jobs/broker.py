@@ -44,6 +44,8 @@ START_SECONDS = 5
 while Celery takes a job loses it for an hour, and a job that is given out twice is run once."""
 WAIT_SECONDS = 60
 """Seconds within which a worker has to begin a job."""
+DROP_WAITS = (0, 0.5, 2, 5)
+"""Seconds before each attempt to remove a job. After the last one the job goes on for WANT_SECONDS."""
 LOST = "The connection to the worker was lost. Press Run again."
 DEAD = "The worker that ran your program has ended. Your program is kept: press Run again."
 
@@ -267,12 +269,15 @@ class Broker:
             data = await asyncio.to_thread(_encoded, self._secret, name, job)
             await self._redis.set(engine.key("want", name), data, ex=WANT_SECONDS)
             await self._push(name, queue, priority)
+            if run.cancelled:
+                raise asyncio.CancelledError
         except (RedisError, OperationalError, OSError) as error:
             log.error("a run could not be given to the workers: %s", error, extra={"run": run.id})
             self._finish(run, {"type": "error", "code": "internal", "message": LOST})
             return
         except asyncio.CancelledError:
             self._finish(run)
+            self._spawn(self._drop(name))
             raise
         await self._follow(run, name, (queue, priority))
 
@@ -302,17 +307,23 @@ class Broker:
                 self._spawn(self._drop(name))
 
     async def _drop(self, name: str) -> None:
-        """Remove a job from Redis, unless another web process has taken it over."""
-        with contextlib.suppress(RedisError):
-            owner: Any = await self._redis.get(engine.key("owner", name))
-            if owner is None or owner == self._name.encode():
-                await self._redis.delete(*(engine.key(kind, name) for kind in ("want", "out", "file", "read")))
+        """Remove a job from Redis, unless another web process has taken it over: its worker stops then."""
+        for wait in DROP_WAITS:
+            await asyncio.sleep(wait)
+            with contextlib.suppress(RedisError):
+                owner: Any = await self._redis.get(engine.key("owner", name))
+                if owner is None or owner == self._name.encode():
+                    await self._redis.delete(*(engine.key(kind, name) for kind in ("want", "out", "file", "read")))
+                return
 
     async def _copy(self, run: Run, name: str, again: tuple[str, int] | None) -> None:
         heard = False  # of a worker that has begun
         doubts = 0
         given = began = beaten = time.monotonic()
         async for entry in streams.read(self._redis, self._secret, name):
+            if run.cancelled or self._closed:
+                # asyncio.wait_for, with which the Redis client sends, loses a cancellation before Python 3.12.
+                raise asyncio.CancelledError
             if entry is None or time.monotonic() - beaten > BEAT_SECONDS:
                 beaten = time.monotonic()
                 wanted = await self._redis.expire(engine.key("want", name), WANT_SECONDS)

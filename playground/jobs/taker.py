@@ -55,6 +55,7 @@ class Taker:
         self._loop = asyncio.get_running_loop()
         self._runs: set[Run] = set()
         self._about: asyncio.Task[None] | None = None
+        self._silent = False
 
     def start(self) -> None:
         self.uploads.start()
@@ -71,6 +72,7 @@ class Taker:
         self._loop.call_soon_threadsafe(self._loop.call_later, seconds, self._end_all)
 
     def _silence(self) -> None:
+        self._silent = True
         if self._about is not None:
             self._about.cancel()
 
@@ -88,7 +90,7 @@ class Taker:
 
     async def _tell(self) -> None:
         lost = False
-        while True:
+        while not self._silent:
             said = {"at": time.time(), "size": self.pool.size, "queues": [*self.queues], "about": self.pool.about}
             if self.pool.about:
                 sealed = seal(self._secret, f"about {self.name}", json.dumps(said).encode())
@@ -117,8 +119,8 @@ class Taker:
         run.patience = job["patience"]
         writer = streams.Writer(self._redis, self._secret, name, lambda: self._wanted(name))
         writer.number = said
-        beat = asyncio.create_task(self._beat(name))
         self._runs.add(run)
+        beat = asyncio.create_task(self._beat(run, name))
         fetched: list[Coming] = []
         try:
             await writer.write(streams.STARTED)
@@ -165,8 +167,8 @@ class Taker:
     async def _wanted(self, name: str) -> bool:
         return bool(await self._redis.exists(key("want", name)))
 
-    async def _beat(self, name: str) -> None:
-        while True:
+    async def _beat(self, run: Run, name: str) -> None:
+        while run in self._runs:  # and not until it is cancelled: see Broker._copy
             await asyncio.sleep(BEAT_SECONDS)
             with contextlib.suppress(RedisError):
                 await self._redis.expire(key("alive", name), ALIVE_SECONDS)

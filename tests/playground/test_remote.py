@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -31,7 +32,9 @@ pytest.importorskip("celery", reason="requirements/services.txt is not installed
 from redis.exceptions import NoPermissionError  # noqa: E402
 
 from playground.jobs import broker, carry, engine, streams  # noqa: E402
-from playground.jobs.run import Run  # noqa: E402
+from playground.jobs.frames import MESSAGE, pack  # noqa: E402
+from playground.jobs.record import Record  # noqa: E402
+from playground.jobs.run import FINISHED, RUNNING, Run  # noqa: E402
 from playground.jobs.signed import Forged, seal  # noqa: E402
 from playground.jobs.taker import Taker  # noqa: E402
 from playground.management.commands.worker import KINDS  # noqa: E402
@@ -112,7 +115,7 @@ def worker(redis_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     yield process
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -142,11 +145,11 @@ async def test_without_a_worker_it_is_said(redis_url: str, web: None) -> None:
 
 
 async def test_a_job_runs_elsewhere_and_comes_back_whole(web: None, worker: subprocess.Popen[bytes]) -> None:
-    assert await services.service().pool.ready(30)
+    assert await services.service().pool.ready(60)
     client = await connected()
     assert "sandbox" in client.hello
     await client.run("stage compile\nsteps verify 60000\nstage verify")
-    said = await client.until("done", 30)
+    said = await client.until("done", 60)
     assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify"]
     await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
     window = await client.receive()
@@ -166,13 +169,13 @@ async def test_a_job_runs_elsewhere_and_comes_back_whole(web: None, worker: subp
     assert [m for m in stored if m["type"] == "stage"] == [m for m in said if m["type"] == "stage"]
     # a limit is told, whoever measured it
     await client.run("allocate 100000")
-    assert "memory" in [m.get("limit") for m in await client.until("done", 30)]
+    assert "memory" in [m.get("limit") for m in await client.until("done", 60)]
     # nobody watches: the job ends there too
     await client.run("stage load\nsleep 20")
-    pid = (await client.until("stage", 30))[-1]["pid"]
+    pid = (await client.until("stage", 60))[-1]["pid"]
     await client.send(type="cancel")
     await client.until("done")
-    await _until(lambda: pid not in set(descendants(worker.pid)), 6)
+    await _until(lambda: pid not in set(descendants(worker.pid)), 15)
     await client.close()
     await again.close()
 
@@ -180,11 +183,11 @@ async def test_a_job_runs_elsewhere_and_comes_back_whole(web: None, worker: subp
 async def test_another_web_process_takes_a_run_over(web: None, worker: object) -> None:
     other = services.Service()
     here = services.service()
-    assert await here.pool.ready(30)
+    assert await here.pool.ready(60)
     other.start()
     socket = await connected()
     await socket.run("stage compile\nsleep 2\nsteps verify 600\nstage verify")
-    name = (await socket.until("stage", 30))[0]["run"]
+    name = (await socket.until("stage", 60))[0]["run"]
     taken = await other.fetch(name)
     assert taken is not None
     assert await other.fetch(name) is taken
@@ -308,7 +311,7 @@ async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, wor
     data = os.urandom(1 << 20) * 20 + b"the end"
     client = redis.from_url(redis_url)
     here = services.service()
-    assert await here.pool.ready(30)
+    assert await here.pool.ready(60)
     before = set(here.uploads.folder.iterdir())
     status, answer = await post(data[: 5 << 20], data[5 << 20 :])
     assert status == 201
@@ -318,8 +321,8 @@ async def test_an_uploaded_log_reaches_the_worker(redis_url: str, web: None, wor
     found = next(each for each in said if each["type"] == "stage")
     assert (found["bytes"], found["digest"]) == (len(data), hashlib.sha256(data).hexdigest())
     # Neither side keeps anything of it.
-    await _until(lambda: set(here.uploads.folder.iterdir()) == before, 20)
-    await _until(lambda: not list(folder.rglob("uploads/*")), 20)
+    await _until(lambda: set(here.uploads.folder.iterdir()) == before, 60)
+    await _until(lambda: not list(folder.rglob("uploads/*")), 60)
     assert [name async for name in client.scan_iter() if b":file:" in name] == []
     # The file is gone, so another request that names it is refused.
     await socket.send(
@@ -380,7 +383,7 @@ async def test_a_job_that_is_lost_on_its_way_is_given_out_again(
     web: None, worker: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = services.service()
-    assert await here.pool.ready(30)
+    assert await here.pool.ready(60)
     assert isinstance(here.pool, broker.Broker)
     push, lost = here.pool._push, [True]
 
@@ -392,49 +395,73 @@ async def test_a_job_that_is_lost_on_its_way_is_given_out_again(
     monkeypatch.setattr(here.pool, "_push", lose)
     client = await connected()
     await client.run("stage compile\nsleep 0.1\nstage verify")
-    assert (await client.until("done", 10))[-2]["type"] == "stage"
+    assert (await client.until("done", 60))[-2]["type"] == "stage"
     await client.close()
+
+
+async def test_a_job_is_cancelled_although_the_redis_client_loses_the_cancellation(
+    web: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = services.service()
+    assert isinstance(here.pool, broker.Broker)
+
+    async def read(*_: object) -> AsyncIterator[tuple[bytes, bytes] | None]:
+        yield streams.STARTED, b""
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        while True:
+            yield streams.FRAME, pack(MESSAGE, {"type": "progress"}).encoded()
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(streams, "read", read)
+    run = Run("key", {"kind": "asm"}, Record.create(tmp_path / "run"))
+    here.pool._track(run, "", here.pool._follow(run, run.id))
+    await _until(lambda: run.state == RUNNING, 60)
+    here.pool.cancel(run)
+    await _until(lambda: run not in here.pool._jobs, 60)
+    assert run.state == FINISHED and len(run.record.entries) == 1
+    run.record.close()
 
 
 async def test_redis_dies_in_the_middle_of_a_job(
     redis_server: Server, web: None, worker: subprocess.Popen[bytes]
 ) -> None:
-    assert await services.service().pool.ready(30)
+    assert await services.service().pool.ready(60)
     client = await connected()
     await client.run("stage load\nsleep 22")
-    await client.until("stage", 30)
+    await client.until("stage", 60)
     redis_server.process.kill()
     redis_server.process.wait()
-    assert (await client.until("done", 30))[-2]["code"] == "internal"
+    assert (await client.until("done", 60))[-2]["code"] == "internal"
     await asyncio.sleep(1)  # the worker notices it too
     redis_server.start()
     # The worker takes jobs again, although it could not acknowledge its last one.
-    assert await services.service().pool.ready(30)
+    assert await services.service().pool.ready(60)
     await client.run("stage compile\nstage verify")
-    assert (await client.until("done", 30))[-2]["type"] == "stage"
+    assert (await client.until("done", 60))[-2]["type"] == "stage"
     await client.close()
 
 
 async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[bytes]) -> None:
-    assert await services.service().pool.ready(30)
+    assert await services.service().pool.ready(60)
     client = await connected()
     await client.run("stage load\nsleep 21")
-    await client.until("stage", 30)
+    await client.until("stage", 60)
     worker.kill()
     worker.wait()
-    said = await client.until("done", 30)
+    said = await client.until("done", 60)
     assert said[-2]["code"] == "crashed"
     await client.close()
 
 
 async def test_a_worker_that_is_stopped_tells_its_runs(redis_url: str, web: None, tmp_path: Path) -> None:
     worker = start_worker(redis_url, tmp_path)
-    assert await services.service().pool.ready(30)
+    assert await services.service().pool.ready(60)
     client = await connected()
     await client.run("stage load\nsleep 23")
-    await client.until("stage", 30)
+    await client.until("stage", 60)
     worker.send_signal(signal.SIGTERM)
-    assert (await client.until("done", 10))[-2]["code"] == "restart"
+    assert (await client.until("done", 60))[-2]["code"] == "restart"
     assert await asyncio.to_thread(worker.wait, 10) == 0
     await client.close()
 
