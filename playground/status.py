@@ -57,7 +57,8 @@ def _links() -> bool:
 async def _links_in_time() -> bool:
     asked = asyncio.get_running_loop().run_in_executor(_thread, _links)
     try:
-        return await asyncio.wait_for(asyncio.shield(asked), DATABASE_SECONDS)
+        async with asyncio.timeout(DATABASE_SECONDS):
+            return await asyncio.shield(asked)
     except TimeoutError:
         return False
 

@@ -340,7 +340,8 @@ class RunConsumer(AsyncWebsocketConsumer):
             if finished:
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(change.wait(), PROGRESS_SECONDS if totals else None)
+                async with asyncio.timeout(PROGRESS_SECONDS if totals else None):
+                    await change.wait()
 
     async def _progress(self, totals: dict[tuple[str, int], int]) -> None:
         while totals:

@@ -112,7 +112,8 @@ class Pool:
         end = time.monotonic() + seconds
         while not self._idle and time.monotonic() < end and not self._closed:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), max(0.01, end - time.monotonic()))
+                async with asyncio.timeout(max(0.01, end - time.monotonic())):
+                    await self._changed.wait()
         return bool(self._idle)
 
     def status(self) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class Worker:
             raise
         worker = cls(process, folder, base / COMPILED)
         try:
-            frame = await asyncio.wait_for(worker.read(), START_SECONDS)
+            async with asyncio.timeout(START_SECONDS):
+                frame = await worker.read()
             if frame.kind != READY:
                 raise FrameError("a worker's first word was not that it is ready")
             worker.about = frame.value()
@@ -201,7 +202,8 @@ class Worker:
             self.process.stdin.close()
         if self.process.stdout is not None:  # to the end of it, so that the pipe is closed before the loop is
             with contextlib.suppress(TimeoutError, RuntimeError):
-                await asyncio.wait_for(self.process.stdout.read(), 1)
+                async with asyncio.timeout(1):
+                    await self.process.stdout.read()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         return status
 

@@ -211,7 +211,8 @@ class Taker:
                 await writer.write(streams.END, json.dumps({"good": run.good}).encode())
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(change.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await change.wait()
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 if not await self._wanted(name):
