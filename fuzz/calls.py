@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from fuzz.generate import CTX, NUMBERS, OUT, SIZES, call, mov, movr
+from fuzz.insns import BUFFER, SLOT, address, ldx, load_map, skip, stx
 from fuzz.world import BY_NAME, VALUES, WIDE_MAPS
 from vm.elf.sections import section_def
 from vm.isa import opcodes as o
@@ -18,7 +19,7 @@ from vm.kernel.helpers import helper, helper_proto
 from vm.program import Program
 
 if TYPE_CHECKING:
-    from fuzz.wide import Wide
+    from fuzz.pieces import Pieces
 
 BASE: Final = 0xFF
 # Which maps a helper's name asks for; others take a map with plain values.
@@ -97,10 +98,8 @@ def helper_map(name: str, rng: random.Random) -> int:
     return rng.choice(VALUES)
 
 
-def any_call(maker: Wide, rng: random.Random) -> list[Insn]:
+def any_call(maker: Pieces, rng: random.Random) -> list[Insn]:
     """A call of a random helper; what it returns is tested, looked into and given back."""
-    from fuzz.wide import ldx, skip
-
     allowed = _allowed(maker.section)
     number = rng.choice(allowed) if allowed and rng.random() < 0.95 else rng.randrange(MAX_BPF_FUNC)
     proto, name = _proto(maker.section, number), _name(number)
@@ -130,10 +129,8 @@ def _name(number: int) -> str:
     return found.name if found else ""
 
 
-def _argument(maker: Wide, rng: random.Random, proto: FuncProto, at: int, chosen: int) -> list[Insn]:
+def _argument(maker: Pieces, rng: random.Random, proto: FuncProto, at: int, chosen: int) -> list[Insn]:
     """Register at + 1 for this prototype's argument."""
-    from fuzz.wide import BUFFER, SLOT, address, load_map, stx
-
     reg, kind = at + 1, proto.arg_types[at] & BASE
     stack = [movr(reg, 10), Insn(o.ALU64 | o.ADD | o.K, reg, 0, 0, BUFFER)]
     if rng.random() < 0.03:

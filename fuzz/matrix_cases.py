@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from fuzz.generate import EXIT, add, call, mov, movr
-from fuzz.wide import ldx, stx
+from fuzz.insns import ldx, stx
 from vm.elf.sections import section_def
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn

@@ -6,7 +6,7 @@ import pytest
 
 from fuzz.elf import write
 from fuzz.generate import Made, add, mov, movr
-from fuzz.wide import kfunc
+from fuzz.insns import kfunc
 from fuzz.world import WIDE_MAPS
 from vm import pipeline
 from vm.elf import load_object
