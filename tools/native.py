@@ -41,7 +41,8 @@ KEEP = 3  # copies: of the current sources and of earlier versions
 # The inner loop is in these modules; the others run rarely, and -O1 compiles them in half the time.
 HOT = re.compile(
     r"bpfscope_verifier|___(state|domain|prune|check_insn)___|___mem___(access|stack|common|slots)\.c"
-    r"|___(loop|dispatch|liveness|backtrack|explored|env|events|journal|recorder|sanity|snapshots)\.c"
+    r"|___(loop|dispatch|liveness|backtrack|explored|env|events|journal|recorder|sanity|snapshots|values|blocks|holdings)\.c"
+    r"|\b(int|list|dict|tuple|generic|misc)_ops\.c"  # mypyc's own functions, which all modules call
 )
 FLAGS = ("-fPIC", "-fwrapv", "-fvisibility=hidden", "-DNDEBUG", "-w")
 TRIAL = """

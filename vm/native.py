@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+    from mypy_extensions import i64 as i64
     from mypy_extensions import mypyc_attr as mypyc_attr
     from mypy_extensions import trait as trait
 else:
+    i64 = int
+    """An integer of 64 bits for mypyc, for annotations only: in plain Python it is any integer, and never overflows."""
 
     def mypyc_attr(**_attributes: int) -> Callable[[type], type]:
         """What mypyc is told of a class, such as `free_list_len=1`: a freed instance is kept for the next one."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, final
 
 from vm.isa.insn import Insn
+from vm.native import i64
 from vm.trace import retell
 from vm.trace.blocks import (
     END_CODES,
@@ -76,8 +77,8 @@ class _Visits:
     __slots__ = ("count", "first")
 
     def __init__(self) -> None:
-        self.count: int = 0
-        self.first: int = -1
+        self.count: i64 = 0
+        self.first: i64 = -1
 
 
 @final
@@ -186,7 +187,7 @@ class Recorder(StoredTrace, Observer):
         self._stored += len(data)
         self._begin_block()
 
-    def _visit(self, insn_idx: int) -> None:
+    def _visit(self, insn_idx: i64) -> None:
         visits = self._visits[insn_idx]
         if visits.count == 0:
             visits.first = self._steps
@@ -244,11 +245,16 @@ class Recorder(StoredTrace, Observer):
             writers.extend([push_step] * (FIRST_SLOT + len(f.stack) - len(writers)))
             if pushed is not None and pushed.call >= 0 and number < len(pushed.before):
                 self._undo(f, writers, pushed.before[number], pushed.call)
-            for idx, reg in enumerate(f.regs):
-                if reg is not frame.regs[idx] or writers[idx] != frame.writers[idx]:
-                    frame.regs[idx] = reg
-                    frame.writers[idx] = writers[idx]
-                    self._changed(number, idx, self._writer.row_of(reg), writers[idx])
+            regs, old, old_writers = f.regs, frame.regs, frame.writers
+            idx: i64
+            for idx in range(FIRST_SLOT):
+                reg = regs[idx]
+                writer: i64 = writers[idx]
+                writer_before: i64 = old_writers[idx]
+                if reg is not old[idx] or writer != writer_before:
+                    old[idx] = reg
+                    old_writers[idx] = writer
+                    self._changed(number, idx, self._writer.row_of(reg), writer)
             self._fit(frame, number, len(f.stack))
             for spi, slot in enumerate(f.stack):
                 idx = FIRST_SLOT + spi
@@ -282,23 +288,23 @@ class Recorder(StoredTrace, Observer):
             del frame.stack[slots:]
             del frame.writers[FIRST_SLOT + slots :]
 
-    def _changed(self, frame: int, idx: int, row: int, writer: int) -> None:
+    def _changed(self, frame: i64, idx: i64, row: i64, writer: int) -> None:
         self._slot_and_row.append(frame << 8 | idx | row << 32)
         self._writer_column.append(writer)
 
-    def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
+    def add(self, insn_idx: i64, state: VerifierState, waiting: i64) -> None:
         """Adds a step: instruction insn_idx was visited, and `state` is the state after it.
 
         waiting -- number of pushed branches.
         """
         step = self._steps
-        target = self._targets[insn_idx]
+        target: i64 = self._targets[insn_idx]
         pushes = waiting - len(self._pushed)
         before = _NO_FRAMES
         if pushes > 0 and target == ANYTHING:
             before = [frame.copy() for frame in self._frames]
         frames = self._frames
-        depth = len(state.frame)
+        depth: i64 = len(state.frame)
         if len(frames) > depth:
             del frames[depth:]
         for number, f in enumerate(state.frame):
@@ -328,7 +334,8 @@ class Recorder(StoredTrace, Observer):
         if depth != self._depth:
             self._depth = depth
             self._depths.append((len(self._insn_and_end), depth))
-        self._insn_and_end.append(insn_idx | len(self._slot_and_row) << 32)
+        end: i64 = len(self._slot_and_row)
+        self._insn_and_end.append(insn_idx | end << 32)
         self._visit(insn_idx)
         self._steps = step + 1
         held = self._held
@@ -360,8 +367,9 @@ class Recorder(StoredTrace, Observer):
             frame.writers[FIRST_SLOT + spi] = step
             self._changed(number, FIRST_SLOT + spi, self._writer.row_of_slot(slot), step)
 
-    def _compare_regs(self, frame: _Frame, f: FuncState, number: int, step: int, target: int) -> None:
+    def _compare_regs(self, frame: _Frame, f: FuncState, number: i64, step: int, target: i64) -> None:
         old, new, writers = frame.regs, f.regs, frame.writers
+        idx: i64
         for idx in range(FIRST_SLOT):
             reg = new[idx]
             was = old[idx]
@@ -374,7 +382,7 @@ class Recorder(StoredTrace, Observer):
             old[idx] = reg
             self._changed(number, idx, self._writer.row_of(reg), writers[idx])
 
-    def _compare_stack(self, frame: _Frame, f: FuncState, number: int, step: int, target: int) -> None:
+    def _compare_stack(self, frame: _Frame, f: FuncState, number: i64, step: int, target: i64) -> None:
         new = f.stack
         self._fit(frame, number, len(new))
         old, writers = frame.stack, frame.writers

@@ -11,6 +11,7 @@ from itertools import count
 from struct import Struct
 from typing import TYPE_CHECKING, Final, final
 
+from vm.bits import U32
 from vm.kernel.btf import kernel_btf
 from vm.trace.blocks import LONG
 from vm.verifier.domain.scalar import Scalar, const, s32
@@ -29,6 +30,7 @@ _POINTER: Final = 3  # anything else, no variable offset
 _MOVING: Final = 4  # anything else, with the scalar of a variable offset
 _SLOT: Final = 5  # a stack slot
 _AGREEING: Final = 7  # a number whose signed and unsigned bounds are the same numbers, 32 bits read as either
+_BARE: Final = 8  # the same without id and off, and the bounds of 32 bits are the lower halves of those of 64
 
 # form | precise << 7, id, off, value
 _CONSTANT_ROW: Final = Struct("<BIqq")
@@ -36,6 +38,8 @@ _CONSTANT_ROW: Final = Struct("<BIqq")
 _NUMBER_ROW: Final = Struct("<BIqQQqqQQiiII")
 # form | precise << 7, id, off, var_off (value, mask), umin, umax, u32_min, u32_max
 _AGREEING_ROW: Final = Struct(f"@BxxxI5{LONG}II")
+# form | precise << 7, var_off (value, mask), umin, umax
+_BARE_ROW: Final = Struct(f"@Bxxxxxxx4{LONG}")
 # form | precise << 7, id, off, flags (1 inner_map, 2 first_slot), type, ref_obj_id, range, map_ptr, map_uid, BTF,
 # btf_id, mem_size, dynptr_id, dynptr_type, iter_state, iter_depth, subprogno, frameno
 _POINTER_ROW: Final = Struct("<BIqBIIqiIBIqIIIIII")
@@ -45,6 +49,7 @@ _SLOT_ROW: Final = Struct("<B8BI")
 
 _pack_constant: Final = _CONSTANT_ROW.pack_into
 _pack_agreeing: Final = _AGREEING_ROW.pack_into
+_pack_bare: Final = _BARE_ROW.pack_into
 _pack_number: Final = _NUMBER_ROW.pack_into
 _pack_pointer: Final = _POINTER_ROW.pack_into
 _pack_scalar: Final = _SCALAR_ROW.pack_into
@@ -54,6 +59,7 @@ _CONSTANT_SIZE: Final = _CONSTANT_ROW.size
 _VALUE: Final = Struct("<q")
 _VALUE_AT: Final = _CONSTANT_SIZE - _VALUE.size
 _AGREEING_SIZE: Final = _AGREEING_ROW.size
+_BARE_SIZE: Final = _BARE_ROW.size
 _NUMBER_SIZE: Final = _NUMBER_ROW.size
 _POINTER_SIZE: Final = _POINTER_ROW.size
 _SCALAR_SIZE: Final = _SCALAR_ROW.size
@@ -153,10 +159,18 @@ class ValueWriter:
                 and (s.s32_min - s.u32_min) & 0xFFFFFFFF == 0
                 and (s.s32_max - s.u32_max) & 0xFFFFFFFF == 0
             ):  # fmt: skip
-                _pack_agreeing(
-                    self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value,
-                    s.var_off.mask, s.umin, s.umax, s.u32_min, s.u32_max,
-                )  # fmt: skip
+                if (
+                    reg.id == 0 and reg.off == 0
+                    and (s.umin - s.u32_min) & 0xFFFFFFFF == 0 and (s.umax - s.u32_max) & 0xFFFFFFFF == 0
+                ):  # fmt: skip
+                    _pack_bare(
+                        self._data, self._take(_BARE_SIZE), _BARE | precise, value, s.var_off.mask, s.umin, s.umax
+                    )
+                else:
+                    _pack_agreeing(
+                        self._data, self._take(_AGREEING_SIZE), _AGREEING | precise, reg.id, reg.off, value,
+                        s.var_off.mask, s.umin, s.umax, s.u32_min, s.u32_max,
+                    )  # fmt: skip
             else:
                 _pack_number(
                     self._data, self._take(_NUMBER_SIZE), _NUMBER | precise, reg.id, reg.off, value, s.var_off.mask,
@@ -211,9 +225,15 @@ class ValueReader:
 def read_register(data: bytes, at: int, program_btf: Btf | None) -> RegState:
     """The register of the row at offset `at`."""
     form = data[at] & ~_PRECISE
+    reg_id = off = 0
     if form == _CONSTANT:
         head, reg_id, off, value = _CONSTANT_ROW.unpack_from(data, at)
         reg = RegState(SCALAR_VALUE, const(value))
+    elif form == _BARE:
+        head, value, mask, umin, umax = _BARE_ROW.unpack_from(data, at)
+        u32_min, u32_max = umin & U32, umax & U32
+        bits = Tnum(value, mask)
+        reg = RegState(SCALAR_VALUE, Scalar(bits, umin, umax, umin, umax, s32(u32_min), s32(u32_max), u32_min, u32_max))
     elif form == _AGREEING:
         head, reg_id, off, value, mask, umin, umax, u32_min, u32_max = _AGREEING_ROW.unpack_from(data, at)
         bits = Tnum(value, mask)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, final
 
 from vm.namedtuples import NamedTuple
+from vm.native import i64
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 
@@ -69,12 +70,12 @@ class _Tally:
 
     __slots__ = ("rule", "why", "frame", "slot", "count")
 
-    def __init__(self, rule: int, why: int, frame: int, slot: int) -> None:
-        self.rule: int = rule
-        self.why: int = why
-        self.frame: int = frame
-        self.slot: int = slot
-        self.count: int = 0
+    def __init__(self, rule: i64, why: i64, frame: i64, slot: i64) -> None:
+        self.rule: i64 = rule
+        self.why: i64 = why
+        self.frame: i64 = frame
+        self.slot: i64 = slot
+        self.count: i64 = 0
 
 
 _NO_TALLY: Final = _Tally(-1, -1, -1, -1)
@@ -96,15 +97,15 @@ class Comparison:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.step: int = 0
-        self.path: int = 0
-        self.insn_idx: int = 0
-        self.checkpoint: int = 0
-        self.rule: int = 0
+        self.step: i64 = 0
+        self.path: i64 = 0
+        self.insn_idx: i64 = 0
+        self.checkpoint: i64 = 0
+        self.rule: i64 = 0
         self.covered: bool = False
-        self.why: int = 0
-        self.frame: int = -1
-        self.slot: int = -1
+        self.why: i64 = 0
+        self.frame: i64 = -1
+        self.slot: i64 = -1
         self.old: Slot = None
         self.cur: Slot = None
         self.places: list[int] = _NO_PLACES
@@ -123,32 +124,33 @@ class Mark:
     __slots__ = ("step", "path", "insn_idx", "frame", "regs", "slots", "why", "late", "begin", "links")
 
     def __init__(self) -> None:
-        self.step: int = 0
-        self.path: int = 0
-        self.insn_idx: int = 0
-        self.frame: int = 0
-        self.regs: int = 0
-        self.slots: int = 0
+        self.step: i64 = 0
+        self.path: i64 = 0
+        self.insn_idx: i64 = 0
+        self.frame: i64 = 0
+        self.regs: i64 = 0
+        self.slots: int = 0  # a mask of 64 bits
         self.why: str = ""
         self.late: bool = False  # one of last_marks
-        self.begin: int = 0
-        self.links: int = 0
+        self.begin: i64 = 0
+        self.links: i64 = 0
 
 
 @final
-class _Link:
+class Link:
     """One link of a chain: these registers and slots of `frame` must be precise after instruction insn_idx."""
 
     __slots__ = ("insn_idx", "frame", "regs", "slots")
 
-    def __init__(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
-        self.insn_idx: int = insn_idx
-        self.frame: int = frame
-        self.regs: int = regs
-        self.slots: int = slots
+    def __init__(self, insn_idx: i64, frame: i64, regs: i64, slots: int) -> None:
+        self.insn_idx: i64 = insn_idx
+        self.frame: i64 = frame
+        self.regs: i64 = regs
+        self.slots: int = slots  # a mask of 64 bits
 
 
-_NO_LINK: Final = _Link(-1, -1, 0, 0)
+_NO_LINK: Final = Link(-1, -1, 0, 0)
+NO_LINKS: Final[list[Link]] = []
 
 
 @final
@@ -158,11 +160,11 @@ class _Kept:
     __slots__ = ("keep", "first", "last", "oldest", "left_out")
 
     def __init__(self, keep: int) -> None:
-        self.keep: int = keep
+        self.keep: i64 = keep
         self.first: list[Comparison] = []
         self.last: list[Comparison] = []  # once it is full, the oldest is at `oldest` and is replaced next
-        self.oldest: int = 0
-        self.left_out: int = 0
+        self.oldest: i64 = 0
+        self.left_out: i64 = 0
 
     def add(self, c: Comparison) -> Comparison:
         """Keeps `c`, and returns an object for the next comparison: a new one, or the dropped one."""
@@ -172,7 +174,9 @@ class _Kept:
             out = last[at]
             last[at] = c
             at += 1
-            self.oldest = at if at < self.keep else 0
+            if at == self.keep:
+                at = 0
+            self.oldest = at
             self.left_out += 1
             return out
         if len(self.first) < self.keep:
@@ -217,12 +221,15 @@ class Journal:
         self._last_tally: list[_Tally] = []
         # Links of the chains of first_marks and last_marks; Mark.begin counts those of the latter that were dropped.
         # A loop makes the same links repeatedly: the last link of each instruction is reused.
-        self._first_links: list[_Link] = []
-        self._last_links: list[_Link] = []
-        self._made: list[_Link] = []
+        self._first_links: list[Link] = []
+        self._last_links: list[Link] = []
+        self._made: list[Link] = []
         self._dropped_links: int = 0
+        # The last mark, and the list to which its links are added; their number is stored when the mark is read or
+        # the next one follows.
         self._open_mark: Mark = Mark()
-        self._open_links: list[_Link] = []
+        self.links: list[Link] = []
+        self._open_begin: int = 0
 
     @property
     def comparisons_left_out(self) -> int:
@@ -240,7 +247,7 @@ class Journal:
         c.frame = c.slot = -1
         c.old = c.cur = None
 
-    def differs_in(self, frame: int, slot: int, old: Slot, cur: Slot) -> None:
+    def differs_in(self, frame: i64, slot: i64, old: Slot, cur: Slot) -> None:
         """The states differ in this register or slot."""
         c = self._miss
         c.why = WHY_SLOT
@@ -273,7 +280,7 @@ class Journal:
             counts.extend([0] * (insn_idx + 1 - len(counts)))
         counts[insn_idx] = counts[insn_idx] + 1
 
-    def missed(self, step: int, path: int, insn_idx: int, checkpoint: int, rule: int) -> None:
+    def missed(self, step: i64, path: i64, insn_idx: i64, checkpoint: i64, rule: i64) -> None:
         """A checkpoint did not cover the state; differs() or differs_in() was called before."""
         c = self._miss
         c.step = step
@@ -324,7 +331,8 @@ class Journal:
         self._hit = self._hits.add(c)
 
     def mark(self, step: int, path: int, insn_idx: int, frame: int, regs: int, slots: int, why: str) -> None:
-        """mark_chain_precision() starts; walked() adds links to its chain."""
+        """mark_chain_precision() starts. Its caller adds the links of its chain to `links`, at most room()."""
+        self._count_links()
         if len(self.first_marks) < self._keep_marks:
             kept = self.first_marks
             links = self._first_links
@@ -353,27 +361,30 @@ class Journal:
         m.links = 0
         kept.append(m)
         self._open_mark = m
-        self._open_links = links
+        self.links = links
+        self._open_begin = len(links)
 
-    def walked(self, insn_idx: int, frame: int, regs: int, slots: int) -> None:
-        """These registers and slots of `frame` must be precise after instruction insn_idx."""
-        mark = self._open_mark
-        if mark.links >= MAX_CHAIN:
-            return
-        mark.links += 1
-        made = self._made
-        if insn_idx >= len(made):
-            if insn_idx == GAVE_UP:
-                self._open_links.append(_Link(insn_idx, frame, regs, slots))
-                return
-            made.extend([_NO_LINK] * (insn_idx + 1 - len(made)))
-        link = made[insn_idx]
-        if link.regs != regs or link.slots != slots or link.frame != frame:
-            link = made[insn_idx] = _Link(insn_idx, frame, regs, slots)
-        self._open_links.append(link)
+    def _count_links(self) -> None:
+        self._open_mark.links = len(self.links) - self._open_begin
+
+    def room(self) -> int:
+        """The number of links that may still be added to the chain of the last mark."""
+        return MAX_CHAIN - (len(self.links) - self._open_begin)
+
+    def made_links(self, insn_cnt: int) -> list[Link]:
+        """The last link of each of the program's instructions, to be used again by a chain that has the same one."""
+        if not self._made:
+            self._made += [_NO_LINK] * insn_cnt
+        return self._made
+
+    def gave_up(self) -> None:
+        """Backtracking failed: all scalars become precise. The last link of the chain says so."""
+        if self.room() > 0:
+            self.links.append(Link(GAVE_UP, 0, 0, 0))
 
     def chain(self, mark: Mark) -> list[tuple[int, int, int, int]]:
         """The chain of a mark: (insn_idx, frame, registers, slots), the last two as masks."""
+        self._count_links()
         links = self._last_links if mark.late else self._first_links
         begin = mark.begin - (self._dropped_links if mark.late else 0)
         return [(each.insn_idx, each.frame, each.regs, each.slots) for each in links[begin : begin + mark.links]]
@@ -393,4 +404,5 @@ class Journal:
         return self._hits.all()
 
     def marks(self) -> list[Mark]:
+        self._count_links()
         return self.first_marks + self.last_marks

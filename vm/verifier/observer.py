@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vm.native import trait
+from vm.native import i64, trait
 from vm.verifier.state.vstate import VerifierState
 
 
@@ -23,7 +23,7 @@ class Observer:
         """The walk continues with a branch that was pushed at step `push_step` of path `parent`."""
         raise NotImplementedError
 
-    def add(self, insn_idx: int, state: VerifierState, waiting: int) -> None:
+    def add(self, insn_idx: i64, state: VerifierState, waiting: i64) -> None:
         """Instruction `insn_idx` was visited; `state` holds after it; `waiting` branches are pushed."""
         raise NotImplementedError
 

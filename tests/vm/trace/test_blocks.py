@@ -10,6 +10,7 @@ from vm.trace.blocks import column, halves, runs
 from vm.trace.snapshots import same_reg
 from vm.trace.values import ValueWriter, read_register
 from vm.verifier.domain.scalar import Scalar, bounded, const
+from vm.verifier.domain.tnum import Tnum
 from vm.verifier.state.reg import UNKNOWN_REG, RegState, pointer
 from vm.verifier.state.reg_types import PTR_TO_MAP_VALUE, SCALAR_VALUE
 
@@ -46,13 +47,18 @@ def _values() -> list[RegState]:
         bounded(u, umin=(1 << 31) - 2, umax=(1 << 31) + 2), bounded(u, umin=1 << 31, umax=(1 << 32) - 1),
         bounded(u, umin=(1 << 63) - 4, umax=(1 << 63) - 1), bounded(u, umin=(1 << 63) - 4, umax=(1 << 63) + 4),
         bounded(u, smin=-4, smax=-1), bounded(u, s32_min=-4, s32_max=9), bounded(u, u32_min=1, u32_max=5, smin=0),
+        Scalar(Tnum((1 << 33) + 4, 3), (1 << 33) + 4, (1 << 33) + 7, (1 << 33) + 4, (1 << 33) + 7, 4, 7, 4, 7),
+        Scalar(Tnum((1 << 33) + 4, 3), (1 << 33) + 4, (1 << 33) + 7, (1 << 33) + 4, (1 << 33) + 7, 5, 7, 5, 7),
+        Scalar(Tnum((1 << 33) + 4, 3), (1 << 33) + 4, (1 << 33) + 7, (1 << 33) + 4, (1 << 33) + 7, 4, 6, 4, 6),
     ]  # fmt: skip
     found = [RegState(SCALAR_VALUE, scalar) for scalar in scalars]
     moving = RegState(PTR_TO_MAP_VALUE, scalars[4])
     moving.map_ptr, moving.off, moving.id = 2, -8, 7
     precise = RegState(SCALAR_VALUE, scalars[4])
     precise.precise, precise.id, precise.off = True, 5, -3
-    return [*found, pointer(PTR_TO_MAP_VALUE), moving, precise]
+    linked, moved = RegState(SCALAR_VALUE, scalars[4]), RegState(SCALAR_VALUE, scalars[4])
+    linked.id, moved.off = 6, 2
+    return [*found, pointer(PTR_TO_MAP_VALUE), moving, precise, linked, moved]
 
 
 def test_rows_are_read_as_they_were_written() -> None:
@@ -64,7 +70,7 @@ def test_rows_are_read_as_they_were_written() -> None:
     for row, value in zip(rows, values, strict=True):
         read = read_register(data, writer.starts[row - 1], None)
         assert same_reg(read, value) and read.precise == value.precise
-    assert {data[at] & 0x7F for at in writer.starts} == {1, 2, 3, 4, 7}
+    assert {data[at] & 0x7F for at in writer.starts} == {1, 2, 3, 4, 7, 8}
 
 
 def test_rows_of_a_later_block_are_those_of_a_new_writer() -> None:

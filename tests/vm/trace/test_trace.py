@@ -9,7 +9,7 @@ from vm.pipeline.bpf_check import Walk
 from vm.trace.recorder import Recorder
 from vm.trace.snapshots import slot_index, slot_name
 from vm.verifier.env import VerifyOptions
-from vm.verifier.journal import Journal
+from vm.verifier.journal import Journal, Link
 
 
 def walk(text: str, prog_type: str = "xdp", level: int = 2) -> Recorder:
@@ -282,7 +282,7 @@ def test_journals_keep_both_ends() -> None:
         journal.hit(i, 0, 0, 0, 0, [], [], [], [])
         journal.mark(i, 0, 0, 0, 1, 0, "branch")
         for insn_idx in range(i % 3):
-            journal.walked(insn_idx, 1, 0b110, i << 60)
+            journal.links.append(Link(insn_idx, 1, 0b110, i << 60))
     for kept, left_out in (
         (journal.misses(), journal.comparisons_left_out),
         (journal.hits(), journal.hits_left_out),

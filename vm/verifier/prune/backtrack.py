@@ -17,9 +17,10 @@ from vm.kernel.types import (
     INSN_F_SRC_REG_STACK,
     INSN_F_STACK_ACCESS,
 )
-from vm.verifier.env import HistEntry, VerifierEnv
+from vm.native import i64
+from vm.verifier.env import NO_HIST_ENTRY, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
-from vm.verifier.journal import GAVE_UP
+from vm.verifier.journal import NO_LINKS, Link
 from vm.verifier.report.mask_text import reg_mask_text, stack_mask_text
 from vm.verifier.rules.internal import (
     BACKTRACK_CALL_TARGET,
@@ -178,40 +179,54 @@ def _walk_back(
     if not touches:
         for insn in env.insns:
             touches.append(_touches(insn))
-    insn_cnt = len(touches)
+    insn_cnt: i64 = len(touches)
+    made = links = NO_LINKS
+    room: i64 = 0
+    if journal is not None:
+        made, links, room = journal.made_links(insn_cnt), journal.links, journal.room()
     hist = env.insn_hist
-    start = st.insn_hist_start
-    end = st.insn_hist_end
-    first = st.first_insn_idx
-    last = hist[end - 1] if end > start else None
-    regs, slots = bt.regs[bt.frame], bt.slots[bt.frame]
+    none = NO_HIST_ENTRY
+    start: i64 = st.insn_hist_start
+    end: i64 = st.insn_hist_end
+    first: i64 = st.first_insn_idx
+    last = hist[end - 1] if end > start else none
+    frame: i64 = bt.frame
+    regs: i64 = bt.regs[frame]
+    slots = bt.slots[frame]
     wanted = regs | _ALWAYS
-    idx = last_idx
+    idx: i64 = last_idx
+    subseq: i64 = subseq_idx
     while True:
-        recorded = last is not None and last.idx == idx
+        recorded = last.idx == idx
         if skip_first:
             skip_first = False
         else:
-            touch = touches[idx]
+            touch: i64 = touches[idx]
             touched = wanted & touch
-            noted = recorded and last is not None and (last.flags != 0 or last.linked_regs != 0)
-            if journal is not None and (touched or noted):
-                journal.walked(idx, bt.frame, regs, slots)
-            if say or noted or (touched and not touch & _KEEPS):
-                if _step_back(env, bt, idx, subseq_idx, last if recorded else None, say):
+            noted = recorded and (last.flags != 0 or last.linked_regs != 0)
+            if room > 0 and (touched != 0 or noted):
+                link = made[idx]
+                if link.regs != regs or link.slots != slots or link.frame != frame:
+                    link = made[idx] = Link(idx, frame, regs, slots)
+                links.append(link)
+                room -= 1
+            if say or noted or (touched != 0 and touch & _KEEPS == 0):
+                if _step_back(env, bt, idx, subseq, last if recorded else None, say):
                     return _GAVE_UP
                 if bt.empty():
                     return idx
-                regs, slots = bt.regs[bt.frame], bt.slots[bt.frame]
+                frame = bt.frame
+                regs = bt.regs[frame]
+                slots = bt.slots[frame]
                 wanted = regs | _ALWAYS
-        subseq_idx = idx
+        subseq = idx
         # The previous instruction: that of the history entry, else the one at idx - 1.
-        if idx == first and (last is None or (end - start == 1 and recorded)):
+        if idx == first and (last is none or (end - start == 1 and recorded)):
             return idx
-        if recorded and last is not None:
+        if recorded:
             idx = last.prev_idx
             end -= 1
-            last = hist[end - 1] if end > start else None
+            last = hist[end - 1] if end > start else none
         else:
             idx -= 1
         if idx < 0 or idx >= insn_cnt:
@@ -452,15 +467,17 @@ def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -
     """Marks the set in a checkpoint, without values that are precise already: they were tracked before."""
     for fr in range(bt.frame, -1, -1):
         frame = st.frame[fr]
-        mask = bt.regs[fr]
-        i = 0
-        while mask >> i:
-            if mask >> i & 1:
+        mask: i64 = bt.regs[fr]
+        left: i64 = mask
+        i: i64 = 0
+        while left != 0:
+            if left & 1:
                 reg = frame.regs[i]
                 if reg.type != SCALAR_VALUE or reg.precise:
-                    mask &= ~(1 << i)
+                    mask ^= 1 << i
                 else:
                     frame.regs[i] = _precise(reg)
+            left >>= 1
             i += 1
         bt.regs[fr] = mask
         if bt.slots[fr]:
@@ -494,7 +511,7 @@ def _mark_all_scalars_precise(env: VerifierEnv, cur: VerifierState) -> None:
     """mark_all_scalars_precise(): every scalar of every checkpoint on this path becomes precise."""
     say = env.log.level & BPF_LOG_LEVEL2 != 0
     if env.journal is not None:
-        env.journal.walked(GAVE_UP, 0, 0, 0)
+        env.journal.gave_up()
     if say:
         env.verbose(f"mark_precise: frame{cur.curframe}: falling back to forcing all scalars precise\n")
     st = cur.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
+from vm.native import i64
 from vm.verifier.domain.scalar import s64, same
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, StateListEntry, VerifierEnv
 from vm.verifier.journal import (
@@ -58,8 +59,8 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
     add_new = force_new or (jumps >= 2 and insns >= 8)
     chain = explored_state(env, insn_idx)
     clean_live_states(chain, insn_idx, cur)
-    states_cnt = 0
-    i = 0
+    states_cnt: i64 = 0
+    i: i64 = 0
     while i < len(chain):
         entry = chain[i]
         states_cnt += 1
@@ -163,7 +164,7 @@ def _compare(env: VerifierEnv, old: VerifierState, cur: VerifierState, insn_idx:
             return _open(env, WHY_ITER_DRAINED)
         update_loop_entry(cur, old)
         return _HIT
-    if is_may_goto_insn(env.insns[insn_idx]) and old.may_goto_depth != cur.may_goto_depth:
+    if old.may_goto_depth != cur.may_goto_depth and is_may_goto_insn(env.insns[insn_idx]):
         env.prune_rule = RULE_MAY_GOTO
         if not states_equal(env, old, cur, RANGE_WITHIN):
             return _MISS_KEEP  # this also excludes the check for an endless loop that follows
@@ -211,13 +212,14 @@ def _maybe_looping(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> 
         if env.journal is not None:
             env.journal.differs(WHY_FRAMES)
         return False
-    here = cur.frame[-1].regs
-    for i, a in enumerate(old.frame[-1].regs):
-        b = here[i]
+    i: i64 = 0
+    # Neither strict=True nor enumerate() of zip(), which mypyc compiles to calls of Python's objects.
+    for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs):  # noqa: B905
         if a is not b and not _same_value(a, b):
             if env.journal is not None:
                 env.journal.differs_in(len(old.frame) - 1, i, a, b)
             return False
+        i += 1  # noqa: SIM113
     return True
 
 

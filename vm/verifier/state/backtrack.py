@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from vm.native import i64
 from vm.verifier.state.vstate import MAX_CALL_FRAMES
 
 
@@ -22,10 +23,12 @@ class Backtrack:
         self.slots: list[int] = [0] * MAX_CALL_FRAMES
 
     def empty(self) -> bool:
-        wanted = 0
-        for i in range(self.frame + 1):
-            wanted |= self.regs[i] | self.slots[i]
-        return wanted == 0
+        i: i64 = self.frame
+        while i >= 0:
+            if self.regs[i] or self.slots[i]:
+                return False
+            i -= 1
+        return True
 
     def is_reg_set(self, regno: int) -> bool:
         return self.regs[self.frame] >> regno & 1 != 0
