@@ -1,4 +1,4 @@
-"""Which rejections are about an access of memory, and those at which nothing goes wrong in memory itself."""
+"""Which rejections are about a memory access, and which of those cannot cause a memory error."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ def memory_rules() -> frozenset[str]:
 
 
 def applies(program: Program, rule: str, insn_idx: int, regno: int) -> bool:
-    """Whether a rejection is about an access of memory. regno: the register at fault, -1 for none."""
+    """Whether a rejection is about a memory access. regno: the register at fault, -1 for none."""
     if rule not in memory_rules() or not 0 <= insn_idx < len(program.insns):
         return False
     insn = program.insns[insn_idx]
     if rule not in ALSO or insn.code != JMP | CALL:
         return True
-    # An argument: of a kind that the helper reads or writes.
+    # An argument that points to memory which the helper reads or writes.
     proto = helper_proto(program.prog_type, program.expected_attach_type, insn.imm, hook=program.attach_btf_name)
     if insn.src_reg or proto is None:
         return False
@@ -114,5 +114,5 @@ def applies(program: Program, rule: str, insn_idx: int, regno: int) -> bool:
 
 
 def no_fault(rule: str) -> str:
-    """Why nothing goes wrong although the rule refuses it; "" where something should."""
+    """Why a program that this rule rejects causes no memory error; "" if it can cause one."""
     return NO_FAULT.get(rule, "")

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from vm.counterexample.execute import Execution
 
 WRITABLE_KINDS: Final = ("stack", "value", "memory", "packet")
-# Those that leave zeros in their memory when they fail.
+# Helpers that fill their output buffer with zeros when they fail.
 ZERO_ON_ERROR: Final = frozenset({"probe_read", "probe_read_kernel", "probe_read_user", "copy_from_user"})
 STRINGS: Final = frozenset({"probe_read_str", "probe_read_kernel_str", "probe_read_user_str"})
-# Those that change the packet so that its content, start and end are others afterwards.
+# Helpers after which content, start and end of the packet are unknown.
 MOVES_PACKET: Final = frozenset({
     "skb_change_tail", "skb_change_head", "skb_adjust_room", "skb_vlan_push", "skb_vlan_pop", "skb_change_proto",
     "xdp_adjust_meta", "clone_redirect",
@@ -66,7 +66,7 @@ def call(run: Execution, insn: Insn, here: PathStep, following: PathStep) -> Non
 
 
 def _release(run: Execution, here: PathStep) -> None:
-    """Pointers that the call made invalid: what they point to was released, or moved with the packet."""
+    """Invalidates pointers to an object that the call released, or to a packet that it moved."""
     state = run.state
     depth = len(state.frames)
     for (frame, idx), known in here.changed.items():
@@ -87,7 +87,7 @@ def _release(run: Execution, here: PathStep) -> None:
 
 
 def _ends(run: Execution, held: Pointer) -> bool:
-    """An XDP packet stays where it is: a pointer into it is as good as its offset."""
+    """Whether a pointer that a call invalidates is unusable. One into an XDP packet is not: the packet is not moved."""
     return held.obj.kind in ("kernel", "memory", "gone") or (held.obj.kind == "packet" and run.request.kind != "xdp")
 
 
@@ -96,7 +96,7 @@ def _gone(held: Pointer) -> Pointer:
 
 
 def _most(run: Execution, shape: Shape, size: Number) -> int:
-    """The verifier's bound of a size that is not known."""
+    """The verifier's upper bound of a size that is not constant."""
     if isinstance(size, int):
         return size
     known = run.state.known.get((len(run.state.frames), shape.size_reg))
@@ -106,7 +106,7 @@ def _most(run: Execution, shape: Shape, size: Number) -> int:
 
 
 def _any(run: Execution, insn: Insn, name: str, here: PathStep) -> Value:
-    """A call whose result and writes the input decides, within its contract."""
+    """A call whose result and written bytes are free inputs, limited by its contract."""
     state = run.state
     known = run.known_after(here, 0)
     what = name or f"instruction {here.insn_idx}"
@@ -160,7 +160,7 @@ def _written(run: Execution, name: str, shape: Shape, made: Call, result: Value)
 
 
 def _escape(run: Execution) -> None:
-    """A function nothing is known of was given pointers: what they point to may be anything now."""
+    """Makes the content unknown of all writable memory that arguments of a function without a model point to."""
     for regno in range(1, 6):
         value = run.state.regs[regno]
         if isinstance(value, Pointer) and value.obj.kind in WRITABLE_KINDS and value.obj.writable:
@@ -170,7 +170,7 @@ def _escape(run: Execution) -> None:
 def _forget(run: Execution, value: Pointer) -> None:
     obj = value.obj
     if obj.kind == "stack" and isinstance(value.off, int):
-        # Spilled pointers of the frame stay where they are: only what lies from here to the top can be reached.
+        # Spilled pointers are kept. Stack bytes below the address of the pointer cannot be reached.
         for at in [at for at, (held, _) in obj.content.known.items() if not isinstance(held, Pointer)]:
             if at >= value.off:
                 obj.content.known[at] = run.state.fresh("written by a call"), 0
@@ -181,7 +181,7 @@ def _forget(run: Execution, value: Pointer) -> None:
 
 
 def _global_function(run: Execution, here: PathStep) -> Value:
-    """A function that was verified for all arguments: what it returns is its own affair."""
+    """A global function, which is verified separately for all arguments: its result is unknown."""
     state = run.state
     _escape(run)
     for obj in {id(each): each for each in state.elements}.values():

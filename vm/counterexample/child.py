@@ -1,4 +1,4 @@
-"""The process that asks z3: reads one request from a file, writes one answer. It ends, or is ended, after each."""
+"""The process that runs z3: reads one request from a file, writes one answer and exits, or is killed after its time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Search:
         return self.deadline - time.monotonic()
 
     def models(self, run: Execution, found: Violation) -> tuple[str, list[Any]]:
-        """("sat" with models, the plainest first; "unsat"; or "unknown")."""
+        """("sat" with models, the simplest first), "unsat" or "unknown"."""
         state = run.state
         constraints = [*state.constraints, boolean(found.condition)]
         preferences = [*state.preferences, *found.preferences, *state.plain_content()]
@@ -53,7 +53,7 @@ class Search:
             if self._asked(constraints, 0.3)[0] == z3.unsat:
                 return "unsat", []
             constraints += state.definitions
-        # Of a long path a guess is tried first: the solver does not always keep to its time there.
+        # Long paths: a guess is tried first, because the solver does not always stop at its time limit.
         model = self._guessed(constraints, state) if len(constraints) > LONG else None
         if model is not None:
             return "sat", [model]
@@ -70,7 +70,7 @@ class Search:
         return "sat", models
 
     def _asked(self, constraints: list[Any], share: float) -> tuple[Any, Any]:
-        """(what the solver says within that share of the time, its model)."""
+        """(result of the solver within that share of the time, its model)."""
         solver = z3.SolverFor("QF_ABV")
         solver.set("timeout", max(int(self.left() * share * 1000), 1))
         solver.add(*constraints)
@@ -87,8 +87,8 @@ class Search:
         return None
 
     def _plainest(self, constraints: list[Any], preferences: list[Any]) -> Any | None:
-        """A model that keeps as many preferences as are found to go together."""
-        # Asked again and again with other assumptions, the general solver is the faster one.
+        """A model that satisfies as many preferences as possible; they are added one by one."""
+        # The general solver is faster for many checks with different assumptions.
         solver = z3.Solver()
         solver.set("timeout", max(int(min(self.left() / 2, MAX_PLAIN) * 1000), 1))
         solver.add(*constraints)
@@ -113,7 +113,7 @@ class Search:
 
 
 def answer(request: Request, seconds: float) -> dict[str, Any]:
-    """What the parent is told: {"status": "sat", "inputs", "insn"} | {"status": "unsat", "forgotten"} |
+    """The answer for the parent process: {"status": "sat", "inputs", "insn"} | {"status": "unsat", "forgotten"} |
     {"status": "unknown", "why"}."""
     search = Search(time.monotonic() + seconds)
     run = Execution(request)
@@ -143,7 +143,7 @@ def _ask(search: Search, run: Execution, found: Violation) -> dict[str, Any]:
 
 
 def _race(search: Search, run: Execution) -> dict[str, Any]:
-    """{"race": {"inputs", "insn"}} where the access goes wrong if others write a map's value between two reads."""
+    """{"race": {"inputs", "insn"}} if the access fails when another program writes a map value between two reads."""
     if run.shared < 2:
         return {}
     racing = Execution(run.request, racing=True)
@@ -165,7 +165,7 @@ def _sat(run: Execution, models: list[Any]) -> dict[str, Any]:
 
 
 def _later(search: Search, run: Execution) -> dict[str, Any]:
-    """Arithmetic was refused: what goes wrong is an access behind it."""
+    """The rejected instruction is pointer arithmetic: searches for a later access through its result that fails."""
     ways = Behind(run.request)
     undecided = False
     last: dict[str, Any] | None = None
@@ -179,7 +179,7 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
         if status == "sat":
             if not found.through_number:
                 return _sat(behind, models)
-            # What the walk would have known of a register, nobody knows here: another access is a better answer.
+            # The access is through a register of which nothing is known here: one through a pointer is a better answer.
             last = last or _sat(behind, models)
             continue
         undecided = undecided or status != "unsat"
@@ -192,7 +192,7 @@ def _later(search: Search, run: Execution) -> dict[str, Any]:
 
 
 def _added(search: Search, run: Execution) -> list[Any]:
-    """What the verifier forgot of the number that is added to a pointer."""
+    """Which bounds the verifier lost of the number that is added to a pointer."""
     insn = run.request.insns[run.request.steps[-1].insn_idx]
     for regno in (insn.src_reg, insn.dst_reg) if insn.code & o.X else ():
         value = run.value(regno)

@@ -1,4 +1,4 @@
-"""Contexts as programs see them: their sizes by program type."""
+"""Sizes of the context structures that programs see, by program type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SKB_LEN: Final = 0
 
 
 def size_of(kind: str) -> int:
-    """Bytes of the context of a program type, by its name."""
+    """Size in bytes of the context of a program type (a name)."""
     return _SKB if kind in _SKB_TYPES else _SIZES.get(kind, GIVEN_CTX)
 
 

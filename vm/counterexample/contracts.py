@@ -1,4 +1,4 @@
-"""What calls have in common: their maps and sizes, and the numbers they may return."""
+"""Common parts of the models of calls: maps, sizes of memory arguments, and ranges of results."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def proto_of(run: Execution, insn: Insn) -> FuncProto | None:
 
 
 def map_spec(value: Value | None) -> MapSpec | None:
-    """The map a register holds."""
+    """The map whose address a register holds."""
     if isinstance(value, Pointer) and value.obj.kind == "map":
         spec: MapSpec = value.obj.details["spec"]
         return spec
@@ -68,7 +68,7 @@ def map_sizes(run: Execution) -> tuple[int, int]:
 
 
 def size_of(run: Execution, shape: Shape) -> Number:
-    """How much of its memory a helper touches."""
+    """Number of bytes that a helper accesses through a memory argument."""
     if not shape.size_reg:
         return fixed_size(shape, map_sizes(run))
     size = run.number(shape.size_reg)
@@ -76,7 +76,7 @@ def size_of(run: Execution, shape: Shape) -> Number:
 
 
 def result_of(run: Execution, name: str, ret: str, known: Known | None, what: str) -> Value:
-    """A number a call returns."""
+    """A new number for the result of a call."""
     state = run.state
     value = state.fresh(f"result of {what}")
     if known is not None and known.type == t.SCALAR_VALUE:

@@ -1,7 +1,7 @@
-"""Division by a constant, also as compilers write it: a multiplication and a shift.
+"""Division by a constant, also in the form that compilers emit: a multiplication and a shift.
 
-Solvers take long over a quotient. Here it is a number of its own, q, with a remainder r: x = q * d + r and r < d have
-exactly one solution without overflow.
+Solvers are slow with division. The quotient is therefore a new variable q with a remainder r: x = q * d + r and r < d
+have exactly one solution without overflow.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vm.isa import opcodes as o
 
 
 class Divisions:
-    """Quotients of one path, and the products that may become some."""
+    """The quotients on one path, and products that may be the first half of a division."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -62,13 +62,13 @@ class Divisions:
         return quotient
 
     def scaled(self, product: Any, value: Any, factor: int) -> None:
-        """A quotient times its divisor: what is left, when it is subtracted again, is the remainder."""
+        """A quotient times its divisor: subtracting it from the dividend gives the remainder."""
         found = self._quotients.get(value.get_id())
         if found is not None and found[2] == factor:
             self._multiples[product.get_id()] = product, found[1], found[3]
 
     def remaining(self, whole: Any, product: Any) -> Number | None:
-        """whole - product, if that is a remainder."""
+        """The remainder that `whole - product` computes; None if it computes something else."""
         found = self._multiples.get(product.get_id())
         if found is None:
             return None
@@ -76,12 +76,12 @@ class Divisions:
         return widened(remainder) if z3.simplify(z3.Extract(x.size() - 1, 0, whole)).eq(x) else None
 
     def multiplied(self, product: Any, x: Any, factor: int, known: Known | None) -> None:
-        """A product of 64 bits that did not overflow may be half of a division."""
+        """Remembers a 64-bit product without overflow: it may be the first half of a division."""
         if known is not None and known.umax <= U32 and known.umax * factor <= U64:
             self._products[product.get_id()] = product, x, factor, known.umax
 
     def shifted(self, value: Any, count: int) -> Number | None:
-        """A product shifted to the right, if that divides by a constant for every number that it can be of."""
+        """The quotient that a right shift of a product computes, if it is one for all possible values; else None."""
         found = self._products.get(value.get_id())
         if found is None or not 0 < count < 64:
             return None

@@ -1,4 +1,4 @@
-"""Symbolic execution of one path: every instruction is the one that comes next there."""
+"""Symbolic execution of one given path, instruction by instruction."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ FIRST_SLOT: Final = 11
 class Execution:
     """One path.
 
-    racing -- others write the values of maps while the program runs: what it reads there may be anything each time
-    `state` is what holds before the step that comes next; begun: the registers before the first one.
+    racing -- other programs write map values concurrently: each read of a map value has a new unknown result
+    `state` is the state before the next step; begun: the registers before the first step.
     """
 
     def __init__(self, request: Request, *, racing: bool = False) -> None:
         self.request = request
         self.racing = racing
-        self.shared = 0  # loads of what other programs and user space may write at any time
+        self.shared = 0  # loads of memory that other programs and user space may write concurrently
         self.state = State(request)
         self.after: list[int] = []  # number of constraints after each step
         # Registers of each frame after each step, outermost first; those of frames that wait are shared.
@@ -89,7 +89,7 @@ class Execution:
     # -- steps ----------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """All steps but the last, the one that was rejected."""
+        """Executes all steps except the last one, which was rejected."""
         steps = self.request.steps
         for at in range(len(steps) - 1):
             self.step(steps[at], steps[at + 1])
@@ -104,7 +104,7 @@ class Execution:
         self.after.append(len(state.constraints))
 
     def known_after(self, here: PathStep, regno: int) -> Known | None:
-        """What the verifier knew of a register after a step."""
+        """What the verifier knew about a register after a step."""
         frame = len(self.state.frames)
         return here.changed.get((frame, regno)) or self.state.known.get((frame, regno))
 
@@ -192,7 +192,7 @@ class Execution:
             state.regs[dst] = state.pointer(known, "kernel symbol")
 
     def _packet_load(self, insn: Insn) -> None:
-        """Legacy packet access: it ends the program past the packet's end, so the path has the bytes."""
+        """Legacy packet access. Past the end of the packet it ends the program, so on this path the bytes exist."""
         state = self.state
         size = o.SIZE_BYTES[insn.code & 0x18]
         off: Number = insn.imm & U64
@@ -252,7 +252,7 @@ class Execution:
 
     @staticmethod
     def _is_shared(obj: Object) -> bool:
-        """Whether others may write a map's value while the program runs."""
+        """Whether other programs may write this map value concurrently."""
         return obj.writable and obj.details["map"].details["spec"].map_type not in PER_CPU
 
     def _from_context(self, known: Known, here: PathStep) -> Value:
@@ -272,7 +272,7 @@ class Execution:
         return state.ctx.load(off, size)
 
     def _free_load(self, insn: Insn, size: int, here: PathStep, known: Known | None) -> Value:
-        """A load whose result nothing here decides: the kernel's own memory."""
+        """A load from kernel memory, which is not modelled: the result is unknown."""
         state = self.state
         if known is not None and known.type != SCALAR:
             found: Value = state.pointer(known, "loaded pointer")
@@ -333,7 +333,7 @@ class Execution:
         self.state.require(taken if goes else (not taken if isinstance(taken, bool) else z3.Not(taken)))
 
     def taken(self, insn: Insn) -> Condition:
-        """When a conditional jump is taken."""
+        """The condition under which a conditional jump is taken."""
         operation, wide = insn.code & 0xF0, insn.code & 7 == o.JMP
         a = self.value(insn.dst_reg)
         b: Value = self.value(insn.src_reg) if insn.code & 8 else insn.imm & U64
@@ -354,7 +354,7 @@ class Execution:
         calls.call(self, insn, here, following)
 
     def enter(self, back: int, arguments: list[Value | None], callback: str) -> None:
-        """A function or callback begins."""
+        """Enters a function or callback."""
         state = self.state
         state.frames.append(Frame(state.regs[:], back, len(state.frames), callback))
         stack = state.new_stack(len(state.frames))
@@ -368,7 +368,7 @@ class Execution:
         frame = state.frames.pop()
         regs = frame.saved[:]
         if frame.callback:
-            # The walk visits the call again: its arguments are the same, and it goes on from there.
+            # The walk visits the call instruction again with the same arguments and continues after it.
             state.regs = regs
             widen(self, here)
             return

@@ -1,8 +1,8 @@
-"""Where the verifier came to know less of a number than follows from the path.
+"""Where the verifier lost information about a number that the path implies.
 
-The value that decides the access is followed back through the instructions that made it. At each, the bounds the
-verifier had are compared with what the solver finds possible there: the first instruction at which the verifier's are
-wider, while those of its operands were not, is where it forgot.
+The value that decides the access is tracked back through the instructions that computed it. At each one, the
+verifier's bounds are compared with the range that the solver finds. The information was lost at the first instruction
+where the bounds of the result are wider than that range and those of the operands are not.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def lost_bounds(run: Execution, found: Violation, deadline: float) -> list[Any]:
 
 
 class _Search(Knowledge):
-    """Sentences about what was forgotten; None where one does not apply."""
+    """Makes sentences about lost information; a method returns None if its sentence does not apply."""
 
     def lost(self, found: Violation) -> Forgotten | None:
-        """The instruction at which the verifier's bounds became wider than the truth."""
+        """The instruction at which the verifier's bounds became wider than the possible range."""
         if found.regno < 0 or not self._run.after:
             return None
         place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
@@ -88,7 +88,7 @@ class _Search(Knowledge):
         return None
 
     def _narrowed(self, made: Place, place: Place) -> Forgotten | None:
-        """The first comparison after which more is known than the verifier knows."""
+        """The first comparison that implies narrower bounds than the verifier derives from it."""
         for step in range(made.step + 1, place.step + 1):
             if self._run.after[step] == (self._run.after[step - 1] if step else self._run.first):
                 continue
@@ -144,7 +144,7 @@ class _Search(Knowledge):
         return "The verifier forgets the number's range {at}"
 
     def header(self, found: Violation) -> Forgotten | None:
-        """Whether only a packet shorter than its Ethernet header would go wrong."""
+        """Whether the access fails only for a packet that is shorter than an Ethernet header."""
         shortest = self._run.state.shortest
         if shortest is None:
             return None
@@ -159,7 +159,7 @@ class _Search(Knowledge):
         return Forgotten(text, -1)
 
     def entry(self, found: Violation) -> Forgotten | None:
-        """The lookup in an array that always has the entry."""
+        """The lookup in an array at an index that always exists."""
         if found.regno < 0 or not self._run.after:
             return None
         place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
@@ -186,7 +186,7 @@ class _Search(Knowledge):
         return Forgotten(text, self._steps[step].insn_idx) if step >= 0 else None
 
     def ended(self, found: Violation) -> Forgotten | None:
-        """The instruction since which the verifier takes a pointer for none, though it leads where it led before."""
+        """The instruction after which the verifier treats a pointer as a number although its target is unchanged."""
         if found.regno < 0 or not self._run.after:
             return None
         place = Place(len(self._run.after) - 1, len(self._run.state.frames), found.regno)
@@ -213,7 +213,7 @@ class _Search(Knowledge):
         return None
 
     def impossible_path(self) -> Forgotten | None:
-        """The branch that cannot go the way the path goes."""
+        """The branch whose outcome on this path is impossible."""
         last = len(self._run.after) - 1
         if last < 0 or not self._impossible(last, True):
             return None
@@ -227,7 +227,7 @@ class _Search(Knowledge):
         return Forgotten(text, self._steps[at].insn_idx)
 
     def shown(self, found: Violation) -> Forgotten | None:
-        """The comparison from which it follows that the access is safe, where no single number tells."""
+        """The comparison that makes the access safe, if no single number explains it."""
         if found.condition is True:
             return None
         last = len(self._run.after) - 1

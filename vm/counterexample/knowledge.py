@@ -1,4 +1,4 @@
-"""What the verifier knew of a value at each step of a path, and what is possible there."""
+"""What the verifier knew about a value at each step of a path, and which values are possible."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Place(NamedTuple):
 
 
 class OverError(Exception):
-    """The time is over."""
+    """The time limit is exceeded."""
 
 
 class Knowledge:
-    """The verifier's knowledge of one path beside the solver's. Questions raise OverError when the time is over."""
+    """The verifier's knowledge on one path, and the solver's. Methods raise OverError after the time limit."""
 
     def __init__(self, run: Execution, deadline: float) -> None:
         self._run = run
@@ -45,7 +45,7 @@ class Knowledge:
         self._deadline = deadline
         self._looks = 0
         self._solvers: dict[tuple[int, bool], Any] = {}
-        # place -> steps at which the verifier's knowledge of it changed, and what it was then
+        # place -> steps at which the verifier's knowledge of it changed, and the new knowledge
         self._known: dict[tuple[int, int], tuple[list[int], list[Known]]] = {}
         for idx, known in run.request.entry.items():
             self._known[0, idx] = [-1], [known]
@@ -59,7 +59,7 @@ class Knowledge:
         return self._run.first if step < 0 else self._run.after[min(step, len(self._run.after) - 1)]
 
     def _constraints(self, step: int) -> list[Any]:
-        """What holds after a step."""
+        """The constraints after a step."""
         return self._run.state.constraints[: self._count(step)]
 
     def _impossible(self, step: int, condition: Any) -> bool:
@@ -87,7 +87,7 @@ class Knowledge:
         return bool(found == z3.unsat)
 
     def _wider(self, step: int, value: Number, known: Known) -> bool:
-        """Whether the verifier allows numbers that cannot be after a step."""
+        """Whether the verifier allows numbers that are impossible after a step."""
         number = bits(value)
         if known.umax < U64 and self._impossible(step, z3.UGE(number, known.umax)):
             return True
@@ -102,7 +102,7 @@ class Knowledge:
         return 0 <= known.smax < S64_MAX and self._impossible(step, z3.And(number >= 0, number >= known.smax))
 
     def _range(self, step: int, value: Number) -> tuple[int, int] | None:
-        """The smallest and the largest that a number can be, as signed ones; None for one that spans widely."""
+        """The smallest and largest possible value of a number, signed; None if the range is very large."""
         if isinstance(value, int):
             return signed_of(value), signed_of(value)
         number = bits(value)
@@ -116,7 +116,7 @@ class Knowledge:
 
     def _edge(self, step: int, beyond: Any, low: int, high: int) -> int:
         """The largest edge in [low, high] below which nothing is possible."""
-        # From near zero outwards, so that small numbers take few questions.
+        # The steps grow from zero, so that small numbers need few calls of the solver.
         while low < high:
             middle = (low + high + 1) // 2
             if self._impossible(step, beyond(middle)):
@@ -131,14 +131,14 @@ class Knowledge:
         return found[at] if at >= 0 else None
 
     def _value(self, place: Place) -> Value | None:
-        """What a register of a frame held after a step."""
+        """The value of a register of a frame after a step."""
         if place.step < 0:
             return self._run.begun[place.regno]
         snap = self._run.snapshots[place.step]
         return snap[place.frame][place.regno] if place.frame < len(snap) else None
 
     def _definition(self, place: Place) -> Place:
-        """The step that gave a register its value."""
+        """The step that wrote the value of a register."""
         value = self._value(place)
         step = place.step
         while step >= 0:
@@ -150,7 +150,7 @@ class Knowledge:
         return place._replace(step=-1)
 
     def _number(self, place: Place, known: Known) -> Number | None:
-        """A register as the number that the verifier's bounds are about."""
+        """The number of a register that the verifier's bounds describe: itself, or a pointer's variable offset."""
         value = self._value(place)
         if value is None:
             return None
@@ -167,7 +167,7 @@ class Knowledge:
         return known is not None and number is not None and self._wider(place.step, number, known)
 
     def _operands(self, made: Place) -> list[Place]:
-        """The registers that an instruction made its result of, as they were before it."""
+        """The registers from which an instruction computed its result, before it."""
         step = made.step
         insn = self._insn(step)
         cls = insn.code & 7
@@ -187,7 +187,7 @@ class Knowledge:
         return []
 
     def _stored(self, made: Place) -> Place | None:
-        """The register whose value a fill from the stack gives back."""
+        """The register that was spilled to the stack slot which an instruction loads."""
         base = self._value(Place(made.step - 1, made.frame, self._insn(made.step).src_reg))
         value = self._value(made)
         if not isinstance(base, Pointer) or base.obj.kind != "stack":
@@ -205,7 +205,7 @@ class Knowledge:
         return self._run.request.insns[self._steps[step].insn_idx]
 
     def _first(self, last: int, condition: Any) -> int:
-        """The first step after which a condition is impossible; -1: it is before them all."""
+        """The first step after which a condition is impossible; -1: it is impossible from the start."""
         low, high = -1, last
         while low < high:
             middle = (low + high) // 2

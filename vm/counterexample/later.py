@@ -1,6 +1,6 @@
-"""Accesses behind arithmetic that was refused: every way from there, as far as it is short.
+"""Memory accesses after rejected pointer arithmetic, on all short paths from there.
 
-The verifier refuses to make the pointer at all, so its walk tells nothing of what comes behind.
+The verifier rejects the arithmetic itself, so its walk does not contain the instructions that follow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_STEPS: Final = 30_000
 
 
 class Behind:
-    """The ways on from a refused instruction. `complete`: all of them were followed to the program's end."""
+    """The paths from a rejected instruction. `complete`: all of them were followed to the end of the program."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -30,7 +30,7 @@ class Behind:
         self.complete = True
 
     def accesses(self) -> Iterator[tuple[Execution, Violation]]:
-        """An execution up to each access through the pointer that was made, and when it goes wrong."""
+        """For each access through the resulting pointer: the execution up to it, and its violation."""
         steps = self._request.steps
         last = steps[-1]
         ways = [[last.insn_idx]]
@@ -57,7 +57,7 @@ class Behind:
                     self.complete = False
 
     def _following(self, idx: int) -> list[int]:
-        """The instructions that may come after one."""
+        """The possible successors of an instruction."""
         insns = self._request.insns
         insn = insns[idx]
         cls, operation = insn.code & 7, insn.code & 0xF0
@@ -75,7 +75,7 @@ class Behind:
         return [each for each in dict.fromkeys(found) if 0 <= each < len(insns)]
 
     def _reached(self, way: list[int]) -> Execution | None:
-        """An execution up to the last instruction of a way; None where it is not modelled."""
+        """An execution up to the last instruction of a path; None if the path does something that is not modelled."""
         request = self._request
         depth = request.steps[-1].depth
         steps = request.steps[:-1] + tuple(PathStep(-1, idx, depth, {}) for idx in way)
@@ -88,7 +88,7 @@ class Behind:
         return run
 
     def _through(self, run: Execution, insn: Insn) -> Violation | None:
-        """The access of an instruction through a pointer; None where it is none."""
+        """The memory access of an instruction through a pointer; None if it has none."""
         if insn.code & 7 in (o.LDX, o.ST, o.STX):
             base = run.value(insn.src_reg if insn.code & 7 == o.LDX else insn.dst_reg)
             if isinstance(base, Pointer) and base.obj.kind == "ctx":

@@ -1,4 +1,4 @@
-"""Callbacks and iterators: a path through some rounds stands for any number of rounds."""
+"""Callbacks and iterators: a path with some iterations stands for any number of iterations."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from vm.counterexample.execute import Execution
 
 MAX_LOOPS: Final = 8 << 20
-# Registers of a call that the callback gets, as its own r1 to r5: a number is the caller's register.
+# Arguments of the callback, r1 to r5: a number is the register of the caller that it is copied from.
 _CALLBACK_CTX: Final = {"loop": 3, "for_each_map_elem": 3, "find_vma": 4, "user_ringbuf_drain": 3}
-# Its own register that the callback gets it in.
+# The register in which the callback receives it.
 _CTX_REG: Final = {"loop": 2, "for_each_map_elem": 4, "find_vma": 3, "user_ringbuf_drain": 2}
 
 
 def into_callback(run: Execution, name: str, here: PathStep) -> None:
-    """The walk goes into a helper's callback; here.changed has what the verifier knew of its registers."""
+    """Enters the callback of a helper; here.changed has what the verifier knew about its registers."""
     state = run.state
     depth = len(state.frames) + 1
     arguments: list[Value | None] = []
@@ -74,7 +74,7 @@ def into_callback(run: Execution, name: str, here: PathStep) -> None:
 
 
 def _element(run: Execution, regno: int, before: list[Value | None]) -> Value:
-    """What bpf_for_each_map_elem() gives its callback: the map, a key, and the address of the value."""
+    """Arguments that bpf_for_each_map_elem() passes to its callback: the map, a key, the address of the value."""
     state = run.state
     of = run.value(1)
     spec = map_spec(of)
@@ -102,7 +102,7 @@ def _element(run: Execution, regno: int, before: list[Value | None]) -> Value:
 
 
 def loop(run: Execution, here: PathStep) -> Value:
-    """bpf_loop() is over."""
+    """bpf_loop() returns."""
     state = run.state
     count = bits(arithmetic(o.ALU | o.MOV | o.X, 0, 0, run.number(1), 0))
     runs = z3.And(count != 0, z3.ULE(count, MAX_LOOPS), bits(run.number(4)) == 0)
@@ -126,7 +126,7 @@ def for_each(run: Execution, here: PathStep) -> Value:
 
 
 def widen(run: Execution, here: PathStep) -> None:
-    """A loop may have gone round more often than on this path: numbers that the verifier forgot are any again."""
+    """A loop may have more iterations than on this path: numbers whose bounds the verifier widened become unknown."""
     state = run.state
     depth = len(state.frames)
     for (frame, idx), known in here.changed.items():
@@ -154,7 +154,7 @@ def _wider(now: Known, was: Known) -> bool:
 
 
 def _iterator(run: Execution) -> tuple[int, int] | None:
-    """Which iterator r1 points to: its frame's stack and where it lies there."""
+    """The iterator that r1 points to: the stack of its frame, and the offset there."""
     value = run.value(1)
     if isinstance(value, Pointer) and value.obj.kind == "stack" and isinstance(value.off, int):
         return id(value.obj), value.off
@@ -178,7 +178,7 @@ def numbers_new(run: Execution, here: PathStep) -> Value:
 
 
 def numbers_next(run: Execution, here: PathStep) -> Value:
-    """The number after the last one; on rounds that the walk left out, a later one."""
+    """The next number; a later one if the walk skipped iterations."""
     state = run.state
     found = state.ctx.details.get("iterators", {}).get(_iterator(run))
     if found is None:
@@ -191,7 +191,7 @@ def numbers_next(run: Execution, here: PathStep) -> Value:
     state.preferences.append(bits(number) == bits(earlier))
     done = decided(bits(number) >= bits(end))
     if known is not None:
-        # The walk forks at the call: here it is decided whether there is another number.
+        # The walk forks at the call: this decides whether there is another number.
         over = known.type == t.SCALAR_VALUE
         state.require(done if over else z3.Not(boolean(done)))
         done = over

@@ -1,4 +1,4 @@
-"""Helpers on maps in a symbolic run: an array is one piece of memory, each entry of a keyed map is an object."""
+"""Map helpers in symbolic execution: an array is one object, and so is each entry of a hash map."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def lookup(run: Execution, here: PathStep) -> Value:
 
 
 def array_value(run: Execution, of: Pointer, spec: MapSpec, index: Number) -> Pointer:
-    """The value of an array at an index; NULL behind its end."""
+    """Address of the value of an array at an index; NULL if the index is too large."""
     state = run.state
     origin = arithmetic(o.ALU64 | o.MUL | o.K, 0, index, round8(spec.value_size), 0)
     content = state.array_content(of.obj)
@@ -117,7 +117,7 @@ def update(run: Execution, here: PathStep) -> Value:
 
 
 def _updated(run: Execution, of: Object, spec: MapSpec, key: Pointer, value: Pointer, result: Any) -> None:
-    """The entry that a keyed map has after an update that worked."""
+    """The entry of a hash map after a successful update."""
     state = run.state
     if spec.value_size > 4 * MAX_VARIABLE:
         return

@@ -1,4 +1,4 @@
-"""Bytes of an object in a symbolic run, and the objects."""
+"""Objects in symbolic execution, and their bytes."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ MAX_VARIABLE: Final = 512
 
 
 class Bytes:
-    """Content by address. What was there at first, the solver may choose.
+    """Content by address. The initial content is chosen by the solver.
 
-    Bytes at known addresses are kept as (value, number of the byte in it), so that what is written and read whole is
-    the same value again. As long as all addresses are known, each first byte is a variable of its own (`first`), which
-    solvers like better than an array; an access to an unknown address puts everything into the array.
+    Bytes at known addresses are stored as (value, number of the byte in it), so that a value that is written and read
+    as a whole stays the same. As long as all addresses are known, each initial byte is a variable (`first`), which is
+    faster for solvers than an array; an access to an unknown address moves all bytes to the array.
     """
 
     def __init__(self, name: str, initial: Any | None = None) -> None:
@@ -39,7 +39,7 @@ class Bytes:
         self.known: dict[int, tuple[Value, int]] = {}
         self.first: dict[int, Any] = {}
         self._name = name
-        self._plain = initial is None  # nothing was put into the array yet
+        self._plain = initial is None  # nothing was stored in the array yet
 
     def _byte(self, at: Number) -> Any:
         """A byte as a bit-vector of eight bits."""
@@ -53,7 +53,7 @@ class Bytes:
         return z3.Select(self.array, bits(at))
 
     def load(self, at: Number, size: int) -> Value:
-        """A little-endian number; a pointer, if one was written there whole."""
+        """A little-endian number, or the pointer that was stored there as a whole."""
         if isinstance(at, int):
             found = self.known.get(at)
             if found is not None and found[1] == 0:
@@ -88,20 +88,20 @@ class Bytes:
         return self._byte(at)
 
     def forget(self, name: str) -> None:
-        """Anything may be there now."""
+        """Makes the content unknown."""
         self.known.clear()
         self._plain = False
         self.array = z3.Array(name, z3.BitVecSort(64), z3.BitVecSort(8))
 
     def zeros(self, first: int, count: int) -> Any:
-        """That bytes nobody read at a known address were 0 at first."""
+        """A condition: initial bytes that were not read at a known address are 0."""
         if self._plain:
-            return z3.BoolVal(True)  # they are whatever the model leaves open
+            return z3.BoolVal(True)  # bytes without a variable are unconstrained
         unread = (at & U64 for at in range(first, first + count) if at & U64 not in self.first)
         return z3.And([z3.Select(self.initial, z3.BitVecVal(at, 64)) == 0 for at in unread])
 
     def first_byte(self, at: int) -> Any:
-        """What was at an address at first."""
+        """The initial byte at an address."""
         return self.first[at] if at in self.first else z3.Select(self.initial, z3.BitVecVal(at, 64))
 
     def _settle(self) -> None:
@@ -126,11 +126,11 @@ def _part(value: Value, number: int) -> Any:
 
 
 class Object:
-    """What a pointer points into.
+    """An object that a pointer points into.
 
     kind   -- stack, packet, ctx, map, value (of a map), memory, kernel, function
-    low, high -- its bytes are [low, high), counted from where its first pointer points
-    origin -- where offset 0 lies in `bytes`
+    low, high -- its bytes are [low, high), relative to the address of the first pointer to it
+    origin -- index of offset 0 in `bytes`
     """
 
     def __init__(
@@ -144,13 +144,13 @@ class Object:
         self.content = content if content is not None else Bytes(name)
         self.origin = origin
         self.writable = writable
-        self.written: set[int] | None = None  # of a stack frame: offsets that were written
+        self.written: set[int] | None = None  # of a stack frame: the offsets that were written
         self.details: dict[str, Any] = {}
         self._address: Any = None
 
     @property
     def address(self) -> Any:
-        """Where it lies: nobody knows, but not at 0."""
+        """Its address, an unknown number that is not 0."""
         if self._address is None:
             self._address = z3.BitVec(f"address of {self.name}", 64)
         return self._address
@@ -188,7 +188,7 @@ class Object:
 
 
 def number_of(value: Value) -> Number:
-    """A value as the machine has it: a pointer is an address."""
+    """A value as a number: that of a pointer is its address."""
     if not isinstance(value, Pointer):
         return value
     address = settled(value.obj.address + bits(value.off))

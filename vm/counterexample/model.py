@@ -1,4 +1,4 @@
-"""From the solver's model to an input of a run."""
+"""Converts the solver's model to an input of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_SIZE: Final = 8
 
 
 class Reader:
-    """Values of a model; what it leaves open is 0."""
+    """Reads values of a model; unconstrained ones are 0."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -37,7 +37,7 @@ class Reader:
         return bool(z3.is_true(self._model.eval(boolean(condition), model_completion=True)))
 
     def content(self, of: Bytes, start: int, count: int) -> bytes:
-        """What was in `count` bytes at first."""
+        """The initial content of `count` bytes."""
         found = {at: self.number(z3.ZeroExt(56, byte)) for at, byte in of.first.items()}
         array = of.initial
         value = self._model.eval(array, model_completion=True)
@@ -54,7 +54,7 @@ class Reader:
 
 
 def input_of(run: Execution, model: Any) -> GivenInput:
-    """The input that a model stands for."""
+    """The input that a model describes."""
     state, read = run.state, Reader(model)
     return GivenInput(
         packet=_packet(state, read),
@@ -125,12 +125,12 @@ def _maps(state: State, read: Reader) -> dict[str, tuple[tuple[bytes, bytes], ..
 
 
 def _object(read: Reader, value: Value, obj: Object | None) -> bytes | None:
-    """The bytes a result points to; None where it is a number, or NULL."""
+    """The bytes that a result points to; None if it is a number or NULL."""
     if obj is None or not isinstance(value, Pointer) or read.truth(value.null):
         return None
     size = obj.high if isinstance(obj.high, int) and 0 < obj.high <= MAX_OBJECT else NO_SIZE
     if 0 in obj.content.known and obj.content.known[0][1] == 0 and not isinstance(obj.content.known[0][0], Pointer):
-        # A number that was put there when the object was made.
+        # A number that was stored when the object was created.
         return read.number(obj.content.known[0][0]).to_bytes(8, "little")[:size]
     return read.content(obj.content, 0, size)
 

@@ -1,4 +1,4 @@
-"""Helpers on packets in a symbolic run."""
+"""Packet helpers in symbolic execution."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def pull_data(run: Execution, here: PathStep) -> Value:
 
 
 def new_packet(run: Execution) -> None:
-    """Nothing of the packet is as it was."""
+    """Makes content, length and address of the packet unknown."""
     state = run.state
     if state.packet is None:
         return

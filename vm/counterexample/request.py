@@ -1,4 +1,4 @@
-"""What the search needs of a rejected program: its instructions, and the path of the walk that was rejected."""
+"""The request to the search: the instructions of the rejected program, and the rejected path of the walk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SOCKET_BYTES: Final = {
 
 
 class Known(NamedTuple):
-    """What the verifier knew of a register or spilled register. `size`: bytes of what it points to, 0 if it has none.
+    """What the verifier knew about a register or spilled register. `size`: bytes of the memory it points to, or 0.
 
     The bounds are of a number, or of a pointer's variable offset.
     """
@@ -57,9 +57,9 @@ class PathStep(NamedTuple):
 class Request(NamedTuple):
     """A question.
 
-    kind   -- name of the program's type; entry -- what the first frame's registers were when the walk began
+    kind   -- name of the program type; entry -- registers of the first frame at the start of the walk
     steps  -- the path; the last is the rejected instruction, before which `changed` held
-    rule   -- name of the rule; regno -- the register it is about, -1 for none
+    rule   -- name of the violated rule; regno -- the register at fault, -1 for none
     kernel_names -- of kernel functions that calls of the path call, by instruction
     """
 
@@ -78,7 +78,7 @@ class Request(NamedTuple):
 
 
 class TooLongError(Exception):
-    """The path has more steps than are looked at."""
+    """The path has more steps than the search supports."""
 
 
 def request_of(program: Program, trace: StoredTrace, rule: str, reg: str, *, check_stack: bool) -> Request:
@@ -121,14 +121,14 @@ def _path(trace: StoredTrace, last: int) -> Iterator[int]:
 
 
 class _Knower:
-    """Makes Known values; the same RegState gives the same one."""
+    """Converts RegStates to Known values, each object once."""
 
     def __init__(self, program: Program) -> None:
         self._maps = program.maps
         self._made: dict[int, tuple[RegState, Known]] = {}
 
     def changes(self, before: Snapshot, after: Snapshot) -> dict[tuple[int, int], Known]:
-        """Registers and spilled registers that are others after a step."""
+        """Registers and spilled registers that a step changed."""
         found: dict[tuple[int, int], Known] = {}
         if before is after:
             return found
@@ -150,7 +150,7 @@ class _Knower:
         return found
 
     def of(self, reg: RegState) -> Known:
-        """A register's value without what only the verifier can read."""
+        """The Known value of a register, without the fields that only the verifier needs."""
         made = self._made.get(id(reg))
         if made is None:
             s = reg.scalar

@@ -1,4 +1,4 @@
-"""Asks the search in a child process: confined, limited, and killed when its time is over."""
+"""Runs the search in a confined child process with limits, which is killed when it exceeds its time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vm.sandbox.launcher import Launcher, Tool
 from vm.sandbox.layers import MIB, Limits
 
 SECONDS: Final = 10.0
-# Starting the child, importing z3, and reading the answer take this of the time.
+# Part of the time that is reserved for starting the child, importing z3 and reading the answer.
 _OVERHEAD: Final = 1.5
 _VM: Final = Path(__file__).resolve().parents[1]
-# The package is imported by its own directory: the one around it is none of the child's business.
+# The package is loaded from its own directory, without its parent directory, which holds other code, in sys.path.
 _CODE: Final = f"""
 import importlib.util, sys
 found = {str(_VM)!r}
@@ -43,7 +43,7 @@ _launchers: dict[int, Launcher] = {}
 
 
 def start() -> Launcher:
-    """This process's launcher, started: before the process confines itself."""
+    """Starts the launcher of this process; must be called before the process confines itself."""
     with _lock:
         found = _launchers.get(os.getpid())
         if found is None:
@@ -56,7 +56,7 @@ def start() -> Launcher:
 
 
 def ask(request: Request, seconds: float = SECONDS) -> dict[str, Any]:
-    """The answer of vm.counterexample.child.answer(); {"status": "unknown", "why"} where there is none."""
+    """The answer of vm.counterexample.child.answer(); {"status": "unknown", "why"} if the child gave none."""
     limits = Limits(
         wall=seconds, cpu=int(seconds) + 1, memory=2048 * MIB, file_size=16 * MIB, open_files=64, text=64 * 1024,
         output=16 * MIB,
@@ -82,7 +82,7 @@ def ask(request: Request, seconds: float = SECONDS) -> dict[str, Any]:
 
 
 def is_answer(found: object) -> bool:
-    """Whether the child's JSON has the shape of an answer: what it computes from is hostile."""
+    """Whether the child's JSON has the shape of an answer; it is not trusted, since its input is hostile."""
     if not isinstance(found, dict):
         return False
     told, race = found.get("forgotten", []), found.get("race")

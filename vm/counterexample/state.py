@@ -1,4 +1,4 @@
-"""The state of a symbolic run: registers, frames, objects, and what has to hold for the path to be taken."""
+"""The state of symbolic execution: registers, frames, objects, and the constraints of the path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL_PACKET: Final = 1514
 ETH_HLEN: Final = 14
 MAX_META: Final = 252
 PLAIN_BYTES: Final = 256
-# Program types whose packet starts at its Ethernet header; to the other skb types it starts behind it.
+# Program types whose packet data starts at the Ethernet header; for other skb types it starts after it.
 AT_MAC: Final = frozenset({"xdp", "sched_cls", "sched_act", "socket_filter"})
 PACKET_TYPES: Final = frozenset({"socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out",
                                  "lwt_xmit", "lwt_seg6local", "xdp"})  # fmt: skip
@@ -37,11 +37,11 @@ KEYED: Final = frozenset({
 
 @dataclass(slots=True)
 class Call:
-    """A call whose result the input decides.
+    """A call whose result is an input.
 
     result -- its number, or a pointer to obj
-    natural -- it runs; may_fail: only where the result is 0
-    ends    -- registers whose objects are gone afterwards
+    natural -- the checked run executes the call; may_fail: only if the result is 0, else it gets this result
+    ends    -- registers whose objects are released by it
     """
 
     insn: int
@@ -56,7 +56,7 @@ class Call:
 
 @dataclass(slots=True)
 class Load:
-    """A load whose result the input decides."""
+    """A load whose result is an input."""
 
     insn: int
     result: Value
@@ -65,7 +65,7 @@ class Load:
 
 @dataclass(slots=True)
 class Lookup:
-    """A lookup in a keyed map before the program changed it: the entry is there, or it is not."""
+    """A lookup in a hash map before the program changed it: whether the entry exists is an input."""
 
     spec: MapSpec
     key: list[Any]
@@ -75,7 +75,7 @@ class Lookup:
 
 @dataclass(slots=True)
 class Frame:
-    """A call: the registers it goes back to, where to, and the callback it is, if it is one."""
+    """A called frame: the registers of the caller, the return instruction, and the callback, if it is one."""
 
     saved: list[Value | None]
     back: int
@@ -84,10 +84,10 @@ class Frame:
 
 
 class State:
-    """constraints -- what the path asks for
-    definitions -- what numbers that were made up stand for: without them, more is possible
-    preferences -- what makes an input plain, to be dropped if need be
-    partial -- why what is found to be impossible may be possible all the same ("": it is not)."""
+    """constraints -- conditions under which the path is taken
+    definitions -- of auxiliary variables: without them the constraints allow too much
+    preferences -- conditions that make an input simple; they are dropped if they cannot be satisfied
+    partial -- why an "unsat" result does not prove that the access is safe ("": it does prove it)."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -101,11 +101,11 @@ class State:
         self.loads: list[Load] = []
         self.lookups: list[Lookup] = []
         self.outer: list[Lookup] = []  # of maps of maps
-        self.elements: list[Object] = []  # values of keyed maps that were looked up
+        self.elements: list[Object] = []  # values of hash maps that were looked up
         self.known: dict[tuple[int, int], Known] = {(0, idx): each for idx, each in request.entry.items()}
         self.partial = ""
-        self.starts: list[tuple[Bytes, bytes]] = []  # content that the loader gave
-        self.entered: dict[tuple[int, int], int] = {}  # (frame, call) -> rounds of its callback on this path
+        self.starts: list[tuple[Bytes, bytes]] = []  # initial content from the object
+        self.entered: dict[tuple[int, int], int] = {}  # (frame, call) -> iterations of its callback on this path
         self.changes: dict[int, int] = {}  # map object -> how often its entries were changed
         self._count = 0
         self._maps: dict[int, Object] = {}
@@ -130,7 +130,7 @@ class State:
         return size_of(self.request.kind)
 
     def _make_packet(self) -> None:
-        """The packet is as long as the input likes; the program sees it from `start` to `end`."""
+        """Creates the packet, whose length is an input; the program sees it from `start` to `end`."""
         length = self.fresh("packet length")
         before = 0 if self.request.kind in AT_MAC else ETH_HLEN
         self.total = length
@@ -184,7 +184,7 @@ class State:
             self.constraints.append(boolean(condition))
 
     def ranged(self, value: Number, known: Known) -> None:
-        """What the verifier knew of a number that is new here holds."""
+        """Constrains a new number to the bounds that the verifier had for it."""
         if isinstance(value, int):
             return
         if known.umin:
@@ -201,7 +201,7 @@ class State:
     # -- maps -----------------------------------------------------------------------------------------
 
     def map(self, index: int) -> Object:
-        """The map as an argument of helpers."""
+        """The map object that helpers take as an argument."""
         if index not in self._maps:
             spec = self.request.maps[index]
             found = Object("map", spec.full_name or spec.name, 0, 248, writable=False)
@@ -210,7 +210,7 @@ class State:
         return self._maps[index]
 
     def plain_content(self) -> list[Any]:
-        """Preferences for zeros where the path does not look."""
+        """Preferences: bytes that the path does not read are 0."""
         found = [] if self.packet is None else [self.packet.content.zeros(0, PLAIN_BYTES)]
         for content, data in self.starts:
             found += [content.first_byte(at) == byte for at, byte in enumerate(data)]
@@ -219,13 +219,13 @@ class State:
         return found
 
     def contents(self) -> list[Bytes]:
-        """The bytes that an input decides: of the packet, of map values, of the context."""
+        """The bytes that are inputs: of the packet, map values and context."""
         found = [self.ctx.content, *(content for content, _ in self._content())]
         found += [each.obj.content for each in self.lookups]
         return found if self.packet is None else [self.packet.content, *found]
 
     def _content(self) -> list[tuple[Bytes, int]]:
-        """Values of arrays, but for global data, which has content of its own."""
+        """Values of arrays except global data, whose content comes from the object."""
         return [
             (of.details["content"], of.details["spec"].value_size)
             for of in self._maps.values()
@@ -233,16 +233,16 @@ class State:
         ]
 
     def named_maps(self) -> list[Object]:
-        """The program's own maps that the path met."""
+        """The maps of the program that the path uses."""
         return list(self._maps.values())
 
     @property
     def at_mac(self) -> bool:
-        """Whether the program sees the packet from its Ethernet header on."""
+        """Whether the packet data of the program starts at the Ethernet header."""
         return self.request.kind in AT_MAC
 
     def inner_map(self, spec: MapSpec) -> Object:
-        """A map out of a map of maps."""
+        """An inner map of a map of maps."""
         found = Object("map", self.name(f"inner map {spec.name}"), 0, 248, writable=False)
         found.details["spec"] = spec
         found.details["inner"] = True
@@ -276,14 +276,14 @@ class State:
         return content
 
     def changed(self, of: Object) -> None:
-        """Entries of a keyed map were written or deleted: which, nobody knows."""
+        """Entries of a hash map were written or deleted; it is unknown which."""
         self.changes[id(of)] = self.changes.get(id(of), 0) + 1
         for each in self.elements:
             if each.details["map"] is of:
                 each.content.forget(self.name(each.name))
 
     def wrote_element(self, obj: Object) -> None:
-        """Two lookups in one map may have given one entry."""
+        """A map value was written: other lookups in the same map may have returned the same entry."""
         if obj.kind != "value" or obj not in self.elements:
             return
         for each in self.elements:
@@ -298,7 +298,7 @@ class State:
     # -- pointers the verifier knows of ---------------------------------------------------------------
 
     def pointer(self, known: Known, what: str) -> Pointer:
-        """A pointer of the type that the verifier saw."""
+        """A pointer of the type that the verifier tracked."""
         base = known.type & t.BPF_BASE_TYPE_MASK
         packet = self.packet
         if packet is not None and base == t.PTR_TO_PACKET:

@@ -1,4 +1,4 @@
-"""Values of a symbolic run: numbers of 64 bits, known (int) or a z3 bit-vector, and pointers into objects."""
+"""Values in symbolic execution: 64-bit numbers (int if known, else a z3 bit-vector) and pointers into objects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Condition: TypeAlias = "bool | Any"
 
 
 class UnsupportedError(Exception):
-    """The path does something that is not modelled; the text is for a person."""
+    """The path does something that is not modelled; the text is shown to the user."""
 
 
 class Pointer(NamedTuple):
-    """An address `off` bytes into an object. null: when it is NULL instead (False: never)."""
+    """The address `off` bytes into an object. null: the condition under which it is NULL (False: never)."""
 
     obj: Any
     off: Number
@@ -75,7 +75,7 @@ def bits(value: Number, width: int = 64) -> Any:
 
 
 def settled(value: Any) -> Number:
-    """A bit-vector of 64 bits, as an int if it is one."""
+    """Simplifies a 64-bit bit-vector; an int if it is constant."""
     if isinstance(value, int):
         return value & U64
     value = z3.simplify(value)
@@ -83,7 +83,7 @@ def settled(value: Any) -> Number:
 
 
 def decided(condition: Any) -> Condition:
-    """A condition, as a bool if it is one."""
+    """Simplifies a condition; a bool if it is constant."""
     if isinstance(condition, bool):
         return condition
     condition = z3.simplify(condition)
@@ -97,7 +97,7 @@ def boolean(condition: Condition) -> Any:
 
 
 def widened(value: Any) -> Number:
-    """A narrower bit-vector with zeros above."""
+    """Zero-extends a bit-vector to 64 bits."""
     width = value.size()
     return settled(value if width == 64 else z3.ZeroExt(64 - width, value))
 
@@ -124,7 +124,7 @@ def choose(condition: Condition, a: Number, b: Number) -> Number:
 
 
 def arithmetic(code: int, off: int, a: Number, b: Number, imm: int) -> Number:
-    """As vm.runner.alu.alu(), of numbers that may not be known."""
+    """vm.runner.alu.alu() for numbers that may be unknown."""
     if isinstance(a, int) and isinstance(b, int):
         try:
             return alu(code, off, a, b, imm)
@@ -155,7 +155,7 @@ def _end(code: int, a: Number, imm: int, width: int) -> Number:
 
 
 def comparison(operation: int, a: Number, b: Number, width: int) -> Condition:
-    """Whether a conditional jump is taken."""
+    """The condition under which a conditional jump is taken."""
     if isinstance(a, int) and isinstance(b, int):
         mask = (1 << width) - 1
         return JUMPS[operation](a & mask, b & mask, width)
@@ -163,11 +163,11 @@ def comparison(operation: int, a: Number, b: Number, width: int) -> Condition:
 
 
 def outside(off: Number, size: Number, low: Number, high: Number) -> Condition:
-    """Whether [off, off + size) is not all in [low, high); offsets are signed, size is unsigned and not 0."""
+    """Whether [off, off + size) is not inside [low, high); offsets are signed, size is unsigned and not 0."""
     if all(isinstance(each, int) for each in (off, size, low, high)):
         at = signed_of(off)
         return at < signed_of(low) or at + size > signed_of(high)
-    # In 66 bits nothing wraps around.
+    # 66 bits cannot overflow.
     wide = [z3.SignExt(2, bits(each)) for each in (off, low, high)]
     end = wide[0] + z3.ZeroExt(2, bits(size))
     return decided(z3.Or(wide[0] < wide[1], end > wide[2]))

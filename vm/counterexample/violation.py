@@ -1,4 +1,4 @@
-"""What would go wrong at the rejected instruction, as a condition on the state before it."""
+"""The condition on the state before the rejected instruction under which its memory access fails."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PAGE: Final = 4096
 
 
 class Violation(NamedTuple):
-    """condition -- when the instruction goes wrong; preferences -- what makes it plain that it does.
+    """condition -- when the access fails; preferences -- conditions that make the failure easy to see.
 
-    value  -- the number that decides it (an offset, a size), and the verifier's register for it
-    through_number -- it is an access through what is no pointer
+    value  -- the number that decides it (an offset or a size), and the register that holds it
+    through_number -- the access is through a number, not a pointer
     """
 
     condition: Condition
@@ -41,7 +41,7 @@ def either(*conditions: Condition) -> Condition:
 
 
 def violation(run: Execution, insn: Insn) -> Violation | None:
-    """None where the instruction accesses no memory."""
+    """The violation of an instruction; None if it accesses no memory."""
     cls = insn.code & 7
     if cls in (o.LDX, o.ST, o.STX):
         return _access(run, insn, cls)
@@ -62,7 +62,7 @@ def _access(run: Execution, insn: Insn, cls: int) -> Violation:
 
 
 def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, write: bool) -> Condition:
-    """When an access of `size` (not 0) bytes at base + off goes wrong."""
+    """The condition under which an access of `size` (not 0) bytes at base + off fails."""
     if not isinstance(base, Pointer):
         return True
     at = add(base.off, off)
@@ -70,7 +70,7 @@ def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, 
     if obj.kind in ("function", "gone"):
         return True
     if obj.kind == "ctx":
-        return True  # which fields there are, the run knows
+        return True  # the run checks which fields exist
     wrong = either(base.null, outside(at, size, obj.low, obj.high))
     if write and not obj.writable:
         return True
@@ -80,7 +80,7 @@ def touches(run: Execution, base: Value, off: int, size: Number, *, read: bool, 
 
 
 def _unwritten(written: set[int], at: Number, size: Number) -> Condition:
-    """Whether an access meets stack bytes that nothing was written to."""
+    """Whether an access reads stack bytes that were not written."""
     missing = [off for off in range(-STACK, 0) if off not in written]
     if isinstance(at, int) and isinstance(size, int):
         start = at - (1 << 64) if at >> 63 else at
@@ -90,7 +90,7 @@ def _unwritten(written: set[int], at: Number, size: Number) -> Condition:
 
 
 def _plain(base: Value, off: int, size: Number) -> tuple[Any, ...]:
-    """An address where clearly nothing is, and a violation by little."""
+    """Preferences: an address that is certainly unmapped, and a violation by few bytes."""
     if not isinstance(base, Pointer):
         number = number_of(base)
         return (z3.ULT(bits(number), PAGE - 8 - 1),) if not isinstance(number, int) else ()
