@@ -41,10 +41,10 @@ class Attacher:
     """Attaches programs of one guest.
 
     maps      -- of the object, for struct_ops; loaded -- slots of its programs by name
-    iterators -- by program, the slots of what is to be read as text
+    iterators -- by program, the slots of iterators whose text is to be read
     registered -- struct_ops maps by number: why one could not be registered, "" if it is
     devices   -- by program, the network device that was chosen for it
-    pair      -- whether the guest has a pair of network devices; where -- by program, the device it is attached to
+    pair      -- whether the guest has a veth pair; where -- by program, the device it is attached to
     """
 
     machine: Machine
@@ -64,7 +64,7 @@ class Attacher:
         return map_slot(number)
 
     def file(self, path: str, most: int) -> bytes:
-        """What a file of the guest holds, b"" if it is not there. NotAttached if it is longer than `most` bytes."""
+        """Content of a file of the guest, b"" if it does not exist. NotAttached if it is longer than `most` bytes."""
         request = Request()
         request.call(l.OPEN, request.text(path), l.O_RDONLY, keep=2)
         if self.machine.run(request)[0].failed:
@@ -81,12 +81,12 @@ class Attacher:
         raise NotAttached(f"'{path}' is too long to be read")
 
     def slot(self) -> Slot:
-        """A slot that nothing uses yet."""
+        """An unused slot."""
         self._next += 1
         return Slot(self._next)
 
     def text(self, path: str) -> str:
-        """What a small file of the guest holds; "" if it is not there."""
+        """Text of a small file of the guest; "" if it does not exist."""
         request = Request()
         room = request.room(4096)
         request.call(l.OPEN, request.text(path), l.O_RDONLY, keep=2, stop=True)
@@ -96,7 +96,7 @@ class Attacher:
         return results[1].data[0].decode("ascii", "replace").strip() if not results[0].failed else ""
 
     def do(self, request: Request, what: str) -> None:
-        """Make the calls; the first that fails is said."""
+        """Makes the calls; NotAttached names the first one that fails."""
         for result in self.machine.run(request):
             if result.failed:
                 raise NotAttached(f"{what}: the kernel answered {result.value}" if not result.skipped else what)
@@ -124,7 +124,7 @@ class Attacher:
 
 
 def name_of(program: Program) -> str:
-    """What a section names behind its first slash. NotAttached if it names nothing."""
+    """The part of a section name after its first slash. NotAttached if it is empty."""
     name = program.section.partition("/")[2]
     if not name:
         raise NotAttached(f'its section "{program.section}" names nothing to attach to')
@@ -204,8 +204,8 @@ def loopback_up(attacher: Attacher) -> None:
 
 
 def device(attacher: Attacher, program: Program) -> tuple[str, int]:
-    """(name, index) of the network device that a program is attached to: the pair's, or where there is none or
-    another was chosen the loopback device. NotAttached if the chosen one is not there."""
+    """(name, index) of the network device that a program is attached to: the chosen one, else that of the veth pair,
+    else the loopback device. NotAttached if the chosen one does not exist."""
     chosen = attacher.devices.get(program.name, DEVICE if attacher.pair else LOOPBACK_NAME)
     if chosen == DEVICE and not attacher.pair:
         raise NotAttached(f"the guest has no {DEVICE}: its image has no veth module")
@@ -216,7 +216,7 @@ def device(attacher: Attacher, program: Program) -> tuple[str, int]:
 
 
 def xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
-    """XDP on a device, generic: there is a packet's memory whatever the device is."""
+    """Attaches generic XDP to a device, which every device supports."""
     name, index = device(attacher, program)
     attr = l.Attr().u32(4, index).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
     attacher.command(l.LINK_CREATE, attr, ((0, slot),), f"the device {name}")

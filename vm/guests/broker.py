@@ -1,4 +1,4 @@
-"""Guests for a confined process, which can start nothing: a helper process restores them and hands over their ends.
+"""Guests for a confined process, which cannot start processes: a helper process restores them and passes their sockets.
 
 The client starts it (start()) before it confines itself. Each request, a line of JSON, is answered by a line with the
 two sockets of a guest attached and a third one, the leash: when its other end is closed, the guest is killed. Two more
@@ -29,7 +29,7 @@ _LINE: Final = 4096
 _ANSWER_SECONDS: Final = 20.0
 _MOST: Final = 4  # guests of one client
 MOST_VARIABLE: Final = "BPFSCOPE_GUESTS_AT_ONCE"
-_PATIENCE: Final = 15.0  # seconds for which a client waits for another one's guest to end
+_PATIENCE: Final = 15.0  # seconds that a client waits for the end of another client's guest
 _PAUSE: Final = 0.1
 _ADDRESS_BYTES: Final = 100
 _GRACE: Final = 5.0  # seconds a guest may live longer than its client said it needs
@@ -85,7 +85,7 @@ class Broker:
 
 
 def _let_go(leash: socket.socket) -> str:
-    """Have the guest killed; returns when it is gone, with what QEMU said."""
+    """Has the guest killed; waits for its end and returns the output of QEMU."""
     if leash.fileno() < 0:
         return ""
     said = b""
@@ -117,7 +117,7 @@ def most() -> int:
 
 
 def _place() -> socket.socket | None:
-    """One of the places for guests, held until it is closed or this process ends; None if all are taken.
+    """One of the places for guests, held until it is closed or this process ends; None if none is free.
 
     A place is the name of an abstract socket: no file is left behind, however the process ends.
     """
@@ -133,14 +133,14 @@ def _place() -> socket.socket | None:
 
 
 class _Guest(NamedTuple):
-    """A guest that runs. until -- when it is killed; place -- what counts it."""
+    """A running guest. until -- when it is killed; place -- its place among the guests of the user."""
 
     ends: Ends
     until: float
     place: socket.socket
 
     def stop(self) -> str:
-        """Kill it; what QEMU said."""
+        """Kills it; returns the output of QEMU."""
         with self.place:
             return self.ends.stop()
 

@@ -43,7 +43,7 @@ class RingBuffer:
         return cls(name, size, *places)
 
     def ask(self, request: Request) -> int:
-        """Ask where the producer is; the number of the call."""
+        """Adds a call that reads the producer position; returns its number."""
         return request.call(l.CLOSE, _ALL, reads=(Read(self.producer, 8),))
 
     def take(self, machine: Machine, head: bytes) -> tuple[list[bytes], int]:
@@ -75,7 +75,7 @@ class RingBuffer:
 
 @dataclass
 class PerfBuffer:
-    """A perf event array's only buffer: guests have one processor."""
+    """The buffer of a perf event array; only one, because guests have one processor."""
 
     name: str
     base: int
@@ -99,7 +99,7 @@ class PerfBuffer:
         return cls(name, results[mapped].value)
 
     def ask(self, request: Request) -> int:
-        """Ask where the producer is; the number of the call."""
+        """Adds a call that reads the producer position; returns its number."""
         return request.call(l.CLOSE, _ALL, reads=(Read(self.base + _HEAD, 8),))
 
     def take(self, machine: Machine, head: bytes) -> tuple[list[bytes], int]:

@@ -16,7 +16,7 @@ FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "verifier-changes
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one of the two kernels says of the entry's program. log -- text that only its log has, or ""."""
+    """The answer of one of the two kernels to the program of the entry. log -- text that only its log has, or ""."""
 
     kernel: str
     verdict: str
@@ -29,9 +29,9 @@ class Change:
     """One entry.
 
     title   -- what a user sees, a sentence
-    program -- name of the file beside it that shows the change
-    match   -- regular expression for the message of the kernel that does not accept; None: it explains no verdict
-    version, commit -- of Linux, where a source says so; None otherwise
+    program -- name of the file in the same folder that demonstrates the change
+    match   -- regular expression for the message of the rejecting kernel; None: it explains no verdict
+    version, commit -- of Linux, if a source documents them; else None
     """
 
     id: str
@@ -50,7 +50,7 @@ class Change:
         )
 
     def explains(self, message: str, *, older_accepts: bool) -> bool:
-        """Whether it is the likely cause that one kernel accepts, and the other one says `message`."""
+        """Whether it is the likely reason why one kernel accepts and the other rejects with `message`."""
         same_way = older_accepts == (self.before.verdict == "accept")
         return same_way and self.match is not None and re.fullmatch(self.match, message) is not None
 
@@ -76,7 +76,7 @@ UNKNOWN: Final = "differs; not in the catalogue"
 
 
 def likely(older: tuple[str, str, str], newer: tuple[str, str, str]) -> dict[str, str] | None:
-    """The likely cause of a difference between two kernels, as JSON; None where their verdicts agree.
+    """The likely cause of a difference between two kernels, as JSON; None if their verdicts are equal.
 
     older, newer -- name of the kernel, verdict, message
     """

@@ -41,7 +41,7 @@ class Condition(NamedTuple):
     value: int | bytes
 
     def check(self, program: Program, kernel: Btf) -> Check | None:
-        """How events of a program are asked; None if its context has no such field."""
+        """The check for events of a program; None if its context has no such field."""
         place = _PLACE.fullmatch(self.name)
         if place is not None:
             field: ContextField | None = ContextField(int(place[1]), int(place[2]))
@@ -70,7 +70,7 @@ class Check(NamedTuple):
 
 
 def condition(text: str) -> Condition | None:
-    """A condition as somebody wrote it, None for an empty text. InputError if it is none."""
+    """Parses a condition; None for an empty text. InputError if it is invalid."""
     if not text.strip():
         return None
     found = _CONDITION.fullmatch(text) if len(text) <= MAX_CONDITION else None

@@ -1,4 +1,4 @@
-"""What a kernel takes of BTF, found as libbpf finds it: by loading small ones (kernel_supports(), features.c)."""
+"""BTF features of a kernel, probed as libbpf does: by loading small BTF (kernel_supports(), features.c)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _type(kind: int, name: int = 0, vlen: int = 0, word: int = 0, *rest: int) ->
 _INTEGER: Final = _type(k.INT, 0, 0, 4, 1 << 24 | 32)
 _VARIABLE: Final = _type(k.VAR, _NAME_X, 0, 1, 0)
 
-# Feature -> types of a BTF that only a kernel with it takes.
+# Feature -> types of a BTF that only kernels with the feature accept.
 FEATURES: Final = {
     "float": _type(k.FLOAT, _NAME_X, 0, 4),
     "decl_tag": _INTEGER + _VARIABLE + _type(k.DECL_TAG, _NAME_X, 0, 2, -1),

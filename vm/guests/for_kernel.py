@@ -1,4 +1,4 @@
-"""An object's BTF as libbpf gives it to a kernel: externs made variables, what the kernel lacks put otherwise.
+"""An object's BTF as libbpf loads it: externs become variables, and unsupported kinds are replaced.
 
 The rules are those of bpf_object__collect_externs() and bpf_object__sanitize_btf() in libbpf 1.5.
 """
@@ -22,7 +22,7 @@ _HEADER: Final = struct.Struct("<HBBIIIII")
 
 
 class Record(NamedTuple):
-    """A type's record: where it starts, and what its info word says."""
+    """The record of a type: its offset, and the fields of its info word."""
 
     at: int
     kind: int
@@ -30,7 +30,7 @@ class Record(NamedTuple):
 
 
 class Draft:
-    """The types and strings of a BTF that was checked before, to be changed."""
+    """The types and strings of a valid BTF, which can be changed."""
 
     def __init__(self, data: bytes) -> None:
         self._head = _HEADER.unpack_from(data)
@@ -81,7 +81,7 @@ class Draft:
 
 
 def for_kernel(data: bytes, features: frozenset[str]) -> bytes:
-    """The bytes for BPF_BTF_LOAD. features -- of vm.guests.features, that the kernel has."""
+    """The bytes for BPF_BTF_LOAD. features -- those of vm.guests.features that the kernel has."""
     draft = Draft(data)
     _ground(draft)
     _sanitize(draft, features)

@@ -1,4 +1,4 @@
-"""Attaching by section and type; hooks that take more: probes at once, user space, sockets, netlink, struct_ops."""
+"""Attaching by section and type; hooks that need several calls: multi-probes, uprobes, sockets, netlink, struct_ops."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ TYPES: Final[dict[int, How]] = {
 
 
 def how(program: Program) -> How:
-    """What attaches a program: its section decides, then its type. NotAttached if nothing does."""
+    """The function that attaches a program, by its section, else by its type. NotAttached if there is none."""
     found = SECTIONS.get(program.section.partition("/")[0]) or TYPES.get(program.prog_type)
     if found is None:
         raise NotAttached("programs of this type are not attached in a guest")

@@ -1,4 +1,4 @@
-"""Kernels and programs that guests are made of: what the operator put into a folder (`make kernels` fills it).
+"""Kernels and programs for guests, from a folder of the operator (`make kernels` fills it).
 
 FOLDER/VERSION/ holds `vmlinuz`, and where the kernel needs them `modules/N.ko` (loaded at the start, in their order),
 `net/` (veth and other modules, for runs) and `config`. FOLDER/busybox is for workloads.
@@ -43,7 +43,7 @@ class Image:
         return tuple(sorted(self.folder.glob("net/*.ko*")))
 
     def fingerprint(self) -> str:
-        """Of everything of it that a saved guest holds: size and time of change stand for the image's bytes."""
+        """A hash of the names, sizes and modification times of the files that a saved guest is made of."""
         said = hashlib.sha256()
         shell = busybox(self.folder.parent)
         for path in (self.vmlinuz, self.config, *self.modules, *self.network, *((shell,) if shell else ())):
@@ -54,7 +54,7 @@ class Image:
 
 
 def cache_folder() -> Path:
-    """The user's cache folder; workers, whose home is another one, are told it by BPFSCOPE_CACHE."""
+    """The user's cache folder; BPFSCOPE_CACHE passes it to workers, which have another home directory."""
     return Path(os.environ.get(CACHE_VARIABLE) or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
@@ -100,7 +100,7 @@ def busybox(where: Path | None = None) -> Path | None:
 
 
 def missing() -> str:
-    """What a machine lacks for guests, in a sentence that says how to add it; "" if nothing is missing."""
+    """What this machine lacks for guests, as a sentence that says how to add it; "" if nothing is missing."""
     if qemu() is None:
         return "QEMU is not installed: install qemu-system-x86 (qemu-system-x86_64), then run `make kernels`."
     if not images():

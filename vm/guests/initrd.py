@@ -1,4 +1,4 @@
-"""What a guest boots: our init, compiled here, and the kernel's modules, in a cpio archive (newc)."""
+"""The initrd of a guest: a cpio archive (newc) with our init, which is compiled here, and the kernel's modules."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _COLUMN_BITS: Final = 10
 
 
 def jited(machine: Machine, program: Program, slot: Slot) -> RecordedCode:
-    """The machine code of a loaded program; GuestError if the kernel does not tell it."""
+    """The machine code of a loaded program; GuestError if the kernel does not return it."""
     sizes = _info(machine, slot, {})[0]
     code, functions, lines = (_u32(sizes, at) for at in (_JITED_LEN, _NR_KSYMS, _NR_JITED_LINES))
     if not code or not functions or code > _MOST_CODE or functions > _MOST_FUNCTIONS or lines > _MOST_LINES:

@@ -26,12 +26,12 @@ class GuestKernel:
 
     @property
     def name(self) -> str:
-        """As texts name it, with the full version: "Linux 7.3.1"."""
+        """Name for texts, with the full version: "Linux 7.3.1"."""
         return f"Linux {self.state.release.split('-')[0].split('+')[0]}"
 
     @property
     def real(self) -> bool:
-        """It answers for itself."""
+        """True: the object is loaded into a real kernel."""
         return True
 
     @cached_property
@@ -47,7 +47,7 @@ class GuestKernel:
 
     @property
     def virtual(self) -> Mapping[str, int]:
-        """Values of the options LINUX_HAS_… that libbpf finds out by trying."""
+        """Values of the options LINUX_HAS_…, which libbpf finds out by probing."""
         cookie = version_key(self.state.release) >= _BPF_COOKIE
         return MappingProxyType({"LINUX_HAS_BPF_COOKIE": int(cookie), "LINUX_HAS_SYSCALL_WRAPPER": 1})
 
@@ -62,7 +62,7 @@ class GuestKernel:
         return version_key(self.state.release) >= _UPROBE_MULTI
 
     def address(self, name: str) -> int | None:
-        """The address of a symbol, as it is in every guest of this state."""
+        """The address of a symbol, the same in every guest of this state."""
         found = re.search(rf"^([0-9a-f]+) \w {re.escape(name)}(?:\s|$)", self.state.symbols, re.MULTILINE)
         return int(found[1], 16) if found is not None else None
 

@@ -1,4 +1,4 @@
-"""Numbers of x86-64 Linux that requests to a guest are made of, and its structures."""
+"""Numbers and structures of the x86-64 Linux ABI for requests to a guest."""
 
 from __future__ import annotations
 

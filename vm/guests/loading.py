@@ -1,7 +1,7 @@
-"""One program given to a guest's kernel as libbpf 1.5 gives it: BTF, maps and their contents, then the program.
+"""Loads one program into a guest as libbpf 1.5 does: BTF, maps and their contents, then the program.
 
-The order and what is tried again follow bpf_object__load() in tools/lib/bpf/libbpf.c: a BTF that the kernel refuses is
-left out, a map that it refuses with BTF is made without.
+Order and retries follow bpf_object__load() in tools/lib/bpf/libbpf.c: BTF that the kernel refuses is left out, and a
+map that it refuses with BTF is created without.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vm.kernel.attach import attach_target
 from vm.program import UNRESOLVED_CORE, MapSpec, Object, Program
 
 LOG_BYTES: Final = 4 << 20
-MAX_LOGGED: Final = 20_000  # instructions; a longer walk is told without its steps
+MAX_LOGGED: Final = 20_000  # instructions; a longer walk is returned without its steps
 STATS: Final = 4  # BPF_LOG_STATS
 
 _BTF: Final = Slot(0)
@@ -54,10 +54,10 @@ def map_slot(number: int) -> Slot:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a kernel said of a program.
+    """The answer of a kernel to a program.
 
-    verdict -- accept; reject (with a verifier's log); error (refused without one: a map that was not made, a type of
-               program that the kernel does not have)
+    verdict -- accept; reject (with a verifier's log); error (refused without one: a map was not created, the kernel
+               does not have the program type)
     errno   -- negative, 0 of an accepted program
     why     -- of an error: what was refused
     """
@@ -82,7 +82,7 @@ class Load:
         self._numbers = {id(spec): number for number, spec in enumerate(obj.maps)}
 
     def answer(self, log_level: int) -> Answer:
-        """Load it and tell what the kernel said, with a log of a level (0: only the verifier's statistics)."""
+        """Loads it with a log level (0: only the verifier's statistics); returns the answer of the kernel."""
         first = self._first()
         if isinstance(first, Answer):
             return first
@@ -98,7 +98,7 @@ class Load:
         return found
 
     def together(self, programs: Sequence[Program]) -> list[tuple[Slot, Answer]]:
-        """Load programs of the object with the same maps; each one's slot, and what the kernel said."""
+        """Loads programs of the object with shared maps; returns the slot and the answer for each."""
         out = []
         for number, program in enumerate(programs):
             self.program = program
@@ -209,7 +209,7 @@ class Load:
         return made
 
     def _fill(self, request: Request) -> list[tuple[int, int]]:
-        """Initial contents of global data and of maps of maps; (map, call) of those that have to work."""
+        """Writes initial contents of global data and of maps of maps; (map, call) of calls that must succeed."""
         out = []
         for number, spec in enumerate(self.obj.maps):
             slot = Slot(_FIRST_MAP + number)

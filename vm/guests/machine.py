@@ -1,4 +1,4 @@
-"""Talking to the init inside a running guest, within its time."""
+"""Communication with the init of a running guest, with a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vm.guests.wire import MAGIC, GuestError, Request, Result
 MAX_ANSWER: Final = 64 << 20  # bytes of one answer
 _CONSOLE: Final = 16 << 10  # of the console's text, the last ones are kept
 _PIECE: Final = 1 << 18
-# Words with which a kernel says why it ends.
+# Beginnings of console lines in which a kernel reports why it ends.
 _TELLING: Final = ("Kernel panic", "reboot: ")
 _STAMP: Final = re.compile(r"^\[ *\d+\.\d+\] ")
 
@@ -51,7 +51,7 @@ class Machine:
 
     @property
     def debug(self) -> Debug | None:
-        """What it is recorded through, if it was restored with that."""
+        """Its gdb stub and log, if it was restored with them."""
         return self._ends.debug
 
     def watch(self, sock: socket.socket, ready: Callable[[], None]) -> None:
@@ -60,20 +60,20 @@ class Machine:
 
     @property
     def console(self) -> str:
-        """What the kernel printed, the end of it."""
+        """The last part of the console output."""
         return self._said.decode("utf-8", "replace")
 
     @property
     def left(self) -> float:
-        """Seconds until it is out of time."""
+        """Seconds until its time limit."""
         return self._until - time.monotonic()
 
     def limit(self, seconds: float) -> None:
-        """Let it live for `seconds` from now on."""
+        """Sets the time limit to `seconds` from now."""
         self._until = time.monotonic() + seconds
 
     def close(self) -> str:
-        """Kill it, and wait until it is gone; what QEMU said last."""
+        """Kills it and waits for its end; returns the last output of QEMU."""
         said = self._ends.stop()
         self._ends.port.close()
         self._ends.console.close()
@@ -82,7 +82,7 @@ class Machine:
         return said
 
     def run(self, request: Request) -> list[Result]:
-        """Have the guest make the calls of a request; GuestError if it ends, is out of time or answers nonsense."""
+        """Sends a request to the guest; GuestError if the guest ends, exceeds its time or sends an invalid answer."""
         waiting = memoryview(request.encode())
         while waiting:
             waiting = waiting[self._pump(waiting) :]
@@ -101,7 +101,7 @@ class Machine:
         return out
 
     def _pump(self, waiting: memoryview | None) -> int:
-        """Wait until something can be read or, of `waiting`, written; how many bytes were written."""
+        """Waits until the socket is readable or `waiting` can be written; returns the number of written bytes."""
         left = self.left
         if left <= 0:
             raise GuestError("time", "The guest was out of time.")
@@ -130,7 +130,7 @@ class Machine:
         return 0
 
     def _hear(self) -> bool:
-        """Read what the console said; false at its end."""
+        """Reads the console; False at its end."""
         piece = self._receive(self._ends.console)
         self._said += piece
         del self._said[:-_CONSOLE]
@@ -144,7 +144,7 @@ class Machine:
             return b""
 
     def _gone(self) -> GuestError:
-        """Why the port closed: what QEMU or the kernel said last."""
+        """Why the port closed: the last output of QEMU or the kernel."""
         while select.select([self._ends.console], [], [], 0.1)[0] and self._hear():
             pass
         said = self._ends.stop()
@@ -155,7 +155,7 @@ class Machine:
 
 
 def _last_words(lines: list[str]) -> str:
-    """What the console says of the end of a kernel: why it panicked or restarts, else its last line."""
+    """The console line that explains the end of a kernel: why it panicked or restarts, else its last line."""
     telling = [line for line in lines if any(word in line for word in _TELLING)] or lines[-1:]
     text = _STAMP.sub("", telling[0]).strip().rstrip(".")[:300] if telling else ""
     return f': "{text}"' if text else ""

@@ -1,7 +1,7 @@
-"""The network of a run: a pair of devices (veth), of which the other end is in a network namespace of its own.
+"""The network of a run: a veth pair, the peer of which is in a separate network namespace.
 
-The peer answers by its kernel (ARP, ping); a shell starts programs there with `nsenter --net=/peer`. So packets between
-ADDRESS and PEER really cross the pair, and programs on DEVICE see them.
+The kernel answers ARP and ping for the peer; a shell starts programs there with `nsenter --net=/peer`. Packets between
+ADDRESS and PEER cross the pair, so programs on DEVICE see them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def module(machine: Machine, name: str) -> bool:
 
 
 def make_pair(machine: Machine) -> bool:
-    """Make the pair and its namespace; False if the guest cannot have one: its image has no veth module."""
+    """Creates the pair and its namespace; False if the image has no veth module."""
     if not module(machine, "veth"):
         return False
     request = Request()

@@ -1,4 +1,4 @@
-"""Programs run on packets of the host (BPF_PROG_TEST_RUN) and recorded: what the machine here is held against."""
+"""Runs programs on given packets (BPF_PROG_TEST_RUN) and records them, to compare the emulated machine with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting QEMU: its command line, and the ends of its port and console."""
+"""Starts QEMU: its command line, and our ends of the sockets of port and console."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Debug(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """A running QEMU as its user sees it.
+    """The handles of a running QEMU.
 
     pid   -- of QEMU
     stop  -- kill it and wait until it is gone; what it wrote to standard error
@@ -54,7 +54,7 @@ class Ends(NamedTuple):
 def accelerator() -> str:
     """tcg, or kvm if BPFSCOPE_GUEST_KVM is "yes".
 
-    It is not chosen by itself: there are machines whose /dev/kvm can be opened and whose guests then never run.
+    KVM is not detected, because on some machines /dev/kvm can be opened but guests never run.
     """
     return "kvm" if os.environ.get(KVM_VARIABLE) == "yes" else "tcg,tb-size=96"
 
@@ -82,7 +82,7 @@ def boot(vmlinuz: Path, initrd: Path, extra: Sequence[str], fds: Sequence[int]) 
 
 
 def restore(folder: Path, seconds: float, *, debug: bool = False) -> Ends:
-    """Restore the saved guest of a folder, confined; it gets at most so many seconds of a processor.
+    """Restores the saved guest of a folder, confined and limited to this many seconds of CPU time.
 
     debug -- with a gdb stub and a log, which has no effect until the stub is used
     """

@@ -1,4 +1,4 @@
-"""Recording events of attached programs: every state of the processor between a program's entry and its return.
+"""Records events of attached programs: the registers before each instruction between entry and return.
 
 The guest runs at full speed until a program that is to be recorded is entered. From there to its return QEMU executes
 one instruction at a time and logs the registers before each one in the area of modules, where BPF programs are. Memory
@@ -42,8 +42,8 @@ _RSP, _RDI = 4, 7
 class Choice:
     """Which events are recorded.
 
-    events -- of each program, at most
-    every  -- each so-many-th entry of those that the others admit
+    events -- maximum for each program
+    every  -- only every n-th entry of those that meet the other conditions
     task   -- only of tasks of this name, or with this process id; "": of all, but for the guest's init
     where  -- only events whose context meets this condition; "": all
     """
@@ -92,7 +92,7 @@ class Recorder:
         self.machine.watch(debug.stub, self._stopped)
 
     def wait(self, seconds: float) -> None:
-        """Let the guest run for so long, recording what is entered."""
+        """Lets the guest run for some seconds and records the programs that are entered."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self._stub.stopped(left):
@@ -103,7 +103,7 @@ class Recorder:
             self._at_stop()
 
     def _at_stop(self) -> None:
-        """The guest has stopped: record the event if it is one that is wanted, and let it go on."""
+        """Handles a stop of the guest: records the event if it is wanted, then continues the guest."""
         stub = self._stub
         state = stub.registers()
         number = self._entries.get(state.rip)
@@ -130,7 +130,7 @@ class Recorder:
                 self._resting.add(state.rip)
             elif self._seen[number] >= MAX_LOOKED_AT:
                 self._unarm(state.rip)
-            stub.step()  # which QEMU does in spite of a breakpoint there
+            stub.step()  # QEMU continues past it in spite of a breakpoint
         stub.go()
 
     def _arm(self, address: int) -> None:
@@ -163,7 +163,7 @@ class Recorder:
         return int.from_bytes(data, "little") if len(data) == 8 else 0
 
     def _run_to(self, address: int, stack: int) -> Registers | None:
-        """Let the guest run until it is at an address above a place on its stack; None if it does not get there."""
+        """Runs the guest until it is at an address, its stack pointer just above `stack`; None if it never is."""
         stub, until = self._stub, time.monotonic() + EVENT_SECONDS
         stub.stop_at(address)
         try:
@@ -219,12 +219,12 @@ class Recorder:
             yield Bytes(len(offsets), address, stub.read(address, size))
 
     def take(self) -> list[tuple[RecordedEvent, float]]:
-        """The events that are new, and the seconds that each took."""
+        """The new events, and the seconds that each took."""
         found, self._events = self._events, []
         return found
 
     def rest(self) -> None:
-        """Record nothing until resume(): the guest's init does much for the host, and runs programs by that."""
+        """Records nothing until resume(): the guest's init makes system calls for the host, which run programs."""
         while self._armed:
             self._stub.interrupt()
             if self._stub.registers().rip in self._armed:
@@ -247,7 +247,7 @@ class Recorder:
             self._stub.go()
 
     def missed(self) -> Iterator[str]:
-        """Of which programs no event was recorded, and why."""
+        """The programs without a recorded event, and why."""
         for number, code in enumerate(self.codes):
             if not self._taken[number]:
                 yield f"{code.name} {self._why_none(number)}."

@@ -1,4 +1,4 @@
-"""A whole object in a guest: its programs attached, a workload, and what they put out."""
+"""Runs a whole object in a guest: attaches its programs, runs a workload, and returns their output."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ MAX_ENTRIES: Final = 256  # of a map
 MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
-_RECORDING_PAUSE: Final = 0.25  # what the host asks for is done by the guest's init, which runs programs too
-_RECORDING_SPARE: Final = 10.0  # seconds that the workload may run longer while it is recorded, for it is slower
+_RECORDING_PAUSE: Final = 0.25  # requests of the host are executed by the guest's init, which also triggers programs
+_RECORDING_SPARE: Final = 10.0  # seconds added to the limit of the workload while it is recorded, because it is slower
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
-_MAPS_EVERY: Final = 0.5  # seconds between two looks at the maps while the workload runs
+_MAPS_EVERY: Final = 0.5  # seconds between two reads of the maps while the workload runs
 _TRACE: Final = Slot(3900)
 _CHILD: Final = Slot(3901)
 _NULL: Final = Slot(3902)
@@ -95,7 +95,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a map holds; whole -- whether these are all entries. A later one of the same map replaces an earlier one."""
+    """Content of a map; whole -- whether these are all entries. A later one replaces an earlier one of the same map."""
 
     spec: MapSpec
     entries: tuple[tuple[bytes, bytes], ...]
@@ -107,7 +107,7 @@ class Ended:
     """The end.
 
     lost     -- records that the kernel counted as lost
-    left_out -- records and bytes of printed text that came and are not told, for there were too many
+    left_out -- records, and bytes of printed text, that exceeded the limits
     status   -- the workload's, None if it was stopped
     """
 
@@ -133,7 +133,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What a recording leaves out, a sentence."""
+    """A sentence about something that a recording does not contain."""
 
     text: str
 
@@ -143,13 +143,13 @@ Event = Received | Attached | Printed | Shell | Record | Content | Codes | Recor
 
 @dataclass
 class _Text:
-    """Text as it comes. size -- bytes that came, of which MAX_PRINTED are told; rest -- a line that is not complete"""
+    """Received text. size -- bytes received, of which MAX_PRINTED are kept; rest -- an incomplete line"""
 
     size: int = 0
     rest: bytes = b""
 
     def lines(self, data: bytes) -> list[str]:
-        """The lines that are complete with what came."""
+        """The lines that received data completes."""
         told = self.size <= MAX_PRINTED
         self.size += len(data)
         if not told:
@@ -167,12 +167,12 @@ class _Run:
     records: int = 0
     lost: int = 0
     status: int | None = None
-    # Where the producers were when the workload had ended, once that was seen.
+    # Producer positions at the end of the workload, once it has ended.
     goal: tuple[int, ...] | None = None
     drained: bool = False
 
     def poll(self) -> list[Event]:
-        """What came since the last time."""
+        """The output since the last call."""
         request = Request()
         room, status = request.room(_PIPE_PIECE), request.place(bytes(8))
         request.call(l.READ, _TRACE, room, _PIPE_PIECE, reads=(Read(room, _PIPE_PIECE, Kind.RETURNED),))
@@ -199,9 +199,9 @@ class _Run:
 
     @property
     def over(self) -> bool:
-        """Whether the workload has ended, and all was read that came until then.
+        """Whether the workload has ended and all output up to then was read.
 
-        Programs on functions that the guest's own init calls put out something for ever: that is not waited for.
+        Programs on functions that the guest's init calls produce output endlessly, so later output is not waited for.
         """
         if self.goal is None or not self.drained:
             return False
@@ -209,7 +209,7 @@ class _Run:
 
     @property
     def left_out(self) -> tuple[int, int]:
-        """Records and bytes of text that are not told."""
+        """Number of records and bytes of text that were left out."""
         return max(0, self.records - MAX_RECORDS), sum(
             max(0, each.size - MAX_PRINTED) for each in (self.printk, self.shell)
         )
@@ -225,10 +225,10 @@ def run(
     choice: Choice | None = None,
     before: Before | None = None,
 ) -> Iterator[list[Event]]:
-    """Attach every program that libbpf loads by default, run a line of shell, and tell what comes, as it comes.
+    """Attaches all programs that libbpf loads by default, runs a line of shell, and yields output as it arrives.
 
     seconds -- how long the workload may run
-    packets -- a program and the packets that it gets first, by BPF_PROG_TEST_RUN, with maps of its own
+    packets -- a program and the packets for it, run first by BPF_PROG_TEST_RUN with separate maps
     choice  -- which events are recorded; the machine was restored for debugging
     before  -- entries that are written to maps, and devices that programs are attached to
     InputError if there is no program or an entry is refused; GuestError if the guest is lost.
@@ -311,7 +311,7 @@ def _recorded(recorder: Recorder) -> list[Event]:
 
 
 class _Maps:
-    """The maps of an object, of which those are told that changed."""
+    """The maps of an object; finds those that changed."""
 
     def __init__(self, machine: Machine, obj: Object) -> None:
         self._machine = machine
@@ -322,7 +322,7 @@ class _Maps:
         ]  # fmt: skip
 
     def changed(self) -> list[Event]:
-        """What the maps hold whose contents are others than those that were told last."""
+        """The contents of the maps that changed since the last call."""
         out: list[Event] = []
         for number, spec in self._specs:
             found = _content(self._machine, spec, Load.map_slot(number))
@@ -381,7 +381,7 @@ def _start(machine: Machine, shell: str) -> None:
 
 
 def _content(machine: Machine, spec: MapSpec, slot: Slot) -> Content:
-    """The entries of a map, MAX_ENTRIES at most, in the kernel's order."""
+    """The entries of a map in the kernel's order, at most MAX_ENTRIES."""
     size = -(-spec.value_size // 8) * 8 if spec.map_type in _PER_CPU else spec.value_size
     request = Request()
     keys = [request.room(spec.key_size) for _ in range(MAX_ENTRIES + 1)]

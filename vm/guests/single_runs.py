@@ -1,4 +1,4 @@
-"""Single packets through BPF_PROG_TEST_RUN, in a guest, with maps that nothing else uses."""
+"""Runs single packets by BPF_PROG_TEST_RUN in a guest, with maps that no other program uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ATTR: Final = 48
 
 
 class Packets(NamedTuple):
-    """A program, and what it gets, one packet after the other."""
+    """A program and its packets, which are run one after the other."""
 
     program: Program
     packets: tuple[bytes, ...]
@@ -40,12 +40,12 @@ class Packets(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What the kernel made of a packet.
+    """The result for one packet.
 
     number -- of the packet, from 0
     errno  -- negative: why it was not run
     retval -- what the program returned, 32 bits
-    out    -- the packet as the program left it
+    out    -- the packet after the run
     """
 
     number: int

@@ -1,6 +1,6 @@
-"""Saved guests: a kernel is booted once, made ready, and saved; each job restores it.
+"""Saved guests: a kernel is booted once, prepared and saved; each job restores it.
 
-FOLDER/NAME-KEY/ holds `state` (QEMU's migration stream), `vmlinuz` (a link), `initrd`, and what was asked of the
+FOLDER/NAME-KEY/ holds `state` (QEMU's migration stream), `vmlinuz` (a link), `initrd`, and facts about the
 kernel: `about.json`, `btf` and `symbols`. KEY is a hash of all that the state depends on.
 """
 
@@ -87,7 +87,7 @@ class State:
         return dict(line.split("=", 1) for line in lines if line.startswith("CONFIG_") and "=" in line)
 
     def restore(self, seconds: float, *, debug: bool = False) -> Machine:
-        """A fresh guest that lives for at most `seconds`; use it as a context.
+        """A fresh guest, a context manager; it is killed after `seconds`.
 
         debug -- with a gdb stub (Machine.debug): the guest is stopped until the stub is told to go on
         """
@@ -97,7 +97,7 @@ class State:
 
 
 def key(image: Image) -> str:
-    """Of all that a saved guest depends on."""
+    """A hash of everything that a saved guest depends on."""
     parts = [_qemu_version(), accelerator(), BOOT_LINE, str(MEMORY_MIB), image.fingerprint(), *_PROGRAM]
     return hashlib.sha256("\n".join(parts).encode() + SOURCE.read_bytes()).hexdigest()[:16]
 
@@ -112,7 +112,7 @@ _PROGRAM: Final = (str(_MOUNTS), str(_SYSCTLS), "4")
 
 
 def saved(image: Image, where: Path | None = None) -> State | None:
-    """The saved guest of an image, if it is there."""
+    """The saved guest of an image; None if it does not exist."""
     return _read((where or states_folder()) / f"{image.name}-{key(image)}", image.name)
 
 
@@ -125,7 +125,7 @@ def _read(folder: Path, name: str) -> State | None:
 
 
 def prepare(image: Image, where: Path | None = None, say: Callable[[str], None] = lambda text: None) -> State:
-    """The saved guest of an image; it is booted and saved if it is not there. GuestError if that fails."""
+    """The saved guest of an image, which is booted and saved if it does not exist. GuestError if that fails."""
     where = where or states_folder()
     where.mkdir(parents=True, exist_ok=True)
     folder = where / f"{image.name}-{key(image)}"
@@ -180,7 +180,7 @@ def _make(image: Image, draft: Path) -> str:
 
 
 def _ready(machine: Machine) -> dict[str, Any]:
-    """Mount and set what jobs need; the kernel's release and version."""
+    """Mounts and sets what jobs need; returns release and version of the kernel."""
     request = Request()
     for kind, place in _MOUNTS:
         request.call(l.MOUNT, request.text(kind), request.text(place), request.text(kind), 0, 0)
@@ -190,7 +190,7 @@ def _ready(machine: Machine) -> dict[str, Any]:
         request.call(l.CLOSE, Slot(0))
     unlimited = request.place(b"\xff" * 16)
     request.call(l.PRLIMIT64, 0, l.RLIMIT_MEMLOCK, unlimited, 0)
-    # A first program: the kernel reads its own types then, which takes time and which struct_ops maps rely on.
+    # The first program makes the kernel parse its own BTF, which takes time, and which struct_ops maps need.
     code = request.place(bytes.fromhex("b7000000000000009500000000000000"))
     attr = l.Attr().u32(0, t.BPF_PROG_TYPE_SOCKET_FILTER).u32(4, 2).u64(8, code).u64(16, request.text("GPL"))
     request.call(l.BPF, l.PROG_LOAD, request.place(bytes(attr.data)), attr.size, keep=0)
@@ -233,7 +233,7 @@ def _write_btf(draft: Path, data: bytes) -> None:
 
 
 def _save(monitor: socket.socket, path: Path) -> None:
-    """Have QEMU write the running machine to a file."""
+    """Makes QEMU write the state of the running machine to a file."""
     monitor.settimeout(60)
     with monitor.makefile("rw") as lines:
 

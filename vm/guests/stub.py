@@ -1,7 +1,7 @@
 """QEMU's gdb stub and log: stopping a guest at an instruction, reading its registers and memory, logging instructions.
 
 The stub speaks the gdb remote serial protocol, of which few packets are needed: c, s, g, m, Z1, z1, qRcmd (a line for
-QEMU's monitor) and QStartNoAckMode. The clients that there are as libraries connect by TCP only.
+QEMU's monitor) and QStartNoAckMode. Existing client libraries connect by TCP only.
 
 Stepping through the stub takes about a millisecond an instruction. QEMU's log of the registers at each instruction,
 switched on at a program's first instruction and off when it has returned, takes a tenth of that.
@@ -108,7 +108,7 @@ class Stub:
         self._buffer += piece
 
     def _hear(self) -> None:
-        """Read what was logged; more than MAX_LOG is thrown away."""
+        """Reads the log; data beyond MAX_LOG is dropped."""
         with contextlib.suppress(OSError):
             piece = os.read(self._log, 1 << 20)
             if not piece:
@@ -127,7 +127,7 @@ class Stub:
             raise GuestError("protocol", f"The guest's debugger does not understand {text.split(',')[0]}.")
 
     def _monitor(self, line: str) -> str:
-        """Have QEMU's monitor do a line; what it said."""
+        """Executes a command of QEMU's monitor; returns its output."""
         self._send("qRcmd," + line.encode().hex())
         said = ""
         while (answer := self._packet(self._until)) not in ("OK", "", None):
@@ -147,7 +147,7 @@ class Stub:
         return Registers(words[16], tuple(words[i] for i in _ORDER))
 
     def read(self, address: int, size: int) -> bytes:
-        """Memory of the stopped guest, as much of it as can be read."""
+        """Memory of the stopped guest; shorter if a part cannot be read."""
         out = b""
         while size > len(out):
             answer = self._ask(f"m{address + len(out):x},{min(size - len(out), _MOST_MEMORY):x}")
@@ -157,37 +157,37 @@ class Stub:
         return out
 
     def stop_at(self, address: int) -> None:
-        """Stop where the instruction at an address is next."""
+        """Sets a breakpoint at an address."""
         self._expect(f"Z1,{address:x},1")
 
     def pass_by(self, address: int) -> None:
-        """Stop there no more."""
+        """Removes a breakpoint."""
         self._expect(f"z1,{address:x},1")
 
     def step(self) -> None:
         """Execute one instruction, without interrupts (QEMU's default).
 
-        Now and then QEMU goes on instead of stopping behind the instruction: then the guest is stopped where it is.
+        QEMU sometimes continues instead of stopping after the instruction: then the guest is interrupted.
         """
         self._send("s")
         if self._packet(time.monotonic() + _STEP_SECONDS) is None:
             self.interrupt()
 
     def go(self) -> None:
-        """Let the guest run; stopped() says when it stops again."""
+        """Continues the guest; stopped() tells when it stops again."""
         self._send("c")
 
     def stopped(self, seconds: float) -> bool:
-        """Whether it has stopped, waiting for at most so long."""
+        """Whether it has stopped; waits for at most this many seconds."""
         return self._packet(time.monotonic() + seconds) is not None
 
     def interrupt(self) -> None:
-        """Stop it wherever it is."""
+        """Interrupts it."""
         self._sock.send(b"\x03")
         self._packet(self._until)
 
     def log_on(self) -> None:
-        """From now on the registers before each instruction in the area of modules are logged."""
+        """Starts logging the registers before each instruction in the area of modules."""
         self.logged.clear()
         if not self._one_insn:
             unknown = "unknown command" in self._monitor("one-insn-per-tb off")
@@ -196,7 +196,7 @@ class Stub:
         self._monitor(f"{self._one_insn} on")
 
     def log_off(self) -> list[Registers]:
-        """Log no more; what was logged, in order."""
+        """Stops logging; returns what was logged, in order."""
         self._monitor(f"{self._one_insn} off")
         self._monitor("log none")
         while select.select([self._log], [], [], 0)[0]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-# Each side is asked by the other one: packets of requests and of answers come in at both ends. Where the guest has no
-# pair of devices, all of it is on the loopback device. busybox has no server for UDP: DNS queries are refused.
+# Each side is a client of the other one, so requests and answers arrive at both ends. Without a veth pair all traffic
+# is on the loopback device. busybox has no UDP server: DNS queries are refused.
 NETWORK: Final = "; ".join(
     (
         "b=/bin/busybox; p=; here=127.0.0.1; there=127.0.0.1; $b ip link set lo up",
@@ -14,7 +14,7 @@ NETWORK: Final = "; ".join(
         "for i in 1 2 3; do $b wget -q -O /dev/null http://$there:8080/page",
         "$p $b wget -q -O /dev/null http://$here:8080/page; $b timeout 1 $b nslookup bpf.test $there >/dev/null 2>&1",
         "done; $b ping -c 3 -i 0.1 -W 1 $there; $p $b ping -c 3 -i 0.1 -W 1 $here",
-        # IPv6, and what else reaches hooks of control groups: sockets of both protocols, unix sockets, sysctls.
+        # IPv6, and other traffic for cgroup hooks: sockets of both protocols, unix sockets, sysctls.
         "$b httpd -p [::1]:8081 -h /tmp; $b wget -q -O /dev/null http://[::1]:8081/page; $b ping6 -c 1 ::1",
         "$b httpd -p 127.0.0.1:8082 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:8082/page",
         "for i in ::1 127.0.0.1; do $b timeout 1 $b nslookup bpf.test $i >/dev/null 2>&1; done",

@@ -1,11 +1,11 @@
-"""The protocol of a guest's port: requests made of system calls, and reading what the guest answers.
+"""The protocol of a guest's port: requests, which consist of system calls, and their answers.
 
 A request is `magic, number of writes, number of calls` (u32 each), then the writes (u64 address, u64 length, bytes)
 and the calls (struct call of init.c, its patches, its reads). The answer has for each call its result (s64) and, if it
 was made, the bytes of each read (u32 length first). All numbers are little-endian.
 
-What comes out of a guest is data from a machine that a user's program may have taken over: every length is held against
-what was asked for.
+Data from a guest is not trusted, because a user's program may have taken it over: every length is checked against the
+request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PAGE: Final = 4096
 
 
 class GuestError(Exception):
-    """The guest ended, did not answer in time, or answered what no guest of ours answers.
+    """The guest ended, did not answer in time, or sent an invalid answer.
 
     kind -- time, crash (its kernel gave up), protocol, start
     """
@@ -40,7 +40,7 @@ class GuestError(Exception):
 
 
 class Kind(IntEnum):
-    """What of a read comes back: all its bytes, up to the first NUL, or as many as the call returned."""
+    """Which bytes of a read are returned: all, those up to the first NUL, or as many as the call returned."""
 
     BYTES = 0
     TEXT = 1
@@ -54,7 +54,7 @@ class Slot(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Memory of the guest that comes back after a call."""
+    """Memory of the guest that is returned after a call."""
 
     address: int
     size: int
@@ -77,7 +77,7 @@ class Result(NamedTuple):
 
 
 class Stream(Protocol):
-    """Reads exactly so many bytes of the port; GuestError if the guest ends or is out of time."""
+    """Reads an exact number of bytes from the port; GuestError if the guest ends or exceeds its time."""
 
     def __call__(self, size: int, /) -> bytes: ...
 
@@ -90,14 +90,14 @@ class _Call(NamedTuple):
 
 @dataclass(slots=True)
 class Request:
-    """System calls to make, one after the other. Memory is given out from the arena, which each request starts anew."""
+    """System calls to make, in order. Memory is allocated from the arena, which each request uses anew."""
 
     at: int = ARENA
     _writes: list[tuple[int, bytes]] = field(default_factory=list)
     _calls: list[_Call] = field(default_factory=list)
 
     def room(self, size: int, align: int = 8) -> int:
-        """The address of `size` bytes that the request may use; they hold whatever an earlier one left."""
+        """The address of `size` bytes for the request; they are not cleared."""
         at = -(-self.at // align) * align
         if at + size > ARENA + ARENA_BYTES:
             raise GuestError("protocol", "The request needs more memory than a guest's arena has.")
@@ -105,7 +105,7 @@ class Request:
         return at
 
     def place(self, data: bytes, align: int = 8) -> int:
-        """The address at which `data` lies when the calls are made."""
+        """Stores `data`; returns its address."""
         at = self.room(max(1, len(data)), align)
         self.write(at, data)
         return at
@@ -115,7 +115,7 @@ class Request:
         return self.place(text.encode() + b"\0", 1)
 
     def write(self, address: int, data: bytes) -> None:
-        """Put `data` at an address before the first call."""
+        """Writes `data` to an address before the first call."""
         if data:
             self._writes.append((address, data))
 
@@ -128,7 +128,7 @@ class Request:
         patches: tuple[tuple[int, Slot], ...] = (),
         reads: tuple[Read, ...] = (),
     ) -> int:
-        """Add a system call; its place in the answer.
+        """Adds a system call; returns its index in the answer.
 
         keep -- slot for the result; stop -- whether the rest is skipped if it fails
         patches -- (address, slot): memory that gets the low 32 bits of a slot before the call

@@ -22,9 +22,9 @@ Place = tuple[str, int | None]
 
 
 class Row(NamedTuple):
-    """Instructions of the same line of both sources.
+    """A line of one or both sources, with its instructions.
 
-    kind -- same, changed (the line reads otherwise), a, b (only one source has it)
+    kind -- same, changed (the text differs), a, b (only one source has the line)
     a, b -- places, None where there is none; insns -- pairs of slots in order, None where there is no counterpart
     """
 
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 class Aligned(NamedTuple):
     """rows -- in the order of the sources, lines of headers last
 
-    other -- slot of a -> slot of b: those of the rows, and those that are the same but have other lines
+    other -- slot of a -> slot of b: the pairs of the rows, and equal instructions that belong to different lines
     """
 
     rows: tuple[Row, ...]
@@ -45,7 +45,7 @@ class Aligned(NamedTuple):
 
 
 def align(a: Program, a_text: str, b: Program, b_text: str) -> Aligned:
-    """Two programs with the texts of their sources ("": what their line information quotes)."""
+    """Aligns two programs, given the texts of their sources ("": the lines that their line information quotes)."""
     by_a, by_b = _by_place(a), _by_place(b)
     rows: list[Row] = []
     for kind, one, two in _lines(a_text or quoted(a), b_text or quoted(b)):
@@ -69,7 +69,7 @@ def align(a: Program, a_text: str, b: Program, b_text: str) -> Aligned:
 
 
 def _grow(a: Program, b: Program, other: dict[int, int], todo: list[tuple[int, int]], step: int) -> None:
-    """Add pairs that are the same instruction, and then their neighbours: compilers give some of them other lines."""
+    """Adds pairs of equal instructions next to known pairs: compilers assign some of them to other lines."""
     taken = set(other.values())
     while todo:
         one, two = todo.pop()
@@ -81,13 +81,13 @@ def _grow(a: Program, b: Program, other: dict[int, int], todo: list[tuple[int, i
 
 
 def quoted(program: Program) -> str:
-    """The source as line information quotes it, in its lines."""
+    """The lines of the source that line information quotes."""
     lines = {info.line: info.text for info in program.lines if not program.file_of(info) and info.line <= MAX_LINES}
     return "\n".join(lines.get(n, "") for n in range(1, max(lines, default=0) + 1))
 
 
 def _by_place(program: Program) -> dict[Place, list[int]]:
-    """The instructions of each line, in order; the second slot of a 64-bit load is none."""
+    """The instructions of each line, in order, without the second slots of 64-bit loads."""
     found: dict[Place, list[int]] = {}
     idx = 0
     while idx < len(program.insns):
@@ -123,7 +123,7 @@ def _row(
 
 
 def _matched(a: Sequence[object], b: Sequence[object]) -> list[tuple[int, int, int, int, bool]]:
-    """(i, j, k, m, equal) as SequenceMatcher.get_opcodes() has them."""
+    """(i, j, k, m, equal), the ranges of SequenceMatcher.get_opcodes()."""
     if len(a) * len(b) <= _MOST:
         return [(i, j, k, m, kind == "equal") for kind, i, j, k, m in SequenceMatcher(None, a, b, False).get_opcodes()]
     short = min(len(a), len(b))
@@ -137,7 +137,7 @@ def _matched(a: Sequence[object], b: Sequence[object]) -> list[tuple[int, int, i
 
 
 def _key(program: Program, idx: int) -> tuple[object, ...]:
-    """What two instructions have to have in common: all but where they jump, and the numbers of maps."""
+    """The parts in which matching instructions agree: all except jump targets and map numbers."""
     insn: Insn = program.insns[idx]
     cls = o.cls(insn.code)
     if cls in (o.JMP, o.JMP32):

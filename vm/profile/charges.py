@@ -1,7 +1,7 @@
-"""The visits of a recorded walk, charged to instructions under the calls that led there.
+"""The visits of a recorded walk, counted by instruction and call stack.
 
-What is counted is what the kernel counts as insns_processed: each visit of an instruction, also one at which a
-checkpoint covers the state and the path ends.
+A visit is what the kernel counts in insns_processed, including one at which a checkpoint covers the state and the path
+ends.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _SAFE: Final = ENDS.index("safe")
 
 
 class Charges(NamedTuple):
-    """visits -- by stack, of each instruction; all of them together are insns_processed
+    """visits -- by stack, of each instruction; their sum is insns_processed
 
     pruned  -- visits at which a checkpoint covered the state, by instruction; they are part of `visits`
-    entered -- frames entered, by (call instruction, first instruction of what was entered)
-    resumed -- paths taken up in the program's own frame, by (the instruction that pushed them, their first one):
-               other ways of branches, and callbacks that the kernel runs later
-    alone   -- first instructions of the functions that were walked by themselves, the program's own first
+    entered -- frames entered, by (call instruction, first instruction of the function)
+    resumed -- paths that start in the main frame, by (the instruction that pushed them, their first instruction):
+               other outcomes of branches, and callbacks that the kernel runs later
+    alone   -- first instructions of the functions that were verified separately, the main program first
     """
 
     visits: dict[Stack, Counter[int]]
@@ -51,8 +51,8 @@ class Charges(NamedTuple):
 def charges(trace: Recorder, processed: int, last: int) -> Charges:
     """The charges of a finished walk.
 
-    processed -- insns_processed of the walk; last -- the instruction at which it stopped: charged with the visit that
-    was refused before it became a step, if there is one
+    processed -- insns_processed of the walk; last -- the instruction at which it stopped: a visit that was rejected
+    before it became a step is counted there
     """
     return _Pass(trace).run(processed, last)
 
@@ -111,7 +111,7 @@ class _Pass:
         return found
 
     def _start(self, path: int) -> Stack:
-        """The stack that a path starts with."""
+        """The call stack at the start of a path."""
         push = self.push[path]
         if push < 0:
             return ()
@@ -123,14 +123,14 @@ class _Pass:
         return (*stack, *[site] * (callers - len(stack))) if enters else stack[:callers]
 
     def _visited(self, path: int, step: int) -> int:
-        """The instruction that a path visits as step number `step`: at its end, where it is pruned; -1: none."""
+        """The instruction that a path visits at `step`; after its last step the one where it was pruned; -1: none."""
         ended = path < len(self.ended)
         if not ended or step <= self.ended[path]:
             return self.insns[step] if step < len(self.insns) else -1
         return self.insns[self.by[path]] if self.how[path] == _SAFE else -1
 
     def _steps(self, path: int, first: int, end: int, stack: Stack) -> Stack:
-        """Charge the steps of one path; the stack after them."""
+        """Counts the steps of one path; returns the stack after them."""
         insns = self.insns
         at = bisect_left(self.pushes, first)
         for run in _RUNS.finditer(self.depths, first, end):
@@ -139,7 +139,7 @@ class _Pass:
             if callers == len(stack):
                 self._charged(stack).extend(insns[start:stop])
             else:
-                # The step that changed the depth belongs to the frame that it was taken in.
+                # The step that changed the depth belongs to the frame before it.
                 self._charged(stack).append(insns[start])
                 if callers > len(stack):
                     stack = (*stack, *[insns[start]] * (callers - len(stack)))

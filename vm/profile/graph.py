@@ -28,15 +28,15 @@ class Function(NamedTuple):
 
 
 class BasicBlock(NamedTuple):
-    """Instructions that are executed one after the other; first and last are slots."""
+    """Instructions that are executed in sequence; first and last are slots."""
 
     first: int
     last: int
 
 
 class Edge(NamedTuple):
-    """A way from one block to another, by number. kind: `next` (no jump), `jump`, `taken` or `not` of a condition;
-    back: it closes a loop."""
+    """An edge from one block to another, by number. kind: `next` (no jump), `jump`, `taken` or `not` of a condition;
+    back: it is the back edge of a loop."""
 
     start: int
     end: int
@@ -48,8 +48,8 @@ class Graph(NamedTuple):
     """The graph of a program.
 
     loops     -- natural loops
-    callbacks -- functions, by number, that are called again and again by a helper, or from a timer
-    left_out  -- blocks that are not in it, because there are too many
+    callbacks -- functions, by number, that are called repeatedly by a helper or by a timer
+    left_out  -- number of blocks that were omitted because of the limit
     """
 
     functions: tuple[Function, ...]
@@ -61,7 +61,7 @@ class Graph(NamedTuple):
 
 
 def graph(program: Program) -> Graph:
-    """The basic blocks of a program that was loaded, in the order of its instructions."""
+    """The graph of a loaded program; blocks in the order of its instructions."""
     insns = program.insns
     calls = _calls(insns)
     starts = sorted({0, *(to for to in calls if 0 <= to < len(insns))})

@@ -1,4 +1,4 @@
-"""The loops of a program: natural loops of its control-flow graph, an entry and all that leads back to it."""
+"""The loops of a program: natural loops of its control-flow graph, each a head and all that leads back to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JUMPS: Final = (o.JMP, o.JMP32)
 
 
 class Loop(NamedTuple):
-    """head -- the instruction that every round comes by; body -- the instructions of a round, the head among them."""
+    """head -- the first instruction of every iteration; body -- all instructions of the loop including the head."""
 
     head: int
     body: frozenset[int]
@@ -43,7 +43,7 @@ def loops(insns: Sequence[Insn], starts: Sequence[int]) -> list[Loop]:
     """The loops of the functions that begin at `starts`, by head; the first MAX_LOOPS, as far as MAX_WORK reaches."""
     backs: dict[int, list[int]] = {}
     before: dict[int, list[int]] = {}
-    state = bytearray(len(insns))  # 1: on the way, 2: done
+    state = bytearray(len(insns))  # 1: on the current path, 2: finished
     for start in starts:
         if not 0 <= start < len(insns) or state[start]:
             continue

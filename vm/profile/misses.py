@@ -1,4 +1,4 @@
-"""Failed comparisons of states, gathered by instruction and by what kept the states from matching."""
+"""Failed comparisons of states, grouped by instruction and reason."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SAMPLED: Final = 16
 class Miss(NamedTuple):
     """Comparisons at one instruction that failed for the same reason.
 
-    name   -- the register or slot that differed; "" if something else did
-    failed -- how many; arrivals -- how often the walk came there and at least one failed
-    values -- different values that `name` had then; 0 without a name
-    whole  -- whether arrivals and values are of all comparisons: of a long walk only the first and last are kept
+    name   -- the register or slot that differed; "" for another reason
+    failed -- how many; arrivals -- visits of the instruction at which at least one failed
+    values -- number of different values of `name`; 0 without a name
+    whole  -- whether arrivals and values include all comparisons: a long walk keeps only the first and last ones
     rule   -- how the states were compared (docs/trace.md, "Pruning")
     text   -- a sentence without a full stop
-    needed_by -- the instruction for which the value of `name` has to be known exactly, -1 if there is none: with the
-                 rule "done" other numbers would cover each other; needed -- why, a sentence without a full stop
+    needed_by -- the instruction that made `name` precise, -1 if there is none: imprecise numbers match each other with
+                 the rule "done"; needed -- why, a sentence without a full stop
     """
 
     insn_idx: int
@@ -45,19 +45,19 @@ class Miss(NamedTuple):
 
 
 class _Group:
-    """What is kept of the comparisons of one key."""
+    """The comparisons with the same key."""
 
     def __init__(self) -> None:
         self.steps: set[int] = set()
         self.values: set[object] = set()
         self.kept = 0
-        self.always = False  # every comparison that was kept brought a value that none before had
-        self.precise = False  # a checkpoint's value had to be known exactly
+        self.always = False  # every kept comparison had a new value
+        self.precise = False  # the checkpoint's value was precise
         self.example: Comparison | None = None
 
 
 def misses(trace: Recorder) -> list[Miss]:
-    """The reasons why checkpoints did not cover, the most frequent first; the first MAX_MISSES."""
+    """The reasons why checkpoints did not cover states, most frequent first, at most MAX_MISSES."""
     journal = trace.journal
     counts = Counter(journal.missed_at())
     wanted = dict(counts.most_common(MAX_MISSES))
@@ -89,9 +89,9 @@ def misses(trace: Recorder) -> list[Miss]:
 
 
 def _needs(trace: Recorder, keys: list[Missed]) -> dict[Missed, tuple[int, str]]:
-    """Who needs the values of these slots exactly: (instruction, why) of the precision mark seen most often.
+    """Why the values of these slots are precise: (instruction, reason) of the most frequent precision mark.
 
-    Marks of the slot itself come before those whose chain leads over it.
+    Marks of the slot itself take precedence over those whose chain contains it.
     """
     by_place: dict[tuple[int, int], list[Missed]] = {}
     for key in keys:
@@ -99,7 +99,7 @@ def _needs(trace: Recorder, keys: list[Missed]) -> dict[Missed, tuple[int, str]]
     seen: dict[Missed, Counter[tuple[int, str]]] = {key: Counter() for key in keys}
     for mark in trace.journal.marks() if keys else ():
         if mark.why == "propagated":
-            continue  # it repeats what another mark found
+            continue  # it repeats another mark
         wanted = dict.fromkeys(_places(mark.frame, mark.regs, mark.slots), 1000)
         for _, frame, regs, slots in trace.journal.chain(mark):
             for place in _places(frame, regs, slots):
@@ -117,7 +117,7 @@ def _places(frame: int, regs: int, slots: int) -> list[tuple[int, int]]:
 
 
 def _sample(trace: Recorder, groups: dict[Missed, _Group]) -> None:
-    """Further values of the slots that differed, from states of some blocks all over the walk."""
+    """More values of the slots that differed, from the states of some blocks spread over the walk."""
     by_insn: dict[int, list[Missed]] = {}
     for key in groups:
         if key.slot >= 0:
@@ -153,7 +153,7 @@ def _text(trace: Recorder, key: Missed, name: str, values: int, group: _Group, w
 
 
 def told(value: Slot) -> object:
-    """What two values have to have in common to count as the same one."""
+    """A key that is equal for values that count as the same."""
     if isinstance(value, RegState):
         s = value.scalar
         return (

@@ -1,4 +1,4 @@
-"""The walks of two programs side by side: the first step at which they part, and why."""
+"""Compares the walks of two programs: the first step at which they differ, and why."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_VALUES: Final = 20_000
 
 
 class Parted(NamedTuple):
-    """kind -- none: they do not part; insn: one of the programs has another instruction there; value: the same
-            instruction leaves another value; path: they go on with different instructions; pruned: one of them ends a
-            path there because a checkpoint covers it; end: one of them is over
-    agreed -- steps that both took before
-    a_step, b_step, a_insn, b_insn -- where they part, -1 where a walk has no step there
+    """kind -- none: they do not differ; insn: the programs have different instructions there; value: the same
+            instruction results in different values; path: they continue with different instructions; pruned: one of
+            them ends a path there because a checkpoint covers it; end: one of them has ended
+    agreed -- number of equal steps before
+    a_step, b_step, a_insn, b_insn -- the first difference, -1 if a walk has no step there
     name   -- of the register or slot whose values `a` and `b` are; else these are instructions, or ""
     """
 
@@ -38,7 +38,7 @@ class Parted(NamedTuple):
 
 
 class Walked:
-    """A finished walk as the comparison reads it."""
+    """A finished walk as input of the comparison."""
 
     def __init__(self, program: Program, trace: Recorder, call_name: CallName | None = None) -> None:
         self.program, self.trace, self._call_name = program, trace, call_name
@@ -66,7 +66,7 @@ class Walked:
 
 
 def part(a: Walked, b: Walked, other: dict[int, int], *, through_code: bool = False) -> Parted:
-    """Where two walks part.
+    """The first difference of two walks.
 
     other -- slot of a -> slot of b of the instructions that correspond
     through_code -- pass over instructions that only one program has, and compare no values: where do they go different
@@ -125,7 +125,7 @@ def _differs(a: Walked, i: int, b: Walked, j: int) -> tuple[str, str, str] | Non
 
 
 def _same_regs(one: FrameSnapshot, two: FrameSnapshot) -> bool:
-    """Whether the frames hold the same values: a quick look."""
+    """Whether the frames have the same registers, by a fast comparison."""
     return (
         len(one.stack) == len(two.stack)
         and all(same_value(one.regs[n], two.regs[n]) for n in range(FIRST_SLOT))

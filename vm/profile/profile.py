@@ -1,4 +1,4 @@
-"""A profile of a recorded walk: what it charges to lines, functions and loops, and why states did not match."""
+"""A profile of a recorded walk: its cost by line, function and loop, and why states did not match."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_LOOPS: Final = 64
 
 
 class InsnCost(NamedTuple):
-    """insns -- visits, those at which the path was pruned among them; states -- checkpoints stored there"""
+    """insns -- visits, including those at which the path was pruned; states -- checkpoints stored there"""
 
     insn_idx: int
     insns: int
@@ -33,7 +33,7 @@ class InsnCost(NamedTuple):
 
 
 class LineCost(NamedTuple):
-    """What the instructions of a source line cost. line -- None: instructions that no line information names.
+    """Cost of the instructions of a source line. line -- None: instructions without line information.
 
     file -- "" for the source itself, a header's path for lines of a header
     """
@@ -47,9 +47,9 @@ class LineCost(NamedTuple):
 
 
 class FunctionCost(NamedTuple):
-    """calls -- how often it was entered, or begun by itself; insns -- visits of its own instructions
+    """calls -- how often it was entered or verified separately; insns -- visits of its own instructions
 
-    total -- with those of what it called; alone -- the verifier walks it once, for any arguments (a global function)
+    total -- including the functions it called; alone -- the verifier walks it once for any arguments (global function)
     """
 
     name: str
@@ -62,11 +62,11 @@ class FunctionCost(NamedTuple):
 
 
 class LoopCost(NamedTuple):
-    """kind -- loop (of the control flow) or callback (called again and again by a helper)
+    """kind -- loop (of the control flow) or callback (called repeatedly by a helper)
 
-    insn_idx -- where each round begins, or the call; rounds -- how often the walk came there, on all paths together
-    insns, states, pruned -- in all rounds, with what was called from there
-    why_not_pruned -- what kept most of its states from being covered; "" if nothing did
+    insn_idx -- head of the loop, or the call; rounds -- how often the walk visited it, on all paths
+    insns, states, pruned -- in all iterations, including called functions
+    why_not_pruned -- the most frequent reason why its states were not covered; "" if there is none
     """
 
     kind: str
@@ -80,7 +80,7 @@ class LoopCost(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """Of `lines` and of `insns` the numbers add up to insns_processed, states and pruned exactly.
+    """The numbers in `lines`, and those in `insns`, add up to insns_processed, states and pruned.
 
     states -- checkpoints that were stored (total_states); missed -- comparisons of states that failed
     """
@@ -119,7 +119,7 @@ def profile(program: Program, trace: Recorder, processed: int, last: int) -> Pro
 
 
 def _lines(program: Program, insns: tuple[InsnCost, ...]) -> tuple[LineCost, ...]:
-    """By line, the dearest first."""
+    """By line, the most expensive first."""
     found: dict[tuple[str, int | None], list[int]] = {}
     for cost in insns:
         row = found.setdefault(place_of(program, cost.insn_idx), [0, 0, 0, 0])
@@ -179,7 +179,7 @@ def _start_of(starts: list[int], idx: int) -> int:
 def _loops(
     program: Program, trace: Recorder, charged: Charges, states: Counter[int], found: tuple[Miss, ...]
 ) -> tuple[LoopCost, ...]:
-    """The loops that were walked, the dearest first."""
+    """The loops that were walked, the most expensive first."""
     visits = charged.by_insn()
     natural = [each for each in loops(program.insns, _starts(program, charged)) if visits[each.head]]
     callbacks: Counter[int] = Counter()
@@ -213,7 +213,7 @@ def _cost(
     worst = next((miss for miss in found if miss.insn_idx in walked), None)
     why = worst.text if worst is not None else ""
     if worst is not None and worst.rule == _OPEN and loop.head in differs:
-        # A comparison names the first difference; that of all rounds says more of the loop.
+        # A comparison contains only the first difference; what varies in all iterations explains the loop better.
         why = differs[loop.head].text
     return LoopCost(
         kind, loop.head, program.line_of(loop.head), rounds, walked.total(),
@@ -223,5 +223,5 @@ def _cost(
 
 
 def _inside(stack: Stack, loop: Loop) -> bool:
-    """Whether a frame was called from a loop."""
+    """Whether a frame was called from inside a loop."""
     return any(site in loop.body or (not loop.body and site == loop.head) for site in stack)

@@ -1,6 +1,6 @@
-"""Changes of an accepted C source that may make its walk shorter. Each is compiled and verified before it is told.
+"""Changes of an accepted C source that may shorten its walk. Each is compiled and verified before it is proposed.
 
-What a change means for the program must not differ from before: only changes are proposed that C allows to make.
+A change must not alter the behaviour of the program: only transformations that C permits are proposed.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ _UNKNOWN: Final = (
 
 
 class Ground(NamedTuple):
-    """What proposals are made from. name -- of the program's function."""
+    """Input of the proposals. name -- of the program's function."""
 
     tree: CTree
     profile: Profile
     name: str
 
     def cost(self, node: Node) -> int:
-        """Visits charged to the lines of a node."""
+        """Visits of the lines of a node."""
         first, last = self.tree.line(node.start_byte), self.tree.line(max(node.start_byte, node.end_byte - 1))
         return sum(
             row.insns
@@ -60,7 +60,7 @@ class Ground(NamedTuple):
 
 
 def proposals(ground: Ground) -> list[Candidate]:
-    """What may help, the likeliest first; each change once, at most MAX_PROPOSALS."""
+    """Changes that may help, most promising first, without duplicates, at most MAX_PROPOSALS."""
     found: dict[object, Candidate] = {}
     for each in islice(_all(ground), 4 * MAX_PROPOSALS):
         found.setdefault(each.edits, each)
@@ -84,7 +84,7 @@ def _all(ground: Ground) -> Iterator[Candidate]:
 
 
 def _functions(ground: Ground) -> list[Node]:
-    """Functions that are called, several times or in a loop, the dearest first."""
+    """Functions that are called several times or in a loop, the most expensive first."""
     tree = ground.tree
     calls: dict[str, int] = {}
     for node in tree.find(tree.root, "call_expression"):
@@ -101,7 +101,7 @@ def _functions(ground: Ground) -> list[Node]:
 
 
 def _apart(tree: CTree, function: Node) -> Iterator[Candidate]:
-    """A function that is inlined or static as one that the verifier walks by itself."""
+    """An inlined or static function becomes a global one, which the verifier walks separately."""
     kind = function.child_by_field_name("type")
     if kind is None:
         return
@@ -129,7 +129,7 @@ def _apart(tree: CTree, function: Node) -> Iterator[Candidate]:
 
 
 def _loops(ground: Ground) -> list[Node]:
-    """The loops in which most visits are, the dearest first; of nested ones the inner one first."""
+    """The loops with most visits, most expensive first; inner loops before outer ones."""
     tree = ground.tree
     found = [
         (ground.cost(node), node)
@@ -141,14 +141,14 @@ def _loops(ground: Ground) -> list[Node]:
 
 
 def _counter(tree: CTree, loop: Node) -> str:
-    """The variable that a loop counts up by one, "" if it does something else."""
+    """The variable that a loop increments by one, "" if there is none."""
     update = loop.child_by_field_name("update")
     found = re.fullmatch(r"(\w+)\+\+|\+\+(\w+)|(\w+) ?\+= ?1", tree.of(update).strip()) if update is not None else None
     return next((name for name in found.groups() if name), "") if found else ""
 
 
 def _counts_only(tree: CTree, loop: Node) -> bool:
-    """Whether the rounds are decided before the first one: nothing in the body changes the counter or its bound."""
+    """Whether the number of iterations is fixed before the first one: the body changes neither counter nor bound."""
     counter = _counter(tree, loop)
     condition, body = loop.child_by_field_name("condition"), loop.child_by_field_name("body")
     if not counter or condition is None or body is None or condition.type != "binary_expression":
@@ -175,7 +175,7 @@ def _assigned(tree: CTree, node: Node) -> set[str]:
 
 
 def _used_after(tree: CTree, loop: Node, counter: str) -> bool:
-    """Whether the counter's value at the end of a loop may be read: bpf_for() leaves another one there."""
+    """Whether the counter may be read after the loop: bpf_for() leaves a different value in it."""
     initial = loop.child_by_field_name("initializer")
     if initial is not None and initial.type == "declaration":
         return False
@@ -192,7 +192,7 @@ def _used_after(tree: CTree, loop: Node, counter: str) -> bool:
 
 
 def _pragmas(tree: CTree, loop: Node) -> Iterator[Candidate]:
-    """A loop unrolled that is not, or not unrolled that is."""
+    """Unrolls a loop that is not unrolled, and the reverse."""
     start = tree.source.rfind("\n", 0, loop.start_byte) + 1
     if tree.source[start : loop.start_byte].strip():
         return
@@ -212,7 +212,7 @@ def _pragmas(tree: CTree, loop: Node) -> Iterator[Candidate]:
 
 
 def _from_unknown(tree: CTree, loop: Node) -> Iterator[Candidate]:
-    """Variables that a loop carries, begun with a zero that the verifier does not know."""
+    """Initializes variables that a loop carries with a zero that the verifier does not know."""
     function, body = tree.function(loop), loop.child_by_field_name("body")
     if function is None or body is None:
         return
@@ -246,7 +246,7 @@ def _is_initial(loop: Node, node: Node) -> bool:
 
 
 def _fresh(tree: CTree, wanted: str) -> str:
-    """A name that the source does not use yet."""
+    """A new name that the source does not use."""
     used = set(re.findall(r"\w+", tree.text.code))
     name, n = wanted, 2
     while name in used:

@@ -1,4 +1,4 @@
-"""What differs from round to round of a loop: the values that its registers and slots have where a round begins."""
+"""What varies between iterations of a loop: values of registers and slots at the head."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 MAX_ROUNDS: Final = 1_500
 """Rounds of each loop that are looked at."""
 _BLOCKS: Final = 16
-_LAST: Final = 10  # the frame pointer is no value that changes
+_LAST: Final = 10  # the frame pointer never changes
 
 
 class Varying(NamedTuple):
-    """The number that takes most values. values -- how many, in `rounds` rounds; whole: these are all rounds"""
+    """The number with most different values. values -- how many, in `rounds` iterations; whole: they are all"""
 
     name: str
     values: int
@@ -37,9 +37,9 @@ class Varying(NamedTuple):
 
 
 def varying(trace: Recorder, heads: Collection[int], visits: dict[int, int]) -> dict[int, Varying]:
-    """By the first instruction of a round: the register or slot of its frame that holds most different numbers.
+    """By head of a loop: the register or slot of its frame with most different numbers.
 
-    heads -- those first instructions; visits -- of each instruction. A loop in which no number has more than two
+    heads -- of the loops; visits -- of each instruction. A loop in which no number has more than two
     values has no entry.
     """
     seen: dict[int, dict[str, set[object]]] = {head: {} for head in heads}

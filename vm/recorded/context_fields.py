@@ -1,4 +1,4 @@
-"""Names of the bytes of a program's context: the struct that the program declares, or the arguments of its hook."""
+"""Names of the fields of a program's context: the struct that the program declares, or the arguments of its hook."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SIGNED: Final = 1  # BTF_INT_SIGNED
 
 
 class ContextField(NamedTuple):
-    """Where a field is in the context; text -- an array of characters"""
+    """Position of a field in the context; text -- an array of characters"""
 
     offset: int
     size: int
@@ -54,7 +54,7 @@ class ContextFields:
                 self._arguments = tuple(_arguments(program, kernel or kernel_btf()))
 
     def field(self, offset: int, size: int) -> str:
-        """The field or argument at an offset; "" where it is not known."""
+        """Name of the field or argument at an offset; "" if it is unknown."""
         if self._btf is not None and self._type_id:
             return member_path(self._btf, self._type_id, offset, size)
         number, inside = divmod(offset, _ARGUMENT)
@@ -63,7 +63,7 @@ class ContextFields:
         return ""
 
     def names(self) -> tuple[str, ...]:
-        """Those that find() takes."""
+        """The names that find() accepts."""
         if self._btf is not None and self._type_id:
             return tuple(member.name for member in self._btf.type(self._type_id).members if member.name)
         return tuple(each.name for each in self._arguments)

@@ -1,11 +1,11 @@
-"""A recording as a file, and back.
+"""The file format of recordings.
 
     header   magic "BPFR", version u16, zero u16, bytes of the body u32, CRC-32 of the body u32
     body     deflated (zlib): length of the head u32; the head, JSON in UTF-8; then for each event, in the head's order,
              offsets (i32 each), which registers changed (u16 bits each), the registers that changed (u64 each)
 
-All integers are little-endian. Bytes in the head are base64. What is read is bounded before it is unpacked, and a file
-that is no recording, is cut or damaged, or was written by a newer version, is refused with a sentence that says so.
+All integers are little-endian. Bytes in the head are base64. Sizes are limited before decompression. A file
+that is no recording, is truncated or damaged, or was written by a newer version is an InputError that says so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Memory operands of recorded machine code: which address an instruction reads or writes, and where the value is.
+"""Memory operands of recorded machine code: the address that an instruction accesses, and the register of the value.
 
-Only what compilers of BPF emit is told apart: moves between memory and a register or a number, and the locked
+Only instructions that JIT compilers of BPF emit are decoded: moves between memory and a register or number, and locked
 operations. Other instructions have no operand here.
 """
 
@@ -28,7 +28,7 @@ _LONGEST: Final = 15
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A memory operand; of a CALL there is none, only that the code calls something.
+    """A memory operand. A CALL has none; it is only marked as a call.
 
     base, index -- numbers of registers (in SNAPSHOT's order), -1 for none; the address is
                    base + index * scale + disp
@@ -56,7 +56,7 @@ class Operand:
 
 
 def operands(image: bytes, offsets: Iterable[int]) -> dict[int, Operand]:
-    """The memory operands of the instructions at these offsets of an image; those that have none are left out."""
+    """Memory operands of the instructions at these offsets of an image, without instructions that have none."""
     from capstone import CS_ARCH_X86, CS_MODE_64, Cs
 
     engine = Cs(CS_ARCH_X86, CS_MODE_64)

@@ -1,4 +1,4 @@
-"""Which memory an event's machine code touched, by its registers: what is read when the event is over."""
+"""Memory that an event's machine code accessed, computed from its registers; it is read after the event."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NEAR: Final = 16
 
 
 def touched(image: bytes, offsets: array[int], registers: bytes, stack: range) -> list[tuple[int, int]]:
-    """(address, bytes) in the kernel that an event read or wrote, or gave to a call, without its stack; by address.
+    """(address, bytes) in kernel memory, without the stack, that an event accessed or passed to a call, by address.
 
-    At most MOST_PIECES pieces with MOST_BYTES bytes together, those that were touched first.
+    At most MOST_PIECES ranges with MOST_BYTES bytes in total, those that were accessed first.
     """
     found: dict[int, int] = {}
     for address, size in _each(image, offsets, registers):

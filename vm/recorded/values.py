@@ -1,4 +1,4 @@
-"""What a recording holds: the machine code of its programs, and the registers at each instruction of their events."""
+"""The content of a recording: machine code of its programs, and registers at each instruction of their events."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RecordedCode:
 
     fingerprint -- fingerprint() of the program
     image       -- of all functions, one after the other
-    lines       -- (offset in the image, slot of the original program): the kernel's jited line information
+    lines       -- (offset in the image, slot of the original program), from the jited line information
     """
 
     name: str
@@ -74,7 +74,7 @@ class RecordedEvent:
     offsets -- in the image, of each state; RETURNED of the last, unless the event is cut
     registers -- SNAPSHOT bytes of each state
     memory  -- what was read of the guest's memory: at the beginning and at the end
-    cut     -- why the rest of the event is not there, "" if it is whole
+    cut     -- why the rest of the event is missing, "" if it is complete
     """
 
     program: int
@@ -88,7 +88,7 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class RecordedMap:
-    """What a map held when the recording ended; entries -- keys and values; address -- of its struct bpf_map, or 0."""
+    """A map at the end of the recording; entries -- keys and values; address -- of its struct bpf_map, or 0."""
 
     name: str
     entries: tuple[tuple[bytes, bytes], ...]
@@ -102,7 +102,7 @@ class Recording:
     source -- the source as a request of the page has it: kind, source, name, options
     workload -- the line of shell that ran
     printed -- lines of trace_pipe
-    notes  -- what the recording leaves out, as sentences
+    notes  -- sentences about what the recording does not contain
     """
 
     kernel: str
@@ -117,7 +117,7 @@ class Recording:
 
 
 def fingerprint(program: Program) -> str:
-    """Equal for a program and the same one relocated for another kernel: offsets and immediates are left out."""
+    """A hash that is the same for a program relocated for different kernels: without offsets and immediates."""
     said = hashlib.sha256()
     for insn in program.insns:
         said.update(struct.pack("<BBB", insn.code & 0xE7, insn.dst_reg, insn.src_reg))
