@@ -95,10 +95,12 @@ class Playground:
         self._var.cleanup()
 
     def _wait_for_workers(self) -> None:
+        from urllib.error import HTTPError
         from urllib.request import urlopen
 
         for _ in range(120):
-            with urlopen(self.address + "/healthz") as answer:
+            # 503 until a worker has started
+            with contextlib.suppress(HTTPError), urlopen(self.address + "/healthz") as answer:
                 if json.load(answer)["workers"]["idle"]:
                     return
             time.sleep(0.5)
