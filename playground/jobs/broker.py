@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import json
 import logging
@@ -28,7 +29,7 @@ from playground.config.limits import JobLimits
 from playground.jobs import engine, streams
 from playground.jobs.carry import give
 from playground.jobs.frames import FrameError, read_frame
-from playground.jobs.queue import SERVER, Busy, Queue
+from playground.jobs.queue import SERVER, Busy, Late, Queue
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
 from playground.jobs.signed import Forged, seal, unseal
 
@@ -70,6 +71,7 @@ class Broker:
         self._redis = redis.from_url(url)
         self._celery: Celery = engine.application(url)
         self._waiting = {engine.RUNS: queue, engine.GUESTS: guests}
+        self._late = {kind: Late(each, functools.partial(self._refuse, each)) for kind, each in self._waiting.items()}
         self._room: Counter[str] = Counter()  # of workers, by what they take
         self._served: frozenset[str] = frozenset()
         self._error = "no worker has reported yet"
@@ -83,6 +85,8 @@ class Broker:
 
     async def close(self) -> None:
         self._closed = True
+        for late in self._late.values():
+            late.stop()
         ending = [*self._tasks, *self._jobs.values()]
         for task in ending:
             task.cancel()
@@ -119,7 +123,7 @@ class Broker:
             return
         queue = self._waiting[self._kind(run)]
         queue.add(run, self.size, held=self._place(run) is None)
-        asyncio.get_running_loop().call_later(queue.seconds, self._expire, run, queue)
+        self._late[self._kind(run)].watch()
         self._dispatch()
 
     def cancel(self, run: Run) -> None:
@@ -147,12 +151,11 @@ class Broker:
         self._track(run, "", self._follow(run, run.id))
         return True
 
-    def _expire(self, run: Run, queue: Queue) -> None:
+    def _refuse(self, queue: Queue, run: Run) -> None:
         """Refuse a run that has waited for the longest allowed time."""
-        if run in queue:
-            queue.remove(run)
-            self._number()
-            self._finish(run, queue.too_long(run, self.size))
+        queue.remove(run)
+        self._number()
+        self._finish(run, queue.too_long(run, self.size))
 
     def _kind(self, run: Run) -> str:
         name = engine.queue_of(run.request, self._served)

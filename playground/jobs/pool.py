@@ -16,7 +16,7 @@ from playground import metrics
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
 from playground.jobs.process import Worker, WorkerDied
-from playground.jobs.queue import SERVER, Queue
+from playground.jobs.queue import SERVER, Late, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
@@ -83,6 +83,7 @@ class Pool:
         self._busy: dict[Run, Worker] = {}
         self._leaving: set[Worker] = set()  # no longer used, but not ended yet
         self._queue = queue
+        self._late = Late(queue, self._refuse)
         self._reads: deque[Run] = deque()  # short reads of stored runs, which do not wait for runs
         self._read_last = False  # what was started last
         self._starting = 0
@@ -98,6 +99,7 @@ class Pool:
     async def close(self) -> None:
         """Kill all workers and their jobs; call Service.drain before to let runs end."""
         self._closed = True
+        self._late.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -139,13 +141,11 @@ class Pool:
             self._reads.append(run)
         else:
             self._queue.add(run, self.size, held=not self._may_start(run))
-            asyncio.get_running_loop().call_later(self._queue.seconds, self._expire, run)
+            self._late.watch()
         self._dispatch()
 
-    def _expire(self, run: Run) -> None:
+    def _refuse(self, run: Run) -> None:
         """Refuse a run that has waited for the longest allowed time."""
-        if run not in self._queue:
-            return
         self._queue.remove(run)
         self._number()
         error = self._queue.too_long(run, self.size)

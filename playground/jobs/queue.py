@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -175,6 +176,15 @@ class Queue:
             turns += [(self._turns[name] + Fraction(n, run.client.share), place, run) for n, run in enumerate(waiting)]
         return [run for _, _, run in sorted(turns, key=lambda turn: turn[:2])]
 
+    def late(self, now: float) -> list[Run]:
+        """Runs that have waited for the longest allowed time."""
+        return [run for waiting in self._waiting.values() for run in waiting if now - run.since >= self.seconds]
+
+    def until_late(self, now: float) -> float | None:
+        """Seconds until a waiting run is late; None if no run waits."""
+        since = [run.since for waiting in self._waiting.values() for run in waiting]
+        return max(0.0, min(since) + self.seconds - now) if since else None
+
     def too_long(self, run: Run, workers: int) -> dict[str, Any]:
         """The `error` message for a run that has waited for the longest allowed time."""
         waited = time.monotonic() - run.since
@@ -187,3 +197,35 @@ class Queue:
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.order())
+
+
+class Late:
+    """Refuses runs of a queue that have waited for the longest allowed time.
+
+    One timer for the queue: a timer of each run would keep it in memory after its end.
+    """
+
+    def __init__(self, queue: Queue, refuse: Callable[[Run], None]) -> None:
+        self._queue = queue
+        self._refuse = refuse
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self) -> None:
+        """Called when a run waits."""
+        seconds = self._queue.until_late(time.monotonic())
+        loop = asyncio.get_running_loop()
+        if seconds is None or (self._timer is not None and self._timer.when() <= loop.time() + seconds):
+            return
+        self.stop()
+        self._timer = loop.call_later(seconds, self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        self._timer = None
+        for run in self._queue.late(time.monotonic()):
+            self._refuse(run)
+        self.watch()

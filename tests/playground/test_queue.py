@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
@@ -171,3 +173,22 @@ async def test_a_run_that_waited_too_long_is_told_when_to_come_back(
     assert error["code"] == "busy" and "waited" in error["message"] and error["retry_after"] >= 1
     for socket in sockets:
         await socket.send(type="cancel")
+
+
+@asynchronous
+async def test_nothing_holds_a_run_that_is_over_and_forgotten(service: Service) -> None:
+    """Not the time either that it might have waited."""
+    runs = []
+    for n in range(3):
+        run = service.open(asked(f"stage compile\nstage over{n}"))
+        service.watch(run)
+        while run.state != FINISHED:
+            await run.change().wait()
+        service.leave(run)
+        runs.append(weakref.ref(run))
+    del run
+    service.forget_all()
+    async with asyncio.timeout(60):
+        while any(each() is not None for each in runs):
+            gc.collect()
+            await asyncio.sleep(0.1)
