@@ -11,9 +11,9 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "playground.settings")
-http = get_asgi_application()  # before what follows: it sets Django up
+django = get_asgi_application()  # before what follows: it sets Django up
 
-from playground import polling, rest, routing, status, uploads  # noqa: E402
+from playground import bodies, polling, rest, routing, status, uploads  # noqa: E402
 from playground.jobs import service  # noqa: E402
 
 log = logging.getLogger("playground")
@@ -21,6 +21,7 @@ FIRST_WORKER_SECONDS = 5
 LAST_WORKER_SECONDS = 60
 
 
+http = bodies.bounded(django)
 BESIDE = (
     (uploads.PATH, uploads.upload),
     (polling.PATH, polling.poll),

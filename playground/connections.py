@@ -10,7 +10,7 @@ import asyncio
 import logging
 import resource
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from playground import metrics
 from playground.clients import network
+from playground.lingering import Lingering
 
 HEADER_BYTES: Final = 32 << 10
 """Of one request: line and header fields. A link's address and a class token fit well."""
@@ -92,10 +93,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._in_header = True
+        self._whole = False
         self._peer = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._lingering = Lingering(transport, lambda: self._whole)
+        super().connection_made(cast(asyncio.Transport, self._lingering))
         self._peer = network(str(self.client[0]) if self.client else "", "")
         if connections.open(self._peer):
             self._expect(settings.HEADER_SECONDS)
@@ -105,9 +108,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         connections.close(self._peer)
         self._cancel()
+        self._lingering.over()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        if self._lingering.ending:
+            self._lingering.end()
+        else:
+            super().shutdown()
+
     def data_received(self, data: bytes) -> None:
+        if self._lingering.ending:
+            self._lingering.drop(data)
+            return
         if self.transport.is_closing():
             return
         if self._in_header:
@@ -120,11 +133,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._cancel()
+        self.transport = self._lingering.transport
         super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_header = True
+        self._whole = False
         if self._timer is None:
             self._expect(settings.HEADER_SECONDS)
 
@@ -135,6 +150,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        self._whole = True
         self._cancel_timer()
         super().on_message_complete()
 
@@ -173,7 +189,10 @@ class LimitedProtocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\nretry-after: 5\r\nconnection: close\r\n\r\n".encode()
             + body
         )
-        self.transport.close()
+        if status == 408:  # whoever sends too slowly is not waited for
+            self._lingering.end()
+        else:
+            self.transport.close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -87,11 +87,18 @@ def share_api(request: HttpRequest) -> HttpResponse:
     if request.content_type != "application/json":
         return error_response(request, 415, "Send the program as application/json.")
     try:
-        saved = _store(request, request.body)
+        saved = _store(request, _body(request))
     except Refused as refused:
         return error_response(request, refused.status, refused.message)
     answer = {"id": saved.link.pk, "url": _absolute(request, saved.link), "created": saved.link.created.isoformat()}
     return JsonResponse(answer, status=201 if saved.new else 200)
+
+
+def _body(request: HttpRequest) -> bytes:
+    try:
+        return request.body
+    except RequestDataTooBig:
+        raise _too_long() from None
 
 
 def _fields(request: HttpRequest) -> Mapping[str, str]:

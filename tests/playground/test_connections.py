@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import http.client
+import json
 import os
 import re
 import socket
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from playground import lingering
 from playground.jobs.frames import FrameError
 from playground.jobs.record import Record
 from playground.jobs.store import Store
@@ -121,6 +125,67 @@ def test_an_address_has_a_number_of_connections_and_others_are_told(server: tupl
     time.sleep(0.3)
     with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/healthz") as said:
         assert said.status == 200
+
+
+MUCH = 17 << 20
+POSTED = ["/api/uploads?kind=object", "/api/runs", "/api/share", "/ws/poll"]
+
+
+@pytest.mark.parametrize("path", POSTED)
+def test_who_sends_all_before_reading_gets_the_answer(server: tuple[str, int], path: str) -> None:
+    """By urllib and http.client, which read once everything is sent."""
+    headers = {"Content-Type": "application/json"}
+    address = f"http://{server[0]}:{server[1]}{path}"
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(urllib.request.Request(address, bytes(MUCH), headers), timeout=60)
+    assert raised.value.code == 413
+    assert "error" in json.load(raised.value)
+    connection = http.client.HTTPConnection(*server, timeout=60)
+    connection.request("POST", path, iter([bytes(1 << 20)] * 17), headers, encode_chunked=True)
+    found = connection.getresponse()
+    assert found.status == 413
+    assert "error" in json.load(found)
+    connection.close()
+
+
+def test_a_body_for_a_page_is_not_stored(server: tuple[str, int]) -> None:
+    """A page that takes no body is served, and a form is refused; neither reads what follows."""
+    head = f"Host: {server[0]}:{server[1]}\r\nContent-Length: {1 << 40}\r\n\r\n".encode()
+    said = answer(sent(server, b"GET /about HTTP/1.1\r\n" + head + bytes(100_000)))
+    assert said.startswith(b"HTTP/1.1 200") and b"connection: close" in said
+    said = answer(sent(server, b"POST /api/share HTTP/1.1\r\nContent-Type: application/json\r\n" + head))
+    assert said.startswith(b"HTTP/1.1 413")
+
+
+def test_what_is_sent_after_an_answer_is_not_read_for_ever(server: tuple[str, int]) -> None:
+    head = f"POST /api/share HTTP/1.1\r\nHost: x\r\nContent-Length: {1 << 40}\r\n\r\n".encode()
+    sending = sent(server, head)
+    taken = 0
+    with pytest.raises(OSError):  # the connection ends
+        while taken < 1 << 30:
+            taken += sending.send(bytes(1 << 20))
+    sending.close()
+    assert taken < 2 * lingering.BYTES
+
+
+def test_few_connections_are_waited_for_at_the_same_time(server: tuple[str, int]) -> None:
+    """Those that send no end are closed in time, and others are served meanwhile."""
+    head = b"POST /api/share HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
+    held = [sent(server, head) for _ in range(50)]
+    for each in held:
+        each.settimeout(60)
+        assert each.recv(12) == b"HTTP/1.1 400"
+    time.sleep(lingering.SECONDS + 1)
+    for _ in range(300):
+        with urllib.request.urlopen(f"http://{server[0]}:{server[1]}/metrics") as said:
+            open_now = re.search(r"^bpfscope_connections (\d+)", said.read().decode(), re.MULTILINE)
+        if open_now and int(open_now[1]) < 10:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the connections stay open")
+    for each in held:
+        each.close()
 
 
 def test_sockets_are_connections_too(server: tuple[str, int]) -> None:
