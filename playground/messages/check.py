@@ -6,7 +6,8 @@ what it may hold: both come from the field's own description in the schema.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
@@ -34,9 +35,7 @@ def checked(value: Any, kind: type[T], title: str) -> T:
 
     title -- the subject of the sentences: "The request"
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    tag = kind.__struct_config__.tag_field
-    names = [*([tag] if tag else []), *fields]
+    fields, names = _layout(kind)
     if not isinstance(value, dict):
         raise WrongValue(f"{title} has to be an object with {listed(names, 'and')}.")
     for name in value:
@@ -53,7 +52,15 @@ def checked(value: Any, kind: type[T], title: str) -> T:
     return kind(**given)
 
 
-def listed(names: list[str], word: str) -> str:
+@functools.cache
+def _layout(kind: type[Wire]) -> tuple[Mapping[str, msgspec.structs.FieldInfo], Sequence[str]]:
+    """The fields of a structure by name, and all names with its tag's: msgspec evaluates annotations each time."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    tag = kind.__struct_config__.tag_field
+    return fields, (*([tag] if tag else []), *fields)
+
+
+def listed(names: Sequence[str], word: str) -> str:
     """["a", "b", "c"] -> "a, b and c"."""
     return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "no fields"
 
