@@ -29,7 +29,7 @@ from playground.config.limits import JobLimits
 from playground.jobs import engine, streams
 from playground.jobs.carry import give
 from playground.jobs.frames import FrameError, read_frame
-from playground.jobs.queue import SERVER, Busy, Late, Queue
+from playground.jobs.queue import SERVER, Busy, Client, Late, Queue
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
 from playground.jobs.signed import Forged, seal, unseal
 
@@ -113,6 +113,10 @@ class Broker:
             "error": self._error,
         }
 
+    def admit(self, request: Mapping[str, Any], client: Client) -> None:
+        """Busy if a run of this request would be refused now: asked before anything is stored for it."""
+        self._waiting[self._kind(request)].admit(client, self.size, held=self._place(request, client) is None)
+
     def submit(self, run: Run) -> None:
         """Queue a run, or give a short read to the workers at once. Busy."""
         if run.ahead:
@@ -121,9 +125,9 @@ class Broker:
                 raise Busy(f"The server is busy: {reads} reads are waiting already.", 2, "full")
             self._begin(run, engine.READS, engine.READS)
             return
-        queue = self._waiting[self._kind(run)]
-        queue.add(run, self.size, held=self._place(run) is None)
-        self._late[self._kind(run)].watch()
+        kind = self._kind(run.request)
+        self._waiting[kind].add(run, self.size, held=self._place(run.request, run.client) is None)
+        self._late[kind].watch()
         self._dispatch()
 
     def cancel(self, run: Run) -> None:
@@ -157,20 +161,20 @@ class Broker:
         self._number()
         self._finish(run, queue.too_long(run, self.size))
 
-    def _kind(self, run: Run) -> str:
-        name = engine.queue_of(run.request, self._served)
+    def _kind(self, request: Mapping[str, Any]) -> str:
+        name = engine.queue_of(request, self._served)
         return engine.GUESTS if name.startswith(engine.GUESTS) else engine.RUNS
 
-    def _place(self, run: Run) -> str | None:
-        """The kind of place with which a run may start now, or None.
+    def _place(self, request: Mapping[str, Any], client: Client) -> str | None:
+        """The kind of place with which a run of a request may start now, or None.
 
         A client that has nothing running may use a place of the workers for reads while others use the rest.
         """
         used = Counter(self._places.values())
-        kind = self._kind(run)
+        kind = self._kind(request)
         if used[kind] < self._room[kind]:
             return kind
-        new = run.client != SERVER and not self._clients()[run.client.name]
+        new = client != SERVER and not self._clients()[client.name]
         if kind == engine.RUNS and new and used[engine.FIRST] < self._room[engine.FIRST]:
             return engine.FIRST
         return None
@@ -186,7 +190,7 @@ class Broker:
             while (
                 not self._closed
                 and (run := queue.next(self._clients())) is not None
-                and (place := self._place(run)) is not None
+                and (place := self._place(run.request, run.client)) is not None
             ):
                 queue.take(run)
                 metrics.wait_seconds.observe(time.monotonic() - run.since)

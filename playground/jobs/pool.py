@@ -9,6 +9,7 @@ import random
 import signal
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from playground import metrics
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
 from playground.jobs.process import Worker, WorkerDied
-from playground.jobs.queue import SERVER, Late, Queue
+from playground.jobs.queue import SERVER, Client, Late, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
 from playground.jobs.run import FINISHED, QUEUED, RUNNING, Run
@@ -131,6 +132,10 @@ class Pool:
             "error": self.start_error,
         }
 
+    def admit(self, request: Mapping[str, Any], client: Client) -> None:
+        """Busy if a run of this request would be refused now: asked before anything is stored for it."""
+        self._queue.admit(client, self.size, held=not self._may_start(client))
+
     def submit(self, run: Run) -> None:
         """Queue a run; it starts at once if a worker is free. Raises Busy if it would wait too long.
 
@@ -140,7 +145,7 @@ class Pool:
         if run.ahead:
             self._reads.append(run)
         else:
-            self._queue.add(run, self.size, held=not self._may_start(run))
+            self._queue.add(run, self.size, held=not self._may_start(run.client))
             self._late.watch()
         self._dispatch()
 
@@ -167,10 +172,10 @@ class Pool:
         """Number of running runs by client."""
         return Counter(run.client.name for run in self._busy if not run.cancelled and not run.ahead)
 
-    def _may_start(self, run: Run) -> bool:
+    def _may_start(self, client: Client) -> bool:
         """Whether a run can get a worker: one of the `size` workers, or the spare if its client has nothing running."""
         running = self._running(ahead=False)
-        new = run.client != SERVER and not self._clients()[run.client.name]
+        new = client != SERVER and not self._clients()[client.name]
         return running < self.size + new
 
     def _running(self, *, ahead: bool) -> int:
@@ -213,7 +218,7 @@ class Pool:
     def _next(self) -> Run | None:
         """What an idle worker starts next: runs and reads alternate if both wait, so that neither starves."""
         run = self._queue.next(self._clients())
-        if run is not None and not self._may_start(run):
+        if run is not None and not self._may_start(run.client):
             run = None
         # While runs wait, one read at a time, on the spare; otherwise one worker stays free for the next run.
         most = 1 if self._queue else self.size

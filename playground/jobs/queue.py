@@ -99,14 +99,13 @@ class Queue:
         usual = sum(self._took) / len(self._took) if self._took else USUAL_SECONDS
         return usual * before / max(workers, 1)
 
-    def add(self, run: Run, workers: int, *, held: bool) -> None:
-        """Queue a run; Busy if it would wait too long, or if too many runs wait.
+    def admit(self, client: Client, workers: int, *, held: bool) -> None:
+        """Busy if a further run of this client would wait too long, or if too many runs wait.
 
         held -- whether a run has to end before the first that waits can start
         """
-        own = len(self._waiting.get(run.client.name, ()))
-        most = self.per_client * run.client.share
-        if own >= most:
+        own = len(self._waiting.get(client.name, ()))
+        if own >= self.per_client * client.share:
             raise Busy(
                 f"From your network address {own} runs are waiting already, which is its share of this server.",
                 self.expected(own, workers),
@@ -116,12 +115,19 @@ class Queue:
             raise Busy(
                 f"The server is busy: {len(self)} runs are waiting already.", self.expected(len(self), workers), "full"
             )
-        self._add(run)
-        seconds = self.expected(self.order().index(run) + held, workers)
+        turn = self._turns.get(client.name, self._clock) + Fraction(own, client.share)
+        names = list(self._waiting)
+        place = names.index(client.name) if own else len(names)
+        before = sum(each < (turn, place) for each in self._places())
+        seconds = self.expected(before + held, workers)
         if seconds > self.seconds:
-            self.remove(run)
             message = f"The server is busy: this run would wait about {seconds:.0f} seconds."
             raise Busy(message, seconds - self.seconds, "wait")
+
+    def add(self, run: Run, workers: int, *, held: bool) -> None:
+        """Queue a run. Busy, as of `admit`."""
+        self.admit(run.client, workers, held=held)
+        self._add(run)
 
     def again(self, run: Run) -> None:
         """Return a started run to the front of its client's runs."""
@@ -171,10 +177,14 @@ class Queue:
 
     def order(self) -> list[Run]:
         """All waiting runs, in the order in which they would start if nothing was running."""
-        turns = []
+        runs = (run for waiting in self._waiting.values() for run in waiting)
+        return [run for _, run in sorted(zip(self._places(), runs, strict=True), key=lambda each: each[0])]
+
+    def _places(self) -> Iterator[tuple[Fraction, int]]:
+        """What decides the order of the waiting runs: the turn, then the client's place."""
         for place, (name, waiting) in enumerate(self._waiting.items()):
-            turns += [(self._turns[name] + Fraction(n, run.client.share), place, run) for n, run in enumerate(waiting)]
-        return [run for _, _, run in sorted(turns, key=lambda turn: turn[:2])]
+            for n, run in enumerate(waiting):
+                yield self._turns[name] + Fraction(n, run.client.share), place
 
     def late(self, now: float) -> list[Run]:
         """Runs that have waited for the longest allowed time."""

@@ -244,6 +244,7 @@ class Service:
             return self._remember(Run(key, request, record, stored=True))
         if self.closing:
             raise Closing
+        self.pool.admit(request, client)
         disk.need()
         uploaded, lengths = self._claim(uploads_of(request))
         try:

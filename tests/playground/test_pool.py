@@ -34,7 +34,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 Connect = Callable[[], Awaitable[Socket]]
 
 
-async def until(condition: Callable[[], object], seconds: float = 60) -> None:
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -174,7 +174,7 @@ async def test_a_worker_that_has_grown_is_replaced_when_it_is_idle(
 async def test_a_worker_that_computes_without_a_job_is_replaced(
     service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "IDLE_CPU", 0.02)  # a busy machine leaves it little
+    monkeypatch.setattr(process, "IDLE_CPU", 0.02)  # a busy machine gives it no larger part of its time
     pool = await warm(service)
     socket = await connect()
     pid = pool._idle[0].pid

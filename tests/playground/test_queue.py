@@ -175,6 +175,39 @@ async def test_a_run_that_waited_too_long_is_told_when_to_come_back(
         await socket.send(type="cancel")
 
 
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=30), st.sampled_from("abcdef"))
+def test_a_run_is_told_beforehand_how_many_come_before_it(steps: list[tuple[str, bool]], name: str) -> None:
+    queue = Queue(1000, 1000, 1e9)
+    clients = {each: Client(each, 1 + (each in "ad")) for each in "abcdef"}
+    for each, takes in steps:
+        if takes and (first := queue.next(Counter())) is not None:
+            queue.take(first)
+        queue.add(waiting(clients[each]), 1, held=False)
+    queue.took(1)
+    queue.seconds = -1  # now each is refused, and told how long it would wait
+    with pytest.raises(Busy) as refused:
+        queue.admit(clients[name], 1, held=True)
+    queue.seconds = 1e9
+    run = waiting(clients[name])
+    queue.add(run, 1, held=False)
+    before = queue.order().index(run)
+    assert f"wait about {before + 1} second" in refused.value.sentence
+
+
+@asynchronous
+async def test_what_is_refused_touches_no_disk(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(service.pool, Pool)
+    monkeypatch.setattr(service.pool._queue, "length", 0)
+
+    def touched(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(service.store, "begin", touched)
+    monkeypatch.setattr("playground.disk.need", touched)
+    with pytest.raises(Busy):
+        service.open(asked("stage refused"), client=Client("192.0.2.3"))
+
+
 @asynchronous
 async def test_nothing_holds_a_run_that_is_over_and_forgotten(service: Service) -> None:
     """Not the time either that it might have waited."""
