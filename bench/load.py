@@ -14,35 +14,30 @@ import base64
 import contextlib
 import http.client
 import itertools
-import json
-import random
 import socket
 import statistics
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
-
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import WebSocketException
 
 from bench import walks
 from bench.hostile import hostile, run_to_end
 from bench.kills import kills
 from bench.measures import asm_request, c_request
+from bench.overload import overload
 from bench.rows import Row
 from bench.submit import ROOT, Held, Playground, socket_from
+from bench.visits import Ended, one, p, small_request, submit
 from vm.remote import Connection
 
+__all__ = ["MEASURES", "Ended", "main", "submit"]
 HONEST: Final = "127.0.0.3"
 ATTACKER: Final = "127.0.0.2"
 SMALL_RUNS: Final = 100
 ENDLESS_SOCKETS: Final = 45
 HALF_OPEN, IDLE, STALLED = 1000, 500, 50
-OVERLOAD_SECONDS: Final = 20
-OVERLOAD: Final = 20
 OBJECT: Final = ROOT / "tests" / "golden" / "objects" / "code.o"
 WARM_UP: Final = 700
 """Runs before a measure: more than the server keeps an index of (KEPT_RUNS in playground/jobs/service.py)."""
@@ -50,46 +45,6 @@ SAMPLED: Final = 10
 PARTS: Final = 20
 LARGE: Final = 300_000
 _number = itertools.count()
-
-
-class Ended(NamedTuple):
-    """How a submission ended: outcome is a verdict, "busy", or another code; seconds until then."""
-
-    outcome: str
-    seconds: float
-    retry_after: int = 0
-
-
-def small_request() -> dict[str, Any]:
-    return asm_request("r0 = 2\nexit\n")
-
-
-async def submit(opened: ClientConnection, request: dict[str, Any]) -> Ended:
-    """Run a program; until its verdict."""
-    start = time.perf_counter()
-    await opened.send(json.dumps({"type": "run", "v": 1, "request": request}))
-    while True:
-        message = json.loads(await opened.recv())
-        seconds = time.perf_counter() - start
-        if message["type"] == "stage" and message["stage"] == "verify" and message["status"] != "working":
-            return Ended(str(message.get("verdict") or message["status"]), seconds)
-        if message["type"] in ("error", "limit"):
-            code = message.get("code") or f"limit {message['limit']}"
-            return Ended(str(code), seconds, int(message.get("retry_after", 0)))
-
-
-async def one(address: str, server: str, request: dict[str, Any]) -> Ended:
-    """A visitor: a socket of its own, one run, and away."""
-    try:
-        async with socket_from(address, server) as opened:
-            return await submit(opened, request)
-    except (OSError, WebSocketException, TimeoutError) as error:
-        return Ended(type(error).__name__, 0.0)
-
-
-def p(share: float, values: Sequence[float]) -> float:
-    """A percentile."""
-    return sorted(values)[min(int(len(values) * share), len(values) - 1)]
 
 
 def fairness() -> list[Row]:
@@ -184,48 +139,8 @@ def connections() -> list[Row]:
     ]
 
 
-def overload() -> list[Row]:
-    """As many visitors as the server has room for, then 20 times as many: who is admitted, and who is told to wait."""
-
-    async def flood(server: str, visitors: int, seconds: float) -> list[Ended]:
-        end = time.monotonic() + seconds
-        found: list[Ended] = []
-
-        async def visitor(n: int) -> None:
-            address = f"127.{n // 250 + 3}.1.{n % 250 + 1}"
-            while time.monotonic() < end:
-                ended = await one(address, server, small_request())
-                found.append(ended)
-                if ended.outcome == "busy":
-                    await asyncio.sleep(min(ended.retry_after, 2) * random.uniform(0.5, 1))
-
-        await asyncio.gather(*(visitor(n) for n in range(visitors)))
-        return found
-
-    with Playground(WORKERS="1", QUEUE_SECONDS="2") as playground:
-        asyncio.run(flood(playground.address, 1, 2))
-        usual = asyncio.run(flood(playground.address, 4, OVERLOAD_SECONDS / 2))
-        much = asyncio.run(flood(playground.address, 4 * OVERLOAD, OVERLOAD_SECONDS))
-    outcomes = Counter(each.outcome for each in much)
-    at_capacity = [each.seconds for each in usual if each.outcome == "accept"]
-    admitted = [each.seconds for each in much if each.outcome == "accept"]
-    refused = [each for each in much if each.outcome == "busy"]
-    rows = [
-        Row("admitted runs, p95 / p95 at capacity", [p(0.95, admitted) / p(0.95, at_capacity)], "", 2),
-        Row(
-            "neither admitted nor told to come back",
-            [sum(count for outcome, count in outcomes.items() if outcome not in ("accept", "busy"))], "", 0,
-            note=str(dict(outcomes)),
-        ),
-        Row("refusals without a time", [sum(not each.retry_after for each in refused)], "", 0),
-    ]  # fmt: skip
-    if refused:
-        rows.append(Row("a refusal, median", [p(0.5, [each.seconds for each in refused]) * 1000], " ms", 50))
-    return rows
-
-
-def mixed(count: int) -> list[Row]:
-    """Many runs of all kinds in a row: what the server holds in the last quarter, against the first one.
+def mixed(count: int) -> Iterator[Row]:
+    """Many runs of all kinds in a row: what the server holds at each tenth, and in the last quarter against the first.
 
     As many runs as the server keeps an index of come before. Workers are replaced after some jobs, so that what they
     hold goes up and down: medians are compared.
@@ -239,14 +154,15 @@ def mixed(count: int) -> list[Row]:
         lambda: {"kind": "elf", "source": "bm8gRUxG", "options": {}},
         lambda: {"kind": "log", "source": f"0: (b7) r0 = {next(_number)}\n", "options": {}},
     )
-    found: list[Held] = []
 
-    async def go(playground: Playground, runs: int) -> None:
+    async def go(playground: Playground, runs: int) -> list[Held]:
+        found = []
         async with socket_from(HONEST, playground.address) as opened:
             for n in range(runs):
                 await run_to_end(opened, kinds[n % len(kinds)]())  # a run that is left kills its worker
                 if n % SAMPLED == 0:
                     found.append(playground.held())
+        return found
 
     def upload() -> None:
         with Connection(playground.address) as server:
@@ -254,34 +170,38 @@ def mixed(count: int) -> list[Row]:
             for _ in server.run({"kind": "elf", "source": large, "options": options}):
                 pass
 
+    found: list[Held] = []
     with Playground(WORKERS="1", RUNS_PER_MINUTE="1000000") as playground:
         asyncio.run(go(playground, WARM_UP))
-        found.clear()
-        for _ in range(PARTS):
-            asyncio.run(go(playground, count // PARTS))
+        for part in range(1, PARTS + 1):
+            found += asyncio.run(go(playground, count // PARTS))
             upload()
+            if part % (PARTS // 10) == 0:
+                web, workers, *others = _medians(found[-len(found) // part * (PARTS // 10) :])
+                note = "workers {} MiB, {} descriptors, {} processes, {} files".format(workers >> 20, *others)
+                label = f"memory of the web process after {part * count // PARTS:,} runs"
+                yield Row(label, [web / 2**20], " MiB", note=note)
     quarter = max(len(found) // 4, 1)
+    first, last = _medians(found[:quarter]), _medians(found[-quarter:])
+    for name, what in (
+        ("web", "memory of the web process"),
+        ("workers", "memory of workers"),
+        ("descriptors", "descriptors"),
+        ("processes", "processes"),
+        ("files", "files but stored runs"),
+    ):
+        ratio = getattr(last, name) / getattr(first, name)
+        yield Row(f"{what}, the last quarter of {count:,} runs / the first", [ratio], "", 1.1)
 
-    def ratio(name: str) -> float:
-        first, last = ([getattr(each, name) for each in part] for part in (found[:quarter], found[-quarter:]))
-        return float(statistics.median(last) / statistics.median(first))
 
-    return [
-        Row(f"{what}, the last of {count:,} runs / the first", [ratio(name)], "", 1.1, note=f"at the end {at_end}")
-        for name, what, at_end in (
-            ("web", "memory of the web process", f"{found[-1].web >> 20} MiB"),
-            ("workers", "memory of workers", f"{found[-1].workers >> 20} MiB"),
-            ("descriptors", "descriptors", found[-1].descriptors),
-            ("processes", "processes", found[-1].processes),
-            ("files", "files but stored runs", found[-1].files),
-        )
-    ]
+def _medians(found: Sequence[Held]) -> Held:
+    return Held(*(int(statistics.median(values)) for values in zip(*found, strict=True)))
 
 
 class Measure(NamedTuple):
     """run -- called with `short`, or with `long` where --long is given: how many runs, for how many seconds"""
 
-    run: Callable[..., list[Row]]
+    run: Callable[..., Iterable[Row]]
     short: tuple[int, ...] = ()
     long: tuple[int, ...] = ()
 
@@ -289,7 +209,7 @@ class Measure(NamedTuple):
 MEASURES: Final = {
     "fairness": Measure(fairness),
     "connections": Measure(connections),
-    "overload": Measure(overload),
+    "overload": Measure(overload, (20,), (60,)),
     "mixed": Measure(mixed, (600,), (10_000,)),
     "kills": Measure(kills, (60,), (300,)),
     "hostile": Measure(hostile, (5,), (1000,)),
