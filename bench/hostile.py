@@ -7,8 +7,10 @@ import base64
 import json
 import random
 import struct
+import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
@@ -16,14 +18,17 @@ from websockets.asyncio.client import ClientConnection
 from bench.measures import asm_request
 from bench.rows import Row
 from bench.submit import ROOT, Playground, socket_from
+from playground.config.limits import LIMITS
 
 CLIENT: Final = "127.0.0.3"
 SECONDS: Final = 120
 """Longest wait for an answer: more than a job may take."""
 OVER: Final = frozenset({"bad_request", "size", "busy", "disk", "unknown_run", "upload"})
 """Codes of errors after which no `done` follows."""
-HARM: Final = frozenset({"internal", "crashed"})
-"""Codes of errors that are the server's own fault."""
+HARM: Final = frozenset({"internal", "crashed", "traceback"})
+"""Codes of errors that are the server's own fault, and a traceback in any answer."""
+LOOK: Final = 20
+"""Answers after which the memory of the workers is looked at."""
 WORDS: Final = (
     "int", "char", "struct", "static", "const", "if", "else", "for", "while", "return", "goto", "x", "y", "ctx", "SEC",
     '"xdp"', '"tc"', "(", ")", "{", "}", "[", "]", ";", ",", "*", "&", "->", "=", "+", "-", "<<", "0", "1",
@@ -135,24 +140,42 @@ KINDS: Final[Mapping[str, tuple[Callable[[random.Random], Any], int]]] = {
 """What is sent, and how many of each for one of the last."""
 
 
-def hostile(count: int) -> list[Row]:
+def hostile(count: int, seed: int | None = None) -> Iterator[Row]:
     """Damaged objects, random sources, messages, packets and captures: crashes, tracebacks and internal errors."""
-    chance = random.Random(count)
+    seed = random.randrange(1 << 32) if seed is None else seed
+    chance = random.Random(seed)
+    slowest, largest = 0.0, 0
 
-    async def go(server: str, make: Callable[[random.Random], Any], number: int) -> Counter[str]:
+    async def go(playground: Playground, make: Callable[[random.Random], Any], number: int) -> Counter[str]:
+        nonlocal slowest, largest
         found: Counter[str] = Counter()
-        async with socket_from(CLIENT, server) as opened:
-            for _ in range(number):
+        async with socket_from(CLIENT, playground.address) as opened:
+            for n in range(number):
                 made = make(chance)
-                found += await (_message(opened, made) if isinstance(made, str) else run_to_end(opened, made))
+                start = time.monotonic()
+                outcome = await (_message(opened, made) if isinstance(made, str) else run_to_end(opened, made))
+                if HARM & outcome.keys():
+                    _keep(made)
+                found += outcome
+                slowest = max(slowest, time.monotonic() - start)
+                if n % LOOK == 0:
+                    largest = max(largest, playground.peak_memory())
         return found
 
-    rows = []
     with Playground(WORKERS="1", RUNS_PER_MINUTE="1000000") as playground:
         web = playground.processes()[0]
         for what, (make, times) in KINDS.items():
-            found = asyncio.run(go(playground.address, make, count * times))
+            found = asyncio.run(go(playground, make, count * times))
             harmful = sum(found.values()) - found["answered"]
-            rows.append(Row(f"harm by {sum(found.values()):,} {what}", [harmful], "", 0, note=str(dict(found))))
-        rows.append(Row("web processes that ended", [playground.ended() or playground.processes()[0] != web], "", 0))
-    return rows
+            note = f"{dict(found)}, --seed {seed}"
+            yield Row(f"harm by {sum(found.values()):,} {what}", [harmful], "", 0, note=note)
+        yield Row("web processes that ended", [playground.ended() or playground.processes()[0] != web], "", 0)
+    yield Row("the slowest answer", [slowest], " s", LIMITS["JOB_SECONDS"].default)
+    yield Row("memory of the largest worker", [largest / 2**20], " MiB", LIMITS["JOB_MEMORY_MB"].default)
+
+
+def _keep(made: Any) -> None:
+    """Leave what did harm in a file, to be sent once more."""
+    with tempfile.NamedTemporaryFile("w", prefix="bpfscope-harm-", suffix=".json", delete=False) as file:
+        file.write(made if isinstance(made, str) else json.dumps(made))
+    print(f"  harm: {file.name}", flush=True)

@@ -1,4 +1,4 @@
-"""`python -m bench.load [--long] [NAME...]`: what hostile and many clients do to a server. Loopback only.
+"""`python -m bench.load [--long] [--seed N] [NAME...]`: what hostile and many clients do to a server. Loopback only.
 
 It takes a few minutes, or with --long some hours: 10,000 mixed runs, 100,000 damaged objects, and processes killed for
 five minutes.
@@ -9,6 +9,7 @@ Each measure starts a server of its own. Clients of several network addresses co
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import contextlib
@@ -217,14 +218,19 @@ MEASURES: Final = {
 
 
 def main(words: list[str]) -> None:
-    names = [word for word in words if word != "--long"]
-    unknown = [name for name in names if name not in MEASURES]
+    parser = argparse.ArgumentParser(prog="python -m bench.load", description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"measures: {', '.join(MEASURES)}; all without one")
+    parser.add_argument("--long", action="store_true", help="the long form of those that have one")
+    parser.add_argument("--seed", type=int, help="what `hostile` printed: the same input once more")
+    given = parser.parse_args(words)
+    unknown = [name for name in given.names if name not in MEASURES]
     if unknown:
         sys.exit(f"no such measure: {', '.join(unknown)}; there are {', '.join(MEASURES)}")
-    for name in names or MEASURES:
+    for name in given.names or MEASURES:
         measure = MEASURES[name]
         print(f"\n{name}: {(measure.run.__doc__ or '').splitlines()[0]}", flush=True)
-        for row in measure.run(*(measure.long if "--long" in words else measure.short)):
+        seed = {"seed": given.seed} if name == "hostile" else {}
+        for row in measure.run(*(measure.long if given.long else measure.short), **seed):
             print(f"  {row.text()}", flush=True)
 
 
