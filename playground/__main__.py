@@ -14,6 +14,9 @@ import uvicorn
 
 PORTS = range(8000, 8100)
 BACKLOG = 2048
+"""Connections that wait to be accepted."""
+ACCEPTED_AT_ONCE = 64
+"""Connections that are accepted before others are served."""
 
 
 def main(words: Sequence[str], prog: str = "python -m playground") -> int:
@@ -57,6 +60,7 @@ def main(words: Sequence[str], prog: str = "python -m playground") -> int:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=3,
+        backlog=ACCEPTED_AT_ONCE,
     )
     port = listener.getsockname()[1]
     server = Server(config, f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -76,6 +80,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(BACKLOG)  # asyncio takes one number for how many wait and how many it accepts in a row
         if self.started:
             print(f"bpfscope is at {self.address}", flush=True)
 

@@ -15,6 +15,7 @@ import msgspec
 from django.conf import settings
 from msgspec import UNSET
 
+from playground import bodies
 from playground.clients import scope_client
 from playground.config.limits import INLINE_BYTES
 from playground.consumers.run import part_of, window_of
@@ -155,15 +156,14 @@ def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:
 
 async def _understood(call: Call, check: Callable[[Any], V]) -> V:
     """What `check` makes of the body. A large one is read in a thread, one at a time, as a socket's messages are."""
-    body = await body_of(call.receive, settings.BODY_BYTES)
+    body = await bodies.body_of(call.scope, call.receive)
 
     def understand() -> V:
         return check(parse(body, "The request"))
 
     if len(body) <= INLINE_BYTES:
         return understand()
-    async with service().parsing:
-        return await asyncio.to_thread(understand)
+    return await service().parsing.understood(understand)
 
 
 async def _stored(request: dict[str, Any], client: Client) -> dict[str, Any]:
@@ -300,7 +300,7 @@ async def _analysis(call: Call) -> None:
 
 
 async def _session(call: Call) -> None:
-    body = await body_of(call.receive, settings.BODY_BYTES)
+    body = await bodies.body_of(call.scope, call.receive)
     content = await asyncio.to_thread(_content, body)
     if uploads_of(content["request"]):
         raise Refused(413, "What was uploaded is too long for one file.")

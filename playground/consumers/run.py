@@ -95,6 +95,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 await self.answer(text_data)
             except BadRequest as error:
                 await self.say(type="error", code=error.code, message=error.message)
+            except Busy as error:
+                await self.say(type="error", code="busy", message=error.sentence, retry_after=error.seconds)
             except (Gone, TimeoutError):
                 raise
             except Exception:
@@ -119,13 +121,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if len(text) <= INLINE_BYTES:
             message = understand(text)
         else:
-            # One large message at a time, then a pause as long as parsing took, so that other clients are served.
-            async with service().parsing:
-                start = time.monotonic()
-                try:
-                    message = await asyncio.to_thread(understand, text)
-                finally:
-                    await asyncio.sleep(time.monotonic() - start)
+            message = await service().parsing.understood(lambda: understand(text))
         await HANDLERS[message.type](self, message)
 
     async def on_run(self, message: Start) -> None:
@@ -134,9 +130,6 @@ class RunConsumer(AsyncWebsocketConsumer):
             service().replace(message.instead)
         try:
             run = service().open(message.request, message.key, self.client)
-        except Busy as error:
-            await self.say(type="error", code="busy", message=error.sentence, retry_after=error.seconds)
-            return
         except UploadGone as gone:
             raise BadRequest(str(gone), "upload") from None
         except Closing:

@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 
@@ -43,12 +43,15 @@ if TYPE_CHECKING:
     from playground.jobs.broker import Broker
 
 log = logging.getLogger("playground.service")
+T = TypeVar("T")
 # Time for a lost connection to resume before its run is stopped.
 GRACE_SECONDS = 20
 DELIVERY_SECONDS = 8
 """Longest time in which a server that stops sends what clients have still to be told."""
 DELIVERY_WAIT = 0.1
 KEPT_RUNS = 512
+MOST_PARSING = 32
+"""Large messages that wait to be read; further ones are refused as busy."""
 FIRST_PAINT_BYTES = 2 << 20
 RUN_ID = re.compile("[0-9a-z]{32}-[0-9a-f]{8}")
 """Ids of runs, not those that name a stored answer."""
@@ -182,6 +185,29 @@ def remote_pool() -> Broker:
     return Broker(url=settings.REDIS_URL, secret=settings.JOB_KEY, limits=job_limits(), queue=_queue(), guests=_queue())
 
 
+class Parsing:
+    """Reads large messages in a thread, one at a time; then a pause as long as it took, so that others are served."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._waiting = 0
+
+    async def understood(self, read: Callable[[], T]) -> T:
+        """What `read` returns, or raises. Busy if too many wait."""
+        if self._waiting >= MOST_PARSING:
+            raise Busy("The server is busy with other large messages.", 1, "parsing")
+        self._waiting += 1
+        try:
+            async with self._lock:
+                start = time.monotonic()
+                try:
+                    return await asyncio.to_thread(read)
+                finally:
+                    await asyncio.sleep(time.monotonic() - start)
+        finally:
+            self._waiting -= 1
+
+
 class Service:
     """The runs of one web process: at most one at a time per request; recent runs can be found by id."""
 
@@ -190,7 +216,7 @@ class Service:
         self.pool: Pool | Broker = remote_pool() if settings.REDIS_URL else local_pool()
         self.store = store()
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
-        self.parsing = asyncio.Lock()  # held while a large message is parsed
+        self.parsing = Parsing()
         self.readers: set[asyncio.Task[None]] = set()  # one for each socket that is told of a run
         self.uploads = uploads()
         self.rate = Rate(settings.RUNS_PER_MINUTE)
