@@ -27,7 +27,7 @@ from bench import walks
 from bench.hostile import hostile, run_to_end
 from bench.kills import kills
 from bench.measures import asm_request, c_request
-from bench.overload import overload
+from bench.overload import bombs, overload
 from bench.rows import Row
 from bench.submit import ROOT, Held, Playground, socket_from
 from bench.visits import Ended, one, p, small_request, submit
@@ -210,6 +210,7 @@ class Measure(NamedTuple):
 MEASURES: Final = {
     "fairness": Measure(fairness),
     "connections": Measure(connections),
+    "bombs": Measure(bombs, (20,), (100,)),
     "overload": Measure(overload, (20,), (60,)),
     "mixed": Measure(mixed, (600,), (10_000,)),
     "kills": Measure(kills, (60,), (300,)),

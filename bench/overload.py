@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from bench.measures import c_request
 from bench.rows import Row
 from bench.submit import Playground
 from bench.visits import Ended, one, p, posted, small_request
@@ -26,6 +27,9 @@ PATIENT_SECONDS: Final = 2
 """A visitor who is refused tries again no later, whatever it was told."""
 NICE: Final = 10
 PROBE_PAUSE: Final = 0.05
+BOMBERS: Final = 10
+BOMBED_SECONDS: Final = 3
+"""A run may wait so long: then its own time is left of the five seconds."""
 
 
 def flood(server: str, visitors: int, seconds: float) -> list[Ended]:
@@ -88,6 +92,36 @@ def overload(seconds: float) -> Iterator[Row]:
         if refused:
             yield Row(f"refusal of a {what}, median", [p(0.5, refused)], " ms", 50, note=f"p95 {p(0.95, refused):.0f}")
     yield Row("CPU time of the web process for a visit", [used / len(much) * 1000], " ms")
+
+
+def bombs(runs: int) -> list[Row]:
+    """Ten addresses whose C sources compile until they are stopped; another address' small C program meanwhile."""
+
+    async def go(server: str) -> list[Ended]:
+        async def attack(n: int) -> None:
+            while True:
+                source = f"int a{random.randrange(1 << 60)}[] = {{[200000000] = 7, 1}};"
+                await one(f"127.0.6.{n + 1}", server, {"kind": "c", "source": source, "options": {}})
+                await asyncio.sleep(0.2)
+
+        attackers = [asyncio.create_task(attack(n)) for n in range(BOMBERS)]
+        try:
+            await asyncio.sleep(2)
+            return [await one("127.0.0.8", server, c_request()) for _ in range(runs)]
+        finally:
+            for task in attackers:
+                task.cancel()
+            await asyncio.gather(*attackers, return_exceptions=True)
+
+    with Playground(WORKERS="1", QUEUE_SECONDS=str(BOMBED_SECONDS)) as playground:
+        found = asyncio.run(go(playground.address))
+    outcomes = Counter(each.outcome for each in found)
+    waited = [each.seconds for each in found if each.outcome == "accept"]
+    lost = len(found) - len(waited) - sum(each.outcome == "busy" and each.retry_after > 0 for each in found)
+    rows = [Row("neither a verdict nor a time to come back", [lost], "", 0, note=str(dict(outcomes)))]
+    if waited:
+        rows.append(Row("verdict beside ten addresses of bombs, p95", [p(0.95, waited)], " s", 5))
+    return rows
 
 
 def _cpu(process: int) -> float:
