@@ -44,6 +44,7 @@ from playground.jobs.frames import (
     pack_block,
     pack_outline,
 )
+from playground.jobs.helpers import Helpers
 from vm.errors import InputError, LimitError
 from vm.sandbox import Limits, confine_self, layers
 from vm.sandbox.launcher import SPOOL_PREFIX, wanted_layers
@@ -67,6 +68,10 @@ REFUSED = (
     "This server does not run programs: its kernel has no Landlock, so nothing would protect the server's files. "
     f"The operator of the server can allow it with {INSISTED}=yes."
 )
+HELPER_ENDED = (
+    "A process that this run needs has ended in the middle. "
+    "Your program is kept, and a new process is ready: press Run again."
+)
 WARM_UP: tuple[dict[str, Any], ...] = (
     {"kind": "c", "source": _WARM_UP_C, "options": {}, "input": _INPUT},
     # A form, because the library that builds packets opens sockets when it is imported.
@@ -86,6 +91,7 @@ def main() -> None:
     module = importlib.import_module(args.job.partition(":")[0])
     job: Job = getattr(module, args.job.partition(":")[2])
     about = _warm_up(job, getattr(module, "prepare", None))
+    helpers = Helpers()
     readable: Callable[[], tuple[str, ...]] = getattr(module, "readable", tuple)
     held = confine_self(
         read=readable(),
@@ -100,11 +106,16 @@ def main() -> None:
     # A walk creates millions of values and hardly any cycles: searching for cycles would take a third of its time.
     gc.disable()
     _send(out, READY, {**about, "files": _open_files()})
-    while (request := _next_request(requests)) is not None:
+    while True:
+        with helpers.watched():
+            request = _next_request(requests)
+        # The pool gives a job to another worker if this one ends before it says anything.
+        if request is None or helpers.ended():
+            return
         if not allowed:
             _send(out, MESSAGE, {"type": "error", "code": "input", "message": REFUSED})
             _send(out, END, {"cacheable": False, "reuse": True})
-        elif not _serve(job, request, limits, out):
+        elif not _serve(job, request, limits, out, helpers):
             return
         gc.collect()
 
@@ -185,7 +196,7 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
     return json.loads(data) if len(data) == length else None
 
 
-def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) -> bool:
+def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO, helpers: Helpers) -> bool:
     """Run one job; False if this worker should not take another one."""
     end: dict[str, Any] = {"cacheable": True, "reuse": True}
     # The steps of a stage are stored as blocks or as chunks: a chunk beside blocks is a message. All parts of an answer
@@ -211,10 +222,8 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
         _send(out, MESSAGE, {"type": "error", "code": "input", "message": error.message})
     except BrokenPipeError:
         return False
-    except (MemoryError, OSError, FrameError, RecursionError) as error:
-        end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
     except Exception as error:
-        end.update(cacheable=False, reuse=False, **_failed(error, limits, out))
+        end.update(cacheable=False, reuse=False, **_failed(error, limits, out, helpers))
     _clean_temporary_files()
     end["stages"] = stages
     end["files"] = _open_files()
@@ -222,7 +231,7 @@ def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO) 
     return bool(end["reuse"])
 
 
-def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any]:
+def _failed(error: Exception, limits: JobLimits, out: BinaryIO, helpers: Helpers) -> dict[str, Any]:
     """Send an error to the user; internal errors are also written to the operator's log with the traceback."""
     limit = ""
     if isinstance(error, MemoryError):
@@ -235,6 +244,9 @@ def _failed(error: Exception, limits: JobLimits, out: BinaryIO) -> dict[str, Any
         limit = "memory"
     if limit:
         _send(out, MESSAGE, {"type": "limit", "limit": limit, "message": limits.sentence(limit)})
+        return {}
+    if helpers.ended():
+        _send(out, MESSAGE, {"type": "error", "code": "crashed", "message": HELPER_ENDED})
         return {}
     said = "".join(traceback.format_exception(error))[-TRACEBACK_CHARS:]
     message = "An internal error occurred; it is not your program's fault. It has been logged."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ from playground.jobs import process
 from playground.jobs import service as services
 from playground.jobs.frames import END, MESSAGE, pack
 from playground.jobs.pool import SETTLED_SECONDS, Pool
-from playground.jobs.process import IDLE_SECONDS, Worker
+from playground.jobs.process import IDLE_SECONDS, Worker, descendants
 from playground.jobs.queue import Queue
 from playground.jobs.record import Record
 from playground.jobs.run import FINISHED, Run
@@ -322,6 +323,60 @@ async def test_without_landlock_every_kind_is_refused_unless_the_operator_insist
             assert frame.value()["cacheable"] is False
     finally:
         await worker.kill()
+
+
+async def run_with_launcher(
+    pool: Pool, folder: Path, source: str, *, kill: bool = False
+) -> tuple[Run, list[dict[str, Any]]]:
+    """A run of a job whose workers have a process beside them, and what it said. kill -- that process in the middle"""
+    run = Run("x" * 32, {"kind": "asm", "source": source}, Record.create(folder / f"{time.monotonic_ns()}.run"))
+    pool.submit(run)
+    async with asyncio.timeout(120):
+        while kill and not run.record.entries:
+            await run.change().wait()
+        if kill:
+            for launcher in descendants(pool._busy[run].pid):
+                os.kill(launcher, signal.SIGKILL)
+        while run.state != FINISHED:
+            await run.change().wait()
+    return run, [json.loads(run.record.text(entry)) for entry in run.record.entries]
+
+
+@contextlib.asynccontextmanager
+async def with_launchers(folder: Path) -> AsyncIterator[Pool]:
+    pool = Pool(
+        job="tests.playground.fake_launcher:run_job", size=1, limits=JobLimits(), queue=queue(),
+        base=Path(django_settings.BASE_DIR), temporary=folder / "tmp",
+    )  # fmt: skip
+    pool.start()
+    try:
+        await until(lambda: pool.status()["idle"] == 2, 120)
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def test_an_idle_worker_whose_launcher_is_killed_is_replaced(tmp_path: Path) -> None:
+    async with with_launchers(tmp_path) as pool:
+        before = set(pool.status()["pids"])
+        for worker in before:
+            for launcher in list(descendants(worker)):
+                os.kill(launcher, signal.SIGKILL)
+        await until(lambda: pool.status()["idle"] == 2 and not before & set(pool.status()["pids"]), 120)
+        _, said = await run_with_launcher(pool, tmp_path, "about")
+        assert [message["type"] for message in said] == ["stage", "done"]
+
+
+async def test_a_run_whose_launcher_is_killed_ends_with_a_sentence_and_the_next_one_works(tmp_path: Path) -> None:
+    async with with_launchers(tmp_path) as pool:
+        run, said = await run_with_launcher(pool, tmp_path, "need", kill=True)
+        assert not run.good
+        assert [message.get("code") for message in said] == [None, "crashed", None]
+        assert "press Run again" in said[1]["message"]
+        _, said = await run_with_launcher(pool, tmp_path, "need nothing")
+        assert said[0]["code"] == "internal"
+        _, said = await run_with_launcher(pool, tmp_path, "about")
+        assert said[0]["launcher"]
 
 
 ADOPTING = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -218,6 +219,18 @@ def test_what_several_steps_install_is_the_same_release() -> None:
         for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(), re.MULTILINE):
             pins.setdefault(name, set()).add(version)
     assert not {name: versions for name, versions in pins.items() if len(versions) > 1}
+
+
+def test_every_requirement_has_a_hash() -> None:
+    """pip then takes no other file, and package-lock.json says the same of the page's packages."""
+    locks = sorted((ROOT / "requirements").glob("*.txt"))
+    assert len(locks) >= 4
+    for path in locks:
+        named = re.split(r"^(?=[A-Za-z0-9])", re.sub(r"#.*", "", path.read_text()), flags=re.MULTILINE)[1:]
+        assert named
+        assert [each.split()[0] for each in named if "==" not in each or "--hash=sha256:" not in each] == []
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert [name for name, about in packages.items() if name and "integrity" not in about] == []
 
 
 def test_a_compiled_copy_that_does_not_work_never_stands_under_its_name(
