@@ -133,7 +133,7 @@ class Load:
                     return Answer("error", results[btf].value, 0, b"", "The kernel refused the object's BTF.")
                 self._btf = None
                 continue
-            refused = next((number for number, call in made.items() if results[call].failed), None)
+            refused = next((number for number, calls in made.items() if results[calls[-1]].failed), None)
             if refused is None:
                 bad = next((number for number, call in filled if results[call].failed), None)
                 if bad is not None:
@@ -141,9 +141,10 @@ class Load:
                     return Answer("error", results[filled[0][1]].value, 0, b"", f"Map '{name}' was not filled.")
                 return results[last]
             spec = self.obj.maps[refused]
-            if refused in self._untyped or not self._types(spec):
+            if refused in self._untyped or not (self._types(spec) or (spec.inner and self._types(spec.inner))):
                 why = f"The kernel did not create the map '{spec.full_name or spec.name}'."
-                return Answer("error", results[made[refused]].value, 0, b"", why)
+                errno = next(results[call].value for call in made[refused] if results[call].failed)
+                return Answer("error", errno, 0, b"", why)
             self._untyped.add(refused)
             request = Request()
             for number in range(len(self.obj.maps)):
@@ -175,14 +176,16 @@ class Load:
         typed = spec.btf_key_type_id or spec.btf_value_type_id
         return bool(self._btf is not None and typed and spec.map_type not in _PLAIN)
 
-    def _create(self, request: Request, number: int, spec: MapSpec) -> int:
-        """A map, and before it the template of a map of maps."""
+    def _create(self, request: Request, number: int, spec: MapSpec) -> tuple[int, ...]:
+        """A map, and before it the template of a map of maps; the calls that have to work."""
         inner = None
+        calls: tuple[int, ...] = ()
+        typed = number not in self._untyped
         if spec.inner is not None:
             inner = Slot(_FIRST_INNER + number)
-            self._create_one(request, spec.inner, inner, typed=number not in self._untyped)
+            calls = (self._create_one(request, spec.inner, inner, typed=typed, stop=True),)
         slot = Slot(_FIRST_MAP + number)
-        return self._create_one(request, spec, slot, typed=number not in self._untyped, inner=inner, stop=True)
+        return (*calls, self._create_one(request, spec, slot, typed=typed, inner=inner, stop=True))
 
     def _create_one(
         self, request: Request, spec: MapSpec, slot: Slot, *, typed: bool, inner: Slot | None = None, stop: bool = False
