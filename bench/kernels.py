@@ -209,6 +209,10 @@ def _different(ours: dict[tuple[str, str], Cell], theirs: dict[tuple[str, str], 
                 yield f"{name}: line {at} of the log: {a[at : at + 1]} here, {b[at : at + 1]} there"
 
 
+TOLD_EVERY: Final = 100
+"""Jobs between two lines about what is left so far."""
+
+
 def guest_jobs(clock: Clock) -> list[Row]:
     """$KERNEL_JOBS jobs in a row (2,000), each in a guest of its own: what they leave behind."""
     label = "jobs in a row in guests"
@@ -228,15 +232,24 @@ def guest_jobs(clock: Clock) -> list[Row]:
             break
         if before is None:
             before = _left(state)
+        if done % TOLD_EVERY == 0:
+            print(f"    {done} jobs; {_grown(before, _left(state))}", flush=True)
     after = _left(state)
-    names = ("processes", "files", "descriptors", "kB of memory beyond 4 MB")
-    assert before is not None
-    grown = [b - a for a, b in zip(before, after, strict=True)]
-    grown[3] = max(0, grown[3] - 4096)
+    if before is None:
+        return [Row(label, note="not measured: no job was done")]
     return [
         Row(label, [done], "", wanted, True),
-        *(Row(f"  {name} that are left", [max(0, number)], "", 0) for name, number in zip(names, grown, strict=True)),
+        *(Row(f"  {name} that are left", [number], "", 0) for name, number in _grown(before, after).items()),
     ]
+
+
+def _grown(before: tuple[int, int, int, int], after: tuple[int, int, int, int]) -> dict[str, int]:
+    """What there is more of."""
+    processes, files, descriptors, memory = (max(0, b - a) for a, b in zip(before, after, strict=True))
+    return {
+        "processes": processes, "files": files, "descriptors": descriptors,
+        "kB of memory beyond 4 MB": max(0, memory - 4096),
+    }  # fmt: skip
 
 
 def _left(state: Any) -> tuple[int, int, int, int]:
