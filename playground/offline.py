@@ -302,7 +302,7 @@ def _page(content: Mapping[str, Any], packed: str, left: list[str], answered: li
         "version": version(),
         "left": left,
     }
-    told = {**config(), "analyses": answered, "file": True}
+    told = {**config(), "analyses": answered, "file": True, "kernels_missing": ""}
     told.pop("poll")
     context = {
         "program": program, "record": None, "config": told, "examples": [], "kernel_release": kernel_release(),

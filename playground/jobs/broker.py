@@ -255,6 +255,8 @@ class Broker:
         self.size = room[engine.RUNS]
         kernels = sorted({name for worker in workers for name in worker["about"].get("guests", [])})
         self.about = {**workers[0]["about"], "guests": kernels} if workers else {}
+        if kernels:  # of some worker, which gets the jobs for them
+            self.about["kernels_missing"] = ""
 
     async def _push(self, name: str, queue: str, priority: int) -> None:
         """Give a job to Celery. OperationalError."""

@@ -106,11 +106,13 @@ class Ran:
 def prepare() -> dict[str, Any]:
     """Start the processes that a confined process cannot start. Called once, before the first job.
 
-    The result is sent to the web process: `guests` has the names of the saved guests of real kernels.
+    The result is sent to the web process: `guests` has the names of the saved guests of real kernels, `kernels_missing`
+    what the machine lacks for them, a sentence ("": nothing).
     """
     pipeline.prepare_counterexamples()
     pipeline.prepare_guests()
-    return {"guests": [state.folder.name for state in pipeline.saved_guests().states]}
+    there = pipeline.saved_guests()
+    return {"guests": [state.folder.name for state in there.states], "kernels_missing": there.missing}
 
 
 def readable() -> tuple[str, ...]:

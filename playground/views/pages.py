@@ -34,6 +34,7 @@ def config() -> dict[str, Any]:
         "version": version(),
         "kernel": kernel_release(),
         "kernels": real_kernels(),
+        "kernels_missing": kernels_missing(),
     }
 
 
@@ -95,6 +96,12 @@ def real_kernels() -> list[str]:
     """Series of the real kernels that the workers have, oldest first; none until the first worker is up."""
     here = current()
     return [str(name).partition("-")[0] for name in here.pool.about.get("guests", [])] if here else []
+
+
+def kernels_missing() -> str:
+    """What the server lacks for real kernels, a sentence; "" if nothing, or until the first worker is up."""
+    here = current()
+    return str(here.pool.about.get("kernels_missing", "")) if here else ""
 
 
 def _example_program(example: Example) -> dict[str, Any]:

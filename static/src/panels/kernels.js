@@ -1,4 +1,5 @@
 /** What real kernels say of the program: a strip of cells below the pipeline, opened by a button of the pipeline. */
+import { missingKernels } from "../core/missing-kernels.js";
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
@@ -77,7 +78,7 @@ export class KernelsStrip extends Panel {
   toggle() {
     const { kernelsOpen } = this.store.state;
     this.store.set({ kernelsOpen: !kernelsOpen });
-    if (!kernelsOpen && this.verified) this.scope.analyses.ask("matrix");
+    if (!kernelsOpen && this.verified && !missingKernels(this.scope)) this.scope.analyses.ask("matrix");
   }
 
   paint() {
@@ -91,6 +92,7 @@ export class KernelsStrip extends Panel {
   said(answer) {
     const { analyses } = this.scope;
     const label = h("span", { class: "kernels-label" }, "Real kernels");
+    if (!answer && missingKernels(this.scope)) return this.lacking(label, missingKernels(this.scope));
     if (!answer && !this.verified) return [label, h("span", { class: "hint" }, "They can be asked once the program is verified.")];
     if (!answer) {
       const ask = () => {
@@ -108,7 +110,7 @@ export class KernelsStrip extends Panel {
     const [kernels] = /** @type {Kernels[]} */ (answer.parts.filter((part) => part.type === "kernels"));
     const cells = /** @type {KernelCell[]} */ (answer.parts.filter((part) => part.type === "cell"));
     if (!kernels) return [label, h("span", { class: "hint", role: "status" }, "Waiting for a worker…")];
-    if (kernels.missing) return [label, h("span", { class: "hint", role: "status" }, kernels.missing, " ", "The operator's guide is docs/kernels.md.")];
+    if (kernels.missing) return this.lacking(label, missingKernels(this.scope, kernels));
     const asked = answer.status === "asked";
     const done = /** @type {CellsDone | undefined} */ (answer.parts.find((part) => part.type === "cells_done"));
     const own = /** @type {EmulatedCell | undefined} */ (answer.parts.find((part) => part.type === "emulated"));
@@ -142,6 +144,11 @@ export class KernelsStrip extends Panel {
       this.choice,
       h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} answers of ${kernels.kernels.length} kernels` : "All kernels have answered"),
     ];
+  }
+
+  /** @param {HTMLElement} label @param {string} text what is missing @returns {Child} */
+  lacking(label, text) {
+    return [label, h("span", { class: "hint", role: "status" }, text)];
   }
 
   /** The answers of several compilers, a row each. @param {Kernels} kernels @param {KernelCell[]} cells @param {string[]} rows @param {boolean} asked */

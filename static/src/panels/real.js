@@ -1,5 +1,6 @@
 /** A run on a real kernel: all programs of the object attached while a workload runs; what they put out, as it comes. */
 import { Panel } from "../core/panel.js";
+import { missingKernels } from "../core/missing-kernels.js";
 import { notHeld } from "../core/recorded.js";
 import { RealSetup } from "./real-setup.js";
 import { fill, h, setText, svg } from "../ui/dom.js";
@@ -25,6 +26,8 @@ const WORKLOADS = [
 const SECONDS = [2, 5, 10, 30];
 
 export class RealPane extends Panel {
+  /** @type {HTMLFormElement} */
+  asking;
   /** @type {HTMLSelectElement} */
   kernel;
   /** @type {HTMLSelectElement} */
@@ -81,17 +84,18 @@ export class RealPane extends Panel {
     this.packets = h("div", { class: "real-packets" });
     this.lines = h("ol", { class: "events real-lines", "aria-label": "Output of the programs" });
     this.maps = h("div", { class: "real-maps" });
+    this.asking = h(
+      "form",
+      { class: "real-form", on: { submit: (event) => this.ask(event) } },
+      h("p", null, h("label", { for: "real-kernel" }, "Kernel "), this.kernel),
+      h("p", null, h("label", { for: "real-workload" }, "Workload "), this.workload),
+      this.shellField,
+      h("p", null, h("label", { for: "real-seconds" }, "At most "), this.seconds),
+      h("p", { class: "fix-actions" }, this.button, this.stop),
+      this.setup.element,
+    );
     this.append(
-      h(
-        "form",
-        { class: "real-form", on: { submit: (event) => this.ask(event) } },
-        h("p", null, h("label", { for: "real-kernel" }, "Kernel "), this.kernel),
-        h("p", null, h("label", { for: "real-workload" }, "Workload "), this.workload),
-        this.shellField,
-        h("p", null, h("label", { for: "real-seconds" }, "At most "), this.seconds),
-        h("p", { class: "fix-actions" }, this.button, this.stop),
-        this.setup.element,
-      ),
+      this.asking,
       this.said,
       this.attached,
       this.packets,
@@ -129,7 +133,8 @@ export class RealPane extends Panel {
     const { analyses, state } = this.scope;
     const { ran, stages, edited } = state;
     const answer = /** @type {Answer<RealMessage> | undefined} */ (analyses.answer("real"));
-    this.setup.paint();
+    this.asking.hidden = this.missing(answer) !== "";
+    if (!this.asking.hidden) this.setup.paint();
     const running = answer?.status === "asked";
     const loaded = stages.load?.status === "done";
     this.button.disabled = running || !loaded || !analyses.offers("real");
@@ -142,8 +147,15 @@ export class RealPane extends Panel {
     this.said.classList.toggle("bad", answer?.status === "failed");
   }
 
+  /** What keeps programs from being run here, "" if nothing does. @param {Answer<RealMessage>} [answer] */
+  missing(answer) {
+    return missingKernels(this.scope, begunOf(answer));
+  }
+
   /** @param {boolean} loaded @param {boolean} stale */
   hint(loaded, stale) {
+    const missing = this.missing();
+    if (missing) return missing;
     if (!this.scope.analyses.offers("real")) return this.scope.analyses.file ? notHeld("real") : "This needs a server with real kernels.";
     if (!loaded) return "The programs can be run on a real kernel once they are loaded.";
     return `All programs of the object are attached in a virtual machine of their own while a workload runs.${stale ? " The source was edited after its run: run it again first." : ""}`;
@@ -160,9 +172,9 @@ export class RealPane extends Panel {
 
   /** @param {Answer<RealMessage>} answer */
   sentence({ status, parts, message }) {
-    const begun = /** @type {RealBegun | undefined} */ (parts[0]?.type === "real" ? parts[0] : undefined);
+    const begun = begunOf({ status, parts, message });
     if (!begun) return status === "failed" ? message : "Waiting for a worker…";
-    if (begun.missing) return `${begun.missing} The operator's guide is docs/kernels.md.`;
+    if (begun.missing) return missingKernels(this.scope, begun);
     const last = parts[parts.length - 1];
     const all = [...this.programs.values()];
     const head = `Linux ${begun.release}: ${grouped(all.filter((each) => each.ok).length)} of ${grouping(all.length, "program")} attached, ${grouping(this.came, "line")} of output`;
@@ -220,6 +232,9 @@ export class RealPane extends Panel {
     this.kernel.value = kernels.some((each) => each.name === chosen) ? chosen : "";
   }
 }
+
+/** What an answer began with. @param {Answer<RealMessage>} [answer] @returns {RealBegun | undefined} */
+const begunOf = (answer) => (answer?.parts[0]?.type === "real" ? answer.parts[0] : undefined);
 
 /** @param {RealAttached} part */
 const attachedRow = ({ program, ok, why, device }) =>

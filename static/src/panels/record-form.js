@@ -1,4 +1,5 @@
 /** Have the program recorded in a real kernel, and step what was recorded. */
+import { missingKernels } from "../core/missing-kernels.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 
@@ -42,9 +43,10 @@ export class RecordForm {
     this.button = h("button", { type: "submit", class: "chip" }, "Record on a real kernel");
     this.said = h("p", { class: "hint", role: "status" });
     this.notes = h("ul", { class: "hint" });
-    this.element = h(
+    this.lacking = h("p", { class: "hint record-lacking" });
+    this.form = h(
       "form",
-      { class: "record", hidden: true, on: { submit: (event) => this.submit(event) } },
+      { class: "record", on: { submit: (event) => this.submit(event) } },
       h("div", { class: "field" }, this.button),
       labelled("While this runs", this.workload),
       this.shellField,
@@ -61,6 +63,7 @@ export class RecordForm {
       this.said,
       this.notes,
     );
+    this.element = h("div", { hidden: true }, this.lacking, this.form);
     this.fields();
     scope.store.on(["analyses", "stages"], () => this.draw());
   }
@@ -92,6 +95,9 @@ export class RecordForm {
     const { scope } = this;
     const verified = scope.state.stages.verify?.status === "done";
     this.element.hidden = !verified || !scope.analyses.offers("record");
+    const missing = missingKernels(scope);
+    this.form.hidden = missing !== "";
+    setText(this.lacking, missing && `What the program does on a real kernel cannot be recorded here. ${missing}`);
     const answer = scope.analyses.answer("record");
     const parts = answer?.parts ?? [];
     const events = /** @type {EventRecorded[]} */ (parts.filter((part) => part.type === "event_recorded"));
