@@ -23,7 +23,6 @@ _TYPE_SOFTWARE: Final = 1
 _TYPE_TRACEPOINT: Final = 2
 _CPU_CLOCK: Final = 0
 LOOPBACK_NAME: Final = "lo"
-_GENERIC_XDP: Final = 2
 _FIRST: Final = 3000
 _SETSOCKOPT: Final = 54
 _PIECE: Final = 1 << 20
@@ -44,7 +43,9 @@ class Attacher:
     iterators -- by program, the slots of iterators whose text is to be read
     registered -- struct_ops maps by number: why one could not be registered, "" if it is
     devices   -- by program, the network device that was chosen for it
-    pair      -- whether the guest has a veth pair; where -- by program, the device it is attached to
+    pair      -- whether the guest has a pair of network devices; netkit -- whether it has one of those as well
+    probes    -- USDT probes that were told of so far
+    where     -- by program, the device or the entry of a map that it is attached to
     """
 
     machine: Machine
@@ -55,6 +56,8 @@ class Attacher:
     registered: dict[int, str] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     pair: bool = False
+    netkit: bool = False
+    probes: int = 0
     where: dict[str, str] = field(default_factory=dict)
     _next: int = _FIRST
 
@@ -101,15 +104,27 @@ class Attacher:
             if result.failed:
                 raise NotAttached(f"{what}: the kernel answered {result.value}" if not result.skipped else what)
 
-    def event(self, attr: bytes | Callable[[Request], bytes], program: Slot, what: str) -> None:
-        """Open a perf event and put the program on it. attr -- or what makes it of a request that holds its texts"""
+    def event(
+        self, attr: bytes | Callable[[Request], bytes], program: Slot, what: str, cookie: int | None = None
+    ) -> None:
+        """Open a perf event and put the program on it.
+
+        attr   -- or what makes it of a request that holds its texts
+        cookie -- what the program is told (bpf_get_attach_cookie), through a link; Linux 5.15 or newer
+        """
         request, slot = Request(), self.slot()
         made = attr if isinstance(attr, bytes) else attr(request)
         at = request.place(made.ljust(_PERF_BYTES, b"\0"))
         request.call(
             l.PERF_EVENT_OPEN, at, 0xFFFF_FFFF_FFFF_FFFF, 0, 0xFFFF_FFFF_FFFF_FFFF, 8, keep=slot.number, stop=True
         )
-        request.call(l.IOCTL, slot, _SET_BPF, program, stop=True)
+        if cookie is None:
+            request.call(l.IOCTL, slot, _SET_BPF, program, stop=True)
+        else:
+            attr_ = l.Attr().u32(8, t.BPF_PERF_EVENT).u32(12, 0).u64(16, cookie)
+            at, link = request.place(bytes(attr_.data)), self.slot()
+            patches = ((at, program), (at + 4, slot))
+            request.call(l.BPF, l.LINK_CREATE, at, attr_.size, keep=link.number, stop=True, patches=patches)
         request.call(l.IOCTL, slot, _ENABLE, 0, stop=True)
         self.do(request, what)
 
@@ -213,13 +228,6 @@ def device(attacher: Attacher, program: Program) -> tuple[str, int]:
         loopback_up(attacher)
     attacher.where[program.name] = chosen
     return (DEVICE, INDEX) if chosen == DEVICE else (LOOPBACK_NAME, LOOPBACK)
-
-
-def xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
-    """Attaches generic XDP to a device, which every device supports."""
-    name, index = device(attacher, program)
-    attr = l.Attr().u32(4, index).u32(8, t.BPF_XDP).u32(12, _GENERIC_XDP)
-    attacher.command(l.LINK_CREATE, attr, ((0, slot),), f"the device {name}")
 
 
 def _cgroup(attacher: Attacher, program: Program, slot: Slot) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from vm.guests import attaching
+from vm.guests import attaching, express, usdt
 from vm.guests import linux as l
 from vm.guests.attaching import Attacher, How, NotAttached, device, name_of, perf_attr
 from vm.guests.network import attribute, module, talk
@@ -137,12 +137,6 @@ def _netfilter(attacher: Attacher, program: Program, slot: Slot) -> None:
     attacher.command(l.LINK_CREATE, attr, ((0, slot),), "netfilter's LOCAL_IN hook of IPv4 (Linux 6.4 or newer)")
 
 
-def _xdp(attacher: Attacher, program: Program, slot: Slot) -> None:
-    if program.expected_attach_type in (t.BPF_XDP_DEVMAP, t.BPF_XDP_CPUMAP):
-        raise NotAttached("it runs for entries of a devmap or cpumap, which an application has to make")
-    attaching.xdp(attacher, program, slot)
-
-
 def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
     name, index = device(attacher, program)
     if not attacher.kernel.tcx:
@@ -221,15 +215,14 @@ def _reason(text: str) -> How:
 SECTIONS: Final[dict[str, How]] = {
     **attaching.SECTIONS,
     **dict.fromkeys(("tc", "tcx", "classifier"), _tc),
-    **dict.fromkeys(("xdp", "xdp.frags"), _xdp),
-    "netkit": _reason("the guest has no netkit device"),
+    **dict.fromkeys(("xdp", "xdp.frags"), express.xdp),
+    "netkit": express.netkit,
     **dict.fromkeys(("kprobe.multi", "kretprobe.multi", "kprobe.session"), _kprobe_multi),
     **dict.fromkeys(("uprobe", "uretprobe", "uprobe.s", "uretprobe.s"), _uprobe),
     **dict.fromkeys(
         ("uprobe.multi", "uretprobe.multi", "uprobe.multi.s", "uretprobe.multi.s", "uprobe.session"), _uprobe_multi
     ),
-    "usdt": _reason("USDT probes are in a program's own notes, and neither /init nor busybox has any"),
-    "usdt.s": _reason("USDT probes are in a program's own notes, and neither /init nor busybox has any"),
+    **dict.fromkeys(("usdt", "usdt.s"), usdt.usdt),
 }
 TYPES: Final[dict[int, How]] = {
     **attaching.TYPES,

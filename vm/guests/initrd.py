@@ -1,4 +1,4 @@
-"""The initrd of a guest: a cpio archive (newc) with our init, which is compiled here, and the kernel's modules."""
+"""What a guest boots: our programs, compiled here, and the kernel's modules, in a cpio archive (newc)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Final
 from vm.guests.images import Image, busybox
 from vm.guests.wire import GuestError
 
-SOURCE: Final = Path(__file__).with_name("init.c")
+# By their places in the guest: its init, and a program for workloads.
+SOURCES: Final = {
+    name: Path(__file__).with_name(source) for name, source in (("init", "init.c"), ("bin/sockets", "sockets.c"))
+}
 _FLAGS: Final = (
     "--target=x86_64-linux-gnu", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector",
     "-fno-pic", "-mno-sse", "-c",
@@ -26,28 +29,28 @@ _LINK: Final = 0o120777
 
 
 @cache
-def init() -> bytes:
-    """init.c as a static program. GuestError if there is no compiler for it."""
+def program(name: str) -> bytes:
+    """The static program of one of SOURCES. GuestError if there is no compiler for it."""
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
-        raise GuestError("start", "There is no compiler for the guests' init: install the ziglang package.")
+        raise GuestError("start", "There is no compiler for the guests' programs: install the ziglang package.")
     zig = str(Path(spec.origin).parent / "zig")
     with tempfile.TemporaryDirectory(prefix="bpfscope-init-") as folder:
-        part, whole = f"{folder}/init.o", Path(folder, "init")
+        part, whole = f"{folder}/program.o", Path(folder, "program")
         for command in (
-            [zig, "clang", *_FLAGS, str(SOURCE), "-o", part],
+            [zig, "clang", *_FLAGS, str(SOURCES[name]), "-o", part],
             [zig, "ld.lld", "-static", part, "-o", str(whole)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
             if done.returncode:
-                raise GuestError("start", f"The guests' init was not compiled: {done.stderr.strip()[:500]}")
+                raise GuestError("start", f"A program of the guests was not compiled: {done.stderr.strip()[:500]}")
         return whole.read_bytes()
 
 
 def initrd(image: Image) -> bytes:
     """The archive for a kernel."""
     out = [_entry(name, _DIRECTORY, b"") for name in _FOLDERS]
-    out.append(_entry("init", _PROGRAM, init()))
+    out += [_entry(name, _PROGRAM, program(name)) for name in SOURCES]
     for number, module in enumerate(image.modules):
         out.append(_entry(f"modules/{number}.ko", _FILE, module.read_bytes()))
     for path in image.network:

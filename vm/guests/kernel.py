@@ -47,9 +47,13 @@ class GuestKernel:
 
     @property
     def virtual(self) -> Mapping[str, int]:
-        """Values of the options LINUX_HAS_…, which libbpf finds out by probing."""
-        cookie = version_key(self.state.release) >= _BPF_COOKIE
-        return MappingProxyType({"LINUX_HAS_BPF_COOKIE": int(cookie), "LINUX_HAS_SYSCALL_WRAPPER": 1})
+        """Values of the options LINUX_HAS_… that libbpf finds out by trying."""
+        return MappingProxyType({"LINUX_HAS_BPF_COOKIE": int(self.cookies), "LINUX_HAS_SYSCALL_WRAPPER": 1})
+
+    @property
+    def cookies(self) -> bool:
+        """Whether a program can ask for the cookie that it was attached with."""
+        return version_key(self.state.release) >= _BPF_COOKIE
 
     @property
     def tcx(self) -> bool:

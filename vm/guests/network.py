@@ -7,20 +7,29 @@ ADDRESS and PEER cross the pair, so programs on DEVICE see them.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from vm.guests import linux as l
 from vm.guests.machine import Machine
 from vm.guests.wire import Read, Request, Slot
+from vm.kernel import types as t
 
 DEVICE: Final = "veth0"
 INDEX: Final = 2
+NETKIT: Final = "nk0"
+NETKIT_INDEX: Final = 4
+NETKIT_ADDRESS: Final = "10.0.1.1"
+NETKIT_PEER: Final = "10.0.1.2"
 ADDRESS: Final = "10.0.0.1"
 PEER: Final = "10.0.0.2"
 NAMESPACE: Final = "/peer"
 LOOPBACK: Final = 1
 _PEER_DEVICE: Final = "veth1"
 _PEER_INDEX: Final = 3
+_NETKIT_PEER_DEVICE: Final = "nk1"
+_NETKIT_PEER_INDEX: Final = 5
 _NETLINK: Final = 16
 _NEWLINK: Final = 16
 _NEWADDR: Final = 20
@@ -32,6 +41,9 @@ _BIND: Final = 4096
 _HERE: Final = Slot(3910)
 _THERE: Final = Slot(3911)
 _SOCKET: Final = Slot(3912)
+_PASS: Final = Slot(3913)
+_PASS_LINK: Final = Slot(3914)
+_NATIVE_XDP: Final = 4
 _OURS: Final = "/proc/self/ns/net"
 
 
@@ -78,15 +90,45 @@ def make_pair(machine: Machine) -> bool:
     request.call(l.OPEN, request.text(_OURS), l.O_RDONLY, keep=_THERE.number)
     request.call(l.MOUNT, request.text(_OURS), request.text(NAMESPACE), 0, _BIND, 0)
     request.call(l.SETNS, _HERE, _NEWNET)
-    made = not any(result.failed for result in machine.run(request)) and not _link(machine)
-    if made:
-        made = not any((_up(machine, LOOPBACK), _up(machine, INDEX), _address(machine, INDEX, ADDRESS)))
-        _in(machine, _THERE)
-        try:
-            made &= not any((_up(machine, LOOPBACK), _up(machine, _PEER_INDEX), _address(machine, _PEER_INDEX, PEER)))
-        finally:
-            _in(machine, _HERE)
-    return made
+    if any(result.failed for result in machine.run(request)):
+        return False
+    made = _link(machine, "veth", (INDEX, DEVICE), (_PEER_INDEX, _PEER_DEVICE)) or _up(machine, LOOPBACK)
+    made = made or _ready(machine, INDEX, ADDRESS)
+    with _in_peer(machine):
+        made = made or _up(machine, LOOPBACK) or _ready(machine, _PEER_INDEX, PEER)
+    return not made
+
+
+def make_netkit(machine: Machine) -> int:
+    """Make a pair of netkit devices between the namespaces of the pair that was made; the kernel's error, or 0."""
+    ends = (NETKIT_INDEX, NETKIT), (_NETKIT_PEER_INDEX, _NETKIT_PEER_DEVICE)
+    made = _link(machine, "netkit", *ends) or _ready(machine, NETKIT_INDEX, NETKIT_ADDRESS)
+    with _in_peer(machine):
+        return made or _ready(machine, _NETKIT_PEER_INDEX, NETKIT_PEER)
+
+
+def takes_frames(machine: Machine) -> None:
+    """Have the peer's device take frames that a program transmits or redirects: it needs a native XDP program of its
+    own for that, one that passes everything. Nothing happens if it has one already."""
+    code = bytes.fromhex("b7000000020000009500000000000000")  # r0 = XDP_PASS; exit
+    request = Request()
+    attr = l.Attr().u32(0, t.BPF_PROG_TYPE_XDP).u32(4, 2).u64(8, request.place(code)).u64(16, request.text("GPL"))
+    request.call(l.BPF, l.PROG_LOAD, request.place(bytes(attr.data)), attr.size, keep=_PASS.number, stop=True)
+    attr = l.Attr().u32(4, _PEER_INDEX).u32(8, t.BPF_XDP).u32(12, _NATIVE_XDP)
+    at = request.place(bytes(attr.data))
+    request.call(l.BPF, l.LINK_CREATE, at, attr.size, keep=_PASS_LINK.number, patches=((at, _PASS),))
+    with _in_peer(machine):
+        machine.run(request)
+
+
+@contextmanager
+def _in_peer(machine: Machine) -> Iterator[None]:
+    """What is asked meanwhile is asked in the peer's namespace."""
+    _in(machine, _THERE)
+    try:
+        yield
+    finally:
+        _in(machine, _HERE)
 
 
 def _in(machine: Machine, where: Slot) -> None:
@@ -95,13 +137,19 @@ def _in(machine: Machine, where: Slot) -> None:
     machine.run(request)
 
 
-def _link(machine: Machine) -> int:
+def _link(machine: Machine, kind: str, here: tuple[int, str], there: tuple[int, str]) -> int:
+    """Make a pair of devices, one in the peer's namespace."""
+
     def info(index: int, name: str) -> bytes:
         return struct.pack("<BxHiII", 0, 0, index, 0, 0) + attribute(3, name.encode() + b"\0")
 
-    peer = info(_PEER_INDEX, _PEER_DEVICE) + attribute(28, bytes(4))  # IFLA_NET_NS_FD
-    kind = attribute(1, b"veth\0") + attribute(2, attribute(1, peer))
-    return talk(machine, _NEWLINK, _CREATE, info(INDEX, DEVICE) + attribute(18, kind), _THERE)
+    peer = info(*there) + attribute(28, bytes(4))  # IFLA_NET_NS_FD
+    about = attribute(1, kind.encode() + b"\0") + attribute(2, attribute(1, peer))
+    return talk(machine, _NEWLINK, _CREATE, info(*here) + attribute(18, about), _THERE)
+
+
+def _ready(machine: Machine, index: int, address: str) -> int:
+    return _up(machine, index) or _address(machine, index, address)
 
 
 def _up(machine: Machine, index: int) -> int:

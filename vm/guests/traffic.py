@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-# Each side is a client of the other one, so requests and answers arrive at both ends. Without a veth pair all traffic
-# is on the loopback device. busybox has no UDP server: DNS queries are refused.
+# Each side is asked by the other one: packets of requests and of answers come in at both ends. Where the guest has no
+# pair of devices, all of it is on the loopback device. busybox has no server for UDP: DNS queries are refused, and
+# datagrams that arrive are those of /bin/sockets (sockets.c).
 NETWORK: Final = "; ".join(
     (
         "b=/bin/busybox; p=; here=127.0.0.1; there=127.0.0.1; $b ip link set lo up",
@@ -19,7 +20,8 @@ NETWORK: Final = "; ".join(
         "$b httpd -p 127.0.0.1:8082 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:8082/page",
         "for i in ::1 127.0.0.1; do $b timeout 1 $b nslookup bpf.test $i >/dev/null 2>&1; done",
         "$b traceroute -n -m 1 -q 1 -w 1 127.0.0.1; $b traceroute6 -n -m 1 -q 1 -w 1 ::1",
-        "$b cat /proc/sys/kernel/ostype; $b syslogd; $b logger hello",
+        "$b cat /proc/sys/kernel/ostype; $b syslogd; $b logger hello; /bin/sockets",
+        "[ ! -e /sys/class/net/nk0 ] || $b ping -c 3 -i 0.1 -W 1 10.0.1.2",
         "$b sleep 0.2; $b killall busybox 2>/dev/null; true",
     )
 )

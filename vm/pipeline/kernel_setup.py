@@ -34,6 +34,7 @@ _FILLED: Final = {
     t.BPF_MAP_TYPE_HASH: "hash", t.BPF_MAP_TYPE_ARRAY: "array", t.BPF_MAP_TYPE_LRU_HASH: "lru_hash",
     t.BPF_MAP_TYPE_PERCPU_HASH: "percpu_hash", t.BPF_MAP_TYPE_PERCPU_ARRAY: "percpu_array",
     t.BPF_MAP_TYPE_LRU_PERCPU_HASH: "lru_percpu_hash", t.BPF_MAP_TYPE_LPM_TRIE: "lpm_trie",
+    t.BPF_MAP_TYPE_DEVMAP: "devmap", t.BPF_MAP_TYPE_DEVMAP_HASH: "devmap_hash", t.BPF_MAP_TYPE_CPUMAP: "cpumap",
 }  # fmt: skip
 _PER_CPU: Final = frozenset({t.BPF_MAP_TYPE_PERCPU_HASH, t.BPF_MAP_TYPE_PERCPU_ARRAY, t.BPF_MAP_TYPE_LRU_PERCPU_HASH})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vm.guests import images as i
-from vm.guests.initrd import init, initrd
+from vm.guests.initrd import SOURCES, initrd, program
 
 
 @pytest.fixture
@@ -45,17 +45,18 @@ def test_another_image_has_another_fingerprint(folder: Path) -> None:
     assert i.images()[0].fingerprint() != before
 
 
-def test_the_init_is_a_static_program() -> None:
-    program = init()
-    assert program[:4] == b"\x7fELF"
-    assert len(program) < 64 << 10
-    assert b"ld-linux" not in program
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_programs_of_a_guest_are_static(name: str) -> None:
+    data = program(name)
+    assert data[:4] == b"\x7fELF"
+    assert len(data) < 64 << 10
+    assert b"ld-linux" not in data
 
 
 def test_the_archive_holds_init_and_modules(folder: Path) -> None:
     kernel(folder, "6.1")
     archive = initrd(i.images()[0])
     assert archive.startswith(b"070701")
-    for name in (b"init\0", b"modules/0.ko\0", b"TRAILER!!!\0"):
+    for name in (b"init\0", b"bin/sockets\0", b"modules/0.ko\0", b"TRAILER!!!\0"):
         assert name in archive
     assert len(archive) % 4 == 0
