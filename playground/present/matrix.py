@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from math import prod
@@ -15,6 +16,10 @@ from vm.pipeline import Build, Cell
 
 Message = dict[str, Any]
 MOST_BUILDS: Final = 32
+SECONDS: Final = 60.0
+"""For the answers of all kernels: less than a job has, so that cells say which of them took too long."""
+FIXES_WITHIN: Final = 40.0
+"""Seconds of the job after which no further fix is tried on the kernels, and for which one may take."""
 FIXES: Final = 3
 """Fixes that are tried on the kernels."""
 
@@ -37,16 +42,19 @@ def matrix_job(asked: Asked) -> Iterator[Message]:
     cells: list[Cell] = []
     # With level 2 the steps of an accepted program are logged too, so that any two answers can be compared.
     level = 2 if len(builds) == 1 else 1
-    for cell in pipeline.matrix(builds, states, program=program, log_level=level):
+    started = time.monotonic()
+    for cell in pipeline.matrix(builds, states, program=program, log_level=level, seconds=SECONDS):
         cells.append(cell)
         yield {"type": "cell", **cell.as_json()}
     first = [cell for cell in cells if _of(cell, builds[0])]
-    own = None if builds[0].failed else pipeline.own_cell(builds[0], program, asked.caps, level)
+    # What keeps a kernel busy for so long would keep the emulation busy until the job is stopped.
+    late = any(cell.verdict == "limit" for cell in first)
+    own = None if builds[0].failed or late else pipeline.own_cell(builds[0], program, asked.caps, level)
     if own is not None:
         yield _emulated(asked, own, first)
     rejected = [cell for cell in first if cell.verdict != "accept"]
     if own is not None and own.verdict == "reject" and asked.source.kind == "c":
-        yield from _fixes(asked, builds[0], program, states)
+        yield from _fixes(asked, builds[0], program, states, started + FIXES_WITHIN)
     refusing = [cell.kernel for cell in rejected]
     lacking = pipeline.lacking_by_kernel(builds[0], states, program, refusing) if refusing else {}
     yield {
@@ -95,18 +103,21 @@ def _emulated(asked: Asked, own: Cell, cells: Sequence[Cell]) -> Message:
     return {"type": "emulated", **own.as_json(), "verified": asdict(found) if found is not None else None}
 
 
-def _fixes(asked: Asked, build: Build, program: str, states: Sequence[Any]) -> Iterator[Message]:
-    """What the kernels say of the source as each fix leaves it."""
+def _fixes(asked: Asked, build: Build, program: str, states: Sequence[Any], until: float) -> Iterator[Message]:
+    """What the kernels say of the source as each fix leaves it; none is begun after `until`."""
     obj = pipeline.load(build.source, build.options, build.compiled)
     try:
         found = pipeline.repairs(build.source, build.options, obj, pipeline.choose(obj, program), caps=asked.caps)
         for number, each in enumerate(found):
-            if number >= FIXES:
+            left = until - time.monotonic()
+            if number >= FIXES or left < 0:
                 return
             changed = pipeline.repaired(build.source, each)
             cells = {
                 cell.kernel: cell
-                for cell in pipeline.matrix(pipeline.builds(changed, build.options), states, program=program)
+                for cell in pipeline.matrix(
+                    pipeline.builds(changed, build.options), states, program=program, seconds=left
+                )
             }
             yield {
                 "type": "fix_tried", "title": each.title, "diff": each.diff,

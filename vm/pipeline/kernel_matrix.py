@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from queue import Queue
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError
@@ -29,6 +30,7 @@ GUEST_SECONDS: Final = 60.0  # of one program in one kernel
 MAX_DIAGNOSIS: Final = 200
 """Lines of a diagnosis that are told."""
 _AT_ONCE: Final = 2
+_LATE: Final = "What was asked before took the time that there is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +222,41 @@ def guests(names: Sequence[str] = ()) -> list[State]:
         raise InputError(f"A kernel could not be made ready: {error.message}") from None
 
 
+class _Shares:
+    """How long each kernel may take, if all of them together have so many seconds and _AT_ONCE are asked at a time."""
+
+    def __init__(self, seconds: float | None, kernels: int) -> None:
+        self._until = None if seconds is None else time.monotonic() + seconds
+        self._kernels = kernels
+        self._lock = Lock()
+
+    def take(self) -> float | None:
+        """The seconds of the next kernel, None: there is no limit. What earlier ones left is shared by the others."""
+        with self._lock:
+            turns = -(-self._kernels // _AT_ONCE)
+            self._kernels -= 1
+        return None if self._until is None else max(0.0, self._until - time.monotonic()) / max(1, turns)
+
+
 def matrix(
-    builds: Sequence[Build], states: Sequence[State], *, program: str = "", log_level: int = 1
+    builds: Sequence[Build],
+    states: Sequence[State],
+    *,
+    program: str = "",
+    log_level: int = 1,
+    seconds: float | None = None,
 ) -> Iterator[Cell]:
-    """Yields a cell for each program of each build on each kernel. Each kernel runs in a new guest."""
+    """Yields a cell for each program of each build on each kernel. Each kernel runs in a new guest.
+
+    seconds -- for all of them; a kernel that is not done within its share says so in its cells
+    """
     cells: Queue[Cell | BaseException | None] = Queue()
     stopped = Event()
+    shares = _Shares(seconds, len(states))
 
     def ask(state: State) -> None:
         try:
-            for cell in _asked(builds, state, program, log_level):
+            for cell in _asked(builds, state, program, log_level, shares.take()):
                 if stopped.is_set():
                     break
                 cells.put(cell)
@@ -294,7 +321,7 @@ def guest_kernel(state: State) -> GuestKernel:
     return GuestKernel(state)
 
 
-def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> Iterator[Cell]:
+def _asked(builds: Sequence[Build], state: State, name: str, log_level: int, seconds: float | None) -> Iterator[Cell]:
     """The cells of one kernel; programs that libbpf's rules exclude are not sent to it."""
     kernel = guest_kernel(state)
     todo: list[tuple[Build, Object, Program]] = []
@@ -312,26 +339,39 @@ def _asked(builds: Sequence[Build], state: State, name: str, log_level: int) -> 
             if name in ("", program):
                 yield _cell(build, state, program, "error", errno=errnos.get(program, 0), message=why)
         todo += [(build, obj, program) for program in obj.programs if name in ("", program.name)]
-    yield from _answers(kernel, todo, log_level)
+    yield from _answers(kernel, todo, log_level, seconds)
 
 
-def _answers(kernel: GuestKernel, todo: Sequence[tuple[Build, Object, Program]], log_level: int) -> Iterator[Cell]:
-    """The kernel's answers for programs, in order; if a guest is lost, the remaining programs get a new one."""
+def _answers(
+    kernel: GuestKernel, todo: Sequence[tuple[Build, Object, Program]], log_level: int, seconds: float | None
+) -> Iterator[Cell]:
+    """The kernel's answers for programs, in order; if a guest is lost, the remaining programs get a new one.
+
+    seconds -- for all of them, None: GUEST_SECONDS for each
+    """
     from vm.guests.loading import Load
     from vm.guests.wire import GuestError
 
+    until = None if seconds is None else time.monotonic() + seconds
     left = list(todo)
     while left:
-        with kernel.state.restore(GUEST_SECONDS) as machine:
+        with kernel.state.restore(GUEST_SECONDS if seconds is None else seconds) as machine:
             while left:
                 build, obj, program = left.pop(0)
-                machine.limit(GUEST_SECONDS)
+                given = GUEST_SECONDS if until is None else min(GUEST_SECONDS, until - time.monotonic())
+                machine.limit(given)
                 try:
                     said = Load(machine, kernel, obj, program).answer(log_level)
                 except GuestError as error:
-                    yield _cell(build, kernel.state, program.name, "limit", message=error.message)
+                    said_late = f"No answer within {given:.0f} seconds." if given >= 1 else _LATE
+                    message = said_late if error.kind == "time" else error.message
+                    yield _cell(build, kernel.state, program.name, "limit", message=message)
                     break
                 yield _told(build, kernel.state, program, said)
+        if until is not None and time.monotonic() > until:
+            for build, _, program in left:
+                yield _cell(build, kernel.state, program.name, "limit", message=_LATE)
+            return
 
 
 def _told(build: Build, state: State, program: Program, said: Answer) -> Cell:

@@ -101,14 +101,14 @@ export class KernelsStrip extends Panel {
       };
       return [label, h("button", { type: "button", class: "button", on: { click: ask } }, "Ask them"), h("span", { class: "hint" }, "Each loads the program in a virtual machine of its own.")];
     }
-    if (answer.status === "failed")
-      return [
-        label,
-        h("span", { class: "bad", role: "alert" }, answer.message),
-        h("button", { type: "button", class: "button", on: { click: () => analyses.again("matrix", {}) } }, "Ask all kernels"),
-      ];
     const [kernels] = /** @type {Kernels[]} */ (answer.parts.filter((part) => part.type === "kernels"));
     const cells = /** @type {KernelCell[]} */ (answer.parts.filter((part) => part.type === "cell"));
+    const failed =
+      answer.status === "failed"
+        ? [h("span", { class: "bad", role: "alert" }, answer.message), h("button", { type: "button", class: "button", on: { click: () => analyses.again("matrix", {}) } }, "Ask all kernels")]
+        : [];
+    // What some kernels said before it stands beside it.
+    if (failed.length && !cells.length) return [label, ...failed];
     if (!kernels) return [label, h("span", { class: "hint", role: "status" }, "Waiting for a worker…")];
     if (kernels.missing) return this.lacking(label, missingKernels(this.scope, kernels));
     const asked = answer.status === "asked";
@@ -130,6 +130,7 @@ export class KernelsStrip extends Panel {
     const ways = rows.length > 1 ? this.table(kernels, cells, rows, asked) : h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked))));
     return [
       label,
+      ...failed,
       ways,
       own ? this.own(own) : null,
       this.diagnoses(cells, own),
@@ -142,7 +143,7 @@ export class KernelsStrip extends Panel {
         ? h("ul", { class: "kernels-changes", "aria-label": "Fixes tried on the kernels" }, fixes.map(({ title, kernels: said }) => h("li", null, h("strong", null, title), " ", tried(said))))
         : null,
       this.choice,
-      h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} answers of ${kernels.kernels.length} kernels` : "All kernels have answered"),
+      h("span", { class: "visually-hidden", role: "status" }, asked ? `${cells.length} answers of ${kernels.kernels.length} kernels` : failed.length ? "" : "All kernels have answered"),
     ];
   }
 

@@ -62,6 +62,15 @@ char LICENSE[] SEC("license") = "GPL";
 """
 
 
+# Its only loop takes a third of the million of instructions, and each round is compared with the ones before.
+BUSY = "\n".join(
+    [
+        "r6 = 0", "r7 = 0", *(f"*(u64 *)(r10 - {8 * slot}) = r7" for slot in range(1, 65)),
+        "top:", "r6 += 1", "if r6 < 330000 goto top", "r0 = 0", "exit",
+    ]
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def state() -> State:
     return prepare(images()[-1])
@@ -143,6 +152,18 @@ def test_a_map_that_is_too_large_is_refused_by_the_kernel(state: State) -> None:
     events = [event for told in pipeline.real(build(HUGE), state, shell="true", seconds=2) for event in told]
     attached = [event for event in events if event["what"] == "attached"]
     assert not attached[0]["ok"] and "map" in attached[0]["why"]
+
+
+def test_a_busy_verifier_is_told_in_its_cell_and_the_next_program_is_answered(state: State) -> None:
+    busy, small = (Build(Source("asm", text.encode()), BuildOptions()) for text in (BUSY, "r0 = 0\nexit"))
+    started = time.monotonic()
+    (late,) = pipeline.matrix([busy], [state], seconds=2)
+    assert time.monotonic() - started < 40
+    assert (late.verdict, late.message) == ("limit", "No answer within 2 seconds.")
+    one, other = pipeline.matrix([busy, small], [state], seconds=2)
+    assert (one.verdict, other.verdict) == ("limit", "limit") and "before" in other.message
+    (clean,) = pipeline.matrix([small], [state])
+    assert clean.verdict == "accept"
 
 
 def test_there_are_no_more_guests_than_the_server_may_have(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
