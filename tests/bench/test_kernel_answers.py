@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,3 +50,46 @@ def test_files_that_jobs_leave_are_counted(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w"):
         after = kernels._left(SimpleNamespace(folder=tmp_path))
     assert [b - a for a, b in zip(before, after, strict=True)][1:3] == [2, 1]
+
+
+LOADER = """#!{python}
+# Tells of each object in turn; at one whose name has "late" it stops, as a loader that runs out of time.
+import json, sys
+from pathlib import Path
+with open(sys.argv[1], "w") as out:
+    out.write(json.dumps({{"kernel": "6.12"}}) + "\\n")
+    for path in map(Path, sys.argv[2:]):
+        if "late" in path.name:
+            sys.exit(1)
+        said = {{"file": path.name, "prog": "p", "verdict": "accept", "err": 0}}
+        said["libbpf"] = "{warned}" if "config" in path.name else ""
+        out.write(json.dumps(said) + "\\n")
+    out.write(json.dumps({{"done": 1}}) + "\\n")
+"""
+
+
+def test_an_object_that_takes_too_long_is_left_and_a_later_measure_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = tmp_path / "load"
+    loader.write_text(LOADER.format(python=sys.executable, warned=kernels.NO_CONFIG))
+    loader.chmod(0o755)
+    accepted = replace(CELL, verdict="accept", errno=0)
+    answered: list[str] = []
+
+    def ours(files: list[Path], state: object) -> Iterator[Cell]:
+        answered.extend(path.name for path in files)
+        return (replace(accepted, source=path.name) for path in files)
+
+    monkeypatch.setattr(kernels, "_ours", ours)
+    files = [tmp_path / name for name in ("a.o", "b.config.o", "c.late.o", "d.o")]
+    answers = kernels.Answers(tmp_path / "answers.jsonl")
+    kernels._ask(str(loader), SimpleNamespace(name="6.12"), files, answers, Clock(600))
+    assert answers.asked == {("6.12", path.name) for path in files}
+    # The loader told of b last, so that it may have stopped in it as well as in c.
+    assert answers.told == {"6.12": (2, 0, 2)}
+    assert answered == ["a.o", "b.config.o", "c.late.o", "d.o"]
+    again = kernels.Answers(tmp_path / "answers.jsonl")
+    assert (again.asked, again.told) == (answers.asked, answers.told)
+    row = kernels._row("row", again, "6.12", 4)
+    assert row.values == [100] and "2 programs of 2 objects" in row.note
