@@ -25,11 +25,12 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 from playground.glossary import glossary
+from playground.jobs.frames import RECORD
 from playground.jobs.queue import Busy, Client
 from playground.jobs.reading import Unreadable
 from playground.jobs.record import CHUNK, WINDOW
 from playground.jobs.run import Run
-from playground.jobs.service import Closing, key_of, service, toolchain, version
+from playground.jobs.service import Closing, service, toolchain, version
 from playground.messages.asked import ANALYSES, TYPES
 from playground.messages.check import checked
 from playground.messages.questions import Analysis, KernelAnalysis
@@ -45,7 +46,7 @@ SECONDS: Final = 60
 """For the steps and answers together; what is not read by then is left out."""
 ANSWER_SECONDS: Final = 5
 """For each answer to a question about the program."""
-READ_SECONDS: Final = 10
+READ_SECONDS: Final = 20
 """For all answers about steps."""
 LEFT: Final = {
     "value": "how some values were made",
@@ -150,7 +151,8 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
     asked = questions(content)
     answered = list(asked)
     for kind, more in asked.items():
-        answers = await _answer(packer, kind, content["request"], more, end, client)
+        about = content.get("asked", {}).get(kind) or {name: told for name, told in more.items() if name != "take"}
+        answers = await _answer(packer, kind, content["request"], more, about, end, client)
         if answers is None:
             left.append(f"the answer to “{kind}”")
             answered.remove(kind)
@@ -186,17 +188,17 @@ async def _list(packer: Packer, run: Run, name: str, client: Client) -> list[str
 def questions(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What is asked about the program for a file: each question with what it says beside the request.
 
-    Not those that need more than the program (another one, other values), and those that real kernels answer only as
-    they were asked on the page, whose answers are stored.
+    Those that need more than the program (another one, other values) only as they were asked on the page; so too those
+    that real kernels answer, of which only stored answers are taken. BadRequest.
     """
-    kernels = (content.get("view") or {}).get("kernels") or {}
+    told = {**((content.get("view") or {}).get("kernels") or {}), **content.get("asked", {})}
     found = {}
     for kind in ANALYSES:
         of_kernels = issubclass(TYPES[kind], KernelAnalysis)
-        if (of_kernels and kind not in kernels) or needs_more(kind):
+        if (of_kernels or needs_more(kind)) and kind not in told:
             continue
-        own = {**kernels[kind], "take": "stored"} if of_kernels else {}
-        question = checked({"type": kind, "request": content["request"], **own}, TYPES[kind], "The view")
+        own = {**told.get(kind, {}), **({"take": "stored"} if of_kernels else {})}
+        question = checked({"type": kind, "request": content["request"], **own}, TYPES[kind], f"The question {kind}")
         assert isinstance(question, Analysis)
         found[kind] = check_question(question)
     return found
@@ -208,20 +210,19 @@ def needs_more(kind: str) -> bool:
 
 
 async def _answer(
-    packer: Packer, kind: str, request: dict[str, Any], more: dict[str, Any], end: float, client: Client
-) -> list[str] | None:
+    packer: Packer, kind: str, request: dict[str, Any], more: dict[str, Any], about: dict[str, Any], end: float,
+    client: Client,
+) -> list[str] | None:  # fmt: skip
     """Add the answer to a question, if it is known or soon found; its messages, none where there is no such answer.
 
+    more -- what is asked beside the program; about -- the same as the page spells it, which its answer is found by
     None if it was not added.
     """
-    stored = service().store.find(key_of({"kind": kind, "request": request}))
-    if stored is not None:
-        stored.close()
     seconds = min(ANSWER_SECONDS, end - time.monotonic())
-    if stored is None and seconds <= 0:
+    if seconds <= 0 and not service().stored(service().question(kind, request, more)):
         return None
     of_kernels = "take" in more
-    about = f",{compact({name: told for name, told in more.items() if name != 'take'})}" if of_kernels else ""
+    beside = f",{compact(about)}" if about else ""
     try:
         async with asyncio.timeout(max(seconds, 1)):
             async with contextlib.aclosing(service().analysis(kind, request, client, more)) as texts:
@@ -230,7 +231,16 @@ async def _answer(
         return None if of_kernels else []  # as of a log, whose program is not known
     except (TimeoutError, Busy, Closing, OSError):
         return None
-    return answers if packer.add([f"[{json.dumps(kind)},{text}{about}]" for text in answers]) else None
+    if kind == RECORD:
+        answers = [without_recording(text, request) for text in answers]
+    return answers if packer.add([f"[{json.dumps(kind)},{text}{beside}]" for text in answers]) else None
+
+
+def without_recording(text: str, request: Mapping[str, Any]) -> str:
+    """A message without the recording that the request already holds as its input."""
+    said = json.loads(text)
+    taken = (request.get("input") or {}).get("base64")
+    return compact({**said, "base64": ""}) if taken and said.get("base64") == taken else text
 
 
 async def _reads(packer: Packer, run: Run, walk: Walk, end: float, client: Client) -> list[str]:
@@ -302,7 +312,9 @@ def _page(content: Mapping[str, Any], packed: str, left: list[str], answered: li
         "version": version(),
         "left": left,
     }
-    told = {**config(), "analyses": answered, "file": True, "kernels_missing": ""}
+    told = {
+        **config(), "analyses": answered, "asked": content.get("asked", {}), "file": True, "kernels_missing": "",
+    }  # fmt: skip
     told.pop("poll")
     context = {
         "program": program, "record": None, "config": told, "examples": [], "kernel_release": kernel_release(),

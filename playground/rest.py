@@ -15,7 +15,7 @@ import msgspec
 from django.conf import settings
 from msgspec import UNSET
 
-from playground import bodies
+from playground import bodies, offline
 from playground.clients import scope_client
 from playground.config.limits import INLINE_BYTES
 from playground.consumers.run import part_of, window_of
@@ -53,7 +53,6 @@ from playground.messages.endpoints import (
     Wait,
     own_fields,
 )
-from playground.offline import session_file
 from playground.places import folded, uploads_of
 from playground.records import everything, log_text, read
 from playground.requests import BadRequest, check_question, check_request, check_title, parse
@@ -302,7 +301,8 @@ async def _analysis(call: Call) -> None:
 async def _session(call: Call) -> None:
     body = await bodies.body_of(call.scope, call.receive)
     content = await asyncio.to_thread(_content, body)
-    if uploads_of(content["request"]):
+    asked = (uploads_of({"request": content["request"], **more}) for more in offline.questions(content).values())
+    if any((uploads_of(content["request"]), *asked)):
         raise Refused(413, "What was uploaded is too long for one file.")
 
     async def make() -> None:
@@ -312,7 +312,7 @@ async def _session(call: Call) -> None:
             run = service().find(_run_of([text async for text in _until_done(conversation)]))
             if run is None or run.state != FINISHED:
                 raise Refused(409, "The run did not end; try again.")
-            page = await session_file(run, content, call.client)
+            page = await offline.session_file(run, content, call.client)
         finally:
             await conversation.close()
         await answer(
@@ -337,6 +337,8 @@ def _content(body: bytes) -> dict[str, Any]:
     content: dict[str, Any] = {"request": check_request(given.request), "title": check_title(given.title)}
     if given.view is not UNSET and given.view is not None:
         content["view"] = msgspec.to_builtins(given.view)
+    if given.asked is not UNSET:
+        content["asked"] = given.asked
     return content
 
 

@@ -35,6 +35,7 @@ from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
 from playground.jobs.uploads import Uploads, patience
+from playground.messages.asked import OF_INPUT
 from playground.places import LOG as LOG_UPLOAD
 from playground.places import MOST, NAMES, folded, uploads_of
 from playground.requests import too_long
@@ -336,10 +337,8 @@ class Service:
         For each client one after the other. Unreadable, Busy, Closing, OSError.
         """
         async with self.reads.turn(f"{kind} {client.name}"):
-            # Part of the key: an answer of real kernels is one of those that the workers have.
-            asked = {"guests": self.pool.about.get("guests", [])} if kind in (MATRIX, REAL, RECORD) else {}
-            question = {"kind": kind, "request": request, **asked, **(more or {})}
-            self._take(question, question.pop("take", "any"))
+            question = self.question(kind, request, more or {})
+            self._take(question, (more or {}).get("take", "any"))
             run = self.open(question, client=client)
             fresh = run.state != FINISHED
             self.watch(run)
@@ -364,6 +363,21 @@ class Service:
                 raise self.reads.damaged(run, str(error)) from None
             finally:
                 self.leave(run, at_once=True)
+
+    def question(self, kind: str, request: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """A question as it is run and stored; arguments as of analysis().
+
+        Without the request's input where the answer does not depend on it. An answer of real kernels is one of those
+        that the workers have.
+        """
+        about = request if kind in OF_INPUT else {**request, "input": {"kind": "auto"}}
+        asked = {"guests": self.pool.about.get("guests", [])} if kind in (MATRIX, REAL, RECORD) else {}
+        return {
+            "kind": kind,
+            "request": about,
+            **asked,
+            **{name: told for name, told in more.items() if name != "take"},
+        }
 
     @staticmethod
     def _alarm(said: Mapping[str, Any]) -> None:

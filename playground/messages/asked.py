@@ -99,3 +99,5 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
 }
 ANALYSES: Final = tuple(name for name, kind in TYPES.items() if issubclass(kind, Analysis))
 """The types that ask something about a program."""
+OF_INPUT: Final = frozenset(name for name, kind in TYPES.items() if issubclass(kind, Analysis) and kind.of_input)
+"""Those whose answer depends on the input of the request."""

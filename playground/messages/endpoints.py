@@ -34,6 +34,17 @@ class SessionRequest(Wire, frozen=True, kw_only=True):
         Annotated[View | None, about("what the page shows of it", sentence="The view has to be an object, or nothing.")]
         | Unset
     ) = UNSET
+    asked: (
+        Annotated[
+            dict[Literal["settings", "compare", "record"], dict[str, Any]],
+            about(
+                "what the page asked beside the program, by question: the fields of the question but `type` and "
+                "`request`. The file holds these answers",
+                sentence="What was asked has to be an object with settings, compare and record, each an object.",
+            ),
+        ]
+        | Unset
+    ) = UNSET
 
 
 def own_fields(name: str) -> tuple[str, ...]:
@@ -46,7 +57,11 @@ def _question(name: str) -> type[Request]:
     own = own_fields(name)
     if not own:
         return Request
-    fields = [(each.name, each.type) for each in msgspec.structs.fields(TYPES[name]) if each.name in own]
+    fields = [
+        (each.name, each.type, field(default=each.default, default_factory=each.default_factory))
+        for each in msgspec.structs.fields(TYPES[name])
+        if each.name in own
+    ]
     namespace = {"__doc__": f"What `{name}` takes."}
     made = msgspec.defstruct(
         f"{name.capitalize()}Question", fields, bases=(Request,), frozen=True, kw_only=True, namespace=namespace

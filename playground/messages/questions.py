@@ -34,6 +34,8 @@ class Analysis(Wire, frozen=True, kw_only=True):
 
     slow: ClassVar[bool] = False
     """Whether it is asked only where somebody wants it: its answer takes far longer than a run."""
+    of_input: ClassVar[bool] = False
+    """Whether its answer depends on the input of the request."""
     type: str
     request: Annotated[Request, about("the program, as in `run`", title="A request")]
 
@@ -207,6 +209,7 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     Answered by `real`, by what happens as it happens, and by `real_done`.
     """
 
+    of_input: ClassVar[bool] = True
     type: Literal["real"]
     kernel: KernelSeries = ""
     workload: Workload = "shell"

@@ -77,6 +77,7 @@ async function start() {
   listen(scope);
   if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
   else if (!boot.record || differs) scope.run();
+  if (file) scope.analyses.reopen();
   document.documentElement.dataset.ready = "true";
 }
 

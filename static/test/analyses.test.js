@@ -12,12 +12,13 @@ test("a question is asked once, with the program", () => {
   assert.equal(analyses.answer("contents")?.status, "asked");
 });
 
-test("its answer is kept until another run is accepted", () => {
-  const { analyses, protocol, sent } = world();
+test("its answer is kept until a run of another program is accepted", () => {
+  const { analyses, protocol, sent, session } = world();
   analyses.ask("contents");
   protocol.handle(CONTENTS);
-  assert.deepEqual(analyses.answer("contents"), { status: "done", parts: [CONTENTS], message: "" });
+  assert.deepEqual(analyses.answer("contents"), { status: "done", parts: [CONTENTS], message: "", more: {} });
   protocol.run();
+  session.request = { kind: "c", source: "int b;" };
   protocol.handle({ type: "accepted", run: "r" });
   assert.equal(analyses.answer("contents"), undefined);
   analyses.ask("contents");
@@ -34,7 +35,7 @@ test("a failed question has the server's sentence, and the run is not disturbed"
   const { analyses, protocol, store } = world();
   analyses.ask("contents");
   protocol.handle({ type: "error", code: "analysis", asked: "contents", message: "It is damaged." });
-  assert.deepEqual(analyses.answer("contents"), { status: "failed", parts: [], message: "It is damaged." });
+  assert.deepEqual(analyses.answer("contents"), { status: "failed", parts: [], message: "It is damaged.", more: {} });
   assert.equal(store.state.status.state, "idle");
 });
 
@@ -57,4 +58,40 @@ test("a question with something beside the program can be asked again, once it w
   analyses.again("settings", { values: { n: ["2"] } });
   assert.equal(analyses.answer("settings")?.status, "asked");
   assert.equal(sent.length, 2);
+});
+
+/** Accept a run of a request. */
+function accepted({ protocol, session }, request) {
+  session.request = request;
+  protocol.run();
+  protocol.handle({ type: "accepted", run: "r" });
+}
+
+test("another input forgets only the answers that depend on it, and what was not answered", () => {
+  const made = world();
+  const { analyses, protocol } = made;
+  accepted(made, { kind: "c", source: "int a;", options: { opt: "O2", mcpu: "v3" } });
+  for (const name of ["contents", "real", "fixes"]) analyses.again(name, {});
+  protocol.handle(CONTENTS);
+  protocol.handle({ type: "real_done" });
+  accepted(made, { source: "int a;", kind: "c", options: { mcpu: "v3", opt: "O2" }, input: { kind: "none" } });
+  assert.equal(analyses.answer("contents")?.status, "done");
+  for (const name of ["real", "fixes"]) assert.equal(analyses.answer(name), undefined);
+  accepted(made, { kind: "c", source: "int a;", options: { opt: "O1" } });
+  assert.equal(analyses.answer("contents"), undefined);
+});
+
+test("what was asked beside the program is known for a file, once it is answered", () => {
+  const { analyses, protocol } = world();
+  analyses.again("settings", { values: { n: ["1"] } });
+  assert.deepEqual(analyses.beside(), {});
+  protocol.handle({ type: "settings_done", message: "" });
+  assert.deepEqual(analyses.beside(), { settings: { values: { n: ["1"] } } });
+});
+
+test("a file asks what was asked when it was made, of what it holds", () => {
+  const { analyses, sent } = world();
+  analyses.held = { settings: { values: { n: ["1"] } }, compare: { other: {} } };
+  analyses.reopen();
+  assert.deepEqual(sent.map(([, { type, values }]) => [type, values]), [["settings", { n: ["1"] }]]);
 });

@@ -70,3 +70,13 @@ test("in a file a question that was not answered before is asked, and refused by
   analyses.again("compare", { other: {} });
   assert.equal(sent.length, 1);
 });
+
+test("another program is the same however its options are spelled", () => {
+  const other = { kind: "c", source: "int b;", options: { opt: "O1", program: "" } };
+  const file = held(["compare", { type: "compare" }, { other }]);
+  const ask = (more) => file.answer({ type: "compare", request: {}, other: { ...other, ...more } })[0].type;
+  assert.equal(ask({ options: { engine: "jit", opt: "O1", verify: true } }), "compare");
+  assert.equal(ask({ options: { opt: "O2" } }), "error");
+  assert.equal(ask({ source: "int c;" }), "error");
+  assert.equal(ask({ files: { "a.h": "" } }), "error");
+});

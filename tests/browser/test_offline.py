@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import TIMEOUT
 from tests.browser.test_flow import place, replace_source, source, stage
 
 Tabs = Callable[..., Any]
@@ -40,6 +41,20 @@ def session(server: str, program: str, **more: Any) -> bytes:
         assert answer.headers["Content-Security-Policy"].startswith("sandbox")
         data: bytes = answer.read()
     return data
+
+
+CONSTANTS = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+const volatile unsigned int rounds = 4;
+SEC("xdp") int count(struct xdp_md *ctx)
+{
+    volatile int sum = 0;
+    for (unsigned int i = 0; i < rounds; i++)
+        sum += i;
+    return sum & 1 ? XDP_PASS : XDP_DROP;
+}
+char _license[] SEC("license") = "GPL";
+"""
 
 
 @pytest.fixture
@@ -148,6 +163,7 @@ def test_the_shape_panel_and_values_answer_and_what_is_missing_is_named(
     # The history of a value is there for what a step set, and what is not there is said.
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
+    expect(place(page)).to_contain_text("step 2 of")
     page.locator("bs-state tr.changed .reg-name").first.click()
     expect(page.locator(".value .made li").first).to_be_visible()
     page.keyboard.press("Escape")
@@ -157,3 +173,50 @@ def test_the_shape_panel_and_values_answer_and_what_is_missing_is_named(
     page.locator("bs-compare").get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator("bs-compare")).to_contain_text("This file does not hold a comparison")
     made.check()
+
+
+def test_what_was_compared_is_in_the_file(tab: Tabs, disk: Callable[[bytes], Any]) -> None:
+    made = tab()
+    page = made.open()
+    replace_source(page, CONSTANTS)
+    page.locator(".cm-content").press("Control+Enter")
+    stage(page, "run", "done")
+    page.get_by_role("tab", name="Profile").click()
+    page.get_by_label(re.compile("^rounds")).fill("2, 30")
+    page.get_by_role("button", name="Compare settings").click()
+    expect(page.locator(".settings-table tbody tr")).to_have_count(2, timeout=TIMEOUT)
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-what").select_option("text")
+    page.locator("#compare-text").fill(CONSTANTS.replace("rounds = 4", "rounds = 6") + HOSTILE)
+    page.locator("bs-compare").get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("bs-compare .compare-parting").first).to_be_visible(timeout=TIMEOUT)
+    told = page.locator("bs-compare .compare-told").inner_text()
+    # Another input changes nothing of what was compared.
+    page.get_by_role("tab", name="Packet").click()
+    page.get_by_role("radio", name="None").click()
+    page.locator(".cm-content").press("Control+Enter")
+    stage(page, "run", "done")
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download(timeout=TIMEOUT) as found:
+        page.locator('[data-download="session"]').click()
+    made.check()
+
+    file = disk(Path(found.value.path()).read_bytes())
+    page = file.page
+    page.get_by_role("tab", name="Compare").click()
+    expect(page.locator("bs-compare .compare-told")).to_have_text(re.compile(re.escape(told[:40])), use_inner_text=True)
+    assert page.locator("bs-compare .compare-told").inner_text() == told
+    page.locator("bs-compare .compare-parting .line-link").first.click()
+    expect(place(page)).not_to_contain_text("step 1 of")
+    # The form holds what was compared: asked again it is answered, asked otherwise it is refused by name.
+    again = page.locator("bs-compare").get_by_role("button", name="Compare", exact=True)
+    again.click()
+    assert page.locator("bs-compare .compare-told").inner_text() == told
+    page.locator("#compare-what").select_option("options")
+    page.get_by_label("Optimisation level").select_option("O0")
+    again.click()
+    expect(page.locator("bs-compare .compare-told")).to_contain_text("This file does not hold a comparison")
+    page.get_by_role("tab", name="Profile").click()
+    expect(page.locator(".settings-table tbody tr")).to_have_count(2)
+    expect(page.get_by_label(re.compile("^rounds"))).to_have_value("2, 30")
+    file.check()

@@ -14,10 +14,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playground.jobs.frames import CONTENTS, DAMAGED, LOG, MATRIX, REAL, SEEK, UPLOAD, VALUE, WANTED, WINDOW
+from playground.jobs.frames import (
+    COMPARE,
+    CONTENTS,
+    DAMAGED,
+    LOG,
+    MATRIX,
+    REAL,
+    SEEK,
+    SETTINGS,
+    UPLOAD,
+    VALUE,
+    WANTED,
+    WINDOW,
+)
 from vm.errors import InputError, LimitError
 
 Message = dict[str, Any]
+BESIDE = {COMPARE: "compare", SETTINGS: "settings_done"}
 
 
 def run_job(request: Message) -> Iterator[Message]:
@@ -37,6 +51,10 @@ def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == CONTENTS:
         yield from run_job(request["request"])
         yield {"type": "contents", "bytes": 5}
+        return
+    if request["kind"] in BESIDE:
+        yield from run_job(request["request"])
+        yield {"type": BESIDE[request["kind"]]}
         return
     if request["kind"] == MATRIX:
         yield from run_job(request["request"])

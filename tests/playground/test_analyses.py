@@ -10,6 +10,7 @@ import pytest
 
 from playground import metrics
 from playground.jobs.service import Service, key_of
+from playground.messages.asked import ANALYSES
 from playground.messages.programs import Request
 from playground.messages.questions import CompareRequest as Compare
 from playground.requests import check_question, check_request
@@ -24,7 +25,7 @@ async def test_an_answer_comes_without_a_run_and_is_stored(service: Service, con
     for _ in range(2):
         await socket.send(type="contents", request=asked("stage one"))
         assert [m["type"] for m in await socket.until("contents")] == ["stage", "contents"]
-    asks = {"kind": "contents", "request": check_request(asked("stage one"))}
+    asks = service.question("contents", check_request(asked("stage one")), {})
     while service.pool.status()["running"]:  # the answer is sent before it is stored
         await asyncio.sleep(0.02)
     record = service.store.find(key_of(asks))
@@ -129,3 +130,14 @@ async def test_a_difference_from_the_real_kernel_is_an_alarm(
     assert counts[1] == counts[0] + 1 == counts[2]
     said = [record.getMessage() for record in caplog.records if "the emulation differs" in record.getMessage()]
     assert said == ["the emulation differs from Linux 6.12.117 in verdict: 'accept', not 'reject'"]
+
+
+async def test_only_a_question_about_the_input_is_another_one_with_another_input(service: Service) -> None:
+    plain, packet = (
+        check_request({**asked("stage one"), "input": given})
+        for given in ({"kind": "auto"}, {"kind": "packet", "hex": "00"})
+    )
+    for kind in ANALYSES:
+        same = key_of(service.question(kind, plain, {})) == key_of(service.question(kind, packet, {}))
+        assert same == (kind != "real")
+    assert "take" not in service.question("matrix", plain, {"take": "stored"})

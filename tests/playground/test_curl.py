@@ -60,5 +60,8 @@ def test_the_document_is_whole(address: str) -> None:  # noqa: F811
 
     collect(document)
     assert refs <= names
+    # What a question may leave out is not required here either.
+    assert document["components"]["schemas"]["RecordQuestion"]["required"] == ["kind", "source"]
+    assert document["components"]["schemas"]["CompareQuestion"]["required"] == ["kind", "source", "other"]
     assert document["components"]["schemas"]["Request"]["additionalProperties"] is False
     assert "additionalProperties" not in document["components"]["schemas"]["Verified"]

@@ -11,12 +11,15 @@ import random
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from playground import offline, rest
 from playground.jobs.service import Service
 from playground.messages.asked import ANALYSES, TYPES
+from playground.messages.endpoints import SessionRequest
 from playground.messages.questions import KernelAnalysis
+from playground.messages.view import AskedKernels
 from playground.offline_reads import MOST, READS, Walk, walk_of
 from playground.requests import check_request
 from tests.playground.asgi_client import Answer, call
@@ -87,7 +90,12 @@ async def test_its_policy_lets_nothing_in_but_its_own_scripts(service: Service) 
 async def test_what_is_refused(service: Service) -> None:
     for value, status in (
         ({}, 400), ({"request": asked("")}, 400), ({"request": asked("x"), "more": 1}, 400),
-        ({"request": asked("x"), "view": {"zoom": 1}}, 400),
+        ({"request": asked("x"), "view": {"zoom": 1}}, 400), ({"request": asked("x"), "asked": []}, 400),
+        ({"request": asked("x"), "asked": {"fixes": {}}}, 400),
+        ({"request": asked("x"), "asked": {"settings": {}}}, 400),
+        ({"request": asked("x"), "asked": {"compare": {"other": 1}}}, 400),
+        ({"request": asked("x"), "asked": {"record": {"events": 0}}}, 400),
+        ({"request": asked("x"), "asked": {"record": {"request": {}}}}, 400),
     ):  # fmt: skip
         assert (await call("POST", "/api/session", value)).status == status
     assert not rest._making
@@ -129,6 +137,33 @@ async def test_what_real_kernels_said_is_in_it_if_they_were_asked(service: Servi
     assert "the answer to “matrix”" in left(other)
 
 
+async def test_what_was_asked_beside_the_program_is_in_it(service: Service) -> None:
+    told = {"compare": {"other": {"kind": "asm", "source": "exit"}}, "settings": {"values": {"n": ["1", "2"]}}}
+    answer = await made("stage one", asked=told)
+    held = {said[0]: said for said in lines(answer) if isinstance(said, list)}
+    for kind, more in told.items():
+        # As the page spells it, so that the page finds it; the worker gets it with all that may be left out.
+        assert held[kind][2] == more
+    config = re.search(r'<script id="config"[^>]*>(.*?)</script>', answer.body.decode())
+    assert config and json.loads(config[1])["asked"] == told
+    plain = await made("stage one")
+    assert not {said[0] for said in lines(plain) if isinstance(said, list)} & set(told)
+
+
+async def test_what_a_kernel_recorded_is_not_asked_anew(service: Service) -> None:
+    answer = await made("stage kernels", asked={"record": {"workload": "files"}})
+    assert "the answer to “record”" in left(answer)
+
+
+async def test_a_recording_is_in_it_once() -> None:
+    message = json.dumps({"type": "recording", "events": 2, "base64": "QUJD"})
+    held = {"input": {"kind": "recording", "base64": "QUJD"}}
+    assert json.loads(offline.without_recording(message, held)) == {"type": "recording", "events": 2, "base64": ""}
+    assert offline.without_recording(message, {"input": {"kind": "auto"}}) == message
+    nothing = json.dumps({"type": "recording", "events": 0, "base64": ""})
+    assert offline.without_recording(nothing, {}) == nothing
+
+
 async def test_answers_about_steps_are_in_it(service: Service) -> None:
     answer = await made("program all\nblocks 10000", view={"step": 7, "reg": "1:r3"})
     values = [said for said in lines(answer) if isinstance(said, dict) and said["type"] == "value"]
@@ -147,6 +182,14 @@ async def test_every_question_is_asked_for_it_or_known_to_need_more() -> None:
     of_kernels = {kind for kind in ANALYSES if issubclass(TYPES[kind], KernelAnalysis)}
     assert set(ANALYSES) - set(plain) == of_kernels | {"settings", "compare"}
     assert {kind for kind in ANALYSES if offline.needs_more(kind)} == {"settings", "compare"}
+    # What a page asks with more than the program is either in its view or in the session's `asked`.
+    of_view = set(AskedKernels.__struct_fields__)
+    field = next(each for each in msgspec.structs.fields(SessionRequest) if each.name == "asked")
+    of_asked = set(re.findall("'([a-z]+)'", str(field.type).partition("Literal")[2].partition("]")[0]))
+    assert of_view | of_asked == {"settings", "compare"} | of_kernels and not of_view & of_asked
+    asked_for = {"settings": {"values": {}}, "compare": {"other": PLAIN["request"]}, "record": {}}
+    assert set(asked_for) == of_asked
+    assert set(offline.questions({**PLAIN, "asked": asked_for})) == set(plain) | of_asked
     # Of messages about steps, lists and windows are packed as such, and searches are the page's own.
     assert OF_STEPS - set(READS) == {"window", "part", "log", "seek"}
     assert set(offline.LEFT) == set(READS)

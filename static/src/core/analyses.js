@@ -1,9 +1,11 @@
 /**
  * Questions about the program that take more work than its run (docs/protocol.md, "analysis"). Asked when somebody looks
- * at the answer, or when a panel needs it; a new run forgets them.
+ * at the answer, or when a panel needs it. A run of another program forgets them; one with another input only those that
+ * depend on it.
  */
 
 import { known } from "./asked-kernels.js";
+import { canonical } from "./recorded.js";
 
 /** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, EventRecorded, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RecordingMade, RewrittenProgram, ServerMessage, SettingsDone, Setup, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
@@ -53,10 +55,16 @@ const ANSWERS = /** @type {const} */ ({
   graph: { asked: "graph", last: true },
 });
 
+/** Questions whose answers depend on the input of the request (OF_INPUT in playground/messages/asked.py). @type {Question[]} */
+const OF_INPUT = ["real"];
+
+/** Questions with something beside the program, whose answers a file holds as they were asked. @type {Question[]} */
+const BESIDE = ["settings", "compare", "record"];
+
 /**
- * `message`: why the question was not answered.
+ * `message`: why the question was not answered; `more`: what was asked beside the program.
  * @template [M=Answers[Question]]
- * @typedef {{status: "asked" | "done" | "failed", parts: M[], message: string}} Answer
+ * @typedef {{status: "asked" | "done" | "failed", parts: M[], message: string, more: Record<string, unknown>}} Answer
  */
 
 export class Analyses {
@@ -65,12 +73,16 @@ export class Analyses {
    * @param {Pick<import("./session.js").Session, "ask" | "request">} session
    * @param {string[]} known questions that this server answers
    * @param {boolean} [file] whether the page is a file, which says of each question that it does not hold the answer
+   * @param {Record<string, Record<string, unknown>>} [held] what was asked beside the program when the file was made
    */
-  constructor(store, session, known, file = false) {
+  constructor(store, session, known, file = false, held = {}) {
+    this.held = held;
     this.known = known;
     this.file = file;
     this.store = store;
     this.session = session;
+    /** The program that the answers are of, without its input. */
+    this.of = "";
   }
 
   /**
@@ -92,7 +104,7 @@ export class Analyses {
   ask(name) {
     if (!(this.offers(name) || this.file) || this.answer(name) || !this.session.request) return;
     this.note(name, {});
-    this.put(name, { status: "asked", parts: [], message: "" });
+    this.put(name, { status: "asked", parts: [], message: "", more: {} });
     this.session.ask(/** @type {ClientMessage} */ ({ type: name, request: this.session.request }));
   }
 
@@ -105,7 +117,7 @@ export class Analyses {
     const { request } = this.session;
     if (!(this.offers(name) || this.file) || this.answer(name)?.status === "asked" || !request) return;
     this.note(name, more);
-    this.put(name, { status: "asked", parts: [], message: "" });
+    this.put(name, { status: "asked", parts: [], message: "", more });
     this.session.ask(/** @type {ClientMessage} */ (/** @type {unknown} */ ({ type: name, request, ...more })));
   }
 
@@ -122,6 +134,22 @@ export class Analyses {
       this.again("matrix", { ...kernels.matrix, take: "stored" });
     }
     if (kernels?.real && !this.answer("real")) this.again("real", { ...kernels.real, take: "stored" });
+  }
+
+  /** What was asked beside the program and answered, by question: a file then holds it. @returns {Record<string, Record<string, unknown>>} */
+  beside() {
+    /** @type {Record<string, Record<string, unknown>>} */
+    const found = {};
+    for (const name of BESIDE) {
+      const answer = this.answer(name);
+      if (answer?.status === "done") found[name] = answer.more;
+    }
+    return found;
+  }
+
+  /** In a file: ask what was asked when it was made. */
+  reopen() {
+    for (const name of BESIDE) if (this.held[name] && this.offers(name)) this.again(name, this.held[name]);
   }
 
   /** Stop what was asked; the server says when it is stopped. @param {Question} name */
@@ -148,8 +176,16 @@ export class Analyses {
   /** A new run was accepted. */
   forget() {
     // A link's questions are about the run that begins now; those that were answered were about the one before.
-    const { analyses, kernels } = this.store.state;
-    this.store.set({ analyses: {}, kernelLog: null, kernels: analyses.matrix || analyses.real ? null : kernels });
+    const { analyses, kernels, kernelLog } = this.store.state;
+    const before = this.of;
+    this.of = ofProgram(this.session.request);
+    if (!this.of || this.of !== before) {
+      this.store.set({ analyses: {}, kernelLog: null, kernels: analyses.matrix || analyses.real ? null : kernels });
+      return;
+    }
+    const kept = Object.entries(analyses).filter(([name, { status }]) => status === "done" && !OF_INPUT.includes(/** @type {Question} */ (name)));
+    const { real: _, ...others } = kernels ?? {};
+    this.store.set({ analyses: Object.fromEntries(kept), kernelLog, kernels: analyses.real ? known(others) : kernels });
   }
 
   /** The connection was lost: what was asked and not answered yet has to be asked again. */
@@ -162,4 +198,11 @@ export class Analyses {
   put(name, answer) {
     this.store.set({ analyses: { ...this.store.state.analyses, [name]: answer } });
   }
+}
+
+/** A request without its input, as a key; "" for none. @param {import("../types/messages.js").Request | null} request */
+function ofProgram(request) {
+  if (!request) return "";
+  const { input: _, ...program } = request;
+  return canonical(program);
 }

@@ -2,7 +2,7 @@
  * A session in one file: what the server said of a run is in the page, and is asked for as from a socket. Nothing is sent.
  */
 
-/** @import { ClientMessage, LoopRounds, ProvedFacts, ServerMessage } from "../types/messages.js" */
+/** @import { ClientMessage, LoopRounds, Options, ProvedFacts, ServerMessage } from "../types/messages.js" */
 
 const [CONNECTING, OPEN, CLOSED] = [0, 1, 3];
 const NO_RUN = "This file shows a recorded session, and nothing can be run in it. Open the program in bpfscope to run it.";
@@ -101,7 +101,7 @@ export class Recorded {
   /** What is said of the program; null if that is not here. @param {any} asked @returns {any[] | null} */
   ofProgram(asked) {
     const about = this.about.get(asked.type) ?? {};
-    const same = Object.entries(about).every(([name, told]) => asked[name] === undefined || JSON.stringify(asked[name]) === JSON.stringify(told));
+    const same = Object.entries(about).every(([name, told]) => asked[name] === undefined || canonical(plain(asked[name])) === canonical(plain(told)));
     return (same && this.answers.get(asked.type)) || null;
   }
 
@@ -131,6 +131,21 @@ export class Recorded {
     const held = this.steps.get("verify:0")?.find(({ from, steps }) => from <= step && step < from + steps.length);
     return held ? held.steps[step - held.from].path : -1;
   }
+}
+
+/** JSON in which the order of names does not matter. @param {unknown} value */
+export function canonical(value) {
+  return JSON.stringify(value, (_, each) => (each && typeof each === "object" && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each));
+}
+
+/** Options that need not be said. @type {Required<Options>} */
+const USUAL = { program: "", opt: "O2", mcpu: "v3", fix_includes: false, prog_type: "xdp", verify: true, unprivileged: false, engine: "jit" };
+
+/** The same for the same program, where it is another program that is asked about. @param {any} asked */
+function plain(asked) {
+  if (!asked?.options) return asked;
+  const { kind, source, files, options } = asked;
+  return { kind, source, files: files ?? {}, options: { ...USUAL, ...options } };
 }
 
 /** @param {Map<string, any[]>} lists @param {string} key @param {any} item */

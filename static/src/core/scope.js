@@ -24,7 +24,7 @@ import { calm } from "../ui/dom.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], file?: boolean, kernel?: string, kernels?: string[], kernels_missing?: string, limits?: Partial<Limits>}} Config `kernels_missing`: what the server lacks for real kernels, "" if nothing or not known yet */
+/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], asked?: Record<string, Record<string, unknown>>, file?: boolean, kernel?: string, kernels?: string[], kernels_missing?: string, limits?: Partial<Limits>}} Config `kernels_missing`: what the server lacks for real kernels, "" if nothing or not known yet */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 
@@ -60,7 +60,7 @@ export class Scope {
     this.seeker.limit(boot.connect ? null : boot.config.limits);
     this.search = new Search(this.cursor, this.lists, this.seeker, this.values);
     this.player = new Player(this.store, this.cursor, this.search, calm);
-    this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? [], Boolean(boot.config.file));
+    this.analyses = new Analyses(this.store, this.session, boot.config.analyses ?? [], Boolean(boot.config.file), boot.config.asked);
     this.protocol = new Protocol(this.store, this.steps, this.cursor, this.session, this.analyses, this.lists, this.seeker, this.values, this.shapes);
     this.store.on(["view", "pane", "dock", "step", "stages", "windows", "shape"], () => needs(this.store.state, this.lists));
     keepBreakpoints(this.store);

@@ -99,7 +99,22 @@ export class ComparePane extends Panel {
     this.opt.value = request.options?.opt ?? "O2";
     this.mcpu.value = request.options?.mcpu ?? "v3";
     this.unprivileged.checked = request.options?.unprivileged ?? false;
+    this.held(request);
     this.form();
+  }
+
+  /** In a file: choose what was compared when it was made. @param {Request} request */
+  held(request) {
+    const other = /** @type {Request | undefined} */ (this.scope.analyses.held.compare?.other);
+    if (!other) return;
+    const { kind, source, options } = other;
+    this.opt.value = options?.opt ?? this.opt.value;
+    this.mcpu.value = options?.mcpu ?? this.mcpu.value;
+    this.unprivileged.checked = options?.unprivileged ?? false;
+    if (kind === request.kind && source === request.source) return;
+    this.earlier.push({ label: "the other program", request: other });
+    this.what.append(h("option", { value: String(this.earlier.length - 1) }, "the program compared when this file was made"));
+    this.what.value = String(this.earlier.length - 1);
   }
 
   /** Show the fields of what is chosen. */

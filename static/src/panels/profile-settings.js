@@ -13,7 +13,7 @@ export class SettingsForm {
     /** @type {unknown} */
     this.answered = undefined;
     /** @type {Map<string, string>} what was written, by variable; kept from run to run */
-    this.values = new Map();
+    this.values = new Map(Object.entries(/** @type {Record<string, string[]>} */ (scope.analyses.held.settings?.values ?? {})).map(([name, each]) => [name, each.join(", ")]));
     this.button = h("button", { type: "submit", class: "button" }, "Compare settings");
     this.fields = h("div", { class: "settings-fields" });
     this.said = h("p", { class: "bad", role: "alert" });

@@ -64,8 +64,17 @@ export class RecordForm {
       this.notes,
     );
     this.element = h("div", { hidden: true }, this.lacking, this.form);
+    this.held(scope.analyses.held.record);
     this.fields();
     scope.store.on(["analyses", "stages"], () => this.draw());
+  }
+
+  /** In a file: what was asked when it was made. @param {Record<string, unknown> | undefined} asked */
+  held(asked) {
+    if (!asked) return;
+    const told = /** @type {Record<string, string | number>} */ (asked);
+    this.workload.value = told.shell ? "" : String(told.workload ?? "shell");
+    for (const name of /** @type {const} */ (["shell", "events", "every", "task", "where"])) this[name].value = String(told[name] ?? this[name].value);
   }
 
   /** Show the fields of what is chosen. */
@@ -110,7 +119,7 @@ export class RecordForm {
     else setText(this.said, last ? `${count(events.length, "event")} recorded; the last one: ${last.program} in ${last.task}, ${last.insns} machine instructions.` : "A kernel is started and the programs are attached…");
     setAttr(this.said, "data-tone", answer?.status === "failed" || (made && !made.events) ? "bad" : "");
     fill(this.notes, (made?.notes ?? []).map((note) => h("li", null, note)));
-    if (made?.base64 && this.taken !== made) {
+    if (made?.base64 && this.taken !== made && !scope.analyses.file) {
       this.taken = made;
       this.step({ kind: "recording", base64: made.base64 });
     }

@@ -90,8 +90,12 @@ const ofRun = (path) => (/** @type {Scope} */ { session }) =>
 /** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, when?: (state: State) => boolean, server?: boolean}} Download `server`: a page without one cannot make it */
 
 /** The run as a file that needs no server. @param {Scope} scope */
-const session = ({ state, protocol }) =>
-  fetched("/api/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ request: protocol.request(), title: state.program.title, view: shown(state) }) });
+const session = ({ state, protocol, analyses }) =>
+  fetched("/api/session", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ request: protocol.request(), title: state.program.title, view: shown(state), asked: analyses.beside() }),
+  });
 
 /** @param {State} state */
 const isProgram = ({ kind }) => kind !== "log";
