@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Final, cast
 
 import msgspec
@@ -44,6 +44,8 @@ REMEDIES: Final = (
 FILES_REMEDY: Final = " Leave out those that the source does not include."
 TAKEN: Final = frozenset({"program.c", "added.h", "vmlinux.h"})
 """Names that the source itself, what is added to it, and the header with the kernel's types have."""
+WITH_FILES: Final[Mapping[str, Set[str]]] = {"c": TAKEN, "elf": frozenset()}
+"""Kinds of sources that have files beside them, and names that these cannot have."""
 VALUE_LENGTH = 4096
 # Brackets a message may hold: a source may be all brackets, and everything else of a request is a few. A message
 # made of nothing else would take seconds to parse.
@@ -99,9 +101,9 @@ def check_request(value: Any) -> dict[str, Any]:
         _source(value.beside.kind, value.beside.source, value.beside.upload)
     files = {} if value.files is UNSET else value.files
     uploads = {} if value.uploads is UNSET else value.uploads
-    if (value.files is not UNSET or value.uploads is not UNSET) and value.kind != "c":
-        raise BadRequest("Only a C source has files beside it.")
-    _files(files, uploads)
+    if (value.files is not UNSET or value.uploads is not UNSET) and value.kind not in WITH_FILES:
+        raise BadRequest("Only a C source and an object have files beside them.")
+    _files(files, uploads, WITH_FILES[value.kind] if files or uploads else frozenset())
     for name, given in (("files", files), ("uploads", uploads)):
         if not given:
             request.pop(name, None)
@@ -201,13 +203,13 @@ def _source(kind: str, value: str, upload: str | UnsetType = UNSET) -> None:
         raise BadRequest(f"{what} contains a NUL character: it is not a text file.")
 
 
-def _files(files: Mapping[str, str], uploads: Mapping[str, str]) -> None:
-    """The files beside a source: names that can stand in one folder, and not too much text."""
+def _files(files: Mapping[str, str], uploads: Mapping[str, str], taken: Set[str]) -> None:
+    """The files beside a source: names that can stand in one folder, none of them taken, and not too much text."""
     names = [*files, *uploads]
     if len(names) > MAX_FILES:
         raise BadRequest(f"The files have to be at most {MAX_FILES}, uploaded ones included.")
     for name in names:
-        if name in TAKEN or names.count(name) > 1:
+        if name in taken or names.count(name) > 1:
             raise BadRequest(f"No file beside the source can be called {name}: there is one of that name already.")
         above = next((each for each in names if name.startswith(f"{each}/")), None)
         if above is not None:

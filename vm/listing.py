@@ -62,7 +62,7 @@ def listing(program: Program) -> tuple[ListedInsn, ...]:
 
     infos = program.lines
     starts = [info.insn_off for info in infos]
-    funcs = {f.insn_off: f.name for f in program.func_infos}
+    funcs = {f.insn_off: f.name for f in program.functions}
     out = []
     idx = 0
     while idx < len(program.insns):

@@ -104,6 +104,9 @@ class Program:
     source -- the C text it was compiled from, "" if there is none
     main_file -- the source itself, as line information spells it; "" if all lines are of the source
     debug_lines -- lines by DWARF, of an object without line information for the kernel
+    symbols -- the functions by the object's symbols
+    texts -- lines of whole source files, as far as they are known, by their names in line information
+    told_lines -- what `lines` are instead of those of the object, where the user brought their text
     typed -- the same program with its types and lines, where the user may not load those; else None
     """
 
@@ -118,6 +121,7 @@ class Program:
     attach_btf_name: str = ""  # hook or function of fentry, LSM, tp_btf, struct_ops … programs
     func_infos: tuple[FuncInfo, ...] = ()
     line_infos: tuple[LineInfo, ...] = ()
+    symbols: tuple[FuncInfo, ...] = field(default=(), repr=False)
     btf: Btf | None = field(default=None, repr=False)
     unresolved: tuple[Unresolved, ...] = ()
     object_maps: tuple[MapSpec, ...] = field(default=(), repr=False)
@@ -125,6 +129,8 @@ class Program:
     source: str = field(default="", repr=False)
     main_file: str = ""
     debug_lines: tuple[LineInfo, ...] = field(default=(), repr=False)
+    texts: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), repr=False)
+    told_lines: tuple[LineInfo, ...] = field(default=(), repr=False)
     typed: Program | None = field(default=None, repr=False)
 
     @property
@@ -136,7 +142,13 @@ class Program:
     def lines(self) -> tuple[LineInfo, ...]:
         """What is known of source lines, whether or not the kernel gets it."""
         of = self.typed or self
-        return of.line_infos or of.debug_lines
+        return of.told_lines or of.line_infos or of.debug_lines
+
+    @property
+    def functions(self) -> tuple[FuncInfo, ...]:
+        """The functions with their names, whether or not the kernel gets them."""
+        of = self.typed or self
+        return of.func_infos or of.symbols
 
     def place_of(self, insn_idx: int) -> LineInfo | None:
         """Where in the source an instruction comes from, None without line info."""

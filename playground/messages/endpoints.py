@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 
 import msgspec
-from msgspec import UNSET, field
+from msgspec import NODEFAULT, UNSET, field
 
 from playground.messages.asked import ANALYSES, TYPES
 from playground.messages.base import NAME_LENGTH, Unset, Wire, about
@@ -52,15 +52,20 @@ def own_fields(name: str) -> tuple[str, ...]:
     return tuple(each.name for each in msgspec.structs.fields(TYPES[name]) if each.name not in ("type", "request"))
 
 
+def _default(of: msgspec.structs.FieldInfo) -> Any:
+    """What msgspec.defstruct() takes as a field's default, so that it may be left out here too."""
+    if of.default_factory is not NODEFAULT:
+        return field(default_factory=of.default_factory)
+    return field() if of.default is NODEFAULT else field(default=of.default)
+
+
 def _question(name: str) -> type[Request]:
     """The body that asks a question: a request, with the fields of the question beside its own."""
     own = own_fields(name)
     if not own:
         return Request
     fields = [
-        (each.name, each.type, field(default=each.default, default_factory=each.default_factory))
-        for each in msgspec.structs.fields(TYPES[name])
-        if each.name in own
+        (each.name, each.type, _default(each)) for each in msgspec.structs.fields(TYPES[name]) if each.name in own
     ]
     namespace = {"__doc__": f"What `{name}` takes."}
     made = msgspec.defstruct(

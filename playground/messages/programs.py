@@ -243,7 +243,8 @@ class Request(Wire, frozen=True):
         Annotated[
             dict[FileName, FileText],
             about(
-                f"with `c`: the user's own headers by the names that `#include` gives them, at most {MAX_FILES}",
+                "with `c`: the user's own headers by the names that `#include` gives them; with `elf`: the sources it "
+                f"was made of, for the text of its lines; at most {MAX_FILES}",
                 sentence=f"The files have to be an object of at most {MAX_FILES} texts by name.",
                 max_length=MAX_FILES,
             ),

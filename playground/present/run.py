@@ -379,7 +379,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
     rows = [
         {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx}
         for row in machine_listing(
-            image, [m.full_name or m.name for m in program.maps], [f.name for f in program.func_infos]
+            image, [m.full_name or m.name for m in program.maps], [f.name for f in program.functions]
         )
     ]
     size = len(image.code)
@@ -553,10 +553,14 @@ def _shape(program: Program, listed: Sequence[ListedInsn]) -> Message:
 def _lines(program: Program) -> Message:
     """The source lines of an object: those of the source itself, and of the other files by their names."""
     found: dict[str, dict[str, str]] = {"": {}}
+    whole = dict(program.texts)
     for info in program.lines:
         file = program.file_of(info)
-        if file in found or len(found) <= MOST_FILES:
-            found.setdefault(file, {})[str(info.line)] = info.text
+        if file not in found and len(found) > MOST_FILES:
+            continue
+        for number, text in enumerate(whole.pop(info.file, ()), 1):
+            found.setdefault(file, {})[str(number)] = text
+        found.setdefault(file, {}).setdefault(str(info.line), info.text)
     others = {name: lines for name, lines in found.items() if name}
     told: Message = {"lines": found[""], **({"files": others} if others else {})}
     if found[""] and not any(found[""].values()):

@@ -391,3 +391,53 @@ def test_an_object_of_another_compiler_steps_with_its_lines(tab: Callable[..., A
     page.locator("bs-insns").get_by_text("goto", exact=False).first.click()
     expect(current).to_contain_text("line 16 of steer.c")
     made.check()
+
+
+LINES = Path(__file__).parents[1] / "vm" / "elf" / "lines"
+
+
+def test_the_source_of_an_object_is_brought_to_it(tab: Callable[..., Any], tmp_path: Path) -> None:
+    """The object of GCC first, then its source: text, proved facts, heat, breakpoints and names of functions."""
+    made = tab()
+    page = made.open()
+    chooser = page.locator("bs-editor input[type=file]")
+    chooser.set_input_files(str(LINES / "gcc-dwarf5.o"))
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    current = page.locator("bs-editor .bs-current")
+    expect(current).to_have_text("line 14 of steer.c")
+    for name in ("first", "twice"):
+        expect(page.locator("bs-insns .vl-head, bs-insns").first).to_contain_text(name)
+    wrong = tmp_path / "other.h"
+    wrong.write_text("int a;")
+    chooser.set_input_files(str(wrong))
+    expect(page.locator("bs-editor .column-info")).to_contain_text("The object was not made of other.h")
+    chooser.set_input_files(str(LINES / "steer.c"))
+    expect(current).to_contain_text("__u32 queue = ctx->rx_queue_index;")
+    expect(page.locator(".cm-content")).to_contain_text("bpf-gcc -O2")  # the whole file, not only lines with code
+    expect(page.locator("bs-editor .column-info")).to_contain_text("steer.c: text of the object's lines.")
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
+    expect(page.locator("bs-editor .bs-fact").first).to_be_visible()
+    made.check()
+
+
+def test_an_archive_with_an_object_and_its_source_offers_both(tab: Callable[..., Any], tmp_path: Path) -> None:
+    made = tab()
+    page = made.open()
+    archive = tmp_path / "steer.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(LINES / "gcc-dwarf4.o", "proj/out/steer.o")
+        tar.add(LINES / "steer.c", "proj/src/steer.c")
+        tar.add(LINES / "queue.rs", "proj/src/queue.rs")
+    page.locator("bs-editor input[type=file]").set_input_files(str(archive))
+    expect(page.locator("bs-editor .kind-select")).to_have_value("c")
+    page.get_by_role("button", name="Open steer.o instead").click()
+    expect(page.locator("bs-editor .kind-select")).to_have_value("elf")
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    expect(page.locator("bs-editor .bs-current")).to_contain_text("__u32 queue = ctx->rx_queue_index;")
+    # Chosen by hand, an object and its source are the object.
+    page.locator("bs-editor input[type=file]").set_input_files([str(LINES / "rustc.o"), str(LINES / "queue.rs")])
+    expect(page.locator("bs-editor .column-info")).to_contain_text("with the text of queue.rs")
+    page.get_by_role("button", name="Run", exact=False).first.click()
+    expect(page.locator(".cm-content")).to_contain_text("rustc")
+    made.check()

@@ -38,13 +38,18 @@ class Row(NamedTuple):
     column: int
 
 
-def attach_debug_lines(functions: Iterable[Function], elf: ElfFile) -> None:
-    """Give functions their lines by DWARF, as far as the object has them; never an error."""
+def attach_debug_lines(functions: Iterable[Function], elf: ElfFile) -> dict[str, tuple[str, ...]]:
+    """Give functions their lines by DWARF, as far as the object has them; never an error.
+
+    The files whose text is in the object, with their lines.
+    """
     sections = read_rows(elf)
     for function in functions:
         rows = sections.get(function.section.index)
         if rows:
             function.debug_lines = _lines_of(function, rows)
+    files = (row.file for rows in sections.values() for row in rows)
+    return {file.path: file.rows for file in files if file is not None and file.rows}
 
 
 def read_rows(elf: ElfFile) -> dict[int, tuple[Row, ...]]:

@@ -47,6 +47,7 @@ class Linked:
     funcs: list[FuncInfo] = field(default_factory=list)
     lines: list[LineInfo] = field(default_factory=list)
     debug_lines: list[LineInfo] = field(default_factory=list)
+    symbols: list[FuncInfo] = field(default_factory=list)
     unresolved: list[Unresolved] = field(default_factory=list)
 
 
@@ -124,6 +125,7 @@ class Linker:
                 out.insns[base + slot] = out.insns[base + slot]._replace(src_reg=o.PSEUDO_FUNC)
         for slot, asked in function.unresolved.items():
             out.unresolved.append(Unresolved(base + slot, UNRESOLVED_CORE, asked))
+        out.symbols.append(FuncInfo(base, 0, function.name))
         self._records(out, function, base)
         if not function.debug_lines:
             out.debug_lines = []

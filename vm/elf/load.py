@@ -74,10 +74,11 @@ def load(
     # What the kernel would refuse libbpf keeps to itself; a real kernel says itself what it refuses.
     taken = btf is not None and (kernel.real or (kernel_accepts(btf) and struct_metas(btf) is not None))
     shown = btf if taken else None
+    texts: dict[str, tuple[str, ...]] = {}
     if elf.section(".debug_line") is not None and not (shown and any(f.lines for f in functions)):
         from vm.elf.debug_line import attach_debug_lines
 
-        attach_debug_lines(functions, elf)
+        texts = attach_debug_lines(functions, elf)
     if not kernel.real:
         maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
     linker = Linker(functions, maps, btf, externs, kernel)
@@ -118,6 +119,8 @@ def load(
     if options_map is not None:
         specs.append(options_map)
     programs = [replace(program, object_maps=tuple(specs)) for program in programs]
+    if texts:
+        programs = [_with_own_texts(program, texts) for program in programs]
     loaded = {program.name for program in programs}
     stood_in = tuple(one for one in nameless if one[0] in loaded)
     return Object(
@@ -180,10 +183,19 @@ def _program(
         func_infos=tuple(linked.funcs) if btf is not None else (),
         line_infos=tuple(linked.lines) if btf is not None else (),
         debug_lines=() if btf is not None and linked.lines else tuple(linked.debug_lines),
+        symbols=tuple(linked.symbols),
         btf=btf,
         unresolved=tuple(linked.unresolved),
         autoload=_autoload(function, ops),
     )
+
+
+def _with_own_texts(program: Program, texts: Mapping[str, tuple[str, ...]]) -> Program:
+    """A program with lines by DWARF, with the whole text of its files as far as it is in the object."""
+    from vm.elf.texts import bounded
+
+    named = dict.fromkeys(info.file for info in program.debug_lines)
+    return replace(program, texts=bounded({name: texts[name] for name in named if name in texts}))
 
 
 def _struct_ops(elf: ElfFile, btf: Btf | None, functions: list[Function], kernel: Target) -> StructOps | None:

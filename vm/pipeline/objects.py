@@ -67,7 +67,11 @@ def _load(
     text = source.text() if source.kind == "c" else ""
     obj = load_object(data, source.name, options.untyped, options.guess, text, kernel, sections)
     own = MAIN_FILE if source.kind == "c" else None
-    programs = (replace(program, source=text, main_file=own or main_file(program)) for program in obj.programs)
+    programs = [replace(program, source=text, main_file=own or main_file(program)) for program in obj.programs]
+    if source.kind == "elf" and source.files:
+        from vm.elf.texts import with_texts
+
+        programs = [with_texts(program, {each.name: each.text for each in source.files}) for program in programs]
     return replace(obj, programs=tuple(programs))
 
 

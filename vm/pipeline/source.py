@@ -21,7 +21,7 @@ KINDS: Final = ("c", "asm", "hex", "elf", "listing")
 class Source:
     """What the user gave. kind is one of KINDS; `data` is the text in UTF-8, or the ELF's bytes.
 
-    files -- the user's own headers, of a C source
+    files -- the user's own headers, of a C source; of an object the sources that it was made of, for their text
     """
 
     kind: str

@@ -74,7 +74,7 @@ def _name(rewritten: Rewritten, ref: AddressRef) -> str:
     elif ref.kind == "func":
         start = rewritten.func_starts[int(ref.name)]
         orig = rewritten.orig_idx[start]
-        name = next((f.name for f in rewritten.program.func_infos if f.insn_off == orig), f"at {start}")
+        name = next((f.name for f in rewritten.program.functions if f.insn_off == orig), f"at {start}")
     prefix = _PREFIXES.get(ref.kind, "")
     text = f"{prefix} {name}" if prefix else name
     return f"{text} +{ref.addend}" if ref.addend else text

@@ -75,7 +75,7 @@ def graph(program: Program) -> Graph:
         for to in successors(insns, block.last):
             if to in number and _function(starts, to) == _function(starts, block.first):
                 edges.append(Edge(n, number[to], _kind(insn, to == after), False))
-    names = {info.insn_off: info.name for info in program.func_infos}
+    names = {info.insn_off: info.name for info in program.functions}
     firsts = [block.first for block in kept]
     functions = [
         Function(

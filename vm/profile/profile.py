@@ -152,7 +152,7 @@ def _functions(program: Program, charged: Charges) -> tuple[FunctionCost, ...]:
             own[start] += count
             for each in above | {start}:
                 total[each] += count
-    names = {info.insn_off: info.name for info in program.func_infos}
+    names = {info.insn_off: info.name for info in program.functions}
     rows = (
         FunctionCost(
             names.get(start, program.name if not start else f"function at {start}"), start, program.line_of(start),
@@ -166,8 +166,8 @@ def _functions(program: Program, charged: Charges) -> tuple[FunctionCost, ...]:
 
 def _starts(program: Program, charged: Charges) -> list[int]:
     """First instructions of the functions."""
-    found = {0, *(info.insn_off for info in program.func_infos), *charged.alone}
-    if not program.func_infos:
+    found = {0, *(info.insn_off for info in program.functions), *charged.alone}
+    if not program.functions:
         found.update(entry for _, entry in charged.entered)
     return sorted(found)
 

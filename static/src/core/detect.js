@@ -12,7 +12,7 @@ import { MAGIC as RECORDING, openRecording } from "./recording.js";
  * What a text or a file was taken for. `whole`: it can stand alone, and so replaces what is there; `foreign`: nothing can
  * be run from it; `file`: a log that is too long for a message, and is uploaded;
  * `recording`: the program comes with a recording of it.
- * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, files?: import("./files.js").Files, file?: Blob, recording?: Opened, input?: undefined, error?: undefined}} FoundSource
+ * @typedef {{kind: SourceKind, source: string, said: string, whole?: boolean, foreign?: ForeignKind, name?: string, files?: import("./files.js").Files, other?: FoundSource, file?: Blob, recording?: Opened, input?: undefined, error?: undefined}} FoundSource
  */
 
 /** @typedef {{input: PcapInput, recording?: undefined, said: string, kind?: undefined, foreign?: undefined, error?: undefined}} FoundCapture */

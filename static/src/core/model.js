@@ -147,7 +147,10 @@ export class Code {
     const name = file || this.sourceFile;
     if (numbers.some((number) => lines[number])) return Array.from({ length: last }, (_, i) => lines[i + 1] ?? "").join("\n");
     const known = Array.from({ length: last }, (_, i) => (i + 1 in lines ? `line ${i + 1} of ${name}` : ""));
-    if (last > 1 && !known[0]) known[0] = `The object holds the line numbers of ${name} and not its text.`;
+    const hints = [`The object holds the line numbers of ${name} and not its text.`, `Drop ${name} here, or open it, or a folder or .tar.gz that holds it, and its text stands here.`];
+    const free = known.findIndex(Boolean);
+    if (free > 1) known.splice(0, 2, ...hints);
+    else if (free === 1) known[0] = hints.join(" ");
     return known.join("\n");
   }
 }

@@ -63,7 +63,7 @@ export class Protocol {
   request() {
     const { kind, source, files, options, input, beside } = this.state;
     if (kind === "log") return { kind, source, options: { program: options.program ?? "" }, ...(beside?.source.trim() ? { beside } : {}) };
-    const own = kind === "c" && Object.keys(files).length ? { files } : {};
+    const own = ["c", "elf"].includes(kind) && Object.keys(files).length ? { files } : {};
     return /** @type {Request} */ ({ kind, source, ...own, options, ...(input.kind === "auto" ? {} : { input }) });
   }
 

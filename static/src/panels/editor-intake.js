@@ -2,11 +2,11 @@
 import { isolateHistory } from "@codemirror/commands";
 import { Transaction } from "@codemirror/state";
 import { BadArchive } from "../core/archive.js";
-import { bundled, dropped, read, unpacked } from "../core/bundle.js";
+import { bundled, dropped, madeOf, read, unpacked } from "../core/bundle.js";
 import { detect, fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { MOST_BYTES, MOST_FILES, bytesOf } from "../core/files.js";
-import { setAttr, setText } from "../ui/dom.js";
+import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { setOrigin } from "./editor-setup.js";
 
 /** @import { EditorView } from "@codemirror/view" */
@@ -29,15 +29,22 @@ export class Intake {
    * @param {() => EditorView} view
    * @param {HTMLElement} said where it is said what a text was taken for
    * @param {Partial<Limits>} limits
+   * @param {() => void} run the program anew
    */
-  constructor(store, view, said, limits) {
+  constructor(store, view, said, limits, run) {
+    this.run = run;
     this.store = store;
     this.view = view;
     this.said = said;
+    /** Where another of the opened files is offered. */
+    this.instead = h("span");
+    said.before(this.instead);
     this.limits = limits;
     for (const type of ["dragover", "drop"]) document.addEventListener(type, (event) => this.drag(/** @type {DragEvent} */ (event)));
     store.on(["program"], () => {
-      if (store.state.program !== this.of) setText(said, "");
+      if (store.state.program === this.of) return;
+      setText(said, "");
+      fill(this.instead);
     });
   }
 
@@ -57,6 +64,9 @@ export class Intake {
         store.set({ ...origin, file: "", source: long ? "" : found.source, upload: long, edited: store.state.edited + 1, opened: store.state.opened + 1 });
       } else this.write(found.source, origin);
     }
+    const { other } = found.kind ? found : {};
+    const title = "Load the object instead of compiling the source";
+    fill(this.instead, other ? h("button", { type: "button", class: "chip", title, on: { click: () => this.replace(other) } }, `Open ${other.name} instead`) : null);
     setText(this.said, found.said);
     setAttr(this.said, "title", found.said);
     setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
@@ -164,30 +174,34 @@ export class Intake {
   async taken(files) {
     if (!files.length) return { error: "There is no source, header or object in this folder." };
     const [{ path, file }] = files;
+    const { kind, source } = this.store.state;
+    const object = kind === "elf" ? atob(source) : "";
     if (files.length === 1) {
       const archive = await unpacked(file);
-      if (archive) return bundled(archive.entries, { left: archive.left, from: file.name, limits: this.limits });
-      if (!/\.(h|hpp|inc)$/i.test(path) && path === file.name) return fromFile(file, this.limits);
+      if (archive) return bundled(archive.entries, { left: archive.left, from: file.name, limits: this.limits, object });
+      if (!madeOf(path, object) && !/\.(h|hpp|inc)$/i.test(path) && path === file.name) return fromFile(file, this.limits);
     }
     const top = path.includes("/") ? `${path.split("/")[0]}/` : `${files.length} files`;
     /** @type {Entry[]} */
     const entries = await read(files);
-    return bundled(entries, { left: files.length - entries.length, from: files.length === 1 ? file.name : top, limits: this.limits });
+    return bundled(entries, { left: files.length - entries.length, from: files.length === 1 ? file.name : top, limits: this.limits, object });
   }
 
-  /** Headers that come alone belong to the program that is there. @param {FoundHeaders} found */
+  /** Headers that come alone, and sources of the object that is open, belong to the program that is there. @param {FoundHeaders} found */
   beside({ headers, said }) {
     const { store } = this;
     const { kind, files } = store.state;
     const all = { ...files, ...headers };
     const [first] = Object.keys(headers);
-    if (kind !== "c") this.refuse("A header belongs to a C program: open that first.");
+    if (kind !== "c" && kind !== "elf") this.refuse("A header belongs to a C program: open that first.");
+    else if (kind === "elf" && !Object.keys(headers).every((name) => madeOf(name, atob(this.store.state.source)))) this.refuse(`The object was not made of ${first}: it does not name it.`);
     else if (Object.keys(all).length > MOST_FILES || bytesOf(all) > MOST_BYTES) this.refuse(`At most ${MOST_FILES} files, together ${MOST_BYTES >> 10} KiB, can stand beside the source.`);
     else {
-      store.set({ files: all, file: first, edited: store.state.edited + 1 });
+      store.set({ files: all, ...(kind === "c" ? { file: first } : {}), edited: store.state.edited + 1 });
       setText(this.said, said);
       setAttr(this.said, "data-tone", "");
       saveDraft(store.state);
+      if (kind === "elf" && store.state.ran) this.run();
     }
   }
 

@@ -117,7 +117,7 @@ export interface Request {
   input?: AutoInput | NoInput | PacketInput | FormInput | PcapInput | EventInput | GivenInput | RecordedInput;
   /** the object's name, with which the names of its maps of global variables begin; absent: `program` */
   name?: string;
-  /** with `c`: the user's own headers by the names that `#include` gives them, at most 32 */
+  /** with `c`: the user's own headers by the names that `#include` gives them; with `elf`: the sources it was made of, for the text of its lines; at most 32 */
   files?: Record<string, string>;
   /** id of an upload that is the source, which is `""` then; of an object file its bytes. A log can be read once. What is uploaded is not shared */
   upload?: string;
