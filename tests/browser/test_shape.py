@@ -403,3 +403,72 @@ def test_a_projector_shows_several_nodes_and_eight_rows_of_each_column(
     assert page.evaluate(seen, ".insns .vl-row") >= 8
     assert page.evaluate(seen, ".state-table tbody tr") >= 8
     made.check()
+
+
+def focused(page: Any, selector: str) -> None:
+    """That what is in focus fits the selector, and that it is seen to be."""
+    page.wait_for_function("selector => document.activeElement.matches(selector)", arg=selector)
+    outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none", selector
+
+
+def keys_to(page: Any, selector: str) -> None:
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    pytest.fail(f"the keyboard does not come to {selector}")
+
+
+def test_every_part_by_keys_alone(tab: Tabs) -> None:
+    """From the panel's tab on: the tree, a pruning, the next comparison, the graph, a loop and the frames."""
+    made = tab()
+    page = opened(made, "/examples/bounded-loop")
+    page.get_by_role("tab", name="Shape").focus()
+    keys_to(page, '[data-part="paths"]')
+    page.keyboard.press("Enter")
+    focused(page, '[data-part="paths"]')
+    keys_to(page, "[role=tree]")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator('.paths [aria-selected="true"]')).to_contain_text("pruned")
+    # Enter on a pruned node compares, and the keyboard goes on there.
+    page.keyboard.press("Enter")
+    focused(page, ".shape-states")
+    expect(page.locator(".shape-states")).to_contain_text("Pruned")
+    keys_to(page, ".shape-states .step-link")
+    page.keyboard.press("Enter")
+    focused(page, ".shape-states, .shape-states *")
+    page.keyboard.press("Home")
+    at(page, 1)
+    keys_to(page, ".shape-states .step-link")
+    page.keyboard.press("Enter")
+    expect(page.locator(".shape-states")).to_contain_text("the state stored before")
+    focused(page, ".shape-states, .shape-states *")
+    page.locator('.shape-views [data-part="graph"]').focus()
+    page.keyboard.press("Enter")
+    keys_to(page, '[role="listbox"]')
+    page.keyboard.press("End")
+    block = page.locator('.cfg-block[aria-selected="true"]')
+    last = block.get_attribute("aria-posinset")
+    assert last == block.get_attribute("aria-setsize")
+    page.keyboard.press("Home")
+    expect(block).to_have_attribute("aria-posinset", "1")
+    page.keyboard.press("Enter")
+    at(page, 1)
+    page.locator('.shape-views [data-part="loops"]').focus()
+    page.keyboard.press("Enter")
+    keys_to(page, ".shape-loops")
+    expect(page.locator(".loop-table")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    current = page.locator(".loop-table tr.current")
+    expect(current).to_have_attribute("data-round", "0")
+    page.keyboard.press("ArrowDown")
+    expect(current).to_have_attribute("data-round", "1")
+    expect(page.locator("bs-announcer")).to_contain_text(re.compile(r"^Step \d+: "))
+    page.keyboard.press("ArrowUp")
+    expect(current).to_have_attribute("data-round", "0")
+    page.locator('.shape-views [data-part="frames"]').focus()
+    page.keyboard.press("Enter")
+    keys_to(page, ".shape-frames")
+    made.check()

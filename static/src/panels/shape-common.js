@@ -16,15 +16,16 @@ export function go({ cursor, store }, step) {
 }
 
 /**
- * Replace what a part shows; what had the focus has it again, if it is marked with `data-keep` and still there.
+ * Replace what a part shows; what had the focus has it again, if it is marked with `data-keep` and still there. Else the part has it: who came by keys is not sent to the beginning of the page.
  * @param {HTMLElement} element
  * @param {...Child} children
  */
 export function refill(element, ...children) {
   const { activeElement } = document;
-  const kept = activeElement instanceof HTMLElement && element.contains(activeElement) ? activeElement.dataset.keep : undefined;
+  const inside = activeElement instanceof HTMLElement && activeElement !== element && element.contains(activeElement);
+  const kept = inside ? activeElement.dataset.keep : undefined;
   fill(element, ...children);
-  if (kept === undefined) return;
-  const again = [...element.querySelectorAll("[data-keep]")].find((each) => /** @type {HTMLElement} */ (each).dataset.keep === kept);
-  /** @type {HTMLElement | undefined} */ (again)?.focus({ preventScroll: true });
+  if (!inside) return;
+  const again = kept === undefined ? undefined : [...element.querySelectorAll("[data-keep]")].find((each) => /** @type {HTMLElement} */ (each).dataset.keep === kept);
+  (/** @type {HTMLElement | undefined} */ (again) ?? element).focus({ preventScroll: true });
 }

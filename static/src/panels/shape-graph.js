@@ -250,7 +250,7 @@ export class GraphView {
     const out = graph.edges.filter(([from]) => from === here).map(([, to]) => to);
     const into = graph.edges.filter(([, to]) => to === here).map(([from]) => from);
     /** @type {Record<string, number | undefined>} */
-    const moves = { ArrowDown: here + 1, ArrowUp: here - 1, ArrowRight: out.find((each) => each > here) ?? out[0], ArrowLeft: into.findLast((each) => each < here) ?? into[0], Enter: here, " ": here };
+    const moves = { ArrowDown: here + 1, ArrowUp: here - 1, ArrowRight: out.find((each) => each > here) ?? out[0], ArrowLeft: into.findLast((each) => each < here) ?? into[0], Home: 0, End: graph.blocks.length - 1, Enter: here, " ": here };
     if (!(event.key in moves)) return;
     event.preventDefault();
     event.stopPropagation();

@@ -31,7 +31,8 @@ export class LoopsView {
   /** @param {Scope} scope */
   constructor(scope) {
     this.scope = scope;
-    this.element = h("div", { class: "shape-loops shape-scroll", tabindex: "0", role: "region", "aria-label": "A loop round by round" });
+    this.element = h("div", { class: "shape-loops shape-scroll", tabindex: "0", role: "region", "aria-label": "A loop round by round: up and down go through its rounds" });
+    this.element.addEventListener("keydown", (event) => this.key(event));
     /** @type {HTMLSelectElement} */
     this.select = h("select", { on: { change: () => choose(scope, { insn: Number(this.select.value) }) } });
     this.tools = h("div", { class: "shape-tool" }, h("label", null, "Loop ", this.select));
@@ -68,6 +69,21 @@ export class LoopsView {
   }
 
   made = "";
+
+  /** Up and down go to the round before and to the next one. @param {KeyboardEvent} event */
+  key(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const all = this.stamp.startsWith("rounds ") ? (this.told?.rounds ?? []) : [];
+    if (!by || all.length < 2 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { step } = this.scope.state;
+    const to = by > 0 ? all.find((each) => each.step > step) : all.findLast((each) => each.step < step);
+    if (!to) return;
+    go(this.scope, to.step);
+    this.scope.store.flush();
+    this.element.querySelector("tr.current")?.scrollIntoView({ block: "nearest" });
+  }
 
   /** @param {string} stamp @param {unknown} of @param {() => Child} make */
   say(stamp, of, make) {

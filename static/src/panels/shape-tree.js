@@ -55,6 +55,7 @@ export class TreeView {
         place: (index) => this.place(index),
         toggle: (index, open) => this.toggle([this.shown[index]], open),
         wide: (index) => this.widen(this.shown[index]),
+        enter: (index) => this.compare(this.shown[index]),
       },
     });
     // Before the list takes the click as one on the row.
@@ -269,13 +270,21 @@ export class TreeView {
       this.toggle([node], this.closed.has(node));
     } else if (target.closest(".tree-compare")) {
       event.stopPropagation();
-      this.pick(node);
-      const by = this.tree?.rows[this.tree.path[node]][5] ?? -1;
-      const { tree } = this;
-      // The comparison is that of the last step of the path, or of the fork it was pruned at.
-      if (tree) go(this.scope, tree.first[node] <= tree.last[node] ? tree.last[node] : tree.stepOf(node));
-      choose(this.scope, { view: "states", checkpoint: by });
+      this.compare(node);
     }
+  }
+
+  /** Show both states of a pruning side by side; false for a node that was not pruned. @param {number} node */
+  compare(node) {
+    const { tree } = this;
+    if (!tree || node === undefined) return false;
+    const by = tree.rows[tree.path[node]][5];
+    if (tree.outcome(node) !== "safe" || by < 0) return false;
+    this.pick(node);
+    // The comparison is that of the last step of the path, or of the fork it was pruned at.
+    go(this.scope, tree.first[node] <= tree.last[node] ? tree.last[node] : tree.stepOf(node));
+    choose(this.scope, { view: "states", checkpoint: by });
+    return true;
   }
 
   /** @param {number} index @param {Row} row */
@@ -300,7 +309,7 @@ export class TreeView {
       h("span", { class: "path-steps" }, stepsOf(tree, node)),
       h("span", { class: "path-from" }, this.began(node, insn)),
       end ? h("span", { class: `path-end end-${end}` }, ENDS[end] ?? end, by >= 0 ? `: the state stored before step ${by + 1} contains it` : "") : null,
-      end === "safe" && by >= 0 ? h("button", { type: "button", class: "line-link tree-compare", tabindex: "-1" }, "compare") : null,
+      end === "safe" && by >= 0 ? h("button", { type: "button", class: "line-link tree-compare", tabindex: "-1", title: "Both states side by side (Enter)" }, "compare") : null,
       this.closed.has(node) ? h("span", { class: "hint" }, `${grouping(tree.end[node] - node - 1, "node")}, ${grouping(tree.below(node), "step")} below`) : null,
     );
   }

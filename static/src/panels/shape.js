@@ -75,6 +75,9 @@ export class ShapePane extends Panel {
       if (part.tools) this.tools.append(part.tools);
     }
     if (this.open !== name) {
+      // What had the focus goes out of sight with its part: who came by keys goes on in the part that takes its place.
+      const before = this.parts.get(this.open)?.element;
+      const focused = before?.contains(document.activeElement);
       this.open = name;
       // A part that was out of sight knows nothing of what changed meanwhile.
       this.missed = new Set(KEYS);
@@ -84,6 +87,7 @@ export class ShapePane extends Panel {
         if (tools) tools.hidden = each !== name;
       }
       setAttr(this, "data-part", name);
+      if (focused) (part.element.tabIndex >= 0 ? part.element : /** @type {HTMLElement | null} */ (part.element.querySelector('[tabindex="0"]')))?.focus();
     }
     const { missed } = this;
     this.missed = new Set();

@@ -58,6 +58,9 @@ function offset(reg, base) {
 
 const SLOT_BYTES = { m: "any", 0: "zero", "?": "unwritten" };
 
+/** A stack slot the verifier knows byte by byte. */
+const MIXED = /^[m0?]{8}$/;
+
 /** "mmmm????" -> "4 B any, 4 B unwritten": a stack slot the verifier knows byte by byte. @param {string} text */
 function slotBytes(text) {
   const parts = [];
@@ -73,7 +76,7 @@ const PAST = { [-1]: "at its end", [-2]: "beyond its end" };
 
 /** @type {Record<string, (reg: Reg, base?: Base) => string>} */
 const SUMMARIES = {
-  number: (reg, base) => (reg.s ? range(reg.s, base) : /^[m0?]{8}$/.test(reg.t ?? "") ? slotBytes(reg.t) : reg.t || "any"),
+  number: (reg, base) => (reg.s ? range(reg.s, base) : MIXED.test(reg.t ?? "") ? slotBytes(reg.t) : reg.t || "any"),
   ctx: (reg, base) => `ctx ${offset(reg, base)}`,
   packet: (reg, base) => `packet ${offset(reg, base) || "+0"} · ${PAST[reg.range ?? 0] ?? `${num(reg.range ?? 0, base)} B proven`}`,
   packet_end: () => "packet end",
@@ -96,6 +99,6 @@ export function summary(reg, base) {
 /** The same, for the ear. @param {Reg | null | undefined} reg */
 export function summarySpoken(reg) {
   if (!reg) return "not initialized";
-  if (reg.k === "number") return reg.s ? `number ${rangeSpoken(reg.s)}` : `number ${reg.t ?? ""}`;
+  if (reg.k === "number") return reg.s ? `number ${rangeSpoken(reg.s)}` : MIXED.test(reg.t ?? "") ? slotBytes(reg.t ?? "").replaceAll(" B ", " bytes ") : `number ${reg.t ?? ""}`;
   return `${KINDS[kindOf(reg)]}${reg.off ? `, offset ${reg.off}` : ""}${reg.range ? `, ${reg.range} bytes proven` : ""}${reg.null ? ", or NULL" : ""}`;
 }

@@ -11,7 +11,7 @@ import { h, setAttr } from "./dom.js";
  * @typedef {{level: number, position: number, size: number, expanded: boolean | null, parent: number}} Place
  */
 
-/** What makes a list a tree. @typedef {{place: (index: number) => Place, toggle: (index: number, open: boolean) => void, wide: (index: number) => void}} Tree `wide` opens all siblings */
+/** What makes a list a tree. @typedef {{place: (index: number) => Place, toggle: (index: number, open: boolean) => void, wide: (index: number) => void, enter: (index: number) => boolean}} Tree `wide` opens all siblings; `enter` does what a row offers, false where it offers nothing */
 
 export class VirtualList {
   /** @type {number | undefined} */
@@ -134,7 +134,7 @@ export class VirtualList {
         return from;
       case "Enter":
       case " ":
-        this.options.pick(from);
+        if (key === " " || !tree.enter(from)) this.options.pick(from);
         return from;
     }
     return null;
