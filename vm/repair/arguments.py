@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from vm.btf.types import Kind
 from vm.isa import opcodes as o
 from vm.kernel import types as k
-from vm.kernel.helpers import helper
+from vm.kernel.btf import kernel_btf
+from vm.kernel.helpers import helper, helper_proto
 from vm.kernel.names import map_type_name
-from vm.repair.candidate import Candidate, before, replaced
+from vm.repair.candidate import Candidate, before, hoisted, replaced
 from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped, type_of
 from vm.repair.scene import Scene
 from vm.verifier.call.map_compat import MAPS_OF_FUNC
@@ -19,6 +21,14 @@ from vm.verifier.state import reg_types as t
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_BASE: Final = 0xFF  # the bits of enum bpf_arg_type that are no flags (BPF_BASE_TYPE_BITS)
+_MOST_COPIED: Final = 256  # bytes
+_TRACES: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_PERF_EVENT, k.BPF_PROG_TYPE_LSM,
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, k.BPF_PROG_TYPE_TRACING,
+    }
+)  # fmt: skip
 _MOST_RESERVED: Final = 1 << 16  # bytes
 _FIFO: Final = (k.BPF_MAP_TYPE_QUEUE, k.BPF_MAP_TYPE_STACK, k.BPF_MAP_TYPE_BLOOM_FILTER)
 
@@ -158,6 +168,101 @@ def argument(scene: Scene) -> Iterator[Candidate]:
             f"Give {what}() a copy of {tree.of(target)} on the stack", why,
             (*before(tree, statement, lines), replaced(tree, node, f"&{copy}")),
         )  # fmt: skip
+
+
+def no_packet(scene: Scene) -> Iterator[Candidate]:
+    """The context, or a copy of the bytes, for a call that takes no pointer into the packet."""
+    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
+    given = arguments(call) if call is not None else []
+    if call is None or statement is None or not 1 <= scene.regno <= len(given) or scene.function is None:
+        return
+    what, node = called(tree, call), given[scene.regno - 1]
+    why = f"{what}() takes no pointer into the packet."
+    proto = helper_proto(scene.program.prog_type, scene.program.expected_attach_type, scene.insn.imm)
+    if proto is not None and proto.arg_types[scene.regno - 1] & _BASE == k.ARG_PTR_TO_CTX:
+        for context in list(tree.parameters(scene.function))[:1]:
+            yield Candidate(f"Give {what}() the context", f"{why} Its argument {scene.regno} is the context.",
+                            (replaced(tree, node, context),))  # fmt: skip
+        return
+    yield from _buffered(scene, "__builtin_memcpy({0}, {1}, sizeof({0}))", why)
+
+
+def member_of_argument(scene: Scene) -> Iterator[Candidate]:
+    """An object of the kernel that a call takes: a member of what the hook's function gets."""
+    tree, call, function = scene.tree, call_at(scene, scene.insn_idx), scene.function
+    given = arguments(call) if call is not None else []
+    program = scene.program
+    proto = helper_proto(program.prog_type, program.expected_attach_type, scene.insn.imm, hook=program.attach_btf_name)
+    if call is None or function is None or proto is None or not 1 <= scene.regno <= len(given):
+        return
+    wanted, btf = proto.arg_btf_ids[scene.regno - 1], kernel_btf()
+    if not wanted or wanted == "*":
+        return
+    for kind, name in re.findall(r"struct\s+(\w+)\s*\*\s*(\w+)", tree.of(function)[:400]):
+        found = btf.find(kind, Kind.STRUCT)
+        for member in found.members if found is not None else ():
+            inner = btf.skip_modifiers(member.type_id)
+            embedded = inner.kind is Kind.STRUCT and inner.name == wanted
+            target = btf.skip_modifiers(inner.type_id) if inner.kind is Kind.PTR else None
+            points = target is not None and target.kind is Kind.STRUCT and target.name == wanted
+            if member.name and (embedded or points):
+                text = f"{'&' if embedded else ''}{name}->{member.name}"
+                yield Candidate(
+                    f"Give {called(tree, call)}() {text}",
+                    f"{called(tree, call)}() takes a struct {wanted} of the kernel, and {name} has one.",
+                    (replaced(tree, given[scene.regno - 1], text),),
+                )
+
+
+def string_read(scene: Scene) -> Iterator[Candidate]:
+    """A copy of memory of the kernel, where a call gets its address, which is a number to the verifier."""
+    reg = scene.reg
+    if reg is None or reg.type != t.SCALAR_VALUE or scene.program.prog_type not in _TRACES:
+        return
+    why = "To the verifier this is a number, not a pointer it knows: a helper copies what is there to the stack first."
+    yield from _buffered(scene, "bpf_probe_read_kernel_str({0}, sizeof({0}), {1})", why)
+    yield from _buffered(scene, "bpf_probe_read_kernel({0}, sizeof({0}), {1})", why)
+
+
+def _buffered(scene: Scene, copy: str, why: str) -> Iterator[Candidate]:
+    """A call's memory argument copied to the stack, where its size is a small constant."""
+    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
+    given = arguments(call) if call is not None else []
+    if call is None or statement is None or not 1 <= scene.regno <= len(given) or not scene.frames:
+        return
+    size = scene.frames[-1].regs[min(scene.regno + 1, 5)]
+    node = given[scene.regno - 1]
+    if size.type != t.SCALAR_VALUE or not size.is_const() or not 0 < size.scalar.umin <= _MOST_COPIED:
+        return
+    name = fresh(scene, "copy")
+    words = copy.format(name, tree.of(node))
+    yield Candidate(
+        f"Give {called(tree, call)}() a copy of {tree.of(node)}: {words.split('(')[0]}()", why,
+        hoisted(tree, statement, [f"char {name}[{size.scalar.umin}] = {{}};", f"{words};"], node, name),
+    )  # fmt: skip
+
+
+def constant_format(scene: Scene) -> Iterator[Candidate]:
+    """A local array with a text as a static constant, for a call that takes a string that cannot change."""
+    tree, call, function = scene.tree, call_at(scene, scene.insn_idx), scene.function
+    given = arguments(call) if call is not None else []
+    if call is None or function is None or not 1 <= scene.regno <= len(given):
+        return
+    name = tree.of(stripped(tree, given[scene.regno - 1]))
+    for node in tree.find(function, "declaration"):
+        for child in node.children_by_field_name("declarator"):
+            found = tree.declared(child)
+            value = child.child_by_field_name("value")
+            if found is None or tree.of(found) != name or value is None or value.type != "string_literal":
+                continue
+            if len(node.children_by_field_name("declarator")) != 1 or "static" in tree.of(node).split():
+                continue
+            words = "static " if "const" in tree.of(node).split() else "static const "
+            yield Candidate(
+                f"Make {name} a static constant",
+                f"{called(tree, call)}() takes a string in read-only data only: one that cannot change.",
+                (tree.edit(node.start_byte, node.start_byte, words),),
+            )
 
 
 def _key_size(scene: Scene) -> int:

@@ -31,7 +31,7 @@ def guard(tree: CTree, condition: str, leave: str) -> list[str]:
 def before(tree: CTree, statement: Node, lines: list[str]) -> tuple[Edit, ...]:
     """Lines before a statement, in braces with it where it is the body of an if or loop."""
     if tree.bare(statement):
-        return _braced(tree, statement, lines, [])
+        return braced(tree, statement, lines, [])
     at, indent = statement.start_byte, tree.indent(statement)
     if _shares_line(tree, statement):
         return (tree.edit(at, at, "".join(f"{line.strip()} " for line in lines)),)
@@ -44,13 +44,13 @@ def hoisted(tree: CTree, statement: Node, lines: list[str], node: Node, name: st
         return (*before(tree, statement, lines), replaced(tree, node, name))
     start = statement.start_byte
     text = tree.source[start : node.start_byte] + name + tree.source[node.end_byte : statement.end_byte]
-    return _braced(tree, statement, lines, [], text)
+    return braced(tree, statement, lines, [], text)
 
 
 def after(tree: CTree, statement: Node, lines: list[str]) -> tuple[Edit, ...]:
     """Lines after a statement, in braces with it where it is the body of an if or loop."""
     if tree.bare(statement):
-        return _braced(tree, statement, [], lines)
+        return braced(tree, statement, [], lines)
     at, indent = statement.end_byte, tree.indent(statement)
     if _shares_line(tree, statement):
         return (tree.edit(at, at, "".join(f" {line.strip()}" for line in lines)),)
@@ -91,7 +91,8 @@ def _shares_line(tree: CTree, statement: Node) -> bool:
     return bool(tree.source[first : statement.start_byte].strip())
 
 
-def _braced(tree: CTree, statement: Node, first: list[str], last: list[str], text: str = "") -> tuple[Edit, ...]:
+def braced(tree: CTree, statement: Node, first: list[str], last: list[str], text: str = "") -> tuple[Edit, ...]:
+    """The body of an if or loop that is one statement, in braces between other lines."""
     head = statement.parent
     indent = tree.indent(head if head is not None else statement)
     inner = indent + tree.step

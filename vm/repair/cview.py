@@ -298,6 +298,8 @@ def ends(scene: Scene, function: Node) -> list[str]:
             found.setdefault(f"{name}->skb_data_end")
         elif "struct sk_msg_md" in kind:
             found.setdefault(f"{name}->data_end")
+        elif "struct bpf_sockopt" in kind:
+            found.setdefault(f"{name}->optval_end")
         elif kind.count("*") == 1:
             found |= dict.fromkeys(f"{name}->{member}" for member in _end_members(tree, kind))
     return list(found)

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Final
 
 from vm.csource.tree import LOOPS
 from vm.program import Edit
-from vm.repair.candidate import Candidate, after, before, deleted, replaced
-from vm.repair.cview import arguments, assigned, call_at, called, fresh, stripped, type_of_in
+from vm.repair.candidate import Candidate, after, before, braced, deleted, replaced
+from vm.repair.cview import (
+    arguments,
+    assigned,
+    call_at,
+    called,
+    calls_of,
+    exits,
+    fresh,
+    stripped,
+    type_of_in,
+)
 from vm.repair.scene import Scene
 from vm.trace.records import Holding
 
@@ -22,6 +32,10 @@ RELEASE: Final[dict[str, str]] = {
     "bpf_sk_lookup_tcp": "bpf_sk_release({0})",
     "bpf_sk_lookup_udp": "bpf_sk_release({0})",
     "bpf_skc_lookup_tcp": "bpf_sk_release({0})",
+    "bpf_map_lookup_elem": "bpf_sk_release({0})",
+    "bpf_rbtree_remove": "bpf_obj_drop({c})",
+    "bpf_list_pop_front": "bpf_obj_drop({c})",
+    "bpf_list_pop_back": "bpf_obj_drop({c})",
     "bpf_spin_lock": "bpf_spin_unlock({a0})",
     "bpf_rcu_read_lock": "bpf_rcu_read_unlock()",
     "bpf_preempt_disable": "bpf_preempt_enable()",
@@ -46,7 +60,10 @@ RELEASE: Final[dict[str, str]] = {
     "bpf_iter_css_new": "bpf_iter_css_destroy({a0})",
     "bpf_iter_bits_new": "bpf_iter_bits_destroy({a0})",
 }
-"""What gives back what a call gave: {0} is the variable of its result, {a0} … its arguments."""
+"""What gives back what a call gave: {0} is the variable of its result, {a0} … its arguments.
+
+A lookup takes a reference in maps of sockets only.
+"""
 
 FINAL: Final = {
     "bpf_ringbuf_reserve": "bpf_ringbuf_submit({0}, 0)",
@@ -67,6 +84,8 @@ def give_back(scene: Scene) -> Iterator[Candidate]:
     for held in reversed(scene.held):
         call = call_at(scene, held.insn_idx, _MACROS.get(held.by, held.by)) or _by_name(scene, held.by)
         if call is not None:
+            yield from _before_tail_call(scene, held, call)
+            yield from _result_dropped(scene, call)
             yield from _released(scene, held, call)
             yield from _returned_by_macro(scene, held, call)
 
@@ -89,9 +108,24 @@ def _fill(scene: Scene, template: str, call: Node) -> str:
     name = assigned(tree, call)
     if "{0}" in template and not name:
         return ""
-    for key, value in ({"0": name} | values).items():
+    values |= {"0": name}
+    if "{c}" in template and (around := _container(scene, call, name)):
+        values["c"] = around
+    for key, value in values.items():
         template = template.replace("{" + key + "}", value)
+    if "bpf_obj_drop(" in template and not re.search(r"\bbpf_obj_drop\b|bpf_experimental\.h", tree.source):
+        template = re.sub(r"bpf_obj_drop\((\w+)\)", r"bpf_obj_drop_impl(\1, NULL)", template)
     return "" if "{" in template else template
+
+
+def _container(scene: Scene, call: Node, node: str) -> str:
+    """The variable of the object that a node of a list or tree lies in: of container_of() of it."""
+    tree, function = scene.tree, scene.tree.function(call)
+    for each in tree.find(function, "call_expression") if function is not None and node else ():
+        given = arguments(each)
+        if called(tree, each) == "container_of" and given and tree.of(given[0]) == node:
+            return assigned(tree, each)
+    return ""
 
 
 def _kptr_release(scene: Scene, call: Node) -> str:
@@ -145,6 +179,51 @@ def _released(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
     body = function.child_by_field_name("body")
     if not returns and body is not None and body.named_children:
         yield Candidate(f"Call {final}; at the end", why, after(tree, body.named_children[-1], [f"{final};"]))
+
+
+def _result_dropped(scene: Scene, call: Node) -> Iterator[Candidate]:
+    """bpf_kptr_xchg() whose result, the pointer that the field had, is not looked at."""
+    tree, statement, given = scene.tree, scene.tree.statement(call), arguments(call)
+    function = tree.function(call)
+    if called(tree, call) != "bpf_kptr_xchg" or statement is None or function is None or len(given) != 2:
+        return
+    if statement.type != "expression_statement" or assigned(tree, call) or tree.bare(statement):
+        return
+    kind = type_of_in(tree, function, tree.of(given[1]))
+    verb = next((verb for struct, verb in _KPTRS.items() if re.search(rf"\b{struct}\b", kind)), "")
+    if not verb:
+        return
+    name = fresh(scene, "old")
+    yield Candidate(
+        f"Give back what the field had before: {verb}()",
+        "bpf_kptr_xchg() returns the pointer that the field had, and the program has to give it back then.",
+        (
+            *_declared(scene, verb),
+            tree.edit(call.start_byte, call.start_byte, f"{kind}{name} = "),
+            *after(tree, statement, [f"if ({name})", f"{tree.step}{verb}({name});"]),
+        ),
+    )
+
+
+def _before_tail_call(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
+    """A release before a tail call, which does not come back; and a return behind it, for where it fails."""
+    tree, jump = scene.tree, call_at(scene, scene.insn_idx, "bpf_tail_call")
+    release = _fill(scene, RELEASE.get(held.by, ""), call)
+    statement = tree.statement(jump) if jump is not None else None
+    if jump is None or called(tree, jump) != "bpf_tail_call" or not release or statement is None:
+        return
+    for leave in exits(scene, statement)[:2]:
+        lines = [f"{release};", tree.of(statement), leave]
+        if tree.bare(statement):
+            edits = braced(tree, statement, lines[:1], lines[2:])
+        else:
+            edits = (tree.edit(statement.start_byte, statement.end_byte, f"\n{tree.indent(statement)}".join(lines)),)
+        yield Candidate(
+            f"Call {release}; before the tail call, and leave after it",
+            "A tail call does not come back, so that nothing behind it gives back what is held. It comes back only "
+            "where it fails, and the program must not give it back a second time then.",
+            edits,
+        )
 
 
 def _returned_by_macro(scene: Scene, held: Holding, call: Node) -> Iterator[Candidate]:
@@ -308,9 +387,14 @@ def released_twice(scene: Scene) -> Iterator[Candidate]:
             )
     if statement.type == "expression_statement":
         yield Candidate(
-            f"Leave out the second {name}()", "There is nothing left to give back at this place.",
+            _leave_out(scene, name), "There is nothing to give back at this place.",
             (deleted(tree, statement),),
         )  # fmt: skip
+
+
+def _leave_out(scene: Scene, name: str) -> str:
+    calls = [n for n in scene.tree.find(scene.tree.root, "call_expression") if called(scene.tree, n) == name]
+    return f"Leave out the second {name}()" if len(calls) > 1 else f"Leave out {name}()"
 
 
 def used_after_release(scene: Scene) -> Iterator[Candidate]:
@@ -368,9 +452,11 @@ def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
                 unlock = node
     name = called(tree, call)
     if name == "bpf_spin_lock":
-        yield Candidate(
-            "Leave out the second bpf_spin_lock()", "The lock is held already.", (deleted(tree, statement),)
-        )
+        given = [tree.of(each) for each in arguments(call)]
+        locks = tree.find(lock, "call_expression") if lock is not None else ()
+        same = any([tree.of(a) for a in arguments(each)] == given for each in locks)
+        why = "The lock is held already." if same else "A program may hold one lock at a time."
+        yield Candidate(f"Leave out the second bpf_spin_lock({', '.join(given)})", why, (deleted(tree, statement),))
         return
     if statement.type == "expression_statement" and statement.named_children[0].id == call.id:
         if unlock is not None and not _changed_between(scene, statement, statement.end_byte, unlock.start_byte):
@@ -379,12 +465,78 @@ def outside_the_lock(scene: Scene) -> Iterator[Candidate]:
         if lock is not None and not _changed_between(scene, statement, lock.end_byte, statement.start_byte):
             edits = (*before(tree, lock, [tree.of(statement)]), deleted(tree, statement))
             yield Candidate(f"Call {name}() before bpf_spin_lock()", why, edits)
-    elif lock is not None and not _changed_between(scene, call, lock.end_byte, statement.start_byte):
+    elif lock is None:
+        yield from _from_the_caller(scene, statement, call)
+    elif not _changed_between(scene, call, lock.end_byte, statement.start_byte):
         copy = fresh(scene, "value")
         edits = (
             *before(tree, lock, [f"__typeof__({tree.of(call)}) {copy} = {tree.of(call)};"]), replaced(tree, call, copy)
         )  # fmt: skip
         yield Candidate(f"Call {name}() before bpf_spin_lock()", why, edits)
+
+
+def _from_the_caller(scene: Scene, statement: Node, call: Node) -> Iterator[Candidate]:
+    """A local variable with the call's result as a parameter: the callers, who hold the lock, compute it."""
+    tree, function = scene.tree, scene.function
+    if statement.type != "declaration" or function is None or scene.is_program(function):
+        return
+    name = assigned(tree, call)
+    declared = next((n for n in tree.find(statement, "init_declarator")), None)
+    value = declared.child_by_field_name("value") if declared is not None else None
+    variable = tree.declared(declared.child_by_field_name("declarator")) if declared is not None else None
+    if value is None or variable is None or not name or stripped(tree, value).id != call.id:
+        return
+    kind = tree.type_of(statement, variable)
+    parameters = next(tree.find(function, "parameter_list"), None)
+    local = tree.names(call) & ({*tree.parameters(function)} | {name})
+    calls = list(calls_of(tree, tree.function_name(function)))
+    if parameters is None or local or not calls or len(statement.children_by_field_name("declarator")) != 1:
+        return
+    space = "" if kind.endswith("*") else " "
+    end = parameters.end_byte - 1
+    edits = [deleted(tree, statement), tree.edit(end, end, f", {kind}{space}{name}")]
+    for each in calls:
+        given = each.child_by_field_name("arguments")
+        if given is not None:
+            edits.append(tree.edit(given.end_byte - 1, given.end_byte - 1, f", {tree.of(value)}"))
+    yield Candidate(
+        f"Compute {name} in the callers of {tree.function_name(function)}()",
+        "While a bpf_spin_lock is held only a few calls are allowed; the function gets the result as an argument.",
+        tuple(edits),
+    )
+
+
+def under_its_lock(scene: Scene) -> Iterator[Candidate]:
+    """The lock of a list or tree taken around the call that changes it."""
+    tree, statement, call = scene.tree, scene.statement, call_at(scene, scene.insn_idx)
+    given = arguments(call) if call is not None else []
+    locks = re.findall(r"\bstruct\s+bpf_spin_lock\s+(\w+)", tree.text.code)
+    if statement is None or not given or not locks:
+        return
+    owner = re.match(r"&?\s*(\w+(?:->|\.))", tree.of(given[0]))
+    for lock in dict.fromkeys(locks):
+        name = f"&{owner[1]}{lock}" if owner is not None else f"&{lock}"
+        if f"bpf_spin_lock({name})" in tree.of(statement):
+            continue
+        first, last = f"bpf_spin_lock({name});", f"bpf_spin_unlock({name});"
+        edits = _around(scene, statement, first, last)
+        if edits:
+            yield Candidate(
+                f"Take the lock around the call: {first}",
+                "A list or tree is changed only while the lock that lies beside it is held.",
+                edits,
+            )
+
+
+def _around(scene: Scene, statement: Node, first: str, last: str) -> tuple[Edit, ...]:
+    """A statement between two others; the declaration of a variable keeps its place in front of both."""
+    tree = scene.tree
+    if tree.bare(statement):
+        text = f"{{ {first} {tree.of(statement)} {last} }}"
+        return (replaced(tree, statement, text),)
+    if statement.type not in ("expression_statement", "declaration"):
+        return ()
+    return (*before(tree, statement, [first]), *after(tree, statement, [last]))
 
 
 def lock_missing(scene: Scene) -> Iterator[Candidate]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from vm.csource.big_locals import constant
 from vm.csource.tree import LOOPS
-from vm.repair.candidate import Candidate, before, replaced
-from vm.repair.cview import fresh
+from vm.repair.candidate import Candidate, after, before, replaced
+from vm.repair.cview import arguments, called, declaration, fresh
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MAX_HEAD: Final = 200  # characters of what a loop begins with
 _ROUNDS: Final = (256, 32)
+_MOST_MEMBERS: Final = 3
 _FOR: Final = re.compile(r"^(?:(?P<type>[\w\s]+?)\s+)?(?P<name>\w+)\s*=\s*(?P<first>[^,;]+?);?$")
 _WHY: Final = (
     "The verifier walks every round of a loop, until it finds one that it has seen before or a limit is reached."
@@ -28,6 +29,8 @@ _WHY: Final = (
 def fewer_rounds(scene: Scene) -> Iterator[Candidate]:
     """A loop with a bound, or as one that the verifier walks once: bpf_for()."""
     tree = scene.tree
+    yield from _nest_as_bpf_for(scene)
+    yield from _unknown_start(scene)
     for loop in _loops(scene):
         yield from as_bpf_for(scene.tree, loop)
         for rounds in _ROUNDS:
@@ -85,11 +88,11 @@ def as_bpf_for(tree: CTree, loop: Node) -> Iterator[Candidate]:
     rest = [part.strip() for part in parts[1:]]
     edits = [tree.edit(loop.start_byte, close.end_byte, f"bpf_for({name}, {start['first']}, {last})")]
     if start["type"]:
-        edits += before(tree, loop, [f"int {name};"])
-        if tree.bare(loop):
-            return
-        edits = [tree.edit(loop.start_byte, close.end_byte,
-                           f"int {name};\n{tree.indent(loop)}bpf_for({name}, {start['first']}, {last})")]  # fmt: skip
+        bare, indent = tree.bare(loop), tree.indent(loop)
+        head = f"int {name};\n{indent}bpf_for({name}, {start['first']}, {last})"
+        edits = [tree.edit(loop.start_byte, close.end_byte, f"{{\n{indent}{head}" if bare else head)]
+        if bare:
+            edits.append(tree.edit(loop.end_byte, loop.end_byte, f"\n{indent}}}"))
     if rest:
         if body.type != "compound_statement":
             return
@@ -101,6 +104,74 @@ def as_bpf_for(tree: CTree, loop: Node) -> Iterator[Candidate]:
         "The verifier walks the body of bpf_for() only until its states repeat, however many rounds it has.",
         tuple(edits),
     )
+
+
+def _nest_as_bpf_for(scene: Scene) -> Iterator[Candidate]:
+    """All loops of a nest at once: an outer one that is walked round by round multiplies what an inner one costs."""
+    tree, loops = scene.tree, _loops(scene)
+    changes = [change for loop in loops for change in as_bpf_for(scene.tree, loop)]
+    if len(loops) > 1 and len(changes) == len(loops):
+        edits = [edit for change in changes for edit in change.edits]
+        why = "The verifier walks the body of bpf_for() only until its states repeat, however many rounds it has."
+        counted = _counted(scene, loops)
+        if counted:
+            at, name = max((include.end for include in tree.text.includes), default=0), fresh(scene, "first")
+            starts = [replaced(tree, each, name) for each in counted]
+            yield Candidate(
+                "Count with bpf_for() in all nested loops, from numbers that the verifier does not know",
+                f"{why} A number that is counted up keeps them from repeating as long as its value is known. A global "
+                "variable is 0 as well, but the verifier takes it for any number.",
+                (tree.edit(at, at, f"\n\nstatic volatile unsigned int {name};"), *edits, *starts),
+            )
+        yield Candidate("Count with bpf_for() in all nested loops", why, tuple(edits))
+
+
+def _counted(scene: Scene, loops: list[Node]) -> list[Node]:
+    """Where a variable that is counted up in the loops gets the 0 it starts with, in front of them."""
+    tree, function = scene.tree, scene.function
+    first = min(loop.start_byte for loop in loops)
+    names: set[str] = set()
+    for loop in loops:
+        body = loop.child_by_field_name("body")
+        for node in tree.find(body, "update_expression", "assignment_expression") if body is not None else ():
+            found = re.match(r"(?:\+\+)?(\w+)\s*(?:\+\+|\+=|$)", tree.of(node))
+            names |= {found[1]} if found is not None else set()
+    starts: list[Node] = []
+    for node in tree.find(function, "init_declarator") if function is not None else ():
+        value, name = node.child_by_field_name("value"), tree.declared(node.child_by_field_name("declarator"))
+        zero = value is not None and name is not None and tree.of(value) == "0"
+        if zero and value is not None and name is not None and value.end_byte < first and tree.of(name) in names:
+            starts.append(value)
+    return starts
+
+
+def _unknown_start(scene: Scene) -> Iterator[Candidate]:
+    """A member of a callback's context that counts up: its first value read from a variable, so that it is unknown."""
+    tree = scene.tree
+    for call in tree.find(tree.root, "call_expression"):
+        given = arguments(call)
+        callback = tree.functions.get(tree.of(given[1]).lstrip("&")) if len(given) == 4 else None
+        context = tree.of(given[2]) if callback is not None else ""
+        function = tree.function(call)
+        if called(tree, call) != "bpf_loop" or callback is None or function is None or not context.startswith("&"):
+            continue
+        own = list(tree.parameters(callback))[1:2]
+        found = declaration(tree, function, context[1:])
+        if not own or found is None or found[0].type != "declaration" or tree.function(found[0]) is None:
+            continue
+        changes = (tree.of(node) for node in tree.find(callback, "update_expression", "assignment_expression"))
+        counted = (re.match(rf"(?:\+\+)?{own[0]}->(\w+)\s*(?:\+\+|\+=|$)", text) for text in changes)
+        members = dict.fromkeys(each[1] for each in counted if each is not None)
+        at = max((include.end for include in tree.text.includes), default=0)
+        for member in list(members)[:_MOST_MEMBERS]:
+            name = fresh(scene, f"first_{member}")
+            line = f"{context[1:]}.{member} = {name};"
+            yield Candidate(
+                f"Start {member} with a number that the verifier does not know",
+                f"The callback changes {member} in each round, so that no round is like the one before as long as its "
+                f"value is known. A global variable is 0 as well, but the verifier takes it for any number.",
+                (tree.edit(at, at, f"\n\nstatic volatile unsigned int {name};"), *after(tree, found[0], [line])),
+            )
 
 
 def _as_repeat(scene: Scene, loop: Node) -> Iterator[Candidate]:

@@ -7,8 +7,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vm.csource.tree import LOOPS
-from vm.repair.candidate import Candidate, before, guard, replaced
-from vm.repair.cview import accesses, arguments, calls_of, ends, exits, followed, stripped, type_of, type_of_in
+from vm.kernel import types as k
+from vm.program import Edit
+from vm.repair.candidate import Candidate, after, before, guard, hoisted, replaced
+from vm.repair.cview import (
+    accesses,
+    arguments,
+    assigned,
+    calls_of,
+    ends,
+    exits,
+    followed,
+    fresh,
+    stripped,
+    type_of,
+    type_of_in,
+)
 from vm.repair.loops import bounded_loop
 from vm.repair.nulls import first_use, unchecked_result
 from vm.repair.scene import Scene
@@ -31,6 +45,8 @@ def packet_check(scene: Scene) -> Iterator[Candidate]:
         return
     if reg.off + reg.scalar.umax + scene.value("size") > 0xFFFF:
         yield from _too_far(scene)
+    if scene.value("off") < 0 and reg.id:
+        yield from _before_the_start(scene)
     wanted = _wanted(scene)
     yield from _flipped(scene, wanted)
     yield from _longer(scene, wanted)
@@ -41,10 +57,17 @@ def packet_check(scene: Scene) -> Iterator[Candidate]:
     yield from stale_pointers(scene)
 
 
+def _limit_words(scene: Scene) -> str:
+    """What bounds the memory that is accessed: the packet's end, of metadata its start."""
+    if scene.reg is not None and scene.reg.type == t.PTR_TO_PACKET_META:
+        return "the packet's start"
+    return "optval_end" if scene.program.prog_type == k.BPF_PROG_TYPE_CGROUP_SOCKOPT else "the packet's end"
+
+
 def _why(scene: Scene, name: str) -> str:
     return (
-        f"The verifier allows an access to the packet only after {name} and all bytes that are read behind it were "
-        "compared with the packet's end on this path."
+        f"The verifier allows such an access only after {name} and all bytes that are read behind it were compared "
+        f"with {_limit_words(scene)} on this path."
     )
 
 
@@ -107,6 +130,9 @@ def _data(scene: Scene, function: Node) -> list[str]:
             left = tree.declared(node.child_by_field_name("declarator")) or node.child_by_field_name("left")
             if left is not None:
                 found.setdefault(tree.of(left))
+    if scene.reg is not None and scene.reg.type == t.PTR_TO_PACKET_META:
+        contexts = (name for name, (kind, _) in tree.parameters(function).items() if "struct xdp_md" in kind)
+        found |= dict.fromkeys(f"(void *)(long){name}->data" for name in contexts)
     return list(found)
 
 
@@ -122,12 +148,14 @@ def _new_check(scene: Scene, wanted: list[tuple[str, str]]) -> Iterator[Candidat
             for leave in exits(scene, place)[:2]:
                 lines = guard(tree, f"(void *)({end}) > {_as_pointer(scene, limit)}", leave)
                 yield Candidate(
-                    f"Compare {name} with the packet's end first", _why(scene, name), before(tree, place, lines)
+                    f"Compare {name} with {_limit_words(scene)} first", _why(scene, name), before(tree, place, lines)
                 )
 
 
 def _as_pointer(scene: Scene, limit: str) -> str:
     function = scene.function
+    if function is not None and re.fullmatch(r"\w+->optval_end", limit):
+        return limit
     if function is None or not limit.isidentifier():
         return limit
     return limit if type_of_in(scene.tree, function, limit).startswith("void *") else f"(void *){limit}"
@@ -290,6 +318,68 @@ def _too_far(scene: Scene) -> Iterator[Candidate]:
             for leave in exits(scene, where)[:1]:
                 lines = guard(tree, f"{name} > 1500", leave)
                 yield Candidate(f"Bound {name} before it is added", why, before(tree, where, lines))
+        for member in _members(scene, where):
+            text, name = tree.of(member), fresh(scene, re.findall(r"\w+", tree.of(member))[-1])
+            for leave in exits(scene, where)[:1]:
+                lines = [f"unsigned int {name} = {text};", *guard(tree, f"{name} > 1500", leave)]
+                edits = hoisted(tree, where, lines, member, name)
+                yield Candidate(f"Bound {text} before it is added", why, edits)
+                checked = _compared_after(scene, where, leave)
+                if checked:
+                    yield Candidate(f"Bound {text} before it is added, and compare the result", why, (*edits, *checked))
+
+
+def _before_the_start(scene: Scene) -> Iterator[Candidate]:
+    """A constant that is taken from a pointer behind a number: taken from the number instead, in one register."""
+    tree, function = scene.tree, scene.function
+    if function is None:
+        return
+    for node in tree.find(function, "binary_expression"):
+        operator, left, right = (node.child_by_field_name(f) for f in ("operator", "left", "right"))
+        statement = tree.statement(node)
+        if operator is None or left is None or right is None or operator.type != "-" or statement is None:
+            continue
+        added = stripped(tree, left)
+        plus = added.child_by_field_name("operator") if added.type == "binary_expression" else None
+        base, number = added.child_by_field_name("left"), added.child_by_field_name("right")
+        if plus is None or plus.type != "+" or base is None or number is None or tree.bare(statement):
+            continue
+        name = fresh(scene, "offset")
+        lines = [f"unsigned long {name} = {tree.of(number)} - {tree.of(right)};", f'asm volatile("" : "+r"({name}));']
+        for leave in exits(scene, statement)[:1]:
+            head = [*lines, *guard(tree, f"{name} > 1500", leave)]
+            edits = hoisted(tree, statement, head, node, f"{tree.of(base)} + {name}")
+            yield Candidate(
+                f"Compute {tree.of(number)} - {tree.of(right)} before it is added to {tree.of(base)}, and compare the "
+                "result",
+                "The verifier checks the constant part of an offset by itself, and it must not be negative. Behind the "
+                "empty asm the number is added as one register.",
+                (*edits, *_compared_after(scene, statement, leave)),
+            )
+
+
+def _compared_after(scene: Scene, statement: Node, leave: str) -> tuple[Edit, ...]:
+    """A comparison with the packet's end behind the statement that makes a pointer."""
+    tree, function = scene.tree, scene.function
+    made = next(tree.find(statement, "init_declarator", "assignment_expression"), None)
+    value = (made.child_by_field_name("value") or made.child_by_field_name("right")) if made is not None else None
+    name = assigned(tree, value) if value is not None else ""
+    limit = next(iter(_end(scene, function)), "") if function is not None else ""
+    if not name.isidentifier() or not limit or tree.bare(statement):
+        return ()
+    return after(tree, statement, guard(tree, f"(void *)({name} + 1) > {_as_pointer(scene, limit)}", leave))
+
+
+def _members(scene: Scene, statement: Node) -> list[Node]:
+    """Members of a struct that a statement adds to something."""
+    tree = scene.tree
+    found: list[Node] = []
+    for node in tree.find(statement, "binary_expression"):
+        right, operator = node.child_by_field_name("right"), node.child_by_field_name("operator")
+        inner = stripped(tree, right) if right is not None else None
+        if inner is not None and operator is not None and operator.type == "+" and inner.type == "field_expression":
+            found.append(inner)
+    return found
 
 
 def _numbers(scene: Scene, statement: Node) -> list[str]:

@@ -35,6 +35,11 @@ _WHY: Final = (
     "error where there is none."
 )
 
+_WHY_VARIABLE: Final = (
+    "The verifier follows this pointer at constant offsets only. A helper reads memory wherever it is, and gives an "
+    "error where there is none."
+)
+
 
 def by_helper(scene: Scene) -> Iterator[Candidate]:
     """A read through a number."""
@@ -46,6 +51,8 @@ def by_helper(scene: Scene) -> Iterator[Candidate]:
     if scene.program.prog_type in _PACKETS and "get_current_task" not in scene.tree.source:
         return  # what it follows is to be a packet pointer, and no kernel address
     base = t.base_type(reg.type)
+    if base == t.SCALAR_VALUE and reg.is_const() and 0 <= reg.scalar.umin < 1 << 16:
+        return  # NULL, or a member of what is at NULL: no address of anything
     if base not in (t.SCALAR_VALUE, t.PTR_TO_BTF_ID, t.PTR_TO_MEM, t.PTR_TO_BUF) or scene.insn.code & 0x07 == o.STX:
         return
     yield from _memcpy(scene)
@@ -56,6 +63,12 @@ def by_helper(scene: Scene) -> Iterator[Candidate]:
     # Memory of the other kind would be read with an error each time.
     for space in ("user",) if user else ("kernel",) if kernel else ("kernel", "user"):
         yield from _copied(scene, space)
+
+
+def of_the_record(scene: Scene) -> Iterator[Candidate]:
+    """A read of a tracepoint's record at an offset that is not constant, by a helper."""
+    if scene.program.prog_type == k.BPF_PROG_TYPE_TRACEPOINT and scene.insn.code & 0x07 == o.LDX:
+        yield from _copied(scene, "kernel")
 
 
 def _typed_task(scene: Scene) -> Iterator[Candidate]:
@@ -212,7 +225,8 @@ def _copied(scene: Scene, space: str) -> Iterator[Candidate]:
         space_ = "" if kind.endswith("*") else " "
         lines = [f"{kind}{space_}{name} = {start};",
                  f"{helper}(&{name}, sizeof({name}), {address});"]  # fmt: skip
-        yield Candidate(f"Read {text} with {helper}()", _WHY, hoisted(tree, statement, lines, node, name))
+        why = _WHY if scene.reg is not None and scene.reg.type == t.SCALAR_VALUE else _WHY_VARIABLE
+        yield Candidate(f"Read {text} with {helper}()", why, hoisted(tree, statement, lines, node, name))
 
 
 def _by_size(scene: Scene, access: Node, text: str) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from vm.csource.big_locals import constant
 from vm.csource.fixes import return_fix
 from vm.csource.tree import LOOPS
-from vm.repair.candidate import Candidate, after, replaced
-from vm.repair.cview import exits, stripped
+from vm.repair.candidate import Candidate, after, before, deleted, replaced
+from vm.repair.cview import exits, fresh, stripped
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def in_range(scene: Scene) -> Iterator[Candidate]:
     if function is None:
         return
     nodes = [n for n in tree.find(function, "return_statement") if n.named_children and not _fits(scene, n, low, high)]
+    if not nodes:
+        yield from _kept_apart(scene, function)
     allowed = f"{low}" if low == high else f"between {low} and {high}"
     why = f"The value has to be {allowed}."
     if len(nodes) > 1:
@@ -42,6 +44,21 @@ def in_range(scene: Scene) -> Iterator[Candidate]:
         yield from _in_branches(scene, node, low, high)
         text = _allowed(scene, node.named_children[0], low, high)
         yield Candidate(f"Return {text}", why, (replaced(tree, node.named_children[0], text),))
+
+
+def _kept_apart(scene: Scene, function: Node) -> Iterator[Candidate]:
+    """Two return statements with allowed constants, which clang makes one of by a computation."""
+    tree = scene.tree
+    for node in tree.find(function, "return_statement"):
+        head = tree.up(node, "if_statement")
+        if head is None or not node.named_children or tree.of(node.named_children[0]).strip("() ") == "0":
+            continue
+        yield Candidate(
+            f"Keep the branch of the return in line {tree.line(node.start_byte)}",
+            "clang computes the result from the comparison, with a negation of which the verifier knows nothing. With "
+            "an empty asm in one branch it keeps both.",
+            before(tree, node, ['asm volatile("");']),
+        )
 
 
 def _in_branches(scene: Scene, node: Node, low: int, high: int) -> Iterator[Candidate]:
@@ -134,6 +151,7 @@ def initialised(scene: Scene) -> Iterator[Candidate]:
             if not place.start_byte <= node.start_byte < place.end_byte:
                 continue
             kind = tree.type_of(node, name)
+            yield from _pointed_at(scene, node, name, kind)
             value = "{}" if "[" in kind or re.search(r"^(?:const )?(?:struct|union) \w+$", kind) else "NULL" if (
                 "*" in kind and "NULL" in tree.source) else "0"  # fmt: skip
             at = _end_of(name)
@@ -142,6 +160,26 @@ def initialised(scene: Scene) -> Iterator[Candidate]:
                 _why_initialised(scene, tree.of(name)),
                 (tree.edit(at, at, f" = {value}"),),
             )
+
+
+def _pointed_at(scene: Scene, node: Node, name: Node, kind: str) -> Iterator[Candidate]:
+    """The address of a local variable for a pointer that was never set to one: of one that is there, or a new one."""
+    tree, function = scene.tree, scene.tree.function(node)
+    pointed = re.fullmatch(r"((?:struct|union) \w+) ?\*", kind)
+    at = _end_of(name)
+    if pointed is None or function is None or len(node.children_by_field_name("declarator")) != 1:
+        return
+    why = f"{tree.of(name)} points nowhere: what it points to has to be a variable first."
+    for each in tree.find(function, "declaration"):
+        for child in each.children_by_field_name("declarator"):
+            other = tree.declared(child)
+            if other is not None and tree.type_of(each, other) == pointed[1] and each.start_byte != node.start_byte:
+                text = f"{kind}{tree.of(name)} = &{tree.of(other)};"
+                edits = (deleted(tree, node), *after(tree, each, [text]))
+                yield Candidate(f"Let {tree.of(name)} point to {tree.of(other)}", why, edits)
+    new = fresh(scene, f"{tree.of(name)}_value")
+    edits = (*before(tree, node, [f"{pointed[1]} {new} = {{}};"]), tree.edit(at, at, f" = &{new}"))
+    yield Candidate(f"Let {tree.of(name)} point to a variable", why, edits)
 
 
 def _why_initialised(scene: Scene, name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.csource.tree import CTree
 from vm.repair.candidate import Candidate, after
-from vm.repair.cview import called, stripped, type_of_in
+from vm.repair.cview import called, exits, stripped, type_of_in
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ def _again(scene: Scene, function: Node, place: Node) -> list[str]:
         if not parts:
             continue
         last = body.named_children[-1] if body.type == "compound_statement" and body.named_children else body
+        if body.start_byte <= place.start_byte < body.end_byte:
+            # The call is where the packet is too short: what to do if it still is, the function's other checks say.
+            leave = next(iter(exits(scene, place)), "")
+            lines += [f"if ({' || '.join(parts)})", f"{step}{leave}"] if leave else []
+            continue
         lines += [f"if ({' || '.join(parts)})", f"{step}{tree.of(last)}"]
     return lines
 

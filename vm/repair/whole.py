@@ -10,6 +10,7 @@ from vm.csource.fixes import license_fix, section_fix
 from vm.elf.guess import context_of, contexts
 from vm.isa import opcodes as o
 from vm.repair.candidate import Candidate, deleted, replaced
+from vm.repair.cview import call_at
 from vm.repair.scene import Scene
 
 if TYPE_CHECKING:
@@ -106,6 +107,44 @@ def as_fexit(scene: Scene) -> Iterator[Candidate]:
         )
 
 
+_SLICE: Final = "bpf_dynptr_slice"
+_WRITES: Final = (
+    "extern void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *ptr, __u32 offset, void *buffer, __u32 buffer__szk) "
+    "__ksym;"
+)
+
+
+def writable_slice(scene: Scene) -> Iterator[Candidate]:
+    """bpf_dynptr_slice_rdwr() for bpf_dynptr_slice(), where the program writes what it returned."""
+    tree = scene.tree
+    cause = next(scene.causes("call"), None)
+    call = call_at(scene, cause.insn_idx, _SLICE) if cause is not None else None
+    function = call.child_by_field_name("function") if call is not None else None
+    if function is None or tree.of(function) != _SLICE:
+        return
+    edits = [replaced(tree, function, f"{_SLICE}_rdwr")]
+    if not re.search(rf"\b{_SLICE}_rdwr\b", tree.text.code) and "bpf_kfuncs.h" not in tree.source:
+        at = max((include.end for include in tree.text.includes), default=0)
+        edits.append(tree.edit(at, at, f"\n\n{_WRITES}"))
+    yield Candidate(
+        f"Take the bytes with {_SLICE}_rdwr()",
+        f"What {_SLICE}() returns may only be read. Where the packet's bytes were copied to the buffer, "
+        "bpf_dynptr_write() has to write them back.",
+        tuple(edits),
+    )
+
+
+def not_sleepable(scene: Scene) -> Iterator[Candidate]:
+    """The section of a program that does not sleep, for a hook that does not let it."""
+    section = scene.program.section
+    kind, slash, rest = section.partition("/")
+    if not kind.endswith(".s") or not slash:
+        return
+    fix = section_fix(scene.tree.text, scene.program.name, section, f"{kind.removesuffix('.s')}/{rest}")
+    if fix is not None:
+        yield Candidate(fix.title, "At this hook the kernel does not let a program sleep.", fix.edits)
+
+
 def sleepable(scene: Scene) -> Iterator[Candidate]:
     """The section of a program that may sleep."""
     section = scene.program.section
@@ -147,7 +186,7 @@ def read_only(scene: Scene) -> Iterator[Candidate]:
     if left is None or not _has_another_effect(scene, statement):
         return
     yield Candidate(
-        f"Leave out the assignment to {tree.of(left)}", "Programs of this type may read it, but not write it.",
+        f"Leave out the assignment to {tree.of(left)}", "This memory may be read, but not written.",
         (deleted(tree, statement),), last=True,
     )  # fmt: skip
 
