@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
-from vm.explain import arguments, pointers
+from vm.explain import arguments, pointers, refused
 from vm.explain.facts import Advice, Facts
 from vm.verifier.rules.rule import Topic
 
@@ -48,7 +48,7 @@ ADVICE: Final[dict[Topic, Callable[[Facts], Advice]]] = {
 
 """What explains the rules of a topic."""
 
-OWN: Final[dict[str, Callable[[Facts], Advice]]] = {**arguments.ARGUMENTS, **pointers.ARITHMETIC}
+OWN: Final[dict[str, Callable[[Facts], Advice]]] = {**refused.REFUSED, **arguments.ARGUMENTS, **pointers.ARITHMETIC}
 """What explains a rule before its topic is looked at, by the rule's name."""
 
 

@@ -21,6 +21,7 @@ class _Field(NamedTuple):
     start: int
     size: int
     type: str
+    elements: int  # of an array, else 1
 
 
 def context_field(facts: Facts) -> Advice:
@@ -69,6 +70,13 @@ def context_field(facts: Facts) -> Advice:
         verb = "written" if write else "read"
         beyond = off + size > field.start + field.size
         about = f"{size} bytes at offset {off} reach beyond it" if beyond else f"{part} of it cannot be {verb} alone"
+        if field.elements > 1 and not beyond:
+            width = field.size // field.elements
+            first = off - (off - field.start) % width
+            return Advice(
+                f"{named} has {field.size} bytes ({field.type}); {about}.",
+                f"an access of {width} bytes at offset {first}: one element of the array",
+            )
         return Advice(
             f"{named} has {field.size} bytes ({field.type}); {about}.",
             f"an access of {field.size} bytes at offset {field.start}: the whole field",
@@ -108,11 +116,15 @@ def field_at(struct: str, off: int, own: Btf | None = None) -> _Field | None:
             if not member.name and inner.kind in COMPOSITES:
                 for each in inner.members:
                     if each.name and start + each.bit_off // 8 <= off:
-                        return _Field(
-                            each.name, start + each.bit_off // 8, btf.size_of(each.type_id), _spelled(btf, each.type_id)
-                        )
-            return _Field(member.name, start, width, _spelled(btf, member.type_id))
+                        return _field(btf, each.name, start + each.bit_off // 8, each.type_id)
+            return _field(btf, member.name, start, member.type_id)
     return None
+
+
+def _field(btf: Btf, name: str, start: int, type_id: int) -> _Field:
+    found = btf.skip_modifiers(type_id)
+    elements = found.nelems if found.kind is Kind.ARRAY else 1
+    return _Field(name, start, btf.size_of(type_id), _spelled(btf, type_id), elements)
 
 
 def _spelled(btf: Btf, type_id: int) -> str:

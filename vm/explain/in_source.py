@@ -213,6 +213,34 @@ def only_return(facts: Facts, low: int, high: int) -> SourceCheck | None:
     return SourceCheck(lines[0], "") if len(lines) == 1 else None
 
 
+def returns_only(facts: Facts, low: int, high: int) -> bool:
+    """Whether every return statement of the function at the rejected instruction returns a constant of a range."""
+    info = facts.line_info(facts.env.insn_idx)
+    if not facts.env.program.source or info is None or not in_program(info):
+        return False
+    function = syntax_of(facts.env.program.source).function_at(info.line)
+    values = [value for _, value in function.returns] if function is not None else []
+    return len(values) > 1 and all(_is_number(value) and low <= int(value, 0) <= high for value in values)
+
+
 def _is_number(text: str) -> bool:
     digits = text.removeprefix("-")
     return digits.isdigit() and (digits == "0" or not digits.startswith("0"))
+
+
+def passed_uninitialised(facts: Facts, argument: int) -> str:
+    """The local variable that is an argument of the call at the rejected instruction, if it has no initialiser."""
+    info = facts.line_info(facts.env.insn_idx)
+    source = facts.env.program.source
+    if not source or info is None or not in_program(info) or not info.column:
+        return ""
+    use = syntax_of(source).use_at(info.line, info.column)
+    function = syntax_of(source).function_at(info.line)
+    if use is None or function is None or not 1 <= argument <= len(use.arguments):
+        return ""
+    offsets = use.arguments[argument - 1].offsets
+    name = offsets[0] if len(offsets) == 1 else ""
+    if not name.isidentifier() or name in function.params:
+        return ""
+    given = [a for a in function.assignments if a.name == name and a.start < use.start]
+    return name if given and not (given[0].names or given[0].calls or given[0].updates) else ""

@@ -15,6 +15,7 @@ from vm.isa import opcodes as o
 from vm.namedtuples import NamedTuple
 from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import slot_index, slot_name
+from vm.verifier.report.need import packet_names
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
@@ -57,7 +58,7 @@ def packet(facts: Facts) -> Advice:
     if farthest > MAX_PACKET_OFF:
         return _too_far(facts, reg, checks, farthest)
     if not checks:
-        limit = "data" if reg.type == t.PTR_TO_PACKET_META else "data_end"
+        _, limit = packet_names(reg.type, facts.env.program.prog_type)
         said = f"On this path no packet pointer is compared with {limit} before the access."
         length = _of_the_length(facts, said)
         if length is not None:

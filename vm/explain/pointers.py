@@ -116,6 +116,9 @@ def of_number(facts: Facts) -> Advice | None:
     if null is not None:
         return null._replace(what=f"{facts.name} is computed from NULL on this path. {null.what}")
     if _may_be_zero(facts, reg):
+        drained = _drained(facts, made)
+        if drained is not None:
+            return drained
         branch = _became_null(facts)
         if branch is not None:
             text = branch_text(facts.recorder.insns, branch.insn_idx)
@@ -134,6 +137,19 @@ def of_number(facts: Facts) -> Advice | None:
 def _may_be_zero(facts: Facts, reg: RegState) -> bool:
     """Whether a number is NULL, or so small that it is an offset from NULL."""
     return reg.is_const() and 0 <= reg.scalar.umin < 1 << 16
+
+
+def _drained(facts: Facts, made: Cause | None) -> Advice | None:
+    """NULL from an iterator that has no further element: the verifier walks that case as a path of its own."""
+    if made is None or made.kind != "call" or made.step < 0 or not facts.env.aux[made.insn_idx].is_iter_next:
+        return None
+    callee = facts.recorder.called(made.insn_idx)
+    return Advice(
+        f"{facts.name} is NULL on this path: {callee}() in {facts.where(made.insn_idx)} returns NULL when there is no "
+        "further element, and nothing compares its result with 0.",
+        f"a check that {facts.name} is not NULL before this access",
+        CauseKind.MISSING_CHECK,
+    )
 
 
 def _became_null(facts: Facts) -> Branch | None:
@@ -273,7 +289,10 @@ def stack(facts: Facts) -> Advice:
 
 
 def _stack(facts: Facts) -> Advice:
-    off, size = facts.value("off"), facts.value("size")
+    off, size, reg = facts.value("off"), facts.value("size"), facts.reg
+    if "var_off" in facts.rejected.values and reg is not None and reg.type == t.PTR_TO_STACK and size > 0:
+        low, high = (f"fp{off + each:+d}" for each in (reg.scalar.smin, reg.scalar.smax))
+        return Advice(f"The bounds of {facts.name} allow {size} bytes from {low} up to {high} on.")
     if "var_off" in facts.rejected.values or size <= 0:
         return Advice()
     if off >= 0:

@@ -7,7 +7,7 @@ from typing import Final
 
 from vm.explain.causes import branch_text
 from vm.explain.facts import Advice, Branch, Facts
-from vm.explain.lineage import How, Value, ancestors, origin, parents, read_of, value_before
+from vm.explain.lineage import How, Value, ancestors, origin, parents, read_of, value_before, wide_origin
 from vm.explain.source_bounds import (
     cast_bound,
     compiled_bound,
@@ -165,6 +165,8 @@ def too_wide(facts: Facts, said: str) -> Advice:
         return loop_bound(facts, said) or Advice(said, kind=CauseKind.MISSING_CHECK)
     lineage = ancestors(facts.recorder, number)
     compared = next((r for r in related(facts, number) if r.theirs is How.SAME and _bounds(r)), None)
+    if compared is not None and _only_from_below(compared):
+        compared = None
     masked = next((value.step for value in lineage if lineage[value] <= How.COMPUTED and _masks(facts, value)), None)
     if compared is not None and (masked is None or compared.branch.step > masked):
         text = branch_text(facts.recorder.insns, compared.branch.insn_idx)
@@ -181,7 +183,10 @@ def too_wide(facts: Facts, said: str) -> Advice:
     after = other_check(facts, which)
     if after is not None:
         return _with(said, after)
-    what = f"{said} Nothing on this path compares it: the bound is that of its type."
+    made = wide_origin(facts.recorder, origin(facts.recorder, number))
+    callee = facts.recorder.called(facts.recorder.insn_idx(made.step)) if made.step >= 0 and made.idx == 0 else ""
+    bound = f"what {callee}() returns at most" if callee else "that of its type"
+    what = f"{said} Nothing on this path bounds it from above: the bound is {bound}."
     return Advice(what, kind=CauseKind.MISSING_CHECK)
 
 
@@ -215,6 +220,13 @@ def _bounds(found: Related) -> bool:
     if not _is_number(after):
         return False
     return _smaller(after.scalar, before.scalar)
+
+
+def _only_from_below(found: Related) -> bool:
+    """Whether a comparison keeps out negative numbers only: its upper bound is the one that the number had before."""
+    branch, here = found.branch, len(found.branch.before) - 1
+    before, after = branch.before[here].regs[found.idx].scalar, branch.after[here].regs[found.idx].scalar
+    return before.smin < 0 <= after.smin and before.smax == after.smax < LARGE
 
 
 def _smaller(a: Scalar, b: Scalar) -> bool:

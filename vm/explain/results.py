@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.explain.facts import Advice, Facts
-from vm.explain.in_source import only_return, return_of
+from vm.explain.in_source import only_return, return_of, returns_only
 from vm.explain.lineage import value_before, wide_origin
 from vm.explain.program_types import type_name
 from vm.explain.words import bounds, number
@@ -57,6 +57,14 @@ def result(facts: Facts) -> Advice:
     allowed = f"{low}" if low == high else f"{low} or {high}" if high - low == 1 else f"a value {span(low, high)}"
     what = f"{who} to return {allowed}{f' ({meaning})' if meaning else ''}"
     what += f"; here it is {known or 'an unknown number'}"
+    if reg is not None and reg.scalar.var_off.mask and returns_only(facts, low, high):
+        return Advice(
+            f"{what}. The source returns only allowed numbers, but the compiler computes the result from a comparison, "
+            "with arithmetic of which the verifier does not know the range.",
+            f"{allowed} on every path, each set in a branch of its own",
+            CauseKind.LOST_IN_COMPILATION,
+            _set_at(facts),
+        )
     if reg is not None and reg.scalar.var_off.mask == 0 and 1 << 31 <= reg.scalar.umin <= U32_MAX:
         what += f", which is {number(reg.scalar.umin - (1 << 32))} as an int"
     return Advice(f"{what}.", f"{allowed} on every path", CauseKind.WRONG_RESULT, _set_at(facts), _statement(facts))

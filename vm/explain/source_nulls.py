@@ -19,6 +19,7 @@ from vm.explain.in_source import (
     subject,
     wrong_side,
 )
+from vm.isa import opcodes as o
 from vm.trace.root_cause import CauseKind, SourceCheck
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def null_check(facts: Facts, argument: int = 0, given_at: int = -1) -> Advice | 
     given = None
     if info is not None and in_program(info):
         given = next((a for a in found.function.assignments if a.line == info.line and a.calls), None)
-    pointers = found.pointers if given is None else (given.name,)
+    loaded = given_at >= 0 and facts.env.insns[given_at].code & 0x07 == o.LDX and "->" in "".join(found.pointers[:1])
+    pointers = (given.name,) if given is not None else found.pointers[:1] if loaded else found.pointers
     for pointer in pointers:
         told = null_check_of(facts, found.function, pointer, found.start)
         if told is not None:

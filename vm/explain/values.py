@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vm.explain.facts import Advice, Facts
+from vm.explain.in_source import passed_uninitialised
 from vm.explain.pointers import of_number
 from vm.isa import opcodes as o
 from vm.trace.retell import stack_names
@@ -81,6 +82,14 @@ def _never_written(facts: Facts) -> Advice:
     writer = recorder.writer_before(facts.at, frame, idx)
     if writer >= 0 and recorder.insns[recorder.insn_idx(writer)].code == o.JMP | o.CALL and 0 < idx < 6:
         callee = recorder.called(recorder.insn_idx(writer)) or "the function"
+        variable = passed_uninitialised(facts, idx)
+        if variable:
+            return Advice(
+                f"On this path nothing gives {variable} a value before it is used here: the compiler takes whatever is "
+                f"in {facts.name}, and there is nothing in it after the call of {callee}().",
+                f"a value for {variable} on every path that leads here",
+                CauseKind.UNINITIALISED,
+            )
         return Advice(
             f"{callee}() in {facts.where(recorder.insn_idx(writer))} leaves nothing in {facts.name}: r1 to r5 do not "
             "survive a call.",

@@ -94,10 +94,8 @@ def check_bounds(
         return
     reg = env.cur_state.frame[-1].regs[regno]
     if reg.type in _PACKETS:
-        env.reject(
-            rule, regno, needed=need.packet(regno, reg, off, size), off=off, size=size, id=s32(reg.id),
-            range=s32(mem_size),
-        )  # fmt: skip
+        needed = need.packet(regno, reg, off, size, env.program.prog_type)
+        env.reject(rule, regno, needed=needed, off=off, size=size, id=s32(reg.id), range=s32(mem_size))
     known = reg.type in _WHAT
     env.reject(
         rule, regno, needed=need.region(off, off, size, mem_size), off=off, size=size,

@@ -48,5 +48,5 @@ def check_packet_access(env: VerifierEnv, regno: int, off: int, size: int, zero_
     if reg.scalar.smin < 0:
         env.reject(OFFSET_MAY_BE_NEGATIVE, regno, needed=need.not_negative(reg.scalar.smin))
     if reg.range < 0:
-        env.reject(PACKET_ACCESS_BEYOND_END, regno, needed=need.packet(regno, reg, off, size))
+        env.reject(PACKET_ACCESS_BEYOND_END, regno, needed=need.packet(regno, reg, off, size, env.program.prog_type))
     check_bounds(env, PACKET_ACCESS_OUT_OF_RANGE, regno, off, size, reg.range, zero_size_allowed)

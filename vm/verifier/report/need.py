@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vm.bits import S64_MAX, S64_MIN
+from vm.kernel import types as k
 from vm.verifier.domain.scalar import U64_MAX
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -29,16 +30,28 @@ def _of(count: int) -> str:
     return f"{count:,} byte" if count == 1 else f"{count:,} bytes"
 
 
-def packet(regno: int, reg: RegState, off: int, size: int) -> str:
+def packet_names(reg_type: int, prog_type: int) -> tuple[str, str]:
+    """What the start and the end of the memory are called in the context of a program type."""
+    if reg_type == t.PTR_TO_PACKET_META:
+        return "data_meta", "data"
+    return ("optval", "optval_end") if prog_type == k.BPF_PROG_TYPE_CGROUP_SOCKOPT else ("data", "data_end")
+
+
+def packet(regno: int, reg: RegState, off: int, size: int, prog_type: int) -> str:
     """A packet access at `off` (fixed parts) of `size` bytes, where reg.range bytes are known to be there."""
     if reg.range < 0:
         return f"a pointer that is not past the end of the packet: r{regno} was compared with the end and is past it"
+    if off < 0 and reg.id:
+        return (
+            f"a constant part of the offset that is not negative: it is {off:,}, and has to be 0 or more however large "
+            "the number is that was added besides"
+        )
     if off < 0:
         return f"an offset that is not before the start of the packet; here it is {off:,}"
     if size <= 0:
         return f"an access of at least 1 byte; this one has {size}"
     end = off + size
-    start, bound = ("data_meta", "data") if reg.type == t.PTR_TO_PACKET_META else ("data", "data_end")
+    start, bound = packet_names(reg.type, prog_type)
     where = ""
     if reg.id:
         start = "p"
