@@ -76,6 +76,49 @@ class Region(Wire, frozen=True):
     size: Annotated[int, about("bytes")]
 
 
+class StructRow(Wire, frozen=True):
+    """A field of a struct. A field without a name is a struct or union whose members follow."""
+
+    depth: Annotated[int, about("how many structs it lies in")]
+    name: str
+    type: Annotated[str, about("C text")]
+    offset: Annotated[int, about("bytes, in the whole struct")]
+    size: Annotated[int, about("bytes")]
+    bits: Annotated[int, about("of a bit-field; else 0")]
+    holds: Annotated[bool, about("whether the rows that follow with a greater depth are its members")]
+
+
+class StructLayout(Wire, frozen=True):
+    """The fields of structs in memory; those of structs that the recording holds nothing of are left out."""
+
+    rows: list[StructRow]
+
+
+class StructValue(Wire, frozen=True):
+    """What a field holds from a step on."""
+
+    row: Annotated[int, about("number of the field in the layout")]
+    step: Annotated[int, about("-1: at the entry of the program")]
+    how: Annotated[
+        Literal["entry", "read", "write", "call", "return"],
+        about("how it is known: read or written by the step, written by a call, read at the entry or the return"),
+    ]
+    text: Annotated[str, about('C text; in hex with `··` for bytes that are not known; `""`: nothing is')]
+
+
+class HeldStruct(Wire, frozen=True):
+    """A struct in the memory of a recorded event."""
+
+    run: int
+    name: Annotated[str, about("as in the names of memory: `ctx`, `sock`, `value of counts`")]
+    type: Annotated[str, about('C text; `""`: the arguments of the hook')]
+    address: Annotated[str, about("hex")]
+    size: Annotated[int, about("bytes")]
+    layout: Annotated[int, about("number of its layout")]
+    values: list[StructValue]
+    steps: Annotated[int, about("of the event, whose reads and writes are in `values`")]
+
+
 class Recorded(Wire, frozen=True):
     """Where and how the events of a recording were recorded."""
 
@@ -94,6 +137,9 @@ class Recorded(Wire, frozen=True):
     outside: Annotated[
         list[list[int]], about("run and step, where a register was outside what the verifier had proved")
     ]
+    layouts: list[StructLayout] | Unset = UNSET
+    structs: Annotated[list[HeldStruct], about("the context first, then by their first use")] | Unset = UNSET
+    structs_left: Annotated[int, about("structs that are left out, because there are too many")] | Unset = UNSET
 
 
 class Executed(Wire, frozen=True):

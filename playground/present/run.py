@@ -21,6 +21,7 @@ from playground.present.parts import divided, parts
 from playground.present.reads import READS
 from playground.present.reasons import numbers_message
 from playground.present.request import Asked, read_request
+from playground.present.structs import structs_json
 from playground.present.uploaded import filled
 from playground.present.value import facts_told
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
@@ -436,7 +437,7 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
 
     asked, program = translated.loaded.asked, translated.loaded.program
     recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
-    matched, runs, found = pipeline.replayed(
+    matched, runs, found, structs = pipeline.replayed(
         recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths
     )
     outside: list[list[int]] = []
@@ -455,6 +456,7 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
             "kernel": recording.release, "workload": recording.workload, "matched": matched.how,
             "tasks": [f"{event.comm} ({event.pid})" for event in matched.events],
             "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
+            **structs_json(structs),
         },
         **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
     }  # fmt: skip

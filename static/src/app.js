@@ -29,6 +29,7 @@ import { Scrubber } from "./panels/scrubber.js";
 import { ShapePane } from "./panels/shape.js";
 import { Splitters } from "./panels/splitters.js";
 import { State } from "./panels/state.js";
+import { StructsPane } from "./panels/structs.js";
 import { Switch } from "./panels/switch.js";
 import { ValuePopover } from "./panels/value.js";
 import { ViewMenu } from "./panels/view-menu.js";
@@ -68,7 +69,7 @@ async function start() {
 
   const components = {
     "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
-    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-shape": ShapePane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
+    "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-shape": ShapePane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-structs": StructsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover, "bs-breakpoints": BreakpointsPane, "bs-view-menu": ViewMenu,
   };

@@ -116,3 +116,81 @@ def test_a_recording_in_one_file_is_stepped_offline(tab: Callable[..., Any], ser
     expect(page.locator("bs-scrubber output")).to_contain_text("of 29")
     expect(page.locator(".stage-line, bs-pipeline").first).to_contain_text("event 4 of 5")
     assert not opened.faults
+
+
+def read_of_the_socket(page: Any) -> None:
+    """At the third step of trace_connects the socket's port was read, and its address is read."""
+    page.get_by_role("tab", name="Structs").click()
+    structs = page.locator("bs-structs")
+    expect(structs).to_contain_text("sock: struct sock at 0x")
+    expect(structs.locator("tr.wrote", has_text="skc_daddr")).to_contain_text("16777343")
+    port = structs.locator("tr", has_text="skc_dport")
+    expect(port).to_contain_text("read at step 2")
+    expect(structs.locator("tr", has_text="skc_rcv_saddr")).to_contain_text("known at the return")
+    expect(structs.locator("tr", has_text="sk_rcvbuf")).to_have_count(0)
+    show = structs.get_by_label("show fields that are not recorded")
+    show.check()
+    expect(structs.locator("tr", has_text="sk_rcvbuf")).to_contain_text("not recorded")
+    show.uncheck()
+    # By keyboard: fold the outermost struct, unfold it again, and unfold what is not recorded.
+    fold = structs.get_by_role("button", name="struct sock_common __sk_common")
+    fold.focus()
+    page.keyboard.press("Enter")
+    expect(fold).to_be_focused()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(port).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(port).to_be_visible()
+    structs.get_by_role("button", name="fields not recorded").last.press("Enter")
+    expect(structs.locator("tr", has_text="sk_lock")).to_be_visible()
+    port.get_by_role("button", name="step 2").press("Enter")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 2 of 28")
+    # The argument leads to the object that it points to.
+    structs.get_by_label("Struct", exact=True).select_option(label="ctx: arguments of the hook")
+    structs.get_by_role("button", name="→ struct sock").press("Enter")
+    expect(structs).to_contain_text("sock: struct sock at 0x")
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 28 of 28")
+    expect(structs.locator("tr", has_text="skc_rcv_saddr")).to_contain_text("at the return")
+
+
+AT_THE_READ = {"stage": "run", "packet": 0, "step": 2}
+
+
+def test_structs_of_an_event_field_by_field(tab: Callable[..., Any], server: str) -> None:
+    link = json.loads(posted(server, "/api/share", {**request("trace_connects"), "view": AT_THE_READ}))["id"]
+    opened = tab()
+    page = opened.open(f"/s/{link}")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 3 of 28")
+    read_of_the_socket(page)
+    opened.check()
+
+
+def test_structs_on_a_phone_in_the_dark(tab: Callable[..., Any], server: str) -> None:
+    view = {**AT_THE_READ, "pane": "structs"}
+    link = json.loads(posted(server, "/api/share", {**request("trace_waits"), "view": view}))["id"]
+    opened = tab(width=390, height=844, color_scheme="dark")
+    page = opened.open(f"/s/{link}")
+    structs = page.locator("bs-structs")
+    expect(structs.locator("tr", has_text="pid_t pid")).to_be_visible()
+    assert structs.evaluate("each => each.scrollWidth <= each.clientWidth")
+    opened.check()
+
+
+def test_structs_offline(tab: Callable[..., Any], server: str, tmp_path: Path) -> None:
+    file = tmp_path / "session.html"
+    file.write_bytes(posted(server, "/api/session", {"request": request("trace_connects"), "view": AT_THE_READ}))
+    opened = tab(offline=True)
+    page = opened.page
+    page.goto(file.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    read_of_the_socket(page)
+    assert not opened.faults
+
+
+def test_a_program_without_a_recording_has_no_structs(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    expect(page.get_by_role("tab", name="Structs")).to_be_hidden()

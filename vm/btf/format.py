@@ -29,6 +29,19 @@ def format_value(btf: Btf, type_id: int, data: bytes, max_nodes: int = MAX_NODES
     return _Formatter(btf, data, max_nodes).value(type_id, 0, 0)
 
 
+def format_bits(btf: Btf, member: Member, data: bytes) -> str:
+    """The value of a bit-field. data -- from the byte on in which it begins"""
+    return _Formatter(btf, data, 1).bits(member, -(member.bit_off // 8))
+
+
+def quoted(raw: bytes) -> str | None:
+    """A quoted string if the bytes are printable and then only zeros."""
+    text, _, rest = raw.partition(b"\0")
+    if not raw or rest.strip(b"\0") or not all(32 <= c < 127 for c in text):
+        return None
+    return '"' + text.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 class RecordText:
     """Records that a program put out, as text. Nothing says of what type a record is.
 
@@ -43,11 +56,16 @@ class RecordText:
             if found.name and not is_kernel_type(found.name):
                 self._by_size.setdefault(found.size, []).append(found)
 
+    def type_of(self, size: int) -> Type | None:
+        """The type that a record of so many bytes is taken for."""
+        types = self._by_size.get(size, [])
+        return types[0] if len(types) == 1 else None
+
     def text(self, data: bytes) -> str:
         """A record as a C initializer, or its strings; "" where there is neither."""
-        types = self._by_size.get(len(data), [])
-        if self._btf is not None and len(types) == 1:
-            return f"struct {types[0].name} {format_value(self._btf, types[0].id, data, MAX_RECORD_NODES)}"
+        found = self.type_of(len(data))
+        if self._btf is not None and found is not None:
+            return f"struct {found.name} {format_value(self._btf, found.id, data, MAX_RECORD_NODES)}"
         texts = _STRINGS.findall(data)[:MAX_STRINGS]
         return ", ".join(f'"{text.decode()}"' for text in texts)
 
@@ -89,13 +107,14 @@ class _Formatter:
                 parts.append("…")
                 break
             if member.bits:
-                text = self._bits(found, member, offset)
+                text = self.bits(member, offset)
             else:
                 text = self.value(member.type_id, offset + member.bit_off // 8, depth + 1)
             parts.append(f".{member.name[:MAX_NAME]} = {text}" if member.name else text)
         return self._braced(parts)
 
-    def _bits(self, owner: Type, member: Member, offset: int) -> str:
+    def bits(self, member: Member, offset: int) -> str:
+        """A bit-field of a struct at a byte offset."""
         self.budget -= 1
         start = offset + member.bit_off // 8
         shift = member.bit_off % 8
@@ -112,7 +131,7 @@ class _Formatter:
         element = self.btf.skip_modifiers(found.type_id)
         size = self.btf.size_of(element.id)
         if element.kind is Kind.INT and size == 1 and (element.encoding & INT_CHAR or element.name == "char"):
-            text = self._text(self.data[offset : offset + found.nelems])
+            text = quoted(self.data[offset : offset + found.nelems])
             if text is not None:
                 return text
         parts: list[str] = []
@@ -122,13 +141,6 @@ class _Formatter:
                 break
             parts.append(self.value(element.id, offset + index * size, depth + 1))
         return self._braced(parts)
-
-    def _text(self, raw: bytes) -> str | None:
-        """A quoted string if the bytes are printable and then only zeros."""
-        text, _, rest = raw.partition(b"\0")
-        if not raw or rest.strip(b"\0") or not all(32 <= c < 127 for c in text):
-            return None
-        return '"' + text.decode().replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     def _scalar(self, found: Type, raw: bytes) -> str:
         if found.kind is Kind.FLOAT and len(raw) in (4, 8):

@@ -9,9 +9,8 @@ from typing import Final, NamedTuple
 
 from vm.btf.types import Btf
 from vm.errors import InputError
-from vm.kernel import types as t
 from vm.program import Program
-from vm.recorded.context_fields import ContextField, ContextFields
+from vm.recorded.context_fields import AS_TOLD, ContextField, ContextFields
 
 CONTEXT_BYTES: Final = 4096
 MAX_CONDITION: Final = 200
@@ -20,14 +19,6 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "==": operator.eq, "!=": operator.ne, "<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt,
     "&": lambda value, mask: bool(value & mask),
 }  # fmt: skip
-_AS_TOLD: Final = frozenset(
-    {
-        t.BPF_PROG_TYPE_KPROBE, t.BPF_PROG_TYPE_TRACEPOINT, t.BPF_PROG_TYPE_RAW_TRACEPOINT,
-        t.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, t.BPF_PROG_TYPE_TRACING, t.BPF_PROG_TYPE_LSM,
-        t.BPF_PROG_TYPE_STRUCT_OPS,
-    }
-)  # fmt: skip
-"""Types of programs whose context lies in memory as the program sees it."""
 _OF_TEXT: Final = ("==", "!=")
 _CONDITION: Final = re.compile(r"\s*([A-Za-z_][\w. ]*?|ctx\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII)
 _PLACE: Final = re.compile(r"ctx\+(\d{1,4}):([1248])", re.ASCII)
@@ -46,7 +37,7 @@ class Condition(NamedTuple):
         if place is not None:
             field: ContextField | None = ContextField(int(place[1]), int(place[2]))
         else:
-            field = ContextFields(program, kernel).find(self.name) if program.prog_type in _AS_TOLD else None
+            field = ContextFields(program, kernel).find(self.name) if program.prog_type in AS_TOLD else None
         if field is None or field.offset + field.size > CONTEXT_BYTES or field.text != isinstance(self.value, bytes):
             return None
         return Check(field, self)

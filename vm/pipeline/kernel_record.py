@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vm.runner.execution import Execution
     from vm.runner.follow import Known
     from vm.runner.replay import Replayed
+    from vm.runner.replay_structs import HeldStruct
     from vm.trace.follow import WalkPaths
 
 _SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
@@ -157,6 +158,18 @@ def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, l
 
     InputError if the source is refused, or has no such program.
     """
+    matched, runs, found, _ = _here(recording, name)
+    for run, known in zip(runs, found, strict=True):
+        yield matched.how, run, known or [None] * len(run.steps)
+
+
+def recorded_structs(recording: Recording, name: str) -> list[list[HeldStruct]]:
+    """What the memory of a program's recorded events held, by struct; otherwise as stepped()."""
+    return _here(recording, name).structs
+
+
+def _here(recording: Recording, name: str) -> Replayed:
+    """A recording beside its program, as it is compiled and verified here."""
     from vm.pipeline.kernel_matrix import built
     from vm.pipeline.objects import choose
     from vm.pipeline.translation import rewrite, translate
@@ -178,6 +191,4 @@ def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, l
         raise InputError(f"The verifier rejects {name} here: {verdict.message}")
     rewritten = rewrite(verdict.env)
     paths = walk_paths(verdict.env, check.recorder, rewritten)
-    matched, runs, found = replayed(recording, rewritten, translate(rewritten), _MOST_STATES, paths)
-    for run, known in zip(runs, found, strict=True):
-        yield matched.how, run, known or [None] * len(run.steps)
+    return replayed(recording, rewritten, translate(rewritten), _MOST_STATES, paths)

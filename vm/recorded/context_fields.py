@@ -19,6 +19,14 @@ _ON_THE_WAY: Final = (Kind.FUNC, Kind.TYPEDEF, Kind.PTR)
 _SKIPPED: Final = {k.BPF_TRACE_RAW_TP: 1}
 """Parameters that are not passed on to the program."""
 _CHARACTER: Final = 1
+AS_TOLD: Final = frozenset(
+    {
+        k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT,
+        k.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, k.BPF_PROG_TYPE_TRACING, k.BPF_PROG_TYPE_LSM,
+        k.BPF_PROG_TYPE_STRUCT_OPS,
+    }
+)  # fmt: skip
+"""Types of programs whose context lies in memory as the program sees it."""
 _SIGNED: Final = 1  # BTF_INT_SIGNED
 
 
@@ -31,12 +39,13 @@ class ContextField(NamedTuple):
     text: bool = False
 
 
-class _Argument(NamedTuple):
-    """An argument of the hook: its place among 64-bit values is its number."""
+class Argument(NamedTuple):
+    """An argument of the hook: its place among 64-bit values is its number. type_id -- 0 of what the hook returned"""
 
     name: str
     size: int = _ARGUMENT
     signed: bool = False
+    type_id: int = 0
 
 
 class ContextFields:
@@ -46,7 +55,8 @@ class ContextFields:
         """kernel -- types of the kernel it is attached in; of the emulated one by default"""
         self._btf: Btf | None = None
         self._type_id = 0
-        self._arguments: tuple[_Argument, ...] = ()
+        self._arguments: tuple[Argument, ...] = ()
+        self._kernel = kernel
         with contextlib.suppress(InputError):
             if program.btf is not None and program.func_infos:
                 self._btf, self._type_id = program.btf, _pointed(program.btf, program.func_infos[0].type_id)
@@ -61,6 +71,14 @@ class ContextFields:
         if inside + size <= _ARGUMENT and number < len(self._arguments):
             return self._arguments[number].name
         return ""
+
+    def struct(self) -> tuple[Btf, int] | None:
+        """The struct that the program declares, None if the context is arguments, or nothing is known of it."""
+        return (self._btf, self._type_id) if self._btf is not None and self._type_id else None
+
+    def arguments(self) -> tuple[Btf, tuple[Argument, ...]]:
+        """The arguments, with the types of the kernel that they are of; none if the context is a struct."""
+        return self._kernel or kernel_btf(), self._arguments
 
     def names(self) -> tuple[str, ...]:
         """The names that find() accepts."""
@@ -100,7 +118,7 @@ def _pointed(btf: Btf, func_id: int) -> int:
     return found.id if found.kind in (Kind.STRUCT, Kind.UNION) else 0
 
 
-def _arguments(program: Program, btf: Btf) -> Iterator[_Argument]:
+def _arguments(program: Program, btf: Btf) -> Iterator[Argument]:
     """Names of the arguments of the function or tracepoint that a program is attached to, and of its result."""
     found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name, btf)
     if program.expected_attach_type == k.BPF_TRACE_RAW_TP:  # the type of a tracepoint has no names
@@ -113,6 +131,6 @@ def _arguments(program: Program, btf: Btf) -> Iterator[_Argument]:
         held = btf.skip_modifiers(param.type_id)
         size = held.size if held.kind in (Kind.INT, Kind.ENUM) and held.size in (1, 2, 4) else _ARGUMENT
         signed = held.kind is Kind.INT and bool(held.encoding & _SIGNED)
-        yield _Argument(param.name or f"argument {number}", size, signed)
+        yield Argument(param.name or f"argument {number}", size, signed, param.type_id)
     if program.expected_attach_type in (k.BPF_TRACE_FEXIT, k.BPF_MODIFY_RETURN):
-        yield _Argument("return value")
+        yield Argument("return value")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import unpack_from
 from typing import TYPE_CHECKING, Final
 
+from vm.btf.format import RecordText
 from vm.btf.members import member_path
+from vm.kernel.btf import is_kernel_type
 from vm.recorded.context_fields import ContextFields
 from vm.recorded.values import RecordedCode, RecordedEvent
 from vm.runner.execution import Region
+from vm.runner.replay_objects import Typed
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
-    from vm.runner.replay_objects import Typed
 
 CTX_BYTES: Final = 256
 _STACK_BYTES: Final = 16 << 10
@@ -33,7 +36,9 @@ class RecordedNames:
         self.stack = range(max(0, top - _STACK_BYTES), top + 8)
         self.maps: dict[int, str] = {}
         self._types: dict[str, tuple[Btf, int]] = {}
+        self._program = rewritten.program
         self._context = ContextFields(rewritten.program)
+        self._records = RecordText(rewritten.program.btf, is_kernel_type)
         self._sizes: dict[int, tuple[int, int]] = {}
         self._values: dict[str, list[tuple[int, int]]] = {}
         self._regions: list[Region] = [Region("ctx", self.ctx, CTX_BYTES)] if self.ctx else []
@@ -76,6 +81,20 @@ class RecordedNames:
         """Name a kernel object."""
         self.add(found.name, found.address, found.size)
         self._types[found.name] = found.btf, found.type_id
+
+    def add_record(self, name: str, address: int, size: int) -> None:
+        """Name a record of a ring buffer; its type is the only one of the program's that has its size."""
+        self.add(name, address, size)
+        found = self._records.type_of(size)
+        if found is not None and self._program.btf is not None:
+            self._types[name] = self._program.btf, found.id
+
+    def typed(self) -> Iterator[Typed]:
+        """What has a type, but for the context."""
+        for each in self._regions:
+            btf, type_id = self._types.get(each.name, (None, 0))
+            if btf is not None:
+                yield Typed(each.name, each.address, each.size, btf, type_id)
 
     def _holder(self, address: int) -> Region | None:
         """The smallest region that holds an address."""

@@ -269,6 +269,10 @@ class Steps(Sequence[RunStep]):
                 found.append(self._write(k, insn))
         return found
 
+    def moved(self, i: int) -> tuple[MemoryWrite, ...]:
+        """What step i read and wrote, as far as it is known."""
+        return (*self.stored(i), *self._more.get(i, ()))
+
     def name_at(self, i: int, address: int, size: int) -> str:
         """The name of some bytes, seen from the frame of step i."""
         return self._full_name(self._heads[i], address, size)
@@ -281,7 +285,7 @@ class Steps(Sequence[RunStep]):
     def _step(self, i: int) -> RunStep:
         raw = self._raw
         first, after = self.span(i)
-        writes = (*self.stored(i), *self._more.get(i, ()))
+        writes = self.moved(i)
         point = raw.points[raw.ids[first]]
         depth = self._depths()[first]
         # The last function's epilogue leaves the caller's registers: show what the program left instead.

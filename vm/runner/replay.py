@@ -25,6 +25,7 @@ from vm.runner.recording import Recording as RawSteps
 from vm.runner.replay_calls import calls
 from vm.runner.replay_memory import Memory, by_line
 from vm.runner.replay_objects import objects
+from vm.runner.replay_structs import HeldStruct, Structs
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -83,11 +84,13 @@ class Replayed(NamedTuple):
     """The events of a program.
 
     known -- of each run what the verifier knew after each step; empty without its walk, or by line
+    structs -- of each run what its memory held, by struct
     """
 
     matched: Matched
     runs: list[Execution]
     known: list[list[Known | None]]
+    structs: list[list[HeldStruct]]
 
 
 def replay(
@@ -105,13 +108,15 @@ def replay(
         raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
     code = recording.codes[number]
     matched = match(code, rewritten, image)._replace(events=tuple(events))
-    done = Replayed(matched, [], [])
+    done = Replayed(matched, [], [], [])
+    found = Structs(rewritten.program)
     followed = MAX_FOLLOWED
     for event in events:
         one = _Event(recording, code, event, matched, rewritten, image, steps)
         known = one.follow(paths, followed) if paths is not None else []
         done.runs.append(one.execution())
         done.known.append(known)
+        done.structs.append(found.of(event, one.steps, one.names, one.whole))
         steps -= len(one.steps)
         followed = max(0, followed - len(one.steps))
     return done
@@ -154,6 +159,11 @@ class _Event:
             memory = by_line(self.code, self.event, self.states, self.steps)
         self.steps.add(first, memory)
         return self._told(said)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the last step is the program's return."""
+        return not self.event.cut and self.raw.count() == len(self.steps)
 
     def _tail_calls(self) -> list[RunEvent]:
         return [RunEvent(step, "tail_call", "to another program") for step, _ in self.raw.tail_calls()]

@@ -52,7 +52,8 @@ def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterato
             if name is not None:
                 names.add_value(name, f"value of {name}", result, sizes[name])
         elif helper.name == "bpf_ringbuf_reserve" and result:
-            names.add(f"record of {names.maps.get(before[1], 'a ring buffer')}", result, min(before[2], MAX_RECORD))
+            ring = names.maps.get(before[1], "a ring buffer")
+            names.add_record(f"record of {ring}", result, min(before[2], MAX_RECORD))
         told = ", ".join(
             _argument(param, before[n], before[10], names)
             for n, param in enumerate(helper.params[:_ARGUMENTS], 1)

@@ -39,6 +39,7 @@ export const PANES = [
   { id: "paths", label: "Shape", tag: "bs-shape", when: (s) => pathCount(s) > (runs(s) ? 0 : 1), badge: (s) => (pathCount(s) > 1 ? pathCount(s) : "") },
   { id: "packet", label: "Packet", tag: "bs-packet", when: runs, name: inputName },
   { id: "maps", label: "Maps", tag: "bs-maps", scrolls: true, when: runs, badge: (s) => s.stages.load?.maps?.length || "" },
+  { id: "structs", label: "Structs", tag: "bs-structs", scrolls: true, when: (s) => Boolean(s.stages.run?.recorded?.structs?.length) },
   { id: "output", label: "Output", tag: "bs-output", scrolls: true, when: runs, badge: (s) => s.stages.run?.events?.length || "" },
   { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => runs(s) && s.stages.verify?.verdict === "accept" },
   { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },

@@ -2306,6 +2306,58 @@ export interface Region {
   size: number;
 }
 
+/** A field of a struct. A field without a name is a struct or union whose members follow. */
+export interface StructRow {
+  /** how many structs it lies in */
+  depth: number;
+  name: string;
+  /** C text */
+  type: string;
+  /** bytes, in the whole struct */
+  offset: number;
+  /** bytes */
+  size: number;
+  /** of a bit-field; else 0 */
+  bits: number;
+  /** whether the rows that follow with a greater depth are its members */
+  holds: boolean;
+}
+
+/** The fields of structs in memory; those of structs that the recording holds nothing of are left out. */
+export interface StructLayout {
+  rows: StructRow[];
+}
+
+/** What a field holds from a step on. */
+export interface StructValue {
+  /** number of the field in the layout */
+  row: number;
+  /** -1: at the entry of the program */
+  step: number;
+  /** how it is known: read or written by the step, written by a call, read at the entry or the return */
+  how: "entry" | "read" | "write" | "call" | "return";
+  /** C text; in hex with `··` for bytes that are not known; `""`: nothing is */
+  text: string;
+}
+
+/** A struct in the memory of a recorded event. */
+export interface HeldStruct {
+  run: number;
+  /** as in the names of memory: `ctx`, `sock`, `value of counts` */
+  name: string;
+  /** C text; `""`: the arguments of the hook */
+  type: string;
+  /** hex */
+  address: string;
+  /** bytes */
+  size: number;
+  /** number of its layout */
+  layout: number;
+  values: StructValue[];
+  /** of the event, whose reads and writes are in `values` */
+  steps: number;
+}
+
 /** Where and how the events of a recording were recorded. */
 export interface Recorded {
   /** what `uname -r` printed there */
@@ -2322,6 +2374,11 @@ export interface Recorded {
   printed: string[];
   /** run and step, where a register was outside what the verifier had proved */
   outside: number[][];
+  layouts?: StructLayout[];
+  /** the context first, then by their first use */
+  structs?: HeldStruct[];
+  /** structs that are left out, because there are too many */
+  structs_left?: number;
 }
 
 /** `run` done, or failed in the middle of the last run. */

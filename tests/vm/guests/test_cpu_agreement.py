@@ -152,7 +152,7 @@ class Ours:
 
     def replayed(self, one: One) -> Execution:
         recording = Recording("6.12", "6.12", {}, "", (one.code,), (one.taken.event,))
-        matched, (run,), _ = pipeline.replayed(recording, self.rewritten, self.image, 100_000)
+        matched, (run,), _, _ = pipeline.replayed(recording, self.rewritten, self.image, 100_000)
         assert matched.how == EXACT
         return run
 

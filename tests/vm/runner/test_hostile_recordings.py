@@ -80,7 +80,7 @@ def test_other_numbers_are_stepped_or_refused(replayed: Callable[[Recording], Re
     for seed in range(300):
         started = time.monotonic()
         try:
-            _, runs, known = replayed(decode(changed(random.Random(seed))))
+            _, runs, known, _ = replayed(decode(changed(random.Random(seed))))
         except InputError as error:
             assert error.message.endswith(".")
             continue
