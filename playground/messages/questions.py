@@ -203,14 +203,9 @@ class SetupGiven(Wire, frozen=True):
     ] = field(default_factory=dict)
 
 
-class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
-    """Run the object's programs on a real kernel, with a workload.
+class GuestAnalysis(KernelAnalysis, frozen=True, kw_only=True):
+    """Have the object's programs attached in a real kernel while a workload runs."""
 
-    Answered by `real`, by what happens as it happens, and by `real_done`.
-    """
-
-    of_input: ClassVar[bool] = True
-    type: Literal["real"]
     kernel: KernelSeries = ""
     workload: Workload = "shell"
     shell: ShellLine = ""
@@ -222,22 +217,29 @@ class RealRequest(KernelAnalysis, frozen=True, kw_only=True):
     ] = SetupGiven()
 
 
+class RealRequest(GuestAnalysis, frozen=True, kw_only=True):
+    """Run the object's programs on a real kernel, with a workload.
+
+    Answered by `real`, by what happens as it happens, and by `real_done`.
+    """
+
+    of_input: ClassVar[bool] = True
+    type: Literal["real"]
+
+
 class SetupRequest(Analysis, frozen=True, kw_only=True):
     """Ask what can be changed before the object runs on a real kernel. Answered by `setup`."""
 
     type: Literal["setup"]
 
 
-class RecordRequest(KernelAnalysis, frozen=True, kw_only=True):
+class RecordRequest(GuestAnalysis, frozen=True, kw_only=True):
     """Have the object's programs attached in a real kernel and recorded while a workload runs.
 
     Answered by an `event_recorded` for each event, and by `recording`.
     """
 
     type: Literal["record"]
-    kernel: KernelSeries = ""
-    workload: Workload = "shell"
-    shell: ShellLine = ""
     events: Annotated[
         int, about("of each program, at most", title="The number of events", ge=1, le=RECORDED_EVENTS)
     ] = 5

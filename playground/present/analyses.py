@@ -141,13 +141,9 @@ def record_job(asked: Asked) -> Iterator[Message]:
     there = pipeline.saved_guests()
     if not there.states:
         raise InputError(there.missing or "This server has no real kernels.")
-    named = str(asked.more.get("kernel", ""))
-    state = there.named([named])[0] if named else there.usual()
+    state = there.one(str(asked.more.get("kernel") or ""))
     notes: list[str] = []
-    for each in pipeline.record(
-        _build(asked), asked.source, state, _choice(asked),
-        workload=str(asked.more.get("workload") or "shell"), shell=str(asked.more.get("shell") or ""),
-    ):  # fmt: skip
+    for each in pipeline.record(_build(asked), asked.source, state, _choice(asked), **real.given(asked)):
         if isinstance(each, pipeline.Taken):
             event = each.event
             yield {

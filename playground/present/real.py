@@ -24,10 +24,7 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
     """
     started = time.monotonic()
     there = pipeline.saved_guests()
-    name = asked.more.get("kernel") or ""
-    state = None
-    if there.states:
-        state = there.named([name])[0] if name else there.usual()
+    state = there.one(asked.more.get("kernel") or "") if there.states else None
     yield {
         "type": "real",
         "kernels": [{"name": each.name, "release": each.release} for each in there.states],
@@ -41,14 +38,8 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
         source, program = build()
         packets = [each for each in run_inputs(asked.input, program) if isinstance(each, PacketInput)]
         for events in pipeline.real(
-            source, state,
-            workload=asked.more.get("workload") or "shell",
-            shell=asked.more.get("shell") or "",
-            seconds=float(asked.more.get("seconds") or DEFAULT_SECONDS),
-            program=program.name,
-            packets=packets,
-            setup=_setup(asked.more.get("setup") or {}),
-        ):  # fmt: skip
+            source, state, program=program.name, packets=packets, **given(asked)
+        ):
             lines = [_line(event) for event in events if event["what"] in _LINES]
             if lines:
                 yield {"type": "real_output", "ms": _since(started), "lines": lines}
@@ -60,13 +51,21 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
     yield {"type": "real_done", **end, "ms": _since(started)}
 
 
-def _setup(given: Message) -> pipeline.Setup:
-    return pipeline.Setup(
-        given.get("values") or {},
-        given.get("sizes") or {},
-        tuple((each["map"], each["key"], each["value"]) for each in given.get("entries") or ()),
-        given.get("targets") or {},
-    )
+def given(asked: Asked) -> dict[str, Any]:
+    """What a question says of a run in a guest, as real() and record() of the pipeline take it."""
+    more = asked.more
+    setup = more.get("setup") or {}
+    return {
+        "workload": more.get("workload") or "shell",
+        "shell": more.get("shell") or "",
+        "seconds": float(more.get("seconds") or DEFAULT_SECONDS),
+        "setup": pipeline.Setup(
+            setup.get("values") or {},
+            setup.get("sizes") or {},
+            tuple((each["map"], each["key"], each["value"]) for each in setup.get("entries") or ()),
+            setup.get("targets") or {},
+        ),
+    }
 
 
 def _others(events: Iterable[Message]) -> Iterator[Message]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from vm import pipeline
+from vm.cli.guest_options import add_guest, given
 from vm.cli.options import add_build, add_files, build_options
 from vm.cli.report import Reporter, status_of
 from vm.cli.sources import read_source, say_diagnostics
 from vm.errors import InputError
-from vm.kernel.release import VERSION
 from vm.pipeline import Build
 
 HELP = "record what the programs do on a real kernel, instruction by instruction"
@@ -21,13 +21,7 @@ HELP = "record what the programs do on a real kernel, instruction by instruction
 def arguments(p: ArgumentParser) -> None:
     add_files(p, many=False)
     add_build(p)
-    p.add_argument(
-        "--kernel", default=VERSION, metavar="NAME", help="one of those that are there; without it the emulated one"
-    )
-    what = p.add_mutually_exclusive_group()
-    what.add_argument("--workload", default="shell", help=f"{', '.join(pipeline.workloads())} (shell)")
-    what.add_argument("--shell", default="", metavar="COMMAND", help="a line for busybox's shell")
-    p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long the workload may run (5)")
+    add_guest(p)
     p.add_argument("--events", type=int, default=3, metavar="N", help="events of each program (3)")
     p.add_argument("--every", type=int, default=1, metavar="N", help="only each so-many-th event (1)")
     p.add_argument("--task", default="", metavar="NAME", help="only events of tasks of this name or process id")
@@ -43,8 +37,7 @@ def run(options: Namespace, out: Reporter) -> int:
     (path,) = options.files
     started = time.monotonic()
     try:
-        if options.workload not in pipeline.workloads():
-            raise InputError(f"--workload takes {', '.join(pipeline.workloads())}.")
+        asked = given(options)
         (state,) = pipeline.guests([options.kernel])
         source = read_source(path)
         build = Build(source, build_options(options))
@@ -55,9 +48,7 @@ def run(options: Namespace, out: Reporter) -> int:
                 return out.status
             build = compiled
         choice = pipeline.Choice(max(1, options.events), max(1, options.every), options.task, options.where)
-        for each in pipeline.record(
-            build, source, state, choice, workload=options.workload, shell=options.shell, seconds=options.seconds
-        ):
+        for each in pipeline.record(build, source, state, choice, **asked):
             _tell(each, out, time.monotonic() - started)
             if isinstance(each, pipeline.Recording):
                 _write(options.output, each, out)

@@ -104,6 +104,10 @@ class Guests:
             raise InputError(f"There is no kernel {unknown[:16]!r}; there are: {', '.join(there)}.")
         return tuple(state for state in self.states if not names or state.name in names)
 
+    def one(self, name: str) -> State:
+        """The one of that series, "" for the usual one; InputError if it is not there."""
+        return self.named([name])[0] if name else self.usual()
+
     def usual(self) -> State:
         """The emulated kernel's, else the newest; there are some."""
         return next((state for state in self.states if state.name == VERSION), self.states[-1])

@@ -12,6 +12,7 @@ from vm.errors import InputError, LimitError
 from vm.guests.recorder import Choice as Choice
 from vm.pipeline.kernel_matrix import Build
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
+from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
 _MOST_TEXT: Final = 64 << 10  # bytes of printed lines that are kept
 _MOST_STATES: Final = 100_000  # of all events
+_CHANGED: Final = (
+    "Variables or targets were changed before the programs were loaded. Where the events are stepped the programs are "
+    "verified without these changes."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,13 @@ def record(
     workload: str = "shell",
     shell: str = "",
     seconds: float = DEFAULT_SECONDS,
+    setup: Setup = NOTHING,
 ) -> Iterator[tuple[str, bool, str] | Taken | Recording]:
     """Attach an object's programs, run the workload and record: what was attached, the events, and the recording last.
 
     given -- the source as the user gave it, which goes into the recording
-    InputError if the object cannot be loaded or nothing is attached, LimitError if the guest was lost.
+    setup -- what is changed before
+    InputError if the object cannot be loaded, changed or attached, LimitError if the guest was lost.
     """
     from vm.guests import running
     from vm.guests.conditions import condition
@@ -64,7 +71,7 @@ def record(
 
     condition(choice.where)  # InputError before anything is started
     kernel = GuestKernel(state)
-    obj = load(build.source, build.options, build.compiled, kernel)
+    obj, before = prepared(build, kernel, setup)
     for name, why in obj.errors:
         yield name, False, why
     line = shell or running.WORKLOADS[workload]
@@ -73,11 +80,11 @@ def record(
     maps: dict[str, RecordedMap] = {}
     printed: list[str] = []
     room = _MOST_TEXT
-    notes: list[str] = []
+    notes = [_CHANGED] if setup.values or setup.targets else []
     states = 0
     try:
         with state.restore(min(seconds, MAX_SECONDS) + _SPARE, debug=True) as machine:
-            told = running.run(machine, kernel, obj, line, min(seconds, MAX_SECONDS), choice=choice)
+            told = running.run(machine, kernel, obj, line, min(seconds, MAX_SECONDS), choice=choice, before=before)
             for event in chain.from_iterable(told):
                 if isinstance(event, running.Attached):
                     yield event.program, event.ok, event.why

@@ -2,12 +2,12 @@
 import { Panel } from "../core/panel.js";
 import { missingKernels } from "../core/missing-kernels.js";
 import { notHeld } from "../core/recorded.js";
-import { RealSetup } from "./real-setup.js";
+import { GuestFields } from "./guest-fields.js";
 import { fill, h, setText, svg } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
 
 /** @import { Answer } from "../core/analyses.js" */
-/** @import { Bars, KernelName, RealAttached, RealBegun, RealDone, RealLine, RealMap, RealOutput, RealPacket } from "../types/messages.js" */
+/** @import { Bars, RealAttached, RealBegun, RealDone, RealLine, RealMap, RealOutput, RealPacket } from "../types/messages.js" */
 /** @typedef {RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone} RealMessage */
 
 /** Lines and packets that are shown, and entries of a map. */
@@ -15,31 +15,11 @@ const LINES = 5000;
 const PACKETS = 64;
 const ENTRIES = 64;
 
-/** @type {[string, string][]} */
-const WORKLOADS = [
-  ["shell", "a shell that starts processes"],
-  ["files", "files that are written and read"],
-  ["network", "TCP, DNS and ping between two network namespaces"],
-  ["scheduler", "a busy scheduler"],
-  ["", "a line of shell"],
-];
-const SECONDS = [2, 5, 10, 30];
-
 export class RealPane extends Panel {
   /** @type {HTMLFormElement} */
   asking;
-  /** @type {HTMLSelectElement} */
-  kernel;
-  /** @type {HTMLSelectElement} */
-  workload;
-  /** @type {HTMLInputElement} */
-  shell;
-  /** @type {HTMLElement} */
-  shellField;
-  /** @type {HTMLSelectElement} */
-  seconds;
-  /** @type {RealSetup} */
-  setup;
+  /** @type {GuestFields} */
+  fields;
   /** @type {HTMLButtonElement} */
   button;
   /** @type {HTMLButtonElement} */
@@ -60,8 +40,6 @@ export class RealPane extends Panel {
   parts;
   /** Lines that came. */
   came = 0;
-  /** The kernels that are offered. */
-  known = "";
   /** @type {Map<string, HTMLElement>} */
   sections = new Map();
   /** @type {Map<string, RealAttached>} */
@@ -70,16 +48,10 @@ export class RealPane extends Panel {
   received = [];
 
   build() {
-    this.kernel = h("select", { id: "real-kernel" }, h("option", { value: "" }, "the emulated version"));
-    this.workload = h("select", { id: "real-workload", on: { change: () => this.form() } }, WORKLOADS.map(([value, label]) => h("option", { value }, label)));
-    this.shell = h("input", { id: "real-shell", type: "text", maxlength: "1000", spellcheck: "false", autocomplete: "off", autocapitalize: "off", placeholder: "for i in 1 2 3; do ls /proc >/dev/null; done" });
-    this.shellField = h("p", { class: "real-shell" }, h("label", { for: "real-shell" }, "Line of shell (busybox) "), this.shell);
-    this.seconds = h("select", { id: "real-seconds" }, SECONDS.map((each) => h("option", { value: String(each) }, count(each, "second"))));
-    this.seconds.value = "5";
+    this.fields = new GuestFields(this.scope, "real");
     this.button = h("button", { type: "submit", class: "button primary" }, "Run for real");
     this.stop = h("button", { type: "button", class: "button", on: { click: () => this.halt() } }, "Stop");
     this.said = h("p", { class: "real-said", role: "status" });
-    this.setup = new RealSetup(this.scope);
     this.attached = h("div", { class: "real-attached" });
     this.packets = h("div", { class: "real-packets" });
     this.lines = h("ol", { class: "events real-lines", "aria-label": "Output of the programs" });
@@ -87,12 +59,9 @@ export class RealPane extends Panel {
     this.asking = h(
       "form",
       { class: "real-form", on: { submit: (event) => this.ask(event) } },
-      h("p", null, h("label", { for: "real-kernel" }, "Kernel "), this.kernel),
-      h("p", null, h("label", { for: "real-workload" }, "Workload "), this.workload),
-      this.shellField,
-      h("p", null, h("label", { for: "real-seconds" }, "At most "), this.seconds),
+      this.fields.elements,
       h("p", { class: "fix-actions" }, this.button, this.stop),
-      this.setup.element,
+      this.fields.setup.element,
     );
     this.append(
       this.asking,
@@ -101,25 +70,15 @@ export class RealPane extends Panel {
       this.packets,
       h("div", { class: "real-both" }, this.lines, this.maps),
     );
-    this.offer((this.scope.config.kernels ?? []).map((name) => ({ name, release: `Linux ${name}` })), "");
-    this.form();
     this.store.on(["analyses", "ran", "stages", "edited", "kernel"], () => this.paint());
-  }
-
-  /** Show the fields of what is chosen. */
-  form() {
-    this.shellField.hidden = this.workload.value !== "";
   }
 
   /** @param {SubmitEvent} event */
   ask(event) {
     event.preventDefault();
-    const shell = this.workload.value ? "" : this.shell.value.trim();
-    if (!this.workload.value && !shell) {
-      this.shell.focus();
-      return;
-    }
-    this.scope.analyses.again("real", { kernel: this.kernel.value, workload: this.workload.value || "shell", shell, seconds: Number(this.seconds.value), ...this.setup.given(), take: "new" });
+    const asked = this.fields.asked();
+    if (!asked) return;
+    this.scope.analyses.again("real", { ...asked, take: "new" });
     this.paint();
     this.stop.focus();
   }
@@ -134,7 +93,7 @@ export class RealPane extends Panel {
     const { ran, stages, edited } = state;
     const answer = /** @type {Answer<RealMessage> | undefined} */ (analyses.answer("real"));
     this.asking.hidden = this.missing(answer) !== "";
-    if (!this.asking.hidden) this.setup.paint();
+    if (!this.asking.hidden) this.fields.setup.paint();
     const running = answer?.status === "asked";
     const loaded = stages.load?.status === "done";
     this.button.disabled = running || !loaded || !analyses.offers("real");
@@ -219,17 +178,7 @@ export class RealPane extends Panel {
   /** @param {RealBegun} begun */
   kernels(begun) {
     delete this.lines.dataset.cut;
-    this.offer(begun.kernels.map(({ name, release }) => ({ name, release: `Linux ${release}` })), begun.kernel);
-  }
-
-  /** Have these kernels to choose from. @param {KernelName[]} kernels @param {string} used the one that is chosen where none was */
-  offer(kernels, used) {
-    const said = kernels.map((each) => each.release).join();
-    if (!kernels.length || said === this.known) return;
-    this.known = said;
-    const chosen = this.kernel.value || used;
-    fill(this.kernel, h("option", { value: "" }, "the emulated version"), kernels.map((each) => h("option", { value: each.name }, each.release)));
-    this.kernel.value = kernels.some((each) => each.name === chosen) ? chosen : "";
+    this.fields.offer(begun.kernels.map(({ name, release }) => ({ name, release: `Linux ${release}` })), begun.kernel);
   }
 }
 

@@ -2,17 +2,11 @@
 import { missingKernels } from "../core/missing-kernels.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
+import { GuestFields } from "./guest-fields.js";
 
 /** @import { Scope } from "../core/scope.js" */
 /** @import { EventRecorded, RecordingMade } from "../types/messages.js" */
 
-const WORKLOADS = [
-  ["shell", "a shell that starts processes"],
-  ["files", "files that are written and read"],
-  ["network", "TCP, DNS and ping on the loopback device"],
-  ["scheduler", "a busy scheduler"],
-  ["", "a line of shell"],
-];
 const EVENTS = 5;
 
 /** @param {string} label @param {HTMLElement} field @param {string} [hint] */
@@ -28,14 +22,8 @@ export class RecordForm {
     this.step = step;
     /** @type {unknown} the recording that was taken */
     this.taken = null;
-    this.workload = h(
-      "select",
-      { on: { change: () => this.fields() } },
-      WORKLOADS.map(([value, text]) => h("option", { value }, text)),
-    );
+    this.guest = new GuestFields(scope, "record");
     const text = { type: "text", spellcheck: "false", autocomplete: "off", autocapitalize: "off" };
-    this.shell = h("input", { ...text, maxlength: "1000", placeholder: "busybox wget -q http://127.0.0.1/" });
-    this.shellField = labelled("Line of shell (busybox)", this.shell);
     this.events = h("input", { type: "number", min: "1", max: "50", value: String(EVENTS) });
     this.every = h("input", { type: "number", min: "1", max: "1000000", value: "1" });
     this.task = h("input", { ...text, maxlength: "15", placeholder: "any" });
@@ -48,8 +36,7 @@ export class RecordForm {
       "form",
       { class: "record", on: { submit: (event) => this.submit(event) } },
       h("div", { class: "field" }, this.button),
-      labelled("While this runs", this.workload),
-      this.shellField,
+      h("div", { class: "real-form" }, this.guest.elements),
       h(
         "details",
         { class: "record-which" },
@@ -60,12 +47,12 @@ export class RecordForm {
         labelled("Task", this.task, "Its name or process id"),
         labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3'),
       ),
+      this.guest.setup.element,
       this.said,
       this.notes,
     );
     this.element = h("div", { hidden: true }, this.lacking, this.form);
     this.held(scope.analyses.held.record);
-    this.fields();
     scope.store.on(["analyses", "stages"], () => this.draw());
   }
 
@@ -73,26 +60,18 @@ export class RecordForm {
   held(asked) {
     if (!asked) return;
     const told = /** @type {Record<string, string | number>} */ (asked);
-    this.workload.value = told.shell ? "" : String(told.workload ?? "shell");
-    for (const name of /** @type {const} */ (["shell", "events", "every", "task", "where"])) this[name].value = String(told[name] ?? this[name].value);
-  }
-
-  /** Show the fields of what is chosen. */
-  fields() {
-    this.shellField.hidden = this.workload.value !== "";
+    this.guest.restore(told);
+    for (const name of /** @type {const} */ (["events", "every", "task", "where"])) this[name].value = String(told[name] ?? this[name].value);
   }
 
   /** @param {SubmitEvent} event */
   submit(event) {
     event.preventDefault();
-    const shell = this.workload.value ? "" : this.shell.value.trim();
-    if (!this.workload.value && !shell) {
-      this.shell.focus();
-      return;
-    }
+    const asked = this.guest.asked();
+    if (!asked) return;
     this.taken = null;
     this.scope.analyses.again("record", {
-      ...(shell ? { shell } : { workload: this.workload.value }),
+      ...asked,
       events: Number(this.events.value) || EVENTS,
       every: Number(this.every.value) || 1,
       task: this.task.value.trim(),
@@ -102,6 +81,7 @@ export class RecordForm {
 
   draw() {
     const { scope } = this;
+    this.guest.setup.paint();
     const verified = scope.state.stages.verify?.status === "done";
     this.element.hidden = !verified || !scope.analyses.offers("record");
     const missing = missingKernels(scope);

@@ -346,6 +346,10 @@ export interface RecordRequest {
   workload?: "shell" | "files" | "network" | "scheduler";
   /** a line for busybox's shell, instead of a workload */
   shell?: string;
+  /** after which the workload is stopped */
+  seconds?: number;
+  /** what is changed before */
+  setup?: SetupGiven;
   /** of each program, at most */
   events?: number;
   /** each so-many-th of the events that the others admit */
