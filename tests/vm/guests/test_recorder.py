@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from vm import pipeline
-from vm.errors import LimitError
+from vm.errors import InputError, LimitError
 from vm.guests.process import MODULE_AREA
 from vm.guests.recorder import _own
 from vm.guests.states import State
 from vm.guests.stub import Registers
 from vm.kernel.release import VERSION
-from vm.pipeline import BuildOptions, Choice, Recording, Source, Taken
+from vm.pipeline import BuildOptions, Choice, Recording, Setup, Source, Taken
 from vm.recorded.values import Place, RecordedCode
 
 ROOT = Path(__file__).parents[3]
@@ -64,11 +64,13 @@ def state() -> State:
     return states[0]
 
 
-def record(state: State, name: str, shell: str, choice: Choice) -> tuple[list[Taken], Recording]:
+def record(
+    state: State, name: str, shell: str, choice: Choice, setup: Setup | None = None
+) -> tuple[list[Taken], Recording]:
     source = Source("c", (ROOT / "examples" / f"{name}.c").read_bytes(), name)
     _, build = pipeline.built(source, BuildOptions())
     assert build is not None
-    said = list(pipeline.record(build, source, state, choice, shell=shell, seconds=15))
+    said = list(pipeline.record(build, source, state, choice, shell=shell, seconds=15, setup=setup or Setup()))
     assert isinstance(said[-1], Recording)
     return [each for each in said if isinstance(each, Taken)], said[-1]
 
@@ -141,3 +143,14 @@ def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None
     assert len(recording.notes) == 2
     assert all("never in a task called nobody" in note for note in recording.notes)
     assert sum(int(note.split(" ran ")[1].split()[0]) for note in recording.notes) > 100
+
+
+@pytest.mark.guests
+def test_variables_and_maps_are_changed_before(state: State) -> None:
+    shell = "cd /tmp; echo a >keptx; echo b >gone~; rm -f keptx gone~"
+    taken, recording = record(state, "guard_files", shell, Choice(2, task="rm"), Setup(values={"mark": "120"}))
+    assert len(taken) == 2 and recording.notes[0].startswith("Variables or targets were changed")
+    results = [run.result for _, run, _ in pipeline.stepped(recording, "on_unlink")]
+    assert [result.split(",")[0] for result in results] == ["-1", "0"]
+    with pytest.raises(InputError, match="nothing_here"):
+        record(state, "guard_files", shell, Choice(), Setup(values={"nothing_here": "1"}))
