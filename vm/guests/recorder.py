@@ -20,6 +20,7 @@ from vm.guests.machine import Machine
 from vm.guests.stub import Registers, Stub
 from vm.guests.wire import GuestError
 from vm.program import Program
+from vm.recorded.operands import Decoder
 from vm.recorded.touched import touched
 from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
 
@@ -73,6 +74,7 @@ class Recorder:
         if debug is None:
             raise GuestError("start", "The guest was restored without a debugger.")
         self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
+        self._decoders = [Decoder(code.image) for code in self.codes]
         self._seen = [0] * len(self.codes)
         self._admitted = [0] * len(self.codes)
         asked = condition(self.choice.where)
@@ -199,7 +201,7 @@ class Recorder:
             offsets.append(RETURNED)
             registers += struct.pack("<16Q", *after.regs)
         if after is not None and not cut:
-            memory += self._at_end(code, entry, offsets, registers, lowest)
+            memory += self._at_end(number, entry, offsets, registers, lowest)
         for address in self._again:
             self._arm(address)
         self._again.clear()
@@ -208,14 +210,15 @@ class Recorder:
         )
 
     def _at_end(
-        self, code: RecordedCode, entry: Registers, offsets: array[int], registers: bytearray, lowest: int
+        self, number: int, entry: Registers, offsets: array[int], registers: bytearray, lowest: int
     ) -> Iterator[Bytes]:
         """Memory when the program has returned: its stack, unless that was used again, and what else it touched."""
         stub, top = self._stub, entry.regs[_RSP]
         low = max(lowest - 512, top - _MAX_STACK)
         if lowest:
             yield Bytes(len(offsets), low, stub.read(low, top - low))
-        for address, size in touched(code.image, offsets, bytes(registers), range(top - _MAX_STACK, top + 8)):
+        program_stack = range(top - _MAX_STACK, top + 8)
+        for address, size in touched(self._decoders[number], offsets, bytes(registers), program_stack):
             yield Bytes(len(offsets), address, stub.read(address, size))
 
     def take(self) -> list[tuple[RecordedEvent, float]]:

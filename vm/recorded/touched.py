@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from struct import unpack_from
 from typing import Final
 
-from vm.recorded.operands import CALL, operands
+from vm.recorded.operands import CALL, Decoder
 from vm.recorded.values import RETURNED, SNAPSHOT
 
 MOST_PIECES: Final = 64
@@ -21,13 +21,13 @@ _UNKNOWN: Final = 64
 _NEAR: Final = 16
 
 
-def touched(image: bytes, offsets: array[int], registers: bytes, stack: range) -> list[tuple[int, int]]:
+def touched(code: Decoder, offsets: array[int], registers: bytes, stack: range) -> list[tuple[int, int]]:
     """(address, bytes) in kernel memory, without the stack, that an event accessed or passed to a call, by address.
 
     At most MOST_PIECES ranges with MOST_BYTES bytes in total, those that were accessed first.
     """
     found: dict[int, int] = {}
-    for address, size in _each(image, offsets, registers):
+    for address, size in _each(code, offsets, registers):
         if address >= _KERNEL and not (stack.start <= address < stack.stop) and size:
             found[address] = max(found.get(address, 0), size)
             if len(found) >= 4 * MOST_PIECES:
@@ -35,11 +35,10 @@ def touched(image: bytes, offsets: array[int], registers: bytes, stack: range) -
     return _merged(sorted(found.items()))
 
 
-def _each(image: bytes, offsets: array[int], registers: bytes) -> Iterator[tuple[int, int]]:
-    known = operands(image, offsets)
+def _each(code: Decoder, offsets: array[int], registers: bytes) -> Iterator[tuple[int, int]]:
     for at, offset in enumerate(offsets):
-        operand = known.get(offset)
-        if operand is None or offset == RETURNED:
+        operand = code.at(offset) if offset != RETURNED else None
+        if operand is None:
             continue
         regs = unpack_from("<16Q", registers, SNAPSHOT * at)
         if operand.kind != CALL:

@@ -11,7 +11,7 @@ import pytest
 
 from vm import pipeline
 from vm.recorded.format import decode
-from vm.recorded.operands import CALL, LOAD, STORE, UPDATE, operands
+from vm.recorded.operands import CALL, LOAD, STORE, UPDATE, Decoder, operands
 from vm.recorded.touched import MOST_BYTES, MOST_PIECES, touched
 from vm.recorded.values import SNAPSHOT, Recording
 from vm.runner.execution import BY_CALL, LOADED, STORED, Execution, MemoryWrite
@@ -114,9 +114,9 @@ def test_what_is_read_at_the_end_is_bounded() -> None:
     registers = bytearray(200 * SNAPSHOT)
     for state in range(200):
         pack_into("<Q", registers, SNAPSHOT * state + 3 * 8, 0xFFFF_8881_0000_0000 + 4096 * state)
-    found = touched(code, array("i", [0] * 200), bytes(registers), STACK)
+    found = touched(Decoder(code), array("i", [0] * 200), bytes(registers), STACK)
     assert len(found) == MOST_PIECES and sum(size for _, size in found) <= MOST_BYTES
     assert found[0] == (0xFFFF_8881_0000_0010, 8)
     for state in range(200):  # addresses of users, and of the stack, are left out
         pack_into("<Q", registers, SNAPSHOT * state + 3 * 8, STACK.start + 8 if state % 2 else 0x1000)
-    assert touched(code, array("i", [0] * 200), bytes(registers), STACK) == []
+    assert touched(Decoder(code), array("i", [0] * 200), bytes(registers), STACK) == []
