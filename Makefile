@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load services-test fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -75,6 +75,12 @@ load: check-python
 services-test: check-python
 	@$(PYTHON) tools/setup.py test
 	$(VENV) -m bench.composition
+
+# docker-compose.yml itself: its images are built and started, a browser uses them, each container is killed.
+compose-test: check-python
+	@$(PYTHON) tools/setup.py test
+	$(VENV) tools/images.py
+	$(VENV) -m bench.composition --containers
 
 # Random programs through the emulation and, where KERNEL_DIR has one, a real kernel (docs/fuzzing.md).
 KERNEL_DIR ?= $(HOME)/.cache/bpf-kernel

@@ -1,8 +1,10 @@
-"""`python -m bench.composition [--throughput]`: the services of docker-compose.yml as plain processes, on loopback.
+"""`python -m bench.composition [--throughput|--containers]`: the services of docker-compose.yml, on loopback.
 
-PostgreSQL, Redis with deploy/users.acl, two web processes behind nginx, two workers and a reader; 50 clients share and
-run programs while each is killed in turn and started again a second later. Then a backup is restored. It takes two
-minutes. It needs redis-server, PostgreSQL and nginx, and for --throughput, as root, control groups of version 1.
+As plain processes: PostgreSQL, Redis with deploy/users.acl, two web processes behind nginx, two workers and a reader.
+50 clients share and run programs while each is killed in turn and started again a second later. Then a backup is
+restored. It takes two minutes. It needs redis-server, PostgreSQL and nginx, and for --throughput, as root, control
+groups of version 1. With --containers (`make compose-test`) Docker runs the images of tools/images.py, and a browser
+comes first.
 """
 
 from __future__ import annotations
@@ -23,13 +25,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from bench.kills import LOST, Client, ask
 from bench.load import Ended, submit
 from bench.measures import asm_request
 from bench.rows import Row
 from bench.submit import ROOT, socket_from
+
+if TYPE_CHECKING:
+    from bench.containers import Containers
 
 CLIENTS: Final = 50
 BETWEEN: Final = 8.0
@@ -227,11 +233,25 @@ class Composition:
         )
         return done.stdout
 
+    def restored(self) -> set[str]:
+        """The links of a database that was made empty and got a backup of the services' one."""
+        empty = urlsplit(self.owner)._replace(path="/restored").geturl()
+        file = self.folder / "backup"
+        self.manage("export_links", str(file))
+        subprocess.run([program("psql"), "-q", self.owner, "-c", "CREATE DATABASE restored"], check=True)
+        self.manage("migrate", "-v0", DATABASE_URL=empty)
+        self.manage("import_links", str(file), DATABASE_URL=empty)
+        found = subprocess.run(
+            [program("psql"), "-At", empty, "-c", "SELECT id FROM playground_link"],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return set(found.stdout.split())
+
 
 class Killer(threading.Thread):
     """Kills each service in turn, as `restart: unless-stopped` starts it again; then waits until all are ready."""
 
-    def __init__(self, services: Composition) -> None:
+    def __init__(self, services: Composition | Containers) -> None:
         super().__init__(daemon=True)
         self.services = services
         self.recovered: dict[str, float] = {}
@@ -251,31 +271,31 @@ class Killer(threading.Thread):
             self.error = error
 
 
-def kills() -> list[Row]:
+def kills(services: Composition | Containers) -> list[Row]:
     """Each service killed in turn beside 50 clients, then a backup restored into an empty database."""
-    with Composition() as services:
-        clients = [Client(f"127.0.6.{n + 1}", services.address) for n in range(CLIENTS)]
-        killer = Killer(services)
-        killer.start()
+    clients = [Client(f"127.0.6.{n + 1}", services.address) for n in range(CLIENTS)]
+    killer = Killer(services)
+    killer.start()
 
-        async def go(client: Client) -> None:
-            while killer.is_alive():
-                await client.go(time.monotonic() + 1)
+    async def go(client: Client) -> None:
+        while killer.is_alive():
+            await client.go(time.monotonic() + 1)
 
-        async def all_of_them() -> None:
-            await asyncio.gather(*map(go, clients))
+    async def all_of_them() -> None:
+        await asyncio.gather(*map(go, clients))
 
-        asyncio.run(all_of_them())
-        if killer.error is not None:
-            raise killer.error
-        links = {name: source for client in clients for name, source in client.links.items()}
-        missing = sum(not _is_there(services.address, *link) for link in links.items())
-        restored = _restored(services)
-        outcomes = sum((client.outcomes for client in clients), Counter[str]())
-    ended = sum(outcomes.values())
+    asyncio.run(all_of_them())
+    if killer.error is not None:
+        raise killer.error
+    links = {name: source for client in clients for name, source in client.links.items()}
+    missing = sum(not _is_there(services.address, *link) for link in links.items())
+    restored = services.restored()
+    outcomes = sum((client.outcomes for client in clients), Counter[str]())
+    ended, again = sum(outcomes.values()), sum(client.again for client in clients)
     return [
         Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
         Row("runs without an end", [outcomes[LOST]], "", 0, note=f"of {ended:,}: {dict(outcomes)}"),
+        Row("runs that their page started once more", [again], ""),
         Row("links missing in a restored backup", [len(links.keys() - restored)], "", 0, note=f"of {len(restored):,}"),
         *(Row(f"ready again after kill -9 of {name}", [took], "s") for name, took in killer.recovered.items()),
     ]  # fmt: skip
@@ -286,21 +306,22 @@ def _is_there(server: str, name: str, source: str) -> bool:
     return status == 200 and json.loads(answer)["program"]["request"]["source"] == source
 
 
-def _restored(services: Composition) -> set[str]:
-    """The links of a database that was made empty and got a backup of the services' one."""
-    from urllib.parse import urlsplit
+def containers() -> list[Row]:
+    """The same with Docker, after the main browser flow went through the proxy."""
+    from bench.containers import Containers
 
-    empty = urlsplit(services.owner)._replace(path="/restored").geturl()
-    file = services.folder / "backup"
-    services.manage("export_links", str(file))
-    subprocess.run([program("psql"), "-q", services.owner, "-c", "CREATE DATABASE restored"], check=True)
-    services.manage("migrate", "-v0", DATABASE_URL=empty)
-    services.manage("import_links", str(file), DATABASE_URL=empty)
-    found = subprocess.run(
-        [program("psql"), "-At", empty, "-c", "SELECT id FROM playground_link"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return set(found.stdout.split())
+    with Containers(free_port()) as services:
+        unconfined, reached = services.unconfined(), services.reached()
+        flow = [sys.executable, "-m", "pytest", "-q", "-m", "browser", "tests/browser/test_flow.py"]
+        environment = {**os.environ, "BPFSCOPE_TEST_SERVER": services.address}
+        failed = subprocess.run(flow, cwd=ROOT, env=environment).returncode
+        notes = ", ".join(unconfined), ", ".join(reached)
+        return [
+            Row("containers not confined as docker-compose.yml says", [len(unconfined)], "", 0, note=notes[0]),
+            Row("what a worker container reaches besides Redis", [len(reached)], "", 0, note=notes[1]),
+            Row("exit status of the browser flow through the proxy", [failed], "", 0),
+            *kills(services),
+        ]  # fmt: skip
 
 
 def throughput(seconds: float = 20.0) -> list[Row]:
@@ -336,7 +357,14 @@ async def _visitors(server: str, seconds: float, workers: int) -> int:
 
 
 def main(arguments: Sequence[str]) -> None:
-    for row in throughput() if "--throughput" in arguments else kills():
+    if "--throughput" in arguments:
+        rows = throughput()
+    elif "--containers" in arguments:
+        rows = containers()
+    else:
+        with Composition() as services:
+            rows = kills(services)
+    for row in rows:
         print(row.text())
 
 

@@ -13,7 +13,9 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -22,7 +24,7 @@ from websockets.exceptions import WebSocketException
 
 from bench.measures import asm_request, c_request
 from bench.rows import Row
-from bench.submit import Playground, socket_from
+from bench.submit import FORWARDED, Playground, socket_from
 
 EVERY: Final = 2.0
 VISITORS: Final = 6
@@ -40,6 +42,8 @@ class Client:
         self.address, self.server = address, server
         self.links: dict[str, str] = {}
         self.outcomes: Counter[str] = Counter()
+        self.again = 0
+        """Runs that were started once more, because the server that they waited in was killed."""
         self._number = 0
 
     async def go(self, until: float) -> None:
@@ -57,19 +61,25 @@ class Client:
     def _share(self, request: dict[str, Any]) -> None:
         """Note the link, if the server acknowledges it."""
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            status, answer = ask(self.server, "/api/share", json.dumps(request))
+            status, answer = ask(self.server, "/api/share", json.dumps(request), {FORWARDED: self.address})
             if status in (200, 201):
                 self.links[json.loads(answer)["id"]] = request["source"]
 
     async def _run(self, request: dict[str, Any]) -> str:
-        """How a run ended: "done", or the code of a sentence. After a lost connection it is resumed, as a page does."""
+        """How a run ended: "done", or the code of a sentence.
+
+        As a page does, it is resumed after a lost connection, and run again where the server no longer knows it.
+        """
         run = ""
         message = {"type": "run", "v": 1, "request": request}
         while True:
             try:
                 async with socket_from(self.address, self.server) as opened:
                     await opened.send(json.dumps({"type": "resume", "run": run} if run else message))
-                    run, outcome = await _ended(opened, run)
+                    resumed, (run, outcome) = run, await _ended(opened, run)
+                if resumed and outcome == "unknown_run":
+                    run, outcome = "", ""
+                    self.again += 1
                 if outcome:
                     return outcome
             except (OSError, WebSocketException):
@@ -94,13 +104,15 @@ async def _ended(opened: ClientConnection, run: str) -> tuple[str, str]:
         return run, ""
 
 
-def ask(server: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+def ask(
+    server: str, path: str, body: str | None = None, headers: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, bytes]:
     """(status, body) of a request. OSError, HTTPException."""
     parts = urlsplit(server)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
     try:
-        headers = {"Content-Type": "application/json"} if body else {}
-        connection.request("POST" if body else "GET", path, body, headers)
+        kind = {"Content-Type": "application/json"} if body else {}
+        connection.request("POST" if body else "GET", path, body, {**kind, **headers})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

@@ -21,6 +21,8 @@ from websockets.typing import Origin
 from vm.remote import Connection
 
 ROOT = Path(__file__).resolve().parent.parent
+FORWARDED = "X-Forwarded-For"
+"""Header with a visitor's address, for servers that trust a proxy to tell it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +175,10 @@ class Playground:
 
 @contextlib.asynccontextmanager
 async def socket_from(address: str, server: str) -> Any:
-    """An open run socket from a local address, after its hello."""
+    """An open run socket from a local address, after its hello; the address is in a header, too."""
     async with connect(
         server.replace("http", "ws") + "/ws/run", origin=Origin(server), local_addr=(address, 0), max_size=None,
-        open_timeout=30, ping_interval=None,
+        open_timeout=30, ping_interval=None, additional_headers={FORWARDED: address},
     ) as opened:  # fmt: skip
         await opened.recv()
         yield opened

@@ -45,6 +45,8 @@ class Taker:
     def __init__(self, url: str, secret: str, pool: Pool, store: Store) -> None:
         self.on_return: Callable[[], object] = bool
         """Called when Redis answers again after it did not."""
+        self.on_told: Callable[[], object] = bool
+        """Called each time that Redis has heard of this worker, every BEAT_SECONDS."""
         self.pool = pool
         self.store = store
         self.uploads = Uploads(store.folder / "uploads")
@@ -99,6 +101,8 @@ class Taker:
                     if lost:
                         self.on_return()
                     lost = False
+                    with contextlib.suppress(OSError):
+                        self.on_told()
                 except RedisError as error:
                     if not lost:
                         log.error("Redis does not answer: %s", error)

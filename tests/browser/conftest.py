@@ -46,7 +46,10 @@ def missing() -> str:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a server of this checkout, with its own data."""
+    """Address of a server of this checkout, with its own data; or of BPFSCOPE_TEST_SERVER, which runs already."""
+    if given := os.environ.get("BPFSCOPE_TEST_SERVER"):
+        yield given
+        return
     why = missing()
     if why:
         if os.environ.get("CI") == "true":

@@ -205,6 +205,19 @@ async def test_another_web_process_takes_a_run_over(web: None, worker: object) -
     await other.close()
 
 
+async def test_a_worker_that_redis_hears_of_shows_it(worker: object, folder: Path) -> None:
+    """The health check of its container looks at the time of the file."""
+    file = folder / "worker.alive"
+
+    async def touched(after: int) -> int:
+        while not file.exists() or file.stat().st_mtime_ns <= after:
+            await asyncio.sleep(0.1)
+        return file.stat().st_mtime_ns
+
+    first = await asyncio.wait_for(touched(0), 60)
+    await asyncio.wait_for(touched(first), 60)
+
+
 async def test_what_is_not_signed_is_refused(redis_url: str, web: None, tmp_path: Path) -> None:
     here = services.service()
     client = redis.from_url(redis_url)

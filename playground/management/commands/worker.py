@@ -13,6 +13,8 @@ from playground.jobs.service import local_pool, store
 
 READY_SECONDS = 60
 KINDS = ("all", "runs", "reads", "guests")
+ALIVE = "worker.alive"
+"""File below VAR_DIR that is touched every other second while Redis hears of the worker: for health checks."""
 
 
 class Command(BaseCommand):
@@ -81,6 +83,7 @@ class Command(BaseCommand):
             without_heartbeat=True,
         )
         taker.on_return = reconnect
+        taker.on_told = (settings.VAR_DIR / ALIVE).touch
         try:
             worker.start()
         finally:
