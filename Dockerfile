@@ -7,11 +7,11 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY requirements requirements
+COPY requirements/run.txt requirements/build.txt requirements/
 ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     python3 -m venv .venv \
-    && .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/services.txt
+    && .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/run.txt
 
 # The verifier as machine code.
 FROM packages AS compiled
@@ -29,6 +29,11 @@ COPY static static
 ARG NPM_CONFIG_REGISTRY
 RUN --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
     NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt .venv/bin/python tools/setup.py page
+
+FROM packages AS services
+COPY requirements/services.txt requirements/
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.crt \
+    .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/services.txt
 
 FROM ${BASE} AS redis
 RUN apt-get update && apt-get install -y --no-install-recommends redis-server && rm -rf /var/lib/apt/lists/*
@@ -59,7 +64,7 @@ FROM ${BASE} AS app
 RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap python3 && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 bpfscope
 WORKDIR /app
-COPY --from=packages /app/.venv .venv
+COPY --from=services /app/.venv .venv
 COPY . .
 COPY --from=compiled /app/vm/.native vm/.native
 COPY --from=page /app/static/dist static/dist
