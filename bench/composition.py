@@ -357,6 +357,7 @@ async def _visitors(server: str, seconds: float, workers: int) -> int:
 
 
 def main(arguments: Sequence[str]) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended
     if "--throughput" in arguments:
         rows = throughput()
     elif "--containers" in arguments:
