@@ -159,7 +159,8 @@ class Containers:
                 "a restart": host["RestartPolicy"]["Name"] == "unless-stopped",
             }
             found += [f"{name}: {what}" for what, held in holds.items() if not held]
-        return found
+        layers = json.loads(self.execute("worker-1", "python", "manage.py", "sandbox_check", "--json"))
+        return found + [f"worker-1: {each['layer']}" for each in layers["layers"] if not each["active"]]
 
     def reached(self) -> list[str]:
         """Addresses besides Redis' one to which worker containers can connect; AssertionError if Redis is not."""
@@ -181,7 +182,7 @@ def _compose() -> list[str]:
 
 
 def _said(command: list[str], environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True)
     if done.returncode:
         print(done.stderr[-4000:], file=sys.stderr)
         done.check_returncode()

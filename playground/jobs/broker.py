@@ -16,7 +16,8 @@ import secrets
 import time
 import zlib
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -47,6 +48,9 @@ WAIT_SECONDS = 60
 """Seconds within which a worker has to begin a job."""
 DROP_WAITS = (0, 0.5, 2, 5)
 """Seconds before each attempt to remove a job. After the last one the job goes on for WANT_SECONDS."""
+AWAY_SECONDS = 30
+"""Seconds within which Redis has to answer again, for a run that has said nothing yet to go on."""
+AGAIN_SECONDS = 0.5
 LOST = "The connection to the worker was lost. Press Run again."
 DEAD = "The worker that ran your program has ended. Your program is kept: press Run again."
 
@@ -276,10 +280,8 @@ class Broker:
         priority = engine.LATER if run.client == SERVER and not run.ahead else engine.URGENT
         try:
             data = await asyncio.to_thread(_encoded, self._secret, name, job)
-            await self._redis.set(engine.key("want", name), data, ex=WANT_SECONDS)
-            await self._push(name, queue, priority)
-            if run.cancelled:
-                raise asyncio.CancelledError
+            give = partial(self._give_out, run, name, data, queue, priority)
+            await give()
         except (RedisError, OperationalError, OSError) as error:
             log.error("a run could not be given to the workers: %s", error, extra={"run": run.id})
             self._finish(run, {"type": "error", "code": "internal", "message": LOST})
@@ -288,15 +290,39 @@ class Broker:
             self._finish(run)
             self._spawn(self._drop(name))
             raise
-        await self._follow(run, name, (queue, priority))
+        await self._follow(run, name, give)
 
-    async def _follow(self, run: Run, name: str, again: tuple[str, int] | None = None) -> None:
-        """Copy what a job says into its run until it ends. again -- queue and priority, to give it out once more"""
+    async def _give_out(self, run: Run, name: str, data: bytes, queue: str, priority: int) -> None:
+        """Store a job and give it to Celery, when Redis answers. RedisError, OperationalError, after AWAY_SECONDS."""
+        end, given = time.monotonic() + AWAY_SECONDS, False
+        while not given:
+            try:
+                await self._redis.set(engine.key("want", name), data, ex=WANT_SECONDS)
+                await self._push(name, queue, priority)
+                given = True
+            except (RedisError, OperationalError):
+                if time.monotonic() > end:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+            if run.cancelled:
+                raise asyncio.CancelledError
+
+    async def _follow(self, run: Run, name: str, again: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Copy what a job says into its run until it ends. again -- gives it out once more"""
         start = time.monotonic()
         kind = metrics.kind(run.request)
         outcome, drop = "done", True
         try:
-            await self._copy(run, name, again)
+            while True:
+                try:
+                    await self._copy(run, name, again)
+                    break
+                except RedisError as error:
+                    if again is None or run.record.entries:
+                        raise
+                    log.warning("Redis does not answer: %s", error, extra={"run": run.id})
+                    run.state = QUEUED
+                    await again()
             drop = run.ahead
         except asyncio.CancelledError:
             outcome, run.cancelled = "cancelled", True
@@ -325,7 +351,7 @@ class Broker:
                     await self._redis.delete(*(engine.key(kind, name) for kind in ("want", "out", "file", "read")))
                 return
 
-    async def _copy(self, run: Run, name: str, again: tuple[str, int] | None) -> None:
+    async def _copy(self, run: Run, name: str, again: Callable[[], Awaitable[None]] | None) -> None:
         heard = False  # of a worker that has begun
         doubts = 0
         given = began = beaten = time.monotonic()
@@ -342,11 +368,13 @@ class Broker:
             if entry is None:
                 if doubts > 1:
                     lost = run.retried or run.record.entries if heard else beaten - began > WAIT_SECONDS
-                    if not wanted or again is None or lost:
+                    if again is None or lost or (not wanted and await self._is_theirs(name)):
                         raise Gone
                     run.retried, run.state = run.retried or heard, QUEUED
+                    if not wanted:
+                        raise RedisError("a job is no longer there")
                     heard, doubts, given = False, 0, beaten
-                    await self._push(name, *again)
+                    await again()
                 continue
             doubts = 0
             letter, data = entry
@@ -368,6 +396,11 @@ class Broker:
             else:
                 raise FrameError("an entry of no kind")
             heard = True
+
+    async def _is_theirs(self, name: str) -> bool:
+        """Whether another web process has taken a job over; if none has, a job that is not there was lost by Redis."""
+        owner: Any = await self._redis.get(engine.key("owner", name))
+        return owner not in (None, self._name.encode())
 
     async def _give(self, run: Run, file: str, name: str) -> None:
         """Send a file of the run to the worker that asked for it."""

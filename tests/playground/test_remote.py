@@ -455,6 +455,22 @@ async def test_redis_dies_in_the_middle_of_a_job(
     await client.close()
 
 
+async def test_a_run_waits_for_redis(redis_server: Server, web: None, worker: subprocess.Popen[bytes]) -> None:
+    """Redis dies before a run has said anything: the run is done when Redis is there again, which knows nothing of it."""
+    assert await services.service().pool.ready(30)
+    begun, later = await connected(), await connected()
+    await begun.run("sleep 3\nstage compile")
+    await asyncio.sleep(1.5)  # the worker has it
+    redis_server.process.kill()
+    redis_server.process.wait()
+    await later.run("stage compile\nstage verify")
+    await asyncio.sleep(2)
+    redis_server.start()
+    for client in (begun, later):
+        assert (await client.until("done", 60))[-2]["type"] == "stage"
+        await client.close()
+
+
 async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[bytes]) -> None:
     assert await services.service().pool.ready(60)
     client = await connected()
