@@ -24,6 +24,8 @@ from bench.submit import ROOT
 
 COMPOSE: Final = ROOT / "docker-compose.yml"
 HOST: Final = "127.0.0.1"
+START_SECONDS: Final = 900
+"""A machine that is busy with other work may need minutes."""
 KILLED: Final = (("db", 1), ("redis", 1), ("web", 2), ("worker", 2), ("reader", 1))
 """Services and the number of their containers, in the order in which they are killed."""
 ATTEMPT: Final = """
@@ -68,8 +70,8 @@ class Containers:
             for service, _ in (*KILLED, ("proxy", 1)):
                 for n, container in enumerate(sorted(self.compose("ps", "-q", service).split())):
                     self._ids[f"{service}-{n + 1}"] = container
-            self.until(self.healthy, 180)
-            self.until(lambda: all(map(self.ready, self.webs)), 180)
+            self.until(self.healthy, START_SECONDS)
+            self.until(lambda: all(map(self.ready, self.webs)), START_SECONDS)
         except BaseException:
             self._end(failed=True)
             raise
@@ -118,7 +120,7 @@ class Containers:
             return bool(address) and ask(f"http://{address}:8000", "/readyz", headers={"Host": HOST})[0] == 200
         return False
 
-    def until(self, condition: Any, seconds: float = 90) -> float:
+    def until(self, condition: Any, seconds: float = 300) -> float:
         """Wait; seconds that it took. TimeoutError."""
         start = time.monotonic()
         while not condition():
