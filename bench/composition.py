@@ -43,6 +43,8 @@ BETWEEN: Final = 8.0
 KEY: Final = "a key for this measure alone, of 32 characters"
 PATH: Final = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 CPU: Final = Path("/sys/fs/cgroup/cpu")
+SERVICES: Final = "services"
+"""The control group of all but the workers: web process, Redis, PostgreSQL, nginx, and the clients."""
 NGINX: Final = """daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 events {{ worker_connections 1024; }}
 http {{
@@ -82,6 +84,18 @@ def program(name: str) -> str:
     if not found:
         sys.exit(f"bench: {name} is not installed")
     return found
+
+
+def _enter(group: str, process: int, quota: float) -> None:
+    """Put a process into a control group that gets its processors whatever else this machine does.
+
+    quota -- processors that the group may use, 0 without a limit
+    """
+    folder = CPU / f"bpfscope-{group}"
+    folder.mkdir(exist_ok=True)
+    (folder / "cpu.cfs_quota_us").write_text(str(int(quota * 100_000) or -1))
+    (folder / "cpu.shares").write_text("262144")
+    (folder / "cgroup.procs").write_text(str(process))
 
 
 class Composition:
@@ -170,7 +184,7 @@ class Composition:
         for process in self._running.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-        for group in CPU.glob("bpfscope-worker-*") if self._quota else ():
+        for group in CPU.glob("bpfscope-*") if self._quota else ():
             with contextlib.suppress(OSError):
                 group.rmdir()
         if kind is None:
@@ -185,12 +199,9 @@ class Composition:
         process = subprocess.Popen(self._commands[name], env=environment, stdout=log, stderr=log, **own)
         log.close()
         self._running[name] = process
-        if self._quota and name.startswith("worker"):
-            group = CPU / f"bpfscope-{name}"
-            group.mkdir(exist_ok=True)
-            (group / "cpu.cfs_quota_us").write_text(str(int(self._quota * 100_000)))
-            (group / "cpu.shares").write_text("262144")  # it gets as much, whatever else this machine does
-            (group / "cgroup.procs").write_text(str(process.pid))  # before it has started any of its own
+        if self._quota:  # before it has started any of its own
+            of_workers = name.startswith("worker")
+            _enter(name if of_workers else SERVICES, process.pid, self._quota if of_workers else 0.0)
 
     def kill(self, name: str) -> None:
         self._running[name].kill()
@@ -324,18 +335,35 @@ def containers() -> list[Row]:
         ]  # fmt: skip
 
 
-def throughput(seconds: float = 20.0) -> list[Row]:
-    """Runs a second of one worker that may use half a processor, and of two of them."""
-    rates = []
+def throughput(seconds: float = 30.0) -> list[Row]:
+    """Runs a second of one worker that may use half a processor, and of two of them; how busy the workers were."""
+    rates, busy = [], []
     for workers in (1, 2):
         with Composition(workers, webs=1, quota=0.5) as services:
             services.until(services.idle, 240)  # the server has walked its examples
-            rates.append(asyncio.run(_visitors(services.address, seconds, workers)) / seconds)
+            _enter(SERVICES, os.getpid(), 0.0)
+            try:
+                before = [_periods(n + 1) for n in range(workers)]
+                rates.append(asyncio.run(_visitors(services.address, seconds, workers)) / seconds)
+                after = [_periods(n + 1) for n in range(workers)]
+            finally:
+                (CPU / "cgroup.procs").write_text(str(os.getpid()))
+            all_of_them, used_up = (
+                sum(now[n] - then[n] for now, then in zip(after, before, strict=True)) for n in (0, 1)
+            )
+            busy.append(100 * used_up / max(1, all_of_them))
     return [
-        Row("one worker of half a processor", [rates[0]], "runs/s"),
-        Row("two of them", [rates[1]], "runs/s"),
+        Row("one worker of half a processor", [rates[0]], "runs/s", note=f"used up in {busy[0]:.0f} % of the time"),
+        Row("two of them", [rates[1]], "runs/s", note=f"used up in {busy[1]:.0f} % of the time"),
         Row("two against one", [rates[1] / rates[0]], "x", 1.8, at_least=True),
     ]
+
+
+def _periods(worker: int) -> tuple[int, int]:
+    """(periods of 100 ms in which a worker ran, those in which it used up its half of a processor), since its start."""
+    stat = (CPU / f"bpfscope-worker-{worker}" / "cpu.stat").read_text().split()
+    found = dict(zip(stat[::2], map(int, stat[1::2]), strict=True))
+    return found["nr_periods"], found["nr_throttled"]
 
 
 async def _visitors(server: str, seconds: float, workers: int) -> int:
