@@ -456,7 +456,7 @@ async def test_redis_dies_in_the_middle_of_a_job(
 
 
 async def test_a_run_waits_for_redis(redis_server: Server, web: None, worker: subprocess.Popen[bytes]) -> None:
-    """Redis dies before a run has said anything: the run is done when Redis is there again, which knows nothing of it."""
+    """Redis dies before a run has said anything: the run is done when Redis, which knows nothing of it, is back."""
     assert await services.service().pool.ready(30)
     begun, later = await connected(), await connected()
     await begun.run("sleep 3\nstage compile")

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from playground.jobs.service import local_pool, store
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 KINDS = ("all", "runs", "reads", "guests")
 ALIVE = "worker.alive"
 """File below VAR_DIR that is touched every other second while Redis hears of the worker: for health checks."""
