@@ -37,9 +37,7 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
     if state is not None:
         source, program = build()
         packets = [each for each in run_inputs(asked.input, program) if isinstance(each, PacketInput)]
-        for events in pipeline.real(
-            source, state, program=program.name, packets=packets, **given(asked)
-        ):
+        for events in pipeline.real(source, state, program=program.name, packets=packets, **given(asked)):
             lines = [_line(event) for event in events if event["what"] in _LINES]
             if lines:
                 yield {"type": "real_output", "ms": _since(started), "lines": lines}

@@ -130,8 +130,9 @@ export class RealPane extends Panel {
   }
 
   /** @param {Answer<RealMessage>} answer */
-  sentence({ status, parts, message }) {
-    const begun = begunOf({ status, parts, message });
+  sentence(answer) {
+    const { status, parts, message } = answer;
+    const begun = begunOf(answer);
     if (!begun) return status === "failed" ? message : "Waiting for a worker…";
     if (begun.missing) return missingKernels(this.scope, begun);
     const last = parts[parts.length - 1];

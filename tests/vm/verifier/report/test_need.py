@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vm.kernel import types as k
 from vm.verifier.report.need import packet, span
 from vm.verifier.state.reg import pointer
 from vm.verifier.state.reg_types import PTR_TO_PACKET
@@ -25,10 +26,12 @@ def test_spans_in_words(low: int, high: int, text: str) -> None:
 
 def test_packet_needs_in_words() -> None:
     reg = pointer(PTR_TO_PACKET)
-    assert "is not before the start" in packet(1, reg, -4, 4)
-    assert "at least 1 byte" in packet(1, reg, 0, 0)
-    assert packet(1, reg, 12, 2).startswith("the access needs bytes 12 to 13, so data + 14 <= data_end has")
+    assert "is not before the start" in packet(1, reg, -4, 4, k.BPF_PROG_TYPE_XDP)
+    assert "at least 1 byte" in packet(1, reg, 0, 0, k.BPF_PROG_TYPE_XDP)
+    assert packet(1, reg, 12, 2, k.BPF_PROG_TYPE_XDP).startswith(
+        "the access needs bytes 12 to 13, so data + 14 <= data_end has"
+    )
     reg.id, reg.off = 3, 8
-    assert "p + 10 <= data_end (p is r1 without its fixed offset 8)" in packet(1, reg, 8, 2)
+    assert "p + 10 <= data_end (p is r1 without its fixed offset 8)" in packet(1, reg, 8, 2, k.BPF_PROG_TYPE_XDP)
     reg.range = -1
-    assert "past the end" in packet(1, reg, 0, 1)
+    assert "past the end" in packet(1, reg, 0, 1, k.BPF_PROG_TYPE_XDP)
