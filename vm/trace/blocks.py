@@ -147,13 +147,20 @@ class Block(NamedTuple):
 
     def encoded(self) -> bytes:
         """The bytes of the block in a file."""
-        body = b"".join([*(column.tobytes() for column in self.columns()), self.rows])
+        # Each copy of a block is new memory, which the kernel clears: the parts are copied once.
+        parts = self.columns()
+        length = len(self.rows)
+        crc = 0
+        for part in parts:
+            length += part.itemsize * len(part)
+            crc = zlib.crc32(part, crc)
+        crc = zlib.crc32(self.rows, crc)
         counts = (
-            len(body), len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
+            length, len(self.rows), self.first, self.first_start, self.first_end, self.key_depth,
             len(self.insn), len(self.starts.end), len(self.ends.how), len(self.changes.slot),
             len(self.keyframe.slot), len(self.read_slot), len(self.row_starts),
         )  # fmt: skip
-        return _HEADER.pack(MAGIC, *counts, zlib.crc32(_COUNTS.pack(*counts), zlib.crc32(body))) + body
+        return b"".join([_HEADER.pack(MAGIC, *counts, zlib.crc32(_COUNTS.pack(*counts), crc)), *parts, self.rows])
 
 
 class Heading(NamedTuple):
