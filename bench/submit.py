@@ -142,8 +142,8 @@ class Playground:
             except OSError:
                 continue
             count += 1
-        var = Path(self._var.name)
-        left = sum(path.is_file() and path.suffix != ".run" for path in var.rglob("*"))
+        # os.walk passes over folders that go meanwhile.
+        left = sum(not name.endswith(".run") for _, _, names in os.walk(self._var.name) for name in names)
         return Held(memory[0], sum(memory[1:]), files, count, left)
 
     def processes(self) -> list[int]:
