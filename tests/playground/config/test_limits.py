@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,15 @@ Connect = Callable[[], Awaitable[Socket]]
     ],
 )
 async def test_past_a_limit_the_user_reads_which_and_the_next_run_works(
-    connect: Connect, source: str, limit: str, words: str
+    service: Service, connect: Connect, monkeypatch: pytest.MonkeyPatch, source: str, limit: str, words: str
 ) -> None:
+    if limit != "time":  # on a busy machine that may come first
+        monkeypatch.setattr(service.pool, "limits", replace(service.pool.limits, seconds=60))
     socket = await connect()
     start = time.monotonic()
     await socket.run(f"stage compile\n{source}\nstage load")
     said = await socket.until("done")
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
     found = [message for message in said if message["type"] == "limit"]
     assert [message["limit"] for message in found] == [limit]
     assert words in found[0]["message"]
