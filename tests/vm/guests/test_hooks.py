@@ -116,13 +116,15 @@ def entry() -> str:
     raise AssertionError("busybox has no code")
 
 
-def ran(text: str, state: State, shell: str = "", workload: str = "shell") -> tuple[dict[str, bool], set[str]]:
+def ran(
+    text: str, state: State, shell: str = "", workload: str = "shell", entries: tuple[tuple[str, str, str], ...] = ()
+) -> tuple[dict[str, bool], set[str]]:
     """Which programs were attached, and which printed their name. shell -- a line, instead of a workload"""
     (build,) = pipeline.builds(Source("c", text.encode()), BuildOptions())
     assert not build.failed
-    events = [
-        event for told in pipeline.real(build, state, workload=workload, shell=shell, seconds=20) for event in told
-    ]
+    setup = pipeline.Setup(entries=entries)
+    told = pipeline.real(build, state, workload=workload, shell=shell, seconds=20, setup=setup)
+    events = [event for some in told for event in some]
     attached = {event["program"]: event["ok"] for event in events if event["what"] == "attached"}
     said = {found[1] for event in events if (found := re.search(r"HOOK (\w+)", event.get("text", "")))}
     return attached, said
@@ -314,6 +316,34 @@ char LICENSE[] SEC("license") = "GPL";
     attached, said = ran(text, states[name], "/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2; true")
     assert attached == {"sends": True, "gets": True}
     assert said == {"sends", "gets"}
+
+
+@pytest.mark.parametrize(("entries", "way"), [((("ways", "0", "2"),), "sent"), ((), "refused")])
+@pytest.mark.guests
+@GUESTS
+def test_a_device_map_is_filled_before_the_run(
+    entries: tuple[tuple[str, str, str], ...], way: str, states: dict[str, State]
+) -> None:
+    text = (
+        SAYS
+        + """
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP); __uint(max_entries, 2); __type(key, __u32); __type(value, __u32);
+} ways SEC(".maps");
+SEC("xdp") int sends(struct xdp_md *c)
+{
+	if (bpf_redirect_map(&ways, 0, XDP_PASS) != XDP_REDIRECT) {
+		SAY(refused);
+		return XDP_PASS;
+	}
+	SAY(sent);
+	return XDP_REDIRECT;
+}
+char LICENSE[] SEC("license") = "GPL";
+"""
+    )
+    shell = "/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2; true"
+    assert ran(text, next(iter(states.values())), shell, entries=entries) == ({"sends": True}, {way})
 
 
 @pytest.mark.parametrize("name", ["6.1", "6.12", "7.3"])
