@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.browser.fixtures import recorded
 from tests.browser.test_flow import stage
 
 
@@ -85,4 +86,26 @@ def test_the_diagnosis_of_a_kernel_stands_beside_the_emulations(tab: Callable[..
     expect(told).to_have_count(2)
     expect(told.first).to_contain_text("Verification failed")
     expect(told.last).to_contain_text("Needed")
+    opened.check()
+
+
+def test_what_kernels_said_before_a_question_failed_stays(recorded_tab: Callable[..., Any]) -> None:
+    cell = {
+        "type": "cell", "program": "p", "kernel": "6.1", "release": "6.1.0", "clang": "", "mcpu": "", "opt": "",
+        "verdict": "limit", "errno": 0, "insns_processed": 0, "message": "No answer within 15 seconds.", "log": "",
+        "code": "", "diagnosis": [],
+    }  # fmt: skip
+    names = [{"name": name, "release": f"{name}.0"} for name in ("6.1", "6.12")]
+    failed = "This run was stopped: <b>it</b> took longer than 90 seconds."
+    answers = [
+        {"type": "kernels", "kernels": names, "compilers": [], "missing": ""}, cell,
+        {"type": "error", "code": "analysis", "asked": "matrix", "message": failed},
+    ]  # fmt: skip
+    opened = recorded_tab(recorded.packet_program(), answers={"matrix": answers})
+    page = opened.open()
+    page.locator("bs-pipeline").get_by_role("button", name="Real kernels").press("Enter")
+    strip = page.get_by_role("region", name="Real kernels")
+    expect(strip.get_by_role("alert")).to_have_text(failed)
+    expect(strip.locator(".kernel-cell[data-verdict=limit]")).to_have_count(1)
+    expect(strip.get_by_role("button", name="Ask all kernels")).to_be_visible()
     opened.check()
