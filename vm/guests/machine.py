@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final
 
 from vm.guests.process import Debug, Ends, close_debug
-from vm.guests.wire import MAGIC, GuestError, Request, Result
+from vm.guests.wire import MAGIC, OUT_OF_TIME, GuestError, Request, Result
 
 MAX_ANSWER: Final = 64 << 20  # bytes of one answer
 _CONSOLE: Final = 16 << 10  # of the console's text, the last ones are kept
@@ -104,7 +104,7 @@ class Machine:
         """Waits until the socket is readable or `waiting` can be written; returns the number of written bytes."""
         left = self.left
         if left <= 0:
-            raise GuestError("time", "The guest was out of time.")
+            raise GuestError("time", OUT_OF_TIME)
         port, console = self._ends.port, self._ends.console
         watched = [self._watched[0]] if self._watched is not None else []
         ready, writable, _ = select.select([port, console, *watched], [port] if waiting is not None else [], [], left)

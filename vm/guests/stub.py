@@ -17,7 +17,7 @@ import time
 from typing import Final, NamedTuple
 
 from vm.guests.process import Debug
-from vm.guests.wire import GuestError
+from vm.guests.wire import OUT_OF_TIME, GuestError
 
 MAX_LOG: Final = 32 << 20
 """Bytes of log that are kept: some 25,000 instructions."""
@@ -95,7 +95,7 @@ class Stub:
                 self._receive()
             if not ready:
                 if time.monotonic() >= self._until:
-                    raise GuestError("time", "The guest was out of time.")
+                    raise GuestError("time", OUT_OF_TIME)
                 return None
 
     def _receive(self) -> None:
@@ -119,7 +119,7 @@ class Stub:
         self._send(text)
         answer = self._packet(self._until)
         if answer is None:
-            raise GuestError("time", "The guest was out of time.")
+            raise GuestError("time", OUT_OF_TIME)
         return answer
 
     def _expect(self, text: str) -> None:

@@ -22,6 +22,8 @@ SLOTS: Final = 4096
 MAX_PATCHES: Final = 65536
 SKIPPED: Final = 0x7FFF_FFFF_FFFF_FFFF
 
+OUT_OF_TIME: Final = "The guest did not answer within its time: its processor is busy, with a program or the workload."
+
 MAGIC: Final = 0x67667062
 _NO_SLOT: Final = 0xFFFFFFFF
 _STOP: Final = 1
