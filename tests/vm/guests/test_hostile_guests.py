@@ -158,8 +158,9 @@ def test_a_busy_verifier_is_told_in_its_cell_and_the_next_program_is_answered(st
     busy, small = (Build(Source("asm", text.encode()), BuildOptions()) for text in (BUSY, "r0 = 0\nexit"))
     started = time.monotonic()
     (late,) = pipeline.matrix([busy], [state], seconds=2)
-    assert time.monotonic() - started < 40
-    assert (late.verdict, late.message) == ("limit", "No answer within 2 seconds.")
+    assert time.monotonic() - started < 50
+    # A machine that stands still may not even have begun.
+    assert late.verdict == "limit" and late.message.startswith(("No answer within ", "What was asked before"))
     one, other = pipeline.matrix([busy, small], [state], seconds=2)
     assert (one.verdict, other.verdict) == ("limit", "limit") and "before" in other.message
     (clean,) = pipeline.matrix([small], [state])
