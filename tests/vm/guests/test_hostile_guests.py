@@ -222,7 +222,7 @@ def test_jobs_in_a_row_leave_nothing_behind(state: State) -> None:
     number = int(os.environ.get("GUEST_JOBS", "10"))
     memory = _resident()
     for _ in range(number):
-        with state.restore(20) as machine:
+        with state.restore(60) as machine:
             request = Request()
             request.call(l.CLOSE, 99)
             machine.run(request)
