@@ -35,7 +35,7 @@ from playground.jobs.record import Entry, Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.store import Store, request_key
 from playground.jobs.uploads import Uploads, patience
-from playground.messages.asked import OF_INPUT
+from playground.messages.asked import LAST, OF_INPUT
 from playground.places import LOG as LOG_UPLOAD
 from playground.places import MOST, NAMES, folded, uploads_of
 from playground.requests import too_long
@@ -342,6 +342,7 @@ class Service:
             run = self.open(question, client=client)
             fresh = run.state != FINISHED
             self.watch(run)
+            answered = False
             try:
                 place = 0
                 while True:
@@ -354,6 +355,7 @@ class Service:
                             raise Unreadable(said["message"])
                         if said["type"] == "emulated" and fresh:
                             self._alarm(said)
+                        answered = answered or said["type"] == LAST[kind]
                         if said["type"] != "done":
                             yield json.dumps(said, separators=(",", ":"), ensure_ascii=False)
                     if finished:
@@ -362,7 +364,8 @@ class Service:
             except FrameError as error:
                 raise self.reads.damaged(run, str(error)) from None
             finally:
-                self.leave(run, at_once=True)
+                # Who has the whole answer may leave before the worker has put everything away: it is kept all the same.
+                self.leave(run, at_once=not answered)
 
     def question(self, kind: str, request: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
         """A question as it is run and stored; arguments as of analysis().

@@ -99,5 +99,11 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
 }
 ANALYSES: Final = tuple(name for name, kind in TYPES.items() if issubclass(kind, Analysis))
 """The types that ask something about a program."""
+LAST: Final[Mapping[str, str]] = {
+    "contents": "contents", "rewritten": "rewritten", "fixes": "fixes_done", "counterexample": "counterexample",
+    "matrix": "cells_done", "real": "real_done", "setup": "setup", "record": "recording", "binaries": "binaries",
+    "profile": "profile", "advice": "advice_done", "settings": "settings_done", "compare": "compare", "graph": "graph",
+}  # fmt: skip
+"""The type of the message that ends the answer, by the type that asks."""
 OF_INPUT: Final = frozenset(name for name, kind in TYPES.items() if issubclass(kind, Analysis) and kind.of_input)
 """Those whose answer depends on the input of the request."""

@@ -51,6 +51,7 @@ def run_job(request: Message) -> Iterator[Message]:
     if request["kind"] == CONTENTS:
         yield from run_job(request["request"])
         yield {"type": "contents", "bytes": 5}
+        time.sleep(request.get("linger", 0))  # as a worker that puts its virtual machine away
         return
     if request["kind"] in BESIDE:
         yield from run_job(request["request"])

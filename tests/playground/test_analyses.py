@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from playground import metrics
 from playground.jobs.service import Service, key_of
-from playground.messages.asked import ANALYSES
+from playground.messages import told
+from playground.messages.asked import ANALYSES, LAST
 from playground.messages.programs import Request
 from playground.messages.questions import CompareRequest as Compare
 from playground.requests import check_question, check_request
@@ -141,3 +143,18 @@ async def test_only_a_question_about_the_input_is_another_one_with_another_input
         same = key_of(service.question(kind, plain, {})) == key_of(service.question(kind, packet, {}))
         assert same == (kind != "real")
     assert "take" not in service.question("matrix", plain, {"take": "stored"})
+
+
+async def test_an_answer_is_kept_also_if_the_client_leaves_with_its_last_message(service: Service) -> None:
+    """As the page does that steps a recording: its next run takes the place of the question."""
+    assert set(LAST) == set(ANALYSES) and set(LAST.values()) <= set(told.TYPES)
+    request = check_request(asked("stage one"))
+    texts = service.analysis("contents", request, more={"linger": 1})
+    async for text in texts:
+        if json.loads(text)["type"] == "contents":
+            break
+    await texts.aclose()
+    question = service.question("contents", request, {"linger": 1})
+    while service.pool.status()["running"]:
+        await asyncio.sleep(0.02)
+    assert service.stored(question)
