@@ -8,6 +8,9 @@ import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
+/** Style sheets of pages without a script, in which nothing would set the words. */
+const PLAIN = /[\\/]embed\.css$/;
+
 /** Media queries about the window, by the word on the root element that stands for each (src/core/room.js). */
 const queries = {};
 const LENGTHS = /^\((?:max|min)-(?:width|height): [\d.]+px\)(?: and \((?:max|min)-(?:width|height): [\d.]+px\))*$/;
@@ -35,7 +38,7 @@ export const scalable = (css) =>
 
 const scaling = {
   name: "scaling",
-  setup: (made) => made.onLoad({ filter: /src[\\/]css[\\/].*\.css$/ }, ({ path }) => ({ contents: scalable(readFileSync(path, "utf8")), loader: "css" })),
+  setup: (made) => made.onLoad({ filter: /src[\\/]css[\\/].*\.css$/ }, ({ path }) => (PLAIN.test(path) ? undefined : { contents: scalable(readFileSync(path, "utf8")), loader: "css" })),
 };
 const options = {
   entryPoints: [

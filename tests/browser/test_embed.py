@@ -94,6 +94,19 @@ def test_it_is_small_shows_the_state_and_then_is_used(tab: Tabs, server: str, el
     assert not made.faults
 
 
+def test_the_smallest_one_shows_the_source_over_its_whole_width(tab: Tabs, server: str) -> None:
+    """No script runs in it, so its own style sheet has to know how wide the frame is."""
+    made = tab(width=320, height=240)
+    page = made.page
+    page.goto(f"{server}/embed/{shared(server, view={'step': 1})}")
+    expect(page.locator(".said")).to_contain_text("rejected: R")
+    source, values = (page.locator(name).bounding_box() for name in ("[aria-label=Source]", ".values"))
+    assert source["width"] > 300 and values["width"] > 300 and values["y"] >= source["y"] + source["height"]
+    expect(page.locator("[aria-label=Instructions]")).to_be_hidden()
+    page.set_viewport_size({"width": 1000, "height": 600})
+    expect(page.locator("[aria-label=Instructions]")).to_be_visible()
+
+
 def test_one_that_can_be_edited_runs_what_was_written(tab: Tabs, server: str, elsewhere: Callable[[str], str]) -> None:
     link = shared(server)
     made = tab(width=1000, height=800)

@@ -129,6 +129,20 @@ def test_a_run_has_its_own_reads_and_writes(tab: Tabs) -> None:
     made.check()
 
 
+def test_what_it_holds_is_never_covered(tab: Tabs) -> None:
+    """Two lines of what the register holds, above a long history."""
+    made = tab(width=1000, height=560)
+    page = made.open()
+    goto(page, 12)
+    row(page, "r1").locator(".reg-name").click()
+    box = popover(page)
+    expect(box.locator(".made-ran").first).to_be_visible()
+    now = box.locator(".value-now")
+    now.evaluate("e => e.append(Object.assign(document.createElement('span'), {textContent: ' more'.repeat(40)}))")
+    assert now.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    made.check()
+
+
 def test_on_a_phone_it_is_a_sheet(tab: Tabs) -> None:
     made = tab(width=360, height=740, has_touch=True)
     page = made.open()

@@ -186,7 +186,7 @@ function card(advice, n, stale, apply) {
 }
 
 /** @param {number} insns @param {number} total */
-const share = (insns, total) => `${((100 * insns) / total).toFixed(1)} %`;
+const share = (insns, total) => `${((100 * insns) / total).toFixed(1)}\u00a0%`;
 
 /**
  * @template T
