@@ -103,6 +103,14 @@ def test_the_smallest_one_shows_the_source_over_its_whole_width(tab: Tabs, serve
     source, values = (page.locator(name).bounding_box() for name in ("[aria-label=Source]", ".values"))
     assert source["width"] > 300 and values["width"] > 300 and values["y"] >= source["y"] + source["height"]
     expect(page.locator("[aria-label=Instructions]")).to_be_hidden()
+    page.get_by_role("link", name="Step through it").click()
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 2 of")
+    # In use, too: at least four lines of the program stand between the title and the scrubber.
+    line, scrubber = page.locator("bs-insns .vl-row.active"), page.locator("bs-scrubber")
+    expect(line).to_be_in_viewport()
+    top = page.locator(".columns").bounding_box()["y"]
+    assert scrubber.bounding_box()["y"] - top > 4 * line.bounding_box()["height"]
+    page.go_back()
     page.set_viewport_size({"width": 1000, "height": 600})
     expect(page.locator("[aria-label=Instructions]")).to_be_visible()
 
