@@ -157,13 +157,32 @@ def _kprobe(attacher: Attacher, program: Program, slot: Slot, *, returns: bool =
     kind = attacher.text("/sys/bus/event_source/devices/kprobe/type")
     if not kind.isdigit():
         raise NotAttached("the kernel has no kprobes")
-    attacher.event(
-        lambda request: perf_attr(
-            int(kind), int(returns), struct.pack("<QQ", request.text(name), int(offset or "0", 0))
-        ),
-        slot,
-        f"a kprobe on '{name}'",
-    )
+    what = f"a kprobe on '{name}'"
+    try:
+        attacher.event(
+            lambda request: perf_attr(
+                int(kind), int(returns), struct.pack("<QQ", request.text(name), int(offset or "0", 0))
+            ),
+            slot,
+            what,
+        )
+    except NotAttached:
+        if attacher.kernel.address(name) is not None:
+            raise
+        raise NotAttached(f"{what}: {no_function(attacher.kernel, program.section, name)}") from None
+
+
+def no_function(kernel: GuestKernel, section: str, name: str) -> str:
+    """That a kernel has no function of a name, and which of its functions, or sections, may be meant."""
+    said = f"{kernel.name} has no function of this name."
+    prefix, call = section.partition("/")[0], name.removeprefix("sys_")
+    wrapped = f"__x64_sys_{call}"
+    if kernel.address(wrapped) is not None:
+        form = "kretsyscall" if "ret" in prefix else "ksyscall"
+        forms = f'SEC("{prefix}/{wrapped}"), or SEC("{form}/{call}"), which finds it on each kernel'
+        return f"{said} On x86-64 this system call is {wrapped}: write {forms}."
+    near = kernel.like(name)
+    return said + (f" There {'is' if len(near) == 1 else 'are'} {', '.join(near)}." if near else "")
 
 
 def _kretprobe(attacher: Attacher, program: Program, slot: Slot) -> None:

@@ -15,6 +15,8 @@ from vm.guests.states import State
 
 _UPROBE_MULTI: Final = (6, 6)
 _TCX: Final = (6, 6)
+MOST_LIKE: Final = 3
+_GENERATED: Final = ("__pfx_", "__cfi_", "__SC", "__probestub_", "__traceiter_", "__bpf_trace_")
 _BPF_COOKIE: Final = (5, 15)  # bpf_get_attach_cookie(), which libbpf asks for
 
 
@@ -69,6 +71,12 @@ class GuestKernel:
         """The address of a symbol, the same in every guest of this state."""
         found = re.search(rf"^([0-9a-f]+) \w {re.escape(name)}(?:\s|$)", self.state.symbols, re.MULTILINE)
         return int(found[1], 16) if found is not None else None
+
+    def like(self, name: str) -> list[str]:
+        """Functions whose names hold a name, the shortest first; at most MOST_LIKE."""
+        found = set(re.findall(rf"^[0-9a-f]+ [tT] (\w*{re.escape(name)}\w*)$", self.state.symbols, re.MULTILINE))
+        plain = (each for each in found if not each.startswith(_GENERATED))
+        return sorted(plain, key=lambda each: (len(each), each))[:MOST_LIKE]
 
     def option(self, name: str) -> str | None:
         """A CONFIG_ option as the config file spells it, or None."""

@@ -16,6 +16,7 @@ from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.recorded.values import SNAPSHOT, RecordedCode, RecordedEvent, Recording, fingerprint
+from vm.runner.context import prog_type_name
 from vm.runner.execution import Execution, RunEvent
 from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
 from vm.runner.place_names import RecordedNames
@@ -26,6 +27,7 @@ from vm.runner.replay_calls import calls
 from vm.runner.replay_memory import Memory, by_line
 from vm.runner.replay_objects import objects
 from vm.runner.replay_structs import HeldStruct, Structs
+from vm.runner.results import result_text
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -171,11 +173,13 @@ class _Event:
     def _told(self, said: Sequence[RunEvent]) -> Execution:
         event, regs = self.event, self.raw.snapshots[-SNAPSHOT:]
         r0 = _REGS.unpack(regs)[0] if regs and not event.cut else 0
+        program = self.rewritten.program
+        kind = prog_type_name(program.prog_type)
         task = f"{event.comm} ({event.pid})" if event.comm else "an unknown task"
         return Execution(
             engine=f"Linux {self.recording.release}",
             r0=r0,
-            result=f"{_signed(r0)}, in {task}",
+            result=f"{result_text(kind, r0, program.expected_attach_type)}, in {task}",
             packet_out=None,
             maps=_maps(self.recording, self.rewritten),
             events=tuple(said or self._tail_calls()),
@@ -245,8 +249,3 @@ def _end(event: RecordedEvent, last: int) -> bytes:
 def _maps(recording: Recording, rewritten: Rewritten) -> dict[str, tuple[tuple[bytes, bytes], ...]]:
     held = {each.name: each.entries for each in recording.maps}
     return {(m.full_name or m.name): held.get(m.full_name or m.name, ()) for m in rewritten.program.maps}
-
-
-def _signed(value: int) -> int:
-    low = value & 0xFFFFFFFF
-    return low - (1 << 32) if low >> 31 else low

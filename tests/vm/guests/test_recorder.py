@@ -151,6 +151,6 @@ def test_variables_and_maps_are_changed_before(state: State) -> None:
     taken, recording = record(state, "guard_files", shell, Choice(2, task="rm"), Setup(values={"mark": "120"}))
     assert len(taken) == 2 and recording.notes[0].startswith("Variables or targets were changed")
     results = [run.result for _, run, _ in pipeline.stepped(recording, "on_unlink")]
-    assert [result.split(",")[0] for result in results] == ["-1", "0"]
+    assert [result.split(",")[0] for result in results] == ["-EPERM (-1)", "0"]
     with pytest.raises(InputError, match="nothing_here"):
         record(state, "guard_files", shell, Choice(), Setup(values={"nothing_here": "1"}))
