@@ -1,14 +1,17 @@
-"""Conditions that an event has to meet to be recorded: `dport == 443`, `comm == "wget"`, `ctx+16:4 > 3`."""
+"""Conditions that an event has to meet to be recorded: `dport == 443`, `comm == "wget"`, `ctx+16:4 > 3`,
+`packet+36:2 == 53`.
+"""
 
 from __future__ import annotations
 
 import operator
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from vm.btf.types import Btf
 from vm.errors import InputError
+from vm.kernel import types as t
 from vm.program import Program
 from vm.recorded.context_fields import AS_TOLD, ContextField, ContextFields
 
@@ -20,8 +23,15 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "&": lambda value, mask: bool(value & mask),
 }  # fmt: skip
 _OF_TEXT: Final = ("==", "!=")
-_CONDITION: Final = re.compile(r"\s*([A-Za-z_][\w. ]*?|ctx\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII)
-_PLACE: Final = re.compile(r"ctx\+(\d{1,4}):([1248])", re.ASCII)
+_CONDITION: Final = re.compile(
+    r"\s*([A-Za-z_][\w. ]*?|(?:ctx|packet)\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII
+)
+_PLACE: Final = re.compile(r"(ctx|packet)\+(\d{1,4}):([1248])", re.ASCII)
+_PACKETS: Final[Mapping[int, str]] = {
+    t.BPF_PROG_TYPE_XDP: "xdp_buff", t.BPF_PROG_TYPE_SCHED_CLS: "sk_buff", t.BPF_PROG_TYPE_SCHED_ACT: "sk_buff",
+    t.BPF_PROG_TYPE_SOCKET_FILTER: "sk_buff", t.BPF_PROG_TYPE_CGROUP_SKB: "sk_buff",
+}  # fmt: skip
+"""The kernel's context of programs that get packets: its member `data` points to the packet."""
 
 
 class Condition(NamedTuple):
@@ -34,8 +44,13 @@ class Condition(NamedTuple):
     def check(self, program: Program, kernel: Btf) -> Check | None:
         """The check for events of a program; None if its context has no such field."""
         place = _PLACE.fullmatch(self.name)
+        if place is not None and place[1] == "packet":
+            held = _PACKETS.get(program.prog_type)
+            if held is None or isinstance(self.value, bytes):
+                return None
+            return Check(ContextField(int(place[2]), int(place[3])), self, kernel.offset_of(held, "data"))
         if place is not None:
-            field: ContextField | None = ContextField(int(place[1]), int(place[2]))
+            field: ContextField | None = ContextField(int(place[2]), int(place[3]))
         else:
             field = ContextFields(program, kernel).find(self.name) if program.prog_type in AS_TOLD else None
         if field is None or field.offset + field.size > CONTEXT_BYTES or field.text != isinstance(self.value, bytes):
@@ -44,10 +59,14 @@ class Condition(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A condition for the events of one program."""
+    """A condition for the events of one program.
+
+    packet -- where the kernel's context has a pointer to the packet, of which the field is a part; None: of the context
+    """
 
     field: ContextField
     condition: Condition
+    packet: int | None = None
 
     def holds(self, data: bytes) -> bool:
         """Whether the bytes of the field meet the condition; bytes that could not be read do not."""
@@ -56,7 +75,8 @@ class Check(NamedTuple):
         value = self.condition.value
         if isinstance(value, bytes):
             return (data.split(b"\0")[0] == value) == (self.condition.operator == "==")
-        found = int.from_bytes(data, "little", signed=self.field.signed or value < 0)
+        order: Literal["big", "little"] = "little" if self.packet is None else "big"
+        found = int.from_bytes(data, order, signed=self.field.signed or value < 0)
         return _OPERATORS[self.condition.operator](found, value)
 
 

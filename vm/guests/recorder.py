@@ -157,8 +157,10 @@ class Recorder:
         check = self._checks[number]
         if check is None:
             return False
-        field = check.field
-        return check.holds(self._stub.read(state.regs[_RDI] + field.offset, field.size))
+        field, start = check.field, state.regs[_RDI]
+        if check.packet is not None:
+            start = int.from_bytes(self._stub.read(start + check.packet, 8), "little")
+        return check.holds(self._stub.read(start + field.offset, field.size))
 
     def _return_address(self, state: Registers) -> int:
         data = self._stub.read(state.regs[_RSP], 8)

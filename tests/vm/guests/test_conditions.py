@@ -63,6 +63,18 @@ def test_when_it_holds(programs: dict[str, Program], text: str, data: bytes, hol
     assert check is not None and check.holds(data) == holds
 
 
+def test_bytes_of_a_packet_are_in_network_order(programs: dict[str, Program]) -> None:
+    asked = condition("packet+36:2 == 53")
+    assert asked is not None
+    check = asked.check(programs["x"], kernel_btf())
+    assert check is not None and check.field[:2] == (36, 2)
+    assert check.packet == kernel_btf().offset_of("xdp_buff", "data")
+    assert check.holds(b"\0\x35") and not check.holds(b"\x35\0") and not check.holds(b"\0")
+    assert asked.check(programs["f"], kernel_btf()) is None  # gets no packet
+    text = condition('packet+36:2 == "x"')
+    assert text is not None and text.check(programs["x"], kernel_btf()) is None
+
+
 def test_a_text_ends_at_its_first_zero(programs: dict[str, Program]) -> None:
     for text, holds in (('parent_comm == "sh"', True), ("parent_comm != 'sh'", False), ('parent_comm == "s"', False)):
         asked = condition(text)
