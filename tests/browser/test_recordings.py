@@ -44,6 +44,14 @@ def test_a_file_brings_its_program_along(tab: Callable[..., Any], tmp_path: Path
     damaged.write_bytes((EXAMPLES / "trace_execs.rec").read_bytes()[:300])
     chooser.set_input_files(str(damaged))
     expect(page.locator("bs-editor")).to_contain_text("is damaged or cut")
+    for name, data, said in (
+        ("other.rec", b"int x;", "other.rec is no recording"),
+        ("newer.rec", b"BPFR\x09" + bytes(40), "by a newer bpfscope"),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+        chooser.set_input_files(str(tmp_path / name))
+        expect(page.locator("bs-editor")).to_contain_text(said)
+        expect(page.locator(".cm-content")).to_contain_text("count_drop")
     chooser.set_input_files(str(EXAMPLES / "trace_execs.rec"))
     expect(page.locator(".cm-content")).to_contain_text("sched_process_exec")
     page.keyboard.press("Control+Enter")

@@ -75,7 +75,7 @@ class Stub:
         try:
             self._sock.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xFF))
         except OSError:
-            raise GuestError("crash", "The guest's debugger port closed.") from None
+            raise GuestError("crash", "The guest ended while it was watched.") from None
 
     def _packet(self, until: float) -> str | None:
         """The next packet, None if none came in time."""
@@ -104,7 +104,7 @@ class Stub:
         except OSError:
             piece = b""
         if not piece:
-            raise GuestError("crash", "The guest's debugger port closed.")
+            raise GuestError("crash", "The guest ended while it was watched.")
         self._buffer += piece
 
     def _hear(self) -> None:

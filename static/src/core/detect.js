@@ -155,6 +155,7 @@ export async function fromFile(file, limits) {
     const { kind, source, release, events } = recording;
     return { kind, source, name: recording.name, recording, said: `Recognized as a recording of ${events === 1 ? "one event" : `${events} events`} on Linux ${release}. Run steps them.` };
   }
+  if (/\.rec$/i.test(file.name)) return { error: `${file.name} is no recording: a recording begins with the letters BPFR.` };
   const text = new TextDecoder("utf-8", { fatal: false }).decode(data);
   if (/\.(c|h)$/i.test(file.name)) return { kind: "c", source: text, said: `Opened ${file.name} as C.`, name: file.name };
   if (/\.(s|asm)$/i.test(file.name)) return { kind: "asm", source: text, said: `Opened ${file.name} as assembly.`, name: file.name };
