@@ -7,7 +7,7 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -205,7 +205,7 @@ def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> t
         states.append(k)
         at = _framed(event, k) if matched.how == BY_LINE and offset in starts else k
         raw.snapshots += event.registers[SNAPSHOT * at : SNAPSHOT * (at + 1)]
-        old = _fetched(matched.points[i].insn, event, k)
+        old = _fetched(matched.points[i].insn, event, k, where)
         if old is not None:
             raw.old[len(raw.ids) - 1] = old
         last = k
@@ -224,12 +224,16 @@ def _fp(event: RecordedEvent, k: int) -> bytes:
     return event.registers[SNAPSHOT * k + 8 * RBP : SNAPSHOT * k + 8 * RBP + 8]
 
 
-def _fetched(insn: Insn, event: RecordedEvent, k: int) -> int | None:
-    """What was in memory before an atomic instruction at a state, if a register has it afterwards."""
+def _fetched(insn: Insn, event: RecordedEvent, k: int, points: Mapping[int, int]) -> int | None:
+    """What was in memory before an atomic instruction at a state, if a register has it afterwards.
+
+    points -- by offset; some of these instructions are loops of several machine instructions
+    """
     if insn.code & 7 != o.STX or insn.code & 0xE0 != o.ATOMIC or not insn.imm & o.FETCH:
         return None
     regno = 0 if insn.imm == o.CMPXCHG else insn.src_reg
-    after = next((j for j in range(k + 1, len(event.offsets)) if event.offsets[j] != event.offsets[k]), -1)
+    offsets = event.offsets
+    after = next((j for j in range(k + 1, len(offsets)) if offsets[j] != offsets[k] and offsets[j] in points), -1)
     if after < 0:
         return None
     return int(_REGS.unpack_from(event.registers, SNAPSHOT * after)[BPF_REGS[regno]])
