@@ -121,7 +121,7 @@ compilers: check-python
 # What needs real kernels; skipped, with the reason, where QEMU or a kernel is missing.
 test-guests: check-python
 	@$(PYTHON) tools/setup.py test
-	$(VENV) -m pytest -m guests -rs tests/vm/guests tests/vm/compile/test_others.py
+	$(VENV) -m pytest -m guests -rs tests/vm/guests tests/vm/compile/test_others.py tests/playground/test_guest_worker.py
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test

@@ -37,12 +37,9 @@ for name in sys.argv[1:]:
         print(name)
     except OSError:
         pass
-with open("/proc/net/route") as routes:
-    if any(route.split()[1] == "00000000" for route in routes):
-        print("a default route")
 """
-"""Prints the named addresses that can be connected to, and whether anything beyond their networks can be."""
-OTHERS: Final = ("db:5432", "web:8000", "proxy:8080")
+"""Prints which of the addresses can be connected to."""
+LISTENS: Final = {"db": 5432, "redis": 6379, "web": 8000, "proxy": 8080}
 
 
 class Containers:
@@ -58,7 +55,7 @@ class Containers:
             **{name: secrets.token_hex(32) for name in ("JOB_KEY", "SECRET_KEY", "LINK_KEY")},
             "POSTGRES_PASSWORD": self._owner, "ALLOWED_HOSTS": HOST, "PORT": str(port), "WORKERS": "1",
             # The clients tell their addresses, as a proxy with TLS in front would do.
-            "TRUSTED_PROXIES": "2", "RUNS_PER_MINUTE": "100000", "SHARES_PER_HOUR": "1000000",
+            "TRUSTED_PROXIES": "2", "RUNS_PER_MINUTE": "100000", "SHARES_PER_HOUR": "1000000", "QUEUE_SECONDS": "20",
         }  # fmt: skip
         self.names = tuple(f"{name}-{n + 1}" for name, count in KILLED for n in range(count))
         self.webs = tuple(name for name in self.names if name.startswith("web"))
@@ -165,13 +162,18 @@ class Containers:
         return found + [f"worker-1: {each['layer']}" for each in layers["layers"] if not each["active"]]
 
     def reached(self) -> list[str]:
-        """Addresses besides Redis' one to which worker containers can connect; AssertionError if Redis is not."""
+        """Containers besides Redis to which workers can connect, in any network; AssertionError if Redis is not."""
+        places = {}
+        for name in self._ids:
+            port = LISTENS.get(name.split("-")[0])
+            for network in self.inspect(name)["NetworkSettings"]["Networks"].values() if port else ():
+                places[f"{network['IPAddress']}:{port}"] = name
         found = []
         for name in self.names:
             if name.startswith(("worker", "reader")):
-                can = self.execute(name, "python", "-c", ATTEMPT, "redis:6379", *OTHERS).splitlines()
+                can = self.execute(name, "python", "-c", ATTEMPT, "redis:6379", *places).split()
                 assert can[:1] == ["redis:6379"], f"{name} does not reach Redis"
-                found += [f"{name}: {each}" for each in can[1:]]
+                found += [f"{name}: {places[each]}" for each in can[1:] if not places[each].startswith("redis")]
         return found
 
 

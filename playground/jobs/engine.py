@@ -47,9 +47,12 @@ def guests(series: str) -> str:
 
 
 def queues(kind: str, kernels: Iterable[str]) -> tuple[str, ...]:
-    """The queues of a worker of a kind that has these kernels (names as `6.1-…`)."""
+    """The queues of a worker of a kind that has these kernels (names as `6.1-…`); without any, jobs for kernels are not
+    for it."""
     named = KINDS[kind]
     series = sorted({name.partition("-")[0] for name in kernels})
+    if not series:
+        return tuple(name for name in named if name != GUESTS)
     return (*named, *map(guests, series)) if GUESTS in named else named
 
 

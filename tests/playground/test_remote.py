@@ -303,6 +303,9 @@ async def _ended(entries: AsyncIterator[tuple[bytes, bytes] | None]) -> AsyncIte
 async def test_queues_by_kind() -> None:
     served = frozenset(engine.queues("guests", ["6.1-x", "6.12-y"]))
     assert served == {"guests", "guests.6.1", "guests.6.12"}
+    assert engine.queues("all", ["6.1-x"]) == ("reads", "first", "runs", "guests", "guests.6.1")
+    assert engine.queues("all", []) == ("reads", "first", "runs")
+    assert engine.queues("guests", []) == ()
     for request, queue in (
         ({"kind": "c"}, "runs"),
         ({"kind": "window"}, "reads"),

@@ -52,6 +52,8 @@ class Command(BaseCommand):
         taker = asyncio.run_coroutine_threadsafe(begin(), loop).result()
         app = engine.application(settings.REDIS_URL)
         queues = engine.queues(options["kind"], taker.pool.about.get("guests", []))
+        if not queues:
+            raise CommandError("this machine has no kernels for guests: see BPFSCOPE_KERNELS in docs/kernels.md")
         app.conf.task_queues = engine.declared(queues)
 
         @app.task(name=engine.TASK)  # type: ignore[untyped-decorator]
