@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -162,18 +163,20 @@ class Containers:
         return found + [f"worker-1: {each['layer']}" for each in layers["layers"] if not each["active"]]
 
     def reached(self) -> list[str]:
-        """Containers besides Redis to which workers can connect, in any network; AssertionError if Redis is not."""
-        places = {}
-        for name in self._ids:
-            port = LISTENS.get(name.split("-")[0])
-            for network in self.inspect(name)["NetworkSettings"]["Networks"].values() if port else ():
-                places[f"{network['IPAddress']}:{port}"] = name
-        found = []
-        for name in self.names:
-            if name.startswith(("worker", "reader")):
-                can = self.execute(name, "python", "-c", ATTEMPT, "redis:6379", *places).split()
-                assert can[:1] == ["redis:6379"], f"{name} does not reach Redis"
-                found += [f"{name}: {places[each]}" for each in can[1:] if not places[each].startswith("redis")]
+        """What workers can connect to besides Redis: other containers, this machine; AssertionError if not to Redis."""
+        places, found = {}, []
+        with socket.create_server(("0.0.0.0", 0)) as here:
+            for name in self._ids:
+                port = LISTENS.get(name.split("-")[0])
+                for network in self.inspect(name)["NetworkSettings"]["Networks"].values():
+                    places[f"{network['Gateway']}:{here.getsockname()[1]}"] = "this machine"
+                    if port:
+                        places[f"{network['IPAddress']}:{port}"] = name
+            for name in self.names:
+                if name.startswith(("worker", "reader")):
+                    can = self.execute(name, "python", "-c", ATTEMPT, "redis:6379", *places).split()
+                    assert can[:1] == ["redis:6379"], f"{name} does not reach Redis"
+                    found += [f"{name}: {places[each]}" for each in can[1:] if not places[each].startswith("redis")]
         return found
 
 
