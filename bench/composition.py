@@ -140,7 +140,8 @@ class Composition:
         self.environments = {
             **{name: {**web, "PORT": str(port)} for name, port in zip(self.webs, ports, strict=True)},
             **{name: worker for name in self._commands if name.startswith("worker")},
-            "reader": {**worker, "WORKERS": "2"},
+            # With two, it takes a client's first run while all workers are in use; those are not to be counted.
+            "reader": {**worker, "WORKERS": "1" if quota else "2"},
         }
         users = (ROOT / "deploy" / "users.acl").read_text()
         (self.folder / "users.acl").write_text(
