@@ -77,6 +77,8 @@ def test_a_pasted_log_is_read_step_by_step(tab: Tabs) -> None:
     expect(card).to_contain_text("first_byte")
     expect(page.locator("bs-pipeline .note")).to_contain_text("Read from a log of Linux")
     expect(page.locator("bs-pipeline .note")).to_contain_text("(libbpf)")
+    said = page.locator("bs-pipeline .note").inner_text()
+    assert said.index("outside of the packet") < said.index("Read from a log"), "the kernel's own words come first"
     expect(page.locator('.stage[data-stage="verify"]')).to_contain_text("read from a log")
     for absent in ("compile", "object", "jit", "run"):
         expect(page.locator(f'.stage[data-stage="{absent}"]')).to_be_hidden()

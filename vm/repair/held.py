@@ -60,7 +60,8 @@ RELEASE: Final[dict[str, str]] = {
     "bpf_iter_css_new": "bpf_iter_css_destroy({a0})",
     "bpf_iter_bits_new": "bpf_iter_bits_destroy({a0})",
 }
-"""What gives back what a call gave: {0} is the variable of its result, {a0} … its arguments.
+"""What gives back what a call gave: {0} is the variable of its result, {a0} … its arguments, {c} that of
+the object around the node that is its result.
 
 A lookup takes a reference in maps of sockets only.
 """

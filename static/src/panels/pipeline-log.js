@@ -10,7 +10,7 @@ const VERDICTS = { accept: "accepted", reject: "rejected", unknown: "the text do
 /** @type {Partial<Record<StageName, string>>} */
 const WORKING = { load: "Looking for the instructions in the log…", verify: "The log is being read…" };
 
-/** What a stage's sentence begins with. @param {StageName} stage @param {Stages} stages */
+/** What a stage's sentence begins with; of the verifier's: what follows it. @param {StageName} stage @param {Stages} stages */
 export function logName(stage, { verify }) {
   if (stage !== "verify") return "Log";
   const of = origin(verify);

@@ -262,6 +262,8 @@ export class Pipeline extends Panel {
     const log = isLog(state);
     /** @param {StageName} stage */
     const named = (stage) => `${log ? logName(stage, stages) : NAMES[stage]}: `;
+    /** What a stage says, with its name; of a log what the kernel said comes first. @param {StageName} stage @param {Child} what @returns {Child} */
+    const told = (stage, what) => (log && stage === "verify" ? [what, ` · ${logName(stage, stages)}`] : [named(stage), what]);
     /** @param {StageName} stage */
     const say = (stage) => (log ? logSentence(stage, stages) : sentence(stage, stages, packetRun));
     const working = STAGES.find((s) => stages[s]?.status === "working");
@@ -275,8 +277,8 @@ export class Pipeline extends Panel {
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || (log ? "Sending the log…" : "Sending the program…");
     else if (found) text = found;
     else if (working) text = say(working);
-    else if (failed) [text, tone] = [[named(failed), this.reason(failed) || say(failed)], stages[failed]?.not_covered?.length ? "unknown" : "bad"];
-    else if (focused && stages[focused]) text = [named(focused), say(focused) || "done"];
+    else if (failed) [text, tone] = [told(failed, this.reason(failed) || say(failed)), stages[failed]?.not_covered?.length ? "unknown" : "bad"];
+    else if (focused && stages[focused]) text = told(focused, say(focused) || "done");
     else if (status.message) text = status.message;
     else if (!ran) text = log ? "Press Read (Ctrl+Enter) to read this log." : "Press Run (Ctrl+Enter) to compile, verify and run this program.";
     this.stale.hidden = !ran || edited === ran.edited || status.state === "running";
