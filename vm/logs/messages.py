@@ -46,9 +46,30 @@ def patterns() -> Patterns:
     )
 
 
+_TAIL: Final = 64  # lines behind the last instruction that may be parts of one
+_WRAPPED: Final = 40  # characters: mail and terminals break longer lines only
+
+
+def _joined(words: list[str]) -> list[str]:
+    """The lines with a message that mail or a terminal broke into two or three in the place of the first of them."""
+    found = list(words)
+    for at in range(len(found)):
+        for count in (2, 3):
+            parts = found[at : at + count]
+            if len(parts) < count or len(found[at]) < _WRAPPED or not all(parts) or any(map(is_known, parts[1:])):
+                break
+            alone, text = patterns().at([found[at]], 0), " ".join(parts)
+            open_ = found[at].endswith(",") or found[at].count("(") != found[at].count(")")
+            whole = patterns().at([text], 0) if alone is None or open_ else None
+            if whole is not None and any(each.reason for each in whole.patterns):
+                found[at : at + count] = [text, *[""] * (count - 1)]
+                break
+    return found
+
+
 def first_reason(lines: Sequence[Text]) -> Message | None:
     """The first reason in lines that follow the last instruction."""
-    words = [_plain(line.text) for line in lines]
+    words = _joined([_plain(line.text) for line in lines[:_TAIL]]) + [_plain(line.text) for line in lines[_TAIL:]]
     at = 0
     while at < len(words):
         found = patterns().at(words, at) if words[at] else None

@@ -1,0 +1,25 @@
+#define __TARGET_ARCH_x86
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+extern int bpf_dynptr_from_skb(struct __sk_buff *skb, u64 flags, struct bpf_dynptr *ptr) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *ptr, u32 offset, void *buffer, u32 buffer__szk) __ksym;
+
+SEC("tc")
+int header(struct __sk_buff *skb)
+{
+    struct bpf_dynptr ptr;
+    char buffer[14];
+    struct iphdr *ip;
+
+    bpf_dynptr_from_skb(skb, 0, &ptr);
+    ip = bpf_dynptr_slice(&ptr, 14, buffer, sizeof(struct iphdr));
+    if (!ip)
+        return 0;
+    skb->mark = ip->protocol;
+    return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";
