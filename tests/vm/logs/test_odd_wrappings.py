@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import quopri
+import textwrap
 from collections.abc import Callable
 from typing import Final
 
@@ -154,3 +155,19 @@ def test_lines_that_are_missing_before_the_message_leave_no_instruction() -> Non
 def test_a_part_of_a_line_is_no_message(part: str) -> None:
     text = f"0: R1=ctx() R10=fp0\n0: (b7) r0 = 0\n{part}\nprocessed 3 insns (limit 1000000)\n"
     assert record("x", read_log([text]))["message"] is None
+
+
+@pytest.mark.parametrize("prefix", ["", "> "])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "math between map_value pointer and register with unbounded min value is not allowed",
+        "R1 type=scalar expected=sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_",
+        "R1 is ptr_dentry invalid variable offset: off=56, var_off=(0x0; 0xffffffff)",
+    ],
+)
+def test_a_message_that_mail_broke_into_lines(message: str, prefix: str) -> None:
+    log = f"0: R1=ctx() R10=fp0\n0: (b7) r0 = 0                        ; R0_w=0\n1: (0f) r1 += r0\n{message}\n"
+    lines = [part for line in log.splitlines() for part in textwrap.wrap(line, 72)]
+    text = "".join(f"{prefix}{line}\n" for line in lines)
+    assert record("x", read_log([text]))["message"] == message
