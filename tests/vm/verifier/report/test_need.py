@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vm.kernel import types as k
+from vm.kernel.types import BPF_PROG_TYPE_CGROUP_SOCKOPT
+from vm.kernel.types import BPF_PROG_TYPE_XDP as XDP
 from vm.verifier.report.need import packet, span
 from vm.verifier.state.reg import pointer
 from vm.verifier.state.reg_types import PTR_TO_PACKET
@@ -26,12 +27,12 @@ def test_spans_in_words(low: int, high: int, text: str) -> None:
 
 def test_packet_needs_in_words() -> None:
     reg = pointer(PTR_TO_PACKET)
-    assert "is not before the start" in packet(1, reg, -4, 4, k.BPF_PROG_TYPE_XDP)
-    assert "at least 1 byte" in packet(1, reg, 0, 0, k.BPF_PROG_TYPE_XDP)
-    assert packet(1, reg, 12, 2, k.BPF_PROG_TYPE_XDP).startswith(
-        "the access needs bytes 12 to 13, so data + 14 <= data_end has"
-    )
+    assert "is not before the start" in packet(1, reg, -4, 4, XDP)
+    assert "optval + 2 <= optval_end" in packet(1, reg, 0, 2, BPF_PROG_TYPE_CGROUP_SOCKOPT)
+    assert "at least 1 byte" in packet(1, reg, 0, 0, XDP)
+    assert packet(1, reg, 12, 2, XDP).startswith("the access needs bytes 12 to 13, so data + 14 <= data_end has")
     reg.id, reg.off = 3, 8
-    assert "p + 10 <= data_end (p is r1 without its fixed offset 8)" in packet(1, reg, 8, 2, k.BPF_PROG_TYPE_XDP)
+    assert "p + 10 <= data_end (p is r1 without its fixed offset 8)" in packet(1, reg, 8, 2, XDP)
+    assert "a constant part of the offset that is not negative: it is -1" in packet(1, reg, -1, 1, XDP)
     reg.range = -1
-    assert "past the end" in packet(1, reg, 0, 1, k.BPF_PROG_TYPE_XDP)
+    assert "past the end" in packet(1, reg, 0, 1, XDP)
