@@ -99,10 +99,17 @@ class Call:
         """JSON texts as they come, a line each, if the client asks for that; else all of them in one object."""
         if NDJSON in headers_of(self.scope).get("accept", "") or self.endpoint.answer == NDJSON:
             stream = Stream(self.send)
-            async for text in texts:
-                if not stream.begun:  # what is refused has no first message
-                    await stream.begin(NDJSON)
-                await stream.write(f"{text}\n")
+            try:
+                async for text in texts:
+                    if not stream.begun:  # what is refused has no first message
+                        await stream.begin(NDJSON)
+                    await stream.write(f"{text}\n")
+            except Exception as error:
+                if not stream.begun or isinstance(error, Left):
+                    raise
+                _, sentence, _ = _told(error)
+                last = {"type": "error", "code": "analysis", "message": sentence}
+                await stream.write(f"{json.dumps(last, ensure_ascii=False)}\n")
             await (stream.end() if stream.begun else answer(self.send, 200, "", NDJSON))
             return
         parts: list[str] = []
@@ -129,23 +136,32 @@ async def rest(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         await HANDLERS[endpoint.name](Call(endpoint, values, scope, receive, send))
     except Left:
         pass
-    except Refused as refused:
-        await say(send, refused.status, {"error": str(refused)}, refused.retry_after)
-    except BadRequest as error:
-        await say(send, STATUS.get(error.code, 400), {"error": error.message})
-    except Unreadable as unreadable:
-        await say(send, 422, {"error": str(unreadable)})
-    except Busy as busy:
-        await say(send, 503, {"error": busy.sentence}, busy.seconds)
-    except Closing:
-        await say(send, 503, {"error": "The server is being restarted; try again in a moment."}, 10)
-    except Gone as gone:
-        await say(send, 410, {"error": str(gone)})
-    except Full:
-        await say(send, 503, {"error": "The server holds other uploads; try again in a few minutes."}, 60)
-    except OSError as error:
-        log.exception("a request could not be answered")
-        await say(send, 507, {"error": refusal(error, "answer")})
+    except Exception as error:
+        status, sentence, retry_after = _told(error)
+        await say(send, status, {"error": sentence}, retry_after)
+
+
+def _told(error: Exception) -> tuple[int, str, int | None]:
+    """What a client is told of an error: status, sentence, seconds after which to try again. Others are raised."""
+    match error:
+        case Refused():
+            return error.status, str(error), error.retry_after
+        case BadRequest():
+            return STATUS.get(error.code, 400), error.message, None
+        case Unreadable():
+            return 422, str(error), None
+        case Busy():
+            return 503, error.sentence, error.seconds
+        case Closing():
+            return 503, "The server is being restarted; try again in a moment.", 10
+        case Gone():
+            return 410, str(error), None
+        case Full():
+            return 503, "The server holds other uploads; try again in a few minutes.", 60
+        case OSError():
+            log.error("a request could not be answered", exc_info=error)
+            return 507, refusal(error, "answer"), None
+    raise error
 
 
 def _found(path: str, method: str) -> tuple[Endpoint, Mapping[str, str]]:

@@ -52,6 +52,12 @@ async def test_a_run_is_streamed(service: Service) -> None:
     assert [m.get("stage") for m in lines if m["type"] == "stage"] == ["one", "two"] and lines[-1]["type"] == "done"
 
 
+async def test_an_answer_that_fails_after_it_began_ends_with_the_error(service: Service) -> None:
+    lines = (await call("POST", "/api/contents", asked("stage one\nfail it"), accept=rest.NDJSON)).lines()
+    assert [m["type"] for m in lines] == ["stage", "error"]
+    assert lines[-1]["code"] == "analysis" and "internal error" in lines[-1]["message"]
+
+
 async def test_a_run_is_begun_and_asked_for_later(service: Service) -> None:
     begun = await call("POST", "/api/runs?wait=no", asked("sleep 0.3\nstage late"))
     assert begun.status == 202
