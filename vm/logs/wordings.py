@@ -181,6 +181,11 @@ WORDINGS: Final = (
     Wording("cannot pass map_type {map_type} into func {func}\n", ("map-type-not-for-helper",)),
     Wording("Caller passes invalid args into func#{func}\n", ("global-function-arguments-invalid",), "5.6", "6.4"),
     Wording("Possibly NULL pointer passed to helper {arg}\n", ("helper-argument-may-be-null",), "7.2"),
+    Wording(
+        "release kfunc {kfunc} expects referenced PTR_TO_BTF_ID passed to R{regno}\n",
+        ("kfunc-release-not-refcounted",),
+        "7.3",
+    ),
     Wording("R{regno} type={type} expected={expected}, {more}\n", ("argument-type",), "5.10"),
     Wording("ARG_CONST_STACK_SIZE cannot be first argument\n", (), "4.4", "4.8", CALL),
     Wording("kernel function {kfunc} args#{arg} expected pointer to {wanted_kind} {wanted}\n", (), "5.13", "6.2", CALL),
