@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from vm.logs.damaged import is_damaged
@@ -48,23 +49,47 @@ def patterns() -> Patterns:
 
 _TAIL: Final = 64  # lines behind the last instruction that may be parts of one
 _WRAPPED: Final = 40  # characters: mail and terminals break longer lines only
+_CLOSING: Final = ",.;:)]"  # no kernel prints a space before these
+_SEPARATING: Final = ",;"  # and each prints one behind these
 
 
 def _joined(words: list[str]) -> list[str]:
     """The lines with a message that mail or a terminal broke into two or three in the place of the first of them."""
     found = list(words)
+    width = max(map(len, words), default=0)
     for at in range(len(found)):
         for count in (2, 3):
             parts = found[at : at + count]
             if len(parts) < count or len(found[at]) < _WRAPPED or not all(parts) or any(map(is_known, parts[1:])):
                 break
-            alone, text = patterns().at([found[at]], 0), " ".join(parts)
-            open_ = found[at].endswith(",") or found[at].count("(") != found[at].count(")")
-            whole = patterns().at([text], 0) if alone is None or open_ else None
-            if whole is not None and any(each.reason for each in whole.patterns):
-                found[at : at + count] = [text, *[""] * (count - 1)]
+            alone = patterns().at([found[at]], 0)
+            if alone is not None and not found[at].endswith(",") and found[at].count("(") == found[at].count(")"):
+                break
+            reasons = [text for text in _whole(parts, width) if _is_reason(text)]
+            if len(reasons) == 1:
+                found[at : at + count] = [reasons[0], *[""] * (count - 1)]
                 break
     return found
+
+
+def _whole(parts: list[str], width: int) -> list[str]:
+    """What a broken line may have been. width -- of the longest line
+
+    Mail breaks a line at a space, a terminal anywhere: the longest line may have been broken in the middle of a word.
+    """
+    texts = [parts[0]]
+    for before, part in pairwise(parts):
+        if part[0] in _CLOSING:
+            between: tuple[str, ...] = ("",)
+        else:
+            between = (" ",) if len(before) < width or before[-1] in _SEPARATING else ("", " ")
+        texts = [text + blank + part for text in texts for blank in between]
+    return texts
+
+
+def _is_reason(text: str) -> bool:
+    known = patterns().at([text], 0)
+    return known is not None and any(each.reason for each in known.patterns)
 
 
 def first_reason(lines: Sequence[Text]) -> Message | None:
