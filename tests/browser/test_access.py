@@ -115,14 +115,21 @@ def answered(page: Any) -> None:
     )
 
 
+RECORDING = "/examples/trace-connects#stage=run&step=2"
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_axe_of_every_panel(tab: Callable[..., Any], size: tuple[int, int]) -> None:
     """Of all that the dock registers: a new panel is among them without a line here."""
     page = tab(width=size[0], height=size[1]).open(f"{PROGRAM}#step=30&stage=verify")
-    panels = page.locator("bs-dock [role=tab]").evaluate_all("tabs => tabs.map(tab => tab.id.slice(4))")
-    assert len(panels) > 10 and len(set(panels)) == len(panels)
+    every = page.locator("bs-dock [role=tab]").evaluate_all("tabs => tabs.map(tab => tab.id.slice(4))")
+    panels = page.locator("bs-dock [role=tab]:not([hidden])").evaluate_all("tabs => tabs.map(tab => tab.id.slice(4))")
+    assert len(panels) > 10 and len(set(every)) == len(every)
     found = {}
-    for name in panels:
+    for name in (*panels, *(each for each in every if each not in panels)):
+        if not page.locator(f"#tab-{name}").is_visible():
+            page = tab(width=size[0], height=size[1]).open(RECORDING)
+            page.locator(f"#tab-{name}").wait_for()
         page.locator(f"#tab-{name}").click()
         answered(page)
         expect(page.locator(f"#pane-{name}")).to_be_visible()

@@ -76,6 +76,20 @@ def panels() -> list[str]:
     return re.findall(r'^  \{ id: "(\w+)", label: ', text, re.MULTILINE)
 
 
+RECORDED = {
+    "kernel": ALL, "workload": ALL, "matched": "instruction", "tasks": [ALL], "notes": PAYLOADS, "printed": PAYLOADS,
+    "outside": [], "structs_left": 1,
+    "layouts": [{"rows": [
+        {"depth": min(i, 1), "name": p, "type": p, "offset": 8 * i, "size": 8, "bits": 0, "holds": i == 0}
+        for i, p in enumerate(PAYLOADS)
+    ]}],
+    "structs": [{
+        "run": 0, "name": ALL, "type": ALL, "address": "0xffff888000000000", "size": 4096, "layout": 0, "steps": 1,
+        "values": [{"row": i, "step": 0, "how": "read", "text": p} for i, p in enumerate(PAYLOADS)],
+    }],
+}  # fmt: skip
+
+
 def test_every_panel_of_a_run(recorded_tab: Tabs) -> None:
     messages = hostile(recorded.packet_program(), ALL)
     for message in messages:
@@ -83,6 +97,8 @@ def test_every_panel_of_a_run(recorded_tab: Tabs) -> None:
             message["command"] = ALL
             message["took"] = [{"what": p, "name": p, "size": 1, "unit": "byte"} for p in PAYLOADS]
             message["returned"] = message["took"]
+            if message["stage"] == "run":
+                message["recorded"] = RECORDED
     rewritten = {"type": "rewritten", "insns": [
         {"idx": i, "orig_idx": i % 5, "text": p, "changed": True} for i, p in enumerate(PAYLOADS)
     ]}  # fmt: skip
