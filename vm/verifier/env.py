@@ -12,7 +12,7 @@ from vm.caps import BPF, NOBODY, PERFMON, ROOT, Caps, capable
 from vm.isa.insn import Insn
 from vm.kernel.helper_facts import FuncProto
 from vm.namedtuples import NamedTuple
-from vm.native import i64, mypyc_attr
+from vm.native import mypyc_attr
 from vm.program import Program
 from vm.verifier.events import BPF_LOG_LEVEL2, Log, snapshot
 from vm.verifier.journal import Journal
@@ -120,10 +120,10 @@ class HistEntry:
 
     __slots__ = ("idx", "prev_idx", "flags", "linked_regs")
 
-    def __init__(self, idx: i64, prev_idx: i64, flags: i64, linked_regs: int) -> None:
-        self.idx: i64 = idx
-        self.prev_idx: i64 = prev_idx
-        self.flags: i64 = flags
+    def __init__(self, idx: int, prev_idx: int, flags: int, linked_regs: int) -> None:
+        self.idx: int = idx
+        self.prev_idx: int = prev_idx
+        self.flags: int = flags
         self.linked_regs: int = linked_regs  # 64 bits
 
 

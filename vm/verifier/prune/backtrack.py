@@ -17,7 +17,6 @@ from vm.kernel.types import (
     INSN_F_SRC_REG_STACK,
     INSN_F_STACK_ACCESS,
 )
-from vm.native import i64
 from vm.verifier.env import NO_HIST_ENTRY, HistEntry, VerifierEnv
 from vm.verifier.events import BPF_LOG_LEVEL2
 from vm.verifier.journal import NO_LINKS, Link
@@ -179,29 +178,29 @@ def _walk_back(
     if not touches:
         for insn in env.insns:
             touches.append(_touches(insn))
-    insn_cnt: i64 = len(touches)
+    insn_cnt: int = len(touches)
     made = links = NO_LINKS
-    room: i64 = 0
+    room: int = 0
     if journal is not None:
         made, links, room = journal.made_links(insn_cnt), journal.links, journal.room()
     hist = env.insn_hist
     none = NO_HIST_ENTRY
-    start: i64 = st.insn_hist_start
-    end: i64 = st.insn_hist_end
-    first: i64 = st.first_insn_idx
+    start: int = st.insn_hist_start
+    end: int = st.insn_hist_end
+    first: int = st.first_insn_idx
     last = hist[end - 1] if end > start else none
-    frame: i64 = bt.frame
-    regs: i64 = bt.regs[frame]
+    frame: int = bt.frame
+    regs: int = bt.regs[frame]
     slots = bt.slots[frame]
     wanted = regs | _ALWAYS
-    idx: i64 = last_idx
-    subseq: i64 = subseq_idx
+    idx: int = last_idx
+    subseq: int = subseq_idx
     while True:
         recorded = last.idx == idx
         if skip_first:
             skip_first = False
         else:
-            touch: i64 = touches[idx]
+            touch: int = touches[idx]
             touched = wanted & touch
             noted = recorded and (last.flags != 0 or last.linked_regs != 0)
             if room > 0 and (touched != 0 or noted):
@@ -467,9 +466,9 @@ def _mark_state(env: VerifierEnv, bt: Backtrack, st: VerifierState, say: bool) -
     """Marks the set in a checkpoint, without values that are precise already: they were tracked before."""
     for fr in range(bt.frame, -1, -1):
         frame = st.frame[fr]
-        mask: i64 = bt.regs[fr]
-        left: i64 = mask
-        i: i64 = 0
+        mask: int = bt.regs[fr]
+        left: int = mask
+        i: int = 0
         while left != 0:
             if left & 1:
                 reg = frame.regs[i]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from vm.isa.opcodes import MAX_BPF_REG
-from vm.native import i64
 from vm.verifier.domain.scalar import s64, same
 from vm.verifier.env import BPF_COMPLEXITY_LIMIT_STATES, StateListEntry, VerifierEnv
 from vm.verifier.journal import (
@@ -59,8 +58,8 @@ def is_state_visited(env: VerifierEnv, insn_idx: int) -> bool:
     add_new = force_new or (jumps >= 2 and insns >= 8)
     chain = explored_state(env, insn_idx)
     clean_live_states(chain, insn_idx, cur)
-    states_cnt: i64 = 0
-    i: i64 = 0
+    states_cnt: int = 0
+    i: int = 0
     while i < len(chain):
         entry = chain[i]
         states_cnt += 1
@@ -212,7 +211,7 @@ def _maybe_looping(env: VerifierEnv, old: VerifierState, cur: VerifierState) -> 
         if env.journal is not None:
             env.journal.differs(WHY_FRAMES)
         return False
-    i: i64 = 0
+    i: int = 0
     # Neither strict=True nor enumerate() of zip(), which mypyc compiles to calls of Python's objects.
     for a, b in zip(old.frame[-1].regs, cur.frame[-1].regs):  # noqa: B905
         if a is not b and not _same_value(a, b):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import final
 
-from vm.native import i64
 from vm.verifier.state.vstate import MAX_CALL_FRAMES
 
 
@@ -23,7 +22,7 @@ class Backtrack:
         self.slots: list[int] = [0] * MAX_CALL_FRAMES
 
     def empty(self) -> bool:
-        i: i64 = self.frame
+        i: int = self.frame
         while i >= 0:
             if self.regs[i] or self.slots[i]:
                 return False
