@@ -115,3 +115,26 @@ def test_branches_are_counted_up_to_the_first_open_one() -> None:
     (program,) = assemble(".type socket\nr0 = 0\nexit\n", name="t").programs
     update_branch_counts(VerifierEnv(program, VerifyOptions()), st)
     assert (st.branches, top.branches) == (0, 1)
+
+
+def test_precision_goes_back_through_the_last_slot_of_the_stack() -> None:
+    """Slot 63: its bit is none of a signed integer of 64 bits."""
+    done = walk(
+        """
+        call bpf_get_prandom_u32
+        *(u64 *)(r10 - 512) = r0
+        r0 = 0
+        r2 = *(u64 *)(r10 - 512)
+        *(u64 *)(r10 - 512) = r2
+        r3 = *(u64 *)(r10 - 512)
+        r3 &= 7
+        if r3 > 5 goto l
+        r4 = r10
+        r4 += -64
+        r4 += r3
+        *(u8 *)(r4 + 0) = 1
+        l: exit
+        """
+    )
+    assert done.verdict == "accept", done.log
+    assert "stack=-512" in done.log
