@@ -28,24 +28,30 @@ def faults(page: Any, within: str = "", rules: tuple[str, ...] = ()) -> list[str
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+def in_schemes(page: Any, within: str = "") -> list[str]:
+    """Faults in light; then those of contrast in dark, where only colours differ."""
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    found = faults(page, within)
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    return found + [f"dark: {fault}" for fault in faults(page, within, ("color-contrast",))]
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
 @pytest.mark.parametrize("path", ["/", "/examples/missing-bounds-check"])
-def test_axe(tab: Callable[..., Any], scheme: str, size: tuple[int, int], path: str) -> None:
-    made = tab(width=size[0], height=size[1], color_scheme=scheme)
+def test_axe(tab: Callable[..., Any], size: tuple[int, int], path: str) -> None:
+    made = tab(width=size[0], height=size[1])
     page = made.open(path)
     page.keyboard.press("ArrowLeft")
     page.wait_for_timeout(200)
-    assert faults(page) == []
+    assert in_schemes(page) == []
     if path == "/" and size[0] > 1000:
         page.keyboard.press("m")
-        assert faults(page) == []
+        assert in_schemes(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_of_an_operand_without_a_value_at_the_cursor(tab: Callable[..., Any], scheme: str) -> None:
+def test_axe_of_an_operand_without_a_value_at_the_cursor(tab: Callable[..., Any]) -> None:
     """The destination of a refused load holds nothing yet."""
-    made = tab(color_scheme=scheme)
+    made = tab()
     page = made.open()
     page.locator(".cm-content").click()
     page.keyboard.press("Control+a")
@@ -55,7 +61,7 @@ def test_axe_of_an_operand_without_a_value_at_the_cursor(tab: Callable[..., Any]
     page.keyboard.insert_text(".type xdp\nr2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 0)\nexit\n")
     page.keyboard.press("Control+Enter")
     page.locator(".vl-row.active .operand.kind-none").wait_for()
-    assert faults(page) == []
+    assert in_schemes(page) == []
 
 
 @pytest.mark.parametrize("path", ["/examples/", "/s/unknown"])
@@ -76,10 +82,9 @@ def test_the_header_shortens_what_matters_least(tab: Callable[..., Any], width: 
     assert not page.locator("html").evaluate(shortened)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1440, 900), (360, 740)])
-def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], scheme: str, size: tuple[int, int]) -> None:
-    made = tab(width=size[0], height=size[1], color_scheme=scheme)
+def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], size: tuple[int, int]) -> None:
+    made = tab(width=size[0], height=size[1])
     page = made.open()
     for _ in range(11):
         page.keyboard.press("ArrowRight")
@@ -88,7 +93,7 @@ def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], scheme: str, 
     for name in ("r1", "r4"):
         page.locator(f'bs-state tr[data-name="{name}"] .reg-name').click()
         page.locator(".value .made li").first.wait_for()
-        assert faults(page) == []
+        assert in_schemes(page) == []
         page.keyboard.press("Escape")
     page.locator("bs-value .value").wait_for(state="hidden")
 
@@ -96,16 +101,6 @@ def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], scheme: str, 
 SIZES = [(1440, 900), (390, 844)]
 PROGRAM = "/examples/bounded-loop"
 """An accepted program with a loop, of which every panel has something to show."""
-
-
-def in_schemes(page: Any, within: str = "") -> list[str]:
-    """Faults in light; in a wide window also in dark, where only colours differ."""
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    found = faults(page, within)
-    if page.viewport_size["width"] > 900:
-        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        found += [f"dark: {fault}" for fault in faults(page, within, ("color-contrast",))]
-    return found
 
 
 def answered(page: Any) -> None:

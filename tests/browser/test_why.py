@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.fixtures import recorded
-from tests.browser.test_access import faults
+from tests.browser.test_access import in_schemes
 from tests.browser.test_flow import replace_source, stage
 from tests.browser.test_recorded import RUDE, rude, state_row
 from tests.playground.present.test_run import WORK_QUEUE
@@ -383,10 +383,9 @@ def test_a_step_with_much_to_say_paints_within_a_frame(recorded_tab: Tabs) -> No
     assert work[len(work) // 20] < 16, work
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
-def test_axe_of_why(recorded_tab: Tabs, scheme: str, size: tuple[int, int]) -> None:
-    options = {"width": size[0], "height": size[1], "color_scheme": scheme}
+def test_axe_of_why(recorded_tab: Tabs, size: tuple[int, int]) -> None:
+    options = {"width": size[0], "height": size[1]}
     for messages in (recorded.explained(), recorded.reasoned(), recorded.not_emulated()):
         page = recorded_tab(messages, **options).open()
         open_why(page)
@@ -396,5 +395,5 @@ def test_axe_of_why(recorded_tab: Tabs, scheme: str, size: tuple[int, int]) -> N
             page.keyboard.press(step)
             unfold(page)
         page.wait_for_timeout(150)
-        assert faults(page) == []
+        assert in_schemes(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]

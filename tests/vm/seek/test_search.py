@@ -70,6 +70,11 @@ def walked() -> tuple[Recorder, list[bytes], list[Outline]]:
     return walk.recorder, storage.parts, [read_outline(each.encoded()) for each in outlines]
 
 
+@cache
+def state_at(step: int) -> dict[str, RegView]:
+    return walked()[0].state(step)
+
+
 def everything(trace: Recorder, holds: Callable[[int], bool]) -> list[int]:
     return [step for step in range(len(trace)) if holds(step)]
 
@@ -134,8 +139,7 @@ def test_forks_prunes_and_ends_of_paths() -> None:
 
 
 def in_blocks(steps: Callable[[bytes], Iterable[int]]) -> Callable[[Span], int | None]:
-    _, parts, _ = walked()
-    found = [lambda data=data: steps(data) for data in parts]
+    found = [cache(lambda data=data: tuple(steps(data))) for data in walked()[1]]
     return lambda span: span.first_of(found)
 
 
@@ -165,7 +169,7 @@ def test_conditions(text: str) -> None:
     firsts = {path.first_step for path in trace.paths if path.last_step >= path.first_step}
 
     def holds(step: int) -> bool:
-        state = trace.state(step) if step >= 0 else {}
+        state = state_at(step) if step >= 0 else {}
         frame = max(len(trace.raw(step)) - 1, 0) if step >= 0 else 0
 
         def view(place: Place) -> RegView | None:
