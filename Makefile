@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: kernels compilers test-guests run test setup check-python lint types imports page unit compiled native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels compilers test-guests run test setup check-python lint types imports page copy unit browser plain coverage native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 
 check-python:
@@ -18,7 +18,8 @@ run: check-python
 
 test: check-python
 	@$(PYTHON) tools/setup.py test
-	@$(MAKE) --no-print-directory lint types imports page unit compiled
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint types imports page copy
+	@$(MAKE) --no-print-directory unit browser
 
 setup: check-python
 	@$(PYTHON) tools/setup.py run test
@@ -35,26 +36,36 @@ types:
 imports:
 	.venv/bin/lint-imports --no-cache
 
-# Tests that run under coverage; the packages it counts are in pyproject.toml. Measuring doubles the time of a test, so
-# the slow ones (the verifier and what runs it) are left out.
-MEASURED := tests/playground tests/vm/asm tests/vm/btf tests/vm/csource tests/vm/elf tests/vm/isa
-
 # The page's scripts without a browser, by node's own runner; prints what of them was run.
 page:
 	$(NODE) npm run --silent test
 
-unit:
-	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser and not guests" $(MEASURED) --cov --cov-report=term:skip-covered
-	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile -m "not browser and not guests" $(MEASURED:%=--ignore=%)
-	$(VENV) -m pytest -m browser
+# A machine code copy of the verifier, if it can be made here; its tests run four times as fast.
+copy:
+	@$(VENV) tools/native.py
 
-# The verifier once more, as machine code: the same tests, for compiled code could differ.
-compiled:
-	@if $(VENV) tools/native.py --need; \
-	then BPFSCOPE_COMPILED=1 $(VENV) -m pytest -n auto --dist loadfile $(VERIFIER_TESTS); \
-	else echo "bpfscope: the verifier's tests are not repeated with compiled code, for the reason above"; fi
+# Three processes on two cores, for many tests wait for a server.
+PARALLEL := -n $(shell expr $$(nproc) + 1) --dist loadfile
+
+unit:
+	@if $(VENV) tools/native.py --need; then export BPFSCOPE_COMPILED=1; else export BPFSCOPE_COMPILED=0; fi; \
+	$(VENV) -m pytest $(PARALLEL) -m "not browser and not guests"
+
+browser:
+	$(VENV) -m pytest -n auto --dist loadfile tests/browser
+
+# The verifier once more as plain Python, for compiled code could differ: `make test` tests the copy where there is one.
+plain: check-python
+	@$(PYTHON) tools/setup.py test
+	BPFSCOPE_COMPILED=0 $(VENV) -m pytest -n auto --dist loadfile $(VERIFIER_TESTS)
 
 VERIFIER_TESTS := tests/vm/verifier tests/vm/trace tests/vm/explain tests/vm/kernel tests/vm/cli tests/vm/test_native.py tests/golden tests/playground/present
+
+# What the tests run of playground and of the packages of vm that read programs; measuring doubles their time.
+MEASURED := tests/playground tests/vm/asm tests/vm/btf tests/vm/csource tests/vm/elf tests/vm/isa
+coverage: check-python
+	@$(PYTHON) tools/setup.py test
+	$(VENV) -m pytest $(PARALLEL) -m "not browser and not guests" $(MEASURED) --cov --cov-report=term:skip-covered
 
 # Compile the verifier now, and wait for it. `make run` does so in the background.
 native: check-python

@@ -127,7 +127,7 @@ def test_what_is_compiled_is_the_walk() -> None:
 
 
 def test_this_run_tests_what_it_says() -> None:
-    """The suite is run twice: with BPFSCOPE_COMPILED=0 and, where it can be compiled, with 1."""
+    """The suite is run with BPFSCOPE_COMPILED=1 where the verifier can be compiled, and this part once more with 0."""
     import vm.verifier.loop as loop
 
     wanted = os.environ.get(native.SWITCH)
