@@ -55,8 +55,9 @@ class Pool:
     """Runs at most `size` jobs at once on size + 1 workers: the spare worker is ready if another one is killed.
 
     A client without a running job may use the spare while other clients use the rest; then another spare is started.
-    Workers are replaced one at a time, after different numbers of jobs. A worker that is due takes further jobs until
-    its successor has started, so that a busy pool never waits for a start.
+    Workers are replaced one at a time, after different numbers of runs; short reads do not count, for a person makes
+    hundreds of them in a minute. A worker that is due takes further jobs until its successor has started, so that a
+    busy pool never waits for a start.
     """
 
     def __init__(
@@ -257,6 +258,7 @@ class Pool:
         finally:
             self._busy.pop(run, None)
             worker.jobs += 1
+            worker.runs += not run.ahead
             # A run that was cancelled as it ended has a worker that is being killed.
             keep = reuse and not run.cancelled and not self._closed
             if keep:
@@ -408,7 +410,7 @@ class Pool:
                 if worker.about.get("failed") and worker.about["failed"] != self.about.get("failed"):
                     log.warning("a worker came up, but not whole: %s", "; ".join(worker.about["failed"]))
                 self.about = worker.about
-                # A different number of jobs for each worker, so that they are not all due at the same time.
+                # A different number of runs for each worker, so that they are not all due at the same time.
                 worker.due_at = max(1, self.jobs_per_worker - 1 - random.randrange(max(1, self.jobs_per_worker // 2)))
                 self._idle.append(worker)
                 self._spawn_task(self._watch(worker))

@@ -63,7 +63,8 @@ class Worker:
         self.folder = folder
         self.about: dict[str, Any] = {}
         self.jobs = 0
-        self.due_at = 1 << 30  # jobs after which it is to be renewed
+        self.runs = 0  # of the jobs; the others are short reads of stored runs
+        self.due_at = 1 << 30  # runs after which it is to be renewed
         self.grown = ""  # what it has too much of: memory, descriptors or cpu
         self.memory = self.files = 0  # bytes with its descendants, and descriptors of its own, when last measured
         self._first = (0, 0)  # memory and files at its start
@@ -84,7 +85,7 @@ class Worker:
 
     def due(self) -> bool:
         """Whether this worker should be replaced."""
-        return self.jobs >= self.due_at or bool(self.grown) or self.outdated()
+        return self.runs >= self.due_at or bool(self.grown) or self.outdated()
 
     def outdated(self) -> bool:
         """Whether compiled code was published after this worker started."""

@@ -117,7 +117,7 @@ async def test_workers_are_renewed_one_at_a_time_and_never_missed(service: Servi
     old = set(pool.status()["pids"])
     for worker in pool._idle:
         worker.due_at = 1
-        worker.jobs = 1
+        worker.jobs = worker.runs = 1
     socket = await connect()
     await socket.run("stage compile\nstage n2")
     await socket.until("done")

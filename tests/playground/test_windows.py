@@ -96,6 +96,17 @@ async def test_one_address_reads_one_window_at_a_time(service: Service, connect:
     assert most == 1
 
 
+async def test_reads_do_not_make_a_worker_due(service: Service, connect: Connect) -> None:
+    socket = await ran(connect, "program\nblocks 10000")
+    pool = await warm(service)
+    jobs, runs = (sum(getattr(worker, name) for worker in pool._idle) for name in ("jobs", "runs"))
+    for n in range(1, 6):
+        assert (await window(socket, 512 * n, 512 * n + 10))["type"] == "steps"
+    await warm(service)
+    assert sum(worker.jobs for worker in pool._idle) == jobs + 5
+    assert sum(worker.runs for worker in pool._idle) == runs
+
+
 @pytest.mark.parametrize(
     ("source", "sentence"),
     [

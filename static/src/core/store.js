@@ -112,6 +112,10 @@ export class Store {
     this.dirty = new Set();
     /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} */
     this.readers = [];
+    /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} those that do not wait for the frame */
+    this.eager = [];
+    /** @type {Set<string>} what these were not told yet */
+    this.fresh = new Set();
     this.scheduled = false;
   }
 
@@ -125,6 +129,7 @@ export class Store {
       if (Object.is(state[key], value)) continue;
       state[key] = value;
       this.dirty.add(key);
+      this.tell(key);
     }
     if (this.dirty.size && !this.scheduled) {
       this.scheduled = true;
@@ -134,9 +139,24 @@ export class Store {
     }
   }
 
+  /** @param {string} key */
+  tell(key) {
+    if (!this.eager.some(({ keys }) => keys.includes(key))) return;
+    if (!this.fresh.size) queueMicrotask(() => this.hurry());
+    this.fresh.add(key);
+  }
+
+  /** Run now what would run at the end of this turn. */
+  hurry() {
+    const changed = this.fresh;
+    this.fresh = new Set();
+    for (const reader of this.eager) if (reader.keys.some((key) => changed.has(key))) reader.run(changed);
+  }
+
   /** Run now what would run in the next frame. */
   flush() {
     this.scheduled = false;
+    if (this.fresh.size) this.hurry();
     if (!this.dirty.size) return;
     const changed = this.dirty;
     this.dirty = new Set();
@@ -150,6 +170,17 @@ export class Store {
    */
   on(keys, run) {
     this.readers.push({ keys, run });
+    run(new Set(keys));
+  }
+
+  /**
+   * As on(), but at the end of the turn in which a key changed and not in the next frame: for what asks the server, so that
+   * the answer is on its way while the frame is painted.
+   * @param {(keyof State)[]} keys
+   * @param {(changed: Set<string>) => void} run
+   */
+  soon(keys, run) {
+    this.eager.push({ keys, run });
     run(new Set(keys));
   }
 }

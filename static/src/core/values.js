@@ -69,8 +69,8 @@ export class Values {
     this.store = store;
     this.cursor = cursor;
     this.session = session;
-    store.on(["selected", "reg"], () => this.same());
-    store.on(["step", "view", "selected", "asking", "windows", "packetRun", "ink", "stages"], () => this.look());
+    store.soon(["selected", "reg"], () => this.same());
+    store.soon(["step", "view", "selected", "asking", "windows", "packetRun", "ink", "stages"], () => this.look());
     store.on(["peek", "step", "view"], () => this.rests());
   }
 
