@@ -148,16 +148,20 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
             left.append(f"the list “{name}” but for its beginning")
         else:
             texts += part if name in NEEDED else []
-    asked = questions(content)
-    answered = list(asked)
-    for kind, more in asked.items():
-        about = content.get("asked", {}).get(kind) or {name: told for name, told in more.items() if name != "take"}
-        answers = await _answer(packer, kind, content["request"], more, about, end, client)
-        if answers is None:
-            left.append(f"the answer to “{kind}”")
-            answered.remove(kind)
-        elif kind == "graph":
-            texts += answers
+    answered = []
+    asked, more_asked = questions(content), content.get("asked_more", {})
+    for kind in dict.fromkeys((*asked, *more_asked)):
+        each, missing = asked.get(kind, []), more_asked.get(kind, 0)
+        count = len(each) + missing
+        for more, about in reversed(each):  # the last one is the one that was looked at
+            answers = await _answer(packer, kind, content["request"], more, about, end, client)
+            missing += answers is None
+            if kind == "graph":
+                texts += answers or ()
+        if missing:
+            left.append(f"the answer to “{kind}”" if count == 1 else f"{missing} of {count} answers to “{kind}”")
+        if missing < count:
+            answered.append(kind)
     walk = walk_of(view, run.record.total("verify", 0), said, [*texts, *packed])
     left += [LEFT[kind] for kind in await _reads(packer, run, walk, end, client)]
     if whole:
@@ -185,23 +189,36 @@ async def _list(packer: Packer, run: Run, name: str, client: Client) -> list[str
     return texts if packer.add(texts) else None
 
 
-def questions(content: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is asked about the program for a file: each question with what it says beside the request.
+def questions(content: Mapping[str, Any]) -> dict[str, list[Question]]:
+    """What is asked about the program for a file.
 
     Those that need more than the program (another one, other values) only as they were asked on the page; so too those
     that real kernels answer, of which only stored answers are taken. BadRequest.
     """
-    told = {**((content.get("view") or {}).get("kernels") or {}), **content.get("asked", {})}
-    found = {}
+    shown = {kind: [told] for kind, told in ((content.get("view") or {}).get("kernels") or {}).items()}
+    told = {**shown, **content.get("asked", {})}
+    found: dict[str, list[Question]] = {}
     for kind in ANALYSES:
         of_kernels = issubclass(TYPES[kind], KernelAnalysis)
-        if (of_kernels or needs_more(kind)) and kind not in told:
-            continue
-        own = {**told.get(kind, {}), **({"take": "stored"} if of_kernels else {})}
-        question = checked({"type": kind, "request": content["request"], **own}, TYPES[kind], f"The question {kind}")
-        assert isinstance(question, Analysis)
-        found[kind] = check_question(question)
+        own = {"take": "stored"} if of_kernels else {}
+        for about in told.get(kind, [] if of_kernels or needs_more(kind) else [{}]):
+            asked = {"type": kind, "request": content["request"], **about, **own}
+            question = checked(asked, TYPES[kind], f"The question {kind}")
+            assert isinstance(question, Analysis)
+            more = check_question(question)
+            plain = {name: value for name, value in more.items() if name != "take"}
+            found.setdefault(kind, []).append(Question(more, about if kind in content.get("asked", {}) else plain))
     return found
+
+
+class Question(NamedTuple):
+    """A question about the program.
+
+    more -- what it says beside the request; about -- the same as the page spells it, by which the answer is found
+    """
+
+    more: dict[str, Any]
+    about: dict[str, Any]
 
 
 def needs_more(kind: str) -> bool:

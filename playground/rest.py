@@ -317,7 +317,8 @@ async def _analysis(call: Call) -> None:
 async def _session(call: Call) -> None:
     body = await bodies.body_of(call.scope, call.receive)
     content = await asyncio.to_thread(_content, body)
-    asked = (uploads_of({"request": content["request"], **more}) for more in offline.questions(content).values())
+    held = (each for all_of in offline.questions(content).values() for each in all_of)
+    asked = (uploads_of({"request": content["request"], **each.more}) for each in held)
     if any((uploads_of(content["request"]), *asked)):
         raise Refused(413, "What was uploaded is too long for one file.")
 
@@ -355,6 +356,8 @@ def _content(body: bytes) -> dict[str, Any]:
         content["view"] = msgspec.to_builtins(given.view)
     if given.asked is not UNSET:
         content["asked"] = given.asked
+    if given.asked_more is not UNSET:
+        content["asked_more"] = given.asked_more
     return content
 
 

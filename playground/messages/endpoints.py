@@ -15,6 +15,9 @@ from playground.messages.view import View
 
 _FROM: Final = about("the first one, from 0", ge=0)
 _TO: Final = about("behind the last one; at most 1024 after `from`", ge=1)
+HELD: Final = 16
+"""Answers of each question with something beside the program that a file holds."""
+HeldQuestions = Annotated[list[dict[str, Any]], about("the questions", max_length=HELD)]
 RUN_ID: Final = "[0-9a-z]{32}-[0-9a-z]{1,32}"
 
 
@@ -36,11 +39,22 @@ class SessionRequest(Wire, frozen=True, kw_only=True):
     ) = UNSET
     asked: (
         Annotated[
-            dict[Literal["settings", "compare", "record"], dict[str, Any]],
+            dict[Literal["settings", "compare", "record"], HeldQuestions],
             about(
-                "what the page asked beside the program, by question: the fields of the question but `type` and "
-                "`request`. The file holds these answers",
-                sentence="What was asked has to be an object with settings, compare and record, each an object.",
+                "what the page asked beside the program, by question, the last one last: the fields of the question "
+                "but `type` and `request`. The file holds these answers",
+                sentence="What was asked has to be an object with settings, compare and record, each a list of at most "
+                f"{HELD} objects.",
+            ),
+        ]
+        | Unset
+    ) = UNSET
+    asked_more: (
+        Annotated[
+            dict[Literal["settings", "compare", "record"], Annotated[int, about("how many", ge=0)]],
+            about(
+                "how many earlier ones there were, which the file names as left out",
+                sentence="How much more was asked has to be an object with settings, compare and record, all numbers.",
             ),
         ]
         | Unset

@@ -84,14 +84,35 @@ test("another input forgets only the answers that depend on it, and what was not
 test("what was asked beside the program is known for a file, once it is answered", () => {
   const { analyses, protocol } = world();
   analyses.again("settings", { values: { n: ["1"] } });
-  assert.deepEqual(analyses.beside(), {});
+  assert.deepEqual(analyses.beside(), { asked: {}, asked_more: {} });
   protocol.handle({ type: "settings_done", message: "" });
-  assert.deepEqual(analyses.beside(), { settings: { values: { n: ["1"] } } });
+  assert.deepEqual(analyses.beside(), { asked: { settings: [{ values: { n: ["1"] } }] }, asked_more: {} });
+});
+
+test("all that was asked of one program is known for a file, the last one last, and what is too much is counted", () => {
+  const made = world();
+  const { analyses, protocol } = made;
+  accepted(made, { kind: "c", source: "int a;" });
+  /** @param {string} n */
+  const ask = (n) => {
+    analyses.again("settings", { values: { n: [n] } });
+    protocol.handle({ type: "settings_done", message: "" });
+  };
+  for (const n of ["1", "2", "3", "1"]) ask(n);
+  assert.deepEqual(analyses.beside().asked.settings.map(({ values }) => values.n[0]), ["2", "3", "1"]);
+  for (let n = 10; n < 30; n++) ask(String(n));
+  const { asked, asked_more } = analyses.beside();
+  assert.equal(asked.settings.length, 16);
+  assert.deepEqual(asked_more, { settings: 7 });
+  ask("9".repeat(2_000_000));
+  assert.deepEqual(analyses.beside(), { asked: {}, asked_more: { settings: 24 } });
+  accepted(made, { kind: "c", source: "int b;" });
+  assert.deepEqual(analyses.beside(), { asked: {}, asked_more: {} });
 });
 
 test("a file asks what was asked when it was made, of what it holds", () => {
   const { analyses, sent } = world();
-  analyses.held = { settings: { values: { n: ["1"] } }, compare: { other: {} } };
+  analyses.held = { settings: [{ values: { n: ["2"] } }, { values: { n: ["1"] } }], compare: [{ other: {} }] };
   analyses.reopen();
   assert.deepEqual(sent.map(([, { type, values }]) => [type, values]), [["settings", { n: ["1"] }]]);
 });

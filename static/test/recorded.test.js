@@ -61,6 +61,18 @@ test("what real kernels said is the answer only to what they were asked", () => 
   assert.equal(ask({ kernels: ["6.1"] }), "error");
 });
 
+test("each of several answers to one question is found by what was asked", () => {
+  const [two, three] = [{ values: { n: ["2"] } }, { values: { n: ["3"] } }];
+  const file = held(
+    ["settings", { type: "setting", of: 3 }, three], ["settings", { type: "settings_done" }, three],
+    ["settings", { type: "setting", of: 2 }, two], ["settings", { type: "settings_done" }, two],
+  );
+  const ask = (more) => file.answer({ type: "settings", request: {}, ...more });
+  assert.deepEqual(ask(two), [{ type: "setting", of: 2 }, { type: "settings_done" }]);
+  assert.deepEqual(ask(three), [{ type: "setting", of: 3 }, { type: "settings_done" }]);
+  assert.equal(ask({ values: { n: ["4"] } })[0].type, "error");
+});
+
 test("in a file a question that was not answered before is asked, and refused by name", () => {
   const { analyses, sent } = world();
   analyses.known = [];

@@ -191,6 +191,15 @@ def test_what_was_compared_is_in_the_file(tab: Tabs, disk: Callable[[bytes], Any
     page.locator("bs-compare").get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator("bs-compare .compare-parting").first).to_be_visible(timeout=TIMEOUT)
     told = page.locator("bs-compare .compare-told").inner_text()
+    # What was compared before it and after it is held, too; the last one is shown when the file is opened.
+    page.locator("#compare-what").select_option("options")
+    page.get_by_label("Optimisation level").select_option("O1")
+    page.locator("bs-compare").get_by_role("button", name="Compare", exact=True).click()
+    expect(page.locator("bs-compare .compare-told")).not_to_have_text(
+        re.compile(re.escape(told[:40])), use_inner_text=True
+    )
+    expect(page.locator("bs-compare .compare-sum")).to_be_visible(timeout=TIMEOUT)
+    last = page.locator("bs-compare .compare-told").inner_text()
     # Another input changes nothing of what was compared.
     page.get_by_role("tab", name="Packet").click()
     page.get_by_role("radio", name="None").click()
@@ -204,7 +213,12 @@ def test_what_was_compared_is_in_the_file(tab: Tabs, disk: Callable[[bytes], Any
     file = disk(Path(found.value.path()).read_bytes())
     page = file.page
     page.get_by_role("tab", name="Compare").click()
-    expect(page.locator("bs-compare .compare-told")).to_have_text(re.compile(re.escape(told[:40])), use_inner_text=True)
+    expect(page.locator("bs-compare .compare-sum")).to_be_visible()
+    assert page.locator("bs-compare .compare-told").inner_text() == last != told
+    held = page.locator("bs-compare .held-choice select")
+    expect(held.locator("option")).to_have_count(2)
+    held.select_option("0")
+    expect(page.locator("bs-compare .compare-sum")).to_be_visible()
     assert page.locator("bs-compare .compare-told").inner_text() == told
     page.locator("bs-compare .compare-parting .line-link").first.click()
     expect(place(page)).not_to_contain_text("step 1 of")

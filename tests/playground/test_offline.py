@@ -17,7 +17,7 @@ import pytest
 from playground import offline, rest
 from playground.jobs.service import Service
 from playground.messages.asked import ANALYSES, TYPES
-from playground.messages.endpoints import SessionRequest
+from playground.messages.endpoints import HELD, SessionRequest
 from playground.messages.questions import KernelAnalysis
 from playground.messages.view import AskedKernels
 from playground.offline_reads import MOST, READS, Walk, walk_of
@@ -93,9 +93,12 @@ async def test_what_is_refused(service: Service) -> None:
         ({"request": asked("x"), "view": {"zoom": 1}}, 400), ({"request": asked("x"), "asked": []}, 400),
         ({"request": asked("x"), "asked": {"fixes": {}}}, 400),
         ({"request": asked("x"), "asked": {"settings": {}}}, 400),
-        ({"request": asked("x"), "asked": {"compare": {"other": 1}}}, 400),
-        ({"request": asked("x"), "asked": {"record": {"events": 0}}}, 400),
-        ({"request": asked("x"), "asked": {"record": {"request": {}}}}, 400),
+        ({"request": asked("x"), "asked": {"settings": [{}]}}, 400),
+        ({"request": asked("x"), "asked": {"compare": [{"other": 1}]}}, 400),
+        ({"request": asked("x"), "asked": {"record": [{"events": 0}]}}, 400),
+        ({"request": asked("x"), "asked": {"record": [{"request": {}}]}}, 400),
+        ({"request": asked("x"), "asked": {"settings": [{"values": {}}] * (HELD + 1)}}, 400),
+        ({"request": asked("x"), "asked_more": {"settings": -1}}, 400),
     ):  # fmt: skip
         assert (await call("POST", "/api/session", value)).status == status
     assert not rest._making
@@ -123,7 +126,7 @@ async def test_what_real_kernels_said_is_in_it_if_they_were_asked(service: Servi
     view = {"kernels": {"matrix": MATRIX}}
     before = await made("stage kernels", view=view)
     assert "the answer to “matrix”" in left(before) and "cells_done" not in json.dumps(lines(before))
-    question = offline.questions({"request": check_request(asked("stage kernels")), "view": view})["matrix"]
+    question = offline.questions({"request": check_request(asked("stage kernels")), "view": view})["matrix"][0].more
     async for _ in service.analysis("matrix", check_request(asked("stage kernels")), more={**question, "take": "any"}):
         pass
     while service.pool.status()["running"]:
@@ -138,20 +141,31 @@ async def test_what_real_kernels_said_is_in_it_if_they_were_asked(service: Servi
 
 
 async def test_what_was_asked_beside_the_program_is_in_it(service: Service) -> None:
-    told = {"compare": {"other": {"kind": "asm", "source": "exit"}}, "settings": {"values": {"n": ["1", "2"]}}}
+    told: dict[str, list[dict[str, Any]]] = {
+        "compare": [{"other": {"kind": "asm", "source": source}} for source in ("exit", "r0 = 1\nexit")],
+        "settings": [{"values": {"n": ["1", "2"]}}],
+    }
     answer = await made("stage one", asked=told)
-    held = {said[0]: said for said in lines(answer) if isinstance(said, list)}
+    held = [said for said in lines(answer) if isinstance(said, list)]
     for kind, more in told.items():
         # As the page spells it, so that the page finds it; the worker gets it with all that may be left out.
-        assert held[kind][2] == more
+        told_of = {json.dumps(said[2]): said[2] for said in held if said[0] == kind}
+        assert list(told_of.values()) == more[::-1]
+    assert "answer" not in left(answer)
     config = re.search(r'<script id="config"[^>]*>(.*?)</script>', answer.body.decode())
     assert config and json.loads(config[1])["asked"] == told
     plain = await made("stage one")
     assert not {said[0] for said in lines(plain) if isinstance(said, list)} & set(told)
 
 
+async def test_what_was_asked_too_often_is_named(service: Service) -> None:
+    settings = [{"values": {"n": [str(n)]}} for n in range(3)]
+    answer = await made("stage one", asked={"settings": settings}, asked_more={"settings": 2, "compare": 4})
+    assert "2 of 5 answers to “settings”" in left(answer) and "4 of 4 answers to “compare”" in left(answer)
+
+
 async def test_what_a_kernel_recorded_is_not_asked_anew(service: Service) -> None:
-    answer = await made("stage kernels", asked={"record": {"workload": "files"}})
+    answer = await made("stage kernels", asked={"record": [{"workload": "files"}]})
     assert "the answer to “record”" in left(answer)
 
 
@@ -187,7 +201,7 @@ async def test_every_question_is_asked_for_it_or_known_to_need_more() -> None:
     field = next(each for each in msgspec.structs.fields(SessionRequest) if each.name == "asked")
     of_asked = set(re.findall("'([a-z]+)'", str(field.type).partition("Literal")[2].partition("]")[0]))
     assert of_view | of_asked == {"settings", "compare"} | of_kernels and not of_view & of_asked
-    asked_for = {"settings": {"values": {}}, "compare": {"other": PLAIN["request"]}, "record": {}}
+    asked_for = {"settings": [{"values": {}}], "compare": [{"other": PLAIN["request"]}], "record": [{}]}
     assert set(asked_for) == of_asked
     assert set(offline.questions({**PLAIN, "asked": asked_for})) == set(plain) | of_asked
     # Of messages about steps, lists and windows are packed as such, and searches are the page's own.

@@ -61,6 +61,10 @@ const OF_INPUT = ["real"];
 /** Questions with something beside the program, whose answers a file holds as they were asked. @type {Question[]} */
 const BESIDE = ["settings", "compare", "record"];
 
+/** How many of each a file holds at most (HELD in playground/messages/endpoints.py), and their characters together. */
+const HELD = 16;
+const HELD_CHARS = 2_000_000;
+
 /**
  * `message`: why the question was not answered; `more`: what was asked beside the program.
  * @template [M=Answers[Question]]
@@ -73,7 +77,7 @@ export class Analyses {
    * @param {Pick<import("./session.js").Session, "ask" | "request">} session
    * @param {string[]} known questions that this server answers
    * @param {boolean} [file] whether the page is a file, which says of each question that it does not hold the answer
-   * @param {Record<string, Record<string, unknown>>} [held] what was asked beside the program when the file was made
+   * @param {Record<string, Record<string, unknown>[]>} [held] what was asked beside the program before the file was made, the last one last
    */
   constructor(store, session, known, file = false, held = {}) {
     this.held = held;
@@ -83,6 +87,8 @@ export class Analyses {
     this.session = session;
     /** The program that the answers are of, without its input. */
     this.of = "";
+    /** @type {Record<string, Record<string, unknown>[]>} what was asked beside it and answered, the last one last */
+    this.past = {};
   }
 
   /**
@@ -136,20 +142,43 @@ export class Analyses {
     if (kernels?.real && !this.answer("real")) this.again("real", { ...kernels.real, take: "stored" });
   }
 
-  /** What was asked beside the program and answered, by question: a file then holds it. @returns {Record<string, Record<string, unknown>>} */
+  /**
+   * What was asked beside the program and answered, by question, the last one last: a file then holds it.
+   * @returns {{asked: Record<string, Record<string, unknown>[]>, asked_more: Record<string, number>}} `asked_more`: how many
+   *   are too many for a file
+   */
   beside() {
-    /** @type {Record<string, Record<string, unknown>>} */
-    const found = {};
+    /** @type {ReturnType<Analyses["beside"]>} */
+    const found = { asked: {}, asked_more: {} };
+    let room = HELD_CHARS;
     for (const name of BESIDE) {
-      const answer = this.answer(name);
-      if (answer?.status === "done") found[name] = answer.more;
+      const all = this.past[name] ?? [];
+      let first = all.length;
+      while (first > 0 && all.length - first < HELD) {
+        const chars = JSON.stringify(all[first - 1]).length;
+        if (chars > room) break;
+        room -= chars;
+        first--;
+      }
+      if (first < all.length) found.asked[name] = all.slice(first);
+      if (first > 0) found.asked_more[name] = first;
     }
     return found;
   }
 
-  /** In a file: ask what was asked when it was made. */
+  /** Remember what was asked beside the program, for a file. @param {Question} name @param {Record<string, unknown>} more */
+  remember(name, more) {
+    if (!BESIDE.includes(name)) return;
+    const key = canonical(more);
+    this.past[name] = [...(this.past[name] ?? []).filter((each) => canonical(each) !== key), more];
+  }
+
+  /** In a file: ask what was asked last when it was made. */
   reopen() {
-    for (const name of BESIDE) if (this.held[name] && this.offers(name)) this.again(name, this.held[name]);
+    for (const name of BESIDE) {
+      const last = this.held[name]?.at(-1);
+      if (last && this.offers(name)) this.again(name, last);
+    }
   }
 
   /** Stop what was asked; the server says when it is stopped. @param {Question} name */
@@ -168,8 +197,10 @@ export class Analyses {
     if (!Object.hasOwn(ANSWERS, message.type)) return false;
     const { asked, last } = ANSWERS[/** @type {keyof ANSWERS} */ (message.type)];
     const before = this.answer(asked);
-    if (before?.status === "asked")
+    if (before?.status === "asked") {
+      if (last) this.remember(asked, before.more);
       this.put(asked, { ...before, status: last ? "done" : "asked", parts: [...before.parts, /** @type {Answers[Question]} */ (/** @type {unknown} */ (message))] });
+    }
     return true;
   }
 
@@ -180,6 +211,7 @@ export class Analyses {
     const before = this.of;
     this.of = ofProgram(this.session.request);
     if (!this.of || this.of !== before) {
+      this.past = {};
       this.store.set({ analyses: {}, kernelLog: null, kernels: analyses.matrix || analyses.real ? null : kernels });
       return;
     }

@@ -65,10 +65,8 @@ export class Recorded {
   steps = new Map();
   /** @type {Map<string, any[]>} `part` messages by list */
   parts = new Map();
-  /** @type {Map<string, any[]>} answers to questions about the program by their type */
+  /** @type {Map<string, {about: any, said: any[]}[]>} answers to questions about the program by their type; `about`: what was asked beside it */
   answers = new Map();
-  /** @type {Map<string, any>} what they were asked beside the program */
-  about = new Map();
   /** @type {Map<string, any[]>} answers about steps by their type */
   reads = new Map();
 
@@ -78,8 +76,7 @@ export class Recorded {
       if (!line) continue;
       const said = JSON.parse(line);
       if (Array.isArray(said)) {
-        put(this.answers, said[0], said[1]);
-        if (said[2]) this.about.set(said[0], said[2]);
+        this.answered(said[0], said[1], said[2] ?? {});
       } else if (READS.includes(said.type)) put(this.reads, said.type, said);
       else if (said.type === "part") put(this.parts, said.list, said);
       else if (said.type !== "steps") this.messages.push(said);
@@ -87,6 +84,14 @@ export class Recorded {
     }
     // As from the server, the first steps of a stage come with its messages.
     for (const key of ["verify:0", "run:0"]) for (const first of this.steps.get(key) ?? []) if (first.from === 0) this.messages.splice(-1, 0, first);
+  }
+
+  /** @param {string} type @param {any} message @param {any} about */
+  answered(type, message, about) {
+    const key = canonical(about);
+    const found = this.answers.get(type)?.find((each) => canonical(each.about) === key);
+    if (found) found.said.push(message);
+    else put(this.answers, type, { about, said: [message] });
   }
 
   /** What a message of the page is answered with. @param {any} asked @returns {any[]} */
@@ -100,9 +105,9 @@ export class Recorded {
 
   /** What is said of the program; null if that is not here. @param {any} asked @returns {any[] | null} */
   ofProgram(asked) {
-    const about = this.about.get(asked.type) ?? {};
-    const same = Object.entries(about).every(([name, told]) => asked[name] === undefined || canonical(plain(asked[name])) === canonical(plain(told)));
-    return (same && this.answers.get(asked.type)) || null;
+    /** @param {any} about */
+    const same = (about) => Object.entries(about).every(([name, told]) => asked[name] === undefined || canonical(plain(asked[name])) === canonical(plain(told)));
+    return this.answers.get(asked.type)?.find(({ about }) => same(about))?.said ?? null;
   }
 
   /** What is said of steps; null if that is not here. @param {any} asked @returns {any[] | null} */

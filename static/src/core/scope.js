@@ -24,7 +24,7 @@ import { calm } from "../ui/dom.js";
 /** @import { Limits, ServerMessage } from "../types/messages.js" */
 /** @import { StoredProgram } from "./store.js" */
 
-/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], asked?: Record<string, Record<string, unknown>>, file?: boolean, kernel?: string, kernels?: string[], kernels_missing?: string, limits?: Partial<Limits>}} Config `kernels_missing`: what the server lacks for real kernels, "" if nothing or not known yet */
+/** @typedef {{ws: string, poll?: string, examples: string, analyses?: string[], asked?: Record<string, Record<string, unknown>[]>, file?: boolean, kernel?: string, kernels?: string[], kernels_missing?: string, limits?: Partial<Limits>}} Config `kernels_missing`: what the server lacks for real kernels, "" if nothing or not known yet */
 
 /** A stored run: its id and its messages. @typedef {{run: string, messages: ServerMessage[]}} StoredRun */
 

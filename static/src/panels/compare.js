@@ -2,6 +2,7 @@
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
+import { heldChoice } from "./held-choice.js";
 
 /** @import { ComparedLine, Options, Request, SideSummary, WalksCompared, WalksPart } from "../types/messages.js" */
 
@@ -67,6 +68,7 @@ export class ComparePane extends Panel {
       h(
         "form",
         { class: "compare-form", on: { submit: (event) => this.ask(event) } },
+        heldChoice(this.scope, "compare", "In this file", ({ other }) => this.words(other), ({ other }) => this.choose(other)),
         h("p", null, h("label", { for: "compare-what" }, "Compare this run (a) with (b) "), this.what),
         this.textField,
         this.optionField,
@@ -103,18 +105,33 @@ export class ComparePane extends Panel {
     this.form();
   }
 
-  /** In a file: choose what was compared when it was made. @param {Request} request */
+  /** In a file: what was compared before it was made. @param {Request} request */
   held(request) {
-    const other = /** @type {Request | undefined} */ (this.scope.analyses.held.compare?.other);
-    if (!other) return;
+    const others = (this.scope.analyses.held.compare ?? []).map(({ other }) => /** @type {Request} */ (other));
+    for (const other of others.filter(({ kind, source }) => kind !== request.kind || source !== request.source)) {
+      this.earlier.push({ label: "", request: other });
+      this.what.append(h("option", { value: String(this.earlier.length - 1) }, `in this file: ${this.words(other)}`));
+    }
+    const last = others.at(-1);
+    if (last) this.choose(last);
+  }
+
+  /** The other side of a comparison in few words. @param {Request} other */
+  words({ kind, source, options }) {
+    const own = this.scope.protocol.request();
+    const text = kind === own.kind && source === own.source ? "the same source" : kind === "elf" ? "another object" : `another source, ${count(source.split("\n").length, "line")}`;
+    return [text, `-${options?.opt ?? "O2"}`, `-mcpu=${options?.mcpu ?? "v3"}`, options?.unprivileged ? "without capabilities" : ""].filter(Boolean).join(", ");
+  }
+
+  /** Fill the form with the other side of a comparison. @param {Request} other */
+  choose(other) {
     const { kind, source, options } = other;
-    this.opt.value = options?.opt ?? this.opt.value;
-    this.mcpu.value = options?.mcpu ?? this.mcpu.value;
+    this.opt.value = options?.opt ?? "O2";
+    this.mcpu.value = options?.mcpu ?? "v3";
     this.unprivileged.checked = options?.unprivileged ?? false;
-    if (kind === request.kind && source === request.source) return;
-    this.earlier.push({ label: "the other program", request: other });
-    this.what.append(h("option", { value: String(this.earlier.length - 1) }, "the program compared when this file was made"));
-    this.what.value = String(this.earlier.length - 1);
+    const at = this.earlier.findIndex(({ request }) => request === other);
+    this.what.value = at >= 0 ? String(at) : this.current && kind === this.current.kind && source === this.current.source ? "options" : this.what.value;
+    this.form();
   }
 
   /** Show the fields of what is chosen. */

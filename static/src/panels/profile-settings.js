@@ -1,6 +1,7 @@
 /** Values of `const volatile` variables to verify the program with, and what each setting costs. */
 import { fieldValue, fill, h } from "../ui/dom.js";
 import { grouped } from "../ui/format.js";
+import { heldChoice } from "./held-choice.js";
 
 /** @import { ConstantEntry, SettingsDone, TriedSetting, WalkProfile } from "../types/messages.js" */
 
@@ -13,7 +14,7 @@ export class SettingsForm {
     /** @type {unknown} */
     this.answered = undefined;
     /** @type {Map<string, string>} what was written, by variable; kept from run to run */
-    this.values = new Map(Object.entries(/** @type {Record<string, string[]>} */ (scope.analyses.held.settings?.values ?? {})).map(([name, each]) => [name, each.join(", ")]));
+    this.values = written(scope.analyses.held.settings?.at(-1)?.values);
     this.button = h("button", { type: "submit", class: "button" }, "Compare settings");
     this.fields = h("div", { class: "settings-fields" });
     this.said = h("p", { class: "bad", role: "alert" });
@@ -22,6 +23,7 @@ export class SettingsForm {
       "form",
       { on: { submit: (event) => this.ask(event) } },
       h("p", { class: "hint" }, "Values a loader could set, separated by commas. Every combination is verified."),
+      heldChoice(scope, "settings", "In this file", ({ values }) => [...written(values)].map(([name, each]) => `${name} = ${each}`).join("; "), ({ values }) => this.restore(values)),
       this.fields,
       h("p", { class: "fix-actions" }, this.button),
     );
@@ -43,6 +45,12 @@ export class SettingsForm {
     const done = /** @type {SettingsDone | undefined} */ (answer?.parts.find((part) => part.type === "settings_done"));
     fill(this.said, done?.message || answer?.message || "");
     fill(this.table, tried.length ? rows(tried) : null, answer?.status === "asked" ? h("p", { class: "hint" }, "Verifying…") : null);
+  }
+
+  /** @param {Record<string, string[]>} values */
+  restore(values) {
+    this.values = written(values);
+    for (const field of this.fields.querySelectorAll("input")) field.value = this.values.get(field.name) ?? "";
   }
 
   /** @param {ConstantEntry} constant */
@@ -77,6 +85,9 @@ export class SettingsForm {
     this.scope.analyses.again("settings", { values: Object.fromEntries(given) });
   }
 }
+
+/** Values as one writes them into the fields. @param {unknown} values @returns {Map<string, string>} */
+const written = (values) => new Map(Object.entries(/** @type {Record<string, string[]>} */ (values ?? {})).map(([name, each]) => [name, each.join(", ")]));
 
 /** @param {string} text */
 const values = (text) => text.split(",").map((each) => each.trim()).filter(Boolean);

@@ -52,11 +52,11 @@ export class RecordForm {
       this.notes,
     );
     this.element = h("div", { hidden: true }, this.lacking, this.form);
-    this.held(scope.analyses.held.record);
+    this.held(scope.analyses.held.record?.at(-1));
     scope.store.on(["analyses", "stages"], () => this.draw());
   }
 
-  /** In a file: what was asked when it was made. @param {Record<string, unknown> | undefined} asked */
+  /** In a file: what was asked before it was made. @param {Record<string, unknown> | undefined} asked */
   held(asked) {
     if (!asked) return;
     const told = /** @type {Record<string, string | number>} */ (asked);

@@ -94,7 +94,7 @@ const session = ({ state, protocol, analyses }) =>
   fetched("/api/session", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ request: protocol.request(), title: state.program.title, view: shown(state), asked: analyses.beside() }),
+    body: JSON.stringify({ request: protocol.request(), title: state.program.title, view: shown(state), ...analyses.beside() }),
   });
 
 /** @param {State} state */
