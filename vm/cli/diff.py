@@ -20,6 +20,7 @@ _ROWS: Final = 20
 
 def arguments(p: ArgumentParser) -> None:
     p.add_argument("files", metavar="FILE", nargs="+", help="A and B, or A with --with: C, .o, .s/.asm, .hex or .bin")
+    p.set_defaults(each=False)
     p.add_argument("--json", action="store_true", help="one line of JSON per program")
     p.add_argument(
         "--with", dest="other", metavar="OPTIONS", help='options of the second side, in quotes: --with "--mcpu v4"'

@@ -1,4 +1,4 @@
-"""The user's own headers of a C source: those that it includes from next to it, and those that --file names."""
+"""The user's own files beside a program: headers that a C source includes from its folder, and what --file names."""
 
 from __future__ import annotations
 
@@ -43,6 +43,27 @@ def headers(path: str, text: str, given: Sequence[str] = ()) -> tuple[SourceFile
             files.append(SourceFile(name, content))
     check_files(files)
     return tuple(files)
+
+
+def named(given: Sequence[str]) -> tuple[SourceFile, ...]:
+    """The files that --file names beside an object, as long a part of their paths as a name can have.
+
+    The object's line information names paths: the more parts of one are the same, the surer is it the same file.
+    InputError for one that cannot be read, LimitError for too many or too much.
+    """
+    found = []
+    for value in given:
+        name, sign, file = value.partition("=")
+        found.append(SourceFile(name if sign else file_name(value), _read(file if sign else value)))
+    check_files(found)
+    return tuple(found)
+
+
+def file_name(path: str) -> str:
+    """The longest end of a path that can be the name of a file; the path itself if none can."""
+    parts = os.path.abspath(path).split(os.sep)
+    names = ("/".join(parts[at:]) for at in range(len(parts)))
+    return next((name for name in names if FILE_NAME.match(name)), path)
 
 
 def _follow(folder: str, text: str, texts: dict[str, str]) -> None:

@@ -67,6 +67,11 @@ def main(argv: Sequence[str]) -> int:
     gc.enable()
     out = Reporter(options.json)
     try:
+        if hasattr(options, "each"):
+            from vm.cli.sources import expand
+
+            if not expand(options, out):
+                return out.status
         return verb(options.verb).run(options, out)
     except BrokenPipeError:
         # The reader went away: what it wanted, it has.

@@ -9,9 +9,13 @@ from vm.compile.options import MCPUS, OPT_LEVELS
 from vm.pipeline import BuildOptions
 
 
-def add_files(p: ArgumentParser, many: bool = True) -> None:
-    """The sources, and how results are written."""
-    p.add_argument("files", metavar="FILE", nargs="+" if many else 1, help="C, .o, .s/.asm (assembly), .hex or .bin")
+def add_files(p: ArgumentParser, many: bool = True, each: bool = True) -> None:
+    """The sources, and how results are written. each -- all programs of a folder or an archive are taken"""
+    p.add_argument(
+        "files", metavar="FILE", nargs="+" if many else 1,
+        help="C, .o, .s/.asm (assembly), .hex or .bin; a folder or archive (.tar, .tar.gz) of C sources or objects",
+    )  # fmt: skip
+    p.set_defaults(each=many and each)
     p.add_argument("--json", action="store_true", help="one line of JSON per program or run")
 
 
@@ -30,7 +34,8 @@ def add_build(p: ArgumentParser, *, mcpus: bool = False) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help='a header of the C source, or NAME=FILE; those that it includes by "…" from its folder are found',
+        help='a header of the C source, or a source of the object, or NAME=FILE; headers that are included by "…" from '
+        "the source's folder are found",
     )
     p.add_argument("--prog-type", default="xdp", metavar="SECTION", help="type of assembly and raw programs (xdp)")
     p.add_argument(

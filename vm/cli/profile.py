@@ -176,9 +176,9 @@ def _tables(found: Profiled, profile: Profile) -> str:
 
 
 def source_lines(found: Profiled) -> dict[int, str]:
-    """The source by line, as line information quotes it."""
+    """The source by line, as line information quotes it, or the file that --file brought."""
     program = found.verdict.program
-    return {info.line: info.text.strip() for info in program.line_infos} if program is not None else {}
+    return {info.line: info.text.strip() for info in program.lines} if program is not None else {}
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

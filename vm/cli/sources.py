@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
+from vm.cli.bundles import Inside, is_bundle, programs
 from vm.cli.options import build_options
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
+from vm.compile.options import check_files
 from vm.errors import InputError, LimitError
 from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program, Remark
@@ -51,18 +53,24 @@ def read_packet(path: str) -> bytes:
 def read_source(path: str, headers: Sequence[str] = ()) -> Source:
     """A source by its suffix, named as the file is without it; an ELF is known by its first bytes.
 
-    headers -- values of --file: files beside a C source (vm.cli.headers)
+    headers -- values of --file: files beside a C source or an object (vm.cli.headers)
     """
+    if isinstance(path, Inside):
+        return _inside(path, headers)
     data = read_bytes(path)
     name, suffix = os.path.splitext(os.path.basename(path))
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(suffix)
     if kind is None:
         raise InputError(
             "Unknown kind of file. Known are .c, .o, .s or .asm (assembly), .hex and .bin (raw instructions), .lst (a "
-            "listing by llvm-objdump -d or bpftool prog dump xlated)."
+            "listing by llvm-objdump -d or bpftool prog dump xlated), and folders and archives (.tar, .tar.gz)."
         )
     if kind == "bin":
         return Source("hex", data.hex().encode(), name)
+    if kind == "elf" and headers:
+        from vm.cli.headers import named
+
+        return Source(kind, data, name, named(headers))
     if kind != "c":
         return Source(kind, data, name)
     source = Source(kind, data, name)
@@ -71,6 +79,45 @@ def read_source(path: str, headers: Sequence[str] = ()) -> Source:
     from vm.cli.headers import headers as beside
 
     return replace(source, files=beside(path, data.decode("utf-8", "replace"), headers))
+
+
+def _inside(path: Inside, headers: Sequence[str]) -> Source:
+    """A program of a folder or an archive; --file adds to the files that belong to it there."""
+    from vm.cli.headers import named
+
+    data, files = path.member
+    name = os.path.splitext(os.path.basename(path))[0]
+    added = named(headers)
+    files = (*(file for file in files if file.name not in {each.name for each in added}), *added)
+    check_files(files)
+    return Source("elf" if data[:4] == b"\x7fELF" else "c", data, name, files)
+
+
+def expand(options: Namespace, out: Reporter) -> bool:
+    """Put the programs of folders and archives in the place of these; False if there is nothing left to do.
+
+    Of each only the likeliest program is taken where a verb takes no more (`options.each`).
+    """
+    if not any(map(is_bundle, options.files)):
+        return True
+    found: list[str] = []
+    for path in options.files:
+        if not is_bundle(path):
+            found.append(path)
+            continue
+        try:
+            inside = programs(path)
+        except InputError as e:
+            out.complain(f"{path}: {e.message}", status_of(e))
+            continue
+        if options.each:
+            found += inside
+            continue
+        found.append(inside[0])
+        others = ", ".join(inside[1:4])
+        out.complain(f"{inside[0]} is taken{f'; there are other programs: {others}' if others else ''}", 0)
+    options.files = found
+    return bool(found) and (options.each or not out.status)
 
 
 def objects(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterator[tuple[str, Object]]:
