@@ -19,7 +19,7 @@ from vm.cli.headers import file_name, named
 from vm.cli.main import main
 from vm.errors import InputError, LimitError
 
-PASS = '#include "vmlinux.h"\n#include <bpf/bpf_helpers.h>\nSEC("xdp") int ok(struct xdp_md *c) { return 2; }\n'
+PASS = '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\nSEC("xdp") int ok(struct xdp_md *c) { return 2; }\n'
 FILES = {
     "src/bad/main.bpf.c": MAIN.replace('"mine.h"', '"lib/mine.h"'),
     "src/include/lib/mine.h": MINE,
