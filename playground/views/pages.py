@@ -82,6 +82,7 @@ def page_context(program: Mapping[str, Any]) -> dict[str, Any]:
         "config": config(),
         "examples": [example.listed() for example in all_examples().values()],
         "kernel_release": kernel_release(),
+        **kernel_parts(kernel_release()),
         "glossary": glossary(),
     }
 
@@ -90,6 +91,12 @@ def kernel_release() -> str:
     """Release of the emulated kernel as the workers say it; "" until the first one is up."""
     here = current()
     return str(here.pool.about.get("kernel", "")) if here else ""
+
+
+def kernel_parts(release: str) -> dict[str, str]:
+    """A release in two parts, of which a narrow page shows the first: "6.12.117" and "+deb12-cloud-amd64"."""
+    series = release.partition("+")[0]
+    return {"kernel_series": series, "kernel_build": release.removeprefix(series)}
 
 
 def real_kernels() -> list[str]:

@@ -12,24 +12,28 @@ const rejected = (more = {}) => ({
   source: "int a;\nint b = <1>; // ````\n",
   stages: { compile: { stage: "compile", status: "done", compiler: "clang 22" }, load: LOAD, verify: { stage: "verify", status: "done", verdict: "reject", kernel: "6.12", fail: FAIL } },
   code: new Code(/** @type {any} */ (LOAD)),
-  log: new Log(/** @type {any} */ ({ log: Array.from({ length: 90 }, (_, i) => `line ${i}`).join("\n") })),
+  log: new Log(/** @type {any} */ ({ log: Array.from({ length: 150 }, (_, i) => `line ${i}`).join("\n") })),
   ...more,
 });
 
 test("Markdown has the verdict, the place, the source in a fence it cannot end, the end of the log and the link", () => {
   const text = markdown(rejected(), "https://x/s/1");
-  assert.match(text, /^\*\*Rejected by the verifier of Linux 6\.12 \\\(emulated\\\): R1 invalid mem access 'scalar'\*\*$/m);
-  assert.match(text, /^- line 2: int b = \\<1\\>; \/\/ \\`\\`\\`\\`$/m);
-  assert.match(text, /^- insn 1: r2 = 5$/m);
+  assert.match(text, /^\*\*Rejected by the verifier of Linux 6\.12 \(emulated\): R1 invalid mem access 'scalar'\*\*$/m);
+  assert.match(text, /^- line 2: `{5} int b = <1>; \/\/ ```` `{5}$/m);
+  assert.match(text, /^- insn 1: `r2 = 5`$/m);
   assert.match(text, /It is a \\\*number\\\*\./);
   assert.match(text, /^`{5}c\nint a;\n[\s\S]*\n`{5}$/m);
-  assert.ok(text.includes("line 89") && !text.includes("line 49\n"));
+  assert.ok(text.includes("(30 earlier lines left out)\nline 30\n") && text.includes("line 149\n"));
   assert.match(text, /\[Step through it\]\(https:\/\/x\/s\/1\)/);
 });
 
-test("a mailing list gets plain text", () => {
+test("a mailing list gets plain text, its sentences in short lines", () => {
+  const long = rejected();
+  long.stages.verify.fail = { ...FAIL, explanation: "word ".repeat(40).trim() };
+  const lines = mail(long, "").split("\n").filter((line) => line.startsWith("  word"));
+  assert.ok(lines.length === 3 && lines.every((line) => line.length <= 72));
   const text = mail(rejected(), "");
-  assert.match(text, /^Rejected by the verifier of Linux 6\.12 \(emulated\): R1 invalid/);
+  assert.match(text, /^Rejected by the verifier of Linux 6\.12 \(emulated\): R1 invalid mem access\n'scalar'\n/);
   assert.match(text, /^ {2}int a;$/m);
   assert.match(text, /^ {2}\$ clang -target bpf -g -O2 -mcpu=v3 -c program\.c -o program\.o$/m);
   assert.ok(!text.includes("Step through it"));

@@ -141,7 +141,7 @@ def arrival(trace: StoredTrace, c: Comparison, after: int) -> Arrival:
     name = slot_name(c.frame, c.slot) if c.slot >= 0 else ""
     text = WHYS[c.why] if c.slot < 0 else f"{name}: {difference(trace, c, name)}"
     if c.rule == RULE_ENDLESS:
-        text = f"the checkpoint is on the path being verified and cannot cover it; the loop may end, because {text}"
+        text = f"the checkpoint is on this very path and could only prove an endless loop, which this is not: {text}"
     return Arrival(c.insn_idx, c.path, after, c.checkpoint, word, exact, name, text)
 
 

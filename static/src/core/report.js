@@ -5,7 +5,9 @@ import { inlined, lineName } from "./files.js";
 /** @import { State } from "./store.js" */
 
 /** Lines of the log that a text repeats: its end, with the reason. */
-const LOG_LINES = 40;
+const LOG_LINES = 120;
+/** Columns of plain text, as mailing lists want it. */
+const COLUMNS = 72;
 
 /** Names of files by kind; the command line knows them by these. */
 const SUFFIXES = { c: ".c", asm: ".s", hex: ".hex", elf: ".o", listing: ".txt", log: ".log" };
@@ -54,7 +56,7 @@ function tools({ stages, kernel }) {
   return [stages.compile?.compiler, `Linux ${stages.verify?.kernel || kernel}`].filter(Boolean).join(", ");
 }
 
-/** Where the rejection is: a line of the source and an instruction. @param {State} state */
+/** Where the rejection is: a line of the source and an instruction, and why. @param {State} state @returns {{at: string, code: string}[]} `at`: a sentence, where there is no code */
 function place({ stages, source, files, kind, code }) {
   const { fail } = stages.verify ?? {};
   if (!fail) return [];
@@ -62,16 +64,33 @@ function place({ stages, source, files, kind, code }) {
   const line = fail.line ? (own?.[fail.line - 1] ?? (fail.file ? code.files[fail.file] : code.lines)?.[fail.line]) : undefined;
   const insn = code.insns[code.row.get(fail.insn) ?? -1]?.text;
   return [
-    ...(fail.line ? [`${lineName(fail.line, fail.file)}: ${oneLine(line ?? "")}`] : []),
-    ...(insn ? [`insn ${fail.insn}: ${insn}`] : []),
-    ...(fail.explanation ? [oneLine(fail.explanation)] : []),
+    ...(fail.line ? [{ at: lineName(fail.line, fail.file), code: oneLine(line ?? "") }] : []),
+    ...(insn ? [{ at: `insn ${fail.insn}`, code: insn }] : []),
+    ...(fail.explanation ? [{ at: oneLine(fail.explanation), code: "" }] : []),
   ];
 }
 
-/** The end of the log, as far as it is here. @param {State} state */
+/** The same as lines of text. @param {State} state */
+const placed = (state) => place(state).map(({ at, code }) => (code ? `${at}: ${code}` : at));
+
+/** The end of the log, as far as it is here; what is left out is counted. @param {State} state */
 function logEnd({ log }) {
-  const lines = log.lines.slice(-LOG_LINES).map((line) => line ?? "…");
-  return (log.lines.length > lines.length ? ["…"] : []).concat(lines).join("\n");
+  const known = log.lines.slice(-LOG_LINES);
+  const lines = known.slice(known.findLastIndex((line) => typeof line !== "string") + 1);
+  const left = log.lines.length - lines.length;
+  return (left ? [`(${left.toLocaleString("en")} earlier line${left > 1 ? "s" : ""} left out)`] : []).concat(/** @type {string[]} */ (lines)).join("\n");
+}
+
+/** A sentence in lines of at most COLUMNS columns. @param {string} text @param {string} [indent] */
+function wrapped(text, indent = "") {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines[lines.length - 1];
+    if (!last) lines[lines.length - 1] = word;
+    else if (indent.length + last.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] += ` ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => indent + line).join("\n");
 }
 
 /** A Markdown block that no text inside can end. @param {string} text @param {string} language */
@@ -81,19 +100,26 @@ function fenced(text, language) {
   return `${fence}${language}\n${text.replace(/\n$/, "")}\n${fence}`;
 }
 
-/** Text that Markdown shows as it is. @param {string} text */
-const plain = (text) => text.replace(/[\\`*_{}[\]<>()#+!|~&]/g, "\\$&");
+/** Text that Markdown shows as it is, where it is not the beginning of a line. @param {string} text */
+const plain = (text) => text.replace(/[\\`*_[\]<>#|~&@]/g, "\\$&");
+
+/** A line of code that Markdown shows as it is. @param {string} text */
+function inline(text) {
+  const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));
+  const ticks = "`".repeat(longest + 1);
+  return longest ? `${ticks} ${text} ${ticks}` : `${ticks}${text}${ticks}`;
+}
 
 /** For an issue. @param {State} state @param {string} url of a link to it, "" if there is none */
 export function markdown(state, url) {
   const { kind, source } = state;
   return [
     `**${plain(verdict(state))}**`,
-    ...(place(state).length ? [place(state).map((each) => `- ${plain(each)}`).join("\n")] : []),
+    ...(place(state).length ? [place(state).map(({ at, code }) => `- ${plain(at)}${code ? `: ${inline(code)}` : ""}`).join("\n")] : []),
     ...(kind === "elf" ? [] : [fenced(source, kind === "c" ? "c" : "")]),
     ...Object.entries(state.files).map(([name, text]) => `${plain(name)}:\n\n${fenced(text, "c")}`),
     ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${fenced(logEnd(state), "")}`] : []),
-    `${plain(tools(state))}\n\n${fenced(commands(state).join("\n"), "sh")}`,
+    `With ${plain(tools(state))}:\n\n${fenced(commands(state).join("\n"), "sh")}`,
     ...(url ? [`[Step through it](${url})`] : []),
   ].join("\n\n").concat("\n");
 }
@@ -104,8 +130,8 @@ export function mail(state, url) {
   /** @param {string} text */
   const indented = (text) => text.replace(/\n$/, "").split("\n").map((line) => (line ? `  ${line}` : "")).join("\n");
   return [
-    verdict(state),
-    ...(place(state).length ? [indented(place(state).join("\n"))] : []),
+    wrapped(verdict(state)),
+    ...(place(state).length ? [place(state).map(({ at, code }) => (code ? indented(`${at}: ${code}`) : wrapped(at, "  "))).join("\n")] : []),
     ...(kind === "elf" ? [] : [`The program:\n\n${indented(source)}`]),
     ...Object.entries(state.files).map(([name, text]) => `${name}:\n\n${indented(text)}`),
     ...(kind !== "log" && state.log.lines.length ? [`The verifier's log:\n\n${indented(logEnd(state))}`] : []),
@@ -122,6 +148,6 @@ export function mail(state, url) {
 export function reproduction(state, url) {
   const comment = { c: "//", asm: "//", hex: "//", elf: "", listing: "", log: "" }[state.kind];
   if (!comment) return [verdict(state), tools(state), ...commands(state), ...(url ? [url] : []), "", state.kind === "elf" ? "" : state.source].join("\n");
-  const head = [verdict(state), ...place(state), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
+  const head = [verdict(state), ...placed(state), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
   return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${inlined(state.source, state.files).replace(/\n?$/, "\n")}`;
 }

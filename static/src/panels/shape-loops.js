@@ -126,7 +126,7 @@ export class LoopsView {
     const rounds = unfolded(told);
     const insn = code.at(head);
     const title = h("h3", null, `Insn ${head}`, insn?.line ? `, line ${insn.line}` : "", h("code", { class: "where-insn" }, ` ${insn?.text ?? ""}`));
-    if (rounds.length < 2) return [title, h("p", { class: "hint" }, rounds.length ? "The path of this step comes here once: there are no rounds to compare." : "The path of this step does not come here.")];
+    if (rounds.length < 2) return [title, this.none(rounds.length, head)];
     const all = varying(rounds);
     const names = all.slice(0, COLUMNS).sort(byPlace);
     return [
@@ -143,6 +143,19 @@ export class LoopsView {
       all.length > names.length ? h("p", { class: "hint" }, `${count(all.length - names.length, "other value")} changed as well: ${all.slice(COLUMNS, COLUMNS + 12).join(", ")}${all.length > COLUMNS + 12 ? ", …" : ""}`) : null,
       told.begun && told.ended ? null : h("p", { class: "hint" }, "There are more rounds on this path: those nearest to the step are shown."),
     ];
+  }
+
+  /** Why there are no rounds on the path of this step, and where there may be some. @param {number} visits @param {number} head */
+  none(visits, head) {
+    const { search, state } = this.scope;
+    if (state.stages.verify?.visits?.[head] === 0) return h("p", { class: "hint" }, "The verifier never came here.");
+    const next = () => void (visits ? search.visits(1, [head], `visit of instruction ${head}`) : search.visitInsn(head));
+    return h(
+      "p",
+      { class: "hint" },
+      visits ? "The path of this step comes here once: there are no rounds to compare. " : "The path of this step does not come here. ",
+      h("button", { type: "button", class: "chip", on: { click: next } }, visits ? "Next visit" : "Go to a path that does"),
+    );
   }
 
   /** @param {Round} round @param {number} i @param {string[]} names @param {boolean} begun @param {"dec" | "hex"} base */

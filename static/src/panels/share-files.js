@@ -2,7 +2,7 @@
 import { shown } from "../core/link.js";
 import { fileStem, mail, markdown, reproduction, sourceName } from "../core/report.js";
 import { fill, h, setText } from "../ui/dom.js";
-import { size } from "../ui/format.js";
+import { count, size } from "../ui/format.js";
 
 /** @import { Binaries } from "../types/messages.js" */
 /** @import { Scope } from "../core/scope.js" */
@@ -34,7 +34,9 @@ export function copies(scope, url) {
       setText(said, "The text is selected: copy it from here.");
     }
   };
-  const buttons = COPIES.map((copy) => h("button", { type: "button", class: "chip", title: copy.title, "data-copy": copy.id, on: { click: () => void press(copy) } }, copy.label));
+  /** @param {Copy} copy */
+  const bytes = (copy) => h("span", { class: "hint" }, ` ${size(new Blob([copy.make(scope.state, url())]).size)}`);
+  const buttons = COPIES.map((copy) => h("button", { type: "button", class: "chip", title: copy.title, "data-copy": copy.id, on: { click: () => void press(copy) } }, copy.label, bytes(copy)));
   return h("div", { class: "share-group", role: "group", "aria-label": "Copy as" }, h("h3", null, "Copy as"), buttons, said, area);
 }
 
@@ -87,7 +89,7 @@ const binary = (field, missing) => async (scope) => {
 const ofRun = (path) => (/** @type {Scope} */ { session }) =>
   session.run ? fetched(`/api/runs/${session.run}/${path}`) : Promise.reject(new Refusal("Run the program first."));
 
-/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, when?: (state: State) => boolean, server?: boolean}} Download `server`: a page without one cannot make it */
+/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, size?: (state: State) => string, when?: (state: State) => boolean, server?: boolean}} Download `size`: what is known of it before; `server`: a page without one cannot make it */
 
 /** The run as a file that needs no server. @param {Scope} scope */
 const session = ({ state, protocol, analyses }) =>
@@ -100,15 +102,25 @@ const session = ({ state, protocol, analyses }) =>
 /** @param {State} state */
 const isProgram = ({ kind }) => kind !== "log";
 
+/** Bytes of the source as a file. @param {State} state */
+const ofSource = ({ kind, source, upload }) => size(upload ? upload.file.size : kind === "elf" ? (source.length * 3) / 4 : new Blob([source]).size);
+
+/** About as many bytes as the log has. @param {State} state */
+const ofLog = ({ log }) => {
+  const known = log.lines.filter((line) => typeof line === "string");
+  const bytes = new Blob([known.join("\n")]).size;
+  return known.length ? `${known.length < log.lines.length ? "about " : ""}${size((bytes * log.lines.length) / known.length)}` : "";
+};
+
 /** @type {Download[]} */
 export const DOWNLOADS = [
-  { id: "session", label: "One file to step through offline (up to 5 MB)", name: (state) => `${fileStem(state)}.html`, make: session, server: true },
-  { id: "source", label: "Source", name: sourceName, make: async ({ state }) => (state.kind === "elf" ? decoded(state.source) : (state.upload?.file ?? new Blob([state.source]))) },
-  { id: "object", label: "Object", name: (state) => `${fileStem(state)}.o`, when: ({ kind }) => kind === "c", make: binary("object", "There is no object file: the program comes from none.") },
-  { id: "log", label: "Log", name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt"), server: true },
+  { id: "session", label: "One file to step through offline", size: () => "1 to 5 MB", name: (state) => `${fileStem(state)}.html`, make: session, server: true },
+  { id: "source", label: "Source", size: ofSource, name: sourceName, make: async ({ state }) => (state.kind === "elf" ? decoded(state.source) : (state.upload?.file ?? new Blob([state.source]))) },
+  { id: "object", label: "Object", size: ({ stages }) => (stages.compile?.object_bytes ? size(stages.compile.object_bytes) : ""), name: (state) => `${fileStem(state)}.o`, when: ({ kind }) => kind === "c", make: binary("object", "There is no object file: the program comes from none.") },
+  { id: "log", label: "Log", size: ofLog, name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt"), server: true },
   { id: "xlated", label: "Rewritten (xlated)", name: (state) => `${fileStem(state)}.xlated`, when: isProgram, make: binary("xlated", "The verifier does not accept the program, so it was not rewritten.") },
-  { id: "image", label: "Machine code", name: (state) => `${fileStem(state)}.x86-64`, when: isProgram, make: binary("image", "The verifier does not accept the program, so there is no machine code.") },
-  { id: "trace", label: "Trace", name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl"), server: true },
+  { id: "image", label: "Machine code", size: ({ stages }) => (stages.jit?.bytes ? size(stages.jit.bytes) : ""), name: (state) => `${fileStem(state)}.x86-64`, when: isProgram, make: binary("image", "The verifier does not accept the program, so there is no machine code.") },
+  { id: "trace", label: "Trace", size: ({ stages }) => (stages.verify?.steps ? count(stages.verify.steps, "step") : ""), name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl"), server: true },
 ];
 
 /** @param {Scope} scope */
@@ -125,8 +137,13 @@ export function downloads(scope) {
       setText(said, error instanceof Refusal ? error.message : "The file could not be made.");
     }
   };
+  /** @param {Download} download */
+  const known = (download) => {
+    const told = download.size?.(scope.state);
+    return told ? h("span", { class: "hint" }, ` ${told}`) : null;
+  };
   const offered = DOWNLOADS.filter(({ when, server }) => (!when || when(scope.state)) && !(server && scope.config.file));
-  const buttons = offered.map((each) => h("button", { type: "button", class: "chip", "data-download": each.id, on: { click: () => void press(each) } }, each.label));
+  const buttons = offered.map((each) => h("button", { type: "button", class: "chip", "data-download": each.id, on: { click: () => void press(each) } }, each.label, known(each)));
   const box = h("div", { class: "share-group", role: "group", "aria-label": "Download" });
   fill(box, h("h3", null, "Download"), buttons, said);
   return box;
