@@ -166,7 +166,8 @@ def _too_few(facts: Facts, best: _Check, said: str) -> Advice:
     if found is not None:
         return found
     if not _meant_for(facts, best):
-        return Advice(f"{said} That comparison is for the bytes before it: the access has none of its own.", "", CauseKind.MISSING_CHECK)
+        said = f"{said} That comparison is for the bytes before it: the access has none of its own."
+        return Advice(said, "", CauseKind.MISSING_CHECK)
     return Advice(said, "", CauseKind.CHECK_TOO_WEAK, best.branch.step)
 
 
