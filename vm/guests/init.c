@@ -9,14 +9,11 @@
  * No C library: it is compiled with nothing but the compiler that the project installs.
  */
 
-typedef unsigned char u8;
-typedef unsigned int u32;
-typedef unsigned long u64;
-typedef long s64;
+#include "program.h"
 
 enum {
-	SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_mmap = 9, SYS_dup2 = 33, SYS_nanosleep = 35,
-	SYS_fork = 57, SYS_execve = 59, SYS_exit = 60, SYS_mkdir = 83, SYS_setsid = 112, SYS_mount = 165,
+	SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_mmap = 9, SYS_dup2 = 33, SYS_fork = 57,
+	SYS_execve = 59, SYS_exit = 60, SYS_mkdir = 83, SYS_setsid = 112, SYS_mount = 165,
 	SYS_reboot = 169, SYS_finit_module = 313,
 };
 
@@ -40,41 +37,6 @@ static int port;
 static s64 slots[SLOTS];
 static struct patch patches[MAX_PATCHES];
 static struct wanted reads[MAX_READS];
-
-static s64 sys(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-	register u64 r10 asm("r10") = d;
-	register u64 r8 asm("r8") = e;
-	register u64 r9 asm("r9") = f;
-	s64 out;
-
-	asm volatile("syscall" : "=a"(out) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-		     : "rcx", "r11", "memory");
-	return out;
-}
-
-void *memset(void *to, int value, u64 n)
-{
-	for (volatile u8 *p = to; n--; )
-		*p++ = value;
-	return to;
-}
-
-void *memcpy(void *to, const void *from, u64 n)
-{
-	volatile u8 *p = to;
-
-	for (const u8 *q = from; n--; )
-		*p++ = *q++;
-	return to;
-}
-
-static void nap(long ms)
-{
-	long time[2] = { ms / 1000, ms % 1000 * 1000000 };
-
-	sys(SYS_nanosleep, (u64)time, 0, 0, 0, 0, 0);
-}
 
 static void get(void *to, u64 n)
 {
@@ -237,5 +199,3 @@ __attribute__((used)) static void start(void)
 	for (;;)
 		serve();
 }
-
-asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall start\n\thlt\n");

@@ -13,10 +13,9 @@ from typing import Final
 from vm.guests.images import Image, busybox
 from vm.guests.wire import GuestError
 
-# By their places in the guest: its init, and a program for workloads.
-SOURCES: Final = {
-    name: Path(__file__).with_name(source) for name, source in (("init", "init.c"), ("bin/sockets", "sockets.c"))
-}
+# By their places in the guest: its init, and a program for workloads. Both include program.h.
+_SOURCES: Final = {"init": "init.c", "bin/sockets": "sockets.c"}
+_HEADER: Final = "program.h"
 _FLAGS: Final = (
     "--target=x86_64-linux-gnu", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector",
     "-fno-pic", "-mno-sse", "-c",
@@ -28,9 +27,18 @@ _FILE: Final = 0o100644
 _LINK: Final = 0o120777
 
 
+def sources() -> bytes:
+    """All that the programs are compiled from."""
+    return b"".join(_file(name).read_bytes() for name in (_HEADER, *_SOURCES.values()))
+
+
+def _file(name: str) -> Path:
+    return Path(__file__).with_name(name)
+
+
 @cache
 def program(name: str) -> bytes:
-    """The static program of one of SOURCES. GuestError if there is no compiler for it."""
+    """The static program that has a place in the guest. GuestError if there is no compiler for it."""
     spec = importlib.util.find_spec("ziglang")
     if spec is None or spec.origin is None:
         raise GuestError("start", "There is no compiler for the guests' programs: install the ziglang package.")
@@ -38,7 +46,7 @@ def program(name: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="bpfscope-init-") as folder:
         part, whole = f"{folder}/program.o", Path(folder, "program")
         for command in (
-            [zig, "clang", *_FLAGS, str(SOURCES[name]), "-o", part],
+            [zig, "clang", *_FLAGS, str(_file(_SOURCES[name])), "-o", part],
             [zig, "ld.lld", "-static", part, "-o", str(whole)],
         ):
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -50,7 +58,7 @@ def program(name: str) -> bytes:
 def initrd(image: Image) -> bytes:
     """The archive for a kernel."""
     out = [_entry(name, _DIRECTORY, b"") for name in _FOLDERS]
-    out += [_entry(name, _PROGRAM, program(name)) for name in SOURCES]
+    out += [_entry(name, _PROGRAM, program(name)) for name in _SOURCES]
     for number, module in enumerate(image.modules):
         out.append(_entry(f"modules/{number}.ko", _FILE, module.read_bytes()))
     for path in image.network:

@@ -28,7 +28,7 @@ from vm.guests import linux as l
 from vm.guests.broker import broker
 from vm.guests.features import probe
 from vm.guests.images import Image, qemu, states_folder
-from vm.guests.initrd import SOURCES, initrd
+from vm.guests.initrd import initrd, sources
 from vm.guests.machine import Machine
 from vm.guests.process import BOOT_LINE, MEMORY_MIB, accelerator, boot, restore
 from vm.guests.wire import GuestError, Kind, Read, Request, Slot
@@ -99,8 +99,7 @@ class State:
 def key(image: Image) -> str:
     """A hash of everything that a saved guest depends on."""
     parts = [_qemu_version(), accelerator(), BOOT_LINE, str(MEMORY_MIB), image.fingerprint(), *_PROGRAM]
-    programs = b"".join(path.read_bytes() for path in SOURCES.values())
-    return hashlib.sha256("\n".join(parts).encode() + programs).hexdigest()[:16]
+    return hashlib.sha256("\n".join(parts).encode() + sources()).hexdigest()[:16]
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vm.guests import images as i
-from vm.guests.initrd import SOURCES, initrd, program
+from vm.guests.initrd import _SOURCES, initrd, program
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_another_image_has_another_fingerprint(folder: Path) -> None:
     assert i.images()[0].fingerprint() != before
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", _SOURCES)
 def test_the_programs_of_a_guest_are_static(name: str) -> None:
     data = program(name)
     assert data[:4] == b"\x7fELF"
