@@ -9,9 +9,9 @@ from typing import Final
 
 from vm.guests import linux as l
 from vm.guests.kernel import GuestKernel
-from vm.guests.loading import map_slot
 from vm.guests.machine import Machine
 from vm.guests.network import DEVICE, INDEX, LOOPBACK
+from vm.guests.slots import map_slot
 from vm.guests.wire import Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Program
@@ -45,7 +45,9 @@ class Attacher:
     devices   -- by program, the network device that was chosen for it
     pair      -- whether the guest has a pair of network devices; netkit -- whether it has one of those as well
     probes    -- USDT probes that were told of so far
-    where     -- by program, the device or the entry of a map that it is attached to
+    where     -- by program, the device, route or map that it is attached to
+    waiting   -- programs for sockets of a map that are not attached yet
+    routes    -- by route, the programs that it has, by kind
     """
 
     machine: Machine
@@ -59,6 +61,8 @@ class Attacher:
     netkit: bool = False
     probes: int = 0
     where: dict[str, str] = field(default_factory=dict)
+    waiting: list[Program] = field(default_factory=list)
+    routes: dict[str, dict[int, Slot]] = field(default_factory=dict)
     _next: int = _FIRST
 
     @staticmethod
@@ -211,7 +215,8 @@ def _raw_tracepoint(attacher: Attacher, program: Program, slot: Slot) -> None:
     attacher.do(request, f"the raw tracepoint '{name}'")
 
 
-def _by_btf(attacher: Attacher, program: Program, slot: Slot) -> None:
+def by_btf(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """Attach a program to the function or hook that it was loaded for."""
     what = f"'{program.attach_btf_name}'"
     attacher.command(l.RAW_TRACEPOINT_OPEN, l.Attr().u64(0, 0).u64(8, 0), ((8, slot),), what)
 
@@ -273,8 +278,8 @@ SECTIONS: Final[dict[str, How]] = {
     "iter": _iterator, "iter.s": _iterator, "perf_event": _timed, "socket": _socket,
 }  # fmt: skip
 TYPES: Final[dict[int, How]] = {
-    t.BPF_PROG_TYPE_TRACING: _by_btf,
-    t.BPF_PROG_TYPE_LSM: _by_btf,
+    t.BPF_PROG_TYPE_TRACING: by_btf,
+    t.BPF_PROG_TYPE_LSM: by_btf,
     t.BPF_PROG_TYPE_CGROUP_DEVICE: _cgroup,
     t.BPF_PROG_TYPE_CGROUP_SKB: _cgroup,
     t.BPF_PROG_TYPE_CGROUP_SOCK: _cgroup,

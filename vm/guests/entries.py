@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from vm.errors import InputError
 from vm.guests import linux as l
-from vm.guests.loading import map_slot
 from vm.guests.machine import Machine
+from vm.guests.slots import map_slot
 from vm.guests.wire import Request
 from vm.program import Object
 

@@ -6,18 +6,18 @@ import fnmatch
 import io
 import re
 import struct
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from vm.guests import attaching, express, usdt
+from vm.guests import attaching, express, filters, routes, sockmaps, usdt
 from vm.guests import linux as l
 from vm.guests.attaching import Attacher, How, NotAttached, device, name_of, perf_attr
-from vm.guests.network import attribute, module, talk
-from vm.guests.wire import Request, Slot
+from vm.guests.wire import Read, Request, Slot
 from vm.kernel import types as t
-from vm.kernel.errno import EEXIST
 from vm.program import Program
 
 MOST_FUNCTIONS: Final = 512
@@ -27,9 +27,8 @@ _SETSOCKOPT: Final = 54
 _SOL_SOCKET: Final = 1
 _REUSEPORT: Final = 15
 _ATTACH_REUSEPORT: Final = 52
-_CLSACT: Final = 0xFFFF_0000
-_PARENT: Final = 0xFFFF_FFF1
-_DIRECTION: Final = {"ingress": 0xFFFF_FFF2, "egress": 0xFFFF_FFF3}
+_CONTEXT: Final = 65_535
+"""Bytes of the context of a syscall program: as many as it can use."""
 
 
 def _functions(attacher: Attacher, pattern: str) -> list[str]:
@@ -140,30 +139,25 @@ def _netfilter(attacher: Attacher, program: Program, slot: Slot) -> None:
 def _tc(attacher: Attacher, program: Program, slot: Slot) -> None:
     name, index = device(attacher, program)
     if not attacher.kernel.tcx:
-        classic_tc(attacher, program, slot, index)
+        filters.filtered(attacher, program, slot, index)
         return
     where = program.expected_attach_type or t.BPF_TCX_INGRESS
     attr = l.Attr().u32(4, index).u32(8, where).u64(24, 0)
     attacher.command(l.LINK_CREATE, attr, ((0, slot),), f"the device {name}")
 
 
-def classic_tc(attacher: Attacher, program: Program, slot: Slot, index: int) -> None:
-    """A cls_bpf filter on a device's clsact, as tc and bpf_tc_attach() make it, for kernels without tcx."""
-    for name in ("sch_ingress", "cls_bpf"):
-        module(attacher.machine, name)
-    egress = "egress" in program.section
-    parent = _DIRECTION["egress" if egress else "ingress"]
-    made = talk(
-        attacher.machine, 36, 0x605,
-        struct.pack("<BxHiIII", 0, 0, index, _CLSACT, _PARENT, 0) + attribute(1, b"clsact\0"),
-    )  # fmt: skip
-    if made not in (0, -EEXIST):
-        raise NotAttached(f"the kernel made no clsact qdisc: it answered {made}")
-    head = struct.pack("<BxHiIII", 0, 0, index, 0, parent, 1 << 16 | 0x0300) + attribute(1, b"bpf\0")
-    options = attribute(7, b"bpfscope\0") + attribute(8, struct.pack("<I", 1)) + attribute(6, bytes(4))
-    done = talk(attacher.machine, 44, 0x405, head + attribute(2, options), slot)
-    if done:
-        raise NotAttached(f"the kernel made no cls_bpf filter: it answered {done}")
+def _syscall(attacher: Attacher, program: Program, slot: Slot) -> None:
+    """Run the program once, as an application does, with a context of zeros."""
+    request = Request()
+    context = request.place(bytes(_CONTEXT))
+    at = request.place(bytes(l.Attr().u32(40, _CONTEXT).u64(48, context).data))
+    read = Read(at, 8)
+    request.call(l.BPF, l.PROG_TEST_RUN, at, 72, stop=True, patches=((at, slot),), reads=(read,))
+    (result,) = attacher.machine.run(request)
+    if result.failed:
+        raise NotAttached(f"BPF_PROG_RUN: the kernel answered {result.value}")
+    (value,) = struct.unpack_from("<i", result.data[0], 4)
+    attacher.where[program.name] = f"BPF_PROG_RUN, once with a context of zeros: it returned {value}"
 
 
 def _struct_ops(attacher: Attacher, program: Program, slot: Slot) -> None:
@@ -231,20 +225,17 @@ TYPES: Final[dict[int, How]] = {
     t.BPF_PROG_TYPE_SK_REUSEPORT: _reuseport,
     t.BPF_PROG_TYPE_NETFILTER: _netfilter,
     t.BPF_PROG_TYPE_STRUCT_OPS: _struct_ops,
-    t.BPF_PROG_TYPE_SK_SKB: _reason("it runs for the sockets of a sockmap, which an application has to add"),
-    t.BPF_PROG_TYPE_SK_MSG: _reason("it runs for the sockets of a sockmap, which an application has to add"),
-    t.BPF_PROG_TYPE_SYSCALL: _reason("an application runs it with BPF_PROG_RUN; no event does"),
-    t.BPF_PROG_TYPE_EXT: _reason("it replaces a function of another program, which an application has to name"),
+    t.BPF_PROG_TYPE_SK_SKB: sockmaps.sockmap,
+    t.BPF_PROG_TYPE_SK_MSG: sockmaps.sockmap,
+    t.BPF_PROG_TYPE_SYSCALL: _syscall,
+    t.BPF_PROG_TYPE_EXT: attaching.by_btf,
+    t.BPF_PROG_TYPE_SCHED_ACT: filters.action,
+    t.BPF_PROG_TYPE_LWT_IN: routes.lightweight,
+    t.BPF_PROG_TYPE_LWT_OUT: routes.lightweight,
+    t.BPF_PROG_TYPE_LWT_XMIT: routes.lightweight,
+    t.BPF_PROG_TYPE_LWT_SEG6LOCAL: routes.segment,
     t.BPF_PROG_TYPE_LIRC_MODE2: _reason("the guest has no infrared receiver"),
-    t.BPF_PROG_TYPE_SCHED_ACT: _reason("a tc action needs a filter that an application makes"),
-    **dict.fromkeys(
-        (
-            t.BPF_PROG_TYPE_LWT_IN, t.BPF_PROG_TYPE_LWT_OUT, t.BPF_PROG_TYPE_LWT_XMIT,
-            t.BPF_PROG_TYPE_LWT_SEG6LOCAL,
-        ),
-        _reason("it belongs to a route, which an application makes"),
-    ),
-}  # fmt: skip
+}
 
 
 def how(program: Program) -> How:
@@ -258,3 +249,9 @@ def how(program: Program) -> How:
 def attach(attacher: Attacher, program: Program, slot: Slot) -> None:
     """Attach a loaded program; NotAttached says why it cannot be."""
     how(program)(attacher, program, slot)
+
+
+def prepare(attacher: Attacher, programs: Sequence[Program]) -> None:
+    """What the loaded programs of an object need before the first one is attached."""
+    with suppress(NotAttached):  # what lacks it is told why when it is attached
+        sockmaps.connect(attacher, programs)

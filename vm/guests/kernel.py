@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -20,11 +20,18 @@ _GENERATED: Final = ("__pfx_", "__cfi_", "__SC", "__probestub_", "__traceiter_",
 _BPF_COOKIE: Final = (5, 15)  # bpf_get_attach_cookie(), which libbpf asks for
 
 
+@lru_cache(maxsize=8)
+def _types(state: State) -> Btf:
+    """A kernel's types, kept: reading them takes longer than an answer."""
+    return Btf(*state.btf_data)
+
+
 @dataclass(frozen=True)
 class GuestKernel:
-    """See vm.kernel.target.Target."""
+    """See vm.kernel.target.Target. attaches -- whether the programs are attached as well"""
 
     state: State
+    attaches: bool = False
 
     @property
     def name(self) -> str:
@@ -36,10 +43,10 @@ class GuestKernel:
         """True: the object is loaded into a real kernel."""
         return True
 
-    @cached_property
+    @property
     def btf(self) -> Btf:
         """The kernel's types."""
-        return Btf(*self.state.btf_data)
+        return _types(self.state)
 
     @property
     def version_code(self) -> int:

@@ -26,10 +26,14 @@ PERF_EVENT_OPEN: Final = 298
 PRLIMIT64: Final = 302
 FINIT_MODULE: Final = 313
 BPF: Final = 321
+DUP2: Final = 33
 SOCKET: Final = 41
+CONNECT: Final = 42
+ACCEPT: Final = 43
 SENDTO: Final = 44
 RECVFROM: Final = 45
 BIND: Final = 49
+LISTEN: Final = 50
 
 O_RDONLY: Final = 0
 O_WRONLY: Final = 1

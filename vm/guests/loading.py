@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from vm.btf.types import Kind as BtfKind
 from vm.guests import linux as l
 from vm.guests.for_kernel import for_kernel
 from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
+from vm.guests.prog_arrays import fill_prog_arrays
+from vm.guests.slots import BTF, FIRST_INNER, FIRST_PROGRAM, PROGRAM, map_slot
 from vm.guests.wire import GuestError, Kind, Read, Request, Result, Slot
 from vm.isa import opcodes as o
 from vm.isa.insn import INSN_SIZE, encode
@@ -27,12 +30,6 @@ LOG_BYTES: Final = 4 << 20
 MAX_LOGGED: Final = 20_000  # instructions; a longer walk is returned without its steps
 STATS: Final = 4  # BPF_LOG_STATS
 
-_BTF: Final = Slot(0)
-_PROGRAM: Final = Slot(1)
-_SCRATCH: Final = Slot(2)
-_FIRST_MAP: Final = 8
-_FIRST_INNER: Final = 1024
-_FIRST_PROGRAM: Final = 2048
 _LINE_COLUMN: Final = 10
 _MAP_LOADS: Final = frozenset({o.PSEUDO_MAP_FD, o.PSEUDO_MAP_VALUE})
 # Types that libbpf gives no BTF for when it creates them (bpf_object__create_map).
@@ -45,11 +42,6 @@ _PLAIN: Final = frozenset(
     }
 )  # fmt: skip
 _PROCESSED: Final = re.compile(rb"processed (\d+) insns")
-
-
-def map_slot(number: int) -> Slot:
-    """The slot of a map's descriptor, by its place in the object."""
-    return Slot(_FIRST_MAP + number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +62,7 @@ class Answer:
 
 
 class Load:
-    """A program of an object in a guest, with maps of its own."""
+    """A program of an object in a guest, with maps of its own. mapped -- whether the maps were made"""
 
     def __init__(self, machine: Machine, kernel: GuestKernel, obj: Object, program: Program) -> None:
         self.machine, self.kernel, self.obj, self.program = machine, kernel, obj, program
@@ -79,6 +71,8 @@ class Load:
         if program.btf is not None:
             self._btf = for_kernel(program.btf.data, self.features)
         self._untyped: set[int] = set()
+        self.mapped = False
+        self._replaced: Slot | None = None
         self._numbers = {id(spec): number for number, spec in enumerate(obj.maps)}
 
     def answer(self, log_level: int) -> Answer:
@@ -87,9 +81,13 @@ class Load:
         if isinstance(first, Answer):
             return first
         found = self._told(first)
+        if found.verdict == "accept":
+            left = fill_prog_arrays(self.machine, self.obj, {self.program.name: PROGRAM}, all_of=True)
+            if left is not None:
+                found = replace(found, verdict="reject", errno=left.errno, why=left.why)
         if log_level and found.insns_processed <= MAX_LOGGED and found.log:
             request = Request()
-            self._close(request, _PROGRAM)
+            self._close(request, PROGRAM)
             self._load(request, log_level)
             again = self.machine.run(request)[-1]
             if again.skipped or not again.data:
@@ -98,28 +96,45 @@ class Load:
         return found
 
     def together(self, programs: Sequence[Program]) -> list[tuple[Slot, Answer]]:
-        """Loads programs of the object with shared maps; returns the slot and the answer for each."""
-        out = []
-        for number, program in enumerate(programs):
-            self.program = program
-            slot = Slot(_FIRST_PROGRAM + number)
-            if number == 0:
+        """Loads programs of the object with shared maps and fills its program arrays; each one's slot and answer.
+
+        freplace programs come last: the kernel wants the program that has the function they replace.
+        """
+        out: dict[int, tuple[Slot, Answer]] = {}
+        loaded: dict[str, Slot] = {}
+        for number in sorted(range(len(programs)), key=lambda each: programs[each].prog_type == t.BPF_PROG_TYPE_EXT):
+            self.program, slot = programs[number], Slot(FIRST_PROGRAM + number)
+            self._replaced = None
+            if self.program.prog_type == t.BPF_PROG_TYPE_EXT:
+                self._replaced = next((loaded[each.name] for each in programs if self._replaces(each, loaded)), None)
+                if self._replaced is None:
+                    why = f"no program of this object that was loaded has a function '{self.program.attach_btf_name}'"
+                    out[number] = slot, Answer("error", 0, 0, b"", f"It replaces a function, but {why}.")
+                    continue
+            if self.mapped:
+                request = Request()
+                self._load(request, STATS, slot)
+                first: Result | Answer = self.machine.run(request)[-1]
+            else:
                 first = self._first(slot)
-                if isinstance(first, Answer):
-                    return [(slot, first) for _ in programs]
-                out.append((slot, self._told(first)))
-                continue
-            request = Request()
-            self._load(request, STATS, slot)
-            out.append((slot, self._told(self.machine.run(request)[-1])))
-        return out
+            if isinstance(first, Answer):
+                return [(slot, first) for _ in programs]
+            out[number] = slot, self._told(first)
+            if out[number][1].verdict == "accept":
+                loaded[self.program.name] = slot
+        left = fill_prog_arrays(self.machine, self.obj, loaded, all_of=False) if loaded else None
+        return [
+            (slot, replace(said, verdict="reject", errno=left.errno, why=left.why))
+            if left is not None and said.verdict == "accept"
+            else (slot, said)
+            for slot, said in (out[number] for number in range(len(programs)))
+        ]
 
-    @staticmethod
-    def map_slot(number: int) -> Slot:
-        """The slot of a map's descriptor, by its place in the object."""
-        return map_slot(number)
+    def _replaces(self, other: Program, loaded: Mapping[str, Slot]) -> bool:
+        """Whether another program was loaded and has the function that this one replaces."""
+        return other.name in loaded and any(info.type_id == self._attach_id() for info in other.func_infos)
 
-    def _first(self, slot: Slot = _PROGRAM) -> Result | Answer:
+    def _first(self, slot: Slot = PROGRAM) -> Result | Answer:
         """BTF, maps, and the program with the statistics of its verification."""
         for _ in range(len(self.obj.maps) + 2):
             request = Request()
@@ -139,6 +154,7 @@ class Load:
                 if bad is not None:
                     name = self.obj.maps[bad].full_name
                     return Answer("error", results[filled[0][1]].value, 0, b"", f"Map '{name}' was not filled.")
+                self.mapped = True
                 return results[last]
             spec = self.obj.maps[refused]
             if refused in self._untyped or not (self._types(spec) or (spec.inner and self._types(spec.inner))):
@@ -148,7 +164,7 @@ class Load:
             self._untyped.add(refused)
             request = Request()
             for number in range(len(self.obj.maps)):
-                self._close(request, Slot(_FIRST_MAP + number))
+                self._close(request, map_slot(number))
             self.machine.run(request)
         raise GuestError("protocol", "The guest's kernel refused one map after the other.")
 
@@ -169,7 +185,7 @@ class Load:
     def _load_btf(self, request: Request) -> int:
         data = self._btf or b""
         attr = l.Attr().u64(0, request.place(data)).u32(16, len(data))
-        return request.call(l.BPF, l.BTF_LOAD, request.place(bytes(attr.data)), attr.size, keep=_BTF.number, stop=True)
+        return request.call(l.BPF, l.BTF_LOAD, request.place(bytes(attr.data)), attr.size, keep=BTF.number, stop=True)
 
     def _types(self, spec: MapSpec) -> bool:
         """Whether a map is made with types of the object's BTF."""
@@ -182,9 +198,9 @@ class Load:
         calls: tuple[int, ...] = ()
         typed = number not in self._untyped
         if spec.inner is not None:
-            inner = Slot(_FIRST_INNER + number)
+            inner = Slot(FIRST_INNER + number)
             calls = (self._create_one(request, spec.inner, inner, typed=typed, stop=True),)
-        slot = Slot(_FIRST_MAP + number)
+        slot = map_slot(number)
         return (*calls, self._create_one(request, spec, slot, typed=typed, inner=inner, stop=True))
 
     def _create_one(
@@ -201,7 +217,7 @@ class Load:
         at = request.room(l.ATTR_BYTES)
         if self._btf is not None and spec.map_type not in _PLAIN and typed:
             attr.u32(52, spec.btf_key_type_id).u32(56, spec.btf_value_type_id)
-            patches.append((at + 48, _BTF))
+            patches.append((at + 48, BTF))
         if inner is not None:
             patches.append((at + 20, inner))
         request.write(at, bytes(attr.data))
@@ -215,7 +231,7 @@ class Load:
         """Writes initial contents of global data and of maps of maps; (map, call) of calls that must succeed."""
         out = []
         for number, spec in enumerate(self.obj.maps):
-            slot = Slot(_FIRST_MAP + number)
+            slot = map_slot(number)
             if spec.initial is not None and spec.map_type not in (t.BPF_MAP_TYPE_ARENA, t.BPF_MAP_TYPE_STRUCT_OPS):
                 data = request.place(spec.initial.ljust(spec.value_size, b"\0"))
                 out.append((number, self._update(request, slot, bytes(4), data)))
@@ -226,7 +242,7 @@ class Load:
                 for key, value in spec.init_slots:
                     if isinstance(value, int):
                         data = request.place(bytes(4))
-                        place = Slot(_FIRST_MAP + value)
+                        place = map_slot(value)
                         out.append((number, self._update(request, slot, struct.pack("<I", key), data, place)))
         return out
 
@@ -238,7 +254,7 @@ class Load:
         patches = ((at, slot),) if value is None else ((at, slot), (data, value))
         return request.call(l.BPF, l.MAP_UPDATE_ELEM, at, attr.size, patches=patches)
 
-    def _load(self, request: Request, log_level: int, slot: Slot = _PROGRAM) -> int:
+    def _load(self, request: Request, log_level: int, slot: Slot = PROGRAM) -> int:
         """BPF_PROG_LOAD, with the log as what is read."""
         program = self.program
         at = request.room(l.ATTR_BYTES)
@@ -253,7 +269,7 @@ class Load:
         name = program.name if program.btf is not None else re.sub(r"[^A-Za-z0-9_.]", "_", program.name)
         attr.text(48, name.encode("ascii", "replace")).u32(68, self._attach_type())
         patches = [
-            (code + INSN_SIZE * number + 4, Slot(_FIRST_MAP + self._number(program.maps[insn.imm])))
+            (code + INSN_SIZE * number + 4, map_slot(self._number(program.maps[insn.imm])))
             for number, insn in enumerate(program.insns)
             if insn.code == o.LD_IMM64 and insn.src_reg in _MAP_LOADS
         ]
@@ -261,8 +277,11 @@ class Load:
             funcs, lines = self._infos()
             attr.u32(76, 8).u64(80, request.place(funcs)).u32(88, len(funcs) // 8)
             attr.u32(92, 16).u64(96, request.place(lines)).u32(104, len(lines) // 16)
-            patches.append((at + 72, _BTF))
+            patches.append((at + 72, BTF))
         attr.u32(108, self._attach_id())
+        if self._replaced is not None:
+            patches.append((at + attr.size, self._replaced))
+            attr.u32(attr.size, 0)
         request.write(at, bytes(attr.data))
         return request.call(
             l.BPF, l.PROG_LOAD, at, attr.size, keep=slot.number, patches=tuple(patches),
@@ -284,6 +303,9 @@ class Load:
         if not program.attach_btf_name:
             return 0
         name = program.attach_btf_name
+        if program.prog_type == t.BPF_PROG_TYPE_EXT:
+            replaced = program.btf.find(name, BtfKind.FUNC) if program.btf is not None else None
+            return replaced.id if replaced is not None else 0
         found = attach_target(program.prog_type, program.expected_attach_type, name, self.kernel.btf)
         return found.id if found is not None else 0
 

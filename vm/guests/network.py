@@ -52,18 +52,21 @@ def attribute(kind: int, data: bytes) -> bytes:
     return struct.pack("<HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
-def talk(machine: Machine, kind: int, flags: int, body: bytes, last: Slot | None = None, sock: Slot = _SOCKET) -> int:
-    """Send a netlink message; the error it is answered with, 0 for none. last -- goes into its last four bytes."""
+def talk(machine: Machine, kind: int, flags: int, body: bytes, slots: tuple[tuple[int, Slot], ...] = ()) -> int:
+    """Send a netlink message; the error it is answered with, 0 for none.
+
+    slots -- (place from its end, what goes there)
+    """
     request = Request()
     message = struct.pack("<IHHII", 16 + len(body), kind, flags, 1, 0) + body
     at, room = request.place(message), request.room(4096)
-    request.call(l.SOCKET, _NETLINK, 3, 0, keep=sock.number, stop=True)
-    patches = () if last is None else ((at + len(message) - 4, last),)
-    request.call(l.SENDTO, sock, at, len(message), 0, 0, 0, stop=True, patches=patches)
-    request.call(l.RECVFROM, sock, room, 4096, 0, 0, 0, stop=True, reads=(Read(room, 20),))
+    request.call(l.SOCKET, _NETLINK, 3, 0, keep=_SOCKET.number, stop=True)
+    patches = tuple((at + len(message) + place, slot) for place, slot in slots)
+    request.call(l.SENDTO, _SOCKET, at, len(message), 0, 0, 0, stop=True, patches=patches)
+    request.call(l.RECVFROM, _SOCKET, room, 4096, 0, 0, 0, stop=True, reads=(Read(room, 20),))
     results = machine.run(request)
     close = Request()
-    close.call(l.CLOSE, sock)
+    close.call(l.CLOSE, _SOCKET)
     machine.run(close)
     if results[-1].failed or results[-1].value < 20:
         return next((each.value for each in results if each.failed and not each.skipped), -1)
@@ -145,7 +148,7 @@ def _link(machine: Machine, kind: str, here: tuple[int, str], there: tuple[int, 
 
     peer = info(*there) + attribute(28, bytes(4))  # IFLA_NET_NS_FD
     about = attribute(1, kind.encode() + b"\0") + attribute(2, attribute(1, peer))
-    return talk(machine, _NEWLINK, _CREATE, info(*here) + attribute(18, about), _THERE)
+    return talk(machine, _NEWLINK, _CREATE, info(*here) + attribute(18, about), ((-4, _THERE),))
 
 
 def _ready(machine: Machine, index: int, address: str) -> int:

@@ -13,14 +13,16 @@ from vm.guests import linux as l
 from vm.guests.attaching import Attacher, NotAttached
 from vm.guests.buffers import PerfBuffer, RingBuffer
 from vm.guests.entries import Before, put_entries
-from vm.guests.hooks import attach
+from vm.guests.hooks import attach, prepare
 from vm.guests.jited import jited
 from vm.guests.kernel import GuestKernel
-from vm.guests.loading import Load
+from vm.guests.loading import Answer, Load
 from vm.guests.machine import Machine
 from vm.guests.network import make_pair
+from vm.guests.options import lacking
 from vm.guests.recorder import Choice, Recorder
 from vm.guests.single_runs import Packets, Received, single_runs
+from vm.guests.slots import map_slot
 from vm.guests.traffic import NETWORK
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
@@ -245,18 +247,19 @@ def run(
     one = _Run(machine)
     _open_streams(machine)
     loaded = load.together(programs)
-    if loaded[0][1].verdict != "error" or not loaded[0][1].why:
+    if load.mapped:
         _open_buffers(one, obj, attacher)
         if before is not None:
             put_entries(machine, obj, before)
     attacher.loaded |= {
         program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
     }
+    prepare(attacher, programs)
     attached = 0
     codes: list[RecordedCode] = []
     watched: list[Program] = []
     for program, (slot, said) in zip(programs, loaded, strict=True):
-        why = "" if said.verdict == "accept" else said.why or _last(said.log)
+        why = "" if said.verdict == "accept" else _refused(kernel, program, said)
         if not why:
             try:
                 if choice is not None:
@@ -325,11 +328,18 @@ class _Maps:
         """The contents of the maps that changed since the last call."""
         out: list[Event] = []
         for number, spec in self._specs:
-            found = _content(self._machine, spec, Load.map_slot(number))
+            found = _content(self._machine, spec, map_slot(number))
             if self._told.get(number) != found:
                 self._told[number] = found
                 out.append(found)
         return out
+
+
+def _refused(kernel: GuestKernel, program: Program, said: Answer) -> str:
+    """Why a program was not loaded."""
+    if said.verdict == "error":
+        return lacking(kernel, program.prog_type) or said.why
+    return said.why or _last(said.log)
 
 
 def _last(log: bytes) -> str:
@@ -352,7 +362,7 @@ def _open_streams(machine: Machine) -> None:
 
 def _open_buffers(one: _Run, obj: Object, attacher: Attacher) -> None:
     for number, spec in enumerate(obj.maps):
-        slot = Load.map_slot(number)
+        slot = map_slot(number)
         if spec.map_type == t.BPF_MAP_TYPE_RINGBUF:
             one.buffers.append(RingBuffer.open(one.machine, spec.full_name, slot, spec.max_entries))
         elif spec.map_type == t.BPF_MAP_TYPE_PERF_EVENT_ARRAY:

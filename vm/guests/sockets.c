@@ -1,6 +1,6 @@
 /*
- * A program for workloads of guests (docs/kernels.md): datagrams over IPv4, IPv6 and unix sockets, a unix connection and
- * a question for a socket's option, which no program of busybox does.
+ * A program for workloads of guests (docs/kernels.md): datagrams over IPv4, IPv6 and unix sockets, a unix connection, a
+ * question for a socket's option and a packet with a segment routing header, which no program of busybox does.
  *
  * It has two USDT probes, bpfscope:sent and bpfscope:received, each with a descriptor (4 bytes, signed) and a number of
  * bytes (8 bytes, signed). A probe is an instruction that does nothing, and a note (.note.stapsdt) that says where.
@@ -8,19 +8,15 @@
  * No C library: it is compiled with nothing but the compiler that the project installs.
  */
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long u64;
-typedef long s64;
+#include "program.h"
 
 enum {
-	SYS_nanosleep = 35, SYS_socket = 41, SYS_connect = 42, SYS_sendto = 44, SYS_recvfrom = 45, SYS_bind = 49,
+	SYS_socket = 41, SYS_connect = 42, SYS_sendto = 44, SYS_recvfrom = 45, SYS_bind = 49,
 	SYS_listen = 50, SYS_getsockname = 51, SYS_getpeername = 52, SYS_getsockopt = 55, SYS_exit = 60, SYS_unlink = 87,
 };
 
 enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };
-enum { STREAM = 1, DATAGRAM = 2, SOL_SOCKET = 1, SO_TYPE = 3, DONTWAIT = 0x40 };
+enum { STREAM = 1, DATAGRAM = 2, RAW = 3, IPPROTO_RAW = 255, SOL_SOCKET = 1, SO_TYPE = 3, DONTWAIT = 0x40 };
 
 #define PORT 0x2823 /* 9000, in the network's order */
 #define TRIES 20
@@ -49,28 +45,14 @@ struct address {
 	u32 size;
 };
 
-static s64 sys(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+static s64 open_socket_of(int family, int type, int protocol)
 {
-	register u64 r10 asm("r10") = d;
-	register u64 r8 asm("r8") = e;
-	register u64 r9 asm("r9") = f;
-	s64 out;
-
-	asm volatile("syscall" : "=a"(out) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-		     : "rcx", "r11", "memory");
-	return out;
-}
-
-void *memset(void *to, int value, u64 n)
-{
-	for (volatile u8 *p = to; n--; )
-		*p++ = value;
-	return to;
+	return sys(SYS_socket, family, type, protocol, 0, 0, 0);
 }
 
 static s64 open_socket(int family, int type)
 {
-	return sys(SYS_socket, family, type, 0, 0, 0, 0);
+	return open_socket_of(family, type, 0);
 }
 
 static struct address local(const char *path)
@@ -108,12 +90,10 @@ static void datagram(int family, const struct address *to)
 	done = sys(SYS_sendto, client, (u64)data, sizeof data, 0, (u64)to, to->size);
 	PROBE("sent", client, done);
 	for (int tries = 0; tries < TRIES; tries++) {
-		long pause[2] = { 0, 5000000 };
-
 		done = sys(SYS_recvfrom, server, (u64)data, sizeof data, DONTWAIT, (u64)&from, (u64)&size);
 		if (done >= 0)
 			break;
-		sys(SYS_nanosleep, (u64)pause, 0, 0, 0, 0, 0);
+		nap(5);
 	}
 	PROBE("received", server, done);
 }
@@ -140,6 +120,22 @@ static void option(void)
 	sys(SYS_getsockopt, open_socket(AF_INET, DATAGRAM), SOL_SOCKET, SO_TYPE, (u64)&type, (u64)&size, 0);
 }
 
+/* An IPv6 packet for the segment fc00::1, whose last segment is ::1 (RFC 8754). Without a route to it nothing is sent. */
+static void segments(void)
+{
+	struct address to = { .v6 = { .family = AF_INET6, .ip = { 0xfc, [15] = 1 } }, .size = sizeof to.v6 };
+	static const u8 packet[] = {
+		0x60, 0, 0, 0, 0, 40, 43, 64,                           /* 40 bytes, of which the first header is for routing */
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,         /* from ::1 */
+		0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,      /* to the segment */
+		59, 4, 4, 1, 1, 0, 0, 0,                                /* nothing follows; one segment is left, of two */
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+		0xfc, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+	};
+
+	sys(SYS_sendto, open_socket_of(AF_INET6, RAW, IPPROTO_RAW), (u64)packet, sizeof packet, 0, (u64)&to, to.size);
+}
+
 __attribute__((used)) static void start(void)
 {
 	struct address v4 = { .v4 = { AF_INET, PORT, 0x0100007f, { 0 } }, .size = sizeof v4.v4 };
@@ -152,7 +148,6 @@ __attribute__((used)) static void start(void)
 	datagram(AF_UNIX, &unix_);
 	connection();
 	option();
+	segments();
 	sys(SYS_exit, 0, 0, 0, 0, 0, 0);
 }
-
-asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall start\n\thlt\n");

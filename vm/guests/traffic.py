@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+CLIENT: Final = 100
+SERVER: Final = 101
+"""The descriptors that workloads have of a TCP connection's two ends, where the object has a map for its sockets."""
 # Each side is asked by the other one: packets of requests and of answers come in at both ends. Where the guest has no
 # pair of devices, all of it is on the loopback device. busybox has no server for UDP: DNS queries are refused, and
 # datagrams that arrive are those of /bin/sockets (sockets.c).
@@ -22,6 +25,9 @@ NETWORK: Final = "; ".join(
         "$b traceroute -n -m 1 -q 1 -w 1 127.0.0.1; $b traceroute6 -n -m 1 -q 1 -w 1 ::1",
         "$b cat /proc/sys/kernel/ostype; $b syslogd; $b logger hello; /bin/sockets",
         "[ ! -e /sys/class/net/nk0 ] || $b ping -c 3 -i 0.1 -W 1 10.0.1.2",
+        f"[ ! -e /proc/self/fd/{CLIENT} ] || for i in 1 2; do echo request >&{CLIENT}",
+        f"$b timeout 1 $b head -n 1 <&{SERVER} >/dev/null; echo answer >&{SERVER}",
+        f"$b timeout 1 $b head -n 1 <&{CLIENT} >/dev/null; done",
         "$b sleep 0.2; $b killall busybox 2>/dev/null; true",
     )
 )

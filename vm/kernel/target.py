@@ -25,6 +25,10 @@ class Target(Protocol):
         """Whether the object goes to a real kernel: then nothing that this one would refuse is refused before."""
 
     @property
+    def attaches(self) -> bool:
+        """Whether the programs are attached as well: then freplace programs get another program of the object."""
+
+    @property
     def btf(self) -> Btf:
         """The kernel's types."""
 
@@ -48,6 +52,7 @@ class Emulated:
 
     name: Final = LINUX
     real: Final = False
+    attaches: Final = False
     virtual: Final = _VIRTUAL
 
     @property

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 from queue import Queue
 from threading import Event, Lock
@@ -317,12 +316,11 @@ def _said(cell: Cell) -> tuple[str, str, str]:
     return cell.kernel, cell.verdict, cell.message
 
 
-@lru_cache(maxsize=8)
-def guest_kernel(state: State) -> GuestKernel:
-    """A saved guest's kernel, kept: reading its BTF takes longer than an answer."""
+def guest_kernel(state: State, *, attaches: bool = False) -> GuestKernel:
+    """A saved guest's kernel. attaches -- whether programs are attached as well"""
     from vm.guests.kernel import GuestKernel
 
-    return GuestKernel(state)
+    return GuestKernel(state, attaches)
 
 
 def _asked(builds: Sequence[Build], state: State, name: str, log_level: int, seconds: float | None) -> Iterator[Cell]:

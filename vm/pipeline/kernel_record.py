@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError, LimitError
 from vm.guests.recorder import Choice as Choice
-from vm.pipeline.kernel_matrix import Build
+from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
 from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
@@ -66,11 +66,10 @@ def record(
     """
     from vm.guests import running
     from vm.guests.conditions import condition
-    from vm.guests.kernel import GuestKernel
     from vm.guests.wire import GuestError
 
     condition(choice.where)  # InputError before anything is started
-    kernel = GuestKernel(state)
+    kernel = guest_kernel(state, attaches=True)
     obj, before = prepared(build, kernel, setup)
     for name, why in obj.errors:
         yield name, False, why

@@ -64,7 +64,7 @@ def real(
         raise InputError(f"A line of shell may have {MAX_SHELL} characters.")
     if not shell and workload not in WORKLOADS:
         raise InputError(f"There is no workload {workload!r}; there are: {', '.join(WORKLOADS)}.")
-    kernel = guest_kernel(state)
+    kernel = guest_kernel(state, attaches=True)
     obj, before = prepared(build, kernel, setup)
     yield [{"what": "attached", "program": name, "ok": False, "why": why, "device": ""} for name, why in obj.errors]
     chosen = next((each for each in obj.programs if each.name == program), None) if packets else None

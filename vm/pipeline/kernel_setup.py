@@ -29,7 +29,12 @@ MAX_TARGET: Final = 128
 DEVICES: Final = ("veth0", "lo")
 """Network devices of a guest that programs can be attached to; the first is the default."""
 _SECTIONS: Final = (".rodata", ".data", ".bss")
-_ON_DEVICES: Final = frozenset({t.BPF_PROG_TYPE_XDP, t.BPF_PROG_TYPE_SCHED_CLS})
+_ON_DEVICES: Final = frozenset(
+    {
+        t.BPF_PROG_TYPE_XDP, t.BPF_PROG_TYPE_SCHED_CLS, t.BPF_PROG_TYPE_SCHED_ACT, t.BPF_PROG_TYPE_LWT_IN,
+        t.BPF_PROG_TYPE_LWT_OUT, t.BPF_PROG_TYPE_LWT_XMIT,
+    }
+)  # fmt: skip
 _FILLED: Final = {
     t.BPF_MAP_TYPE_HASH: "hash", t.BPF_MAP_TYPE_ARRAY: "array", t.BPF_MAP_TYPE_LRU_HASH: "lru_hash",
     t.BPF_MAP_TYPE_PERCPU_HASH: "percpu_hash", t.BPF_MAP_TYPE_PERCPU_ARRAY: "percpu_array",
