@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import pytest
 
+from tests.vm.guests.firing import KERNELS, entry, on_guests, ran, says
 from vm import pipeline
 from vm.elf.sections import SECTION_DEFS
 from vm.errors import InputError
 from vm.guests import hooks
 from vm.guests.attaching import NotAttached
-from vm.guests.images import busybox, images, missing, version_key
-from vm.guests.states import State, prepare
+from vm.guests.images import busybox, version_key
+from vm.guests.states import State
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
 
@@ -24,11 +22,7 @@ SHELL = (
     "$b httpd -p 127.0.0.1:80 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:80/x; $b killall busybox; true"
 )
 # Programs that print their name, and others that only have to be attached.
-FAMILIES = """
-#include <vmlinux.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#define SAY(name) bpf_printk("HOOK " #name)
+FAMILIES = says("""
 SEC("kprobe.multi/vfs_r*") int multi(void *c) { SAY(multi); return 0; }
 SEC("kretprobe.multi/vfs_write") int retmulti(void *c) { SAY(retmulti); return 0; }
 SEC("uprobe//bin/busybox:ENTRY") int user(void *c) { SAY(user); return 0; }
@@ -57,21 +51,16 @@ SEC("syscall") int called(void *c) { return 0; }
 SEC("sk_msg") int message(struct sk_msg_md *c) { return SK_PASS; }
 SEC("usdt//bin/sockets:bpfscope:sent") int no_maps(void *c) { return 0; }
 SEC("xdp/devmap") int no_map(struct xdp_md *c) { return XDP_PASS; }
-char LICENSE[] SEC("license") = "GPL";
-"""
-SCHEDULER = """
-#include <vmlinux.h>
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
+""")
+SCHEDULER = says("""
 struct sched_ext_ops { void (*running)(struct task_struct *p); char name[128]; };
-SEC("struct_ops/running") void BPF_PROG(running, struct task_struct *p) { bpf_printk("HOOK running"); }
+SEC("struct_ops/running") void BPF_PROG(running, struct task_struct *p) { SAY(running); }
 SEC(".struct_ops.link") struct sched_ext_ops mine = { .running = (void *)running, .name = "mine" };
-char LICENSE[] SEC("license") = "GPL";
-"""
+""")
 # What is not attached, whatever the kernel; and families that a kernel does not have: kernel -> names.
-NEVER = {"called", "message", "no_maps", "no_map"}
-LACKING = {"5.10": {"multi", "retmulti", "local"}, "6.1": {"multi", "retmulti", "local"}}
-SILENT = {"device", "reuse", "dissects", "threshold", "avoids", "undo"}
+NEVER = {"message", "no_maps", "no_map"}
+LACKING = {"5.10": {"multi", "retmulti", "local", "called"}, "6.1": {"multi", "retmulti", "local"}}
+SILENT = {"called", "device", "reuse", "dissects", "threshold", "avoids", "undo"}
 
 
 def test_each_section_of_libbpf_has_a_way_or_a_reason() -> None:
@@ -93,56 +82,15 @@ def test_a_symbol_is_found_in_the_file_and_nothing_else_is() -> None:
             hooks._offset(shell.read_bytes(), "/bin/busybox", "main")
 
 
-GUESTS = pytest.mark.skipif(bool(missing() or not busybox()), reason=missing() or "there is no busybox for workloads")
-
-
-@pytest.fixture(scope="module")
-def states() -> Iterator[dict[str, State]]:
-    yield {image.name: prepare(image) for image in images()}
-
-
-def entry() -> str:
-    """Where busybox begins, as an offset in its file: a position-independent or a fixed executable."""
-    from elftools.elf.elffile import ELFFile
-
-    shell = busybox()
-    assert shell is not None
-    with shell.open("rb") as file:
-        elf = ELFFile(file)
-        address = elf.header["e_entry"]
-        for segment in elf.iter_segments():
-            if segment["p_type"] == "PT_LOAD" and 0 <= address - segment["p_vaddr"] < segment["p_filesz"]:
-                return hex(address - segment["p_vaddr"] + segment["p_offset"])
-    raise AssertionError("busybox has no code")
-
-
-def ran(
-    text: str, state: State, shell: str = "", workload: str = "shell", entries: tuple[tuple[str, str, str], ...] = ()
-) -> tuple[dict[str, bool], set[str]]:
-    """Which programs were attached, and which printed their name. shell -- a line, instead of a workload"""
-    (build,) = pipeline.builds(Source("c", text.encode()), BuildOptions())
-    assert not build.failed
-    setup = pipeline.Setup(entries=entries)
-    told = pipeline.real(build, state, workload=workload, shell=shell, seconds=20, setup=setup)
-    events = [event for some in told for event in some]
-    attached = {event["program"]: event["ok"] for event in events if event["what"] == "attached"}
-    said = {found[1] for event in events if (found := re.search(r"HOOK (\w+)", event.get("text", "")))}
-    return attached, said
-
-
-@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.3"])
-@pytest.mark.guests
-@GUESTS
-def test_each_family_is_attached_and_fires(name: str, states: dict[str, State]) -> None:
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
-    attached, said = ran(FAMILIES.replace("ENTRY", entry()), states[name], SHELL)
+@pytest.mark.parametrize("name", KERNELS)
+@on_guests
+def test_each_family_is_attached_and_fires(name: str, state: State) -> None:
+    attached, said = ran(FAMILIES.replace("ENTRY", entry()), state, SHELL)
     lacking = NEVER | LACKING.get(name, set())
     assert {program for program, ok in attached.items() if not ok} == lacking
     assert set(attached) - lacking - SILENT <= said
 
 
-SAYS = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n" + '#define SAY(name) bpf_printk("HOOK " #name)\n'
 # Of control groups, by the kernel that has it first: section -> context.
 GROUPS = {
     "5.10": {
@@ -163,22 +111,19 @@ GROUPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.3"])
-@pytest.mark.guests
-@GUESTS
-def test_the_network_workload_fires_the_hooks_of_control_groups(name: str, states: dict[str, State]) -> None:
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
+@pytest.mark.parametrize("name", KERNELS)
+@on_guests
+def test_the_network_workload_fires_the_hooks_of_control_groups(name: str, state: State) -> None:
     new = version_key(name) >= version_key("6.12")
     sections = {**GROUPS["5.10"], **(GROUPS["6.12"] if new else {})}
-    text = SAYS + "".join(
+    text = "".join(
         f'SEC("cgroup/{section}") int on_{section}(struct {of} *c) {{ SAY({section}); return 1; }}\n'
         for section, of in sections.items()
     )
     if new:  # more than one program at once
         text += 'SEC("kprobe.session/vfs_read") int session(void *c) { SAY(session); return 0; }\n'
         text += f'SEC("uprobe.multi//bin/busybox:{entry()}") int begins(void *c) {{ SAY(begins); return 0; }}\n'
-    attached, said = ran(text + 'char LICENSE[] SEC("license") = "GPL";', states[name], workload="network")
+    attached, said = ran(says(text), state, workload="network")
     assert all(attached.values()), attached
     assert said >= set(sections) | ({"session", "begins"} if new else set())
 
@@ -190,8 +135,6 @@ def test_each_hook_of_control_groups_is_in_the_table() -> None:
 
 
 DROP = """
-#include <vmlinux.h>
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 const volatile unsigned char dropped = 1;
 struct {
@@ -218,21 +161,16 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.3"])
+@pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.guests
-@GUESTS
-def test_pings_that_cross_the_pair_are_dropped(name: str, way: str, states: dict[str, State]) -> None:
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
-    (build,) = pipeline.builds(
-        Source("c", (DROP + WAYS[way] + '\nchar LICENSE[] SEC("license") = "GPL";').encode()), BuildOptions()
-    )
+@on_guests
+def test_pings_that_cross_the_pair_are_dropped(state: State, way: str) -> None:
+    (build,) = pipeline.builds(Source("c", says(DROP + WAYS[way]).encode()), BuildOptions())
     for values, lost, count in (({}, 100, 2), ({"dropped": "17"}, 0, 0)):
         events = [
             event
             for told in pipeline.real(
-                build, states[name], shell="/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2", seconds=20,
+                build, state, shell="/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2", seconds=20,
                 setup=pipeline.Setup(values=values),
             )
             for event in told
@@ -244,12 +182,10 @@ def test_pings_that_cross_the_pair_are_dropped(name: str, way: str, states: dict
         assert held[-1][0]["value_text"] == str(count)
 
 
-@pytest.mark.guests
-@GUESTS
+@on_guests
 def test_a_setup_is_carried_out_in_the_guest(states: dict[str, State]) -> None:
-    text = (
-        SAYS
-        + """
+    text = says(
+        """
 const volatile char who[8] = "nobody";
 int bias = 3;
 struct {
@@ -264,7 +200,6 @@ SEC("kprobe/no_such_function") int probes(void *c)
 		bpf_printk("HOOK %s%d", who, bias);
 	return 0;
 }
-char LICENSE[] SEC("license") = "GPL";
 """
     )
     (build,) = pipeline.builds(Source("c", text.encode()), BuildOptions())
@@ -280,8 +215,7 @@ char LICENSE[] SEC("license") = "GPL";
         list(pipeline.real(build, state, setup=pipeline.Setup(entries=(("seen", "7", "1"), ("seen", "8", "1")))))
 
 
-@pytest.mark.guests
-@GUESTS
+@on_guests
 def test_a_scheduler_is_attached_from_6_18_on(states: dict[str, State]) -> None:
     for name in sorted({"6.18", "7.3"} & set(states)):
         assert ran(SCHEDULER, states[name], "/bin/busybox true") == ({"running": True}, {"running"})
@@ -294,39 +228,32 @@ REDIRECTED = {
 }
 
 
-@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.3"])
+@pytest.mark.parametrize("name", KERNELS)
 @pytest.mark.parametrize("kind", REDIRECTED)
-@pytest.mark.guests
-@GUESTS
-def test_packets_are_redirected_through_a_map(name: str, kind: str, states: dict[str, State]) -> None:
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
+@on_guests
+def test_packets_are_redirected_through_a_map(state: State, kind: str) -> None:
     of, value = REDIRECTED[kind]
-    text = (
-        SAYS
-        + f"""
+    text = says(
+        f"""
 struct {{
 	__uint(type, {of}); __uint(max_entries, 2); __type(key, __u32); __type(value, {value});
 }} ways SEC(".maps");
 SEC("xdp") int sends(struct xdp_md *c) {{ SAY(sends); return bpf_redirect_map(&ways, 0, 0); }}
 SEC("xdp/{kind}") int gets(struct xdp_md *c) {{ SAY(gets); return XDP_PASS; }}
-char LICENSE[] SEC("license") = "GPL";
 """
     )
-    attached, said = ran(text, states[name], "/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2; true")
+    attached, said = ran(text, state, "/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2; true")
     assert attached == {"sends": True, "gets": True}
     assert said == {"sends", "gets"}
 
 
 @pytest.mark.parametrize(("entries", "way"), [((("ways", "0", "2"),), "sent"), ((), "refused")])
-@pytest.mark.guests
-@GUESTS
+@on_guests
 def test_a_device_map_is_filled_before_the_run(
     entries: tuple[tuple[str, str, str], ...], way: str, states: dict[str, State]
 ) -> None:
-    text = (
-        SAYS
-        + """
+    text = says(
+        """
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP); __uint(max_entries, 2); __type(key, __u32); __type(value, __u32);
 } ways SEC(".maps");
@@ -339,7 +266,6 @@ SEC("xdp") int sends(struct xdp_md *c)
 	SAY(sent);
 	return XDP_REDIRECT;
 }
-char LICENSE[] SEC("license") = "GPL";
 """
     )
     shell = "/bin/busybox ping -c 2 -i 0.2 -W 1 10.0.0.2; true"
@@ -347,35 +273,26 @@ char LICENSE[] SEC("license") = "GPL";
 
 
 @pytest.mark.parametrize("name", ["6.1", "6.12", "7.3"])
-@pytest.mark.guests
-@GUESTS
-def test_both_ends_of_a_netkit_pair_fire(name: str, states: dict[str, State]) -> None:
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
-    text = (
-        SAYS
-        + """
+@on_guests
+def test_both_ends_of_a_netkit_pair_fire(name: str, state: State) -> None:
+    text = says(
+        """
 SEC("netkit/primary") int primary(struct __sk_buff *c) { SAY(primary); return -1; }
 SEC("netkit/peer") int peer(struct __sk_buff *c) { SAY(peer); return -1; }
-char LICENSE[] SEC("license") = "GPL";
 """
     )
-    attached, said = ran(text, states[name], workload="network")
+    attached, said = ran(text, state, workload="network")
     there = version_key(name) >= (6, 7)
     assert attached == {"primary": there, "peer": there}
     assert said == ({"primary", "peer"} if there else set())
 
 
-@pytest.mark.parametrize("name", ["5.10", "6.1", "6.12", "7.3"])
-@pytest.mark.guests
-@GUESTS
-def test_probes_of_a_program_tell_their_arguments(name: str, states: dict[str, State]) -> None:
+@pytest.mark.parametrize("name", KERNELS)
+@on_guests
+def test_probes_of_a_program_tell_their_arguments(state: State) -> None:
     """By address, by a cookie, and many at once: each kernel has another way."""
-    if name not in states:
-        pytest.skip(f"there is no Linux {name}")
-    text = (
-        SAYS
-        + """
+    text = says(
+        """
 #include <bpf/usdt.bpf.h>
 SEC("usdt//bin/sockets:bpfscope:sent") int BPF_USDT(sends, int fd, long bytes)
 {
@@ -392,9 +309,8 @@ SEC("usdt//bin/sockets:bpfscope:received") int gets(struct pt_regs *ctx)
 	return 0;
 }
 SEC("usdt//bin/sockets:bpfscope:lost") int loses(struct pt_regs *ctx) { return 0; }
-char LICENSE[] SEC("license") = "GPL";
 """
     )
-    attached, said = ran(text, states[name], "/bin/busybox ip link set lo up; /bin/sockets")
+    attached, said = ran(text, state, "/bin/busybox ip link set lo up; /bin/sockets")
     assert attached == {"sends": True, "gets": True, "loses": False}
     assert said == {"sends", "gets"}
