@@ -132,10 +132,11 @@ class EventRecorded(Wire, frozen=True):
 
 
 class RecordingMade(Wire, frozen=True):
-    """The recording is made, or nothing was recorded."""
+    """The recording is made, or nothing was recorded. Without a kernel it is the only message."""
 
     type: Literal["recording"]
     kernel: Annotated[str, about("what `uname -r` prints there")]
     events: int
     base64: Annotated[str, about('the file, for an input of kind `recording`; `""`: there was no event')]
     notes: Annotated[list[str], about("what it leaves out, and which programs were not attached")]
+    missing: Annotated[str, about('what this server lacks, a sentence for its operator; `""`: nothing')]

@@ -90,7 +90,7 @@ class RealAttached(Wire, frozen=True):
     program: str
     ok: bool
     why: Annotated[str, about("why it is not")]
-    device: Annotated[str, about('the network device that it is attached to; `""`: it is not attached to one')]
+    device: Annotated[str, about('the network device, route or map that it is attached to; `""`: none of these')]
 
 
 class RealLine(Wire, frozen=True):
@@ -157,4 +157,5 @@ class RealDone(Wire, frozen=True):
     status: Annotated[int | None, about("exit status of the workload; null: it was stopped, or did not start")]
     lost: Annotated[int, about("records that the kernel counted as lost")]
     left_out: Annotated[tuple[int, int], about("records, and bytes of printed text, that are not told: too many")]
+    stopped: Annotated[str, about('why the run was ended before its time, a sentence; `""`: it was not')]
     ms: Annotated[int, about("milliseconds since the question was taken up")]

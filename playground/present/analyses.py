@@ -140,7 +140,10 @@ def record_job(asked: Asked) -> Iterator[Message]:
     """An `event_recorded` message for each event, and the `recording` message."""
     there = pipeline.saved_guests()
     if not there.states:
-        raise InputError(there.missing or "This server has no real kernels.")
+        yield {
+            "type": "recording", "kernel": "", "events": 0, "base64": "", "notes": [], "missing": there.missing,
+        }  # fmt: skip
+        return
     state = there.one(str(asked.more.get("kernel") or ""))
     notes: list[str] = []
     for each in pipeline.record(_build(asked), asked.source, state, _choice(asked), **real.given(asked)):
@@ -155,6 +158,7 @@ def record_job(asked: Asked) -> Iterator[Message]:
             yield {
                 "type": "recording", "kernel": each.release, "events": len(each.events),
                 "base64": base64.b64encode(file).decode(), "notes": [*notes, *each.notes],
+                "missing": "",
             }  # fmt: skip
         elif not each[1]:
             notes.append(f"{each[0]} was not attached: {each[2]}")

@@ -33,7 +33,7 @@ def real_job(asked: Asked, build: Callable[[], tuple[pipeline.Build, Program]]) 
         "release": state.release if state is not None else "",
         "workloads": list(pipeline.workloads()),
     }
-    end: Message = {"status": None, "lost": 0, "left_out": (0, 0)}
+    end: Message = {"status": None, "lost": 0, "left_out": (0, 0), "stopped": ""}
     if state is not None:
         source, program = build()
         packets = [each for each in run_inputs(asked.input, program) if isinstance(each, PacketInput)]

@@ -27,7 +27,7 @@ def made(events: int, *notes: str) -> dict[str, Any]:
     file = (EXAMPLES / "trace_execs.rec").read_bytes() if events else b""
     return {
         "type": "recording", "kernel": "6.12.117", "events": events, "base64": base64.b64encode(file).decode(),
-        "notes": list(notes),
+        "notes": list(notes), "missing": "",
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def run(options: Namespace, out: Reporter) -> int:
         record: dict[str, Any] = {
             "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "shell": [],
             "records": [],
-            "maps": {}, "lost": 0, "left_out": [0, 0], "recorded": [],
+            "maps": {}, "lost": 0, "left_out": [0, 0], "stopped": "", "recorded": [],
         }  # fmt: skip
         try:
             build = _build(path, options, out)
@@ -69,7 +69,7 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
     elif what == "map":
         record["maps"][event["map"]] = event["entries"]
     else:
-        record["lost"], record["left_out"] = event["lost"], event["left_out"]
+        record |= {name: event[name] for name in ("lost", "left_out", "stopped")}
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -86,4 +86,6 @@ def _text(record: dict[str, Any]) -> str:
         lines.append(f"  {record['lost']} records were lost")
     if any(record["left_out"]):
         lines.append("  {} records and {} bytes of printed text are left out".format(*record["left_out"]))
+    if record["stopped"]:
+        lines.append(f"  {record['stopped']}")
     return "\n".join(lines)

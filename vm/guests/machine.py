@@ -25,6 +25,7 @@ class Machine:
     """A running guest; leaving the context kills it.
 
     seconds -- how long it may live, by the wall clock; a call after that is a GuestError of kind "time"
+    heard   -- bytes that it wrote to its console
     """
 
     def __init__(self, ends: Ends, seconds: float) -> None:
@@ -32,6 +33,7 @@ class Machine:
         self._until = time.monotonic() + seconds
         self._buffer = bytearray()
         self._said = bytearray()
+        self.heard = 0
         self._watched: tuple[socket.socket, Callable[[], None]] | None = None
         ends.port.setblocking(False)
         ends.console.setblocking(False)
@@ -132,6 +134,7 @@ class Machine:
     def _hear(self) -> bool:
         """Reads the console; False at its end."""
         piece = self._receive(self._ends.console)
+        self.heard += len(piece)
         self._said += piece
         del self._said[:-_CONSOLE]
         return bool(piece)

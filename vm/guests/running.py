@@ -39,7 +39,11 @@ WORKLOADS: Final = {
         "for i in 1 2; do (i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done) & done; wait"
     ),
 }
-MAX_PRINTED: Final = 1 << 20  # bytes of trace_pipe
+MAX_PRINTED: Final = 1 << 20  # bytes of text that are told, of trace_pipe and of the workload
+MOST_PRINTED: Final = 16 << 20
+"""Bytes of text after which a run is ended: of trace_pipe, or of the workload."""
+MOST_CONSOLE: Final = 128 << 10
+"""The same of the guest's console, a slow serial port, of which nothing is told."""
 MAX_RECORDS: Final = 20_000
 MAX_ENTRIES: Final = 256  # of a map
 MAX_SHELL: Final = 1000  # characters of a line of shell
@@ -111,11 +115,13 @@ class Ended:
     lost     -- records that the kernel counted as lost
     left_out -- records, and bytes of printed text, that exceeded the limits
     status   -- the workload's, None if it was stopped
+    stopped  -- why the run was ended before its time, a sentence; "": it was not
     """
 
     lost: int
     status: int | None
     left_out: tuple[int, int] = (0, 0)
+    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,15 @@ class _Run:
         return all(buffer.at >= place for buffer, place in zip(self.buffers, self.goal, strict=True))
 
     @property
+    def stopped(self) -> str:
+        """Why the run has to be ended now, a sentence; "": it has not."""
+        if max(self.printk.size, self.shell.size) > MOST_PRINTED:
+            return f"More than {MOST_PRINTED >> 20} MiB of text were printed, so the run was ended."
+        if self.machine.heard > MOST_CONSOLE:
+            return f"More than {MOST_CONSOLE >> 10} KiB of text went to the guest's console, so the run was ended."
+        return ""
+
+    @property
     def left_out(self) -> tuple[int, int]:
         """Number of records and bytes of text that were left out."""
         return max(0, self.records - MAX_RECORDS), sum(
@@ -294,7 +309,7 @@ def run(
             recorder.resume()
             yield _recorded(recorder)
         settled = settled or (time.monotonic() if one.goal is not None else 0.0)
-        if one.over and time.monotonic() > settled + _SETTLE:
+        if one.stopped or (one.over and time.monotonic() > settled + _SETTLE):
             break
         if recorder is None and time.monotonic() > looked + _MAPS_EVERY:
             yield maps.changed()
@@ -306,7 +321,7 @@ def run(
         recorder.rest()
         yield [*_recorded(recorder), *(Noted(text) for text in recorder.missed())]
     yield maps.changed()
-    yield [Ended(one.lost, one.status, one.left_out)]
+    yield [Ended(one.lost, one.status, one.left_out, one.stopped)]
 
 
 def _recorded(recorder: Recorder) -> list[Event]:

@@ -137,7 +137,13 @@ class _Teller:
         if isinstance(event, Content):
             return self._content(event)
         assert isinstance(event, Ended)  # nothing is recorded here
-        return {"what": "end", "lost": event.lost, "status": event.status, "left_out": list(event.left_out)}
+        return {
+            "what": "end",
+            "lost": event.lost,
+            "status": event.status,
+            "left_out": list(event.left_out),
+            "stopped": event.stopped,
+        }
 
     def _packet(self, event: Received) -> dict[str, Any]:
         """A packet; `ours` is what the emulated machine made of it, null if it made nothing."""

@@ -143,7 +143,7 @@ export class RealPane extends Panel {
     const [records, bytes] = last.left_out;
     return [
       `${head}, ${(last.ms / 1000).toFixed(1)} s.`,
-      last.status === null ? (all.some((each) => each.ok) ? "The workload was stopped at its limit." : "") : last.status ? `The workload ended with status ${last.status}.` : "",
+      last.stopped ? last.stopped : last.status === null ? (all.some((each) => each.ok) ? "The workload was stopped at its limit." : "") : last.status ? `The workload ended with status ${last.status}.` : "",
       last.lost ? `The kernel lost ${grouping(last.lost, "record")}.` : "",
       records ? `${grouping(records, "record")} too many to be told.` : "",
       bytes ? `${grouping(bytes, "byte")} of printed text too many to be told.` : "",

@@ -95,6 +95,7 @@ export class RecordForm {
     const last = events.at(-1);
     if (!answer) setText(this.said, "");
     else if (answer.status === "failed") setText(this.said, answer.message);
+    else if (made?.missing) setText(this.said, made.missing);
     else if (made) setText(this.said, made.events ? `${count(made.events, "event")} of Linux ${made.kernel}.` : `None of the programs was recorded on Linux ${made.kernel}.`);
     else setText(this.said, last ? `${count(events.length, "event")} recorded; the last one: ${last.program} in ${last.task}, ${last.insns} machine instructions.` : "A kernel is started and the programs are attached…");
     setAttr(this.said, "data-tone", answer?.status === "failed" || (made && !made.events) ? "bad" : "");

@@ -1061,7 +1061,7 @@ export interface RealAttached {
   ok: boolean;
   /** why it is not */
   why: string;
-  /** the network device that it is attached to; `""`: it is not attached to one */
+  /** the network device, route or map that it is attached to; `""`: none of these */
   device: string;
 }
 
@@ -1130,6 +1130,8 @@ export interface RealDone {
   lost: number;
   /** records, and bytes of printed text, that are not told: too many */
   left_out: [number, number];
+  /** why the run was ended before its time, a sentence; `""`: it was not */
+  stopped: string;
   /** milliseconds since the question was taken up */
   ms: number;
 }
@@ -1189,7 +1191,7 @@ export interface EventRecorded {
   ms: number;
 }
 
-/** The recording is made, or nothing was recorded. */
+/** The recording is made, or nothing was recorded. Without a kernel it is the only message. */
 export interface RecordingMade {
   type: "recording";
   /** what `uname -r` prints there */
@@ -1199,6 +1201,8 @@ export interface RecordingMade {
   base64: string;
   /** what it leaves out, and which programs were not attached */
   notes: string[];
+  /** what this server lacks, a sentence for its operator; `""`: nothing */
+  missing: string;
 }
 
 /** The files that the stages made, as base64; null for what there is not. */

@@ -110,7 +110,7 @@ def test_messages_follow_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
         yield [tell(Received(0, 0, 1, bytes(64)))]
         yield [tell(Attached("keep", True))]
         yield [tell(Printed("hello")), tell(Record("events", b"\1"))]
-        yield [tell(Content(maps["counts"], ((bytes(4), bytes(8)),), True)), tell(Ended(3, 0, (1, 2)))]
+        yield [tell(Content(maps["counts"], ((bytes(4), bytes(8)),), True)), tell(Ended(3, None, (1, 2), "Too much."))]
 
     monkeypatch.setattr(pipeline, "saved_guests", lambda: pipeline.Guests((State(),), ""))  # type: ignore[arg-type]
     monkeypatch.setattr(pipeline, "real", run)
@@ -120,7 +120,8 @@ def test_messages_follow_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = [message["type"] for message in said]
     assert kinds == ["real", "real_packet", "real_attached", "real_output", "real_map", "real_done"]
     assert [line["kind"] for line in said[3]["lines"]] == ["printk", "record"]
-    assert (said[-1]["lost"], said[-1]["status"], said[-1]["left_out"]) == (3, 0, [1, 2])
+    end = said[-1]
+    assert (end["lost"], end["status"], end["left_out"], end["stopped"]) == (3, None, [1, 2], "Too much.")
     with pytest.raises(InputError, match="no kernel '9.9'"):
         list(run_job({"kind": "real", "request": REQUEST, "kernel": "9.9"}))
 
@@ -130,3 +131,9 @@ def test_without_kernels_it_is_said_how_to_add_them(monkeypatch: pytest.MonkeyPa
     begun, done = list(run_job({"kind": "real", "request": REQUEST}))
     assert begun["kernel"] == "" and ("make kernels" in begun["missing"] or "QEMU" in begun["missing"])
     assert done["type"] == "real_done" and done["status"] is None
+    (recording,) = list(run_job({"kind": "record", "request": REQUEST}))
+    first, last = list(run_job({"kind": "matrix", "request": REQUEST}))
+    for message in (begun, recording, first):
+        told.read(json.dumps(message))
+        assert message["missing"] == begun["missing"]
+    assert recording["events"] == 0 and last["asked"] == 0

@@ -148,6 +148,16 @@ def test_much_printed_text_is_cut_and_counted(state: State) -> None:
     assert time.monotonic() - started < 40
 
 
+@pytest.mark.parametrize(("where", "most"), [("", "16 MiB"), (">/dev/console", "128 KiB")])
+def test_a_run_that_prints_without_end_is_ended_before_its_time(where: str, most: str, state: State) -> None:
+    shell = f"/bin/busybox yes 0123456789012345678901234567890123456789 {where}"
+    *told, (end,) = pipeline.real(build(SMALL), state, shell=shell, seconds=60)
+    assert end["status"] is None and end["stopped"].startswith(f"More than {most}")
+    lines = [event["text"] for events in told for event in events if event["what"] == "shell"]
+    assert sum(map(len, lines)) <= 2 << 20
+    assert where or end["left_out"][1] > 14 << 20
+
+
 def test_a_map_that_is_too_large_is_refused_by_the_kernel(state: State) -> None:
     events = [event for told in pipeline.real(build(HUGE), state, shell="true", seconds=2) for event in told]
     attached = [event for event in events if event["what"] == "attached"]
