@@ -50,6 +50,7 @@ class Said(Wire, frozen=True):
     ]
     errno: Annotated[int, about("negative; 0 if accepted, or not known")]
     insns_processed: int
+    states: Annotated[int, about("checkpoints that the verifier stored (`total_states`); -1: not known")]
     message: Annotated[str, about("the verifier's last words, or why there is no verdict")]
     log: Annotated[str, about("the log, of level 2 with one compiler, else of level 1")]
     diagnosis: Annotated[

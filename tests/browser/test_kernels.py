@@ -89,16 +89,39 @@ def test_the_diagnosis_of_a_kernel_stands_beside_the_emulations(tab: Callable[..
     opened.check()
 
 
-def test_what_kernels_said_before_a_question_failed_stays(recorded_tab: Callable[..., Any]) -> None:
-    cell = {
-        "type": "cell", "program": "p", "kernel": "6.1", "release": "6.1.0", "clang": "", "mcpu": "", "opt": "",
-        "verdict": "limit", "errno": 0, "insns_processed": 0, "message": "No answer within 15 seconds.", "log": "",
-        "code": "", "diagnosis": [],
+def cell(kernel: str, verdict: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "cell", "program": "p", "kernel": kernel, "release": f"{kernel}.0", "clang": "", "mcpu": "", "opt": "",
+        "verdict": verdict, "errno": 0, "insns_processed": 0, "states": -1, "message": "", "log": "", "code": "",
+        "diagnosis": [], **more,
     }  # fmt: skip
+
+
+def test_cells_say_what_they_cost_their_reasons_and_equal_code(recorded_tab: Callable[..., Any]) -> None:
+    refused = {"insns_processed": 1234, "states": 1, "message": "R1 <b>invalid</b>", "code": "aa"}
+    cells = [cell("5.10", "reject", **refused), cell("6.1", "reject", **refused)]
+    cells.append(cell("6.12", "accept", insns_processed=9, states=0, code="bb"))
+    names = [{"name": each["kernel"], "release": each["release"]} for each in cells]
+    done = {"type": "cells_done", "asked": 3, "changes": [], "lacking": []}
+    answers = [{"type": "kernels", "kernels": names, "compilers": [], "missing": ""}, *cells, done]
+    opened = recorded_tab(recorded.packet_program(), answers={"matrix": answers})
+    page = opened.open()
+    page.locator("bs-pipeline").get_by_role("button", name="Real kernels").press("Enter")
+    strip = page.get_by_role("region", name="Real kernels")
+    costs = ["1,234 insns, 1 state", "1,234 insns, 1 state", "9 insns, 0 states"]
+    expect(strip.locator(".kernel-cost")).to_have_text(costs)
+    expect(strip.locator(".kernel-code")).to_have_text(["code A", "code A", "code B"])
+    reasons = strip.get_by_role("list", name="Reasons")
+    expect(reasons.get_by_role("listitem")).to_have_text("5.10, 6.1 R1 <b>invalid</b>")
+    opened.check()
+
+
+def test_what_kernels_said_before_a_question_failed_stays(recorded_tab: Callable[..., Any]) -> None:
     names = [{"name": name, "release": f"{name}.0"} for name in ("6.1", "6.12")]
     failed = "This run was stopped: <b>it</b> took longer than 90 seconds."
     answers = [
-        {"type": "kernels", "kernels": names, "compilers": [], "missing": ""}, cell,
+        {"type": "kernels", "kernels": names, "compilers": [], "missing": ""},
+        cell("6.1", "limit", message="No answer within 15 seconds."),
         {"type": "error", "code": "analysis", "asked": "matrix", "message": failed},
     ]  # fmt: skip
     opened = recorded_tab(recorded.packet_program(), answers={"matrix": answers})

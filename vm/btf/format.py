@@ -56,14 +56,14 @@ class RecordText:
             if found.name and not is_kernel_type(found.name):
                 self._by_size.setdefault(found.size, []).append(found)
 
-    def type_of(self, size: int) -> Type | None:
-        """The type that a record of so many bytes is taken for."""
-        types = self._by_size.get(size, [])
+    def type_of(self, size: int, spare: int = 0) -> Type | None:
+        """The type that a record of so many bytes is taken for, of which up to `spare` at its end may be padding."""
+        types = [found for each in range(max(1, size - spare), size + 1) for found in self._by_size.get(each, [])]
         return types[0] if len(types) == 1 else None
 
-    def text(self, data: bytes) -> str:
-        """A record as a C initializer, or its strings; "" where there is neither."""
-        found = self.type_of(len(data))
+    def text(self, data: bytes, spare: int = 0) -> str:
+        """A record as a C initializer, or its strings; "" where there is neither. spare -- as in type_of()"""
+        found = self.type_of(len(data), spare)
         if self._btf is not None and found is not None:
             return f"struct {found.name} {format_value(self._btf, found.id, data, MAX_RECORD_NODES)}"
         texts = _STRINGS.findall(data)[:MAX_STRINGS]

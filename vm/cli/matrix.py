@@ -11,7 +11,7 @@ from vm.cli.report import Reporter, status_of
 from vm.cli.sources import read_source, say_diagnostics
 from vm.compile.options import MCPUS
 from vm.errors import InputError
-from vm.pipeline import Build, Source
+from vm.pipeline import Build, Cell, Source
 
 HELP = "print the verdicts of real kernels, each run in a guest"
 
@@ -46,14 +46,23 @@ def run(options: Namespace, out: Reporter) -> int:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue
         cells = pipeline.matrix(builds, states, program=options.program, log_level=options.log_level)
+        codes: dict[str, int] = {}
         for cell, changed in pipeline.with_changes(cells, states):
-            how = f"{cell.clang} -mcpu={cell.mcpu}: " if cell.clang and len(builds) > 1 else ""
-            said = f": {cell.message}" if cell.message else ""
-            text = (
-                f"{path}: {cell.program}: {how}Linux {cell.release}: {cell.verdict}, {cell.insns_processed} insns{said}"
-            )
-            out.line({"file": path, **cell.as_json(), "changed": changed}, text)
+            lines = [f"{path}: {_text(cell, codes, several=len(builds) > 1)}"]
+            if changed is not None:
+                lines.append(f"  changed: {changed['title']}")
+            lines += [f"  | {line}" for line in cell.diagnosis]
+            out.line({"file": path, **cell.as_json(), "changed": changed}, "\n".join(lines))
     return out.status
+
+
+def _text(cell: Cell, codes: dict[str, int], *, several: bool) -> str:
+    """A cell in a line. codes -- numbers of the distinct codes so far: equal code has an equal number"""
+    how = f"{cell.clang} -mcpu={cell.mcpu}: " if cell.clang and several else ""
+    cost = f", {cell.insns_processed} insns" + (f", {cell.states} states" if cell.states >= 0 else "")
+    code = f", code {codes.setdefault(cell.code, len(codes) + 1)}" if cell.code else ""
+    said = f": {cell.message}" if cell.message else ""
+    return f"{cell.program}: {how}Linux {cell.release}: {cell.verdict}{cost}{code}{said}"
 
 
 def _builds(

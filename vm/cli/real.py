@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from vm import pipeline
 from vm.cli.guest_options import add_guest, given
@@ -34,7 +35,7 @@ def run(options: Namespace, out: Reporter) -> int:
         record: dict[str, Any] = {
             "file": path, "kernel": state.name, "release": state.release, "attached": [], "printk": [], "shell": [],
             "records": [],
-            "maps": {}, "lost": 0, "left_out": [0, 0], "stopped": "", "recorded": [],
+            "maps": {}, "bars": {}, "lost": 0, "left_out": [0, 0], "stopped": "", "recorded": [],
         }  # fmt: skip
         try:
             build = _build(path, options, out)
@@ -68,8 +69,24 @@ def _keep(record: dict[str, Any], event: dict[str, Any]) -> None:
         record["records"].append({name: event[name] for name in ("map", "decoded", "bytes")})
     elif what == "map":
         record["maps"][event["map"]] = event["entries"]
+        record["bars"][event["map"]] = event["bars"]
     else:
         record |= {name: event[name] for name in ("lost", "left_out", "stopped")}
+
+
+_WIDTH: Final = 40
+"""Characters of the longest bar."""
+
+
+def _drawn(name: str, group: dict[str, Any]) -> Iterator[str]:
+    """A histogram, a line for each count."""
+    yield f"  {name}" + (f", {group['title']}:" if group["title"] else ":")
+    bars = group["bars"]
+    widest = max(len(bar["label"]) for bar in bars)
+    most = max(bar["count"] for bar in bars)
+    for bar in bars:
+        filled = -(-_WIDTH * bar["count"] // most) if most > 0 else 0
+        yield f"    {bar['label']:>{widest}} |{'*' * filled:<{_WIDTH}}| {bar['count']}"
 
 
 def _text(record: dict[str, Any]) -> str:
@@ -82,6 +99,7 @@ def _text(record: dict[str, Any]) -> str:
     lines += [f"  {each['map']}: {each['decoded'] or each['bytes']}" for each in record["records"]]
     for name, entries in record["maps"].items():
         lines += [f"  {name}[{e['key_text'] or e['key']}] = {e['value_text'] or e['value']}" for e in entries]
+        lines += [line for group in record["bars"][name] for line in _drawn(name, group)]
     if record["lost"]:
         lines.append(f"  {record['lost']} records were lost")
     if any(record["left_out"]):

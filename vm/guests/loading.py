@@ -42,6 +42,7 @@ _PLAIN: Final = frozenset(
     }
 )  # fmt: skip
 _PROCESSED: Final = re.compile(rb"processed (\d+) insns")
+_STATES: Final = re.compile(rb"total_states (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Answer:
                does not have the program type)
     errno   -- negative, 0 of an accepted program
     why     -- of an error: what was refused
+    states  -- checkpoints that the verifier stored (total_states); -1: it did not say
     """
 
     verdict: str
@@ -59,6 +61,7 @@ class Answer:
     insns_processed: int
     log: bytes
     why: str = ""
+    states: int = -1
 
 
 class Load:
@@ -172,10 +175,12 @@ class Load:
         log = result.data[0] if result.data else b""
         processed = _PROCESSED.findall(log)
         count = int(processed[-1]) if processed else 0
+        stored = _STATES.findall(log)
+        states = int(stored[-1]) if stored else -1
         if not result.failed:
-            return Answer("accept", 0, count, log)
+            return Answer("accept", 0, count, log, states=states)
         if log:
-            return Answer("reject", result.value, count, log)
+            return Answer("reject", result.value, count, log, states=states)
         return Answer("error", result.value, 0, b"", "The kernel refused the program before it verified it.")
 
     @staticmethod

@@ -44,6 +44,7 @@ class Cell:
     errno   -- negative, 0 if accepted or not known
     message -- the last message of the verifier, or why there is no verdict; "" for an accepted program
     code    -- the same text for the same instructions as they were loaded; "" if none were
+    states  -- checkpoints that the verifier stored (total_states); -1: not known
     diagnosis -- what Linux 7.3 says beside the message of a rejected program, line by line; of the emulation, its own
                  explanation
     """
@@ -62,13 +63,14 @@ class Cell:
     log: str = ""
     code: str = ""
     diagnosis: tuple[str, ...] = ()
+    states: int = -1
 
     def as_json(self) -> dict[str, Any]:
         """The fields of the JSON line, without the file and what changed."""
         return {
             "program": self.program, "kernel": self.kernel, "release": self.release, "clang": self.clang,
             "mcpu": self.mcpu, "opt": self.opt, "verdict": self.verdict, "errno": self.errno,
-            "insns_processed": self.insns_processed, "message": self.message, "log": self.log,
+            "insns_processed": self.insns_processed, "states": self.states, "message": self.message, "log": self.log,
             "code": self.code, "diagnosis": list(self.diagnosis),
         }  # fmt: skip
 
@@ -385,7 +387,7 @@ def _told(build: Build, state: State, program: Program, said: Answer) -> Cell:
     return _cell(
         build, state, program.name, said.verdict,
         errno=said.errno, insns=said.insns_processed, message=said.why or message, log=text, code=code_of(program),
-        diagnosis=diagnosis,
+        diagnosis=diagnosis, states=said.states,
     )  # fmt: skip
 
 
@@ -414,11 +416,12 @@ def _cell(
     log: str = "",
     code: str = "",
     diagnosis: tuple[str, ...] = (),
+    states: int = -1,
 ) -> Cell:
     options = build.options
     c = build.source.kind == "c"
     return Cell(
         build.source.name,
         program, state.name, state.release, build.clang, options.mcpu if c else "", options.opt if c else "",
-        verdict, errno, insns, message, log, code, diagnosis,
+        verdict, errno, insns, message, log, code, diagnosis, states,
     )  # fmt: skip

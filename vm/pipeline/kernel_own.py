@@ -55,7 +55,7 @@ def own_cell(build: Build, name: str, caps: Caps = ROOT, log_level: int = 1) -> 
         build.options.mcpu if c else "", build.options.opt if c else "",
         said.verdict if said.verdict in ("accept", "reject") else "error",
         said.errno, said.insns_processed, said.message, said.log, code_of(program),
-        _explained(said),
+        _explained(said), said.env.total_states if said.env is not None else -1,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.errors import InputError, LimitError
+from vm.kernel import types as t
 from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.running import execute
@@ -26,6 +27,8 @@ DEFAULT_SECONDS: Final = 5.0
 MAX_SECONDS: Final = 60.0
 MAX_SHOWN: Final = 4096
 """Bytes of a record or packet that are told in hex, and characters of its text."""
+PERF_PADDING: Final = 7
+"""Bytes at most that the kernel adds to a sample of a perf buffer, so that it ends at a multiple of eight."""
 _SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
 
 
@@ -108,7 +111,9 @@ class _Teller:
 
         self.btf: Btf | None = obj.btf
         self.records = RecordText(obj.btf, is_kernel_type)
-        self.buffers = {spec.full_name for spec in obj.maps}
+        self.spare = {
+            spec.full_name: PERF_PADDING if spec.map_type == t.BPF_MAP_TYPE_PERF_EVENT_ARRAY else 0 for spec in obj.maps
+        }
         self.emulated = emulated
 
     def __call__(self, event: Event) -> dict[str, Any]:
@@ -130,9 +135,11 @@ class _Teller:
         if isinstance(event, Printed):
             return {"what": "printk", "text": event.text[:MAX_SHOWN]}
         if isinstance(event, Record):
-            binary = event.map in self.buffers
-            text = self.records.text(event.data)[:MAX_SHOWN] if binary else event.data.decode("utf-8", "replace")
-            data = event.data[:MAX_SHOWN].hex() if binary else ""
+            spare = self.spare.get(event.map)
+            if spare is None:  # an iterator
+                text, data = event.data.decode("utf-8", "replace"), ""
+            else:
+                text, data = self.records.text(event.data, spare)[:MAX_SHOWN], event.data[:MAX_SHOWN].hex()
             return {"what": "record", "map": event.map, "decoded": text, "bytes": data, "size": len(event.data)}
         if isinstance(event, Content):
             return self._content(event)

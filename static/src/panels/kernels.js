@@ -2,7 +2,7 @@
 import { missingKernels } from "../core/missing-kernels.js";
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
-import { count } from "../ui/format.js";
+import { count, grouped, grouping } from "../ui/format.js";
 import { asSentence } from "../ui/words.js";
 import { choiceForm } from "./kernels-choice.js";
 import { compared, whose } from "./kernels-compared.js";
@@ -20,8 +20,14 @@ const VERDICTS = {
   limit: { mark: "⏱", said: "no answer" },
 };
 
+/** Different reasons that are listed. */
+const MOST_REASONS = 8;
+
 /** @type {Record<string, string>} */
 const WHERE = { verdict: "verdict", errno: "error number", insns_processed: "number of instructions", log: "log" };
+
+/** What the verifier did, in short. @param {KernelCell} cell */
+const costOf = ({ insns_processed, states }) => `${grouped(insns_processed)} insns${states > -1 ? `, ${grouping(states, "state")}` : ""}`;
 
 /** "accepted by all", or by which. @param {FixTried["kernels"]} said */
 function tried(said) {
@@ -34,17 +40,27 @@ function tried(said) {
 /** A verdict in a sentence. @param {AnyCell} cell */
 export function cellSentence(cell) {
   const { said } = VERDICTS[cell.verdict];
-  const cost = cell.insns_processed ? `, ${count(cell.insns_processed, "instruction")} processed` : "";
+  const cost = [cell.insns_processed ? `${count(cell.insns_processed, "instruction")} processed` : "", cell.states > -1 ? count(cell.states, "state") : ""].filter(Boolean).map((text) => `, ${text}`).join("");
   return `${whose(cell)}: ${said}${cost}${cell.message ? `: ${cell.message}` : ""}`;
 }
 
 /** How a cell's source was compiled. @param {KernelCell} cell */
 const how = (cell) => [cell.clang, cell.mcpu && `-mcpu=${cell.mcpu}`, cell.opt && `-${cell.opt}`].filter(Boolean).join(" ");
 
-/** Letters of the distinct codes of a kernel's cells: equal code, equal letter. @param {KernelCell[]} cells @returns {Map<string, string>} */
+/** Letters of the distinct codes of cells: equal code, equal letter. None if all have the same code. @param {KernelCell[]} cells @returns {Map<string, string>} */
 function letters(cells) {
   const codes = [...new Set(cells.map((cell) => cell.code).filter(Boolean))];
-  return new Map(codes.map((code, i) => [code, String.fromCharCode(65 + (i % 26))]));
+  const letter = (/** @type {number} */ i) => String.fromCharCode(65 + (i % 26));
+  return new Map(codes.length > 1 ? codes.map((code, i) => [code, (i < 26 ? "" : letter(Math.floor(i / 26) - 1)) + letter(i)]) : []);
+}
+
+/** Why kernels did not accept the program: each message once, with the kernels that gave it. @param {KernelCell[]} cells @returns {[string, string[]][]} */
+function reasons(cells) {
+  /** @type {Map<string, Set<string>>} */
+  const by = new Map();
+  for (const { verdict, message, kernel } of cells)
+    if (verdict !== "accept" && message) by.set(message, (by.get(message) ?? new Set()).add(kernel));
+  return [...by].slice(0, MOST_REASONS).map(([message, names]) => [message, [...names]]);
 }
 
 export class KernelsStrip extends Panel {
@@ -127,12 +143,16 @@ export class KernelsStrip extends Panel {
       h("li", null, h("strong", null, `${releases[releases.indexOf(kernel) - 1] ?? ""} → ${kernel}`), " ", asSentence(title)),
     );
     const rows = [...new Set(cells.map(how))];
-    const ways = rows.length > 1 ? this.table(kernels, cells, rows, asked) : h("ul", { class: "kernels-cells" }, kernels.kernels.map(({ name, release }) => h("li", null, this.cell(name, release, cells.find((cell) => cell.kernel === name), asked))));
+    const codes = letters(cells);
+    const ways = rows.length > 1 ? this.table(kernels, cells, rows, asked, codes) : this.row(kernels, cells, asked, codes);
+    const why = reasons(cells);
     return [
       label,
       ...failed,
       ways,
+      codes.size ? h("p", { class: "hint kernels-own" }, "Cells with the same letter got the same instructions.") : null,
       own ? this.own(own) : null,
+      why.length ? h("ul", { class: "kernels-changes", "aria-label": "Reasons" }, why.map(([message, names]) => h("li", null, h("strong", null, names.join(", ")), " ", message))) : null,
       this.diagnoses(cells, own),
       this.comparison(),
       changes.length ? h("ul", { class: "kernels-changes", "aria-label": "What changed between kernels" }, changes) : null,
@@ -152,10 +172,21 @@ export class KernelsStrip extends Panel {
     return [label, h("span", { class: "hint", role: "status" }, text)];
   }
 
-  /** The answers of several compilers, a row each. @param {Kernels} kernels @param {KernelCell[]} cells @param {string[]} rows @param {boolean} asked */
-  table(kernels, cells, rows, asked) {
+  /** The answers for one compiler. @param {Kernels} kernels @param {KernelCell[]} cells @param {boolean} asked @param {Map<string, string>} codes */
+  row(kernels, cells, asked, codes) {
+    return h(
+      "ul",
+      { class: "kernels-cells" },
+      kernels.kernels.map(({ name, release }) => {
+        const cell = cells.find((each) => each.kernel === name);
+        return h("li", null, this.cell(name, release, cell, asked, codes.get(cell?.code ?? "") ?? ""));
+      }),
+    );
+  }
+
+  /** The answers of several compilers, a row each. @param {Kernels} kernels @param {KernelCell[]} cells @param {string[]} rows @param {boolean} asked @param {Map<string, string>} codes */
+  table(kernels, cells, rows, asked, codes) {
     const shown = kernels.kernels.filter(({ name }) => asked || cells.some((cell) => cell.kernel === name));
-    const codes = new Map(shown.map(({ name }) => [name, letters(cells.filter((cell) => cell.kernel === name))]));
     return h(
       "div",
       { class: "kernels-table", role: "region", "aria-label": "Kernels and compilers", tabindex: "0" },
@@ -173,13 +204,12 @@ export class KernelsStrip extends Panel {
               h("th", { scope: "row" }, row),
               shown.map(({ name, release }) => {
                 const cell = cells.find((each) => each.kernel === name && how(each) === row);
-                return h("td", null, this.cell(name, release, cell, asked, codes.get(name)?.get(cell?.code ?? "") ?? ""));
+                return h("td", null, this.cell(name, release, cell, asked, codes.get(cell?.code ?? "") ?? "", true));
               }),
             ),
           ),
         ),
       ),
-      h("p", { class: "hint" }, "Cells with the same letter in a column got the same instructions."),
     );
   }
 
@@ -235,8 +265,8 @@ export class KernelsStrip extends Panel {
     return h("p", { class: "kernels-with" }, `Compare ${whose(kernelLog)} with `, select);
   }
 
-  /** @param {string} name @param {string} release @param {KernelCell | undefined} cell @param {boolean} asked @param {string} [code] letter of its code */
-  cell(name, release, cell, asked, code = "") {
+  /** @param {string} name @param {string} release @param {KernelCell | undefined} cell @param {boolean} asked @param {string} code letter of its code @param {boolean} [column] whether a column says whose it is */
+  cell(name, release, cell, asked, code, column = false) {
     const { store } = this;
     const { kernelLog, stages } = store.state;
     if (!cell)
@@ -249,10 +279,11 @@ export class KernelsStrip extends Panel {
     return h(
       "button",
       { type: "button", class: "kernel-cell", "aria-pressed": String(pressed), title: cellSentence(cell), data: { verdict: cell.verdict }, on: { click: show } },
-      code ? h("span", { class: "visually-hidden" }, name) : name,
+      column ? h("span", { class: "visually-hidden" }, name) : name,
       h("span", { class: "kernel-mark", "aria-hidden": "true" }, mark),
       h("span", { class: "visually-hidden" }, said),
       code ? h("span", { class: "kernel-code" }, h("span", { class: "visually-hidden" }, "code "), code) : null,
+      cell.insns_processed ? h("span", { class: "kernel-cost" }, costOf(cell)) : null,
       differs ? h("span", { class: "kernel-differs" }, "differs") : null,
     );
   }

@@ -913,6 +913,8 @@ export interface KernelCell {
   /** negative; 0 if accepted, or not known */
   errno: number;
   insns_processed: number;
+  /** checkpoints that the verifier stored (`total_states`); -1: not known */
+  states: number;
   /** the verifier's last words, or why there is no verdict */
   message: string;
   /** the log, of level 2 with one compiler, else of level 1 */
@@ -952,6 +954,8 @@ export interface EmulatedCell {
   /** negative; 0 if accepted, or not known */
   errno: number;
   insns_processed: number;
+  /** checkpoints that the verifier stored (`total_states`); -1: not known */
+  states: number;
   /** the verifier's last words, or why there is no verdict */
   message: string;
   /** the log, of level 2 with one compiler, else of level 1 */

@@ -25,6 +25,7 @@ struct seen { __u32 pid; char comm[16]; };
 struct hist { __u32 slots[8]; };
 const struct seen *in_btf __attribute__((unused)); // clang describes only types that something global has
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY); __uint(key_size, 4); __uint(value_size, 4); } perf SEC(".maps");
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 4); __type(key, __u32); __type(value, __u64);
 } counts SEC(".maps");
@@ -59,6 +60,10 @@ def test_a_record_and_a_map_are_decoded_by_their_types() -> None:
     tell, maps = teller()
     record = tell(Record("events", (7).to_bytes(4, "little") + b"sh".ljust(16, b"\0")))
     assert record["decoded"] == 'struct seen {.pid = 7, .comm = "sh"}' and record["size"] == 20
+    # The kernel pads a sample of a perf buffer: its size (4 bytes) and itself end at a multiple of eight.
+    sample = (3).to_bytes(4, "little") + bytes(28) + bytes(4)
+    assert tell(Record("perf", sample))["decoded"] == "struct hist {.slots = {3, 0, 0, 0, 0, 0, 0, 0}}"
+    assert tell(Record("events", sample))["decoded"] == ""
     entries = tuple((n.to_bytes(4, "little"), (n * n).to_bytes(8, "little")) for n in range(4))
     content = tell(Content(maps["counts"], entries, True))
     assert content["entries"][3] == {
