@@ -102,8 +102,19 @@ def test_cells_say_what_they_cost_their_reasons_and_equal_code(recorded_tab: Cal
     cells = [cell("5.10", "reject", **refused), cell("6.1", "reject", **refused)]
     cells.append(cell("6.12", "accept", insns_processed=9, states=0, code="bb"))
     names = [{"name": each["kernel"], "release": each["release"]} for each in cells]
+    tried = [
+        {
+            "type": "fix_tried", "title": title, "diff": "",
+            "kernels": [{"kernel": name["name"], "verdict": verdict, "message": ""}
+                        for name, verdict in zip(names, verdicts, strict=True)],
+        }
+        for title, verdicts in (
+            ("One", ("accept", "reject", "limit")), ("Two", ("limit",) * 3), ("Three", ("accept",) * 3),
+            ("Four", ("reject", "error", "reject")),
+        )
+    ]  # fmt: skip
     done = {"type": "cells_done", "asked": 3, "changes": [], "lacking": []}
-    answers = [{"type": "kernels", "kernels": names, "compilers": [], "missing": ""}, *cells, done]
+    answers = [{"type": "kernels", "kernels": names, "compilers": [], "missing": ""}, *cells, *tried, done]
     opened = recorded_tab(recorded.packet_program(), answers={"matrix": answers})
     page = opened.open()
     page.locator("bs-pipeline").get_by_role("button", name="Real kernels").press("Enter")
@@ -113,6 +124,15 @@ def test_cells_say_what_they_cost_their_reasons_and_equal_code(recorded_tab: Cal
     expect(strip.locator(".kernel-code")).to_have_text(["code A", "code A", "code B"])
     reasons = strip.get_by_role("list", name="Reasons")
     expect(reasons.get_by_role("listitem")).to_have_text("5.10, 6.1 R1 <b>invalid</b>")
+    fixes = strip.get_by_role("list", name="Fixes tried on the kernels").get_by_role("listitem")
+    expect(fixes).to_have_text(
+        [
+            "One makes 5.10 accept it, not 6.1. 6.12 did not answer in time.",
+            "Two could not be tried: 5.10, 6.1, 6.12 did not answer in time.",
+            "Three makes all of them accept it.",
+            "Four does not make any of them accept it.",
+        ]
+    )
     opened.check()
 
 

@@ -31,10 +31,14 @@ const costOf = ({ insns_processed, states }) => `${grouped(insns_processed)} ins
 
 /** "accepted by all", or by which. @param {FixTried["kernels"]} said */
 function tried(said) {
-  const by = said.filter((each) => each.verdict === "accept").map((each) => each.kernel);
-  const not = said.filter((each) => each.verdict !== "accept").map((each) => each.kernel);
-  if (!not.length) return "makes all of them accept it.";
-  return by.length ? `makes ${by.join(", ")} accept it, not ${not.join(", ")}.` : "makes none of them accept it.";
+  const named = (/** @type {(verdict: string) => boolean} */ which) => said.filter((each) => which(each.verdict)).map((each) => each.kernel);
+  const by = named((verdict) => verdict === "accept");
+  const late = named((verdict) => verdict === "limit");
+  const not = named((verdict) => verdict !== "accept" && verdict !== "limit");
+  const silent = late.length ? ` ${late.join(", ")} did not answer in time.` : "";
+  if (!by.length) return not.length ? `does not make ${late.length ? not.join(", ") : "any of them"} accept it.${silent}` : `could not be tried:${silent}`;
+  if (!not.length) return late.length ? `makes ${by.join(", ")} accept it.${silent}` : "makes all of them accept it.";
+  return `makes ${by.join(", ")} accept it, not ${not.join(", ")}.${silent}`;
 }
 
 /** A verdict in a sentence. @param {AnyCell} cell */
