@@ -22,7 +22,7 @@ _MAIN, _LOCAL = 254, 255  # tables
 _UNICAST, _TYPE_LOCAL = 1, 2
 _LINK, _HOST = 253, 254  # scopes
 _STATIC: Final = 4
-_DST, _OIF, _TABLE, _ENCAP_TYPE, _ENCAP = 1, 4, 15, 21, 22  # enum rtattr_type_t
+_DST, _OIF, _IN_TABLE, _ENCAP_TYPE, _ENCAP = 1, 4, 15, 21, 22  # enum rtattr_type_t
 _ENCAP_BPF, _ENCAP_SEG6_LOCAL = 6, 7
 # Type of a program -> its attribute of the encapsulation (LWT_BPF_IN, LWT_BPF_OUT, LWT_BPF_XMIT)
 _KINDS: Final = {t.BPF_PROG_TYPE_LWT_IN: 1, t.BPF_PROG_TYPE_LWT_OUT: 2, t.BPF_PROG_TYPE_LWT_XMIT: 3}
@@ -91,7 +91,7 @@ def _body(family: int, route: _Route, index: int, encapsulation: int, inside: by
         "<8BI", family, 8 * len(route.address), 0, 0, route.table, _STATIC, route.scope, route.kind, 0
     )  # fmt: skip
     about = attribute(_DST, route.address) + attribute(_OIF, struct.pack("<I", index))
-    about += attribute(_TABLE, struct.pack("<I", route.table))
+    about += attribute(_IN_TABLE, struct.pack("<I", route.table))
     return head + about + attribute(_ENCAP_TYPE, struct.pack("<H", encapsulation)) + attribute(_ENCAP, inside)
 
 
