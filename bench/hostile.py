@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
+import os
 import random
 import struct
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import WebSocketException
 
 from bench.measures import asm_request
 from bench.rows import Row
@@ -25,10 +31,15 @@ SECONDS: Final = 120
 """Longest wait for an answer: more than a job may take."""
 OVER: Final = frozenset({"bad_request", "size", "busy", "disk", "unknown_run", "upload"})
 """Codes of errors after which no `done` follows."""
+REFUSED: Final = frozenset({"busy", "disk"})
+"""Those of them that say nothing about what was sent."""
 HARM: Final = frozenset({"internal", "crashed", "traceback"})
 """Codes of errors that are the server's own fault, and a traceback in any answer."""
-LOOK: Final = 20
-"""Answers after which the memory of the workers is looked at."""
+ANSWERED: Final = "answered"
+AT_ONCE: Final = max(2, os.cpu_count() or 1)
+"""Workers, and sockets that send."""
+PART: Final = 200
+"""Sent between two looks at the memory of the workers, and two times that the progress is kept."""
 WORDS: Final = (
     "int", "char", "struct", "static", "const", "if", "else", "for", "while", "return", "goto", "x", "y", "ctx", "SEC",
     '"xdp"', '"tc"', "(", ")", "{", "}", "[", "]", ";", ",", "*", "&", "->", "=", "+", "-", "<<", "0", "1",
@@ -107,7 +118,8 @@ async def run_to_end(opened: ClientConnection, request: dict[str, Any]) -> Count
         found = _harm(text)
         message = json.loads(text)
         if found or message["type"] == "done" or (message["type"] == "error" and message["code"] in OVER):
-            return Counter([found or "answered"])
+            refused = message.get("code") in REFUSED
+            return Counter([found or (str(message["code"]) if refused else ANSWERED)])
 
 
 async def _message(opened: ClientConnection, text: str) -> Counter[str]:
@@ -119,7 +131,7 @@ async def _message(opened: ClientConnection, text: str) -> Counter[str]:
         if found := _harm(answer):
             return Counter([found])
         if '"code":"bad_request"' in answer and "type has to be one of" in answer:
-            return Counter(["answered"])
+            return Counter([ANSWERED])
 
 
 def _harm(text: str) -> str:
@@ -140,38 +152,88 @@ KINDS: Final[Mapping[str, tuple[Callable[[random.Random], Any], int]]] = {
 """What is sent, and how many of each for one of the last."""
 
 
-def hostile(count: int, seed: int | None = None) -> Iterator[Row]:
-    """Damaged objects, random sources, messages, packets and captures: crashes, tracebacks and internal errors."""
-    seed = random.randrange(1 << 32) if seed is None else seed
-    chance = random.Random(seed)
-    slowest, largest = 0.0, 0
+@dataclass
+class Progress:
+    """What was sent so far, and what came of it; kept in a file, a later start goes on where this one ended.
 
-    async def go(playground: Playground, make: Callable[[random.Random], Any], number: int) -> Counter[str]:
-        nonlocal slowest, largest
-        found: Counter[str] = Counter()
-        async with socket_from(CLIENT, playground.address) as opened:
-            for n in range(number):
-                made = make(chance)
+    seed     -- with the kind and its number among its kind, it decides each thing that is sent
+    file     -- where it is kept; None: nowhere
+    outcomes -- of each kind: how many had which outcome
+    slowest  -- seconds; largest -- bytes of the largest worker
+    ended    -- web processes that ended
+    """
+
+    seed: int
+    file: Path | None = None
+    outcomes: dict[str, Counter[str]] = field(default_factory=lambda: {what: Counter() for what in KINDS})
+    slowest: float = 0.0
+    largest: int = 0
+    ended: int = 0
+
+    @classmethod
+    def of(cls, seed: int | None, file: Path | None) -> Progress:
+        """What a file holds, or a new one. SystemExit if the file is of another seed."""
+        if file is None or not file.exists():
+            return cls(random.randrange(1 << 32) if seed is None else seed, file)
+        kept = json.loads(file.read_text())
+        if seed not in (None, kept["seed"]):
+            sys.exit(f"bench: {file} was begun with --seed {kept['seed']}")
+        outcomes = {what: Counter(kept["outcomes"].pop(what)) for what in KINDS}
+        return cls(**{**kept, "file": file, "outcomes": outcomes})
+
+    def save(self) -> None:
+        if self.file is not None:
+            made = self.file.with_suffix(".new")
+            made.write_text(json.dumps({**vars(self), "file": None}))
+            made.replace(self.file)
+
+
+async def _sent(playground: Playground, made: Sequence[Any], progress: Progress) -> Counter[str]:
+    """What a part came to, by as many sockets as there are workers."""
+    found: Counter[str] = Counter()
+    left = iter(made)
+
+    async def one_socket() -> None:
+        opened: Any = None
+        async with contextlib.AsyncExitStack() as stack:
+            for each in left:
                 start = time.monotonic()
-                outcome = await (_message(opened, made) if isinstance(made, str) else run_to_end(opened, made))
-                if HARM & outcome.keys():
-                    _keep(made)
-                found += outcome
-                slowest = max(slowest, time.monotonic() - start)
-                if n % LOOK == 0:
-                    largest = max(largest, playground.peak_memory())
-        return found
+                try:
+                    if opened is None:
+                        opened = await stack.enter_async_context(socket_from(CLIENT, playground.address))
+                    outcome = await (_message(opened, each) if isinstance(each, str) else run_to_end(opened, each))
+                except (OSError, WebSocketException) as error:  # OSError: TimeoutError, too
+                    outcome, opened = Counter([type(error).__name__]), None
+                if outcome.keys() != {ANSWERED}:
+                    _keep(each)
+                found.update(outcome)
+                progress.slowest = max(progress.slowest, time.monotonic() - start)
 
-    with Playground(WORKERS="1", RUNS_PER_MINUTE="1000000") as playground:
-        web = playground.processes()[0]
+    await asyncio.gather(*(one_socket() for _ in range(AT_ONCE)))
+    return found
+
+
+def hostile(count: int, seed: int | None = None, file: Path | None = None) -> Iterator[Row]:
+    """Damaged objects, random sources, messages, packets and captures: crashes, tracebacks and internal errors."""
+    progress = Progress.of(seed, file)
+    with Playground(WORKERS=str(AT_ONCE), RUNS_PER_MINUTE="1000000") as playground:
         for what, (make, times) in KINDS.items():
-            found = asyncio.run(go(playground, make, count * times))
-            harmful = sum(found.values()) - found["answered"]
-            note = f"{dict(found)}, --seed {seed}"
-            yield Row(f"harm by {sum(found.values()):,} {what}", [harmful], "", 0, note=note)
-        yield Row("web processes that ended", [playground.ended() or playground.processes()[0] != web], "", 0)
-    yield Row("the slowest answer", [slowest], " s", LIMITS["JOB_SECONDS"].default)
-    yield Row("memory of the largest worker", [largest / 2**20], " MiB", LIMITS["JOB_MEMORY_MB"].default)
+            outcomes = progress.outcomes[what]
+            while (begun := outcomes.total()) < count * times:
+                numbers = range(begun, min(begun + PART, count * times))
+                made = [make(random.Random(f"{progress.seed} {what} {n}")) for n in numbers]
+                outcomes.update(asyncio.run(_sent(playground, made, progress)))
+                progress.largest = max(progress.largest, playground.peak_memory())
+                if playground.ended():
+                    progress.ended += 1
+                    playground.start()
+                progress.save()
+            harmful = outcomes.total() - outcomes[ANSWERED]
+            note = f"{dict(outcomes)}, --seed {progress.seed}"
+            yield Row(f"harm by {outcomes.total():,} {what}", [harmful], "", 0, note=note)
+    yield Row("web processes that ended", [progress.ended], "", 0)
+    yield Row("the slowest answer", [progress.slowest], " s", LIMITS["JOB_SECONDS"].default)
+    yield Row("memory of the largest worker", [progress.largest / 2**20], " MiB", LIMITS["JOB_MEMORY_MB"].default)
 
 
 def _keep(made: Any) -> None:

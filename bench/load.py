@@ -1,7 +1,7 @@
-"""`python -m bench.load [--long] [--seed N] [NAME...]`: what hostile and many clients do to a server. Loopback only.
+"""`python -m bench.load [--long] [--seed N] [--progress FILE] [NAME...]`: what hostile and many clients do to a server.
 
-It takes a few minutes, or with --long some hours: 10,000 mixed runs, 100,000 damaged objects, and processes killed for
-five minutes.
+It uses loopback only, and takes a few minutes, or with --long some hours: 10,000 mixed runs, 100,000 damaged objects,
+and processes killed for five minutes.
 
 Each measure starts a server of its own. Clients of several network addresses connect from several addresses of
 127.0.0.0/8. Times are compared with those of the idle server in the same run.
@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -223,6 +224,9 @@ def main(words: list[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"measures: {', '.join(MEASURES)}; all without one")
     parser.add_argument("--long", action="store_true", help="the long form of those that have one")
     parser.add_argument("--seed", type=int, help="what `hostile` printed: the same input once more")
+    parser.add_argument(
+        "--progress", type=Path, metavar="FILE", help="where `hostile` keeps what it sent; it goes on from it"
+    )
     given = parser.parse_args(words)
     unknown = [name for name in given.names if name not in MEASURES]
     if unknown:
@@ -230,8 +234,8 @@ def main(words: list[str]) -> None:
     for name in given.names or MEASURES:
         measure = MEASURES[name]
         print(f"\n{name}: {(measure.run.__doc__ or '').splitlines()[0]}", flush=True)
-        seed = {"seed": given.seed} if name == "hostile" else {}
-        for row in measure.run(*(measure.long if given.long else measure.short), **seed):
+        more = {"seed": given.seed, "file": given.progress} if name == "hostile" else {}
+        for row in measure.run(*(measure.long if given.long else measure.short), **more):
             print(f"  {row.text()}", flush=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,14 @@ def test_what_is_sent_is_as_many_as_wanted_and_differs() -> None:
     for make, _ in hostile.KINDS.values():
         chance = random.Random(1)
         assert len({str(make(chance)) for _ in range(20)}) > 15
+
+
+def test_a_later_start_goes_on_where_the_last_one_ended(tmp_path: Path) -> None:
+    file = tmp_path / "progress"
+    first = hostile.Progress.of(7, file)
+    first.outcomes["mutated objects"].update({"answered": 200, "crashed": 1})
+    first.slowest, first.largest = 1.5, 1 << 20
+    first.save()
+    assert hostile.Progress.of(None, file) == first
+    with pytest.raises(SystemExit):
+        hostile.Progress.of(8, file)
