@@ -254,9 +254,9 @@ def _form(given: FormInput, request: dict[str, Any]) -> None:
     for layer, fields in given.layers.items():
         for name, item in fields.items():
             if isinstance(item, str) and len(item) > most:
-                raise too_long(f"The field {name} of the layer {layer}", len(item), most)
+                raise too_long(f"The field {name!r} of the layer {layer!r}", len(item), most)
             if isinstance(item, int) and not fits_64_bits(item):
-                raise BadRequest(f"The field {name} of the layer {layer} does not fit 64 bits.")
+                raise BadRequest(f"The field {name!r} of the layer {layer!r} does not fit 64 bits.")
 
 
 def _pcap(given: PcapInput, request: dict[str, Any]) -> None:
@@ -273,9 +273,9 @@ def _event(given: EventInput, request: dict[str, Any]) -> None:
     for name, value in given.values.items():
         if isinstance(value, int):
             if not fits_64_bits(value):
-                raise BadRequest(f"The event's value {name} does not fit 64 bits.")
+                raise BadRequest(f"The event's value {name!r} does not fit 64 bits.")
         elif sum(map(len, _texts(request["values"][name]))) > VALUE_LENGTH:
-            raise BadRequest(f"The event's value {name} is longer than {VALUE_LENGTH} characters.", "size")
+            raise BadRequest(f"The event's value {name!r} is longer than {VALUE_LENGTH} characters.", "size")
 
 
 def _given(given: GivenInput, request: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct, UnsetType
@@ -35,20 +35,47 @@ def checked(value: Any, kind: type[T], title: str) -> T:
 
     title -- the subject of the sentences: "The request"
     """
+    return _checked(value, kind, _Place(title))
+
+
+class _Place(NamedTuple):
+    """What a sentence is about.
+
+    title -- its subject: "The request"
+    path  -- names of the fields from there to the value
+    keys  -- of the objects by name around the value, for sentences that repeat them
+    """
+
+    title: str
+    path: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.title}'s {'.'.join(self.path)}" if self.path else self.title
+
+    def below(self, name: str) -> _Place:
+        """A field of it; of an object by name, one that is said so."""
+        shown = name[:SHOWN]
+        return self._replace(path=(*self.path, shown if shown.isascii() and shown.isidentifier() else repr(shown)))
+
+
+def _checked(value: Any, kind: type[T], place: _Place) -> T:
     fields, names = _layout(kind)
     if not isinstance(value, dict):
-        raise WrongValue(f"{title} has to be an object with {listed(names, 'and')}.")
+        raise WrongValue(f"{place} has to be an object with {listed(names, 'and')}.")
     for name in value:
         if name not in names:
+            where = f"{str(place)[0].lower()}{str(place)[1:]}"
             raise WrongValue(
-                f"{title} has a field {name[:SHOWN]!r} that is not known here; known are {listed(names, 'and')}."
+                f"There is a field {name[:SHOWN]!r} in {where} that is not known here; "
+                f"known {'are' if len(names) > 1 else 'is'} {listed(names, 'and')}."
             )
     given = {}
     for name, field in fields.items():
         if name in value:
-            given[field.name] = _fits(value[name], field.type, f"{title}'s {name}", ())
+            given[field.name] = _fits(value[name], field.type, place.below(name))
         elif field.required:
-            raise _wrong(field.type, f"{title}'s {name}", ())
+            raise _wrong(field.type, place.below(name))
     return kind(**given)
 
 
@@ -94,48 +121,48 @@ def tagged(kind: Any) -> Mapping[str, type[Wire]]:
     return {arm.__struct_config__.tag: arm for arm in arms}
 
 
-def _fits(value: Any, kind: Any, title: str, keys: tuple[str, ...]) -> Any:
-    """keys: of the objects by name around the value, for sentences that repeat them."""
+def _fits(value: Any, kind: Any, place: _Place) -> Any:
     inner, said = opened(kind)
-    title = said.title or title
+    if said.title:
+        place = _Place(said.title, keys=place.keys)
     if is_struct(inner):
         if not isinstance(value, dict) and said.extra:
-            raise _wrong(kind, title, keys)
-        return checked(value, inner, title)
+            raise _wrong(kind, place)
+        return _checked(value, inner, place)
     if arms := tagged(inner):
-        return _arm(value, arms, title)
+        return _arm(value, arms, place)
     try:
         if get_origin(inner) is not dict:
             return msgspec.convert(value, kind)
         if not isinstance(value, dict):
-            raise _wrong(kind, title, keys)
+            raise _wrong(kind, place)
         name_type, item_type = get_args(inner)
         found = {}
         for name, item in value.items():
-            here = (*keys, name[:SHOWN])
-            _fits(name, name_type, f"{title}: the name {name[:SHOWN]!r}", here)
-            found[name] = _fits(item, item_type, f"{title}'s {name[:SHOWN]}", here)
+            here = place._replace(keys=(*place.keys, name[:SHOWN]))
+            _fits(name, name_type, here._replace(title=f"{place}: the name {name[:SHOWN]!r}", path=()))
+            found[name] = _fits(item, item_type, here.below(name))
         msgspec.convert(dict.fromkeys(found, 0), Annotated[dict[str, int], Meta(max_length=said.max_length)])
         return found
     except msgspec.ValidationError:
-        raise _wrong(kind, title, keys) from None
+        raise _wrong(kind, place) from None
 
 
-def _arm(value: Any, arms: Mapping[str, type[Wire]], title: str) -> Wire:
+def _arm(value: Any, arms: Mapping[str, type[Wire]], place: _Place) -> Wire:
     field = next(iter(arms.values())).__struct_config__.tag_field or ""
     chosen = value.get(field) if isinstance(value, dict) else None
     if not isinstance(chosen, str) or chosen not in arms:
-        raise WrongValue(f"{title} has to be an object whose {field} is one of {', '.join(arms)}.")
-    return checked(value, arms[chosen], f"The {chosen} {title.lower().removeprefix('the ')}")
+        raise WrongValue(f"{place} has to be an object whose {field} is one of {', '.join(arms)}.")
+    return _checked(value, arms[chosen], _Place(f"The {chosen} {str(place).lower().removeprefix('the ')}"))
 
 
-def _wrong(kind: Any, title: str, keys: tuple[str, ...]) -> WrongValue:
+def _wrong(kind: Any, place: _Place) -> WrongValue:
     inner, said = opened(kind)
     extra = said.extra or {}
     sentence = extra.get("sentence")
     if sentence is not None:
-        return WrongValue(sentence.format(*keys), extra.get("code", "bad_request"))
-    return WrongValue(f"{said.title or title} has to be {wanted(inner, said)}.")
+        return WrongValue(sentence.format(*map(repr, place.keys)), extra.get("code", "bad_request"))
+    return WrongValue(f"{said.title or place} has to be {wanted(inner, said)}.")
 
 
 def wanted(kind: Any, said: Meta) -> str:

@@ -8,12 +8,14 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from playground.messages import asked, programs, reads, stage_fields
+from playground.messages import asked, programs, questions, reads, stage_fields
 from playground.messages.__main__ import main
 from playground.messages.base import Wire
 from playground.messages.check import WrongValue, checked, is_struct, opened, tagged
+from playground.messages.endpoints import SessionRequest
 from playground.messages.render import ROOT, document, generated, structures
 from playground.messages.told import read
+from playground.messages.view import View
 from playground.present.run import run_job
 from playground.requests import check_request
 from vm.errors import NOT_EMULATED_KINDS
@@ -37,6 +39,8 @@ SEC("tc") int later(struct __sk_buff *ctx) { __u32 key = 0; void *value = bpf_ma
 LOOP = "r0 = 0\nloop:\nr0 += 1\nif r0 < {} goto loop\nr0 = 2\nexit\n"
 CALL = "r1 = 5\ncall helper\nexit\nhelper:\nr0 = r1\n*(u64 *)(r10 - 8) = r0\nexit\n"
 FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {"dport": 53}}}
+SMALL = {"kind": "asm", "source": "exit"}
+ASKED = questions.SettingsRequest
 STORED = ("program", "block", "outline", "reasons")
 """What a worker tells the server alone, for its store."""
 REQUESTS: dict[str, dict[str, Any]] = {
@@ -142,14 +146,23 @@ def _example(kind: Any) -> Any:
         (reads.Window, {"type": "window", "stage": "run", "run": -1, "from": 0, "to": 1}, "must be a number from 0"),
         (reads.Window, {"type": "window", "stage": "run", "from": 0}, "end at a later step"),
         (asked.Resume, {"type": "resume"}, "no longer stored"),
-        (asked.Cancel, {"type": "cancel", "now": 1}, "has a field 'now' that is not known here; known are type."),
+        (
+            asked.Cancel,
+            {"type": "cancel", "now": 1},
+            "field 'now' in the message that is not known here; known is type.",
+        ),
         (programs.FormInput, {"kind": "form", "layers": {"x" * 200: {}}}, "at most 128 characters"),
         (
             programs.EventInput,
             {"kind": "event", "values": {"a": {"hex": "0", "b": 1}}},
-            "The event's value a has to be",
+            "The event's value 'a' has to be",
         ),
         (programs.EventInput, {"kind": "event", "values": dict.fromkeys(map(str, range(129)), 1)}, "at most 128 names"),
+        (View, {"selected": {"name": 1, "frame": 0}}, "The message's selected.name has to be text"),
+        (View, {"shape": {"x": 1}}, "a field 'x' in the message's shape that is not known here; known are view, find"),
+        (SessionRequest, {"asked": {"settings": 1}, "request": SMALL}, "The message's asked.settings has to be an"),
+        (SessionRequest, {"asked": {"a\u202e": 1}, "request": SMALL}, "asked: the name 'a\\u202e' has to be one of"),
+        (ASKED, {"type": "settings", "request": SMALL, "values": {"0": 1}}, "The values of '0' have to be at most"),
     ],
 )
 def test_a_wrong_value_is_named(kind: type[Wire], value: dict[str, Any], sentence: str) -> None:
