@@ -53,12 +53,6 @@ REDIS_URL = env.text("REDIS_URL")
 METRICS_FROM = env.networks("METRICS_FROM", ("127.0.0.1", "::1"))
 JOB_KEY = env.secret("JOB_KEY", VAR_DIR / "job_key") if REDIS_URL else ""
 if REDIS_URL:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "bpfscope:groups"},
-        }
-    }
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -67,7 +61,6 @@ if REDIS_URL:
         }
     }
 else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 STATIC_URL = "/static/"

@@ -46,7 +46,7 @@ class Gone(Exception):  # noqa: N818 - not an error
 
 
 class RunConsumer(AsyncWebsocketConsumer):
-    """One socket: at most one run at a time. It uses neither the database nor a channel layer."""
+    """One socket: at most one run at a time. It uses neither the database nor a channel layer (jobs/others.py does)."""
 
     channel_layer_alias = ""
 

@@ -42,6 +42,7 @@ from playground.requests import too_long
 
 if TYPE_CHECKING:
     from playground.jobs.broker import Broker
+    from playground.jobs.others import Others
 
 log = logging.getLogger("playground.service")
 T = TypeVar("T")
@@ -186,6 +187,15 @@ def remote_pool() -> Broker:
     return Broker(url=settings.REDIS_URL, secret=settings.JOB_KEY, limits=job_limits(), queue=_queue(), guests=_queue())
 
 
+def others(replaced: Callable[[str], None]) -> Others | None:
+    """What tells other web processes that use the same workers; None where this one has its own."""
+    if not settings.REDIS_URL:
+        return None
+    from playground.jobs.others import Others
+
+    return Others(url=settings.REDIS_URL, secret=settings.JOB_KEY, replaced=replaced)
+
+
 class Parsing:
     """Reads large messages in a thread, one at a time; then a pause as long as it took, so that others are served."""
 
@@ -215,6 +225,7 @@ class Service:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.pool: Pool | Broker = remote_pool() if settings.REDIS_URL else local_pool()
+        self.others = others(self.replaced)
         self.store = store()
         self.store.pinned = {key_of(example.request) for example in all_examples().values()}
         self.parsing = Parsing()
@@ -231,8 +242,12 @@ class Service:
         self.uploads.start()
         sweep(settings.VAR_DIR / "tmp")
         self.pool.start()
+        if self.others is not None:
+            self.others.start()
 
     async def close(self) -> None:
+        if self.others is not None:
+            await self.others.close()
         await self.pool.close()
         for run in list(self._by_id.values()):
             self._forget(run)
@@ -417,7 +432,13 @@ class Service:
             del self._by_key[run.key]
 
     def replace(self, run_id: str) -> None:
-        """Stop a run without watchers, because its client has started another one."""
+        """Stop a run without watchers, because its client has started another one, in whichever web process it is."""
+        if run_id not in self._by_id and self.others is not None and RUN_ID.fullmatch(run_id):
+            self.others.replace(run_id)
+        self.replaced(run_id)
+
+    def replaced(self, run_id: str) -> None:
+        """Stop a run of this process without watchers, because its client has started another one."""
         run = self._by_id.get(run_id)
         if run is not None and not run.watchers and run.state != FINISHED:
             self.pool.cancel(run)

@@ -31,7 +31,7 @@ redis = pytest.importorskip("redis", reason="requirements/services.txt is not in
 pytest.importorskip("celery", reason="requirements/services.txt is not installed")
 from redis.exceptions import NoPermissionError  # noqa: E402
 
-from playground.jobs import broker, carry, engine, streams  # noqa: E402
+from playground.jobs import broker, carry, engine, others, streams  # noqa: E402
 from playground.jobs.frames import MESSAGE, pack  # noqa: E402
 from playground.jobs.record import Record  # noqa: E402
 from playground.jobs.run import FINISHED, RUNNING, Run  # noqa: E402
@@ -205,6 +205,43 @@ async def test_another_web_process_takes_a_run_over(web: None, worker: object) -
     await other.close()
 
 
+async def test_a_run_is_stopped_when_its_client_starts_another_one_elsewhere(
+    redis_url: str, web: None, worker: object
+) -> None:
+    other, here = services.Service(), services.service()
+    assert await here.pool.ready(60)
+    other.start()
+    client = redis.from_url(redis_url)
+    group = f"{others.PREFIX}:group:{others.GROUP}"
+    while await client.zcard(group) < 2:
+        await asyncio.sleep(0.1)
+    socket = await connected()
+    await socket.run("stage compile\nsleep 50")
+    name = (await socket.until("stage", 60))[0]["run"]
+    run = here._by_id[name]
+    # Somebody watches it: it goes on, whoever says what. So it does for what nobody of this server signed.
+    other.replace(name)
+    await asyncio.sleep(0.5)
+    assert run.state == RUNNING
+    run.watchers -= 1
+    assert here.others is not None
+    forged = {"type": others.REPLACED, "data": seal(KEY[::-1], others.REPLACED, name.encode())}
+    for message in (forged, {"type": others.REPLACED}, {"type": others.REPLACED, "data": name}):
+        await here.others._layer.group_send(others.GROUP, message)
+    await asyncio.sleep(0.5)
+    assert run.state == RUNNING
+    other.replace(name)
+    while run.state != FINISHED:
+        await asyncio.wait_for(run.change().wait(), 30)
+    assert run.cancelled
+    run.watchers += 1
+    await socket.close()
+    await other.close()
+    while await client.zcard(group) > 1:
+        await asyncio.sleep(0.1)
+    await client.aclose()
+
+
 async def test_a_worker_that_redis_hears_of_shows_it(worker: object, folder: Path) -> None:
     """The health check of its container looks at the time of the file."""
     file = folder / "worker.alive"
@@ -255,6 +292,7 @@ async def test_what_is_not_signed_is_refused(redis_url: str, web: None, tmp_path
     ["FLUSHALL", "KEYS *", "CONFIG GET *", "ACL LIST", "GET bpfscope:cache:1:x", "SET bpfscope:3:want:x y", "MONITOR",
      "DEL bpfscope:3:out:x", "XREAD STREAMS bpfscope:3:out:x 0", "XRANGE bpfscope:3:out:x - +", "SCAN 0",
      "GET bpfscope:3:out:x", "HGETALL bpfscope:3:about:workers", "DEL bpfscope:3:want:x", "PUBLISH bpfscope:groups x",
+     "ZADD bpfscope:groups:group:webs 1 x",
      "XADD bpfscope:groups * a b", "LPUSH bpfscope:3:file:x y", "DBSIZE", "SHUTDOWN"],
 )  # fmt: skip
 async def test_a_worker_has_no_other_rights(redis_url: str, command: str) -> None:
@@ -356,6 +394,8 @@ async def test_chunks_in_redis_are_few_and_expire(redis_url: str, tmp_path: Path
     source.write_bytes(os.urandom(carry.CHUNK_BYTES) * (3 * carry.AHEAD))
     client = redis.from_url(redis_url)
     giving = asyncio.create_task(carry.give(client, KEY, "bpfscope:chunks", source, _yes))
+    while await client.llen("bpfscope:chunks") < carry.AHEAD:
+        await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
     assert await client.llen("bpfscope:chunks") == carry.AHEAD
     assert 0 < await client.ttl("bpfscope:chunks") <= carry.KEPT_SECONDS
