@@ -1,10 +1,13 @@
-"""`python -m bench.composition [--throughput|--containers]`: the services of docker-compose.yml, on loopback.
+"""The services of docker-compose.yml, on loopback: `python -m bench.composition`.
+
+    python -m bench.composition [--random [SECONDS] | --throughput | --containers]
 
 As plain processes: PostgreSQL, Redis with deploy/users.acl, two web processes behind nginx, two workers and a reader.
 50 clients share and run programs while each is killed in turn and started again a second later. Then a backup is
-restored. It takes two minutes. It needs redis-server, PostgreSQL and nginx, and for --throughput, as root, control
-groups of version 1. With --containers (`make compose-test`) Docker runs the images of tools/images.py, and a browser
-comes first.
+restored. It takes two minutes. With --random a process of a random kind, of the services' own and of those below them,
+is killed every 2 s, for 5 minutes if no time is given, and what ended is started again at once. It needs redis-server,
+PostgreSQL and nginx, and for --throughput, as root, control groups of version 1. With --containers
+(`make compose-test`) Docker runs the images of tools/images.py, and a browser comes first.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from bench.kills import LOST, Client, ask
+from bench import killer as at_random
+from bench.kills import LOST, SETTLED_SECONDS, Client, all_of_them, ask, ends, is_there
 from bench.load import Ended, submit
 from bench.measures import asm_request
 from bench.rows import Row
@@ -179,12 +183,7 @@ class Composition:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name in reversed(self._commands):
-            with contextlib.suppress(KeyError, ProcessLookupError):
-                self._running[name].send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        for process in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+        self.stop()
         for group in CPU.glob("bpfscope-*") if self._quota else ():
             with contextlib.suppress(OSError):
                 group.rmdir()
@@ -192,6 +191,25 @@ class Composition:
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
             print(f"the logs are in {self.folder}", file=sys.stderr)
+
+    def stop(self) -> None:
+        """End all services."""
+        for name in reversed(self._commands):
+            with contextlib.suppress(KeyError, ProcessLookupError):
+                self._running[name].send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+
+    def roots(self) -> dict[str, int]:
+        """The kind and the number of each service's first process, of those that run; nginx is not one of them."""
+        return {name: self._running[name].pid for name in self.names if self._running[name].poll() is None}
+
+    def keep(self) -> None:
+        """Start again what has ended."""
+        for name in self.names:
+            if self._running[name].poll() is not None:
+                self.start(name)
 
     def start(self, name: str) -> None:
         environment = {**os.environ, **self.environments.get(name, {}), "BPFSCOPE_VAR": str(self.folder / name)}
@@ -300,7 +318,7 @@ def kills(services: Composition | Containers) -> list[Row]:
     if killer.error is not None:
         raise killer.error
     links = {name: source for client in clients for name, source in client.links.items()}
-    missing = sum(not _is_there(services.address, *link) for link in links.items())
+    missing = sum(not is_there(services.address, *link) for link in links.items())
     restored = services.restored()
     outcomes = sum((client.outcomes for client in clients), Counter[str]())
     ended, again = sum(outcomes.values()), sum(client.again for client in clients)
@@ -313,9 +331,29 @@ def kills(services: Composition | Containers) -> list[Row]:
     ]  # fmt: skip
 
 
-def _is_there(server: str, name: str, source: str) -> bool:
-    status, answer = ask(server, f"/s/{name}.json")
-    return status == 200 and json.loads(answer)["program"]["request"]["source"] == source
+def kills_at_random(services: Composition, seconds: float) -> list[Row]:
+    """A process of a random kind killed every 2 s beside 50 clients; then a look at what is there."""
+    clients = [Client(f"127.0.6.{n + 1}", services.address) for n in range(CLIENTS)]
+    killer = at_random.Killer(seconds, services.roots, services.keep)
+    killer.start()
+    asyncio.run(all_of_them(clients, killer))
+    killer.join()
+    services.until(lambda: all(map(services.ready, services.webs)))
+    time.sleep(at_random.EVERY + SETTLED_SECONDS)
+    links = {name: source for client in clients for name, source in client.links.items()}
+    missing = sum(not is_there(services.address, *link) for link in links.items())
+    killer.look()
+    zombies = killer.zombies()
+    folders = killer.folders(*(services.folder / name for name in services.names))
+    services.stop()
+    time.sleep(SETTLED_SECONDS)
+    return [
+        Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
+        *ends(clients, killer),
+        Row("zombies", [zombies], "", 0),
+        Row("processes that outlive the services", [len(killer.left())], "", 0),
+        Row("folders of workers that are gone", [folders], "", 0),
+    ]
 
 
 def containers() -> list[Row]:
@@ -393,9 +431,14 @@ def main(arguments: Sequence[str]) -> None:
         rows = containers()
     else:
         with Composition() as services:
-            rows = kills(services)
+            if "--random" in arguments:
+                rows = kills_at_random(services, float([*arguments, "300"][arguments.index("--random") + 1]))
+            else:
+                rows = kills(services)
     for row in rows:
         print(row.text())
+    if any(row.met is False for row in rows):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,11 @@ import asyncio
 import contextlib
 import http.client
 import json
-import os
 import random
-import signal
 import socket
-import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,17 +18,19 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
+from bench.killer import Killer
 from bench.measures import asm_request, c_request
 from bench.rows import Row
 from bench.submit import FORWARDED, Playground, socket_from
 
-EVERY: Final = 2.0
 VISITORS: Final = 6
+QUEUE_SECONDS: Final = 20
 ANSWER_SECONDS: Final = 45
-"""A run without an end after so long counts as lost."""
+"""A run without an end after so long counts as lost; the time begins anew where a page starts it once more."""
+MOST_SECONDS: Final = 300
+SETTLED_SECONDS: Final = 5
+"""After the last kill, and after the end."""
 LOST: Final = "no end"
-Seen = set[tuple[int, str]]
-"""Processes by number and start time: a number may be used again."""
 
 
 class Client:
@@ -45,18 +43,25 @@ class Client:
         self.again = 0
         """Runs that were started once more, because the server that they waited in was killed."""
         self._number = 0
+        self._story: list[str] = []
+        self._began = 0.0
 
     async def go(self, until: float) -> None:
         while time.monotonic() < until:
             self._number += 1
             request = asm_request(f"r0 = {self._number}\nr1 = {random.randrange(1 << 30)}\nexit\n")
             await asyncio.to_thread(self._share, request)
+            self._story, self._began = [], time.monotonic()
             try:
-                self.outcomes[
-                    await asyncio.wait_for(self._run(random.choice((request, c_request()))), ANSWER_SECONDS)
-                ] += 1
+                async with asyncio.timeout(MOST_SECONDS):
+                    self.outcomes[await self._run(random.choice((request, c_request())))] += 1
             except TimeoutError:
                 self.outcomes[LOST] += 1
+                print(f"  no end for {self.address}: {'; '.join(self._story)}", flush=True)
+
+    def _note(self, what: str) -> None:
+        """For a run without an end: what its client saw, and after how many seconds."""
+        self._story.append(f"{time.monotonic() - self._began:.1f} s {what}")
 
     def _share(self, request: dict[str, Any]) -> None:
         """Note the link, if the server acknowledges it."""
@@ -70,28 +75,38 @@ class Client:
 
         As a page does, it is resumed after a lost connection, and run again where the server no longer knows it.
         """
-        run = ""
+        run, outcome = "", ""
         message = {"type": "run", "v": 1, "request": request}
+        end = time.monotonic() + ANSWER_SECONDS
         while True:
+            limit = asyncio.timeout(end - time.monotonic())
             try:
-                async with socket_from(self.address, self.server) as opened:
+                async with limit, socket_from(self.address, self.server) as opened:
+                    self._note(f"connected, resuming {run}" if run else "connected")
                     await opened.send(json.dumps({"type": "resume", "run": run} if run else message))
-                    resumed, (run, outcome) = run, await _ended(opened, run)
-                if resumed and outcome == "unknown_run":
-                    run, outcome = "", ""
-                    self.again += 1
-                if outcome:
-                    return outcome
-            except (OSError, WebSocketException):
+                    resumed, (run, outcome) = run, await _ended(opened, run, self._note)
+            except (OSError, WebSocketException) as error:
+                if limit.expired():
+                    raise
+                self._note(f"not connected: {error!r:.80}")
+                end = time.monotonic() + ANSWER_SECONDS  # there is no server that could answer
                 await asyncio.sleep(0.3)
+                continue
+            if resumed and outcome == "unknown_run":
+                run, outcome = "", ""
+                self.again += 1
+                end = time.monotonic() + ANSWER_SECONDS
+            if outcome:
+                return outcome
 
 
-async def _ended(opened: ClientConnection, run: str) -> tuple[str, str]:
-    """(the run's id, how it ended); without an end where the connection is lost."""
+async def _ended(opened: ClientConnection, run: str, note: Callable[[str], None]) -> tuple[str, str]:
+    """(the run's id, how it ended); without an end where the connection is lost. note -- told of each message"""
     outcome = ""
     try:
         while True:
             told = json.loads(await opened.recv())
+            note(" ".join(str(told[name]) for name in ("type", "stage", "position", "code") if name in told))
             if told["type"] == "accepted":
                 run = told["run"]
             elif told["type"] == "done":
@@ -100,7 +115,8 @@ async def _ended(opened: ClientConnection, run: str) -> tuple[str, str]:
                 outcome = str(told.get("code") or f"limit {told['limit']}")
                 if outcome in ("unknown_run", "busy", "bad_request"):  # nothing follows
                     return run, outcome
-    except WebSocketException:
+    except WebSocketException as error:
+        note(f"disconnected: {error!r:.80}")
         return run, ""
 
 
@@ -119,89 +135,60 @@ def ask(
         connection.close()
 
 
-def _started(pid: int) -> str | None:
-    """A process' start time; None if it is gone, or waits to be reaped."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == "Z" else fields[19]
-
-
-def _zombies(playground: Playground) -> int:
-    count = 0
-    for pid in playground.processes():
-        with contextlib.suppress(OSError):
-            count += Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return count
-
-
-class Killer(threading.Thread):
-    """Kills a process of the server every few seconds, the web process too; starts that again."""
-
-    def __init__(self, playground: Playground, seconds: float) -> None:
-        super().__init__(daemon=True)
-        self.playground, self.until = playground, time.monotonic() + seconds
-        self.killed: Counter[str] = Counter()
-        self.seen: Seen = set()
-
-    def run(self) -> None:
-        while time.monotonic() < self.until:
-            end = time.monotonic() + EVERY
-            while time.monotonic() < end:
-                self.look()
-                time.sleep(0.1)
-            processes = self.playground.processes()
-            victim = processes[0] if random.random() < 0.2 else random.choice(processes)
-            with contextlib.suppress(OSError):
-                os.kill(victim, signal.SIGKILL)
-                self.killed["web process" if victim == processes[0] else "below it"] += 1
-            if victim == processes[0]:
-                while not self.playground.ended():
-                    time.sleep(0.05)
-                self.playground.start()
-
-    def look(self) -> None:
-        for pid in self.playground.processes():
-            if (started := _started(pid)) is not None:
-                self.seen.add((pid, started))
-
-
 def kills(seconds: float) -> list[Row]:
     """kill -9 of a random process every 2 s while clients share and run programs; then a look at what is there."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    with Playground(PORT=str(port), WORKERS="2", SHARES_PER_HOUR="1000000") as playground:
+    with Playground(
+        PORT=str(port), WORKERS="2", SHARES_PER_HOUR="1000000", QUEUE_SECONDS=str(QUEUE_SECONDS)
+    ) as playground:
+
+        def keep() -> None:
+            if playground.ended():
+                playground.begin()
+
+        def roots() -> dict[str, int]:
+            return {} if playground.ended() else {"web process": playground.processes()[0]}
+
         clients = [Client(f"127.0.5.{n + 1}", playground.address) for n in range(VISITORS)]
-        killer = Killer(playground, seconds)
+        killer = Killer(seconds, roots, keep)
         killer.start()
-
-        async def all_of_them() -> None:
-            await asyncio.gather(*(client.go(killer.until) for client in clients))
-
-        asyncio.run(all_of_them())
+        asyncio.run(all_of_them(clients, killer))
         killer.join()
-        time.sleep(3)
+        playground.wait_for_workers()
+        time.sleep(SETTLED_SECONDS)
         links = {name: source for client in clients for name, source in client.links.items()}
-        missing = sum(not _is_there(playground.address, *link) for link in links.items())
-        zombies = _zombies(playground)
-        workers = json.loads(ask(playground.address, "/healthz")[1])["workers"]
-        folders = len([*(playground.folder / "tmp").glob("worker-*")]) - workers["idle"] - workers["running"]
+        missing = sum(not is_there(playground.address, *link) for link in links.items())
         killer.look()
+        zombies, folders = killer.zombies(), killer.folders(playground.folder)
         playground.stop()
-        time.sleep(3)
-        left = [pid for pid, started in killer.seen if _started(pid) == started]
+        time.sleep(SETTLED_SECONDS)
+        return [
+            Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
+            *ends(clients, killer),
+            Row("zombies", [zombies], "", 0),
+            Row("processes that outlive the server", [len(killer.left())], "", 0),
+            Row("folders of workers that are gone", [folders], "", 0),
+        ]
+
+
+async def all_of_them(clients: Sequence[Client], killer: Killer) -> None:
+    """All clients, until no process is killed any more."""
+    await asyncio.gather(*(client.go(killer.until) for client in clients))
+
+
+def ends(clients: Sequence[Client], killer: Killer) -> list[Row]:
+    """How runs ended, and what was killed."""
     outcomes = sum((client.outcomes for client in clients), Counter[str]())
-    note = f"of {len(links):,}; killed {dict(killer.killed)}"
+    note = f"of {outcomes.total():,}: {dict(outcomes)}"
+    killed = f"{dict(killer.killed)}, every {killer.seconds / max(1, killer.killed.total()):.2f} s"
     return [
-        Row("acknowledged links that are not there", [missing], "", 0, note=note),
-        Row(f"runs without an end within {ANSWER_SECONDS} s", [outcomes[LOST]], "", 0, note=str(dict(outcomes))),
-        Row("zombies", [zombies], "", 0),
-        Row("processes that outlive the server", [len(left)], "", 0),
-        Row("folders of workers that are gone", [folders], "", 0),
-    ]  # fmt: skip
+        Row(f"runs without an end within {ANSWER_SECONDS} s", [outcomes[LOST]], "", 0, note=note),
+        Row("runs that their page started once more", [sum(client.again for client in clients)]),
+        Row("processes killed", [killer.killed.total()], note=killed),
+    ]
 
 
-def _is_there(server: str, name: str, source: str) -> bool:
+def is_there(server: str, name: str, source: str) -> bool:
     status, answer = ask(server, f"/s/{name}.json")
     return status == 200 and json.loads(answer)["program"]["request"]["source"] == source

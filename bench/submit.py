@@ -62,16 +62,9 @@ class Playground:
         return self
 
     def start(self) -> None:
-        """Start the web process, once more after it was killed; wait until a worker is there."""
-        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
-        env.pop("PORT", None)
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
-        env |= self._more
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "playground"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+        """Start the web process; wait until a worker is there."""
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=self._environment(), check=True)
+        self.begin()
         assert self._process.stdout is not None
         address = ""
         while "http://" not in address:
@@ -79,7 +72,21 @@ class Playground:
             if not address:
                 sys.exit(f"bench: the playground did not start:\n{self._log.read_text()[-2000:]}")
         self.address = address[address.index("http://") :].strip()
-        self._wait_for_workers()
+        self.wait_for_workers()
+
+    def begin(self) -> None:
+        """Start the web process, also once more after it was killed, and wait for nothing."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "playground"], cwd=ROOT, env=self._environment(), stdout=subprocess.PIPE,
+                stderr=log, text=True,
+            )  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        env = {**os.environ, "BPFSCOPE_VAR": self._var.name, "HOST": "127.0.0.1", "SHUTDOWN_SECONDS": "0"}
+        env.pop("PORT", None)
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        return env | self._more
 
     def stop(self) -> None:
         """End the web process, and with it its workers."""
@@ -96,13 +103,13 @@ class Playground:
         self.stop()
         self._var.cleanup()
 
-    def _wait_for_workers(self) -> None:
-        from urllib.error import HTTPError
+    def wait_for_workers(self) -> None:
+        """Until a run could begin at once; SystemExit after a minute."""
         from urllib.request import urlopen
 
         for _ in range(120):
             # 503 until a worker has started
-            with contextlib.suppress(HTTPError), urlopen(self.address + "/healthz") as answer:
+            with contextlib.suppress(OSError), urlopen(self.address + "/healthz") as answer:
                 if json.load(answer)["workers"]["idle"]:
                     return
             time.sleep(0.5)
