@@ -63,14 +63,16 @@ class Broker:
     """The interface of Pool for workers on other machines.
 
     size -- jobs that all workers together run at the same time, without those that only answer short reads
+    code -- of this process: what a worker with other code answers is shown, and not kept
     """
 
-    def __init__(self, *, url: str, secret: str, limits: JobLimits, queue: Queue, guests: Queue) -> None:
+    def __init__(self, *, url: str, secret: str, code: str, limits: JobLimits, queue: Queue, guests: Queue) -> None:
         self.limits = limits
         self.queue_length = queue.length
         self.size = 0
         self.about: dict[str, Any] = {}
         self._secret = secret
+        self._code = code
         self._name = secrets.token_hex(8)
         self._redis = redis.from_url(url)
         self._celery: Celery = engine.application(url)
@@ -389,7 +391,8 @@ class Broker:
             elif letter == streams.NEED:
                 await self._give(run, data.decode(), name)
             elif letter == streams.END:
-                run.good = json.loads(data)["good"] is True
+                said = json.loads(data)
+                run.good = said["good"] is True and said.get("code") == self._code
                 run.finish()
                 await self._redis.delete(engine.key("want", name))
                 return

@@ -184,7 +184,14 @@ def remote_pool() -> Broker:
     """Workers of other machines, or of other processes here."""
     from playground.jobs.broker import Broker  # celery and redis are installed only where they are used
 
-    return Broker(url=settings.REDIS_URL, secret=settings.JOB_KEY, limits=job_limits(), queue=_queue(), guests=_queue())
+    return Broker(
+        url=settings.REDIS_URL,
+        secret=settings.JOB_KEY,
+        code=version(),
+        limits=job_limits(),
+        queue=_queue(),
+        guests=_queue(),
+    )
 
 
 def others(replaced: Callable[[str], None]) -> Others | None:

@@ -42,7 +42,7 @@ RESTART = "The server is being restarted, so this run was stopped. Press Run aga
 class Taker:
     """Runs jobs by name. All methods but `stop` belong to the event loop in which it was made."""
 
-    def __init__(self, url: str, secret: str, pool: Pool, store: Store) -> None:
+    def __init__(self, url: str, secret: str, pool: Pool, store: Store, code: str) -> None:
         self.on_return: Callable[[], object] = bool
         """Called when Redis answers again after it did not."""
         self.on_told: Callable[[], object] = bool
@@ -53,6 +53,7 @@ class Taker:
         self.name = secrets.token_hex(8)
         self.queues: Sequence[str] = ()
         self._secret = secret
+        self._code = code
         self._redis = redis.from_url(url)
         self._loop = asyncio.get_running_loop()
         self._runs: set[Run] = set()
@@ -212,7 +213,7 @@ class Taker:
                     return
                 place += 1
             if finished:
-                await writer.write(streams.END, json.dumps({"good": run.good}).encode())
+                await writer.write(streams.END, json.dumps({"good": run.good, "code": self._code}).encode())
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):

@@ -242,6 +242,22 @@ async def test_a_run_is_stopped_when_its_client_starts_another_one_elsewhere(
     await client.aclose()
 
 
+async def test_what_a_worker_with_other_code_answers_is_shown_and_not_kept(web: None, worker: object) -> None:
+    here = services.service()
+    assert await here.pool.ready(60)
+    client = await connected()
+    for code, kept in (("other", False), (services.version(), True)):
+        here.pool._code = code  # type: ignore[union-attr]
+        await client.run("stage compile\nstage verify\nstage other")
+        said = await client.until("done", 60)
+        assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify", "other"]
+        run = here._by_id[said[0]["run"]]
+        await _until(lambda run=run: run.state == FINISHED, 60)
+        assert run.good == kept
+        assert (here.store.find(run.key) is not None) == kept
+    await client.close()
+
+
 async def test_a_worker_that_redis_hears_of_shows_it(worker: object, folder: Path) -> None:
     """The health check of its container looks at the time of the file."""
     file = folder / "worker.alive"
@@ -259,7 +275,7 @@ async def test_what_is_not_signed_is_refused(redis_url: str, web: None, tmp_path
     here = services.service()
     client = redis.from_url(redis_url)
     bad, good = (broker._encoded(key, "job", {"request": {}, "files": {}, "patience": 1}) for key in (KEY[::-1], KEY))
-    taker = Taker(redis_url, KEY, services.local_pool(), here.store)
+    taker = Taker(redis_url, KEY, services.local_pool(), here.store, services.version())
     for data, known in ((bad, False), (b"", False), (good[:-1], False), (good, True)):
         await client.set(engine.key("want", "job"), data)
         assert (await taker._job("job") is not None) == known

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from playground.jobs.service import local_pool, store
+from playground.jobs.service import local_pool, store, version
 
 READY_SECONDS = 180
 KINDS = ("all", "runs", "reads", "guests")
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         async def begin() -> Taker:
             here = store()
             here.start()
-            taker = Taker(settings.REDIS_URL, settings.JOB_KEY, local_pool(), here)
+            taker = Taker(settings.REDIS_URL, settings.JOB_KEY, local_pool(), here, version())
             taker.start()
             if not await taker.pool.ready(READY_SECONDS):
                 raise CommandError(taker.pool.start_error or "no worker process is ready")
