@@ -248,9 +248,11 @@ async def test_what_a_worker_with_other_code_answers_is_shown_and_not_kept(web: 
     client = await connected()
     for code, kept in (("other", False), (services.version(), True)):
         here.pool._code = code  # type: ignore[union-attr]
-        await client.run("stage compile\nstage verify\nstage other")
+        await client.run("stage compile\nsteps verify 60000\nstage other")
         said = await client.until("done", 60)
-        assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "verify", "other"]
+        assert [m["stage"] for m in said if m["type"] == "stage"] == ["compile", "other"]
+        await client.send(type="window", stage="verify", **{"from": 59000, "to": 59010})
+        assert (await client.until("steps", 60))[-1]["from"] <= 59000
         run = here._by_id[said[0]["run"]]
         await _until(lambda run=run: run.state == FINISHED, 60)
         assert run.good == kept
