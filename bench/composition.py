@@ -325,6 +325,7 @@ def kills(services: Composition | Containers) -> list[Row]:
     return [
         Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
         Row("runs without an end", [outcomes[LOST]], "", 0, note=f"of {ended:,}: {dict(outcomes)}"),
+        Row("the longest run", [max(client.longest for client in clients)], " s"),
         Row("runs that their page started once more", [again], ""),
         Row("links missing in a restored backup", [len(links.keys() - restored)], "", 0, note=f"of {len(restored):,}"),
         *(Row(f"ready again after kill -9 of {name}", [took], "s") for name, took in killer.recovered.items()),
