@@ -351,7 +351,7 @@ def kills_at_random(services: Composition, seconds: float) -> list[Row]:
     return [
         Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
         *ends(clients, killer),
-        Row("zombies", [zombies], "", 0),
+        Row("zombies", [len(zombies)], "", 0, note=", ".join(zombies)),
         Row("processes that outlive the services", [len(killer.left())], "", 0),
         Row("folders of workers that are gone", [folders], "", 0),
     ]

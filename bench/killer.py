@@ -17,6 +17,7 @@ EVERY: Final = 2.0
 ROOTS: Final = 0.25
 """Part of the killed processes that are servers: all below them ends too, and needs seconds to be there again."""
 LOOK_SECONDS: Final = 0.1
+ZOMBIE_SECONDS: Final = 5
 KINDS: Final = {
     b"playground.jobs.worker": "worker process",
     b"vm.sandbox.server": "launcher",
@@ -73,10 +74,15 @@ class Killer(threading.Thread):
         there = ((process, began, _stat(process)) for process, began in self._seen)
         return [process for process, began, stat in there if stat and stat[0] != "Z" and stat[19] == began]
 
-    def zombies(self) -> int:
-        """Processes below the servers that ended, and that nobody waited for."""
-        stats = (_stat(process) for _, process in self._processes())
-        return sum(stat is not None and stat[0] == "Z" for stat in stats)
+    def zombies(self) -> list[str]:
+        """Kinds of processes below the servers that ended, and that nobody waited for in a while."""
+        first = self._dead()
+        time.sleep(ZOMBIE_SECONDS)
+        return [kind for process, kind in self._dead().items() if process in first]
+
+    def _dead(self) -> dict[int, str]:
+        stats = ((kind, process, _stat(process)) for kind, process in self._processes())
+        return {process: kind for kind, process, stat in stats if stat and stat[0] == "Z"}
 
     def folders(self, *of: Path) -> int:
         """Workers' folders in the servers' own ones, without those of workers that run."""

@@ -170,7 +170,7 @@ def kills(seconds: float) -> list[Row]:
         return [
             Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
             *ends(clients, killer),
-            Row("zombies", [zombies], "", 0),
+            Row("zombies", [len(zombies)], "", 0, note=", ".join(zombies)),
             Row("processes that outlive the server", [len(killer.left())], "", 0),
             Row("folders of workers that are gone", [folders], "", 0),
         ]

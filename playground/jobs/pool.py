@@ -16,7 +16,7 @@ from typing import Any
 from playground import metrics
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
-from playground.jobs.process import Worker, WorkerDied
+from playground.jobs.process import Worker, WorkerDied, sweep
 from playground.jobs.queue import SERVER, Client, Late, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
@@ -95,6 +95,7 @@ class Pool:
 
     def start(self) -> None:
         """Start the workers in the background; jobs may be submitted immediately."""
+        sweep(self._temporary)
         self._spawn_task(reap_orphans())
         self._fill()
 

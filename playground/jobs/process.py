@@ -217,7 +217,7 @@ def _changed_at(path: Path) -> int:
 
 
 def sweep(temporary: Path) -> None:
-    """Remove the folders of workers of killed web processes, which could not remove them."""
+    """Remove the folders of workers whose server was killed and could not remove them."""
     for folder in temporary.glob("worker-*-*"):
         owner = folder.name.split("-")[1]
         if owner.isdecimal() and not Path(f"/proc/{owner}").exists():

@@ -28,7 +28,6 @@ from playground.jobs.frames import (
     FrameError,
 )
 from playground.jobs.pool import Pool
-from playground.jobs.process import sweep
 from playground.jobs.queue import SERVER, Busy, Client, Queue, Rate
 from playground.jobs.reading import Reader, Unreadable
 from playground.jobs.record import Entry, Record
@@ -247,7 +246,6 @@ class Service:
     def start(self) -> None:
         self.store.start(settings.SPOOL_DIR)
         self.uploads.start()
-        sweep(settings.VAR_DIR / "tmp")
         self.pool.start()
         if self.others is not None:
             self.others.start()

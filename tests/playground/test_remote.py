@@ -532,7 +532,9 @@ async def test_a_run_waits_for_redis(redis_server: Server, web: None, worker: su
         await client.close()
 
 
-async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[bytes]) -> None:
+async def test_a_worker_machine_that_dies(
+    redis_url: str, web: None, worker: subprocess.Popen[bytes], folder: Path
+) -> None:
     assert await services.service().pool.ready(60)
     client = await connected()
     await client.run("stage load\nsleep 21")
@@ -541,6 +543,12 @@ async def test_a_worker_machine_that_dies(web: None, worker: subprocess.Popen[by
     worker.wait()
     said = await client.until("done", 60)
     assert said[-2]["code"] == "crashed"
+    left = set((folder / "tmp").iterdir())
+    assert left
+    successor = start_worker(redis_url, folder)
+    await _until(lambda: not left & set((folder / "tmp").iterdir()), 60)
+    successor.kill()
+    successor.wait()
     await client.close()
 
 
