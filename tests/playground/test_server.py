@@ -151,6 +151,46 @@ def test_a_server_that_is_stopped_lets_its_runs_end_or_tells_them(
         assert "restarted" in said[-2]["message"]
 
 
+def test_the_log_holds_nothing_that_users_sent(tmp_path: Path) -> None:
+    marker = "Xq7marker"
+    server = command(tmp_path, LOG_FORMAT="json", LOG_LEVEL="DEBUG", SHUTDOWN_SECONDS="0")
+    assert server.stdout is not None
+    here = server.stdout.readline().split()[-1]
+    requests: list[dict[str, Any]] = [
+        {"kind": "c", "source": f"int {marker}(void) {{ return {marker}2; }}"},
+        {"kind": "asm", "source": f"{marker}\nexit"},
+        {"kind": "elf", "source": base64.b64encode(b"\x7fELF" + marker.encode()).decode()},
+        {"kind": "log", "source": f"0: (b7) r0 = 0 ; {marker}\n"},
+        {"kind": "asm", "source": "r0 = 0\nexit", "input": {"kind": "packet", "hex": marker}},
+        {"kind": "asm", "source": "r0 = 0\nexit", "input": {"kind": "form", "layers": {marker: {marker: marker}}}},
+        {"kind": "asm", "source": "r0 = 0\nexit", "options": {"program": marker, "prog_type": marker}},
+    ]
+    with dial(here) as client:
+        for request in requests:
+            client.send(json.dumps({"type": "run", "v": 1, "request": request}))
+            said = {"type": "", "code": ""}
+            while said["type"] != "done" and said.get("code") != "bad_request":
+                said = json.loads(client.recv(timeout=60))
+        for text in (marker, json.dumps({"type": marker}), json.dumps({"type": "seek", marker: marker})):
+            client.send(text)
+            client.recv(timeout=60)
+    for path, body in (
+        ("/api/share", {**requests[0], "title": marker}),
+        ("/api/share", {**requests[0], marker: 1}),
+        ("/api/verify", requests[1]),
+    ):
+        sent = urllib.request.Request(f"{here}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            urllib.request.urlopen(sent, timeout=60).read()
+        except urllib.error.HTTPError as error:
+            error.close()
+    server.terminate()
+    out, err = server.communicate(timeout=60)
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert any(line["level"] == "DEBUG" or line["level"] == "INFO" for line in lines)
+    assert marker not in err and marker.encode().hex() not in err and marker not in out
+
+
 def test_two_servers_started_at_once_have_two_addresses(tmp_path: Path) -> None:
     both = [command(tmp_path) for _ in range(2)]
     said = [server.stdout.readline() for server in both if server.stdout is not None]
