@@ -1,8 +1,8 @@
 """Records events of attached programs: the registers before each instruction between entry and return.
 
-The guest runs at full speed until a program that is to be recorded is entered. From there to its return QEMU executes
-one instruction at a time and logs the registers before each one in the area of modules, where BPF programs are. Memory
-is read at the entry (the context) and at the return (the program's stack, and what else it touched).
+The guest runs at full speed until a program that is to be recorded is entered. From there to its return QEMU logs the
+registers before each instruction in the program's pages; other code, such as that of helpers, runs at full speed.
+Memory is read at the entry (the context) and at the return (the program's stack, and what else it touched).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vm.guests.conditions import condition
+from vm.guests.guards import guards
 from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
 from vm.guests.stub import Registers, Stub
+from vm.guests.tasks import Tasks
 from vm.guests.wire import GuestError
 from vm.program import Program
 from vm.recorded.operands import Decoder
@@ -27,6 +29,10 @@ from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
 DEFAULT_EVENTS: Final = 3
 MAX_LOOKED_AT: Final = 2000
 """Entries of a program, but for those in the guest's init, after which it is no longer stopped at."""
+LOOKING_SECONDS: Final = 8.0
+"""So long after a program's first entry it is no longer stopped at if it was entered more than _OFTEN times. Each stop
+takes 2 ms, on a busy machine 20 ms: the workload would not come to its end."""
+_OFTEN: Final = 100
 MAX_IN_INIT: Final = 16
 """Entries in the guest's init, while it does something for the host, after which they are no longer stopped at. Such an
 entry takes about a millisecond."""
@@ -37,6 +43,8 @@ _CTX_BYTES: Final = 256
 _MAX_STACK: Final = 16 << 10
 _INIT: Final = 1
 _RSP, _RDI = 4, 7
+_NOTHING: Final = (bytes.fromhex("f30f1efa"), bytes.fromhex("0f1f440000"))  # endbr64; nopl 0(%rax,%rax,1)
+_FIRST: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,9 @@ class Recorder:
             raise GuestError("start", "The guest was restored without a debugger.")
         self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
         self._decoders = [Decoder(code.image) for code in self.codes]
+        self._guards = [guards(code) for code in self.codes]
         self._seen = [0] * len(self.codes)
+        self._since = [0.0] * len(self.codes)
         self._admitted = [0] * len(self.codes)
         asked = condition(self.choice.where)
         self._asked = asked is not None
@@ -86,9 +96,8 @@ class Recorder:
         self._spared = 0
         self._taken = [0] * len(self.codes)
         self._stub = Stub(debug, time.monotonic() + self.machine.left)
-        self._tasks = _Tasks(self.kernel, self._stub)
-        for address in self._entries:
-            self._stub.stop_at(address)
+        self._tasks = Tasks(self.kernel, self._stub)
+        self._stub.stop_at(*self._entries)
         self._armed = set(self._entries)
         self._stub.go()
         self.machine.watch(debug.stub, self._stopped)
@@ -106,38 +115,57 @@ class Recorder:
 
     def _at_stop(self) -> None:
         """Handles a stop of the guest: records the event if it is wanted, then continues the guest."""
-        stub = self._stub
-        state = stub.registers()
+        stub, tasks = self._stub, self._tasks
+        state, current = stub.stopped_at(*tasks.pointer)
         number = self._entries.get(state.rip)
         if number is None or state.rip not in self._armed:
             stub.go()
             return
-        comm, pid = self._tasks.current()
+        stack, ctx = (state.regs[_RSP], 8), (state.regs[_RDI], _CTX_BYTES)
+        back, context, first, *task = stub.read(stack, ctx, (state.rip, _FIRST), *tasks.pieces(current))
+        comm, pid = tasks.told(task)
         if pid == _INIT:
             self._in_init[number] += 1
             self._spared += 1
         else:
             self._seen[number] += 1
+            self._since[number] = self._since[number] or time.monotonic()
         if self._wanted(number, comm, pid, state):
-            self._unarm(state.rip)
             started = time.monotonic()
-            event = self._record(number, comm, pid, state)
+            at_entry = Bytes(0, state.regs[_RDI], context)
+            event = self._record(number, comm, pid, state, int.from_bytes(back, "little"), at_entry)
             self._taken[number] += 1
             self._events.append((event, time.monotonic() - started))
-            if self._taken[number] < self.choice.events:
-                self._arm(state.rip)
         else:
             if self._spared > MAX_IN_INIT:
                 self._unarm(state.rip)
                 self._resting.add(state.rip)
-            elif self._seen[number] >= MAX_LOOKED_AT:
+            elif self._seen_enough(number):
                 self._unarm(state.rip)
-            stub.step()  # QEMU continues past it in spite of a breakpoint
+            self._go_past(state, first)
+            return
         stub.go()
 
-    def _arm(self, address: int) -> None:
-        self._stub.stop_at(address)
-        self._armed.add(address)
+    def _go_past(self, state: Registers, first: bytes) -> None:
+        """Continues at an entry that has a breakpoint. first -- the code there
+
+        A step would be another stop, after each of which QEMU translates all code again. Programs begin with an
+        instruction that does nothing, so it is left out.
+        """
+        length = next((len(code) for code in _NOTHING if first.startswith(code)), 0)
+        if length:
+            self._stub.go_from(state._replace(rip=state.rip + length))
+        else:
+            self._stub.step()  # past the breakpoint
+            self._stub.go()
+
+    def _seen_enough(self, number: int) -> bool:
+        seen, seconds = self._seen[number], time.monotonic() - self._since[number]
+        return seen >= MAX_LOOKED_AT or seen >= _OFTEN and seconds > LOOKING_SECONDS
+
+    def _arm(self, *addresses: int) -> None:
+        self._stub.stop_at(*addresses)
+        self._armed |= {*addresses}
 
     def _unarm(self, address: int) -> None:
         self._stub.pass_by(address)
@@ -159,53 +187,46 @@ class Recorder:
             return False
         field, start = check.field, state.regs[_RDI]
         if check.packet is not None:
-            start = int.from_bytes(self._stub.read(start + check.packet, 8), "little")
-        return check.holds(self._stub.read(start + field.offset, field.size))
+            start = int.from_bytes(self._stub.read((start + check.packet, 8))[0], "little")
+        return check.holds(self._stub.read((start + field.offset, field.size))[0])
 
-    def _return_address(self, state: Registers) -> int:
-        data = self._stub.read(state.regs[_RSP], 8)
-        return int.from_bytes(data, "little") if len(data) == 8 else 0
-
-    def _run_to(self, address: int, stack: int) -> Registers | None:
-        """Runs the guest until it is at an address, its stack pointer just above `stack`; None if it never is."""
+    def _returned(self, address: int, stack: int, guarded: Sequence[int]) -> Registers | None:
+        """Waits until the guest is at an address, its stack pointer just above `stack`; None if it never is."""
         stub, until = self._stub, time.monotonic() + EVENT_SECONDS
-        stub.stop_at(address)
-        try:
-            while True:
-                stub.go()
-                if not stub.stopped(until - time.monotonic()):
-                    stub.interrupt()
-                    return None
-                state = stub.registers()
-                if state.rip == address and stack < state.regs[_RSP] <= stack + _MAX_STACK:
+        while True:
+            if not stub.stopped(until - time.monotonic()):
+                stub.interrupt()
+                return None
+            state, _ = stub.stopped_at()
+            if state.rip == address:
+                if stack < state.regs[_RSP] <= stack + _MAX_STACK:
                     return state
-                self._elsewhere(state)
-        finally:
-            stub.pass_by(address)
+                stub.step()
+            elif state.rip in self._armed:
+                self._unarm(state.rip)  # another program's entry, during an event: that one is not recorded
+                self._again.append(state.rip)
+            elif state.rip in guarded:
+                stub.step()
+            stub.go()
 
-    def _elsewhere(self, state: Registers) -> None:
-        """Stopped at another program's entry, during an event: that one is not recorded."""
-        if state.rip in self._armed:
-            self._unarm(state.rip)
-            self._again.append(state.rip)
-
-    def _record(self, number: int, comm: str, pid: int, entry: Registers) -> RecordedEvent:
-        stub, code = self._stub, self.codes[number]
-        back = self._return_address(entry)
-        memory = [Bytes(0, entry.regs[_RDI], stub.read(entry.regs[_RDI], _CTX_BYTES))]
-        stub.log_on()
-        after = self._run_to(back, entry.regs[_RSP])
-        states = stub.log_off()
+    def _record(self, number: int, comm: str, pid: int, entry: Registers, back: int, context: Bytes) -> RecordedEvent:
+        """Records an event, whose program is about to be entered and will return to the address `back`."""
+        stub, code, guarded = self._stub, self.codes[number], self._guards[number]
+        self._armed.discard(entry.rip)
+        stub.log_on(guarded, [back], [entry.rip])
+        after = self._returned(back, entry.regs[_RSP], guarded)
+        states = stub.log_off([back, *guarded])
         offsets, registers, cut, lowest = _own(code, entry, states)
+        memory = [context]
         if after is None:
             cut = cut or f"the program had not returned after {EVENT_SECONDS:g} seconds"
         elif not cut:
             offsets.append(RETURNED)
             registers += struct.pack("<16Q", *after.regs)
-        if after is not None and not cut:
             memory += self._at_end(number, entry, offsets, registers, lowest)
-        for address in self._again:
-            self._arm(address)
+        if self._taken[number] + 1 < self.choice.events:
+            self._again.append(entry.rip)
+        self._arm(*self._again)
         self._again.clear()
         return RecordedEvent(
             number, comm, pid, offsets, bytes(registers), tuple(each for each in memory if each.data), cut
@@ -215,13 +236,13 @@ class Recorder:
         self, number: int, entry: Registers, offsets: array[int], registers: bytearray, lowest: int
     ) -> Iterator[Bytes]:
         """Memory when the program has returned: its stack, unless that was used again, and what else it touched."""
-        stub, top = self._stub, entry.regs[_RSP]
+        top = entry.regs[_RSP]
         low = max(lowest - 512, top - _MAX_STACK)
-        if lowest:
-            yield Bytes(len(offsets), low, stub.read(low, top - low))
+        pieces = [(low, top - low)] if lowest else []
         program_stack = range(top - _MAX_STACK, top + 8)
-        for address, size in touched(self._decoders[number], offsets, bytes(registers), program_stack):
-            yield Bytes(len(offsets), address, stub.read(address, size))
+        pieces += touched(self._decoders[number], offsets, bytes(registers), program_stack)
+        for (address, _), data in zip(pieces, self._stub.read(*pieces), strict=True):
+            yield Bytes(len(offsets), address, data)
 
     def take(self) -> list[tuple[RecordedEvent, float]]:
         """The new events, and the seconds that each took."""
@@ -232,11 +253,10 @@ class Recorder:
         """Records nothing until resume(): the guest's init makes system calls for the host, which run programs."""
         while self._armed:
             self._stub.interrupt()
-            if self._stub.registers().rip in self._armed:
+            if self._stub.stopped_at()[0].rip in self._armed:
                 self._at_stop()
                 continue
-            for address in self._armed:
-                self._stub.pass_by(address)
+            self._stub.pass_by(*self._armed)
             self._resting |= self._armed
             self._armed = set()
             self._stub.go()
@@ -246,8 +266,7 @@ class Recorder:
         self._spared = 0
         if self._resting:
             self._stub.interrupt()
-            for address in self._resting:
-                self._arm(address)
+            self._arm(*self._resting)
             self._resting = set()
             self._stub.go()
 
@@ -308,29 +327,3 @@ def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> t
         registers += struct.pack("<16Q", *state.regs)
         lowest = min(lowest, stack)
     return offsets, registers, "", 0 if used else lowest
-
-
-class _Tasks:
-    """The task that runs on the guest's only processor."""
-
-    def __init__(self, kernel: GuestKernel, stub: Stub) -> None:
-        self._stub = stub
-        base = kernel.address("__per_cpu_offset")
-        current = kernel.address("pcpu_hot") or kernel.address("current_task")
-        self._at = self._u64(base) + (current or 0) if base is not None and current is not None else 0
-        try:
-            self._pid = kernel.btf.offset_of("task_struct", "tgid")
-            self._comm = kernel.btf.offset_of("task_struct", "comm")
-        except KeyError:
-            self._at = 0
-
-    def _u64(self, address: int) -> int:
-        return int.from_bytes(self._stub.read(address, 8), "little")
-
-    def current(self) -> tuple[str, int]:
-        """Its name and process id; ("", 0) where they are not known."""
-        if not self._at:
-            return "", 0
-        task = self._u64(self._at & 0xFFFF_FFFF_FFFF_FFFF)
-        comm = self._stub.read(task + self._comm, 16).split(b"\0")[0]
-        return comm.decode("utf-8", "replace"), int.from_bytes(self._stub.read(task + self._pid, 4), "little")

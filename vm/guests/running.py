@@ -50,7 +50,8 @@ MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
 _RECORDING_PAUSE: Final = 0.25  # requests of the host are executed by the guest's init, which also triggers programs
-_RECORDING_SPARE: Final = 10.0  # seconds added to the limit of the workload while it is recorded, because it is slower
+RECORDING_SPARE: Final = 10.0
+"""Seconds added to the limit of the workload while it is recorded, because it is slower."""
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
 _MAPS_EVERY: Final = 0.5  # seconds between two reads of the maps while the workload runs
 _TRACE: Final = Slot(3900)
@@ -301,7 +302,7 @@ def run(
         recorder.resume()
         recorder.wait(_RECORDING_PAUSE)
     maps = _Maps(machine, obj)
-    spare = _RECORDING_SPARE if recorder is not None else 0.0
+    spare = RECORDING_SPARE if recorder is not None else 0.0
     until, settled, looked = time.monotonic() + seconds + spare, 0.0, time.monotonic()
     while time.monotonic() < until:
         yield one.poll()

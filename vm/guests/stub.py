@@ -3,8 +3,13 @@
 The stub speaks the gdb remote serial protocol, of which few packets are needed: c, s, g, m, Z1, z1, qRcmd (a line for
 QEMU's monitor) and QStartNoAckMode. Existing client libraries connect by TCP only.
 
-Stepping through the stub takes about a millisecond an instruction. QEMU's log of the registers at each instruction,
-switched on at a program's first instruction and off when it has returned, takes a tenth of that.
+Stepping through the stub takes about a millisecond an instruction. QEMU's log of the registers, switched on at a
+program's first instruction and off when it has returned, takes a small part of that. QEMU logs at the beginning of each
+block that it translated; in a page with a breakpoint each instruction is a block (since QEMU 6.2: check_for_breakpoints
+in accel/tcg/cpu-exec.c). So breakpoints that are never reached, *guards*, one in each page of a program, make it log
+each instruction of the program, while all other code runs at full speed.
+
+Packets are sent together where none needs the answer of another: on a busy machine an answer takes half a millisecond.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import os
 import re
 import select
 import time
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from vm.guests.process import Debug
@@ -22,6 +28,7 @@ from vm.guests.wire import OUT_OF_TIME, GuestError
 MAX_LOG: Final = 32 << 20
 """Bytes of log that are kept: some 25,000 instructions."""
 _G_WORDS: Final = 17
+_RIP: Final = 16
 # gdb counts rax rbx rcx rdx rsi rdi rbp rsp r8-r15; here: rax rcx rdx rbx rsp rbp rsi rdi r8-r15, as in machine code.
 _ORDER: Final = (0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15)
 _NAMES: Final = (
@@ -60,7 +67,6 @@ class Stub:
         self._sock, self._log, self._until = debug.stub, debug.log, until
         self._buffer = bytearray()
         self.logged = bytearray()
-        self._one_insn = ""
         self._sock.setblocking(False)
         os.set_blocking(self._log, False)
         self.interrupt()
@@ -70,10 +76,10 @@ class Stub:
 
     # -- packets --------------------------------------------------------------------------------------
 
-    def _send(self, text: str) -> None:
-        data = text.encode()
+    def _send(self, *packets: str) -> None:
+        texts = [packet.encode() for packet in packets]
         try:
-            self._sock.sendall(b"$" + data + b"#%02x" % (sum(data) & 0xFF))
+            self._sock.sendall(b"".join(b"$%b#%02x" % (text, sum(text) & 0xFF) for text in texts))
         except OSError:
             raise GuestError("crash", "The guest ended while it was watched.") from None
 
@@ -115,54 +121,53 @@ class Stub:
                 raise GuestError("crash", "The guest's log closed.")
             self.logged += piece[: max(0, MAX_LOG - len(self.logged))]
 
-    def _ask(self, text: str) -> str:
-        self._send(text)
-        answer = self._packet(self._until)
-        if answer is None:
-            raise GuestError("time", OUT_OF_TIME)
-        return answer
+    def _answer(self) -> str:
+        """The answer to a packet, without what the monitor printed."""
+        while True:
+            answer = self._packet(self._until)
+            if answer is None:
+                raise GuestError("time", OUT_OF_TIME)
+            if not answer.startswith("O") or answer == "OK":
+                return answer
 
-    def _expect(self, text: str) -> None:
-        if self._ask(text) != "OK":
-            raise GuestError("protocol", f"The guest's debugger does not understand {text.split(',')[0]}.")
+    def _ask(self, *packets: str) -> list[str]:
+        """The answers to packets that are sent together."""
+        self._send(*packets)
+        return [self._answer() for _ in packets]
 
-    def _monitor(self, line: str) -> str:
-        """Executes a command of QEMU's monitor; returns its output."""
-        self._send("qRcmd," + line.encode().hex())
-        said = ""
-        while (answer := self._packet(self._until)) not in ("OK", "", None):
-            if answer.startswith("E"):
-                raise GuestError("protocol", f"QEMU's monitor refused '{line}'.")
-            said += bytes.fromhex(answer.removeprefix("O")).decode("utf-8", "replace")
-        return said
+    def _done(self, *packets: str) -> None:
+        """Sends packets that are answered by OK; GuestError if one is not."""
+        self._send(*packets)
+        self._confirmed(packets)
+
+    def _confirmed(self, packets: Iterable[str]) -> None:
+        refused = [packet for packet in packets if self._answer() != "OK"]
+        if refused:
+            raise GuestError("protocol", f"The guest's debugger does not understand {refused[0][:2]}.")
 
     # -- what it does ---------------------------------------------------------------------------------
 
-    def registers(self) -> Registers:
-        """Of the stopped guest."""
-        data = bytes.fromhex(self._ask("g")[: 16 * _G_WORDS])
+    def stopped_at(self, *pieces: tuple[int, int]) -> tuple[Registers, list[bytes]]:
+        """Registers of the stopped guest, and its memory as read() tells it."""
+        packets = _reading(pieces)
+        registers, *memory = self._ask("g", *packets)
+        data = bytes.fromhex(registers[: 16 * _G_WORDS])
         if len(data) != 8 * _G_WORDS:
             raise GuestError("protocol", "The guest's debugger told no registers.")
         words = memoryview(data).cast("Q")
-        return Registers(words[16], tuple(words[i] for i in _ORDER))
+        return Registers(words[_RIP], tuple(words[i] for i in _ORDER)), _joined(pieces, memory)
 
-    def read(self, address: int, size: int) -> bytes:
-        """Memory of the stopped guest; shorter if a part cannot be read."""
-        out = b""
-        while size > len(out):
-            answer = self._ask(f"m{address + len(out):x},{min(size - len(out), _MOST_MEMORY):x}")
-            if not answer or answer.startswith("E"):
-                break
-            out += bytes.fromhex(answer)
-        return out
+    def read(self, *pieces: tuple[int, int]) -> list[bytes]:
+        """Memory of the stopped guest: (address, bytes) of each piece; shorter if a part cannot be read."""
+        return _joined(pieces, self._ask(*_reading(pieces)))
 
-    def stop_at(self, address: int) -> None:
-        """Sets a breakpoint at an address."""
-        self._expect(f"Z1,{address:x},1")
+    def stop_at(self, *addresses: int) -> None:
+        """Sets breakpoints at addresses."""
+        self._done(*(f"Z1,{address:x},1" for address in addresses))
 
-    def pass_by(self, address: int) -> None:
-        """Removes a breakpoint."""
-        self._expect(f"z1,{address:x},1")
+    def pass_by(self, *addresses: int) -> None:
+        """Removes breakpoints."""
+        self._done(*(f"z1,{address:x},1" for address in addresses))
 
     def step(self) -> None:
         """Execute one instruction, without interrupts (QEMU's default).
@@ -177,6 +182,16 @@ class Stub:
         """Continues the guest; stopped() tells when it stops again."""
         self._send("c")
 
+    def go_from(self, state: Registers) -> None:
+        """Continues the guest with other registers."""
+        words = [0] * _G_WORDS
+        for value, at in zip(state.regs, _ORDER, strict=True):
+            words[at] = value
+        words[_RIP] = state.rip
+        packet = "G" + b"".join(word.to_bytes(8, "little") for word in words).hex()
+        self._send(packet, "c")
+        self._confirmed([packet])
+
     def stopped(self, seconds: float) -> bool:
         """Whether it has stopped; waits for at most this many seconds."""
         return self._packet(time.monotonic() + seconds) is not None
@@ -186,24 +201,57 @@ class Stub:
         self._sock.send(b"\x03")
         self._packet(self._until)
 
-    def log_on(self) -> None:
-        """Starts logging the registers before each instruction in the area of modules."""
-        self.logged.clear()
-        if not self._one_insn:
-            unknown = "unknown command" in self._monitor("one-insn-per-tb off")
-            self._one_insn = "singlestep" if unknown else "one-insn-per-tb"  # its name until QEMU 8.0
-        self._monitor("log exec,cpu,nochain")
-        self._monitor(f"{self._one_insn} on")
+    def log_on(self, guards: Sequence[int], stops: Sequence[int], passes: Sequence[int]) -> None:
+        """Starts logging the registers before each instruction in the pages of `guards`, and continues the guest.
 
-    def log_off(self) -> list[Registers]:
-        """Stops logging; returns what was logged, in order."""
-        self._monitor(f"{self._one_insn} off")
-        self._monitor("log none")
+        guards -- addresses that are never reached: breakpoints there make QEMU translate each instruction by itself
+        stops  -- addresses where the guest stops from now on
+        passes -- addresses where it no longer stops
+        """
+        self.logged.clear()
+        packets = (
+            *(f"z1,{address:x},1" for address in passes),
+            *(f"Z1,{address:x},1" for address in (*stops, *guards)),
+            _monitor("log exec,cpu"),
+        )
+        self._send(*packets, "c")
+        self._confirmed(packets)
+
+    def log_off(self, passes: Sequence[int]) -> list[Registers]:
+        """Stops logging, and removes breakpoints; returns what was logged, in order."""
+        self._done(_monitor("log none"), *(f"z1,{address:x},1" for address in passes))
         while select.select([self._log], [], [], 0)[0]:
             self._hear()
         found: list[Registers] = []
         for match in _DUMP.finditer(self.logged):
             words = [int(text, 16) for text in match.groups()]
-            found.append(Registers(words[16], tuple(words[i] for i in _ORDER)))
+            found.append(Registers(words[_RIP], tuple(words[i] for i in _ORDER)))
         self.logged.clear()
         return found
+
+
+def _monitor(line: str) -> str:
+    """The packet of a command of QEMU's monitor."""
+    return "qRcmd," + line.encode().hex()
+
+
+def _reading(pieces: Iterable[tuple[int, int]]) -> list[str]:
+    return [
+        f"m{address + at:x},{min(size - at, _MOST_MEMORY):x}"
+        for address, size in pieces
+        for at in range(0, size, _MOST_MEMORY)
+    ]
+
+
+def _joined(pieces: Sequence[tuple[int, int]], answers: Sequence[str]) -> list[bytes]:
+    """The memory of each piece, up to the first part that could not be read."""
+    told = iter(answers)
+    out: list[bytes] = []
+    for _, size in pieces:
+        data, whole = b"", True
+        for _ in range(0, size, _MOST_MEMORY):
+            answer = next(told)
+            whole = whole and bool(answer) and not answer.startswith("E")
+            data += bytes.fromhex(answer) if whole else b""
+        out.append(data)
+    return out

@@ -106,7 +106,8 @@ def record(
                 elif isinstance(event, running.Noted):
                     notes.append(event.text)
                 elif isinstance(event, running.Ended) and codes and event.status is None:
-                    late = f"The workload had not ended after {min(seconds, MAX_SECONDS):g} s, and was stopped."
+                    waited = min(seconds, MAX_SECONDS) + running.RECORDING_SPARE
+                    late = f"The workload had not ended after {waited:g} s, and was stopped."
                     notes.append(event.stopped or late)
     except GuestError as error:
         if not events:

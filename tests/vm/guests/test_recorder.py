@@ -10,6 +10,8 @@ import pytest
 
 from vm import pipeline
 from vm.errors import InputError, LimitError
+from vm.guests import running
+from vm.guests.guards import guards
 from vm.guests.process import MODULE_AREA
 from vm.guests.recorder import _own
 from vm.guests.states import State
@@ -21,6 +23,14 @@ from vm.recorded.values import Place, RecordedCode
 ROOT = Path(__file__).parents[3]
 BASE, STACK = 0xFFFF_FFFF_C000_0000, 0xFFFF_8880_0000_8000
 CODE = RecordedCode("main", "", bytes(0x40), (Place(BASE, 0x20), Place(BASE + 0x1000, 0x20)), ())
+
+
+def test_guards_are_in_each_page_and_at_no_instruction() -> None:
+    ones, long = b"\x50" * 4094, bytes.fromhex("48b8") + bytes(8)  # push %rax; movabs $0,%rax
+    image = ones + long + b"\xc3" + bytes.fromhex("0f1f440000") + b"\x50\xc3"
+    assert guards(RecordedCode("main", "", image, (Place(BASE, 4105), Place(BASE + 0x5010, 7)), ())) == [
+        BASE + 4103, BASE + 0x5014,
+    ]  # fmt: skip
 
 
 def at(address: int, stack: int = STACK) -> Registers:
@@ -143,6 +153,19 @@ def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None
     assert len(recording.notes) == 2
     assert all("never in a task called nobody" in note for note in recording.notes)
     assert sum(int(note.split(" ran ")[1].split()[0]) for note in recording.notes) > 100
+
+
+@pytest.mark.guests
+def test_a_workload_that_does_not_end_is_stopped_and_this_is_noted(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "RECORDING_SPARE", 1.0)
+    source = Source("c", (ROOT / "examples" / "trace_execs.c").read_bytes(), "trace_execs")
+    _, build = pipeline.built(source, BuildOptions())
+    assert build is not None
+    said = list(pipeline.record(build, source, state, Choice(1), shell="busybox true; busybox sleep 600", seconds=12))
+    assert isinstance(said[-1], Recording) and len(said[-1].events) == 1
+    assert said[-1].notes == ("The workload had not ended after 13 s, and was stopped.",)
 
 
 @pytest.mark.guests
