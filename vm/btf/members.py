@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from vm.btf.types import Btf, Kind, Member
 from vm.errors import InputError
@@ -20,37 +20,54 @@ def member_path(btf: Btf, type_id: int, offset: int, size: int) -> str:
     them that are equal. A member without a name is no part of the path.
     """
     try:
-        return _path(btf, type_id, offset, size, iter(range(MAX_VISITS)))[0].removeprefix(".")
+        return _path(btf, type_id, offset, size, iter(range(MAX_VISITS))).path.removeprefix(".")
     except InputError:
         return ""
 
 
-def _path(btf: Btf, type_id: int, offset: int, size: int, visits: Iterator[int]) -> tuple[str, int]:
-    """The path, and the size of the type at its end. visits -- types that may still be looked at"""
+def member_type(btf: Btf, type_id: int, offset: int, size: int) -> int:
+    """The type of the member that is these bytes; 0 if they are none, or only a part of one."""
+    try:
+        found = _path(btf, type_id, offset, size, iter(range(MAX_VISITS)))
+    except InputError:
+        return 0
+    return found.type_id if found.path and found.size == size else 0
+
+
+class _Found(NamedTuple):
+    """The end of a path, and the size of its type."""
+
+    path: str
+    size: int
+    type_id: int
+
+
+def _path(btf: Btf, type_id: int, offset: int, size: int, visits: Iterator[int]) -> _Found:
+    """The path to the innermost member. visits -- types that may still be looked at"""
     if next(visits, None) is None:
         raise InputError("The type has too many members.")
     found = btf.skip_modifiers(type_id)
     if found.kind in _STRUCTS:
         held = [
-            (f".{member.name}" if member.name else "", *_path(btf, member.type_id, offset - start, size, visits))
+            (f".{member.name}" if member.name else "", _path(btf, member.type_id, offset - start, size, visits))
             for member, start in _holding(btf, found.members, offset, size)
         ]
         if held:
-            name, path, width = min(held, key=lambda each: each[2])
-            return name + path, width
+            name, inner = min(held, key=lambda each: each[1].size)
+            return inner._replace(path=name + inner.path)
     elif found.kind is Kind.DATASEC:
         for variable in found.variables:
             if variable.offset <= offset and offset + size <= variable.offset + variable.size:
                 held_by = btf.type(variable.type_id)
-                path, width = _path(btf, held_by.type_id, offset - variable.offset, size, visits)
-                return f".{held_by.name}{path}", width
+                inner = _path(btf, held_by.type_id, offset - variable.offset, size, visits)
+                return inner._replace(path=f".{held_by.name}{inner.path}")
     elif found.kind is Kind.ARRAY and found.nelems:
         width = btf.size_of(found.type_id)
         number, inside = divmod(offset, width or 1)
         if width and number < found.nelems and inside + size <= width:
-            path, width = _path(btf, found.type_id, inside, size, visits)
-            return f"[{number}]{path}", width
-    return "", btf.size_of(type_id)
+            inner = _path(btf, found.type_id, inside, size, visits)
+            return inner._replace(path=f"[{number}]{inner.path}")
+    return _Found("", btf.size_of(type_id), type_id)
 
 
 def _holding(btf: Btf, members: Sequence[Member], offset: int, size: int) -> Iterator[tuple[Member, int]]:

@@ -16,6 +16,7 @@ from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
 from vm.pipeline.source import BuildOptions, Source
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
+from vm.recorded.kernel_types import kernel_types
 from vm.recorded.values import RecordedEvent, RecordedMap
 from vm.recorded.values import Recording as Recording
 
@@ -113,9 +114,12 @@ def record(
         if not events:
             raise LimitError(error.message, "time" if error.kind == "time" else "memory") from None
         notes.append(f"The guest was lost: {error.message}")
+    recorded = {code.name for code in codes}
+    types = kernel_types((program for program in obj.programs if program.name in recorded), kernel.btf)
     yield Recording(
         state.name, state.release, _source_json(given, build.options), line, codes, tuple(events), tuple(maps.values()),
         tuple(printed[:MAX_TEXTS]), tuple(note[:MAX_TEXT] for note in notes[:MAX_TEXTS]),
+        types,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from vm.btf.members import member_path
-from vm.btf.types import Btf, Kind
+from vm.btf.types import Btf, Kind, Type
 from vm.errors import InputError
 from vm.kernel import types as k
 from vm.kernel.attach import attach_target
@@ -19,6 +19,8 @@ _ON_THE_WAY: Final = (Kind.FUNC, Kind.TYPEDEF, Kind.PTR)
 _SKIPPED: Final = {k.BPF_TRACE_RAW_TP: 1}
 """Parameters that are not passed on to the program."""
 _CHARACTER: Final = 1
+_MAX_REFERENCES: Final = 8
+"""From a hook's type to its parameters."""
 AS_TOLD: Final = frozenset(
     {
         k.BPF_PROG_TYPE_KPROBE, k.BPF_PROG_TYPE_TRACEPOINT, k.BPF_PROG_TYPE_RAW_TRACEPOINT,
@@ -52,7 +54,9 @@ class ContextFields:
     """Names of the bytes of a program's context."""
 
     def __init__(self, program: Program, kernel: Btf | None = None) -> None:
-        """kernel -- types of the kernel it is attached in; of the emulated one by default"""
+        """kernel -- types of the kernel it is attached in, which also hold for a struct of the program that has
+        the same name; of the emulated one by default
+        """
         self._btf: Btf | None = None
         self._type_id = 0
         self._arguments: tuple[Argument, ...] = ()
@@ -60,8 +64,18 @@ class ContextFields:
         with contextlib.suppress(InputError):
             if program.btf is not None and program.func_infos:
                 self._btf, self._type_id = program.btf, _pointed(program.btf, program.func_infos[0].type_id)
+                self._as_in(kernel)
             if not self._type_id:
                 self._arguments = tuple(_arguments(program, kernel or kernel_btf()))
+
+    def _as_in(self, kernel: Btf | None) -> None:
+        """Takes the kernel's struct for the one that the program declares, if it has one of that name."""
+        if kernel is None or self._btf is None or not self._type_id:
+            return
+        declared = self._btf.type(self._type_id)
+        found = kernel.find(declared.name, declared.kind) if declared.name else None
+        if found is not None:
+            self._btf, self._type_id = kernel, found.id
 
     def field(self, offset: int, size: int) -> str:
         """Name of the field or argument at an offset; "" if it is unknown."""
@@ -118,14 +132,23 @@ def _pointed(btf: Btf, func_id: int) -> int:
     return found.id if found.kind in (Kind.STRUCT, Kind.UNION) else 0
 
 
+def hook(program: Program, btf: Btf) -> Iterator[Type]:
+    """The kernel's types that tell the arguments of what a program is attached to, the best first."""
+    if program.expected_attach_type == k.BPF_TRACE_RAW_TP:  # the type of a tracepoint has no names
+        named = btf.find(f"__traceiter_{program.attach_btf_name}", Kind.FUNC)
+        if named is not None:
+            yield named
+    found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name, btf)
+    if found is not None:
+        yield found
+
+
 def _arguments(program: Program, btf: Btf) -> Iterator[Argument]:
     """Names of the arguments of the function or tracepoint that a program is attached to, and of its result."""
-    found = attach_target(program.prog_type, program.expected_attach_type, program.attach_btf_name, btf)
-    if program.expected_attach_type == k.BPF_TRACE_RAW_TP:  # the type of a tracepoint has no names
-        found = btf.find(f"__traceiter_{program.attach_btf_name}", Kind.FUNC) or found
-    while found is not None and found.kind is not Kind.FUNC_PROTO:
-        found = btf.type(found.type_id) if found.kind in _ON_THE_WAY else None
-    if found is None:
+    found = next(hook(program, btf), None)
+    for _ in range(_MAX_REFERENCES):
+        found = btf.type(found.type_id) if found is not None and found.kind in _ON_THE_WAY else found
+    if found is None or found.kind is not Kind.FUNC_PROTO:
         return
     for number, param in enumerate(found.params[_SKIPPED.get(program.expected_attach_type, 0) :], 1):
         held = btf.skip_modifiers(param.type_id)

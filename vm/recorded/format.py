@@ -19,6 +19,7 @@ from struct import Struct, error, pack, unpack_from
 from typing import Any, Final
 
 from vm.bits import U32, U64
+from vm.btf.check import from_untrusted
 from vm.errors import InputError, LimitError
 from vm.recorded.values import (
     SNAPSHOT,
@@ -41,6 +42,8 @@ MAX_MEMORY: Final = 64 << 10
 """Bytes of memory, of one event."""
 MAX_PIECES: Final = 256
 """Of memory, of one event."""
+MAX_TYPES: Final = 128 << 10
+"""Bytes of BTF."""
 MAX_SLOT: Final = 1 << 24
 """Of an instruction."""
 MAX_LINES: Final = 1 << 16
@@ -73,6 +76,7 @@ def encode(recording: Recording) -> bytes:
         ],
         "maps": [{"name": m.name, "entries": [[_text(k), _text(v)] for k, v in m.entries]} for m in recording.maps],
         "printed": list(recording.printed), "notes": list(recording.notes),
+        **({"types": _text(recording.types)} if recording.types else {}),
     }  # fmt: skip
     told = json.dumps(head, separators=(",", ":")).encode()
     body = b"".join((pack("<I", len(told)), told, *map(_columns, recording.events)))
@@ -126,8 +130,21 @@ def _decoded(body: bytes) -> Recording:
     )
     return Recording(
         _name(head["kernel"]), _name(head["release"]), dict(head["source"]), _name(head["workload"]), codes, events,
-        maps, _texts(head["printed"]), _texts(head["notes"]),
+        maps, _texts(head["printed"]), _texts(head["notes"]), _types(head.get("types", "")),
     )  # fmt: skip
+
+
+def _types(text: str) -> bytes:
+    """BTF that can be read, or nothing."""
+    data = _bytes(text)
+    if len(data) > MAX_TYPES:
+        raise ValueError("more types than a recording may have")
+    if data:
+        try:
+            from_untrusted(data)
+        except InputError as found:
+            raise ValueError("types that cannot be read") from found
+    return data
 
 
 def _name(value: object) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from vm.program import Program
@@ -103,6 +103,7 @@ class Recording:
     workload -- the line of shell that ran
     printed -- lines of trace_pipe
     notes  -- sentences about what the recording does not contain
+    types  -- BTF of the kernel's types that the events are shown with; b"" if they are those of the emulated kernel
     """
 
     kernel: str
@@ -113,7 +114,8 @@ class Recording:
     events: tuple[RecordedEvent, ...]
     maps: tuple[RecordedMap, ...] = ()
     printed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    types: bytes = b""
 
 
 def fingerprint(program: Program) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vm.btf.format import RecordText
 from vm.btf.members import member_path
 from vm.kernel.btf import is_kernel_type
-from vm.recorded.context_fields import ContextFields
+from vm.recorded.context_fields import AS_TOLD, ContextFields
 from vm.recorded.values import RecordedCode, RecordedEvent
 from vm.runner.execution import Region
 from vm.runner.replay_objects import Typed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CTX_BYTES: Final = 256
 _STACK_BYTES: Final = 16 << 10
 _MAP_BYTES: Final = 256
+_ARGUMENT: Final = 8
 
 
 class RecordedNames:
@@ -30,14 +31,18 @@ class RecordedNames:
     stack -- addresses of the program's frames; maps -- name of a map by the address of its struct bpf_map
     """
 
-    def __init__(self, code: RecordedCode, event: RecordedEvent, rewritten: Rewritten, image: Image | None) -> None:
+    def __init__(
+        self, code: RecordedCode, event: RecordedEvent, rewritten: Rewritten, image: Image | None, kernel: Btf | None
+    ) -> None:
+        """kernel -- types of the recorded kernel, where they are not those of the emulated one"""
         regs = unpack_from("<16Q", event.registers) if event.registers else (0,) * 16
         self.ctx, top = regs[7], regs[4]
         self.stack = range(max(0, top - _STACK_BYTES), top + 8)
         self.maps: dict[int, str] = {}
         self._types: dict[str, tuple[Btf, int]] = {}
         self._program = rewritten.program
-        self._context = ContextFields(rewritten.program)
+        self._memory = event.memory
+        self._context = ContextFields(rewritten.program, kernel)
         self._records = RecordText(rewritten.program.btf, is_kernel_type)
         self._sizes: dict[int, tuple[int, int]] = {}
         self._values: dict[str, list[tuple[int, int]]] = {}
@@ -95,6 +100,14 @@ class RecordedNames:
             btf, type_id = self._types.get(each.name, (None, 0))
             if btf is not None:
                 yield Typed(each.name, each.address, each.size, btf, type_id)
+
+    def arguments(self) -> list[tuple[int, int]]:
+        """Value at the entry and type of each argument of the hook, as far as they are recorded."""
+        if self._program.prog_type not in AS_TOLD:
+            return []
+        data = next((each.data for each in self._memory if each.state == 0 and each.address == self.ctx), b"")
+        told = self._context.arguments()[1][: len(data) // _ARGUMENT]
+        return [(unpack_from("<Q", data, _ARGUMENT * n)[0], each.type_id) for n, each in enumerate(told)]
 
     def _holder(self, address: int) -> Region | None:
         """The smallest region that holds an address."""

@@ -12,12 +12,14 @@ from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vm.btf.types import Btf
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
+from vm.kernel.btf import kernel_btf
 from vm.recorded.values import SNAPSHOT, RecordedCode, RecordedEvent, Recording, fingerprint
 from vm.runner.context import prog_type_name
-from vm.runner.execution import Execution, RunEvent
+from vm.runner.execution import Execution, MemoryWrite, RunEvent
 from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
 from vm.runner.place_names import RecordedNames
 from vm.runner.points import EPILOGUE, Point, load
@@ -25,7 +27,7 @@ from vm.runner.recording import BPF_REGS, RBP, Steps
 from vm.runner.recording import Recording as RawSteps
 from vm.runner.replay_calls import calls
 from vm.runner.replay_memory import Memory, by_line
-from vm.runner.replay_objects import objects
+from vm.runner.replay_objects import objects, reached
 from vm.runner.replay_structs import HeldStruct, Structs
 from vm.runner.results import result_text
 
@@ -111,10 +113,11 @@ def replay(
     code = recording.codes[number]
     matched = match(code, rewritten, image)._replace(events=tuple(events))
     done = Replayed(matched, [], [], [])
-    found = Structs(rewritten.program)
+    kernel = Btf(recording.types) if recording.types else None
+    found = Structs(rewritten.program, kernel)
     followed = MAX_FOLLOWED
     for event in events:
-        one = _Event(recording, code, event, matched, rewritten, image, steps)
+        one = _Event(recording, code, event, matched, rewritten, image, steps, kernel)
         known = one.follow(paths, followed) if paths is not None else []
         done.runs.append(one.execution())
         done.known.append(known)
@@ -129,13 +132,14 @@ class _Event:
 
     def __init__(
         self, recording: Recording, code: RecordedCode, event: RecordedEvent, matched: Matched, rewritten: Rewritten,
-        image: Image | None, most: int,
+        image: Image | None, most: int, kernel: Btf | None,
     ) -> None:  # fmt: skip
         self.recording, self.code, self.event, self.rewritten = recording, code, event, rewritten
+        self.kernel = kernel
         self.exact = matched.how == EXACT
         starts = frozenset(accumulate((place.length for place in code.functions), initial=0))
         self.raw, self.states = _passed(event, matched, starts)
-        self.names = RecordedNames(code, event, rewritten, image if self.exact else None)
+        self.names = RecordedNames(code, event, rewritten, image if self.exact else None, kernel)
         self.steps = Steps(self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of)
 
     def follow(self, paths: WalkPaths, most: int) -> list[Known | None]:
@@ -143,7 +147,7 @@ class _Event:
         if not self.exact:
             return []
         known = list(known_states(paths, self._told(()), most, KERNEL_PACKETS))
-        for each in objects(self.steps, known, paths.trace):
+        for each in objects(self.steps, known, paths.trace, self.kernel):
             self.names.add_object(each)
         return known
 
@@ -158,9 +162,18 @@ class _Event:
         if self.exact:
             memory = Memory(self.event, self.raw, self.steps, self.rewritten, self.names).by_insn()
         else:
-            memory = by_line(self.code, self.event, self.states, self.steps)
+            memory = self._by_line()
         self.steps.add(first, memory)
         return self._told(said)
+
+    def _by_line(self) -> Mapping[int, tuple[MemoryWrite, ...]]:
+        """What the steps read and wrote, after the objects that they reached have got their names."""
+        memory = by_line(self.code, self.event, self.states, self.steps)
+        named = False
+        for each in reached(memory, self.names.arguments(), self.kernel or kernel_btf()):
+            self.names.add_object(each)
+            named = True
+        return by_line(self.code, self.event, self.states, self.steps) if named else memory
 
     @property
     def whole(self) -> bool:

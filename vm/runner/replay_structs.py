@@ -92,9 +92,10 @@ class _Layout:
 class Structs:
     """The structs of the events of a program."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, kernel: Btf | None) -> None:
+        """kernel -- types of the recorded kernel, where they are not those of the emulated one"""
         self._program = program
-        self._context = ContextFields(program)
+        self._context = ContextFields(program, kernel)
         self._layouts: dict[tuple[int, int, tuple[Span, ...]], _Layout] = {}
 
     def of(self, event: RecordedEvent, steps: Steps, names: RecordedNames, whole: bool) -> list[HeldStruct]:

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from vm import pipeline
+from vm.btf.types import Btf
 from vm.guests.states import State
 from vm.kernel.release import VERSION
 from vm.pipeline import BuildOptions, Choice, Recording, Source
+from vm.recorded.kernel_types import kernel_types
 from vm.runner.execution import Execution, RunStep
 from vm.runner.replay import BY_LINE, EXACT
 
 ROOT = Path(__file__).parents[3]
 KERNELS = ("5.10", "6.1", "6.18", "7.3")
 TEXT = (ROOT / "examples" / "trace_execs.c").read_text()
+CONNECTS = (ROOT / "examples" / "trace_connects.c").read_bytes()
 SHELL = "for i in 1 2; do /bin/busybox true; done"
 
 
@@ -92,3 +95,16 @@ def test_the_context_of_other_kernels_is_a_struct(recorded: tuple[State, Recordi
         ctx = found[0]
         told = {ctx.rows[held.row].name: held.text for held in ctx.held}
         assert told["pid"] == told["old_pid"] == str(event.pid)
+
+
+@pytest.mark.guests
+def test_the_types_of_other_kernels_are_kept(recorded: tuple[State, Recording]) -> None:
+    state, _ = recorded
+    there = Btf(*state.btf_data)
+    _, build = pipeline.built(Source("c", CONNECTS, "connects"), BuildOptions())
+    assert build is not None
+    program = pipeline.load(build.source, build.options, build.compiled).programs[0]
+    kept = Btf(kernel_types([program], there))
+    sock = kept.struct("sock")
+    assert sock.size == there.struct("sock").size
+    assert kept.offset_of("sock", "sk_receive_queue.lock") == there.offset_of("sock", "sk_receive_queue.lock")

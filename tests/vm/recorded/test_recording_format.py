@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from vm.btf.part import part
 from vm.errors import InputError
+from vm.kernel.btf import kernel_btf
 from vm.recorded import format as file_format
 from vm.recorded.values import Recording
 
@@ -36,6 +38,12 @@ def rebuilt(change: Any) -> bytes:
 def test_it_is_read_as_it_was_written(path: Path) -> None:
     recording = file_format.decode(path.read_bytes())
     assert recording.events and recording.codes and recording.release.startswith("6.12.")
+    assert file_format.decode(file_format.encode(recording)) == recording
+
+
+def test_the_kernels_types_are_kept() -> None:
+    types = part(kernel_btf(), [kernel_btf().struct("sock").id])
+    recording = replace(file_format.decode(DATA), types=types)
     assert file_format.decode(file_format.encode(recording)) == recording
 
 
@@ -68,8 +76,8 @@ def test_a_bomb_is_not_unpacked() -> None:
 def _set(*path: Any, value: Any) -> Any:
     def change(head: dict[str, Any]) -> None:
         at: Any = head
-        for part in path[:-1]:
-            at = at[part]
+        for each in path[:-1]:
+            at = at[each]
         at[path[-1]] = value
 
     return change
@@ -82,7 +90,8 @@ def _set(*path: Any, value: Any) -> Any:
         _set("events", 0, "states", value=1 << 40), _set("events", 0, "states", value=-5),
         _set("events", 0, "states", value=100_000), _set("programs", 0, "image", value="AAAA"),
         _set("programs", 0, "functions", value=[]), _set("programs", value={}), _set("source", value=7),
-        _set("maps", 0, value="x"), _set("events", 0, "memory", value=[[1]]),
+        _set("maps", 0, value="x"), _set("events", 0, "memory", value=[[1]]), _set("types", value=5),
+        _set("types", value="AAAA"), _set("types", value="A" * (1 << 18)),
     ],
 )  # fmt: skip
 def test_a_wrong_head_is_damage(change: Any) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from vm import pipeline
+from vm.btf.part import part
 from vm.errors import InputError
+from vm.kernel.btf import kernel_btf
 from vm.pipeline.kernel_record import source_of
 from vm.recorded.format import decode
 from vm.recorded.values import Recording
@@ -26,6 +28,7 @@ from vm.runner.stored import blocks
 EXAMPLES = Path(__file__).parents[3] / "examples"
 DATA = (EXAMPLES / "trace_opens.rec").read_bytes()
 NUMBERS = (0, 1, -1, 2, 27, 255, 4096, 1 << 20, 1 << 31, (1 << 32) - 1, 1 << 63, (1 << 64) - 1, 1 << 70, 0.5, "1", None)
+TYPES = part(kernel_btf(), [kernel_btf().struct(name).id for name in ("trace_event_raw_sys_enter", "filename")])
 SECONDS = 20.0
 
 
@@ -70,6 +73,11 @@ def changed(chance: random.Random) -> bytes:
         code = bytearray(base64.b64decode(head["programs"][0]["image"]))
         code[chance.randrange(len(code))] ^= 1 << chance.randrange(8)
         head["programs"][0]["image"] = base64.b64encode(code).decode()
+    if chance.random() < 0.5:
+        types = bytearray(TYPES)
+        for _ in range(chance.randrange(4)):
+            types[chance.randrange(24, len(types))] = chance.choice((0, 1, 2, 4, 13, 255, chance.randrange(256)))
+        head["types"] = base64.b64encode(types).decode()
     told = json.dumps(head).encode()
     body = bytearray(struct.pack("<I", len(told)) + told + columns)
     return struct.pack("<4sHHII", b"BPFR", 1, 0, len(body), zlib.crc32(body)) + zlib.compress(body)

@@ -9,6 +9,9 @@ import pytest
 
 from playground.present.structs import MAX_ROWS, MAX_VALUES, structs_json
 from vm import pipeline
+from vm.btf.part import part
+from vm.btf.types import Kind
+from vm.kernel.btf import kernel_btf
 from vm.pipeline import Recording
 from vm.runner.replay_structs import MAX_STRUCTS, HeldStruct
 
@@ -50,6 +53,35 @@ def test_objects_behind_arguments_are_structs_with_what_was_read() -> None:
     assert (step, how) == (1, "read") and int(text) > 0
     # What it held beside that was read when the program had returned.
     assert {how for _, how, _ in fields(sock)["skc_hash"]} == {"return"}
+
+
+def test_structs_are_those_of_the_recorded_kernel() -> None:
+    here = kernel_btf()
+    connects = recording("trace_connects")
+    names = [here.find("tcp_connect", Kind.FUNC), here.struct("sock")]
+    types = part(here, [each.id for each in names if each is not None])
+    assert types.count(b"skc_dport\0") == 1 and b"skc_refcnt\0" in types
+    other = replace(connects, types=types.replace(b"skc_dport\0", b"skc_other\0"))
+    for each in (connects, other):
+        run = list(pipeline.stepped(each, "on_connect"))[0][1]
+        _, sock, *_ = structs(each, "on_connect")[0]
+        field = "skc_dport" if each is connects else "skc_other"
+        assert run.steps[1].writes[0].name == f"sock+12 __sk_common.{field}"
+        assert fields(sock)[field][0][:2] == (1, "read")
+    # Of a type that the recording has not, the layout in that kernel is not known.
+    without = replace(connects, types=part(here, [here.struct("list_head").id]))
+    assert [each.name for each in structs(without, "on_connect")[0]] == [".rodata[0]"]
+    assert list(pipeline.stepped(without, "on_connect"))[0][1].steps[1].writes[0].name.startswith("0x")
+
+
+def test_by_line_objects_are_reached_from_the_arguments() -> None:
+    connects = recording("trace_connects")
+    codes = tuple(replace(code, image=b"\xcc" + code.image[1:]) for code in connects.codes)
+    (how, run, _), *_ = pipeline.stepped(replace(connects, codes=codes), "on_connect")
+    assert how == "line"
+    assert any(write.name == "sock+12 __sk_common.skc_dport" for step in run.steps for write in step.writes)
+    ctx, sock, *_ = structs(replace(connects, codes=codes), "on_connect")[0]
+    assert fields(ctx)["sk"][0][2] == f"{sock.address:#x}" and fields(sock)["skc_dport"][0][1] == "read"
 
 
 def test_map_values_are_written() -> None:
