@@ -188,9 +188,8 @@ class Stub:
         for value, at in zip(state.regs, _ORDER, strict=True):
             words[at] = value
         words[_RIP] = state.rip
-        packet = "G" + b"".join(word.to_bytes(8, "little") for word in words).hex()
-        self._send(packet, "c")
-        self._confirmed([packet])
+        self._done("G" + b"".join(word.to_bytes(8, "little") for word in words).hex())
+        self.go()  # not together: the next stop could come with the answer, and nobody would look for it
 
     def stopped(self, seconds: float) -> bool:
         """Whether it has stopped; waits for at most this many seconds."""
