@@ -72,6 +72,7 @@ export class RecordForm {
     this.taken = null;
     this.scope.analyses.again("record", {
       ...asked,
+      take: "new",
       events: Number(this.events.value) || EVENTS,
       every: Number(this.every.value) || 1,
       task: this.task.value.trim(),
