@@ -1,12 +1,13 @@
 """Conditions that an event has to meet to be recorded: `dport == 443`, `comm == "wget"`, `ctx+16:4 > 3`,
-`packet+36:2 == 53`.
+`packet+36:2 == 53`; or of what it did: `returns == 1`, `R6 > 1500`.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from struct import unpack_from
 from typing import Final, Literal, NamedTuple
 
 from vm.btf.types import Btf
@@ -14,6 +15,7 @@ from vm.errors import InputError
 from vm.kernel import types as t
 from vm.program import Program
 from vm.recorded.context_fields import AS_TOLD, ContextField, ContextFields
+from vm.recorded.values import SNAPSHOT, RecordedEvent
 
 CONTEXT_BYTES: Final = 4096
 MAX_CONDITION: Final = 200
@@ -26,6 +28,9 @@ _OF_TEXT: Final = ("==", "!=")
 _CONDITION: Final = re.compile(
     r"\s*([A-Za-z_][\w. ]*?|(?:ctx|packet)\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII
 )
+_RETURNS: Final = "returns"
+_REGISTER: Final = re.compile(r"R(10|\d)")
+_X86: Final = (0, 7, 6, 2, 1, 8, 3, 13, 14, 15, 5)  # of R0 to R10, as numbers of machine code
 _PLACE: Final = re.compile(r"(ctx|packet)\+(\d{1,4}):([1248])", re.ASCII)
 _PACKETS: Final[Mapping[int, str]] = {
     t.BPF_PROG_TYPE_XDP: "xdp_buff", t.BPF_PROG_TYPE_SCHED_CLS: "sk_buff", t.BPF_PROG_TYPE_SCHED_ACT: "sk_buff",
@@ -57,6 +62,40 @@ class Condition(NamedTuple):
             return None
         return Check(field, self)
 
+    def outcome(self) -> Outcome | None:
+        """The condition as one of what an event did; None if it is one of its context."""
+        if isinstance(self.value, bytes):
+            return None
+        if self.name == _RETURNS:
+            return Outcome(self.operator, self.value, None)
+        register = _REGISTER.fullmatch(self.name)
+        return Outcome(self.operator, self.value, _X86[int(register[1])]) if register is not None else None
+
+
+class Outcome(NamedTuple):
+    """A condition of what an event did. register -- what it held at any instruction; None: what the program returned"""
+
+    operator: str
+    value: int
+    register: int | None
+
+    def holds(self, event: RecordedEvent) -> bool:
+        """Whether a recorded event meets the condition; one that is cut has not returned."""
+        held = self._returned(event) if self.register is None else self._held(event, self.register)
+        return any(_OPERATORS[self.operator](value, self.value) for value in held)
+
+    def _held(self, event: RecordedEvent, register: int) -> Iterator[int]:
+        """The register's values, with a sign if the condition's number has one."""
+        form = "<q" if self.value < 0 else "<Q"
+        states = len(event.offsets) - (not event.cut)  # the caller has its own registers
+        return (unpack_from(form, event.registers, SNAPSHOT * n + 8 * register)[0] for n in range(states))
+
+    @staticmethod
+    def _returned(event: RecordedEvent) -> Iterator[int]:
+        """The program's result, an int of C."""
+        if not event.cut and event.offsets:
+            yield unpack_from("<i", event.registers, SNAPSHOT * (len(event.offsets) - 1))[0]
+
 
 class Check(NamedTuple):
     """A condition for the events of one program.
@@ -87,7 +126,8 @@ def condition(text: str) -> Condition | None:
     found = _CONDITION.fullmatch(text) if len(text) <= MAX_CONDITION else None
     if found is None:
         raise InputError(
-            'A condition is a field of the context, a comparison and a value: pid == 42, comm != "sh", ctx+16:4 > 3.'
+            "A condition is a field of the context, a comparison and a value, or one of what the program did: "
+            'pid == 42, comm != "sh", ctx+16:4 > 3, returns == 1, R6 > 1500.'
         )
     name, compared, value = found.groups()
     if value[0] in "\"'":

@@ -54,7 +54,7 @@ class Choice:
     events -- maximum for each program
     every  -- only every n-th entry of those that meet the other conditions
     task   -- only of tasks of this name, or with this process id; "": of all, but for the guest's init
-    where  -- only events whose context meets this condition; "": all
+    where  -- only events whose context, registers or result meet this condition; "": all
     """
 
     events: int = DEFAULT_EVENTS
@@ -88,7 +88,8 @@ class Recorder:
         self._since = [0.0] * len(self.codes)
         self._admitted = [0] * len(self.codes)
         asked = condition(self.choice.where)
-        self._asked = asked is not None
+        self._outcome = asked.outcome() if asked is not None else None
+        self._asked = asked is not None and self._outcome is None
         self._checks = [
             asked.check(program, self.kernel.btf) if asked is not None else None for program in self.programs
         ]
@@ -134,8 +135,14 @@ class Recorder:
             started = time.monotonic()
             at_entry = Bytes(0, state.regs[_RDI], context)
             event = self._record(number, comm, pid, state, int.from_bytes(back, "little"), at_entry)
-            self._taken[number] += 1
-            self._events.append((event, time.monotonic() - started))
+            kept = self._outcome is None or self._outcome.holds(event) and self._admitted_now(number)
+            if kept:
+                self._taken[number] += 1
+                self._events.append((event, time.monotonic() - started))
+            if self._taken[number] < self.choice.events and (kept or not self._seen_enough(number)):
+                self._again.append(state.rip)
+            self._arm(*self._again)
+            self._again.clear()
         else:
             if self._spared > MAX_IN_INIT:
                 self._unarm(state.rip)
@@ -177,6 +184,10 @@ class Recorder:
             return False
         if self._asked and not self._met(number, state):
             return False
+        return self._outcome is not None or self._admitted_now(number)
+
+    def _admitted_now(self, number: int) -> bool:
+        """Counts an entry that meets the conditions; whether it is one in `every`."""
         self._admitted[number] += 1
         return self._admitted[number] % max(1, self.choice.every) == 0
 
@@ -224,10 +235,6 @@ class Recorder:
             offsets.append(RETURNED)
             registers += struct.pack("<16Q", *after.regs)
             memory += self._at_end(number, entry, offsets, registers, lowest)
-        if self._taken[number] + 1 < self.choice.events:
-            self._again.append(entry.rip)
-        self._arm(*self._again)
-        self._again.clear()
         return RecordedEvent(
             number, comm, pid, offsets, bytes(registers), tuple(each for each in memory if each.data), cut
         )
@@ -287,7 +294,7 @@ class Recorder:
         times = f"ran {seen} time{'' if seen == 1 else 's'} while it was watched"
         if self._admitted[number]:
             return f"{times}, and one in {choice.every} is recorded"
-        if self._asked:
+        if self._asked or self._outcome is not None:
             return f"{times}, never with {choice.where}" + (f" in a task called {choice.task}" if choice.task else "")
         return f"{times}, never in a task called {choice.task}"
 

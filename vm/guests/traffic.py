@@ -15,6 +15,9 @@ NETWORK: Final = "; ".join(
         "b=/bin/busybox; p=; here=127.0.0.1; there=127.0.0.1; $b ip link set lo up",
         "[ -e /peer ] && p='/bin/busybox nsenter --net=/peer' && here=10.0.0.1 && there=10.0.0.2",
         'echo hello >/tmp/page; $b httpd -p 8080 -h /tmp; [ -z "$p" ] || $p $b httpd -p 8080 -h /tmp',
+        # Ports that programs often filter, where nobody answers: a program that drops the packets delays nothing else.
+        "{ $p $b timeout 1 $b nslookup bpf.test $here >/dev/null 2>&1 & }",
+        "{ $p $b timeout 1 $b wget -q -O /dev/null http://$here/ 2>/dev/null & }",
         "for i in 1 2 3; do $b wget -q -O /dev/null http://$there:8080/page",
         "$p $b wget -q -O /dev/null http://$here:8080/page; $b timeout 1 $b nslookup bpf.test $there >/dev/null 2>&1",
         "done; $b ping -c 3 -i 0.1 -W 1 $there; $p $b ping -c 3 -i 0.1 -W 1 $here",

@@ -45,7 +45,7 @@ export class RecordForm {
         labelled("At most, of each program", this.events),
         labelled("One in", this.every, "1: each of those that the other fields admit"),
         labelled("Task", this.task, "Its name or process id"),
-        labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3, packet+36:2 == 53'),
+        labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3, packet+36:2 == 53; or what the program did: returns == 1, R6 > 1500'),
       ),
       this.guest.setup.element,
       this.said,

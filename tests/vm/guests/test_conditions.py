@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from array import array
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from vm.guests.conditions import _OPERATORS, condition
 from vm.kernel.btf import kernel_btf
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
+from vm.recorded.values import RecordedEvent
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 FENTRY = """
@@ -99,3 +102,32 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
 
 def test_nothing_asks_nothing() -> None:
     assert condition("  ") is None
+
+
+def event(*states: tuple[int, int], cut: str = "") -> RecordedEvent:
+    """An event whose states have these values of rax and rbx (R0 and R6)."""
+    registers = b"".join(struct.pack("<16Q", rax, 0, 0, rbx, *[0] * 12) for rax, rbx in states)
+    return RecordedEvent(0, "sh", 1, array("i", range(len(states))), registers, (), cut)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "when_cut"),
+    [
+        ("returns == 1", True, False), ("returns == 5", False, False), ("returns < 0", False, False),
+        ("R6 == 7", True, True), ("R6 == 9", False, True), ("R6 > 8", False, True), ("R0 == -2", True, True),
+        ("R0 & 0x10", True, True), ("R5 != 0", False, False), ("R10 == 0", True, True),
+    ],
+)  # fmt: skip
+def test_what_an_event_did(programs: dict[str, Program], text: str, holds: bool, when_cut: bool) -> None:
+    asked = condition(text)
+    assert asked is not None
+    outcome = asked.outcome()
+    assert outcome is not None
+    states = ((5, 0), ((1 << 64) - 2, 7), (1 << 33 | 1, 9))
+    assert (outcome.holds(event(*states)), outcome.holds(event(*states, cut="why"))) == (holds, when_cut)
+
+
+@pytest.mark.parametrize("text", ["r6 == 1", "R11 == 1", 'returns == "a"', "dfd == 3", "R6x == 1", "returned == 1"])
+def test_what_is_no_outcome(text: str) -> None:
+    asked = condition(text)
+    assert asked is not None and asked.outcome() is None
