@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import pytest
@@ -71,7 +71,7 @@ def walked() -> tuple[Recorder, list[bytes], list[Outline]]:
 
 
 @cache
-def state_at(step: int) -> dict[str, RegView]:
+def state_at(step: int) -> Mapping[str, RegView]:
     return walked()[0].state(step)
 
 
