@@ -99,6 +99,7 @@ def begin() -> None:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: os.nice(19),  # nobody waits for it
         )
 
 
@@ -108,7 +109,6 @@ def compile_now() -> None:
     with lock(wait=True):
         if native.find() is not None:
             return
-        os.nice(19)
         command = compiler()
         mypyc()
         started = time.monotonic()
