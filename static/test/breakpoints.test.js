@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KINDS, MOST, keepBreakpoints, kept, known, stopsOf, tested, toggled } from "../src/core/breakpoints.js";
+import { KINDS, MOST, keepBreakpoints, kept, known, stopsOf, tested, toggled, withCode } from "../src/core/breakpoints.js";
 import { Code } from "../src/core/model.js";
 import { LOAD, walked } from "./world.js";
 
@@ -109,4 +109,11 @@ test("breakpoints are kept with their program", () => {
   assert.equal(storage.size, 0);
   storage.set("bpfscope.breakpoints", "{");
   assert.deepEqual(kept({ kind, source }), []);
+});
+
+test("a breakpoint on a line without instructions goes to the next line that has some", () => {
+  assert.equal(withCode(1, CODE), 3);
+  assert.equal(withCode(3, CODE), 3);
+  assert.equal(withCode(9999, CODE), 9999);
+  assert.equal(withCode("none.h:4", CODE), "none.h:4");
 });

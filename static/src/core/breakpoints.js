@@ -27,6 +27,13 @@ export function placeOf(value) {
 /** The value of a breakpoint on a line. @param {number} line @param {string} file */
 export const lineValue = (line, file) => (file ? `${file}:${line}` : line);
 
+/** The value of a breakpoint on a line, or on the next one below it that has instructions. @param {number | string} value @param {Code} code */
+export function withCode(value, code) {
+  const { line, file } = placeOf(value);
+  const next = code.lineFrom(line, file);
+  return next === null ? value : lineValue(next, file);
+}
+
 /** @type {Record<Breakpoint["kind"], {label: string, says: (value: number | string) => string, good: (value: unknown) => boolean, insns: (value: number | string, code: Code) => number[] | null}>} */
 export const KINDS = {
   line: {

@@ -94,6 +94,12 @@ export class Code {
     return (file ? this.byFile.get(file) : this.byLine)?.get(line) ?? [];
   }
 
+  /** The first line from one on that has instructions; null for none. @param {number} line @param {string} [file] */
+  lineFrom(line, file = "") {
+    const lines = [...((file ? this.byFile.get(file) : this.byLine)?.keys() ?? [])].filter((each) => each >= line);
+    return lines.length ? Math.min(...lines) : null;
+  }
+
   /** Take instructions that were asked for. @param {number} from @param {Insn[]} items */
   fill(from, items) {
     for (const [i, insn] of items.entries()) if (from + i < this.insns.length) this.insns[from + i] = insn;

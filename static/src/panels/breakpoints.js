@@ -1,5 +1,5 @@
 /** The list of breakpoints: switch them on and off, remove them, add calls and conditions, go on to the next. */
-import { KINDS, LONGEST, MOST, at, toggled } from "../core/breakpoints.js";
+import { KINDS, LONGEST, MOST, at, toggled, withCode } from "../core/breakpoints.js";
 import { command } from "../core/moves.js";
 import { Panel } from "../core/panel.js";
 import { written } from "../core/keys.js";
@@ -74,7 +74,8 @@ export class BreakpointsPane extends Panel {
     const { breakpoints, code } = this.store.state;
     const kind = this.chosen;
     const text = this.value.value.trim();
-    const value = kind === "insn" || (kind === "line" && !text.includes(":")) ? Number(text || Number.NaN) : text;
+    const asked = kind === "insn" || (kind === "line" && !text.includes(":")) ? Number(text || Number.NaN) : text;
+    const value = kind === "line" && KINDS[kind].good(asked) ? withCode(asked, code) : asked;
     const wrong = !KINDS[kind].good(value)
       ? `${KINDS[kind].label}: enter something like ${ASKED[kind].example}.`
       : at(breakpoints, kind, value) >= 0
@@ -84,9 +85,12 @@ export class BreakpointsPane extends Panel {
           : kind === "condition"
             ? await this.problem(text)
             : KINDS[kind].insns(value, code)?.length === 0
-              ? `This program has no ${KINDS[kind].says(value)}.`
+              ? kind === "line"
+                ? "No instruction comes from this line or one below it."
+                : `This program has no ${KINDS[kind].says(value)}.`
               : "";
-    setText(this.said, wrong || `Added: ${KINDS[kind].says(value)}.`);
+    const moved = value === asked ? "" : `, the next with instructions after ${KINDS[kind].says(asked)}`;
+    setText(this.said, wrong || `Added: ${KINDS[kind].says(value)}${moved}.`);
     this.value.toggleAttribute("aria-invalid", false);
     if (wrong) {
       this.value.setAttribute("aria-invalid", "true");

@@ -6,7 +6,7 @@ import { isolateHistory } from "@codemirror/commands";
 import { setDiagnostics } from "@codemirror/lint";
 import { Text, Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
-import { known, placeOf, toggled, lineValue } from "../core/breakpoints.js";
+import { at, known, lineValue, placeOf, toggled, withCode } from "../core/breakpoints.js";
 import { saveDraft } from "../core/draft.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
@@ -318,7 +318,12 @@ export class Editor extends Panel {
     const { doc } = this.view.state;
     const line = this.ran.base ? this.ran.original(doc, from) : doc.lineAt(from).number;
     if (line === null || this.look() === "log") this.store.set({ found: "This line is not in the program that ran: run it first." });
-    else this.store.set({ breakpoints: toggled(this.store.state.breakpoints, "line", lineValue(line, this.file)) });
+    else {
+      const { breakpoints, code } = this.store.state;
+      const asked = lineValue(line, this.file);
+      // One that is here from before is removed, though this program has no instruction there.
+      this.store.set({ breakpoints: toggled(breakpoints, "line", at(breakpoints, "line", asked) >= 0 ? asked : withCode(asked, code)) });
+    }
   }
 
   markBreakpoints() {
