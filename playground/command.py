@@ -15,7 +15,7 @@ def main() -> int:
         print("bpfscope serve: the page, at HOST:PORT (127.0.0.1:8000). The other commands:\n")
     from vm.cli.main import main as command
 
-    return command(sys.argv[1:])
+    return command(sys.argv[1:], "bpfscope")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.vm.compile.test_own_files import MAIN, MINE
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)
 
@@ -18,17 +20,23 @@ def test_a_rejection_is_annotated_at_its_line(tmp_path: Path) -> None:
     source = tmp_path / "a,b%.c"
     source.write_text((ROOT / "examples" / "missing_bounds_check.c").read_text())
     good = ROOT / "examples" / "count_drop.c"
-    verify = [sys.executable, "-m", "vm", "verify", "--json", "--no-fixes", str(source), str(good)]
+    for name, text in (("main.c", MAIN), ("mine.h", MINE), ("wrong.c", "int a;\nint b = ;\n")):
+        (tmp_path / name).write_text(text)
+    others = [str(tmp_path / name) for name in ("main.c", "wrong.c")]
+    verify = [sys.executable, "-m", "vm", "verify", "--json", "--no-fixes", str(source), str(good), *others]
     said = subprocess.run(verify, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert said.returncode == 1
     done = subprocess.run(
         [sys.executable, str(tmp_path / "annotate.py")], input=said.stdout, capture_output=True, text=True, timeout=20
     )
     assert done.returncode == 1, done.stderr
-    (line,) = done.stdout.splitlines()
-    found = re.fullmatch(r"::error file=(\S+),line=(\d+),title=\w+::(.*)", line)
-    assert found and found[1].endswith("a%2Cb%25.c") and "outside of the packet" in found[3]
-    assert int(found[2]) <= len(source.read_text().splitlines())
+    lines = done.stdout.splitlines()
+    found = [re.fullmatch(r"::error file=(\S+),line=(\d+),title=(\w+)::(.*)", line) for line in lines]
+    rejected, header, wrong = (each.groups() for each in found if each is not None)
+    assert rejected[0].endswith("a%2Cb%25.c") and "outside of the packet: " in rejected[3]
+    assert int(rejected[1]) <= len(source.read_text().splitlines())
+    assert header[:3] == (str(tmp_path / "mine.h"), "5", "prog")
+    assert wrong == (str(tmp_path / "wrong.c"), "2", "clang", "expected expression")
 
 
 def test_without_qemu_the_real_kernels_are_skipped_with_a_sentence(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vm import pipeline
 from vm.cli.options import add_build, add_files, build_options
 from vm.cli.report import BAD_INPUT, Reporter, status_of
-from vm.cli.sources import read_source, say_diagnostics, say_remarks
+from vm.cli.sources import diagnostics_record, read_source, say_diagnostics, say_remarks
 from vm.errors import InputError, LimitError
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def run(options: Namespace, out: Reporter) -> int:
         return out.status
     output = ""
     if result.ok and result.object is not None:
-        output = options.output or str(Path(path).with_suffix(".o"))
+        beside = Path(path).with_suffix(".o")
+        # A source in an archive has no folder that anything could be written into.
+        output = options.output or str(beside if beside.parent.is_dir() else Path(beside.name))
         try:
             Path(output).write_bytes(result.object)
         except OSError as e:
@@ -63,11 +65,7 @@ def _record(path: str, result: Compilation, output: str) -> dict[str, Any]:
         "file": path,
         "ok": result.ok,
         "object": output or None,
-        "diagnostics": [
-            {"line": d.line, "column": d.column, "severity": d.severity, "message": d.message}
-            | ({"file": d.file} if d.file else {})
-            for d in result.diagnostics
-        ],
+        "diagnostics": diagnostics_record(result),
         "added": list(result.added),
         "limit": result.limit,
     }

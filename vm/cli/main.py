@@ -7,9 +7,12 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from vm.cli.commands import VERBS, verb
 from vm.cli.report import BAD_INPUT, Reporter
+
+PROG: Final = "python -m vm"
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -30,13 +33,13 @@ def _width() -> int:
         return 80
 
 
-def parser(wanted: Sequence[str] = VERBS) -> argparse.ArgumentParser:
-    """The command line: one subcommand for each of the wanted verbs. The modules of the others are not imported."""
+def parser(wanted: Sequence[str] = VERBS, prog: str = PROG) -> argparse.ArgumentParser:
+    """The command line of `prog`: one subcommand for each wanted verb. The modules of the others are not imported."""
     p = argparse.ArgumentParser(
-        prog="python -m vm", description="Compile, verify, translate and run eBPF programs.", formatter_class=_Formatter
+        prog=prog, description="Compile, verify, translate and run eBPF programs.", formatter_class=_Formatter
     )
     # With `prog`, argparse need not format a usage, for which it would import shutil.
-    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS), prog="python -m vm")
+    verbs = p.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS), prog=prog)
     for name in wanted:
         module = verb(name)
         made = verbs.add_parser(name, help=module.HELP, description=module.HELP, formatter_class=_Formatter)
@@ -55,11 +58,11 @@ def _joined(argv: Sequence[str]) -> Sequence[str]:
     return found
 
 
-def main(argv: Sequence[str]) -> int:
-    """The exit status; whatever goes wrong is a sentence on standard error."""
+def main(argv: Sequence[str], prog: str = PROG) -> int:
+    """The exit status of the command `prog`; whatever goes wrong is a sentence on standard error."""
     argv = _joined(argv)
     try:
-        options = parser(argv[:1] if argv and argv[0] in VERBS else VERBS).parse_args(argv)
+        options = parser(argv[:1] if argv and argv[0] in VERBS else VERBS, prog).parse_args(argv)
     except SystemExit as e:
         return BAD_INPUT if e.code else 0
     # A walk makes millions of values and hardly a cycle: looking for cycles seldom saves a third of its time.

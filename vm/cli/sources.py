@@ -140,8 +140,9 @@ def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
             out.line({"file": path, "program": "", **record, "message": e.message})
             out.complain(f"{path}: {e.message}", status_of(e))
             continue
-        if obj is None:
-            out.line({"file": path, "program": "", **record, "message": "the source does not compile"})
+        if not isinstance(obj, Object):
+            found = {"message": "the source does not compile", "diagnostics": diagnostics_record(obj)}
+            out.line({"file": path, "program": "", **record, **found})
             continue
         for name, section in obj.untyped:
             out.complain(
@@ -151,15 +152,25 @@ def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
         yield path, source, obj
 
 
-def _object(path: str, source: Source, build: BuildOptions, out: Reporter) -> Object | None:
+def _object(path: str, source: Source, build: BuildOptions, out: Reporter) -> Object | Compilation:
+    """The object, or the compilation that made none."""
     if source.kind != "c":
         return pipeline.load(source, build)
     result = pipeline.compile_source(source, build)
     say_diagnostics(path, result, out)
     if not result.ok:
-        return None
+        return result
     obj = pipeline.load(source, build, result.object)
     return replace(obj, remarks=(*result.remarks, *obj.remarks))
+
+
+def diagnostics_record(result: Compilation) -> list[dict[str, Any]]:
+    """clang's diagnostics in a JSON line; `file` where it is a header of the user's."""
+    return [
+        {"line": d.line, "column": d.column, "severity": d.severity, "message": d.message}
+        | ({"file": d.file} if d.file else {})
+        for d in result.diagnostics
+    ]
 
 
 def say_diagnostics(path: str, result: Compilation, out: Reporter) -> None:
