@@ -198,7 +198,8 @@ class Pool:
         for over in [run for run in self._queue if run.state == FINISHED]:
             self._queue.remove(over)
         while self._idle and (run := self._next()) is not None:
-            worker = self._idle.popleft()
+            # A read goes to the worker that was used last, which mostly read the same program a moment ago.
+            worker = self._idle.pop() if run.ahead else self._idle.popleft()
             if worker.ended():  # _watch has not been told yet
                 self._end(worker)
                 self._fill()
