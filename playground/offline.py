@@ -171,9 +171,14 @@ async def _pack(packer: Packer, run: Run, content: Mapping[str, Any], client: Cl
         if count < total:
             whose = "the verifier" if stage == "verify" else f"run {number + 1}"
             left.append(f"{total - count:,} of {total:,} steps of {whose}")
-    if any(m["type"] == "stage" and m.get("log_more") for m in said):
+    if any(without_end(message) for message in said):
         left.append("the end of the log")
     return left, answered
+
+
+def without_end(message: Mapping[str, Any]) -> bool:
+    """Whether a stage has only the beginning of its log, and the rest is not a list of parts, which is packed."""
+    return message["type"] == "stage" and bool(message.get("log_more")) and "log" not in (message.get("more") or ())
 
 
 NEEDED: Final = ("prunings", "arrivals", "paths")

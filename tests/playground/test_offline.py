@@ -178,6 +178,14 @@ async def test_a_recording_is_in_it_once() -> None:
     assert offline.without_recording(nothing, {}) == nothing
 
 
+async def test_a_log_in_parts_is_whole_and_one_that_is_made_on_request_is_not() -> None:
+    stage = {"type": "stage", "stage": "verify", "log": "0: …"}
+    assert not offline.without_end(stage)
+    assert not offline.without_end({**stage, "log_more": True, "more": {"log": 1389}})
+    assert offline.without_end({**stage, "log_more": True, "more": {"paths": 3000}})
+    assert offline.without_end({**stage, "log_more": True})
+
+
 async def test_answers_about_steps_are_in_it(service: Service) -> None:
     answer = await made("program all\nblocks 10000", view={"step": 7, "reg": "1:r3"})
     values = [said for said in lines(answer) if isinstance(said, dict) and said["type"] == "value"]
