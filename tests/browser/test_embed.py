@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import ROOT
 from tests.browser.test_flow import replace_source, source, stage
 
 Tabs = Callable[..., Any]
@@ -160,3 +161,16 @@ def test_the_picture_has_the_state(server: str) -> None:
         data = answer.read()
         assert "max-age" in answer.headers["Cache-Control"]
     assert data[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", data[16:24]) == (1200, 630)
+
+
+def test_the_line_of_the_step_is_in_sight_in_a_low_frame(tab: Tabs, server: str) -> None:
+    text = (ROOT / "examples" / "missing_bounds_check.c").read_text()
+    made = tab(width=320, height=240)
+    page = made.page
+    page.goto(f"{server}/embed/{shared(server, source=text, view={'step': 11})}")
+    marked = page.locator("[aria-label=Source] li[aria-current]")
+    marked.wait_for()
+    box = marked.bounding_box()
+    assert box is not None and box["y"] + box["height"] <= 240
+    first = page.locator("[aria-label=Source] li:visible").first.evaluate("each => each.value")
+    assert first == marked.evaluate("each => each.value") - 2
