@@ -44,7 +44,7 @@ function tried(said) {
 /** A verdict in a sentence. @param {AnyCell} cell */
 export function cellSentence(cell) {
   const { said } = VERDICTS[cell.verdict];
-  const cost = [cell.insns_processed ? `${count(cell.insns_processed, "instruction")} processed` : "", cell.states > -1 ? count(cell.states, "state") : ""].filter(Boolean).map((text) => `, ${text}`).join("");
+  const cost = [cell.insns_processed ? `${count(cell.insns_processed, "instruction")} processed` : "", cell.insns_processed && cell.states > -1 ? count(cell.states, "state") : ""].filter(Boolean).map((text) => `, ${text}`).join("");
   return `${whose(cell)}: ${said}${cost}${cell.message ? `: ${cell.message}` : ""}`;
 }
 
