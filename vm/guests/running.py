@@ -39,6 +39,15 @@ WORKLOADS: Final = {
         "for i in 1 2; do (i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done) & done; wait"
     ),
 }
+# What needs no network: it takes longer to make than everything else before the first record.
+_WITHOUT_NETWORK: Final = frozenset(WORKLOADS[name] for name in ("shell", "files", "scheduler"))
+_TRACING: Final = frozenset(
+    {
+        t.BPF_PROG_TYPE_KPROBE, t.BPF_PROG_TYPE_TRACEPOINT, t.BPF_PROG_TYPE_RAW_TRACEPOINT,
+        t.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE, t.BPF_PROG_TYPE_TRACING, t.BPF_PROG_TYPE_PERF_EVENT,
+        t.BPF_PROG_TYPE_LSM, t.BPF_PROG_TYPE_SYSCALL,
+    }
+)  # fmt: skip
 MAX_PRINTED: Final = 1 << 20  # bytes of text that are told, of trace_pipe and of the workload
 MOST_PRINTED: Final = 16 << 20
 """Bytes of text after which a run is ended: of trace_pipe, or of the workload."""
@@ -259,7 +268,8 @@ def run(
             yield [received]
     load = Load(machine, kernel, obj, programs[0])
     attacher = Attacher(machine, kernel, tuple(obj.maps), devices=before.devices if before is not None else {})
-    attacher.pair = make_pair(machine)
+    if shell not in _WITHOUT_NETWORK or any(each.prog_type not in _TRACING for each in programs):
+        attacher.pair = make_pair(machine)
     one = _Run(machine)
     _open_streams(machine)
     loaded = load.together(programs)

@@ -112,6 +112,21 @@ def test_functions_are_replaced_and_program_arrays_filled(name: str, state: Stat
     assert said == {"replaces", "replaced", "tail", *(() if old else ("called",))}
 
 
+TRACED = 'SEC("tracepoint/syscalls/sys_enter_execve") int starts(void *c) { SAY(starts); return 0; }'
+
+
+@on_guests
+def test_a_line_of_shell_has_the_network_whatever_the_programs_are(states: dict[str, State]) -> None:
+    (build,) = pipeline.builds(Source("c", says(TRACED).encode()), BuildOptions())
+    state = next(iter(states.values()))
+    line = "/bin/busybox ip -o link show veth0; /bin/busybox ip -o link show lo"
+    events = [event for some in pipeline.real(build, state, shell=line, seconds=20) for event in some]
+    shown = " ".join(event["text"] for event in events if event["what"] == "shell")
+    assert "veth0" in shown and "LOOPBACK,UP" in shown
+    # Tracing programs run with the other workloads, which need none.
+    assert told(says(TRACED), state, workload="files") == ({"starts": ""}, {"starts"})
+
+
 ALONE = """
 SEC("socket") int tail(struct __sk_buff *c) { return 0; }
 struct {
