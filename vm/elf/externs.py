@@ -80,9 +80,9 @@ class Externs:
                 raise InputError(f"the kernel has no symbol '{extern.type.name}' (extern __ksym)", errno=-EINVAL)
             return _address(insn, address or 0)
         found = self._kernel(extern, Kind.FUNC if extern.type.kind is Kind.FUNC else Kind.VAR)
-        if found is None:
+        if found is None and not self._half_resolved(extern):
             return _address(insn, 0)
-        return insn._replace(src_reg=o.PSEUDO_BTF_ID, imm=found.id), Insn(0), None
+        return insn._replace(src_reg=o.PSEUDO_BTF_ID, imm=found.id if found is not None else 0), Insn(0), None
 
     def call(self, symbol: int, insn: Insn) -> Insn:
         """The call of a kernel function: imm is its BTF id, or a value no function has if it is weak and missing."""
@@ -93,9 +93,9 @@ class Externs:
         elif extern.section != ".kconfig" and self._typed(extern):
             # libbpf does not look at what a symbol is: the verifier will say that a variable is no function.
             found = self._kernel(extern, Kind.VAR)
-        if found is None:
+        if found is None and not self._half_resolved(extern):
             return Insn(o.JMP | o.CALL, 0, 0, 0, _POISON_KFUNC + number)
-        return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id, off=0)
+        return insn._replace(src_reg=o.PSEUDO_KFUNC_CALL, imm=found.id if found is not None else 0, off=0)
 
     def first_missing(self) -> InputError | None:
         """What libbpf would give the whole object up for (bpf_object__resolve_externs), used or not."""
@@ -111,6 +111,17 @@ class Externs:
         except InputError as error:
             return error
         return None
+
+    def _half_resolved(self, extern: _Extern) -> bool:
+        """Whether libbpf takes a typed symbol that the kernel's BTF lacks for found, with the id 0.
+
+        If any symbol of the object has no type, kallsyms is read for all of them (kallsyms_cb), and what has an address
+        there counts as set.
+        """
+        others = (each for each in self.ordered if each.section == ".ksyms" and each.type.kind is not Kind.FUNC)
+        if extern.section != ".ksyms" or all(self._typed(each) for each in others):
+            return False
+        return self.kernel.address(extern.type.name) is not None
 
     def _typed(self, extern: _Extern) -> bool:
         """Whether a variable is declared with a type, so that the kernel's BTF has to know it."""

@@ -276,7 +276,8 @@ class Load:
         patches = [
             (code + INSN_SIZE * number + 4, map_slot(self._number(program.maps[insn.imm])))
             for number, insn in enumerate(program.insns)
-            if insn.code == o.LD_IMM64 and insn.src_reg in _MAP_LOADS
+            # A number that no relocation put there is a file descriptor, and goes as it is.
+            if insn.code == o.LD_IMM64 and insn.src_reg in _MAP_LOADS and 0 <= insn.imm < len(program.maps)
         ]
         if self._btf is not None and program.btf is not None:
             funcs, lines = self._infos()

@@ -13,6 +13,7 @@ from vm.elf.sections import section_def
 from vm.errors import InputError
 from vm.isa import opcodes as o
 from vm.kernel import types as k
+from vm.kernel.target import Emulated
 from vm.program import UNRESOLVED_CORE, UNRESOLVED_KFUNC, Unresolved
 
 COUNTER = """
@@ -217,6 +218,37 @@ def test_a_program_array_is_filled_only_with_programs_that_were_loaded() -> None
     short = replace(obj, maps=tuple(replace(m, max_entries=1) for m in obj.maps))
     past = first_unfilled(short, {"target"})
     assert past is not None and past.errno == -errno.E2BIG
+
+
+WEAK = """
+#define __ksym __attribute__((section(".ksyms"), weak))
+extern const int listed __ksym;
+extern const int missing __ksym;
+extern void function(void) __ksym;
+extern const %s another __ksym;
+SEC("tp_btf/sys_enter") int symbols(void *ctx)
+{
+    if (&function) function();
+    return (long)&listed + (long)&missing + (long)&another;
+}
+"""
+
+
+class _Kernel(Emulated):
+    """The emulated kernel with two symbols more in kallsyms, of which its BTF knows nothing."""
+
+    def address(self, name: str) -> int | None:
+        return 4096 if name in ("listed", "function") else None
+
+
+def test_a_typed_symbol_of_kallsyms_has_the_id_0_if_another_one_has_no_type() -> None:
+    """libbpf marks it as found when it reads kallsyms, and leaves its BTF id 0 (kallsyms_cb)."""
+    for another, found in (("int", 0), ("void", 3)):
+        (program,) = load_object(build(WEAK % another), "weak", kernel=_Kernel()).programs
+        typed = [i for i in program.insns if i.code == o.LD_IMM64 and i.src_reg == o.PSEUDO_BTF_ID]
+        calls = [i for i in program.insns if i.code == o.JMP | o.CALL and i.src_reg == o.PSEUDO_KFUNC_CALL]
+        assert len(typed) + len(calls) == found
+        assert all(i.imm == 0 for i in (*typed, *calls))
 
 
 EXTERNS = """

@@ -149,6 +149,21 @@ def test_an_array_that_waits_for_another_program_is_refused_as_by_libbpf(state: 
     assert own.errno == -EBADF
 
 
+RAW = """
+SEC("socket") __attribute__((naked)) int raw(void *c)
+{
+	asm volatile(".8byte 0x1118; .8byte 0; r0 = 0; exit;"); // r1 = the map of descriptor 0
+}
+"""
+
+
+@on_guests
+def test_a_descriptor_that_stands_in_the_code_goes_as_it_is(states: dict[str, State]) -> None:
+    (build,) = pipeline.builds(Source("c", says(RAW).encode()), BuildOptions())
+    (cell,) = pipeline.matrix([build], [list(states.values())[-1]])
+    assert cell.verdict == "reject" and cell.message == "fd 0 is not pointing to valid bpf_map"
+
+
 class _Kernel:
     """A kernel with some symbols."""
 

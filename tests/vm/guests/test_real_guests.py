@@ -246,7 +246,7 @@ def test_a_run_with_a_workload(states: list[State], five: Path) -> None:
     records = [event for event in events if event["what"] == "record"]
     (end,) = [event for event in events if event["what"] == "end"]
     assert [int.from_bytes(bytes.fromhex(each["bytes"]), "little") for each in records] == list(range(10000))
-    assert end == {"what": "end", "lost": 0, "status": 0, "left_out": [0, 0]}
+    assert end == {"what": "end", "lost": 0, "status": 0, "left_out": [0, 0], "stopped": ""}
     counts = [event for event in events if event["what"] == "map" and event["map"] == "counts"][-1]
     assert int.from_bytes(bytes.fromhex(counts["entries"][0]["value"]), "little") > 0
     assert json.dumps(events)
