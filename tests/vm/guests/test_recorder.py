@@ -150,9 +150,10 @@ def test_only_events_that_meet_the_condition(state: State) -> None:
 def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None:
     shell = "for i in 1 2 3 4 5 6 7 8; do busybox usleep 20000; done"
     _, recording = record(state, "trace_waits", shell, Choice(1, task="nobody"))
-    assert len(recording.notes) == 2
-    assert all("never in a task called nobody" in note for note in recording.notes)
-    assert sum(int(note.split(" ran ")[1].split()[0]) for note in recording.notes) > 100
+    # Where a stop takes long, the stops themselves keep the scheduler busy: the workload may be ended by its limit.
+    ran = [note for note in recording.notes if "never in a task called nobody" in note]
+    assert len(ran) == 2 and len(recording.notes) <= 3
+    assert sum(int(note.split(" ran ")[1].split()[0]) for note in ran) > 100
 
 
 @pytest.mark.guests
