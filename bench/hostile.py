@@ -38,6 +38,8 @@ HARM: Final = frozenset({"internal", "crashed", "traceback"})
 ANSWERED: Final = "answered"
 AT_ONCE: Final = max(2, os.cpu_count() or 1)
 """Workers, and sockets that send."""
+JOBS: Final = "2000"
+"""Jobs of a worker: to start one takes as long as 100 of these runs. One that has grown is replaced all the same."""
 PART: Final = 200
 """Sent between two looks at the memory of the workers, and two times that the progress is kept."""
 WORDS: Final = (
@@ -144,12 +146,12 @@ def _harm(text: str) -> str:
 
 
 KINDS: Final[Mapping[str, tuple[Callable[[random.Random], Any], int]]] = {
-    "mutated objects": (mutated_object, 100),
     "random sources": (random_source, 10),
     "hostile messages": (hostile_message, 10),
     "hostile packets and captures": (hostile_input, 1),
+    "mutated objects": (mutated_object, 100),
 }
-"""What is sent, and how many of each for one of the last."""
+"""What is sent, and how many of each for one of the packets and captures; most at the end."""
 
 
 @dataclass
@@ -216,7 +218,7 @@ async def _sent(playground: Playground, made: Sequence[Any], progress: Progress)
 def hostile(count: int, seed: int | None = None, file: Path | None = None) -> Iterator[Row]:
     """Damaged objects, random sources, messages, packets and captures: crashes, tracebacks and internal errors."""
     progress = Progress.of(seed, file)
-    with Playground(WORKERS=str(AT_ONCE), RUNS_PER_MINUTE="1000000") as playground:
+    with Playground(WORKERS=str(AT_ONCE), RUNS_PER_MINUTE="1000000", JOBS_PER_WORKER=JOBS) as playground:
         for what, (make, times) in KINDS.items():
             outcomes = progress.outcomes[what]
             while (begun := outcomes.total()) < count * times:
