@@ -49,6 +49,7 @@ class MapContent(Wire, frozen=True):
         list[tuple[str, str, str]], about('[key in hex, value in hex, value as C text or `""`], the first 256')
     ]
     cut: Annotated[int, about("entries left out")]
+    keys: Annotated[list[str], about("the keys as C text, where they are structs or arrays")] | Unset = UNSET
     variables: Annotated[list[Variable], about("of .data, .bss, .rodata or .kconfig with BTF")] | Unset = UNSET
 
 
@@ -119,6 +120,13 @@ class HeldStruct(Wire, frozen=True):
     steps: Annotated[int, about("of the event, whose reads and writes are in `values`")]
 
 
+class RecordedProgram(Wire, frozen=True):
+    """A program that a recording was made of."""
+
+    name: str
+    events: Annotated[int, about("that were recorded")]
+
+
 class Recorded(Wire, frozen=True):
     """Where and how the events of a recording were recorded."""
 
@@ -137,6 +145,7 @@ class Recorded(Wire, frozen=True):
     outside: Annotated[
         list[list[int]], about("run and step, where a register was outside what the verifier had proved")
     ]
+    programs: Annotated[list[RecordedProgram], about("all that were recorded together")] | Unset = UNSET
     layouts: list[StructLayout] | Unset = UNSET
     structs: Annotated[list[HeldStruct], about("the context first, then by their first use")] | Unset = UNSET
     structs_left: Annotated[int, about("structs that are left out, because there are too many")] | Unset = UNSET

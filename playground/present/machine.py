@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from playground.present.seek import outline_messages
 from vm.btf.format import RecordText, format_value
+from vm.btf.types import Kind
 from vm.btf.variables import variables
 from vm.errors import InputError
 from vm.kernel.btf import is_kernel_type
@@ -26,6 +27,7 @@ FIRST_STEPS: Final = 128
 MAX_ENTRIES: Final = 256
 MAX_EVENTS: Final = 2000
 MAX_VALUE_NODES: Final = 64
+_TOLD_KEYS: Final = (Kind.STRUCT, Kind.UNION, Kind.ARRAY)
 
 
 def run_blocks(run: int, execution: Execution, known: Iterable[Known | None] | None = None) -> Iterator[dict[str, Any]]:
@@ -174,17 +176,33 @@ def _map_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, by
     found = variables(program.btf, spec.btf_value_type_id, entries[0][1]) if entries else ()
     return {
         "type": map_type_name(spec.map_type),
-        "entries": [[k.hex(), v[:4096].hex(), _value_text(program, spec, v)] for k, v in entries[:MAX_ENTRIES]],
+        "entries": [
+            [k.hex(), v[:4096].hex(), _text(program, spec.btf_value_type_id, v) if any(v) else ""]
+            for k, v in entries[:MAX_ENTRIES]
+        ],
         "cut": max(0, len(entries) - MAX_ENTRIES),
+        **_keys_json(program, spec, entries),
         **({"variables": [variable._asdict() for variable in found]} if found else {}),
     }
 
 
-def _value_text(program: Program, spec: MapSpec, value: bytes) -> str:
-    """The value in C notation; "" if its type is unknown or adds nothing to the bytes."""
-    if program.btf is None or not spec.btf_value_type_id or not any(value):
+def _keys_json(program: Program, spec: MapSpec, entries: Sequence[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """The field `keys`, for keys that are no numbers."""
+    if program.btf is None or not spec.btf_key_type_id or not entries:
+        return {}
+    try:
+        if program.btf.skip_modifiers(spec.btf_key_type_id).kind not in _TOLD_KEYS:
+            return {}
+    except InputError:
+        return {}
+    return {"keys": [_text(program, spec.btf_key_type_id, key) for key, _ in entries[:MAX_ENTRIES]]}
+
+
+def _text(program: Program, type_id: int, data: bytes) -> str:
+    """Bytes in C notation; "" if their type is unknown."""
+    if program.btf is None or not type_id:
         return ""
     try:
-        return format_value(program.btf, spec.btf_value_type_id, value, MAX_VALUE_NODES)
+        return format_value(program.btf, type_id, data, MAX_VALUE_NODES)
     except InputError:
         return ""

@@ -455,6 +455,10 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
         "recorded": {
             "kernel": recording.release, "workload": recording.workload, "matched": matched.how,
             "tasks": [f"{event.comm} ({event.pid})" for event in matched.events],
+            "programs": [
+                {"name": code.name, "events": sum(event.program == number for event in recording.events)}
+                for number, code in enumerate(recording.codes)
+            ],
             "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
             **structs_json(structs),
         },

@@ -77,8 +77,7 @@ def test_all_fields_are_asked_by_keyboard(recorded_tab: Tabs) -> None:
     (message,) = asked(opened)
     assert {name: message[name] for name in message if name not in ("type", "request")} == {
         "take": "new", "kernel": "", "workload": "shell", "shell": "busybox true; echo '<b>'", "seconds": 10,
-        "events": 7, "every": 3,
-        "task": "sh", "where": 'comm != "wget"',
+        "events": 7, "every": 3, "task": "sh", "where": 'comm != "wget"',
         "setup": {
             "values": {"min_us": "100"}, "sizes": {"counts": 128}, "targets": {"entry": "vfs_write"},
             "entries": [{"map": "counts", "key": "1", "value": "2"}],

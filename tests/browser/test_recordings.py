@@ -35,6 +35,25 @@ def test_a_recorded_example_is_stepped(tab: Callable[..., Any]) -> None:
     opened.check()
 
 
+def test_the_other_programs_of_a_recording_are_one_click_away(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/trace-reads")
+    stage(page, "run", "done")
+    page.get_by_role("tab", name="Packet").click()
+    programs = page.get_by_role("group", name="Programs of the recording")
+    expect(programs.get_by_role("button")).to_have_count(2)
+    chosen = programs.locator('button[aria-pressed="true"]')
+    other = programs.locator('button[aria-pressed="false"]')
+    name, wanted = chosen.inner_text(), other.inner_text()
+    other.press("Enter")
+    expect(chosen).to_have_text(wanted, timeout=60_000)
+    expect(chosen).to_be_focused()
+    expect(other).to_have_text(name)
+    stage(page, "run", "done")
+    expect(page.locator('.stage[data-stage="run"]')).to_contain_text("5 events")
+    opened.check()
+
+
 def test_a_file_brings_its_program_along(tab: Callable[..., Any], tmp_path: Path) -> None:
     opened = tab()
     page = opened.open("/examples/count-drop")

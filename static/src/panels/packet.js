@@ -171,7 +171,10 @@ export class PacketPane extends Panel {
     const fields = given?.kind === "event" ? (given.fields ?? []) : [];
     // Drawn again when the program's own input became known, but never under the hands of who is typing.
     const stamp = kind === "auto" || kind === "event" ? given : kind === "recording" ? (this.store.state.stages.run?.recorded ?? null) : null;
-    if (this.own === input && (this.given === stamp || this.input.contains(document.activeElement))) return;
+    const typing = kind !== "recording" && this.input.contains(document.activeElement);
+    // What the run before told of the same recording stays until this one ends.
+    const waiting = kind === "recording" && !stamp && this.store.state.stages.run?.status !== "failed";
+    if (this.own === input && (this.given === stamp || typing || waiting)) return;
     this.own = input;
     this.given = stamp;
     this.say("");
@@ -212,12 +215,21 @@ export class PacketPane extends Panel {
   /** A recording: where and how it was made, as the run told. @param {string} data */
   drawRecording(data) {
     const told = this.store.state.stages.run?.recorded;
+    const focused = this.input.contains(document.activeElement);
     const back = h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input");
     fill(
       this.input,
       h("p", { class: "hint" }, `A recording of ${Math.floor((data.length * 3) / 4).toLocaleString("en")} bytes: each event of the program is a run, instruction by instruction, as a real kernel executed it. `, back),
-      told ? recordingParts(told) : null,
+      told ? recordingParts(told, this.store.state.stages.load?.program ?? "", (program) => this.stepProgram(program)) : null,
     );
+    if (focused) /** @type {HTMLElement | null} */ (this.input.querySelector('[aria-pressed="true"]'))?.focus();
+  }
+
+  /** Step the events of another program of the object. @param {string} program */
+  stepProgram(program) {
+    this.store.set({ options: { ...this.store.state.options, program } });
+    saveDraft(this.store.state);
+    this.scope.run();
   }
 
   /** @param {string} hex */

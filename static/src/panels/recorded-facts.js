@@ -1,5 +1,6 @@
 /** What a run told of its recording: the kernel, how steps were found, what was printed and what is left out. */
 import { h } from "../ui/dom.js";
+import { count } from "../ui/format.js";
 
 /** @import { Recorded } from "../types/messages.js" */
 
@@ -10,8 +11,18 @@ const MATCHED = {
   line: "The kernel's machine code differs from the one that is made here. Steps are found by the kernel's line information: each visit of a C line is a step, and the verifier's states are not shown beside it.",
 };
 
-/** @param {Recorded} told */
-export function recordingParts(told) {
+/**
+ * The programs that were recorded together, each a button that steps its events.
+ * @param {Recorded} told @param {string} stepped the program whose events are stepped @param {(name: string) => void} step
+ */
+function programs(told, stepped, step) {
+  const button = (/** @type {import("../types/messages.js").RecordedProgram} */ { name, events }) =>
+    h("button", { type: "button", class: "chip", "aria-pressed": name === stepped ? "true" : "false", disabled: !events, on: { click: () => step(name) } }, `${name} · ${count(events, "event")}`);
+  return h("div", { class: "chips", role: "group", "aria-label": "Programs of the recording" }, (told.programs ?? []).map(button));
+}
+
+/** @param {Recorded} told @param {string} stepped @param {(name: string) => void} step */
+export function recordingParts(told, stepped, step) {
   /** @type {[string, string[]][]} */
   const parts = [
     ["Kernel", [`Linux ${told.kernel}`]],
@@ -25,6 +36,7 @@ export function recordingParts(told) {
   return h(
     "dl",
     { class: "given" },
+    (told.programs ?? []).length > 1 ? h("div", null, h("dt", null, "Programs"), h("dd", null, programs(told, stepped, step))) : null,
     shown.filter(([, lines]) => lines.length).map(([name, lines]) => h("div", null, h("dt", null, name), h("dd", null, lines.map((line) => h("div", null, h("code", null, line)))))),
   );
 }

@@ -53,6 +53,7 @@ export class MapsPane extends Panel {
         // An array is mostly zeroes: what the program wrote is what one looks for.
         const zero = all.filter(([, value, text]) => !text && /^0*$/.test(value));
         const entries = zero.length > FEW ? all.filter((entry) => !zero.includes(entry)) : all;
+        const keys = new Map(all.map((entry, i) => [entry, content?.keys?.[i]]));
         return h(
           "section",
           { class: "map" },
@@ -72,7 +73,7 @@ export class MapsPane extends Panel {
                   h(
                     "tbody",
                     null,
-                    entries.slice(0, ENTRIES).map(([key, value, text]) => h("tr", null, h("td", null, spell(key)), h("td", null, text || spell(value)))),
+                    entries.slice(0, ENTRIES).map((entry) => h("tr", null, h("td", null, keys.get(entry) || spell(entry[0])), h("td", null, entry[2] || spell(entry[1])))),
                   ),
                 )
               : zero.length

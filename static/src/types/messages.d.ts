@@ -2292,6 +2292,8 @@ export interface MapContent {
   entries: [string, string, string][];
   /** entries left out */
   cut: number;
+  /** the keys as C text, where they are structs or arrays */
+  keys?: string[];
   /** of .data, .bss, .rodata or .kconfig with BTF */
   variables?: Variable[];
 }
@@ -2316,6 +2318,13 @@ export interface Region {
   address: string;
   /** bytes */
   size: number;
+}
+
+/** A program that a recording was made of. */
+export interface RecordedProgram {
+  name: string;
+  /** that were recorded */
+  events: number;
 }
 
 /** A field of a struct. A field without a name is a struct or union whose members follow. */
@@ -2386,6 +2395,8 @@ export interface Recorded {
   printed: string[];
   /** run and step, where a register was outside what the verifier had proved */
   outside: number[][];
+  /** all that were recorded together */
+  programs?: RecordedProgram[];
   layouts?: StructLayout[];
   /** the context first, then by their first use */
   structs?: HeldStruct[];
