@@ -94,7 +94,7 @@ def kernel_release() -> str:
 
 
 def kernel_parts(release: str) -> dict[str, str]:
-    """A release in two parts, of which a narrow page shows the first: "6.12.117" and "+deb12-cloud-amd64"."""
+    """A release in two parts, of which a narrow page shows the first: "X.Y.Z" and "+deb12-cloud-amd64"."""
     series = release.partition("+")[0]
     return {"kernel_series": series, "kernel_build": release.removeprefix(series)}
 

@@ -66,7 +66,7 @@ POINT = {"kind": "line", "value": 1, "enabled": True}
     ("view", "sentence"),
     [
         ([], "The view has to be an object"),
-        ({"zoom": 1}, "a field 'zoom' that is not known"),
+        ({"zoom": 1}, "a field 'zoom' in the view that is not known"),
         ({"step": -1}, "from 0"),
         ({"step": 1 << 60}, "a whole number"),
         ({"stage": "jit"}, "verify, run"),

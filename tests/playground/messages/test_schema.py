@@ -160,7 +160,7 @@ def _example(kind: Any) -> Any:
         (programs.EventInput, {"kind": "event", "values": dict.fromkeys(map(str, range(129)), 1)}, "at most 128 names"),
         (View, {"selected": {"name": 1, "frame": 0}}, "The message's selected.name has to be text"),
         (View, {"shape": {"x": 1}}, "a field 'x' in the message's shape that is not known here; known are view, find"),
-        (SessionRequest, {"asked": {"settings": 1}, "request": SMALL}, "The message's asked.settings has to be an"),
+        (SessionRequest, {"asked": {"settings": 1}, "request": SMALL}, "asked.settings has to be a list of"),
         (SessionRequest, {"asked": {"a\u202e": 1}, "request": SMALL}, "asked: the name 'a\\u202e' has to be one of"),
         (ASKED, {"type": "settings", "request": SMALL, "values": {"0": 1}}, "The values of '0' have to be at most"),
     ],
