@@ -8,6 +8,8 @@ NODE := $(VENV) -m tools.node
 
 .PHONY: kernels compilers test-guests run test setup check-python lint types imports page copy unit browser plain coverage native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
+# Without stored bytecode every process that a test starts compiles some 300 modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 check-python:
 	@test -n "$(PYTHON)" || { echo "bpfscope needs Python 3.11 or newer, and found none as python3." >&2; exit 1; }
