@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
+
+from tests.browser.conftest import CHROMIUM, WITH_WINDOWS, launched
 
 Tabs = Callable[..., Any]
 DONE = "html[data-ready]"
@@ -16,6 +19,12 @@ FOCUSED = """() => {
   while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
   return e.getAttribute('aria-label') || e.textContent.trim();
 }"""
+
+
+@pytest.fixture(scope="module")
+def chromium(play: Any) -> Iterator[Any]:
+    """The browser that people use, and not the one without windows."""
+    yield from launched(play, WITH_WINDOWS or CHROMIUM)
 
 
 def place(page: Any) -> Any:

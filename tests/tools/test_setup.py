@@ -290,3 +290,37 @@ def test_what_running_takes_is_in_every_lock(name: str) -> None:
         return set(re.findall(r"^[\w.-]+==\S+", text, re.MULTILINE))
 
     assert pins("run") <= pins(name)
+
+
+APT = "apt-get"
+WINDOWS, SHELL = "chromium", "chromium-headless-shell"
+
+
+@pytest.mark.parametrize(
+    ("there", "root", "installed", "said"),
+    [
+        ({WINDOWS, SHELL}, True, [], ""),
+        ({APT}, True, [WINDOWS, SHELL], "installing Debian's"),
+        ({APT, WINDOWS}, True, [SHELL], "installing Debian's"),
+        ({APT, SHELL}, True, [WINDOWS], "installing Debian's"),
+        ({APT, WINDOWS}, False, [], "take twice as long"),
+        ({APT}, False, [], "are skipped: no chromium is installed, and installing it takes root"),
+        (set(), True, [], "are skipped: no chromium is installed, and there is no apt-get here"),
+    ],
+)
+def test_browsers_that_are_missing_are_installed_by_root(
+    there: set[str],
+    root: bool,
+    installed: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(setup.shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(setup.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr(setup, "call", lambda command, what, **environment: called.append(command))
+    setup.browser()
+    assert [command[-1] for command in called if "install" in command] == installed
+    assert said in capsys.readouterr().out
+    assert bool(said) or not called
