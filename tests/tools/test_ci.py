@@ -20,9 +20,11 @@ def test_a_rejection_is_annotated_at_its_line(tmp_path: Path) -> None:
     source = tmp_path / "a,b%.c"
     source.write_text((ROOT / "examples" / "missing_bounds_check.c").read_text())
     good = ROOT / "examples" / "count_drop.c"
-    for name, text in (("main.c", MAIN), ("mine.h", MINE), ("wrong.c", "int a;\nint b = ;\n")):
+    main = MAIN.replace('"mine.h"', '"../include/mine.h"')
+    for name, text in (("src/main.c", main), ("include/mine.h", MINE), ("wrong.c", "int a;\nint b = ;\n")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    others = [str(tmp_path / name) for name in ("main.c", "wrong.c")]
+    others = [str(tmp_path / name) for name in ("src/main.c", "wrong.c")]
     verify = [sys.executable, "-m", "vm", "verify", "--json", "--no-fixes", str(source), str(good), *others]
     said = subprocess.run(verify, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert said.returncode == 1
@@ -35,7 +37,7 @@ def test_a_rejection_is_annotated_at_its_line(tmp_path: Path) -> None:
     rejected, header, wrong = (each.groups() for each in found if each is not None)
     assert rejected[0].endswith("a%2Cb%25.c") and "outside of the packet: " in rejected[3]
     assert int(rejected[1]) <= len(source.read_text().splitlines())
-    assert header[:3] == (str(tmp_path / "mine.h"), "5", "prog")
+    assert header[:3] == (str(tmp_path / "include" / "mine.h"), "5", "prog")
     assert wrong == (str(tmp_path / "wrong.c"), "2", "clang", "expected expression")
 
 
