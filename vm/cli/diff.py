@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from vm import pipeline
 from vm.cli.options import add_build, add_loading, add_program, build_options, user
-from vm.cli.report import Reporter, status_of
+from vm.cli.report import Reporter, counted, status_of
 from vm.cli.sources import read_source
 from vm.errors import InputError
 from vm.pipeline import Comparison, Side
@@ -81,8 +81,9 @@ def _text(paths: list[str], found: Comparison, record: dict[str, Any]) -> str:
             continue
         code = f", {told.xlated:,} rewritten, {told.jited:,} bytes of machine code" if told.xlated is not None else ""
         said += (
-            f"  {side} {path}: {told.verdict}, {told.insns_processed:,} instructions processed, "
-            f"{told.states:,} states, {told.insns:,} instructions{code}{': ' if told.message else ''}{told.message}\n"
+            f"  {side} {path}: {told.verdict}, {counted(told.insns_processed, 'instruction', 'processed')}, "
+            f"{counted(told.states, 'state')}, {counted(told.insns, 'instruction')}{code}"
+            f"{': ' if told.message else ''}{told.message}\n"
         )
     differing = [row for row in found.lines if row.kind != "same" or row.a_insns != row.b_insns]
     differing.sort(key=lambda row: -abs(row.a_insns - row.b_insns))

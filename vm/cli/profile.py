@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vm import pipeline
 from vm.caps import Caps
 from vm.cli.options import add_build, add_files, add_loading, add_program, build_options, user
-from vm.cli.report import Reporter, status_of
+from vm.cli.report import Reporter, counted, status_of
 from vm.cli.sources import chosen, sources
 from vm.errors import InputError
 from vm.pipeline import Advice, Profiled, Setting, Source
@@ -116,8 +116,9 @@ def _text(path: str, found: Profiled, advice: Sequence[Advice], tried: Sequence[
     if profile is None:
         return f"{said}: {found.verdict.message}"
     said += (
-        f", {profile.insns_processed:,} instructions processed, {profile.states:,} states stored, "
-        f"{profile.pruned:,} paths pruned, {profile.missed:,} comparisons that failed\n"
+        f", {counted(profile.insns_processed, 'instruction', 'processed')}, "
+        f"{counted(profile.states, 'state', 'stored')}, {counted(profile.pruned, 'path', 'pruned')}, "
+        f"{counted(profile.missed, 'comparison', 'that failed')}\n"
     )
     said += _tables(found, profile)
     for each in advice:

@@ -24,6 +24,11 @@ def status_of(error: InputError) -> int:
     return LIMIT if isinstance(error, LimitError) else BAD_INPUT
 
 
+def counted(number: int, noun: str, rest: str = "") -> str:
+    """ "1 state stored", "1,024 states stored"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}{rest and ' '}{rest}"
+
+
 class Reporter:
     """Writes lines and remembers the worst exit status."""
 
