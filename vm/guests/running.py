@@ -61,6 +61,8 @@ _PAUSE: Final = 0.02
 _RECORDING_PAUSE: Final = 0.25  # requests of the host are executed by the guest's init, which also triggers programs
 RECORDING_SPARE: Final = 10.0
 """Seconds added to the limit of the workload while it is recorded, because it is slower."""
+_LAST: Final = 12.0
+"""Seconds after its limit within which a workload has to let the guest answer: it may be busy inside the kernel."""
 _SETTLE: Final = 0.1  # seconds after the workload in which late records are read
 _MAPS_EVERY: Final = 0.5  # seconds between two reads of the maps while the workload runs
 _TRACE: Final = Slot(3900)
@@ -314,6 +316,8 @@ def run(
     maps = _Maps(machine, obj)
     spare = RECORDING_SPARE if recorder is not None else 0.0
     until, settled, looked = time.monotonic() + seconds + spare, 0.0, time.monotonic()
+    if recorder is None:
+        machine.limit(min(machine.left, seconds + _LAST))
     while time.monotonic() < until:
         yield one.poll()
         if recorder is not None:

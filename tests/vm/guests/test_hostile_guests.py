@@ -158,6 +158,19 @@ def test_a_run_that_prints_without_end_is_ended_before_its_time(where: str, most
     assert where or end["left_out"][1] > 14 << 20
 
 
+@pytest.mark.parametrize("name", ["6.12", "7.3"])
+def test_a_program_that_prints_for_hours_is_ended_soon_after_the_workload(name: str, states: dict[str, State]) -> None:
+    if name not in states:
+        pytest.skip(f"there is no Linux {name}")
+    again = "static int again(__u32 i, void *c) { bpf_loop(1 << 23, line, 0, 0); return 0; }\nSEC("
+    text = PRINTS.replace("SEC(", again, 1).replace("bpf_loop(1 << 20, line", "bpf_loop(1 << 23, again")
+    started = time.monotonic()
+    said = run(text, states[name], "/bin/busybox mkdir /tmp/a", seconds=1)
+    # A kernel that preempts programs goes on answering: then the workload is stopped at its limit.
+    assert said == "" or said.startswith("The guest did not answer within its time")
+    assert time.monotonic() - started < 26  # which a job for one second of workload may take altogether
+
+
 def test_a_map_that_is_too_large_is_refused_by_the_kernel(state: State) -> None:
     events = [event for told in pipeline.real(build(HUGE), state, shell="true", seconds=2) for event in told]
     attached = [event for event in events if event["what"] == "attached"]
