@@ -16,7 +16,7 @@ from typing import Any
 from playground import metrics
 from playground.config.limits import JobLimits
 from playground.jobs.frames import END, PATIENCE, FrameError
-from playground.jobs.process import Worker, WorkerDied, sweep
+from playground.jobs.process import START_SECONDS, Worker, WorkerDied, sweep
 from playground.jobs.queue import SERVER, Client, Late, Queue
 from playground.jobs.reaper import reap_orphans
 from playground.jobs.record import KEPT
@@ -403,7 +403,8 @@ class Pool:
                 try:
                     worker = await Worker.start(self.job, self.limits, self._base, self._temporary)
                 except (OSError, WorkerDied, FrameError, TimeoutError) as error:
-                    self.start_error = f"no worker starts: {error}"
+                    why = str(error) or f"it was not ready within {START_SECONDS} seconds"
+                    self.start_error = f"no worker starts: {why}"
                     log.error("%s", self.start_error)
                     await asyncio.sleep(RETRY_SECONDS[min(attempt, len(RETRY_SECONDS) - 1)])
                     attempt += 1

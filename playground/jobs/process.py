@@ -226,9 +226,13 @@ def sweep(temporary: Path) -> None:
 
 def descendants(pid: int) -> Iterator[int]:
     """All descendants, in any session."""
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # it has ended
+        return
+    for thread in threads:
         try:
-            children = [int(word) for word in path.read_text().split()]
+            children = [int(word) for word in (thread / "children").read_text().split()]
         except (OSError, ValueError):
             continue
         for child in children:

@@ -496,3 +496,10 @@ async def test_a_worker_that_is_being_killed_leaves_no_files_when_the_pool_close
     await asyncio.sleep(0.1)
     await services.close()
     assert not list(pool._temporary.glob("worker-*"))
+
+
+async def test_a_process_that_ends_while_its_children_are_counted_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = await asyncio.create_subprocess_exec("true")
+    await ended.wait()
+    monkeypatch.setattr(Path, "is_dir", lambda path: True)  # it was there a moment ago
+    assert list(descendants(ended.pid)) == []

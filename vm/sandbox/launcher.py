@@ -27,8 +27,9 @@ from vm.sandbox.layers import LAYERS, Limits
 from vm.sandbox.server import LOCK_NAME
 
 _ROOT: Final = str(Path(__file__).resolve().parents[2])
-# What the client waits beyond a job's own wall limit before it gives the launcher up.
-_GRACE: Final = 1.5
+# Seconds that the client waits beyond a job's own wall limit before it gives the launcher up: on a machine with much
+# other work, to end a job takes some of them.
+_GRACE: Final = 4.0
 _START_TIMEOUT: Final = 10.0
 SPOOL_PREFIX: Final = "bpfscope-spool-"
 _SPOOL_AGE: Final = 10.0  # seconds; a younger one may belong to a launcher that is just starting

@@ -146,7 +146,7 @@ def test_a_launcher_that_is_stopped_is_given_up() -> None:
     begin = time.monotonic()
     with pytest.raises(InternalError, match="does not answer"):
         run(launcher, "print(1)", Limits(wall=0.5))
-    assert time.monotonic() - begin < 6
+    assert time.monotonic() - begin < 20
     assert run(launcher, "print(2)")[2] == "2\n"
     launcher.close()
 
