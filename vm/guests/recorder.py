@@ -33,7 +33,7 @@ LOOKING_SECONDS: Final = 8.0
 """So long after a program's first entry it is no longer stopped at if it was entered more than _OFTEN times. Each stop
 takes 2 ms, on a busy machine 20 ms: the workload would not come to its end."""
 _OFTEN: Final = 100
-MAX_IN_INIT: Final = 2
+MAX_IN_INIT: Final = 4
 """Entries in the guest's init, while it does something for the host, after which they are no longer stopped at until it
 is done: init reads and writes for each request, and each of these stops takes as long as any other."""
 MAX_STATES: Final = 20_000

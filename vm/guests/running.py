@@ -59,6 +59,7 @@ MAX_SHELL: Final = 1000  # characters of a line of shell
 _PIPE_PIECE: Final = 1 << 16
 _PAUSE: Final = 0.02
 _RECORDING_PAUSE: Final = 0.25  # requests of the host are executed by the guest's init, which also triggers programs
+_LONGEST_PAUSE: Final = 2.0
 RECORDING_SPARE: Final = 10.0
 """Seconds added to the limit of the workload while it is recorded, because it is slower."""
 _LAST: Final = 12.0
@@ -313,15 +314,18 @@ def run(
     if recorder is not None:
         recorder.resume()
         recorder.wait(_RECORDING_PAUSE)
-    maps = _Maps(machine, obj)
+    maps, rest = _Maps(machine, obj), _PAUSE
     spare = RECORDING_SPARE if recorder is not None else 0.0
     until, settled, looked = time.monotonic() + seconds + spare, 0.0, time.monotonic()
     if recorder is None:
         machine.limit(min(machine.left, seconds + _LAST))
     while time.monotonic() < until:
+        asked = time.monotonic()
         yield one.poll()
         if recorder is not None:
             recorder.resume()
+            # Programs that run in init are not recorded while it answers: that has to be the smaller part of the time.
+            rest = min(_LONGEST_PAUSE, max(_RECORDING_PAUSE, 3 * (time.monotonic() - asked)))
             yield _recorded(recorder)
         settled = settled or (time.monotonic() if one.goal is not None else 0.0)
         if one.stopped or (one.over and time.monotonic() > settled + _SETTLE):
@@ -329,7 +333,7 @@ def run(
         if recorder is None and time.monotonic() > looked + _MAPS_EVERY:
             yield maps.changed()
             looked = time.monotonic()
-        pause(_PAUSE if recorder is None else _RECORDING_PAUSE)
+        pause(rest)
         if recorder is not None:
             yield _recorded(recorder)
     if recorder is not None:
