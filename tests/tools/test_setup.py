@@ -317,8 +317,8 @@ def test_browsers_that_are_missing_are_installed_by_root(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     called: list[list[str]] = []
-    monkeypatch.setattr(setup.shutil, "which", lambda name: name if name in there else None)
-    monkeypatch.setattr(setup.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setattr("tools.setup.shutil.which", lambda name: name if name in there else None)
+    monkeypatch.setattr("tools.setup.os.geteuid", lambda: 0 if root else 1000)
     monkeypatch.setattr(setup, "call", lambda command, what, **environment: called.append(command))
     setup.browser()
     assert [command[-1] for command in called if "install" in command] == installed
