@@ -21,6 +21,8 @@ from vm.guests.machine import Machine
 from vm.guests.stub import Registers, Stub
 from vm.guests.tasks import Tasks
 from vm.guests.wire import GuestError
+from vm.isa import opcodes as o
+from vm.kernel import func_ids
 from vm.program import Program
 from vm.recorded.operands import Decoder
 from vm.recorded.touched import touched
@@ -84,6 +86,7 @@ class Recorder:
         self._entries = {code.functions[0].address: number for number, code in enumerate(self.codes)}
         self._decoders = [Decoder(code.image) for code in self.codes]
         self._guards = [guards(code) for code in self.codes]
+        self._jumps = [_tail_calls(program) for program in self.programs]
         self._seen = [0] * len(self.codes)
         self._since = [0.0] * len(self.codes)
         self._admitted = [0] * len(self.codes)
@@ -134,11 +137,16 @@ class Recorder:
         if self._wanted(number, comm, pid, state):
             started = time.monotonic()
             at_entry = Bytes(0, state.regs[_RDI], context)
-            event = self._record(number, comm, pid, state, int.from_bytes(back, "little"), at_entry)
+            event, *others = self._record(number, comm, pid, state, int.from_bytes(back, "little"), at_entry)
             kept = self._outcome is None or self._outcome.holds(event) and self._admitted_now(number)
             if kept:
                 self._taken[number] += 1
                 self._events.append((event, time.monotonic() - started))
+            for other in others if kept else ():
+                self._seen[other.program] += 1
+                if self._taken[other.program] < self.choice.events:
+                    self._taken[other.program] += 1
+                    self._events.append((other, 0.0))
             if self._taken[number] < self.choice.events and (kept or not self._seen_enough(number)):
                 self._again.append(state.rip)
             self._arm(*self._again)
@@ -220,14 +228,32 @@ class Recorder:
                 stub.step()
             stub.go()
 
-    def _record(self, number: int, comm: str, pid: int, entry: Registers, back: int, context: Bytes) -> RecordedEvent:
-        """Records an event, whose program is about to be entered and will return to the address `back`."""
-        stub, code, guarded = self._stub, self.codes[number], self._guards[number]
+    def _record(
+        self, number: int, comm: str, pid: int, entry: Registers, back: int, context: Bytes
+    ) -> Iterator[RecordedEvent]:
+        """Records an event, whose program is about to be entered and will return to the address `back`.
+
+        Other events follow: those of the programs that were entered by tail calls meanwhile.
+        """
+        stub = self._stub
+        others = [n for n in range(len(self.codes)) if n != number] if self._jumps[number] else []
+        guarded = [address for n in (number, *others) for address in self._guards[n]]
         self._armed.discard(entry.rip)
         stub.log_on(guarded, [back], [entry.rip])
         after = self._returned(back, entry.regs[_RSP], guarded)
         states = stub.log_off([back, *guarded])
-        offsets, registers, cut, lowest = _own(code, entry, states)
+        for n in (number, *others):
+            code = self.codes[n]
+            first = next((state for state in states if code.offset(state.rip) is not None), None)
+            if n == number or first is not None and first.rip != code.functions[0].address:
+                yield self._event(n, comm, pid, entry, after, states, context)
+
+    def _event(
+        self, number: int, comm: str, pid: int, entry: Registers, after: Registers | None, states: Sequence[Registers],
+        context: Bytes,
+    ) -> RecordedEvent:  # fmt: skip
+        """What a program did among these states; after -- None if it has not returned"""
+        offsets, registers, cut, lowest = _own(self.codes[number], entry, states)
         memory = [context]
         if after is None:
             cut = cut or f"the program had not returned after {EVENT_SECONDS:g} seconds"
@@ -297,6 +323,12 @@ class Recorder:
         if self._asked or self._outcome is not None:
             return f"{times}, never with {choice.where}" + (f" in a task called {choice.task}" if choice.task else "")
         return f"{times}, never in a task called {choice.task}"
+
+
+def _tail_calls(program: Program) -> bool:
+    """Whether it has tail calls."""
+    calls = (insn for insn in program.insns if insn.code == o.JMP | o.CALL and not insn.src_reg)
+    return any(insn.imm == func_ids.TAIL_CALL for insn in calls)
 
 
 def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:

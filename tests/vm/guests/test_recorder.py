@@ -19,10 +19,27 @@ from vm.guests.stub import Registers
 from vm.kernel.release import VERSION
 from vm.pipeline import BuildOptions, Choice, Recording, Setup, Source, Taken
 from vm.recorded.values import Place, RecordedCode
+from vm.runner.replay import EXACT
 
 ROOT = Path(__file__).parents[3]
 BASE, STACK = 0xFFFF_FFFF_C000_0000, 0xFFFF_8880_0000_8000
 CODE = RecordedCode("main", "", bytes(0x40), (Place(BASE, 0x20), Place(BASE + 0x1000, 0x20)), ())
+
+
+JUMPS = """
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+int second(void *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__array(values, int (void *));
+} jumps SEC(".maps") = { .values = { [1] = (void *)&second } };
+SEC("raw_tracepoint/sched_process_exec") int first(void *ctx) { bpf_tail_call(ctx, &jumps, 1); return 1; }
+SEC("raw_tracepoint") int second(void *ctx) { return bpf_get_smp_processor_id() + 7; }
+char LICENSE[] SEC("license") = "GPL";
+"""
 
 
 def test_guards_are_in_each_page_and_at_no_instruction() -> None:
@@ -154,6 +171,23 @@ def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None
     ran = [note for note in recording.notes if "never in a task called nobody" in note]
     assert len(ran) == 2 and len(recording.notes) <= 3
     assert sum(int(note.split(" ran ")[1].split()[0]) for note in ran) > 100
+
+
+@pytest.mark.guests
+def test_a_tail_call_is_followed(state: State) -> None:
+    _, build = pipeline.built(Source("c", JUMPS.encode(), "jumps"), BuildOptions())
+    assert build is not None
+    *_, recording = pipeline.record(
+        build, build.source, state, Choice(2), shell="busybox true; busybox true; busybox true", seconds=15
+    )
+    assert isinstance(recording, Recording)
+    assert [recording.codes[event.program].name for event in recording.events] == ["first", "second"] * 2
+    for first, second in zip(recording.events[::2], recording.events[1::2], strict=True):
+        assert first.pid == second.pid and second.offsets[0] > 0
+    for name, steps, result in (("first", 3, "7"), ("second", 3, "7")):
+        for how, run, known in pipeline.stepped(recording, name):
+            assert how == EXACT and len(run.steps) == steps and run.result.startswith(f"{result}, in ")
+            assert not [each for each in known if each is not None and each.wrong]
 
 
 @pytest.mark.guests
