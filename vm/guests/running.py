@@ -376,9 +376,13 @@ def _refused(kernel: GuestKernel, program: Program, said: Answer) -> str:
     return said.why or _last(said.log)
 
 
+# What the kernel's log ends with after the reason, also where a program is rejected (print_verification_stats()).
+_STATISTICS: Final = ("processed ", "stack depth ", "verification time ")
+
+
 def _last(log: bytes) -> str:
     lines = [line for line in log.decode("utf-8", "replace").splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith("processed ")]
+    lines = [line for line in lines if not line.startswith(_STATISTICS)]
     return f"the verifier rejected it: {lines[-1]}" if lines else "the kernel refused it"
 
 
