@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
 from tests.browser.test_flow import stage
+from vm import pipeline
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -51,6 +54,39 @@ def test_the_other_programs_of_a_recording_are_one_click_away(tab: Callable[...,
     expect(other).to_have_text(name)
     stage(page, "run", "done")
     expect(page.locator('.stage[data-stage="run"]')).to_contain_text("5 events")
+    opened.check()
+
+
+def test_a_value_outside_what_was_proved_is_marked_in_red(tab: Callable[..., Any], tmp_path: Path) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    recording = pipeline.recording_of((EXAMPLES / "trace_execs.rec").read_bytes())
+    event, state = recording.events[0], 20
+    registers = bytearray(event.registers)
+    registers[128 * state : 128 * state + 8] = (1 << 62).to_bytes(8, "little")  # rax, after it was shifted by 32
+    events = (replace(event, registers=bytes(registers)), *recording.events[1:])
+    (tmp_path / "wrong.rec").write_bytes(pipeline.recording_file(replace(recording, events=events)))
+    page.locator("bs-editor input[type=file]").set_input_files(str(tmp_path / "wrong.rec"))
+    expect(page.locator(".cm-content")).to_contain_text("sched_process_exec")
+    page.keyboard.press("Control+Enter")
+    run = page.locator('.stage[data-stage="run"]')
+    expect(run).to_contain_text("5 events", timeout=60_000)
+    run.click()
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of 29")
+    marks = page.locator("bs-state .wrong-mark:visible")
+    for _ in range(10):
+        expect(marks).to_have_count(0)
+        page.keyboard.press("ArrowRight")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 11 of 29")
+    expect(marks).to_have_text("outside what the verifier proved")
+    row = page.locator("bs-state tr.wrong")
+    expect(row).to_have_count(1)
+    color = row.locator(".wrong-mark").evaluate("e => getComputedStyle(e).color")
+    _, chroma, hue = (float(each) for each in re.findall(r"[\d.]+", color.removeprefix("oklch")))
+    assert color.startswith("oklch(") and chroma > 0.1 and 10 < hue < 40  # red
+    page.get_by_role("tab", name="Packet").click()
+    expect(page.locator("bs-packet")).to_contain_text("1 step: event 1 step 11")
     opened.check()
 
 
