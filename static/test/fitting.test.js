@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { Fitting, places } from "../src/core/fitting.js";
 import { Session } from "../src/core/session.js";
 import "./world.js";
@@ -86,6 +86,13 @@ class Socket extends EventTarget {
 }
 Object.assign(globalThis, { WebSocket: { OPEN: 1 }, addEventListener: () => undefined });
 
+/** @type {Session[]} */
+const sessions = [];
+// A session waits for its server for seconds, and the process for the session.
+afterEach(() => {
+  for (const session of sessions.splice(0)) session.drop();
+});
+
 function connected(request) {
   const socket = new Socket();
   /** @type {any[]} */
@@ -93,6 +100,7 @@ function connected(request) {
   /** @type {any[]} */
   const news = [];
   const session = new Session("ws://x", (message) => heard.push(message), (each) => news.push(each), { connect: () => socket, fitting: new Fitting(send) });
+  sessions.push(session);
   session.start(request);
   socket.dispatchEvent(new Event("open"));
   return { socket, heard, news, session };

@@ -171,14 +171,19 @@ def _object(path: str, ended: dict[str, Message], fields: Message, out: Reporter
         out.complain(f"{path}: added: {text}", 0)
     if "programs" in load:
         return load
-    why = "the source does not compile"
+    why, found = "the source does not compile", {}
     if compiled.get("status") == "failed":
         out.worst(REJECTED)
+        found = {"diagnostics": [_diagnostic(each) for each in compiled.get("diagnostics", ())]}
     elif load.get("status") == "failed":
         why = load["message"]
         out.complain(f"{path}: {why}", BAD_INPUT)
-    out.line({"file": path, "program": "", **fields, "message": why})
+    out.line({"file": path, "program": "", **fields, "message": why, **found})
     return None
+
+
+def _diagnostic(said: Message) -> Message:
+    return {name: said[name] for name in ("line", "column", "severity", "message", "file") if name in said}
 
 
 def _programs(load: Message, path: str, options: Namespace, out: Reporter) -> list[Message]:
