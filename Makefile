@@ -131,10 +131,10 @@ compilers: check-python
 	@$(PYTHON) tools/setup.py run
 	$(VENV) -m tools.compilers $(MAJORS)
 
-# What needs real kernels; skipped, with the reason, where QEMU or a kernel is missing.
+# What needs real kernels; skipped, with the reason, where QEMU or a kernel is missing. First what has an event loop of its own: Playwright keeps one.
 test-guests: check-python
 	@$(PYTHON) tools/setup.py test
-	$(VENV) -m pytest -m guests -rs tests/vm/guests tests/vm/compile/test_others.py tests/playground/test_guest_worker.py
+	$(VENV) -m pytest -m guests -rs tests/playground/test_guest_worker.py tests/vm/compile/test_others.py tests/vm/guests
 
 screenshots: check-python
 	@$(PYTHON) tools/setup.py test
