@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Generator
 from typing import Any
 
@@ -12,6 +13,14 @@ from hypothesis import settings
 # How long one example takes says more of the machine than of the code.
 settings.register_profile("bpfscope", deadline=None)
 settings.load_profile("bpfscope")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """With --reruns each test sends the first process two small messages; Nagle's algorithm holds the second 40 ms."""
+    counts = getattr(config, "failures_db", None)
+    if isinstance(connection := getattr(counts, "sock", None), socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 @pytest.hookimpl(wrapper=True)
