@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(PYTHON) python3 python3.14 python3.13 python3.12 py
 VENV := .venv/bin/python
 NODE := $(VENV) -m tools.node
 
-.PHONY: kernels compilers test-guests run test setup check-python lint types imports page copy unit browser plain coverage native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
+.PHONY: kernels compilers test-guests run test setup check-python lint types imports page copy unit browser corpora plain coverage native bench load services-test compose-test fuzz facts gallery protocol reference lock screenshots clean
 .DEFAULT_GOAL := run
 # Without stored bytecode every process that a test starts compiles some 300 modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -51,10 +51,16 @@ PARALLEL := -n $(shell expr $$(nproc) + 1) --dist loadfile
 
 unit:
 	@if $(VENV) tools/native.py --need; then export BPFSCOPE_COMPILED=1; else export BPFSCOPE_COMPILED=0; fi; \
-	$(VENV) -m pytest $(PARALLEL) -m "not browser and not guests"
+	$(VENV) -m pytest $(PARALLEL) -m "not browser and not guests and not corpus"
 
 browser:
 	$(VENV) -m pytest -n auto --dist loadfile tests/browser
+
+# The programs and texts of the corpora of which `make test` takes some.
+corpora: check-python
+	@$(PYTHON) tools/setup.py test
+	@$(VENV) tools/native.py
+	$(VENV) -m pytest -n auto --dist worksteal -m corpus
 
 # The verifier once more as plain Python, for compiled code could differ: `make test` tests the copy where there is one.
 plain: check-python

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import lzma
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
+
+import pytest
 
 from vm.caps import NOBODY, ROOT, Caps
 
@@ -19,6 +22,11 @@ def index() -> list[dict[str, Any]]:
     which the cause's line has to contain one; unprivileged: loaded by a user without capabilities."""
     found: list[dict[str, Any]] = json.loads((REJECTED / "index.json").read_text())
     return found
+
+
+def sampled(cases: Iterable[Any], every: int = 4) -> list[Any]:
+    """Parameters of a test: `make test` takes one in `every`, `make corpora` the others (the marker corpus)."""
+    return [pytest.param(case, marks=[pytest.mark.corpus] if place % every else []) for place, case in enumerate(cases)]
 
 
 def caps_of(entry: dict[str, Any]) -> Caps:

@@ -15,6 +15,7 @@ from scripts.gallery.__main__ import wrong
 from scripts.gallery.content import GALLERY, Page, pages
 from scripts.gallery.kernels import VERSIONS, recorded
 from scripts.gallery.ours import Said, agree, build, say
+from tests.corpus import sampled
 from vm.verifier.rules.catalogue import TABLES, all_rules, rule_named
 
 PAGES = pages()
@@ -81,8 +82,7 @@ def test_nothing_else_is_recorded_or_indexed() -> None:
 
 
 COMPLETE = [page for page in PAGES if page.program is not None]
-LONG = ("program-too-large",)  # a million instructions
-WALKED = [pytest.param(p, marks=[pytest.mark.slow] if p.rule.name in LONG else []) for p in COMPLETE]
+WALKED = sampled(COMPLETE)
 
 
 @pytest.mark.parametrize("page", WALKED, ids=lambda page: page.rule.name)

@@ -108,7 +108,7 @@ def test_the_modules_of_offsets_are_those_of_the_facts() -> None:
                 assert there[name] == wanted[name], f"{path}: run `make facts`"
 
 
-@pytest.mark.slow
+@pytest.mark.corpus
 def test_another_kernel(tmp_path: Path) -> None:
     """6.18, whose layouts and kallsyms differ: extracted, loaded, compared."""
     folder = KERNEL_DIR / "kernels" / "6.18"

@@ -91,7 +91,7 @@ def test_kernel_types_have_the_kernels_layout(tmp_path: Path) -> None:
     assert _compile(tmp_path, "\n".join(lines)) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.corpus
 def test_every_kernel_type_has_the_kernels_layout(tmp_path: Path) -> None:
     btf = kernel_btf()
     roots = [x.id for x in btf.of_kind(Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.TYPEDEF) if x.name]

@@ -56,7 +56,7 @@ def test_flipped_bytes() -> None:
     assert run(1, 500) > 50
 
 
-@pytest.mark.slow
+@pytest.mark.corpus
 def test_ten_thousand_flips() -> None:
     assert run(2, 10_000) > 1000
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from tests.corpus import sampled
 from tests.vm.logs.recordings import expected, recorded, series
 from vm.logs.answer import read_log
 from vm.logs.told import record
@@ -97,7 +98,7 @@ LEARNT: Final[dict[str, Wrap]] = {
 """What is learnt from the instructions: a log with fewer than three need not be read."""
 
 
-@pytest.mark.parametrize("name", [*WHOLE, *LEARNT])
+@pytest.mark.parametrize("name", sampled([*WHOLE, *LEARNT]))
 def test_message_instruction_and_register(name: str) -> None:
     wrap = (WHOLE | LEARNT)[name]
     for log in recorded():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.corpus import REJECTED, asked, caps_of, index, patched
+from tests.corpus import REJECTED, asked, caps_of, index, patched, sampled
 from vm import pipeline
 from vm.caps import ROOT, Caps
 from vm.csource.text import apply
@@ -30,12 +30,7 @@ def loaded(source: Source, program: str, caps: Caps = ROOT) -> tuple[Object, Pro
     return obj, found, pipeline.check(obj, found, log_level=0, caps=caps)
 
 
-def marked(entry: dict[str, Any]) -> Any:
-    marks = [pytest.mark.slow] if entry["slow"] else []
-    return pytest.param(entry, id=entry["file"], marks=marks)
-
-
-@pytest.mark.parametrize("entry", [marked(entry) for entry in INDEX])
+@pytest.mark.parametrize("entry", sampled(INDEX), ids=lambda entry: entry["file"])
 def test_a_fix_is_offered_and_holds(entry: dict[str, Any]) -> None:
     source, caps = source_of(entry["file"]), caps_of(entry)
     obj, program, verdict = loaded(source, entry["program"], caps)
@@ -67,7 +62,7 @@ def test_the_kernel_accepts_every_recorded_fix() -> None:
     assert {answer["verdict"] for answer in ASKED} == {"accept"}
 
 
-@pytest.mark.parametrize("answer", ASKED[::8], ids=lambda answer: answer["file"])
+@pytest.mark.parametrize("answer", sampled(ASKED[::8]), ids=lambda answer: answer["file"])
 def test_the_kernel_says_the_same_of_recorded_fixes(answer: dict[str, Any]) -> None:
     source = source_of(answer["file"])
     changed = Source("c", patched(source.text(), answer["diff"]).encode(), source.name)
