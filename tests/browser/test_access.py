@@ -93,7 +93,7 @@ def test_axe_of_a_value_that_is_asked_for(tab: Callable[..., Any], size: tuple[i
     for name in ("r1", "r4"):
         page.locator(f'bs-state tr[data-name="{name}"] .reg-name').click()
         page.locator(".value .made li").first.wait_for()
-        assert in_schemes(page) == []
+        assert in_schemes(page, "bs-state") == []
         page.keyboard.press("Escape")
     page.locator("bs-value .value").wait_for(state="hidden")
 

@@ -76,7 +76,7 @@ def test_axe_and_nothing_is_wider_than_the_window(tab: Tabs, size: tuple[int, in
     page.get_by_role("button", name="In and out").click()
     dialog = page.locator(".passed-dialog")
     expect(dialog).to_be_visible()
-    assert in_schemes(page) == []
+    assert in_schemes(page, ".passed-dialog") == []
     assert dialog.evaluate("e => e.scrollWidth <= e.clientWidth")
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     made.check()

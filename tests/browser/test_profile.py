@@ -213,13 +213,13 @@ def shown(recorded_tab: Tabs, answers: dict[str, list[dict[str, Any]]], **option
 def test_axe(recorded_tab: Tabs, size: tuple[int, int]) -> None:
     made = shown(recorded_tab, ANSWERS, width=size[0], height=size[1])
     page = made.page
-    assert in_schemes(page) == []
+    assert in_schemes(page, "bs-dock") == []
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(wide) <= 0
     page.get_by_role("tab", name="Compare").click()
     page.get_by_role("button", name="Compare", exact=True).click()
     expect(page.locator(".compare-lines tbody tr")).to_have_count(2)
-    assert in_schemes(page) == []
+    assert in_schemes(page, "bs-dock") == []
     assert page.evaluate(wide) <= 0
     page.get_by_role("button", name="step 4").first.click()
     expect(page.locator("bs-scrubber output")).to_contain_text("step 4 of")

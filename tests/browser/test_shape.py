@@ -274,7 +274,7 @@ def test_axe_in_every_part(tab: Tabs, size: tuple[int, int]) -> None:
         show(page, part)
         expect(page.locator(f'bs-shape[data-part="{part}"]')).to_be_visible()
         page.wait_for_timeout(300)
-        assert in_schemes(page) == [], part
+        assert in_schemes(page, "bs-shape") == [], part
     made.check()
 
 

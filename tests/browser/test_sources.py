@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-
-import pytest
 
 from tests.browser.conftest import ROOT
-from tools.node import node_command
 
 SOURCES = sorted((ROOT / "static" / "src").rglob("*.js"))
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -55,15 +51,3 @@ def test_no_source_names_a_release_of_the_kernel() -> None:
     """Which kernel is emulated is told by the server."""
     found = [str(path) for path in [*SOURCES, *TEMPLATES] if re.search(r"\b6\.12\b", path.read_text())]
     assert found == []
-
-
-def test_types() -> None:
-    node = node_command("node")
-    compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    if node is None or not compiler.exists():
-        pytest.skip("TypeScript is not installed (make setup)")
-    done = subprocess.run(
-        [*node, str(compiler), "-p", str(ROOT / "static" / "tsconfig.json")], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.stdout == ""
-    assert done.returncode == 0

@@ -395,5 +395,5 @@ def test_axe_of_why(recorded_tab: Tabs, size: tuple[int, int]) -> None:
             page.keyboard.press(step)
             unfold(page)
         page.wait_for_timeout(150)
-        assert in_schemes(page) == []
+        assert in_schemes(page, "bs-why") == []
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
