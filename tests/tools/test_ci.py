@@ -83,7 +83,7 @@ def ci(tmp_path: Path, make: str) -> tuple[subprocess.CompletedProcess[str], str
 def test_the_real_kernels_come_after_the_tests(tmp_path: Path) -> None:
     done, called = ci(tmp_path, "echo '10 passed, 2 skipped in 5.00s'")
     assert done.returncode == 0, done.stdout
-    assert called == "make test true\nmake plain true\nguests true\n"
+    assert called == "make test true\nmake corpora true\nmake plain true\nguests true\n"
     assert "10 passed, 2 skipped in 5.00s\n" in done.stdout and "3 passed in 1.00s\n" in done.stdout
 
 
@@ -104,5 +104,5 @@ def test_what_fails_once_is_printed_and_run_again(tmp_path: Path) -> None:
     once = f"[ -e {first} ] && echo '2 passed in 1.00s' && exit 0; {fail}"
     done, called = ci(tmp_path, once)
     assert done.returncode == 0, done.stdout
-    assert called == "make test true\nmake test true\nmake plain true\nguests true\n"
+    assert called == "make test true\nmake test true\nmake corpora true\nmake plain true\nguests true\n"
     assert "FAILED tests/x.py::test_y" in done.stdout and "2 passed in 1.00s\n" in done.stdout
