@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -27,6 +28,8 @@ CHROMIUM = SHELL if Path(SHELL).exists() else WITH_WINDOWS
 TIMEOUT = 20_000
 """Milliseconds to wait for what a page should show: on a busy machine of two cores even short answers take seconds."""
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--headless", "--disable-component-update"]
+ONE_PROCESS = "--process-per-site"
+"""Pages of one context share a process, which keeps what it compiled of the scripts."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -126,7 +129,7 @@ def play() -> Iterator[Any]:
 def launched(play: Any, path: str | None) -> Iterator[Any]:
     if path is None:
         pytest.skip("there is no Chromium")
-    browser = play.chromium.launch(executable_path=path, args=ARGS)
+    browser = play.chromium.launch(executable_path=path, args=[*ARGS, ONE_PROCESS])
     yield browser
     browser.close()
 
@@ -168,20 +171,56 @@ class Tab:
         assert self.faults == []
 
 
+PLAIN: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+"""The context without options of each browser."""
+
+
+def plain_context(chromium: Any, server: str) -> Any:
+    """A context without options, for the tests of a browser one after the other.
+
+    Its first page is no test's: it keeps the process of the pages, which opens the next one in two thirds of the time,
+    and empties the storage.
+    """
+    if chromium not in PLAIN:
+        context = chromium.new_context()
+        context.set_default_timeout(TIMEOUT)
+        context.new_page().goto(f"{server}/static/dist/theme.js")
+        PLAIN[chromium] = context
+    return PLAIN[chromium]
+
+
+def emptied(context: Any) -> None:
+    """Close the tabs of a test, and forget what they stored."""
+    keeper, *tabs = context.pages
+    for page in tabs:
+        page.close()
+    context.clear_cookies()
+    keeper.evaluate("localStorage.clear()")
+
+
 @pytest.fixture
 def tab(chromium: Any, server: str) -> Iterator[Callable[..., Tab]]:
-    """Make a tab in a context of its own: tab(width=…, height=…, **context options)."""
-    contexts = []
+    """Make a tab whose storage is empty and its own: tab(width=…, height=…, **context options)."""
+    plain = plain_context(chromium, server)
+    contexts: list[Any] = []
 
     def make(width: int = 1440, height: int = 900, **options: Any) -> Tab:
-        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(TIMEOUT)
-        contexts.append(context)
-        return Tab(context, server)
+        viewport = {"width": width, "height": height}
+        if options or plain in contexts:
+            contexts.append(chromium.new_context(viewport=viewport, **options))
+            contexts[-1].set_default_timeout(TIMEOUT)
+            return Tab(contexts[-1], server)
+        contexts.append(plain)
+        made = Tab(plain, server)
+        made.page.set_viewport_size(viewport)
+        return made
 
     yield make
     for context in contexts:
-        context.close()
+        if context is plain:
+            emptied(context)
+        else:
+            context.close()
 
 
 @pytest.fixture
