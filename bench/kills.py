@@ -11,6 +11,8 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +20,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
-from bench.killer import Killer
+from bench.killer import EVERY, Killer
 from bench.measures import asm_request, c_request
 from bench.rows import Row
 from bench.submit import FORWARDED, Playground, socket_from
@@ -139,6 +141,24 @@ def ask(
         connection.close()
 
 
+@dataclass(frozen=True)
+class Servers:
+    """Servers whose processes are killed; what rows call them, the folders in which workers have theirs.
+
+    roots, keep -- as Killer takes them
+    ready -- waits until all work again
+    stop  -- ends them
+    """
+
+    name: str
+    address: str
+    folders: Sequence[Path]
+    roots: Callable[[], Mapping[str, int]]
+    keep: Callable[[], None]
+    ready: Callable[[], object]
+    stop: Callable[[], None]
+
+
 def kills(seconds: float) -> list[Row]:
     """kill -9 of a random process every 2 s while clients share and run programs; then a look at what is there."""
     with socket.create_server(("127.0.0.1", 0)) as found:
@@ -154,26 +174,34 @@ def kills(seconds: float) -> list[Row]:
         def roots() -> dict[str, int]:
             return {} if playground.ended() else {"web process": playground.processes()[0]}
 
-        clients = [Client(f"127.0.5.{n + 1}", playground.address) for n in range(VISITORS)]
-        killer = Killer(seconds, roots, keep)
-        killer.start()
-        asyncio.run(all_of_them(clients, killer))
-        killer.join()
-        playground.wait_for_workers()
-        time.sleep(SETTLED_SECONDS)
-        links = {name: source for client in clients for name, source in client.links.items()}
-        missing = sum(not is_there(playground.address, *link) for link in links.items())
-        killer.look()
-        zombies, folders = killer.zombies(), killer.folders(playground.folder)
-        playground.stop()
-        time.sleep(SETTLED_SECONDS)
-        return [
-            Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
-            *ends(clients, killer),
-            Row("zombies", [len(zombies)], "", 0, note=", ".join(zombies)),
-            Row("processes that outlive the server", [len(killer.left())], "", 0),
-            Row("folders of workers that are gone", [folders], "", 0),
-        ]
+        servers = Servers(
+            "server", playground.address, [playground.folder], roots, keep, playground.wait_for_workers, playground.stop
+        )
+        return killed_at_random(servers, [f"127.0.5.{n + 1}" for n in range(VISITORS)], seconds)
+
+
+def killed_at_random(servers: Servers, addresses: Sequence[str], seconds: float) -> list[Row]:
+    """Kill processes beside clients at these addresses: what is lost, and what is left after the servers' end."""
+    clients = [Client(address, servers.address) for address in addresses]
+    killer = Killer(seconds, servers.roots, servers.keep)
+    killer.start()
+    asyncio.run(all_of_them(clients, killer))
+    killer.join()
+    servers.ready()
+    time.sleep(EVERY + SETTLED_SECONDS)
+    links = {name: source for client in clients for name, source in client.links.items()}
+    missing = sum(not is_there(servers.address, *link) for link in links.items())
+    killer.look()
+    zombies, folders = killer.zombies(), killer.folders(*servers.folders)
+    servers.stop()
+    time.sleep(SETTLED_SECONDS)
+    return [
+        Row("acknowledged links that are not there", [missing], "", 0, note=f"of {len(links):,}"),
+        *ends(clients, killer),
+        Row("zombies", [len(zombies)], "", 0, note=", ".join(zombies)),
+        Row(f"processes that outlive the {servers.name}", [len(killer.left())], "", 0),
+        Row("folders of workers that are gone", [folders], "", 0),
+    ]
 
 
 async def all_of_them(clients: Sequence[Client], killer: Killer) -> None:
