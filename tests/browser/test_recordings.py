@@ -19,10 +19,16 @@ from vm import pipeline
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_a_recorded_example_is_stepped(tab: Callable[..., Any]) -> None:
+def example(tab: Callable[..., Any], name: str) -> tuple[Any, Any]:
+    """A page with an example that was run, and what Playwright calls a page."""
     opened = tab()
-    page = opened.open("/examples/trace-opens")
+    page = opened.open(f"/examples/{name}")
     stage(page, "run", "done")
+    return opened, page
+
+
+def test_a_recorded_example_is_stepped(tab: Callable[..., Any]) -> None:
+    opened, page = example(tab, "trace-opens")
     expect(page.locator('.stage[data-stage="run"]')).to_contain_text("5 events")
     page.locator('.stage[data-stage="run"] button, button.stage[data-stage="run"]').first.click()
     scrubber = page.locator("body")
@@ -39,9 +45,7 @@ def test_a_recorded_example_is_stepped(tab: Callable[..., Any]) -> None:
 
 
 def test_the_other_programs_of_a_recording_are_one_click_away(tab: Callable[..., Any]) -> None:
-    opened = tab()
-    page = opened.open("/examples/trace-reads")
-    stage(page, "run", "done")
+    opened, page = example(tab, "trace-reads")
     page.get_by_role("tab", name="Packet").click()
     programs = page.get_by_role("group", name="Programs of the recording")
     expect(programs.get_by_role("button")).to_have_count(2)
@@ -58,9 +62,7 @@ def test_the_other_programs_of_a_recording_are_one_click_away(tab: Callable[...,
 
 
 def test_a_value_outside_what_was_proved_is_marked_in_red(tab: Callable[..., Any], tmp_path: Path) -> None:
-    opened = tab()
-    page = opened.open("/examples/count-drop")
-    stage(page, "run", "done")
+    opened, page = example(tab, "count-drop")
     recording = pipeline.recording_of((EXAMPLES / "trace_execs.rec").read_bytes())
     event, state = recording.events[0], 20
     registers = bytearray(event.registers)
@@ -91,9 +93,7 @@ def test_a_value_outside_what_was_proved_is_marked_in_red(tab: Callable[..., Any
 
 
 def test_a_file_brings_its_program_along(tab: Callable[..., Any], tmp_path: Path) -> None:
-    opened = tab()
-    page = opened.open("/examples/count-drop")
-    stage(page, "run", "done")
+    opened, page = example(tab, "count-drop")
     chooser = page.locator("bs-editor input[type=file]")
     damaged = tmp_path / "damaged.rec"
     damaged.write_bytes((EXAMPLES / "trace_execs.rec").read_bytes()[:300])
@@ -253,7 +253,5 @@ def test_structs_offline(tab: Callable[..., Any], server: str, tmp_path: Path) -
 
 
 def test_a_program_without_a_recording_has_no_structs(tab: Callable[..., Any]) -> None:
-    opened = tab()
-    page = opened.open("/examples/count-drop")
-    stage(page, "run", "done")
+    opened, page = example(tab, "count-drop")
     expect(page.get_by_role("tab", name="Structs")).to_be_hidden()

@@ -39,6 +39,14 @@ def says(text: str) -> str:
     return f'{_HEAD}{text}\nchar LICENSE[] SEC("license") = "GPL";\n'
 
 
+def fires(context: str, result: int, **sections: str) -> str:
+    """Programs that say their name and return a number, of hooks with the same context. sections -- by name"""
+    return "".join(
+        f'SEC("{section}") int {name}({context} *c) {{ SAY({name}); return {result}; }}\n'
+        for name, section in sections.items()
+    )
+
+
 def entry() -> str:
     """Where busybox begins, as an offset in its file: a position-independent or a fixed executable."""
     shell = busybox()

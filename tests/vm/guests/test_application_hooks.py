@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.vm.guests.firing import KERNELS, on_guests, says, told
+from tests.vm.guests.firing import KERNELS, fires, on_guests, says, told
 from vm import pipeline
 from vm.guests.images import version_key
 from vm.guests.options import NEEDS, lacking
@@ -44,15 +44,10 @@ SEC("sk_skb/stream_verdict") int judges(struct __sk_buff *c)
 	return SK_PASS;
 }
 """
-ROUTES = """
-SEC("action") int acts(struct __sk_buff *c) { SAY(acts); return 0; }
-SEC("lwt_in") int comes(struct __sk_buff *c) { SAY(comes); return 0; }
-SEC("lwt_out") int leaves(struct __sk_buff *c) { SAY(leaves); return 0; }
-SEC("lwt_out") int second(struct __sk_buff *c) { return 0; }
-SEC("lwt_xmit") int sends(struct __sk_buff *c) { SAY(sends); return 0; }
-SEC("lwt_seg6local") int segment(struct __sk_buff *c) { SAY(segment); return 0; }
-SEC("lirc_mode2") int infrared(void *c) { return 0; }
-"""
+ROUTES = fires(
+    "struct __sk_buff", 0,
+    acts="action", comes="lwt_in", leaves="lwt_out", second="lwt_out", sends="lwt_xmit", segment="lwt_seg6local",
+) + fires("void", 0, infrared="lirc_mode2")  # fmt: skip
 CALLS = """
 SEC("freplace/counts") int replaces(struct __sk_buff *c) { SAY(replaces); return 3; }
 SEC("freplace/nothing") int lost(struct __sk_buff *c) { return 3; }

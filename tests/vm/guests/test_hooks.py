@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.vm.guests.firing import KERNELS, entry, on_guests, ran, says
+from tests.vm.guests.firing import KERNELS, entry, fires, on_guests, ran, says
 from vm import pipeline
 from vm.elf.sections import SECTION_DEFS
 from vm.errors import InputError
@@ -22,23 +22,24 @@ SHELL = (
     "$b httpd -p 127.0.0.1:80 -h /tmp; $b wget -q -O /dev/null http://127.0.0.1:80/x; $b killall busybox; true"
 )
 # Programs that print their name, and others that only have to be attached.
-FAMILIES = says("""
-SEC("kprobe.multi/vfs_r*") int multi(void *c) { SAY(multi); return 0; }
-SEC("kretprobe.multi/vfs_write") int retmulti(void *c) { SAY(retmulti); return 0; }
-SEC("uprobe//bin/busybox:ENTRY") int user(void *c) { SAY(user); return 0; }
-SEC("perf_event") int timed(void *c) { SAY(timed); return 0; }
-SEC("cgroup_skb/ingress") int group_skb(struct __sk_buff *c) { SAY(group_skb); return 1; }
-SEC("cgroup/connect4") int connects(struct bpf_sock_addr *c) { SAY(connects); return 1; }
-SEC("cgroup/sock_create") int creates(struct bpf_sock *c) { SAY(creates); return 1; }
-SEC("cgroup/dev") int device(struct bpf_cgroup_dev_ctx *c) { return 1; }
-SEC("sockops") int ops(struct bpf_sock_ops *c) { SAY(ops); return 1; }
-SEC("socket") int filter(struct __sk_buff *c) { SAY(filter); return 0; }
-SEC("sk_lookup") int lookup(struct bpf_sk_lookup *c) { SAY(lookup); return SK_PASS; }
-SEC("sk_reuseport") int reuse(struct sk_reuseport_md *c) { return SK_PASS; }
-SEC("flow_dissector") int dissects(struct __sk_buff *c) { return 0; }
-SEC("netfilter") int local(struct bpf_nf_ctx *c) { SAY(local); return 1; }
-SEC("tc") int classic(struct __sk_buff *c) { SAY(classic); return 0; }
-SEC("xdp") int express(struct xdp_md *c) { SAY(express); return XDP_PASS; }
+FAMILIES = says(
+    fires(
+        "void", 0,
+        multi="kprobe.multi/vfs_r*", retmulti="kretprobe.multi/vfs_write", user="uprobe//bin/busybox:ENTRY",
+        timed="perf_event", called="syscall", no_maps="usdt//bin/sockets:bpfscope:sent",
+    )
+    + fires("struct __sk_buff", 0, filter="socket", classic="tc", dissects="flow_dissector")
+    + fires("struct __sk_buff", 1, group_skb="cgroup_skb/ingress")
+    + fires("struct bpf_sock_addr", 1, connects="cgroup/connect4")
+    + fires("struct bpf_sock", 1, creates="cgroup/sock_create")
+    + fires("struct bpf_cgroup_dev_ctx", 1, device="cgroup/dev")
+    + fires("struct bpf_sock_ops", 1, ops="sockops")
+    + fires("struct bpf_sk_lookup", 1, lookup="sk_lookup")
+    + fires("struct sk_reuseport_md", 1, reuse="sk_reuseport")
+    + fires("struct sk_msg_md", 1, message="sk_msg")
+    + fires("struct bpf_nf_ctx", 1, local="netfilter")
+    + fires("struct xdp_md", 2, express="xdp", no_map="xdp/devmap")
+    + """
 SEC("struct_ops/init") void BPF_PROG(congestion, struct sock *sk) { SAY(congestion); }
 SEC("struct_ops/ssthresh") __u32 BPF_PROG(threshold, struct sock *sk) { return 2; }
 SEC("struct_ops/cong_avoid") void BPF_PROG(avoids, struct sock *sk, __u32 a, __u32 b) { }
@@ -47,11 +48,8 @@ SEC(".struct_ops") struct tcp_congestion_ops mycc = {
 	.init = (void *)congestion, .ssthresh = (void *)threshold, .cong_avoid = (void *)avoids,
 	.undo_cwnd = (void *)undo, .name = "bpf_mycc",
 };
-SEC("syscall") int called(void *c) { return 0; }
-SEC("sk_msg") int message(struct sk_msg_md *c) { return SK_PASS; }
-SEC("usdt//bin/sockets:bpfscope:sent") int no_maps(void *c) { return 0; }
-SEC("xdp/devmap") int no_map(struct xdp_md *c) { return XDP_PASS; }
-""")
+"""
+)  # fmt: skip
 SCHEDULER = says("""
 struct sched_ext_ops { void (*running)(struct task_struct *p); char name[128]; };
 SEC("struct_ops/running") void BPF_PROG(running, struct task_struct *p) { SAY(running); }

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import chromium, play, server, tab
 from tests.browser.test_first_contact import paste
 from tests.browser.test_flow import stage
+from tests.vm.timed_reads import TIMED_READS
 from vm import pipeline
 from vm.kernel.release import VERSION
 
@@ -46,52 +47,11 @@ int no_dns(struct xdp_md *ctx)
 
 char LICENSE[] SEC("license") = "GPL";
 """
-LATENCY = """#include <linux/bpf.h>
+LATENCY = f"""#include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <bpf/bpf_helpers.h>
 
-struct name {
-	char text[16];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, u64);
-	__type(value, u64);
-	__uint(max_entries, 1024);
-} begun SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, struct name);
-	__type(value, u64);
-	__uint(max_entries, 256);
-} taken SEC(".maps");
-
-SEC("kprobe/vfs_read")
-int at_entry(struct pt_regs *ctx)
-{
-	u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
-
-	bpf_map_update_elem(&begun, &id, &now, BPF_ANY);
-	return 0;
-}
-
-SEC("kretprobe/vfs_read")
-int at_return(struct pt_regs *ctx)
-{
-	u64 id = bpf_get_current_pid_tgid(), *begin = bpf_map_lookup_elem(&begun, &id), took;
-	struct name name = {};
-
-	if (!begin)
-		return 0;
-	took = bpf_ktime_get_ns() - *begin;
-	bpf_get_current_comm(name.text, sizeof(name.text));
-	bpf_map_update_elem(&taken, &name, &took, BPF_ANY);
-	bpf_map_delete_elem(&begun, &id);
-	return 0;
-}
-
+{TIMED_READS}
 char LICENSE[] SEC("license") = "GPL";
 """
 
@@ -103,8 +63,8 @@ def guest() -> None:
         pytest.skip(found.missing or f"there is no saved guest of {VERSION}")
 
 
-def pasted(opened: Any, text: str, missing: str) -> Any:
-    """The page with a program that was pasted and run, and whose missing lines were added by one click."""
+def recorded(opened: Any, text: str, missing: str, panel: str, shell: str, condition: str) -> tuple[Any, Any]:
+    """Paste and run a program, add what it lacks by one click, and record it: the page, and its run stage."""
     page = opened.open("/")
     stage(page, "run", "done")
     paste(page, text)
@@ -113,11 +73,6 @@ def pasted(opened: Any, text: str, missing: str) -> Any:
     expect(editor).to_contain_text(missing, timeout=SECONDS)
     editor.get_by_role("button", name=re.compile("^Add ")).click()
     expect(page.locator('.stage[data-stage="run"][data-status="done"]')).to_be_visible(timeout=SECONDS)
-    return page
-
-
-def recorded(page: Any, panel: str, shell: str, condition: str) -> Any:
-    """The run view with what was recorded."""
     page.get_by_role("tab", name=panel).click()
     form = page.locator("form.record")
     form.get_by_label("Workload").select_option(label="a line of shell")
@@ -128,15 +83,15 @@ def recorded(page: Any, panel: str, shell: str, condition: str) -> Any:
     form.get_by_label("Condition").fill(condition)
     form.get_by_role("button", name="Record on a real kernel").click()
     expect(form).to_contain_text(re.compile(r"\d events of Linux"), timeout=SECONDS)
-    return page.locator('.stage[data-stage="run"]')
+    run = page.locator('.stage[data-stage="run"]')
+    expect(run).to_contain_text("2 events", timeout=SECONDS)
+    return page, run
 
 
 @pytest.mark.guests
 def test_a_filter_drops_what_it_says(tab: Callable[..., Any]) -> None:
     opened = tab()
-    page = pasted(opened, NO_DNS, "IPPROTO_UDP")
-    run = recorded(page, "Packet", ASKED, "returns == 1")
-    expect(run).to_contain_text("2 events", timeout=SECONDS)
+    page, run = recorded(opened, NO_DNS, "IPPROTO_UDP", "Packet", ASKED, "returns == 1")
     expect(run).to_contain_text("XDP_DROP")
     run.click()
     expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of")
@@ -148,9 +103,7 @@ def test_a_filter_drops_what_it_says(tab: Callable[..., Any]) -> None:
 @pytest.mark.guests
 def test_two_probes_measure_reads(tab: Callable[..., Any]) -> None:
     opened = tab()
-    page = pasted(opened, LATENCY, "u64")
-    run = recorded(page, "Event", READ, "")
-    expect(run).to_contain_text("2 events", timeout=SECONDS)
+    page, run = recorded(opened, LATENCY, "u64", "Event", READ, "")
     # The latencies are in the map of the other program.
     page.get_by_role("button", name="at_return · 2 events").click()
     page.get_by_role("tab", name="Maps").click()

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from tests.vm.runner.programs import EXIT, alu, call, ldx, mov, program
+from tests.vm.timed_reads import TIMED_READS
 from vm import pipeline
 from vm.errors import InputError
 from vm.isa import opcodes as o
@@ -240,30 +241,6 @@ int opened(unsigned long *ctx)
 	return 0;
 }
 """
-PAIR = """
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__type(key, __u64);
-	__type(value, __u64);
-	__uint(max_entries, 64);
-} at SEC(".maps");
-SEC("kprobe/vfs_write")
-int entered(struct pt_regs *ctx)
-{
-	__u64 id = bpf_get_current_pid_tgid(), now = bpf_ktime_get_ns();
-	bpf_map_update_elem(&at, &id, &now, 0);
-	return 0;
-}
-SEC("kretprobe/vfs_write")
-int left(struct pt_regs *ctx)
-{
-	__u64 id = bpf_get_current_pid_tgid(), *then = bpf_map_lookup_elem(&at, &id);
-	if (!then)
-		return 0;
-	bpf_map_delete_elem(&at, &id);
-	return 1;
-}
-"""
 SOCKET = """
 struct sock_common { unsigned short skc_family; __u16 skc_dport; } __attribute__((preserve_access_index));
 struct sock { struct sock_common __sk_common; } __attribute__((preserve_access_index));
@@ -305,10 +282,10 @@ def test_a_record_of_a_system_call() -> None:
 
 
 def test_each_of_a_pair_of_probes() -> None:
-    obj = compiled(PAIR)
+    obj = compiled(TIMED_READS)
     entered, left = (first_run(obj, program) for program in obj.programs)
-    assert len(entered.maps["at"]) == 1
-    assert left.r0 == 0
+    assert len(entered.maps["begun"]) == 1
+    assert not left.maps["taken"]  # it begins with empty maps: nothing was entered
 
 
 def test_a_socket_read_with_core() -> None:
