@@ -43,19 +43,15 @@ class Member(NamedTuple):
     files: tuple[SourceFile, ...]
 
 
-class Inside(str):
-    """The name of a program in a folder or an archive, "src.tar.gz/xdp/drop.bpf.c", with what it is."""
-
-    member: Member
-
-
 def is_bundle(path: str) -> bool:
     """Whether a FILE is a folder or, by its name, an archive."""
     return path.endswith(_ARCHIVES) or os.path.isdir(path)
 
 
-def programs(path: str) -> list[Inside]:
+def programs(path: str) -> dict[str, Member]:
     """The programs of a folder or an archive, the likeliest first: C sources, or objects where there is none.
+
+    By their names as they are shown: "src.tar.gz/xdp/drop.bpf.c".
 
     InputError if it cannot be read or holds none, LimitError if it is too large.
     """
@@ -64,15 +60,15 @@ def programs(path: str) -> list[Inside]:
     found = sorted((name for name, text in texts.items() if _C.search(name) and _PROGRAM.search(text)), key=_rank)
     needs = {name: needed(name, texts) for name in found}
     parts = {part for name, own in needs.items() for part in own if part != name}
-    told = [_named(path, name, files[name], _beside(name, texts, needs[name])) for name in found if name not in parts]
-    if not told:
+    members = {name: Member(files[name], _beside(name, texts, needs[name])) for name in found if name not in parts}
+    if not members:
         objects = sorted((name for name, data in files.items() if data[:4] == b"\x7fELF"), key=_rank)
-        told = [_named(path, name, files[name], _made_of(files[name], texts)) for name in objects]
-    if not told:
+        members = {name: Member(files[name], _made_of(files[name], texts)) for name in objects}
+    if not members:
         raise InputError(
             'There is no BPF program in it: no .c file has a section with SEC("…"), and no file is an object.'
         )
-    return told
+    return {f"{path.rstrip('/')}/{name}": member for name, member in members.items()}
 
 
 def needed(path: str, texts: Mapping[str, str]) -> list[str]:
@@ -98,18 +94,12 @@ def meant(name: str, including: str, files: Iterable[str]) -> str | None:
     return min((each for each in known if each.endswith(f"/{plain}")), default=None)
 
 
-def _named(path: str, name: str, data: bytes, files: Sequence[SourceFile]) -> Inside:
-    label = Inside(f"{path.rstrip('/')}/{name}")
-    label.member = Member(data, tuple(files))
-    return label
+def _beside(path: str, texts: Mapping[str, str], needs: Sequence[str]) -> tuple[SourceFile, ...]:
+    """The files that the source includes, without those whose names are reserved."""
+    return tuple(SourceFile(name, texts[name]) for name in needs if name != path and name not in RESERVED)
 
 
-def _beside(path: str, texts: Mapping[str, str], needs: Sequence[str]) -> list[SourceFile]:
-    """The files that the source includes, if each of them may have its name."""
-    return [SourceFile(name, texts[name]) for name in needs if name != path and name not in RESERVED]
-
-
-def _made_of(data: bytes, texts: Mapping[str, str]) -> list[SourceFile]:
+def _made_of(data: bytes, texts: Mapping[str, str]) -> tuple[SourceFile, ...]:
     """The texts whose names the object holds, as many as are taken."""
     found: list[SourceFile] = []
     room = MAX_FILES_BYTES
@@ -118,7 +108,7 @@ def _made_of(data: bytes, texts: Mapping[str, str]) -> list[SourceFile]:
             continue
         room -= len(text.encode())
         found.append(SourceFile(name, text))
-    return found
+    return tuple(found)
 
 
 def _rank(name: str) -> tuple[bool, int, str]:

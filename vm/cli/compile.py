@@ -27,7 +27,7 @@ def arguments(p: ArgumentParser) -> None:
 def run(options: Namespace, out: Reporter) -> int:
     path = options.files[0]
     try:
-        source = read_source(path, options.file)
+        source = read_source(path, options)
         if source.kind != "c":
             raise InputError("compile takes C.")
         result = pipeline.compile_source(source, build_options(options))

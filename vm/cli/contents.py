@@ -28,7 +28,7 @@ def run(options: Namespace, out: Reporter) -> int:
     build = build_options(options)
     for path in options.files:
         try:
-            found = pipeline.contents(read_source(path, options.file), build)
+            found = pipeline.contents(read_source(path, options), build)
         except InputError as e:
             out.line({"file": path, "message": e.message})
             out.complain(f"{path}: {e.message}", status_of(e))

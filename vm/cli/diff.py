@@ -68,7 +68,7 @@ def other(options: Namespace) -> Namespace:
 
 def _side(path: str, options: Namespace) -> Side:
     try:
-        return Side(read_source(path, options.file), build_options(options), user(options), options.alone)
+        return Side(read_source(path, options), build_options(options), user(options), options.alone)
     except InputError as e:
         raise type(e)(f"{path}: {e.message}") from None
 

@@ -84,7 +84,7 @@ def _parted(options: Namespace, report: LogReport, way: Sequence[Step]) -> dict[
     from vm.caps import ROOT
     from vm.cli.sources import read_source
 
-    source = read_source(options.beside, options.file)
+    source = read_source(options.beside, options)
     name = options.program or report.program.name
     return pipeline.beside_record(source, build_options(options), name, ROOT, way, report.program.verdict)
 

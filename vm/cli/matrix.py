@@ -41,7 +41,7 @@ def run(options: Namespace, out: Reporter) -> int:
         return out.status
     for path in options.files:
         try:
-            builds = _builds(path, read_source(path, options.file), options, clangs, mcpus, out)
+            builds = _builds(path, read_source(path, options), options, clangs, mcpus, out)
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue

@@ -51,7 +51,7 @@ def run(options: Namespace, out: Reporter) -> int:
 
 
 def _build(path: str, options: Namespace, out: Reporter) -> Build | None:
-    source = read_source(path, options.file)
+    source = read_source(path, options)
     if source.kind != "c":
         return Build(source, build_options(options))
     made, build = pipeline.built(source, build_options(options))

@@ -39,7 +39,7 @@ def run(options: Namespace, out: Reporter) -> int:
     try:
         asked = given(options)
         (state,) = pipeline.guests([options.kernel])
-        source = read_source(path, options.file)
+        source = read_source(path, options)
         build = Build(source, build_options(options))
         if source.kind == "c":
             made, compiled = pipeline.built(source, build.options)

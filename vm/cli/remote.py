@@ -105,7 +105,7 @@ def _each(
 
 def request(path: str, options: Namespace, program: str) -> Message:
     """What is sent for a file."""
-    source = read_source(path, getattr(options, "file", ()))
+    source = read_source(path, options)
     if source.kind != "elf":
         source.text()
     text = base64.b64encode(source.data).decode() if source.kind == "elf" else source.data.decode("utf-8", "replace")

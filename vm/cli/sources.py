@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
-from vm.cli.bundles import Inside, is_bundle, programs
+from vm.cli.bundles import Member, is_bundle, programs
 from vm.cli.options import build_options
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.compile.options import check_files
@@ -50,13 +50,16 @@ def read_packet(path: str) -> bytes:
         raise InputError(f"--packet {path}: {e.message}") from None
 
 
-def read_source(path: str, headers: Sequence[str] = ()) -> Source:
+def read_source(path: str, options: Namespace) -> Source:
     """A source by its suffix, named as the file is without it; an ELF is known by its first bytes.
 
-    headers -- values of --file: files beside a C source or an object (vm.cli.headers)
+    options -- `file`: values of --file, files beside a C source or an object (vm.cli.headers); `members`: programs of
+        folders and archives by path, as expand() put them there
     """
-    if isinstance(path, Inside):
-        return _inside(path, headers)
+    headers: Sequence[str] = getattr(options, "file", ())
+    members: Mapping[str, Member] = getattr(options, "members", {})
+    if path in members:
+        return _member_source(path, members[path], headers)
     data = read_bytes(path)
     name, suffix = os.path.splitext(os.path.basename(path))
     kind = "elf" if data[:4] == b"\x7fELF" else SUFFIX_KINDS.get(suffix)
@@ -81,11 +84,11 @@ def read_source(path: str, headers: Sequence[str] = ()) -> Source:
     return replace(source, files=beside(path, data.decode("utf-8", "replace"), headers))
 
 
-def _inside(path: Inside, headers: Sequence[str]) -> Source:
+def _member_source(path: str, member: Member, headers: Sequence[str]) -> Source:
     """A program of a folder or an archive; --file adds to the files that belong to it there."""
     from vm.cli.headers import named
 
-    data, files = path.member
+    data, files = member
     name = os.path.splitext(os.path.basename(path))[0]
     added = named(headers)
     files = (*(file for file in files if file.name not in {each.name for each in added}), *added)
@@ -96,26 +99,30 @@ def _inside(path: Inside, headers: Sequence[str]) -> Source:
 def expand(options: Namespace, out: Reporter) -> bool:
     """Put the programs of folders and archives in the place of these; False if there is nothing left to do.
 
-    Of each only the likeliest program is taken where a verb takes no more (`options.each`).
+    `options.members` then has what they are, by path. Of each folder and archive only the likeliest program is taken
+    where a verb takes no more (`options.each`).
     """
     if not any(map(is_bundle, options.files)):
         return True
     found: list[str] = []
+    options.members = {}
     for path in options.files:
         if not is_bundle(path):
             found.append(path)
             continue
         try:
-            inside = programs(path)
+            members = programs(path)
         except InputError as e:
             out.complain(f"{path}: {e.message}", status_of(e))
             continue
+        options.members |= members
         if options.each:
-            found += inside
+            found += members
             continue
-        found.append(inside[0])
-        others = ", ".join(inside[1:4])
-        out.complain(f"{inside[0]} is taken{f'; there are other programs: {others}' if others else ''}", 0)
+        likeliest, *others = members
+        found.append(likeliest)
+        more = f"; there are other programs: {', '.join(others[:3])}" if others else ""
+        out.complain(f"{likeliest} is taken{more}", 0)
     options.files = found
     return bool(found) and (options.each or not out.status)
 
@@ -134,7 +141,7 @@ def sources(options: Namespace, out: Reporter, record: dict[str, Any]) -> Iterat
     build = build_options(options)
     for path in options.files:
         try:
-            source = read_source(path, getattr(options, "file", ()))
+            source = read_source(path, options)
             obj = _object(path, source, build, out)
         except InputError as e:
             out.line({"file": path, "program": "", **record, "message": e.message})

@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def oldest(states: list[State]) -> State:
 
 
 def build(path: Path, name: str = "") -> Build:
-    source = read_source(str(path))
+    source = read_source(str(path), Namespace())
     options = BuildOptions(untyped="socket")
     if source.kind != "c":
         return Build(source, options)
