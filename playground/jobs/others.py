@@ -48,6 +48,8 @@ class Others:
         self._spawn(self._belong())
 
     async def close(self) -> None:
+        # The tasks look at this too. Before Python 3.12 a cancelled task goes on if asyncio.wait_for(), which the Redis
+        # client calls, has its result at the same moment.
         self._closed = True
         ending = list(self._tasks)
         for task in ending:
@@ -71,7 +73,6 @@ class Others:
         channel = await self._layer.new_channel()
         self._spawn(self._listen(channel))
         try:
-            # asyncio.wait_for, with which the Redis client sends, loses a cancellation before Python 3.12.
             while not self._closed:
                 wait = RENEW_SECONDS
                 try:
