@@ -71,8 +71,9 @@ def test_all_fields_are_asked_by_keyboard(recorded_tab: Tabs) -> None:
     record.get_by_label("Value of entry 1 of counts").fill("2")
     record.get_by_label("entry fentry").fill("vfs_write")
     record.get_by_label("Condition").press("Enter")
-    expect(record.get_by_role("status").last).to_have_text("None of the programs was recorded on Linux 6.12.117.")
-    expect(record).to_contain_text("no <b>event</b>")
+    told = record.get_by_role("status").last
+    expect(told).to_have_text("None of the programs was recorded on Linux 6.12.117:no <b>event</b>")
+    expect(told.get_by_role("listitem")).to_have_text("no <b>event</b>")
     assert record.locator("b").count() == 0
     (message,) = asked(opened)
     assert {name: message[name] for name in message if name not in ("type", "request")} == {

@@ -29,7 +29,7 @@ export class RecordForm {
     this.task = h("input", { ...text, maxlength: "15", placeholder: "any" });
     this.where = h("input", { ...text, maxlength: "200", placeholder: "pid == 42" });
     this.button = h("button", { type: "submit", class: "chip" }, "Record on a real kernel");
-    this.said = h("p", { class: "hint", role: "status" });
+    this.said = h("p", { class: "hint" });
     this.notes = h("ul", { class: "hint" });
     this.lacking = h("p", { class: "hint record-lacking" });
     this.form = h(
@@ -48,8 +48,7 @@ export class RecordForm {
         labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3, packet+36:2 == 53; or what the program did: returns == 1, R6 > 1500'),
       ),
       this.guest.setup.element,
-      this.said,
-      this.notes,
+      h("div", { role: "status" }, this.said, this.notes),
     );
     this.element = h("div", { hidden: true }, this.lacking, this.form);
     this.held(scope.analyses.held.record?.at(-1));
@@ -97,7 +96,7 @@ export class RecordForm {
     if (!answer) setText(this.said, "");
     else if (answer.status === "failed") setText(this.said, answer.message);
     else if (made?.missing) setText(this.said, made.missing);
-    else if (made) setText(this.said, made.events ? `${count(made.events, "event")} of Linux ${made.kernel}.` : `None of the programs was recorded on Linux ${made.kernel}.`);
+    else if (made) setText(this.said, made.events ? `${count(made.events, "event")} of Linux ${made.kernel}.` : `None of the programs was recorded on Linux ${made.kernel}${made.notes.length ? ":" : "."}`);
     else setText(this.said, last ? `${count(events.length, "event")} recorded; the last one: ${last.program} in ${last.task}, ${last.insns} machine instructions.` : "A kernel is started and the programs are attached…");
     setAttr(this.said, "data-tone", answer?.status === "failed" || (made && !made.events) ? "bad" : "");
     fill(this.notes, (made?.notes ?? []).map((note) => h("li", null, note)));
