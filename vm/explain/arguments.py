@@ -27,6 +27,7 @@ TAKES: Final[dict[int, str]] = {
     k.ARG_PTR_TO_MAP_KEY: f"the address of a key, {_MEMORY}",
     k.ARG_PTR_TO_MAP_VALUE: f"the address of a value, {_MEMORY}",
     k.ARG_PTR_TO_MEM: f"the address of bytes {_MEMORY}",
+    k.ARG_PTR_TO_MEM | k.MEM_UNINIT: "the address of bytes that it may write: a variable on the stack, a map value",
     k.ARG_CONST_MAP_PTR: "a map: the address of its variable, &map",
     k.ARG_PTR_TO_CTX: "the program's context: the pointer that the program got as its first argument, unchanged",
     k.ARG_PTR_TO_SPIN_LOCK: "the address of a struct bpf_spin_lock in a map value; one on the stack guards nothing",
@@ -39,35 +40,41 @@ TAKES: Final[dict[int, str]] = {
     k.ARG_PTR_TO_SOCK_COMMON: "a socket",
     k.ARG_PTR_TO_BTF_ID_SOCK_COMMON: "a socket",
 }
-"""What an argument of each kind has to be."""
+"""What an argument of each kind has to be (enum bpf_arg_type), of memory also whether the call writes it."""
 
 
 def argument_type(facts: Facts) -> Advice:
     """A value of a kind that the helper does not take."""
     number = of_number(facts)
-    kind, struct = _taken(facts)
+    kind, flags, struct = _taken(facts)
     known = helper(facts.insn.imm)
-    what = f"a pointer to a struct {struct} of the kernel, not to a copy of it" if struct else TAKES.get(kind, "")
+    written = TAKES.get(kind | k.MEM_UNINIT) if flags & k.MEM_UNINIT else None
+    what = (
+        f"a pointer to a struct {struct} of the kernel, not to a copy of it" if struct else written or TAKES.get(kind)
+    )
     if not what or known is None:
         return number or Advice()
     said = f"{known.name}() takes {what}."
     return number._replace(what=f"{said} {number.what}".strip()) if number is not None else Advice(said)
 
 
-def _taken(facts: Facts) -> tuple[int, str]:
-    """(enum bpf_arg_type without flags, kernel struct or "") of the helper's argument at fault; (0, "") if unknown."""
+def _taken(facts: Facts) -> tuple[int, int, str]:
+    """(enum bpf_arg_type without flags, its flags, kernel struct or "") of the helper's argument at fault.
+
+    (0, 0, "") if unknown
+    """
     program, regno = facts.env.program, facts.rejected.regno
     if facts.insn.code != o.JMP | o.CALL or facts.insn.src_reg or not 1 <= regno <= 5:
-        return 0, ""
+        return 0, 0, ""
     proto = helper_proto(
         program.prog_type, program.expected_attach_type, facts.insn.imm, sleepable=facts.env.sleepable,
         hook=program.attach_btf_name,
     )  # fmt: skip
     if proto is None:
-        return 0, ""
-    kind = proto.arg_types[regno - 1] & _BASE
+        return 0, 0, ""
+    kind, flags = proto.arg_types[regno - 1] & _BASE, proto.arg_types[regno - 1] & ~_BASE
     struct = proto.arg_btf_ids[regno - 1] if kind == k.ARG_PTR_TO_BTF_ID else ""
-    return kind, "" if struct == "*" else struct
+    return kind, flags, "" if struct == "*" else struct
 
 
 def map_type(facts: Facts) -> Advice:
@@ -95,7 +102,7 @@ def misconfigured(facts: Facts) -> Advice:
 
 def empty_key(facts: Facts) -> Advice:
     """A key of no bytes: maps without keys take other helpers."""
-    spec, (kind, _) = _map_of(facts), _taken(facts)
+    spec, (kind, *_) = _map_of(facts), _taken(facts)
     if spec is None or spec.key_size or kind != k.ARG_PTR_TO_MAP_KEY:
         return Advice()
     name = spec.full_name or spec.name

@@ -19,9 +19,6 @@ from vm.verifier.report.need import packet_names
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
 
-MAX_PACKET_OFF: Final = 0xFFFF
-"""Comparisons of pointers that may lie further in the packet prove nothing (include/linux/bpf_verifier.h)."""
-
 _STARTS: Final = (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META)
 _ENDS: Final = (t.PTR_TO_PACKET_END, t.PTR_TO_PACKET)
 
@@ -55,7 +52,7 @@ def packet(facts: Facts) -> Advice:
         )
     end = facts.value("off") + facts.value("size")
     farthest = reg.scalar.umax + end if reg.id else end
-    if farthest > MAX_PACKET_OFF:
+    if farthest > t.MAX_PACKET_OFF:
         return _too_far(facts, reg, checks, farthest)
     if not checks:
         _, limit = packet_names(reg.type, facts.env.program.prog_type)
@@ -221,7 +218,7 @@ def _checks(facts: Facts, kind: int) -> list[_Check]:
 
 def _too_far(facts: Facts, reg: RegState, checks: list[_Check], farthest: int) -> Advice:
     """The pointer may lie where no comparison counts any more."""
-    name, limit = facts.name, number(MAX_PACKET_OFF)
+    name, limit = facts.name, number(t.MAX_PACKET_OFF)
     there = f"The comparison in {facts.where(checks[0].branch.insn_idx)}" if checks else "A comparison with data_end"
     if reg.id:
         return Advice(

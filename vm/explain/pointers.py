@@ -197,7 +197,8 @@ def _may_be_null(facts: Facts, reg: RegState) -> Advice:
     given = ""
     if source is not None and source.step >= 0:
         callee = facts.recorder.called(source.insn_idx)
-        given = f", as {callee}() in {facts.where(source.insn_idx)} gave it" if callee else ""
+        there = facts.where(source.insn_idx)
+        given = f", as {callee}() in {there} gave it" if callee else _of_the_context(facts, source, there)
     found = null_check(facts, argument(facts), source.insn_idx if source is not None else -1)
     if found is not None:
         return found._replace(what=f"{facts.name} may be NULL{given}. {found.what}")
@@ -211,6 +212,15 @@ def _may_be_null(facts: Facts, reg: RegState) -> Advice:
     if missing:
         return Advice(what, "", CauseKind.MISSING_CHECK)
     return Advice(what, "", CauseKind.CHECK_OF_ANOTHER_VALUE, other.step)
+
+
+def _of_the_context(facts: Facts, source: Cause, there: str) -> str:
+    """The words for a pointer that was loaded from the context; "" for one from elsewhere."""
+    insn, before = facts.recorder.insns[source.insn_idx], facts.recorder.raw_before(source.step)
+    if insn.code & 0x07 != o.LDX or not before:
+        return ""
+    of_context = t.base_type(before[-1].regs[insn.src_reg].type) == t.PTR_TO_CTX
+    return f", as {there} loaded it from the context" if of_context else ""
 
 
 def _checked_instead(facts: Facts, reg: RegState) -> Branch | None:

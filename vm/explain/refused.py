@@ -12,6 +12,7 @@ from vm.kernel.helpers import helper
 from vm.trace.records import Cause
 from vm.trace.root_cause import CauseKind
 from vm.trace.snapshots import FrameSnapshot
+from vm.verifier.mem.btf_ptr import in_rcu_cs
 from vm.verifier.prepass.kfunc_meta import kfunc_name
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.reg import RegState
@@ -162,6 +163,33 @@ def not_trusted(facts: Facts) -> Advice:
     )
 
 
+def not_rcu(facts: Facts) -> Advice:
+    """A pointer whose object RCU does not keep, where a section of RCU is open or not needed."""
+    struct, name = _struct(facts.reg), kfunc_name(facts.insn)
+    made = next((c for c in reversed(facts.causes) if c.kind == "load" and c.step >= 0), None)
+    if not struct or not name or made is None or not in_rcu_cs(facts.env):
+        return Advice()
+    return Advice(
+        f"{facts.name} points to a {struct} that {facts.where(made.insn_idx)} read from another object. RCU does not "
+        f"keep what that member points to from being freed, and {name}() takes only what is kept.",
+        "an object that the kernel passed to the program, one that it holds a reference of, or one that is read from a "
+        "member under RCU, such as real_parent of struct task_struct",
+    )
+
+
+def kfunc_struct(facts: Facts) -> Advice:
+    """A pointer to another struct than the kernel function takes."""
+    values, struct, name = facts.rejected.values, _struct(facts.reg), kfunc_name(facts.insn)
+    if not struct or not name or "wanted" not in values:
+        return Advice()
+    wanted = f"struct {values['wanted']}"
+    return Advice(
+        f"{name}() takes a pointer to a {wanted}, and {facts.name} points to a {struct}. The verifier goes by the type "
+        "that the kernel gave the object; a cast in the source does not change it.",
+        f"a {wanted} of the kernel: from an argument of the hook, a member, or a function that returns one",
+    )
+
+
 def may_sleep(facts: Facts) -> Advice:
     """A kernel function that waits, in a program that must not."""
     name, kind = kfunc_name(facts.insn), facts.env.program.section.split("/")[0]
@@ -248,6 +276,8 @@ REFUSED: Final[dict[str, Callable[[Facts], Advice]]] = {
     "second-lock": under_lock,
     "graph-lock-not-held": no_lock,
     "argument-not-trusted": not_trusted,
+    "argument-not-rcu": not_rcu,
+    "kfunc-argument-struct": kfunc_struct,
     "kfunc-sleepable-in-program": may_sleep,
     "sleepable-attach-target": not_sleepable_hook,
     "kfunc-memory-length": kernel_memory,

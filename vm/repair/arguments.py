@@ -217,7 +217,7 @@ def member_of_argument(scene: Scene) -> Iterator[Candidate]:
 def string_read(scene: Scene) -> Iterator[Candidate]:
     """A copy of memory of the kernel, where a call gets its address, which is a number to the verifier."""
     reg = scene.reg
-    if reg is None or reg.type != t.SCALAR_VALUE or scene.program.prog_type not in _TRACES:
+    if reg is None or reg.type != t.SCALAR_VALUE or reg.is_const() or scene.program.prog_type not in _TRACES:
         return
     why = "To the verifier this is a number, not a pointer it knows: a helper copies what is there to the stack first."
     yield from _buffered(scene, "bpf_probe_read_kernel_str({0}, sizeof({0}), {1})", why)

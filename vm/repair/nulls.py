@@ -36,7 +36,7 @@ def _may_be_null(scene: Scene) -> bool:
     reg = scene.reg
     if reg is None:
         return False
-    known_null = reg.type == t.SCALAR_VALUE and reg.scalar.var_off.mask == 0 and reg.scalar.umax < 4096
+    known_null = reg.type == t.SCALAR_VALUE and reg.scalar.umax < 4096  # NULL, or an offset from it
     if known_null and scene.rule.topic is Topic.SIZE:
         return False
     return bool(reg.type & t.PTR_MAYBE_NULL) or known_null

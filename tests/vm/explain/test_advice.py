@@ -23,9 +23,9 @@ MAP = (
 )
 
 
-def refused_c(text: str, licence: str = LICENCE) -> Failure:
+def refused_c(text: str, licence: str = LICENCE, head: str = HEAD) -> Failure:
     options = BuildOptions()
-    source = Source("c", (HEAD + text + licence).encode(), "t")
+    source = Source("c", (head + text + licence).encode(), "t")
     compiled = compile_source(source, options)
     assert compiled.ok, compiled.diagnostics
     (program,) = load(source, options, compiled.object).programs
@@ -558,3 +558,48 @@ def test_a_loop_that_changes_nothing() -> None:
     assert failure.rule == "infinite-loop"
     assert "with the very same state" in failure.explanation
     assert "a loop whose end the verifier can see" in failure.needed
+
+
+# -- arguments and trust --------------------------------------------------------
+
+TRACING = "#include <vmlinux.h>\n#include <bpf/bpf_helpers.h>\n#include <bpf/bpf_tracing.h>\n"
+ACQUIRE = (
+    "extern struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym;\n"
+    "extern struct cgroup *bpf_cgroup_acquire(struct cgroup *c) __ksym;\n"
+)
+
+
+def refused_traced(text: str) -> Failure:
+    return refused_c(text, head=TRACING + ACQUIRE)
+
+
+def test_memory_that_a_helper_writes_is_not_said_to_be_read() -> None:
+    failure = refused_traced(
+        'SEC("tp_btf/sched_switch") int BPF_PROG(t, bool p, struct task_struct *a)'
+        " { return bpf_probe_read_kernel(0, 8, &a->pid); }"
+    )
+    assert "bytes that it may write" in failure.explanation and "may read" not in failure.explanation
+
+
+def test_a_member_that_rcu_does_not_keep_is_not_told_to_open_a_section() -> None:
+    text = "{ return bpf_task_acquire(task->last_wakee) != 0; }"
+    failure = refused_traced('SEC("tp_btf/task_newtask") int BPF_PROG(t, struct task_struct *task)' + text)
+    assert failure.rule == "argument-not-rcu"
+    assert "RCU does not keep" in failure.explanation and "bpf_rcu_read_lock" not in failure.needed
+    # A program that may sleep has no section yet.
+    text = "{ return bpf_task_acquire(task->real_parent) != 0; }"
+    failure = refused_traced('SEC("lsm.s/task_alloc") int BPF_PROG(t, struct task_struct *task)' + text)
+    assert failure.rule == "argument-not-rcu" and "bpf_rcu_read_lock" in failure.needed
+
+
+def test_another_struct_is_named() -> None:
+    failure = refused_traced(
+        'SEC("tp_btf/task_newtask") int BPF_PROG(t, struct task_struct *task)'
+        " { return bpf_cgroup_acquire((void *)task) != 0; }"
+    )
+    assert "takes a pointer to a struct cgroup, and r1 points to a struct task_struct" in failure.explanation
+
+
+def test_a_pointer_of_the_context_that_may_be_null_has_its_line() -> None:
+    failure = refused_c('SEC("sk_lookup") int t(struct bpf_sk_lookup *c)\n{\n\treturn c->sk->family;\n}\n')
+    assert failure.explanation.startswith("r1 may be NULL, as line 5 loaded it from the context, and nothing")

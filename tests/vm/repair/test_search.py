@@ -173,3 +173,35 @@ def test_long_texts_take_no_longer_than_allowed(name: str) -> None:
     fixes = found(LONG[name], most=1, limit_seconds=8)
     assert fixes or name in TOO_DEEP
     assert time.monotonic() - began < 16
+
+
+def test_a_branch_that_finds_null_and_goes_on_is_told_to_leave() -> None:
+    text = (
+        HEAD
+        + """SEC("xdp")
+int prog(struct xdp_md *ctx)
+{
+    __u32 key = 1;
+    __u64 *row = bpf_map_lookup_elem(&table, &key);
+
+    if (!row)
+        bpf_printk("none");
+    return ((__u8 *)row)[ctx->rx_queue_index & 7];
+}
+"""
+        + LICENSE
+    )
+    assert found(text)[0].title == "Leave where row is NULL: return XDP_PASS;"
+
+
+def test_a_constant_is_no_address_to_copy_from() -> None:
+    text = """#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+SEC("tp_btf/sched_switch")
+int BPF_PROG(prog, bool preempt, struct task_struct *prev)
+{
+    return bpf_probe_read_kernel(0, 8, &prev->pid);
+}
+"""
+    assert not any("copy of 0" in each.title for each in found(text + LICENSE))

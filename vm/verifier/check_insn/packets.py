@@ -11,14 +11,13 @@ from vm.verifier.domain.branch import FLIP
 from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState
 from vm.verifier.state.reg_types import (
+    MAX_PACKET_OFF,
     PTR_TO_PACKET,
     PTR_TO_PACKET_END,
     PTR_TO_PACKET_META,
     type_is_pkt_pointer,
 )
 from vm.verifier.state.vstate import VerifierState
-
-MAX_PACKET_OFF: Final = 0xFFFF
 
 # `packet op end`: is the range known on the fall-through side, does it lack the last byte; and the same of the
 # knowledge on the other side that the pointer is past the end.

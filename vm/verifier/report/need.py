@@ -52,6 +52,12 @@ def packet(regno: int, reg: RegState, off: int, size: int, prog_type: int) -> st
         return f"an access of at least 1 byte; this one has {size}"
     end = off + size
     start, bound = packet_names(reg.type, prog_type)
+    farthest = end + reg.scalar.umax if reg.id else end
+    if farthest > t.MAX_PACKET_OFF:
+        return (
+            f"a bound on how far the pointer is moved, beside {bound}: comparisons with {bound} count only within the "
+            f"first {t.MAX_PACKET_OFF:,} bytes, and the access may end at byte {farthest:,}"
+        )
     where = ""
     if reg.id:
         start = "p"

@@ -94,6 +94,8 @@ BPF_BASE_TYPE_BITS: Final = 8
 BPF_BASE_TYPE_MASK: Final = 0xFF
 DYNPTR_TYPE_FLAG_MASK: Final = DYNPTR_TYPE_LOCAL | DYNPTR_TYPE_RINGBUF | DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP
 BPF_REG_SIZE: Final = 8
+MAX_PACKET_OFF: Final = 0xFFFF
+"""Comparisons of pointers that may lie further in the packet prove nothing (include/linux/bpf_verifier.h)."""
 BPF_ADD_CONST: Final = 1 << 31
 
 

@@ -31,6 +31,9 @@ def test_packet_needs_in_words() -> None:
     assert "optval + 2 <= optval_end" in packet(1, reg, 0, 2, BPF_PROG_TYPE_CGROUP_SOCKOPT)
     assert "at least 1 byte" in packet(1, reg, 0, 0, XDP)
     assert packet(1, reg, 12, 2, XDP).startswith("the access needs bytes 12 to 13, so data + 14 <= data_end has")
+    said = packet(1, reg, 65_535, 1, XDP)
+    assert said.startswith("a bound on how far") and "first 65,535 bytes" in said and "end at byte 65,536" in said
+    assert "has to be checked" in packet(1, reg, 65_534, 1, XDP)
     reg.id, reg.off = 3, 8
     assert "p + 10 <= data_end (p is r1 without its fixed offset 8)" in packet(1, reg, 8, 2, XDP)
     assert "a constant part of the offset that is not negative: it is -1" in packet(1, reg, -1, 1, XDP)
