@@ -61,6 +61,15 @@ SENTENCES: Final[dict[str, str]] = {
         "This is Go, the program that loads a BPF program, and not the BPF program itself. "
         "Paste its C source (the file that bpf2go names), or drop the object file."
     ),
+    "loader": (
+        "This is the program that loads a BPF program, and not the BPF program itself: it includes libbpf's functions "
+        "for programs in user space, or a skeleton. Paste the C source of the BPF program (often x.bpf.c), or drop its "
+        "object file."
+    ),
+    "python": (
+        "This is Python, and only C is compiled here. Paste the C source of the BPF program, or drop its object file."
+    ),
+    "html": "This is a web page (HTML), not a program: paste the text of the program that it shows.",
 }
 
 # ---- shapes of lines
@@ -101,6 +110,13 @@ _RUST: Final = re.compile(
 )
 _GO_PACKAGE: Final = re.compile(r"^package \w+\s*$")
 _GO: Final = re.compile(r'^import (?:\(|")|^func (?:\(\w|\w)|:= ')
+_LOADER: Final = re.compile(r'^\s*#\s*include\s*(?:<bpf/(?:libbpf|bpf)\.h>|[<"][^">]*\.skel\.h[">])')
+_MAIN: Final = re.compile(r"\bmain\s*\(")
+_PYTHON: Final = re.compile(
+    r"^\s*(?:(?:async )?def \w+\([^;{]*\).*:|class \w+[^;{]*:|if __name__ ==.*:|from [\w.]+ import [\w*(][^;]*|"
+    r"import [\w.]+(?: as \w+)?)\s*(?:#.*)?$|^#!.*\bpython"
+)
+_HTML: Final = re.compile(r"^\s*<(?:!doctype html|html|head|body)\b", re.I)
 _ASM: Final = re.compile(
     r"^\s*(?:\d+:\s*)?(?:[rw]\d{1,2}\s*(?:[-+*/%&|^]|<<|>>|s>>|s[/%])?=\s*\S|exit;?\s*$|call \S|goto [+-]?\w|gotol "
     r"|if [rw]\d|\*\((?:u8|u16|u32|u64) \*\)\s*\(|lock \*|(?:callx|may_goto) )"
@@ -164,6 +180,19 @@ def _go(rows: _Rows) -> bool:
     return rows.any(_GO_PACKAGE) and rows.any(_GO)
 
 
+def _loader(rows: _Rows) -> bool:
+    return rows.any(_LOADER) and rows.any(_MAIN) and not rows.any(_SECTION)
+
+
+def _python(rows: _Rows) -> bool:
+    # One such line may stand in other text, and lines of C may be a program in a string.
+    return sum(1 for line in rows.raw if _PYTHON.search(line)) >= 2 and rows.c == 0
+
+
+def _html(rows: _Rows) -> bool:
+    return rows.any(_HTML) and rows.c == 0
+
+
 def _rust(rows: _Rows) -> bool:
     # An attribute such as [[x]] or #[…] is no C; two different lines of such shapes are no accident.
     return rows.count(_RUST) >= 2 and not rows.any(_C_ONLY)
@@ -223,8 +252,11 @@ _TESTS: Final[tuple[tuple[str, Callable[[_Rows], bool]], ...]] = (
     ("bcc", _bcc),
     ("go", _go),
     ("rust", _rust),
+    ("loader", _loader),
     ("bpftrace", _bpftrace),
     ("log", _log),
+    ("python", _python),
+    ("html", _html),
     ("xlated", _xlated),
     ("jited", _jited),
     ("hex", _hex),

@@ -75,6 +75,42 @@ func main() {
 }
 """,
     ],
+    "loader": [
+        """\
+#include <stdio.h>
+#include <bpf/libbpf.h>
+#include "minimal.skel.h"
+int main(int argc, char **argv)
+{
+	struct minimal_bpf *skel = minimal_bpf__open_and_load();
+	return skel ? minimal_bpf__attach(skel) : 1;
+}
+""",
+    ],
+    "python": [
+        """\
+import os
+
+def main():
+    for i in range(10):
+        print(i)
+
+if __name__ == "__main__":
+    main()
+""",
+        """\
+#!/usr/bin/env python3
+from collections import Counter
+print(Counter("a"))
+""",
+    ],
+    "html": [
+        "<!DOCTYPE html><html><body><script>alert(1)</script></body></html>",
+        """\
+<html lang="en">
+<head><title>x</title></head>
+""",
+    ],
     "asm": [
         """\
 r0 = 1
@@ -185,6 +221,12 @@ kprobe:
         """\
 use(x);
 """,
+        """\
+#include <bpf/bpf_helpers.h>
+#include "minimal.skel.h"
+SEC("xdp") int main(void *c) { return 2; }
+""",
+        "import os\n",
         'SEC("xdp") int f(void *c) { return 2; }',
         """\
 /* What the verifier says:
