@@ -9,6 +9,9 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.browser.fixtures import recorded
+from tests.browser.test_flow import replace_source
+
 Tabs = Callable[..., Any]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "count_drop.c"
 ARP = "020000000001020000000002080600010800060400010200000000010a000001000000000000000a000002"
@@ -52,3 +55,25 @@ def test_what_the_verifier_knew_holds_for_every_value(tab: Tabs) -> None:
         page.keyboard.press("ArrowRight")
     assert seen > 3 * steps
     made.check()
+
+
+def test_a_call_that_is_not_emulated_is_no_fault_of_the_program(recorded_tab: Tabs) -> None:
+    messages = recorded.packet_program()
+    run = next(message for message in messages if message.get("stage") == "run" and "runs" in message)
+    fault = {"kind": "helper", "message": "not emulated: bpf_seq_printf (iterators)", "insn_idx": 3, "step": 2}
+    run |= {"status": "failed", "message": fault["message"], "runs": [run["runs"][0] | {"fault": fault}]}
+    opened = recorded_tab(messages)
+    page = opened.open()
+    expect(page.locator('.stage[data-stage="run"]')).to_have_attribute("data-status", "unknown")
+    expect(page.locator("bs-pipeline")).to_contain_text("bpf_seq_printf (iterators). The verdict is valid.")
+    opened.check()
+
+
+def test_a_program_that_is_not_taken_leaves_nothing_of_the_one_before(tab: Tabs) -> None:
+    opened = tab()
+    page = opened.open()
+    for text, said in (("int f(;", "clang did not accept the source"), ("A" * 70_000, "appear here after the program")):
+        replace_source(page, text)
+        page.keyboard.press("Control+Enter")
+        expect(page.locator("bs-insns .empty")).to_contain_text(said)
+    expect(page.locator("bs-pipeline")).to_contain_text("at most 65,536 bytes")

@@ -80,24 +80,22 @@ export class Insns extends Panel {
   }
 
   reset() {
-    const { code, view, stages, machine } = this.store.state;
+    const { code, view, machine } = this.store.state;
     this.list.reset(code.insns.length);
     if (!code.insns.length) setText(this.info, "");
     this.empty.hidden = code.insns.length > 0;
     this.list.element.hidden = !code.insns.length;
-    setText(
-      this.empty,
-      stages.compile?.status === "failed"
-        ? "There are no instructions, because clang did not accept the source."
-        : "The instructions appear here after the program was loaded.",
-    );
     setText(this.heading, view === "run" && machine.listing.length ? "Instructions and machine code" : "Instructions");
     this.paint();
   }
 
   paint() {
     const { code, stages, view } = this.store.state;
-    if (!code.insns.length) return;
+    if (!code.insns.length) {
+      const refused = stages.compile?.status === "failed";
+      setText(this.empty, refused ? "There are no instructions, because clang did not accept the source." : "The instructions appear here after the program was loaded.");
+      return;
+    }
     this.here = this.scope.cursor.now();
     this.heat = view === "verify" ? (levels(this.store.state)?.insns ?? null) : null;
     this.visits = view === "verify" ? (stages.verify?.visits ?? null) : null;

@@ -4,7 +4,7 @@ import { STAGES, isFinal } from "../core/stages.js";
 import { calm, h, setAttr, setText } from "../ui/dom.js";
 import { count, ms, size } from "../ui/format.js";
 import { term } from "../ui/tip.js";
-import { category, notEmulated } from "../ui/words.js";
+import { category, ending, notEmulated } from "../ui/words.js";
 import { logName, logSentence } from "./pipeline-log.js";
 
 /** @import { Stage, StageName, Stages, State } from "../core/store.js" */
@@ -64,6 +64,9 @@ function loaded(m) {
   return parts;
 }
 
+/** Whether a stage ended where the emulation does: neither done nor a fault of the program. @param {Stages[StageName]} message */
+const uncovered = (message) => Boolean(message?.not_covered?.length || (message && "runs" in message && message.runs?.at(-1)?.fault?.kind === "helper"));
+
 /** Which of several runs is in view. @param {NonNullable<Stages["run"]>} run @param {number} packet */
 const whichRun = (run, packet) => ((run.runs?.length ?? 0) > 1 ? `${run.recorded ? "event" : "packet"} ${packet + 1} of ${run.runs?.length} ` : "");
 
@@ -85,7 +88,7 @@ function sentence(stage, stages, packet = 0) {
     const { missing } = compile;
     return `Not declared: ${missing.map((x) => x.what).join(", ")}. The button below the source adds what is missing.`;
   }
-  if (m.message && m.status !== "done") return m.message;
+  if (m.message && m.status !== "done") return stage === "run" && uncovered(m) ? `${ending(m.message)} The verdict is valid.` : m.message;
   if (stage === "verify" && verify)
     return [
       "accepted, ",
@@ -195,8 +198,7 @@ export class Pipeline extends Panel {
       let state = condition(id, stages, spec.from, status.state === "running");
       let words = this.words(spec, state, broken);
       broken ||= state === "failed";
-      // What the emulation does not cover is neither done nor a fault of the program.
-      if (state === "failed" && message?.not_covered?.length) [state, words] = ["unknown", ["not emulated"]];
+      if (state === "failed" && uncovered(message)) [state, words] = ["unknown", ["not emulated"]];
       if (log && spec.from === "verify" && state === "done" && stages.verify?.verdict === "none") state = "unknown";
       if (button.parentElement) button.parentElement.hidden = log && !OF_LOG.includes(id);
       setAttr(button, "data-status", state);
@@ -277,7 +279,7 @@ export class Pipeline extends Panel {
     else if (status.state === "running" && !Object.keys(stages).length) text = status.message || (log ? "Sending the log…" : "Sending the program…");
     else if (found) text = found;
     else if (working) text = say(working);
-    else if (failed) [text, tone] = [told(failed, this.reason(failed) || say(failed)), stages[failed]?.not_covered?.length ? "unknown" : "bad"];
+    else if (failed) [text, tone] = [told(failed, this.reason(failed) || say(failed)), uncovered(stages[failed]) ? "unknown" : "bad"];
     else if (focused && stages[focused]) text = told(focused, say(focused) || "done");
     else if (status.message) text = status.message;
     else if (!ran) text = log ? "Press Read (Ctrl+Enter) to read this log." : "Press Run (Ctrl+Enter) to compile, verify and run this program.";
