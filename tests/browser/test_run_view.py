@@ -77,3 +77,12 @@ def test_a_program_that_is_not_taken_leaves_nothing_of_the_one_before(tab: Tabs)
         page.keyboard.press("Control+Enter")
         expect(page.locator("bs-insns .empty")).to_contain_text(said)
     expect(page.locator("bs-pipeline")).to_contain_text("at most 65,536 bytes")
+
+
+def test_on_a_phone_what_clang_lacks_is_one_tap_away(tab: Tabs) -> None:
+    opened = tab(width=360, height=740)
+    draft = {"kind": "c", "source": "int family = IPPROTO_UDP;\n", "options": {}, "input": {"kind": "auto"}}
+    opened.page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(json.dumps(draft))})")
+    page = opened.open()  # which runs the draft
+    expect(page.get_by_role("button", name="Add #include <linux/in.h>")).to_be_visible()
+    opened.check()

@@ -264,6 +264,8 @@ export class Protocol {
     if (message.status === "failed" && (stage === "compile" || stage === "load")) {
       Object.assign(patch, nothing(), { reasons: new Reasons(null), focusStage: stage });
       if ("not_covered" in message && message.not_covered?.length && pane === "log") patch.pane = "why";
+      // Where one column is shown at a time: what clang says, and what adds a missing line, stands in the source's.
+      if (stage === "compile") patch.column = "code";
     }
     if (isFinal(message)) this.lists.open(message);
     if (message.status === "done" && message.stage === "load") {
