@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from vm.compile.model import Diagnostic
+from vm.csource.text import blank
 
 _HINTS: Final = tuple(
     (re.compile(pattern, re.M), sentence)
@@ -25,6 +26,11 @@ _HINTS: Final = tuple(
             r"|linux/(?:skbuff|sched|fs_struct|nsproxy|kconfig|netdevice)\.h)",
             'Headers from inside the kernel do not compile for BPF: #include "vmlinux.h" has the kernel\'s types.',
         ),
+        (
+            r"\b(?:printf|puts|malloc|fopen)\s*\(",
+            "There is no C library in the kernel: bpf_printk() prints to its trace, and memory comes from maps or the "
+            "stack.",
+        ),
     )
 )  # fmt: skip
 
@@ -32,8 +38,9 @@ _HINTS: Final = tuple(
 def hints(source: str) -> tuple[Diagnostic, ...]:
     """Notes, each at the line it is about."""
     found = []
+    code = blank(source, strings=False)
     for pattern, sentence in _HINTS:
-        match = pattern.search(source)
+        match = pattern.search(code)
         if match is not None:
             line = source.count("\n", 0, match.start()) + 1
             text = source.split("\n")[line - 1]

@@ -178,6 +178,7 @@ def test_absolute_names_are_not_left_out() -> None:
     [
         (HEAD + 'BPF_HASH(counts, int);\nSEC("xdp") int f(void *c) { return 2; }\n', "written for BCC"),
         (HEAD + 'struct bpf_map_def SEC("maps") m = { .size = 1 };\n', "gone since libbpf 1.0"),
+        ('#include <stdio.h>\n\nint main(void) { printf("x"); return 0; }\n', "no C library in the kernel"),
         ("#include <net/sock.h>\nint f(struct sock *s) { return s->sk_mark; }\n", "vmlinux.h"),
     ],
 )
