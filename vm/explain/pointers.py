@@ -33,6 +33,9 @@ _READS: Final = (
 )
 
 
+_KEEPERS: Final = ("bpf_list_push_", "bpf_rbtree_add")
+"""Beginnings of the names of kernel functions that keep an object that they are given."""
+
 _NULLABLE: Final = frozenset(
     {
         "pointer-arithmetic-before-null-check", "helper-argument-may-be-null", "kfunc-argument-may-be-null",
@@ -180,6 +183,14 @@ def _lost_at_call(facts: Facts) -> Advice | None:
                 f"{callee}() in {there} may move the packet: {cause.name} was a pointer into it, and is none any more.",
                 "the packet pointers loaded from the context again after the call, and compared with data_end again",
                 CauseKind.LOST_AT_CALL,
+                cause.step,
+            )
+        if reg.ref_obj_id and callee.startswith(_KEEPERS):
+            return Advice(
+                f"{callee.removesuffix('_impl')}() in {there} gives the object to the list or tree, which owns it from "
+                f"then on: {cause.name} may be followed only until the lock is given back.",
+                "all uses of the object before the lock is given back, or a second reference by bpf_refcount_acquire()",
+                CauseKind.USED_AFTER_RELEASE,
                 cause.step,
             )
         if reg.ref_obj_id:

@@ -603,3 +603,29 @@ def test_another_struct_is_named() -> None:
 def test_a_pointer_of_the_context_that_may_be_null_has_its_line() -> None:
     failure = refused_c('SEC("sk_lookup") int t(struct bpf_sk_lookup *c)\n{\n\treturn c->sk->family;\n}\n')
     assert failure.explanation.startswith("r1 may be NULL, as line 5 loaded it from the context, and nothing")
+
+
+def test_an_object_that_a_tree_keeps_is_not_given_back() -> None:
+    text = """
+struct entry { struct bpf_rb_node node; __u64 key; };
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node,
+    bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *), void *meta, __u64 off) __ksym;
+SEC(".data.tree") __attribute__((visibility("hidden"), aligned(8))) struct bpf_spin_lock lock;
+SEC(".data.tree") __attribute__((visibility("hidden"), aligned(8), btf_decl_tag("contains:entry:node")))
+    struct bpf_rb_root root;
+static bool less(struct bpf_rb_node *a, const struct bpf_rb_node *b) { return a != b; }
+SEC("tc") int t(struct __sk_buff *skb)
+{
+    struct entry *e = bpf_obj_new_impl(__builtin_btf_type_id(*(struct entry *)0, 0), 0);
+    if (!e)
+        return 0;
+    bpf_spin_lock(&lock);
+    bpf_rbtree_add_impl(&root, &e->node, less, 0, 0);
+    bpf_spin_unlock(&lock);
+    return e->key;
+}
+"""
+    failure = refused_c(text, head=TRACING)
+    assert failure.explanation.startswith("bpf_rbtree_add() in line 19 gives the object to the list or tree")
+    assert "gives it back" not in failure.needed
