@@ -72,7 +72,8 @@ LIMITS: Final[Mapping[str, Limit]] = {
     "JOB_OUTPUT_MB": Limit(256, 1, 4096, "MiB that a job may send, compressed"),
     "JOB_FILE_MB": Limit(32, 1, 1024, "MiB of the largest file a job may write"),
     "JOBS_PER_WORKER": Limit(
-        100, 1, 100_000, "runs after which a worker process is replaced, once its successor has started"
+        100, 1, 100_000,
+        "runs and questions about programs after which a worker process is replaced, once its successor has started",
     ),
     "WORKER_GROWTH_PERCENT": Limit(
         50, 5, 100, "growth of a worker's memory or open files since its start, in percent of what its limits leave, "

@@ -13,6 +13,7 @@ from vm.guests import linux as l
 from vm.guests.attaching import Attacher, NotAttached
 from vm.guests.buffers import PerfBuffer, RingBuffer
 from vm.guests.entries import Before, put_entries
+from vm.guests.events import Attached, Codes, Content, Ended, Event, Noted, Printed, Record, Recorded, Shell
 from vm.guests.hooks import attach, prepare
 from vm.guests.jited import jited
 from vm.guests.kernel import GuestKernel
@@ -21,13 +22,13 @@ from vm.guests.machine import Machine
 from vm.guests.network import make_pair
 from vm.guests.options import lacking
 from vm.guests.recorder import Choice, Recorder
-from vm.guests.single_runs import Packets, Received, single_runs
+from vm.guests.single_runs import Packets, single_runs
 from vm.guests.slots import map_slot
 from vm.guests.traffic import NETWORK
 from vm.guests.wire import SPAWN, GuestError, Kind, Read, Request, Slot
 from vm.kernel import types as t
 from vm.program import MapSpec, Object, Program
-from vm.recorded.values import RecordedCode, RecordedEvent
+from vm.recorded.values import RecordedCode
 
 # What a workload does, as lines of busybox's shell.
 WORKLOADS: Final = {
@@ -49,9 +50,9 @@ _TRACING: Final = frozenset(
     }
 )  # fmt: skip
 MAX_PRINTED: Final = 1 << 20  # bytes of text that are told, of trace_pipe and of the workload
-MOST_PRINTED: Final = 16 << 20
-"""Bytes of text after which a run is ended: of trace_pipe, or of the workload."""
-MOST_CONSOLE: Final = 128 << 10
+ENDING_PRINTED: Final = 16 << 20
+"""Bytes of text that end a run: of trace_pipe, or of the workload."""
+ENDING_CONSOLE: Final = 128 << 10
 """The same of the guest's console, a slow serial port, of which nothing is told."""
 MAX_RECORDS: Final = 20_000
 MAX_ENTRIES: Final = 256  # of a map
@@ -78,88 +79,6 @@ _KEYED: Final = frozenset(
     }
 )  # fmt: skip
 _PER_CPU: Final = frozenset({t.BPF_MAP_TYPE_PERCPU_HASH, t.BPF_MAP_TYPE_PERCPU_ARRAY, t.BPF_MAP_TYPE_LRU_PERCPU_HASH})
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """Whether a program is attached, and why not. device -- the network device that it is attached to, if it is one"""
-
-    program: str
-    ok: bool
-    why: str = ""
-    device: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Printed:
-    """A line that a program printed (bpf_printk), as the kernel's trace_pipe shows it."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """A line that the workload wrote to its output or error output."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of a ring or perf buffer, or an iterator's text."""
-
-    map: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """Content of a map; whole -- whether these are all entries. A later one replaces an earlier one of the same map."""
-
-    spec: MapSpec
-    entries: tuple[tuple[bytes, bytes], ...]
-    whole: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The end.
-
-    lost     -- records that the kernel counted as lost
-    left_out -- records, and bytes of printed text, that exceeded the limits
-    status   -- the workload's, None if it was stopped
-    stopped  -- why the run was ended before its time, a sentence; "": it was not
-    """
-
-    lost: int
-    status: int | None
-    left_out: tuple[int, int] = (0, 0)
-    stopped: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The machine code of the programs that are recorded."""
-
-    codes: tuple[RecordedCode, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event that was recorded. seconds -- what that took, the guest's own time included"""
-
-    event: RecordedEvent
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A sentence about something that a recording does not contain."""
-
-    text: str
-
-
-Event = Received | Attached | Printed | Shell | Record | Content | Codes | Recorded | Noted | Ended
 
 
 @dataclass
@@ -231,10 +150,10 @@ class _Run:
     @property
     def stopped(self) -> str:
         """Why the run has to be ended now, a sentence; "": it has not."""
-        if max(self.printk.size, self.shell.size) > MOST_PRINTED:
-            return f"More than {MOST_PRINTED >> 20} MiB of text were printed, so the run was ended."
-        if self.machine.heard > MOST_CONSOLE:
-            return f"More than {MOST_CONSOLE >> 10} KiB of text went to the guest's console, so the run was ended."
+        if max(self.printk.size, self.shell.size) > ENDING_PRINTED:
+            return f"More than {ENDING_PRINTED >> 20} MiB of text were printed, so the run was ended."
+        if self.machine.heard > ENDING_CONSOLE:
+            return f"More than {ENDING_CONSOLE >> 10} KiB of text went to the guest's console, so the run was ended."
         return ""
 
     @property

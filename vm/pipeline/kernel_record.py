@@ -67,6 +67,7 @@ def record(
     """
     from vm.guests import running
     from vm.guests.conditions import condition
+    from vm.guests.events import Attached, Codes, Content, Ended, Noted, Printed, Recorded
     from vm.guests.wire import GuestError
 
     condition(choice.where)  # InputError before anything is started
@@ -86,27 +87,27 @@ def record(
         with state.restore(min(seconds, MAX_SECONDS) + _SPARE, debug=True) as machine:
             told = running.run(machine, kernel, obj, line, min(seconds, MAX_SECONDS), choice=choice, before=before)
             for event in chain.from_iterable(told):
-                if isinstance(event, running.Attached):
+                if isinstance(event, Attached):
                     yield event.program, event.ok, event.why
-                elif isinstance(event, running.Codes):
+                elif isinstance(event, Codes):
                     codes = event.codes
-                elif isinstance(event, running.Recorded):
+                elif isinstance(event, Recorded):
                     states += len(event.event.offsets)
                     if states > _MOST_STATES:
                         notes.append(f"Events after the first {len(events)} are left out: they are too long together.")
                         break
                     events.append(event.event)
                     yield Taken(codes[event.event.program].name, event.event, event.seconds)
-                elif isinstance(event, running.Printed):
+                elif isinstance(event, Printed):
                     room -= len(event.text) + 1
                     if room > 0:
                         printed.append(event.text[:MAX_TEXT])
-                elif isinstance(event, running.Content):
+                elif isinstance(event, Content):
                     name = event.spec.full_name or event.spec.name
                     maps[name] = RecordedMap(name, event.entries)
-                elif isinstance(event, running.Noted):
+                elif isinstance(event, Noted):
                     notes.append(event.text)
-                elif isinstance(event, running.Ended) and codes and event.status is None:
+                elif isinstance(event, Ended) and codes and event.status is None:
                     waited = min(seconds, MAX_SECONDS) + running.RECORDING_SPARE
                     late = f"The workload had not ended after {waited:g} s, and was stopped."
                     notes.append(event.stopped or late)

@@ -16,7 +16,7 @@ from vm.pipeline.verdicts import check
 
 if TYPE_CHECKING:
     from vm.btf.types import Btf
-    from vm.guests.running import Content, Event
+    from vm.guests.events import Content, Event
     from vm.guests.single_runs import Received
     from vm.guests.states import State
     from vm.program import Object
@@ -117,7 +117,7 @@ class _Teller:
         self.emulated = emulated
 
     def __call__(self, event: Event) -> dict[str, Any]:
-        from vm.guests.running import Attached, Content, Ended, Printed, Record, Shell
+        from vm.guests.events import Attached, Content, Ended, Printed, Record, Shell
         from vm.guests.single_runs import Received
 
         if isinstance(event, Received):

@@ -13,7 +13,7 @@ from playground.messages import told
 from playground.present.run import run_job
 from vm import pipeline
 from vm.errors import InputError
-from vm.guests.running import Attached, Content, Ended, Printed, Record
+from vm.guests.events import Attached, Content, Ended, Printed, Record
 from vm.guests.single_runs import Received
 from vm.pipeline.kernel_run import MAX_SHOWN, _emulated, _Teller
 from vm.runner.inputs import PacketInput
