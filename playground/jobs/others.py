@@ -23,12 +23,12 @@ GROUP: Final = "webs"
 PREFIX: Final = "bpfscope:groups"
 REPLACED: Final = "replaced"
 RENEW_SECONDS: Final = 30
-"""A process says so often that it belongs to the group: it is forgotten when it does not, and so is what Redis lost."""
+"""A process joins the group again this often: a membership ends after GROUP_SECONDS, and Redis may have lost it."""
 GROUP_SECONDS: Final = 4 * RENEW_SECONDS
 AGAIN_SECONDS: Final = 2
 CLOSE_SECONDS: Final = 5
-MOST: Final = 64
-"""Messages on their way; further ones are dropped."""
+MAX_TASKS: Final = 64
+"""The two that listen and join, and messages that are being sent; further messages are dropped."""
 
 
 class Others:
@@ -60,7 +60,7 @@ class Others:
 
     def replace(self, run_id: str) -> None:
         """Tell all web processes that the client of a run has started another one."""
-        if len(self._tasks) < MOST:
+        if len(self._tasks) < MAX_TASKS:
             self._spawn(self._tell(run_id))
 
     async def _tell(self, run_id: str) -> None:
@@ -69,7 +69,7 @@ class Others:
             await self._layer.group_send(GROUP, message)
 
     async def _belong(self) -> None:
-        """Take what is told, and stay in the group, whatever becomes of Redis meanwhile."""
+        """Listen, and stay in the group even if Redis is away in between or loses its data."""
         channel = await self._layer.new_channel()
         self._spawn(self._listen(channel))
         try:

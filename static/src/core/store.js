@@ -115,7 +115,7 @@ export class Store {
     /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} those that do not wait for the frame */
     this.eager = [];
     /** @type {Set<string>} what these were not told yet */
-    this.fresh = new Set();
+    this.untold = new Set();
     this.scheduled = false;
   }
 
@@ -142,21 +142,21 @@ export class Store {
   /** @param {string} key */
   tell(key) {
     if (!this.eager.some(({ keys }) => keys.includes(key))) return;
-    if (!this.fresh.size) queueMicrotask(() => this.hurry());
-    this.fresh.add(key);
+    if (!this.untold.size) queueMicrotask(() => this.runEager());
+    this.untold.add(key);
   }
 
   /** Run now what would run at the end of this turn. */
-  hurry() {
-    const changed = this.fresh;
-    this.fresh = new Set();
+  runEager() {
+    const changed = this.untold;
+    this.untold = new Set();
     for (const reader of this.eager) if (reader.keys.some((key) => changed.has(key))) reader.run(changed);
   }
 
   /** Run now what would run in the next frame. */
   flush() {
     this.scheduled = false;
-    if (this.fresh.size) this.hurry();
+    if (this.untold.size) this.runEager();
     if (!this.dirty.size) return;
     const changed = this.dirty;
     this.dirty = new Set();

@@ -168,7 +168,7 @@ def test_a_program_that_prints_for_hours_is_ended_soon_after_the_workload(name: 
     said = run(text, states[name], "/bin/busybox mkdir /tmp/a", seconds=1)
     # A kernel that preempts programs goes on answering: then the workload is stopped at its limit.
     assert said == "" or said.startswith("The guest did not answer within its time")
-    assert time.monotonic() - started < 26  # which a job for one second of workload may take altogether
+    assert time.monotonic() - started < 120  # some 15 s, where the machine does nothing else
 
 
 def test_a_map_that_is_too_large_is_refused_by_the_kernel(state: State) -> None:

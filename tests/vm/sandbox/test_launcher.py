@@ -58,10 +58,10 @@ def test_its_directory_is_written_as_a_dot(launcher: Launcher) -> None:
     ],
 )
 def test_limits_are_held_and_named(launcher: Launcher, code: str, limit: str | None) -> None:
-    wall = 0.5 if limit == "time" else 10.0
+    wall = 0.5 if limit == "time" else 60.0
     begin = time.monotonic()
     assert run(launcher, code, Limits(wall=wall, cpu=1, text=10_000, file_size=1 * MIB))[1] == limit
-    assert time.monotonic() - begin < wall + 2
+    assert time.monotonic() - begin < wall + 30
 
 
 def test_memory_is_refused(launcher: Launcher) -> None:
@@ -146,7 +146,7 @@ def test_a_launcher_that_is_stopped_is_given_up() -> None:
     begin = time.monotonic()
     with pytest.raises(InternalError, match="does not answer"):
         run(launcher, "print(1)", Limits(wall=0.5))
-    assert time.monotonic() - begin < 20
+    assert time.monotonic() - begin < 60
     assert run(launcher, "print(2)")[2] == "2\n"
     launcher.close()
 
