@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from bench import kernels, long_log, page, start, walks
+from bench import values as ask
 from bench.rows import Clock, Row, skipped
 from bench.submit import Playground
 
@@ -260,9 +261,17 @@ def tree_frames(clock: Clock) -> list[Row]:
 
 
 def values(clock: Clock) -> list[Row]:
-    """From selecting a value to its history, over the examples and programs of the gallery: 20 recorded walks."""
+    """From the click on a value to its history: the examples, programs of the gallery and long loops, 20 walks."""
+    long = [
+        ask.Walk(name, source=source, least=steps)
+        for name, source, steps in (
+            ("the loop of 120,000 steps", walks.COUNT.replace("20000", "60000"), 100_000),
+            ("the loop with 10,000 paths", walks.FORKS, 50_000),
+        )
+    ]
     with Playground() as playground:
-        return page.values(playground.address, _walk_paths(20), clock)
+        paths = [ask.Walk(path, path) for path in _walk_paths(20 - len(long))]
+        return ask.values(playground.address, [*paths, *long], clock)
 
 
 def _walk_paths(count: int) -> list[str]:
@@ -294,7 +303,7 @@ MEASURES: Final[dict[str, Measure]] = {
     "look_back": Measure(look_back, 30, standard=False),
     "import_time": Measure(import_time, 20, standard=False),
     "page_weight": Measure(page_weight, 20, standard=False),
-    "values": Measure(values, 100, standard=False),
+    "values": Measure(values, 150, standard=False),
     "first_paint": Measure(first_paint, 30, standard=False),
     "tree_frames": Measure(tree_frames, 60, standard=False),
     "key_to_paint": Measure(key_to_paint, 60, standard=False),

@@ -49,7 +49,9 @@ LAZY = ("paths", "prunings", "arrivals", "precision", "holdings")
 """Lists whose items are made when a client asks for them (playground/present/reasons.py)."""
 OUTLINES = {"verify": "verify_outline", "run": "run_outline"}
 """The stage in the header of an OUTLINE, by the stage that it is about."""
-NAMES = (*STAGES, *LISTS, *OUTLINES.values())
+TOUCHED = "verify_touched"
+"""The stage in the header of an OUTLINE that tells which slots change in a block of the walk (vm/trace/history.py)."""
+NAMES = (*STAGES, *LISTS, *OUTLINES.values(), TOUCHED)
 PAYLOAD_BYTES = 64 << 20
 JSON_BYTES = 64 << 20
 
@@ -113,9 +115,9 @@ def pack_block(message: dict[str, Any]) -> Frame:
 
 
 def pack_outline(message: dict[str, Any]) -> Frame:
-    """A frame of an `outline` message: stage, run, from, to and data."""
+    """A frame of an `outline` or `touched` message: stage, run, from, to and data."""
     data: bytes = message["data"]
-    name = OUTLINES[message["stage"]]
+    name = TOUCHED if message["type"] == "touched" else OUTLINES[message["stage"]]
     return Frame(OUTLINE, name, message.get("run", 0), message["from"], message["to"], len(data), data)
 
 
@@ -150,7 +152,7 @@ def read_header(data: bytes) -> Header:
         raise FrameError("steps of no stage")
     if kind == PART and name not in LISTS:
         raise FrameError("a part of no list")
-    if kind == OUTLINE and name not in OUTLINES.values():
+    if kind == OUTLINE and name not in (*OUTLINES.values(), TOUCHED):
         raise FrameError("an outline of no stage")
     return Header(length, raw, kind, name, run, first, to)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from playground import metrics
 from playground.config.limits import JobLimits
-from playground.jobs.frames import END, PATIENCE, FrameError
+from playground.jobs.frames import END, FACTS, PATIENCE, FrameError
 from playground.jobs.process import START_SECONDS, Worker, WorkerDied, sweep
 from playground.jobs.queue import SERVER, Client, Late, Queue
 from playground.jobs.reaper import reap_orphans
@@ -28,6 +28,8 @@ log = logging.getLogger("playground.pool")
 MEASURE_SECONDS = 0.25
 SETTLED_SECONDS = 0.5  # after a job, when its memory was freed
 READ_SECONDS = 15  # for a read of a stored run
+PATIENT_SECONDS = 1
+"""Time after which a read that nobody clicked for waits no longer than others."""
 RETRY_SECONDS = (0.2, 1, 5, 15)
 
 
@@ -37,6 +39,11 @@ class Exceeded(Exception):
     def __init__(self, limit: str) -> None:
         super().__init__(limit)
         self.limit = limit
+
+
+def _unasked(run: Run) -> bool:
+    """Whether a run is a read that a page does by itself, with each step."""
+    return run.ahead and run.request.get("kind") == FACTS
 
 
 def _outcome(run: Run, last: list[dict[str, Any]]) -> str:
@@ -145,6 +152,7 @@ class Pool:
         they do not wait for runs, and runs wait for at most one of them.
         """
         if run.ahead:
+            run.since = time.monotonic()
             self._reads.append(run)
         else:
             self._queue.add(run, self.size, held=not self._may_start(run.client))
@@ -223,11 +231,21 @@ class Pool:
         run = self._queue.next(self._clients())
         if run is not None and not self._may_start(run.client):
             run = None
-        # While runs wait, one read at a time, on the spare; otherwise one worker stays free for the next run.
+        read = self._next_read()
+        # While runs wait, one read at a time, on the spare; otherwise one worker stays free for the next run, but for
+        # a moment: what somebody clicked does not wait for what nobody asked for.
         most = 1 if self._queue else self.size
-        if self._reads and self._running(ahead=True) < most and (run is None or not self._read_last):
-            return self._reads[0]
+        if read is not None and not _unasked(read) and not self._queue:
+            most += any(_unasked(run) for run in self._busy)
+        if read is not None and self._running(ahead=True) < most and (run is None or not self._read_last):
+            return read
         return run
+
+    def _next_read(self) -> Run | None:
+        """The oldest read that somebody waits for; else the oldest one."""
+        patient = time.monotonic() - PATIENT_SECONDS
+        asked = (read for read in self._reads if not _unasked(read) or read.since < patient)
+        return next(asked, self._reads[0] if self._reads else None)
 
     def _number(self) -> None:
         for position, run in enumerate(self._queue, 1):

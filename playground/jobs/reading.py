@@ -22,6 +22,7 @@ from playground.jobs.frames import (
     PARTS,
     SEEK,
     SHORT,
+    TOUCHED,
     WANTED,
     WINDOW,
     FrameError,
@@ -57,14 +58,15 @@ class Unreadable(Exception):
 
 
 def _around(entries: list[Entry], step: int) -> list[int]:
-    """Numbers of the block with a step and of its neighbours, up to FIRST_BYTES in total."""
+    """Numbers of the first block, of that with a step and of its neighbours, up to FIRST_BYTES in total."""
     own = next((n for n, entry in enumerate(entries) if entry.first <= step < entry.to), None)
     if own is None:
         return []
-    found, room = [own], FIRST_BYTES - entries[own].length
+    # The first block is short, and what a value was made of is often there from the start.
+    found, room = sorted({0, own}), FIRST_BYTES - entries[own].length
     for away in range(1, READ_PARTS):
         for n in (own - away, own + away):
-            if 0 <= n < len(entries) and entries[n].length <= room:
+            if 0 < n < len(entries) and entries[n].length <= room:
                 found.append(n)
                 room -= entries[n].length
     return sorted(found)
@@ -126,6 +128,7 @@ class Reader:
         """
         record = run.record
         walk = record.blocks("verify")
+        touched = list(islice(record.window(TOUCHED, 0, 0, record.total(TOUCHED)), len(walk)))
         ran = record.blocks("run", question.get("run", 0))
         of_run = question.get("stage") == "run"
         near = _around(walk, question["step"] if not of_run else 0)
@@ -135,6 +138,7 @@ class Reader:
                     request = {
                         "kind": kind, "program": record.program(), "more": round_ + 1 < ROUNDS,
                         "heads": [base64.b64encode(record.head(entry)).decode() for entry in walk],
+                        "touched": [base64.b64encode(record.data(entry)).decode() for entry in touched],
                         "blocks": {n: base64.b64encode(record.data(walk[n])).decode() for n in near},
                         "runs": [
                             base64.b64encode(record.data(entry)).decode()

@@ -15,6 +15,7 @@ import importlib
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import tempfile
@@ -35,6 +36,7 @@ from playground.jobs.frames import (
     PROGRAM,
     READY,
     REASONS,
+    SHORT,
     STAGES,
     STEPS,
     WINDOW,
@@ -51,6 +53,9 @@ from vm.sandbox.launcher import SPOOL_PREFIX, wanted_layers
 
 Job = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 REQUEST_BYTES = 16 << 20
+SOON_SECONDS = 0.3
+MOST_UNSEARCHED = 64
+"""Short reads after which cycles are searched for even if the next one comes at once."""
 TRACEBACK_CHARS = 8000
 _WARM_UP_C = """#include <linux/bpf.h>
 __attribute__((section("xdp"), used)) int warm_up(struct xdp_md *ctx)
@@ -106,6 +111,7 @@ def main() -> None:
     # A walk creates millions of values and hardly any cycles: searching for cycles would take a third of its time.
     gc.disable()
     _send(out, READY, {**about, "files": _open_files()})
+    unsearched = 0
     while True:
         with helpers.watched():
             request = _next_request(requests)
@@ -117,7 +123,11 @@ def main() -> None:
             _send(out, END, {"cacheable": False, "reuse": True})
         elif not _serve(job, request, limits, out, helpers):
             return
-        gc.collect()
+        # What follows a question mostly is the next one: it does not wait for this.
+        unsearched += 1
+        if unsearched >= MOST_UNSEARCHED or request.get("kind") not in SHORT or not _comes(requests):
+            gc.collect()
+            unsearched = 0
 
 
 def _warm_up(job: Job, prepare: Callable[[], dict[str, Any]] | None) -> dict[str, Any]:
@@ -173,7 +183,7 @@ def _frame(message: dict[str, Any], as_json: set[str]) -> Frame:
     kind = message["type"]
     if kind == "block":
         return pack_block(message)
-    if kind == "outline":
+    if kind in ("outline", "touched"):
         return pack_outline(message)
     if kind == "program":
         return pack(PROGRAM, message)
@@ -182,6 +192,11 @@ def _frame(message: dict[str, Any], as_json: set[str]) -> Frame:
     if kind == "part" and message["list"] not in as_json:
         return pack(PART, message)
     return pack(STEPS if kind == "steps" and message["stage"] not in as_json else MESSAGE, message)
+
+
+def _comes(requests: BinaryIO) -> bool:
+    """Whether a request comes, or the parent ends, before SOON_SECONDS have passed. Nothing may be buffered."""
+    return bool(select.select([requests], [], [], SOON_SECONDS)[0])
 
 
 def _next_request(requests: BinaryIO) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from playground.present import passed
 from playground.present.printed import chunk
 from playground.present.request import read_build, read_caps, read_source
-from playground.present.seek import outline_messages
+from playground.present.seek import outline_messages, touched_message
 from playground.present.uploaded import uploaded_path
 from vm import pipeline
 from vm.errors import InputError
@@ -209,7 +209,9 @@ class _Blocks:
             if self._first and head.steps:
                 self._first = False
                 yield chunk([data], 0, self.total)
-            self._outliner.add(read_block(head, data[HEADER_SIZE:]))
+            block = read_block(head, data[HEADER_SIZE:])
+            yield touched_message(block)
+            self._outliner.add(block)
             yield from outline_messages(self._outliner, "verify")
         if last:
             yield from outline_messages(self._outliner, "verify", last=True)

@@ -17,6 +17,7 @@ from vm.seek.condition import Condition, ConditionError, parse
 from vm.seek.outline import Outline, OutlineError, Outliner, read_outline
 from vm.seek.stops import OF_VALUES, Span, Stop, nearest
 from vm.trace.blocks import Block, TraceError
+from vm.trace.history import touched_slots
 from vm.trace.stored import StoredTrace
 
 Message = dict[str, Any]
@@ -31,6 +32,12 @@ def outline_messages(outliner: Outliner, stage: str, run: int = 0, *, last: bool
     for made in outliner.take(last=last):
         about = {"type": "outline", "stage": stage, "run": run, "from": made.first, "to": made.end}
         yield {**about, "data": made.encoded()}
+
+
+def touched_message(block: Block) -> Message:
+    """The `touched` message: which slots change in a block of a walk."""
+    end = block.first + len(block.insn)
+    return {"type": "touched", "stage": "verify", "from": block.first, "to": end, "data": touched_slots(block)}
 
 
 def seek(request: Message, program: Callable[[], tuple[Program, Caps]], opened: Opened) -> Iterator[Message]:

@@ -21,7 +21,7 @@ from vm.runner.accesses import Place, RunPart
 from vm.runner.stored import BlockError, read_block
 from vm.trace import as_json
 from vm.trace.blocks import HEADER_SIZE, TraceError
-from vm.trace.history import Accesses, NotHereError, Sparse
+from vm.trace.history import Accesses, NotHereError, Sparse, read_touched
 from vm.trace.records import RegView
 from vm.trace.snapshots import slot_index
 from vm.trace.stored import StoredTrace
@@ -79,6 +79,7 @@ class AskedWalk:
         heads = [base64.b64decode(head)[:HEADER_SIZE] for head in request["heads"]]
         bodies = {int(number): base64.b64decode(data) for number, data in request["blocks"].items()}
         self.sparse = Sparse(heads, bodies)
+        self.touched = {n: read_touched(base64.b64decode(data)) for n, data in enumerate(request.get("touched", ()))}
         self.more = bool(request["more"])
         self.log = about is not None and about["kind"] == "log"
         self.trace: StoredTrace | None = None
@@ -87,6 +88,7 @@ class AskedWalk:
         if about is not None and not self.log:
             self.program, caps = asked_program(request["program"])
             self.trace = pipeline.stored_trace(self.program, self.sparse, caps=caps)
+            self.trace.touched = self.touched
             for head in self.sparse.heads:
                 self.trace.add_block(head)
 
@@ -145,7 +147,8 @@ def _of_walk(
 ) -> None:
     """Adds the answer of the walk. until: the last step of the run that is used."""
     if walk.log:
-        told, accesses = log_history(walk.sparse, asked.step, *slot_index(asked.name), before=asked.before)
+        name = slot_index(asked.name)
+        told, accesses = log_history(walk.sparse, asked.step, *name, before=asked.before, touched=walk.touched)
         walk.settle()
     elif walk.trace is not None:
         told = pipeline.value(walk.trace, asked)

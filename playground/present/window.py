@@ -12,7 +12,7 @@ from playground.jobs.frames import DAMAGED
 from playground.present import printed
 from playground.present.machine import run_window
 from playground.present.reasons import list_job
-from playground.present.seek import outline_messages, seek
+from playground.present.seek import outline_messages, seek, touched_message
 from playground.present.walk import CHUNK, FIRST_STEPS, WalkEncoder, cut_log
 from vm import pipeline
 from vm.caps import Caps
@@ -74,7 +74,9 @@ class Blocks:
             if self._told == 0 and head.steps:
                 yield encoder.chunk(0, end, FIRST_STEPS)
             self._told += 1
-            self._outliner.add(read_block(head, data[HEADER_SIZE:]))
+            block = read_block(head, data[HEADER_SIZE:])
+            yield touched_message(block)
+            self._outliner.add(block)
             yield from outline_messages(self._outliner, "verify")
         if last:
             yield from outline_messages(self._outliner, "verify", last=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf import settings as django_settings
@@ -22,13 +22,14 @@ from playground import metrics
 from playground.config.limits import LIMITS, JobLimits
 from playground.jobs import process
 from playground.jobs import service as services
-from playground.jobs.frames import END, MESSAGE, pack
+from playground.jobs.frames import END, FACTS, MESSAGE, VALUE, pack
 from playground.jobs.pool import SETTLED_SECONDS, Pool
 from playground.jobs.process import IDLE_SECONDS, Worker, descendants
 from playground.jobs.queue import Queue
 from playground.jobs.record import Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Service
+from playground.jobs.worker import _comes
 from tests.playground.conftest import Socket, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -503,3 +504,40 @@ async def test_a_process_that_ends_while_its_children_are_counted_has_none(monke
     await ended.wait()
     monkeypatch.setattr(Path, "is_dir", lambda path: True)  # it was there a moment ago
     assert list(descendants(ended.pid)) == []
+
+
+def read(store: Path, name: str, kind: str, since: float = 1.0) -> Run:
+    run = Run("read", {"kind": kind}, Record.create(store / name))
+    run.ahead, run.since = True, since
+    return run
+
+
+async def test_what_was_clicked_goes_before_what_a_page_asks_by_itself(tmp_path: Path) -> None:
+    pool = Pool(job="", size=1, limits=JobLimits(), queue=queue(), base=tmp_path, temporary=tmp_path)
+    now = time.monotonic()
+    facts, value = read(tmp_path, "facts", FACTS, now + 60), read(tmp_path, "value", VALUE, now + 60)
+    pool._reads.extend((facts, value))
+    assert pool._next() is value, "the one that somebody waits for"
+    facts.since = now - 60
+    assert pool._next() is facts, "but not for ever"
+    pool._reads.remove(facts)
+    pool._busy[facts] = cast(Worker, None)
+    assert pool._next() is value, "it may have the spare beside one that nobody waits for"
+    pool._reads.remove(value)
+    pool._reads.append(read(tmp_path, "more", FACTS, now))
+    assert pool._next() is None
+    pool._busy = {value: cast(Worker, None)}
+    assert pool._next() is None, "a worker stays free for the next run"
+    for run in (facts, value, pool._reads[0]):
+        run.record.close()
+
+
+async def test_a_worker_waits_with_its_housekeeping_while_requests_come() -> None:
+    ours, theirs = os.pipe()
+    with os.fdopen(ours, "rb") as requests:
+        assert not _comes(requests)
+        os.write(theirs, b"x")
+        assert _comes(requests)
+        requests.read1(1)
+        os.close(theirs)
+        assert _comes(requests), "its parent ended"

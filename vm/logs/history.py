@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from vm.explain.history import Event, History
@@ -13,6 +15,7 @@ from vm.trace.records import RegView
 from vm.trace.snapshots import slot_name
 
 _MAX_EVENTS: Final = 24
+EMPTY: Final[Mapping[int, frozenset[int]]] = MappingProxyType({})
 
 
 class LogWalk:
@@ -20,8 +23,9 @@ class LogWalk:
 
     insns: Final = ()
 
-    def __init__(self, sparse: Sparse) -> None:
+    def __init__(self, sparse: Sparse, touched: Mapping[int, frozenset[int]]) -> None:
         self._sparse = sparse
+        self.touched = touched
 
     def block_count(self) -> int:
         return len(self._sparse.heads)
@@ -41,26 +45,34 @@ class LogWalk:
         raise IndexError(step)
 
 
-def log_history(sparse: Sparse, step: int, frame: int, idx: int, *, before: bool = False) -> tuple[History, Accesses]:
-    """What is known of a slot at a step of a log. NotHereError, IndexError, TraceError."""
-    way = Way(LogWalk(sparse), step)
+def log_history(
+    sparse: Sparse,
+    step: int,
+    frame: int,
+    idx: int,
+    *,
+    before: bool = False,
+    touched: Mapping[int, frozenset[int]] = EMPTY,
+) -> tuple[History, Accesses]:
+    """What is known of a slot at a step of a log. touched: as of Blocks. NotHereError, IndexError, TraceError."""
+    way = Way(LogWalk(sparse, touched), step)
     key = frame << 8 | idx
     value: RegView | None = None
     writer, events, cut = -1, [], False
     later: list[tuple[int, int, RegView | None]] = []  # (step, writer, value from then on), the last first
     try:
         for piece in way.back():
-            block = way.block(piece.number)
             for change in reversed(way.changes(piece, key)):
                 if before and change.step >= step:
                     continue
-                later.append((change.step, change.writer, _value(block, change.row)))
+                later.append((change.step, change.writer, _value(way.block(piece.number), change.row)))
                 if change.writer in (change.step, -1) or len(later) >= _MAX_EVENTS:
                     break
             else:
                 if piece.start >= 0:
                     found = way.started(piece, key)
                     if found is not None:
+                        block = way.block(piece.number)
                         later.append((block.starts.push_step[piece.start], found.writer, _value(block, found.row)))
                         if found.writer < 0:
                             break

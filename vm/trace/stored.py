@@ -77,6 +77,8 @@ class StoredTrace:
         self._heads: list[Heading] = []
         self._firsts: list[int] = []  # first step of each block
         self._folded: dict[int, Folded] = {}  # the one used last is the last
+        # Slots that change in a block, by its number, as far as they were told (vm.trace.history.read_touched).
+        self.touched: Mapping[int, frozenset[int]] = {}
 
     @property
     def btf(self) -> Btf | None:

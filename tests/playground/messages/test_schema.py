@@ -41,7 +41,7 @@ CALL = "r1 = 5\ncall helper\nexit\nhelper:\nr0 = r1\n*(u64 *)(r10 - 8) = r0\nexi
 FORM = {"kind": "form", "layers": {"eth": {}, "ip": {}, "udp": {"dport": 53}}}
 SMALL = {"kind": "asm", "source": "exit"}
 ASKED = questions.SettingsRequest
-STORED = ("program", "block", "outline", "reasons")
+STORED = ("program", "block", "outline", "touched", "reasons")
 """What a worker tells the server alone, for its store."""
 REQUESTS: dict[str, dict[str, Any]] = {
     **{path.name: {"kind": "c", "source": path.read_text()} for path in sorted(EXAMPLES.glob("*.c"))},

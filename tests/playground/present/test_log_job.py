@@ -18,7 +18,7 @@ from tests.vm.logs.recordings import GOLDEN, log_of, recorded
 from tests.vm.logs.test_hostile_logs import long_log
 from tests.vm.logs.wrapping import ebpf_go, libbpf
 
-STORED = ("program", "block", "outline")
+STORED = ("program", "block", "outline", "touched")
 SOURCE = (GOLDEN / "refused.c").read_text()
 
 

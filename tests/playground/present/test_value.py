@@ -41,14 +41,22 @@ def said(source: str, kind: str = "asm", **more: Any) -> Messages:
     return list(run_job({"kind": kind, "source": source, "options": {"prog_type": "xdp"}, **more}))
 
 
-def answer(messages: Messages, kind: str = VALUE, first: int | None = None, **ask: Any) -> tuple[dict[str, Any], int]:
-    """The answer to a question, and how many rounds it took. first: how many blocks the worker has at first."""
+def answer(
+    messages: Messages, kind: str = VALUE, first: int | None = None, index: bool = True, **ask: Any
+) -> tuple[dict[str, Any], int]:
+    """The answer to a question, and how many rounds it took.
+
+    first -- 1: the worker has the first block and that of the step; None: all
+    index -- whether it is told which slots change in the others
+    """
     walk = [m["data"] for m in messages if m["type"] == "block" and m["stage"] == "verify"]
     ran = [m["data"] for m in messages if m["type"] == "block" and m["stage"] == "run" and m.get("run", 0) == 0]
     programs = [m for m in messages if m["type"] == "program"]
+    touched = [m["data"] for m in messages if m["type"] == "touched"]
+    assert len(touched) == len(walk)
     starts = [m["from"] for m in messages if m["type"] == "block" and m["stage"] == "verify"]
     own = max((n for n, at in enumerate(starts) if at <= ask["step"]), default=0)
-    here = set(range(len(walk))) if first is None else {own}
+    here = set(range(len(walk))) if first is None else {0, own}
     whole = {"stage": "verify", "run": 0, "frame": 0, "before": False, "total": 10**6, **ask}
     for rounds in range(1, 10):
         request = {
@@ -56,6 +64,7 @@ def answer(messages: Messages, kind: str = VALUE, first: int | None = None, **as
             "heads": [base64.b64encode(data[:HEAD_BYTES]).decode() for data in walk],
             "blocks": {str(n): base64.b64encode(walk[n]).decode() for n in sorted(here)},
             "runs": [base64.b64encode(data).decode() for data in ran], "ask": whole,
+            "touched": [base64.b64encode(data).decode() for data in touched if index],
         }  # fmt: skip
         (found,) = run_job(request)
         if found["type"] != WANTED:
@@ -88,6 +97,16 @@ def test_the_run_stands_beside_the_walk() -> None:
     assert of_run["writes"] == [9, 10] and of_run["reads"] == [10]
     slot, _ = answer(messages, stage="run", step=10, name="fp-8")
     assert slot["writes"] == [6] and slot["reads"] == [7] and slot["concrete"]["value"] == "0x2a"
+
+
+def test_blocks_in_which_nothing_of_the_value_changes_are_not_asked_for() -> None:
+    messages = said(".type xdp\nr0 = 0\nagain:\nr0 += 1\nif r0 < 12000 goto again\nexit\n")
+    step = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)["steps"] * 9 // 10
+    for name in ("r10", "r1"):
+        told, rounds = answer(messages, first=1, step=step, name=name)
+        slow, more = answer(messages, first=1, index=False, step=step, name=name)
+        assert told["events"][0]["kind"] == "entry" and told["events"] == slow["events"]
+        assert (rounds, more > 1, told["cut"]) == (1, True, False)
 
 
 @pytest.mark.parametrize("name", ["r7", "r6", "fp-8", "r10"])
