@@ -23,7 +23,7 @@ class Verb(Protocol):
 
 VERBS: Final = (
     "compile", "contents", "disasm", "verify", "matrix", "real", "record", "recording", "jit", "run", "log",
-    "profile", "diff", "facts", "rules",
+    "profile", "diff", "reduce", "facts", "rules",
 )  # fmt: skip
 
 

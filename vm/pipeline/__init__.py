@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from vm.pipeline.log_beside import Beside, beside, beside_record
     from vm.pipeline.object_contents import contents
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
+    from vm.pipeline.reduction import Reduced, reduced
     from vm.pipeline.repair import Repair, repaired, repairs
     from vm.pipeline.running import Companion, companions, execute, laid_out
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified
@@ -97,6 +98,7 @@ LATER: Final = {
     "Guests": ("kernel_matrix", "Guests"),
     "Profiled": ("profiling", "Profiled"),
     "Recording": ("kernel_record", "Recording"),
+    "Reduced": ("reduction", "Reduced"),
     "Repair": ("repair", "Repair"),
     "Setting": ("constant_settings", "Setting"),
     "Settable": ("kernel_setup", "Settable"),
@@ -136,6 +138,7 @@ LATER: Final = {
     "recorded_structs": ("kernel_record", "recorded_structs"),
     "recording_file": ("kernel_record", "recording_file"),
     "recording_of": ("kernel_record", "recording_of"),
+    "reduced": ("reduction", "reduced"),
     "repaired": ("repair", "repaired"),
     "repairs": ("repair", "repairs"),
     "replayed": ("kernel_record", "replayed"),
@@ -188,6 +191,7 @@ __all__ = [
     "Guests",
     "Profiled",
     "Recording",
+    "Reduced",
     "Repair",
     "Settable",
     "Setting",
@@ -237,6 +241,7 @@ __all__ = [
     "recorded_structs",
     "recording_file",
     "recording_of",
+    "reduced",
     "refused_after",
     "remarks_of",
     "repaired",
