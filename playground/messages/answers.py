@@ -26,6 +26,29 @@ class FixesDone(Wire, frozen=True):
     found: Annotated[int, about("how many `fix` messages there were")]
 
 
+class SmallerSource(Wire, frozen=True, kw_only=True):
+    """The smallest source so far that the verifier refuses for the same reason."""
+
+    type: Literal["smaller"]
+    source: str
+    files: Annotated[list[str], about("the files beside the source that it needs; the others are written into it")]
+    lines: Annotated[int, about("with something in them")]
+    whole: Annotated[int, about("those of the source and of its files as they were sent")]
+    tried: Annotated[int, about("how many sources were compiled")]
+    message: Annotated[str, about("what the verifier says of it")]
+    line: Annotated[int | None, about("the 1-based line at which it is refused")]
+
+
+class ReducedSource(SmallerSource, frozen=True, kw_only=True):
+    """The search for a smaller source has ended."""
+
+    type: Literal["reduced"]  # type: ignore[assignment]
+    ended: Annotated[
+        Literal["smallest", "time", "tries"],
+        about("`smallest`: nothing else can be left out by itself; `time`, `tries`: the search was stopped"),
+    ]
+
+
 class CounterexampleFault(Wire, frozen=True):
     """Where the run on the input stopped."""
 

@@ -20,6 +20,7 @@ from playground.messages.questions import (
     ProfileRequest,
     RealRequest,
     RecordRequest,
+    ReduceRequest,
     RewrittenRequest,
     SettingsRequest,
     SetupRequest,
@@ -93,6 +94,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "settings": SettingsRequest,
     "compare": CompareRequest,
     "graph": GraphRequest,
+    "reduce": ReduceRequest,
     "stop": Stop,
     "resume": Resume,
     "cancel": Cancel,
@@ -103,6 +105,7 @@ LAST: Final[Mapping[str, str]] = {
     "contents": "contents", "rewritten": "rewritten", "fixes": "fixes_done", "counterexample": "counterexample",
     "matrix": "cells_done", "real": "real_done", "setup": "setup", "record": "recording", "binaries": "binaries",
     "profile": "profile", "advice": "advice_done", "settings": "settings_done", "compare": "compare", "graph": "graph",
+    "reduce": "reduced",
 }  # fmt: skip
 """The type of the message that ends the answer, by the type that asks."""
 OF_INPUT: Final = frozenset(name for name, kind in TYPES.items() if issubclass(kind, Analysis) and kind.of_input)

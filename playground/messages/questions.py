@@ -61,6 +61,16 @@ class FixesRequest(Analysis, frozen=True, kw_only=True):
     type: Literal["fixes"]
 
 
+class ReduceRequest(Analysis, frozen=True, kw_only=True):
+    """Ask for the smallest source that the verifier refuses for the same reason (docs/fixes.md).
+
+    Answered by a `smaller` for the smallest one so far, at most two in a second, and by `reduced`.
+    """
+
+    slow: ClassVar[bool] = True
+    type: Literal["reduce"]
+
+
 class CounterexampleRequest(Analysis, frozen=True, kw_only=True):
     """Ask for an input on which a rejected memory access goes wrong. Answered by `counterexample`."""
 

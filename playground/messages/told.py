@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET
 
-from playground.messages.answers import Counterexample, FixesDone, FoundFix
+from playground.messages.answers import Counterexample, FixesDone, FoundFix, ReducedSource, SmallerSource
 from playground.messages.base import Unset, Wire, about
 from playground.messages.built import Compiled, Loaded, Refused
 from playground.messages.contents import Binaries, Contents, RewrittenProgram
@@ -201,6 +201,8 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "rewritten": RewrittenProgram,
     "fix": FoundFix,
     "fixes_done": FixesDone,
+    "smaller": SmallerSource,
+    "reduced": ReducedSource,
     "counterexample": Counterexample,
     "kernels": Kernels,
     "cell": KernelCell,
@@ -247,6 +249,8 @@ ServerMessage: TypeAlias = (
     | RewrittenProgram
     | FoundFix
     | FixesDone
+    | SmallerSource
+    | ReducedSource
     | Counterexample
     | Kernels
     | KernelCell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any, Final
@@ -21,6 +22,7 @@ from playground.jobs.frames import (
     PROFILE,
     REAL,
     RECORD,
+    REDUCE,
     REWRITTEN,
     SETTINGS,
     SETUP,
@@ -36,6 +38,7 @@ from vm.program import Object, Program
 Message = dict[str, Any]
 MOST_CALLS: Final = 100
 """Calls of a function that are told."""
+SMALLER_SECONDS: Final = 0.5
 RECORDED_EVENTS: Final = 5
 """Of each program, that are recorded."""
 
@@ -86,6 +89,21 @@ def fixes_job(asked: Asked) -> Iterator[Message]:
                 "edits": [edit.as_json() for edit in each.fix.edits], "insns_processed": each.insns_processed,
             }  # fmt: skip
     yield {"type": "fixes_done", "found": found}
+
+
+def reduce_job(asked: Asked) -> Iterator[Message]:
+    """Yields a `smaller` message for a smaller source, at most two in a second, then `reduced`."""
+    told = time.monotonic()
+    # Each program is verified by itself, as in a run.
+    for each in pipeline.reduced(asked.source, asked.build, asked.program, caps=asked.caps):
+        if not each.ended and time.monotonic() - told < SMALLER_SECONDS:
+            continue
+        told = time.monotonic()
+        so_far = {
+            "source": each.source.text(), "files": [file.name for file in each.source.files], "lines": each.lines,
+            "whole": each.whole, "tried": each.tried, "message": each.message, "line": each.line or None,
+        }  # fmt: skip
+        yield {"type": "reduced", **so_far, "ended": each.ended} if each.ended else {"type": "smaller", **so_far}
 
 
 def counterexample_job(asked: Asked) -> Iterator[Message]:
@@ -257,6 +275,7 @@ ANALYSES: Final[dict[str, Callable[[Asked], Iterator[Message]]]] = {
     SETTINGS: settings_job,
     COMPARE: profiles.compare_job,
     GRAPH: graph_job,
+    REDUCE: reduce_job,
 }
 """By the type of the message that asks."""
 

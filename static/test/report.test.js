@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code, Log } from "../src/core/model.js";
-import { mail, markdown, reproduction, sourceName } from "../src/core/report.js";
+import { mail, markdown, minimal, reproduction, sourceName } from "../src/core/report.js";
 import { LOAD, state } from "./world.js";
 
 const FAIL = { rule: "r", message: "R1 invalid mem access 'scalar'", step: 1, insn: 1, line: 2, explanation: "It is a *number*." };
@@ -50,4 +50,15 @@ test("a reproduction is the source, its command lines in comments that hold no l
 test("each kind of source has its command line", () => {
   const kinds = { asm: "bpfscope verify --prog-type tc program.s", hex: "bpfscope verify --prog-type tc program.hex", elf: "bpfscope verify program.o", log: "bpfscope log program.log" };
   for (const [kind, line] of Object.entries(kinds)) assert.ok(mail({ ...state(), kind, options: { prog_type: "tc" } }, "").includes(line), kind);
+});
+
+test("a minimal reproduction tells of the smaller source, not of the one that was run", () => {
+  const found = { type: "reduced", source: "int evil(void)\n{\n  return *(int *)1; // x\n}\n", files: ["b.h"], lines: 4, whole: 1214, tried: 1, message: "R2 invalid\nint bad;", line: 3, ended: "smallest" };
+  const text = minimal(rejected({ files: { "a.h": "int a;", "b.h": "int b;" }, options: { fix_includes: true } }), /** @type {any} */ (found), "https://x/s/1");
+  const lines = text.split("\n");
+  assert.equal(lines[0], "// Reduced from 1,214 to 4 lines; 1 smaller source tried.");
+  assert.ok(lines.includes("// Rejected by the verifier of Linux 6.12 (emulated): R2 invalid int bad;"));
+  assert.ok(lines.includes("// line 3: return *(int *)1; // x") && lines.includes("int evil(void)"));
+  assert.ok(!text.includes("int a;") && !text.includes("insn") && !text.includes("number") && !text.includes("--fix-includes"));
+  assert.ok(!lines.includes("int bad;"));
 });

@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import TIMEOUT
 from tests.browser.test_flow import DONE, place, replace_source, source, stage
 
 Tabs = Callable[..., Any]
@@ -109,4 +110,32 @@ def test_texts_are_copied_and_files_saved(tab: Tabs, tmp_path: Path) -> None:
             page.locator(f'[data-download="{name}"]').click()
         data = Path(found.value.path()).read_bytes()
         assert data.startswith(head) and len(data) > 60, (name, data[:80])
+    made.check()
+
+
+def test_a_refused_source_is_made_minimal_and_copied(tab: Tabs) -> None:
+    made = tab(permissions=["clipboard-read", "clipboard-write"])
+    page = made.open("/examples/missing-bounds-check")
+    stage(page, "verify", "failed")
+    page.get_by_role("button", name="Share").click()
+    minimal = page.get_by_role("group", name="Minimal reproduction")
+    minimal.get_by_role("button", name="Make it minimal").focus()
+    page.keyboard.press("Enter")
+    said = re.compile(r"Reduced from 22 to 1\d lines; \d+ smaller")
+    expect(minimal.get_by_role("status")).to_contain_text(said, timeout=TIMEOUT)
+    expect(minimal.get_by_role("button", name="Stop")).to_be_hidden(timeout=TIMEOUT)
+    minimal.get_by_role("button", name=re.compile("^Copy")).click()
+    expect(minimal.get_by_role("status")).to_contain_text("Copied")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("// Reduced from 22 to") and "R1 offset is outside of the packet" in text
+    assert "return ip->protocol == IPPROTO_TCP" in text and "#include <linux/in.h>" in text
+    assert text == minimal.locator("textarea").input_value()
+    made.check()
+
+
+def test_what_is_accepted_is_not_made_minimal(tab: Tabs) -> None:
+    made, page, _ = looked_at(tab)
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("group", name="Download")).to_be_visible()
+    expect(page.get_by_role("group", name="Minimal reproduction")).to_be_hidden()
     made.check()

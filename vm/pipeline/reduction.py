@@ -42,7 +42,7 @@ class Reduced(NamedTuple):
     source  -- with the same program in it that is refused as before; of one file unless headers had to stay
     lines, whole -- lines with something in them, now and of the source as it was given, with its headers
     tried   -- sources that were compiled
-    message -- the verifier's message about it
+    message, line -- the verifier's message about it, and the line at which it is refused; 0: it has none
     ended   -- "": the search goes on; "smallest": nothing else can be taken out alone; "time", "tries": it was stopped
     """
 
@@ -51,6 +51,7 @@ class Reduced(NamedTuple):
     whole: int
     tried: int
     message: str
+    line: int = 0
     ended: str = ""
 
 
@@ -67,6 +68,7 @@ class _Refusal(NamedTuple):
     reason: _Reason
     program: Program
     message: str
+    line: int
     insns_processed: int
 
 
@@ -132,11 +134,14 @@ class _Search:
                 lines = _lines(self.source.text())
                 if lines != told:
                     told = lines
-                    yield Reduced(self.source, lines, whole, self.tried, self.best.message)
+                    yield self._reduced(whole)
         except _Stopped as stopped:
             ended = stopped.why
+        yield self._reduced(whole, ended)
+
+    def _reduced(self, whole: int, ended: str = "") -> Reduced:
         lines = _lines(self.source.text())
-        yield Reduced(self.source, lines, whole, self.tried, self.best.message, ended)
+        return Reduced(self.source, lines, whole, self.tried, self.best.message, self.best.line, ended)
 
     def _given(self, seconds: float) -> _Refusal:
         """The rejection of the source as it was given, which then has the includes that it lacks. InputError."""
@@ -285,7 +290,10 @@ class _Search:
         words = tuple((key, value) for key, value in sorted(rejected.values.items()) if isinstance(value, str))
         line = _code(info) if info is not None else ""
         reason = _Reason(rejected.rule.name, words, (rejected.regno >= 0, rejected.spi >= 0), line)
-        return _Refusal(reason, program, verdict.message, verdict.insns_processed)
+        own = info is not None and not program.file_of(info)
+        return _Refusal(
+            reason, program, verdict.message, info.line if info is not None and own else 0, verdict.insns_processed
+        )
 
     def _path(self) -> frozenset[int]:
         """The lines of the source on the path that is refused; none of a walk that is too long to be recorded."""

@@ -7,7 +7,7 @@
 import { known } from "./asked-kernels.js";
 import { canonical } from "./recorded.js";
 
-/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, EventRecorded, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RecordingMade, RewrittenProgram, ServerMessage, SettingsDone, Setup, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
+/** @import { AdviceDone, Binaries, CellsDone, ClientMessage, Contents, EmulatedCell, EventRecorded, FixTried, FoundAdvice, Graph, KernelCell, Kernels, RealAttached, RealBegun, RealDone, RealMap, RealOutput, RealPacket, RecordingMade, ReducedSource, RewrittenProgram, ServerMessage, SettingsDone, Setup, SmallerSource, TriedSetting, WalkProfile, WalksCompared } from "../types/messages.js" */
 /** @import { Counterexample, FixFound, FixesDone } from "../types/page.js" */
 
 /**
@@ -20,6 +20,7 @@ import { canonical } from "./recorded.js";
  *   record: EventRecorded | RecordingMade,
  *   binaries: Binaries,
  *   profile: WalkProfile, advice: FoundAdvice | AdviceDone, settings: TriedSetting | SettingsDone, compare: WalksCompared, graph: Graph,
+ *   reduce: SmallerSource | ReducedSource,
  * }} Answers
  */
 /** @typedef {keyof Answers} Question */
@@ -53,6 +54,8 @@ const ANSWERS = /** @type {const} */ ({
   settings_done: { asked: "settings", last: true },
   compare: { asked: "compare", last: true },
   graph: { asked: "graph", last: true },
+  smaller: { asked: "reduce", last: false },
+  reduced: { asked: "reduce", last: true },
 });
 
 /** Questions whose answers depend on the input of the request (OF_INPUT in playground/messages/asked.py). @type {Question[]} */

@@ -35,6 +35,7 @@ const NAMES = {
   settings: "the walk with these values",
   compare: "a comparison with another program or other options",
   graph: "the control-flow graph",
+  reduce: "a smaller source that is refused for the same reason",
   stop: "a question that could be stopped",
   resume: "another connection",
   cancel: "a run that could be stopped",

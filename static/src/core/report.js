@@ -2,6 +2,7 @@
 
 import { inlined, lineName } from "./files.js";
 
+/** @import { ReducedSource, SmallerSource } from "../types/messages.js" */
 /** @import { State } from "./store.js" */
 
 /** Lines of the log that a text repeats: its end, with the reason. */
@@ -150,4 +151,24 @@ export function reproduction(state, url) {
   if (!comment) return [verdict(state), tools(state), ...commands(state), ...(url ? [url] : []), "", state.kind === "elf" ? "" : state.source].join("\n");
   const head = [verdict(state), ...placed(state), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
   return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${inlined(state.source, state.files).replace(/\n?$/, "\n")}`;
+}
+
+/** What became of a source that was reduced. @param {SmallerSource | ReducedSource} found */
+export function shrunk({ whole, lines, tried }) {
+  return `Reduced from ${whole.toLocaleString("en")} to ${lines.toLocaleString("en")} line${lines === 1 ? "" : "s"}; ${tried.toLocaleString("en")} smaller source${tried === 1 ? "" : "s"} tried.`;
+}
+
+/**
+ * The reproduction of a smaller source: what is said about it is of that source.
+ * @param {State} state
+ * @param {SmallerSource | ReducedSource} found
+ * @param {string} url
+ */
+export function minimal(state, found, url) {
+  const { verify } = state.stages;
+  const fail = verify?.fail ? { ...verify.fail, message: found.message, line: found.line, file: undefined, insn: -1, explanation: "" } : undefined;
+  const files = Object.fromEntries(Object.entries(state.files).filter(([name]) => found.files.includes(name)));
+  const options = { ...state.options, fix_includes: false };
+  const of = { ...state, source: found.source, files, options, stages: { ...state.stages, verify: { ...verify, fail } } };
+  return `// ${shrunk(found)}\n${reproduction(/** @type {State} */ (/** @type {unknown} */ (of)), url)}`;
 }

@@ -7,6 +7,7 @@ import { pack } from "../core/packed.js";
 import { count, size } from "../ui/format.js";
 import { fill, h } from "../ui/dom.js";
 import { copies, downloads } from "./share-files.js";
+import { Minimal } from "./share-minimal.js";
 
 /** @import { Scope } from "../core/scope.js" */
 
@@ -55,6 +56,7 @@ export class Share {
     this.scope = scope;
     /** The link with the program in it; "" until it was made. */
     this.carried = "";
+    this.minimal = new Minimal(scope, () => this.url());
     if (form) this.listen(form);
   }
 
@@ -105,7 +107,7 @@ export class Share {
     const { state } = scope;
     const why = tooLong(scope);
     this.carried = "";
-    fill(this.part("share-more"), copies(scope, () => this.url()), downloads(scope));
+    fill(this.part("share-more"), copies(scope, () => this.url()), this.minimal.element, downloads(scope));
     if (!this.form) {
       this.dialog.showModal();
       return;

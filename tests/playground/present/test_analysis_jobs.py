@@ -56,6 +56,18 @@ def test_a_counterexample_can_be_run_and_stops_at_the_fault() -> None:
     assert stages["run"]["status"] == "failed" and stages["run"]["message"] == found["fault"]["message"]
 
 
+def test_a_smaller_source_is_refused_as_the_one_that_was_sent() -> None:
+    asked = request("missing_bounds_check")
+    *_, found = answers("reduce", asked)
+    assert found["type"] == "reduced" and found["ended"] == "smallest" and found["files"] == []
+    assert found["lines"] < found["whole"] == 22 and found["tried"] > 5
+    again = next(m for m in run_job({**asked, "source": found["source"]}) if m.get("verdict"))
+    assert again["verdict"] == "reject" and again["fail"]["message"] == found["message"]
+    assert again["fail"]["line"] == found["line"]
+    with pytest.raises(InputError, match="Only a program that the verifier refuses"):
+        answers("reduce", request("count_drop"))
+
+
 @pytest.mark.parametrize("kind", ["fixes", "counterexample"])
 def test_an_accepted_program_has_nothing_to_settle(kind: str) -> None:
     said = answers(kind, request("count_drop"))
