@@ -136,10 +136,13 @@ class Parts:
 
     # -- statements ---------------------------------------------------------------
 
-    def statements(self, depth: int) -> list[Cut]:
-        """The statements in blocks that stand in `depth` other blocks of a function, without its last `return`."""
+    def statements(self, depth: int, function: str = "") -> list[Cut]:
+        """The statements in blocks that stand in `depth` other blocks of a function, without its last `return`.
+
+        function -- only those of this one
+        """
         found: list[Cut] = []
-        for block in self._blocks(depth):
+        for block in self._blocks(depth, self.tree.functions.get(function, self.tree.root)):
             before = block.start_byte + 1
             for child in block.named_children:
                 # What stands before a case or a label is kept: the statement behind it is what goes.
@@ -158,8 +161,8 @@ class Parts:
         """Where functions end."""
         return frozenset(function.end_byte for function in self.tree.functions.values())
 
-    def _blocks(self, depth: int) -> Iterator[Node]:
-        stack = [(self.tree.root, -1)]
+    def _blocks(self, depth: int, within: Node) -> Iterator[Node]:
+        stack = [(within, -1)]
         while stack:
             node, level = stack.pop()
             inner = level + (node.type in ("compound_statement", "case_statement"))

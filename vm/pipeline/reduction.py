@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.caps import ROOT, Caps
@@ -164,7 +165,7 @@ class _Search:
 
     def _smaller(self) -> Iterator[None]:
         """Takes out part after part, from the largest to the smallest, until nothing goes any more."""
-        from vm.csource.removal import MAX_NESTING, Parts, inlined, plain, without
+        from vm.csource.removal import Parts, inlined, plain, without
 
         if self.source.files:
             text = inlined(self.source.text(), {file.name: file.text for file in self.source.files})
@@ -176,17 +177,27 @@ class _Search:
         if lines:
             parts = Parts(self.source.text())
             yield from self._take(without(parts.source, parts.unvisited(lines)))
+        # What the program itself does not need to do spares whole functions.
+        yield from self._statements(self.name)
         for _ in range(_ROUNDS):
             before = self.source.data
+            parts = Parts(self.source.text())
+            yield from self._take(without(parts.source, parts.unused(self.name)))
             yield from self._all(Parts.items)
-            for depth in range(MAX_NESTING):
-                if not Parts(self.source.text()).statements(depth):
-                    break
-                yield from self._all(lambda parts, depth=depth: parts.statements(depth))  # type: ignore[misc]
+            yield from self._statements("")
             yield from self._each(Parts.simpler)
             yield from self._all(Parts.members)
             if self.source.data == before:
                 return
+
+    def _statements(self, function: str) -> Iterator[None]:
+        """Statements, of the outermost blocks first. function: only its own, "": those of all."""
+        from vm.csource.removal import MAX_NESTING, Parts
+
+        for depth in range(MAX_NESTING):
+            if not Parts(self.source.text()).statements(depth, function):
+                return
+            yield from self._all(partial(Parts.statements, depth=depth, function=function))
 
     def _all(self, cuts: Callable[[Parts], list[Cut]]) -> Iterator[None]:
         """Cuts of one kind, in halves, quarters …, one by one; the last of the text first, which the first serve."""
