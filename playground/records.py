@@ -16,6 +16,10 @@ from playground.jobs.service import first_entries, service
 from playground.messages import reads
 
 R = TypeVar("R")
+COUNTED_STEPS = 2048
+"""Steps of a run whose trace is made to tell its size."""
+COUNTED_PLACES = 4
+"""Chunks of steps of a longer run's stage that are made for that."""
 MOST_ITEMS = 1 << 30
 """More than any list has."""
 
@@ -63,9 +67,37 @@ async def everything(run: Run, network: str) -> AsyncIterator[str]:
                 yield text
 
 
-async def steps_from(run: Run, stage: Any, number: int, first: int, network: str) -> list[str]:
+async def trace_size(run: Run, network: str) -> tuple[int, bool]:
+    """Bytes of everything() with a message a line, and whether they were counted. BadRequest, Unreadable.
+
+    Steps of a long run are counted in some places, and the others taken to be as long.
+    """
+    said = await read(messages_of, run)
+    size = sum(_bytes(compact(message)) for message in said)
+    stages = stages_of(said)
+    exact = sum(run.record.total(*each) for each in stages) <= COUNTED_STEPS
+    for stage, number in stages:
+        total = run.record.total(stage, number)
+        counted = steps = 0
+        places = (
+            range(0, total, WINDOW) if exact else [(total - 1) * n // COUNTED_PLACES for n in range(COUNTED_PLACES)]
+        )
+        for first in places:
+            for text in await steps_from(run, stage, number, first, network, WINDOW if exact else 1):
+                counted += _bytes(text)
+                steps += len(json.loads(text)["steps"])
+        size += counted * total // max(1, steps)
+    return size, exact
+
+
+def _bytes(text: str) -> int:
+    """Those of a line."""
+    return len(text.encode()) + 1
+
+
+async def steps_from(run: Run, stage: Any, number: int, first: int, network: str, count: int = WINDOW) -> list[str]:
     """The `steps` messages of the window that begins at `first`. BadRequest, Unreadable."""
-    window = reads.Window(type="window", stage=stage, run=number, from_=first, to=first + WINDOW)
+    window = reads.Window(type="window", stage=stage, run=number, from_=first, to=first + count)
     return await window_of(run, window, network)
 
 

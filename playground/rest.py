@@ -54,7 +54,7 @@ from playground.messages.endpoints import (
     own_fields,
 )
 from playground.places import folded, uploads_of
-from playground.records import everything, log_text, read
+from playground.records import everything, log_text, read, trace_size
 from playground.requests import BadRequest, check_question, check_request, check_title, parse
 from playground.routing import limited
 
@@ -291,6 +291,14 @@ async def _trace(call: Call) -> None:
         await while_there(call.receive, call.answer(everything(run, call.network)))
 
 
+async def _size(call: Call) -> None:
+    async with _watched(call) as run:
+        if run.state != FINISHED:
+            raise Refused(409, "The run goes on: ask for its messages first.")
+        size, exact = await trace_size(run, call.network)
+        await answer(call.send, 200, json.dumps({"trace": size, "exact": exact}))
+
+
 def _asked(kind: str, body: Any) -> questions.Analysis:
     """A question from its body: the fields of a request, and beside them those of the question itself. BadRequest."""
     given = dict(body) if isinstance(body, dict) else {}
@@ -373,6 +381,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "part": _part,
     "log": _log,
     "trace": _trace,
+    "size": _size,
     "analysis": _analysis,
     "session": _session,
 }

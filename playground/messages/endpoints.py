@@ -118,6 +118,13 @@ class Messages(Wire, frozen=True):
     messages: list[Any]
 
 
+class Sizes(Wire, frozen=True):
+    """How large the files are that are made of a run."""
+
+    trace: Annotated[int, about("bytes of `trace.jsonl`")]
+    exact: Annotated[bool, about("whether they were counted; otherwise some of the steps were, and `trace` is near it")]
+
+
 class RunMessages(Wire, frozen=True):
     """A run and its messages, from the first stage to `done`."""
 
@@ -178,6 +185,7 @@ ENDPOINTS: Final = (
     Endpoint("log", "GET", "/api/runs/{run}/log.txt", "The verifier's whole log.", answer="text/plain"),
     Endpoint("trace", "GET", "/api/runs/{run}/trace.jsonl", "All messages of a run with all its steps, one a line.",
              answer="application/x-ndjson"),
+    Endpoint("size", "GET", "/api/runs/{run}/size", "How large `trace.jsonl` is.", answer=Sizes),
     *(
         Endpoint("analysis", "POST", f"/api/{name}", (TYPES[name].__doc__ or "").split("\n\n")[0].strip(), None,
                  _question(name), Messages, lines=True)

@@ -49,6 +49,7 @@ class Translated(Wire, frozen=True):
     ms: Annotated[float, MS]
     summary: Annotated[str, SUMMARY]
     bytes: Annotated[int, about("size of the machine code")]
+    xlated_bytes: Annotated[int, about("size of `xlated` of `binaries`")]
     listing: list[MachineInsn]
     more: Annotated[dict[str, int], MORE] | Unset = UNSET
     command: Annotated[str, COMMAND] | Unset = UNSET

@@ -387,6 +387,7 @@ def jit_stage(verified: Verified) -> Generator[Message, None, Translated]:
     told, rest = divided(rows, records=len(rows))
     yield {
         "type": "stage", "stage": "jit", "status": "done", "summary": f"{size:,} B", "bytes": size, "listing": told,
+        "xlated_bytes": pipeline.xlated_bytes(rewritten),
         **passed.translated(program, rewritten, size),
         **({"more": {"listing": len(rows)}} if rest is not None else {}),
     }  # fmt: skip

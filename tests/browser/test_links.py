@@ -106,8 +106,12 @@ def test_texts_are_copied_and_files_saved(tab: Tabs, tmp_path: Path) -> None:
     begins = {"source": b"//", "object": b"\x7fELF", "log": b"", "xlated": b"", "image": b"", "trace": b"{"}
     assert {*begins, "session"} == {b.get_attribute("data-download") for b in page.locator("[data-download]").all()}
     for name, head in begins.items():
+        button = page.locator(f'[data-download="{name}"]')
+        expect(button.locator(".hint")).to_contain_text(re.compile(r"^ \d[\d.]* k?B$"), timeout=TIMEOUT)
+        told = button.locator(".hint").inner_text().strip()
         with page.expect_download() as found:
-            page.locator(f'[data-download="{name}"]').click()
+            button.click()
+        expect(page.get_by_role("group", name="Download").get_by_role("status")).to_contain_text(f": {told}.")
         data = Path(found.value.path()).read_bytes()
         assert data.startswith(head) and len(data) > 60, (name, data[:80])
     made.check()

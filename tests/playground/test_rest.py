@@ -87,6 +87,16 @@ async def test_parts_of_a_run(service: Service) -> None:
     assert trace.headers["content-type"] == rest.NDJSON
     assert sum(len(m["steps"]) for m in lines if m["type"] == "steps") == 700
     assert [m["type"] for m in lines][:1] == ["stage"]
+    size = (await call("GET", f"/api/runs/{run}/size")).json()
+    assert size == {"trace": len(trace.body), "exact": True}
+
+
+async def test_the_size_of_a_long_trace_is_told_from_a_part_of_it(service: Service) -> None:
+    run = (await call("POST", "/api/runs", asked("stage compile\nsteps verify 9000"))).json()["run"]
+    size = (await call("GET", f"/api/runs/{run}/size")).json()
+    trace = await call("GET", f"/api/runs/{run}/trace.jsonl")
+    assert size["exact"] is False and 0.8 < size["trace"] / len(trace.body) < 1.25
+    assert (await call("GET", f"/api/runs/{NOBODY}/size")).status == 404
 
 
 async def test_the_log_is_text(service: Service) -> None:

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from vm.pipeline.reduction import Reduced, reduced
     from vm.pipeline.repair import Repair, repaired, repairs
     from vm.pipeline.running import Companion, companions, execute, laid_out
-    from vm.pipeline.translation import Code, code, rewrite, translate, unverified
+    from vm.pipeline.translation import Code, code, rewrite, translate, unverified, xlated_bytes
     from vm.pipeline.values import Asked, accesses, facts, value
     from vm.pipeline.xlated_listing import rewritten_listing
 
@@ -157,6 +157,7 @@ LATER: Final = {
     "verified": ("kernel_own", "verified"),
     "with_changes": ("kernel_matrix", "with_changes"),
     "workloads": ("kernel_run", "workloads"),
+    "xlated_bytes": ("translation", "xlated_bytes"),
 }
 """Exported name -> the module that is imported when it is first asked for, and the name there."""
 
@@ -267,4 +268,5 @@ __all__ = [
     "walk",
     "with_changes",
     "workloads",
+    "xlated_bytes",
 ]

@@ -80,6 +80,14 @@ def code(rewritten: Rewritten, image: Image) -> Code:
     )
 
 
+def xlated_bytes(rewritten: Rewritten) -> int:
+    """The size of Code.xlated."""
+    from vm.isa.insn import INSN_SIZE
+    from vm.verifier.fixups.dump import xlated
+
+    return INSN_SIZE * len(xlated(rewritten))
+
+
 def _xlated_relocs(rewritten: Rewritten) -> tuple[tuple[int, int], ...]:
     """Immediates of calls and 64-bit loads."""
     from vm.isa.opcodes import LD_IMM64

@@ -89,7 +89,13 @@ const binary = (field, missing) => async (scope) => {
 const ofRun = (path) => (/** @type {Scope} */ { session }) =>
   session.run ? fetched(`/api/runs/${session.run}/${path}`) : Promise.reject(new Refusal("Run the program first."));
 
-/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, size?: (state: State) => string, when?: (state: State) => boolean, server?: boolean}} Download `size`: what is known of it before; `server`: a page without one cannot make it */
+/** @typedef {{id: string, label: string, name: (state: State) => string, make: (scope: Scope) => Promise<Blob>, size?: (state: State) => string, ask?: (scope: Scope) => Promise<string>, when?: (state: State) => boolean, server?: boolean}} Download `size`: what is known of it before; `ask`: what the server says of it; `server`: a page without one cannot make it */
+
+/** Bytes of the trace, which the server counts. @param {Scope} scope */
+async function ofTrace(scope) {
+  const { trace, exact } = JSON.parse(await (await ofRun("size")(scope)).text());
+  return `${exact ? "" : "about "}${size(trace)}`;
+}
 
 /** The run as a file that needs no server. @param {Scope} scope */
 const session = ({ state, protocol, analyses }) =>
@@ -118,9 +124,9 @@ export const DOWNLOADS = [
   { id: "source", label: "Source", size: ofSource, name: sourceName, make: async ({ state }) => (state.kind === "elf" ? decoded(state.source) : (state.upload?.file ?? new Blob([state.source]))) },
   { id: "object", label: "Object", size: ({ stages }) => (stages.compile?.object_bytes ? size(stages.compile.object_bytes) : ""), name: (state) => `${fileStem(state)}.o`, when: ({ kind }) => kind === "c", make: binary("object", "There is no object file: the program comes from none.") },
   { id: "log", label: "Log", size: ofLog, name: (state) => `${fileStem(state)}.log`, when: isProgram, make: ofRun("log.txt"), server: true },
-  { id: "xlated", label: "Rewritten (xlated)", name: (state) => `${fileStem(state)}.xlated`, when: isProgram, make: binary("xlated", "The verifier does not accept the program, so it was not rewritten.") },
+  { id: "xlated", label: "Rewritten (xlated)", size: ({ stages }) => (stages.jit?.xlated_bytes ? size(stages.jit.xlated_bytes) : ""), name: (state) => `${fileStem(state)}.xlated`, when: isProgram, make: binary("xlated", "The verifier does not accept the program, so it was not rewritten.") },
   { id: "image", label: "Machine code", size: ({ stages }) => (stages.jit?.bytes ? size(stages.jit.bytes) : ""), name: (state) => `${fileStem(state)}.x86-64`, when: isProgram, make: binary("image", "The verifier does not accept the program, so there is no machine code.") },
-  { id: "trace", label: "Trace", size: ({ stages }) => (stages.verify?.steps ? count(stages.verify.steps, "step") : ""), name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl"), server: true },
+  { id: "trace", label: "Trace", size: ({ stages }) => (stages.verify?.steps ? count(stages.verify.steps, "step") : ""), ask: ofTrace, name: (state) => `${fileStem(state)}.trace.jsonl`, make: ofRun("trace.jsonl"), server: true },
 ];
 
 /** @param {Scope} scope */
@@ -140,7 +146,10 @@ export function downloads(scope) {
   /** @param {Download} download */
   const known = (download) => {
     const told = download.size?.(scope.state);
-    return told ? h("span", { class: "hint" }, ` ${told}`) : null;
+    const said = h("span", { class: "hint" }, told ? ` ${told}` : "");
+    // Where the server does not know it, what is known stays.
+    void download.ask?.(scope).catch(() => told ?? "").then((text) => setText(said, text ? ` ${text}` : ""));
+    return said;
   };
   const offered = DOWNLOADS.filter(({ when, server }) => (!when || when(scope.state)) && !(server && scope.config.file));
   const buttons = offered.map((each) => h("button", { type: "button", class: "chip", "data-download": each.id, on: { click: () => void press(each) } }, each.label, known(each)));

@@ -2279,6 +2279,8 @@ export interface Translated {
   summary: string;
   /** size of the machine code */
   bytes: number;
+  /** size of `xlated` of `binaries` */
+  xlated_bytes: number;
   listing: MachineInsn[];
   /** lists of which this message holds only the beginning: how many items `part` has of each */
   more?: Record<string, number>;
