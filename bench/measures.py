@@ -271,7 +271,7 @@ def values(clock: Clock) -> list[Row]:
     ]
     with Playground() as playground:
         paths = [ask.Walk(path, path) for path in _walk_paths(20 - len(long))]
-        return ask.values(playground.address, [*paths, *long], clock)
+        return ask.values(playground.address, [*paths, *long], clock, playground.wait_for_all_workers)
 
 
 def _walk_paths(count: int) -> list[str]:

@@ -115,6 +115,18 @@ class Playground:
             time.sleep(0.5)
         sys.exit(f"bench: no worker came up:\n{self._log.read_text()[-2000:]}")
 
+    def wait_for_all_workers(self, seconds: float = 20) -> None:
+        """Until each worker is idle, or the time is over."""
+        from urllib.request import urlopen
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError), urlopen(self.address + "/healthz") as answer:
+                workers = json.load(answer)["workers"]
+                if workers["idle"] > workers["size"]:
+                    return
+            time.sleep(0.1)
+
     def submit(self, request: dict[str, Any], *, to_the_end: bool = True) -> Answer:
         """Submit on a socket of its own; wait for the verifier's verdict, and for the end of the run if asked to."""
         verdict: tuple[str, float, int] | None = None

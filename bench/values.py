@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from bench.page import NO_BROWSER, chromium, run_page
@@ -104,8 +104,11 @@ class Answer(NamedTuple):
         return f"the answer was there after {self.answered:.0f} ms{', the first of its page' * self.first}"
 
 
-def values(address: str, walks: Sequence[Walk], clock: Clock) -> list[Row]:
-    """Rows of all questions, of the first ones of each page, and of each answer that took SLOW milliseconds."""
+def values(address: str, walks: Sequence[Walk], clock: Clock, ready: Callable[[], object]) -> list[Row]:
+    """Rows of all questions, of the first ones of each page, and of each answer that took SLOW milliseconds.
+
+    ready -- waits until all workers are there: one that a closed page left in the middle of something is replaced
+    """
     label = "from the click on a value to its history"
     answers: list[Answer] = []
     missing = opened = 0
@@ -116,6 +119,7 @@ def values(address: str, walks: Sequence[Walk], clock: Clock) -> list[Row]:
             share = clock.left() / (len(walks) - number)
             if share < 1:
                 break
+            ready()
             said = _asked(browser, address, walk, share)
             for n, each in enumerate(said["found"]):
                 where = f"{walk.name} {each['view']} {each['step']} {each['name']}"

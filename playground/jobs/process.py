@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -16,11 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from playground.config.limits import OPEN_FILES, JobLimits
 from playground.jobs.frames import HEADER, READY, Frame, FrameError, read_header
 
 log = logging.getLogger("playground.worker")
 START_SECONDS = 60
+PIPE_BYTES = 1 << 20
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 # The only environment variables that workers get: no keys, no database address.
@@ -113,6 +117,10 @@ class Worker:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        if process.stdin is not None:
+            # A question about a value has a megabyte: else sixteen times each side waits for the other.
+            with contextlib.suppress(OSError, AttributeError):
+                fcntl.fcntl(process.stdin.transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         worker = cls(process, folder, base / COMPILED)
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -159,7 +167,7 @@ class Worker:
 
     async def send(self, request: dict[str, Any]) -> None:
         """Send a job. WorkerDied if the process has ended."""
-        data = json.dumps(request, separators=(",", ":")).encode()
+        data = packed(request)
         stdin = self.process.stdin
         assert stdin is not None
         try:
@@ -207,6 +215,14 @@ class Worker:
                     await self.process.stdout.read()
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
         return status
+
+
+def packed(request: dict[str, Any]) -> bytes:
+    """A request as JSON. json takes ten times as long for blocks; msgspec takes no halves of surrogate pairs."""
+    try:
+        return msgspec.json.encode(request)
+    except (UnicodeEncodeError, TypeError, msgspec.MsgspecError):
+        return json.dumps(request, separators=(",", ":")).encode()
 
 
 def _changed_at(path: Path) -> int:

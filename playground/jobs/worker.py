@@ -22,7 +22,9 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
+
+import msgspec
 
 from playground.config.limits import OPEN_FILES, JobLimits
 from playground.jobs.frames import (
@@ -208,7 +210,16 @@ def _next_request(requests: BinaryIO) -> dict[str, Any] | None:
     if length > REQUEST_BYTES:
         return None
     data = requests.read(length)
-    return json.loads(data) if len(data) == length else None
+    return unpacked(data) if len(data) == length else None
+
+
+def unpacked(data: bytes) -> dict[str, Any]:
+    """A request of process.packed()."""
+    try:
+        found = msgspec.json.decode(data)
+    except msgspec.DecodeError:  # half of a surrogate pair
+        found = json.loads(data)
+    return cast("dict[str, Any]", found)
 
 
 def _serve(job: Job, request: dict[str, Any], limits: JobLimits, out: BinaryIO, helpers: Helpers) -> bool:

@@ -29,7 +29,7 @@ from playground.jobs.queue import Queue
 from playground.jobs.record import Record
 from playground.jobs.run import FINISHED, Run
 from playground.jobs.service import Service
-from playground.jobs.worker import _comes
+from playground.jobs.worker import _comes, unpacked
 from tests.playground.conftest import Socket, asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -541,3 +541,9 @@ async def test_a_worker_waits_with_its_housekeeping_while_requests_come() -> Non
         requests.read1(1)
         os.close(theirs)
         assert _comes(requests), "its parent ended"
+
+
+async def test_a_request_arrives_as_it_was_sent() -> None:
+    for text in ("plain", "ü \u2028 \0", "half of a pair: \ud800", '\\" </script>'):
+        request = {"kind": "c", "source": text, "options": {"a": [1, -2, 3.5, True, None]}, "blocks": {3: "AA=="}}
+        assert unpacked(process.packed(request)) == json.loads(json.dumps(request))

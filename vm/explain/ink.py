@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_STEPS: Final = 8192
 """Steps before the cursor's, and behind it, that are looked at."""
+MAX_PIECES: Final = 500
+"""Paths, or parts of them, before the cursor's: taking up each costs as much as forty steps."""
 MAX_FACTS: Final = 400
 _MAX_LIVE: Final = 64
 _MAX_LINE: Final = 400
@@ -96,7 +98,7 @@ def _pieces(pieces: Iterator[Piece], shortened: Callable[[Piece, int], Piece]) -
     room = MAX_STEPS
     try:
         for piece in pieces:
-            if room <= 0:
+            if room <= 0 or len(found) >= MAX_PIECES:
                 return found, True
             short = shortened(piece, room)
             found.append(short)
