@@ -58,7 +58,13 @@ test("a minimal reproduction tells of the smaller source, not of the one that wa
   const lines = text.split("\n");
   assert.equal(lines[0], "// Reduced from 1,214 to 4 lines; 1 smaller source tried.");
   assert.ok(lines.includes("// Rejected by the verifier of Linux 6.12 (emulated): R2 invalid int bad;"));
-  assert.ok(lines.includes("// line 3: return *(int *)1; // x") && lines.includes("int evil(void)"));
+  assert.ok(lines.includes("// refused at: return *(int *)1; // x") && lines.includes("int evil(void)"));
   assert.ok(!text.includes("int a;") && !text.includes("insn") && !text.includes("number") && !text.includes("--fix-includes"));
   assert.ok(!lines.includes("int bad;"));
+});
+
+test("the line that a reproduction names is the one of its text", () => {
+  const lines = reproduction(rejected({ source: "int a;\nint b = 2;\n" }), "").split("\n");
+  const [, number] = /** @type {RegExpExecArray} */ (/line (\d+): int b/.exec(lines.find((line) => line.startsWith("// line")) ?? ""));
+  assert.equal(lines[Number(number) - 1], "int b = 2;");
 });

@@ -100,8 +100,11 @@ class Parts:
         self.tree = CTree(source)
 
     def sound(self) -> bool:
-        """Whether the grammar reads all of it."""
-        return not self.tree.root.has_error
+        """Whether the grammar reads all of it, and each structure has a member."""
+        if self.tree.root.has_error:
+            return False
+        bodies = self.tree.find(self.tree.root, "field_declaration_list")
+        return all(self.source[body.start_byte + 1 : body.end_byte - 1].strip() for body in bodies)
 
     # -- whole declarations ------------------------------------------------------
 
@@ -225,7 +228,13 @@ class Parts:
         return [cut for n, cut in enumerate(found) if not n or found[n - 1].end <= cut.start]
 
     def _instead(self, node: Node, part: Node) -> Cut:
-        return Cut(node.start_byte, node.end_byte, self.source[part.start_byte : part.end_byte])
+        start, end = part.start_byte, part.end_byte
+        block = node.parent is not None and node.parent.type == "compound_statement"
+        if block and part.type == "compound_statement":  # what stands in braces stands in those around it
+            start, end = start + 1, end - 1
+        text = self.source[start:end].strip()
+        inner = self.tree.indent(part.named_children[0]) if block and part.named_children else ""
+        return Cut(node.start_byte, node.end_byte, text.replace(f"\n{inner}", f"\n{self.tree.indent(node)}"))
 
     def _cut(self, start: int, node: Node) -> Cut:
         lines = self.tree.line(node.start_byte), self.tree.line(node.end_byte - 1)

@@ -118,6 +118,7 @@ class _Search:
         self.deadline = float("inf")
         self.clock = clock
         self.seen: set[str] = set()
+        self.sound = False  # whether the grammar reads all of the source
         self.long = 0  # instructions of the longest walk so far that was refused as it should be
 
     def found(self, seconds: float) -> Iterator[Reduced]:
@@ -167,6 +168,7 @@ class _Search:
         """Takes out part after part, from the largest to the smallest, until nothing goes any more."""
         from vm.csource.removal import Parts, inlined, plain, without
 
+        self.sound = Parts(self.source.text()).sound()
         if self.source.files:
             text = inlined(self.source.text(), {file.name: file.text for file in self.source.files})
             yield from self._take(text, files=False)
@@ -253,7 +255,8 @@ class _Search:
         if text in self.seen or (text == self.source.text() and files):
             return False
         self.seen.add(text)
-        if Parts(self.source.text()).sound() and not Parts(text).sound():
+        sound = Parts(text).sound()
+        if self.sound and not sound:
             return False
         self._may_go_on()
         self.tried += 1
@@ -267,7 +270,7 @@ class _Search:
             return False
         if found is None or found.reason != self.reason:
             return False
-        self.source, self.best = source, found
+        self.source, self.best, self.sound = source, found, sound
         return True
 
     def _may_go_on(self) -> None:

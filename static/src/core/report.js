@@ -57,22 +57,27 @@ function tools({ stages, kernel }) {
   return [stages.compile?.compiler, `Linux ${stages.verify?.kernel || kernel}`].filter(Boolean).join(", ");
 }
 
-/** Where the rejection is: a line of the source and an instruction, and why. @param {State} state @returns {{at: string, code: string}[]} `at`: a sentence, where there is no code */
-function place({ stages, source, files, kind, code }) {
+/**
+ * Where the rejection is: a line of the source and an instruction, and why.
+ * @param {State} state
+ * @param {number | null} [before] lines that stand before the source; null: its lines are others
+ * @returns {{at: string, code: string}[]} `at`: a sentence, where there is no code
+ */
+function place({ stages, source, files, kind, code }, before = 0) {
   const { fail } = stages.verify ?? {};
   if (!fail) return [];
   const own = kind === "c" ? (fail.file ? files[fail.file] : source)?.split("\n") : undefined;
   const line = fail.line ? (own?.[fail.line - 1] ?? (fail.file ? code.files[fail.file] : code.lines)?.[fail.line]) : undefined;
   const insn = code.insns[code.row.get(fail.insn) ?? -1]?.text;
   return [
-    ...(fail.line ? [{ at: lineName(fail.line, fail.file), code: oneLine(line ?? "") }] : []),
+    ...(fail.line ? [{ at: before === null ? "refused at" : lineName(fail.line + before, fail.file), code: oneLine(line ?? "") }] : []),
     ...(insn ? [{ at: `insn ${fail.insn}`, code: insn }] : []),
     ...(fail.explanation ? [{ at: oneLine(fail.explanation), code: "" }] : []),
   ];
 }
 
-/** The same as lines of text. @param {State} state */
-const placed = (state) => place(state).map(({ at, code }) => (code ? `${at}: ${code}` : at));
+/** The same as lines of text. @param {State} state @param {number | null} [before] */
+const placed = (state, before = 0) => place(state, before).map(({ at, code }) => (code ? `${at}: ${code}` : at));
 
 /** The end of the log, as far as it is here; what is left out is counted. @param {State} state */
 function logEnd({ log }) {
@@ -144,12 +149,15 @@ export function mail(state, url) {
 /**
  * The source with how to compile it and what it shows, as its first lines; the user's own headers are written in the
  * places where they are included, so that it is one file.
- * @param {State} state @param {string} url
+ * @param {State} state @param {string} url @param {string} [first] what is said before
  */
-export function reproduction(state, url) {
+export function reproduction(state, url, first = "") {
   const comment = { c: "//", asm: "//", hex: "//", elf: "", listing: "", log: "" }[state.kind];
   if (!comment) return [verdict(state), tools(state), ...commands(state), ...(url ? [url] : []), "", state.kind === "elf" ? "" : state.source].join("\n");
-  const head = [verdict(state), ...placed(state), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
+  /** @param {number | null} before */
+  const said = (before) => [...(first ? [first] : []), verdict(state), ...placed(state, before), `With ${tools(state)}:`, ...commands(state, false).map((line) => `  ${line}`), ...(url ? [oneLine(url)] : [])];
+  // Headers that are written into it move its lines.
+  const head = said(Object.keys(state.files).length ? null : said(0).length);
   return `${head.map((line) => `${comment} ${line}`).join("\n")}\n${inlined(state.source, state.files).replace(/\n?$/, "\n")}`;
 }
 
@@ -170,5 +178,5 @@ export function minimal(state, found, url) {
   const files = Object.fromEntries(Object.entries(state.files).filter(([name]) => found.files.includes(name)));
   const options = { ...state.options, fix_includes: false };
   const of = { ...state, source: found.source, files, options, stages: { ...state.stages, verify: { ...verify, fail } } };
-  return `// ${shrunk(found)}\n${reproduction(/** @type {State} */ (/** @type {unknown} */ (of)), url)}`;
+  return reproduction(/** @type {State} */ (/** @type {unknown} */ (of)), url, shrunk(found));
 }
