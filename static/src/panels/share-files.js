@@ -93,6 +93,7 @@ const ofRun = (path) => (/** @type {Scope} */ { session }) =>
 
 /** Bytes of the trace, which the server counts. @param {Scope} scope */
 async function ofTrace(scope) {
+  if (scope.state.status.state !== "done") throw new Refusal("The run goes on.");
   const { trace, exact } = JSON.parse(await (await ofRun("size")(scope)).text());
   return `${exact ? "" : "about "}${size(trace)}`;
 }
