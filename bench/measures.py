@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from bench import kernels, long_log, page, start, walks
+from bench import kernels, long_log, page, recordings, start, walks
 from bench import values as ask
 from bench.rows import Clock, Row, skipped
 from bench.submit import Playground
@@ -309,4 +309,5 @@ MEASURES: Final[dict[str, Measure]] = {
     "key_to_paint": Measure(key_to_paint, 60, standard=False),
     "kernel_answers": Measure(kernels.kernel_answers, 3600, standard=False),
     "guest_jobs": Measure(kernels.guest_jobs, 3600, standard=False),
+    "recordings": Measure(recordings.recordings, 240, standard=False),
 }

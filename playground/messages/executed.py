@@ -149,6 +149,16 @@ class Recorded(Wire, frozen=True):
     layouts: list[StructLayout] | Unset = UNSET
     structs: Annotated[list[HeldStruct], about("the context first, then by their first use")] | Unset = UNSET
     structs_left: Annotated[int, about("structs that are left out, because there are too many")] | Unset = UNSET
+    replayed: (
+        Annotated[
+            int,
+            about(
+                "events of which `outside`, `structs` and the stage's `events` tell so far, and `replayed` follows; "
+                "absent: all"
+            ),
+        ]
+        | Unset
+    ) = UNSET
 
 
 class Executed(Wire, frozen=True):
@@ -170,3 +180,13 @@ class Executed(Wire, frozen=True):
     command: Annotated[str, COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], RETURNED] | Unset = UNSET
+
+
+class Replayed(Wire, frozen=True):
+    """All events of a recording are replayed: the fields with which the message of `run` is whole."""
+
+    type: Literal["replayed"]
+    events: Annotated[list[Event], about("the first 2,000")]
+    memory: Annotated[list[Region], about("the regions that addresses belong to")]
+    recorded: Recorded
+    returned: Annotated[list[Passed], RETURNED]

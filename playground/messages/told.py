@@ -13,7 +13,7 @@ from playground.messages.answers import Counterexample, FixesDone, FoundFix, Red
 from playground.messages.base import Unset, Wire, about
 from playground.messages.built import Compiled, Loaded, Refused
 from playground.messages.contents import Binaries, Contents, RewrittenProgram
-from playground.messages.executed import Executed
+from playground.messages.executed import Executed, Replayed
 from playground.messages.kernels import (
     CellsDone,
     EmulatedCell,
@@ -226,6 +226,7 @@ TYPES: Final[Mapping[str, type[Wire]]] = {
     "settings_done": SettingsDone,
     "compare": WalksCompared,
     "graph": Graph,
+    "replayed": Replayed,
     "limit": Limit,
     "error": Error,
     "done": Done,
@@ -294,6 +295,7 @@ ServerMessage: TypeAlias = (
     | Verified
     | Translated
     | Executed
+    | Replayed
 )
 
 

@@ -36,7 +36,10 @@ from vm.trace.blocks import FIRST_BLOCK
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
+    from vm.pipeline.kernel_record import Recording
     from vm.rewritten import Rewritten
+    from vm.runner.execution import Execution
+    from vm.runner.replay import Event, Matched
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -49,6 +52,8 @@ MOST_FILES: Final = 64
 """Files beside the source itself whose lines are told of an object."""
 MAX_OUTSIDE: Final = 100
 """Steps of a recording that are named as outside what the verifier had proved."""
+REPLAYED_AT_ONCE: Final = 500
+"""Steps of a recording's events up to which the result tells all of them; that takes 20 ms."""
 INSNS_WHOLE: Final = 32_000
 """Largest size, in bytes, of instructions that are in the `load` message completely; else it has INSNS_HEAD bytes."""
 INSNS_HEAD: Final = 14_000
@@ -433,19 +438,41 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
 
 
 def recording_stage(translated: Translated) -> Generator[Message, None, None]:
-    """The events of a recording, told as runs."""
+    """The events of a recording, told as runs. Of a long one the result comes with the first event."""
     from vm.runner.inputs import RunLimits
 
-    asked, program = translated.loaded.asked, translated.loaded.program
+    asked = translated.loaded.asked
     recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
-    matched, runs, found, structs = pipeline.replayed(
+    replay = pipeline.replayed(
         recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths
     )
-    outside: list[list[int]] = []
-    for n, known in enumerate(found):
-        outside += [[n, i] for i, each in enumerate(known) if each is not None and each.wrong]
-        yield from run_blocks(n, runs[n], known)
-    yield {
+    early = replay.steps > REPLAYED_AT_ONCE
+    runs = replay.outlines()
+    events: list[Event] = []
+    for n, event in enumerate(replay.events()):
+        yield from run_blocks(n, event.run, event.known)
+        runs[n] = event.run
+        events.append(event)
+        if early and n == 0 and len(runs) > 1:
+            yield _recording_result(translated, recording, replay.matched, runs, events)
+    whole = _recording_result(translated, recording, replay.matched, runs, events)
+    if early and len(runs) > 1:
+        whole = {"type": "replayed", **{name: whole[name] for name in ("events", "memory", "returned", "recorded")}}
+    yield whole
+
+
+def _recording_result(
+    translated: Translated, recording: Recording, matched: Matched, runs: Sequence[Execution], events: Sequence[Event]
+) -> Message:
+    """The message of the stage. events -- those that are replayed, the first of `runs`"""
+    program = translated.loaded.program
+    outside = [
+        [n, i]
+        for n, event in enumerate(events)
+        for i, each in enumerate(event.known)
+        if each is not None and each.wrong
+    ]
+    return {
         "type": "stage",
         "stage": "run",
         "status": "done",
@@ -461,7 +488,8 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
                 for number, code in enumerate(recording.codes)
             ],
             "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
-            **structs_json(structs),
+            **structs_json([event.structs for event in events]),
+            **({"replayed": len(events)} if len(events) < len(runs) else {}),
         },
         **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
     }  # fmt: skip

@@ -176,3 +176,32 @@ test("a program that is not run leaves nothing of the one before", () => {
   protocol.rest();
   assert.deepEqual([steps.verify.total, store.state.ran, store.state.code.insns.length], [0, null, 0]);
 });
+
+test("of a long recording the first event is stepped before the others are there", () => {
+  const { asked, cursor, protocol, seeker, sent, store } = world();
+  const run = { r0: "0x0", result: "0", packet_out: null, insns: 3, steps: 3, steps_cut: false, fault: null };
+  const recorded = { kernel: "6.12", tasks: ["sh (1)", "sh (2)"], outside: [], structs: [], replayed: 1 };
+  const early = { type: "stage", stage: "run", status: "done", summary: "0", runs: [run, run], events: [], recorded };
+  const events = [{ run: 1, step: 2, kind: "call", text: "f()", hex: "", decoded: "" }];
+  const later = { type: "replayed", events, memory: [], returned: [], recorded: { ...recorded, outside: [[1, 2]], replayed: undefined } };
+  protocol.restore = { step: 0, stage: "run", packet: 0 };
+  protocol.handle(early);
+  protocol.handle({ type: "steps", stage: "run", run: 0, from: 0, total: 3, keyframe: { regs: {}, x: {}, mem: [] }, steps: [{ insn: 0 }, { insn: 1 }, { insn: 2 }] });
+  assert.equal(store.state.view, "run");
+  // The second event is asked for, and is not there yet; a search in it is sent once it is.
+  cursor.packet(1);
+  assert.deepEqual(asked.filter((each) => each.run === 1).length, 1);
+  void seeker.find({ view: "run", run: 1, from: 0, direction: 1 }, [{ kind: "insn" }]);
+  assert.deepEqual(sent, []);
+  protocol.handle(later);
+  assert.deepEqual(store.state.stages.run.recorded.outside, [[1, 2]]);
+  assert.deepEqual(store.state.stages.run.events, events);
+  assert.equal(store.state.stages.run.runs.length, 2);
+  assert.deepEqual(asked.filter((each) => each.run === 1).length, 2);
+  assert.deepEqual(sent.map(([what, message]) => [what, message.type, message.run]), [["ask", "seek", 1]]);
+  // A run that ends before all events are there says so, and holds no search back.
+  protocol.handle(early);
+  protocol.handle({ type: "done", ms: 1, cancelled: true });
+  void seeker.find({ view: "run", run: 1, from: 0, direction: 1 }, [{ kind: "insn" }]);
+  assert.equal(sent.length, 2);
+});

@@ -71,10 +71,8 @@ def test_a_value_outside_what_was_proved_is_marked_in_red(tab: Callable[..., Any
     (tmp_path / "wrong.rec").write_bytes(pipeline.recording_file(replace(recording, events=events)))
     page.locator("bs-editor input[type=file]").set_input_files(str(tmp_path / "wrong.rec"))
     expect(page.locator(".cm-content")).to_contain_text("sched_process_exec")
-    page.keyboard.press("Control+Enter")
     run = page.locator('.stage[data-stage="run"]')
     expect(run).to_contain_text("5 events", timeout=60_000)
-    run.click()
     expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of 29")
     marks = page.locator("bs-state .wrong-mark:visible")
     for _ in range(10):
@@ -109,8 +107,30 @@ def test_a_file_brings_its_program_along(tab: Callable[..., Any], tmp_path: Path
         expect(page.locator(".cm-content")).to_contain_text("count_drop")
     chooser.set_input_files(str(EXAMPLES / "trace_execs.rec"))
     expect(page.locator(".cm-content")).to_contain_text("sched_process_exec")
-    page.keyboard.press("Control+Enter")
     expect(page.locator('.stage[data-stage="run"]')).to_contain_text("5 events", timeout=30_000)
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of 29")
+    opened.check()
+
+
+def test_all_events_of_a_long_recording_are_there(tab: Callable[..., Any], tmp_path: Path) -> None:
+    recording = pipeline.recording_of((EXAMPLES / "trace_execs.rec").read_bytes())
+    (tmp_path / "long.rec").write_bytes(pipeline.recording_file(replace(recording, events=recording.events * 20)))
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.locator("bs-editor input[type=file]").set_input_files(str(tmp_path / "long.rec"))
+    expect(page.locator('.stage[data-stage="run"]')).to_contain_text("100 events", timeout=60_000)
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 1 of 29")
+    page.get_by_role("tab", name="Packet").click()
+    packet = page.locator("bs-packet")
+    packet.get_by_label("event").select_option("99")
+    expect(packet).to_contain_text("No value of these events", timeout=60_000)
+    expect(page.locator("bs-pipeline")).to_contain_text("event 100 of 100")
+    page.locator("bs-scrubber output").click()
+    page.keyboard.press("End")
+    expect(page.locator("bs-scrubber output")).to_contain_text("step 29 of 29")
+    page.get_by_role("tab", name="Structs").click()
+    expect(page.locator("bs-structs")).to_contain_text("after step 29")
     opened.check()
 
 

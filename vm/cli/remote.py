@@ -151,6 +151,8 @@ def _stages(server: Connection, asked: Message, out: Reporter, path: str) -> dic
     for message in server.run(asked):
         if message["type"] == "stage" and message["status"] != "working":
             ended[message["stage"]] = message
+        elif message["type"] == "replayed" and "run" in ended:
+            ended["run"] = {**ended["run"], **message, "type": "stage"}
         elif message["type"] == "limit":
             out.complain(f"{path}: {message['message']}", LIMIT)
         elif message["type"] == "error" and not ended:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
     from vm.runner.follow import Known
-    from vm.runner.replay import Replayed
+    from vm.runner.replay import Replay
     from vm.runner.replay_structs import HeldStruct
     from vm.trace.follow import WalkPaths
 
@@ -157,14 +157,14 @@ def recording_file(recording: Recording) -> bytes:
 
 def replayed(
     recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None
-) -> Replayed:
-    """The recorded events of a program as executions; InputError if there are none, or of other instructions.
+) -> Replay:
+    """The recorded events of a program as runs; InputError if there are none, or of other instructions.
 
     paths -- of the verifier's walk, for what it knew at each step
     """
-    from vm.runner.replay import replay
+    from vm.runner.replay import Replay
 
-    return replay(recording, rewritten, image, steps, paths)
+    return Replay(recording, rewritten, image, steps, paths)
 
 
 def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, list[Known | None]]]:
@@ -173,17 +173,17 @@ def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, l
 
     InputError if the source is refused, or has no such program.
     """
-    matched, runs, found, _ = _here(recording, name)
-    for run, known in zip(runs, found, strict=True):
-        yield matched.how, run, known or [None] * len(run.steps)
+    replay = _here(recording, name)
+    for run, known, _ in replay.events():
+        yield replay.matched.how, run, known or [None] * len(run.steps)
 
 
 def recorded_structs(recording: Recording, name: str) -> list[list[HeldStruct]]:
     """What the memory of a program's recorded events held, by struct; otherwise as stepped()."""
-    return _here(recording, name).structs
+    return [each.structs for each in _here(recording, name).events()]
 
 
-def _here(recording: Recording, name: str) -> Replayed:
+def _here(recording: Recording, name: str) -> Replay:
     """A recording beside its program, as it is compiled and verified here."""
     from vm.pipeline.kernel_matrix import built
     from vm.pipeline.objects import choose

@@ -53,6 +53,7 @@ MAX_TEXT: Final = 4000
 """Characters of a name, a line or a note."""
 _HEADER: Final = Struct("<4sHHII")
 _REGISTERS: Final = SNAPSHOT // 8
+_STATE: Final = Struct(f"<{_REGISTERS}Q")
 
 
 def encode(recording: Recording) -> bytes:
@@ -192,25 +193,39 @@ def _columns(event: RecordedEvent) -> bytes:
     return array("i", event.offsets).tobytes() + masks.tobytes() + values.tobytes()
 
 
+class _Changed(dict[int, tuple[int, ...]]):
+    """Numbers of the registers of a mask."""
+
+    def __missing__(self, mask: int) -> tuple[int, ...]:
+        found = self[mask] = tuple(i for i in range(_REGISTERS) if mask >> i & 1)
+        return found
+
+
 def _events(
     told: list[dict[str, Any]], codes: tuple[RecordedCode, ...], body: bytes, at: int
 ) -> Iterator[RecordedEvent]:
+    changed = _Changed()
     for each in told:
         count, program = each["states"], _within(each["program"], 0, len(codes) - 1)
         offsets, masks = array("i"), array("H")
         offsets.frombytes(body[at : at + 4 * count])
         masks.frombytes(body[at + 4 * count : at + 6 * count])
         at += 6 * count
-        if len(masks) != count or any(not -1 <= offset < len(codes[program].image) for offset in offsets):
+        if len(masks) != count or min(offsets) < -1 or max(offsets) >= len(codes[program].image):
             raise ValueError("states outside the image")
+        held = array("Q")
+        length = 8 * sum(mask.bit_count() for mask in masks)
+        held.frombytes(body[at : at + length])
+        if 8 * len(held) != length:
+            raise ValueError("fewer registers than have changed")
+        at += length
+        values = iter(held)
         registers = bytearray()
         regs = [0] * _REGISTERS
         for mask in masks:
-            for i in range(_REGISTERS):
-                if mask >> i & 1:
-                    (regs[i],) = unpack_from("<Q", body, at)
-                    at += 8
-            registers += pack(f"<{_REGISTERS}Q", *regs)
+            for i in changed[mask]:
+                regs[i] = next(values)
+            registers += _STATE.pack(*regs)
         memory = tuple(
             Bytes(_within(state, 0, count), _within(address, 0, U64), _bytes(data))
             for state, address, data in each["memory"]

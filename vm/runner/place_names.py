@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from struct import unpack_from
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.btf.format import RecordText
 from vm.btf.members import member_path
@@ -17,12 +17,25 @@ from vm.runner.replay_objects import Typed
 if TYPE_CHECKING:
     from vm.btf.types import Btf
     from vm.jit.image import Image
+    from vm.program import Program
     from vm.rewritten import Rewritten
 
 CTX_BYTES: Final = 256
 _STACK_BYTES: Final = 16 << 10
 _MAP_BYTES: Final = 256
 _ARGUMENT: Final = 8
+
+
+class ProgramTypes(NamedTuple):
+    """What is known of a program's types, for all of its events: of its context, and of records by their size."""
+
+    context: ContextFields
+    records: RecordText
+
+    @classmethod
+    def of(cls, program: Program, kernel: Btf | None) -> ProgramTypes:
+        """kernel -- types of the recorded kernel, where they are not those of the emulated one"""
+        return cls(ContextFields(program, kernel), RecordText(program.btf, is_kernel_type))
 
 
 class RecordedNames:
@@ -32,9 +45,8 @@ class RecordedNames:
     """
 
     def __init__(
-        self, code: RecordedCode, event: RecordedEvent, rewritten: Rewritten, image: Image | None, kernel: Btf | None
+        self, code: RecordedCode, event: RecordedEvent, rewritten: Rewritten, image: Image | None, types: ProgramTypes
     ) -> None:
-        """kernel -- types of the recorded kernel, where they are not those of the emulated one"""
         regs = unpack_from("<16Q", event.registers) if event.registers else (0,) * 16
         self.ctx, top = regs[7], regs[4]
         self.stack = range(max(0, top - _STACK_BYTES), top + 8)
@@ -42,8 +54,7 @@ class RecordedNames:
         self._types: dict[str, tuple[Btf, int]] = {}
         self._program = rewritten.program
         self._memory = event.memory
-        self._context = ContextFields(rewritten.program, kernel)
-        self._records = RecordText(rewritten.program.btf, is_kernel_type)
+        self._context, self._records = types
         self._sizes: dict[int, tuple[int, int]] = {}
         self._values: dict[str, list[tuple[int, int]]] = {}
         self._regions: list[Region] = [Region("ctx", self.ctx, CTX_BYTES)] if self.ctx else []

@@ -7,7 +7,7 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -21,7 +21,7 @@ from vm.recorded.values import SNAPSHOT, RecordedCode, RecordedEvent, Recording,
 from vm.runner.context import prog_type_name
 from vm.runner.execution import Execution, MemoryWrite, RunEvent
 from vm.runner.follow import KERNEL_PACKETS, MAX_FOLLOWED, known_states
-from vm.runner.place_names import RecordedNames
+from vm.runner.place_names import ProgramTypes, RecordedNames
 from vm.runner.points import EPILOGUE, Point, load
 from vm.runner.recording import BPF_REGS, RBP, Steps
 from vm.runner.recording import Recording as RawSteps
@@ -84,69 +84,104 @@ def match(code: RecordedCode, rewritten: Rewritten, image: Image | None) -> Matc
     return Matched(BY_LINE, tuple(points))
 
 
-class Replayed(NamedTuple):
-    """The events of a program.
+class Event(NamedTuple):
+    """An event of a program as a run.
 
-    known -- of each run what the verifier knew after each step; empty without its walk, or by line
-    structs -- of each run what its memory held, by struct
+    known   -- what the verifier knew after each step; empty without its walk, or by line
+    structs -- what its memory held, by struct
     """
 
-    matched: Matched
-    runs: list[Execution]
-    known: list[list[Known | None]]
-    structs: list[list[HeldStruct]]
+    run: Execution
+    known: list[Known | None]
+    structs: list[HeldStruct]
 
 
-def replay(
-    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None
-) -> Replayed:
-    """The events of a program, an Execution each; at most so many steps in all. paths -- of the verifier's walk
+class Replay:
+    """The events of a program as runs, each made when it is read."""
 
-    InputError if the recording has none of this program, or was made of other instructions.
-    """
-    name = rewritten.program.name
-    number = next((n for n, code in enumerate(recording.codes) if code.name == name), -1)
-    events = [event for event in recording.events if event.program == number]
-    if not events:
-        there = ", ".join(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
-        raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
-    code = recording.codes[number]
-    matched = match(code, rewritten, image)._replace(events=tuple(events))
-    done = Replayed(matched, [], [], [])
-    kernel = Btf(recording.types) if recording.types else None
-    found = Structs(rewritten.program, kernel)
-    followed = MAX_FOLLOWED
-    for event in events:
-        one = _Event(recording, code, event, matched, rewritten, image, steps, kernel)
-        known = one.follow(paths, followed) if paths is not None else []
-        done.runs.append(one.execution())
-        done.known.append(known)
-        done.structs.append(found.of(event, one.steps, one.names, one.whole))
-        steps -= len(one.steps)
-        followed = max(0, followed - len(one.steps))
-    return done
+    def __init__(
+        self, recording: Recording, rewritten: Rewritten, image: Image | None, steps: int,
+        paths: WalkPaths | None = None,
+    ) -> None:  # fmt: skip
+        """steps -- at most so many in all; paths -- of the verifier's walk
+
+        InputError if the recording has no event of this program, or was made of other instructions.
+        """
+        name = rewritten.program.name
+        number = next((n for n, code in enumerate(recording.codes) if code.name == name), -1)
+        events = [event for event in recording.events if event.program == number]
+        if not events:
+            there = ", ".join(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
+            raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
+        code = recording.codes[number]
+        self.matched = match(code, rewritten, image)._replace(events=tuple(events))
+        kernel = Btf(recording.types) if recording.types else None
+        shared = _Shared(recording, code, self.matched, rewritten, image, kernel)
+        self._paths = paths
+        self._structs = Structs(rewritten.program, kernel)
+        self._events: list[_Event] = []
+        for event in events:
+            self._events.append(_Event(shared, event, steps))
+            steps -= len(self._events[-1].steps)
+
+    @property
+    def steps(self) -> int:
+        """Of all events."""
+        return sum(len(each.steps) for each in self._events)
+
+    def outlines(self) -> list[Execution]:
+        """The events without what takes time to find out: calls, memory, names."""
+        return [each.outline() for each in self._events]
+
+    def events(self) -> Iterator[Event]:
+        """The events, in order."""
+        followed = MAX_FOLLOWED
+        for each in self._events:
+            known = each.follow(self._paths, followed) if self._paths is not None else []
+            followed = max(0, followed - len(each.steps))
+            run = each.execution()
+            yield Event(run, known, self._structs.of(each.event, each.steps, each.names, each.whole))
+
+
+class _Shared:
+    """What all events of a program have in common."""
+
+    def __init__(
+        self, recording: Recording, code: RecordedCode, matched: Matched, rewritten: Rewritten, image: Image | None,
+        kernel: Btf | None,
+    ) -> None:  # fmt: skip
+        self.recording, self.code, self.matched, self.rewritten, self.kernel = (
+            recording, code, matched, rewritten, kernel,
+        )  # fmt: skip
+        self.exact = matched.how == EXACT
+        self.image = image if self.exact else None
+        self.starts = frozenset(accumulate((place.length for place in code.functions), initial=0))
+        self.where = {point.x86_off: i for i, point in enumerate(matched.points)}
+        self.types = ProgramTypes.of(rewritten.program, kernel)
+        self.maps = _maps(recording, rewritten)
 
 
 class _Event:
     """One event as steps."""
 
-    def __init__(
-        self, recording: Recording, code: RecordedCode, event: RecordedEvent, matched: Matched, rewritten: Rewritten,
-        image: Image | None, most: int, kernel: Btf | None,
-    ) -> None:  # fmt: skip
-        self.recording, self.code, self.event, self.rewritten = recording, code, event, rewritten
-        self.kernel = kernel
-        self.exact = matched.how == EXACT
-        starts = frozenset(accumulate((place.length for place in code.functions), initial=0))
-        self.raw, self.states = _passed(event, matched, starts)
-        self.names = RecordedNames(code, event, rewritten, image if self.exact else None, kernel)
+    def __init__(self, shared: _Shared, event: RecordedEvent, most: int) -> None:
+        self.shared, self.event = shared, event
+        self.code, self.rewritten, self.kernel, self.exact = (
+            shared.code, shared.rewritten, shared.kernel, shared.exact,
+        )  # fmt: skip
+        self.raw, self.states = _passed(event, shared)
+        self.names = RecordedNames(shared.code, event, shared.rewritten, shared.image, shared.types)
         self.steps = Steps(self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of)
+
+    def outline(self) -> Execution:
+        """The steps, without calls and memory."""
+        return self._told(())
 
     def follow(self, paths: WalkPaths, most: int) -> list[Known | None]:
         """What the verifier knew after each step; the objects that it knew get their names."""
         if not self.exact:
             return []
-        known = list(known_states(paths, self._told(()), most, KERNEL_PACKETS))
+        known = list(known_states(paths, self.outline(), most, KERNEL_PACKETS))
         for each in objects(self.steps, known, paths.trace, self.kernel):
             self.names.add_object(each)
         return known
@@ -190,11 +225,11 @@ class _Event:
         kind = prog_type_name(program.prog_type)
         task = f"{event.comm} ({event.pid})" if event.comm else "an unknown task"
         return Execution(
-            engine=f"Linux {self.recording.release}",
+            engine=f"Linux {self.shared.recording.release}",
             r0=r0,
             result=f"{result_text(kind, r0, program.expected_attach_type)}, in {task}",
             packet_out=None,
-            maps=_maps(self.recording, self.rewritten),
+            maps=self.shared.maps,
             events=tuple(said or self._tail_calls()),
             insns=len(self.steps),
             steps=self.steps,
@@ -204,11 +239,11 @@ class _Event:
         )
 
 
-def _passed(event: RecordedEvent, matched: Matched, starts: frozenset[int]) -> tuple[RawSteps, list[int]]:
-    """The states at points, as the machine records them, and their numbers. starts -- offsets of functions"""
+def _passed(event: RecordedEvent, shared: _Shared) -> tuple[RawSteps, list[int]]:
+    """The states at points, as the machine records them, and their numbers."""
     states: list[int] = []
+    matched, where, starts = shared.matched, shared.where, shared.starts
     raw = RawSteps(matched.points)
-    where = {point.x86_off: i for i, point in enumerate(matched.points)}
     last = 0
     for k, offset in enumerate(event.offsets):
         i = where.get(offset)

@@ -212,6 +212,9 @@ export class Protocol {
       case "stage":
         this.stage(message);
         break;
+      case "replayed":
+        this.replayed(message);
+        break;
       case "part":
         this.part(message);
         break;
@@ -282,6 +285,7 @@ export class Protocol {
     this.store.set(patch);
     const { verify, run } = this.state.stages;
     if (stage === "verify" && verify && isFinal(verify)) this.walked(verify, isFinal(known));
+    if (stage === "run" && run?.recorded?.replayed) this.seeker.hold();
     if (stage === "run" && run?.runs) this.ranOnce(run.runs);
   }
 
@@ -345,6 +349,17 @@ export class Protocol {
     cursor.look();
   }
 
+  /** What was found out of a recording's events after the first one. @param {import("../types/messages.js").Replayed} message */
+  replayed({ events, memory, recorded, returned }) {
+    const { stages } = this.state;
+    if (!stages.run?.runs) return;
+    this.store.set({ stages: { ...stages, run: { ...stages.run, events, memory, recorded, returned } } });
+    this.seeker.release();
+    // Events that were asked for before they were there.
+    this.steps.forget();
+    this.cursor.look();
+  }
+
   /** The run is over: nothing is at work any more, whatever was said last. */
   settle() {
     const { stages } = this.state;
@@ -359,6 +374,7 @@ export class Protocol {
     const { cursor, steps } = this;
     const { status } = this.state;
     this.settle();
+    this.seeker.release();
     if (status.state !== "error")
       this.store.set({ status: { state: "done", message: message.cancelled ? "Cancelled." : "", ms: message.ms } });
     if (this.state.view === "run" && !this.state.stages.run?.runs) cursor.show("verify");

@@ -78,6 +78,12 @@ export class Scope {
     this.protocol.run(extra);
   }
 
+  /** Run the program on what was recorded of it, and step the first event. */
+  stepRecording() {
+    this.protocol.restore = { step: 0, stage: "run", packet: 0 };
+    this.run();
+  }
+
   /**
    * Run the program on the input of a counterexample, and show the last step of that run: where it stops.
    * @param {string} json

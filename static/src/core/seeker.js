@@ -16,6 +16,8 @@ export class Seeker {
   id = 0;
   /** @type {Map<number, (found: Found | null) => void>} */
   waiting = new Map();
+  /** @type {ClientMessage[] | null} searches that are sent once all of a recording is there; null: they are sent at once */
+  held = null;
 
   /** @param {Pick<import("./session.js").Session, "ask">} session */
   constructor(session) {
@@ -42,8 +44,21 @@ export class Seeker {
         resolve(found);
       });
       const message = { type: "seek", id, stage: view, ...(view === "run" ? { run } : {}), from, direction, stops };
-      this.session.ask(/** @type {ClientMessage} */ (message));
+      if (this.held) this.held.push(/** @type {ClientMessage} */ (message));
+      else this.session.ask(/** @type {ClientMessage} */ (message));
     });
+  }
+
+  /** The server does not have all events yet: it would find nothing in those that are missing. */
+  hold() {
+    this.held ??= [];
+  }
+
+  /** All there will be is there. */
+  release() {
+    const held = this.held ?? [];
+    this.held = null;
+    for (const message of held) this.session.ask(message);
   }
 
   /** @param {number} id @param {Found | null} found */
@@ -63,6 +78,7 @@ export class Seeker {
 
   /** No answer will come: the connection is gone, or another run begins. */
   forget() {
+    this.held = null;
     for (const id of [...this.waiting.keys()]) this.answer(id, null);
   }
 }

@@ -30,9 +30,11 @@ export class Intake {
    * @param {HTMLElement} said where it is said what a text was taken for
    * @param {Partial<Limits>} limits
    * @param {() => void} run the program anew
+   * @param {() => void} step what was recorded of the program, from its first event on
    */
-  constructor(store, view, said, limits, run) {
+  constructor(store, view, said, limits, run, step) {
     this.run = run;
+    this.step = step;
     this.store = store;
     this.view = view;
     this.said = said;
@@ -72,6 +74,7 @@ export class Intake {
     setAttr(this.said, "data-tone", found.foreign ? "warn" : "");
     if (found.foreign) store.set({ status: { state: "error", message: found.said } });
     saveDraft(store.state);
+    if (found.kind && found.recording) this.step();
   }
 
   /**

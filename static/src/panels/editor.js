@@ -97,7 +97,7 @@ export class Editor extends Panel {
       this.host,
       this.missing,
     );
-    this.intake = new Intake(store, () => this.view, this.said, this.scope.config.limits ?? {}, () => this.scope.run());
+    this.intake = new Intake(store, () => this.view, this.said, this.scope.config.limits ?? {}, () => this.scope.run(), () => this.scope.stepRecording());
     const root = this.host.attachShadow({ mode: "open" });
     this.append(new Beside(this.scope).element);
     this.view = new EditorView({ state: this.fresh(this.look() === "elf" ? "" : store.state.source), parent: root, root });

@@ -115,8 +115,7 @@ export class PacketPane extends Panel {
   /** Run the program on what was recorded of it, and step the first event. @param {import("../types/messages.js").RecordedInput} input */
   stepRecording(input) {
     this.change(input, true);
-    this.scope.protocol.restore = { step: 0, stage: "run", packet: 0 };
-    this.scope.run();
+    this.scope.stepRecording();
   }
 
   /** @param {string} text */

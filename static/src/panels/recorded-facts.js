@@ -28,7 +28,7 @@ export function recordingParts(told, stepped, step) {
     ["Kernel", [`Linux ${told.kernel}`]],
     ["Workload", [told.workload]],
     ["Steps", [MATCHED[told.matched]]],
-    ["Outside the verifier's range", told.outside.length ? [`${count(told.outside.length, "step")}: ${told.outside.slice(0, 8).map(([run, step]) => `event ${run + 1} step ${step + 1}`).join(", ")}`] : ["No value of these events."]],
+    ["Outside the verifier's range", told.outside.length ? [`${count(told.outside.length, "step")}: ${told.outside.slice(0, 8).map(([run, step]) => `event ${run + 1} step ${step + 1}`).join(", ")}`] : [told.replayed ? "No value of the first event. The others are not compared yet." : "No value of these events."]],
     ["Printed", told.printed.slice(0, LINES)],
     ["Not recorded", told.notes],
   ];

@@ -406,13 +406,6 @@ export interface GraphRequest {
   request: Request;
 }
 
-/** Ask for the smallest source that the verifier refuses for the same reason (docs/fixes.md). Answered by a `smaller` for the smallest one so far, at most two in a second, and by `reduced`. */
-export interface ReduceRequest {
-  type: "reduce";
-  /** the program, as in `run` */
-  request: Request;
-}
-
 /** Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet. */
 export interface Stop {
   type: "stop";
@@ -861,44 +854,6 @@ export interface FixesDone {
   type: "fixes_done";
   /** how many `fix` messages there were */
   found: number;
-}
-
-/** The smallest source so far that the verifier refuses for the same reason. */
-export interface SmallerSource {
-  type: "smaller";
-  source: string;
-  /** the files beside the source that it needs; the others are written into it */
-  files: string[];
-  /** with something in them */
-  lines: number;
-  /** those of the source and of its files as they were sent */
-  whole: number;
-  /** how many sources were compiled */
-  tried: number;
-  /** what the verifier says of it */
-  message: string;
-  /** the 1-based line at which it is refused */
-  line: number | null;
-}
-
-/** The search for a smaller source has ended. */
-export interface ReducedSource {
-  type: "reduced";
-  source: string;
-  /** the files beside the source that it needs; the others are written into it */
-  files: string[];
-  /** with something in them */
-  lines: number;
-  /** those of the source and of its files as they were sent */
-  whole: number;
-  /** how many sources were compiled */
-  tried: number;
-  /** what the verifier says of it */
-  message: string;
-  /** the 1-based line at which it is refused */
-  line: number | null;
-  /** `smallest`: nothing else can be left out by itself; `time`, `tries`: the search was stopped */
-  ended: "smallest" | "time" | "tries";
 }
 
 /** Where the run on the input stopped. */
@@ -1541,6 +1496,138 @@ export interface Graph {
   left_out: number;
 }
 
+/** What a helper did or printed. */
+export interface Event {
+  run: number;
+  step: number;
+  /** `printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`; `call` of a helper, in a recording */
+  kind: string;
+  text: string;
+  /** bytes of the output */
+  hex: string;
+  /** a record by the only structure of the program that has its size, else the strings in it */
+  decoded: string;
+}
+
+/** A named part of memory. */
+export interface Region {
+  name: string;
+  /** hex */
+  address: string;
+  /** bytes */
+  size: number;
+}
+
+/** A program that a recording was made of. */
+export interface RecordedProgram {
+  name: string;
+  /** that were recorded */
+  events: number;
+}
+
+/** A field of a struct. A field without a name is a struct or union whose members follow. */
+export interface StructRow {
+  /** how many structs it lies in */
+  depth: number;
+  name: string;
+  /** C text */
+  type: string;
+  /** bytes, in the whole struct */
+  offset: number;
+  /** bytes */
+  size: number;
+  /** of a bit-field; else 0 */
+  bits: number;
+  /** whether the rows that follow with a greater depth are its members */
+  holds: boolean;
+}
+
+/** The fields of structs in memory; those of structs that the recording holds nothing of are left out. */
+export interface StructLayout {
+  rows: StructRow[];
+}
+
+/** What a field holds from a step on. */
+export interface StructValue {
+  /** number of the field in the layout */
+  row: number;
+  /** -1: at the entry of the program */
+  step: number;
+  /** how it is known: read or written by the step, written by a call, read at the entry or the return */
+  how: "entry" | "read" | "write" | "call" | "return";
+  /** C text; in hex with `··` for bytes that are not known; `""`: nothing is */
+  text: string;
+}
+
+/** A struct in the memory of a recorded event. */
+export interface HeldStruct {
+  run: number;
+  /** as in the names of memory: `ctx`, `sock`, `value of counts` */
+  name: string;
+  /** C text; `""`: the arguments of the hook */
+  type: string;
+  /** hex */
+  address: string;
+  /** bytes */
+  size: number;
+  /** number of its layout */
+  layout: number;
+  values: StructValue[];
+  /** of the event, whose reads and writes are in `values` */
+  steps: number;
+}
+
+/** Where and how the events of a recording were recorded. */
+export interface Recorded {
+  /** what `uname -r` printed there */
+  kernel: string;
+  /** the line of shell that ran */
+  workload: string;
+  /** how the steps were found: `instruction`, the kernel's machine code is the one that is made here; `line`, by the kernel's line information, a step for each C line */
+  matched: "instruction" | "line";
+  /** of each run, the name and process id of the task */
+  tasks: string[];
+  /** what the recording leaves out */
+  notes: string[];
+  /** what the programs printed, with bpf_printk */
+  printed: string[];
+  /** run and step, where a register was outside what the verifier had proved */
+  outside: number[][];
+  /** all that were recorded together */
+  programs?: RecordedProgram[];
+  layouts?: StructLayout[];
+  /** the context first, then by their first use */
+  structs?: HeldStruct[];
+  /** structs that are left out, because there are too many */
+  structs_left?: number;
+  /** events of which `outside`, `structs` and the stage's `events` tell so far, and `replayed` follows; absent: all */
+  replayed?: number;
+}
+
+/** Something that a stage took or returned. */
+export interface Passed {
+  /** what it is: `C source`, `ELF object`, `BPF program`, `packet`, … */
+  what: string;
+  /** `""`: none */
+  name: string;
+  /** how much it is */
+  size: number | null;
+  /** of what `size` is the number; a `slot` is an instruction's eight bytes */
+  unit: "byte" | "slot" | "instruction" | "step" | "map" | "program" | "packet" | "event" | "value";
+}
+
+/** All events of a recording are replayed: the fields with which the message of `run` is whole. */
+export interface Replayed {
+  type: "replayed";
+  /** the first 2,000 */
+  events: Event[];
+  /** the regions that addresses belong to */
+  memory: Region[];
+  recorded: Recorded;
+  /** what it returned */
+  returned: Passed[];
+}
+
 /** A limit was hit. */
 export interface Limit {
   type: "limit";
@@ -1782,18 +1869,6 @@ export interface Remark {
   fix: Fix | null;
   /** `missing`: the fix writes what `missing` lists into the source; else `""` */
   kind: string;
-}
-
-/** Something that a stage took or returned. */
-export interface Passed {
-  /** what it is: `C source`, `ELF object`, `BPF program`, `packet`, … */
-  what: string;
-  /** `""`: none */
-  name: string;
-  /** how much it is */
-  size: number | null;
-  /** of what `size` is the number; a `slot` is an instruction's eight bytes */
-  unit: "byte" | "slot" | "instruction" | "step" | "map" | "program" | "packet" | "event" | "value";
 }
 
 /** `compile` done, or failed with clang's diagnostics. */
@@ -2279,8 +2354,6 @@ export interface Translated {
   summary: string;
   /** size of the machine code */
   bytes: number;
-  /** size of `xlated` of `binaries` */
-  xlated_bytes: number;
   listing: MachineInsn[];
   /** lists of which this message holds only the beginning: how many items `part` has of each */
   more?: Record<string, number>;
@@ -2343,112 +2416,6 @@ export interface MapContent {
   keys?: string[];
   /** of .data, .bss, .rodata or .kconfig with BTF */
   variables?: Variable[];
-}
-
-/** What a helper did or printed. */
-export interface Event {
-  run: number;
-  step: number;
-  /** `printk`, `perf`, `ringbuf`, `redirect`, `adjust` or `tail_call`; `call` of a helper, in a recording */
-  kind: string;
-  text: string;
-  /** bytes of the output */
-  hex: string;
-  /** a record by the only structure of the program that has its size, else the strings in it */
-  decoded: string;
-}
-
-/** A named part of memory. */
-export interface Region {
-  name: string;
-  /** hex */
-  address: string;
-  /** bytes */
-  size: number;
-}
-
-/** A program that a recording was made of. */
-export interface RecordedProgram {
-  name: string;
-  /** that were recorded */
-  events: number;
-}
-
-/** A field of a struct. A field without a name is a struct or union whose members follow. */
-export interface StructRow {
-  /** how many structs it lies in */
-  depth: number;
-  name: string;
-  /** C text */
-  type: string;
-  /** bytes, in the whole struct */
-  offset: number;
-  /** bytes */
-  size: number;
-  /** of a bit-field; else 0 */
-  bits: number;
-  /** whether the rows that follow with a greater depth are its members */
-  holds: boolean;
-}
-
-/** The fields of structs in memory; those of structs that the recording holds nothing of are left out. */
-export interface StructLayout {
-  rows: StructRow[];
-}
-
-/** What a field holds from a step on. */
-export interface StructValue {
-  /** number of the field in the layout */
-  row: number;
-  /** -1: at the entry of the program */
-  step: number;
-  /** how it is known: read or written by the step, written by a call, read at the entry or the return */
-  how: "entry" | "read" | "write" | "call" | "return";
-  /** C text; in hex with `··` for bytes that are not known; `""`: nothing is */
-  text: string;
-}
-
-/** A struct in the memory of a recorded event. */
-export interface HeldStruct {
-  run: number;
-  /** as in the names of memory: `ctx`, `sock`, `value of counts` */
-  name: string;
-  /** C text; `""`: the arguments of the hook */
-  type: string;
-  /** hex */
-  address: string;
-  /** bytes */
-  size: number;
-  /** number of its layout */
-  layout: number;
-  values: StructValue[];
-  /** of the event, whose reads and writes are in `values` */
-  steps: number;
-}
-
-/** Where and how the events of a recording were recorded. */
-export interface Recorded {
-  /** what `uname -r` printed there */
-  kernel: string;
-  /** the line of shell that ran */
-  workload: string;
-  /** how the steps were found: `instruction`, the kernel's machine code is the one that is made here; `line`, by the kernel's line information, a step for each C line */
-  matched: "instruction" | "line";
-  /** of each run, the name and process id of the task */
-  tasks: string[];
-  /** what the recording leaves out */
-  notes: string[];
-  /** what the programs printed, with bpf_printk */
-  printed: string[];
-  /** run and step, where a register was outside what the verifier had proved */
-  outside: number[][];
-  /** all that were recorded together */
-  programs?: RecordedProgram[];
-  layouts?: StructLayout[];
-  /** the context first, then by their first use */
-  structs?: HeldStruct[];
-  /** structs that are left out, because there are too many */
-  structs_left?: number;
 }
 
 /** `run` done, or failed in the middle of the last run. */
@@ -2648,6 +2615,6 @@ export interface View {
   shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | SetupRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | ReduceRequest | Stop | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | SetupRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | SmallerSource | ReducedSource | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Setup | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Setup | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Replayed | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;

@@ -196,8 +196,9 @@ class Ours:
 
     def replayed(self, one: One) -> Execution:
         recording = Recording("6.12", "6.12", {}, "", (one.code,), (one.taken.event,))
-        matched, (run,), _, _ = pipeline.replayed(recording, self.rewritten, self.image, 100_000)
-        assert matched.how == EXACT
+        replay = pipeline.replayed(recording, self.rewritten, self.image, 100_000)
+        assert replay.matched.how == EXACT
+        ((run, _, _),) = replay.events()
         return run
 
 

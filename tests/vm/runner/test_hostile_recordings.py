@@ -22,7 +22,7 @@ from vm.pipeline.kernel_record import source_of
 from vm.recorded.format import decode
 from vm.recorded.values import Recording
 from vm.runner.follow import walk_paths
-from vm.runner.replay import Replayed
+from vm.runner.replay import Replay
 from vm.runner.stored import blocks
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -33,7 +33,7 @@ SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
-def replayed() -> Callable[[Recording], Replayed]:
+def replayed() -> Callable[[Recording], Replay]:
     """Replays a recording of the example's program."""
     source, options = source_of(decode(DATA))
     _, build = pipeline.built(source, options)
@@ -83,16 +83,16 @@ def changed(chance: random.Random) -> bytes:
     return struct.pack("<4sHHII", b"BPFR", 1, 0, len(body), zlib.crc32(body)) + zlib.compress(body)
 
 
-def test_other_numbers_are_stepped_or_refused(replayed: Callable[[Recording], Replayed]) -> None:
+def test_other_numbers_are_stepped_or_refused(replayed: Callable[[Recording], Replay]) -> None:
     stepped = 0
     for seed in range(300):
         started = time.monotonic()
         try:
-            _, runs, known, _ = replayed(decode(changed(random.Random(seed))))
+            events = list(replayed(decode(changed(random.Random(seed)))).events())
         except InputError as error:
             assert error.message.endswith(".")
             continue
-        for run, about in zip(runs, known, strict=True):
+        for run, about, _ in events:
             assert sum(1 for _ in blocks(run.steps, iter(about))) >= bool(run.steps)
         stepped += 1
         assert time.monotonic() - started < SECONDS
