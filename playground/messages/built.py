@@ -135,6 +135,15 @@ class Insn(Wire, frozen=True):
     source: Annotated[str, about("of a log: the C line, where it is printed without a number")] | Unset = UNSET
 
 
+class MachineInsn(Wire, frozen=True):
+    """An x86 instruction."""
+
+    off: Annotated[int, about("offset in bytes")]
+    hex: str
+    text: str
+    insn: Annotated[int, about("slot of the verified program's instruction it belongs to")]
+
+
 class EventField(Wire, frozen=True):
     """A value of an event with its C type."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET
 
 from playground.messages.base import Unset, Wire, about
+from playground.messages.built import Insn, MachineInsn
 from playground.messages.stage_fields import COMMAND, MS, RETURNED, SUMMARY, TOOK, WHY, Ended, Passed
 
 
@@ -161,6 +162,14 @@ class Recorded(Wire, frozen=True):
     ) = UNSET
 
 
+class Entered(Wire, frozen=True):
+    """A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on."""
+
+    name: str
+    insns: list[Insn]
+    listing: Annotated[list[MachineInsn], about("its machine code")]
+
+
 class Executed(Wire, frozen=True):
     """`run` done, or failed in the middle of the last run."""
 
@@ -177,6 +186,7 @@ class Executed(Wire, frozen=True):
     events: Annotated[list[Event], about("the first 2,000")]
     memory: Annotated[list[Region], about("the regions that addresses belong to")]
     recorded: Annotated[Recorded, about("with an input of kind `recording`")] | Unset = UNSET
+    entered: Annotated[list[Entered], about("programs that tail calls enter, by their numbers from 1")] | Unset = UNSET
     command: Annotated[str, COMMAND] | Unset = UNSET
     took: Annotated[list[Passed], TOOK] | Unset = UNSET
     returned: Annotated[list[Passed], RETURNED] | Unset = UNSET

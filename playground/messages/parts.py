@@ -8,8 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import field
 
 from playground.messages.base import Wire, about
-from playground.messages.built import Insn
-from playground.messages.stages import MachineInsn
+from playground.messages.built import Insn, MachineInsn
 from playground.messages.verified import Arrival, Branch, Holding, Path, Precision, Pruning
 
 _FIRST: Final = about("number of the first item, from 0")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET
 
 from playground.messages.base import Unset, Wire, about
-from playground.messages.built import Compiled, Loaded, Refused
+from playground.messages.built import Compiled, Loaded, MachineInsn, Refused
 from playground.messages.executed import Executed
 from playground.messages.stage_fields import COMMAND, MORE, MS, RETURNED, SUMMARY, TOOK, Passed, Stage
 from playground.messages.verified import Verified
@@ -29,15 +29,6 @@ class Skipped(Wire, frozen=True):
     stage: Stage
     status: Literal["skipped"]
     ms: Annotated[float, MS] | Unset = UNSET
-
-
-class MachineInsn(Wire, frozen=True):
-    """An x86 instruction."""
-
-    off: Annotated[int, about("offset in bytes")]
-    hex: str
-    text: str
-    insn: Annotated[int, about("slot of the verified program's instruction it belongs to")]
 
 
 class Translated(Wire, frozen=True):

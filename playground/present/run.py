@@ -31,15 +31,17 @@ from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
 from vm.listing import ListedInsn, listing
 from vm.program import Object, Program, Remark
+from vm.runner.execution import PROGRAM
 from vm.trace.blocks import FIRST_BLOCK
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
     from vm.pipeline.kernel_record import Recording
+    from vm.pipeline.running import Companion
     from vm.rewritten import Rewritten
     from vm.runner.execution import Execution
-    from vm.runner.replay import Event, Matched
+    from vm.runner.replay import Event, Replay
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -52,6 +54,8 @@ MOST_FILES: Final = 64
 """Files beside the source itself whose lines are told of an object."""
 MAX_OUTSIDE: Final = 100
 """Steps of a recording that are named as outside what the verifier had proved."""
+MOST_ENTERED: Final = 4_000
+"""Instructions of a program that a tail call enters, up to which they are told."""
 REPLAYED_AT_ONCE: Final = 500
 """Steps of a recording's events up to which the result tells all of them; that takes 20 ms."""
 INSNS_WHOLE: Final = 32_000
@@ -444,8 +448,9 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
     asked = translated.loaded.asked
     recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
     replay = pipeline.replayed(
-        recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths
-    )
+        recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths,
+        obj=translated.loaded.object, caps=asked.caps,
+    )  # fmt: skip
     early = replay.steps > REPLAYED_AT_ONCE
     runs = replay.outlines()
     events: list[Event] = []
@@ -454,15 +459,15 @@ def recording_stage(translated: Translated) -> Generator[Message, None, None]:
         runs[n] = event.run
         events.append(event)
         if early and n == 0 and len(runs) > 1:
-            yield _recording_result(translated, recording, replay.matched, runs, events)
-    whole = _recording_result(translated, recording, replay.matched, runs, events)
+            yield _recording_result(translated, recording, replay, runs, events)
+    whole = _recording_result(translated, recording, replay, runs, events)
     if early and len(runs) > 1:
         whole = {"type": "replayed", **{name: whole[name] for name in ("events", "memory", "returned", "recorded")}}
     yield whole
 
 
 def _recording_result(
-    translated: Translated, recording: Recording, matched: Matched, runs: Sequence[Execution], events: Sequence[Event]
+    translated: Translated, recording: Recording, replay: Replay, runs: Sequence[Execution], events: Sequence[Event]
 ) -> Message:
     """The message of the stage. events -- those that are replayed, the first of `runs`"""
     program = translated.loaded.program
@@ -480,9 +485,10 @@ def _recording_result(
         "message": "",
         "packet_in": [],
         **runs_json(program, runs),
+        **_entered(replay.entered),
         "recorded": {
-            "kernel": recording.release, "workload": recording.workload, "matched": matched.how,
-            "tasks": [f"{event.comm} ({event.pid})" for event in matched.events],
+            "kernel": recording.release, "workload": recording.workload, "matched": replay.matched.how,
+            "tasks": [f"{event.comm} ({event.pid})" for event in replay.matched.events],
             "programs": [
                 {"name": code.name, "events": sum(event.program == number for event in recording.events)}
                 for number, code in enumerate(recording.codes)
@@ -493,6 +499,27 @@ def _recording_result(
         },
         **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
     }  # fmt: skip
+
+
+def _entered(programs: Sequence[Companion]) -> Message:
+    """The field `entered`, for programs that tail calls may have entered, by their numbers from 1."""
+    found = []
+    for n, (rewritten, image) in enumerate(programs, 1):
+        program, first = rewritten.program, PROGRAM * n
+        if len(program.insns) > MOST_ENTERED:
+            continue
+        insns = list(_insns(program, listing(program)))
+        for insn in insns:
+            insn["idx"] += first
+            insn["target"] = insn["target"] + first if insn["target"] is not None else None
+        names = [m.full_name or m.name for m in program.maps], [f.name for f in program.functions]
+        rows = machine_listing(image, *names) if image is not None else ()
+        code = [
+            {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx + first * (row.insn_idx >= 0)}
+            for row in rows
+        ]  # fmt: skip
+        found.append({"name": program.name, "insns": insns, "listing": code})
+    return {"entered": found} if found else {}
 
 
 Stage: TypeAlias = Callable[[Any], Generator[Message, None, Any]]

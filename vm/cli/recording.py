@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vm import pipeline
 from vm.cli.report import Reporter, status_of
 from vm.errors import InputError
-from vm.runner.execution import LOADED
+from vm.runner.execution import LOADED, PROGRAM
 
 if TYPE_CHECKING:
     from vm.runner.execution import Execution, MemoryWrite, RunStep
@@ -68,8 +68,9 @@ def _steps(recording: pipeline.Recording, name: str, out: Reporter) -> None:
 
 
 def _step_json(event: int, i: int, step: RunStep, execution: Execution, known: Known | None) -> dict[str, Any]:
+    program, slot = divmod(step.insn_idx, PROGRAM)
     return {
-        "event": event, "step": i, "insn": step.insn_idx, "x86": step.x86_off, "frame": step.frameno,
+        "event": event, "step": i, "program": program, "insn": slot, "x86": step.x86_off, "frame": step.frameno,
         "regs": [f"{value:#x}" for value in step.regs],
         "memory": [
             {
@@ -92,7 +93,9 @@ def _moved(write: MemoryWrite) -> str:
 
 def _step_text(i: int, step: RunStep, before: tuple[int, ...], execution: Execution, known: Known | None) -> str:
     changed = [f"r{n}={v:#x}" for n, v in enumerate(step.regs) if n >= len(before) or before[n] != v]
-    text = f"  {i:4} {'  ' * step.frameno}insn {step.insn_idx:4} +{step.x86_off:<5}{' '.join(changed)}"
+    program, slot = divmod(step.insn_idx, PROGRAM)
+    of = f"program {program} " if program else ""
+    text = f"  {i:4} {'  ' * step.frameno}{of}insn {slot:4} +{step.x86_off:<5}{' '.join(changed)}"
     text += "".join(f"  {_moved(w)}" for w in step.writes)
     if step.event >= 0:
         text += f"  {execution.events[step.event].text}"

@@ -11,7 +11,7 @@ import struct
 import time
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from vm.guests.conditions import condition
@@ -144,9 +144,8 @@ class Recorder:
                 self._events.append((event, time.monotonic() - started))
             for other in others if kept else ():
                 self._seen[other.program] += 1
-                if self._taken[other.program] < self.choice.events:
-                    self._taken[other.program] += 1
-                    self._events.append((other, 0.0))
+                self._taken[other.program] += 1
+                self._events.append((other, 0.0))
             if self._taken[number] < self.choice.events and (kept or not self._seen_enough(number)):
                 self._again.append(state.rip)
             self._arm(*self._again)
@@ -233,7 +232,8 @@ class Recorder:
     ) -> Iterator[RecordedEvent]:
         """Records an event, whose program is about to be entered and will return to the address `back`.
 
-        Other events follow: those of the programs that were entered by tail calls meanwhile.
+        Other events follow: those of the programs that were entered by tail calls, each of which continues the one
+        before.
         """
         stub = self._stub
         others = [n for n in range(len(self.codes)) if n != number] if self._jumps[number] else []
@@ -242,11 +242,12 @@ class Recorder:
         stub.log_on(guarded, [back], [entry.rip])
         after = self._returned(back, entry.regs[_RSP], guarded)
         states = stub.log_off([back, *guarded])
-        for n in (number, *others):
-            code = self.codes[n]
-            first = next((state for state in states if code.offset(state.rip) is not None), None)
-            if n == number or first is not None and first.rip != code.functions[0].address:
-                yield self._event(n, comm, pid, entry, after, states, context)
+        parts = _parts([self.codes[n] for n in (number, *others)], entry, states)
+        for i, (n, own) in enumerate(parts):
+            event = self._event((number, *others)[n], comm, pid, entry, after, own, context)
+            yield replace(event, continues=i + 1 < len(parts) and not event.cut)
+            if event.cut:
+                return
 
     def _event(
         self, number: int, comm: str, pid: int, entry: Registers, after: Registers | None, states: Sequence[Registers],
@@ -329,6 +330,34 @@ def _tail_calls(program: Program) -> bool:
     """Whether it has tail calls."""
     calls = (insn for insn in program.insns if insn.code == o.JMP | o.CALL and not insn.src_reg)
     return any(insn.imm == func_ids.TAIL_CALL for insn in calls)
+
+
+def _parts(
+    codes: Sequence[RecordedCode], entry: Registers, states: Sequence[Registers]
+) -> list[tuple[int, list[Registers]]]:
+    """The states of the program that was entered, and of those that tail calls entered, in order: number in `codes`,
+    states.
+
+    A tail call jumps behind the target's prologue. A program that is entered at its beginning in the meantime is run by
+    a helper or an interrupt, and is no part of this event. A program that calls itself goes on in its own part.
+    """
+    parts: list[tuple[int, list[Registers]]] = [(0, [])]
+    top, inside = entry.regs[_RSP], 0  # stack pointer at an entry that is not over
+    for state in states:
+        stack = state.regs[_RSP]
+        if not top - _MAX_STACK <= stack <= top:
+            continue
+        if inside and stack > inside:
+            inside = 0
+        number = next((n for n, code in enumerate(codes) if code.offset(state.rip) is not None), None)
+        if number is None:
+            continue
+        if state.rip == codes[number].functions[0].address and parts[-1][1] and stack < top:
+            inside = inside or stack
+        if not inside and number != parts[-1][0]:
+            parts.append((number, []))
+        parts[-1][1].append(state)
+    return parts
 
 
 def _own(code: RecordedCode, entry: Registers, states: Sequence[Registers]) -> tuple[array[int], bytearray, str, int]:

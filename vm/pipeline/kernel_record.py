@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from vm.caps import ROOT, Caps
 from vm.errors import InputError, LimitError
 from vm.guests.recorder import Choice as Choice
 from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
 from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
+from vm.pipeline.running import Companion, companions
 from vm.pipeline.source import BuildOptions, Source
+from vm.program import Object
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
 from vm.recorded.kernel_types import kernel_types
 from vm.recorded.values import RecordedEvent, RecordedMap
@@ -156,15 +159,22 @@ def recording_file(recording: Recording) -> bytes:
 
 
 def replayed(
-    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None
-) -> Replay:
+    recording: Recording, rewritten: Rewritten, image: Image | None, steps: int, paths: WalkPaths | None = None,
+    *, obj: Object | None = None, caps: Caps = ROOT,
+) -> Replay:  # fmt: skip
     """The recorded events of a program as runs; InputError if there are none, or of other instructions.
 
     paths -- of the verifier's walk, for what it knew at each step
+    obj   -- where the program is from: its other programs are verified too if tail calls entered some
     """
     from vm.runner.replay import Replay
 
-    return Replay(recording, rewritten, image, steps, paths)
+    others: Sequence[Companion] = ()
+    if obj is not None and any(event.continues for event in recording.events):
+        entered = {recording.codes[event.program].name for event in recording.events}
+        found = companions(obj, rewritten.program, verified=True, machine=True, caps=caps)
+        others = [each for each in found if each[0].program.name in entered]
+    return Replay(recording, rewritten, image, steps, paths, others)
 
 
 def stepped(recording: Recording, name: str) -> Iterator[tuple[str, Execution, list[Known | None]]]:
@@ -206,4 +216,4 @@ def _here(recording: Recording, name: str) -> Replay:
         raise InputError(f"The verifier rejects {name} here: {verdict.message}")
     rewritten = rewrite(verdict.env)
     paths = walk_paths(verdict.env, check.recorder, rewritten)
-    return replayed(recording, rewritten, translate(rewritten), _MOST_STATES, paths)
+    return replayed(recording, rewritten, translate(rewritten), _MOST_STATES, paths, obj=obj)

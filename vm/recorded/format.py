@@ -72,6 +72,7 @@ def encode(recording: Recording) -> bytes:
             {
                 "program": event.program, "comm": event.comm, "pid": event.pid, "states": len(event.offsets),
                 "memory": [[each.state, each.address, _text(each.data)] for each in event.memory], "cut": event.cut,
+                **({"continues": True} if event.continues else {}),
             }
             for event in recording.events
         ],
@@ -233,7 +234,12 @@ def _events(
         if len(memory) > MAX_PIECES or sum(len(piece.data) for piece in memory) > MAX_MEMORY:
             raise ValueError("more memory than an event may have")
         pid = _within(each["pid"], 0, U32)
-        yield RecordedEvent(program, _name(each["comm"]), pid, offsets, bytes(registers), memory, _name(each["cut"]))
+        continues = each.get("continues", False)
+        if type(continues) is not bool:
+            raise ValueError("neither true nor false")
+        yield RecordedEvent(
+            program, _name(each["comm"]), pid, offsets, bytes(registers), memory, _name(each["cut"]), continues
+        )
 
 
 def _text(data: bytes) -> str:

@@ -75,6 +75,7 @@ class RecordedEvent:
     registers -- SNAPSHOT bytes of each state
     memory  -- what was read of the guest's memory: at the beginning and at the end
     cut     -- why the rest of the event is missing, "" if it is complete
+    continues -- the program ended in a tail call: the next event of the recording is the program that it entered
     """
 
     program: int
@@ -84,6 +85,7 @@ class RecordedEvent:
     registers: bytes
     memory: tuple[Bytes, ...] = ()
     cut: str = ""
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

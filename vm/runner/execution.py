@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 STORED: Final = ""
 LOADED: Final = "load"
 BY_CALL: Final = "call"
+PROGRAM: Final = 1 << 24
+"""What is added to the slot of an instruction for each program before its own: the one that runs, and those that its
+tail calls can reach."""
 
 
 class MemoryWrite(NamedTuple):
@@ -31,7 +34,8 @@ class RunStep(NamedTuple):
     """One BPF instruction executed.
 
     regs -- r0-r10 after it; x86 -- rax rcx rdx rbx rsp rbp rsi rdi r8-r15 after it (empty for the interpreter)
-    insn_idx counts slots of the *original* program; x86_off is the offset of its machine code.
+    insn_idx counts slots of the *original* program; x86_off is the offset of its machine code. Steps of a program that
+    a tail call entered have the number of that program, from 1, times PROGRAM added to insn_idx.
     event -- index into Execution.events of what a helper said here, or -1.
     """
 

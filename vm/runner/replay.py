@@ -7,6 +7,7 @@ step.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from struct import Struct
@@ -30,6 +31,7 @@ from vm.runner.replay_memory import Memory, by_line
 from vm.runner.replay_objects import objects, reached
 from vm.runner.replay_structs import HeldStruct, Structs
 from vm.runner.results import result_text
+from vm.runner.tail_calls import joined
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -101,15 +103,16 @@ class Replay:
 
     def __init__(
         self, recording: Recording, rewritten: Rewritten, image: Image | None, steps: int,
-        paths: WalkPaths | None = None,
+        paths: WalkPaths | None = None, others: Sequence[tuple[Rewritten, Image | None]] = (),
     ) -> None:  # fmt: skip
-        """steps -- at most so many in all; paths -- of the verifier's walk
+        """steps -- at most so many in all; paths -- of the verifier's walk; others -- what tail calls may enter
 
         InputError if the recording has no event of this program, or was made of other instructions.
         """
         name = rewritten.program.name
         number = next((n for n, code in enumerate(recording.codes) if code.name == name), -1)
-        events = [event for event in recording.events if event.program == number]
+        starts = list(_starts(recording.events, number))
+        events = [recording.events[i] for i in starts]
         if not events:
             there = ", ".join(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
             raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
@@ -117,30 +120,45 @@ class Replay:
         self.matched = match(code, rewritten, image)._replace(events=tuple(events))
         kernel = Btf(recording.types) if recording.types else None
         shared = _Shared(recording, code, self.matched, rewritten, image, kernel)
+        self.entered: list[tuple[Rewritten, Image | None]] = []
+        """The programs that have steps besides the one that was entered first, by their numbers from 1."""
         self._paths = paths
-        self._structs = Structs(rewritten.program, kernel)
-        self._events: list[_Event] = []
-        for event in events:
-            self._events.append(_Event(shared, event, steps))
-            steps -= len(self._events[-1].steps)
+        reached = {number: (0, shared)}
+        for n, code in enumerate(recording.codes):
+            other = next((each for each in others if each[0].program.name == code.name), None)
+            if other is None or n == number:
+                continue
+            with contextlib.suppress(InputError):  # another version of that program: the event ends at the tail call
+                found = match(code, *other)
+                reached[n] = (len(reached), _Shared(recording, code, found, *other, kernel))
+                self.entered.append(other)
+        self._events: list[list[_Event]] = []
+        for i in starts:
+            self._events.append(parts := [])
+            for event, after in _chain(recording.events, i, reached):
+                program, facts = reached[event.program]
+                parts.append(_Event(facts, event, steps, program, after))
+                steps -= len(parts[-1].steps)
 
     @property
     def steps(self) -> int:
         """Of all events."""
-        return sum(len(each.steps) for each in self._events)
+        return sum(len(part.steps) for parts in self._events for part in parts)
 
     def outlines(self) -> list[Execution]:
         """The events without what takes time to find out: calls, memory, names."""
-        return [each.outline() for each in self._events]
+        return [joined([(each.program, each.outline()) for each in parts]) for parts in self._events]
 
     def events(self) -> Iterator[Event]:
         """The events, in order."""
         followed = MAX_FOLLOWED
-        for each in self._events:
-            known = each.follow(self._paths, followed) if self._paths is not None else []
-            followed = max(0, followed - len(each.steps))
-            run = each.execution()
-            yield Event(run, known, self._structs.of(each.event, each.steps, each.names, each.whole))
+        for parts in self._events:
+            first = parts[0]
+            known = first.follow(self._paths, followed) if self._paths is not None else []
+            followed = max(0, followed - len(first.steps))
+            run = joined([(each.program, each.execution()) for each in parts])
+            known += [None] * (len(run.steps) - len(known)) if known else []
+            yield Event(run, known, list(_held(parts)))
 
 
 class _Shared:
@@ -159,17 +177,23 @@ class _Shared:
         self.where = {point.x86_off: i for i, point in enumerate(matched.points)}
         self.types = ProgramTypes.of(rewritten.program, kernel)
         self.maps = _maps(recording, rewritten)
+        self.structs = Structs(rewritten.program, kernel)
 
 
 class _Event:
     """One event as steps."""
 
-    def __init__(self, shared: _Shared, event: RecordedEvent, most: int) -> None:
-        self.shared, self.event = shared, event
+    def __init__(
+        self, shared: _Shared, event: RecordedEvent, most: int, program: int, after: RecordedEvent | None
+    ) -> None:
+        """program -- its number; after -- what it continues in"""
+        self.shared, self.event, self.program, self.after = shared, event, program, after
         self.code, self.rewritten, self.kernel, self.exact = (
             shared.code, shared.rewritten, shared.kernel, shared.exact,
         )  # fmt: skip
         self.raw, self.states = _passed(event, shared)
+        if after is not None:
+            self.raw.snapshots[-SNAPSHOT:] = after.registers[:SNAPSHOT]
         self.names = RecordedNames(shared.code, event, shared.rewritten, shared.image, shared.types)
         self.steps = Steps(self.raw, {}, self.names, self.names.stack, max(0, most), self.names.field_of)
 
@@ -189,7 +213,8 @@ class _Event:
     def execution(self) -> Execution:
         """The steps, with calls and memory."""
         said = list(calls(self.raw, self.rewritten, self.names)) if self.exact else []
-        said += self._tail_calls()
+        left = self._tail_calls()
+        said = [each for each in said if not left or each.step != left[-1].step] + left
         said.sort(key=lambda each: each.step)
         first: dict[int, int] = {}
         for i, each in enumerate(said):
@@ -216,7 +241,12 @@ class _Event:
         return not self.event.cut and self.raw.count() == len(self.steps)
 
     def _tail_calls(self) -> list[RunEvent]:
-        return [RunEvent(step, "tail_call", "to another program") for step, _ in self.raw.tail_calls()]
+        found = [RunEvent(step, "tail_call", "to itself") for step, _ in self.raw.tail_calls()]
+        if self.event.continues and self.steps and self.raw.count() == len(self.steps):
+            codes = self.shared.recording.codes
+            name = codes[self.after.program].name if self.after is not None else "another program"
+            found.append(RunEvent(len(self.steps) - 1, "tail_call", f"to {name}, which replaces this frame"))
+        return found
 
     def _told(self, said: Sequence[RunEvent]) -> Execution:
         event, regs = self.event, self.raw.snapshots[-SNAPSHOT:]
@@ -237,6 +267,53 @@ class _Event:
             fault=None,
             regions=self.names.regions(),
         )
+
+
+def _starts(events: Sequence[RecordedEvent], number: int) -> Iterator[int]:
+    """Indices of a program's events, without those that continue one of its own."""
+    first = -1  # program of the first event of what is continued
+    for i, event in enumerate(events):
+        if i == 0 or not events[i - 1].continues:
+            first = event.program
+        elif event.program == number == first:
+            continue
+        if event.program == number:
+            yield i
+
+
+def _chain(
+    events: Sequence[RecordedEvent], i: int, reached: Mapping[int, object]
+) -> Iterator[tuple[RecordedEvent, RecordedEvent | None]]:
+    """An event and those that continue it, each with the one that follows, as far as their programs are reached."""
+    while True:
+        event = events[i]
+        after = events[i + 1] if event.continues and i + 1 < len(events) else None
+        if after is None or not after.registers:
+            yield event, None
+            return
+        yield event, after
+        if after.program not in reached:
+            return
+        i += 1
+
+
+def _held(parts: Sequence[_Event]) -> Iterator[HeldStruct]:
+    """The structs of an event's parts, by steps of the event: one that several parts used is one."""
+    found: dict[tuple[str, int], HeldStruct] = {}
+    start = 0
+    for n, part in enumerate(parts):
+        for each in part.shared.structs.of(part.event, part.steps, part.names, part.whole and n == len(parts) - 1):
+            moved = tuple(held._replace(step=max(held.step, 0) + start) for held in each.held) if n else each.held
+            before = found.get((each.name, each.address))
+            name, steps = each.name, each.steps + start
+            if before is not None and before.rows == each.rows:
+                found[name, each.address] = before._replace(held=before.held + moved, steps=steps)
+                continue
+            if before is not None:
+                name = f"{name} in {part.rewritten.program.name}"
+            found[name, each.address] = each._replace(name=name, held=moved, steps=steps)
+        start += len(part.steps)
+    yield from found.values()
 
 
 def _passed(event: RecordedEvent, shared: _Shared) -> tuple[RawSteps, list[int]]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KIND: Final = "call"
 _CALL: Final = o.JMP | o.CALL
 _LOOKUPS: Final = frozenset({"bpf_map_lookup_elem", "bpf_map_lookup_percpu_elem"})
+_TAIL_CALL: Final = "bpf_tail_call"
+"""Is declared with a result and leaves none: where it comes back, R0 is not written."""
 _ARGUMENTS: Final = 5
 _FRAME: Final = 512
 MAX_RECORD: Final = 1 << 20
@@ -59,7 +61,8 @@ def calls(raw: Recording, rewritten: Rewritten, names: RecordedNames) -> Iterato
             for n, param in enumerate(helper.params[:_ARGUMENTS], 1)
             if param.type != "..."
         )
-        gave = f" = {_result(helper.ret, result, before[10], names)}" if helper.ret != "void" else ""
+        returns = helper.ret != "void" and helper.name != _TAIL_CALL
+        gave = f" = {_result(helper.ret, result, before[10], names)}" if returns else ""
         yield RunEvent(step, KIND, f"{helper.name}({told}){gave}")
 
 

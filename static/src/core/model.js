@@ -1,12 +1,18 @@
 /** What stages said, indexed for the panels. Made once a stage arrives, never per step. */
 
-/** @import { Insn, Loaded, Log as WholeLog, MachineInsn, Translated, Verified } from "../types/messages.js" */
+/** @import { Entered, Insn, Loaded, Log as WholeLog, MachineInsn, Translated, Verified } from "../types/messages.js" */
 
 /** Lines of an object's source that are shown, at most. */
 const MOST_LINES = 20000;
 
 /** Rows around one that is missing, asked for with it. */
 const AROUND = 64;
+
+/** What the slots of a program that a tail call enters are counted from, times its number. */
+const PROGRAM = 1 << 24;
+
+/** The slot of an instruction in its own program. @param {number} idx */
+export const slotOf = (idx) => idx % PROGRAM;
 
 /** @typedef {(from: number, to: number) => void} Want asks for items of a list */
 /** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "files" | "source_file" | "more" | "wide" | "line_info" | "file_info" | "func_info" | "call_info">>} Load the `load` stage message */
@@ -57,6 +63,8 @@ export class Code {
     this.want = want;
     /** How many parts came. */
     this.filled = 0;
+    /** @type {Map<number, {name: string, first: number}>} programs that tail calls enter, by number, with their first slot */
+    this.entered = new Map();
     /** @type {Insn[]} */
     this.insns = load?.more?.insns ? rows(load, load.more.insns) : (load?.insns ?? []);
     /** @type {Map<number, number>} slot -> row in the list */
@@ -79,6 +87,19 @@ export class Code {
     this.sourceFile = load?.source_file ?? "";
     /** How many functions there are. */
     this.funcs = this.insns.filter((insn) => insn.func).length;
+  }
+
+  /** The code with that of programs that tail calls enter behind it. @param {Entered[]} programs */
+  with(programs) {
+    if (!programs.length) return this;
+    const all = new Code({ insns: [...this.insns, ...programs.flatMap(({ name, insns }) => insns.map((insn, i) => (i ? insn : { ...insn, func: name })))], lines: this.lines, files: this.files, source_file: this.sourceFile }, this.want);
+    for (const [i, { name, insns }] of programs.entries()) all.entered.set(i + 1, { name, first: insns[0]?.idx ?? -1 });
+    return all;
+  }
+
+  /** The program entered by a tail call that an instruction is of; null for the program itself. @param {number} idx */
+  enteredAt(idx) {
+    return this.entered.get(Math.floor(idx / PROGRAM)) ?? null;
   }
 
   /** Lines of a file with instructions; "" is the source itself. @param {string} file @returns {Map<number, number[]>} */

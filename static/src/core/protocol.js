@@ -284,6 +284,10 @@ export class Protocol {
     if (message.status === "done" && message.stage === "jit") patch.machine = new Machine(message);
     this.store.set(patch);
     const { verify, run } = this.state.stages;
+    if (stage === "run" && run?.entered?.length && !this.state.code.entered.size) {
+      const { code, machine } = this.state;
+      this.store.set({ code: code.with(run.entered), machine: new Machine({ listing: [...machine.listing, ...entered(run)] }) });
+    }
     if (stage === "verify" && verify && isFinal(verify)) this.walked(verify, isFinal(known));
     if (stage === "run" && run?.recorded?.replayed) this.seeker.hold();
     if (stage === "run" && run?.runs) this.ranOnce(run.runs);
@@ -323,7 +327,7 @@ export class Protocol {
     else if (message.list === "log") log.fill(message.from, message.items);
     else if (lists.whole(message.list)) {
       const whole = lists.items(message.list) ?? [];
-      if (message.list === "listing") patch.machine = new Machine({ listing: whole });
+      if (message.list === "listing") patch.machine = new Machine({ listing: [...whole, ...entered(stages.run)] });
       else if (stages.verify) {
         const verify = { ...stages.verify, [message.list]: whole };
         patch.stages = { ...stages, verify };
@@ -387,6 +391,9 @@ export class Protocol {
     this.store.set({ windows: this.state.windows + 1 });
   }
 }
+
+/** The machine code of programs that tail calls enter. @param {State["stages"]["run"]} run */
+const entered = (run) => (run?.entered ?? []).flatMap((each) => each.listing);
 
 /** What stages are made into, before there are any. */
 const nothing = () => ({ code: new Code(null), log: new Log(null), machine: new Machine(null) });

@@ -56,9 +56,9 @@ export class Seeker {
 
   /** All there will be is there. */
   release() {
-    const held = this.held ?? [];
+    const { held } = this;
     this.held = null;
-    for (const message of held) this.session.ask(message);
+    for (const message of held ?? []) this.session.ask(message);
   }
 
   /** @param {number} id @param {Found | null} found */

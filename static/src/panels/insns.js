@@ -3,6 +3,7 @@ import { at, toggled } from "../core/breakpoints.js";
 import { Panel } from "../core/panel.js";
 import { inFrame } from "../core/cursor.js";
 import { levels } from "../core/heat.js";
+import { slotOf } from "../core/model.js";
 import { closer } from "./closer.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
 import { count } from "../ui/format.js";
@@ -148,10 +149,10 @@ export class Insns extends Panel {
       h(
         "div",
         { class: "insn-line" },
-        h("span", { class: "bp-mark", title: `Breakpoint on instruction ${insn.idx} (Shift F9)`, data: { stop } }, stop ? h("span", { class: "visually-hidden" }, "breakpoint ") : ""),
+        h("span", { class: "bp-mark", title: `Breakpoint on instruction ${slotOf(insn.idx)} (Shift F9)`, data: { stop } }, stop ? h("span", { class: "visually-hidden" }, "breakpoint ") : ""),
         h("span", { class: "cursor-mark", "aria-hidden": "true" }, active ? "▸" : ""),
         h("span", { class: "cause-mark", title: causes ? causes.map((cause) => `${cause.n}. ${cause.why}`).join("\n") : null }, causes ? mark(causes) : ""),
-        h("span", { class: "insn-idx" }, `${insn.idx}:`),
+        h("span", { class: "insn-idx" }, `${slotOf(insn.idx)}:`),
         h("code", { class: "insn-text", data: { hex: insn.hex } }, active ? this.operands(insn.text) : insn.text || "…"),
         visits > 1 ? h("span", { class: "visits", title: `the verifier visited this instruction ${visits} times` }, `×${visits}`) : null,
       ),
@@ -170,7 +171,8 @@ export class Insns extends Panel {
 
   /** The heading of a function: its name, line, and how often the verifier entered it. @param {Insn} insn @param {number} visits */
   head(insn, visits) {
-    const said = [" function", insn.line ? `line ${insn.line}` : "", this.visits ? `entered ${count(visits, "time")}` : ""].filter(Boolean);
+    const entered = this.store.state.code.enteredAt(insn.idx)?.first === insn.idx;
+    const said = [entered ? " program, entered by a tail call: its frame replaces the caller's" : " function", insn.line ? `line ${insn.line}` : "", this.visits ? `entered ${count(visits, "time")}` : ""].filter(Boolean);
     return h("div", { class: "func-head" }, insn.func, h("span", { class: "hint" }, said.join(", ")));
   }
 

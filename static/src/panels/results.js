@@ -1,4 +1,5 @@
 /** What a run left behind: map contents, output, machine code. */
+import { slotOf } from "../core/model.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
 import { count, spell } from "../ui/format.js";
@@ -198,7 +199,7 @@ export class MachinePane extends Panel {
       row,
       h("span", { class: "x86-off" }, item.off.toString(16).padStart(4, "0")),
       h("span", { class: "x86-hex" }, item.hex),
-      h("span", { class: "x86-insn" }, item.insn >= 0 ? `${item.insn}:` : ""),
+      h("span", { class: "x86-insn" }, item.insn >= 0 ? `${slotOf(item.insn)}:` : ""),
       h("code", { class: "insn-text" }, item.text),
     );
   }

@@ -1,4 +1,5 @@
 /** The state column: what the verifier knows, or what the machine holds, after the step under the cursor. */
+import { slotOf } from "../core/model.js";
 import { Panel } from "../core/panel.js";
 import { selectedOf } from "../core/values.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
@@ -127,7 +128,10 @@ export class State extends Panel {
   /** What the column is headed. @param {Here | null} here @param {boolean} failing */
   says(here, failing) {
     if (!here) return "State";
-    if (here.view !== "verify") return `Machine after ${here.idx}`;
+    if (here.view !== "verify") {
+      const entered = this.store.state.code.enteredAt(here.idx);
+      return `Machine after ${slotOf(here.idx)}${entered ? ` of ${entered.name} · its frame replaced the caller's` : ""}`;
+    }
     return `${failing ? "State before" : "State after"} ${here.idx}${here.depth > 1 ? ` · frame ${here.frame}` : ""}`;
   }
 

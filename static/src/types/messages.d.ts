@@ -2418,6 +2418,14 @@ export interface MapContent {
   variables?: Variable[];
 }
 
+/** A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on. */
+export interface Entered {
+  name: string;
+  insns: Insn[];
+  /** its machine code */
+  listing: MachineInsn[];
+}
+
 /** `run` done, or failed in the middle of the last run. */
 export interface Executed {
   type: "stage";
@@ -2442,6 +2450,8 @@ export interface Executed {
   memory: Region[];
   /** with an input of kind `recording` */
   recorded?: Recorded;
+  /** programs that tail calls enter, by their numbers from 1 */
+  entered?: Entered[];
   /** the command line that does the same, with a file of the source in the current directory */
   command?: string;
   /** what the stage took */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def test_of_a_long_recording_the_first_event_comes_first() -> None:
     assert [each["steps"] for each in result["runs"]] == [steps[n] for n in range(100)]
     assert sum(steps.values()) > REPLAYED_AT_ONCE
     for each in (result, last):
-        assert told.read(told.msgspec.json.encode(each)) is not None
+        assert told.read(json.dumps(each)) is not None
 
 
 def test_what_is_told_late_is_what_a_short_recording_tells() -> None:

@@ -1,0 +1,133 @@
+"""Tail calls in a recorded event: the programs that they enter are steps of the same event.
+
+The recordings are those of `python -m vm record tests/golden/recordings/tail_calls.c --kernel 6.12 --events 2 --shell
+'busybox true; busybox true'`, and of 6.1, whose machine code is another one.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vm import pipeline
+from vm.errors import InputError
+from vm.pipeline import Recording
+from vm.recorded.format import decode, encode
+from vm.runner.execution import PROGRAM, Execution
+
+FOLDER = Path(__file__).parents[2] / "golden" / "recordings"
+CHAIN = ["entered", "counted", "told"]
+
+
+def recorded(kernel: str) -> Recording:
+    return pipeline.recording_of((FOLDER / f"tail_calls-{kernel}.rec").read_bytes())
+
+
+def events(recording: Recording, name: str = "entered") -> list[Execution]:
+    return [run for _, run, _ in pipeline.stepped(recording, name)]
+
+
+def jumps(run: Execution) -> list[tuple[int, str]]:
+    return [(event.step, event.text) for event in run.events if event.kind == "tail_call"]
+
+
+@pytest.mark.parametrize("kernel", ["6.12", "6.1"])
+def test_a_tail_call_goes_on_in_the_same_event(kernel: str) -> None:
+    runs = events(recorded(kernel))
+    assert len(runs) == 2
+    for run in runs:
+        programs = [step.insn_idx // PROGRAM for step in run.steps]
+        assert sorted(programs) == programs and set(programs) == {0, 1, 2}
+        assert {step.frameno for step in run.steps} == {0}  # each frame replaces the one before
+        last = [max(i for i, each in enumerate(programs) if each == number) for number in (0, 1)]
+        assert jumps(run) == [(last[0], "to counted, which replaces this frame"),
+                              (last[1], "to told, which replaces this frame")]  # fmt: skip
+        assert run.r0 == 3 and run.result.startswith("3, in ") and run.insns == len(run.steps)
+        entered = [next(step for step in run.steps if step.insn_idx // PROGRAM == number) for number in (1, 2)]
+        assert all(0 <= step.insn_idx % PROGRAM < 3 for step in entered)
+
+
+def test_the_context_and_what_is_printed_are_those_of_the_event() -> None:
+    for run, name in zip(events(recorded("6.12")), ("/bin/sh", "/proc/self/exe"), strict=True):
+        calls = [event.text for event in run.events if event.kind == "call"]
+        assert any(text.startswith("bpf_trace_printk(") for text in calls)
+        (empty,) = (text for text in calls if text.startswith("bpf_tail_call("))
+        assert empty.endswith("index: 2)")  # nothing was there: the program goes on, without a result
+        written = [write.data for step in run.steps for write in step.writes if write.by == "call"]
+        assert any(name.encode() in data for data in written)
+
+
+def test_an_entered_program_has_events_of_its_own() -> None:
+    assert [len(events(recorded("6.12"), name)) for name in CHAIN] == [2, 4, 5]
+    own = events(recorded("6.12"), "counted")
+    assert {jumps(run)[0][1] for run in own} == {"to told, which replaces this frame"}
+    assert all(run.steps[0].insn_idx == 0 for run in own)
+
+
+def test_the_verifier_is_known_up_to_the_tail_call() -> None:
+    for _, run, known in pipeline.stepped(recorded("6.12"), "entered"):
+        assert len(known) == len(run.steps)
+        told = [about is not None for about in known]
+        left = jumps(run)[0][0]
+        assert all(told[:left]) and not any(told[left + 1 :])
+        assert not any(about.wrong for about in known if about is not None)
+
+
+def test_a_struct_has_what_all_programs_did_to_it() -> None:
+    recording = recorded("6.12")
+    (first, _) = pipeline.recorded_structs(recording, "entered")
+    run = events(recording)[0]
+    left = [step for step, _ in jumps(run)]
+    (section,) = (each for each in first if each.name.startswith(".bss"))
+    fields = [section.rows[held.row].name for held in section.held]
+    steps = [held.step for held in section.held]
+    assert fields == ["last_pid", "execs", "last_pid"] and section.steps == len(run.steps)
+    assert steps[0] < left[0] < steps[1] < left[1] < steps[2]
+    assert [held.how for held in section.held] == ["write", "write", "read"]
+
+
+def test_a_program_that_is_not_there_ends_the_event() -> None:
+    recording = recorded("6.12")
+    codes = tuple(replace(code, fingerprint="0" * 16) if code.name == "counted" else code for code in recording.codes)
+    for run in events(replace(recording, codes=codes)):
+        assert {step.insn_idx // PROGRAM for step in run.steps} == {0}
+        assert jumps(run) == [(len(run.steps) - 1, "to counted, which replaces this frame")]
+    # Without the events that follow, as where a limit was hit.
+    cut = replace(
+        recording, events=tuple(each for each in recording.events if recording.codes[each.program].name == "entered")
+    )
+    assert all(each.continues for each in cut.events)
+    alone = events(replace(cut, events=cut.events[:1]))
+    assert jumps(alone[0])[-1][1] == "to another program, which replaces this frame"
+
+
+def test_older_files_and_others_are_read() -> None:
+    data = (FOLDER / "tail_calls-6.12.rec").read_bytes()
+    assert data[4:6] == b"\1\0"  # older versions read it, too
+    assert decode(encode(decode(data))) == decode(data)
+    body = zlib.decompress(data[16:])
+    (length,) = struct.unpack_from("<I", body)
+    head, rest = json.loads(body[4 : 4 + length]), body[4 + length :]
+    assert [event["continues"] for event in head["events"] if "continues" in event] == [True] * 6
+
+    def changed(value: Any) -> bytes:
+        for event in head["events"]:
+            event.pop("continues", None)
+            if value is not None:
+                event["continues"] = value
+        told = json.dumps(head).encode()
+        whole = struct.pack("<I", len(told)) + told + rest
+        return struct.pack("<4sHHII", b"BPFR", 1, 0, len(whole), zlib.crc32(whole)) + zlib.compress(whole)
+
+    older = decode(changed(None))
+    assert all(jumps(run) == [] for run in events(older))
+    with pytest.raises(InputError, match="does not hold"):
+        decode(changed(1))
+    # Each event continues the one before, also those of the program itself: one long event, and no endless one.
+    assert 1 <= len(events(decode(changed(True)))) <= 6
