@@ -422,6 +422,12 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         yield from run_blocks(n, x, known_states(paths, x, left) if paths is not None else None)
         left = max(0, left - len(x.steps))
     last = runs[-1]
+    others: Sequence[Companion] = ()
+    if any(event.kind == "tail_call" for x in runs for event in x.events):
+        verified = not translated.rewritten.plain
+        others = pipeline.companions(
+            obj, translated.loaded.program, verified=verified, machine=image is not None, caps=asked.caps
+        )
     yield {
         "type": "stage",
         "stage": "run",
@@ -430,6 +436,7 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         "message": last.fault.message if last.fault is not None else "",
         "packet_in": [given.data.hex() for given in inputs if isinstance(given, PacketInput)],
         **runs_json(translated.loaded.program, runs),
+        **_entered(others),
         **passed.ran(
             passed.item("x86-64 code", translated.loaded.program.name, len(image.code))
             if image is not None

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code, Log, Machine } from "../src/core/model.js";
+import { Code, Log, Machine, slotOf } from "../src/core/model.js";
 import { LOAD } from "./world.js";
 
 test("instructions by slot, line and function", () => {
@@ -12,6 +12,19 @@ test("instructions by slot, line and function", () => {
   assert.deepEqual([code.func(4), code.func(6), code.func(99)], ["main", "helper", ""]);
   assert.equal(code.funcs, 2);
   assert.deepEqual(new Code(null).insns, []);
+});
+
+test("a program that a tail call enters stands behind the program itself", () => {
+  const base = 1 << 24;
+  const insns = [{ idx: base, text: "r1 = 1", line: 20, func: "second" }, { idx: base + 1, text: "exit", line: 21 }];
+  const code = new Code(LOAD);
+  const all = code.with([{ name: "second", insns, listing: [] }]);
+  assert.equal(all.at(base + 1)?.text, "exit");
+  assert.deepEqual([all.func(4), all.func(base + 1), all.line(base)], ["main", "second", 20]);
+  assert.deepEqual(all.byLine.get(20), [base]);
+  assert.deepEqual([all.enteredAt(4), all.enteredAt(base + 1)?.name, slotOf(base + 1)], [null, "second", 1]);
+  assert.equal(code.insns.length, LOAD.insns.length);
+  assert.equal(code.with([]), code);
 });
 
 test("lines of the log and steps, both ways", () => {

@@ -20,7 +20,7 @@ from vm.kernel.symbols import symbol_name
 from vm.program import Program
 from vm.rewritten import AddressRef
 from vm.runner.alu import ATOMICS, JUMPS, alu, signed
-from vm.runner.execution import Fault, MemoryWrite, RunStep
+from vm.runner.execution import PROGRAM, Fault, MemoryWrite, RunStep
 from vm.runner.helpers import Call, call_helper, find_helper, helper_name
 from vm.runner.helpers.net import load_absolute, skb
 from vm.runner.inputs import MemoryInput, RunLimits
@@ -176,7 +176,7 @@ class Interpreter:
         orig = code.orig_idx[at]
         first = at == 0 or code.orig_idx[at - 1] != orig
         said = events if len(self.world.events) > events else -1
-        step = RunStep(orig, -1, tuple(self.regs[:11]), (), tuple(self.writes), said, depth)
+        step = RunStep(orig + PROGRAM * code.number, -1, tuple(self.regs[:11]), (), tuple(self.writes), said, depth)
         if first:
             if len(self.steps) >= self.most_steps:
                 self.record = False

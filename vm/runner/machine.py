@@ -18,7 +18,7 @@ from vm.errors import InputError, InternalError, NotEmulated
 from vm.runner.execution import Execution, Fault, RunEvent
 from vm.runner.helpers import Call, call_helper
 from vm.runner.inputs import MemoryInput, RunInput, RunLimits
-from vm.runner.memory import TEXT_BASE, AccessError, Namer
+from vm.runner.memory import CODE_BASE, TEXT_BASE, AccessError, Namer
 from vm.runner.place import BACK, EXIT, SLOT, SLOTS, Placed
 from vm.runner.plain import converted_context
 from vm.runner.points import CODE_STRIDE, EPILOGUE, JUMPS, Point
@@ -406,6 +406,11 @@ class Machine:
                 return one.orig_at(where)
         return 0
 
+    @staticmethod
+    def _program_at(address: int) -> int:
+        """The number of the program whose code is at an address."""
+        return (address - CODE_BASE) // CODE_STRIDE - 1
+
     def _execution(self, fault: Fault | None, recorded: int) -> Execution:
         world, recording = self.world, self._recording
         r0 = int(self.uc.reg_read(self._ids[0])) if fault is None else 0
@@ -420,7 +425,8 @@ class Machine:
             for i, event in enumerate(events):
                 first.setdefault(event.step, i)
             stack = range(world.stack.base, world.stack.end)
-            steps = Steps(recording, first, Namer(self.memory), stack, self._steps)
+            several = self._program_at if len(self.loaded) > 1 else None
+            steps = Steps(recording, first, Namer(self.memory), stack, self._steps, program_of=several)
         return Execution(
             engine="jit",
             r0=r0,

@@ -16,7 +16,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.runner.alu import ATOMICS
 from vm.runner.alu import JUMPS as COMPARISONS
-from vm.runner.execution import MemoryWrite, RunStep
+from vm.runner.execution import PROGRAM, MemoryWrite, RunStep
 from vm.runner.memory import Memory
 from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
@@ -159,7 +159,8 @@ class Steps(Sequence[RunStep]):
     """RunSteps, each made when it is read. Equal to any other sequence of the same steps.
 
     events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are;
-    fields -- what is known of the types of memory
+    fields -- what is known of the types of memory; program_of -- number of the program whose code is at an address, for
+    runs that tail calls may lead into others
     """
 
     def __init__(
@@ -170,11 +171,13 @@ class Steps(Sequence[RunStep]):
         stack: range,
         limit: int,
         fields: Fields | None = None,
+        program_of: Callable[[int], int] | None = None,
     ) -> None:
         self._raw = raw
         self._events = events
         self._namer = namer
         self._fields = fields
+        self._program_of = program_of
         self._stack = stack
         points = raw.points
         self._heads: Sequence[int] = range(len(raw.ids))
@@ -292,7 +295,8 @@ class Steps(Sequence[RunStep]):
         last = raw.points[raw.ids[after - 1]]
         x86 = self._registers(after - 1 if last.leaves and depth == 0 else after)
         regs = tuple(x86[r] for r in BPF_REGS)
-        return RunStep(point.orig, point.x86_off, regs, x86, writes, self._events.get(i, -1), depth)
+        program = self._program_of(point.address) if self._program_of is not None else 0
+        return RunStep(point.orig + PROGRAM * program, point.x86_off, regs, x86, writes, self._events.get(i, -1), depth)
 
     def _write(self, k: int, insn: tuple[int, int, int, int, int]) -> MemoryWrite:
         code, dst, src, off, imm = insn

@@ -121,7 +121,9 @@ export class State extends Panel {
     } else {
       const pair = this.kinds.run.paint(here);
       const knew = pair && `Next to each value: the verifier's state ${pair.before ? "before" : "after"} its step ${pair.step + 1}.`;
-      this.detail.hint(knew ?? "The verifier's state at this step is not known.");
+      const entered = this.store.state.code.enteredAt(here.idx);
+      const tail = entered && `A tail call entered ${entered.name}, whose frame replaced the caller's. What the verifier knew is shown beside runs of ${entered.name} itself.`;
+      this.detail.hint(knew ?? tail ?? "The verifier's state at this step is not known.");
     }
   }
 
@@ -130,7 +132,7 @@ export class State extends Panel {
     if (!here) return "State";
     if (here.view !== "verify") {
       const entered = this.store.state.code.enteredAt(here.idx);
-      return `Machine after ${slotOf(here.idx)}${entered ? ` of ${entered.name} · its frame replaced the caller's` : ""}`;
+      return `Machine after ${slotOf(here.idx)}${entered ? ` of ${entered.name}` : ""}`;
     }
     return `${failing ? "State before" : "State after"} ${here.idx}${here.depth > 1 ? ` · frame ${here.frame}` : ""}`;
   }

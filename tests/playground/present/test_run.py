@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from playground.messages import told
 from playground.present.run import run_job
+from vm.runner.execution import PROGRAM
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -100,6 +105,39 @@ char LICENSE[] SEC("license") = "GPL";
     (remark,) = said["load"]["remarks"]
     assert remark["program"] == "second" and remark["fix"] is None
     assert (said["verify"]["verdict"], said["run"]["runs"][0]["result"]) == ("accept", "XDP_DROP")
+
+
+CHAIN = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int second(struct xdp_md *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, int);
+	__array(values, int(struct xdp_md *));
+} chain SEC(".maps") = { .values = { [0] = (void *)&second } };
+SEC("xdp") int first(struct xdp_md *ctx) { bpf_tail_call(ctx, &chain, 0); return 2; }
+SEC("xdp") int second(struct xdp_md *ctx) { return ctx->data_end - ctx->data > 20; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.mark.parametrize("engine", ["jit", "interpreter"])
+def test_the_program_that_a_tail_call_enters_is_told(engine: str) -> None:
+    said = list(run_job({"kind": "c", "source": CHAIN, "options": {"program": "first", "engine": engine}}))
+    run = next(m for m in said if m["type"] == "stage" and m["stage"] == "run" and m["status"] == "done")
+    ((entered),) = run["entered"]
+    assert entered["name"] == "second" and bool(entered["listing"]) == (engine == "jit")
+    slots = {insn["idx"]: insn for insn in entered["insns"]}
+    (steps,) = (m["steps"] for m in said if m["type"] == "steps" and m["stage"] == "run")
+    behind = [step["insn"] for step in steps if step["insn"] >= PROGRAM]
+    assert behind and behind[0] == PROGRAM and set(behind) <= set(slots)
+    assert {insn["line"] for insn in slots.values()} == {11} and slots[PROGRAM]["func"] == "second"
+    jumps = [insn["target"] for insn in slots.values() if insn["target"] is not None]
+    assert all(target in slots for target in jumps)
+    assert {row["insn"] for row in entered["listing"]} <= {*slots, -1}
+    assert not any("walk_step" in step for step in steps if step["insn"] >= PROGRAM)
+    told.read(json.dumps(run))
 
 
 def test_both_engines_say_the_same() -> None:

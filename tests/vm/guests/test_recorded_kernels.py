@@ -12,7 +12,7 @@ from vm.guests.states import State
 from vm.kernel.release import VERSION
 from vm.pipeline import BuildOptions, Choice, Recording, Source
 from vm.recorded.kernel_types import kernel_types
-from vm.runner.execution import Execution, RunStep
+from vm.runner.execution import PROGRAM, Execution, RunStep
 from vm.runner.replay import BY_LINE, EXACT
 
 ROOT = Path(__file__).parents[3]
@@ -108,3 +108,25 @@ def test_the_types_of_other_kernels_are_kept(recorded: tuple[State, Recording]) 
     sock = kept.struct("sock")
     assert sock.size == there.struct("sock").size
     assert kept.offset_of("sock", "sk_receive_queue.lock") == there.offset_of("sock", "sk_receive_queue.lock")
+
+
+@pytest.mark.parametrize(("kernel", "how"), [(VERSION, EXACT), ("6.1", BY_LINE), ("7.3", EXACT)])
+def test_programs_that_tail_calls_enter_are_steps_of_the_event(kernel: str, how: str) -> None:
+    found = pipeline.saved_guests()
+    state = next((state for state in found.states if state.name == kernel), None)
+    if state is None:
+        pytest.skip(found.missing or f"there is no saved guest of {kernel}")
+    source = Source("c", (ROOT / "tests" / "golden" / "recordings" / "tail_calls.c").read_bytes(), "tail_calls")
+    _, build = pipeline.built(source, BuildOptions())
+    assert build is not None
+    *_, recording = pipeline.record(build, source, state, Choice(2), shell=SHELL, seconds=30)
+    assert isinstance(recording, Recording)
+    runs = list(pipeline.stepped(recording, "entered"))
+    assert len(runs) == 2
+    for matched, run, known in runs:
+        assert matched == how and run.result.startswith("3, in ")
+        assert [text for _, kind, text, _ in run.events if kind == "tail_call"] == [
+            "to counted, which replaces this frame", "to told, which replaces this frame",
+        ]  # fmt: skip
+        assert {step.insn_idx // PROGRAM for step in run.steps} == {0, 1, 2} and not run.steps_cut
+        assert not [about for about in known if about is not None and about.wrong]

@@ -13,12 +13,13 @@ from vm.errors import InputError, LimitError
 from vm.guests import running
 from vm.guests.guards import guards
 from vm.guests.process import MODULE_AREA
-from vm.guests.recorder import _own
+from vm.guests.recorder import _own, _parts
 from vm.guests.states import State
 from vm.guests.stub import Registers
 from vm.kernel.release import VERSION
 from vm.pipeline import BuildOptions, Choice, Recording, Setup, Source, Taken
 from vm.recorded.values import Place, RecordedCode
+from vm.runner.execution import PROGRAM
 from vm.runner.replay import EXACT
 
 ROOT = Path(__file__).parents[3]
@@ -173,6 +174,19 @@ def test_a_guest_that_is_stopped_hundreds_of_times_goes_on(state: State) -> None
     assert sum(int(note.split(" ran ")[1].split()[0]) for note in ran) > 100
 
 
+def test_a_program_behind_a_tail_call_continues_the_event() -> None:
+    other = RecordedCode("other", "", bytes(64), (Place(BASE + 0x8000, 64),), ())
+    states = [
+        at(BASE), at(BASE + 4, STACK - 16),
+        at(BASE + 0x8000, STACK - 64), at(BASE + 0x8004, STACK - 80),  # another run, in a helper
+        at(BASE + 8, STACK - 16), at(BASE + 0x8004, STACK - 8), at(BASE + 0x8008, STACK - 24),
+        at(BASE, STACK - 200), at(BASE + 4, STACK - 216),  # an interrupt enters the first program again
+        at(BASE + 0x800c, STACK - 24), at(BASE + 0x10, STACK - 8),  # and back, by another tail call
+    ]  # fmt: skip
+    parts = [(n, list(_own([CODE, other][n], at(BASE), own)[0])) for n, own in _parts([CODE, other], at(BASE), states)]
+    assert parts == [(0, [0, 4, 8]), (1, [4, 8, 12]), (0, [16])]
+
+
 @pytest.mark.guests
 def test_a_tail_call_is_followed(state: State) -> None:
     _, build = pipeline.built(Source("c", JUMPS.encode(), "jumps"), BuildOptions())
@@ -183,10 +197,10 @@ def test_a_tail_call_is_followed(state: State) -> None:
     assert isinstance(recording, Recording)
     assert [recording.codes[event.program].name for event in recording.events] == ["first", "second"] * 2
     for first, second in zip(recording.events[::2], recording.events[1::2], strict=True):
-        assert first.pid == second.pid and second.offsets[0] > 0
-    for name, steps, result in (("first", 3, "7"), ("second", 3, "7")):
+        assert first.pid == second.pid and second.offsets[0] > 0 and first.continues and not second.continues
+    for name, insns in (("first", [0, 2, 3, PROGRAM, PROGRAM + 1, PROGRAM + 2]), ("second", [0, 1, 2])):
         for how, run, known in pipeline.stepped(recording, name):
-            assert how == EXACT and len(run.steps) == steps and run.result.startswith(f"{result}, in ")
+            assert how == EXACT and [step.insn_idx for step in run.steps] == insns and run.result.startswith("7, in ")
             assert not [each for each in known if each is not None and each.wrong]
 
 

@@ -20,7 +20,7 @@ from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.jit import translate
 from vm.program import MapSpec, Program
-from vm.runner.execution import Execution
+from vm.runner.execution import PROGRAM, Execution
 from vm.runner.inputs import NoInput, RunLimits
 from vm.runner.interp import interpret, interpret_all
 from vm.runner.machine import run, run_all
@@ -176,3 +176,5 @@ def test_tail_calls_into_another_program() -> None:
     y = interpret(first, NoInput(), LIMITS, siblings=[other])
     assert (x.result, y.result) == ("XDP_DROP", "XDP_DROP")
     assert [(e.step, e.text) for e in x.events] == [(e.step, e.text) for e in y.events] == [(2, "to other")]
+    of_other = [PROGRAM, PROGRAM + 1]
+    assert [s.insn_idx for s in x.steps] == [s.insn_idx for s in y.steps] == [0, 2, 3, *of_other]
