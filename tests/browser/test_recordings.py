@@ -275,3 +275,39 @@ def test_structs_offline(tab: Callable[..., Any], server: str, tmp_path: Path) -
 def test_a_program_without_a_recording_has_no_structs(tab: Callable[..., Any]) -> None:
     opened, page = example(tab, "count-drop")
     expect(page.get_by_role("tab", name="Structs")).to_be_hidden()
+
+
+TAIL_CALLS = Path(__file__).parents[1] / "golden" / "recordings" / "tail_calls-6.12.rec"
+
+
+def test_a_tail_call_leads_into_another_program_s_lines(tab: Callable[..., Any]) -> None:
+    opened = tab()
+    page = opened.open("/examples/count-drop")
+    stage(page, "run", "done")
+    page.locator("bs-editor input[type=file]").set_input_files(str(TAIL_CALLS))
+    expect(page.locator('.stage[data-stage="run"]')).to_contain_text("4 events", timeout=60_000)
+    page.get_by_role("tab", name="Packet").click()
+    page.get_by_role("group", name="Programs of the recording").get_by_role("button", name="entered").press("Enter")
+    scrubber = page.locator("bs-scrubber output")
+    expect(scrubber).to_contain_text("step 1 of 43", timeout=60_000)
+    state, insns = page.locator("bs-state"), page.locator("bs-insns")
+    expect(state).to_contain_text("Machine after 0")
+    page.evaluate("document.activeElement?.blur?.()")
+    page.keyboard.press("End")
+    expect(scrubber).to_contain_text("step 43 of 43")
+    expect(state).to_contain_text("Machine after 25 of told")
+    expect(state).to_contain_text("A tail call entered told, whose frame replaced the caller's.")
+    expect(insns.locator(".column-info")).to_have_text("told")
+    expect(insns).to_contain_text("bpf_trace_printk")
+    expect(page.locator("bs-editor .cm-content")).to_contain_text("return 3;")
+    # The first step of the program, where its heading is in sight; one step back is the caller's last.
+    for _ in range(23):
+        page.keyboard.press("ArrowLeft")
+    expect(scrubber).to_contain_text("step 20 of 43")
+    expect(insns.locator(".func-head", has_text="told")).to_contain_text("entered by a tail call")
+    page.keyboard.press("ArrowLeft")
+    expect(state).to_contain_text("Machine after 8 of counted")
+    expect(page.locator("bs-editor")).to_contain_text("bpf_tail_call(ctx, &stages, 1);")
+    page.get_by_role("tab", name="Output").click()
+    expect(page.locator("bs-output")).to_contain_text("to told, which replaces this frame")
+    opened.check()

@@ -110,7 +110,8 @@ def test_the_types_of_other_kernels_are_kept(recorded: tuple[State, Recording]) 
     assert kept.offset_of("sock", "sk_receive_queue.lock") == there.offset_of("sock", "sk_receive_queue.lock")
 
 
-@pytest.mark.parametrize(("kernel", "how"), [(VERSION, EXACT), ("6.1", BY_LINE), ("7.3", EXACT)])
+@pytest.mark.guests
+@pytest.mark.parametrize(("kernel", "how"), [(VERSION, EXACT), ("6.1", BY_LINE), ("7.3", BY_LINE)])
 def test_programs_that_tail_calls_enter_are_steps_of_the_event(kernel: str, how: str) -> None:
     found = pipeline.saved_guests()
     state = next((state for state in found.states if state.name == kernel), None)
