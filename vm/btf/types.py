@@ -456,12 +456,18 @@ class Btf:
 
     def field(self, struct_name: str, path: str) -> Field:
         """A field by name path ("sk.sk_family"), through anonymous members; KeyError if it is not there."""
-        owner, bit_off = self.struct(struct_name), 0
-        member = Member("", owner.id, 0)
+        try:
+            return self.field_of(self.struct(struct_name).id, path)
+        except KeyError:
+            raise KeyError(f"{struct_name}.{path}") from None
+
+    def field_of(self, type_id: int, path: str) -> Field:
+        """A field of a struct or union, as field() finds it; KeyError if it is not there."""
+        bit_off, member = 0, Member("", type_id, 0)
         for part in path.split("."):
             found = self._member(self.skip_modifiers(member.type_id), part, 0)
             if found is None:
-                raise KeyError(f"{struct_name}.{path}")
+                raise KeyError(path)
             member = found
             bit_off += member.bit_off
         return Field(bit_off // 8, self.size_of(member.type_id), member.type_id, bit_off % 8, member.bits)

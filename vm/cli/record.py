@@ -27,7 +27,8 @@ def arguments(p: ArgumentParser) -> None:
     p.add_argument("--task", default="", metavar="NAME", help="only events of tasks of this name or process id")
     p.add_argument(
         "--where", default="", metavar="CONDITION",
-        help="only events whose context meets it: pid == 42, comm != \"sh\", ctx+16:4 > 3, packet+36:2 == 53",
+        help="only events whose context meets it: pid == 42, comm != \"sh\", ctx+16:4 > 3, packet+36:2 == 53; or a "
+        "variable or a map's value: total > 5, counts[3] == 1; or what the program did: returns == 1, R6 > 1500",
     )  # fmt: skip
     p.add_argument("-o", "--output", metavar="FILE", help="write the recording here")
 

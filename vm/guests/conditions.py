@@ -1,5 +1,5 @@
 """Conditions that an event has to meet to be recorded: `dport == 443`, `comm == "wget"`, `ctx+16:4 > 3`,
-`packet+36:2 == 53`; or of what it did: `returns == 1`, `R6 > 1500`.
+`packet+36:2 == 53`; or of what it did: `returns == 1`, `R6 > 1500`. Those of maps are in vm/guests/map_conditions.py.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
 }  # fmt: skip
 _OF_TEXT: Final = ("==", "!=")
 _CONDITION: Final = re.compile(
-    r"\s*([A-Za-z_][\w. ]*?|(?:ctx|packet)\+\d+:[1248])\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII
-)
+    r"\s*([A-Za-z_][\w. ]*?|[A-Za-z_]\w*\[[^\]]{1,100}\][\w.]*|(?:ctx|packet)\+\d+:[1248])"
+    r"\s*(==|!=|<=|>=|<|>|&)\s*(\S.*?)\s*", re.ASCII,
+)  # fmt: skip
 _RETURNS: Final = "returns"
 _REGISTER: Final = re.compile(r"R(10|\d)")
 _X86: Final = (0, 7, 6, 2, 1, 8, 3, 13, 14, 15, 5)  # of R0 to R10, as numbers of machine code
@@ -40,7 +41,9 @@ _PACKETS: Final[Mapping[int, str]] = {
 
 
 class Condition(NamedTuple):
-    """A field of the context, how it is compared, and with what: a number, or text."""
+    """A field of the context, of a global variable or of a map's value, how it is compared, and with what: a number, or
+    text.
+    """
 
     name: str
     operator: str
@@ -126,8 +129,9 @@ def condition(text: str) -> Condition | None:
     found = _CONDITION.fullmatch(text) if len(text) <= MAX_CONDITION else None
     if found is None:
         raise InputError(
-            "A condition is a field of the context, a comparison and a value, or one of what the program did: "
-            'pid == 42, comm != "sh", ctx+16:4 > 3, returns == 1, R6 > 1500.'
+            "A condition is a field of the context, a global variable or the value of a map, a comparison and a value, "
+            'or one of what the program did: pid == 42, comm != "sh", ctx+16:4 > 3, total > 5, counts[3].bytes == 0, '
+            "returns == 1, R6 > 1500."
         )
     name, compared, value = found.groups()
     if value[0] in "\"'":

@@ -18,12 +18,14 @@ from vm.guests.conditions import condition
 from vm.guests.guards import guards
 from vm.guests.kernel import GuestKernel
 from vm.guests.machine import Machine
+from vm.guests.map_conditions import map_check
+from vm.guests.map_memory import MapMemory, map_id
 from vm.guests.stub import Registers, Stub
 from vm.guests.tasks import Tasks
 from vm.guests.wire import GuestError
 from vm.isa import opcodes as o
 from vm.kernel import func_ids
-from vm.program import Program
+from vm.program import Object, Program
 from vm.recorded.operands import Decoder
 from vm.recorded.touched import touched
 from vm.recorded.values import RETURNED, Bytes, RecordedCode, RecordedEvent
@@ -56,7 +58,8 @@ class Choice:
     events -- maximum for each program
     every  -- only every n-th entry of those that meet the other conditions
     task   -- only of tasks of this name, or with this process id; "": of all, but for the guest's init
-    where  -- only events whose context, registers or result meet this condition; "": all
+    where  -- only events whose context, registers or result, or a map's value at their entry, meet this condition; "":
+              all
     """
 
     events: int = DEFAULT_EVENTS
@@ -67,13 +70,14 @@ class Choice:
 
 @dataclass
 class Recorder:
-    """Records a guest's programs. programs -- one for each of `codes`"""
+    """Records a guest's programs. programs -- one for each of `codes`; obj -- where they are from, for its maps"""
 
     machine: Machine
     kernel: GuestKernel
     codes: Sequence[RecordedCode]
     programs: Sequence[Program]
     choice: Choice
+    obj: Object | None = None
     _events: list[tuple[RecordedEvent, float]] = field(default_factory=list)
     _again: list[int] = field(default_factory=list)
     _resting: set[int] = field(default_factory=set)
@@ -96,11 +100,17 @@ class Recorder:
         self._checks = [
             asked.check(program, self.kernel.btf) if asked is not None else None for program in self.programs
         ]
+        held = map_check(self.obj, asked) if asked is not None and self._asked and self.obj is not None else None
+        if any(self._checks):
+            held = None  # a field of the context goes before a variable of the same name
+        number = map_id(self.machine, held.number) if held is not None else 0
+        self._held = held
         self._in_init = [0] * len(self.codes)
         self._spared = 0
         self._taken = [0] * len(self.codes)
         self._stub = Stub(debug, time.monotonic() + self.machine.left)
         self._tasks = Tasks(self.kernel, self._stub)
+        self._memory = MapMemory(self.kernel, self._stub, held.spec, number) if held is not None else None
         self._stub.stop_at(*self._entries)
         self._armed = set(self._entries)
         self._stub.go()
@@ -199,7 +209,11 @@ class Recorder:
         return self._admitted[number] % max(1, self.choice.every) == 0
 
     def _met(self, number: int, state: Registers) -> bool:
-        """Whether the context meets the condition."""
+        """Whether the context meets the condition, or what a map holds now."""
+        if self._held is not None and self._memory is not None:
+            asked, address = self._held.check, self._memory.value(self._held.key)
+            place = asked.field
+            return bool(address) and asked.holds(self._stub.read((address + place.offset, place.size))[0])
         check = self._checks[number]
         if check is None:
             return False
@@ -316,7 +330,7 @@ class Recorder:
             return "did not run"
         if not seen:
             return "ran only in the init of the virtual machine, which is not recorded"
-        if self._asked and self._checks[number] is None:
+        if self._asked and self._held is None and self._checks[number] is None:
             return f"ran, but its context has nothing that the condition {choice.where} can be asked of"
         times = f"ran {seen} time{'' if seen == 1 else 's'} while it was watched"
         if self._admitted[number]:

@@ -223,7 +223,7 @@ def run(
         return
     for name, slot in attacher.iterators.items():
         yield list(_iterated(machine, name, slot))
-    recorder = Recorder(machine, kernel, codes, watched, choice) if choice is not None else None
+    recorder = Recorder(machine, kernel, codes, watched, choice, obj) if choice is not None else None
     pause: Callable[[float], None] = time.sleep
     if recorder is not None:
         yield [Codes(tuple(codes))]

@@ -24,6 +24,8 @@ from vm.recorded.values import RecordedEvent, RecordedMap
 from vm.recorded.values import Recording as Recording
 
 if TYPE_CHECKING:
+    from vm.btf.types import Btf
+    from vm.guests.conditions import Condition
     from vm.guests.states import State
     from vm.jit.image import Image
     from vm.rewritten import Rewritten
@@ -73,11 +75,13 @@ def record(
     from vm.guests.events import Attached, Codes, Content, Ended, Noted, Printed, Recorded
     from vm.guests.wire import GuestError
 
-    condition(choice.where)  # InputError before anything is started
+    asked = condition(choice.where)  # InputError before anything is started
     kernel = guest_kernel(state, attaches=True)
     obj, before = prepared(build, kernel, setup)
     for name, why in obj.errors:
         yield name, False, why
+    if asked is not None and asked.outcome() is None:
+        _nameable(obj, asked, kernel.btf)
     line = shell or running.WORKLOADS[workload]
     codes: tuple[Any, ...] = ()
     events: list[RecordedEvent] = []
@@ -125,6 +129,16 @@ def record(
         tuple(printed[:MAX_TEXTS]), tuple(note[:MAX_TEXT] for note in notes[:MAX_TEXTS]),
         types,
     )  # fmt: skip
+
+
+def _nameable(obj: Object, asked: Condition, btf: Btf) -> None:
+    """InputError, with what there is, if a condition names nothing that can be asked."""
+    from vm.guests.map_conditions import map_check, unknown
+
+    if any(asked.check(program, btf) is not None for program in obj.programs):
+        return
+    if map_check(obj, asked) is None:
+        raise unknown(obj, asked)
 
 
 def _source_json(source: Source, options: BuildOptions) -> dict[str, object]:

@@ -45,7 +45,7 @@ export class RecordForm {
         labelled("At most, of each program", this.events),
         labelled("One in", this.every, "1: each of those that the other fields admit"),
         labelled("Task", this.task, "Its name or process id"),
-        labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3, packet+36:2 == 53; or what the program did: returns == 1, R6 > 1500'),
+        labelled("Condition", this.where, 'A field of the context or an argument, a comparison and a value: pid == 42, filename != "sh", ctx+16:4 > 3, packet+36:2 == 53; a global variable or the value of a map at the entry: total > 5, cfg.enabled == 1, counts[3].bytes > 100, seen[{.pid = 7}] != 0; or what the program did: returns == 1, R6 > 1500'),
       ),
       this.guest.setup.element,
       h("div", { role: "status" }, this.said, this.notes),

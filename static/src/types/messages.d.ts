@@ -356,7 +356,7 @@ export interface RecordRequest {
   every?: number;
   /** only events of tasks of this name or process id */
   task?: string;
-  /** only events whose context meets it: `pid == 42` */
+  /** only events that meet it: `pid == 42`, `counts[3] > 5` */
   where?: string;
 }
 
