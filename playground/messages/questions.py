@@ -261,7 +261,9 @@ class RecordRequest(GuestAnalysis, frozen=True, kw_only=True):
     ] = ""
     where: Annotated[
         str,
-        about("only events that meet it: `pid == 42`, `counts[3] > 5`", title="The condition", max_length=CONDITION_LENGTH),
+        about(
+            "only events that meet it: `pid == 42`, `counts[3] > 5`", title="The condition", max_length=CONDITION_LENGTH
+        ),
     ] = ""
 
 
