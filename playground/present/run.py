@@ -119,6 +119,8 @@ def prepare() -> dict[str, Any]:
     The result is sent to the web process: `guests` has the names of the saved guests of real kernels, `kernels_missing`
     what the machine lacks for them, a sentence ("": nothing).
     """
+    import vm.runner.replay  # noqa: F401 - the first recording would wait for it
+
     pipeline.prepare_counterexamples()
     pipeline.prepare_guests()
     there = pipeline.saved_guests()
