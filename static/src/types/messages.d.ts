@@ -406,6 +406,13 @@ export interface GraphRequest {
   request: Request;
 }
 
+/** Ask for the smallest source that the verifier refuses for the same reason (docs/fixes.md). Answered by a `smaller` for the smallest one so far, at most two in a second, and by `reduced`. */
+export interface ReduceRequest {
+  type: "reduce";
+  /** the program, as in `run` */
+  request: Request;
+}
+
 /** Stop a question about a program. Answered by an `error` with the code `analysis` if it was not answered yet. */
 export interface Stop {
   type: "stop";
@@ -854,6 +861,44 @@ export interface FixesDone {
   type: "fixes_done";
   /** how many `fix` messages there were */
   found: number;
+}
+
+/** The smallest source so far that the verifier refuses for the same reason. */
+export interface SmallerSource {
+  type: "smaller";
+  source: string;
+  /** the files beside the source that it needs; the others are written into it */
+  files: string[];
+  /** with something in them */
+  lines: number;
+  /** those of the source and of its files as they were sent */
+  whole: number;
+  /** how many sources were compiled */
+  tried: number;
+  /** what the verifier says of it */
+  message: string;
+  /** the 1-based line at which it is refused */
+  line: number | null;
+}
+
+/** The search for a smaller source has ended. */
+export interface ReducedSource {
+  type: "reduced";
+  source: string;
+  /** the files beside the source that it needs; the others are written into it */
+  files: string[];
+  /** with something in them */
+  lines: number;
+  /** those of the source and of its files as they were sent */
+  whole: number;
+  /** how many sources were compiled */
+  tried: number;
+  /** what the verifier says of it */
+  message: string;
+  /** the 1-based line at which it is refused */
+  line: number | null;
+  /** `smallest`: nothing else can be left out by itself; `time`, `tries`: the search was stopped */
+  ended: "smallest" | "time" | "tries";
 }
 
 /** Where the run on the input stopped. */
@@ -2354,6 +2399,8 @@ export interface Translated {
   summary: string;
   /** size of the machine code */
   bytes: number;
+  /** size of `xlated` of `binaries` */
+  xlated_bytes: number;
   listing: MachineInsn[];
   /** lists of which this message holds only the beginning: how many items `part` has of each */
   more?: Record<string, number>;
@@ -2625,6 +2672,6 @@ export interface View {
   shape?: Shape;
 }
 
-export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | SetupRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | Stop | Resume | Cancel;
+export type ClientMessage = Run | Window | PartRequest | LogRequest | ValueRequest | FactsRequest | Seek | StatesRequest | RoundsRequest | ContentsRequest | RewrittenRequest | FixesRequest | CounterexampleRequest | MatrixRequest | RealRequest | SetupRequest | RecordRequest | BinariesRequest | ProfileRequest | AdviceRequest | SettingsRequest | CompareRequest | GraphRequest | ReduceRequest | Stop | Resume | Cancel;
 export type StageMessage = Working | Skipped | Refused | Compiled | Loaded | Verified | Translated | Executed;
-export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Setup | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Replayed | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
+export type ServerMessage = StageMessage | Hello | Accepted | Queued | Progress | Log | Value | ProvedFacts | Found | ComparedStates | LoopRounds | Contents | RewrittenProgram | FoundFix | FixesDone | SmallerSource | ReducedSource | Counterexample | Kernels | KernelCell | EmulatedCell | FixTried | CellsDone | RealBegun | RealPacket | RealAttached | RealOutput | RealMap | RealDone | Setup | EventRecorded | RecordingMade | Binaries | WalkProfile | FoundAdvice | AdviceDone | TriedSetting | SettingsDone | WalksCompared | Graph | Replayed | Limit | Error | Done | VerifySteps | RunSteps | InsnsPart | ListingPart | LogPart | PathsPart | PruningsPart | ArrivalsPart | PrecisionPart | HoldingsPart | TreePart;
