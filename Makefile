@@ -54,9 +54,9 @@ unit:
 	$(VENV) -m pytest $(PARALLEL) -m "not browser and not guests and not corpus"
 
 browser:
-	$(VENV) -m pytest -n auto --dist loadfile tests/browser
+	$(VENV) -m pytest -n auto --dist loadfile -m "not corpus" tests/browser
 
-# The programs and texts of the corpora of which `make test` takes some.
+# The programs and texts of the corpora of which `make test` takes some; what axe says of narrow windows.
 corpora: check-python
 	@$(PYTHON) tools/setup.py test
 	@$(VENV) tools/native.py

@@ -36,6 +36,8 @@ from tools.lock import held, hold, say  # noqa: E402
 from vm import native  # noqa: E402
 
 STORE = ROOT / native.STORE
+SHARED = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bpfscope" / "native"
+"""Copies that were compiled in any checkout of this user, by their digests: another checkout need not compile them."""
 REQUIREMENTS = ROOT / "requirements" / "build.txt"
 KEEP = 3  # copies: of the current sources and of earlier versions
 # The inner loop is in these modules; the others run rarely, and -O1 compiles them in half the time.
@@ -118,9 +120,12 @@ def compile_now() -> None:
             shutil.copytree(ROOT / "vm", place / "vm", ignore=lambda _, names: [n for n in names if n == ".native"])
             key = native.digest(str(place))
             _known_failure(key)
+            if adopt(key, seen):
+                return
             try:
                 built = build(place, command)
                 publish(built, key, seen)
+                share(built, key)
             except Impossible as why:
                 stopped = STORE / f"{key}.stopped"
                 if isinstance(why, Killed) and not stopped.exists():  # the first time may be accidental
@@ -287,6 +292,35 @@ def publish(built: Path, key: str, seen: dict[str, list[int]]) -> None:
     folders = sorted((f for f in STORE.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime, reverse=True)
     for old in folders[KEEP:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def adopt(key: str, seen: dict[str, list[int]]) -> bool:
+    """Install the copy that another checkout of this user compiled, if there is one and it works."""
+    folder = SHARED / key
+    try:
+        if folder.stat().st_uid != os.getuid():
+            return False
+        publish(folder, key, seen)
+    except OSError:
+        return False
+    except Impossible:
+        shutil.rmtree(folder, ignore_errors=True)
+        return False
+    say("the verifier was compiled in another checkout")
+    return True
+
+
+def share(built: Path, key: str) -> None:
+    """Keep the copy for other checkouts. Errors are ignored."""
+    with contextlib.suppress(OSError):
+        SHARED.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(dir=SHARED, prefix="new-"))
+        shutil.copytree(built, new, dirs_exist_ok=True)
+        shutil.rmtree(SHARED / key, ignore_errors=True)
+        new.rename(SHARED / key)
+        folders = sorted(SHARED.iterdir(), key=lambda f: f.stat().st_mtime, reverse=True)
+        for old in folders[KEEP:]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def try_out(folder: Path) -> None:

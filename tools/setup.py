@@ -148,7 +148,9 @@ def bundle() -> None:
         if not fresh("npm", modules):
             say("installing the page's packages")
             begin("npm")
-            call([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], "npm ci", PATH=path)
+            # What was downloaded once is not asked for again: the lock file has its digest.
+            options = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error")
+            call([*npm, "ci", *options], "npm ci", PATH=path)
             mark("npm", modules)
         say("bundling the page's scripts")
         key = page_key(package, lock)

@@ -13,6 +13,7 @@ from tests.browser.fixtures import recorded
 from tests.browser.test_access import in_schemes
 from tests.browser.test_flow import replace_source, stage
 from tests.browser.test_recorded import RUDE, rude, state_row
+from tests.corpus import first
 from tests.playground.present.test_run import WORK_QUEUE
 
 Tabs = Callable[..., Any]
@@ -383,7 +384,7 @@ def test_a_step_with_much_to_say_paints_within_a_frame(recorded_tab: Tabs) -> No
     assert work[len(work) // 20] < 16, work
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("size", first([(1440, 900), (390, 844)]))
 def test_axe_of_why(recorded_tab: Tabs, size: tuple[int, int]) -> None:
     options = {"width": size[0], "height": size[1]}
     for messages in (recorded.explained(), recorded.reasoned(), recorded.not_emulated()):

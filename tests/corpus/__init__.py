@@ -29,6 +29,11 @@ def sampled(cases: Iterable[Any], every: int = 4) -> list[Any]:
     return [pytest.param(case, marks=[pytest.mark.corpus] if place % every else []) for place, case in enumerate(cases)]
 
 
+def first(cases: Iterable[Any]) -> list[Any]:
+    """Parameters of which `make test` takes the first one: of windows, the desktop's."""
+    return [pytest.param(case, marks=[pytest.mark.corpus] if place else []) for place, case in enumerate(cases)]
+
+
 def caps_of(entry: dict[str, Any]) -> Caps:
     """The capabilities of the user who loads a program of the index."""
     return NOBODY if entry.get("unprivileged") else ROOT

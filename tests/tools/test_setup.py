@@ -253,6 +253,28 @@ def test_a_compiled_copy_that_does_not_work_never_stands_under_its_name(
     assert not (tmp_path / "store" / "key").exists()
 
 
+def test_a_copy_of_another_checkout_is_taken_if_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "SHARED", tmp_path / "shared")
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / "modules.json").write_text("[]")
+    native.share(tmp_path / "built", "key")
+    assert (tmp_path / "shared").stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(native, "STORE", tmp_path / "store")
+    monkeypatch.setattr(native, "try_out", lambda folder: None)
+    monkeypatch.setattr(vm_native, "remember", lambda key, seen: None)
+    (tmp_path / "store").mkdir()
+    assert not native.adopt("another", {})
+    assert native.adopt("key", {})
+    assert (tmp_path / "store" / "key" / "modules.json").exists()
+
+    def try_out(folder: Path) -> None:
+        raise native.Impossible("it crashes")
+
+    monkeypatch.setattr(native, "try_out", try_out)
+    assert not native.adopt("key", {})
+    assert not (tmp_path / "shared" / "key").exists()
+
+
 def test_a_compiler_that_was_killed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "STORE", tmp_path / "store")
     monkeypatch.setattr(vm_native, "find", lambda: None)

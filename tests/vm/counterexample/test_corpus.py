@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpus import sampled
 from vm import pipeline
 from vm.counterexample.answers import SAFE
 from vm.pipeline import BuildOptions, Counterexample, Source, Verdict
@@ -50,7 +51,7 @@ def answer(name: str) -> tuple[Counterexample | None, float]:
     return found, time.monotonic() - started
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sampled(FILES))
 def test_it_is_rejected_and_answered_in_time(name: str) -> None:
     _, _, verdict = rejected(name)
     assert verdict.verdict == "reject"
@@ -61,6 +62,7 @@ def test_it_is_rejected_and_answered_in_time(name: str) -> None:
     assert seconds < SECONDS + 2  # a run of the answer and a busy machine
 
 
+@pytest.mark.corpus
 def test_most_are_answered() -> None:
     statuses = [found.status for found, _ in (answer(name) for name in FILES) if found is not None]
     answered = sum(status != "unknown" for status in statuses) / len(statuses)
@@ -70,7 +72,7 @@ def test_most_are_answered() -> None:
     assert answered >= ANSWERED
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", sampled(FILES))
 def test_an_input_that_is_found_faults_there(name: str) -> None:
     found, _ = answer(name)
     if found is None or found.status != "found":
