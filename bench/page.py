@@ -110,13 +110,12 @@ def first_paint(address: str) -> list[Row]:
 
 
 def run_page(browser: Any, address: str, source: str) -> Any:
-    """A page that has just been told to run an assembly source."""
+    """A page that has just begun to run an assembly source: it does so by itself with a draft that was kept."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     draft = json.dumps({"kind": "asm", "source": source, "options": {}})
     page.add_init_script(f"localStorage.setItem('bpfscope.draft', {json.dumps(draft)})")
     page.goto(f"{address}/")
     page.wait_for_selector("html[data-ready]")
-    page.keyboard.press("Control+Enter")
     return page
 
 

@@ -274,8 +274,8 @@ def test_headers_alone_are_added_and_another_source_is_used(tab: Callable[..., A
     page.locator(".file-tab", has_text="mine.h").wait_for()
     add(page, "other.c", other)
     page.get_by_role("button", name="Use as source").click()
+    page.wait_for_function("() => document.querySelector('bs-editor').store.state.stages.load?.program === 'other'")
     rejected(page)
-    assert page.evaluate("document.querySelector('bs-editor').store.state.stages.load.program") == "other"
     assert page.locator(".file-tab").all_text_contents() == ["other.c", "mine.h", "main.c"]
     for name, sentence in (("bad.tar.gz", "damaged"), ("none.tar.gz", "no BPF program")):
         if name == "bad.tar.gz":

@@ -413,6 +413,7 @@ def focused(page: Any, selector: str) -> None:
 
 
 def keys_to(page: Any, selector: str) -> None:
+    page.locator(selector).first.wait_for()
     for _ in range(20):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
