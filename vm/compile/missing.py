@@ -115,7 +115,7 @@ def _of_finding(d: Diagnostic, known: Facts) -> Iterator[Missing]:
         header = absent[1]
         if not header.startswith("/"):
             sentence = f"There is no file {header} here: it is left out, and what it brought is looked for."
-            yield Missing(header, f"/* left out: {header} */", sentence)
+            yield Missing(header, f"/* left out: {header} */", sentence, absent=True)
         return
     if hidden := _INVISIBLE.search(d.message):
         name = hidden[1]
@@ -174,7 +174,7 @@ def prefix(added: Iterable[Missing], *, vmlinux: bool) -> str:
 
 def left_out(added: Iterable[Missing]) -> tuple[str, ...]:
     """The headers among what was added that stand for a file that is not there: they are to be empty."""
-    return tuple(missing.what for missing in added if missing.add.startswith("/* left out"))
+    return tuple(missing.what for missing in added if missing.absent)
 
 
 def _rank(line: str) -> int:

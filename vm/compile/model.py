@@ -34,11 +34,13 @@ class Missing(NamedTuple):
     what -- its name: "IPPROTO_UDP", "u64", "license"
     add  -- the lines to put at the top of the source
     message -- a sentence for a person
+    absent -- whether it is a header that is not there: it is taken as empty, and `add` only says so
     """
 
     what: str
     add: str
     message: str
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
