@@ -114,6 +114,7 @@ def test_a_link_opens_at_the_same_step_elsewhere(tab: Tabs) -> None:
         page.keyboard.press("ArrowRight")
     page.locator('bs-state tr[data-name="r3"] .reg-name').click()
     page.keyboard.press("4")
+    expect(place(page)).to_contain_text(re.compile(r"step \d"))
     said = place(page).inner_text()
     page.keyboard.press("s")
     page.keyboard.press("Enter")
