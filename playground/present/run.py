@@ -6,7 +6,6 @@ STAGES is the sequence.
 
 from __future__ import annotations
 
-import posixpath
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +13,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from playground.present import passed
 from playground.present.analyses import ANALYSES, analysis_job
-from playground.present.inputs import RECORDING, from_base64, input_json, run_inputs
+from playground.present.inputs import RECORDING, input_json, run_inputs
 from playground.present.log import log_job
 from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
+from playground.present.programs import (
+    entered_json,
+    index_json,
+    insns_json,
+    lines_json,
+    load_summary,
+    maps_json,
+    programs_json,
+    remarks_json,
+)
 from playground.present.reads import READS
 from playground.present.reasons import numbers_message
+from playground.present.replayed import recording_stage
 from playground.present.request import Asked, read_request
-from playground.present.structs import structs_json
 from playground.present.uploaded import filled
 from playground.present.value import facts_told
 from playground.present.walk import WalkEncoder, unfinished_json, verdict_json
@@ -29,19 +38,15 @@ from playground.present.window import KEEP_LOG, Blocks, program_message
 from vm import pipeline
 from vm.errors import InputError, LimitError, NotEmulated
 from vm.jit.listing import listing as machine_listing
-from vm.listing import ListedInsn, listing
-from vm.program import Object, Program, Remark
-from vm.runner.execution import PROGRAM
+from vm.listing import listing
+from vm.program import Object, Program
 from vm.trace.blocks import FIRST_BLOCK
 
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
-    from vm.pipeline.kernel_record import Recording
     from vm.pipeline.running import Companion
     from vm.rewritten import Rewritten
-    from vm.runner.execution import Execution
-    from vm.runner.replay import Event, Replay
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -50,14 +55,6 @@ if TYPE_CHECKING:
 LOG_STEPS: Final = 1_000
 FACTS_STEPS: Final = 4_000
 """Steps of a walk whose first facts go with the verdict."""
-MOST_FILES: Final = 64
-"""Files beside the source itself whose lines are told of an object."""
-MAX_OUTSIDE: Final = 100
-"""Steps of a recording that are named as outside what the verifier had proved."""
-MOST_ENTERED: Final = 4_000
-"""Instructions of a program that a tail call enters, up to which they are told."""
-REPLAYED_AT_ONCE: Final = 500
-"""Steps of a recording's events up to which the result tells all of them; that takes 20 ms."""
 INSNS_WHOLE: Final = 32_000
 """Largest size, in bytes, of instructions that are in the `load` message completely; else it has INSNS_HEAD bytes."""
 INSNS_HEAD: Final = 14_000
@@ -268,7 +265,7 @@ def compile_stage(asked: Asked) -> Generator[Message, None, Compiled]:
         ],
         "missing": [{"what": m.what, "add": m.add, "message": m.message} for m in c.missing],
         "added": list(c.added),
-        "remarks": _remarks(c.remarks),
+        "remarks": remarks_json(c.remarks),
         **passed.compiled(asked, c.object),
     }  # fmt: skip
     if not c.ok:
@@ -283,23 +280,23 @@ def load_stage(compiled: Compiled) -> Generator[Message, None, Loaded]:
         program = pipeline.choose(obj, asked.program)
     except InputError as e:
         yield {
-            "type": "stage", "stage": "load", "status": "failed", "message": e.message, "programs": _programs(obj),
+            "type": "stage", "stage": "load", "status": "failed", "message": e.message, "programs": programs_json(obj),
         }  # fmt: skip
         raise StageFailed from None
     listed = listing(program)
-    insns, rest = divided(_insns(program, listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
+    insns, rest = divided(insns_json(program, listed), INSNS_WHOLE, INSNS_HEAD, records=len(listed))
     yield {
         "type": "stage",
         "stage": "load",
         "status": "done",
-        "summary": _load_summary(obj, program),
-        "programs": _programs(obj),
+        "summary": load_summary(obj, program),
+        "programs": programs_json(obj),
         "program": program.name,
-        "maps": _maps(program),
+        "maps": maps_json(program),
         "insns": insns,
-        **(_shape(program, listed) if rest is not None else {}),
-        **(_lines(program) if asked.source.kind == "elf" else {"lines": {}}),
-        "remarks": _remarks(pipeline.remarks_of(obj, program.name)),
+        **(index_json(program, listed) if rest is not None else {}),
+        **(lines_json(program) if asked.source.kind == "elf" else {"lines": {}}),
+        "remarks": remarks_json(pipeline.remarks_of(obj, program.name)),
         "input": input_json(program),
         **passed.loaded(asked, compiled.object, obj, program),
     }
@@ -438,7 +435,7 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         "message": last.fault.message if last.fault is not None else "",
         "packet_in": [given.data.hex() for given in inputs if isinstance(given, PacketInput)],
         **runs_json(translated.loaded.program, runs),
-        **_entered(others),
+        **entered_json(others),
         **passed.ran(
             passed.item("x86-64 code", translated.loaded.program.name, len(image.code))
             if image is not None
@@ -448,87 +445,6 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
         ),
     }
     return Ran()
-
-
-def recording_stage(translated: Translated) -> Generator[Message, None, None]:
-    """The events of a recording, told as runs. Of a long one the result comes with the first event."""
-    from vm.runner.inputs import RunLimits
-
-    asked = translated.loaded.asked
-    recording = pipeline.recording_of(from_base64(str((asked.input or {}).get("base64", "")), "The recording"))
-    replay = pipeline.replayed(
-        recording, translated.rewritten, translated.image, RunLimits().steps, translated.paths,
-        obj=translated.loaded.object, caps=asked.caps,
-    )  # fmt: skip
-    early = replay.steps > REPLAYED_AT_ONCE
-    runs = replay.outlines()
-    events: list[Event] = []
-    for n, event in enumerate(replay.events()):
-        yield from run_blocks(n, event.run, event.known)
-        runs[n] = event.run
-        events.append(event)
-        if early and n == 0 and len(runs) > 1:
-            yield _recording_result(translated, recording, replay, runs, events)
-    whole = _recording_result(translated, recording, replay, runs, events)
-    if early and len(runs) > 1:
-        whole = {"type": "replayed", **{name: whole[name] for name in ("events", "memory", "returned", "recorded")}}
-    yield whole
-
-
-def _recording_result(
-    translated: Translated, recording: Recording, replay: Replay, runs: Sequence[Execution], events: Sequence[Event]
-) -> Message:
-    """The message of the stage. events -- those that are replayed, the first of `runs`"""
-    program = translated.loaded.program
-    outside = [
-        [n, i]
-        for n, event in enumerate(events)
-        for i, each in enumerate(event.known)
-        if each is not None and each.wrong
-    ]
-    return {
-        "type": "stage",
-        "stage": "run",
-        "status": "done",
-        "summary": runs[-1].result,
-        "message": "",
-        "packet_in": [],
-        **runs_json(program, runs),
-        **_entered(replay.entered),
-        "recorded": {
-            "kernel": recording.release, "workload": recording.workload, "matched": replay.matched.how,
-            "tasks": [f"{event.comm} ({event.pid})" for event in replay.matched.events],
-            "programs": [
-                {"name": code.name, "events": sum(event.program == number for event in recording.events)}
-                for number, code in enumerate(recording.codes)
-            ],
-            "notes": list(recording.notes), "printed": list(recording.printed), "outside": outside[:MAX_OUTSIDE],
-            **structs_json([event.structs for event in events]),
-            **({"replayed": len(events)} if len(events) < len(runs) else {}),
-        },
-        **passed.ran(passed.item("recording", f"Linux {recording.release}", len(recording.events), "event"), [], runs),
-    }  # fmt: skip
-
-
-def _entered(programs: Sequence[Companion]) -> Message:
-    """The field `entered`, for programs that tail calls may have entered, by their numbers from 1."""
-    found = []
-    for n, (rewritten, image) in enumerate(programs, 1):
-        program, first = rewritten.program, PROGRAM * n
-        if len(program.insns) > MOST_ENTERED:
-            continue
-        insns = list(_insns(program, listing(program)))
-        for insn in insns:
-            insn["idx"] += first
-            insn["target"] = insn["target"] + first if insn["target"] is not None else None
-        names = [m.full_name or m.name for m in program.maps], [f.name for f in program.functions]
-        rows = machine_listing(image, *names) if image is not None else ()
-        code = [
-            {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx + first * (row.insn_idx >= 0)}
-            for row in rows
-        ]  # fmt: skip
-        found.append({"name": program.name, "insns": insns, "listing": code})
-    return {"entered": found} if found else {}
 
 
 Stage: TypeAlias = Callable[[Any], Generator[Message, None, Any]]
@@ -541,10 +457,6 @@ STAGES: Final[tuple[tuple[str, Stage], ...]] = (
 )
 
 
-def _remarks(remarks: Sequence[Remark]) -> list[Message]:
-    return [remark.as_json() for remark in remarks]
-
-
 def _compile_failure(compilation: Compilation) -> str:
     for d in compilation.diagnostics:
         if d.severity in ("error", "fatal error"):
@@ -552,88 +464,3 @@ def _compile_failure(compilation: Compilation) -> str:
             where += f"line {d.line}: " if d.line else ""
             return f"{where}{d.message}"
     return "clang made no object."
-
-
-def _load_summary(obj: Object, program: Program) -> str:
-    maps = f"{len(program.maps)} map{'s' if len(program.maps) != 1 else ''}"
-    more = f", {len(obj.programs)} programs" if len(obj.programs) > 1 else ""
-    return f"{maps}, {len(program.insns)} instructions{more}"
-
-
-def _programs(obj: Object) -> list[Message]:
-    good = [{"name": p.name, "section": p.section, "prog_type": p.prog_type, "error": ""} for p in obj.programs]
-    return good + [{"name": n, "section": "", "prog_type": 0, "error": why} for n, why in obj.errors]
-
-
-def _maps(program: Program) -> list[Message]:
-    from vm.kernel.names import map_type_name
-
-    return [
-        {
-            "name": m.full_name or m.name, "type": map_type_name(m.map_type),
-            "key_size": m.key_size, "value_size": m.value_size, "max_entries": m.max_entries, "flags": m.map_flags,
-        }
-        for m in program.maps
-    ]  # fmt: skip
-
-
-def _insns(program: Program, listed: Sequence[ListedInsn]) -> Iterator[Message]:
-    for row in listed:
-        insn: Message = {"idx": row.idx, "hex": row.hex, "text": row.text}
-        if row.line is not None:
-            insn["line"] = row.line.line
-            insn["column"] = row.line.column
-            if file := program.file_of(row.line):
-                insn["file"] = file
-        else:
-            insn["line"] = None
-        insn["target"] = row.target
-        if row.func:
-            insn["func"] = row.func
-        if row.call:
-            insn["call"] = row.call
-        yield insn
-
-
-def _shape(program: Program, listed: Sequence[ListedInsn]) -> Message:
-    """What the page has to know of all instructions where it gets only the first: which are wide, lines, functions."""
-    found: Message = {"wide": [], "line_info": [], "func_info": [], "call_info": []}
-    files: list[tuple[int, str]] = []
-    line: int | None = None
-    file = ""
-    for row in listed:
-        if len(row.hex) > 16:
-            found["wide"].append(row.idx)
-        here = row.line.line if row.line is not None else None
-        if here != line:
-            found["line_info"].append([row.idx, here])
-            line = here
-        there = program.file_of(row.line) if row.line is not None else ""
-        if there != file:
-            files.append((row.idx, there))
-            file = there
-        if row.func:
-            found["func_info"].append([row.idx, row.func])
-        if row.call:
-            found["call_info"].append([row.idx, row.call])
-    if files:
-        found["file_info"] = files
-    return {**found, "more": {"insns": len(listed)}}
-
-
-def _lines(program: Program) -> Message:
-    """The source lines of an object: those of the source itself, and of the other files by their names."""
-    found: dict[str, dict[str, str]] = {"": {}}
-    whole = dict(program.texts)
-    for info in program.lines:
-        file = program.file_of(info)
-        if file not in found and len(found) > MOST_FILES:
-            continue
-        for number, text in enumerate(whole.pop(info.file, ()), 1):
-            found.setdefault(file, {})[str(number)] = text
-        found.setdefault(file, {}).setdefault(str(info.line), info.text)
-    others = {name: lines for name, lines in found.items() if name}
-    told: Message = {"lines": found[""], **({"files": others} if others else {})}
-    if found[""] and not any(found[""].values()):
-        told["source_file"] = posixpath.basename(program.main_file)
-    return told

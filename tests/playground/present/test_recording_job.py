@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from playground.messages import told
-from playground.present.run import REPLAYED_AT_ONCE, run_job
+from playground.present.replayed import REPLAYED_AT_ONCE
+from playground.present.run import run_job
 from vm import pipeline
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
