@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, overload
+from typing import Final, Protocol
 
 from vm.bits import U64
 from vm.isa import opcodes as o
@@ -17,6 +17,7 @@ from vm.isa.insn import Insn
 from vm.runner.alu import ATOMICS
 from vm.runner.alu import JUMPS as COMPARISONS
 from vm.runner.execution import PROGRAM, MemoryWrite, RunStep
+from vm.runner.lazy_steps import LazySteps
 from vm.runner.memory import Memory
 from vm.runner.points import EPILOGUE, JUMPS, Point, stores
 
@@ -130,33 +131,8 @@ Fields = Callable[[int, int], str]
 """The field that some bytes are, by address and size; "" where it is not known."""
 
 
-class Window(Sequence[RunStep]):
-    """A slice of steps, each made when it is read."""
-
-    def __init__(self, steps: Sequence[RunStep], indices: range) -> None:
-        self._steps = steps
-        self._indices = indices
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    @overload
-    def __getitem__(self, index: int) -> RunStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RunStep]: ...
-    def __getitem__(self, index: int | slice) -> RunStep | Sequence[RunStep]:
-        if isinstance(index, slice):
-            return Window(self._steps, self._indices[index])
-        return self._steps[self._indices[index]]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(other) == list(self)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class Steps(Sequence[RunStep]):
-    """RunSteps, each made when it is read. Equal to any other sequence of the same steps.
+class Steps(LazySteps):
+    """The steps of a recording.
 
     events -- step -> index of its first event; namer -- regions as the run left them; stack -- where frames are;
     fields -- what is known of the types of memory; program_of -- number of the program whose code is at an address, for
@@ -191,28 +167,13 @@ class Steps(Sequence[RunStep]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> RunStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RunStep]: ...
-    def __getitem__(self, index: int | slice) -> RunStep | Sequence[RunStep]:
-        if isinstance(index, slice):
-            return Window(self, range(self._count)[index])
-        if index < 0:
-            index += self._count
-        if not 0 <= index < self._count:
-            raise IndexError(index)
+    def step_at(self, index: int) -> RunStep:
         step = self._made.get(index)
         if step is None:
             if len(self._made) >= KEPT:
                 self._made.clear()
             step = self._made[index] = self._step(index)
         return step
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(other) == list(self)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def _registers(self, k: int) -> tuple[int, ...]:
         return _REGS.unpack_from(self._raw.snapshots, SNAPSHOT * k)

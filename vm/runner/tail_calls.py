@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import overload
 
 from vm.runner.execution import PROGRAM, Execution, Region, RunEvent, RunStep
-from vm.runner.recording import Window
+from vm.runner.lazy_steps import LazySteps
 
 
 def joined(parts: Sequence[tuple[int, Execution]]) -> Execution:
@@ -41,7 +40,7 @@ def _regions(found: Iterable[Region]) -> tuple[Region, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda each: each.address))
 
 
-class JoinedSteps(Sequence[RunStep]):
+class JoinedSteps(LazySteps):
     """The steps of runs one after the other. parts -- number of the program, its steps, how many events it has"""
 
     def __init__(self, parts: Sequence[tuple[int, Sequence[RunStep], int]]) -> None:
@@ -55,23 +54,10 @@ class JoinedSteps(Sequence[RunStep]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> RunStep: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[RunStep]: ...
-    def __getitem__(self, index: int | slice) -> RunStep | Sequence[RunStep]:
-        if isinstance(index, slice):
-            return Window(self, range(self._count)[index])
-        if index < 0:
-            index += self._count
+    def step_at(self, index: int) -> RunStep:
         for place, program, steps, events in self._parts:
             if index in place:
                 step = steps[index - place.start]
                 event = step.event + events if step.event >= 0 else -1
                 return step._replace(insn_idx=step.insn_idx + PROGRAM * program, event=event)
         raise IndexError(index)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(other) == list(self)
-
-    __hash__ = None  # type: ignore[assignment]
