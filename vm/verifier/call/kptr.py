@@ -18,8 +18,8 @@ from vm.verifier.rules.helper_args import (
     MAP_WITHOUT_KPTR,
 )
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
+from vm.verifier.state.vstate import replace_regs
 
 
 def process_kptr_dest(env: VerifierEnv, regno: int, meta: CallMeta) -> None:
@@ -60,13 +60,7 @@ def release_into_kptr(env: VerifierEnv, ref_obj_id: int) -> bool:
         r.type = reg.type & ~t.MEM_ALLOC | t.MEM_RCU
         return r
 
-    for frame in env.cur_state.frame:
-        for i, reg in enumerate(frame.regs):
-            if reg.ref_obj_id == ref_obj_id:
-                frame.regs[i] = given(reg)
-        for i, slot in enumerate(frame.stack):
-            if slot.is_spill() and slot.spilled_ptr.ref_obj_id == ref_obj_id:
-                frame.stack[i] = StackSlot(slot.slot_type, given(slot.spilled_ptr))
+    replace_regs(env.cur_state, lambda reg: reg.ref_obj_id == ref_obj_id, given)
     return True
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from vm.verifier.env import VerifierEnv
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import FuncState, Reference, StackSlot
+from vm.verifier.state.frame import FuncState, Reference
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, unknown_scalar
+from vm.verifier.state.vstate import replace_regs
 
 _PACKET_POINTERS = frozenset({t.PTR_TO_PACKET, t.PTR_TO_PACKET_META, t.PTR_TO_PACKET_END})
 
@@ -18,13 +19,7 @@ def invalidate_regs(env: VerifierEnv, gone: Callable[[RegState], bool]) -> None:
     They become numbers; unprivileged programs may not read them.
     """
     left = unknown_scalar(not env.bpf_capable) if env.allow_ptr_leaks else NOT_INIT_REG
-    for frame in env.cur_state.frame:
-        for i, reg in enumerate(frame.regs):
-            if gone(reg):
-                frame.regs[i] = left
-        for i, slot in enumerate(frame.stack):
-            if slot.is_spill() and gone(slot.spilled_ptr):
-                frame.stack[i] = StackSlot(slot.slot_type, left)
+    replace_regs(env.cur_state, gone, lambda _: left)
 
 
 def clear_all_pkt_pointers(env: VerifierEnv) -> None:

@@ -14,6 +14,7 @@ from vm.verifier.rules.notes import STACK_OBJECT_OFFSET, STACK_OBJECT_VARIABLE_O
 from vm.verifier.state import reg_types as t
 from vm.verifier.state.frame import ALL_INVALID, FuncState, StackSlot
 from vm.verifier.state.reg import NOT_INIT_REG, RegState, pointer, unknown_scalar
+from vm.verifier.state.vstate import replace_regs
 
 BPF_DYNPTR_NR_SLOTS: Final = 2
 
@@ -49,14 +50,7 @@ def invalidate_dynptr_slices(env: VerifierEnv, dynptr_id: int) -> None:
     """Pointers into the memory of a destroyed dynptr become numbers (unreadable for the unprivileged)."""
     slices = (t.PTR_TO_MEM, t.PTR_TO_MEM | t.PTR_MAYBE_NULL)
     gone = unknown_scalar() if env.allow_ptr_leaks else NOT_INIT_REG
-    for frame in env.cur_state.frame:
-        for i, reg in enumerate(frame.regs):
-            if reg.type in slices and reg.dynptr_id == dynptr_id:
-                frame.regs[i] = gone
-        for i, slot in enumerate(frame.stack):
-            reg = slot.spilled_ptr
-            if slot.is_spill() and reg.type in slices and reg.dynptr_id == dynptr_id:
-                frame.stack[i] = StackSlot(slot.slot_type, gone)
+    replace_regs(env.cur_state, lambda reg: reg.type in slices and reg.dynptr_id == dynptr_id, lambda _: gone)
 
 
 def stack_slot_obj_get_spi(env: VerifierEnv, reg: RegState, kind: str, nr_slots: int) -> int:

@@ -16,8 +16,8 @@ from vm.verifier.rules.internal import (
     OWNING_REFERENCE_ZERO,
 )
 from vm.verifier.state import reg_types as t
-from vm.verifier.state.frame import StackSlot
 from vm.verifier.state.reg import RegState, pointer
+from vm.verifier.state.vstate import replace_regs
 
 
 def is_alloc_object(reg_type: int) -> bool:
@@ -73,13 +73,7 @@ def convert_owning_non_owning(env: VerifierEnv, ref_obj_id: int) -> None:
         r.ref_obj_id = 0
         return non_owning(env, r)
 
-    for frame in env.cur_state.frame:
-        for i, reg in enumerate(frame.regs):
-            if reg.ref_obj_id == ref_obj_id:
-                frame.regs[i] = converted(reg)
-        for i, slot in enumerate(frame.stack):
-            if slot.is_spill() and slot.spilled_ptr.ref_obj_id == ref_obj_id:
-                frame.stack[i] = StackSlot(slot.slot_type, converted(slot.spilled_ptr))
+    replace_regs(env.cur_state, lambda reg: reg.ref_obj_id == ref_obj_id, converted)
 
 
 def lock_owner(reg: RegState) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, final
 
 from vm.isa.opcodes import REG_FP
 from vm.namedtuples import NamedTuple
-from vm.verifier.state.frame import FuncState, LiveRow
+from vm.verifier.state.frame import FuncState, LiveRow, StackSlot
+from vm.verifier.state.reg import RegState
 
 MAX_CALL_FRAMES: Final = 8
 
@@ -87,6 +89,22 @@ def assign_bookkeeping(dst: VerifierState, src: VerifierState) -> None:
     dst.dfs_depth = src.dfs_depth
     dst.callback_unroll_depth = src.callback_unroll_depth
     dst.may_goto_depth = src.may_goto_depth
+
+
+def replace_regs(
+    state: VerifierState, wanted: Callable[[RegState], bool], changed: Callable[[RegState], RegState]
+) -> None:
+    """bpf_for_each_reg_in_vstate(): gives all registers and spilled ones of all frames, as far as wanted, a new value.
+
+    Frames are visited from the outermost on, the registers of each before its stack.
+    """
+    for frame in state.frame:
+        for i, reg in enumerate(frame.regs):
+            if wanted(reg):
+                frame.regs[i] = changed(reg)
+        for i, slot in enumerate(frame.stack):
+            if slot.is_spill() and wanted(slot.spilled_ptr):
+                frame.stack[i] = StackSlot(slot.slot_type, changed(slot.spilled_ptr))
 
 
 def connect_parentage(cur: VerifierState, new: VerifierState) -> None:
