@@ -11,7 +11,7 @@ from vm.errors import InputError
 from vm.pipeline.constant_settings import code_sizes
 from vm.pipeline.objects import choose, load
 from vm.pipeline.source import BuildOptions, Source, compile_source
-from vm.pipeline.verdicts import Check, Verdict, as_walked
+from vm.pipeline.verdicts import Verdict, as_walked, recorded
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
@@ -142,16 +142,10 @@ def _checked(side: Side, obj: Object, program: Program) -> _Checked:
     from vm.profile.profile import profile
     from vm.verifier.call.names import call_name
 
-    check = Check(obj, program, alone=side.alone, log_level=0, caps=side.caps)
-    try:
-        for _ in check.advance():
-            pass
-        verdict = check.result()
-    except InputError as error:
-        failed = Verdict(program.name, program.section, "error", message=error.message, program=program, error=error)
-        return _Checked(_summary(failed, 0), program, None, None)
-    env, recorder = check.walk.env, check.recorder
-    assert recorder is not None
+    verdict, recorder = recorded(obj, program, caps=side.caps, alone=side.alone)
+    env = verdict.env
+    if env is None or recorder is None:
+        return _Checked(_summary(verdict, 0), program, None, None)
     program = as_walked(program, env)
     told = profile(program, recorder, env.insn_processed, env.insn_idx)
     walked = Walked(program, recorder, call_name(env))

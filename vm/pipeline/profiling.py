@@ -15,7 +15,7 @@ from vm.errors import InputError
 from vm.pipeline.objects import load
 from vm.pipeline.repair import keeps
 from vm.pipeline.source import BuildOptions, Source, compile_source
-from vm.pipeline.verdicts import Check, Verdict, as_walked
+from vm.pipeline.verdicts import Check, Verdict, as_walked, recorded
 from vm.program import Fix, Object, Program
 
 if TYPE_CHECKING:
@@ -59,16 +59,10 @@ def profiled(obj: Object, program: Program, *, caps: Caps = ROOT, alone: bool = 
     """The verdict of a program and its profile. A program that is not emulated has the Verdict "error"."""
     from vm.profile.profile import profile
 
-    check = Check(obj, program, alone=alone, log_level=0, caps=caps)
-    try:
-        for _ in check.advance():
-            pass
-        verdict = check.result()
-    except InputError as error:
-        failed = Verdict(program.name, program.section, "error", message=error.message, program=program, error=error)
-        return Profiled(failed, None)
-    env, recorder = check.walk.env, check.recorder
-    assert recorder is not None
+    verdict, recorder = recorded(obj, program, caps=caps, alone=alone)
+    env = verdict.env
+    if env is None or recorder is None:
+        return Profiled(verdict, None)
     return Profiled(verdict, profile(as_walked(program, env), recorder, env.insn_processed, env.insn_idx))
 
 

@@ -158,6 +158,23 @@ class Check:
         return found._replace(verdict="reject", errno=-rule.errno, message=message, failure=failure)
 
 
+def recorded(
+    obj: Object, program: Program, *, caps: Caps = ROOT, alone: bool = False
+) -> tuple[Verdict, Recorder | None]:
+    """The verdict of a program, without a log, and its recorded walk.
+
+    A program that is not emulated has the Verdict "error" and no walk.
+    """
+    check = Check(obj, program, alone=alone, log_level=0, caps=caps)
+    try:
+        for _ in check.advance():
+            pass
+        return check.result(), check.recorder
+    except InputError as error:
+        failed = Verdict(program.name, program.section, "error", message=error.message, program=program, error=error)
+        return failed, None
+
+
 def as_walked(program: Program, env: VerifierEnv) -> Program:
     """A program with the instructions that were walked, and the lines and names that libbpf may not have passed on."""
     from dataclasses import replace
