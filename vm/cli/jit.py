@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
-from vm.cli.options import add_build, add_files, add_loading, add_program, user
+from vm.cli.options import add_checking, user
 from vm.cli.report import REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
 from vm.errors import InputError
@@ -21,10 +21,7 @@ HELP: Final = "translate verified programs to x86-64"
 
 
 def arguments(p: ArgumentParser) -> None:
-    add_files(p)
-    add_build(p)
-    add_program(p)
-    add_loading(p)
+    add_checking(p)
 
 
 def run(options: Namespace, out: Reporter) -> int:

@@ -58,6 +58,14 @@ def add_loading(p: ArgumentParser) -> None:
     p.add_argument("--alone", action="store_true", help="load each program by itself, not the object as a whole")
 
 
+def add_checking(p: ArgumentParser) -> None:
+    """Which sources, how they are compiled, and which of their programs are loaded for whom."""
+    add_files(p)
+    add_build(p)
+    add_program(p)
+    add_loading(p)
+
+
 def build_options(options: Namespace) -> BuildOptions:
     """What add_build() read. With --alone nothing is guessed: one program of a given type is loaded."""
     return BuildOptions(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.caps import Caps
-from vm.cli.options import add_build, add_files, add_loading, add_program, build_options, user
+from vm.cli.options import add_checking, build_options, user
 from vm.cli.report import Reporter, counted, status_of
 from vm.cli.sources import chosen, sources
 from vm.errors import InputError
@@ -28,10 +28,7 @@ _ERROR: Final = {"verdict": "error", "insns_processed": 0, "lines": [], "loops":
 
 
 def arguments(p: ArgumentParser) -> None:
-    add_files(p)
-    add_build(p)
-    add_program(p)
-    add_loading(p)
+    add_checking(p)
     p.add_argument(
         "--set", action="append", default=[], metavar="NAME=1,2,64",
         help="verify with each of these values of a const volatile variable; several: every combination",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.cli.inputs import IN_THE_INTERPRETER, run_inputs
-from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, user
+from vm.cli.options import add_checking, add_server, user
 from vm.cli.report import BAD_INPUT, LIMIT, REJECTED, Reporter, status_of
 from vm.cli.sources import chosen, objects
 from vm.errors import InputError
@@ -25,10 +25,7 @@ LIMIT_FAULTS: Final = ("insns", "time")  # kinds of faults that mean that a limi
 
 
 def arguments(p: ArgumentParser) -> None:
-    add_files(p)
-    add_build(p)
-    add_program(p)
-    add_loading(p)
+    add_checking(p)
     what = p.add_mutually_exclusive_group()
     what.add_argument("--packet", metavar="X.pcap|X.bin|HEX", help="the packet(s)")
     what.add_argument("--event", metavar="NAME,k=v...", help="an event and its values (sk.FIELD=v, current.pid=v)")

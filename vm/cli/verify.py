@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vm import pipeline
 from vm.caps import Caps
-from vm.cli.options import add_build, add_files, add_loading, add_program, add_server, build_options, user
+from vm.cli.options import add_checking, add_server, build_options, user
 from vm.cli.report import BAD_INPUT, ERROR, REJECTED, Reporter, status_of
 from vm.cli.sources import say_missing, say_remarks, sources
 from vm.cli.verdict import verdict_text
@@ -42,10 +42,7 @@ FAILURE: Final = (
 
 
 def arguments(p: ArgumentParser) -> None:
-    add_files(p)
-    add_build(p)
-    add_program(p)
-    add_loading(p)
+    add_checking(p)
     p.add_argument("--trace", metavar="FILE.jsonl", help="write the steps of the verifier to this file (docs/trace.md)")
     p.add_argument(
         "--counterexample", action="store_true", help="search an input that makes a rejected memory access go wrong"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pytest
 
 from vm import pipeline
-from vm.cli.main import main, parser
+from vm.cli.main import parser
 from vm.program import Edit, Fix, Remark
 
 ROOT = Path(__file__).parents[3]
@@ -18,17 +17,6 @@ EXAMPLE = str(ROOT / "examples" / "count_drop.c")
 REJECTED = str(ROOT / "examples" / "missing_bounds_check.c")
 OBJECT = str(ROOT / "tests" / "golden" / "objects" / "xdp.o")
 PACKET = "02000000000102000000000208004500002400010000401166c60a0000010a0000023039003500101ea562706673636f7065"
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*argv: str) -> tuple[int, list[dict[str, Any]], str]:
-        status = main(argv)
-        captured = capsys.readouterr()
-        lines = captured.out.splitlines()
-        return status, [json.loads(line) for line in lines] if "--json" in argv else [], captured.out + captured.err
-
-    return call
 
 
 def test_compile_writes_an_object(said: Any, tmp_path: Path) -> None:

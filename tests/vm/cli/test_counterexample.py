@@ -11,20 +11,7 @@ from typing import Any
 
 import pytest
 
-from vm.cli.main import main
-
 CORPUS = Path(__file__).parents[2] / "corpus" / "memory"
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*argv: str) -> tuple[int, list[dict[str, Any]], str]:
-        status = main(argv)
-        captured = capsys.readouterr()
-        lines = captured.out.splitlines()
-        return status, [json.loads(line) for line in lines] if "--json" in argv else [], captured.out + captured.err
-
-    return call
 
 
 def test_an_input_that_is_found_can_be_run(said: Any, tmp_path: Path) -> None:
