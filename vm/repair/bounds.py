@@ -337,15 +337,22 @@ def with_barrier(scene: Scene, name: str, bound: str, statement: Node, use: Node
         return
     copy = fresh(scene, f"{name}_bounded")
     for leave in exits(scene, statement)[:1]:
-        lines = [
-            f"unsigned long {copy} = {name};",
-            f'asm volatile("" : "+r"({copy}));',
-            *guard(tree, f"{copy} >= {bound}", leave),
-        ]
-        yield Candidate(
-            f"Compare the copy of {name} that is used, behind a barrier",
-            "clang may compare another copy of the value than the one that is used; it cannot look through the empty "
-            "asm, so that both are the same register.",
-            hoisted(tree, statement, lines, use, copy),
-            last=True,
-        )
+        check = guard(tree, f"{copy} >= {bound}", leave)
+        yield behind_barrier(scene, statement, use, name, copy, check, "Compare")
+
+
+def behind_barrier(
+    scene: Scene, statement: Node, use: Node, name: str, copy: str, check: list[str], what: str
+) -> Candidate:
+    """A copy of the variable `name` used in its place, checked behind an empty asm that clang cannot look through.
+
+    check -- the lines that check the copy; what -- what they do, the first word of the title
+    """
+    lines = [f"unsigned long {copy} = {name};", f'asm volatile("" : "+r"({copy}));', *check]
+    return Candidate(
+        f"{what} the copy of {name} that is used, behind a barrier",
+        "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
+        "so that both are the same register.",
+        hoisted(scene.tree, statement, lines, use, copy),
+        last=True,
+    )

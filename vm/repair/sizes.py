@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from vm.csource.big_locals import constant
 from vm.isa import opcodes as o
-from vm.repair.bounds import NAME, compared_from_below, made_unsigned, memory_size, same_sign
+from vm.repair.bounds import NAME, behind_barrier, compared_from_below, made_unsigned, memory_size, same_sign
 from vm.repair.candidate import Candidate, before, guard, hoisted, replaced
 from vm.repair.cview import arguments, assigned, call_at, called, exits, fresh, is_signed, stripped, type_of
 from vm.repair.scene import Scene
@@ -181,17 +181,6 @@ def _existing_size(scene: Scene, name: str, bound: str, why: str) -> Iterator[Ca
 
 
 def _size_barrier(scene: Scene, size: Node, name: str, bound: str, statement: Node) -> Iterator[Candidate]:
-    tree = scene.tree
     copy = fresh(scene, f"{name}_bounded")
-    lines = [
-        f"unsigned long {copy} = {name};",
-        f'asm volatile("" : "+r"({copy}));',
-        *guard(tree, f"{copy} > {bound}", f"{copy} = {bound};"),
-    ]
-    yield Candidate(
-        f"Bound the copy of {name} that is used, behind a barrier",
-        "clang may compare another copy of the value than the one that is used; it cannot look through the empty asm, "
-        "so that both are the same register.",
-        hoisted(tree, statement, lines, size, copy),
-        last=True,
-    )
+    check = guard(scene.tree, f"{copy} > {bound}", f"{copy} = {bound};")
+    yield behind_barrier(scene, statement, size, name, copy, check, "Bound")
