@@ -17,7 +17,7 @@ import { Seeker } from "./seeker.js";
 import { Session } from "./session.js";
 import { Shapes, plain as plainShape } from "./shape.js";
 import { Steps } from "./steps.js";
-import { Store } from "./store.js";
+import { Store, opened } from "./store.js";
 import { Values, inkWanted } from "./values.js";
 import { calm } from "../ui/dom.js";
 
@@ -104,15 +104,7 @@ export class Scope {
 function first({ program, config, ownInput = false }) {
   const { request } = program;
   return {
-    program,
-    kind: request.kind,
-    source: request.source ?? "",
-    files: request.files ?? {},
-    file: "",
-    upload: null,
-    beside: request.beside ?? null,
-    options: { ...request.options },
-    input: { ...(request.input ?? { kind: "auto" }) },
+    ...opened(program),
     kernel: config.kernel ?? "",
     edited: 0,
     opened: 0,

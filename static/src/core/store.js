@@ -104,6 +104,22 @@
  *   `heat`: the gutters show what each line and instruction costs. `speed`: steps a second while `playing`.
  */
 
+/** The part of the state that a program sets when it is opened. @param {StoredProgram} program */
+export function opened(program) {
+  const { request } = program;
+  return {
+    program,
+    kind: request.kind,
+    source: request.source ?? "",
+    files: request.files ?? {},
+    file: "",
+    upload: null,
+    beside: request.beside ?? null,
+    options: { ...request.options },
+    input: { ...(request.input ?? { kind: /** @type {const} */ ("auto") }) },
+  };
+}
+
 export class Store {
   /** @param {State} initial */
   constructor(initial) {

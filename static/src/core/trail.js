@@ -6,6 +6,7 @@ import { dropDraft, saveDraft } from "./draft.js";
 import { fragment, looks, placed, readFragment } from "./link.js";
 import { packedIn } from "./packed.js";
 import { plain as plainShape } from "./shape.js";
+import { opened } from "./store.js";
 
 /** @import { Place } from "./link.js" */
 /** @import { StoredRun, Scope } from "./scope.js" */
@@ -164,17 +165,8 @@ export class Trail {
 
 /** Put a program into the page, as if it had come with it. @param {Scope} scope @param {StoredProgram} program */
 export function load(scope, program) {
-  const { request } = program;
   scope.store.set({
-    program,
-    kind: request.kind,
-    source: request.source ?? "",
-    files: request.files ?? {},
-    file: "",
-    upload: null,
-    beside: request.beside ?? null,
-    options: { ...request.options },
-    input: { ...(request.input ?? { kind: "auto" }) },
+    ...opened(program),
     ownInput: false,
     edited: scope.state.edited + 1,
     opened: scope.state.opened + 1,
