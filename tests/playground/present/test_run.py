@@ -76,19 +76,7 @@ def test_what_is_not_emulated_is_no_verdict() -> None:
 
 
 def test_remarks_and_refusals_of_the_loader_are_told() -> None:
-    source = """#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-int second(struct xdp_md *ctx);
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, int);
-	__array(values, int(struct xdp_md *));
-} chain SEC(".maps") = { .values = { [0] = (void *)&second } };
-SEC("xdp") int first(struct xdp_md *ctx) { bpf_tail_call(ctx, &chain, 0); return 2; }
-SEC("?xdp") int second(struct xdp_md *ctx) { return 1; }
-char LICENSE[] SEC("license") = "GPL";
-"""
+    source = CHAIN.replace('SEC("xdp") int second', 'SEC("?xdp") int second')
 
     def ended(program: str) -> dict[str, Any]:
         request = {"kind": "c", "source": source, "options": {"program": program}}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.walks import FORKS
 from playground.jobs.frames import FACTS, VALUE, WANTED
 from playground.jobs.record import HEAD_BYTES
 from playground.messages import told
@@ -163,21 +164,8 @@ def test_a_question_takes_less_than_a_tenth_of_a_second() -> None:
 
 
 def test_facts_are_looked_for_on_a_limited_number_of_paths() -> None:
-    source = """.type xdp
-        r6 = 0
-    again:
-        call bpf_get_prandom_u32
-        if r0 <= 5 goto on
-        r0 = 0
-        exit
-    on:
-        r6 += 1
-        if r6 < %d goto again
-        r0 = 0
-        exit
-    """
     for rounds, cut in ((300, False), (700, True)):
-        messages = said(source % rounds)
+        messages = said(FORKS.replace("10000", str(rounds)))
         steps = next(m for m in messages if m.get("stage") == "verify" and "verdict" in m)["steps"]
         found, _ = answer(messages, FACTS, step=steps - 3)
         assert found["cut"] is cut and any(fact["first"] >= steps - 40 for fact in found["facts"]), rounds
