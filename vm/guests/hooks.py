@@ -13,7 +13,7 @@ from typing import Any, Final
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
-from vm.guests import attaching, express, filters, routes, sockmaps, usdt
+from vm.guests import attaching, filters, routes, sockmaps, usdt, xdp_netkit
 from vm.guests import linux as l
 from vm.guests.attaching import Attacher, How, NotAttached, device, name_of, perf_attr
 from vm.guests.wire import Read, Request, Slot
@@ -209,8 +209,8 @@ def _reason(text: str) -> How:
 SECTIONS: Final[dict[str, How]] = {
     **attaching.SECTIONS,
     **dict.fromkeys(("tc", "tcx", "classifier"), _tc),
-    **dict.fromkeys(("xdp", "xdp.frags"), express.xdp),
-    "netkit": express.netkit,
+    **dict.fromkeys(("xdp", "xdp.frags"), xdp_netkit.xdp),
+    "netkit": xdp_netkit.netkit,
     **dict.fromkeys(("kprobe.multi", "kretprobe.multi", "kprobe.session"), _kprobe_multi),
     **dict.fromkeys(("uprobe", "uretprobe", "uprobe.s", "uretprobe.s"), _uprobe),
     **dict.fromkeys(
