@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.fixtures import recorded
 from tests.browser.test_access import in_schemes
 from tests.browser.test_flow import replace_source, stage
-from tests.browser.test_recorded import RUDE, rude, state_row
+from tests.browser.test_recorded import RUDE, SIXTY_STEPS, rude, state_row
 from tests.corpus import first
 from tests.playground.present.test_run import WORK_QUEUE
 
@@ -366,20 +366,7 @@ def test_a_step_with_much_to_say_paints_within_a_frame(recorded_tab: Tabs) -> No
     page = recorded_tab(messages, steps).open()
     open_why(page)
     expect(place(page)).to_have_text("step 1 of 1000")
-    work = page.evaluate(
-        """() => {
-          const out = [];
-          const store = document.querySelector('bs-state').store;
-          for (let i = 0; i < 60; i++) {
-            const start = performance.now();
-            dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
-            store.flush();
-            document.body.offsetHeight;
-            out.push(performance.now() - start);
-          }
-          return out.sort((a, b) => a - b);
-        }"""
-    )
+    work = page.evaluate(SIXTY_STEPS)
     expect(page.locator(".why-item")).to_have_count(3)
     assert work[len(work) // 20] < 16, work
 
