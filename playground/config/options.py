@@ -51,7 +51,7 @@ OPTIONS: Final = (
     Option("BPFSCOPE_QEMU", "`qemu-system-x86_64` of the path", "the QEMU that runs guests"),
     Option("BPFSCOPE_GUESTS_AT_ONCE", "number of processors, at least 2", "guests of all workers together"),
     Option("BPFSCOPE_GUEST_KVM", "no", "`yes` lets guests use KVM"),
-    Option("BPFSCOPE_CACHE", "`~/.cache`", "folder that holds both, where they are not named"),
+    Option("BPFSCOPE_CACHE", "`~/.cache`", "folder that holds compilers, kernels and guests, where they are not named"),
     Option("BPFSCOPE_COMPILED", "as available", "the compiled verifier: 0 never uses it, 1 requires it"),
     Option(
         "BPFSCOPE_SANDBOX_OFF", "none",

@@ -14,7 +14,7 @@ from playground.messages.reads import ListName
 from playground.messages.view import View
 
 _FROM: Final = about("the first one, from 0", ge=0)
-_TO: Final = about("behind the last one; at most 1024 after `from`", ge=1)
+_TO: Final = about("one past the last; at most 1024 after `from`", ge=1)
 HELD: Final = 16
 """Answers of each question with something beside the program that a file holds."""
 HeldQuestions = Annotated[list[dict[str, Any]], about("the questions", max_length=HELD)]

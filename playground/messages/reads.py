@@ -34,7 +34,7 @@ class Window(Wire, frozen=True, kw_only=True):
     to: Annotated[
         int,
         about(
-            "behind the last step; at most 1024 after `from`",
+            "one past the last step; at most 1024 after `from`",
             sentence=_BACKWARDS,
             ge=1,
         ),
@@ -63,7 +63,7 @@ class PartRequest(Wire, frozen=True, kw_only=True):
     to: Annotated[
         int,
         about(
-            "behind the last item; at most 1024 after `from`",
+            "one past the last item; at most 1024 after `from`",
             sentence="A part must end at a later item than it starts.",
             ge=1,
         ),

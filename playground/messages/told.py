@@ -138,7 +138,7 @@ class Found(Wire, frozen=True):
     step: Annotated[int | None, about("the nearest step; null: none as far as the search came")]
     stop: Annotated[int | None, about("number of the stop that holds there, from 0")]
     at: Annotated[int, about("the step up to which was searched: a search from there on continues this one")]
-    more: Annotated[bool, about("whether there are steps behind `at` in which was not searched yet")]
+    more: Annotated[bool, about("whether there are steps beyond `at` that were not searched yet")]
     problems: Annotated[list[StopProblem], about("conditions that are none; they never hold")]
 
 

@@ -58,7 +58,7 @@ class Value(Wire, frozen=True):
     first: Annotated[int, about("of the steps that were looked at for these")]
     last: int
     begun: Annotated[bool, about("there is nothing to look at before `first`")]
-    ended: Annotated[bool, about("nor behind `last`")]
+    ended: Annotated[bool, about("there is nothing to look at after `last`")]
     concrete: Annotated[Concrete | None, about("what it held in the run; null if that is not known")]
 
 

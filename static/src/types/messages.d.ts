@@ -147,7 +147,7 @@ export interface Window {
   run?: number;
   /** the first step */
   from: number;
-  /** behind the last step; at most 1024 after `from` */
+  /** one past the last step; at most 1024 after `from` */
   to: number;
 }
 
@@ -158,7 +158,7 @@ export interface PartRequest {
   list: "insns" | "listing" | "log" | "paths" | "prunings" | "arrivals" | "precision" | "holdings" | "tree";
   /** the first item */
   from: number;
-  /** behind the last item; at most 1024 after `from` */
+  /** one past the last item; at most 1024 after `from` */
   to: number;
 }
 
@@ -636,7 +636,7 @@ export interface Value {
   last: number;
   /** there is nothing to look at before `first` */
   begun: boolean;
-  /** nor behind `last` */
+  /** there is nothing to look at after `last` */
   ended: boolean;
   /** what it held in the run; null if that is not known */
   concrete: Concrete | null;
@@ -693,7 +693,7 @@ export interface Found {
   stop: number | null;
   /** the step up to which was searched: a search from there on continues this one */
   at: number;
-  /** whether there are steps behind `at` in which was not searched yet */
+  /** whether there are steps beyond `at` that were not searched yet */
   more: boolean;
   /** conditions that are none; they never hold */
   problems: StopProblem[];
