@@ -109,7 +109,7 @@ class Pruning(Wire, frozen=True):
         about("`done`, `open_loop`, `iterator`, `may_goto`, `callback` or `endless` (the same state again: refused)"),
     ]
     exact: Annotated[str, about("how `states_equal()` compared")]
-    text: Annotated[str, about("the rule as a sentence")]
+    text: Annotated[str, about("the rule as a sentence, without a full stop")]
     compared: Annotated[
         list[tuple[str, str, str, str]],
         about(
@@ -128,7 +128,7 @@ class Arrival(Wire, frozen=True):
     rule: str
     exact: str
     name: Annotated[str, about('the first register or slot that differed; `""`: none')]
-    text: Annotated[str, about("why")]
+    text: Annotated[str, about("why, a sentence without a full stop; a register or slot may be its first word")]
 
 
 class Precision(Wire, frozen=True):

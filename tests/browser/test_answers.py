@@ -57,6 +57,29 @@ def test_a_fix_is_shown_and_applied_and_taken_back(recorded_tab: Tabs) -> None:
     tab.check()
 
 
+@pytest.mark.parametrize("name", ["e", "size", "Map", "skb->cb"])
+def test_names_are_spelt_as_in_the_program(recorded_tab: Tabs, name: str) -> None:
+    """A sentence may begin with a variable of the program's: no letter of it is changed."""
+    messages = recorded.explained()
+    fail = next(m for m in messages if m.get("stage") == "verify" and m.get("status") == "failed")["fail"]
+    fail |= {"needed": f"{name} compared with 4 before it is used", "proven_text": f"{name} is a number"}
+    fix, done = recorded.fixes()[0], recorded.fixes()[-1]
+    fix["why"] = f"{name} may be NULL here."
+    shown = recorded.counterexample("none")
+    shown |= {"why": f"{name} is safe.", "forgotten": f"{name} was compared"}
+    tab = recorded_tab(messages, answers={"fixes": [fix, done], "counterexample": [shown]})
+    page = tab.open()
+    expect(page.locator(".fix-card > p").first).to_have_text(f"{name} may be NULL here.")
+    expect(page.locator(".fail-card .side p")).to_have_text(
+        [f"{name} is a number.", f"{name} compared with 4 before it is used."]
+    )
+    page.get_by_role("button", name="Search for an input").click()
+    said = page.locator(".go-wrong")
+    expect(said.get_by_text(f"{name} is safe.", exact=True)).to_be_visible()
+    expect(said.get_by_text(f"{name} was compared.", exact=True)).to_be_visible()
+    tab.check()
+
+
 def test_nothing_is_said_where_no_fix_was_found(recorded_tab: Tabs) -> None:
     tab = recorded_tab(recorded.explained(), answers={"fixes": [{"type": "fixes_done", "found": 0}]})
     page = tab.open()
@@ -190,10 +213,10 @@ def test_an_input_is_found_and_run_to_the_fault(recorded_tab: Tabs) -> None:
             "none",
             [
                 "it is safe, but the verifier cannot see it.",
-                "That the copy of r1 was compared with the packet's end.",
+                "The copy of r1 was compared with the packet's end.",
             ],
         ),
-        ("unknown", ["The search gave no answer", "10 s were not enough."]),
+        ("unknown", ["The search gave no answer", "The search was stopped after 10 seconds."]),
     ],
 )
 def test_what_was_not_found_is_said(recorded_tab: Tabs, status: str, sentences: list[str]) -> None:

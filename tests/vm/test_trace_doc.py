@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vm.cli.main import main
-from vm.trace.retell import PRECISION_REASONS, RULES
+from vm.trace.retell import PRECISION_REASONS, RULES, WHYS
 from vm.verifier.rules.rule import CATEGORIES
 
 DOC = (Path(__file__).parents[2] / "docs" / "trace.md").read_text()
@@ -82,6 +82,12 @@ def test_words_of_the_trace_are_explained() -> None:
     words = {word for word, _, _ in RULES.values()} | set(PRECISION_REASONS)
     assert {word for word in words if f"`{word}`" not in DOC} == set()
     assert {name for name in CATEGORIES if name not in DOC} == set()
+
+
+def test_what_a_comparison_came_to_is_a_sentence() -> None:
+    """The page changes no letter of it: a register's name may stand in its place."""
+    said = [*WHYS.values(), *(text for _, _, text in RULES.values())]
+    assert [text for text in said if not text[0].isupper() or text.endswith(".")] == []
 
 
 def test_kinds_of_causes_are_explained() -> None:

@@ -49,44 +49,44 @@ if TYPE_CHECKING:
 RULES: Final = {
     RULE_DONE: (
         "done", "NOT_EXACT",
-        "all paths from the checkpoint on were verified, and it covers the values that they read",
+        "All paths from the checkpoint on were verified, and it covers the values that they read",
     ),
     RULE_OPEN_LOOP: (
         "open_loop", "RANGE_WITHIN",
-        "the checkpoint belongs to a loop that is still being verified, and it covers all values, not only those read",
+        "The checkpoint belongs to a loop that is still being verified, and it covers all values, not only those read",
     ),
     RULE_ITER: (
         "iterator", "RANGE_WITHIN",
-        "the iterator's loop has converged: the next iteration starts in a state that the checkpoint covers",
+        "The iterator's loop has converged: the next iteration starts in a state that the checkpoint covers",
     ),
     RULE_MAY_GOTO: (
         "may_goto", "RANGE_WITHIN",
-        "the may_goto loop has converged: the next iteration starts in a state that the checkpoint covers",
+        "The may_goto loop has converged: the next iteration starts in a state that the checkpoint covers",
     ),
     RULE_CALLBACK: (
         "callback", "RANGE_WITHIN",
-        "the callback has converged: the next call starts in a state that the checkpoint covers",
+        "The callback has converged: the next call starts in a state that the checkpoint covers",
     ),
     RULE_ENDLESS: (
         "endless", "EXACT",
-        "the state is identical to the one at the checkpoint: the loop would never end",
+        "The state is identical to the one at the checkpoint: the loop would never end",
     ),
-    RULE_ASYNC: ("async", "EXACT", "calls of an asynchronous callback are not compared"),
+    RULE_ASYNC: ("async", "EXACT", "Calls of an asynchronous callback are not compared"),
 }  # fmt: skip
 
 WHYS: Final = {
-    WHY_FRAMES: "the number of frames differs",
-    WHY_SPECULATIVE: "the checkpoint is on a speculative path, this state is not",
-    WHY_LOCK: "another lock is held",
-    WHY_RCU: "one state is in an RCU read section, the other is not",
-    WHY_PREEMPT: "preemption is disabled a different number of times",
-    WHY_SLEEPABLE: "one state may sleep, the other may not",
-    WHY_CALLSITE: "the frames were called from different places",
-    WHY_CALLBACK_DEPTH: "the callback was called more often at the checkpoint",
-    WHY_REFS: "the references held differ",
-    WHY_ITER_DRAINED: "the iterator has no elements left, so the code after the loop has to be verified",
-    WHY_DEPTHS: "the state is the same, but belongs to another iteration of an iterator, may_goto loop or callback",
-    WHY_ASYNC_ROUND: "the asynchronous callback was entered a different number of times",
+    WHY_FRAMES: "The number of frames differs",
+    WHY_SPECULATIVE: "The checkpoint is on a speculative path, this state is not",
+    WHY_LOCK: "Another lock is held",
+    WHY_RCU: "One state is in an RCU read section, the other is not",
+    WHY_PREEMPT: "Preemption is disabled a different number of times",
+    WHY_SLEEPABLE: "One state may sleep, the other may not",
+    WHY_CALLSITE: "The frames were called from different places",
+    WHY_CALLBACK_DEPTH: "The callback was called more often at the checkpoint",
+    WHY_REFS: "The references held differ",
+    WHY_ITER_DRAINED: "The iterator has no elements left, so the code after the loop has to be verified",
+    WHY_DEPTHS: "The state is the same, but belongs to another iteration of an iterator, may_goto loop or callback",
+    WHY_ASYNC_ROUND: "The asynchronous callback was entered a different number of times",
 }
 
 # `why` of mark_chain_precision() -> why the exact value matters.
@@ -141,7 +141,7 @@ def arrival(trace: StoredTrace, c: Comparison, after: int) -> Arrival:
     name = slot_name(c.frame, c.slot) if c.slot >= 0 else ""
     text = WHYS[c.why] if c.slot < 0 else f"{name}: {difference(trace, c, name)}"
     if c.rule == RULE_ENDLESS:
-        text = f"the checkpoint is on this very path and could only prove an endless loop, which this is not: {text}"
+        text = f"The checkpoint is on this very path and could only prove an endless loop, which this is not. {text}"
     return Arrival(c.insn_idx, c.path, after, c.checkpoint, word, exact, name, text)
 
 

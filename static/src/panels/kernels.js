@@ -3,7 +3,7 @@ import { missingKernels } from "../core/missing-kernels.js";
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
-import { asSentence } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 import { choiceForm } from "./kernels-choice.js";
 import { compared, whose } from "./kernels-compared.js";
 
@@ -144,7 +144,7 @@ export class KernelsStrip extends Panel {
     }
     const releases = kernels.kernels.map(({ name }) => name);
     const changes = (done?.changes ?? []).map(({ kernel, title }) =>
-      h("li", null, h("strong", null, `${releases[releases.indexOf(kernel) - 1] ?? ""} → ${kernel}`), " ", asSentence(title)),
+      h("li", null, h("strong", null, `${releases[releases.indexOf(kernel) - 1] ?? ""} → ${kernel}`), " ", ending(title)),
     );
     const rows = [...new Set(cells.map(how))];
     const codes = letters(cells);

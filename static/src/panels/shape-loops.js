@@ -4,7 +4,7 @@ import { around, covers, unfolded, varying } from "../core/loops.js";
 import { fill, h } from "../ui/dom.js";
 import { count, grouping } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
-import { asSentence } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 import { comparisons } from "./shape-states.js";
 import { choose, go, refill } from "./shape-common.js";
 
@@ -212,8 +212,8 @@ export class LoopsView {
       `${rounded}, ${grouping(failed, "comparison")}; `,
       name ? h("b", { class: "reg-word" }, name) : "something else",
       ` kept the states apart in ${times}. `,
-      asSentence(text),
-      precise ? ` Its exact value matters: ${asSentence(precise.text)}` : "",
+      ending(text),
+      precise ? ` Its exact value matters: ${ending(precise.text)}` : "",
     ];
   }
 }

@@ -3,7 +3,7 @@ import { pairs } from "../core/contain.js";
 import { glyph, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { kindOf, summary } from "../ui/kinds.js";
-import { asSentence } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 import { choose, go, refill } from "./shape-common.js";
 
 /** @import { Pair } from "../core/contain.js" */
@@ -104,7 +104,7 @@ export class StatesView {
       pruned
         ? h("p", { class: "states-verdict" }, h("b", { class: "end-safe" }, pruned.rule === "endless" ? "Refused as endless" : "Pruned"), pruned.rule === "endless" ? ": nothing has changed since the state stored before " : `: path ${pruned.path} ends, because the state stored before `, this.link(chosen.checkpoint), pruned.rule === "endless" ? "." : " contains this one.")
         : h("p", { class: "states-verdict" }, h("b", null, "Not pruned"), ": the state stored before ", this.link(chosen.checkpoint), " does not contain this one", failed?.name ? [", because of ", h("b", { class: "reg-word" }, failed.name)] : "", "."),
-      h("p", { class: "hint" }, asSentence((pruned ?? failed)?.text ?? "")),
+      h("p", { class: "hint" }, ending((pruned ?? failed)?.text ?? "")),
     );
   }
 

@@ -1,6 +1,6 @@
 /** See it go wrong: an input with which the refused access fails, found on request, and a run on it. */
 import { h } from "../ui/dom.js";
-import { asSentence, ending } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 import { givenParts } from "./given.js";
 
 /** @import { Answer } from "../core/analyses.js" */
@@ -38,8 +38,8 @@ function told(found, edited, { run }) {
   switch (found.status) {
     case "found":
       return [
-        h("p", null, fault ? `With this input the program stops at instruction ${fault.insn}: ${ending(fault.message)}` : asSentence(why)),
-        fault && why ? h("p", { class: "hint" }, asSentence(why)) : null,
+        h("p", null, fault ? `With this input the program stops at instruction ${fault.insn}: ${ending(fault.message)}` : ending(why)),
+        fault && why ? h("p", { class: "hint" }, ending(why)) : null,
         input ? described(input) : null,
         input ? h("p", null, h("button", { type: "button", class: "button primary", disabled: edited, on: { click: () => run(found) } }, "Run with this input")) : null,
         edited ? h("p", { class: "hint" }, "The source was edited after this run. Run it again to search for an input.") : null,
@@ -47,11 +47,11 @@ function told(found, edited, { run }) {
       ];
     case "none":
       return [
-        h("p", null, why ? asSentence(why) : "On this path the access is safe for every input, but the verifier cannot see it."),
-        forgotten ? [h("h4", null, "What the verifier no longer knows"), h("p", null, asSentence(forgotten))] : null,
+        h("p", null, why ? ending(why) : "On this path the access is safe for every input, but the verifier cannot see it."),
+        forgotten ? [h("h4", null, "What the verifier no longer knows"), h("p", null, ending(forgotten))] : null,
       ];
     default:
-      return [h("p", null, "The search gave no answer: it is not known whether an input makes this access fail."), why ? h("p", { class: "hint" }, asSentence(why)) : null];
+      return [h("p", null, "The search gave no answer: it is not known whether an input makes this access fail."), why ? h("p", { class: "hint" }, ending(why)) : null];
   }
 }
 

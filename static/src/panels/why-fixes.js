@@ -1,7 +1,7 @@
 /** Fixes: changes of the source with which the verifier accepts the program, each as a diff with a button. */
 import { h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
-import { asSentence } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 
 /** @import { Edit } from "../types/messages.js" */
 /** @import { FixFound } from "../types/page.js" */
@@ -31,7 +31,7 @@ function card(fix, n, edited, apply) {
     "article",
     { class: "fix-card", tabindex: "-1", "aria-labelledby": id },
     h("h3", { id }, "Fix: ", fix.title),
-    fix.why ? h("p", null, asSentence(fix.why)) : null,
+    fix.why ? h("p", null, ending(fix.why)) : null,
     diff(fix.diff, fix.title),
     h("p", { class: "verified" }, h("span", { "aria-hidden": "true" }, "✔ "), `Verified: accepted, ${count(fix.insns_processed, "instruction")} processed.`),
     h(

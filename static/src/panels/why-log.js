@@ -1,7 +1,7 @@
 /** A log that was read: who printed it, what it lacks, its programs, and where it and the source beside it part. */
 import { h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
-import { asSentence } from "../ui/words.js";
+import { ending } from "../ui/words.js";
 
 /** @import { State } from "../core/store.js" */
 /** @import { Child } from "../types/page.js" */
@@ -85,7 +85,7 @@ function parted(parting, links) {
     "article",
     { class: "log-card parting", "aria-labelledby": "parting-label" },
     h("h3", { id: "parting-label" }, PARTED[kind] ?? "Beside the source"),
-    h("p", null, asSentence(parting.why)),
+    h("p", null, ending(parting.why)),
     step !== null && kind !== "none" ? h("p", null, "They part at ", links.to(step), parting.insn !== null ? `, instruction ${parting.insn}` : "", name ? [", ", h("b", { class: "reg-word" }, name)] : "", ".") : null,
     log || ours ? h("div", { class: "sides" }, side("The log", log), side("Here", ours)) : null,
     kind === "error"

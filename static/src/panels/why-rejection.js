@@ -2,7 +2,7 @@
 import { lineName } from "../core/files.js";
 import { glyph, h } from "../ui/dom.js";
 import { kindOf } from "../ui/kinds.js";
-import { asSentence, category } from "../ui/words.js";
+import { category, ending } from "../ui/words.js";
 
 /** @import { NumberedCause } from "../core/reasons.js" */
 /** @import { State } from "../core/store.js" */
@@ -83,7 +83,7 @@ function sides(fail, log) {
       "div",
       { class: "sides" },
       h("section", { class: "side" }, h("h4", null, "Printed"), h("code", { class: `kind-${kindOf(fail.proven)}` }, fail.proven.t)),
-      fail.needed ? h("section", { class: "side needed" }, h("h4", null, "Needed"), h("p", null, asSentence(fail.needed))) : null,
+      fail.needed ? h("section", { class: "side needed" }, h("h4", null, "Needed"), h("p", null, ending(fail.needed))) : null,
     );
   if (!fail.proven_text && !fail.needed) return null;
   return h(
@@ -94,11 +94,11 @@ function sides(fail, log) {
           "section",
           { class: "side" },
           h("h4", null, "Proven"),
-          h("p", null, asSentence(fail.proven_text)),
+          h("p", null, ending(fail.proven_text)),
           fail.proven?.t ? h("code", { class: `kind-${kindOf(fail.proven)}` }, fail.proven.t) : null,
         )
       : null,
-    fail.needed ? h("section", { class: "side needed" }, h("h4", null, "Needed"), h("p", null, asSentence(fail.needed))) : null,
+    fail.needed ? h("section", { class: "side needed" }, h("h4", null, "Needed"), h("p", null, ending(fail.needed))) : null,
   );
 }
 

@@ -2,7 +2,7 @@
 import { fill, h } from "../ui/dom.js";
 import { count } from "../ui/format.js";
 import { kindOfText } from "../ui/kinds.js";
-import { EXACT, asSentence } from "../ui/words.js";
+import { EXACT, ending } from "../ui/words.js";
 
 /** @import { WalkHere } from "../core/cursor.js" */
 /** @import { Covered, Reasons } from "../core/reasons.js" */
@@ -93,7 +93,7 @@ function pruning(pruned, path, links) {
       : forked
         ? h("p", null, `Path ${pruned.path}, forked here, did not need to be verified: `, by, " covers it.")
         : h("p", null, `Path ${pruned.path} ends here: `, by, " covers it."),
-    pruned.text ? h("p", { class: "hint" }, asSentence(pruned.text)) : null,
+    pruned.text ? h("p", { class: "hint" }, ending(pruned.text)) : null,
     compared
       ? more(compared.length ? `What was compared: ${count(compared.length, "value")}` : "What was compared", () => [
           table(compared),
@@ -132,7 +132,7 @@ function arrivals(list, links) {
       h(
         "ul",
         { class: "arrivals" },
-        list.slice(0, ARRIVALS).map((arrival) => h("li", null, "before ", links.to(Math.max(0, arrival.checkpoint)), `: ${asSentence(arrival.text)}`)),
+        list.slice(0, ARRIVALS).map((arrival) => h("li", null, "before ", links.to(Math.max(0, arrival.checkpoint)), `: ${ending(arrival.text)}`)),
         list.length > ARRIVALS ? h("li", { class: "hint" }, `and ${list.length - ARRIVALS} more`) : null,
       ),
     ),

@@ -2142,7 +2142,7 @@ export interface Pruning {
   rule: string;
   /** how `states_equal()` compared */
   exact: string;
-  /** the rule as a sentence */
+  /** the rule as a sentence, without a full stop */
   text: string;
   /** [name, checkpoint's value, value that arrived, how]; how is `same`, `within` its range, or `any` number */
   compared: [string, string, string, string][];
@@ -2158,7 +2158,7 @@ export interface Arrival {
   exact: string;
   /** the first register or slot that differed; `""`: none */
   name: string;
-  /** why */
+  /** why, a sentence without a full stop; a register or slot may be its first word */
   text: string;
 }
 

@@ -78,15 +78,12 @@ export function notEmulated(list) {
   return (list ?? []).map(({ text }) => text).join("; ");
 }
 
-/** "a check" -> "a check.": the end of a sentence. @param {string} text */
-export const ending = (text) => `${text.trim()}${/[.!?:`]$/.test(text.trim()) ? "" : "."}`;
-
-/** "a check" -> "A check.": a phrase of the verifier's as a sentence. @param {string} text */
-export function asSentence(text) {
+/**
+ * "a check" -> "a check.": the end of a sentence. Its beginning stays as it is: it may be a name of the program's, and
+ * names are never spelt otherwise.
+ * @param {string} text
+ */
+export function ending(text) {
   const trimmed = String(text ?? "").trim();
-  if (!trimmed) return "";
-  // A name such as r1 or bpf_skb_load_bytes() stays as it is spelt.
-  const named = /^(r\d|fp-|\d+:|[a-z]+_)/.test(trimmed);
-  const first = named ? trimmed[0] : trimmed[0].toUpperCase();
-  return ending(`${first}${trimmed.slice(1)}`);
+  return !trimmed || /[.!?:`]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }
