@@ -69,7 +69,9 @@ def _explained(said: Verdict) -> tuple[str, ...]:
         failure.explanation, f"Proven: {failure.proven_text}" if failure.proven_text else "",
         f"Needed: {failure.needed}" if failure.needed else "",
     ]  # fmt: skip
-    lines += [f"{program.where(cause.insn_idx).capitalize()}: {cause.name} {cause.why}" for cause in failure.causes]
+    for cause in failure.causes:
+        where = program.where(cause.insn_idx)  # may end with the name of a header, whose case stays
+        lines.append(f"{where[0].upper()}{where[1:]}: {cause.name} {cause.why}")
     return tuple(line for line in lines if line)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from vm import pipeline
 from vm.btf.types import Btf
+from vm.compile.options import SourceFile
 from vm.errors import InputError
 from vm.kernel.btf import kernel_btf
 from vm.kernel.release import RELEASE
@@ -128,6 +129,17 @@ def test_the_emulations_own_cell_says_why_it_rejects() -> None:
     assert "data_end" in cell.diagnosis[0] and any(line.startswith("Needed: ") for line in cell.diagnosis)
     assert cell.as_json()["diagnosis"] == list(cell.diagnosis)
     assert own().diagnosis == ()
+
+
+def test_the_name_of_a_header_is_spelt_as_it_is() -> None:
+    header = "static __always_inline int first(struct xdp_md *ctx) { return *(char *)(long)ctx->data; }\n"
+    text = '#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n#include "Parse.h"\n'
+    text += 'SEC("xdp") int prog(struct xdp_md *ctx) { return first(ctx); }\n'
+    source = Source("c", text.encode(), "prog", files=(SourceFile("Parse.h", header),))
+    compiled = pipeline.compile_source(source, BuildOptions())
+    cell = own_cell(Build(source, BuildOptions(), compiled.object), "")
+    assert cell is not None and cell.verdict == "reject"
+    assert any(line.startswith("Line 1 of Parse.h: ") for line in cell.diagnosis), cell.diagnosis
 
 
 def test_kernels_and_compilers_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
