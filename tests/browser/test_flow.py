@@ -379,3 +379,54 @@ def test_a_shared_link_is_copied_and_stands_selected(tab: Tabs) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("dialog.shared")).to_be_hidden()
     made.check()
+
+
+LONG_REFUSED = (
+    "#include <linux/bpf.h>\n#include <bpf/bpf_helpers.h>\n"
+    + "".join(f"// {n}\n" for n in range(60))
+    + 'SEC("xdp") int prog(struct xdp_md *ctx)\n{\n\tchar *p = (char *)(long)ctx->data;\n\treturn *p;\n}\n'
+    + "".join(f"// {n}\n" for n in range(60))
+)
+
+
+def head(page: Any) -> int:
+    return int(page.locator("bs-editor").evaluate("e => e.view.state.selection.main.head"))
+
+
+def test_the_message_comes_into_sight_beside_the_cursor(tab: Tabs) -> None:
+    """Once, with the focus and the cursor where they were, unless the person went on meanwhile."""
+    made = tab()
+    page = made.open()
+    replace_source(page, LONG_REFUSED)
+    assert head(page) == len(LONG_REFUSED)
+    page.keyboard.press("Control+Enter")
+    stage(page, "verify", "failed")
+    message = page.locator(".bs-sentence")
+    expect(message).to_be_in_viewport(ratio=1)
+    expect(page.locator(".bs-rejected").first).to_be_in_viewport(ratio=1)
+    expect(page.locator(".cm-content")).to_be_focused()
+    assert head(page) == len(LONG_REFUSED)
+    page.keyboard.press("ArrowUp")
+    expect(message).not_to_be_in_viewport()
+    page.keyboard.press("Control+Enter")
+    expect(message).to_be_in_viewport(ratio=1)
+    page.keyboard.press("ArrowUp")
+    expect(message).not_to_be_in_viewport()
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator('.stage[data-stage="verify"]')).not_to_have_attribute("data-status", "failed")
+    stage(page, "verify", "failed")
+    page.wait_for_timeout(500)
+    expect(message).not_to_be_in_viewport()
+    made.check()
+
+
+def test_an_error_of_the_compiler_comes_into_sight_beside_the_cursor(tab: Tabs) -> None:
+    made = tab()
+    page = made.open()
+    replace_source(page, LONG_REFUSED.replace("return *p", "return q"))
+    page.keyboard.press("Control+Enter")
+    stage(page, "compile", "failed")
+    expect(page.locator(".cm-lintRange-error").first).to_be_in_viewport(ratio=1)
+    expect(page.locator(".cm-content")).to_be_focused()
+    made.check()

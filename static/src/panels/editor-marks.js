@@ -99,7 +99,7 @@ export const marks = StateField.define({
 });
 
 /**
- * The marks of a state of the page. `stamp` is the same for two states whose marks are.
+ * The marks of a state of the page, the line that the cursor is on and the one that was refused. `stamp` is the same for two states whose marks are.
  * @param {State} state
  * @param {{line: number | null, file: string} | null} at line of the run that the cursor is on
  * @param {PlaceOf} place where a line of the run is in the text
@@ -129,7 +129,7 @@ export function marksOf(state, at, place, said = null) {
     }
     return { lines: Decoration.set(ranges, true), gutter: gutterOf(line, causes, (cause) => place(cause.line ?? code.line(cause.insn), cause.file ?? code.file(cause.insn))), heat: heatOf(state, place) };
   };
-  return { line: line ?? said, stamp, make };
+  return { line: line ?? said, failLine, stamp, make };
 }
 
 /**

@@ -72,6 +72,10 @@ export class Editor extends Panel {
   shown;
   /** @type {Stages["verify"] | undefined} the log whose message was brought into sight */
   told;
+  /** @type {unknown} what ran when the person typed, moved the cursor or scrolled last */
+  touched;
+  /** @type {Stages["verify"] | undefined} the rejection whose line was brought into sight */
+  brought;
   /** @type {Partial<Stages> | undefined} the stages whose diagnostics are shown */
   diagnosed;
   /** @type {Record<string, string> | undefined} source lines of an object that are shown */
@@ -105,6 +109,7 @@ export class Editor extends Panel {
     // A sentence in the text is as wide as what is in sight, not as the longest line.
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
+    for (const scrolls of ["wheel", "touchmove"]) this.host.addEventListener(scrolls, () => (this.touched = store.state.ran), { passive: true });
     store.on(["source", "files", "file", "kind", "opened"], () => this.fromStore());
     store.on(["ran"], () => {
       this.moveBreakpoints();
@@ -154,6 +159,7 @@ export class Editor extends Panel {
 
   /** @param {ViewUpdate} update */
   updated(update) {
+    if (!this.loading && (update.docChanged || update.selectionSet)) this.touched = this.store.state.ran;
     if (!update.docChanged) return;
     this.ran.edited(update.changes);
     if (this.loading) return;
@@ -280,7 +286,7 @@ export class Editor extends Panel {
     const now = this.scope.cursor.now();
     this.follow(now);
     const said = this.messageLine();
-    const { line, stamp, make } = marksOf(this.store.state, now, (number, file) => this.place(number, file), said);
+    const { line, failLine, stamp, make } = marksOf(this.store.state, now, (number, file) => this.place(number, file), said);
     if (stamp === this.stamp) return;
     this.stamp = stamp;
     const effects = /** @type {import("@codemirror/state").StateEffect<any>[]} */ ([setMarks.of(make())]);
@@ -294,6 +300,26 @@ export class Editor extends Panel {
       effects.push(this.toSight(said.from));
     }
     this.view.dispatch({ effects });
+    if (failLine && verify !== this.brought) {
+      this.brought = verify;
+      if (this.still) this.bringMessage(failLine);
+    }
+  }
+
+  /** Whether nothing was typed, moved or scrolled since Run: what the run says may come into sight, whatever has the focus. */
+  get still() {
+    return this.touched !== this.store.state.ran;
+  }
+
+  /** Scroll to a refused line whose message, which stands below it, is not in sight. The cursor stays. @param {Line} line */
+  bringMessage(line) {
+    const message = this.view.contentDOM.querySelector(".bs-sentence")?.getBoundingClientRect();
+    const text = this.view.coordsAtPos(line.from);
+    // What else stands there, such as the bar at the end of a narrow screen, covers it.
+    /** @param {number} y */
+    const inSight = (y) => this.contains(document.elementFromPoint((message?.left ?? 0) + 5, y));
+    if (message && text && inSight(text.top + 1) && inSight(message.bottom - 1)) return;
+    this.view.dispatch({ effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
   }
 
   /** The file of the step is shown, once for each step: who looks at another one is not called back. @param {{line: number | null, file: string} | null} now */
@@ -360,7 +386,7 @@ export class Editor extends Panel {
     this.turn(compile);
     this.view.dispatch(setDiagnostics(this.view.state, list));
     const first = list.find((each) => each.severity === "error");
-    if (first && (compile?.status === "failed" || load?.status === "failed") && !this.view.hasFocus)
+    if (first && (compile?.status === "failed" || load?.status === "failed") && (this.still || !this.view.hasFocus))
       this.view.dispatch({ effects: this.toSight(first.from) });
     this.offer();
   }
