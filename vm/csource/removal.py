@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from vm.csource.conditionals import defined, groups, likely, taken
 from vm.csource.text import blank
 from vm.csource.tree import LOOPS, CTree
 
@@ -106,10 +107,25 @@ class Parts:
         bodies = self.tree.find(self.tree.root, "field_declaration_list")
         return all(self.source[body.start_byte + 1 : body.end_byte - 1].strip() for body in bodies)
 
+    # -- what is compiled or not -------------------------------------------------
+
+    def decided(self) -> list[Cut]:
+        """Each #if that stands in no other one, with the branch in its place that seems to be the compiled one."""
+        found, names_of = [], defined(self.source)
+        for group in groups(self.source):
+            branch = likely(group, names_of)
+            text = self.source[branch.start : branch.end] if branch is not None else ""
+            found.append(Cut(group.start, group.end, text))
+        return found
+
+    def branches(self) -> list[Cut]:
+        """Each #if that stands in no other one, with one of its branches in its place: a cut for each branch."""
+        return [Cut(each.start, each.end, text) for each in groups(self.source) for text in taken(self.source, each)]
+
     # -- whole declarations ------------------------------------------------------
 
     def items(self) -> list[Cut]:
-        """Functions, declarations and directives of the source, also those in an #if, each with its attributes."""
+        """Functions, declarations and directives of the source, each with its attributes; an #if is one of them."""
         return list(self._items(self.tree.root, 0))
 
     def _items(self, node: Node, before: int) -> Iterator[Cut]:
@@ -198,10 +214,16 @@ class Parts:
     # -- smaller ----------------------------------------------------------------
 
     def simpler(self) -> list[Cut]:
-        """Statements in the place of the if or loop around them, one side of && and ||, and an if without its else."""
+        """Statements in the place of the if or loop around them or without their label, one side of && and ||, and an
+        if without its else.
+        """
         found: list[Cut] = []
-        for node in self.tree.find(self.tree.root, "if_statement", "binary_expression", *LOOPS):
+        for node in self.tree.find(self.tree.root, "if_statement", "binary_expression", "labeled_statement", *LOOPS):
             if self.tree.in_macro(node):
+                continue
+            if node.type == "labeled_statement":
+                colon = next((each for each in node.children if each.type == ":"), None)
+                found += [Cut(node.start_byte, colon.end_byte)] if colon is not None else []
                 continue
             if node.type == "binary_expression":
                 sides = [node.child_by_field_name(name) for name in ("left", "right")]

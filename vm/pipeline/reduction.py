@@ -33,6 +33,7 @@ MAX_TRIES: Final = 600
 """Sources that are compiled for one answer."""
 _ROUNDS: Final = 6
 _END: Final = re.compile("[;{}]")
+_LINE_END: Final = re.compile(r"\r\n?")  # of other systems: the compiler takes them as well
 _LONG: Final = 10_000  # instructions of a walk that leaves much behind
 _PATH: Final = 4096  # steps of the refused path that are looked at
 
@@ -112,7 +113,9 @@ class _Search:
         most: int,
         clock: Callable[[], float],
     ) -> None:
-        self.source, self.options, self.name = source, options, name
+        files = tuple(file._replace(text=_LINE_END.sub("\n", file.text)) for file in source.files)
+        self.source = replace(source, data=_LINE_END.sub("\n", source.text()).encode(), files=files)
+        self.options, self.name = options, name
         self.caps, self.alone, self.most = caps, alone, most
         self.tried = 0
         self.deadline = float("inf")
@@ -173,6 +176,7 @@ class _Search:
             text = inlined(self.source.text(), {file.name: file.text for file in self.source.files})
             yield from self._take(text, files=False)
         yield from self._take(plain(self.source.text()))
+        yield from self._conditionals()
         parts = Parts(self.source.text())
         yield from self._take(without(parts.source, parts.unused(self.name)))
         lines = self._path()
@@ -191,6 +195,17 @@ class _Search:
             yield from self._all(Parts.members)
             if self.source.data == before:
                 return
+
+    def _conditionals(self) -> Iterator[None]:
+        """One branch in the place of each #if: what the others hold is no part of the program."""
+        from vm.csource.removal import Parts
+
+        for _ in range(_ROUNDS):
+            before = self.source.data
+            yield from self._all(Parts.decided)
+            if self.source.data == before:
+                break
+        yield from self._each(Parts.branches)
 
     def _statements(self, function: str) -> Iterator[None]:
         """Statements, of the outermost blocks first. function: only its own, "": those of all."""

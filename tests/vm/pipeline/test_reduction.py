@@ -161,3 +161,52 @@ def test_fix_includes_adds_them_to_the_text() -> None:
     *_, found = pipeline.reduced(given, options, limit_seconds=LONG)
     assert "#include" in found.source.text() and "a++" not in found.source.text()
     assert pipeline.compile_source(found.source, OPTIONS).ok
+
+
+CONDITIONAL = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "my.h"
+#if 0
+int no(void) {
+#endif
+#ifdef DEBUG
+int dbg = 3;
+#else
+SEC("xdp") int prog(struct xdp_md *ctx)
+{
+    char *p = (char *)(long)ctx->data;
+#ifdef __bpf__
+    if (ctx->rx_queue_index)
+        goto out;
+    p += seven();
+#else
+    p += 8;
+#endif
+out:
+    return *p;
+}
+#endif
+"""
+GUARDED = """#ifndef MY_H
+#define MY_H
+struct unused { int a; };
+static __always_inline int seven(void) { return 7; }
+#endif
+"""
+LEFT = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+SEC("xdp") int prog(struct xdp_md *ctx)
+{
+    char *p = (char *)(long)ctx->data;
+    return *p;
+}
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_of_an_if_only_what_is_compiled_stays(end: str) -> None:
+    """Guards of headers are such; and what is not compiled need not be C. The ends of lines may be any."""
+    found = last(of(CONDITIONAL.replace("\n", end), SourceFile("my.h", GUARDED.replace("\n", end))))
+    assert found.source.text() == LEFT
+    assert found.ended == "smallest" and not found.source.files
+    assert found.lines == 7 and found.whole == 28
