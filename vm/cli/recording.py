@@ -51,6 +51,8 @@ def _events(recording: pipeline.Recording, out: Reporter) -> None:
             f"Linux {recording.release}: {name} in {event.comm or '?'} ({event.pid}), {len(event.offsets)} machine "
             "instructions" + (f"; {event.cut}" if event.cut else ""),
         )
+    if not recording.events:
+        out.complain("The recording holds no event.", 0)
     for note in recording.notes:
         out.complain(note, 0)
 

@@ -152,6 +152,7 @@ def _types(text: str) -> bytes:
 def _name(value: object) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise ValueError("no text, or a long one")
+    value.encode()  # half a character cannot be stored or sent: UnicodeEncodeError is a ValueError
     return value
 
 

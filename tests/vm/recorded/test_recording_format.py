@@ -92,6 +92,7 @@ def _set(*path: Any, value: Any) -> Any:
         _set("programs", 0, "functions", value=[]), _set("programs", value={}), _set("source", value=7),
         _set("maps", 0, value="x"), _set("events", 0, "memory", value=[[1]]), _set("types", value=5),
         _set("types", value="AAAA"), _set("types", value="A" * (1 << 18)),
+        _set("events", 0, "comm", value="\ud800"), _set("notes", value=["\udfff"]), _set("kernel", value="x" * 4001),
     ],
 )  # fmt: skip
 def test_a_wrong_head_is_damage(change: Any) -> None:
