@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 EXACT: Final = "instruction"
 BY_LINE: Final = "line"
 _REGS: Final = Struct("<16Q")
+_NAMED, _NAME = 8, 64  # programs that are named where another one was recorded, and characters of each name
 _NOTHING: Final = Insn(o.ALU64 | o.MOV | o.X, 0, 0, 0, 0)
 
 
@@ -114,8 +115,12 @@ class Replay:
         starts = list(_starts(recording.events, number))
         events = [recording.events[i] for i in starts]
         if not events:
-            there = ", ".join(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
-            raise InputError(f"The recording has no event of {name}; it has events of: {there or 'no program'}.")
+            there = list(dict.fromkeys(recording.codes[event.program].name for event in recording.events))
+            if not there:
+                raise InputError("The recording holds no event.")
+            more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+            told = ", ".join(each[:_NAME] for each in there[:_NAMED])
+            raise InputError(f"The recording has no event of {name}; it has events of: {told}{more}.")
         code = recording.codes[number]
         self.matched = match(code, rewritten, image)._replace(events=tuple(events))
         kernel = Btf(recording.types) if recording.types else None

@@ -1,4 +1,5 @@
 /** The unsent text, kept in this browser so that a reload or a crash loses nothing. */
+import { known } from "./options.js";
 
 const KEY = "bpfscope.draft";
 let timer = 0;
@@ -26,7 +27,7 @@ export function saveDraft(state) {
 export function readDraft() {
   try {
     const draft = JSON.parse(localStorage.getItem(KEY) ?? "null");
-    return draft && typeof draft.source === "string" && typeof draft.kind === "string" ? draft : null;
+    return draft && typeof draft.source === "string" && typeof draft.kind === "string" ? { ...draft, options: known(draft.options) } : null;
   } catch {
     return null;
   }

@@ -1,8 +1,9 @@
 /**
  * A session in one file: what the server said of a run is in the page, and is asked for as from a socket. Nothing is sent.
  */
+import { USUAL } from "./options.js";
 
-/** @import { ClientMessage, LoopRounds, Options, ProvedFacts, ServerMessage } from "../types/messages.js" */
+/** @import { ClientMessage, LoopRounds, ProvedFacts, ServerMessage } from "../types/messages.js" */
 
 const [CONNECTING, OPEN, CLOSED] = [0, 1, 3];
 const NO_RUN = "This file shows a recorded session, and nothing can be run in it. Open the program in bpfscope to run it.";
@@ -143,9 +144,6 @@ export class Recorded {
 export function canonical(value) {
   return JSON.stringify(value, (_, each) => (each && typeof each === "object" && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each));
 }
-
-/** Options that need not be said. @type {Required<Options>} */
-const USUAL = { program: "", opt: "O2", mcpu: "v3", fix_includes: false, prog_type: "xdp", verify: true, unprivileged: false, engine: "jit" };
 
 /** The same for the same program, where it is another program that is asked about. @param {any} asked */
 function plain(asked) {

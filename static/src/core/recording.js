@@ -1,4 +1,5 @@
 /** What the page itself reads of a recording (docs/recordings.md): the program that it was made of. */
+import { known } from "./options.js";
 
 /** @import { Options, RecordedInput } from "../types/messages.js" */
 
@@ -6,6 +7,8 @@
 const MOST = 8 << 20;
 const HEADER = 16;
 const VERSION = 1;
+/** Characters of a kernel's name that are told. */
+const RELEASE = 64;
 const KINDS = ["c", "asm", "hex", "elf", "listing"];
 
 export const MAGIC = "42504652"; // BPFR
@@ -36,24 +39,22 @@ export async function openRecording(data, base64) {
     const head = await readHead(data.subarray(HEADER));
     const { kind, source, name, options } = head.source;
     const first = head.programs[head.events[0]?.program ?? 0];
+    if (!head.events.length) return { error: "The recording holds no event." };
     if (!KINDS.includes(kind) || typeof source !== "string") return { error: "The recording is damaged: it holds no program." };
     return {
       kind,
       source,
       name: String(name ?? "program").slice(0, 128),
-      options: simple(options),
+      options: known(options),
       program: String(first?.name ?? ""),
       input: { kind: "recording", base64: base64(data) },
-      release: String(head.release),
+      release: String(head.release).slice(0, RELEASE),
       events: head.events.length,
     };
   } catch {
     return { error: "The recording is damaged or cut: it cannot be unpacked." };
   }
 }
-
-/** Options are words and flags. @param {any} options @returns {Partial<Options>} */
-const simple = (options) => Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => typeof value === "string" || typeof value === "boolean"));
 
 /** The head, JSON; what follows it is not unpacked. @param {Uint8Array<ArrayBuffer>} packed @returns {Promise<any>} */
 async function readHead(packed) {

@@ -1,4 +1,5 @@
 /** This run beside another source, an earlier run of this tab, or other options: verdict, cost by line, where walks part. */
+import { MCPUS, OPTS } from "../core/options.js";
 import { Panel } from "../core/panel.js";
 import { fill, h } from "../ui/dom.js";
 import { count, grouped, grouping } from "../ui/format.js";
@@ -10,8 +11,6 @@ import { heldChoice } from "./held-choice.js";
 const ROWS = 300;
 const KEPT = 10;
 
-const OPTS = ["O0", "O1", "O2"];
-const MCPUS = ["v1", "v2", "v3", "v4"];
 
 /** @type {[keyof SideSummary, string][]} */
 const FIGURES = [

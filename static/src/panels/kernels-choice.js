@@ -1,10 +1,9 @@
 /** Which kernels, compilers and options the strip of real kernels asks. */
+import { MCPUS, OPTS } from "../core/options.js";
 import { h } from "../ui/dom.js";
 
 /** @import { Kernels } from "../types/messages.js" */
 
-const MCPUS = ["v1", "v2", "v3", "v4"];
-const OPTS = ["O0", "O1", "O2"];
 /** What the server takes at once. */
 const MOST = 32;
 

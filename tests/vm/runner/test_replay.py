@@ -77,8 +77,14 @@ def test_another_program_is_refused(opens: Recording) -> None:
 
 
 def test_a_program_without_events_is_said(opens: Recording) -> None:
-    with pytest.raises(InputError, match="no event of on_open"):
+    with pytest.raises(InputError, match="The recording holds no event"):
         next(pipeline.stepped(replace(opens, events=()), "on_open"))
+    (code,) = opens.codes
+    codes = tuple(replace(code, name=f"{n}{'x' * 4000}") for n in range(20))
+    events = tuple(replace(opens.events[0], program=n) for n in range(20))
+    with pytest.raises(InputError, match=r"no event of on_open; it has events of: 0x+, .* and 12 more\.$") as raised:
+        next(pipeline.stepped(replace(opens, codes=codes, events=events), "on_open"))
+    assert len(raised.value.message) < 700
 
 
 def test_an_event_that_is_cut_has_no_result(opens: Recording) -> None:
