@@ -50,29 +50,39 @@ class Condition(NamedTuple):
     value: int | bytes
 
     def check(self, program: Program, kernel: Btf) -> Check | None:
-        """The check for events of a program; None if its context has no such field."""
+        """The check for events of a program; None if its context has no such field.
+
+        InputError if the field never holds the value.
+        """
         place = _PLACE.fullmatch(self.name)
         if place is not None and place[1] == "packet":
             held = _PACKETS.get(program.prog_type)
             if held is None or isinstance(self.value, bytes):
                 return None
-            return Check(ContextField(int(place[2]), int(place[3])), self, kernel.offset_of(held, "data"))
+            return possible(Check(ContextField(int(place[2]), int(place[3])), self, kernel.offset_of(held, "data")))
         if place is not None:
             field: ContextField | None = ContextField(int(place[2]), int(place[3]))
         else:
             field = ContextFields(program, kernel).find(self.name) if program.prog_type in AS_TOLD else None
         if field is None or field.offset + field.size > CONTEXT_BYTES or field.text != isinstance(self.value, bytes):
             return None
-        return Check(field, self)
+        return possible(Check(field, self))
 
     def outcome(self) -> Outcome | None:
-        """The condition as one of what an event did; None if it is one of its context."""
+        """The condition as one of what an event did; None if it is one of its context.
+
+        InputError if what it did never has the value.
+        """
         if isinstance(self.value, bytes):
             return None
         if self.name == _RETURNS:
+            possible(Check(ContextField(0, 4, signed=True), self))
             return Outcome(self.operator, self.value, None)
         register = _REGISTER.fullmatch(self.name)
-        return Outcome(self.operator, self.value, _X86[int(register[1])]) if register is not None else None
+        if register is None:
+            return None
+        possible(Check(ContextField(0, 8), self))
+        return Outcome(self.operator, self.value, _X86[int(register[1])])
 
 
 class Outcome(NamedTuple):
@@ -120,6 +130,23 @@ class Check(NamedTuple):
         order: Literal["big", "little"] = "little" if self.packet is None else "big"
         found = int.from_bytes(data, order, signed=self.field.signed or value < 0)
         return _OPERATORS[self.condition.operator](found, value)
+
+
+def possible(check: Check) -> Check:
+    """The same check. InputError if its field never holds the value: nothing would be recorded, without a reason."""
+    asked, (_, size, signed, _) = check.condition, check.field
+    if isinstance(asked.value, bytes):
+        if len(asked.value) > size:
+            raise InputError(
+                f"{asked.name[:64]} has room for {size} bytes: a text of {len(asked.value)} bytes is never in it."
+            )
+        return check
+    bits = 8 * size
+    low, high = -(1 << bits - 1), (1 << (bits - 1 if signed and asked.operator != "&" else bits)) - 1
+    if not low <= asked.value <= high:
+        numbers = f"from {low if signed else 0} to {high}"
+        raise InputError(f"{asked.name[:64]} is a number {numbers}, and is not compared with {asked.value}.")
+    return check
 
 
 def condition(text: str) -> Condition | None:

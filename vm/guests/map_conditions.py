@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from vm.btf.initializer import parse_value
 from vm.btf.types import Btf, Kind
 from vm.errors import InputError
-from vm.guests.conditions import Check, Condition
+from vm.guests.conditions import Check, Condition, possible
 from vm.kernel import types as t
 from vm.program import MapSpec, Object
 from vm.recorded.context_fields import ContextField
@@ -21,6 +21,7 @@ from vm.recorded.context_fields import ContextField
 _NAME: Final = re.compile(r"([A-Za-z_]\w*)(?:\[([^\]]*)\])?((?:\.[A-Za-z_]\w*)*)", re.ASCII)
 _SIGNED: Final = 1  # BTF_INT_SIGNED
 _SIZES: Final = (1, 2, 4, 8)
+_UNCOMPARED: Final = (Kind.ARRAY, Kind.STRUCT, Kind.UNION, Kind.FLOAT)
 KEYED: Final[Mapping[int, str]] = {
     t.BPF_MAP_TYPE_ARRAY: "array", t.BPF_MAP_TYPE_PERCPU_ARRAY: "percpu_array", t.BPF_MAP_TYPE_HASH: "hash",
     t.BPF_MAP_TYPE_LRU_HASH: "lru_hash", t.BPF_MAP_TYPE_PERCPU_HASH: "percpu_hash",
@@ -124,13 +125,14 @@ def _check(btf: Btf, type_id: int, path: str, asked: Condition, name: str, offse
             raise InputError(f"{name} has no field {path[:64]}; there are: {fields or 'none'}.") from None
         type_id, offset, bits = found.type_id, offset + found.offset, found.bits
     held, size = btf.skip_modifiers(type_id), btf.size_of(type_id)
-    text = held.kind is Kind.ARRAY and btf.size_of(held.type_id) == 1
+    text = held.kind is Kind.ARRAY and btf.skip_modifiers(held.type_id).kind is Kind.INT
+    text = text and btf.size_of(held.type_id) == 1
     what = f"{name}.{path}" if path else name
-    if bits or (not text and (held.kind in (Kind.ARRAY, Kind.STRUCT, Kind.UNION) or size not in _SIZES)):
+    if bits or (not text and (held.kind in _UNCOMPARED or size not in _SIZES)):
         members = ", ".join(member.name for member in held.members[:_MOST] if member.name)
         more = f" It has the fields {members}." if members else ""
         raise InputError(f"{what[:64]} is neither a number nor a text, and cannot be compared.{more}")
     if text != isinstance(asked.value, bytes):
         raise InputError(f"{what[:64]} is a {'text: write it in quotation marks' if text else 'number, and no text'}.")
     signed = held.kind is Kind.INT and bool(held.encoding & _SIGNED)
-    return Check(ContextField(offset, size, signed, text), asked)
+    return possible(Check(ContextField(offset, size, signed, text), asked))

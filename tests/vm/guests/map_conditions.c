@@ -7,6 +7,8 @@ struct seen { u64 calls; u64 last; };
 struct conf cfg = { .enabled = 1, .level = -3, .who = "sh" };
 u64 total;
 u32 sizes[4];
+struct { u8 a; } ones[3];
+float ratio;
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 8); __type(key, u32); __type(value, u64); } counts SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 4); __type(key, u32); __type(value, struct seen); } each_cpu SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 64); __type(key, struct place); __type(value, struct seen); } hashed SEC(".maps");

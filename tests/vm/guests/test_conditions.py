@@ -127,6 +127,33 @@ def test_what_an_event_did(programs: dict[str, Program], text: str, holds: bool,
     assert (outcome.holds(event(*states)), outcome.holds(event(*states, cut="why"))) == (holds, when_cut)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["returns == 4294967295", "returns < -2147483649", "R6 > 18446744073709551616", "R0 == -9223372036854775809"],
+)
+def test_what_an_event_never_did_is_said(text: str) -> None:
+    asked = condition(text)
+    assert asked is not None
+    with pytest.raises(InputError, match="is a number from .*, and is not compared with"):
+        asked.outcome()
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [
+        ("dfd == 0xffffffff", "f"),
+        ("ctx+16:2 == 65536", "x"),
+        ("packet+36:1 == 256", "x"),
+        ('parent_comm == "12345678901234567"', "t"),
+    ],
+)
+def test_what_a_field_never_holds_is_said(programs: dict[str, Program], text: str, program: str) -> None:
+    asked = condition(text)
+    assert asked is not None
+    with pytest.raises(InputError, match="is not compared with|is never in it"):
+        asked.check(programs[program], kernel_btf())
+
+
 @pytest.mark.parametrize("text", ["r6 == 1", "R11 == 1", 'returns == "a"', "dfd == 3", "R6x == 1", "returned == 1"])
 def test_what_is_no_outcome(text: str) -> None:
     asked = condition(text)

@@ -36,6 +36,9 @@ def obj(build: Build) -> Object:
     ("text", "name", "key", "place"),
     [
         ("total == 2", ".bss", "00000000", (0, 8, False, False)),
+        ("cfg.level & 0x8000", ".data", "00000000", (4, 2, True, False)),
+        ("sizes[2] == 0xffffffff", ".bss", "00000000", (16, 4, False, False)),
+        ("sizes[2] == -1", ".bss", "00000000", (16, 4, False, False)),
         ("sizes[2] >= 2", ".bss", "00000000", (16, 4, False, False)),
         ("cfg.level == -3", ".data", "00000000", (4, 2, True, False)),
         ('cfg.who == "sh"', ".data", "00000000", (6, 16, False, True)),
@@ -69,6 +72,11 @@ def test_the_value_that_is_asked(
         ("cfg.nope == 1", "has no field nope; there are: enabled, level, who, bit"),
         ('total == "sh"', "is a number, and no text"), ("cfg.who == 3", "write it in quotation marks"),
         ("routes[1] == 2", "none of array, percpu_array, hash,"),
+        ("ones == 1", "ones is neither a number nor a text"), ("ratio == 1", "ratio is neither a number nor a text"),
+        ("sizes[2] == 4294967296", "sizes[2] is a number from 0 to 4294967295, and is not compared with 4294967296"),
+        ("cfg.level > 40000", "from -32768 to 32767"),
+        ("total < -9223372036854775809", "from 0 to 18446744073709551615"),
+        ('cfg.who == "a name of 17 char"', "has room for 16 bytes: a text of 17 bytes is never in it"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_said(obj: Object, text: str, said: str) -> None:
@@ -84,7 +92,7 @@ def test_a_name_that_nothing_has_is_answered_with_those_there_are(obj: Object) -
         asked = condition(text)
         assert asked is not None and map_check(obj, asked) is None
         said = unknown(obj, asked).message
-        assert asked.name in said and "cfg, total, sizes, counts[…]" in said and "routes" not in said
+        assert asked.name in said and "cfg, total, sizes, ones, ratio, counts[…]" in said and "routes" not in said
 
 
 def test_the_kernel_s_hash_is_jenkins() -> None:
