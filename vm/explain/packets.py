@@ -54,6 +54,8 @@ def packet(facts: Facts) -> Advice:
     farthest = reg.scalar.umax + end if reg.id else end
     if farthest > t.MAX_PACKET_OFF:
         return _too_far(facts, reg, checks, farthest)
+    if same and same[0].proven < end <= same[0].reg.off and _last_byte(same[0].reg) > t.MAX_PACKET_OFF:
+        return _too_far(facts, same[0].reg, same, _last_byte(same[0].reg))
     if not checks:
         _, limit = packet_names(reg.type, facts.env.program.prog_type)
         said = f"On this path no packet pointer is compared with {limit} before the access."
@@ -216,24 +218,41 @@ def _checks(facts: Facts, kind: int) -> list[_Check]:
     return found
 
 
+def _last_byte(reg: RegState) -> int:
+    """How many bytes of the packet a comparison of this pointer with the end asks for, at most."""
+    return reg.off + reg.scalar.umax if reg.id else reg.off
+
+
 def _too_far(facts: Facts, reg: RegState, checks: list[_Check], farthest: int) -> Advice:
-    """The pointer may lie where no comparison counts any more."""
-    name, limit = facts.name, number(t.MAX_PACKET_OFF)
+    """A pointer lies where no comparison counts any more (kernel: find_good_pkt_pointers())."""
+    limit = number(t.MAX_PACKET_OFF)
+    name = checks[0].name if checks else facts.name
     there = f"The comparison in {facts.where(checks[0].branch.insn_idx)}" if checks else "A comparison with data_end"
     if reg.id:
         return Advice(
-            f"{there} proves nothing here: {name} may lie up to {number(reg.off + reg.scalar.umax)} bytes into the "
-            f"packet, and comparisons count only within its first {limit} bytes.",
+            f"{there} proves nothing here: {name} may lie up to {number(_last_byte(reg))} bytes into the packet, and "
+            f"comparisons count only within its first {limit} bytes.",
             f"an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
             f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}",
             *_unbounded(facts),
         )
+    rounds = [check.reg.off for check in checks if check.branch.insn_idx == checks[0].branch.insn_idx]
+    stride = rounds[0] - rounds[1] if len(rounds) > 1 else 0
+    if stride <= 0:
+        return Advice(
+            f"{there} proves nothing: {name} lies {number(farthest)} bytes into the packet, and comparisons count "
+            f"only within its first {limit} bytes.",
+            f"an access within the first {limit} bytes of the packet",
+            CauseKind.WRONG_SIZE,
+        )
+    most = min(1500, t.MAX_PACKET_OFF // stride)
     return Advice(
-        f"{there} is not enough: {name} is moved on until it is {number(farthest)} bytes into the packet, and "
-        f"comparisons count only within its first {limit} bytes. The loop has no other end than the packet's.",
-        "a bound on the rounds of the loop, beside the packet's end: for (i = 0; i < 1500 && p + 1 <= data_end; i++)",
+        f"{there} is not enough: {name} is moved on in a loop until it is {number(farthest)} bytes into the packet, "
+        f"and comparisons count only within its first {limit} bytes. Nothing else ends the loop before that.",
+        f"a bound on the rounds of the loop, beside the packet's end: for (i = 0; i < {most} && p + {stride} <= "
+        "data_end; i++)",
         CauseKind.UNBOUNDED_LOOP,
-        checks[0].branch.step if checks else None,
+        checks[0].branch.step,
     )
 
 

@@ -27,13 +27,14 @@ from vm.repair.loops import bounded_loop
 from vm.repair.nulls import first_use, unchecked_result
 from vm.repair.scene import Scene
 from vm.repair.stale import stale_pointers
+from vm.trace.root_cause import CauseKind
 from vm.verifier.state import reg_types as t
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 ROUNDS: Final = 1024
-"""Rounds of a loop that walks the packet byte by byte: a comparison counts within the first 65,535 bytes only."""
+"""Rounds of a loop that walks the packet, at most: a comparison counts within the first 65,535 bytes only."""
 
 _FLIP: Final = {"<": ">", "<=": ">", ">": "<", ">=": "<"}
 
@@ -43,7 +44,8 @@ def packet_check(scene: Scene) -> Iterator[Candidate]:
     reg = scene.reg
     if scene.statement is None or reg is None or reg.type not in (t.PTR_TO_PACKET, t.PTR_TO_PACKET_META):
         return
-    if reg.off + reg.scalar.umax + scene.value("size") > 0xFFFF:
+    too_far = reg.off + reg.scalar.umax + scene.value("size") > t.MAX_PACKET_OFF
+    if too_far or scene.failure.cause.kind is CauseKind.UNBOUNDED_LOOP:
         yield from _too_far(scene)
     if scene.value("off") < 0 and reg.id:
         yield from _before_the_start(scene)
@@ -303,7 +305,9 @@ def _too_far(scene: Scene) -> Iterator[Candidate]:
     loop = tree.up(statement, *LOOPS) if statement is not None else None
     why = "Comparisons with the packet's end count within its first 65,535 bytes only, so the loop needs a bound."
     if loop is not None:
-        yield from bounded_loop(scene, loop, ROUNDS, why)
+        # What was walked before this round was accepted.
+        accepted = scene.path.count(scene.insn_idx)
+        yield from bounded_loop(scene, loop, min(ROUNDS, accepted or ROUNDS), why)
     node = scene.node
     function = scene.function
     if node is None or function is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.corpus import first
 from tests.vm.explain.refusals import refused, refused_c
 from vm.caps import Caps
 from vm.explain.context_fields import field_at
@@ -11,24 +12,64 @@ from vm.explain.permissions import INSTEAD
 from vm.explain.program_types import named_types, types_with
 from vm.kernel.helpers import helper_by_name, program_types
 from vm.trace.records import Failure
+from vm.trace.root_cause import CauseKind
 
 # -- packets -------------------------------------------------------------------
 
 
-def test_a_loop_to_the_packet_s_end_is_not_told_to_add_the_check_it_has() -> None:
+# Byte by byte the walk has 393,220 instructions.
+@pytest.mark.parametrize("stride", first([64, 1]))
+def test_a_loop_to_the_packet_s_end_is_not_told_to_add_the_check_it_has(stride: int) -> None:
     failure = refused_c(
         """SEC("xdp") int scan(struct xdp_md *ctx) {
             unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
             int sum = 0;
-            while (p + 1 <= end) { sum += *p; p++; }
+            while (p + STRIDE <= end) { sum += *p; p += STRIDE; }
             return sum ? XDP_PASS : XDP_DROP;
-        }"""
+        }""".replace("STRIDE", str(stride))
     )
     assert failure.rule == "packet-access-out-of-range"
     assert "comparison in line 6 is not enough" in failure.explanation
+    assert "until it is 65,536 bytes into the packet" in failure.explanation
     assert "first 65,535 bytes" in failure.explanation
+    assert failure.cause.kind is CauseKind.UNBOUNDED_LOOP
     assert "a bound on the rounds of the loop" in failure.needed
+    assert f"i < {1500 if stride == 1 else 1023} && p + {stride} <= data_end" in failure.needed
     assert "has to be checked" not in failure.needed
+
+
+@pytest.mark.parametrize(
+    "body", ["p += 70000; if (p + 1 > end) return XDP_DROP;", "p += 65500; if (p + 64 > end) return 1;"]
+)
+def test_without_a_loop_none_is_told_to_end(body: str) -> None:
+    failure = refused_c(
+        """SEC("xdp") int f(struct xdp_md *ctx) {
+            unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+            BODY
+            return *p ? XDP_PASS : XDP_DROP;
+        }""".replace("BODY", body)
+    )
+    assert failure.rule == "packet-access-out-of-range"
+    assert "comparison in line 5 proves nothing" in failure.explanation
+    assert "first 65,535 bytes" in failure.explanation
+    assert "loop" not in failure.explanation + failure.needed
+    assert failure.needed == "an access within the first 65,535 bytes of the packet"
+
+
+def test_a_comparison_so_far_behind_a_number_that_it_counts_no_more() -> None:
+    failure = refused_c(
+        """SEC("xdp") int f(struct xdp_md *ctx) {
+            unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+            unsigned int n = ctx->rx_queue_index;
+            if (n > 65500) return XDP_DROP;
+            p += n;
+            if (p + 64 > end) return XDP_DROP;
+            return *p ? XDP_PASS : XDP_DROP;
+        }"""
+    )
+    assert "proves nothing here" in failure.explanation
+    assert "may lie up to 65,564 bytes into the packet" in failure.explanation
+    assert "here it may be 65,500" in failure.needed
 
 
 def test_an_offset_too_large_for_a_comparison_to_count() -> None:

@@ -52,6 +52,25 @@ def test_two_faults_are_one_fix() -> None:
     assert patched(UNCHECKED, first.diff) == apply(UNCHECKED, first.fix)
 
 
+def test_a_loop_over_the_packet_is_given_the_rounds_that_its_stride_allows() -> None:
+    first = found(
+        HEAD
+        + """SEC("xdp") int prog(struct xdp_md *ctx)
+{
+    unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+    int sum = 0;
+
+    while (p + 64 <= end) {
+        sum += *p;
+        p += 64;
+    }
+    return sum ? XDP_PASS : XDP_DROP;
+}
+"""
+    )[0]
+    assert "i < 1023 && p + 64 <= end" in first.diff, "65,535 / 64, and the comparison stays as it is"
+
+
 def test_an_accepted_program_is_offered_nothing() -> None:
     assert found(HEAD + 'SEC("xdp") int prog(void *ctx) { return 2; }\n') == []
 
