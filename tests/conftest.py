@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import socket
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from _pytest.pathlib import import_path
 from hypothesis import settings
+from pytest_rerunfailures import StatusDB  # type: ignore[import-untyped]
 
 # How long one example takes says more of the machine than of the code.
 settings.register_profile("bpfscope", deadline=None)
@@ -20,10 +20,12 @@ settings.load_profile("bpfscope")
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """With --reruns each test sends the first process two small messages; Nagle's algorithm holds the second 40 ms."""
-    counts = getattr(config, "failures_db", None)
-    if isinstance(connection := getattr(counts, "sock", None), socket.socket):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """With --reruns, do not ask the first process before each test how often it crashed, in a few messages each.
+
+    A test that kills its process has then failed, and is not run again.
+    """
+    if hasattr(config, "workerinput") and hasattr(config, "failures_db"):
+        config.failures_db = StatusDB()
 
 
 def pytest_collection(session: pytest.Session) -> None:
