@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ def pytest_collection(session: pytest.Session) -> None:
     process = getattr(session.config, "workerinput", None)
     if process is None:
         return
-    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    asked = [Path(each.split("::")[0]).absolute() for each in session.config.args]
+    files = sorted({file for each in asked for file in ([each] if each.is_file() else each.rglob("test_*.py"))})
     for file in files[int(process["workerid"].removeprefix("gw")) :: process["workercount"]]:
-        import_path(file, root=session.config.rootpath, consider_namespace_packages=False)
+        with suppress(Exception):  # what is wrong with a file is told when it is collected
+            import_path(file, root=session.config.rootpath, consider_namespace_packages=False)
 
 
 def pytest_collection_finish() -> None:
