@@ -8,9 +8,10 @@ import { calm, h, setAttr, setText } from "../ui/dom.js";
 
 /**
  * `when` hides a panel that would be empty; `dot` marks one that has something to say of the step under the cursor;
- * `name` is a label that follows the state; `scrolls`: its content is longer than the panel.
+ * `name` is a label that follows the state; `scrolls`: its content is longer than the panel. A panel is made when it is
+ * first opened; `atOnce`: with the page, for it keeps what passes before that.
  * @typedef {{
- *   id: string, label: string, tag: string, scrolls?: boolean, when?: (state: State) => boolean, dot?: (state: State) => boolean,
+ *   id: string, label: string, tag: string, scrolls?: boolean, atOnce?: boolean, when?: (state: State) => boolean, dot?: (state: State) => boolean,
  *   name?: (state: State) => string, badge?: (state: State) => number | string | undefined,
  * }} Pane
  */
@@ -44,11 +45,14 @@ export const PANES = [
   { id: "rewritten", label: "Rewritten", tag: "bs-rewritten", when: (s) => runs(s) && s.stages.verify?.verdict === "accept" },
   { id: "machine", label: "Machine code", tag: "bs-machine", when: runs },
   { id: "profile", label: "Profile", tag: "bs-profile", scrolls: true, when: runs },
-  { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, when: runs },
+  { id: "compare", label: "Compare", tag: "bs-compare", scrolls: true, atOnce: true, when: runs },
   { id: "real", label: "Real", tag: "bs-real", scrolls: true, when: runs },
   { id: "breakpoints", label: "Breakpoints", tag: "bs-breakpoints", scrolls: true, badge: (s) => s.breakpoints.length || "" },
   { id: "object", label: "Object file", tag: "bs-object", scrolls: true, when: (s) => hasObject(s) },
 ];
+
+/** @param {Pane} pane */
+const content = (pane) => h(pane.tag, pane.scrolls ? { tabindex: "0", role: "region", "aria-label": pane.label } : null);
 
 export class Dock extends Panel {
   /** @type {Map<string, Tab>} */
@@ -75,7 +79,7 @@ export class Dock extends Panel {
         label,
         badge,
       );
-      const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, h(pane.tag, pane.scrolls ? { tabindex: "0", role: "region", "aria-label": pane.label } : null));
+      const body = h("div", { role: "tabpanel", id: `pane-${pane.id}`, class: `pane pane-${pane.id}`, "aria-labelledby": `tab-${pane.id}` }, pane.atOnce ? content(pane) : null);
       this.tabs.set(pane.id, { pane, tab, label, badge, body });
       list.append(tab);
       bodies.append(body);
@@ -157,6 +161,7 @@ export class Dock extends Panel {
       setAttr(tab, "aria-selected", chosen ? "true" : "false");
       setAttr(tab, "tabindex", chosen ? "0" : "-1");
       body.hidden = !chosen;
+      if (chosen && !body.firstChild) body.append(content(pane));
       setText(badge, pane.badge ? String(pane.badge(store.state) ?? "") : "");
     }
     setAttr(document.body, "data-dock", store.state.dock ? "open" : "closed");
