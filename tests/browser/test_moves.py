@@ -32,6 +32,7 @@ LONG = ".type xdp\nr7 = 0\nr8 = 0\nloop:\nr8 = r7\nr8 &= 255\nr7 += 1\nif r7 < 3
 
 
 def step(page: Any) -> int:
+    expect(place(page)).to_contain_text(re.compile(r"step \d+ of"))
     found = re.search(r"step (\d+) of", place(page).inner_text())
     assert found is not None
     return int(found[1])
@@ -47,8 +48,15 @@ def run_assembly(page: Any, text: str) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     page.keyboard.insert_text(text)
+    before = page.locator("bs-editor").evaluate_handle("e => e.store.state.stages.run")
     page.keyboard.press("Control+Enter")
-    stage(page, "run", "done")
+    page.wait_for_function(
+        """before => {
+            const { run } = document.querySelector("bs-editor").store.state.stages;
+            return run?.status === "done" && run !== before;
+        }""",
+        arg=before,
+    )
     page.keyboard.press("Escape")
     page.keyboard.press("Home")
     at(page, 1)
@@ -59,6 +67,7 @@ def test_over_out_calls_and_visits_by_key(tab: Tabs) -> None:
     page = made.open()
     run_assembly(page, CALLS)
     page.keyboard.press("c")
+    expect(place(page)).not_to_contain_text("step 1 of")
     expect(page.locator(".insns .vl-row.active")).to_contain_text("call")
     first = step(page)
     page.keyboard.press("ArrowRight")
@@ -80,6 +89,7 @@ def test_over_out_calls_and_visits_by_key(tab: Tabs) -> None:
     page.keyboard.press("Home")
     at(page, 1)
     page.keyboard.press("c")
+    expect(place(page)).not_to_contain_text("step 1 of")
     expect(page.locator(".insns .vl-row.active")).to_contain_text("call")
     outside = step(page)
     page.keyboard.press("ArrowRight")

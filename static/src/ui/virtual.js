@@ -13,6 +13,15 @@ import { h, setAttr } from "./dom.js";
 
 /** What makes a list a tree. @typedef {{place: (index: number) => Place, toggle: (index: number, open: boolean) => void, wide: (index: number) => void, enter: (index: number) => boolean}} Tree `wide` opens all siblings; `enter` does what a row offers, false where it offers nothing */
 
+/** Lists that are to be scrolled. @type {Set<VirtualList>} */
+const scrolled = new Set();
+
+/** Scroll the lists when all that paints has painted: each scroll asks the browser for a layout, which is then done once. */
+function scrollAll() {
+  for (const list of scrolled) list.element.scrollTop = list.top;
+  scrolled.clear();
+}
+
 export class VirtualList {
   /** @type {number | undefined} */
   forget;
@@ -237,6 +246,7 @@ export class VirtualList {
   scroll(top) {
     const most = this.offsets[this.count] * this.lineHeight - this.height;
     this.top = Math.max(0, Math.min(top, most));
-    this.element.scrollTop = this.top;
+    if (!scrolled.size) queueMicrotask(scrollAll);
+    scrolled.add(this);
   }
 }
