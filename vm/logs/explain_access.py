@@ -9,6 +9,7 @@ from vm.explain.words import number
 from vm.logs.facts import Facts
 from vm.logs.values import NO_REASON, Reason
 from vm.logs.words import at, count
+from vm.verifier.state.reg_types import MAX_PACKET_OFF
 
 _FRAME: Final = 512
 _WORD: Final = 8
@@ -38,11 +39,11 @@ def packet(facts: Facts) -> Reason:
         )
     moving = facts.number("id") not in (0, None)
     start = f"the variable position that {facts.reg} was computed from" if moving else "the packet's start"
-    does = f"{_does(facts, size)} {number(off)} bytes behind {start}" if off else f"{_does(facts, size)} at {start}"
+    does = f"{_does(facts, size)} at offset {number(off)} from {start}" if off else f"{_does(facts, size)} at {start}"
     last = off + size
     if known > 0:
         proven = (
-            f"Comparisons with data_end prove only the first {count(known)} behind {start}; {number(last)} are needed."
+            f"Comparisons with data_end prove only the first {count(known)} from {start}; {number(last)} are needed."
         )
     else:
         proven = "No comparison with data_end proves anything from there on this path"
@@ -55,6 +56,9 @@ def packet(facts: Facts) -> Reason:
         proven = "On this path the comparison with data_end has found that the packet ends before."
     if last <= 0:
         needed = "a comparison with data_end for as many bytes as are accessed"
+    elif last > MAX_PACKET_OFF:
+        proven = f"Comparisons with data_end count only within the first {number(MAX_PACKET_OFF)} bytes of the packet."
+        needed = "a bound on how far the pointer is moved, beside the packet's end"
     elif moving:
         needed = f"a comparison of this very pointer with data_end that covers {count(last)}"
     else:

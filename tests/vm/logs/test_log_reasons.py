@@ -55,9 +55,16 @@ def test_most_recorded_rejections_are_explained() -> None:
             "an index below 5",
         ),
         (
+            "6: (71) r4 = *(u8 *)(r1 -1)\n"
+            "invalid access to packet, off=65535 size=1, R1(id=0,off=65535,r=65535)\n"
+            "R1 offset is outside of the packet\n",
+            ("at offset 65,535 from the packet's start", "count only within the first 65,535 bytes"),
+            "a bound on how far the pointer is moved",
+        ),
+        (
             "48: (b7) r5 = 0\n49: (85) call bpf_csum_diff#28\n"
             "invalid access to packet, off=34 size=64, R3(id=0,off=34,r=42)\nR3 offset is outside of the packet\n",
-            ("bpf_csum_diff() may access 64 bytes 34 bytes behind the packet's start", "the first 42 bytes", "98"),
+            ("bpf_csum_diff() may access 64 bytes at offset 34 from the packet's start", "the first 42 bytes", "98"),
             "data + 98 > data_end",
         ),
         (
@@ -100,7 +107,7 @@ def test_most_recorded_rejections_are_explained() -> None:
             "NULL",
         ),
     ],
-    ids=["index", "packet", "context", "argument", "call", "cut", "result", "task", "null"],
+    ids=["index", "far", "packet", "context", "argument", "call", "cut", "result", "task", "null"],
 )
 def test_reasons(log: str, what: tuple[str, ...], needed: str) -> None:
     reason = told(log)
