@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from vm import pipeline
+from vm.cli.options import seconds
 from vm.errors import InputError
 from vm.kernel.release import VERSION
 from vm.pipeline import Setup
@@ -31,7 +32,7 @@ def add_guest(p: ArgumentParser) -> None:
         "--target", action="append", default=[], metavar="PROGRAM=TARGET",
         help="what a program is attached to instead: a function, hook, tracepoint or network device",
     )  # fmt: skip
-    p.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long the workload may run (5)")
+    p.add_argument("--seconds", type=seconds, default=5.0, metavar="S", help="how long the workload may run (5)")
 
 
 def given(options: Namespace) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import math
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 
 from vm.caps import NOBODY, ROOT, Caps, parse
 from vm.compile.options import MCPUS, OPT_LEVELS
@@ -64,6 +65,17 @@ def add_checking(p: ArgumentParser) -> None:
     add_build(p)
     add_program(p)
     add_loading(p)
+
+
+def seconds(text: str) -> float:
+    """A time limit in seconds: a positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
 
 
 def build_options(options: Namespace) -> BuildOptions:

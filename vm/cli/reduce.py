@@ -7,7 +7,7 @@ from typing import Final
 
 from vm import pipeline
 from vm.caps import Caps
-from vm.cli.options import add_checking, build_options, user
+from vm.cli.options import add_checking, build_options, seconds, user
 from vm.cli.report import Reporter, status_of
 from vm.cli.sources import chosen, sources
 from vm.errors import InputError
@@ -23,7 +23,7 @@ _WHY: Final = {"time": "; the time was over before all was tried", "tries": "; n
 def arguments(p: ArgumentParser) -> None:
     add_checking(p)
     p.add_argument(
-        "--seconds", type=float, default=SECONDS, metavar="N", help=f"stop after N seconds (default {SECONDS:g})"
+        "--seconds", type=seconds, default=SECONDS, metavar="N", help=f"stop after N seconds (default {SECONDS:g})"
     )
 
 

@@ -27,3 +27,9 @@ def test_its_json_and_its_refusals(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ip->protocol" in record["source"]
     assert main(["reduce", "examples/count_drop.c"]) == 2
     assert "refuses" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "0", "-1", "soon"])
+def test_a_time_limit_is_a_number_of_seconds(capsys: pytest.CaptureFixture[str], given: str) -> None:
+    assert main(["reduce", f"--seconds={given}", "x.c"]) == 2
+    assert f"'{given}' is no number of seconds above 0" in capsys.readouterr().err
