@@ -176,13 +176,21 @@ def has_chromium() -> bool:
     return any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
 
 
-def browser() -> None:
-    """Install Chromium for the browser tests if possible; otherwise print that they are skipped.
+def has_browser(package: str) -> bool:
+    return has_chromium() if package == "chromium" else shutil.which(package) is not None
 
-    They are faster with Debian's chromium-headless-shell; where that cannot be had, chromium serves all of them.
-    """
-    shell = "chromium-headless-shell"
-    missing = ([] if has_chromium() else ["chromium"]) + ([] if shutil.which(shell) else [shell])
+
+WITHOUT = {
+    "chromium": "the browser tests are skipped: no chromium is installed, and",
+    "chromium-headless-shell": "the browser tests take twice as long without chromium-headless-shell:",
+    "firefox-esr": "the tests in Firefox are skipped without firefox-esr:",
+}
+"""Debian's packages for the browser tests, and what is the case without each; the shell is Chromium without windows."""
+
+
+def browser() -> None:
+    """Install the browsers of the browser tests if possible; otherwise print what is not tested."""
+    missing = [package for package in WITHOUT if not has_browser(package)]
     if not missing:
         return
     why = "there is no apt-get here"
@@ -198,10 +206,11 @@ def browser() -> None:
                 return
             except Failed as failed:
                 why = str(failed).splitlines()[0]
-    if has_chromium():
-        say(f"the browser tests take twice as long without {shell}: {why}")
-    else:
-        say(f"the browser tests are skipped: no chromium is installed, and {why}")
+    for package in missing:
+        if not has_browser(package):
+            say(f"{WITHOUT[package]} {why}")
+            if package == "chromium":
+                return
 
 
 def native() -> None:

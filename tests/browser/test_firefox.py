@@ -15,6 +15,7 @@ from tests.browser.conftest import Tab
 from tests.vm.compile.test_own_files import MAIN, MINE
 
 FIREFOX = shutil.which("firefox-esr")
+pytestmark = pytest.mark.firefox
 RELAY = Path(__file__).with_name("bidi_relay.py")
 
 

@@ -315,17 +315,18 @@ def test_what_running_takes_is_in_every_lock(name: str) -> None:
 
 
 APT = "apt-get"
-WINDOWS, SHELL = "chromium", "chromium-headless-shell"
+WINDOWS, SHELL, FIREFOX = "chromium", "chromium-headless-shell", "firefox-esr"
 
 
 @pytest.mark.parametrize(
     ("there", "root", "installed", "said"),
     [
-        ({WINDOWS, SHELL}, True, [], ""),
-        ({APT}, True, [WINDOWS, SHELL], "installing Debian's"),
-        ({APT, WINDOWS}, True, [SHELL], "installing Debian's"),
-        ({APT, SHELL}, True, [WINDOWS], "installing Debian's"),
-        ({APT, WINDOWS}, False, [], "take twice as long"),
+        ({WINDOWS, SHELL, FIREFOX}, True, [], ""),
+        ({APT}, True, [WINDOWS, SHELL, FIREFOX], "installing Debian's"),
+        ({APT, WINDOWS}, True, [SHELL, FIREFOX], "installing Debian's"),
+        ({APT, SHELL, FIREFOX}, True, [WINDOWS], "installing Debian's"),
+        ({APT, WINDOWS, FIREFOX}, False, [], "take twice as long"),
+        ({APT, WINDOWS, SHELL}, False, [], "in Firefox are skipped without firefox-esr: installing it takes root"),
         ({APT}, False, [], "are skipped: no chromium is installed, and installing it takes root"),
         (set(), True, [], "are skipped: no chromium is installed, and there is no apt-get here"),
     ],
