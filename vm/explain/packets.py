@@ -52,10 +52,9 @@ def packet(facts: Facts) -> Advice:
         )
     end = facts.value("off") + facts.value("size")
     farthest = reg.scalar.umax + end if reg.id else end
-    if farthest > t.MAX_PACKET_OFF:
-        return _too_far(facts, reg, checks, farthest)
-    if same and same[0].proven < end <= same[0].reg.off and _last_byte(same[0].reg) > t.MAX_PACKET_OFF:
-        return _too_far(facts, same[0].reg, same, _last_byte(same[0].reg))
+    in_vain = bool(same) and _last_byte(same[0].reg) > t.MAX_PACKET_OFF
+    if farthest > t.MAX_PACKET_OFF or (in_vain and same[0].proven < end <= same[0].reg.off):
+        return _too_far(facts, reg, farthest, same if in_vain else [])
     if not checks:
         _, limit = packet_names(reg.type, facts.env.program.prog_type)
         said = f"On this path no packet pointer is compared with {limit} before the access."
@@ -223,37 +222,49 @@ def _last_byte(reg: RegState) -> int:
     return reg.off + reg.scalar.umax if reg.id else reg.off
 
 
-def _too_far(facts: Facts, reg: RegState, checks: list[_Check], farthest: int) -> Advice:
-    """A pointer lies where no comparison counts any more (kernel: find_good_pkt_pointers())."""
+def _too_far(facts: Facts, reg: RegState, farthest: int, checks: list[_Check]) -> Advice:
+    """The access, or the pointer that was compared for it, lies where no comparison counts any more.
+
+    checks -- comparisons of the pointer, if the last of them asks for bytes that far (find_good_pkt_pointers())
+    """
     limit = number(t.MAX_PACKET_OFF)
-    name = checks[0].name if checks else facts.name
-    there = f"The comparison in {facts.where(checks[0].branch.insn_idx)}" if checks else "A comparison with data_end"
-    if reg.id:
-        return Advice(
-            f"{there} proves nothing here: {name} may lie up to {number(_last_byte(reg))} bytes into the packet, and "
-            f"comparisons count only within its first {limit} bytes.",
-            f"an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
-            f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}",
-            *_unbounded(facts),
-        )
+    counted = f"comparisons count only within the first {limit} bytes of the packet"
+    if not checks:
+        ends = "may end" if reg.id else "ends"
+        what = f"No comparison helps: the access {ends} {number(farthest)} bytes into the packet, and {counted}."
+        return Advice(what, *_nearer(facts, reg))
+    name = facts.name
+    if _last_byte(reg) <= t.MAX_PACKET_OFF:
+        reg, name = checks[0].reg, checks[0].name
+    bytes_ = number(_last_byte(reg))
+    there = f"The comparison in {facts.where(checks[0].branch.insn_idx)}"
     rounds = [check.reg.off for check in checks if check.branch.insn_idx == checks[0].branch.insn_idx]
     stride = rounds[0] - rounds[1] if len(rounds) > 1 else 0
-    if stride <= 0:
-        return Advice(
-            f"{there} proves nothing: {name} lies {number(farthest)} bytes into the packet, and comparisons count "
-            f"only within its first {limit} bytes.",
-            f"an access within the first {limit} bytes of the packet",
-            CauseKind.WRONG_SIZE,
-        )
+    if reg.id or stride <= 0:
+        lies = "may lie up to" if reg.id else "lies"
+        what = f"{there} proves nothing here: {name} {lies} {bytes_} bytes into the packet, and {counted}."
+        return Advice(what, *_nearer(facts, reg))
     most = min(1500, t.MAX_PACKET_OFF // stride)
     return Advice(
-        f"{there} is not enough: {name} is moved on in a loop until it is {number(farthest)} bytes into the packet, "
-        f"and comparisons count only within its first {limit} bytes. Nothing else ends the loop before that.",
+        f"{there} is not enough: {name} is moved on in a loop until it is {bytes_} bytes into the packet, "
+        f"and {counted}. Nothing else ends the loop before that.",
         f"a bound on the rounds of the loop, beside the packet's end: for (i = 0; i < {most} && p + {stride} <= "
         "data_end; i++)",
         CauseKind.UNBOUNDED_LOOP,
         checks[0].branch.step,
     )
+
+
+def _nearer(facts: Facts, reg: RegState) -> tuple[str, CauseKind, int | None]:
+    """What is needed where the pointer lies too far, and the cause: a number that is too large, or a constant."""
+    limit = number(t.MAX_PACKET_OFF)
+    if not reg.id:
+        return f"an access within the first {limit} bytes of the packet", CauseKind.WRONG_SIZE, None
+    needed = (
+        "an upper bound for what is added to the packet pointer, before it is compared with data_end: at most "
+        f"{limit} bytes with everything added; here it may be {number(reg.scalar.umax)}"
+    )
+    return needed, *_unbounded(facts)
 
 
 def _unbounded(facts: Facts) -> tuple[CauseKind, int | None]:

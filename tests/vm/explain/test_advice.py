@@ -50,10 +50,30 @@ def test_without_a_loop_none_is_told_to_end(body: str) -> None:
         }""".replace("BODY", body)
     )
     assert failure.rule == "packet-access-out-of-range"
-    assert "comparison in line 5 proves nothing" in failure.explanation
+    assert "comparison in line 5 proves nothing here" in failure.explanation
     assert "first 65,535 bytes" in failure.explanation
     assert "loop" not in failure.explanation + failure.needed
     assert failure.needed == "an access within the first 65,535 bytes of the packet"
+
+
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [
+        ("if (p + 14 > end) return 1; return p[70000];", "the access ends 70,001 bytes"),
+        ("return p[70000];", "the access ends 70,001 bytes"),
+        ("unsigned n = ctx->rx_queue_index; if (n > 65530 || p + n + 4 > end) return 1; return p[n] + p[n + 8];",
+         "the access may end 65,539 bytes"),
+    ],
+)  # fmt: skip
+def test_a_comparison_of_nearer_bytes_is_not_said_to_be_of_the_far_ones(body: str, ends: str) -> None:
+    failure = refused_c(
+        """SEC("xdp") int f(struct xdp_md *ctx) {
+            unsigned char *p = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+            BODY
+        }""".replace("BODY", body)
+    )
+    assert f"No comparison helps: {ends} into the packet" in failure.explanation
+    assert "in line 5" not in failure.explanation
 
 
 def test_a_comparison_so_far_behind_a_number_that_it_counts_no_more() -> None:
