@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_access import faults
-from tests.browser.test_flow import place, stage
+from tests.browser.test_flow import another, place, stage
 
 Tabs = Callable[..., Any]
 CALLS = """.type xdp
@@ -48,15 +48,8 @@ def run_assembly(page: Any, text: str) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
     page.keyboard.insert_text(text)
-    before = page.locator("bs-editor").evaluate_handle("e => e.store.state.stages.run")
-    page.keyboard.press("Control+Enter")
-    page.wait_for_function(
-        """before => {
-            const { run } = document.querySelector("bs-editor").store.state.stages;
-            return run?.status === "done" && run !== before;
-        }""",
-        arg=before,
-    )
+    with another(page, "run", "done"):
+        page.keyboard.press("Control+Enter")
     page.keyboard.press("Escape")
     page.keyboard.press("Home")
     at(page, 1)
