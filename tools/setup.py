@@ -193,24 +193,34 @@ def browser() -> None:
     missing = [package for package in WITHOUT if not has_browser(package)]
     if not missing:
         return
-    why = "there is no apt-get here"
+    why = dict.fromkeys(missing, "there is no apt-get here")
     if shutil.which("apt-get"):
-        why = "installing it takes root"
+        why = dict.fromkeys(missing, "installing it takes root")
         if os.geteuid() == 0:
-            try:
-                call(["apt-get", "update", "-qq"], "apt-get update", DEBIAN_FRONTEND="noninteractive")
-                for package in missing:
-                    say(f"installing Debian's {package} for the browser tests")
-                    command = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", package]
-                    call(command, "apt-get", DEBIAN_FRONTEND="noninteractive")
-                return
-            except Failed as failed:
-                why = str(failed).splitlines()[0]
+            why = apt_install(missing)
     for package in missing:
-        if not has_browser(package):
-            say(f"{WITHOUT[package]} {why}")
+        if package in why:
+            say(f"{WITHOUT[package]} {why[package]}")
             if package == "chromium":
                 return
+
+
+def apt_install(packages: list[str]) -> dict[str, str]:
+    """Install packages of Debian's, one by one: of those that could not be had, why. Without a network: in seconds."""
+    apt = ["apt-get", "-qq", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=20"]
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    failed = {}
+    try:
+        call([*apt, "update"], "apt-get update", **quiet)
+    except Failed as why:
+        return dict.fromkeys(packages, str(why).splitlines()[0])
+    for package in packages:
+        say(f"installing Debian's {package} for the browser tests")
+        try:
+            call([*apt, "install", "-y", "--no-install-recommends", package], "apt-get", **quiet)
+        except Failed as why:
+            failed[package] = str(why).splitlines()[0]
+    return failed
 
 
 def native() -> None:

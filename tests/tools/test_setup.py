@@ -347,3 +347,23 @@ def test_browsers_that_are_missing_are_installed_by_root(
     assert [command[-1] for command in called if "install" in command] == installed
     assert said in capsys.readouterr().out
     assert bool(said) or not called
+
+
+def test_a_browser_that_cannot_be_had_keeps_no_other_from_being_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called: list[str] = []
+
+    def call(command: list[str], what: str, **environment: str) -> None:
+        called.append(command[-1])
+        if command[-1] == SHELL:
+            raise setup.Failed("apt-get failed:\nno such package")
+
+    monkeypatch.setattr("tools.setup.shutil.which", lambda name: name if name == APT else None)
+    monkeypatch.setattr("tools.setup.os.geteuid", lambda: 0)
+    monkeypatch.setattr(setup, "call", call)
+    setup.browser()
+    assert called == ["update", WINDOWS, SHELL, FIREFOX]
+    said = capsys.readouterr().out
+    assert f"twice as long without {SHELL}: apt-get failed:" in said
+    assert "in Firefox are skipped" not in said
