@@ -15,6 +15,8 @@ apply();
 addEventListener("resize", apply);
 // The page says which size is chosen.
 document.addEventListener("scale", (event) => {
-  scale = /** @type {CustomEvent<number>} */ (event).detail;
+  const { detail } = /** @type {CustomEvent<number>} */ (event);
+  if (detail === scale) return;
+  scale = detail;
   apply();
 });

@@ -7,10 +7,11 @@ import { heldChoice } from "./held-choice.js";
 
 /** @import { ComparedLine, Options, Request, SideSummary, WalksCompared, WalksPart } from "../types/messages.js" */
 
+/** A run to compare with; of one that a file brought nothing but the request is known. @typedef {{request: Request, title?: string, at?: Date, verdict?: string}} Earlier */
+
 /** Rows that are shown, and earlier runs that are kept. */
 const ROWS = 300;
 const KEPT = 10;
-
 
 /** @type {[keyof SideSummary, string][]} */
 const FIGURES = [
@@ -42,7 +43,7 @@ export class ComparePane extends Panel {
   optionField;
   /** @type {HTMLElement} */
   told;
-  /** @type {{label: string, request: Request}[]} earlier runs, the newest first */
+  /** @type {Earlier[]} the newest first */
   earlier = [];
   /** @type {Request | null} the run that is shown */
   current = null;
@@ -86,15 +87,15 @@ export class ComparePane extends Panel {
     const { edited, ...request } = ran;
     if (this.current && same(this.current, request)) return;
     const { verify } = stages;
-    const label = [program.title || "a program", new Date().toLocaleTimeString(), verify?.verdict === "accept" ? `accepted, ${grouped(verify.insns_processed ?? 0)} processed` : "refused"].join(", ");
+    const verdict = verify?.verdict === "accept" ? `accepted, ${grouped(verify.insns_processed ?? 0)} processed` : "refused";
     this.current = request;
-    this.earlier = [{ label, request }, ...this.earlier.filter((each) => !same(each.request, request))].slice(0, KEPT);
+    this.earlier = [{ request, title: program.title || "a program", at: new Date(), verdict }, ...this.earlier.filter((each) => !same(each.request, request))].slice(0, KEPT);
     const chosen = this.what.value;
     fill(
       this.what,
       h("option", { value: "options" }, "the same source with other options"),
       h("option", { value: "text" }, "another source"),
-      this.earlier.slice(1).map((each, i) => h("option", { value: String(i + 1) }, `earlier run: ${each.label}`)),
+      this.earlier.slice(1).map((each, i) => h("option", { value: String(i + 1) }, `earlier run: ${this.named(each)}`)),
     );
     this.what.value = chosen === "text" ? "text" : "options";
     this.opt.value = request.options?.opt ?? "O2";
@@ -104,11 +105,16 @@ export class ComparePane extends Panel {
     this.form();
   }
 
+  /** An earlier run in few words. @param {Earlier} run */
+  named({ request, title, at, verdict }) {
+    return [title ?? this.words(request), at?.toLocaleTimeString(), verdict].filter(Boolean).join(", ");
+  }
+
   /** In a file: what was compared before it was made. @param {Request} request */
   held(request) {
     const others = (this.scope.analyses.held.compare ?? []).map(({ other }) => /** @type {Request} */ (other));
     for (const other of others.filter(({ kind, source }) => kind !== request.kind || source !== request.source)) {
-      this.earlier.push({ label: "", request: other });
+      this.earlier.push({ request: other });
       this.what.append(h("option", { value: String(this.earlier.length - 1) }, `in this file: ${this.words(other)}`));
     }
     const last = others.at(-1);

@@ -26,18 +26,18 @@ class Mark extends GutterMarker {
 /** @type {StateEffectType<RangeSet<GutterMarker>>} */
 export const setBreakpoints = StateEffect.define();
 
-/** @type {StateField<RangeSet<GutterMarker>>} */
-const field = StateField.define({
+/** What is marked. @type {StateField<RangeSet<GutterMarker>>} */
+export const markedLines = StateField.define({
   create: () => RangeSet.empty,
   update: (marks, transaction) => transaction.effects.findLast((effect) => effect.is(setBreakpoints))?.value ?? marks.map(transaction.changes),
 });
 
 /** The gutter. @param {(from: number) => void} toggle gets the start of the line that was clicked @returns {Extension} */
 export const breakpointGutter = (toggle) => [
-  field,
+  markedLines,
   gutter({
     class: "bs-break-gutter",
-    markers: (view) => view.state.field(field),
+    markers: (view) => view.state.field(markedLines),
     initialSpacer: () => new Mark(true),
     domEventHandlers: {
       mousedown: (_view, line, event) => {

@@ -3,7 +3,7 @@
  * needs no inline style. Keeps C lines tied to the program that ran while the text is edited further.
  */
 import { isolateHistory } from "@codemirror/commands";
-import { setDiagnostics } from "@codemirror/lint";
+import { diagnosticCount, setDiagnostics } from "@codemirror/lint";
 import { Text, Transaction } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { at, known, lineValue, placeOf, toggled, withCode } from "../core/breakpoints.js";
@@ -13,7 +13,7 @@ import { fill, h, setText } from "../ui/dom.js";
 import { size } from "../ui/format.js";
 import { closer } from "./closer.js";
 import { Beside } from "./editor-beside.js";
-import { lineOf, marksOf as breakpointMarks, setBreakpoints } from "./editor-breakpoints.js";
+import { lineOf, markedLines, marksOf as breakpointMarks, setBreakpoints } from "./editor-breakpoints.js";
 import { diagnosticsOf } from "./editor-diagnostics.js";
 import { InkMarks } from "./editor-ink.js";
 import { Intake } from "./editor-intake.js";
@@ -104,7 +104,8 @@ export class Editor extends Panel {
     this.intake = new Intake(store, () => this.view, this.said, this.scope.config.limits ?? {}, () => this.scope.run(), () => this.scope.stepRecording());
     const root = this.host.attachShadow({ mode: "open" });
     this.append(new Beside(this.scope).element);
-    this.view = new EditorView({ state: this.fresh(this.look() === "elf" ? "" : store.state.source), parent: root, root });
+    this.kind = this.look();
+    this.view = new EditorView({ state: this.fresh(this.kind === "elf" ? "" : store.state.source), parent: root, root });
     this.opened = store.state.opened;
     // A sentence in the text is as wide as what is in sight, not as the longest line.
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
@@ -353,7 +354,8 @@ export class Editor extends Panel {
   }
 
   markBreakpoints() {
-    this.view.dispatch({ effects: setBreakpoints.of(breakpointMarks(this.store.state.breakpoints, (line, file) => this.placeOfBreakpoint(line, file))) });
+    const marks = breakpointMarks(this.store.state.breakpoints, (line, file) => this.placeOfBreakpoint(line, file));
+    if (marks.size || this.view.state.field(markedLines).size) this.view.dispatch({ effects: setBreakpoints.of(marks) });
   }
 
   /** The text that runs now is another one: breakpoints go with their lines. */
@@ -384,7 +386,7 @@ export class Editor extends Panel {
     this.diagnosed = { compile, load };
     const list = diagnosticsOf({ compile, load }, (line, file) => this.place(line, file), this.view.state.doc.length);
     this.turn(compile);
-    this.view.dispatch(setDiagnostics(this.view.state, list));
+    if (list.length || diagnosticCount(this.view.state)) this.view.dispatch(setDiagnostics(this.view.state, list));
     const first = list.find((each) => each.severity === "error");
     if (first && (compile?.status === "failed" || load?.status === "failed") && (this.still || !this.view.hasFocus))
       this.view.dispatch({ effects: this.toSight(first.from) });

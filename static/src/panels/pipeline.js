@@ -252,6 +252,12 @@ export class Pipeline extends Panel {
   bring(id) {
     if (id === this.brought) return;
     this.brought = id;
+    // Where it stands is asked once all panels have painted.
+    queueMicrotask(() => this.toSight(id));
+  }
+
+  /** @param {ButtonId} id */
+  toSight(id) {
     const button = this.buttons.get(id)?.button;
     if (!button || this.list.scrollWidth <= this.list.clientWidth) return;
     const left = button.offsetParent === this.list ? button.offsetLeft : (button.parentElement?.offsetLeft ?? 0) - this.list.offsetLeft;

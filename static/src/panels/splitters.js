@@ -37,9 +37,13 @@ export class Splitters extends Panel {
     let first = true;
     this.store.on(["layout"], () => {
       this.apply();
-      if (!first) saveLayout(this.store.state.layout);
+      if (!first) {
+        saveLayout(this.store.state.layout);
+        this.tell();
+      }
       first = false;
     });
+    // Called once for what is there, after the first layout: none is asked for while the panels are made.
     new ResizeObserver(() => this.tell()).observe(this.columns[0].parentElement ?? this);
   }
 
@@ -153,7 +157,6 @@ export class Splitters extends Panel {
     this.name(this.bars[2], "Height of the panels");
     if (layout.dock) document.body.style.setProperty("--dock-own", `${layout.dock / REM}rem`);
     else document.body.style.removeProperty("--dock-own");
-    this.tell();
   }
 
   /** @param {HTMLElement} bar @param {string} label */
