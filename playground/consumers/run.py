@@ -144,7 +144,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         if run is None:
             raise BadRequest("This run is no longer stored on the server; press Run again.", "unknown_run")
         await self.let_go()
-        await self.follow(run)
+        await self.follow(run, known=message.whole and run.state == FINISHED)
 
     async def on_cancel(self, message: asked.Cancel) -> None:
         if self.run is None:
@@ -269,12 +269,12 @@ class RunConsumer(AsyncWebsocketConsumer):
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await task
 
-    async def follow(self, run: Run) -> None:
-        """Send a run to the client, from its first message on."""
+    async def follow(self, run: Run, *, known: bool = False) -> None:
+        """Send a run to the client, from its first message on; known: the client has all of them."""
         self.run = run
         here = service()
         here.watch(run)
-        self.pump = asyncio.get_running_loop().create_task(self.copy(run))
+        self.pump = asyncio.get_running_loop().create_task(self.copy(run, known))
         here.readers.add(self.pump)
         self.pump.add_done_callback(here.readers.discard)
 
@@ -288,11 +288,12 @@ class RunConsumer(AsyncWebsocketConsumer):
         if run is not None:
             service().leave(run, at_once=cancel)
 
-    async def copy(self, run: Run) -> None:
+    async def copy(self, run: Run, known: bool) -> None:
         """Send the run's messages in order; of steps only the first chunk of a stage, and their number."""
         try:
             await self.say(type="accepted", run=run.id)
-            await self._copy(run)
+            if not known:
+                await self._copy(run)
         except Gone:
             pass
         except TimeoutError:

@@ -62,6 +62,13 @@ class Resume(Wire, frozen=True):
             code="unknown_run",
         ),
     ]
+    whole: Annotated[
+        bool,
+        about(
+            "the client has all messages up to `done`: of a run that has ended only `accepted` is sent",
+            sentence="whole must be true or false.",
+        ),
+    ] = False
 
 
 class Cancel(Wire, frozen=True):

@@ -110,9 +110,53 @@ test("windows asked for without a connection wait for one", () => {
   made.window("verify", 0, 10);
   assert.equal(sockets.length, 1);
   sockets[0].accept();
-  assert.deepEqual(sockets[0].sent, [{ type: "resume", run: "r1" }]);
+  assert.deepEqual(sockets[0].sent, [{ type: "resume", run: "r1", whole: true }]);
   sockets[0].say(ACCEPTED);
   assert.deepEqual(sockets[0].sent.slice(1), [{ type: "window", stage: "run", from: 0, to: 10, run: 2 }, { type: "window", stage: "verify", from: 0, to: 10 }]);
+});
+
+test("a run whose end is here need not be sent again", () => {
+  const made = session();
+  made.start({ kind: "c" });
+  sockets[0].accept(ACCEPTED, { type: "done", ms: 1, cancelled: false });
+  sockets[0].close();
+  made.window("verify", 0, 10);
+  sockets[1].accept();
+  assert.deepEqual(sockets[1].sent, [{ type: "resume", run: "r1", whole: true }]);
+  made.start({ kind: "c" });
+  sockets[2].accept(ACCEPTED, { type: "done", ms: 1, cancelled: true });
+  sockets[2].close();
+  made.window("verify", 0, 10);
+  sockets[3].accept();
+  assert.deepEqual(sockets[3].sent, [{ type: "resume", run: "r1" }], "a run that was cancelled may have more");
+  made.end();
+});
+
+test("a connection can be made before anything is asked", () => {
+  const made = session();
+  made.prepare();
+  assert.equal(sockets.length, 0, "of no run there is nothing to ask");
+  made.adopt("r1", { kind: "c" });
+  made.prepare();
+  made.prepare();
+  assert.equal(sockets.length, 1);
+  sockets[0].accept(ACCEPTED);
+  made.window("verify", 0, 10);
+  assert.equal(sockets.length, 1);
+  assert.deepEqual(sockets[0].sent.map((message) => message.type), ["resume", "window"]);
+});
+
+test("a run that the server forgot is not run again before something is asked of it", () => {
+  const made = session();
+  made.adopt("r1", { kind: "c" });
+  made.prepare();
+  sockets[0].accept({ type: "error", message: "unknown run" });
+  assert.deepEqual(sockets[0].sent.map((message) => message.type), ["resume"]);
+  made.window("verify", 0, 10);
+  sockets[1].accept({ type: "error", message: "unknown run" }, ACCEPTED);
+  assert.deepEqual(sockets[1].sent.map((message) => message.type), ["resume", "run", "window"]);
+  assert.deepEqual(heard.map((message) => message.type), ["accepted"]);
+  made.end();
 });
 
 test("a new run cancels the one that goes on, and names it in case that did not arrive", () => {

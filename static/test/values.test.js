@@ -9,7 +9,7 @@ function asking() {
   const world = walked();
   /** @type {any[]} */
   const asked = [];
-  const values = new Values(world.store, world.cursor, { ask: (message) => asked.push(message) });
+  const values = new Values(world.store, world.cursor, { ask: (message) => asked.push(message), prepare: () => undefined });
   world.search.values = values;
   return { ...world, values, asked };
 }

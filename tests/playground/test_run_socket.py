@@ -162,6 +162,27 @@ async def test_a_finished_run_is_resumed_after_a_restart(connect: Connect, servi
     assert types(await second.until("done"))[:2] == ["accepted", "stage"]
 
 
+async def test_a_client_that_has_the_whole_run_gets_nothing_again(connect: Connect) -> None:
+    first = await connect()
+    await first.run("stage compile\nsteps verify 300")
+    run_id = (await first.until("done"))[0]["run"]
+    second = await connect()
+    await second.send(type="resume", run=run_id, whole=True)
+    assert await second.receive() == {"type": "accepted", "run": run_id}
+    await second.send(type="window", stage="verify", **{"from": 10, "to": 20})
+    assert (await second.receive())["type"] == "steps"
+
+
+async def test_of_a_run_that_goes_on_all_is_sent_again(connect: Connect) -> None:
+    first = await connect()
+    await first.run("stage compile\nsleep 1\nstage load")
+    run_id = (await first.until("stage"))[0]["run"]
+    await first.close(LOST)
+    second = await connect()
+    await second.send(type="resume", run=run_id, whole=True)
+    assert types(await second.until("done")) == ["accepted", "stage", "stage", "done"]
+
+
 async def test_cancel_stops_the_run_and_the_next_one_works(connect: Connect) -> None:
     socket = await connect()
     await socket.run("stage compile\nsleep 2.5")

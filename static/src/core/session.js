@@ -24,6 +24,8 @@ export class Session {
   /** True once the server accepted the request of this connection. */
   ready = false;
   resuming = false;
+  /** True once all messages of the run are here: they need not be sent again. */
+  whole = false;
 
   /**
    * @param {string} url
@@ -77,7 +79,7 @@ export class Session {
     this.end();
     this.request = request;
     this.run = null;
-    this.over = false;
+    this.over = this.whole = false;
     this.attempt = 0;
     this.waiting = [];
     this.open();
@@ -88,7 +90,12 @@ export class Session {
     this.end();
     this.request = request;
     this.run = run;
-    this.over = true;
+    this.over = this.whole = true;
+  }
+
+  /** Connect before something is asked about the run that came with the page: somebody begins to use it. */
+  prepare() {
+    if (this.over && this.run !== null && !this.socket && !this.timer) this.open();
   }
 
   cancel() {
@@ -205,7 +212,7 @@ export class Session {
     }, SILENCE);
     socket.addEventListener("open", () => {
       this.resuming = this.run !== null;
-      if (this.run !== null) this.send({ type: "resume", run: this.run });
+      if (this.run !== null) this.send({ type: "resume", run: this.run, ...(this.whole ? { whole: true } : {}) });
       else this.submit();
     });
     socket.addEventListener("message", (event) => {
@@ -239,12 +246,17 @@ export class Session {
     if (message.type === "hello" && this.fitting) this.fitting.most = message.limits?.message_bytes ?? this.fitting.most;
     if (message.type === "error" && message.code === "upload" && this.repeat(message.asked ?? "run")) return;
     if (message.type === "error" && this.resuming && !this.ready) {
+      if (this.over && !this.waiting.length) {
+        this.drop(); // nothing is wanted of it yet
+        return;
+      }
       // The server no longer knows this run: the same request gives the same answer.
       this.run = null;
       this.resuming = false;
       this.submit();
       return;
     }
+    if (message.type === "done" && !message.cancelled) this.whole = true;
     // An error with `asked` is about a question; the run goes on.
     if (message.type === "done" || (message.type === "error" && message.code !== "window" && !(message.code === "upload" && message.asked))) this.over = true;
     this.handle(message);

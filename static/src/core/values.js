@@ -63,7 +63,7 @@ export class Values {
   /**
    * @param {import("./store.js").Store} store
    * @param {import("./cursor.js").Cursor} cursor
-   * @param {Pick<import("./session.js").Session, "ask">} session
+   * @param {Pick<import("./session.js").Session, "ask" | "prepare">} session
    */
   constructor(store, cursor, session) {
     this.store = store;
@@ -125,7 +125,9 @@ export class Values {
   /** Where the pointer rests on a value its history is asked for, so that it is here when it is clicked. */
   rests() {
     clearTimeout(this.resting);
-    if (this.state.peek) this.resting = setTimeout(() => this.lookAhead(), REST);
+    if (!this.state.peek) return;
+    this.session.prepare();
+    this.resting = setTimeout(() => this.lookAhead(), REST);
   }
 
   lookAhead() {

@@ -425,6 +425,8 @@ export interface Resume {
   type: "resume";
   /** the id that `accepted` gave */
   run: string;
+  /** the client has all messages up to `done`: of a run that has ended only `accepted` is sent */
+  whole?: boolean;
 }
 
 /** Stop the run. Answered by `done` with `cancelled: true`. */
