@@ -9,6 +9,7 @@ from msgspec import UNSET
 from playground.messages.base import Unset, Wire, about
 from playground.messages.built import Insn, MachineInsn
 from playground.messages.stage_fields import COMMAND, MS, RETURNED, SUMMARY, TOOK, WHY, Ended, Passed
+from playground.messages.steps import VerifierKeyframe, VerifierStep
 
 
 class Fault(Wire, frozen=True):
@@ -162,12 +163,24 @@ class Recorded(Wire, frozen=True):
     ) = UNSET
 
 
+class EnteredWalk(Wire, frozen=True):
+    """The beginning of the verifier's walk of a program that a tail call entered."""
+
+    total: Annotated[int, about("steps of the walk")]
+    keyframe: VerifierKeyframe
+    steps: Annotated[list[VerifierStep], about("the first 1,024")]
+
+
 class Entered(Wire, frozen=True):
-    """A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on."""
+    """A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on.
+
+    A step of this program that has `walk_step` means a step of `walk`.
+    """
 
     name: str
     insns: list[Insn]
     listing: Annotated[list[MachineInsn], about("its machine code")]
+    walk: Annotated[EnteredWalk, about("absent: none, or one of more than 20,000 instructions")] | Unset = UNSET
 
 
 class Executed(Wire, frozen=True):

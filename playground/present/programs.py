@@ -6,18 +6,21 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from playground.present.walk import walk_json
 from vm.jit.listing import listing as machine_listing
 from vm.listing import ListedInsn, listing
 from vm.program import Object, Program, Remark
 from vm.runner.execution import PROGRAM
 
 if TYPE_CHECKING:
-    from vm.pipeline.running import Companion
+    from vm.runner.tail_calls import Companion
 
 MOST_FILES: Final = 64
 """Files beside the source itself whose lines are told of an object."""
 MOST_ENTERED: Final = 4_000
 """Instructions of a program that a tail call enters, up to which they are told."""
+MOST_WALKED: Final = 1_024
+"""Steps of its walk that are told."""
 Message: TypeAlias = dict[str, Any]
 
 
@@ -132,7 +135,7 @@ def entered_json(programs: Sequence[Companion]) -> Message:
     Slots of program n are counted from n * PROGRAM on. Programs of more than MOST_ENTERED slots are left out.
     """
     found = []
-    for n, (rewritten, image) in enumerate(programs, 1):
+    for n, (rewritten, image, paths) in enumerate(programs, 1):
         program, first = rewritten.program, PROGRAM * n
         if len(program.insns) > MOST_ENTERED:
             continue
@@ -146,5 +149,6 @@ def entered_json(programs: Sequence[Companion]) -> Message:
             {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx + first * (row.insn_idx >= 0)}
             for row in rows
         ]  # fmt: skip
-        found.append({"name": program.name, "insns": insns, "listing": code})
+        walk = {"walk": walk_json(program, paths.trace, MOST_WALKED)} if paths is not None else {}
+        found.append({"name": program.name, "insns": insns, "listing": code, **walk})
     return {"entered": found} if found else {}

@@ -45,7 +45,7 @@ from vm.trace.blocks import FIRST_BLOCK
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
-    from vm.pipeline.running import Companion
+    from vm.runner.tail_calls import Companion
     from vm.rewritten import Rewritten
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
@@ -415,18 +415,18 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     inputs = run_inputs(asked.input, translated.loaded.program)
     image = translated.image if asked.engine == "jit" else None
     runs = pipeline.execute(translated.rewritten, image, inputs, RunLimits(), obj=obj, caps=asked.caps)
-    paths = translated.paths
-    left = MAX_FOLLOWED
-    for n, x in enumerate(runs):
-        yield from run_blocks(n, x, known_states(paths, x, left) if paths is not None else None)
-        left = max(0, left - len(x.steps))
-    last = runs[-1]
     others: Sequence[Companion] = ()
     if any(event.kind == "tail_call" for x in runs for event in x.events):
         verified = not translated.rewritten.plain
         others = pipeline.companions(
-            obj, translated.loaded.program, verified=verified, machine=image is not None, caps=asked.caps
+            obj, translated.loaded.program, verified=verified, machine=image is not None, caps=asked.caps, walks=verified
         )
+    paths = [translated.paths, *(other.paths for other in others)]
+    left = MAX_FOLLOWED
+    for n, x in enumerate(runs):
+        yield from run_blocks(n, x, known_states(paths, x, left))
+        left = max(0, left - len(x.steps))
+    last = runs[-1]
     yield {
         "type": "stage",
         "stage": "run",

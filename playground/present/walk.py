@@ -122,6 +122,12 @@ class WalkEncoder:
         return reg if writer == i else {**reg, "w": writer}
 
 
+def walk_json(program: Program, trace: StoredTrace, most: int) -> dict[str, Any]:
+    """The first steps of a walk beside the one that is shown. What wrote a register is told by steps of this walk."""
+    told = WalkEncoder(program, trace).chunk(0, len(trace), most)
+    return {name: told[name] for name in ("total", "keyframe", "steps")}
+
+
 class Told(NamedTuple):
     """fields -- of the `verify` stage message; lists -- all items of the lists of which it has only the beginning;
     reasons -- whether it has only the beginning of a list of reasons.py.

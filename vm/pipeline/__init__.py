@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
     from vm.pipeline.reduction import Reduced, reduced
     from vm.pipeline.repair import Repair, repaired, repairs
-    from vm.pipeline.running import Companion, companions, execute, laid_out
+    from vm.pipeline.running import companions, execute, laid_out
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified, xlated_bytes
     from vm.pipeline.values import Asked, accesses, facts, value
     from vm.pipeline.xlated_listing import rewritten_listing
@@ -91,7 +91,6 @@ LATER: Final = {
     "Cell": ("kernel_matrix", "Cell"),
     "Choice": ("kernel_record", "Choice"),
     "Code": ("translation", "Code"),
-    "Companion": ("running", "Companion"),
     "Comparison": ("comparing", "Comparison"),
     "Counterexample": ("counterexamples", "Counterexample"),
     "EMULATED": ("kernel_own", "EMULATED"),
@@ -186,7 +185,6 @@ __all__ = [
     "Check",
     "Choice",
     "Code",
-    "Companion",
     "Comparison",
     "Counterexample",
     "Guests",

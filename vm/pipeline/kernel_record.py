@@ -15,7 +15,7 @@ from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
 from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
-from vm.pipeline.running import Companion, companions
+from vm.pipeline.running import companions
 from vm.pipeline.source import BuildOptions, Source
 from vm.program import Object
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vm.runner.follow import Known
     from vm.runner.replay import Replay
     from vm.runner.replay_structs import HeldStruct
+    from vm.runner.tail_calls import Companion
     from vm.trace.follow import WalkPaths
 
 _SPARE: Final = 25.0  # seconds for loading, attaching and reading maps
@@ -186,8 +187,9 @@ def replayed(
     others: Sequence[Companion] = ()
     if obj is not None and any(event.continues for event in recording.events):
         entered = {recording.codes[event.program].name for event in recording.events}
-        found = companions(obj, rewritten.program, verified=True, machine=True, caps=caps)
-        others = [each for each in found if each[0].program.name in entered]
+        walks = paths is not None
+        found = companions(obj, rewritten.program, verified=True, machine=True, caps=caps, walks=walks)
+        others = [each for each in found if each.rewritten.program.name in entered]
     return Replay(recording, rewritten, image, steps, paths, others)
 
 

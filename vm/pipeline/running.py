@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from vm.caps import ROOT, Caps
 from vm.errors import InputError
 from vm.pipeline.translation import rewrite, translate, unverified
-from vm.pipeline.verdicts import verify
+from vm.pipeline.verdicts import verify, walk
 from vm.program import MapSpec, Object, Program
+from vm.runner.tail_calls import Companion
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
     from vm.runner.execution import Execution
     from vm.runner.inputs import RunInput, RunLimits
     from vm.runner.world import World
+    from vm.trace.follow import WalkPaths
 
-# Another program of the object: rewritten, and its code where the machine is to run it.
-Companion: TypeAlias = "tuple[Rewritten, Image | None]"
+MAX_WALK: Final = 20_000
+"""Instructions processed up to which the walk of a companion is recorded, which takes some 30 us for each."""
 
 
-def companions(obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps = ROOT) -> list[Companion]:
-    """The programs of the object that tail calls can reach, ready to run; slots of rejected programs stay empty."""
+def companions(
+    obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps = ROOT, walks: bool = False
+) -> list[Companion]:
+    """The programs of the object that tail calls can reach, ready to run; slots of rejected programs stay empty.
+
+    walks -- with the paths of their walks, if these are no longer than MAX_WALK
+    """
     names = {each.name: each for each in obj.programs}
     found: dict[str, Companion] = {}
     todo = [program]
@@ -34,19 +41,32 @@ def companions(obj: Object, program: Program, *, verified: bool, machine: bool, 
             for _, name in spec.init_slots:
                 if not isinstance(name, str) or name in found or name == program.name or name not in names:
                     continue
-                rewritten = _accepted(names[name], caps) if verified else unverified(names[name])
-                if rewritten is not None:
-                    found[name] = rewritten, translate(rewritten) if machine else None
+                other = _accepted(names[name], caps, walks) if verified else Companion(unverified(names[name]))
+                if other is not None:
+                    found[name] = other._replace(image=translate(other.rewritten)) if machine else other
                     todo.append(names[name])
     return list(found.values())
 
 
-def _accepted(program: Program, caps: Caps) -> Rewritten | None:
+def _accepted(program: Program, caps: Caps, walks: bool) -> Companion | None:
     try:
         verification, env = verify(program, log_level=0, record=False, caps=caps)
-        return rewrite(env) if verification.verdict == "accept" else None
     except InputError:
         return None
+    if verification.verdict != "accept":
+        return None
+    rewritten = rewrite(env)
+    recorded = walks and verification.insns_processed <= MAX_WALK
+    return Companion(rewritten, paths=_paths(program, caps, rewritten) if recorded else None)
+
+
+def _paths(program: Program, caps: Caps, rewritten: Rewritten) -> WalkPaths | None:
+    from vm.runner.follow import walk_paths
+
+    recorded = walk(program, log_level=0, record=True, caps=caps)
+    for _ in recorded.advance():
+        pass
+    return walk_paths(recorded.env, recorded.recorder, rewritten) if recorded.recorder is not None else None
 
 
 @contextmanager
@@ -92,7 +112,7 @@ def execute(
         others = companions(obj, rewritten.program, verified=not rewritten.plain, machine=image is not None, caps=caps)
     maps = obj.maps if obj is not None else ()
     if image is None:
-        siblings = [other for other, _ in others]
+        siblings = [other.rewritten for other in others]
         return interp.interpret_all(rewritten, inputs, limits, record=record, siblings=siblings, maps=maps)
-    translated = [(other, code) for other, code in others if code is not None]
+    translated = [(each.rewritten, each.image) for each in others if each.image is not None]
     return machine.run_all(rewritten, image, inputs, limits, record=record, siblings=translated, maps=maps)

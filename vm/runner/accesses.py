@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from vm.isa import opcodes as o
 from vm.isa.insn import Insn
 from vm.isa.operands import reads
-from vm.runner.execution import LOADED, RunStep
+from vm.runner.execution import LOADED, PROGRAM, RunStep
 from vm.runner.stored import StoredSteps
 
 _SIZES: Final = {o.B: 1, o.H: 2, o.W: 4, o.DW: 8}
@@ -41,7 +41,11 @@ class RunPart:
         """insns -- of the program; none if they are not known"""
         self.first = parts[0].first if parts else 0
         self.steps: list[RunStep] = [step for part in parts for step in part.steps]
-        self.known = [known for part in parts for known in part.known]
+        self.known = [
+            known if step.insn_idx < PROGRAM else None  # a step of the walk of a program that a tail call entered
+            for part in parts
+            for step, known in zip(part.steps, part.known, strict=True)
+        ]
         self._before = parts[0].before if parts else None
         self._stores = sorted({(i, write) for part in parts for i, write in part.stores}, key=lambda each: each[0])
         self._insns = insns

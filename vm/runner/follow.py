@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vm.bits import U64
 from vm.isa import opcodes as o
+from vm.runner.execution import PROGRAM
 from vm.runner.memory import PACKET_BASE, USER_BASE
 from vm.runner.packet import PACKET_SIZE
 from vm.trace.follow import CALL, EXIT, Arrival, Position, WalkPaths, may_be_null, outside
@@ -61,50 +62,71 @@ KERNEL_PACKETS: Final = range(1 << 63, 1 << 64)
 
 
 def known_states(
-    paths: WalkPaths, run: Execution, most: int = MAX_FOLLOWED, packets: range = MACHINE_PACKETS
+    paths: Sequence[WalkPaths | None], run: Execution, most: int = MAX_FOLLOWED, packets: range = MACHINE_PACKETS
 ) -> Iterator[Known | None]:
-    """For each step of a run what the verifier knew after it; None where nothing is known, or from where the run
-    could not be followed: a tail call, or the step number `most`. packets -- addresses that a packet may have"""
-    follower = _Follower(paths, run, packets)
+    """For each step of a run what the verifier knew after it, in the walk of the program that the step is of.
+
+    None where nothing is known: of a tail call, behind which another program's walk begins, and from where the run could
+    not be followed: a program without a walk, the caller's rest after a program that a subprogram's tail call entered,
+    the step number `most`.
+
+    paths -- of the walks, by the numbers of the programs (PROGRAM); packets -- addresses that a packet may have
+    """
+    if not run.steps:
+        return
     last = min(len(run.steps), most)
-    leaves = min((event.step for event in run.events if event.kind == "tail_call"), default=last)
+    calls = {event.step for event in run.events if event.kind == "tail_call"}
+    follower = _Follower(paths, run.steps, 0, packets)
     for i in range(1, len(run.steps)):
-        yield follower.arrive(i) if i < last and i <= leaves else None
-    ended = run.fault is None and not run.steps_cut and len(run.steps) == last and leaves >= last
-    if run.steps:
-        yield follower.end() if ended else None
+        if i >= last:
+            yield None
+        elif i - 1 in calls:
+            yield None
+            follower = _Follower(paths, run.steps, i, packets)
+        else:
+            yield follower.arrive(i)
+    whole = run.fault is None and not run.steps_cut and len(run.steps) == last
+    yield follower.end() if whole and last - 1 not in calls else None
 
 
 class _Follower:
-    """Follows one run, step by step."""
+    """Follows a run, step by step, in one program: from its first instruction to a tail call or to its end."""
 
-    def __init__(self, paths: WalkPaths, run: Execution, packets: range) -> None:
-        self._paths = paths
-        self._steps: Sequence[RunStep] = run.steps
+    def __init__(self, paths: Sequence[WalkPaths | None], steps: Sequence[RunStep], first: int, packets: range) -> None:
+        """first -- the step that is about to run"""
+        program, insn_idx = divmod(steps[first].insn_idx, PROGRAM)
+        walked = paths[program] if program < len(paths) else None
+        self._steps = steps
+        self._program = program
+        self._frame = steps[first].frameno
         self._at: list[Position] = []
         self._bodies: list[tuple[int, list[Position]]] = []  # depth of a function walked alone, positions at its call
         self._values = _Values(packets)
-        if run.steps:
-            start = paths.start()
-            self._at = [start.position] if run.steps[0].insn_idx == paths.trace.insn_idx(0) else []
+        if walked is not None:
+            self._paths = walked
+            self._at = [walked.start().position] if insn_idx == walked.trace.insn_idx(0) else []
 
     def _before(self, i: int) -> Insn:
-        return self._paths.insns[self._steps[i - 1].insn_idx]
+        return self._paths.insns[self._steps[i - 1].insn_idx % PROGRAM]
 
     def arrive(self, i: int) -> Known | None:
         """Step i is about to run: what was known after step i - 1."""
         if not self._at and not self._bodies:
             return None
         step, paths = self._steps[i], self._paths
+        program, insn_idx = divmod(step.insn_idx, PROGRAM)
+        if program != self._program:  # back in a caller of the subprogram that made the tail call
+            self._at, self._bodies = [], []
+            return None
         before = self._before(i)
-        if paths.enters_alone(before, step.insn_idx):
+        if paths.enters_alone(before, insn_idx):
             self._bodies.append((step.frameno, self._at))
-            found = [paths.enter(step.insn_idx)]
+            found = [paths.enter(insn_idx)]
         else:
             if self._bodies and step.frameno < self._bodies[-1][0]:
                 self._at = self._bodies.pop()[1]
-            found = list(paths.next(self._at, step.insn_idx, before.code == EXIT))
-        base = self._bodies[-1][0] if self._bodies else 0
+            found = list(paths.next(self._at, insn_idx, before.code == EXIT))
+        base = self._bodies[-1][0] if self._bodies else self._frame
         if before.code == CALL and before.src_reg != o.PSEUDO_CALL:
             self._values.forget()
         return self._choose(found, self._steps[i - 1].regs, step.frameno - base)

@@ -31,7 +31,7 @@ from vm.runner.replay_memory import Memory, by_line
 from vm.runner.replay_objects import objects, reached
 from vm.runner.replay_structs import HeldStruct, Structs
 from vm.runner.results import result_text
-from vm.runner.tail_calls import joined
+from vm.runner.tail_calls import Companion, joined
 
 if TYPE_CHECKING:
     from vm.jit.image import Image
@@ -104,7 +104,7 @@ class Replay:
 
     def __init__(
         self, recording: Recording, rewritten: Rewritten, image: Image | None, steps: int,
-        paths: WalkPaths | None = None, others: Sequence[tuple[Rewritten, Image | None]] = (),
+        paths: WalkPaths | None = None, others: Sequence[Companion] = (),
     ) -> None:  # fmt: skip
         """steps -- at most so many in all; paths -- of the verifier's walk; others -- what tail calls may enter
 
@@ -125,18 +125,19 @@ class Replay:
         self.matched = match(code, rewritten, image)._replace(events=tuple(events))
         kernel = Btf(recording.types) if recording.types else None
         shared = _Shared(recording, code, self.matched, rewritten, image, kernel)
-        self.entered: list[tuple[Rewritten, Image | None]] = []
+        self.entered: list[Companion] = []
         """The programs that have steps besides the one that was entered first, by their numbers from 1."""
-        self._paths = paths
+        self._paths = [paths]
         reached = {number: (0, shared)}
         for n, code in enumerate(recording.codes):
-            other = next((each for each in others if each[0].program.name == code.name), None)
+            other = next((each for each in others if each.rewritten.program.name == code.name), None)
             if other is None or n == number:
                 continue
             with contextlib.suppress(InputError):  # another version of that program: the event ends at the tail call
-                found = match(code, *other)
-                reached[n] = (len(reached), _Shared(recording, code, found, *other, kernel))
+                found = match(code, other.rewritten, other.image)
+                reached[n] = (len(reached), _Shared(recording, code, found, other.rewritten, other.image, kernel))
                 self.entered.append(other)
+                self._paths.append(other.paths)
         self._events: list[list[_Event]] = []
         for i in starts:
             self._events.append(parts := [])
@@ -158,12 +159,12 @@ class Replay:
         """The events, in order."""
         followed = MAX_FOLLOWED
         for parts in self._events:
-            first = parts[0]
-            known = first.follow(self._paths, followed) if self._paths is not None else []
-            followed = max(0, followed - len(first.steps))
+            known: list[Known | None] = []
+            for each in parts:
+                known += each.follow(self._paths[each.program], followed)
+                followed = max(0, followed - len(each.steps))
             run = joined([(each.program, each.execution()) for each in parts])
-            known += [None] * (len(run.steps) - len(known)) if known else []
-            yield Event(run, known, list(_held(parts)))
+            yield Event(run, known if any(known) else [], list(_held(parts)))
 
 
 class _Shared:
@@ -206,11 +207,11 @@ class _Event:
         """The steps, without calls and memory."""
         return self._told(())
 
-    def follow(self, paths: WalkPaths, most: int) -> list[Known | None]:
+    def follow(self, paths: WalkPaths | None, most: int) -> list[Known | None]:
         """What the verifier knew after each step; the objects that it knew get their names."""
-        if not self.exact:
-            return []
-        known = list(known_states(paths, self.outline(), most, KERNEL_PACKETS))
+        if not self.exact or paths is None:
+            return [None] * len(self.steps)
+        known = list(known_states([paths], self.outline(), most, KERNEL_PACKETS))
         for each in objects(self.steps, known, paths.trace, self.kernel):
             self.names.add_object(each)
         return known

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from vm.runner.execution import PROGRAM, Execution, Region, RunEvent, RunStep
 from vm.runner.lazy_steps import LazySteps
+
+if TYPE_CHECKING:
+    from vm.jit.image import Image
+    from vm.rewritten import Rewritten
+    from vm.trace.follow import WalkPaths
+
+
+class Companion(NamedTuple):
+    """Another program of the object, which tail calls can enter.
+
+    image -- its code, where the machine is to run it; paths -- of its walk, where what the verifier knew is asked for
+    """
+
+    rewritten: Rewritten
+    image: Image | None = None
+    paths: WalkPaths | None = None
 
 
 def joined(parts: Sequence[tuple[int, Execution]]) -> Execution:

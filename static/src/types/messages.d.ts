@@ -2467,12 +2467,23 @@ export interface MapContent {
   variables?: Variable[];
 }
 
-/** A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on. */
+/** The beginning of the verifier's walk of a program that a tail call entered. */
+export interface EnteredWalk {
+  /** steps of the walk */
+  total: number;
+  keyframe: VerifierKeyframe;
+  /** the first 1,024 */
+  steps: VerifierStep[];
+}
+
+/** A program that a tail call entered. Slots of its instructions are counted from 16777216 times its number on. A step of this program that has `walk_step` means a step of `walk`. */
 export interface Entered {
   name: string;
   insns: Insn[];
   /** its machine code */
   listing: MachineInsn[];
+  /** absent: none, or one of more than 20,000 instructions */
+  walk?: EnteredWalk;
 }
 
 /** `run` done, or failed in the middle of the last run. */

@@ -124,7 +124,13 @@ def test_the_program_that_a_tail_call_enters_is_told(engine: str) -> None:
     jumps = [insn["target"] for insn in slots.values() if insn["target"] is not None]
     assert all(target in slots for target in jumps)
     assert {row["insn"] for row in entered["listing"]} <= {*slots, -1}
-    assert not any("walk_step" in step for step in steps if step["insn"] >= PROGRAM)
+    walk = entered["walk"]
+    assert walk["total"] == len(walk["steps"]) > 5
+    # Of the tail call nothing is known: what follows is of another walk.
+    left = len(steps) - len(behind) - 1
+    assert [i for i, step in enumerate(steps) if "walk_step" not in step] == [left]
+    (end,) = (step["walk_step"] for step in steps if step["insn"] == PROGRAM + 1)
+    assert walk["steps"][end]["insn"] == 1 and walk["steps"][end]["set"]["r1"]["k"] == "packet_end"
     told.read(json.dumps(run))
 
 

@@ -217,7 +217,7 @@ def difference(ours: Ours, mine: Execution, one: One, theirs: Execution) -> str:
             (i for i, (a, b) in enumerate(zip(mine.steps, theirs.steps, strict=False)) if a.insn_idx != b.insn_idx), -1
         )
         return f"other instructions from step {at} on ({len(mine.steps)} and {len(theirs.steps)} steps)"
-    known = list(known_states(ours.paths, mine))
+    known = list(known_states([ours.paths], mine))
     # Behind a checkpoint the verifier may tell of a register that this run has not written, and does not read.
     written = {1, ours.rewritten.program.insns[mine.steps[0].insn_idx].dst_reg} if mine.steps else set()
     bases: dict[Any, tuple[int, int]] = {}

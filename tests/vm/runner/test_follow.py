@@ -14,7 +14,7 @@ from vm import pipeline
 from vm.asm import assemble
 from vm.pipeline import BuildOptions, Source
 from vm.program import Object, Program
-from vm.runner.execution import Execution
+from vm.runner.execution import PROGRAM, Execution
 from vm.runner.follow import Known, known_states, walk_paths
 from vm.runner.inputs import PacketInput, RunLimits
 from vm.runner.memory import USER_BASE
@@ -60,7 +60,7 @@ def follow(program: Program, packets: Sequence[bytes], obj: Object | None = None
     for image in (pipeline.translate(rewritten), None):
         given = [PacketInput(packet) for packet in packets]
         for run in pipeline.execute(rewritten, image, given, RunLimits(), obj=obj):
-            yield Followed(program, trace, run, list(known_states(paths, run)))
+            yield Followed(program, trace, run, list(known_states([paths], run)))
 
 
 def signed(value: int, bits: int) -> int:
@@ -157,7 +157,7 @@ def test_the_branch_that_was_taken_is_known() -> None:
     rewritten = pipeline.rewrite(walk.env)
     trace: Any = walk.recorder
     (run,) = pipeline.execute(rewritten, None, [mark], RunLimits())
-    known = list(known_states(walk_paths(walk.env, trace, rewritten), run))
+    known = list(known_states([walk_paths(walk.env, trace, rewritten)], run))
     # The state after the jump's own step is that of the other branch.
     assert known[1] is not None
     assert known[1].before
@@ -193,7 +193,7 @@ def test_behind_a_checkpoint_a_register_that_differs_is_left_out() -> None:
         trace: Any = walk.recorder
         assert any(path.end == "safe" for path in trace.paths)
         (run,) = pipeline.execute(rewritten, None, [PacketInput(bytes(20), mark=mark)], RunLimits())
-        followed = Followed(program, trace, run, list(known_states(walk_paths(walk.env, trace, rewritten), run)))
+        followed = Followed(program, trace, run, list(known_states([walk_paths(walk.env, trace, rewritten)], run)))
         assert None not in followed.known
         check(followed)
         left_out = {name for one in followed.known if one for name in one.outside}
@@ -231,7 +231,7 @@ def test_bytes_proven_on_another_path_are_not_claimed_of_a_shorter_packet() -> N
     assert claimed
 
 
-def test_nothing_is_known_behind_a_tail_call_or_a_limit() -> None:
+def test_nothing_is_known_behind_a_limit() -> None:
     (program,) = assemble(".type xdp\nr0 = 0\nagain:\nr0 += 1\nif r0 < 40 goto again\nexit", name="t").programs
     walk = pipeline.walk(program)
     list(walk.advance())
@@ -240,9 +240,63 @@ def test_nothing_is_known_behind_a_tail_call_or_a_limit() -> None:
     paths = walk_paths(walk.env, walk.recorder, rewritten)
     (run,) = pipeline.execute(rewritten, None, [PacketInput(bytes(20))], RunLimits(insns=10))
     assert run.fault is not None
-    known = list(known_states(paths, run))
+    known = list(known_states([paths], run))
     assert len(known) == len(run.steps)
     assert known[-1] is None
     assert None not in known[:-1]
-    assert list(known_states(paths, run, 4))[:5] == [*known[:3], None, None]
-    assert set(known_states(paths, run, 0)) == {None}
+    assert list(known_states([paths], run, 4))[:5] == [*known[:3], None, None]
+    assert set(known_states([paths], run, 0)) == {None}
+
+
+ROUNDS = """#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+int again(struct xdp_md *ctx);
+int last(struct xdp_md *ctx);
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 3);
+	__type(key, int);
+	__array(values, int(struct xdp_md *));
+} chain SEC(".maps") = { .values = { [0] = (void *)&again, [1] = (void *)&last } };
+int rounds;
+SEC("xdp") int again(struct xdp_md *ctx)
+{
+	bpf_tail_call(ctx, &chain, 2); /* nothing is there */
+	if (rounds++ < 3)
+		bpf_tail_call(ctx, &chain, 0);
+	bpf_tail_call(ctx, &chain, 1);
+	return 1;
+}
+SEC("xdp") int last(struct xdp_md *ctx) { return ctx->data_end - ctx->data == rounds; }
+char LICENSE[] SEC("license") = "GPL";
+"""
+
+
+@pytest.mark.parametrize("machine", [True, False])
+def test_each_program_is_followed_in_its_own_walk(machine: bool) -> None:
+    source = pipeline.Source("c", ROUNDS.encode(), "rounds")
+    options = pipeline.BuildOptions()
+    obj = pipeline.load(source, options, pipeline.compile_source(source, options).object)
+    program = pipeline.choose(obj, "again")
+    walk = pipeline.walk(program)
+    list(walk.advance())
+    rewritten = pipeline.rewrite(walk.env)
+    assert walk.recorder is not None
+    own = walk_paths(walk.env, walk.recorder, rewritten)
+    image = pipeline.translate(rewritten) if machine else None
+    (run,) = pipeline.execute(rewritten, image, [PacketInput(bytes(20))], RunLimits(), obj=obj)
+    (other,) = pipeline.companions(obj, program, verified=True, machine=machine, walks=True)
+    assert other.paths is not None
+    known = list(known_states([own, other.paths], run))
+    left = [event.step for event in run.events if event.kind == "tail_call"]
+    assert len(left) == 4 and len(known) == len(run.steps)
+    assert [i for i, one in enumerate(known) if one is None] == left
+    assert not any(one.wrong for one in known if one is not None)
+    for step, one in zip(run.steps, known, strict=True):
+        number, slot = divmod(step.insn_idx, PROGRAM)
+        trace = (own, other.paths)[number].trace
+        assert one is None or one.before or trace.insn_idx(one.step) == slot
+    # Without its walk nothing is known of the other program; the program's own rounds are followed all the same.
+    alone = list(known_states([own], run))
+    assert alone[: left[-1]] == known[: left[-1]] and not any(alone[left[-1] :])
+    assert not any(known_states([None, None], run))

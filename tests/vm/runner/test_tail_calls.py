@@ -19,6 +19,7 @@ from vm import pipeline
 from vm.errors import InputError
 from vm.pipeline import Recording
 from vm.recorded.format import decode, encode
+from vm.recorded.values import SNAPSHOT
 from vm.runner.execution import PROGRAM, Execution
 
 FOLDER = Path(__file__).parents[2] / "golden" / "recordings"
@@ -70,13 +71,34 @@ def test_an_entered_program_has_events_of_its_own() -> None:
     assert all(run.steps[0].insn_idx == 0 for run in own)
 
 
-def test_the_verifier_is_known_up_to_the_tail_call() -> None:
+def test_what_the_verifier_knew_is_that_of_the_program_entered() -> None:
     for _, run, known in pipeline.stepped(recorded("6.12"), "entered"):
         assert len(known) == len(run.steps)
-        told = [about is not None for about in known]
-        left = jumps(run)[0][0]
-        assert all(told[:left]) and not any(told[left + 1 :])
+        unknown = [i for i, about in enumerate(known) if about is None]
+        assert unknown == [left for left, _ in jumps(run)]
         assert not any(about.wrong for about in known if about is not None)
+
+
+def test_by_line_nothing_is_known() -> None:
+    assert all(not any(known) for _, _, known in pipeline.stepped(recorded("6.1"), "entered"))
+
+
+def test_a_value_outside_what_was_proved_is_found_behind_a_tail_call() -> None:
+    """The last program returns 3; of a register that holds 77 there the verifier knew something else."""
+    recording = recorded("6.12")
+    names = [recording.codes[event.program].name for event in recording.events]
+    n = names.index("told", names.index("entered"))
+    event = recording.events[n]
+    registers = bytearray(event.registers)
+    for state in range(len(event.offsets) - 6, len(event.offsets)):
+        struct.pack_into("<Q", registers, SNAPSHOT * state, 77)
+    changed = list(recording.events)
+    changed[n] = replace(event, registers=bytes(registers))
+    first, second = pipeline.stepped(replace(recording, events=tuple(changed)), "entered")
+    wrong = [i for i, about in enumerate(first[2]) if about is not None and about.wrong]
+    assert wrong and all(first[1].steps[i].insn_idx // PROGRAM == 2 for i in wrong)
+    assert {about.outside for about in first[2] if about is not None and about.wrong} == {("r0",)}
+    assert not any(about.wrong for about in second[2] if about is not None)
 
 
 def test_a_struct_has_what_all_programs_did_to_it() -> None:
