@@ -88,6 +88,24 @@ test("beside a machine step stands what the verifier knew there", () => {
   assert.equal(cursor.abstract(2), null);
 });
 
+test("beside a step of a program that a tail call entered stands what was known in its own walk", () => {
+  const { asked, cursor, steps } = walked();
+  const first = 1 << 24;
+  const walk = { total: 2, keyframe: { state: { r1: { t: "ctx()" } }, depth: 1 }, steps: [{ insn: 0, path: 0, frame: 0, set: { r0: { t: "7" } } }] };
+  steps.enter([{ name: "second", insns: [], listing: [], walk }, { name: "third", insns: [], listing: [] }]);
+  steps.run.add({ from: 0, total: 4, steps: [{ insn: 0, walk_step: 0 }, { insn: first, walk_step: 0 }, { insn: first + 1, walk_step: 1 }, { insn: 2 * first, walk_step: 0 }], keyframe: {} });
+  const own = cursor.abstract(0);
+  assert.equal(own?.shown, true);
+  const entered = cursor.abstract(1);
+  assert.equal(entered?.shown, false);
+  assert.deepEqual([...(entered?.state ?? [])].map(([name, reg]) => [name, reg.t]), [["r1", "ctx()"], ["r0", "7"]]);
+  assert.equal(cursor.abstract(2), null, "a step that did not come");
+  assert.equal(cursor.abstract(3), null, "a program whose walk did not come");
+  assert.deepEqual(asked, [], "and cannot be asked for");
+  steps.clear();
+  assert.equal(steps.walkOf(first), null);
+});
+
 test("names of registers in frames", () => {
   assert.equal(inFrame(0, "r1"), "r1");
   assert.equal(inFrame(2, "r1"), "2:r1");

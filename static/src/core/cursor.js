@@ -14,8 +14,9 @@ import { baseName } from "./files.js";
 
 /**
  * What the verifier knew beside a step of the machine. `before`: the state that its step found, not the one it left;
- * `outside`: registers it knew nothing of, or with `wrong`, whose values contradict what it had proved.
- * @typedef {{step: number, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>, wrong: boolean}} Abstract
+ * `outside`: registers it knew nothing of, or with `wrong`, whose values contradict what it had proved;
+ * `shown`: whether the step is of the walk that the page shows, not of a program that a tail call entered.
+ * @typedef {{step: number, shown: boolean, before: boolean, state: Map<string, Reg>, frame: number, wrote: Set<string>, outside: Set<string>, wrong: boolean}} Abstract
  */
 
 /** Milliseconds after which the page says that a step is still being fetched. */
@@ -119,8 +120,8 @@ export class Cursor {
     clearTimeout(this.late);
     if (windows.total && !windows.step(step))
       this.late = window.setTimeout(() => this.store.set({ found: `Fetching step ${step + 1}…` }), LATE);
-    const known = view === "run" ? this.steps.run.step(step)?.walk_step : undefined;
-    if (known !== undefined) this.steps.verify.need(known);
+    const raw = view === "run" ? this.steps.run.step(step) : null;
+    if (raw?.walk_step !== undefined) this.steps.walkOf(raw.insn)?.need(raw.walk_step);
   }
 
   /** Steps arrived: if those of the cursor are among them, nothing is being fetched any more. */
@@ -143,15 +144,16 @@ export class Cursor {
   abstract(step) {
     const raw = this.steps.run.step(step);
     if (raw?.walk_step === undefined) return null;
-    const walk = this.steps.verify;
-    const here = walk.at(raw.walk_step);
+    const walk = this.steps.walkOf(raw.insn);
+    const here = walk?.at(raw.walk_step);
     if (!here) {
-      walk.need(raw.walk_step);
+      walk?.need(raw.walk_step);
       return null;
     }
     const before = Boolean(raw.walk_before);
     return {
       step: raw.walk_step,
+      shown: walk === this.steps.verify,
       before,
       state: before ? here.before : here.state,
       frame: raw.walk_frame ?? 0,

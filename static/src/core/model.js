@@ -14,6 +14,9 @@ const PROGRAM = 1 << 24;
 /** The slot of an instruction in its own program. @param {number} idx */
 export const slotOf = (idx) => idx % PROGRAM;
 
+/** Number of the program that a slot is of: 0, or that of one which a tail call entered. @param {number} idx */
+export const programOf = (idx) => Math.floor(idx / PROGRAM);
+
 /** @typedef {(from: number, to: number) => void} Want asks for items of a list */
 /** @typedef {Pick<Loaded, "insns"> & Partial<Pick<Loaded, "lines" | "files" | "source_file" | "more" | "wide" | "line_info" | "file_info" | "func_info" | "call_info">>} Load the `load` stage message */
 /** @typedef {Partial<Pick<Verified, "log" | "log_steps" | "log_cut" | "log_more" | "log_head" | "log_index" | "more">>} Said the `verify` stage message */
@@ -99,7 +102,7 @@ export class Code {
 
   /** The program entered by a tail call that an instruction is of; null for the program itself. @param {number} idx */
   enteredAt(idx) {
-    return this.entered.get(Math.floor(idx / PROGRAM)) ?? null;
+    return this.entered.get(programOf(idx)) ?? null;
   }
 
   /** Lines of a file with instructions; "" is the source itself. @param {string} file @returns {Map<number, number[]>} */

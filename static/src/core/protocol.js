@@ -286,6 +286,7 @@ export class Protocol {
     const { verify, run } = this.state.stages;
     if (stage === "run" && run?.entered?.length && !this.state.code.entered.size) {
       const { code, machine } = this.state;
+      this.steps.enter(run.entered);
       this.store.set({ code: code.with(run.entered), machine: new Machine({ listing: [...machine.listing, ...entered(run)] }) });
     }
     if (stage === "verify" && verify && isFinal(verify)) this.walked(verify, isFinal(known));

@@ -1,7 +1,8 @@
 /** The steps of a whole run: those of the verifier's walk, and those of the machine, one sequence for each packet. */
+import { programOf } from "./model.js";
 import { RunWindows, WIDTH, WalkWindows } from "./windows.js";
 
-/** @import { Limits, Progress, RunSteps, VerifySteps } from "../types/messages.js" */
+/** @import { Entered, Limits, Progress, RunSteps, VerifySteps } from "../types/messages.js" */
 /** @import { Ask } from "./windows.js" */
 
 /** Steps in one window request, at most. */
@@ -17,6 +18,24 @@ export class Steps {
     this.run = new RunWindows(ask);
     /** @type {RunWindows[]} the machine's steps by packet; a packet that nobody looked at has no entry */
     this.runs = [this.run];
+    /** @type {(WalkWindows | null)[]} the verifier's walks of programs that tail calls entered, by number; as far as they came */
+    this.entered = [];
+  }
+
+  /** Take the walks of programs that tail calls enter: what did not come with them cannot be asked for. @param {Entered[]} programs */
+  enter(programs) {
+    this.entered = [null];
+    for (const { walk } of programs) {
+      const windows = walk ? new WalkWindows(() => undefined) : null;
+      if (walk) windows?.add({ from: 0, ...walk });
+      this.entered.push(windows);
+    }
+  }
+
+  /** The walk of the program that an instruction is of; null where there is none. @param {number} insn */
+  walkOf(insn) {
+    const program = programOf(insn);
+    return program ? (this.entered[program] ?? null) : this.verify;
   }
 
   /** Know how many steps the server sends at once. @param {Partial<Limits> | null | undefined} limits */
@@ -58,6 +77,7 @@ export class Steps {
     this.run = new RunWindows(this.ask);
     this.run.width = this.width;
     this.runs = [this.run];
+    this.entered = [];
   }
 
   /** The connection is gone: no window is on its way any more. */

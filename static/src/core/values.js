@@ -3,6 +3,8 @@
  * proved. Asked when the cursor comes to rest on something that no answer tells yet; one question of a kind at a time.
  */
 
+import { programOf } from "./model.js";
+
 /** @import { FactsRequest, ProvedFacts, ServerMessage, Value, ValueRequest } from "../types/messages.js" */
 /** @import { Selected, State } from "./store.js" */
 
@@ -166,11 +168,12 @@ export class Values {
     this.session.ask(this.askedFacts);
   }
 
-  /** The step of the walk that the cursor is at, or beside in a run; -1 for none. */
+  /** The step of the walk that the cursor is at, or beside in a run; -1 for none, and in a program that a tail call entered. */
   walkStep() {
     const here = this.cursor.now();
     if (!here) return -1;
-    return here.view === "verify" ? here.step : (here.raw.walk_step ?? -1);
+    if (here.view === "verify") return here.step;
+    return programOf(here.raw.insn) ? -1 : (here.raw.walk_step ?? -1);
   }
 
   /** Take a message; false if it answers no question of these. @param {ServerMessage} message */

@@ -109,7 +109,7 @@ export class LogPane extends Panel {
       // Beside the machine's step: what the log said where the verifier walked the same way.
       const here = this.scope.cursor.now();
       const pair = here && this.scope.cursor.abstract(here.step);
-      if (!pair) return;
+      if (!pair?.shown) return;
       step = pair.step;
     }
     const line =

@@ -120,8 +120,9 @@ export class State extends Panel {
       this.held.show(reasons, here);
     } else {
       const pair = this.kinds.run.paint(here);
-      const knew = pair && `Next to each value: the verifier's state ${pair.before ? "before" : "after"} its step ${pair.step + 1}.`;
       const entered = this.store.state.code.enteredAt(here.idx);
+      const walk = entered ? `step ${(pair?.step ?? 0) + 1} of its walk of ${entered.name}` : `its step ${(pair?.step ?? 0) + 1}`;
+      const knew = pair && `Next to each value: the verifier's state ${pair.before ? "before" : "after"} ${walk}.`;
       const tail = entered && `A tail call entered ${entered.name}, whose frame replaced the caller's. What the verifier knew is shown beside runs of ${entered.name} itself.`;
       this.detail.hint(knew ?? tail ?? "The verifier's state at this step is not known.");
     }

@@ -2,6 +2,7 @@
  * How the selected register or slot got its value: a popover beside the state column, a sheet on a phone. It follows the
  * cursor; pinned, it stays until it is closed. The wheel over it goes to the next and previous read or write.
  */
+import { inFrame } from "../core/cursor.js";
 import { Panel } from "../core/panel.js";
 import { bitStrip, drawBits } from "../ui/bits.js";
 import { fill, glyph, h, setAttr, setText } from "../ui/dom.js";
@@ -236,7 +237,8 @@ export class ValuePopover extends Panel {
   /** @param {Value & {message?: string}} value */
   tell(value) {
     const { base } = this.store.state;
-    const { reg, concrete: ran } = value;
+    const { concrete: ran } = value;
+    const reg = value.reg ?? this.besideEntered(value);
     const held = reg ? summary(reg, base) : value.message ? "" : value.walk_step === null ? "" : "holds nothing";
     fill(
       this.now,
@@ -251,6 +253,12 @@ export class ValuePopover extends Panel {
     setText(this.uses, this.used(value));
     setText(this.note, value.message ?? this.cut(value));
     if (value.events.length > SHORT) this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** What the verifier knew of a value in a program that a tail call entered: the answer is about the program that is shown. @param {Value} value */
+  besideEntered({ stage, step, name }) {
+    const pair = stage === "run" ? this.scope.cursor.abstract(step) : null;
+    return pair && !pair.shown && !pair.outside.has(name) ? (pair.state.get(inFrame(pair.frame, name)) ?? null) : null;
   }
 
   /** @param {Reg} reg @param {string | null} ran */
@@ -285,7 +293,10 @@ export class ValuePopover extends Panel {
 
   /** @param {Value} value */
   cut({ events, repeated, cut, stage, walk_step: walk }) {
-    if (stage === "run" && walk === null) return "What the verifier knew at this step is not known.";
+    if (stage === "run" && walk === null) {
+      const entered = this.store.state.code.enteredAt(this.scope.cursor.now()?.idx ?? 0);
+      return entered ? `How the verifier came to this is told beside runs of ${entered.name} itself.` : "What the verifier knew at this step is not known.";
+    }
     return [
       repeated ? "Earlier rounds are left out." : "",
       cut && events.length ? "The list does not go back to the beginning." : "",
