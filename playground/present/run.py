@@ -45,8 +45,8 @@ from vm.trace.blocks import FIRST_BLOCK
 if TYPE_CHECKING:
     from vm.compile import Compilation
     from vm.jit.image import Image
-    from vm.runner.tail_calls import Companion
     from vm.rewritten import Rewritten
+    from vm.runner.tail_calls import Companion
     from vm.trace.follow import WalkPaths
     from vm.trace.recorder import Recorder
     from vm.verifier.env import VerifierEnv
@@ -419,7 +419,12 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     if any(event.kind == "tail_call" for x in runs for event in x.events):
         verified = not translated.rewritten.plain
         others = pipeline.companions(
-            obj, translated.loaded.program, verified=verified, machine=image is not None, caps=asked.caps, walks=verified
+            obj,
+            translated.loaded.program,
+            verified=verified,
+            machine=image is not None,
+            caps=asked.caps,
+            walks=verified,
         )
     paths = [translated.paths, *(other.paths for other in others)]
     left = MAX_FOLLOWED

@@ -66,9 +66,9 @@ def known_states(
 ) -> Iterator[Known | None]:
     """For each step of a run what the verifier knew after it, in the walk of the program that the step is of.
 
-    None where nothing is known: of a tail call, behind which another program's walk begins, and from where the run could
-    not be followed: a program without a walk, the caller's rest after a program that a subprogram's tail call entered,
-    the step number `most`.
+    None where nothing is known: of a tail call, behind which another program's walk begins, and from where the run
+    could not be followed: a program without a walk, the caller's rest after a program that a subprogram's tail call
+    entered, the step number `most`.
 
     paths -- of the walks, by the numbers of the programs (PROGRAM); packets -- addresses that a packet may have
     """
