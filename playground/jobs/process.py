@@ -118,7 +118,7 @@ class Worker:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         if process.stdin is not None:
-            # A question about a value has a megabyte: else sixteen times each side waits for the other.
+            # A question about a value has most of a megabyte: else sixteen times each side waits for the other.
             with contextlib.suppress(OSError, AttributeError):
                 fcntl.fcntl(process.stdin.transport.get_extra_info("pipe"), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         worker = cls(process, folder, base / COMPILED)

@@ -41,7 +41,7 @@ READ_PARTS = 8
 """Largest number of chunks or blocks for one window: a window of a walk is in two blocks, or in five chunks."""
 READ_BYTES = 8 << 20
 """Largest number of bytes of blocks that a worker gets for one window."""
-FIRST_BYTES = 1 << 20
+FIRST_BYTES = 1 << 19
 """Approximate bytes of blocks that a worker gets with a question about one value; it can request more."""
 ROUNDS = 4
 """How many times a worker gets blocks for one question."""

@@ -282,7 +282,7 @@ class Way:
         first = self.step
         try:
             for number, piece in enumerate(self.back()):
-                if number >= MAX_BLOCKS or max(len(search.writes), len(search.reads)) >= MAX_ACCESSES:
+                if number >= MAX_BLOCKS or search.found() >= MAX_ACCESSES:
                     return first, False
                 first = max(piece.first, self._lives(piece, search.frame, -1))
                 self._collect(piece._replace(first=first), search)
@@ -294,10 +294,10 @@ class Way:
 
     def _behind(self, search: _Search) -> tuple[int, bool]:
         """The last examined step, and whether there are no accesses after it."""
-        last = self.step
+        last, before = self.step, search.found()
         try:
             for number, piece in enumerate(self.onward()):
-                if number >= MAX_BLOCKS:
+                if number >= MAX_BLOCKS or search.found() - before >= MAX_ACCESSES:
                     return last, False
                 last = min(piece.last, self._lives(piece, search.frame, 1))
                 self._collect(piece._replace(last=last), search)
@@ -308,8 +308,12 @@ class Way:
         return last, True
 
     def _nearest(self, steps: list[int]) -> tuple[int, ...]:
-        near = sorted(set(steps), key=lambda step: abs(step - self.step))[:MAX_ACCESSES]
-        return tuple(sorted(near))
+        found = sorted(set(steps))
+        if len(found) > MAX_ACCESSES:
+            at = bisect_right(found, self.step)
+            around = found[max(0, at - MAX_ACCESSES) : at + MAX_ACCESSES]
+            found = sorted(sorted(around, key=lambda step: abs(step - self.step))[:MAX_ACCESSES])
+        return tuple(found)
 
     def _lives(self, piece: Piece, frame: int, direction: int) -> int:
         """The step of a piece with which a frame begins (direction -1) or ends (1): before the first, or behind the
@@ -379,6 +383,9 @@ class _Search:
         self.readers = readers
         self.writes: list[int] = []
         self.reads: list[int] = []
+
+    def found(self) -> int:
+        return max(len(self.writes), len(self.reads))
 
 
 class _Readers:

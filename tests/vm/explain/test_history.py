@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,7 +19,7 @@ from vm.explain.history import MAX_EVENTS, history
 from vm.explain.ink import facts_around
 from vm.pipeline import BuildOptions, Source
 from vm.program import Program
-from vm.trace.history import NotHereError, Sparse, Way
+from vm.trace.history import MAX_ACCESSES, NotHereError, Sparse, Way
 from vm.trace.recorder import Recorder
 from vm.trace.snapshots import slot_index
 
@@ -179,6 +179,20 @@ def test_what_is_not_at_hand_is_named() -> None:
     assert not found.begun and found.first == sparse.heads[-1].first and found.writes
     with pytest.raises(NotHereError):
         history(part, 10, 0, 6)
+
+
+def test_of_a_long_loop_no_more_blocks_are_read_than_accesses_are_told() -> None:
+    _, trace = source("r6 = 0\nagain:\nr6 += 1\nif r6 < 20000 goto again\nr0 = r6\nexit")
+    trace.flush()
+    middle = len(trace) // 2
+    way = Way(trace, middle)
+    found = way.accesses(0, 6)
+    assert len(found.writes) == len(found.reads) == MAX_ACCESSES
+    # Each block holds 2,048 rounds, which write and read it; those nearest to the step are told, of both sides.
+    assert len(way._blocks) <= 4 < trace.block_count() and not found.begun and not found.ended
+    assert found.first <= found.reads[0] < middle < found.reads[-1] <= found.last
+    assert abs((found.reads[0] + found.reads[-1]) // 2 - middle) <= 2
+    assert all(0 < b - a <= 3 for a, b in pairwise(found.reads))
 
 
 def test_every_value_of_recorded_walks_is_told_at_once() -> None:
