@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +11,7 @@ from vm.compile.options import SourceFile as SourceFile
 from vm.errors import InputError, LimitError
 
 if TYPE_CHECKING:
-    from vm.compile import Compilation
+    from vm.compile import Compilation, CompileOptions
 
 MAX_ELF_BYTES: Final = 16 << 20  # for the command line; the server's own limit is smaller
 
@@ -68,12 +69,50 @@ class BuildOptions:
     clang: str = ""
 
 
+class _Kept:
+    """The compilations that were used last: what is asked about a program mostly begins with the same one."""
+
+    MOST: Final = 32
+    BYTES: Final = 8 << 20
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, CompileOptions], Compilation] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: tuple[str, CompileOptions]) -> Compilation | None:
+        found = self._found.get(key)
+        if found is not None:
+            self._found.move_to_end(key)
+        return found
+
+    def add(self, key: tuple[str, CompileOptions], made: Compilation) -> None:
+        """Keep a compilation that ended by itself: one that hit a limit may end otherwise next time."""
+        if made.limit is not None:
+            return
+        self._found[key] = made
+        self._bytes += len(made.object or b"")
+        while len(self._found) > self.MOST or (self._bytes > self.BYTES and len(self._found) > 1):
+            _, gone = self._found.popitem(last=False)
+            self._bytes -= len(gone.object or b"")
+
+
+_kept = _Kept()
+
+
 def compile_source(source: Source, options: BuildOptions) -> Compilation:
-    """Compiles C to an object file. The Compilation of a program that does not compile has ok=False."""
+    """Compiles C to an object file, or gives what the same source was compiled to a moment ago.
+
+    The Compilation of a program that does not compile has ok=False.
+    """
     from vm.compile import CompileOptions, compile_c
 
     wanted = CompileOptions(options.opt, options.mcpu, options.fix_includes, source.files, options.clang)
-    return compile_c(source.text(), wanted)
+    key = source.text(), wanted
+    made = _kept.get(key)
+    if made is None:
+        made = compile_c(*key)
+        _kept.add(key, made)
+    return made
 
 
 def usual_compiler() -> str:
