@@ -1,11 +1,10 @@
 """The explanation of a mutated program names the cause that was put there, and its place.
 
-A part of the mutants is tried by default; BPFSCOPE_MUTATIONS=all tries every one.
+`make test` tries one mutant in PARTS, `make corpora` the others.
 """
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -23,8 +22,7 @@ from vm.trace.records import Failure
 from vm.trace.root_cause import CauseKind
 
 HERE: Final = Path(__file__).parent
-ALL: Final = os.environ.get("BPFSCOPE_MUTATIONS") == "all"
-PART: Final = 2  # one of so many mutants is tried by default
+PARTS: Final = 4
 
 RIGHT: Final = 0.90
 WRONG: Final = 0.02
@@ -41,8 +39,8 @@ def every_mutant() -> Iterator[Mutant]:
         yield from mutants(path.stem, path.read_text())
 
 
-def chosen() -> list[Mutant]:
-    return [m for m in every_mutant() if ALL or zlib.crc32(m.name.encode()) % PART == 0]
+def chosen(part: int) -> list[Mutant]:
+    return [m for m in every_mutant() if zlib.crc32(m.name.encode()) % PARTS == part]
 
 
 def failure_of(text: str) -> Failure | None:
@@ -68,9 +66,9 @@ def judge(mutant: Mutant, failure: Failure) -> str:
     return "right" if right else "wrong"
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> list[tuple[Mutant, Failure | None]]:
-    return [(mutant, failure_of(mutant.source)) for mutant in chosen()]
+@pytest.fixture(scope="module", params=[0, *(pytest.param(part, marks=pytest.mark.corpus) for part in range(1, PARTS))])
+def outcomes(request: pytest.FixtureRequest) -> list[tuple[Mutant, Failure | None]]:
+    return [(mutant, failure_of(mutant.source)) for mutant in chosen(request.param)]
 
 
 def test_there_are_many_of_every_kind() -> None:

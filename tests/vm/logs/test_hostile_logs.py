@@ -170,7 +170,7 @@ def test_memory_does_not_grow_with_the_text() -> None:
         assert report.program.steps > megabytes * 6000
         return size
 
-    small, large = peak(2), peak(5)
+    small, large = peak(1), peak(3)
     assert large < 60_000_000
     assert large < small * 1.2
 
