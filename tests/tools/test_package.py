@@ -57,7 +57,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True, timeout=100)
     install = [sys.executable, "-m", "pip", "--python", str(place / "bin" / "python"), "install", "-q", "--no-deps"]
-    subprocess.run([*install, "--no-index", str(wheel)], check=True, timeout=100, cwd=folder)
+    subprocess.run([*install, "--no-index", "--no-compile", str(wheel)], check=True, timeout=100, cwd=folder)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (place / "lib" / version / "site-packages" / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     yield place / "bin" / "bpfscope"
