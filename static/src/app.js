@@ -76,8 +76,6 @@ async function start() {
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 
   listen(scope);
-  // A page that is only looked at needs no connection; who presses something may ask something next.
-  for (const begins of ["pointerdown", "keydown"]) addEventListener(begins, () => scope.session.prepare(), { once: true, capture: true });
   if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
   else if (!boot.record || differs) scope.run();
   if (file) scope.analyses.reopen();

@@ -144,6 +144,9 @@ test("a connection can be made before anything is asked", () => {
   made.window("verify", 0, 10);
   assert.equal(sockets.length, 1);
   assert.deepEqual(sockets[0].sent.map((message) => message.type), ["resume", "window"]);
+  sockets[0].close();
+  made.prepare();
+  assert.equal(sockets.length, 1, "where that fails it is not tried at each value");
 });
 
 test("a run that the server forgot is not run again before something is asked of it", () => {

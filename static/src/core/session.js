@@ -26,6 +26,8 @@ export class Session {
   resuming = false;
   /** True once all messages of the run are here: they need not be sent again. */
   whole = false;
+  /** True once it was connected for what may be asked: where that fails, it is not tried at each value. */
+  prepared = false;
 
   /**
    * @param {string} url
@@ -91,11 +93,14 @@ export class Session {
     this.request = request;
     this.run = run;
     this.over = this.whole = true;
+    this.prepared = false;
   }
 
-  /** Connect before something is asked about the run that came with the page: somebody begins to use it. */
+  /** Connect, once, before something is asked about the run that came with the page: somebody points at what can be asked. */
   prepare() {
-    if (this.over && this.run !== null && !this.socket && !this.timer) this.open();
+    if (this.prepared || !this.over || this.run === null || this.socket || this.timer) return;
+    this.prepared = true;
+    this.open();
   }
 
   cancel() {
