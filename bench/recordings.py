@@ -117,8 +117,10 @@ def anew(recording: Recording) -> Iterator[Recording]:
 
 
 def request_of(recording: Recording) -> dict[str, Any]:
+    """As the page asks for it, which knows no name: another request would be another stored answer."""
     data = base64.b64encode(pipeline.recording_file(recording)).decode()
-    return {**recording.source, "input": {"kind": "recording", "base64": data}}
+    source = {name: value for name, value in recording.source.items() if name != "name"}
+    return {**source, "input": {"kind": "recording", "base64": data}}
 
 
 def shared(address: str, request: dict[str, Any]) -> str:
