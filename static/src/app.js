@@ -39,6 +39,16 @@ import * as tip from "./ui/tip.js";
 /** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
+/** Milliseconds after which no frame is waited for: a hidden tab gets none. */
+const FRAME = 300;
+
+/** After the next frame. @returns {Promise<void>} */
+const painted = () =>
+  new Promise((done) => {
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, FRAME);
+  });
+
 async function start() {
   const packed = packedIn();
   const carried = packed ? await unpack(packed) : null;
@@ -68,7 +78,7 @@ async function start() {
   if (boot.record && !differs) scope.protocol.adopt(boot.record);
 
   const components = {
-    "bs-header": Header, "bs-pipeline": Pipeline, "bs-editor": Editor, "bs-insns": Insns, "bs-state": State,
+    "bs-header": Header, "bs-pipeline": Pipeline, "bs-insns": Insns, "bs-state": State,
     "bs-scrubber": Scrubber, "bs-log": LogPane, "bs-shape": ShapePane, "bs-packet": PacketPane, "bs-maps": MapsPane, "bs-structs": StructsPane, "bs-object": ObjectPane, "bs-rewritten": RewrittenPane, "bs-profile": ProfilePane, "bs-compare": ComparePane, "bs-real": RealPane,
     "bs-output": OutputPane, "bs-machine": MachinePane, "bs-dock": Dock, "bs-announcer": Announcer, "bs-goto": Goto, "bs-passed": PassedDialog,
     "bs-switch": Switch, "bs-why": WhyPane, "bs-kernels": KernelsStrip, "bs-splitters": Splitters, "bs-value": ValuePopover, "bs-breakpoints": BreakpointsPane, "bs-view-menu": ViewMenu,
@@ -79,6 +89,9 @@ async function start() {
   if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
   else if (!boot.record || differs) scope.run();
   if (file) scope.analyses.reopen();
+  // Making the editor takes as long as all other panels together: what can be stepped is painted before.
+  await painted();
+  customElements.define("bs-editor", Editor);
   document.documentElement.dataset.ready = "true";
 }
 

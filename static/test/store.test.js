@@ -43,3 +43,17 @@ test("keys that nobody waits for tell nobody at the end of the turn", async () =
   store.flush();
   assert.deepEqual(told, ["frame value"]);
 });
+
+test("who asks for a layout is told before the others, whenever it was added", () => {
+  const store = new Store({ step: 0 });
+  /** @type {string[]} */
+  const told = [];
+  store.on(["step"], () => told.push("a"));
+  store.first(["step"], () => told.push("first"));
+  store.on(["step"], () => told.push("b"));
+  store.first(["step"], () => told.push("second"));
+  assert.deepEqual(told.splice(0), ["a", "first", "b", "second"], "each at once when it is added");
+  store.set({ step: 1 });
+  store.flush();
+  assert.deepEqual(told, ["first", "second", "a", "b"]);
+});

@@ -128,6 +128,8 @@ export class Store {
     this.dirty = new Set();
     /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} */
     this.readers = [];
+    /** How many of them come before the others, whenever they were added. */
+    this.firsts = 0;
     /** @type {{keys: string[], run: (changed: Set<string>) => void}[]} those that do not wait for the frame */
     this.eager = [];
     /** @type {Set<string>} what these were not told yet */
@@ -186,6 +188,17 @@ export class Store {
    */
   on(keys, run) {
     this.readers.push({ keys, run });
+    run(new Set(keys));
+  }
+
+  /**
+   * As on(), but before all others: for what asks the browser where something stands, which takes a layout of all that
+   * was painted before it.
+   * @param {(keyof State)[]} keys
+   * @param {(changed: Set<string>) => void} run
+   */
+  first(keys, run) {
+    this.readers.splice(this.firsts++, 0, { keys, run });
     run(new Set(keys));
   }
 

@@ -111,17 +111,17 @@ export class Editor extends Panel {
     new ResizeObserver(([entry]) => this.host.style.setProperty("--code-width", `${Math.max(160, entry.contentRect.width - 64)}px`)).observe(this.host);
     this.addEventListener("take-focus", () => this.view.focus());
     for (const scrolls of ["wheel", "touchmove"]) this.host.addEventListener(scrolls, () => (this.touched = store.state.ran), { passive: true });
-    store.on(["source", "files", "file", "kind", "opened"], () => this.fromStore());
-    store.on(["ran"], () => {
+    store.first(["source", "files", "file", "kind", "opened"], () => this.fromStore());
+    store.first(["ran"], () => {
       this.moveBreakpoints();
       this.ran.begin(this.view.state.doc);
       for (const { state: kept, ran } of this.kept.values()) ran.begin(kept.doc);
     });
-    store.on(["breakpoints", "ran", "opened", "code", "file"], () => this.markBreakpoints());
+    store.first(["breakpoints", "ran", "opened", "code", "file"], () => this.markBreakpoints());
     document.addEventListener("arranged", () => this.view.requestMeasure());
-    store.on(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses", "file"], () => this.mark());
-    store.on(["stages", "file"], () => this.diagnose());
-    store.on(["step", "view", "windows", "code", "facts", "ink", "opened", "kind", "file"], () => this.ink.paint(this.view));
+    store.first(["step", "view", "windows", "code", "hover", "stages", "log", "reasons", "heat", "analyses", "file"], () => this.mark());
+    store.first(["stages", "file"], () => this.diagnose());
+    store.first(["step", "view", "windows", "code", "facts", "ink", "opened", "kind", "file"], () => this.ink.paint(this.view));
   }
 
   /** @param {string} text */
