@@ -153,7 +153,7 @@ class Replay:
 
     def outlines(self) -> list[Execution]:
         """The events without what takes time to find out: calls, memory, names."""
-        return [joined([(each.program, each.outline()) for each in parts]) for parts in self._events]
+        return [joined([(each.program, each.outline()) for each in parts], _frames(parts)) for parts in self._events]
 
     def events(self) -> Iterator[Event]:
         """The events, in order."""
@@ -163,7 +163,7 @@ class Replay:
             for each in parts:
                 known += each.follow(self._paths[each.program], followed)
                 followed = max(0, followed - len(each.steps))
-            run = joined([(each.program, each.execution()) for each in parts])
+            run = joined([(each.program, each.execution()) for each in parts], _frames(parts))
             yield Event(run, known if any(known) else [], list(_held(parts)))
 
 
@@ -242,14 +242,22 @@ class _Event:
         return by_line(self.code, self.event, self.states, self.steps) if named else memory
 
     @property
+    def returns(self) -> bool:
+        """Whether the next event is the rest of a program whose subprogram's tail call entered this one."""
+        after = self.after
+        return after is not None and _goes_on(self.shared.recording.codes[after.program], after)
+
+    @property
     def whole(self) -> bool:
         """Whether the last step is the program's return."""
         return not self.event.cut and self.raw.count() == len(self.steps)
 
     def _tail_calls(self) -> list[RunEvent]:
         found = [RunEvent(step, "tail_call", "to itself") for step, _ in self.raw.tail_calls()]
+        codes = self.shared.recording.codes
+        if self.returns:
+            return found
         if self.event.continues and self.steps and self.raw.count() == len(self.steps):
-            codes = self.shared.recording.codes
             name = codes[self.after.program].name if self.after is not None else "another program"
             found.append(RunEvent(len(self.steps) - 1, "tail_call", f"to {name}, which replaces this frame"))
         return found
@@ -287,6 +295,13 @@ def _starts(events: Sequence[RecordedEvent], number: int) -> Iterator[int]:
             yield i
 
 
+def _goes_on(code: RecordedCode, event: RecordedEvent) -> bool:
+    """Whether an event begins in the middle of its program: what its subprogram's tail call entered returned to it."""
+    # The first instruction's code begins with the prologue, behind which a tail call enters.
+    second = min((offset for offset, slot in code.lines if slot > 0), default=-1)
+    return second >= 0 and bool(event.offsets) and event.offsets[0] >= second
+
+
 def _chain(
     events: Sequence[RecordedEvent], i: int, reached: Mapping[int, object]
 ) -> Iterator[tuple[RecordedEvent, RecordedEvent | None]]:
@@ -301,6 +316,15 @@ def _chain(
         if after.program not in reached:
             return
         i += 1
+
+
+def _frames(parts: Sequence[_Event]) -> list[int]:
+    """The frame that each part begins in: a tail call replaces the frame that it is made in, be it a subprogram's."""
+    found, frame = [], 0
+    for each in parts:
+        found.append(frame)
+        frame = 0 if each.returns or not each.steps else frame + each.steps[len(each.steps) - 1].frameno
+    return found
 
 
 def _held(parts: Sequence[_Event]) -> Iterator[HeldStruct]:

@@ -1,7 +1,7 @@
 """Tail calls in a recorded event: the programs that they enter are steps of the same event.
 
 The recordings are those of `python -m vm record tests/golden/recordings/tail_calls.c --kernel 6.12 --events 2 --shell
-'busybox true; busybox true'`, and of 6.1, whose machine code is another one.
+'busybox true; busybox true'`, and of 6.1, whose machine code is another one; and of rounds.c, recorded in the same way.
 """
 
 from __future__ import annotations
@@ -77,6 +77,39 @@ def test_what_the_verifier_knew_is_that_of_the_program_entered() -> None:
         unknown = [i for i, about in enumerate(known) if about is None]
         assert unknown == [left for left, _ in jumps(run)]
         assert not any(about.wrong for about in known if about is not None)
+
+
+def rounds() -> Recording:
+    return pipeline.recording_of((FOLDER / "rounds-6.12.rec").read_bytes())
+
+
+def test_a_program_that_enters_itself_is_known_in_each_round() -> None:
+    for _, run, known in pipeline.stepped(rounds(), "again"):
+        assert [text for _, text in jumps(run)] == ["to itself"] * 3 + ["to last, which replaces this frame"]
+        assert [i for i, about in enumerate(known) if about is None] == [step for step, _ in jumps(run)]
+        assert not any(about.wrong for about in known if about is not None)
+
+
+def test_what_a_subprogram_enters_returns_to_the_subprogram_s_caller() -> None:
+    told = list(pipeline.stepped(rounds(), "sub"))
+    assert len(told) == 2
+    for _, run, known in told:
+        places = [(step.insn_idx // PROGRAM, step.insn_idx % PROGRAM, step.frameno) for step in run.steps]
+        assert places == [
+            (0, 0, 0),
+            (0, 3, 1),
+            (0, 5, 1),
+            (0, 6, 1),
+            *((2, n, 1) for n in range(4)),
+            (0, 1, 0),
+            (0, 2, 0),
+        ]
+        assert jumps(run) == [(3, "to last, which replaces this frame")]
+        # What the verifier knew behind the call does not hold: it did not look at the program that returned.
+        assert [i for i, about in enumerate(known) if about is None] == [3, 8, 9]
+    # An event of its own has nothing behind its return.
+    own = list(pipeline.stepped(rounds(), "last"))
+    assert len(own) == 7 and all(not jumps(run) and all(known) and len(run.steps) == 4 for _, run, known in own)
 
 
 def test_by_line_nothing_is_known() -> None:
