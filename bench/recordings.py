@@ -147,6 +147,14 @@ def by_link(browser: Any, link: str, said: str = SAID[True]) -> float:
     return took
 
 
+def store(browser: Any, link: str) -> None:
+    """Open a link until its answer is whole, and stored: who leaves before stops the run."""
+    page = browser.new_page()
+    page.goto(link)
+    page.wait_for_function("() => document.querySelector('bs-dock')?.store?.state.status.state === 'done'")
+    page.close()
+
+
 def by_file(page: Any, file: Path) -> float:
     """Milliseconds from the choice of the file until the first recorded step is painted; then it is stepped."""
     page.evaluate(CHOICE)
@@ -173,7 +181,7 @@ def recordings(clock: Clock) -> list[Row]:
             made = anew(recorded(rounds))
             part = Clock(clock.left() / (len(SIZES) - n))
             link = shared(address, request_of(next(made)))
-            by_link(browser, link)
+            store(browser, link)
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/examples/count-drop")
             page.wait_for_selector("html[data-ready]")
