@@ -168,7 +168,7 @@ class EnteredWalk(Wire, frozen=True):
 
     total: Annotated[int, about("steps of the walk")]
     keyframe: VerifierKeyframe
-    steps: Annotated[list[VerifierStep], about("the first 1,024")]
+    steps: Annotated[list[VerifierStep], about("the first ones: 1,024 of all programs together")]
 
 
 class Entered(Wire, frozen=True):
@@ -180,7 +180,7 @@ class Entered(Wire, frozen=True):
     name: str
     insns: list[Insn]
     listing: Annotated[list[MachineInsn], about("its machine code")]
-    walk: Annotated[EnteredWalk, about("absent: none, or one of more than 20,000 instructions")] | Unset = UNSET
+    walk: Annotated[EnteredWalk, about("absent: not entered, or too long")] | Unset = UNSET
 
 
 class Executed(Wire, frozen=True):

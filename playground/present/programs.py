@@ -10,7 +10,7 @@ from playground.present.walk import walk_json
 from vm.jit.listing import listing as machine_listing
 from vm.listing import ListedInsn, listing
 from vm.program import Object, Program, Remark
-from vm.runner.execution import PROGRAM
+from vm.runner.execution import PROGRAM, Execution
 
 if TYPE_CHECKING:
     from vm.runner.tail_calls import Companion
@@ -20,7 +20,7 @@ MOST_FILES: Final = 64
 MOST_ENTERED: Final = 4_000
 """Instructions of a program that a tail call enters, up to which they are told."""
 MOST_WALKED: Final = 1_024
-"""Steps of its walk that are told."""
+"""Steps of the walks of all of these that are told."""
 Message: TypeAlias = dict[str, Any]
 
 
@@ -129,12 +129,24 @@ def remarks_json(remarks: Sequence[Remark]) -> list[Message]:
     return [remark.as_json() for remark in remarks]
 
 
+def entered_names(runs: Sequence[Execution], others: Sequence[Companion]) -> set[str]:
+    """The names of the companions that a tail call of these runs entered."""
+    first = (
+        run.steps[event.step + 1].insn_idx
+        for run in runs
+        for event in run.events
+        if event.kind == "tail_call" and event.step + 1 < len(run.steps)
+    )
+    numbers = {insn_idx // PROGRAM for insn_idx in first}
+    return {other.rewritten.program.name for n, other in enumerate(others, 1) if n in numbers}
+
+
 def entered_json(programs: Sequence[Companion]) -> Message:
     """The field `entered`, for programs that tail calls may have entered, by their numbers from 1; {} without any.
 
     Slots of program n are counted from n * PROGRAM on. Programs of more than MOST_ENTERED slots are left out.
     """
-    found = []
+    found, left = [], MOST_WALKED
     for n, (rewritten, image, paths) in enumerate(programs, 1):
         program, first = rewritten.program, PROGRAM * n
         if len(program.insns) > MOST_ENTERED:
@@ -149,6 +161,9 @@ def entered_json(programs: Sequence[Companion]) -> Message:
             {"off": row.off, "hex": row.hex, "text": row.text, "insn": row.insn_idx + first * (row.insn_idx >= 0)}
             for row in rows
         ]  # fmt: skip
-        walk = {"walk": walk_json(program, paths.trace, MOST_WALKED)} if paths is not None else {}
+        walk: Message = {}
+        if paths is not None and left > 0:
+            walk = {"walk": walk_json(program, paths.trace, left)}
+            left -= len(walk["walk"]["steps"])
         found.append({"name": program.name, "insns": insns, "listing": code, **walk})
     return {"entered": found} if found else {}

@@ -19,6 +19,7 @@ from playground.present.machine import run_blocks, runs_json
 from playground.present.parts import divided, parts
 from playground.present.programs import (
     entered_json,
+    entered_names,
     index_json,
     insns_json,
     lines_json,
@@ -419,13 +420,10 @@ def run_stage(translated: Translated) -> Generator[Message, None, Ran]:
     if any(event.kind == "tail_call" for x in runs for event in x.events):
         verified = not translated.rewritten.plain
         others = pipeline.companions(
-            obj,
-            translated.loaded.program,
-            verified=verified,
-            machine=image is not None,
-            caps=asked.caps,
-            walks=verified,
+            obj, translated.loaded.program, verified=verified, machine=image is not None, caps=asked.caps
         )
+        if verified:
+            others = pipeline.with_walks(others, entered_names(runs, others), asked.caps)
     paths = [translated.paths, *(other.paths for other in others)]
     left = MAX_FOLLOWED
     for n, x in enumerate(runs):

@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from vm.pipeline.profiling import Advice, Profiled, advice, profile_fields, profiled
     from vm.pipeline.reduction import Reduced, reduced
     from vm.pipeline.repair import Repair, repaired, repairs
-    from vm.pipeline.running import companions, execute, laid_out
+    from vm.pipeline.running import companions, execute, laid_out, with_walks
     from vm.pipeline.translation import Code, code, rewrite, translate, unverified, xlated_bytes
     from vm.pipeline.values import Asked, accesses, facts, value
     from vm.pipeline.xlated_listing import rewritten_listing
@@ -119,6 +119,7 @@ LATER: Final = {
     "contents": ("object_contents", "contents"),
     "counterexample": ("counterexamples", "counterexample"),
     "execute": ("running", "execute"),
+    "with_walks": ("running", "with_walks"),
     "facts": ("values", "facts"),
     "guest_folders": ("kernel_matrix", "guest_folders"),
     "guests": ("kernel_matrix", "guests"),
@@ -264,6 +265,7 @@ __all__ = [
     "verified",
     "verify",
     "walk",
+    "with_walks",
     "with_changes",
     "workloads",
     "xlated_bytes",

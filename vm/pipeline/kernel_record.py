@@ -15,7 +15,7 @@ from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
 from vm.pipeline.kernel_setup import NOTHING, Setup, prepared
 from vm.pipeline.objects import load
-from vm.pipeline.running import companions
+from vm.pipeline.running import companions, with_walks
 from vm.pipeline.source import BuildOptions, Source
 from vm.program import Object
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
@@ -187,9 +187,9 @@ def replayed(
     others: Sequence[Companion] = ()
     if obj is not None and any(event.continues for event in recording.events):
         entered = {recording.codes[event.program].name for event in recording.events}
-        walks = paths is not None
-        found = companions(obj, rewritten.program, verified=True, machine=True, caps=caps, walks=walks)
+        found = companions(obj, rewritten.program, verified=True, machine=True, caps=caps)
         others = [each for each in found if each.rewritten.program.name in entered]
+        others = with_walks(others, entered, caps) if paths is not None else others
     return Replay(recording, rewritten, image, steps, paths, others)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -20,19 +20,13 @@ if TYPE_CHECKING:
     from vm.runner.execution import Execution
     from vm.runner.inputs import RunInput, RunLimits
     from vm.runner.world import World
-    from vm.trace.follow import WalkPaths
 
-MAX_WALK: Final = 20_000
-"""Instructions processed up to which the walk of a companion is recorded, which takes some 30 us for each."""
+MAX_WALKED: Final = 20_000
+"""Instructions processed up to which the walks of companions are recorded, all together; each takes some 30 us."""
 
 
-def companions(
-    obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps = ROOT, walks: bool = False
-) -> list[Companion]:
-    """The programs of the object that tail calls can reach, ready to run; slots of rejected programs stay empty.
-
-    walks -- with the paths of their walks, if these are no longer than MAX_WALK
-    """
+def companions(obj: Object, program: Program, *, verified: bool, machine: bool, caps: Caps = ROOT) -> list[Companion]:
+    """The programs of the object that tail calls can reach, ready to run; slots of rejected programs stay empty."""
     names = {each.name: each for each in obj.programs}
     found: dict[str, Companion] = {}
     todo = [program]
@@ -41,32 +35,38 @@ def companions(
             for _, name in spec.init_slots:
                 if not isinstance(name, str) or name in found or name == program.name or name not in names:
                     continue
-                other = _accepted(names[name], caps, walks) if verified else Companion(unverified(names[name]))
-                if other is not None:
-                    found[name] = other._replace(image=translate(other.rewritten)) if machine else other
+                rewritten = _accepted(names[name], caps) if verified else unverified(names[name])
+                if rewritten is not None:
+                    found[name] = Companion(rewritten, translate(rewritten) if machine else None)
                     todo.append(names[name])
     return list(found.values())
 
 
-def _accepted(program: Program, caps: Caps, walks: bool) -> Companion | None:
+def _accepted(program: Program, caps: Caps) -> Rewritten | None:
     try:
         verification, env = verify(program, log_level=0, record=False, caps=caps)
+        return rewrite(env) if verification.verdict == "accept" else None
     except InputError:
         return None
-    if verification.verdict != "accept":
-        return None
-    rewritten = rewrite(env)
-    recorded = walks and verification.insns_processed <= MAX_WALK
-    return Companion(rewritten, paths=_paths(program, caps, rewritten) if recorded else None)
 
 
-def _paths(program: Program, caps: Caps, rewritten: Rewritten) -> WalkPaths | None:
+def with_walks(others: Sequence[Companion], entered: Container[str], caps: Caps = ROOT) -> list[Companion]:
+    """Verified companions, those of these names with the paths of their walks, as far as MAX_WALKED goes."""
     from vm.runner.follow import walk_paths
 
-    recorded = walk(program, log_level=0, record=True, caps=caps)
-    for _ in recorded.advance():
-        pass
-    return walk_paths(recorded.env, recorded.recorder, rewritten) if recorded.recorder is not None else None
+    found, left = [], MAX_WALKED
+    for other in others:
+        program = other.rewritten.program
+        if program.name in entered and left > 0:
+            recorded = walk(program, log_level=0, record=True, caps=caps)
+            for _ in recorded.advance():  # in slices: a walk that is too long is not finished
+                if recorded.env.insn_processed > left:
+                    break
+            left -= recorded.env.insn_processed
+            if left >= 0 and recorded.recorder is not None:
+                other = other._replace(paths=walk_paths(recorded.env, recorded.recorder, other.rewritten))
+        found.append(other)
+    return found
 
 
 @contextmanager

@@ -2472,7 +2472,7 @@ export interface EnteredWalk {
   /** steps of the walk */
   total: number;
   keyframe: VerifierKeyframe;
-  /** the first 1,024 */
+  /** the first ones: 1,024 of all programs together */
   steps: VerifierStep[];
 }
 
@@ -2482,7 +2482,7 @@ export interface Entered {
   insns: Insn[];
   /** its machine code */
   listing: MachineInsn[];
-  /** absent: none, or one of more than 20,000 instructions */
+  /** absent: not entered, or too long */
   walk?: EnteredWalk;
 }
 

@@ -134,6 +134,29 @@ def test_the_program_that_a_tail_call_enters_is_told(engine: str) -> None:
     told.read(json.dumps(run))
 
 
+def walks_told(source: str) -> list[int | None]:
+    """Steps of the walk that comes with each program that tail calls may enter."""
+    said = run_job({"kind": "c", "source": source, "options": {"program": "first"}})
+    run = next(m for m in said if m["type"] == "stage" and m["stage"] == "run" and m["status"] == "done")
+    return [len(each["walk"]["steps"]) if "walk" in each else None for each in run["entered"]]
+
+
+def test_walks_come_with_programs_that_were_entered_and_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    three = CHAIN.replace("max_entries, 1", "max_entries, 3").replace(
+        "[0] = (void *)&second }", "[0] = (void *)&second, [1] = (void *)&third, [2] = (void *)&never }"
+    )
+    more = 'SEC("xdp") int {0}(struct xdp_md *ctx) {{ return ctx->data_end - ctx->data > 30; }}\n'
+    three = three.replace("struct {", "int third(struct xdp_md *ctx);\nint never(struct xdp_md *ctx);\nstruct {", 1)
+    three = three.replace("return ctx->data_end", "bpf_tail_call(ctx, &chain, 1); return ctx->data_end")
+    three += more.format("third") + more.format("never")
+    second, third, never = walks_told(three)
+    assert second and third and never is None
+    monkeypatch.setattr("playground.present.programs.MOST_WALKED", second + 2)
+    assert walks_told(three) == [second, 2, None]
+    monkeypatch.setattr("vm.pipeline.running.MAX_WALKED", 1)
+    assert walks_told(three) == [None, None, None]
+
+
 def test_both_engines_say_the_same() -> None:
     jit, interpreter = stages("count_drop.c"), stages("count_drop.c", engine="interpreter")
     assert jit["run"]["engine"] == "jit"

@@ -285,7 +285,9 @@ def test_each_program_is_followed_in_its_own_walk(machine: bool) -> None:
     own = walk_paths(walk.env, walk.recorder, rewritten)
     image = pipeline.translate(rewritten) if machine else None
     (run,) = pipeline.execute(rewritten, image, [PacketInput(bytes(20))], RunLimits(), obj=obj)
-    (other,) = pipeline.companions(obj, program, verified=True, machine=machine, walks=True)
+    others = pipeline.companions(obj, program, verified=True, machine=machine)
+    assert [each.paths for each in pipeline.with_walks(others, ())] == [None]
+    (other,) = pipeline.with_walks(others, {"last"})
     assert other.paths is not None
     known = list(known_states([own, other.paths], run))
     left = [event.step for event in run.events if event.kind == "tail_call"]
