@@ -110,7 +110,7 @@ def inline() -> Inline:
     return Inline(mark_safe(theme), mark_safe(style), mark_safe(script), mark_safe(reference), policy)
 
 
-SCRIPTS: Final = ("theme.js", "app.js")
+SCRIPTS: Final = ("theme.js", "session.js")
 
 
 def _file(name: str) -> str:

@@ -1,5 +1,5 @@
-// Bundles static/src into static/dist: the page's module, that of plain pages, one style sheet, and a tiny script that
-// sets the theme before paint.
+// Bundles static/src into static/dist: the page's modules, that of plain pages, one style sheet, a tiny
+// script that sets the theme before paint, and the page's modules as one for a session in one file.
 import { build, context } from "esbuild";
 import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,7 @@ const scaling = {
 };
 const options = {
   entryPoints: [
-    { in: join(here, "src/app.js"), out: "app" },
+    { in: join(here, "src/app.js"), out: "session" },
     { in: join(here, "src/css/app.css"), out: "app" },
     { in: join(here, "src/css/embed.css"), out: "embed" },
     { in: join(here, "src/pages.js"), out: "pages" },
@@ -57,6 +57,8 @@ const options = {
   logLevel: "warning",
   plugins: [scaling],
 };
+/** What the page imports by import() is a module of its own; "chunk" is what the modules share. */
+const page = { ...options, entryPoints: [{ in: join(here, "src/app.js"), out: "app" }], splitting: true, chunkNames: "[name]" };
 /** The script before the first paint is no module; it knows the queries once the style sheets are read. */
 const early = () => ({
   ...options,
@@ -67,12 +69,16 @@ const early = () => ({
 
 if (process.argv.includes("--watch")) {
   await build(options);
+  await build(page);
   await build(early());
-  const watcher = await context({ ...options, minify: false, sourcemap: true, logLevel: "info" });
-  await watcher.watch();
+  for (const each of [options, page]) {
+    const watcher = await context({ ...each, minify: false, sourcemap: true, logLevel: "info" });
+    await watcher.watch();
+  }
 } else {
   rmSync(options.outdir, { recursive: true, force: true });
   await build(options);
+  await build(page);
   await build(early());
   copyFileSync(join(here, "reference.json"), join(options.outdir, "reference.json"));
   // Beside each file its compressed self, which is what goes over the wire.

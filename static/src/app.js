@@ -1,5 +1,4 @@
 /** Where the page starts: read what came with it, make the panels, show the stored walk or the kept draft. */
-import "./core/htmx.js";
 import { readDraft } from "./core/draft.js";
 import { listen } from "./core/keys.js";
 import { packedIn, unpack } from "./core/packed.js";
@@ -11,7 +10,6 @@ import { Announcer } from "./panels/announcer.js";
 import { BreakpointsPane } from "./panels/breakpoints.js";
 import { ComparePane } from "./panels/compare.js";
 import { Dock, PANES } from "./panels/dock.js";
-import { Editor } from "./panels/editor.js";
 import { Goto } from "./panels/goto.js";
 import { PassedDialog } from "./panels/passed.js";
 import { Header } from "./panels/header.js";
@@ -38,6 +36,8 @@ import * as tip from "./ui/tip.js";
 
 /** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+
+const NO_EDITOR = "The editor could not be loaded from the server. What is shown can be stepped through; load the page again to edit or to share.";
 
 /** Milliseconds after which no frame is waited for: a hidden tab gets none. */
 const FRAME = 300;
@@ -89,9 +89,14 @@ async function start() {
   if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
   else if (!boot.record || differs) scope.run();
   if (file) scope.analyses.reopen();
-  // Making the editor takes as long as all other panels together: what can be stepped is painted before.
+  // The editor is more code, and takes as long to make, as all other panels together: what can be stepped is painted before.
   await painted();
-  customElements.define("bs-editor", Editor);
+  try {
+    const [{ Editor }] = await Promise.all([import("./panels/editor.js"), import("./core/htmx.js")]);
+    customElements.define("bs-editor", Editor);
+  } catch {
+    scope.store.set({ notice: NO_EDITOR });
+  }
   document.documentElement.dataset.ready = "true";
 }
 

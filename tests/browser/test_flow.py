@@ -344,14 +344,49 @@ def test_nothing_jumps_while_stages_arrive(tab: Tabs) -> None:
 
 
 def test_the_page_weighs_little(tab: Tabs) -> None:
-    """HTML, CSS and JS together, as they come over the wire."""
-    made = tab()
+    """HTML, CSS and JS together, as they come over the wire to a browser that has none of it."""
+    made = tab(device_scale_factor=1)
     sizes: dict[str, int] = {}
     made.page.on("response", lambda r: sizes.update({r.url: r.request.sizes()["responseBodySize"]}))
     made.open()
     made.page.wait_for_timeout(300)
     assert any(url.endswith("app.js") for url in sizes)
     assert sum(sizes.values()) < 400_000, sizes
+    later = sum(size for url, size in sizes.items() if url.endswith(("/editor.js", "/htmx.js")))
+    assert later > 150_000, sizes  # half of it is not waited for before the first step is painted
+
+
+def test_a_page_whose_editor_does_not_arrive_can_be_stepped(tab: Tabs) -> None:
+    made = tab()
+    page = made.page
+    page.route("**/editor.js", lambda route: route.abort())
+    page.goto(made.server)
+    page.wait_for_selector(DONE)
+    expect(page.locator("[data-part=notice]")).to_contain_text("The editor could not be loaded")
+    expect(place(page)).to_contain_text("step 1 of")
+    page.keyboard.press("ArrowRight")
+    expect(place(page)).to_contain_text("step 2 of")
+    page.unroute("**/editor.js")
+    assert made.faults.pop().startswith("console: Failed to load resource")
+    made.check()
+
+
+def test_a_menu_that_was_opened_early_is_filled(tab: Tabs) -> None:
+    """htmx, which fetches it, comes after the first step was painted."""
+    made = tab()
+    page = made.page
+    opened: list[Any] = []
+    page.route("**/htmx.js", lambda route: opened.append(route))
+    with page.expect_request("**/htmx.js"):
+        page.goto(made.server)
+    menu = page.locator("details.menu").first
+    menu.locator("summary").click()
+    expect(menu).to_have_attribute("open", "")
+    (held,) = opened
+    held.continue_()
+    page.wait_for_selector(DONE)
+    expect(menu.locator(".menu-body a").nth(5)).to_be_visible()
+    made.check()
 
 
 def test_what_keeps_a_program_from_being_shared_is_said(tab: Tabs) -> None:

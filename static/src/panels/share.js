@@ -69,6 +69,7 @@ export class Share {
   listen(form) {
     const { scope } = this;
     const result = this.part("share-result");
+    form.addEventListener("submit", (event) => event.preventDefault()); // also before htmx is there
     /** @param {string} type @param {(detail: any) => void} handler of the event's detail */
     const on = (type, handler) => form.addEventListener(type, (event) => handler(/** @type {CustomEvent} */ (event).detail));
     form.addEventListener("htmx:confirm", (event) => {
