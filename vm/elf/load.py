@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from errno import ESRCH
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,7 @@ from vm.kernel.target import EMULATED, Target
 from vm.program import Object, Program
 
 if TYPE_CHECKING:
+    from vm.elf.guess import Guess
     from vm.elf.struct_ops import Operation, StructOps
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -81,44 +82,39 @@ def load(
         texts = attach_debug_lines(functions, elf)
     if not kernel.real:
         maps = [placed._replace(spec=typed(placed.spec, shown)) for placed in maps]
-    linker = Linker(functions, maps, btf, externs, kernel)
     fallback = section_def(untyped) if untyped else None
     if untyped and fallback is None:
         raise InputError(f"'{untyped}' is no section name that says a program type; one such is 'socket'.")
-    programs, errors, nameless, errnos = [], [], [], []
+    linker = Linker(functions, maps, btf, externs, kernel)
+    made = _Made()
+    nameless = []
     for function in entries:
         section = sections.get(function.name, function.section.name.removeprefix("?"))
-        known, meant = section_def(section), None
+        known = section_def(section)
         if known is None and guess:
-            from vm.elf.guess import context_of
-            from vm.elf.guess import guess as guessed
-
-            meant = guessed(section, context_of(btf, function.name))
+            meant = _meant(section, function, btf)
             remarks.refused_section(function.name, section, meant, untyped)
-        if meant is not None:
-            section, known = meant.section, meant.definition
-        elif known is None:
-            known = fallback
-            if not guess:  # else a remark says it
-                nameless.append((function.name, section))
+            if meant is not None:
+                section, known = meant.section, meant.definition
+        elif known is None:  # else a remark says it
+            nameless.append((function.name, section))
         try:
-            program = _program(function, section, known, linker, ops, license_name, shown, kernel)
-            programs.append(program)
-            remarks.license(program)
+            program = _program(function, section, known or fallback, linker, ops, license_name, shown, kernel)
         except InputError as error:
-            errors.append((function.name, f"Program '{function.name}' cannot be loaded: {error.message.rstrip('.')}."))
-            errnos.append((function.name, error.errno))
+            made.refuse(function, error)
+        else:
+            made.programs.append(program)
+            remarks.license(program)
     whole = _given_up(externs, ops) if kernel.real else None
     if whole is not None:
-        said = whole.message.rstrip(".")
-        errors = [(f.name, f"Program '{f.name}' cannot be loaded: {said}.") for f in entries]
-        errnos = [(f.name, whole.errno) for f in entries]
-        programs, nameless = [], []
+        made = _Made()
+        for function in entries:
+            made.refuse(function, whole)
     specs = [m.spec for m in maps] + (ops.maps if ops is not None else [])
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
         specs.append(options_map)
-    programs = [replace(program, object_maps=tuple(specs)) for program in programs]
+    programs = [replace(program, object_maps=tuple(specs)) for program in made.programs]
     if texts:
         programs = [_with_own_texts(program, texts) for program in programs]
     loaded = {program.name for program in programs}
@@ -129,11 +125,32 @@ def load(
         tuple(specs),
         license_name,
         btf,
-        errors=tuple(errors),
+        errors=tuple(made.errors),
         untyped=stood_in,
         remarks=remarks.all(),
-        errnos=tuple(errnos),
+        errnos=tuple(made.errnos),
     )
+
+
+@dataclass
+class _Made:
+    """The programs of an object; of those that cannot be loaded what is said, and the errno, by the program's name."""
+
+    programs: list[Program] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    errnos: list[tuple[str, int]] = field(default_factory=list)
+
+    def refuse(self, function: Function, error: InputError) -> None:
+        said = error.message.rstrip(".")
+        self.errors.append((function.name, f"Program '{function.name}' cannot be loaded: {said}."))
+        self.errnos.append((function.name, error.errno))
+
+
+def _meant(section: str, function: Function, btf: Btf | None) -> Guess | None:
+    """What a section name that libbpf does not know was probably meant as."""
+    from vm.elf.guess import context_of, guess
+
+    return guess(section, context_of(btf, function.name))
 
 
 def _btf(elf: ElfFile) -> Btf | None:
