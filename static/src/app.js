@@ -32,11 +32,14 @@ import { Switch } from "./panels/switch.js";
 import { ValuePopover } from "./panels/value.js";
 import { ViewMenu } from "./panels/view-menu.js";
 import { WhyPane } from "./panels/why.js";
+import { h } from "./ui/dom.js";
 import * as tip from "./ui/tip.js";
 
 /** @param {string} id of a script element with JSON */
 const json = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 
+/** Characters of the source that are shown until the editor is there. */
+const FIRST_TEXT = 20_000;
 const NO_EDITOR = "The editor could not be loaded from the server. What is shown can be stepped through; load the page again to edit or to share.";
 
 /** Milliseconds after which no frame is waited for: a hidden tab gets none. */
@@ -85,6 +88,8 @@ async function start() {
   };
   for (const [name, component] of Object.entries(components)) customElements.define(name, component);
 
+  const { kind, source } = scope.state;
+  document.querySelector("bs-editor")?.append(h("pre", { class: "source-text", tabindex: "0", "aria-label": "Source" }, kind === "elf" ? "" : source.slice(0, FIRST_TEXT)));
   listen(scope);
   if (packed && !carried) scope.protocol.fail("The program in this link did not arrive whole: ask for the link again, or for a stored one.");
   else if (!boot.record || differs) scope.run();

@@ -70,6 +70,7 @@ def test_the_first_paint_can_be_stepped(tab: Tabs) -> None:
     sockets: list[str] = []
     made.page.on("websocket", lambda ws: sockets.append(ws.url))
     page = made.open()
+    expect(page.locator("bs-editor")).to_contain_text('SEC("xdp")')
     expect(place(page)).to_contain_text("step 1 of")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -363,6 +364,7 @@ def test_a_page_whose_editor_does_not_arrive_can_be_stepped(tab: Tabs) -> None:
     page.goto(made.server)
     page.wait_for_selector(DONE)
     expect(page.locator("[data-part=notice]")).to_contain_text("The editor could not be loaded")
+    expect(page.locator("bs-editor")).to_contain_text('SEC("xdp")')
     expect(place(page)).to_contain_text("step 1 of")
     page.keyboard.press("ArrowRight")
     expect(place(page)).to_contain_text("step 2 of")

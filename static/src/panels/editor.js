@@ -95,7 +95,7 @@ export class Editor extends Panel {
     const open = h("button", { type: "button", class: "chip", on: { click: () => this.chooser.click() } }, "Open…");
     this.ink = new InkMarks(this.scope, (line) => this.place(line));
     this.tabs = new FileTabs(this.scope, () => this.view.focus());
-    this.append(
+    this.replaceChildren(
       h("div", { class: "column-head" }, h("h2", { class: "column-title visually-hidden" }, "Source"), this.kinds, open, this.tabs.adds, this.ink.button, this.said, closer(store, "code", "the source"), this.chooser),
       this.tabs.element,
       this.host,
