@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -188,21 +188,9 @@ def run(
     if packets is not None:
         for received in single_runs(machine, kernel, obj, packets, before):
             yield [received]
-    load = Load(machine, kernel, obj, programs[0])
-    attacher = Attacher(machine, kernel, tuple(obj.maps), devices=before.devices if before is not None else {})
-    if shell not in _WITHOUT_NETWORK or any(each.prog_type not in _TRACING for each in programs):
-        attacher.pair = make_pair(machine)
     one = _Run(machine)
-    _open_streams(machine)
-    loaded = load.together(programs)
-    if load.mapped:
-        _open_buffers(one, obj, attacher)
-        if before is not None:
-            put_entries(machine, obj, before)
-    attacher.loaded |= {
-        program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
-    }
-    prepare(attacher, programs)
+    attacher = Attacher(machine, kernel, tuple(obj.maps), devices=before.devices if before is not None else {})
+    loaded = _loaded(one, attacher, obj, programs, shell, before)
     attached = 0
     codes: list[RecordedCode] = []
     watched: list[Program] = []
@@ -223,46 +211,97 @@ def run(
         return
     for name, slot in attacher.iterators.items():
         yield list(_iterated(machine, name, slot))
-    recorder = Recorder(machine, kernel, codes, watched, choice, obj) if choice is not None else None
-    pause: Callable[[float], None] = time.sleep
-    if recorder is not None:
+    maps = _Maps(machine, obj)
+    if choice is None:
+        _start(machine, shell)
+        yield from _watched(one, maps, seconds)
+    else:
+        recorder = Recorder(machine, kernel, codes, watched, choice, obj)
         yield [Codes(tuple(codes))]
         recorder.start()
-        pause = recorder.wait
-    _start(machine, shell)
-    if recorder is not None:
-        recorder.resume()
-        recorder.wait(_RECORDING_PAUSE)
-    maps, rest = _Maps(machine, obj), _PAUSE
-    spare = RECORDING_SPARE if recorder is not None else 0.0
-    until, settled, looked = time.monotonic() + seconds + spare, 0.0, time.monotonic()
-    if recorder is None:
-        machine.limit(min(machine.left, seconds + _LAST))
-    while time.monotonic() < until:
-        asked = time.monotonic()
-        yield one.poll()
-        if recorder is not None:
-            recorder.resume()
-            # Programs that run in init are not recorded while it answers: that has to be the smaller part of the time.
-            rest = min(_LONGEST_PAUSE, max(_RECORDING_PAUSE, 3 * (time.monotonic() - asked)))
-            yield _recorded(recorder)
-        settled = settled or (time.monotonic() if one.goal is not None else 0.0)
-        if one.stopped or (one.over and time.monotonic() > settled + _SETTLE):
-            break
-        if recorder is None and time.monotonic() > looked + _MAPS_EVERY:
-            yield maps.changed()
-            looked = time.monotonic()
-        pause(rest)
-        if recorder is not None:
-            yield _recorded(recorder)
-    if recorder is not None:
-        recorder.rest()
-        yield [*_recorded(recorder), *(Noted(text) for text in recorder.missed())]
+        _start(machine, shell)
+        yield from _recorded(one, recorder, seconds)
     yield maps.changed()
     yield [Ended(one.lost, one.status, one.left_out, one.stopped)]
 
 
-def _recorded(recorder: Recorder) -> list[Event]:
+def _loaded(
+    one: _Run, attacher: Attacher, obj: Object, programs: list[Program], shell: str, before: Before | None
+) -> list[tuple[Slot, Answer]]:
+    """Loads the programs and prepares what they are attached to: of each its slot and what the kernel said."""
+    machine = one.machine
+    load = Load(machine, attacher.kernel, obj, programs[0])
+    if shell not in _WITHOUT_NETWORK or any(each.prog_type not in _TRACING for each in programs):
+        attacher.pair = make_pair(machine)
+    _open_streams(machine)
+    loaded = load.together(programs)
+    if load.mapped:
+        _open_buffers(one, obj, attacher)
+        if before is not None:
+            put_entries(machine, obj, before)
+    attacher.loaded |= {
+        program.name: slot for program, (slot, said) in zip(programs, loaded, strict=True) if said.verdict == "accept"
+    }
+    prepare(attacher, programs)
+    return loaded
+
+
+class _End:
+    """When a run ends: after a number of seconds, or when its workload has ended and late records were read."""
+
+    def __init__(self, one: _Run, seconds: float) -> None:
+        self._one = one
+        self._until = time.monotonic() + seconds
+        self._settled = 0.0
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() >= self._until
+
+    @property
+    def reached(self) -> bool:
+        """To be asked after each poll."""
+        now = time.monotonic()
+        if not self._settled and self._one.goal is not None:
+            self._settled = now
+        return bool(self._one.stopped) or (self._one.over and now > self._settled + _SETTLE)
+
+
+def _watched(one: _Run, maps: _Maps, seconds: float) -> Iterator[list[Event]]:
+    """The output of a workload that runs at full speed, and from time to time the maps that changed."""
+    end, looked = _End(one, seconds), time.monotonic()
+    one.machine.limit(min(one.machine.left, seconds + _LAST))
+    while not end.late:
+        yield one.poll()
+        if end.reached:
+            break
+        if time.monotonic() > looked + _MAPS_EVERY:
+            yield maps.changed()
+            looked = time.monotonic()
+        time.sleep(_PAUSE)
+
+
+def _recorded(one: _Run, recorder: Recorder, seconds: float) -> Iterator[list[Event]]:
+    """The output of a workload that is recorded, and what was recorded."""
+    recorder.resume()
+    recorder.wait(_RECORDING_PAUSE)
+    end = _End(one, seconds + RECORDING_SPARE)
+    while not end.late:
+        asked = time.monotonic()
+        yield one.poll()
+        recorder.resume()
+        # Programs that run in init are not recorded while it answers: that has to be the smaller part of the time.
+        rest = min(_LONGEST_PAUSE, max(_RECORDING_PAUSE, 3 * (time.monotonic() - asked)))
+        yield _taken(recorder)
+        if end.reached:
+            break
+        recorder.wait(rest)
+        yield _taken(recorder)
+    recorder.rest()
+    yield [*_taken(recorder), *(Noted(text) for text in recorder.missed())]
+
+
+def _taken(recorder: Recorder) -> list[Event]:
     return [Recorded(*each) for each in recorder.take()]
 
 
