@@ -3,7 +3,7 @@
 import { build, context } from "esbuild";
 import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -57,8 +57,18 @@ const options = {
   logLevel: "warning",
   plugins: [scaling],
 };
-/** What the page imports by import() is a module of its own; "chunk" is what the modules share. */
-const page = { ...options, entryPoints: [{ in: join(here, "src/app.js"), out: "app" }], splitting: true, chunkNames: "[name]" };
+/**
+ * What the page imports by import() is a module of its own; "chunk" is what the modules share. By their names they belong
+ * together: while an upgrade replaces servers, a module of the other version is not found, instead of taken for its like.
+ */
+const page = { ...options, entryPoints: [{ in: join(here, "src/app.js"), out: "app" }], splitting: true, chunkNames: "[name]-[hash]", metafile: true };
+
+/** modules.json: what is fetched before the first step is painted, which playground/staticfiles.py names in the page. */
+function listed({ outputs }) {
+  const [app] = Object.entries(outputs).filter(([, { entryPoint }]) => entryPoint?.endsWith("app.js"));
+  const first = [app[0], ...app[1].imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => path)];
+  writeFileSync(join(options.outdir, "modules.json"), JSON.stringify(first.map((path) => basename(path))));
+}
 /** The script before the first paint is no module; it knows the queries once the style sheets are read. */
 const early = () => ({
   ...options,
@@ -69,7 +79,7 @@ const early = () => ({
 
 if (process.argv.includes("--watch")) {
   await build(options);
-  await build(page);
+  listed((await build(page)).metafile);
   await build(early());
   for (const each of [options, page]) {
     const watcher = await context({ ...each, minify: false, sourcemap: true, logLevel: "info" });
@@ -78,7 +88,7 @@ if (process.argv.includes("--watch")) {
 } else {
   rmSync(options.outdir, { recursive: true, force: true });
   await build(options);
-  await build(page);
+  listed((await build(page)).metafile);
   await build(early());
   copyFileSync(join(here, "reference.json"), join(options.outdir, "reference.json"));
   // Beside each file its compressed self, which is what goes over the wire.

@@ -17,6 +17,7 @@ from playground.jobs.service import current, stored_record, toolchain, version
 from playground.messages.asked import ANALYSES
 from playground.messages.programs import MAX_FILES
 from playground.reference import search
+from playground.staticfiles import first_modules
 
 SCHEMA = 1
 QUERY_LENGTH = 100
@@ -84,6 +85,7 @@ def page_context(program: Mapping[str, Any]) -> dict[str, Any]:
         "kernel_release": kernel_release(),
         **kernel_parts(kernel_release()),
         "glossary": glossary(),
+        "modules": first_modules(),
     }
 
 
