@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from vm.caps import ROOT, Caps
 from vm.errors import InputError, LimitError
+from vm.guests.events import Attached, Codes, Content, Ended, Event, Noted, Printed, Recorded
 from vm.guests.recorder import Choice as Choice
 from vm.pipeline.kernel_matrix import Build, guest_kernel
 from vm.pipeline.kernel_run import DEFAULT_SECONDS, MAX_SECONDS
@@ -20,7 +21,7 @@ from vm.pipeline.source import BuildOptions, Source
 from vm.program import Object
 from vm.recorded.format import MAX_TEXT, MAX_TEXTS, decode, encode
 from vm.recorded.kernel_types import kernel_types
-from vm.recorded.values import RecordedEvent, RecordedMap
+from vm.recorded.values import RecordedCode, RecordedEvent, RecordedMap
 from vm.recorded.values import Recording as Recording
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ def record(
     """
     from vm.guests import running
     from vm.guests.conditions import condition
-    from vm.guests.events import Attached, Codes, Content, Ended, Noted, Printed, Recorded
     from vm.guests.wire import GuestError
 
     asked = condition(choice.where)  # InputError before anything is started
@@ -84,52 +84,81 @@ def record(
     if asked is not None and asked.outcome() is None:
         _nameable(obj, asked, kernel.btf)
     line = shell or running.WORKLOADS[workload]
-    codes: tuple[Any, ...] = ()
-    events: list[RecordedEvent] = []
-    maps: dict[str, RecordedMap] = {}
-    printed: list[str] = []
-    room = _MOST_TEXT
-    notes = [_CHANGED] if setup.values or setup.targets else []
-    states = 0
+    seconds = min(seconds, MAX_SECONDS)
+    taken = _Collected(seconds + running.RECORDING_SPARE, [_CHANGED] if setup.values or setup.targets else [])
     try:
-        with state.restore(min(seconds, MAX_SECONDS) + _SPARE, debug=True) as machine:
-            told = running.run(machine, kernel, obj, line, min(seconds, MAX_SECONDS), choice=choice, before=before)
+        with state.restore(seconds + _SPARE, debug=True) as machine:
+            told = running.run(machine, kernel, obj, line, seconds, choice=choice, before=before)
             for event in chain.from_iterable(told):
-                if isinstance(event, Attached):
-                    yield event.program, event.ok, event.why
-                elif isinstance(event, Codes):
-                    codes = event.codes
-                elif isinstance(event, Recorded):
-                    states += len(event.event.offsets)
-                    if states > _MOST_STATES:
-                        notes.append(f"Events after the first {len(events)} are left out: they are too long together.")
-                        break
-                    events.append(event.event)
-                    yield Taken(codes[event.event.program].name, event.event, event.seconds)
-                elif isinstance(event, Printed):
-                    room -= len(event.text) + 1
-                    if room > 0:
-                        printed.append(event.text[:MAX_TEXT])
-                elif isinstance(event, Content):
-                    name = event.spec.full_name or event.spec.name
-                    maps[name] = RecordedMap(name, event.entries)
-                elif isinstance(event, Noted):
-                    notes.append(event.text)
-                elif isinstance(event, Ended) and codes and event.status is None:
-                    waited = min(seconds, MAX_SECONDS) + running.RECORDING_SPARE
-                    late = f"The workload had not ended after {waited:g} s, and was stopped."
-                    notes.append(event.stopped or late)
+                said = taken.add(event)
+                if taken.full:
+                    break
+                if said is not None:
+                    yield said
     except GuestError as error:
-        if not events:
+        if not taken.events:
             raise LimitError(error.message, "time" if error.kind == "time" else "memory") from None
-        notes.append(f"The guest was lost: {error.message}")
-    recorded = {code.name for code in codes}
+        taken.notes.append(f"The guest was lost: {error.message}")
+    recorded = {code.name for code in taken.codes}
     types = kernel_types((program for program in obj.programs if program.name in recorded), kernel.btf)
     yield Recording(
-        state.name, state.release, _source_json(given, build.options), line, codes, tuple(events), tuple(maps.values()),
-        tuple(printed[:MAX_TEXTS]), tuple(note[:MAX_TEXT] for note in notes[:MAX_TEXTS]),
-        types,
+        state.name, state.release, _source_json(given, build.options), line,
+        taken.codes, tuple(taken.events), tuple(taken.maps.values()), tuple(taken.printed[:MAX_TEXTS]),
+        tuple(note[:MAX_TEXT] for note in taken.notes[:MAX_TEXTS]), types,
     )  # fmt: skip
+
+
+@dataclass
+class _Collected:
+    """What goes into a recording, of what the run of an object tells.
+
+    waited -- seconds after which the workload is stopped
+    room   -- bytes of printed lines that are still kept
+    states -- number of the states of all events
+    full   -- nothing more is taken
+    """
+
+    waited: float
+    notes: list[str]
+    codes: tuple[RecordedCode, ...] = ()
+    events: list[RecordedEvent] = field(default_factory=list)
+    maps: dict[str, RecordedMap] = field(default_factory=dict)
+    printed: list[str] = field(default_factory=list)
+    room: int = _MOST_TEXT
+    states: int = 0
+    full: bool = False
+
+    def add(self, told: Event) -> tuple[str, bool, str] | Taken | None:
+        """Take what was told; returns what is told further."""
+        match told:
+            case Attached():
+                return told.program, told.ok, told.why
+            case Codes():
+                self.codes = told.codes
+            case Recorded():
+                return self._event(told)
+            case Printed():
+                self.room -= len(told.text) + 1
+                if self.room > 0:
+                    self.printed.append(told.text[:MAX_TEXT])
+            case Content():
+                name = told.spec.full_name or told.spec.name
+                self.maps[name] = RecordedMap(name, told.entries)
+            case Noted():
+                self.notes.append(told.text)
+            case Ended() if self.codes and told.status is None:
+                late = f"The workload had not ended after {self.waited:g} s, and was stopped."
+                self.notes.append(told.stopped or late)
+        return None
+
+    def _event(self, told: Recorded) -> Taken | None:
+        self.states += len(told.event.offsets)
+        self.full = self.states > _MOST_STATES
+        if self.full:
+            self.notes.append(f"Events after the first {len(self.events)} are left out: they are too long together.")
+            return None
+        self.events.append(told.event)
+        return Taken(self.codes[told.event.program].name, told.event, told.seconds)
 
 
 def _nameable(obj: Object, asked: Condition, btf: Btf) -> None:
