@@ -98,10 +98,10 @@ def test_words_find_pages_and_nothing_finds_none() -> None:
 
 
 def test_a_hostile_text_takes_no_time() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for text in ("R" * 60_000, "R \n" * 30_000, "invalid access to =" * 3_000, "type= expected" * 4_000, "\0" * 60_000):
         search(text)
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("name", sampled(gallery().errors))

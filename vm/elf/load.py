@@ -101,7 +101,7 @@ def load(
         try:
             program = _program(function, section, known or fallback, linker, ops, license_name, shown, kernel)
         except InputError as error:
-            made.refuse(function, error)
+            made.left_out(function, error)
         else:
             made.programs.append(program)
             remarks.license(program)
@@ -109,7 +109,7 @@ def load(
     if whole is not None:
         made = _Made()
         for function in entries:
-            made.refuse(function, whole)
+            made.left_out(function, whole)
     specs = [m.spec for m in maps] + (ops.maps if ops is not None else [])
     options_map = externs.kconfig_map() if options else None
     if options_map is not None:
@@ -140,7 +140,7 @@ class _Made:
     errors: list[tuple[str, str]] = field(default_factory=list)
     errnos: list[tuple[str, int]] = field(default_factory=list)
 
-    def refuse(self, function: Function, error: InputError) -> None:
+    def left_out(self, function: Function, error: InputError) -> None:
         said = error.message.rstrip(".")
         self.errors.append((function.name, f"Program '{function.name}' cannot be loaded: {said}."))
         self.errnos.append((function.name, error.errno))

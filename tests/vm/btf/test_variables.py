@@ -73,9 +73,9 @@ def test_names_texts_and_numbers_of_variables_are_bounded() -> None:
     count = 5000
     btf = hostile(wide, variable, record(Kind.DATASEC, 4, count, name=5, tail=struct.pack("<III", 3, 0, 4) * count),
                   name=long)  # fmt: skip
-    started = time.perf_counter()
+    started = time.process_time()
     found = variables(btf, 4, bytes(4))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert len(found) == MAX_VARIABLES
     assert max(len(v.value) for v in found) == MAX_TEXT
     assert max(len(v.name) for v in found) == max(len(v.type) for v in found) == MAX_NAME
@@ -87,8 +87,8 @@ def test_types_that_double_at_each_level_are_not_spelled_out() -> None:
         types.append(record(Kind.STRUCT, 4, 2, tail=struct.pack("<IIIIII", 0, inner, 0, 0, inner, 0)))
     variable = record(Kind.VAR, 25, name=5, tail=struct.pack("<I", 1))
     btf = hostile(*types, variable, record(Kind.DATASEC, 4, 1, name=5, tail=struct.pack("<III", 26, 0, 4)))
-    started = time.perf_counter()
+    started = time.process_time()
     [found] = variables(btf, 27, bytes(4))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert found.type == "struct {…}"
     assert "…" in found.value

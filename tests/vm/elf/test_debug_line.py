@@ -206,11 +206,11 @@ def test_a_damaged_unit_ends_where_it_says() -> None:
 
 def test_no_list_is_longer_than_it_may_be() -> None:
     fixed = bytes([1, 1, 1, 0xFB, 14, 13]) + bytes(12)
-    start = time.perf_counter()
+    start = time.process_time()
     assert not rows_of(unit(ADDRESS + bytes([1]), header=fixed + b"d\0" * (MAX_NAMES + 1) + b"\0\0"))
     # Version 5: entries without content, whose count nothing else bounds.
     assert not rows_of(unit(b"", 5, header=fixed + bytes([0]) + b"\xff\xff\xff\x0f"))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_many_names_of_one_long_string_are_refused() -> None:
@@ -219,34 +219,34 @@ def test_many_names_of_one_long_string_are_refused() -> None:
     inside = fixed + bytes([1, 1, 0x1F]) + b"\x80\x20" + names
     elf = whole(unit(ADDRESS + b"\1", 5, header=inside))
     long = Section(4, ".debug_line_str", SHT_PROGBITS, 0, MAX_STRINGS // 2, 0, b"x" * (MAX_STRINGS // 2) + b"\0")
-    start = time.perf_counter()
+    start = time.process_time()
     assert not read_rows(elf._replace(sections=(*elf.sections, long))).get(1)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_many_files_of_one_long_folder_are_refused() -> None:
     fixed = bytes([1, 1, 1, 0xFB, 14, 13]) + bytes([0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1])
     lists = b"d" * 60_000 + b"\0\0" + b"f\0\1\0\0" * 4000 + b"\0"
-    start = time.perf_counter()
+    start = time.process_time()
     assert not rows_of(unit(ADDRESS + bytes([1]), header=fixed + lists))
     assert rows_of(unit(ADDRESS + bytes([1]), header=fixed + lists[59_500:]))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_numbers_do_not_grow_without_end() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not rows_of(unit(ADDRESS + bytes([2]) + b"\xff" * 100_000 + bytes([1]) * 100_000))
     many = (bytes([3]) + b"\xff" * 9 + b"\x00" + bytes([1])) * 20_000
     rows_of(unit(ADDRESS + many))
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_as_many_rows_as_the_section_has_bytes() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     rows = rows_of(unit(ADDRESS + bytes([13 + 5 + 14]) * (MAX_BYTES - 100)))
     assert len(rows) == MAX_ROWS
     assert not rows_of(unit(ADDRESS + bytes([14]) * MAX_BYTES)), "too large"
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 def test_flipped_bytes_of_the_section_never_harm_the_object() -> None:
@@ -262,9 +262,9 @@ def test_flipped_bytes_of_the_section_never_harm_the_object() -> None:
         at = bytes(data).index(section.data)
         for _ in range(rng.choice((1, 2, 8))):
             data[at + rng.randrange(len(section.data))] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
-        start = time.perf_counter()
+        start = time.process_time()
         programs = load_object(bytes(data), "x").programs
-        assert time.perf_counter() - start < 2, number
+        assert time.process_time() - start < 2, number
         assert [bare(p) for p in programs] == [bare(p) for p in good[which].programs]
         changed += programs != good[which].programs
     assert changed > 100

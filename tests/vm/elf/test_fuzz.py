@@ -41,14 +41,14 @@ def run(seed: int, count: int) -> int:
     loaded = 0
     for number in range(count):
         data = mutate(rng.choice(objects), rng)
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             loaded += bool(load_object(data, "fuzz").programs)
         except InputError as error:
             assert error.message.endswith("."), (seed, number, error.message)
         except Exception as error:
             raise AssertionError(f"mutation {number} of seed {seed}: {error!r}") from error
-        assert time.perf_counter() - start < 5, (seed, number)
+        assert time.process_time() - start < 5, (seed, number)
     return loaded
 
 
