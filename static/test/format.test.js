@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bestRange, bytes, concrete, count, ms, num, range, rangeSpoken, size, spell, spoken } from "../src/ui/format.js";
+import { bestRange, bytes, concrete, count, grouped, ms, num, range, rangeSpoken, size, spell, spoken } from "../src/ui/format.js";
 import { KINDS, kindOf, kindOfText, summary, summarySpoken } from "../src/ui/kinds.js";
 
 const U64 = "18446744073709551615";
@@ -60,4 +60,8 @@ test("registers: every kind has a name and a summary, and what is unknown reads 
 test("kinds by the kernel's spelling", () => {
   const cases = { "pkt(off=14,r=34)": "packet", pkt_end: "packet_end", "map_value(ks=4)": "map_value", map_ptr: "map", fp0: "stack", "scalar(id=1)": "number", P1: "number", "trusted_ptr_task": "kernel", "?": "" };
   for (const [text, kind] of Object.entries(cases)) assert.equal(kindOfText(text), kind, text);
+});
+
+test("thousands are set apart as in English", () => {
+  for (const n of [0, 7, 999, 1000, 12345, 123456, 1000001, -1234, -123456]) assert.equal(grouped(n), n.toLocaleString("en"));
 });

@@ -1,5 +1,6 @@
 /** A program and what became of it, as text for an issue, a mailing list, or as a file that shows it again. */
 
+import { grouped } from "../ui/format.js";
 import { inlined, lineName } from "./files.js";
 
 /** @import { ReducedSource, SmallerSource } from "../types/messages.js" */
@@ -84,7 +85,7 @@ function logEnd({ log }) {
   const known = log.lines.slice(-LOG_LINES);
   const lines = known.slice(known.findLastIndex((line) => typeof line !== "string") + 1);
   const left = log.lines.length - lines.length;
-  return (left ? [`(${left.toLocaleString("en")} earlier line${left > 1 ? "s" : ""} left out)`] : []).concat(/** @type {string[]} */ (lines)).join("\n");
+  return (left ? [`(${grouped(left)} earlier line${left > 1 ? "s" : ""} left out)`] : []).concat(/** @type {string[]} */ (lines)).join("\n");
 }
 
 /** A sentence in lines of at most COLUMNS columns. @param {string} text @param {string} [indent] */
@@ -163,7 +164,7 @@ export function reproduction(state, url, first = "") {
 
 /** What became of a source that was reduced. @param {SmallerSource | ReducedSource} found */
 export function shrunk({ whole, lines, tried }) {
-  return `Reduced from ${whole.toLocaleString("en")} to ${lines.toLocaleString("en")} line${lines === 1 ? "" : "s"}; ${tried.toLocaleString("en")} smaller source${tried === 1 ? "" : "s"} tried.`;
+  return `Reduced from ${grouped(whole)} to ${grouped(lines)} line${lines === 1 ? "" : "s"}; ${grouped(tried)} smaller source${tried === 1 ? "" : "s"} tried.`;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { Log } from "../core/model.js";
 import { Panel } from "../core/panel.js";
 import { fill, h, setText } from "../ui/dom.js";
+import { grouped } from "../ui/format.js";
 import { kindOfText } from "../ui/kinds.js";
 import { VirtualList } from "../ui/virtual.js";
 import { cellSentence } from "./kernels.js";
@@ -79,7 +80,7 @@ export class LogPane extends Panel {
   shortened() {
     const { log, stages } = this.store.state;
     if (log.more) {
-      const steps = (stages.verify?.steps ?? 0).toLocaleString("en");
+      const steps = grouped(stages.verify?.steps ?? 0);
       const button = h("button", { type: "button", class: "button" }, "Show the end of the log");
       button.addEventListener("click", () => {
         button.disabled = true;
@@ -88,7 +89,7 @@ export class LogPane extends Panel {
       });
       return [`This is the beginning of the log of ${steps} steps. `, button];
     }
-    return log.cut ? [`The log is shortened: ${log.cut.toLocaleString("en")} bytes in the middle are not shown.`] : [];
+    return log.cut ? [`The log is shortened: ${grouped(log.cut)} bytes in the middle are not shown.`] : [];
   }
 
   /** @param {number} index */

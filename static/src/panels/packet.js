@@ -4,7 +4,7 @@ import { fromFile } from "../core/detect.js";
 import { saveDraft } from "../core/draft.js";
 import { decode, encode } from "../core/frames.js";
 import { fill, h, setAttr, setText, fieldValue } from "../ui/dom.js";
-import { bytes, count } from "../ui/format.js";
+import { bytes, count, grouped } from "../ui/format.js";
 import { drawEvent } from "./event-form.js";
 import { givenParts } from "./given.js";
 import { RecordForm } from "./record-form.js";
@@ -218,7 +218,7 @@ export class PacketPane extends Panel {
     const back = h("button", { type: "button", class: "chip", on: { click: () => this.choose("auto") } }, "Use the program's own input");
     fill(
       this.input,
-      h("p", { class: "hint" }, `A recording of ${Math.floor((data.length * 3) / 4).toLocaleString("en")} bytes: each event of the program is a run, instruction by instruction, as a real kernel executed it. `, back),
+      h("p", { class: "hint" }, `A recording of ${grouped(Math.floor((data.length * 3) / 4))} bytes: each event of the program is a run, instruction by instruction, as a real kernel executed it. `, back),
       told ? recordingParts(told, this.store.state.stages.load?.program ?? "", (program) => this.stepProgram(program)) : null,
     );
     if (focused) /** @type {HTMLElement | null} */ (this.input.querySelector('[aria-pressed="true"]'))?.focus();

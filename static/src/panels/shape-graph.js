@@ -6,7 +6,7 @@
 import { layered } from "../core/flow.js";
 import { level } from "../core/heat.js";
 import { fill, h, setAttr, setText } from "../ui/dom.js";
-import { grouping } from "../ui/format.js";
+import { grouped, grouping } from "../ui/format.js";
 import { waiting } from "./shape-loops.js";
 
 /** @import { Layout } from "../core/flow.js" */
@@ -350,7 +350,7 @@ export class GraphView {
         "aria-posinset": block + 1, "aria-setsize": this.boxes.length,
         title: walked ? `${grouping(times, "visit")}, ${grouping(insns, "instruction")} processed` : null,
       },
-      h("span", { class: "cfg-top" }, h("b", null, first === last ? `${first}` : `${first}–${last}`), h("span", { class: "hint" }, where), h("span", { class: "visits" }, walked ? `×${times.toLocaleString("en")}` : "")),
+      h("span", { class: "cfg-top" }, h("b", null, first === last ? `${first}` : `${first}–${last}`), h("span", { class: "hint" }, where), h("span", { class: "visits" }, walked ? `×${grouped(times)}` : "")),
       h("code", null, code.at(last)?.text || "…"),
     );
     element.style.transform = `translate(${box.x * this.scale}px, ${box.y * this.scale}px)`;

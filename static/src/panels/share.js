@@ -4,7 +4,7 @@
  */
 import { fragment, shown } from "../core/link.js";
 import { pack } from "../core/packed.js";
-import { count, size } from "../ui/format.js";
+import { count, grouping, size } from "../ui/format.js";
 import { fill, h } from "../ui/dom.js";
 import { copies, downloads } from "./share-files.js";
 import { Minimal } from "./share-minimal.js";
@@ -28,7 +28,7 @@ function tooLong({ state, config }) {
 const refused = (status) => `The server answered ${status} and made no link. Your program is still here: try again.`;
 
 /** @param {number} length */
-const characters = (length) => count(length, "character").replace(/\d+/, (n) => Number(n).toLocaleString("en"));
+const characters = (length) => grouping(length, "character");
 
 /** What the link is of, as the server takes it. @param {Scope} scope */
 function content({ state, protocol }) {
