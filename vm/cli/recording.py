@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vm import pipeline
-from vm.cli.report import Reporter, status_of
+from vm.cli.report import BAD_INPUT, Reporter, status_of
 from vm.errors import InputError
 from vm.runner.execution import LOADED, PROGRAM
 
@@ -59,10 +59,13 @@ def _events(recording: pipeline.Recording, out: Reporter) -> None:
 
 def _steps(recording: pipeline.Recording, name: str, out: Reporter) -> None:
     for number, (how, execution, known) in enumerate(pipeline.stepped(recording, name)):
+        told = {"event": number, "result": execution.result, "matched": how, "steps": len(execution.steps)}
         out.line(
-            {"event": number, "result": execution.result, "matched": how, "steps": len(execution.steps)},
+            {**told, "lacking": execution.lacking} if execution.lacking else told,
             f"event {number}: {execution.result}; {len(execution.steps)} steps, matched by {how}",
         )
+        if execution.lacking:
+            out.complain(f"event {number} has its steps only, without calls and memory: {execution.lacking}", BAD_INPUT)
         before: tuple[int, ...] = ()
         for i, step in enumerate(execution.steps):
             out.line(_step_json(number, i, step, execution, known[i]), _step_text(i, step, before, execution, known[i]))

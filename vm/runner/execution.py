@@ -90,6 +90,7 @@ class Execution:
     insns      -- BPF instructions executed
     steps      -- empty when recording was off; cut after `RunLimits.steps` with `steps_cut` set
     regions    -- named memory at the end of the run; empty when recording was off
+    lacking    -- of a recorded event why its calls and memory cannot be told, a sentence; "": they are told
     """
 
     engine: str
@@ -103,3 +104,4 @@ class Execution:
     steps_cut: bool
     fault: Fault | None
     regions: Sequence[Region]
+    lacking: str = ""

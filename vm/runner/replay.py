@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -139,7 +140,10 @@ class Replay:
                 self.entered.append(other)
                 self._paths.append(other.paths)
         self._events: list[list[_Event]] = []
+        self._followed: list[int] = []  # steps of the events before each
+        most = steps
         for i in starts:
+            self._followed.append(most - steps)
             self._events.append(parts := [])
             for event, after in _chain(recording.events, i, reached):
                 program, facts = reached[event.program]
@@ -153,18 +157,38 @@ class Replay:
 
     def outlines(self) -> list[Execution]:
         """The events without what takes time to find out: calls, memory, names."""
-        return [joined([(each.program, each.outline()) for each in parts], _frames(parts)) for parts in self._events]
+        return [_outline(parts) for parts in self._events]
+
+    def event(self, number: int) -> Event:
+        """An event by its number from 0.
+
+        Where the recording holds something about it that cannot be true, it is told as in outlines(), and
+        `run.lacking` says why: the other events, and its own steps, are not lost for that.
+        """
+        parts = self._events[number]
+        try:
+            return self._told(parts, max(0, MAX_FOLLOWED - self._followed[number]))
+        except InputError as error:
+            for each in parts:
+                each.steps.add({}, {})  # what was found out of some of its parts
+            return Event(replace(_outline(parts), lacking=error.message), [], [])
+
+    def _told(self, parts: Sequence[_Event], followed: int) -> Event:
+        """All that is known of an event. followed -- steps of it that may be followed in the walks"""
+        known: list[Known | None] = []
+        for each in parts:
+            known += each.follow(self._paths[each.program], followed)
+            followed = max(0, followed - len(each.steps))
+        run = joined([(each.program, each.execution()) for each in parts], _frames(parts))
+        return Event(run, known if any(known) else [], list(_held(parts)))
 
     def events(self) -> Iterator[Event]:
         """The events, in order."""
-        followed = MAX_FOLLOWED
-        for parts in self._events:
-            known: list[Known | None] = []
-            for each in parts:
-                known += each.follow(self._paths[each.program], followed)
-                followed = max(0, followed - len(each.steps))
-            run = joined([(each.program, each.execution()) for each in parts], _frames(parts))
-            yield Event(run, known if any(known) else [], list(_held(parts)))
+        return map(self.event, range(len(self._events)))
+
+
+def _outline(parts: Sequence[_Event]) -> Execution:
+    return joined([(each.program, each.outline()) for each in parts], _frames(parts))
 
 
 class _Shared:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vm import pipeline
+from vm.cli.main import main
 from vm.errors import InputError
 from vm.recorded.format import decode
-from vm.recorded.values import SNAPSHOT, Recording
+from vm.recorded.values import SNAPSHOT, RecordedEvent, Recording
+from vm.runner.replay_structs import Structs
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -93,3 +98,35 @@ def test_an_event_that_is_cut_has_no_result(opens: Recording) -> None:
     cut = replace(event, offsets=event.offsets[:half], registers=event.registers[: SNAPSHOT * half], cut="it was long")
     _, run, _ = next(pipeline.stepped(replace(opens, events=(cut,)), "on_open"))
     assert run.steps_cut and len(run.steps) > 3
+
+
+def test_an_event_that_cannot_be_true_has_its_steps(
+    opens: Recording, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever of it was found out before: the other events are told, and the command says which is not, and why."""
+    before = [(run, known) for _, run, known in pipeline.stepped(opens, "on_open")]
+    real = Structs.of
+    third = opens.events[2]
+
+    def of(self: Structs, event: RecordedEvent, *more: Any) -> Sequence[Any]:
+        if event == third:
+            raise InputError("Its types are damaged.")
+        return real(self, event, *more)
+
+    monkeypatch.setattr(Structs, "of", of)
+    after = [(run, known) for _, run, known in pipeline.stepped(opens, "on_open")]
+    assert [run.lacking for run, _ in after] == ["", "", "Its types are damaged.", "", ""]
+    for n, (old, new) in enumerate(zip(before, after, strict=True)):
+        assert (old == new) == (n != 2)
+        assert [step.regs for step in old[0].steps] == [step.regs for step in new[0].steps]
+    lacking, known = after[2]
+    assert not lacking.events and not any(known) and {step.event for step in lacking.steps} == {-1}
+    file = tmp_path / "odd.rec"
+    file.write_bytes(pipeline.recording_file(opens))
+    assert main(["recording", str(file), "--program", "on_open"]) == 2
+    told = capfd.readouterr()
+    assert told.err == "event 2 has its steps only, without calls and memory: Its types are damaged.\n"
+    assert "event 4: " in told.out
+    assert main(["recording", str(file), "--program", "on_open", "--json"]) == 2
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [each.get("lacking", "") for each in lines if "matched" in each] == [run.lacking for run, _ in after]
